@@ -1,0 +1,54 @@
+"""What a model is: measurements in, a distribution out. Public mathematics: no private value comes here."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+
+from dpsynth.domain import Clique, Domain
+
+Codes = dict[str, np.ndarray]
+"""Discrete rows, column-wise: for each attribute a one-dimensional array of cell numbers."""
+
+Evidence = Mapping[str, np.ndarray]
+"""For some attributes, a non-negative weight for each of their cells: what a sample must agree with."""
+
+
+@dataclass(frozen=True, eq=False)
+class LinearMeasurement:
+    """Noisy counts of one marginal.
+
+    values: shape domain.shape(clique), in rows.
+    stddev: standard deviation of the noise, in rows; a float, or an array that broadcasts to `values`.
+    """
+
+    clique: Clique
+    values: np.ndarray
+    stddev: float | np.ndarray
+
+    def __post_init__(self) -> None:
+        if not np.all(np.asarray(self.stddev) > 0):
+            raise ValueError(f"the standard deviation of {self.clique} must be positive")
+
+
+@runtime_checkable
+class Model(Protocol):
+    """A distribution over `domain`, scaled to `total` rows.
+
+    Law: projections agree with one another (project(c) summed over an attribute equals project of the rest),
+    are non-negative, and sum to `total`; samples follow them.
+    """
+
+    domain: Domain
+    total: float
+
+    def project(self, clique: Clique) -> np.ndarray:
+        """Expected counts, shape domain.shape(clique), axes in the order of `clique`; `()` gives the total."""
+        ...
+
+    def sample(self, n: int, rng: np.random.Generator, evidence: Evidence | None = None) -> Codes:
+        """n rows, each attribute an integer array of length n, conditional on the evidence if there is any."""
+        ...
