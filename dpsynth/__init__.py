@@ -1,0 +1,1 @@
+"""dpsynth: private records in, synthetic records out, under differential privacy, with evidence."""

@@ -1,0 +1,112 @@
+"""Accountant and Charge: check, record, then grant.
+
+Private values leave through one door: `accountant.charge(event, purpose).gaussian(x)`. The charge exists only after the
+ledger holds the event; it is good once; and the scale of its noise is *computed* from the paid event and the value's
+own sensitivity, so a mechanism can state neither, and can state neither wrongly.
+"""
+
+from __future__ import annotations
+
+import os
+import secrets
+from typing import Any, NoReturn
+
+import numpy as np
+
+from dpsynth.privacy import budget as budgets
+from dpsynth.privacy.budget import Budget, BudgetExceeded
+from dpsynth.privacy.events import Event, Gaussian, event_to_dict
+from dpsynth.privacy.ledger import Ledger
+from dpsynth.privacy.noise import Bits, operating_system_bits, rounded_gaussian, seeded_bits
+from dpsynth.privacy.sensitive import Sensitive, _integers, _up
+from dpsynth.privacy.unit import PrivacyUnit
+
+
+class Charge:
+    """A paid-for event: a receipt that is also the only source of privacy noise. Good once, in one process."""
+
+    __slots__ = ("__bits", "__event", "__process")
+
+    def __init__(self, event: Event, bits: Bits) -> None:
+        self.__event, self.__bits, self.__process = [event], bits, os.getpid()
+
+    def gaussian(self, x: Sensitive) -> tuple[np.ndarray, np.ndarray]:
+        """x plus the noise of the event (float64, shape of x), and the standard deviation of that noise (same shape).
+
+        x = unit * integers moves by at most l2, so noise of noise_multiplier * l2 is what the event paid for. It is
+        drawn in units of `unit` and rounded there: integers + round(N(0, (noise_multiplier * l2 / unit)^2)) is the
+        Gaussian mechanism on x followed by rounding. Products and quotients are rounded up, towards more noise.
+        """
+        if not isinstance(x, Sensitive):
+            raise TypeError(f"a charge reads a Sensitive value, got {type(x).__name__}")
+        event = self.__redeem()
+        stddev = np.broadcast_to(_up(event.noise_multiplier * x.l2) / x.unit, x.shape)
+        stddev = np.nextafter(stddev, np.inf)
+        noisy = _integers(x) + rounded_gaussian(stddev, self.__bits)
+        return noisy * x.unit, stddev * x.unit
+
+    def __redeem(self) -> Gaussian:
+        if self.__process != os.getpid():
+            raise RuntimeError("this charge was granted to another process: a fork cannot spend it a second time")
+        try:
+            return self.__event.pop()
+        except IndexError:
+            raise RuntimeError("this charge was used already: a charge is good once") from None
+
+    def _closed(self, *args: Any) -> NoReturn:
+        raise TypeError("a charge cannot be copied: it is good once")
+
+    __reduce__ = __reduce_ex__ = __copy__ = __deepcopy__ = _closed  # type: ignore[assignment]
+
+
+class Accountant:
+    """One budget, kept by the Gaussian filter: the sum of mu^2 never exceeds what the budget affords.
+
+    budget: what this accountant may spend. ledger: the account of the data set, which has a cap of its own and
+    outlives the accountant; None keeps a ledger in memory with this budget.
+    unsafe_seed: for tests only; noise becomes predictable, and the ledger and certificate say NOT PRIVATE.
+    """
+
+    def __init__(self, budget: Budget, *, ledger: Ledger | None = None, unsafe_seed: int | None = None) -> None:
+        if budget.epsilon <= 0:
+            raise ValueError(f"an accountant needs an epsilon above 0, got {budget.epsilon!r}")
+        self.budget = budget
+        self.ledger = ledger or Ledger.create(None, budget, dataset="in memory", unit=PrivacyUnit())
+        self.run = secrets.token_hex(8) if unsafe_seed is None else f"seeded-{unsafe_seed}"
+        self._bits = operating_system_bits if unsafe_seed is None else seeded_bits(unsafe_seed)
+        self.noise = "operating system" if unsafe_seed is None else "seeded: NOT PRIVATE"
+        self._cap = budgets.affordable(budget)
+        self._cost = 0
+        self.ledger.start_run(self.run, budget, self.noise)
+
+    @property
+    def private(self) -> bool:
+        """False for a seeded run, whose noise can be predicted."""
+        return self.noise == "operating system"
+
+    @property
+    def cost_left(self) -> int:
+        """What this accountant can still spend, in the units of `Event.cost`."""
+        return self._cap - self._cost
+
+    def spent(self) -> Budget:
+        return budgets.spent(self._cost, self.budget)
+
+    def remaining(self) -> Budget:
+        return budgets.spent(self.cost_left, self.budget)
+
+    def charge(self, event: Event, purpose: str) -> Charge:
+        """Checks the event against both caps, records it, then grants it.
+
+        Raises TypeError for an unknown event and BudgetExceeded when it does not fit; then nothing was spent.
+        """
+        event_to_dict(event)
+        after = self._cost + event.cost
+        if after > self._cap:
+            raise BudgetExceeded.by(purpose, after, self._cost, self.budget, "this accountant's budget")
+        self.ledger.charge(self.run, event, purpose)
+        self._cost = after
+        return self._grant(event)
+
+    def _grant(self, event: Event) -> Charge:
+        return Charge(event, self._bits)

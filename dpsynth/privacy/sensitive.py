@@ -1,0 +1,94 @@
+"""Sensitive: an exact function of private records, with its sensitivity, closed to reading.
+
+**Guarantee.** Between neighbouring tables the value moves by at most `l1` in the 1-norm and `l2` in the 2-norm.
+`PrivateTable` makes Sensitive values from counts with the bound of its privacy unit; the two transformations below
+are the whole list of what may be done to one before a charge reads it, and each proves its own bound, so no
+mechanism ever states a sensitivity. Values are integers, so no private floating-point number exists before noise.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+import numpy as np
+
+
+class Sensitive:
+    """`unit` times an array of integers, neither of which moves further than it says. Its shape and unit are public."""
+
+    __slots__ = ("__integers", "l1", "l2", "shape", "unit")
+    l1: float
+    l2: float
+    shape: tuple[int, ...]
+    unit: np.ndarray
+
+    def __init__(self, integers: np.ndarray, *, l1: float, l2: float, unit: float | np.ndarray = 1.0):
+        array = np.asarray(integers)
+        if array.dtype.kind not in "iu":
+            raise TypeError("a Sensitive value holds integers: bring estimates to the integer grid first")
+        if not (0 < l2 <= l1 < math.inf):
+            raise ValueError(f"sensitivities must satisfy 0 < l2 <= l1 < infinity, got l1={l1:g}, l2={l2:g}")
+        put = object.__setattr__
+        put(self, "_Sensitive__integers", array.astype(np.int64))
+        put(self, "l1", float(l1))
+        put(self, "l2", float(l2))
+        put(self, "shape", array.shape)
+        put(self, "unit", np.asarray(unit, dtype=np.float64))
+
+    def l1_error(self, estimate: np.ndarray, weight: float = 1.0) -> Sensitive:
+        """weight * ||x - round(estimate)||_1, one score: how badly a public estimate fits.
+
+        Sensitivity: | ||x - e|| - ||x' - e|| | <= ||x - x'||_1 <= l1 by the triangle inequality, times the weight.
+        """
+        if self.unit.ndim or self.unit != 1.0:
+            raise ValueError("l1_error is for counts, not for scores")
+        guess = np.asarray(estimate, dtype=np.float64)
+        if guess.shape != self.shape or not np.isfinite(guess).all():
+            raise ValueError(f"an estimate must be finite and of shape {self.shape}, got shape {guess.shape}")
+        if not (0 < weight < math.inf):
+            raise ValueError(f"a weight must be a finite number above 0, got {weight!r}")
+        error = np.abs(_integers(self) - np.rint(guess).astype(np.int64)).sum()
+        bound = _up(weight * self.l1)
+        return Sensitive(np.asarray(error), l1=bound, l2=bound, unit=weight)
+
+    @staticmethod
+    def stack(values: Sequence[Sensitive]) -> Sensitive:
+        """All values, flattened one after another, to be released at once.
+
+        Sensitivity: one unit moves each part by its own bound at most, so l1 adds and l2 adds in squares.
+        """
+        if not values:
+            raise ValueError("stack needs one value or more")
+        l1 = _up(math.fsum(x.l1 for x in values))
+        l2 = _up(math.sqrt(_up(math.fsum(_up(x.l2**2) for x in values))))
+        return Sensitive(
+            np.concatenate([_integers(x).reshape(-1) for x in values]),
+            l1=l1,
+            l2=min(l1, l2),
+            unit=np.concatenate([np.broadcast_to(x.unit, x.shape).reshape(-1) for x in values]),
+        )
+
+    def __repr__(self) -> str:
+        return f"Sensitive(shape={self.shape}, l1={self.l1:g}, l2={self.l2:g})"
+
+    def _closed(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise TypeError("a Sensitive value cannot be read or changed: accountant.charge(event, purpose).gaussian(value)")
+
+    __array__ = __float__ = __int__ = __index__ = __complex__ = __bool__ = __len__ = __iter__ = __getitem__ = _closed
+    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = __contains__ = __format__ = _closed  # type: ignore[assignment]
+    __reduce__ = __reduce_ex__ = __getstate__ = __copy__ = __deepcopy__ = _closed  # type: ignore[assignment]
+    __setattr__ = __delattr__ = _closed  # type: ignore[assignment]
+    __hash__ = None  # type: ignore[assignment]
+    __array_ufunc__ = None
+
+
+def _integers(x: Sensitive) -> np.ndarray:
+    """The exact integers. Called in this package only: here by transformations, in `accountant.py` by a charge."""
+    array: np.ndarray = object.__getattribute__(x, "_Sensitive__integers")
+    return array
+
+
+def _up(x: float) -> float:
+    return math.nextafter(x, math.inf)
