@@ -1,1 +1,84 @@
-"""dpsynth: private records in, synthetic records out, under differential privacy, with evidence."""
+"""dpsynth: private records in, synthetic records out, under differential privacy, with evidence.
+
+    synth = dpsynth.Synthesizer(schema, epsilon=1.0, delta=1e-6).fit(records)
+    release = synth.sample(10_000)
+    synth.certificate.save("release/")
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from dpsynth.certificate import Certificate
+    from dpsynth.domain import Domain
+    from dpsynth.evaluate.fidelity import Quality, evaluate
+    from dpsynth.privacy.accountant import Accountant
+    from dpsynth.privacy.budget import Budget, BudgetExceeded
+    from dpsynth.privacy.ledger import Ledger, LedgerCorrupt
+    from dpsynth.privacy.unit import PrivacyUnit
+    from dpsynth.sample.conditions import ConditionError
+    from dpsynth.schema import Boolean, Categorical, Datetime, Identifier, Numeric, Schema, SchemaError, Text
+    from dpsynth.synthesizer import NotFittedError, Synthesizer
+
+_HOME = {
+    "Accountant": "privacy.accountant",
+    "Boolean": "schema",
+    "Budget": "privacy.budget",
+    "BudgetExceeded": "privacy.budget",
+    "Categorical": "schema",
+    "Certificate": "certificate",
+    "ConditionError": "sample.conditions",
+    "Datetime": "schema",
+    "Domain": "domain",
+    "Identifier": "schema",
+    "Ledger": "privacy.ledger",
+    "LedgerCorrupt": "privacy.ledger",
+    "NotFittedError": "synthesizer",
+    "Numeric": "schema",
+    "PrivacyUnit": "privacy.unit",
+    "Quality": "evaluate.fidelity",
+    "Schema": "schema",
+    "SchemaError": "schema",
+    "Synthesizer": "synthesizer",
+    "Text": "schema",
+    "evaluate": "evaluate.fidelity",
+}
+
+__all__ = [
+    "Accountant",
+    "Boolean",
+    "Budget",
+    "BudgetExceeded",
+    "Categorical",
+    "Certificate",
+    "ConditionError",
+    "Datetime",
+    "Domain",
+    "Identifier",
+    "Ledger",
+    "LedgerCorrupt",
+    "NotFittedError",
+    "Numeric",
+    "PrivacyUnit",
+    "Quality",
+    "Schema",
+    "SchemaError",
+    "Synthesizer",
+    "Text",
+    "evaluate",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Each noun is imported when it is first asked for, so that `import dpsynth` costs next to nothing."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'dpsynth' has no attribute {name!r}")
+    value = getattr(import_module(f"dpsynth.{_HOME[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

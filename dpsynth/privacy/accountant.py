@@ -72,7 +72,7 @@ class Accountant:
             raise ValueError(f"an accountant needs an epsilon above 0, got {budget.epsilon!r}")
         self.budget = budget
         self.ledger = ledger or Ledger.create(None, budget, dataset="in memory", unit=PrivacyUnit())
-        self.run = secrets.token_hex(8) if unsafe_seed is None else f"seeded-{unsafe_seed}"
+        self.run = secrets.token_hex(8) if unsafe_seed is None else f"seeded-{unsafe_seed}-{self.ledger.head[:8]}"
         self._bits = operating_system_bits if unsafe_seed is None else seeded_bits(unsafe_seed)
         self.noise = "operating system" if unsafe_seed is None else "seeded: NOT PRIVATE"
         self._cap = budgets.affordable(budget)
@@ -94,6 +94,16 @@ class Accountant:
 
     def remaining(self) -> Budget:
         return budgets.spent(self.cost_left, self.budget)
+
+    def require_room(self) -> None:
+        """Raises BudgetExceeded if the ledger cannot bear this accountant's whole budget: better now than half-way."""
+        left = self.ledger.cost_left
+        if left < self._cap:
+            available = budgets.spent(max(0, left), self.budget)
+            raise BudgetExceeded(
+                f"the ledger of {self.ledger.dataset!r} has epsilon {available.epsilon:.6g} left at"
+                f" delta={self.budget.delta:g}, less than the {self.budget.epsilon:.6g} asked for; nothing was spent"
+            )
 
     def charge(self, event: Event, purpose: str) -> Charge:
         """Checks the event against both caps, records it, then grants it.

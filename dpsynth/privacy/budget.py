@@ -57,7 +57,8 @@ def spent(cost: int, budget: Budget) -> Budget:
 def _delta_for_mechanisms(budget: Budget) -> float:
     """delta, less what the sampler's total variation tau costs over all draws.
 
-    With M' within tau of M:  M'(D) <= M(D) + tau <= e^eps M(D') + delta + tau <= e^eps M'(D') + delta + (1 + e^eps) tau.
+    With M' within tau of M:  M'(D) <= M(D) + tau <= e^eps M(D') + delta + tau
+                                    <= e^eps M'(D') + delta + (1 + e^eps) tau.
     """
     sampler = (1 + math.exp(MAX_EPSILON)) * MAX_DRAWS * noise.TOTAL_VARIATION
     return math.nextafter(budget.delta - sampler, 0)

@@ -55,7 +55,7 @@ def event_from_dict(record: Mapping[str, Any]) -> Event:
     try:
         return _NAMES[name](**fields)
     except TypeError:
-        raise ValueError(f"the ledger gives event {name!r} the fields {sorted(fields)}, which it does not have") from None
+        raise ValueError(f"event {name!r} has no such fields as the ledger gives it: {sorted(fields)}") from None
 
 
 def positive(what: str, value: object) -> float:

@@ -19,7 +19,6 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, BinaryIO
 
-from dpsynth.privacy import curves
 from dpsynth.privacy.budget import Budget, BudgetExceeded, affordable, spent
 from dpsynth.privacy.events import Event, event_from_dict, event_to_dict
 from dpsynth.privacy.unit import PrivacyUnit
@@ -93,8 +92,13 @@ class Ledger:
 
     def remaining(self) -> Budget:
         """What one further job could spend, at the ledger's delta. (Epsilons of parts do not add up to the whole.)"""
+        return spent(max(0, self.cost_left), self.budget)
+
+    @property
+    def cost_left(self) -> int:
+        """What can still be charged, in the units of `Event.cost`."""
         self._refresh()
-        return spent(max(0, affordable(self.budget) - self._cost), self.budget)
+        return affordable(self.budget) - self._cost
 
     def entries(self) -> list[dict[str, Any]]:
         """All lines, oldest first: copies, free to keep."""
@@ -171,7 +175,7 @@ def _locked(path: Path) -> Iterator[BinaryIO]:
     try:
         import fcntl
     except ImportError:
-        raise OSError("a ledger file needs POSIX file locks, which this system lacks: keep the ledger in memory") from None
+        raise OSError("a ledger file needs POSIX file locks, which are missing here: use ledger=None") from None
     with path.open("r+b") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield file

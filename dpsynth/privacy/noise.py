@@ -16,9 +16,10 @@ Q(b / stddev), b the half-integer in question, in 700-bit arithmetic, until the 
 which has probability below 2^-500. `TOTAL_VARIATION` = 2^-256 a draw is what we claim and charge to delta.
 
 **The margin.** For v >= 2^52 the interval is narrower than 2^-52 u; as d|z|/du = stddev / phi, and u / phi <= 1.26
-on (0, 1/2) (Mills' ratio), that moves |z| / stddev by less than 2^-51. scipy.special.ndtri (Cephes) states a relative error
-below 2^-50, and the product with stddev adds 2^-53. Together they stay under 2^-48 max(1, |z| / stddev); the margin is
-2^-34, sixteen thousand times as wide. A test compares ndtri with 60-digit arithmetic over all magnitudes of u.
+on (0, 1/2) (Mills' ratio), that moves |z| / stddev by less than 2^-51. scipy.special.ndtri (Cephes) states a
+relative error below 2^-50, and the product with stddev adds 2^-53. Together they stay under
+2^-48 max(1, |z| / stddev); the margin is 2^-34, sixteen thousand times as wide. A test compares ndtri with 60-digit
+arithmetic over all magnitudes of u.
 Smaller v (one draw in 2,048) are extended to 63 significant bits first.
 """
 
@@ -79,7 +80,7 @@ def _draw(stddev: np.ndarray, bits: Bits) -> np.ndarray:
     result = nearest.astype(np.int64)
     for i in np.flatnonzero(doubtful):
         result[i] = _decide(int(v[i]), float(stddev[i]), bits)
-    np.negative(result, out=result, where=(words & np.uint64(1)).astype(bool))
+    result *= 1 - 2 * (words & np.uint64(1)).astype(np.int64)
     return result
 
 

@@ -74,7 +74,7 @@ class Sensitive:
         return f"Sensitive(shape={self.shape}, l1={self.l1:g}, l2={self.l2:g})"
 
     def _closed(self, *args: Any, **kwargs: Any) -> NoReturn:
-        raise TypeError("a Sensitive value cannot be read or changed: accountant.charge(event, purpose).gaussian(value)")
+        raise TypeError("a Sensitive value is read by a charge only: accountant.charge(event, purpose).gaussian(value)")
 
     __array__ = __float__ = __int__ = __index__ = __complex__ = __bool__ = __len__ = __iter__ = __getitem__ = _closed
     __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = __contains__ = __format__ = _closed  # type: ignore[assignment]

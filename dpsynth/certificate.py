@@ -1,0 +1,330 @@
+"""Certificate: what is claimed for one release, and everything that a reviewer needs to check the claim.
+
+A certificate is a plain record, a function of public things only: the schema, the ledger, the settings, the charged
+answers. It holds no row, no exact count, nothing that was not paid for, and may be published with the release.
+A run whose noise came from a seed gets a certificate too, which says NOT PRIVATE and claims nothing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import platform
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from statistics import NormalDist
+from typing import Any
+
+from dpsynth.columns import Boolean, Categorical, Column, Datetime, Identifier, Numeric, Text
+from dpsynth.privacy import budget as budgets
+from dpsynth.privacy import curves
+from dpsynth.privacy.budget import Budget
+from dpsynth.privacy.events import event_from_dict
+from dpsynth.privacy.ledger import Ledger
+from dpsynth.privacy.unit import PrivacyUnit
+from dpsynth.report import render, wording
+from dpsynth.report.text import at_most, clip, exact, printable, short
+from dpsynth.schema import Schema
+
+VERSION = 1
+RDP_ORDERS = (2, 4, 8, 16, 32, 64)
+
+_PRIVATE_NOISE = "operating system"
+_LISTED = 12
+_UNITS = {"D": "day", "h": "hour", "min": "minute", "s": "second"}
+_PACKAGES = ("dpsynth", "numpy", "scipy", "pandas", "pyarrow", "mpmath")
+
+Bounds = Mapping[str, tuple[float, float]]
+Line = dict[str, Any]
+
+
+@dataclass(frozen=True, repr=False)
+class Certificate:
+    """The evidence for one release, around a JSON record with the version `dpsynth_certificate: 1`."""
+
+    record: dict[str, Any]
+
+    @classmethod
+    def issue(
+        cls,
+        *,
+        schema: Schema,
+        ledger: Ledger,
+        run: str,
+        mechanism: str,
+        settings: Mapping[str, Any],
+        bounds: Bounds,
+        released: Mapping[str, Any],
+    ) -> Certificate:
+        """The certificate of one run. Unit, budget, noise, charges and head are read from the ledger, never stated.
+
+        run: `Accountant.run`. bounds: of numeric columns, as learned by charges. released: further charged or public
+        facts, such as the noisy row count. Raises ValueError when the ledger protects another unit than the schema,
+        or has no such run.
+        """
+        if ledger.unit != schema.unit:
+            raise ValueError(f"the ledger protects {ledger.unit.describe()}, the schema {schema.unit.describe()}")
+        lines = ledger.entries()
+        begun = [line for line in lines if line["kind"] == "run" and line["run"] == run]
+        if not begun:
+            raise ValueError(f"the ledger has no run {run!r}: give the ledger and the run of one accountant")
+        charges = [line for line in lines if line["kind"] == "charge" and line["run"] == run]
+        budget = Budget(**begun[-1]["budget"])
+        private = all(line["noise"] == _PRIVATE_NOISE for line in begun)
+        record = {
+            "dpsynth_certificate": VERSION,
+            "claim": _claim(private, budget, ledger.unit),
+            "budget": asdict(budget),
+            "spent": asdict(budgets.spent(_cost(charges), budget)),
+            "unit": {**asdict(ledger.unit), "description": ledger.unit.describe()},
+            "run": {"id": run, "noise": begun[-1]["noise"]},
+            "charges": _charges(charges, ledger.unit),
+            "ledger": _account(ledger, lines, run),
+            "views": {"budget": _views(budgets.affordable(budget)), "spent": _views(_cost(charges))},
+            "accounting": wording.accounting(private),
+            "schema": {"sha256": schema.fingerprint(), "columns": _columns(schema, bounds)},
+            "mechanism": {"name": mechanism, "settings": settings},
+            "released": released,
+            "versions": _versions(),
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            "not_promised": wording.NOT_PROMISED,
+        }
+        return cls(_plain(record))
+
+    @classmethod
+    def load(cls, path: str | Path) -> Certificate:
+        """The certificate in a JSON file, or in the certificate.json of a directory, after `verify`."""
+        file = Path(path) / "certificate.json" if Path(path).is_dir() else Path(path)
+        try:
+            certificate = cls(json.loads(file.read_text(encoding="utf-8")))
+        except (json.JSONDecodeError, UnicodeDecodeError):
+            raise ValueError(f"{file} is not a certificate: it is not JSON") from None
+        certificate.verify()
+        return certificate
+
+    @property
+    def private(self) -> bool:
+        """Whether anything is claimed at all: False for a seeded run."""
+        return bool(self.record["claim"]["private"])
+
+    def verify(self) -> None:
+        """Recomputes what is stated from the ledger lines that the certificate quotes; ValueError if it does not hold.
+
+        It shows slips and careless edits. Somebody who rewrites everything is found out by the ledger itself.
+        """
+        if not isinstance(self.record, dict) or self.record.get("dpsynth_certificate") != VERSION:
+            raise ValueError(f"this is no certificate of version {VERSION}: update dpsynth, or give another file")
+        try:
+            faults = _faults(self.record)
+        except (KeyError, TypeError, ValueError, AttributeError):
+            raise ValueError("the certificate is incomplete or damaged: fetch it again from where it was made") from None
+        if faults:
+            raise ValueError(f"the certificate contradicts itself: {'; '.join(faults)}")
+
+    def to_json(self) -> str:
+        return render.to_json(self.record)
+
+    def to_html(self) -> str:
+        """One self-contained page for a reader who signs for the release."""
+        return render.page("certificate", self.record)
+
+    def save(self, directory: str | Path) -> Path:
+        """Writes certificate.json and certificate.html into a directory, made if need be; returns the directory."""
+        return render.save(directory, {"certificate.json": self.to_json(), "certificate.html": self.to_html()})
+
+    def summary(self) -> str:
+        """A few lines for a terminal."""
+        it = self.record
+        budget, spent = it["budget"], at_most(it["spent"]["epsilon"])
+        account = f"epsilon {at_most(it['ledger']['spent']['epsilon'])} of {exact(it['ledger']['budget']['epsilon'])}"
+        facts = {
+            "protects": it["unit"]["description"],
+            "budget": f"epsilon {exact(budget['epsilon'])}, delta {exact(budget['delta'])}",
+            "spent": f"epsilon {spent} in {len(it['charges'])} charges",
+            "ledger": f"{it['ledger']['dataset']}: {account} spent by all runs; head {it['ledger']['head'][:16]}",
+            "noise": it["run"]["noise"],
+            "mechanism": it["mechanism"]["name"],
+            "schema": f"{len(it['schema']['columns'])} columns, sha256 {it['schema']['sha256'][:16]}",
+            "created": it["created"],
+        }
+        lines = [it["claim"]["sentence"], *(f"  {name:<10} {text}" for name, text in facts.items())]
+        return str(printable("\n".join(lines)))
+
+    def __repr__(self) -> str:
+        return self.summary()
+
+    def _repr_html_(self) -> str:
+        return render.fragment("certificate", self.record)
+
+
+def _claim(private: bool, budget: Budget, unit: PrivacyUnit) -> dict[str, Any]:
+    """The claim; for a seeded run the same form with nothing in it."""
+    sentence = wording.claim(private, budget.epsilon, budget.delta, unit.describe())
+    if not private:
+        return {"private": False, "sentence": sentence, "meaning": None, "epsilon": None, "delta": None}
+    secret = wording.secret(unit.id_column, unit.max_records, unit.adjacency)
+    meaning = wording.meaning(secret, _percent_right(budgets.affordable(budget)))
+    return {"private": True, "sentence": sentence, "meaning": meaning, **asdict(budget)}
+
+
+def _percent_right(cost: int) -> float:
+    """How often the best test of one unit is right at even odds, in percent, rounded up to a tenth.
+
+    For mu-GDP the errors (a, b) satisfy b >= Phi(Phi^-1(1 - a) - mu); a + b is least at a = b = Phi(-mu / 2).
+    (Dong, Roth and Su, section 2.) It is the budget's mu, as what was spent may depend on charged answers.
+    """
+    return math.ceil(1000 * NormalDist().cdf(curves.mu_of(cost) / 2)) / 10
+
+
+def _cost(charges: Sequence[Line]) -> int:
+    return sum(event_from_dict(line["event"]).cost for line in charges)
+
+
+def _charges(charges: Sequence[Line], unit: PrivacyUnit) -> list[Line]:
+    """The ledger's lines in full, each with its noise in rows and its share of what the run spent."""
+    total = _cost(charges)
+    rows = unit.count_sensitivity(2)[1]
+    return [
+        {
+            **line,
+            "noise_stddev_rows": line["event"]["noise_multiplier"] * rows,
+            "share_percent": 100 * _cost([line]) / total,
+        }
+        for line in charges
+    ]
+
+
+def _account(ledger: Ledger, lines: Sequence[Line], run: str) -> dict[str, Any]:
+    """What the ledger says of all runs up to its head."""
+    others = [line for line in lines if line["kind"] == "run" and line["run"] != run]
+    charges = [line for line in lines if line["kind"] == "charge"]
+    return {
+        "dataset": ledger.dataset,
+        "kept": "in memory" if ledger.path is None else "in a file",
+        "budget": asdict(ledger.budget),
+        "spent": asdict(budgets.spent(_cost(charges), ledger.budget)),
+        "lines": len(lines),
+        "head": lines[-1]["hash"],
+        "other_runs": len(others),
+        "other_runs_seeded": sum(line["noise"] != _PRIVATE_NOISE for line in others),
+        "other_charges": sum(line["run"] != run for line in charges),
+    }
+
+
+def _views(cost: int) -> dict[str, Any]:
+    """The same loss in the currencies of other accountants."""
+    return {
+        "mu": curves.mu_of(cost),
+        "zcdp_rho": curves.zcdp(cost),
+        "rdp": {str(order): curves.rdp(cost, order) for order in RDP_ORDERS},
+    }
+
+
+def _columns(schema: Schema, bounds: Bounds) -> list[dict[str, str]]:
+    return [
+        {
+            "name": name,
+            "type": type(column).__name__.lower(),
+            "domain": _domain(column, bounds.get(name)),
+            "origin": _origin(column, bounds.get(name)),
+        }
+        for name, column in schema.columns.items()
+    ]
+
+
+def _domain(column: Column, learned: tuple[float, float] | None) -> str:
+    """The public domain in words."""
+    match column:
+        case Identifier():
+            return "made afresh" + (f" as {column.pattern}" if column.pattern else "")
+        case Text():
+            return "free text"
+        case Boolean():
+            words = "true or false"
+        case Datetime():
+            words = f"{column.low} to {column.high}, to the {_UNITS[column.resolution]}"
+        case Categorical():
+            words = _listed(column)
+        case Numeric():
+            low, high = learned or (column.low, column.high)
+            kind = "whole numbers" if column.integer else "numbers"
+            words = f"{kind} from {_bound(low)} to {_bound(high)}"
+            words += f" in steps of {column.step:g}" if column.step is not None else ""
+    return f"{words}; may be missing" if column.nullable else words
+
+
+def _listed(column: Categorical) -> str:
+    names = [clip(str(name), 40) for name in column.categories]
+    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    kind = "ordered categories" if column.ordered else "categories"
+    other = f"; all others count as {column.other}" if column.other is not None else ""
+    return f"{len(names)} {kind}: {', '.join(names[:_LISTED])}{more}{other}"
+
+
+def _bound(value: float | None) -> str:
+    return "a bound not told" if value is None else exact(value) if value == int(value) else short(value, 6)
+
+
+def _origin(column: Column, learned: tuple[float, float] | None) -> str:
+    """Where the domain comes from."""
+    if isinstance(column, Identifier | Text):
+        return "never read"
+    if not isinstance(column, Numeric) or column.bounded or learned is None:
+        return "declared in the schema"
+    if column.low is None and column.high is None:
+        return "both bounds learned by a charge"
+    return f"{'low' if column.low is None else 'high'} learned by a charge, the other bound declared in the schema"
+
+
+def _versions() -> dict[str, str]:
+    return {"python": platform.python_version(), **{name: _version(name) for name in _PACKAGES}}
+
+
+def _version(package: str) -> str:
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return "not installed as a package"
+
+
+def _faults(record: Mapping[str, Any]) -> list[str]:
+    """Where the record states less than its own ledger lines cost, or claims what a seeded run cannot."""
+    budget, charges = Budget(**record["budget"]), record["charges"]
+    stated, found = record["spent"]["epsilon"], budgets.spent(_cost(charges), budget).epsilon
+    claim, unit = record["claim"], record["unit"]
+    private = record["run"]["noise"] == _PRIVATE_NOISE
+    sentence = wording.claim(private, budget.epsilon, budget.delta, unit["description"])
+    described = PrivacyUnit(**{name: unit[name] for name in ("id_column", "max_records", "adjacency")}).describe()
+    checks = {
+        f"its charges cost epsilon {at_most(found)}, and it states {at_most(stated)}": found <= stated * (1 + 1e-9),
+        "its charges cost more than its budget": _cost(charges) <= budgets.affordable(budget),
+        "its claim is not the one that follows from its run": claim["sentence"] == sentence
+        and claim["private"] is private
+        and (claim["epsilon"], claim["delta"]) == ((budget.epsilon, budget.delta) if private else (None, None)),
+        "its unit is described as another": unit["description"] == described,
+        "a ledger line was changed": all(line["hash"] == _line_hash(line) for line in charges),
+    }
+    return [fault for fault, holds in checks.items() if not holds]
+
+
+def _line_hash(line: Line) -> str:
+    """The hash of a ledger line as `privacy.ledger` writes it, from a quoted line."""
+    quoted = {name: line[name] for name in ("kind", "seq", "prev", "run", "purpose", "event")}
+    return hashlib.sha256(json.dumps(quoted, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+
+
+def _plain(value: Any) -> Any:
+    """Public settings as JSON can hold them: what is no number, text or container becomes text."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [_plain(item) for item in value]
+    if hasattr(value, "tolist"):
+        return _plain(value.tolist())
+    if value is None or isinstance(value, bool | int | str) or (isinstance(value, float) and math.isfinite(value)):
+        return value
+    return str(value)

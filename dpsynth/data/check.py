@@ -1,0 +1,57 @@
+"""What a fit would do to raw values that the schema does not foresee: for the data owner's eyes only.
+
+PRIVATE: these are exact counts of private rows. They help a person to correct a schema; nothing of them may enter a
+release or leave the owner's screen.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+
+from dpsynth.data.codec import check_columns, codec_for
+from dpsynth.data.magnitude import read_numbers
+from dpsynth.data.source import Rows, column, column_names
+from dpsynth.schema import Boolean, Categorical, Column, Datetime, Numeric, Schema
+
+
+@dataclass(frozen=True)
+class ColumnCheck:
+    """How many values of a column are missing, unreadable or undeclared, and clipped to the bounds."""
+
+    name: str
+    missing: int
+    undeclared: int
+    clipped: int
+
+
+def check_rows(rows: Rows, schema: Schema) -> list[ColumnCheck]:
+    """One ColumnCheck for each column that is read; SchemaError if the columns are not the schema's."""
+    schema.refuse_text()
+    check_columns(column_names(rows), schema)
+    return [_check(name, declared, column(rows, name)) for name, declared in schema.coded.items()]
+
+
+def _check(name: str, declared: Column, values: Any) -> ColumnCheck:
+    strict = replace(declared, other=None) if isinstance(declared, Categorical) else declared
+    if isinstance(strict, Categorical | Boolean | Datetime):
+        codec = codec_for(replace(strict, nullable=True))
+        special = int(np.sum(codec.encode(values) == codec.size - 1))
+        clipped = 0
+    else:
+        assert isinstance(strict, Numeric)
+        numbers = read_numbers(values)
+        special = int(np.isnan(numbers).sum())
+        clipped = int(np.sum(numbers < _or(strict.low, -np.inf)) + np.sum(numbers > _or(strict.high, np.inf)))
+    missing = _nulls(values)
+    return ColumnCheck(name, missing, special - missing, clipped)
+
+
+def _nulls(values: Any) -> int:
+    return int(values.isna().sum()) if hasattr(values, "isna") else int(values.null_count)
+
+
+def _or(bound: float | None, default: float) -> float:
+    return default if bound is None else bound

@@ -1,0 +1,105 @@
+"""Total-variation distances between two coded tables, and the bins on which they are taken.
+
+The total-variation distance of two distributions is half the sum of their absolute differences: the share of rows
+that would have to change for one table to have the other's frequencies. It is 0 for equal and 1 for disjoint ones.
+An empty table has no frequencies: it is at distance 0 from an empty table and 1 from any other.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from dpsynth.domain import Clique, Domain
+from dpsynth.models.base import Codes
+
+TRIPLES = 200
+_TRIPLES_SEED = 20240607
+
+
+def equal_mass(counts: np.ndarray, most: int) -> np.ndarray:
+    """For each cell of an ordered column its bin: at most `most` bins of neighbours, with about equal counts.
+
+    A cell with a bin's worth of rows stands alone, and the others share what is left evenly; cells without rows
+    after the last row make a bin of their own. Few enough cells stay as they are.
+    """
+    if counts.size <= most:
+        return np.arange(counts.size)
+    if not counts.any():
+        return np.arange(counts.size) * most // counts.size
+    bins = np.empty(counts.size, dtype=np.int64)
+    bin_, held, left = 0, 0, int(counts.sum())
+    for cell, count in enumerate(counts.tolist()):
+        if held and count * (most - bin_) >= left and bin_ < most - 1:
+            bin_, left, held = bin_ + 1, left - held, 0
+        bins[cell] = bin_
+        held += count
+        if held and held * (most - bin_) >= left and bin_ < most - 1:
+            bin_, left, held = bin_ + 1, left - held, 0
+    return np.unique(bins, return_inverse=True)[1]
+
+
+def most_frequent(counts: np.ndarray, most: int) -> np.ndarray:
+    """For each cell of a nominal column its bin: the most frequent cells alone, the others in one last bin."""
+    if counts.size <= most:
+        return np.arange(counts.size)
+    bins = np.full(counts.size, most - 1)
+    bins[np.argsort(-counts, kind="stable")[: most - 1]] = np.arange(most - 1)
+    return bins
+
+
+def choose_bins(counts: np.ndarray, ordered: int, most: int) -> np.ndarray:
+    """Bins of a column whose first `ordered` cells have an order (0: nominal); the special cells after them stay."""
+    if not ordered:
+        return most_frequent(counts, most)
+    bins = equal_mass(counts[:ordered], most - (counts.size - ordered))
+    return np.concatenate([bins, bins.max() + 1 + np.arange(counts.size - ordered)])
+
+
+def frequencies(codes: Codes, clique: Clique, domain: Domain) -> np.ndarray:
+    """Shares of the rows in each cell, flattened; all zero for an empty table."""
+    cell = np.asarray(codes[clique[0]], dtype=np.intp)
+    for a in clique[1:]:
+        cell = cell * domain.size(a)
+        cell += codes[a]
+    counts = np.bincount(cell, minlength=domain.cells(clique))
+    return counts / max(cell.size, 1)
+
+
+def total_variation(p: np.ndarray, q: np.ndarray) -> float:
+    """Half the sum of absolute differences of two arrays of frequencies, either of which may be all zero."""
+    if not (p.any() and q.any()):
+        return float(p.any() != q.any())
+    return min(1.0, 0.5 * math.fsum(np.abs(p - q)))
+
+
+def distances(
+    real: Codes, others: Sequence[Codes], cliques: Sequence[Clique], domain: Domain
+) -> dict[Clique, tuple[float, ...]]:
+    """For each clique the distance of each other table from the real one."""
+    found = {}
+    for clique in cliques:
+        p = frequencies(real, clique, domain)
+        found[clique] = tuple(total_variation(p, frequencies(other, clique, domain)) for other in others)
+    return found
+
+
+def all_ways(attributes: Clique) -> dict[int, list[Clique]]:
+    """The cliques over which distances are averaged: all attributes, all pairs, and up to 200 triples.
+
+    The triples are the same for the same names, whatever their order.
+    """
+    triples = list(itertools.combinations(sorted(attributes), 3))
+    if len(triples) > TRIPLES:
+        chosen = np.random.default_rng(_TRIPLES_SEED).choice(len(triples), TRIPLES, replace=False)
+        triples = [triples[i] for i in sorted(chosen)]
+    ways = {1: [(a,) for a in attributes], 2: list(itertools.combinations(attributes, 2)), 3: triples}
+    return {k: cliques for k, cliques in ways.items() if cliques}
+
+
+def binned(codes: Codes, bins: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """The same rows with each code replaced by its bin."""
+    return {a: b[codes[a]].astype(np.intp) for a, b in bins.items()}

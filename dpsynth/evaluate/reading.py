@@ -1,0 +1,130 @@
+"""What raw values are, one by one: missing, outside the public domain, repeated. For evidence only, never for a fit.
+
+A codec forgives: it clips, and maps what it does not know. Evidence does not: a release must keep to its schema.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from dpsynth.columns import SECONDS, Boolean, Categorical, Column, Datetime, Numeric
+from dpsynth.data.codec import codec_for
+from dpsynth.data.values import is_null, moment, number, read
+
+_TOLERANCE = 1e-6
+
+
+@dataclass(frozen=True)
+class _Reader:
+    """Reads each value as a float64, by the three forms that containers come down to."""
+
+    value: Callable[[object], float]
+    of_numbers: Callable[[np.ndarray], np.ndarray]
+    of_moments: Callable[[np.ndarray], np.ndarray]
+
+    def objects(self, values: Iterable[object]) -> np.ndarray:
+        return np.fromiter(map(self.value, values), dtype=np.float64)
+
+    def numbers(self, values: np.ndarray) -> np.ndarray:
+        return self.of_numbers(values)
+
+    def moments(self, values: np.ndarray) -> np.ndarray:
+        return self.of_moments(values)
+
+
+def _unread(values: np.ndarray) -> np.ndarray:
+    return np.full(len(values), np.nan)
+
+
+_NULLS = _Reader(is_null, np.isnan, np.isnan)
+_NUMBERS = _Reader(number, np.asarray, _unread)
+_MOMENTS = _Reader(moment, _unread, np.asarray)
+
+
+def missing_and_outside(values: Any, column: Column, bounds: tuple[float, float] | None) -> tuple[np.ndarray, np.ndarray]:
+    """Two boolean arrays, one entry a row: is the value missing; is it none that the schema allows.
+
+    bounds: what a learned bound came out as. A missing value is outside where the column is not nullable.
+    """
+    missing = read(values, _NULLS).astype(bool) | _marked(values, column)
+    match column:
+        case Numeric():
+            allowed = _on_grid(read(values, _NUMBERS), column, bounds)
+        case Datetime():
+            low, high = column.steps
+            steps = np.floor(read(values, _MOMENTS) / SECONDS[column.resolution])
+            allowed = (low <= steps) & (steps <= high)
+        case Boolean() | Categorical():
+            codec = codec_for(_strict(column))
+            allowed = codec.encode(values) < codec.size - 1
+            missing &= ~allowed
+        case _:
+            raise ValueError(f"a column of type {type(column).__name__} has no public domain to compare with")
+    return missing, ~np.where(missing, column.nullable, allowed)
+
+
+def span(values: Any, column: Column) -> tuple[float, float] | None:
+    """Smallest and largest finite number in a numeric column; None where there is none."""
+    x = read(values, _NUMBERS)
+    missing, _ = missing_and_outside(values, column, None)
+    x = x[np.isfinite(x) & ~missing]
+    return (float(x.min()), float(x.max())) if x.size else None
+
+
+def repeated_share(columns: Iterable[Any], rows: int) -> float:
+    """The share of rows that equal an earlier row in every one of these columns; 0 for an empty table."""
+    group = np.zeros(rows, dtype=np.int64)
+    for values in columns:
+        numbers = _grouped(values)
+        group = pd.factorize(group * (int(numbers.max(initial=0)) + 1) + numbers)[0]
+    return 1 - len(np.unique(group)) / rows if rows else 0.0
+
+
+def _on_grid(x: np.ndarray, column: Numeric, bounds: tuple[float, float] | None) -> np.ndarray:
+    low, high = bounds or (-math.inf, math.inf)
+    low, high = low if column.low is None else column.low, high if column.high is None else column.high
+    allowed: np.ndarray = (low <= x) & (x <= high)
+    if column.spacing is not None:
+        anchor = next((bound for bound in (column.low, column.high) if bound is not None), 0)
+        with np.errstate(invalid="ignore"):
+            steps = (x - anchor) / column.spacing
+            allowed &= np.abs(steps - np.rint(steps)) <= _TOLERANCE + np.abs(steps) * 2.0**-50
+    return allowed
+
+
+def _strict(column: Categorical | Boolean) -> Categorical | Boolean:
+    """The same column with a special cell for all that is none of its values."""
+    return replace(column, nullable=True, other=None) if isinstance(column, Categorical) else replace(column, nullable=True)
+
+
+def _marked(values: Any, column: Column) -> np.ndarray:
+    """Is the value the column's marker of missing ones, or the number that the marker spells."""
+    marker = getattr(column, "missing_marker", None)
+    if marker is None:
+        return np.zeros(len(values), dtype=bool)
+    text, as_number = _folded(marker, column), number(marker)
+
+    def is_marker(value: object) -> bool:
+        return (isinstance(value, str) and _folded(value, column) == text) or number(value) == as_number
+
+    return read(values, _Reader(is_marker, lambda x: x == as_number, _unread)) == 1
+
+
+def _folded(value: object, column: Column) -> str:
+    return str(value).strip().lower() if isinstance(column, Boolean) else str(value)
+
+
+def _grouped(values: Any) -> np.ndarray:
+    """For each value a number from 0, equal for equal values; missing values are equal."""
+    series = values.to_pandas() if hasattr(values, "to_pandas") else values
+    try:
+        numbers = pd.factorize(series)[0]
+    except TypeError:  # unhashable values: their text tells them apart
+        numbers = pd.factorize(series.map(repr))[0]
+    return np.asarray(numbers, dtype=np.int64) + 1

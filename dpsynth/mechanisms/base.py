@@ -1,0 +1,88 @@
+"""What a mechanism is, and the first look that all of ours share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+
+from dpsynth.data.table import PrivateTable
+from dpsynth.domain import Clique, Domain
+from dpsynth.encode.histogram import denoise
+from dpsynth.models.base import LinearMeasurement, Model
+from dpsynth.privacy.accountant import Accountant
+from dpsynth.privacy.events import Gaussian
+from dpsynth.privacy.sensitive import Sensitive
+
+
+@runtime_checkable
+class Mechanism(Protocol):
+    """A frozen dataclass of public settings.
+
+    Law: what `fit` returns depends on the table through the accountant's charges only, and it spends what the
+    accountant has left, never more.
+    """
+
+    def fit(self, table: PrivateTable, accountant: Accountant) -> Model: ...
+
+
+@dataclass(frozen=True, eq=False)
+class FirstLook:
+    """The row count and every one-way marginal, measured, and what they say about each column."""
+
+    domain: Domain
+    total: LinearMeasurement
+    oneways: Mapping[str, LinearMeasurement]
+
+    @property
+    def rows(self) -> float:
+        """The estimated number of rows, at least 1: the measurements' own totals, weighted by their precision."""
+        sums = [(float(self.total.values), float(np.mean(self.total.stddev)))]
+        for m in self.oneways.values():
+            sums.append((float(m.values.sum()), float(np.sqrt(np.sum(np.square(m.stddev))))))
+        weights = np.array([1 / s**2 for _, s in sums])
+        return max(1.0, float(np.dot(weights, [y for y, _ in sums]) / weights.sum()))
+
+    def masses(self) -> dict[str, np.ndarray]:
+        """Estimated counts of each column's cells."""
+        return {
+            a: denoise(m.values, float(np.mean(m.stddev)), self.domain.width(a), self.rows)
+            for a, m in self.oneways.items()
+        }
+
+    def combined(self, other: FirstLook) -> FirstLook:
+        """Both looks as one: inverse-variance weighted means."""
+        oneways = {a: _combined(m, other.oneways[a]) for a, m in self.oneways.items()}
+        return FirstLook(self.domain, _combined(self.total, other.total), oneways)
+
+    def binned(self, bins: Mapping[str, np.ndarray]) -> list[LinearMeasurement]:
+        """The same measurements over bins: noise of merged cells adds in squares."""
+        return [
+            LinearMeasurement(
+                (a,), np.bincount(bins[a], m.values), np.sqrt(np.bincount(bins[a], np.square(m.stddev)))
+            )
+            for a, m in self.oneways.items()
+        ]
+
+
+def first_look(table: PrivateTable, accountant: Accountant, *, total_cost: int, oneway_cost: int) -> FirstLook:
+    """Measures the row count for `total_cost` and the one-way marginals for `oneway_cost` together, evenly."""
+    attributes = table.domain.attributes
+    answers = table.marginals([(), *((a,) for a in attributes)])
+    total = measure(accountant, (), answers[()], total_cost)
+    each = oneway_cost // len(attributes)
+    return FirstLook(table.domain, total, {a: measure(accountant, (a,), answers[a,], each) for a in attributes})
+
+
+def measure(accountant: Accountant, clique: Clique, answer: Sensitive, cost: int) -> LinearMeasurement:
+    """One marginal for this cost: a charge, and what it returns."""
+    purpose = f"measure {' x '.join(clique)}" if clique else "measure the row count"
+    values, stddev = accountant.charge(Gaussian.spending(cost), purpose).gaussian(answer)
+    return LinearMeasurement(clique, values, stddev)
+
+
+def _combined(x: LinearMeasurement, y: LinearMeasurement) -> LinearMeasurement:
+    a, b = np.square(x.stddev), np.square(y.stddev)
+    return LinearMeasurement(x.clique, (x.values * b + y.values * a) / (a + b), np.sqrt(a * b / (a + b)))

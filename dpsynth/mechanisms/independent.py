@@ -1,0 +1,39 @@
+"""Independent: every column by itself. The floor that any mechanism has to beat, and the answer when data are few."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from dpsynth.data.table import PrivateTable
+from dpsynth.domain import Domain
+from dpsynth.mechanisms.base import first_look
+from dpsynth.models.base import LinearMeasurement, Model
+from dpsynth.models.inference import estimate
+from dpsynth.models.refined import RefinedModel
+from dpsynth.privacy.accountant import Accountant
+
+
+@dataclass(frozen=True)
+class Independent:
+    """Spends its budget on one-way marginals, evenly, and a little on the row count.
+
+    total_share: the part of the budget that measures the row count.
+    """
+
+    total_share: float = 0.02
+
+    def fit(self, table: PrivateTable, accountant: Accountant) -> Model:
+        """A product of one-way distributions."""
+        total_cost = int(accountant.cost_left * self.total_share)
+        look = first_look(table, accountant, total_cost=total_cost, oneway_cost=accountant.cost_left - total_cost)
+        return independent_model(table.domain, look.masses(), look.rows)
+
+
+def independent_model(domain: Domain, masses: dict[str, np.ndarray], rows: float) -> RefinedModel:
+    """The product of these one-way distributions, as one bin a column that holds all of its cells."""
+    bins = {a: np.zeros(n, dtype=np.int64) for a, n in domain.sizes}
+    coarse = Domain.of(dict.fromkeys(domain.attributes, 1))
+    total = LinearMeasurement((), np.asarray(rows), 1.0)
+    return RefinedModel(domain, estimate(coarse, [total]), bins, masses)

@@ -1,0 +1,40 @@
+"""The names of mechanisms."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Any
+
+from dpsynth.mechanisms.base import Mechanism
+from dpsynth.mechanisms.independent import Independent
+from dpsynth.mechanisms.mst import MST
+
+MECHANISMS: dict[str, type[Independent] | type[MST]] = {"independent": Independent, "mst": MST}
+AUTO = "mst"
+"""What "auto" stands for: our best marginal mechanism, whatever the data."""
+
+
+def mechanism_for(mechanism: str | Mechanism, settings: dict[str, Any]) -> Mechanism:
+    """The mechanism of this name with these settings, or the mechanism itself; ValueError in one sentence if neither."""
+    if not isinstance(mechanism, str):
+        if not isinstance(mechanism, Mechanism):
+            raise ValueError(f"mechanism must be one of {_names()} or an object with fit, got {type(mechanism).__name__}")
+        if settings:
+            raise ValueError(f"settings {sorted(settings)} belong to a mechanism's name: give them to the object instead")
+        return mechanism
+    kind = MECHANISMS.get(AUTO if mechanism == "auto" else mechanism)
+    if kind is None:
+        raise ValueError(f"mechanism must be one of {_names()}, got {mechanism!r}")
+    known = [f.name for f in fields(kind)]
+    if unknown := sorted(set(settings) - set(known)):
+        raise ValueError(f"mechanism {mechanism!r} has the settings {known}, not {unknown}")
+    return kind(**settings)
+
+
+def name_of(mechanism: Mechanism) -> str:
+    """The registered name of a mechanism, or the name of its class."""
+    return next((name for name, kind in MECHANISMS.items() if type(mechanism) is kind), type(mechanism).__name__)
+
+
+def _names() -> list[str]:
+    return ["auto", *MECHANISMS]

@@ -1,0 +1,48 @@
+"""How numbers and names are written for people: in a terminal and on a page."""
+
+from __future__ import annotations
+
+from decimal import ROUND_CEILING, Context, Decimal
+
+REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+
+
+def printable(value: object) -> object:
+    """Text without control characters and marks that turn the direction of reading; anything else as it is.
+
+    Names come from outside: an escape sequence must not reach a terminal, nor a reversing mark a page.
+    """
+    if type(value) is not str or value.isprintable():
+        return value
+    return "".join(c if c.isprintable() or c in "\n\xa0" else REPLACEMENT for c in value)
+
+
+def exact(x: float) -> str:
+    """A number that was stated, as it was stated: 1.0 is "1", 1e-06 is "1e-06"."""
+    return f"{x:.15g}"
+
+
+def at_most(x: float, digits: int = 4) -> str:
+    """x to some significant digits, rounded up: a privacy loss is never shown smaller than it is."""
+    return exact(float(Context(prec=digits, rounding=ROUND_CEILING).create_decimal(Decimal(x))))
+
+
+def short(x: float, digits: int = 4) -> str:
+    """x to some significant digits: 12345.678 is "12,350"; very large and very small ones as powers of ten."""
+    if x != 0 and not 1e-4 <= abs(x) < 1e7:
+        return f"{x:.{digits}g}"
+    rounded = float(f"{x:.{digits}g}")
+    return f"{rounded:,.0f}" if rounded.is_integer() else f"{rounded:,g}"
+
+
+def percent(share: float) -> str:
+    """A share in percent: 0.0123 is "1.2 %"; a little is not nothing."""
+    hundred = 100 * share
+    if 0 < hundred < 0.05:
+        return "under 0.1\xa0%"
+    return f"{hundred:.1f}\xa0%"
+
+
+def clip(text: str, length: int) -> str:
+    """The text, or as much of it as fits, with an ellipsis."""
+    return text if len(text) <= length else text[: length - 1] + "…"

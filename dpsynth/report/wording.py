@@ -1,0 +1,80 @@
+"""The sentences of a certificate, in one place, so that a reviewer can read all that we ever promise."""
+
+from __future__ import annotations
+
+from dpsynth.report.text import exact
+
+NOT_PRIVATE = (
+    "NOT PRIVATE: the noise of this run came from a seed, so it can be predicted and removed. "
+    "Nothing is claimed for this release; it is fit for tests with invented data only."
+)
+
+NOT_PROMISED = (
+    "Differential privacy is not anonymity by itself: whether the release is still personal data under a law is for "
+    "a person to judge, with this certificate as evidence.",
+    "Statistics about the population are learned by design. They may say something about a person who is like "
+    "others, whether or not that person's records were used.",
+    "Groups are protected less than single units: for k units together the loss is about k times as large.",
+    "The public facts in the schema are taken as declared. Bounds and categories must be known without looking at "
+    "the rows; nobody can check this from the release.",
+    "Other releases made from the same data outside this ledger are not counted. Their losses add to this one.",
+    "Code in the same process, or anyone who can read the memory or the disk of the machine that made the release, "
+    "is not held back.",
+    "How long the run took, how much memory it used, and other traces of it on that machine are not covered.",
+    "Nothing is said here about how true, fair or useful the synthetic records are. The quality page says some of it; "
+    "that page compares with real records exactly, is internal, and is not differentially private.",
+    "This page is a statement and not a signature: it binds only together with a ledger kept by somebody else, whose "
+    "lines must hold the head given above.",
+)
+
+_NOISE = {
+    True: "The random bits came from the operating system. No seed exists with which the noise could be repeated.",
+    False: "The random bits came from a seed: the noise can be repeated and subtracted, so the run is NOT PRIVATE.",
+}
+
+
+def claim(private: bool, epsilon: float, delta: float, unit: str) -> str:
+    """The one sentence that is signed for. unit: `PrivacyUnit.describe()`."""
+    if not private:
+        return NOT_PRIVATE
+    return f"This release is ({exact(epsilon)}, {exact(delta)})-differentially private for {unit}."
+
+
+def meaning(secret: str, percent_right: float) -> str:
+    """What the claim says to somebody who has never heard of it. secret: what an attacker wants to know."""
+    return (
+        f"Whatever else somebody knows, even every other record: the best possible guess of {secret}, made from this "
+        f"release alone, is right at most {percent_right:g} times in 100, where tossing a coin is right 50 times."
+    )
+
+
+def secret(id_column: str | None, max_records: int, adjacency: str) -> str:
+    """What an attacker wants to know of one unit, put so that it fits after 'a guess of'."""
+    if id_column is not None:
+        who = f"the records of one {id_column!r}"
+    else:
+        who = "one record" if max_records == 1 else f"a group of {max_records} records"
+    verb = "was" if who == "one record" or id_column is None else "were"
+    if adjacency == "add-remove":
+        return f"whether {who} {verb} in the data"
+    return f"which of two candidates for {who} {verb} in the data"
+
+
+def accounting(private: bool) -> list[str]:
+    """How the numbers of a certificate come about, with sources."""
+    return [
+        "Private values left through Gaussian noise only. A charge with noise multiplier s costs 1/s² of the budget, "
+        "measured as mu² of Gaussian differential privacy (Dong, Roth and Su, Journal of the Royal Statistical "
+        "Society B, 2022, Theorem 1).",
+        "Costs add, exactly, as whole numbers. Each charge was recorded before it was granted, and granted only while "
+        "the sum stayed within the budget. This holds although later charges depend on earlier answers (Smith and "
+        "Thakurta, arXiv 2210.17520: the Gaussian privacy filter). The claim is the budget fixed beforehand, not the "
+        "amount spent.",
+        "The sum is turned into (epsilon, delta) without loss (Balle and Wang, arXiv 1805.06530, Theorem 8), in "
+        "100-digit arithmetic, rounded against the claim.",
+        "Noise is a Gaussian rounded to whole numbers and added to whole-number counts. This equals the exact Gaussian "
+        "mechanism followed by rounding, and leaves no low-order bits that could betray a count.",
+        "The drawn noise differs from the ideal one by a total variation of at most 2^-256 a draw. This, for up to "
+        "2^60 draws, is taken from delta before anything is granted.",
+        _NOISE[private],
+    ]

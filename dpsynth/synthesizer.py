@@ -1,0 +1,202 @@
+"""Synthesizer: the front door. It joins schema, ledger, mechanism and codecs; all privacy is theirs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, is_dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from dpsynth import store
+from dpsynth.certificate import Certificate
+from dpsynth.data.bounding import bounded_rows
+from dpsynth.data.codec import check_columns, encode_frame, schema_domain
+from dpsynth.data.magnitude import magnitude_table
+from dpsynth.data.source import Rows, column, column_names, open_rows, take_rows
+from dpsynth.data.table import PrivateTable
+from dpsynth.encode.bounds import learn_bounds
+from dpsynth.mechanisms.base import Mechanism
+from dpsynth.mechanisms.registry import mechanism_for, name_of
+from dpsynth.models.base import Model
+from dpsynth.privacy.accountant import Accountant
+from dpsynth.privacy.budget import Budget
+from dpsynth.privacy.ledger import Ledger
+from dpsynth.sample.conditions import parse
+from dpsynth.sample.rows import draw_rows
+from dpsynth.schema import Schema
+
+Bounds = dict[str, tuple[float, float]]
+
+_BOUNDS_SHARE = 0.05
+
+
+class NotFittedError(ValueError, AttributeError):
+    """Asked for a release before `fit`."""
+
+
+class Synthesizer:
+    """Fit once under differential privacy, then sample any number of rows, which costs nothing more.
+
+    schema: the public facts. mechanism: a name ("auto", "mst", "independent") or a mechanism object; `settings` are
+    those of the named mechanism. epsilon, delta: what one fit spends, all of it. ledger: a Ledger, or the path of one;
+    a path that does not exist becomes a ledger that holds exactly this budget. None keeps it in memory.
+    unsafe_seed: predictable noise for tests; the certificate says NOT PRIVATE.
+    """
+
+    def __init__(
+        self,
+        schema: Schema,
+        mechanism: str | Mechanism = "auto",
+        *,
+        epsilon: float,
+        delta: float,
+        ledger: Ledger | str | Path | None = None,
+        unsafe_seed: int | None = None,
+        **settings: Any,
+    ) -> None:
+        self.schema = schema
+        self.mechanism = mechanism
+        self.epsilon = epsilon
+        self.delta = delta
+        self.ledger = ledger
+        self.unsafe_seed = unsafe_seed
+        self.settings = settings
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """The constructor's arguments."""
+        names = ("schema", "mechanism", "epsilon", "delta", "ledger", "unsafe_seed")
+        return {**{name: getattr(self, name) for name in names}, **self.settings}
+
+    def set_params(self, **params: Any) -> Synthesizer:
+        """The same object with other arguments, and forgetting what it was fitted to."""
+        Synthesizer.__init__(self, **{**self.get_params(), **params})
+        self.__dict__.pop("fitted_", None)
+        return self
+
+    def fit(self, data: Any) -> Synthesizer:
+        """Spends the budget on `data`: a DataFrame, an Arrow table, or the path of a .csv or .parquet file.
+
+        Raises SchemaError, ValueError or BudgetExceeded before anything is charged; never because of a value.
+        """
+        budget = Budget(self.epsilon, self.delta)
+        mechanism = mechanism_for(self.mechanism, self.settings)
+        self.schema.refuse_text()
+        rows = open_rows(data)
+        check_columns(column_names(rows), self.schema)
+        accountant = self._accountant(budget)
+        rows = self._bounded(rows)
+        bounds = self._bounds(rows, accountant)
+        domain = schema_domain(self.schema, bounds)
+        table = PrivateTable.from_codes(encode_frame(rows, self.schema, bounds), domain, self.schema.unit)
+        model = mechanism.fit(table, accountant)
+        self.fitted_ = Fitted(model, bounds, self._certify(accountant, mechanism, model, bounds))
+        return self
+
+    def sample(
+        self,
+        n: int | None = None,
+        *,
+        where: str | None = None,
+        given: Mapping[str, Any] | None = None,
+        seed: int | None = None,
+    ) -> pd.DataFrame:
+        """n synthetic rows (by default as many as the noisy row count), with the schema's columns and dtypes.
+
+        where: rows that meet a condition only, as in 'age >= 65 and sex == "female"'. given: values of columns.
+        seed: for a reproducible sample. Sampling is post-processing: any number of rows, any number of times, free.
+        Raises ConditionError when the condition cannot be read or no row can meet it.
+        """
+        fitted = self._fitted()
+        rows = round(fitted.model.total) if n is None else _row_count(n)
+        terms = parse(where, given, self.schema)
+        return draw_rows(fitted.model, self.schema, fitted.bounds, rows, terms, np.random.default_rng(seed))
+
+    @property
+    def certificate(self) -> Certificate:
+        """What was promised, what was spent, and what is not promised."""
+        return self._fitted().certificate
+
+    def save(self, path: str | Path) -> None:
+        """Writes the fitted synthesizer: a zip of JSON and arrays, which holds no code and no private value."""
+        fitted = self._fitted()
+        store.save(path, self.schema, fitted.model, fitted.bounds, fitted.certificate.record)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Synthesizer:
+        """A synthesizer that `save` wrote, ready to sample."""
+        schema, model, bounds, record = store.load(path)
+        budget = record["budget"]
+        synthesizer = cls(schema, record["mechanism"]["name"], epsilon=budget["epsilon"], delta=budget["delta"])
+        synthesizer.fitted_ = Fitted(model, bounds, Certificate(record))
+        return synthesizer
+
+    def __repr__(self) -> str:
+        state = "fitted" if "fitted_" in self.__dict__ else "not fitted"
+        name = self.mechanism if isinstance(self.mechanism, str) else name_of(self.mechanism)
+        return f"Synthesizer({name!r}, epsilon={self.epsilon!r}, delta={self.delta!r}, {state})"
+
+    def _fitted(self) -> Fitted:
+        if "fitted_" not in self.__dict__:
+            raise NotFittedError("this synthesizer is not fitted yet: call fit(data) first")
+        return self.fitted_
+
+    def _accountant(self, budget: Budget) -> Accountant:
+        ledger = self.ledger
+        if isinstance(ledger, (str, Path)):
+            path = Path(ledger)
+            if path.exists():
+                ledger = Ledger.open(path)
+            else:
+                ledger = Ledger.create(path, budget, dataset=path.stem, unit=self.schema.unit)
+        if ledger is None:
+            ledger = Ledger.create(None, budget, dataset="in memory", unit=self.schema.unit)
+        if ledger.unit != self.schema.unit:
+            raise ValueError(
+                f"the ledger protects {ledger.unit.describe()}, the schema {self.schema.unit.describe()}: "
+                "one account needs one unit"
+            )
+        accountant = Accountant(budget, ledger=ledger, unsafe_seed=self.unsafe_seed)
+        accountant.require_room()
+        return accountant
+
+    def _bounded(self, rows: Rows) -> Rows:
+        unit = self.schema.unit
+        if unit.id_column is None:
+            return rows
+        return take_rows(rows, bounded_rows(column(rows, unit.id_column), unit))
+
+    def _bounds(self, rows: Rows, accountant: Accountant) -> Bounds:
+        wanted = {name: self.schema.columns[name] for name in self.schema.unbounded}
+        if not wanted:
+            return {}
+        table = magnitude_table({name: column(rows, name) for name in wanted}, self.schema.unit)
+        return learn_bounds(table, wanted, accountant, int(accountant.cost_left * _BOUNDS_SHARE))
+
+    def _certify(self, accountant: Accountant, mechanism: Mechanism, model: Model, bounds: Bounds) -> Certificate:
+        return Certificate.issue(
+            schema=self.schema,
+            ledger=accountant.ledger,
+            run=accountant.run,
+            mechanism=name_of(mechanism),
+            settings=asdict(mechanism) if is_dataclass(mechanism) and not isinstance(mechanism, type) else {},
+            bounds=bounds,
+            released={"rows": round(model.total)},
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """What a fit leaves behind: public from here on."""
+
+    model: Model
+    bounds: Bounds
+    certificate: Certificate
+
+
+def _row_count(n: Any) -> int:
+    if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 0:
+        raise ValueError(f"n must be a whole number of rows, 0 or more, got {n!r}")
+    return int(n)

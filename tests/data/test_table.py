@@ -1,0 +1,125 @@
+"""The door: Sensitive values only, and never further moved than they declare."""
+
+import copy
+import itertools
+import pickle
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dpsynth.data.bounding import bounded_rows
+from dpsynth.data.table import PrivateTable
+from dpsynth.domain import Domain
+from dpsynth.privacy.sensitive import Sensitive, _integers
+from dpsynth.privacy.unit import PrivacyUnit
+
+DOMAIN = Domain.of({"a": 3, "b": 2, "c": 1})
+CLIQUES = [(), ("a",), ("c",), ("a", "b"), ("b", "a"), ("a", "b", "c")]
+GROUPS = {"a": np.array([0, 1, 0])}
+
+
+def table(rows, unit):
+    codes = {a: np.array([r[i] for r in rows], dtype=np.uint8) for i, a in enumerate("abc")}
+    return PrivateTable.from_codes(codes, DOMAIN, unit)
+
+
+def assert_neighbours_move_no_further_than_declared(one, other):
+    for x, y in zip(one.marginals(CLIQUES).values(), other.marginals(CLIQUES).values(), strict=True):
+        move = (_integers(x) - _integers(y)).astype(float).ravel()
+        assert np.abs(move).sum() <= x.l1
+        assert np.sqrt((move**2).sum()) <= x.l2
+        assert (x.l1, x.l2) == (y.l1, y.l2)
+
+
+row = st.tuples(st.integers(0, 2), st.integers(0, 1), st.just(0))
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(row, max_size=6), st.lists(row, max_size=3), st.integers(1, 3), st.booleans())
+def test_adding_a_unit_moves_no_marginal_further_than_declared(rows, extra, k, coarse):
+    unit = PrivacyUnit(max_records=k)
+    one, other = table(rows, unit), table(rows + extra[:k], unit)
+    if coarse:
+        one, other = one.coarsen(GROUPS), other.coarsen(GROUPS)
+    assert_neighbours_move_no_further_than_declared(one, other)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(row, max_size=6), st.lists(row, max_size=3), st.lists(row, max_size=3), st.integers(1, 3))
+def test_replacing_a_unit_moves_no_marginal_further_than_declared(rows, out, new, k):
+    unit = PrivacyUnit(max_records=k, adjacency="replace")
+    assert_neighbours_move_no_further_than_declared(table(rows + out[:k], unit), table(rows + new[:k], unit))
+
+
+def test_the_declared_sensitivity_is_reached():
+    worst = table([(0, 0, 0)] * 3, PrivacyUnit(max_records=3)).marginals([("a",)])["a",]
+    assert (worst.l1, worst.l2) == (3.0, 3.0)
+    swap = table([(0, 0, 0)] * 3, PrivacyUnit(max_records=3, adjacency="replace")).marginals([("a",)])["a",]
+    assert swap.l1 == 6.0
+    assert swap.l2 == pytest.approx(3 * np.sqrt(2))
+
+
+def test_a_table_has_no_length_and_cannot_be_copied_or_read():
+    private = table([(1, 1, 0)], PrivacyUnit())
+    for read in (len, iter, np.asarray, list, pickle.dumps, copy.copy, copy.deepcopy, lambda t: t["a"], vars):
+        with pytest.raises(TypeError):
+            value = read(private)
+            assert isinstance(value, np.ndarray)
+            raise TypeError if value.dtype == object else AssertionError(f"{read} reads")
+    assert "1" not in repr(private).replace("any 1 record", "")
+
+
+def test_all_answers_are_sensitive():
+    assert all(isinstance(x, Sensitive) for x in table([(1, 1, 0)], PrivacyUnit()).marginals(CLIQUES).values())
+
+
+def test_coarsening_merges_cells():
+    rows = [(0, 0, 0), (1, 1, 0), (2, 1, 0)]
+    fine, coarse = table(rows, PrivacyUnit()), table(rows, PrivacyUnit()).coarsen(GROUPS)
+    assert coarse.domain.size("a") == 2
+    merged = np.zeros((2, 2), dtype=np.int64)
+    np.add.at(merged, GROUPS["a"], _integers(fine.marginals([("a", "b")])["a", "b"]))
+    np.testing.assert_array_equal(_integers(coarse.marginals([("a", "b")])["a", "b"]), merged)
+
+
+ids = st.lists(st.sampled_from(["x", "y", "z", None]), max_size=20)
+
+
+@settings(max_examples=200, deadline=None)
+@given(ids, st.integers(1, 4))
+def test_no_unit_keeps_more_rows_than_its_bound_or_fewer_than_it_may(column, k):
+    kept = bounded_rows(pd.Series(column, dtype=object), PrivacyUnit("id", k))
+    held, had = pd.Series([column[i] for i in kept], dtype=object), pd.Series(column, dtype=object)
+    for name in {*column}:
+        of = (lambda s, n=name: int(s.isna().sum() if n is None else (s == n).sum()))
+        assert of(held) == min(k, of(had))
+    assert list(kept) == sorted(kept)
+
+
+@settings(max_examples=200, deadline=None)
+@given(ids, st.lists(st.integers(0, 20), max_size=5), st.integers(1, 4))
+def test_rows_of_one_unit_do_not_change_which_rows_of_others_are_kept(column, places, k):
+    tagged = [(name, i) for i, name in enumerate(column)]
+    more = list(tagged)
+    for place in places:
+        more.insert(min(place, len(more)), ("intruder", -1))
+    keep = lambda rows: [rows[i] for i in bounded_rows(pd.Series([r[0] for r in rows], dtype=object), PrivacyUnit("i", k))]  # noqa: E731,E501
+    assert [r for r in keep(more) if r[0] != "intruder"] == keep(tagged)
+
+
+def test_ids_of_every_container_bound_alike():
+    plain = [1, 1, 2, None, 1, 2, None]
+    series = bounded_rows(pd.Series(plain, dtype="Int64"), PrivacyUnit("i", 1))
+    arrow = bounded_rows(pa.chunked_array([plain]), PrivacyUnit("i", 1))
+    lists = bounded_rows(pd.Series([None if v is None else [v] for v in plain]), PrivacyUnit("i", 1))
+    np.testing.assert_array_equal(series, arrow)
+    np.testing.assert_array_equal(series, lists)
+
+
+def test_a_unit_with_many_rows_keeps_rows_from_all_of_its_history():
+    kept = bounded_rows(pd.Series(["x"] * 100), PrivacyUnit("id", 4))
+    assert max(itertools.starmap(lambda a, b: b - a, itertools.pairwise([0, *kept, 99]))) <= 26

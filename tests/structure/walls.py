@@ -1,0 +1,197 @@
+"""The privacy walls that can be seen in the text of a file. They stop honest mistakes, not malice.
+
+Each wall is a function from a Source to sentences, one for each breach.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import sys
+import tomllib
+from collections.abc import Callable, Iterator
+from functools import cache
+from pathlib import Path
+
+from tests.structure.source import ROOT, Source, Use, first_argument, sources
+
+Wall = Callable[[Source], Iterator[str]]
+
+OS_RANDOMNESS = {"os.urandom", "os.getrandom"}
+RANDOM_MODULES = {"random", "secrets"}
+GENERATORS = {"BitGenerator", "Generator", "MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64", "SeedSequence"}
+NUMPY_RANDOM = "numpy.random."
+MAKES_SENSITIVE = {"privacy", "data"}
+GUARDED = ("privacy", "data")
+"""Folders whose classes hold private values in slots of their own."""
+OPTIONAL = {"opacus": ("gan/",), "statsmodels": ("demo_data.py",), "torch": ("gan/",)}
+"""Optional packages, and the file or folder named for each."""
+EXECUTING_MODULES = {"cloudpickle", "dill", "joblib", "marshal", "pickle", "shelve"}
+EXECUTING_BUILTINS = {"__import__", "compile", "eval", "exec"}
+EXECUTING_METHODS = {"query", "read_pickle", "to_pickle"}
+SAFE_LOADERS = {"yaml.CSafeLoader", "yaml.SafeLoader"}
+
+
+def randomness(source: Source) -> Iterator[str]:
+    """Entropy and privacy noise live in privacy/; elsewhere only generators that somebody seeded."""
+    if source.folder == "privacy":
+        return
+    for use in source.uses:
+        if use.target in OS_RANDOMNESS or use.target.partition(".")[0] in RANDOM_MODULES:
+            yield source.at(use.line, f"{use.target} draws from outside any seed")
+        if use.target.startswith(NUMPY_RANDOM) and _legacy(use.target):
+            yield source.at(use.line, f"{use.target} is numpy's global or legacy randomness")
+        if f"{use.target}.".startswith("dpsynth.privacy.noise.") or _drawer(source, use.target):
+            yield source.at(use.line, f"{use.target} is privacy noise, which only a charge draws")
+    for call in source.calls:
+        if call.target.startswith(NUMPY_RANDOM) and not call.target.endswith(".Generator") and _unseeded(call.node):
+            yield source.at(call.line, f"{call.target} is called without a seed")
+    for node in source.nodes:
+        if _method(node) == "rvs" and "random_state" not in _keywords(node):
+            yield source.at(node.lineno, "rvs is called without random_state=")
+
+
+def private_slots(source: Source) -> Iterator[str]:
+    """Exact values are reached where they are kept; Sensitive is made from private rows only where rows are."""
+    for use in source.uses:
+        if (name := _foreign_private(source, use)) is not None:
+            yield source.at(use.line, f"{name} is private to another folder")
+    for call in source.calls:
+        if call.target.endswith(".Sensitive") and source.folder not in MAKES_SENSITIVE:
+            yield source.at(call.line, "Sensitive is made in privacy/ and data/ only")
+    slots = _slots(source.package, tuple(folder for folder in GUARDED if folder != source.folder))
+    readers = _readers(source.package) if source.folder != "privacy" else frozenset()
+    for node in source.nodes:
+        name = _name_or_text(node)
+        if name is not None and (name in readers or slots.fullmatch(name)):
+            yield source.at(node.lineno, f"{name} reaches an exact value")
+
+
+def dependencies(source: Source) -> Iterator[str]:
+    """A core dependency, or an optional one in the file or folder that is named for it."""
+    for use in source.imports:
+        top = use.target.partition(".")[0]
+        if top in sys.stdlib_module_names or top == source.package.name or top in core_packages():
+            continue
+        if not source.where.startswith(OPTIONAL.get(top, ())):
+            yield source.at(use.line, f"{top} may be imported only in {list(OPTIONAL.get(top, ())) or 'tests'}")
+
+
+def no_code_from_files(source: Source) -> Iterator[str]:
+    """Nothing that is read from a file, or typed by a user, is run, unpickled or imported."""
+    for use in source.imports:
+        if use.target.partition(".")[0] in EXECUTING_MODULES:
+            yield source.at(use.line, f"{use.target} runs what a file says")
+    for call in source.calls:
+        if call.target in {"yaml.full_load", "yaml.load_all", "yaml.unsafe_load"} or _unsafe_yaml(source, call):
+            yield source.at(call.line, f"{call.target} builds objects that a file names")
+        if call.target == "torch.load" and _keywords(call.node).get("weights_only") is not True:
+            yield source.at(call.line, "torch.load needs weights_only=True")
+        if (
+            call.target == "importlib.import_module"
+            and first_argument(call.node) is ...
+            and source.where != "__init__.py"
+        ):
+            yield source.at(call.line, "import_module takes a literal name, so that checks can read it")
+    for node in source.nodes:
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in EXECUTING_BUILTINS:
+            yield source.at(node.lineno, f"{node.func.id} runs text")
+        if _method(node) in EXECUTING_METHODS or (_method(node) == "eval" and node.args):
+            yield source.at(node.lineno, f"{_method(node)} runs what it is given")
+        if _keywords(node).get("allow_pickle", False) is not False:
+            yield source.at(node.lineno, "allow_pickle must be False")
+
+
+WALLS: dict[str, Wall] = {wall.__name__: wall for wall in (randomness, private_slots, dependencies, no_code_from_files)}
+
+
+@cache
+def core_packages() -> frozenset[str]:
+    """Import names of the core dependencies that pyproject.toml declares."""
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    names = {re.split(r"[^\w-]", line, maxsplit=1)[0] for line in project["dependencies"]}
+    return frozenset({"pyyaml": "yaml"}.get(name, name) for name in names)
+
+
+def _legacy(target: str) -> bool:
+    return target.removeprefix(NUMPY_RANDOM).partition(".")[0] not in {*GENERATORS, "default_rng"}
+
+
+def _drawer(source: Source, target: str) -> bool:
+    """A function of noise.py, through whatever module of privacy/ it is reached."""
+    return target.startswith("dpsynth.privacy.") and target.rpartition(".")[2] in _drawers(source.package)
+
+
+def _unseeded(call: ast.AST) -> bool:
+    assert isinstance(call, ast.Call)
+    given = [*call.args, *(keyword.value for keyword in call.keywords)]
+    return not given or (isinstance(given[0], ast.Constant) and given[0].value is None)
+
+
+def _method(node: ast.AST) -> str | None:
+    """The name of the method that a call calls."""
+    return node.func.attr if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) else None
+
+
+def _keywords(node: ast.AST) -> dict[str, object]:
+    """Keyword arguments of a call: a literal's value, or ... for anything computed."""
+    if not isinstance(node, ast.Call):
+        return {}
+    given = {keyword.arg: keyword.value for keyword in node.keywords if keyword.arg}
+    return {name: value.value if isinstance(value, ast.Constant) else ... for name, value in given.items()}
+
+
+def _name_or_text(node: ast.AST) -> str | None:
+    """The attribute that is reached, or a text that might be handed to getattr."""
+    if isinstance(node, ast.Attribute):
+        return node.attr
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, str) else None
+
+
+def _foreign_private(source: Source, use: Use) -> str | None:
+    """The underscored name of another folder's module that a use reaches, if any."""
+    package, *parts = use.target.split(".")
+    hidden = [part for part in parts if part.startswith("_") and not part.endswith("__")]
+    if package != source.package.name or not hidden:
+        return None
+    home = parts[0] if (source.package / parts[0]).is_dir() else ""
+    return hidden[0] if home != source.folder else None
+
+
+def _unsafe_yaml(source: Source, call: Use) -> bool:
+    if call.target != "yaml.load":
+        return False
+    assert isinstance(call.node, ast.Call)
+    loaders = [*call.node.args[1:], *(keyword.value for keyword in call.node.keywords if keyword.arg == "Loader")]
+    classes = (node for node in source.nodes if isinstance(node, ast.ClassDef))
+    derived = {c.name for c in classes if any(source.dotted(base) in SAFE_LOADERS for base in c.bases)}
+    names = [source.dotted(node) or getattr(node, "id", None) for node in loaders]
+    return not names or not {*names} <= SAFE_LOADERS | derived
+
+
+@cache
+def _drawers(package: Path) -> frozenset[str]:
+    """Functions of noise.py."""
+    return frozenset(function.name for function in _functions(package / "privacy" / "noise.py"))
+
+
+@cache
+def _readers(package: Path) -> frozenset[str]:
+    """Functions of sensitive.py, outside the class, that are given a Sensitive: they read its exact value."""
+    functions = _functions(package / "privacy" / "sensitive.py")
+    return frozenset(f.name for f in functions if "Sensitive" in ast.unparse(f.args))
+
+
+def _functions(path: Path) -> list[ast.FunctionDef]:
+    """Functions at the top of a file; none if there is no such file."""
+    body = ast.parse(path.read_text(encoding="utf-8")).body if path.exists() else []
+    return [node for node in body if isinstance(node, ast.FunctionDef)]
+
+
+@cache
+def _slots(package: Path, folders: tuple[str, ...]) -> re.Pattern[str]:
+    """What Python makes of `self.__name` in any class of these folders: _Class__name."""
+    files = (source for source in sources(package) if source.folder in folders)
+    classes = {n.name for source in files for n in source.nodes if isinstance(n, ast.ClassDef)}
+    names = "|".join(sorted(re.escape(name.lstrip("_")) for name in classes))
+    return re.compile(rf"_({names})__\w+")
