@@ -81,7 +81,7 @@ class Certificate:
             "budget": asdict(budget),
             "spent": asdict(budgets.spent(_cost(charges), budget)),
             "unit": {**asdict(ledger.unit), "description": ledger.unit.describe()},
-            "run": {"id": run, "noise": begun[-1]["noise"]},
+            "run": {"id": run, "noise": begun[-1]["noise"], "line": begun[-1]},
             "charges": _charges(charges, ledger.unit),
             "ledger": _account(ledger, lines, run),
             "views": {"budget": _views(budgets.affordable(budget)), "spent": _views(_cost(charges))},
@@ -121,7 +121,7 @@ class Certificate:
         try:
             faults = _faults(self.record)
         except (KeyError, TypeError, ValueError, AttributeError):
-            raise ValueError("the certificate is incomplete or damaged: fetch it again from where it was made") from None
+            raise ValueError("the certificate is incomplete or damaged: fetch it again from its maker") from None
         if faults:
             raise ValueError(f"the certificate contradicts itself: {'; '.join(faults)}")
 
@@ -185,12 +185,12 @@ def _cost(charges: Sequence[Line]) -> int:
 
 
 def _charges(charges: Sequence[Line], unit: PrivacyUnit) -> list[Line]:
-    """The ledger's lines in full, each with its noise in rows and its share of what the run spent."""
+    """The ledger's lines, each with its noise in rows and its share of what the run spent."""
     total = _cost(charges)
     rows = unit.count_sensitivity(2)[1]
     return [
         {
-            **line,
+            "line": line,
             "noise_stddev_rows": line["event"]["noise_multiplier"] * rows,
             "share_percent": 100 * _cost([line]) / total,
         }
@@ -207,6 +207,7 @@ def _account(ledger: Ledger, lines: Sequence[Line], run: str) -> dict[str, Any]:
         "kept": "in memory" if ledger.path is None else "in a file",
         "budget": asdict(ledger.budget),
         "spent": asdict(budgets.spent(_cost(charges), ledger.budget)),
+        "line": lines[0],
         "lines": len(lines),
         "head": lines[-1]["hash"],
         "other_runs": len(others),
@@ -292,29 +293,29 @@ def _version(package: str) -> str:
 
 
 def _faults(record: Mapping[str, Any]) -> list[str]:
-    """Where the record states less than its own ledger lines cost, or claims what a seeded run cannot."""
-    budget, charges = Budget(**record["budget"]), record["charges"]
-    stated, found = record["spent"]["epsilon"], budgets.spent(_cost(charges), budget).epsilon
-    claim, unit = record["claim"], record["unit"]
-    private = record["run"]["noise"] == _PRIVATE_NOISE
-    sentence = wording.claim(private, budget.epsilon, budget.delta, unit["description"])
-    described = PrivacyUnit(**{name: unit[name] for name in ("id_column", "max_records", "adjacency")}).describe()
+    """Where the record says other things than the ledger lines that it quotes, or less than they cost."""
+    opened, begun = record["ledger"]["line"], record["run"]["line"]
+    charges = [charge["line"] for charge in record["charges"]]
+    budget, unit = Budget(**begun["budget"]), PrivacyUnit(**opened["unit"])
+    cost, private = _cost(charges), begun["noise"] == _PRIVATE_NOISE
+    stated, found = record["spent"]["epsilon"], budgets.spent(cost, budget).epsilon
     checks = {
-        f"its charges cost epsilon {at_most(found)}, and it states {at_most(stated)}": found <= stated * (1 + 1e-9),
-        "its charges cost more than its budget": _cost(charges) <= budgets.affordable(budget),
-        "its claim is not the one that follows from its run": claim["sentence"] == sentence
-        and claim["private"] is private
-        and (claim["epsilon"], claim["delta"]) == ((budget.epsilon, budget.delta) if private else (None, None)),
-        "its unit is described as another": unit["description"] == described,
-        "a ledger line was changed": all(line["hash"] == _line_hash(line) for line in charges),
+        "a ledger line was changed": all(line["hash"] == _line_hash(line) for line in (opened, begun, *charges)),
+        "a charge is of another run": {begun["run"], *(line["run"] for line in charges)} == {record["run"]["id"]},
+        "its claim is not that of its run": record["claim"] == _claim(private, budget, unit),
+        "its noise is not that of its run": record["run"]["noise"] == begun["noise"],
+        "its budget is not that of its run": record["budget"] == asdict(budget),
+        "its unit is not that of its ledger": record["unit"] == {**asdict(unit), "description": unit.describe()},
+        "its charges cost more than its budget": cost <= budgets.affordable(budget),
+        f"its charges cost epsilon {at_most(found)}, and it states {stated:g}": found <= stated * (1 + 1e-9),
     }
     return [fault for fault, holds in checks.items() if not holds]
 
 
 def _line_hash(line: Line) -> str:
-    """The hash of a ledger line as `privacy.ledger` writes it, from a quoted line."""
-    quoted = {name: line[name] for name in ("kind", "seq", "prev", "run", "purpose", "event")}
-    return hashlib.sha256(json.dumps(quoted, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
+    """The hash of a ledger line, as `privacy.ledger` writes it: any program can compute it from the JSON alone."""
+    canonical = json.dumps({k: v for k, v in line.items() if k != "hash"}, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(canonical.encode()).hexdigest()
 
 
 def _plain(value: Any) -> Any:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -76,17 +75,6 @@ def total_variation(p: np.ndarray, q: np.ndarray) -> float:
     return min(1.0, 0.5 * math.fsum(np.abs(p - q)))
 
 
-def distances(
-    real: Codes, others: Sequence[Codes], cliques: Sequence[Clique], domain: Domain
-) -> dict[Clique, tuple[float, ...]]:
-    """For each clique the distance of each other table from the real one."""
-    found = {}
-    for clique in cliques:
-        p = frequencies(real, clique, domain)
-        found[clique] = tuple(total_variation(p, frequencies(other, clique, domain)) for other in others)
-    return found
-
-
 def all_ways(attributes: Clique) -> dict[int, list[Clique]]:
     """The cliques over which distances are averaged: all attributes, all pairs, and up to 200 triples.
 
@@ -96,10 +84,7 @@ def all_ways(attributes: Clique) -> dict[int, list[Clique]]:
     if len(triples) > TRIPLES:
         chosen = np.random.default_rng(_TRIPLES_SEED).choice(len(triples), TRIPLES, replace=False)
         triples = [triples[i] for i in sorted(chosen)]
-    ways = {1: [(a,) for a in attributes], 2: list(itertools.combinations(attributes, 2)), 3: triples}
+    pairs = list(itertools.combinations(attributes, 2))
+    ways: dict[int, list[Clique]] = {1: [(a,) for a in attributes], 2: [*pairs], 3: [*triples]}
     return {k: cliques for k, cliques in ways.items() if cliques}
 
-
-def binned(codes: Codes, bins: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """The same rows with each code replaced by its bin."""
-    return {a: b[codes[a]].astype(np.intp) for a, b in bins.items()}

@@ -13,8 +13,8 @@ from dpsynth.report.text import percent, printable
 
 VERSION = 1
 INTERNAL = (
-    "INTERNAL: these are exact comparisons with real records. They are not differentially private and no budget was "
-    "charged for them. Do not publish them, and do not send them where the real records may not go."
+    "These are exact comparisons with real records, for internal use. They are not differentially private, and no "
+    "budget was charged for them. Do not publish them, and do not send them where the real records may not go."
 )
 WORST = 5
 
@@ -23,13 +23,15 @@ WORST = 5
 class ColumnQuality:
     """One column. distance, floor: total variation from the real column, of the release and of the yardstick.
 
-    labels, real, synthetic: the bins compared, with their shares of the rows. missing_*: shares of the rows.
+    labels, real, synthetic: the bins compared, with their shares of the rows; after the first `values` of them comes
+    at most one for what is no value. missing_*: shares of the rows.
     outside_domain: how many synthetic values the schema does not allow. range_*: of numbers, else None.
     """
 
     name: str
     type: str
     ordered: bool
+    values: int
     measured_on: str
     distance: float
     floor: float
@@ -76,7 +78,7 @@ class Quality:
     @property
     def record(self) -> dict[str, Any]:
         """All of it as plain data, with the version `dpsynth_quality: 1`."""
-        return {"dpsynth_quality": VERSION, "internal": INTERNAL, **asdict(self), "worst_pairs": self.worst_pairs()}
+        return {"dpsynth_quality": VERSION, "internal": INTERNAL, **asdict(self), "worst_pairs": self.worst_pairs(50)}
 
     @property
     def outside_domain(self) -> int:
@@ -119,7 +121,7 @@ class Quality:
         worst = [f"{' x '.join(p['columns'])} ({percent(p['distance'])})" for p in self.worst_pairs(3)]
         repeated = f"{percent(self.repeated_synthetic)} (real {percent(self.repeated_real)})"
         lines = [
-            f"Quality of {self.rows_synthetic:,} synthetic rows against {self.rows_real:,} real ones (INTERNAL, not DP)",
+            f"INTERNAL, not DP: {self.rows_synthetic:,} synthetic rows against {self.rows_real:,} real ones",
             f"  {'mean distance':<15} {'synthetic':>12} {self.yardstick:>12}",
             *means,
             f"  worst pairs     {', '.join(worst) or 'none'}",

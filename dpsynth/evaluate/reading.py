@@ -47,7 +47,9 @@ _NUMBERS = _Reader(number, np.asarray, _unread)
 _MOMENTS = _Reader(moment, _unread, np.asarray)
 
 
-def missing_and_outside(values: Any, column: Column, bounds: tuple[float, float] | None) -> tuple[np.ndarray, np.ndarray]:
+def missing_and_outside(
+    values: Any, column: Column, bounds: tuple[float, float] | None
+) -> tuple[np.ndarray, np.ndarray]:
     """Two boolean arrays, one entry a row: is the value missing; is it none that the schema allows.
 
     bounds: what a learned bound came out as. A missing value is outside where the column is not nullable.
@@ -100,7 +102,8 @@ def _on_grid(x: np.ndarray, column: Numeric, bounds: tuple[float, float] | None)
 
 def _strict(column: Categorical | Boolean) -> Categorical | Boolean:
     """The same column with a special cell for all that is none of its values."""
-    return replace(column, nullable=True, other=None) if isinstance(column, Categorical) else replace(column, nullable=True)
+    strict = replace(column, nullable=True)
+    return replace(strict, other=None) if isinstance(strict, Categorical) else strict
 
 
 def _marked(values: Any, column: Column) -> np.ndarray:
@@ -113,7 +116,8 @@ def _marked(values: Any, column: Column) -> np.ndarray:
     def is_marker(value: object) -> bool:
         return (isinstance(value, str) and _folded(value, column) == text) or number(value) == as_number
 
-    return read(values, _Reader(is_marker, lambda x: x == as_number, _unread)) == 1
+    found: np.ndarray = read(values, _Reader(is_marker, lambda x: x == as_number, _unread)) == 1
+    return found
 
 
 def _folded(value: object, column: Column) -> str:

@@ -13,6 +13,13 @@ from dpsynth.domain import Clique, Domain
 Codes = dict[str, np.ndarray]
 """Discrete rows, column-wise: for each attribute a one-dimensional array of cell numbers."""
 
+
+
+def code_dtype(cells: int) -> type[np.unsignedinteger] | type[np.int32]:
+    """The smallest type that numbers this many cells."""
+    return np.uint8 if cells <= 2**8 else np.uint16 if cells <= 2**16 else np.int32
+
+
 Evidence = Mapping[str, np.ndarray]
 """For some attributes, a non-negative weight for each of their cells: what a sample must agree with."""
 

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from dpsynth.domain import Clique, Domain
-from dpsynth.models.base import Codes, Evidence, Model
-from dpsynth.models.sampling import draw_within
+from dpsynth.models.base import Codes, Evidence, Model, code_dtype
+from dpsynth.models.sampling import shuffle_within
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,7 +43,8 @@ class RefinedModel:
         binned = {a: np.bincount(self.bins[a], self._within(a) * w) for a, w in wanted.items()}
         coarse = self.coarse.sample(n, rng, binned)
         return {
-            a: draw_within(coarse[a], self.bins[a], self._within(a) * wanted.get(a, 1.0), rng) for a in self.domain.attributes
+            a: _cells_within(coarse[a], self.bins[a], self._within(a) * wanted.get(a, 1.0), rng)
+            for a in self.domain.attributes
         }
 
     def _within(self, attribute: str) -> np.ndarray:
@@ -55,3 +56,21 @@ class RefinedModel:
         even[: len(widths)] = widths
         weight = np.where(held[bins] > 0, mass, even)
         return weight / np.bincount(bins, weight)[bins]
+
+
+def _cells_within(binned: np.ndarray, bins: np.ndarray, weights: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """For each row a cell of its bin, with probability proportional to `weights`, drawn systematically (`sampling`)."""
+    rows = np.bincount(binned, minlength=int(bins.max()) + 1)
+    cells = np.argsort(bins, kind="stable")
+    of = bins[cells]
+    last = np.flatnonzero(np.diff(of, append=of[-1] + 1))
+    upto = np.cumsum(weights[cells])
+    before = np.concatenate([[0.0], upto[last[:-1]]])
+    held = upto[last] - before
+    share = (upto - before[of]) / np.where(held > 0, held, 1.0)[of]
+    share[last] = 1.0
+    steps = np.ceil(share * rows[of] - rng.random(rows.size)[of])
+    steps[1:] -= np.where(of[1:] == of[:-1], steps[:-1], 0.0)
+    out = np.empty(len(binned), dtype=code_dtype(bins.size))
+    out[shuffle_within(binned.astype(np.uint64), rows.size, rng)] = np.repeat(cells, steps.astype(np.int64))
+    return out

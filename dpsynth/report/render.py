@@ -1,4 +1,4 @@
-"""Pages from plain records: Jinja templates with escaping on, one inline style sheet, and a policy that forbids the rest.
+"""Pages from plain records: Jinja templates with escaping on, one inline style sheet, and a policy against the rest.
 
 `page` gives a whole document; `fragment` a small piece for a notebook, without a style of its own.
 """

@@ -36,10 +36,14 @@ def short(x: float, digits: int = 4) -> str:
 
 
 def percent(share: float) -> str:
-    """A share in percent: 0.0123 is "1.2 %"; a little is not nothing."""
+    """A share in percent: 0.0123 is "1.2 %", 0 is "0 %"; a little is not nothing, and nearly all is not all."""
     hundred = 100 * share
-    if 0 < hundred < 0.05:
+    if hundred in (0, 100):
+        return f"{hundred:.0f}\xa0%"
+    if hundred < 0.05:
         return "under 0.1\xa0%"
+    if hundred > 99.95:
+        return "over 99.9\xa0%"
     return f"{hundred:.1f}\xa0%"
 
 

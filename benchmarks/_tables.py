@@ -1,0 +1,72 @@
+"""The tables that benchmarks run on, and the distance they are judged by."""
+
+from __future__ import annotations
+
+import itertools
+import json
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+DISCRETE = (
+    "adult_discretised",
+    "adult",
+    "bank_marketing",
+    "nist_acs_national2019",
+    "credit_default",
+    "german_credit",
+    "brfss2015_diabetes",
+    "support2",
+)
+
+
+def require_data() -> Path:
+    """The folder of real tables; ends the benchmark with a sentence where there is none."""
+    if not DATA.is_dir():
+        sys.exit(f"this benchmark needs the real tables in {DATA}, which are not part of the project; nothing was run")
+    return DATA
+
+
+def discrete_table(name: str) -> tuple[pd.DataFrame, dict[str, int]]:
+    """A table of integer codes, and the size of each column's domain."""
+    data = require_data()
+    if name == "adult_discretised":
+        rows, domain = data / name / "data.parquet", data / name / "domain.json"
+    else:
+        rows = data / "benchmark_discretised" / f"{name}.parquet"
+        domain = data / "benchmark_discretised" / f"{name}.domain.json"
+    sizes = json.loads(domain.read_text())
+    return pd.read_parquet(rows)[list(sizes)].astype("int64"), sizes
+
+
+def fixed_triples(columns: list[str]) -> list[tuple[str, ...]]:
+    """200 fixed random triples of columns, or all where there are fewer."""
+    triples = list(itertools.combinations(sorted(columns), 3))
+    if len(triples) <= 200:
+        return triples
+    chosen = np.random.default_rng(20240607).choice(len(triples), 200, replace=False)
+    return [triples[i] for i in sorted(chosen)]
+
+
+def distances(real: pd.DataFrame, synthetic: pd.DataFrame, sizes: dict[str, int]) -> dict[str, float]:
+    """Mean total-variation distance over all 1-way, all 2-way, and 200 fixed 3-way marginals."""
+    columns = list(sizes)
+    kinds = {
+        "1-way": [(c,) for c in columns],
+        "2-way": list(itertools.combinations(columns, 2)),
+        "3-way": fixed_triples(columns),
+    }
+    return {k: float(np.mean([_distance(real, synthetic, sizes, c) for c in cs])) for k, cs in kinds.items()}
+
+
+def _distance(real: pd.DataFrame, synthetic: pd.DataFrame, sizes: dict[str, int], clique: tuple[str, ...]) -> float:
+    return 0.5 * float(np.abs(_shares(real, sizes, clique) - _shares(synthetic, sizes, clique)).sum())
+
+
+def _shares(rows: pd.DataFrame, sizes: dict[str, int], clique: tuple[str, ...]) -> np.ndarray:
+    shape = [sizes[c] for c in clique]
+    cells = np.ravel_multi_index([rows[c].to_numpy() for c in clique], shape)
+    return np.bincount(cells, minlength=int(np.prod(shape))) / len(rows)

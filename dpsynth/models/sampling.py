@@ -1,0 +1,91 @@
+"""Rows from a calibrated tree with little more noise than rounding.
+
+Plain draws add to a model the error of a second sample. Here each node hands out its cells by *systematic sampling*
+(Madow 1949): the rows that agree on the separator, m of them in random order, take the positions (rank + u) / m on the
+conditional distribution, so that each cell is given floor or ceil of its expected number. One uniform number moves
+all groups of a node, each by a further golden section; so neighbouring groups round differently and their errors
+cancel in sums. Ranks are a fresh random permutation at every node and u is uniform: each single row follows the model
+exactly, and rows are exchangeable.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from dpsynth.domain import Clique, Domain
+from dpsynth.models.base import Codes
+from dpsynth.models.junction_tree import JunctionTree
+
+_GOLDEN = (5**0.5 - 1) / 2
+
+
+def sample_tree(tree: JunctionTree, beliefs: Sequence[np.ndarray], n: int, rng: np.random.Generator) -> Codes:
+    """n rows from the distribution of which `beliefs` are the node marginals, columns in the order of the domain."""
+    columns: Codes = {}
+    for node, separator, belief in zip(tree.nodes, tree.separators, beliefs, strict=True):
+        groups = _cell_numbers(tree.domain, separator, columns, n)
+        conditional = belief.reshape(tree.domain.cells(separator), -1)
+        counts = _systematic_counts(conditional, np.bincount(groups.view(np.int64), minlength=len(conditional)), rng)
+        order = shuffle_within(groups, len(conditional), rng)
+        given = np.flatnonzero(counts)
+        times, cells = counts.ravel()[given], given % conditional.shape[1]
+        for attribute in reversed(node[len(separator) :]):
+            cells, codes = np.divmod(cells, tree.domain.size(attribute))
+            columns[attribute] = np.empty(n, _dtype(tree.domain.size(attribute)))
+            columns[attribute][order] = np.repeat(codes.astype(columns[attribute].dtype), times)
+    return {attribute: columns[attribute] for attribute in tree.domain.attributes}
+
+
+def shuffle_within(groups: np.ndarray, number: int, rng: np.random.Generator) -> np.ndarray:
+    """The positions of `groups` (unsigned, below `number`), sorted by group, in uniformly random order within each.
+
+    Sorts integers that hold group, random bits and position from the top down: several times faster than a
+    permutation followed by a stable argsort. The few rows that drew equal bits are shuffled again among themselves.
+    """
+    n = len(groups)
+    low, high = (n - 1).bit_length(), (number - 1).bit_length()
+    keys = rng.integers(0, 2**64 - 1, size=n, dtype=np.uint64, endpoint=True)
+    keys >>= np.uint64(low + high)
+    keys <<= np.uint64(low)
+    keys |= np.arange(n, dtype=np.uint64)
+    if high:
+        keys |= groups << np.uint64(64 - high)
+    keys.sort()
+    order = (keys & np.uint64(2**low - 1)).view(np.int64)
+    keys >>= np.uint64(low)
+    tied = keys[1:] == keys[:-1]
+    if tied.any():
+        follows = np.concatenate([[False], tied])
+        tied = np.flatnonzero(follows | np.concatenate([tied, [False]]))
+        runs = np.cumsum(~follows[tied], dtype=np.uint64) - np.uint64(1)
+        order[tied] = order[tied[shuffle_within(runs, int(runs[-1]) + 1, rng)]]
+    return order
+
+
+def _systematic_counts(conditional: np.ndarray, sizes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """How many rows of each group take each cell: sizes[g] * conditional[g] / its sum, rounded at random.
+
+    Shape of `conditional`; each row of the result sums to sizes[g].
+    """
+    counts = np.zeros(conditional.shape, np.int64)
+    present = np.flatnonzero(sizes)
+    steps = np.cumsum(conditional[present], axis=1)
+    steps *= (sizes[present] / steps[:, -1])[:, None]
+    steps[:, -1] = sizes[present]
+    steps -= ((rng.random() + _GOLDEN * np.arange(len(present))) % 1.0)[:, None]
+    counts[present] = np.diff(np.ceil(steps), axis=1, prepend=0)
+    return counts
+
+
+def _cell_numbers(domain: Domain, clique: Clique, columns: Codes, n: int) -> np.ndarray:
+    numbers = np.zeros(n, np.uint64)
+    for attribute in clique:
+        numbers *= np.uint64(domain.size(attribute))
+        numbers += columns[attribute]
+    return numbers
+
+
+def _dtype(size: int) -> type[np.unsignedinteger] | type[np.int32]:
+    return np.uint8 if size <= 2**8 else np.uint16 if size <= 2**16 else np.int32

@@ -1,0 +1,149 @@
+"""What every mechanism promises. A new one joins by being added to MECHANISMS."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+from dpsynth.data.table import PrivateTable
+from dpsynth.domain import Domain
+from dpsynth.mechanisms.base import first_look
+from dpsynth.mechanisms.independent import Independent, independent_model
+from dpsynth.mechanisms.mst import MST
+from dpsynth.privacy.accountant import Accountant
+from dpsynth.privacy.budget import Budget
+from dpsynth.privacy.sensitive import _integers
+from dpsynth.privacy.unit import PrivacyUnit
+from tests.privacy.blind import BlindAccountant
+
+MECHANISMS = [Independent(), MST(), MST(oneway_share=0.5)]
+BUDGET = Budget(1.0, 1e-6)
+DOMAIN = Domain(
+    (("age", 101), ("sex", 3), ("job", 15), ("flag", 2), ("one", 1)), (("age", tuple([1.0] * 60 + [2.0] * 40)),)
+)
+
+every_mechanism = pytest.mark.parametrize("mechanism", MECHANISMS, ids=repr)
+
+
+def random_table(rows, seed, domain=DOMAIN, unit=None):
+    """Rows with a dependence: job follows age, flag follows job."""
+    rng = np.random.default_rng(seed)
+    codes = {a: rng.integers(0, n, rows) for a, n in domain.sizes}
+    if {"age", "job", "flag"} <= set(domain.attributes):
+        codes["job"] = np.where(rng.random(rows) < 0.8, codes["age"] // 7, codes["job"])
+        codes["flag"] = np.where(rng.random(rows) < 0.9, codes["job"] % 2, codes["flag"])
+    return PrivateTable.from_codes(codes, domain, unit)
+
+
+def outcome(mechanism, table, accountant):
+    """All that a fit lets out: the model's pairs and samples, and the ledger."""
+    model = mechanism.fit(table, accountant)
+    pairs = [model.project(c) for c in [(), *itertools.combinations(table.domain.attributes, 2)]]
+    rows = model.sample(200, np.random.default_rng(0))
+    return repr([p.tolist() for p in pairs]), repr({a: r.tolist() for a, r in rows.items()}), accountant.ledger.entries()
+
+
+def interferes(mechanism):
+    """Whether two unrelated tables of different length can be told apart when no charge looks at them."""
+    one = outcome(mechanism, random_table(10, seed=1), BlindAccountant(BUDGET))
+    other = outcome(mechanism, random_table(2999, seed=2), BlindAccountant(BUDGET))
+    return one != other
+
+
+@every_mechanism
+def test_what_comes_out_depends_on_the_rows_through_charges_only(mechanism):
+    assert not interferes(mechanism)
+
+
+class Peeks:
+    """A mutant: measures, but opens an exact count for its row count."""
+
+    def fit(self, table, accountant):
+        look = first_look(table, accountant, total_cost=accountant.cost_left // 2, oneway_cost=accountant.cost_left // 2)
+        return independent_model(table.domain, look.masses(), float(_integers(table.marginals([()])[()])))
+
+
+class StopsEarly:
+    """A mutant: how much it spends depends on an exact count."""
+
+    def fit(self, table, accountant):
+        share = 3 if _integers(table.marginals([("sex",)])["sex",]).max() > 100 else 2
+        cost = accountant.cost_left // share
+        look = first_look(table, accountant, total_cost=cost, oneway_cost=cost)
+        return independent_model(table.domain, look.masses(), 10.0)
+
+
+@pytest.mark.parametrize("mutant", [Peeks(), StopsEarly()], ids=lambda m: type(m).__name__)
+def test_the_wall_of_non_interference_is_no_paint(mutant):
+    assert interferes(mutant)
+
+
+@every_mechanism
+@pytest.mark.parametrize("adjacency", ["add-remove", "replace"])
+def test_a_fit_spends_its_budget_to_within_a_billionth_and_never_more(mechanism, adjacency):
+    accountant = Accountant(BUDGET)
+    mechanism.fit(random_table(500, 0, unit=PrivacyUnit(max_records=2, adjacency=adjacency)), accountant)
+    assert accountant.cost_left >= 0
+    assert BUDGET.epsilon * (1 - 1e-9) <= accountant.spent().epsilon <= BUDGET.epsilon
+
+
+EDGES = {
+    "no rows": random_table(0, 0),
+    "one row": random_table(1, 0),
+    "one attribute": random_table(50, 0, Domain.of({"a": 7})),
+    "one cell": random_table(50, 0, Domain.of({"a": 1})),
+    "all cells alone": random_table(50, 0, Domain.of({"a": 1, "b": 1})),
+    "wide column": random_table(50, 0, Domain.of({"a": 20_000, "b": 3})),
+    "many binary columns": random_table(50, 0, Domain.of({f"c{i}": 2 for i in range(40)})),
+}
+
+
+@every_mechanism
+@pytest.mark.parametrize("table", EDGES.values(), ids=EDGES.keys())
+@pytest.mark.parametrize("epsilon", [1e-3, 50.0])
+def test_every_table_can_be_fitted_and_sampled(mechanism, table, epsilon):
+    model = mechanism.fit(table, Accountant(Budget(epsilon, 1e-9)))
+    assert model.total >= 1
+    for rows in (0, 1, 100):
+        codes = model.sample(rows, np.random.default_rng(0))
+        assert set(codes) == set(table.domain.attributes)
+        for a, n in table.domain.sizes:
+            assert len(codes[a]) == rows
+            assert np.all((codes[a] >= 0) & (codes[a] < n))
+
+
+@every_mechanism
+def test_projections_agree_with_one_another(mechanism):
+    model = mechanism.fit(random_table(2000, 0), Accountant(BUDGET))
+    for a, b in itertools.permutations(DOMAIN.attributes, 2):
+        pair = model.project((a, b))
+        assert pair.shape == DOMAIN.shape((a, b))
+        assert np.all(pair >= 0)
+        np.testing.assert_allclose(pair.sum(axis=1), model.project((a,)), atol=1e-6 * model.total)
+        np.testing.assert_allclose(pair, model.project((b, a)).T, atol=1e-6 * model.total)
+    assert model.project(()) == pytest.approx(model.total)
+
+
+def test_mst_finds_dependence_that_independent_columns_lack():
+    table = random_table(20_000, 3)
+    exact = _integers(table.marginals([("job", "flag")])["job", "flag"])
+    errors = {
+        type(m).__name__: np.abs(m.fit(table, Accountant(BUDGET)).project(("job", "flag")) - exact).sum()
+        for m in (Independent(), MST())
+    }
+    assert errors["MST"] < 0.2 * errors["Independent"]
+
+
+def test_mst_buys_nothing_when_nothing_can_be_seen():
+    accountant = Accountant(Budget(0.01, 1e-9))
+    MST().fit(random_table(200, 0), accountant)
+    assert not [line for line in accountant.ledger.entries() if " x " in line.get("purpose", "")]
+
+
+def test_with_much_budget_the_counts_come_back():
+    table = random_table(5000, 4)
+    model = MST().fit(table, Accountant(Budget(100.0, 1e-2)))
+    exact = _integers(table.marginals([("sex",)])["sex",])
+    np.testing.assert_allclose(model.project(("sex",)), exact, atol=0.01 * exact.sum())

@@ -1,0 +1,337 @@
+"""For each wall of the kernel a mutant that breaks it, and the law that sees the break. If a mutant lives, the wall
+is paint. The last test asks for a mutant of every law, so that no law goes untried.
+"""
+
+from __future__ import annotations
+
+import sys
+from itertools import count
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests.privacy import kernel, laws
+from tests.privacy.processes import needs_fork
+
+
+class Mutant(NamedTuple):
+    name: str
+    file: str
+    old: str
+    new: str
+    law: laws.Law
+
+
+MUTANTS = [
+    # curves.py
+    Mutant(
+        "cost rounded down",
+        "curves.py",
+        "-(-COST_UNIT // Fraction(noise_multiplier) ** 2)",
+        "COST_UNIT // Fraction(noise_multiplier) ** 2",
+        laws.a_cost_is_rounded_up,
+    ),
+    Mutant(
+        "delta doubled",
+        "curves.py",
+        "mu, wanted = _mu(cost), _mp.mpf(delta)",
+        "mu, wanted = _mu(cost), 2 * _mp.mpf(delta)",
+        laws.a_conversion_is_the_closed_form_rounded_against_us,
+    ),
+    Mutant(
+        "second term of the conversion with the wrong sign inside",
+        "curves.py",
+        "_tail(epsilon / mu + mu / 2)",
+        "_tail(epsilon / mu - mu / 2)",
+        laws.a_conversion_is_the_closed_form_rounded_against_us,
+    ),
+    Mutant(
+        "epsilon rounded down",
+        "curves.py",
+        "float(x * (1 + _AGAINST_US)), math.inf)",
+        "float(x * (1 - _AGAINST_US)), 0)",
+        laws.a_conversion_is_the_closed_form_rounded_against_us,
+    ),
+    Mutant(
+        "budget rounded up",
+        "curves.py",
+        "unsafe=2 * low) * (1 - _AGAINST_US)",
+        "unsafe=2 * low) * (1 + _AGAINST_US)",
+        laws.a_budget_affords_what_the_closed_form_allows,
+    ),
+    # budget.py
+    Mutant(
+        "sampler not paid for",
+        "budget.py",
+        "math.nextafter(budget.delta - sampler, 0)",
+        "budget.delta",
+        laws.the_sampler_is_paid_from_delta,
+    ),
+    # unit.py
+    Mutant(
+        "replacing counted as adding or removing",
+        "unit.py",
+        "return 2 * k, math.nextafter(math.sqrt(2) * k, math.inf)",
+        "return k, k",
+        laws.counts_move_no_further_than_the_unit_says,
+    ),
+    Mutant(
+        "several records of a unit counted as one",
+        "unit.py",
+        "k = float(self.max_records)",
+        "k = 1.0",
+        laws.counts_move_no_further_than_the_unit_says,
+    ),
+    # sensitive.py
+    Mutant(
+        "largest l2 of a stack",
+        "sensitive.py",
+        "math.fsum(_up(x.l2 * x.l2) for x in parts)",
+        "max(_up(x.l2 * x.l2) for x in parts)",
+        laws.a_stack_moves_as_far_as_its_parts_in_squares,
+    ),
+    Mutant(
+        "weight forgotten",
+        "sensitive.py",
+        "bound = _up(unit * self.l1)",
+        "bound = _up(self.l1)",
+        laws.a_score_moves_no_further_than_it_says,
+    ),
+    Mutant(
+        "estimates beyond an integer",
+        "sensitive.py",
+        "np.clip(np.rint(guess), -_LARGEST, _LARGEST).astype(np.int64)",
+        "np.nan_to_num(np.rint(guess)).clip(-(2.0**63), 2.0**63 - 1024).astype(np.int64)",
+        laws.a_score_moves_no_further_than_it_says,
+    ),
+    Mutant(
+        "elements can be read",
+        "sensitive.py",
+        " = __getitem__ = _closed",
+        " = _closed\n    __getitem__ = lambda self, i: _integers(self)[i]",
+        laws.a_value_is_closed,
+    ),
+    Mutant(
+        "numpy can read",
+        "sensitive.py",
+        "    __array__ = __float__",
+        "    __array__ = lambda self, *a, **k: _integers(self)\n    __float__",
+        laws.a_value_is_closed,
+    ),
+    Mutant(
+        "unit can be written to",
+        "sensitive.py",
+        "units.setflags(write=False)",
+        "pass",
+        laws.a_unit_cannot_be_written_to,
+    ),
+    # noise.py
+    Mutant(
+        "sign dropped",
+        "noise.py",
+        "result *= 1 - 2 * (words & np.uint64(1)).astype(np.int64)",
+        "pass",
+        laws.the_noise_has_the_stated_distribution,
+    ),
+    Mutant(
+        "truncated, not rounded",
+        "noise.py",
+        "nearest = np.rint(size)",
+        "nearest = np.floor(size)",
+        laws.the_noise_has_the_stated_distribution,
+    ),
+    Mutant(
+        "margin forgotten",
+        "noise.py",
+        "doubtful = np.abs(np.abs(size - nearest) - 0.5) < _MARGIN * np.maximum(size, stddev)\n    doubtful |= v < 2**52",
+        "doubtful = v < 2**52",
+        laws.draws_that_doubles_cannot_decide_are_decided_right,
+    ),
+    Mutant(
+        "tail with 64 bits only",
+        "noise.py",
+        "    doubtful |= v < 2**52\n",
+        "",
+        laws.draws_that_doubles_cannot_decide_are_decided_right,
+    ),
+    Mutant(
+        "decided the wrong way round",
+        "noise.py",
+        "if v >= threshold else",
+        "if v < threshold else",
+        laws.draws_that_doubles_cannot_decide_are_decided_right,
+    ),
+    Mutant(
+        "too few further bits",
+        "noise.py",
+        "_EXTENSIONS = 4",
+        "_EXTENSIONS = 2",
+        laws.draws_that_doubles_cannot_decide_are_decided_right,
+    ),
+    # accountant.py
+    Mutant(
+        "noise 3 % too small",
+        "accountant.py",
+        "_up(event.noise_multiplier * x.l2)",
+        "_up(event.noise_multiplier * x.l2 * 0.97)",
+        laws.the_noise_is_what_was_paid_for,
+    ),
+    Mutant(
+        "noise 3 % too small, and the truth told about the paid scale",
+        "accountant.py",
+        "rounded_gaussian(stddev, self.__bits)",
+        "rounded_gaussian(0.97 * stddev, self.__bits)",
+        laws.the_noise_is_what_was_paid_for,
+    ),
+    Mutant(
+        "units forgotten",
+        "accountant.py",
+        "_up(event.noise_multiplier * x.l2) / x.unit",
+        "_up(event.noise_multiplier * x.l2)",
+        laws.the_noise_is_what_was_paid_for,
+    ),
+    Mutant(
+        "l1 for l2",
+        "accountant.py",
+        "event.noise_multiplier * x.l2",
+        "event.noise_multiplier * x.l1",
+        laws.the_noise_is_what_was_paid_for,
+    ),
+    Mutant("charge kept", "accountant.py", "self.__event.pop()", "self.__event[-1]", laws.a_charge_is_good_once),
+    Mutant(
+        "charge good in a fork",
+        "accountant.py",
+        "if self.__process != os.getpid():",
+        "if False:",
+        laws.a_charge_belongs_to_one_process,
+    ),
+    Mutant(
+        "accountant good in a fork",
+        "accountant.py",
+        "if self._process != os.getpid():",
+        "if False:",
+        laws.a_charge_belongs_to_one_process,
+    ),
+    Mutant(
+        "accountant's cap not checked",
+        "accountant.py",
+        "if after > self._cap:",
+        "if False:",
+        laws.an_accountant_stays_within_its_budget,
+    ),
+    Mutant(
+        "accountant's cost not remembered",
+        "accountant.py",
+        "self._cost = after",
+        "pass",
+        laws.an_accountant_stays_within_its_budget,
+    ),
+    Mutant(
+        "not recorded",
+        "accountant.py",
+        "self.ledger.charge(self.run, event, purpose)",
+        "pass",
+        laws.what_is_granted_was_recorded_before,
+    ),
+    Mutant(
+        "recorded after the noise was drawn",
+        "accountant.py",
+        "self.ledger.charge(self.run, event, purpose)",
+        "draw = self._bits\n            self._bits = lambda n: (draw(n), self.ledger.charge(self.run, event, purpose))[0]",
+        laws.what_is_granted_was_recorded_before,
+    ),
+    # ledger.py
+    Mutant(
+        "granted before it is on the disk",
+        "ledger.py",
+        "        os.fsync(file.fileno())\n",
+        "        pass\n",
+        laws.what_is_granted_was_recorded_before,
+    ),
+    Mutant(
+        "ledger's cap not checked",
+        "ledger.py",
+        "if after > affordable(self.budget):",
+        "if False:",
+        laws.a_ledger_stays_within_its_budget,
+    ),
+    Mutant(
+        "others' lines not read",
+        "ledger.py",
+        "                self._read_new_lines(file)\n                yield file",
+        "                if not self._lines:\n                    self._read_new_lines(file)\n                yield file",
+        laws.a_ledger_stays_within_its_budget,
+    ),
+    Mutant(
+        "hash not checked",
+        "ledger.py",
+        'line["hash"] == _hash(line)',
+        'bool(line["hash"])',
+        laws.an_edited_ledger_is_refused,
+    ),
+    Mutant(
+        "chain not checked",
+        "ledger.py",
+        'linked = line["prev"] == prev and',
+        "linked =",
+        laws.an_edited_ledger_is_refused,
+    ),
+    Mutant(
+        "lost lines not missed",
+        "ledger.py",
+        "if file.read(len(last.raw)) != last.raw:",
+        "if file.read(len(last.raw)) is None:",
+        laws.an_edited_ledger_is_refused,
+    ),
+    Mutant(
+        "no lock",
+        "ledger.py",
+        "fcntl.flock(file, fcntl.LOCK_EX)",
+        "pass",
+        laws.a_ledger_file_is_changed_by_one_at_a_time,
+    ),
+]
+
+LAWS = sorted({m.law for m in MUTANTS}, key=lambda law: law.__name__)
+NUMBERS = count()
+
+
+@pytest.fixture
+def kernel_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Builds and imports a copy of the kernel under a name of its own, in which one thing is changed."""
+    package = f"dpsynth_mutant_{next(NUMBERS)}"
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def build(file: str, old: str, new: str) -> laws.Kernel:
+        kernel.copy_with(tmp_path, package, file, old, new)
+        return kernel.load(package)
+
+    yield build
+    for name in [m for m in sys.modules if m.split(".")[0] == package]:
+        del sys.modules[name]
+
+
+@needs_fork
+@pytest.mark.parametrize("law", LAWS, ids=lambda law: law.__name__)
+def test_the_kernel_obeys_every_law(law: laws.Law) -> None:
+    law(kernel.load())
+
+
+@needs_fork
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda m: m.name)
+def test_the_law_kills_the_mutant(mutant: Mutant, kernel_with) -> None:
+    broken = kernel_with(mutant.file, mutant.old, mutant.new)
+    with pytest.raises(AssertionError):
+        mutant.law(broken)
+
+
+def test_a_copy_of_the_kernel_in_which_nothing_is_changed_obeys(kernel_with) -> None:
+    same = kernel_with("unit.py", "float(self.max_records)", "float(self.max_records)")
+    assert same.Budget is not kernel.load().Budget
+    laws.a_charge_is_good_once(same)
+
+
+def test_every_law_has_a_mutant() -> None:
+    stated = {f for f in vars(laws).values() if callable(f) and getattr(f, "__annotations__", {}) == {"k": "Kernel", "return": "None"}}
+    assert {law.__name__ for law in stated} == {law.__name__ for law in LAWS}
