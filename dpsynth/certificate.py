@@ -91,7 +91,7 @@ class Certificate:
             "released": released,
             "versions": _versions(),
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
-            "not_promised": wording.NOT_PROMISED,
+            "not_promised": wording.NOT_PROMISED if private else wording.NOTHING_PROMISED,
         }
         return cls(_plain(record))
 

@@ -61,7 +61,13 @@ class _Cells:
         missing = cells >= self._valid
         if not self._nullable and missing.any():
             cells, missing = self._redrawn(cells, missing, rng), np.zeros(len(cells), dtype=bool)
-        return self._values(np.where(missing, 0, cells), missing, rng)
+        return self._shown(self._draw(np.where(missing, 0, cells), rng), missing)
+
+    def ends(self) -> tuple[pd.Series[Any], pd.Series[Any]]:
+        """The first and the last value of each valid cell, with the dtype of `decode`."""
+        first, last = self._ends()
+        known = np.zeros(self._valid, dtype=bool)
+        return self._shown(first, known), self._shown(last, known)
 
     def objects(self, values: Iterable[object]) -> np.ndarray:
         raise NotImplementedError
@@ -72,7 +78,14 @@ class _Cells:
     def moments(self, values: np.ndarray) -> np.ndarray:
         return np.where(np.isnan(values), self._null, self._bad)
 
-    def _values(self, cells: np.ndarray, missing: np.ndarray, rng: np.random.Generator) -> pd.Series[Any]:
+    def _draw(self, cells: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        return cells
+
+    def _ends(self) -> tuple[np.ndarray, np.ndarray]:
+        return np.arange(self._valid), np.arange(self._valid)
+
+    def _shown(self, drawn: np.ndarray, missing: np.ndarray) -> pd.Series[Any]:
+        """What was drawn, as a Series of the column's dtype."""
         raise NotImplementedError
 
     def _redrawn(self, cells: np.ndarray, invalid: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -162,8 +175,8 @@ class CategoricalCodec(_Named):
     def _categories(self) -> pd.CategoricalDtype:
         return pd.CategoricalDtype(list(self._column.categories), ordered=self._column.ordered)
 
-    def _values(self, cells: np.ndarray, missing: np.ndarray, rng: np.random.Generator) -> pd.Series[Any]:
-        return pd.Series(pd.Categorical.from_codes(np.where(missing, -1, cells), dtype=self._categories))
+    def _shown(self, drawn: np.ndarray, missing: np.ndarray) -> pd.Series[Any]:
+        return pd.Series(pd.Categorical.from_codes(np.where(missing, -1, drawn), dtype=self._categories))
 
 
 class BooleanCodec(_Named):
@@ -184,37 +197,42 @@ class BooleanCodec(_Named):
     def _code_of_text(self, text: str) -> int:
         return super()._code_of_text(text.strip().lower())
 
-    def _values(self, cells: np.ndarray, missing: np.ndarray, rng: np.random.Generator) -> pd.Series[Any]:
-        return pd.Series(pd.arrays.BooleanArray(cells == 1, missing))
+    def _shown(self, drawn: np.ndarray, missing: np.ndarray) -> pd.Series[Any]:
+        return pd.Series(pd.arrays.BooleanArray(drawn == 1, missing))
 
 
-class NumericCodec(_Cells):
-    """Numbers in cells of a public grid (see `grid`). Decodes to `Int64` for integer columns, else to float64."""
+class _Gridded(_Cells):
+    """Cells of a public grid (see `grid`)."""
 
-    grid: Grid
+    def __init__(self, grid: Grid, nullable: bool) -> None:
+        super().__init__(len(grid.widths), nullable)
+        self._grid, self.widths = grid, grid.widths
+
+    def _draw(self, cells: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        return self._grid.draw(cells, rng)
+
+    def _ends(self) -> tuple[np.ndarray, np.ndarray]:
+        return self._grid.ends()
+
+
+class NumericCodec(_Gridded):
+    """Numbers. Decodes to `Int64` for integer columns, else to float64."""
 
     def __init__(self, column: Numeric, bounds: tuple[float, float] | None) -> None:
         self._low, self._high = _bounds(column, bounds)
         self._spacing = column.spacing
         self._integer = column.integer
         self._marker = math.nan if column.missing_marker is None else raw.number(column.missing_marker)
-        if self._spacing is None:
-            self.grid = RealGrid(self._low, self._high)
-        else:
-            count = round((self._high - self._low) / self._spacing) + 1
-            self.grid = StepGrid(self._low, self._spacing, number_edges(self._low, self._spacing, count))
-        super().__init__(len(self.grid.widths), column.nullable)
-        self.widths = self.grid.widths
+        super().__init__(_number_grid(self._low, self._high, column.spacing), column.nullable)
 
     def objects(self, values: Iterable[object]) -> np.ndarray:
         return self.numbers(np.fromiter(map(raw.number, values), dtype=np.float64))
 
     def numbers(self, values: np.ndarray) -> np.ndarray:
         missing = np.isnan(values) | (values == self._marker)
-        return np.where(missing, self._null, self.grid.cell(np.where(missing, self._low, values)))
+        return np.where(missing, self._null, self._grid.cell(np.where(missing, self._low, values)))
 
-    def _values(self, cells: np.ndarray, missing: np.ndarray, rng: np.random.Generator) -> pd.Series[Any]:
-        drawn = self.grid.draw(cells, rng)
+    def _shown(self, drawn: np.ndarray, missing: np.ndarray) -> pd.Series[Any]:
         if self._integer:
             return pd.Series(pd.arrays.IntegerArray(int(self._low) + drawn * int(self._spacing or 1), missing))
         if self._spacing is not None:
@@ -223,15 +241,13 @@ class NumericCodec(_Cells):
         return pd.Series(np.where(missing, np.nan, drawn))
 
 
-class DatetimeCodec(_Cells):
-    """Moments in cells of a public grid: one for each step, or 512 equal ones. Decodes to `datetime64[s]`."""
+class DatetimeCodec(_Gridded):
+    """Moments, cut to the resolution. Decodes to `datetime64[s]`."""
 
     def __init__(self, column: Datetime) -> None:
         self._first, last = column.steps
         self._seconds = SECONDS[column.resolution]
-        self._grid = StepGrid(self._first, 1, moment_edges(last - self._first + 1))
-        super().__init__(len(self._grid.widths), column.nullable)
-        self.widths = self._grid.widths
+        super().__init__(StepGrid(self._first, 1, moment_edges(last - self._first + 1)), column.nullable)
 
     def objects(self, values: Iterable[object]) -> np.ndarray:
         return self.moments(np.fromiter(map(raw.moment, values), dtype=np.float64))
@@ -241,11 +257,16 @@ class DatetimeCodec(_Cells):
         steps = np.floor(np.where(missing, 0.0, values) / self._seconds)
         return np.where(missing, self._null, self._grid.cell(steps))
 
-    def _values(self, cells: np.ndarray, missing: np.ndarray, rng: np.random.Generator) -> pd.Series[Any]:
-        seconds = (self._first + self._grid.draw(cells, rng)) * self._seconds
-        moments = seconds.astype("datetime64[s]")
+    def _shown(self, drawn: np.ndarray, missing: np.ndarray) -> pd.Series[Any]:
+        moments = ((self._first + drawn) * self._seconds).astype("datetime64[s]")
         moments[missing] = np.datetime64("NaT")
         return pd.Series(moments)
+
+
+def _number_grid(low: float, high: float, spacing: float | None) -> Grid:
+    if spacing is None:
+        return RealGrid(low, high)
+    return StepGrid(low, spacing, number_edges(low, spacing, round((high - low) / spacing) + 1))
 
 
 def _bounds(column: Numeric, learned: tuple[float, float] | None) -> tuple[float, float]:

@@ -45,6 +45,10 @@ class Codec(Protocol):
         """For each code a value drawn from its cell; the dtype follows from the column alone."""
         ...
 
+    def ends(self) -> tuple[pd.Series[Any], pd.Series[Any]]:
+        """The first and the last value of each valid cell, with the dtype of `decode`."""
+        ...
+
 
 @lru_cache(maxsize=256)
 def codec_for(column: Column, bounds: tuple[float, float] | None = None) -> Codec:

@@ -44,6 +44,10 @@ class Grid(Protocol):
         """For each cell number a value in that cell, uniform over what it holds."""
         ...
 
+    def ends(self) -> tuple[np.ndarray, np.ndarray]:
+        """The first and the last value of each cell, as `draw` gives them."""
+        ...
+
 
 @dataclass(frozen=True, eq=False)
 class Edges:
@@ -96,6 +100,9 @@ class StepGrid:
         """Step numbers k, int64."""
         return cells.astype(np.int64) if self._single else rng.integers(self._edges[cells], self._edges[cells + 1])
 
+    def ends(self) -> tuple[np.ndarray, np.ndarray]:
+        return self._edges[:-1], self._edges[1:] - 1
+
 
 class RealGrid:
     """Cells of the real numbers in [low, high]; widths are lengths.
@@ -112,22 +119,22 @@ class RealGrid:
         edges = np.unique(np.concatenate([[low], _inner_edges(low, high, finest), zero, [end]]))
         edges = edges[edges <= end]
         self._low, self._high, self._finder = low, high, Edges(edges)
-        self._zero = int(np.searchsorted(edges, 0.0)) if zero else -1
-        widths = np.diff(edges) if low < high else np.ones(1)
-        if zero:
-            widths[self._zero] = finest
+        holds_only_zero = (edges[:-1] == 0) & (low < high)
+        widths = np.where(holds_only_zero, finest, np.diff(edges)) if low < high else np.ones(1)
         self.widths: tuple[float, ...] = tuple(widths.tolist())
+        last = np.minimum(np.nextafter(edges[1:], -np.inf), high)
+        self._ends = edges[:-1], np.where(holds_only_zero, 0.0, last)
 
     def cell(self, values: np.ndarray) -> np.ndarray:
         return self._finder.find(np.clip(values, self._low, self._high))
 
     def draw(self, cells: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Values in [low, high], float64."""
-        edges = self._finder.edges
-        low, high = edges[cells], edges[cells + 1]
-        last = np.minimum(np.nextafter(high, -np.inf), self._high)
-        values = np.minimum(low + rng.random(len(cells)) * (high - low), last)
-        return np.where(cells == self._zero, 0.0, values)
+        first, last = (end[cells] for end in self._ends)
+        return np.minimum(first + rng.random(len(cells)) * (last - first), last)
+
+    def ends(self) -> tuple[np.ndarray, np.ndarray]:
+        return self._ends
 
 
 def number_edges(low: float, step: float, count: int) -> np.ndarray:

@@ -206,7 +206,7 @@ def _read_arrow(values: Any, reader: Reader) -> np.ndarray:
         distinct = values.dictionary_encode()
         return _take(reader.objects(distinct.dictionary.to_pylist()), _indices(distinct.indices), reader)
     if str(kind) == "string_view":
-        return _read_arrow(values.cast(pa.large_string()), reader)
+        return _read_objects(np.fromiter(values.to_pylist(), dtype=object), reader)
     unreadable = reader.objects([_UNREADABLE])
     return _take(unreadable, np.where(values.is_valid().to_numpy(zero_copy_only=False), 0, -1), reader)
 

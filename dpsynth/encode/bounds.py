@@ -39,6 +39,10 @@ def _enclose(column: Numeric, inhabited: np.ndarray) -> tuple[float, float]:
     first, last = (int(cells[0]), int(cells[-1])) if cells.size else (EDGES.size // 2, EDGES.size // 2 + 1)
     low = column.low if column.low is not None else float(EDGES[max(first - 1, 0)])
     high = column.high if column.high is not None else float(EDGES[min(last, EDGES.size - 1)])
+    if column.low is None and 0 < low <= high / 4:  # small magnitudes are thin cells: what lies near zero reaches it
+        low = 0.0
+    if column.high is None and low / 4 <= high < 0:
+        high = 0.0
     if high <= low:  # what was seen lies beyond the stated bound: the narrowest column that the bound allows
         width = column.spacing or 1.0
         low, high = (low, low + width) if column.low is not None else (high - width, high)

@@ -20,25 +20,33 @@ _TRIPLES_SEED = 20240607
 
 
 def equal_mass(counts: np.ndarray, most: int) -> np.ndarray:
-    """For each cell of an ordered column its bin: at most `most` bins of neighbours, with about equal counts.
+    """For each cell of an ordered column its bin: at most `most` (3 or more) bins of neighbours, about equal in counts.
 
-    A cell with a bin's worth of rows stands alone, and the others share what is left evenly; cells without rows
-    after the last row make a bin of their own. Few enough cells stay as they are.
+    Few enough cells stay as they are. Cells below the first row and above the last make bins of their own, so that
+    values where there should be none are not hidden among others.
     """
     if counts.size <= most:
         return np.arange(counts.size)
-    if not counts.any():
+    inhabited = np.flatnonzero(counts)
+    if not inhabited.size:
         return np.arange(counts.size) * most // counts.size
+    first, end = int(inhabited[0]), int(inhabited[-1]) + 1
+    below, above = int(first > 0), int(end < counts.size)
+    inner = _runs(counts[first:end], most - below - above) + below
+    return np.concatenate([np.zeros(first, dtype=np.int64), inner, np.full(counts.size - end, inner[-1] + 1)])
+
+
+def _runs(counts: np.ndarray, most: int) -> np.ndarray:
+    """Greedy: a cell with a bin's worth of what is left stands alone, and the others share the rest evenly."""
     bins = np.empty(counts.size, dtype=np.int64)
-    bin_, held, left = 0, 0, int(counts.sum())
+    current, held, left = 0, 0, int(counts.sum())
     for cell, count in enumerate(counts.tolist()):
-        if held and count * (most - bin_) >= left and bin_ < most - 1:
-            bin_, left, held = bin_ + 1, left - held, 0
-        bins[cell] = bin_
+        enough = left / (most - current)
+        if held and current < most - 1 and max(held, count) >= enough:
+            current, left, held = current + 1, left - held, 0
+        bins[cell] = current
         held += count
-        if held and held * (most - bin_) >= left and bin_ < most - 1:
-            bin_, left, held = bin_ + 1, left - held, 0
-    return np.unique(bins, return_inverse=True)[1]
+    return bins
 
 
 def most_frequent(counts: np.ndarray, most: int) -> np.ndarray:

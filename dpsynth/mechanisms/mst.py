@@ -38,8 +38,8 @@ class MST:
     """
 
     total_share: float = 0.01
-    oneway_share: float = 0.15
-    select_share: float = 0.1
+    oneway_share: float = 0.25
+    select_share: float = 0.05
 
     def fit(self, table: PrivateTable, accountant: Accountant) -> Model:
         """A tree of pairs over bins, refined to cells; independent columns where no pair is worth its noise."""

@@ -108,9 +108,9 @@ class Elimination:
 
     def _sum_out(self, attribute: str, touched: list[int]) -> int:
         """One table for the product of the tables touched, without the attribute."""
-        live = touched
-        while nested := next((pair for pair in combinations(live, 2) if self._growth(pair) == 0), None):
-            live = self._multiply(live, nested)
+        live = sorted(touched, key=lambda i: self._cells((i,)))
+        while len(live) > 2 and (pair := next((p for p in combinations(live, 2) if self._growth(p) == 0), None)):
+            live = self._multiply(live, pair)
         while len(live) > _MOST_TABLES_TO_SPLIT:
             live = self._multiply(live, min(combinations(live, 2), key=self._growth))
         halves = min(_halves(live), key=lambda split: sum(self._cells(half) for half in split))
@@ -125,7 +125,8 @@ class Elimination:
 
     def _multiply(self, live: list[int], pair: tuple[int, int]) -> list[int]:
         left, right = sorted(pair, key=lambda i: -self._cells((i,)))
-        return [i for i in live if i not in pair] + [self._step(left, right, self._union((left, right)))]
+        product = self._step(left, right, self._union((left, right)))
+        return sorted([product, *(i for i in live if i not in pair)], key=lambda i: self._cells((i,)))
 
     def _step(self, left: int, right: int | None, axes: Clique) -> int:
         self._axes.append(axes)

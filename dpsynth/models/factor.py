@@ -1,7 +1,7 @@
-"""Tables on named axes: broadcast one over more attributes, sum it onto fewer, multiply two and sum.
+"""Tables on named axes: broadcast one over more attributes, sum it onto fewer, multiply two and sum, divide.
 
 A table over the clique `(a, b)` is an array of shape `domain.shape((a, b))`. All the arithmetic of the
-graphical model is made of these three verbs; what touches many cells is left to matrix products (BLAS).
+graphical model is made of these verbs; what touches many cells is left to matrix products (BLAS).
 """
 
 from __future__ import annotations
@@ -50,6 +50,11 @@ def contract(left: np.ndarray, lefts: Clique, right: np.ndarray, rights: Clique,
     else:
         product = left @ right
     return product.reshape(shape).transpose(_order(shared + left_only + right_only, keep))
+
+
+def quotient(table: np.ndarray, by: np.ndarray) -> np.ndarray:
+    """`table / by`, where `by` broadcasts to it and 0/0 is 0."""
+    return np.divide(table, by, out=np.zeros(table.shape), where=by > 0)
 
 
 def _sum_axes(table: np.ndarray, start: int, stop: int) -> np.ndarray:

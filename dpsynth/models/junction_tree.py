@@ -16,7 +16,7 @@ from functools import cached_property
 import numpy as np
 
 from dpsynth.domain import Clique, Domain
-from dpsynth.models.factor import expand, marginal
+from dpsynth.models.factor import expand, marginal, quotient
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,8 +73,11 @@ class JunctionTree:
     def host(self, clique: Clique) -> int | None:
         """The smallest node that holds all of `clique`; None where no node does."""
         wanted = set(clique)
+        # If a node holds them all, so does the home that is farthest from the root, by the running intersection.
+        if not wanted.issubset(self.nodes[max((self.homes[a] for a in clique), default=0)]):
+            return None
         fitting = [i for i, node in enumerate(self.nodes) if wanted.issubset(node)]
-        return min(fitting, key=lambda i: self.domain.cells(self.nodes[i]), default=None)
+        return min(fitting, key=lambda i: self.domain.cells(self.nodes[i]))
 
     def calibrate(self, potentials: Mapping[Clique, np.ndarray]) -> tuple[float, list[np.ndarray]]:
         """The logarithm of the partition function, and for each node its marginal distribution, axes as in `nodes`.
@@ -123,8 +126,7 @@ class JunctionTree:
         for i in range(1, len(tables)):
             parent = self.parents[i]
             wanted = marginal(tables[parent], self.nodes[parent], self.separators[i])
-            mass = self._onto_separator(tables[i], i)
-            ratio = np.divide(wanted, mass, out=np.zeros_like(mass), where=mass > 0)
+            ratio = quotient(wanted, self._onto_separator(tables[i], i))
             tables[i] *= expand(ratio, self.separators[i], self.nodes[i])
         return log_mass, tables
 
@@ -156,7 +158,7 @@ def _eliminate(neighbours: Sequence[int], sizes: Sequence[int], fill_first: bool
     """Greedy elimination by least weight of new edges, then fewest cells (or the other way round), then domain order.
 
     An edge weighs the logarithm of its cells. On random graphs of 10 to 24 attributes the smaller of the two trees has
-    12 % fewer cells than with edges counted alike, and .2 % more than the best of all three.
+    12 % fewer cells than where edges are counted alike.
     """
     around = list(neighbours)
     logs = [math.log(size) for size in sizes]

@@ -1,4 +1,8 @@
-"""The sentences of a certificate, in one place, so that a reviewer can read all that we ever promise."""
+"""The sentences of a certificate, in one place, so that a reviewer can read all that we ever promise.
+
+`claim` and `meaning` belong to the certificate's format: a certificate is checked against them, so that another
+wording is another version of the format.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +12,8 @@ NOT_PRIVATE = (
     "NOT PRIVATE: the noise of this run came from a seed, so it can be predicted and removed. "
     "Nothing is claimed for this release; it is fit for tests with invented data only."
 )
+
+NOTHING_PROMISED = ("The noise of this run can be predicted, so that no promise about privacy can be made of it.",)
 
 NOT_PROMISED = (
     "Differential privacy is not anonymity by itself: whether the release is still personal data under a law is for "
@@ -26,12 +32,6 @@ NOT_PROMISED = (
     "This page is a statement and not a signature: it binds only together with a ledger kept by somebody else, whose "
     "lines must hold the head given above.",
 )
-
-_NOISE = {
-    True: "The random bits came from the operating system. No seed exists with which the noise could be repeated.",
-    False: "The random bits came from a seed: the noise can be repeated and subtracted, so the run is NOT PRIVATE.",
-}
-
 
 def claim(private: bool, epsilon: float, delta: float, unit: str) -> str:
     """The one sentence that is signed for. unit: `PrivacyUnit.describe()`."""
@@ -62,6 +62,8 @@ def secret(id_column: str | None, max_records: int, adjacency: str) -> str:
 
 def accounting(private: bool) -> list[str]:
     """How the numbers of a certificate come about, with sources."""
+    if not private:
+        return ["The random bits came from a seed: the noise can be repeated and subtracted."]
     return [
         "Private values left through Gaussian noise only. A charge with noise multiplier s costs 1/s² of the budget, "
         "measured as mu² of Gaussian differential privacy (Dong, Roth and Su, Journal of the Royal Statistical "
@@ -76,5 +78,5 @@ def accounting(private: bool) -> list[str]:
         "mechanism followed by rounding, and leaves no low-order bits that could betray a count.",
         "The drawn noise differs from the ideal one by a total variation of at most 2^-256 a draw. This, for up to "
         "2^60 draws, is taken from delta before anything is granted.",
-        _NOISE[private],
+        "The random bits came from the operating system. No seed exists with which the noise could be repeated.",
     ]

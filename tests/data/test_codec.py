@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 
 from dpsynth.columns import Boolean, Categorical, Column, Datetime, Identifier, Numeric, Text
 from dpsynth.data.codec import Codec, codec_for
+from dpsynth.data.values import datetime64_seconds, moment, number
 
 COLUMNS: dict[str, Column] = {
     "words": Categorical(["a", "b", "1", "2.5", "-0", "True", "", "é"]),
@@ -38,6 +39,7 @@ COLUMNS: dict[str, Column] = {
     "step": Numeric(0.05, 1000.05, step=0.1),
     "one value": Numeric(1, 1),
     "day": Datetime("1999-12-31", "2021-03-01"),
+    "hour": Datetime("2020-01-20", "2020-02-20", resolution="h", nullable=True),
     "second, nullable": Datetime("1969-12-31", "2030-01-01", resolution="s", nullable=True),
 }
 CODECS: dict[str, Codec] = {name: codec_for(column) for name, column in COLUMNS.items()}
@@ -109,7 +111,7 @@ ODDITIES: list[Any] = [
     *(pd.Timestamp("2020-01-31 12:00:00.000000001"), pd.Timestamp("2020-01-31", tz="Asia/Tokyo")),
     *(np.datetime64("2020-01-31"), np.datetime64("2020-01"), np.datetime64("1969-12-31T23:59:59.5")),
     *("2020-01-31", "2020-01-31T12:00", "2020-01-31 12:00:00.123456789+02:00", "20200131", "31.1.2020", "2020-1-31"),
-    *(timedelta(1), np.timedelta64(1, "D"), time(1), pd.Period("2020-01"), pd.Interval(0, 1)),
+    *(timedelta(1), np.timedelta64(1, "D"), np.timedelta64(1, "ns"), time(1), pd.Period("2020-01"), pd.Interval(0, 1)),
     *([1], ["a"], {"a": 1}, ("a",), {1}, np.array([1]), object(), type, Hostile()),
 ]
 values = st.sampled_from(ODDITIES) | st.integers(-60, 60) | st.floats(-60, 60) | st.text("ab1.", max_size=2)
@@ -139,7 +141,7 @@ def series(items: list[Any]) -> pd.Series[Any]:
 @example(a=["1"], b=[1])
 @example(a=[1, 2.5], b=[1j])
 @example(a=[pd.Timestamp("2020-01-31", tz="Asia/Tokyo")], b=[pd.Timestamp("2020-01-31", tz="UTC"), None])
-@example(a=[np.timedelta64(1, "D")], b=[1])
+@example(a=[np.timedelta64(1, "ns")], b=[1])
 def test_no_value_moves_the_code_of_another(a: list[Any], b: list[Any]) -> None:
     for codec in CODECS.values():
         apart = np.concatenate([codec.encode(a), codec.encode(b)])
@@ -178,6 +180,7 @@ containers: dict[str, Callable[[list[Any]], Any]] = {
     "arrow dictionary": lambda x: pa.array(x).dictionary_encode(),
     "arrow run ends": lambda x: pa.compute.run_end_encode(pa.array(x)),
     "pandas arrow": lambda x: pd.Series(x, dtype=pd.ArrowDtype(pa.array(x).type)),
+    "zoned": lambda x: pd.Series(x).dt.tz_localize("UTC").dt.tz_convert("Asia/Tokyo"),
     "reversed": lambda x: pd.Series(x[::-1])[::-1],
 }
 dtypes: dict[type, list[Any]] = {
@@ -205,7 +208,10 @@ dtypes: dict[type, list[Any]] = {
     ],
     date: ["datetime64[s]", pa.date32(), pa.date64(), pa.timestamp("s"), object],
 }
-moments = st.datetimes(datetime(1900, 1, 1), datetime(2100, 1, 1)).map(lambda moment: moment.replace(microsecond=0))
+moments = (
+    st.datetimes(datetime(1900, 1, 1), datetime(2100, 1, 1))
+    | st.datetimes(datetime(2020, 1, 20), datetime(2020, 2, 20))
+).map(lambda moment: moment.replace(microsecond=0))
 homogeneous = st.one_of(
     st.lists(st.integers(-5, 60), min_size=3, max_size=6),
     st.lists(
@@ -222,7 +228,8 @@ homogeneous = st.one_of(
 
 def contained(items: list[Any]) -> dict[str, Any]:
     """One column in every container that can hold it."""
-    made: dict[str, Any] = {name: make(items) for name, make in containers.items()}
+    zones = type(items[0]) is datetime
+    made: dict[str, Any] = {name: make(items) for name, make in containers.items() if zones or name != "zoned"}
     for dtype in dtypes[type(items[0])]:
         if isinstance(dtype, pa.DataType):
             made[f"arrow {dtype}"] = pa.array(items).cast(dtype) if type(items[0]) is date else pa.array(items, dtype)
@@ -240,13 +247,19 @@ def test_all_containers_of_a_column_get_the_same_codes(items: list[Any]) -> None
             assert codec.encode(values).tolist() == codec.encode(items).tolist(), (name, where)
 
 
+def converted(items: list[Any]) -> pd.Series[Any]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # pandas 2: infinity among integers
+        return pd.Series(items).convert_dtypes()
+
+
 @settings(max_examples=40)
 @given(items=homogeneous, gap=st.integers(0, 2))
 def test_a_missing_value_leaves_its_neighbours_codes_alone(items: list[Any], gap: int) -> None:
     holed = [None if i == gap else item for i, item in enumerate(items)]
     made = [pd.Series(holed), pd.Series(holed, dtype=object), pa.array(holed), pa.array(holed).dictionary_encode()]
     made += [
-        pd.Series(holed).convert_dtypes(),
+        converted(holed),
         pd.Series(holed).astype("category"),
         pd.Series(items).where(pd.notna(holed)),
     ]
@@ -286,12 +299,15 @@ def test_arrow_decimals_are_numbers() -> None:
     assert CODECS["numbers, other"].encode(values).tolist() == [0, 2, 1]
 
 
+REAL = CODECS["real, nullable"]
 MATCHES = [
     (
         "words",
         ["a", "A", " a", 1, 1.0, "1.0", 2.5, True, np.True_, "", b"a", Colour.A, 0],
         [0, 8, 8, 2, 2, 8, 3, 5, 5, 6, 8, 0, 8],
     ),
+    ("words", [np.timedelta64(1, "ns"), timedelta(1), Hostile(), "zzz"], [8, 8, 8, 8]),
+    ("real, nullable", [2, "2", 2.0, " 2.0 ", None, "N", math.nan], [REAL.size - 1] * 7),
     ("words, nullable", ["a", 1, "nan", math.nan, None, "None", 2, "2", 2.0, "zzz"], [0, 1, 2, 4, 4, 3, 4, 4, 4, 4]),
     ("words, other", ["a", "other", 10.0, False, None, "zzz", [1]], [0, 1, 2, 3, 1, 1, 1]),
     ("words, nullable, other", ["b", "zzz", None, "?", [], pd.NaT, 1], [0, 1, 3, 3, 1, 3, 2]),
@@ -315,6 +331,59 @@ def test_a_value_goes_to_the_cell_that_it_says(name: str, given_: list[Any], exp
     assert CODECS[name].encode(given_).tolist() == expected
 
 
+def test_integers_that_a_float_container_would_merge_match_no_category() -> None:
+    codec = codec_for(Categorical(["9007199254740992", "9007199254740991"]))
+    assert codec.encode(["9007199254740992", 2**53 - 1, 2**53, 2**53 + 1]).tolist() == [0, 1, 2, 2]
+
+
+SAYS_NUMBER = [
+    *((1, 1.0), ("1e3 ", 1000.0), (True, 1.0), ("FALSE", 0.0), (Decimal("0.1"), 0.1), (Fraction(1, 2), 0.5)),
+    *(
+        (10**400, math.inf),
+        (-(10**400), -math.inf),
+        ("-inf", -math.inf),
+        (2 + 0j, 2.0),
+        (np.float32(0.1), 0.10000000149011612),
+    ),
+    *(
+        (item, math.nan)
+        for item in ("1_0", "", "one", None, 1j, b"1", date(2020, 1, 1), [1], pd.NaT, np.timedelta64(1, "ns"))
+    ),
+]
+SAYS_MOMENT = [
+    *(("1970-01-01", 0), ("1970-01-01T00:00:01.9Z", 1), (" 1970-01-01 01:00+01:00", 0), (date(1970, 1, 2), 86_400)),
+    *(
+        (datetime(1969, 12, 31, 23, 59, 59, 500_000), -1),
+        (np.datetime64(-500, "ms"), -1),
+        (np.datetime64(-1, "25s"), -25),
+    ),
+    *((np.datetime64(-1, "25ms"), -1), (np.datetime64("1971"), 31_536_000), (np.datetime64("1970-02"), 2_678_400)),
+    *((np.datetime64(1, "W"), 604_800), (pd.Timestamp("1970-01-01", tz="Asia/Tokyo"), -32_400), (pd.Timestamp(-1), -1)),
+    *(
+        (item, math.nan)
+        for item in ("19700101", "1970", 0, 0.0, "0", None, pd.NaT, timedelta(1), "", "1970-13-01", True, [])
+    ),
+]
+
+
+@pytest.mark.parametrize(("value", "expected"), SAYS_NUMBER, ids=str)
+def test_a_number_is_read_from_the_value_itself(value: object, expected: float) -> None:
+    np.testing.assert_equal(number(value), float(expected))
+
+
+@pytest.mark.parametrize(("value", "expected"), SAYS_MOMENT, ids=str)
+def test_a_moment_is_read_from_the_value_itself(value: object, expected: float) -> None:
+    np.testing.assert_equal(moment(value), float(expected))
+
+
+def test_far_moments_of_any_unit_keep_their_order() -> None:
+    for unit in ("Y", "M", "W", "D", "h", "m", "s", "ms", "ns", "as"):
+        far = np.array([-(2**62), -1, 0, 1, 2**62]).astype(f"datetime64[{unit}]")
+        seconds = datetime64_seconds(far)
+        assert np.all(np.diff(seconds) >= 0)
+        assert seconds[[0, -1]].tolist() == [moment(far[0]), moment(far[-1])]
+
+
 @every_column
 def test_a_decoded_value_goes_back_to_its_cell(codec: Codec) -> None:
     rng = np.random.default_rng(5)
@@ -326,7 +395,7 @@ def test_a_decoded_value_goes_back_to_its_cell(codec: Codec) -> None:
 
 
 def _valid(codec: Codec) -> int:
-    return len(codec.widths) if codec.widths else codec.size - 1
+    return len(codec.ends()[0])
 
 
 EXPECTED_DTYPES = {
@@ -478,6 +547,18 @@ def test_many_categories_are_encoded_one_by_one() -> None:
     codec = codec_for(Categorical(names))
     order = np.random.default_rng(0).permutation(len(names))
     assert np.array_equal(codec.encode(pd.Series(np.array(names)[order])), order)
+
+
+@every_column
+def test_the_ends_of_a_cell_are_its_first_and_last_value(codec: Codec) -> None:
+    first, last = codec.ends()
+    cells = np.arange(_valid(codec))
+    drawn = codec.decode(cells.repeat(9), np.random.default_rng(4))
+    assert first.dtype == last.dtype == drawn.dtype
+    assert codec.encode(first).tolist() == codec.encode(last).tolist() == cells.tolist()
+    if not isinstance(first.dtype, pd.CategoricalDtype):
+        assert (first.repeat(9).to_numpy() <= drawn.to_numpy()).all()
+        assert (drawn.to_numpy() <= last.repeat(9).to_numpy()).all()
 
 
 def test_only_ordered_columns_have_widths() -> None:

@@ -53,14 +53,18 @@ def a_conversion_is_the_closed_form_rounded_against_us(k: Kernel) -> None:
     for mu, wanted in ((0.5, 1e-6), (1.0, 1e-9), (4.0, 1e-3)):
         cost = int(Fraction(mu) ** 2 * k.curves.COST_UNIT)
         epsilon = k.curves.gaussian_epsilon(cost, wanted)
-        assert oracle.delta(epsilon, Fraction(mu) ** 2) <= wanted < oracle.delta(epsilon * (1 - 1e-10), Fraction(mu) ** 2)
+        assert (
+            oracle.delta(epsilon, Fraction(mu) ** 2) <= wanted < oracle.delta(epsilon * (1 - 1e-10), Fraction(mu) ** 2)
+        )
         assert oracle.delta(epsilon, Fraction(mu) ** 2) <= k.curves.gaussian_delta(epsilon, cost) <= wanted * (1 + 1e-9)
 
 
 def a_budget_affords_what_the_closed_form_allows(k: Kernel) -> None:
     for epsilon, wanted in ((0.01, 1e-9), (1.0, 1e-6), (20.0, 1e-3)):
         mu_squared = Fraction(k.curves.gaussian_budget(epsilon, wanted), k.curves.COST_UNIT)
-        assert oracle.delta(epsilon, mu_squared) <= wanted < oracle.delta(epsilon, mu_squared * (1 + Fraction(1, 10**9)))
+        assert (
+            oracle.delta(epsilon, mu_squared) <= wanted < oracle.delta(epsilon, mu_squared * (1 + Fraction(1, 10**9)))
+        )
 
 
 def the_sampler_is_paid_from_delta(k: Kernel) -> None:
@@ -243,7 +247,9 @@ def an_edited_ledger_is_refused(k: Kernel) -> None:
         record["event"]["noise_multiplier"] = 2000.0
         lines[2] = rehashed(record)
         fails(k.LedgerCorrupt, lambda: path.write_text("\n".join(lines) + "\n") and k.Ledger.open(path))
-        fails(k.LedgerCorrupt, lambda: path.write_text("".join(good.splitlines(True)[:-2])) and accountant.ledger.spent())
+        fails(
+            k.LedgerCorrupt, lambda: path.write_text("".join(good.splitlines(True)[:-2])) and accountant.ledger.spent()
+        )
         path.write_text(good)
         accountant.ledger.verify()
 
@@ -308,4 +314,6 @@ def rehashed(record: dict) -> str:
     import hashlib
 
     body = json.dumps({f: v for f, v in record.items() if f != "hash"}, sort_keys=True, separators=(",", ":"))
-    return json.dumps({**record, "hash": hashlib.sha256(body.encode()).hexdigest()}, sort_keys=True, separators=(",", ":"))
+    return json.dumps(
+        {**record, "hash": hashlib.sha256(body.encode()).hexdigest()}, sort_keys=True, separators=(",", ":")
+    )

@@ -119,7 +119,9 @@ def test_what_goes_over_the_accountants_budget_is_refused_and_leaves_no_trace():
     accountant = Accountant(BUDGET, ledger=account(50.0))
     accountant.charge(Gaussian.spending(accountant.cost_left * 2 // 3), "most")
     before = accountant.ledger.entries(), accountant.cost_left, accountant.spent()
-    with pytest.raises(BudgetExceeded, match=r"more: this charge would bring epsilon to 1\.\d+, over the 1 of this acc"):
+    with pytest.raises(
+        BudgetExceeded, match=r"more: this charge would bring epsilon to 1\.\d+, over the 1 of this acc"
+    ):
         accountant.charge(Gaussian.spending(accountant.cost_left * 2), "more")
     assert (accountant.ledger.entries(), accountant.cost_left, accountant.spent()) == before
     accountant.charge(Gaussian.spending(accountant.cost_left), "the rest")
@@ -274,8 +276,8 @@ def test_the_scale_is_rounded_up():
 
 @pytest.mark.parametrize("shape", [(), (0,), (3,), (2, 0, 2), (2, 3)])
 def test_answers_are_arrays_in_the_shape_of_the_value(shape):
-    values, stddev = Accountant(BUDGET).charge(Gaussian(50.0), "work").gaussian(
-        Sensitive(np.zeros(shape, int), l1=1, l2=1)
+    values, stddev = (
+        Accountant(BUDGET).charge(Gaussian(50.0), "work").gaussian(Sensitive(np.zeros(shape, int), l1=1, l2=1))
     )
     for answer in (values, stddev):
         assert isinstance(answer, np.ndarray)

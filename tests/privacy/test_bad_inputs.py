@@ -70,7 +70,9 @@ def test_a_budget_needs_a_delta_between_0_and_1(bad):
         Budget(1.0, bad)
 
 
-@pytest.mark.parametrize("bad", [None, (1.0, 1e-6), 1.0, "1", {"epsilon": 1.0, "delta": 1e-6}, Budget(0, 1e-6)], ids=repr)
+@pytest.mark.parametrize(
+    "bad", [None, (1.0, 1e-6), 1.0, "1", {"epsilon": 1.0, "delta": 1e-6}, Budget(0, 1e-6)], ids=repr
+)
 def test_an_accountant_and_a_ledger_need_a_budget_that_is_one(bad, tmp_path):
     with pytest.raises(REFUSED):
         Accountant(bad)
@@ -80,7 +82,9 @@ def test_an_accountant_and_a_ledger_need_a_budget_that_is_one(bad, tmp_path):
     assert not (tmp_path / "ledger").exists()
 
 
-@pytest.mark.parametrize("facts", [{"dataset": None}, {"dataset": math.nan}, {"dataset": 3}, {"unit": None}, {"unit": {}}])
+@pytest.mark.parametrize(
+    "facts", [{"dataset": None}, {"dataset": math.nan}, {"dataset": 3}, {"unit": None}, {"unit": {}}]
+)
 def test_a_ledger_that_cannot_be_written_leaves_no_file(facts, tmp_path):
     with pytest.raises(REFUSED):
         Ledger.create(tmp_path / "l", Budget(1.0, 1e-6), **{"dataset": "d", "unit": PrivacyUnit(), **facts})

@@ -144,8 +144,8 @@ MUTANTS = [
     Mutant(
         "margin forgotten",
         "noise.py",
-        "doubtful = np.abs(np.abs(size - nearest) - 0.5) < _MARGIN * np.maximum(size, stddev)\n    doubtful |= v < 2**52",
-        "doubtful = v < 2**52",
+        "_MARGIN * np.maximum(size, stddev)",
+        "0",
         laws.draws_that_doubles_cannot_decide_are_decided_right,
     ),
     Mutant(
@@ -238,7 +238,7 @@ MUTANTS = [
         "recorded after the noise was drawn",
         "accountant.py",
         "self.ledger.charge(self.run, event, purpose)",
-        "draw = self._bits\n            self._bits = lambda n: (draw(n), self.ledger.charge(self.run, event, purpose))[0]",
+        "b = self._bits; self._bits = lambda n: (b(n), self.ledger.charge(self.run, event, purpose))[0]",
         laws.what_is_granted_was_recorded_before,
     ),
     # ledger.py
@@ -259,8 +259,8 @@ MUTANTS = [
     Mutant(
         "others' lines not read",
         "ledger.py",
-        "                self._read_new_lines(file)\n                yield file",
-        "                if not self._lines:\n                    self._read_new_lines(file)\n                yield file",
+        "self._read_new_lines(file)\n",
+        "self._lines or self._read_new_lines(file)\n",
         laws.a_ledger_stays_within_its_budget,
     ),
     Mutant(
@@ -333,5 +333,9 @@ def test_a_copy_of_the_kernel_in_which_nothing_is_changed_obeys(kernel_with) -> 
 
 
 def test_every_law_has_a_mutant() -> None:
-    stated = {f for f in vars(laws).values() if callable(f) and getattr(f, "__annotations__", {}) == {"k": "Kernel", "return": "None"}}
+    stated = {
+        f
+        for f in vars(laws).values()
+        if callable(f) and getattr(f, "__annotations__", {}) == {"k": "Kernel", "return": "None"}
+    }
     assert {law.__name__ for law in stated} == {law.__name__ for law in LAWS}

@@ -74,7 +74,7 @@ WAYS_TO_READ = {
     "<=": lambda x: x <= CANARY,
     ">": lambda x: x > CANARY,
     ">=": lambda x: x >= CANARY,
-    "== from the left": lambda x: CANARY == x,
+    "== from the left": lambda x: operator.eq(CANARY, x),
     "x + 1": lambda x: x + 1,
     "1 - x": lambda x: 1 - x,
     "x * x": lambda x: x * x,
@@ -194,7 +194,9 @@ def neighbours(draw, cells=None):
 def far(x: Sensitive, y: Sensitive) -> tuple[Fraction, Fraction]:
     """The 1-norm and the squared 2-norm of x - y, exactly."""
     units = [Fraction(u) for u in np.broadcast_to(x.unit, x.shape).ravel().tolist()]
-    steps = [u * (a - b) for u, a, b in zip(units, _integers(x).ravel().tolist(), _integers(y).ravel().tolist(), strict=True)]
+    steps = [
+        u * (a - b) for u, a, b in zip(units, _integers(x).ravel().tolist(), _integers(y).ravel().tolist(), strict=True)
+    ]
     return sum(map(abs, steps), Fraction(0)), sum((s * s for s in steps), Fraction(0))
 
 
@@ -263,7 +265,9 @@ def test_a_stack_keeps_order_values_and_units():
     assert stack.shape == (9,)
 
 
-@pytest.mark.parametrize("estimate", [np.zeros(3), np.zeros((2, 1)), np.array([0, np.nan]), np.array([0, np.inf]), 0.0, "x"])
+@pytest.mark.parametrize(
+    "estimate", [np.zeros(3), np.zeros((2, 1)), np.array([0, np.nan]), np.array([0, np.inf]), 0.0, "x"]
+)
 def test_an_estimate_that_does_not_fit_is_refused_without_the_value(estimate):
     with pytest.raises((ValueError, TypeError)) as refusal:
         secret(2).l1_error(estimate)

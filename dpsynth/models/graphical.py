@@ -1,0 +1,131 @@
+"""GraphicalModel: a distribution that factors over a junction tree, exact in everything it is asked.
+
+It holds potentials, which are few, and the marginals of the tree's nodes ("beliefs"), from which any projection, any
+sample and any conditional sample follow.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from dpsynth.domain import Clique, Domain
+from dpsynth.models.base import Codes, Evidence
+from dpsynth.models.factor import expand, marginal, quotient
+from dpsynth.models.junction_tree import JunctionTree
+from dpsynth.models.projection import Projection
+from dpsynth.models.sampling import sample_tree
+
+
+@dataclass(frozen=True, eq=False)
+class GraphicalModel:
+    """The distribution proportional to exp(sum of potentials), scaled to `total` rows.
+
+    potentials: for some cliques a table of shape domain.shape(clique); each clique lies in a node of the tree.
+    beliefs: the marginal of each node of the tree, summing to one, axes as in `tree.nodes`.
+    iterations, converged: how the potentials were found; see `inference.estimate`.
+    """
+
+    domain: Domain
+    total: float
+    potentials: Mapping[Clique, np.ndarray]
+    tree: JunctionTree
+    beliefs: tuple[np.ndarray, ...] = field(repr=False)
+    iterations: int = 0
+    converged: bool = True
+
+    @classmethod
+    def of(
+        cls,
+        domain: Domain,
+        total: float,
+        potentials: Mapping[Clique, np.ndarray],
+        *,
+        tree: JunctionTree | None = None,
+        iterations: int = 0,
+        converged: bool = True,
+    ) -> GraphicalModel:
+        """The model with these potentials; without a tree, on the smallest one found for their cliques."""
+        tree = tree or JunctionTree.of(domain, potentials)
+        _, beliefs = tree.calibrate(potentials)
+        return cls(domain, float(total), dict(potentials), tree, tuple(beliefs), iterations, converged)
+
+    def project(self, clique: Clique) -> np.ndarray:
+        """Expected counts, shape domain.shape(clique); exact whether or not a node holds the clique."""
+        return self.project_all([clique])[clique]
+
+    def project_all(self, cliques: Iterable[Clique]) -> dict[Clique, np.ndarray]:
+        """`project` of each; what they share on the way is computed once (all pairs of 15 attributes: 10 ms)."""
+        projection = Projection(self.tree, self.beliefs)
+        return {clique: self.total * projection(clique) for clique in cliques}
+
+    def sample(self, n: int, rng: np.random.Generator, evidence: Evidence | None = None) -> Codes:
+        """n rows; each follows the model exactly, and counts are nearer to expectation than independent draws."""
+        if n < 0:
+            raise ValueError(f"the number of rows to sample must be 0 or more, got {n}")
+        beliefs = self._conditional(evidence) if evidence else self.beliefs
+        return sample_tree(self.tree, beliefs, n, rng)
+
+    def _conditional(self, evidence: Evidence) -> list[np.ndarray]:
+        """The beliefs given the evidence: the same conditionals of node given separator, weighted, propagated again."""
+        tables = []
+        for node, separator, belief in zip(self.tree.nodes, self.tree.separators, self.beliefs, strict=True):
+            tables.append(quotient(belief, expand(marginal(belief, node, separator), separator, node)))
+        for attribute, given in evidence.items():
+            weights = _checked(self.domain, attribute, given)
+            home = self.tree.homes[attribute]
+            tables[home] *= expand(weights, (attribute,), self.tree.nodes[home])
+        log_mass, beliefs = self.tree.propagate(tables)
+        if math.isinf(log_mass):
+            raise ValueError(f"the model gives no mass to the evidence on {', '.join(evidence)}, widen it")
+        return beliefs
+
+    def to_arrays(self) -> dict[str, Any]:
+        """Everything that makes the model: plain numbers, strings and lists, and arrays named `potential:<i>`."""
+        return {
+            "sizes": [[name, size] for name, size in self.domain.sizes],
+            "widths": [[name, list(widths)] for name, widths in self.domain.widths],
+            "total": self.total,
+            "nodes": [list(node) for node in self.tree.nodes],
+            "cliques": [list(clique) for clique in self.potentials],
+            "iterations": self.iterations,
+            "converged": self.converged,
+            **{f"potential:{i}": table for i, table in enumerate(self.potentials.values())},
+        }
+
+    @classmethod
+    def from_arrays(cls, saved: Mapping[str, Any]) -> GraphicalModel:
+        """The model of which `saved` is `to_arrays()`."""
+        domain = Domain(
+            tuple((str(name), int(size)) for name, size in saved["sizes"]),
+            tuple((str(name), tuple(float(w) for w in widths)) for name, widths in saved["widths"]),
+        )
+        cliques = [tuple(map(str, clique)) for clique in saved["cliques"]]
+        potentials = {
+            clique: np.asarray(saved[f"potential:{i}"], dtype=float).reshape(domain.shape(clique))
+            for i, clique in enumerate(cliques)
+        }
+        tree = JunctionTree.of(domain, [tuple(map(str, node)) for node in saved["nodes"]])
+        return cls.of(
+            domain,
+            float(saved["total"]),
+            potentials,
+            tree=tree,
+            iterations=int(saved["iterations"]),
+            converged=bool(saved["converged"]),
+        )
+
+
+def _checked(domain: Domain, attribute: str, weights: np.ndarray) -> np.ndarray:
+    if attribute not in domain.attributes:
+        raise ValueError(f"evidence must be on attributes of the domain, got {attribute!r}")
+    weights = np.asarray(weights, dtype=float)
+    if weights.shape != (domain.size(attribute),) or not np.all((weights >= 0) & np.isfinite(weights)):
+        raise ValueError(
+            f"evidence on {attribute!r} must be one weight of 0 or more for each of its {domain.size(attribute)} cells"
+        )
+    return weights

@@ -1,0 +1,81 @@
+"""Store: a fitted synthesizer as a zip of one JSON document and plain arrays. It holds no code, and no private value."""
+
+from __future__ import annotations
+
+import io
+import json
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dpsynth.data.codec import schema_domain
+from dpsynth.models.base import Model
+from dpsynth.models.graphical import GraphicalModel
+from dpsynth.models.refined import RefinedModel
+from dpsynth.schema import Schema
+
+VERSION = 1
+Bounds = dict[str, tuple[float, float]]
+
+
+class ModelFileError(ValueError):
+    """The file is not a model that this version wrote."""
+
+
+def save(path: str | Path, schema: Schema, model: Model, bounds: Bounds, certificate: Mapping[str, Any]) -> None:
+    """Writes the file; TypeError for a model of a kind that cannot be stored."""
+    if not isinstance(model, RefinedModel) or not isinstance(model.coarse, GraphicalModel):
+        raise TypeError(f"a model of type {type(model).__name__} cannot be stored")
+    plain, arrays = _split({f"coarse:{k}": v for k, v in model.coarse.to_arrays().items()})
+    for a in model.domain.attributes:
+        arrays[f"bins:{a}"], arrays[f"masses:{a}"] = model.bins[a], model.masses[a]
+    names = {name: f"{i}.npy" for i, name in enumerate(arrays)}
+    document = {
+        "dpsynth_model": VERSION,
+        "schema": schema.to_dict(),
+        "bounds": bounds,
+        "model": plain,
+        "arrays": names,
+        "certificate": certificate,
+    }
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        file.writestr("model.json", json.dumps(document, indent=1, allow_nan=False))
+        for name, array in arrays.items():
+            buffer = io.BytesIO()
+            np.save(buffer, array, allow_pickle=False)
+            file.writestr(names[name], buffer.getvalue())
+
+
+def load(path: str | Path) -> tuple[Schema, Model, Bounds, dict[str, Any]]:
+    """What `save` was given. Raises ModelFileError for any other file; nothing in a file is ever executed."""
+    try:
+        with zipfile.ZipFile(path) as file:
+            document = json.loads(file.read("model.json"))
+            if document["dpsynth_model"] != VERSION:
+                raise ModelFileError(f"{path} has version {document['dpsynth_model']!r}, not {VERSION}: update dpsynth")
+            arrays = {
+                name: np.load(io.BytesIO(file.read(member)), allow_pickle=False)
+                for name, member in document["arrays"].items()
+            }
+        return _built(document, arrays)
+    except (zipfile.BadZipFile, KeyError, TypeError, EOFError, UnicodeDecodeError, json.JSONDecodeError):
+        raise ModelFileError(f"{path} is not a model file, or is damaged: fit again, or fetch another copy") from None
+
+
+def _built(document: dict[str, Any], arrays: dict[str, np.ndarray]) -> tuple[Schema, Model, Bounds, dict[str, Any]]:
+    saved = {k.removeprefix("coarse:"): v for k, v in {**document["model"], **arrays}.items() if k.startswith("coarse:")}
+    coarse = GraphicalModel.from_arrays(saved)
+    schema = Schema.from_dict(document["schema"])
+    bounds: Bounds = {name: (float(low), float(high)) for name, (low, high) in document["bounds"].items()}
+    attributes = coarse.domain.attributes
+    bins = {a: arrays[f"bins:{a}"] for a in attributes}
+    masses = {a: arrays[f"masses:{a}"] for a in attributes}
+    return schema, RefinedModel(schema_domain(schema, bounds), coarse, bins, masses), bounds, document["certificate"]
+
+
+def _split(saved: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    plain = {k: v for k, v in saved.items() if not isinstance(v, np.ndarray)}
+    return plain, {k: v for k, v in saved.items() if isinstance(v, np.ndarray)}

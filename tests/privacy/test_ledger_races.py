@@ -1,0 +1,115 @@
+"""Many accountants on one file: nothing is overspent, nothing is lost, and nothing is granted that is not recorded."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from dpsynth.privacy.accountant import Accountant
+from dpsynth.privacy.budget import Budget, BudgetExceeded, affordable
+from dpsynth.privacy.events import Gaussian
+from dpsynth.privacy.ledger import Ledger
+from dpsynth.privacy.unit import PrivacyUnit
+from tests.privacy.processes import finish, in_children, needs_fork, start
+
+pytestmark = needs_fork
+
+BUDGET = Budget(1.0, 1e-6)
+
+
+def create(path: Path, budget: Budget = BUDGET) -> Ledger:
+    return Ledger.create(path, budget, dataset="d", unit=PrivacyUnit())
+
+
+def spend_all(path: Path, event: Gaussian, tell, *, own: Budget = BUDGET) -> None:
+    accountant = Accountant(own, ledger=Ledger.open(path))
+    with contextlib.suppress(BudgetExceeded):
+        while True:
+            accountant.charge(event, f"by {os.getpid()}")
+            tell(b".")
+
+
+@pytest.mark.parametrize("charges", [60, pytest.param(2000, marks=pytest.mark.slow)])
+def test_eight_processes_spend_one_account_to_the_end_and_not_beyond(charges, tmp_path):
+    path = tmp_path / "l"
+    ledger = create(path)
+    event = Gaussian.spending(affordable(BUDGET) // charges)
+    told = in_children([lambda tell: spend_all(path, event, tell)] * 8)
+    assert set(b"".join(told).decode()) == {"."}
+    recorded = [entry["purpose"] for entry in ledger.entries() if entry["kind"] == "charge"]
+    assert len(recorded) == sum(map(len, told)) == charges
+    assert ledger.spent().epsilon <= 1.0
+    assert sum(entry["kind"] == "run" for entry in ledger.entries()) == 8
+    Ledger.open(path).verify()
+
+
+def test_threads_with_ledgers_of_their_own_on_one_file_spend_it_to_the_end_and_not_beyond(tmp_path):
+    path = tmp_path / "l"
+    create(path)
+    event = Gaussian.spending(affordable(BUDGET) // 40)
+    told: list[bytes] = []
+    threads = [threading.Thread(target=spend_all, args=(path, event, told.append)) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(told) == 40
+    assert Ledger.open(path).spent().epsilon <= 1.0
+
+
+def test_two_ledgers_on_one_file_in_one_process_take_turns(tmp_path):
+    path = tmp_path / "l"
+    one = Accountant(BUDGET, ledger=create(path))
+    other = Accountant(BUDGET, ledger=Ledger.open(path))
+    third = Gaussian.spending(affordable(BUDGET) // 3)
+    for accountant in (one, other, one):
+        accountant.charge(third, "a third")
+    with pytest.raises(BudgetExceeded, match="the ledger of"):
+        other.charge(third, "one too many")
+
+
+def test_a_held_lock_is_waited_for():
+    from tests.privacy import kernel, laws
+
+    laws.a_ledger_file_is_changed_by_one_at_a_time(kernel.load())
+
+
+def test_of_two_that_create_the_same_ledger_one_succeeds(tmp_path):
+    def work(tell):
+        create(tmp_path / "l")
+        tell(b"created")
+
+    told = in_children([work] * 4)
+    assert sorted(told) == [b"FileExistsError"] * 3 + [b"created"]
+    Ledger.open(tmp_path / "l").verify()
+
+
+@pytest.mark.parametrize("kills", [6, pytest.param(300, marks=pytest.mark.slow)])
+def test_a_killed_process_leaves_every_charge_it_was_granted(kills, tmp_path):
+    path = tmp_path / "l"
+    ledger = create(path, Budget(50.0, 1e-6))
+    rng = np.random.default_rng(0)
+
+    def work(tell):
+        accountant = Accountant(Budget(50.0, 1e-6), ledger=Ledger.open(path))
+        for number in range(10**6):
+            accountant.charge(Gaussian(1e4), f"{os.getpid()}/{number}")
+            tell(b"%d/%d;" % (os.getpid(), number))
+
+    granted = []
+    for _ in range(kills):
+        child, read = start(work)
+        time.sleep(float(rng.uniform(0.01, 0.06)))
+        os.kill(child, signal.SIGKILL)
+        granted += finish(child, read).decode().split(";")[:-1]
+    recorded = [entry["purpose"] for entry in ledger.entries() if entry["kind"] == "charge"]
+    assert set(granted) <= set(recorded)
+    assert len(recorded) <= len(granted) + kills
+    Ledger.open(path).verify()
