@@ -3,8 +3,8 @@
     python benchmarks/utility.py --tables adult_discretised --epsilon 1 --seeds 5
 
 Mean total-variation distance over all 1-way, all 2-way and 200 fixed 3-way marginals, through the front door
-(Synthesizer, schema of categories, delta 1e-9, add/remove), CPU seconds of `fit`. Two reference rows: a bootstrap of the
-real rows, which no release of this size can be expected to beat, and the exact, non-private independent model.
+(Synthesizer, schema of categories, delta 1e-9, add/remove), CPU seconds of `fit`. Two reference rows: a bootstrap of
+the real rows, which no release of this size can be expected to beat, and the exact, non-private independent model.
 """
 
 from __future__ import annotations

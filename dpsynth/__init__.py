@@ -1,8 +1,8 @@
 """dpsynth: private records in, synthetic records out, under differential privacy, with evidence.
 
-    synth = dpsynth.Synthesizer(schema, epsilon=1.0, delta=1e-6).fit(records)
-    release = synth.sample(10_000)
-    synth.certificate.save("release/")
+synth = dpsynth.Synthesizer(schema, epsilon=1.0, delta=1e-6).fit(records)
+release = synth.sample(10_000)
+synth.certificate.save("release/")
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from dpsynth.certificate import Certificate
     from dpsynth.domain import Domain
-    from dpsynth.evaluate.fidelity import Quality, evaluate
+    from dpsynth.evaluation.fidelity import Quality, evaluate
     from dpsynth.privacy.accountant import Accountant
     from dpsynth.privacy.budget import Budget, BudgetExceeded
     from dpsynth.privacy.ledger import Ledger, LedgerCorrupt
@@ -38,12 +38,12 @@ _HOME = {
     "NotFittedError": "synthesizer",
     "Numeric": "schema",
     "PrivacyUnit": "privacy.unit",
-    "Quality": "evaluate.fidelity",
+    "Quality": "evaluation.fidelity",
     "Schema": "schema",
     "SchemaError": "schema",
     "Synthesizer": "synthesizer",
     "Text": "schema",
-    "evaluate": "evaluate.fidelity",
+    "evaluate": "evaluation.fidelity",
 }
 
 __all__ = [

@@ -1,4 +1,4 @@
-"""The command line: `dpsynth demo | schema draft | schema check | fit | sample | evaluate | ledger show | ledger verify`.
+"""The command line: dpsynth demo | schema draft | schema check | fit | sample | evaluate | ledger show | ledger verify.
 
 Results go to stdout, progress to stderr. Exit codes: 0 done, 1 a gate failed, 2 bad input or usage, 4 budget
 exceeded. A user's mistake ends in one sentence, never in a traceback.
@@ -134,7 +134,7 @@ def evaluate(
 ) -> None:
     """Compare synthetic with real rows. INTERNAL: exact statistics of private rows, not for release."""
     from dpsynth.data.source import open_rows
-    from dpsynth.evaluate.fidelity import evaluate as compare
+    from dpsynth.evaluation.fidelity import evaluate as compare
 
     quality = compare(open_rows(synthetic), open_rows(real), _schema(schema))
     quality.save(output)

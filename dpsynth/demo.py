@@ -6,7 +6,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from dpsynth.demo_data import load_randhie
-from dpsynth.evaluate.fidelity import evaluate
+from dpsynth.evaluation.fidelity import evaluate
 from dpsynth.synthesizer import Synthesizer
 
 DELTA = 1e-6

@@ -1,4 +1,4 @@
-"""Store: a fitted synthesizer as a zip of one JSON document and plain arrays. It holds no code, and no private value."""
+"""A fitted synthesizer as a zip of one JSON document and plain arrays. It holds no code, and no private value."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class ModelFileError(ValueError):
     """The file is not a model that this version wrote."""
 
 
-def save(path: str | Path, schema: Schema, model: Model, bounds: Bounds, certificate: Mapping[str, Any]) -> None:
+def save_model(path: str | Path, schema: Schema, model: Model, bounds: Bounds, certificate: Mapping[str, Any]) -> None:
     """Writes the file; TypeError for a model of a kind that cannot be stored."""
     if not isinstance(model, RefinedModel) or not isinstance(model.coarse, GraphicalModel):
         raise TypeError(f"a model of type {type(model).__name__} cannot be stored")
@@ -49,8 +49,8 @@ def save(path: str | Path, schema: Schema, model: Model, bounds: Bounds, certifi
             file.writestr(names[name], buffer.getvalue())
 
 
-def load(path: str | Path) -> tuple[Schema, Model, Bounds, dict[str, Any]]:
-    """What `save` was given. Raises ModelFileError for any other file; nothing in a file is ever executed."""
+def load_model(path: str | Path) -> tuple[Schema, Model, Bounds, dict[str, Any]]:
+    """What `save_model` was given. Raises ModelFileError for any other file; nothing in a file is ever executed."""
     try:
         with zipfile.ZipFile(path) as file:
             document = json.loads(file.read("model.json"))
@@ -66,7 +66,9 @@ def load(path: str | Path) -> tuple[Schema, Model, Bounds, dict[str, Any]]:
 
 
 def _built(document: dict[str, Any], arrays: dict[str, np.ndarray]) -> tuple[Schema, Model, Bounds, dict[str, Any]]:
-    saved = {k.removeprefix("coarse:"): v for k, v in {**document["model"], **arrays}.items() if k.startswith("coarse:")}
+    saved = {
+        k.removeprefix("coarse:"): v for k, v in {**document["model"], **arrays}.items() if k.startswith("coarse:")
+    }
     coarse = GraphicalModel.from_arrays(saved)
     schema = Schema.from_dict(document["schema"])
     bounds: Bounds = {name: (float(low), float(high)) for name, (low, high) in document["bounds"].items()}

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dpsynth import store
 from dpsynth.certificate import Certificate
 from dpsynth.data.bounding import bounded_rows
 from dpsynth.data.codec import check_columns, encode_frame, schema_domain
@@ -26,7 +25,8 @@ from dpsynth.privacy.budget import Budget
 from dpsynth.privacy.ledger import Ledger
 from dpsynth.sample.conditions import parse
 from dpsynth.sample.rows import draw_rows
-from dpsynth.schema import Schema
+from dpsynth.schema import Numeric, Schema
+from dpsynth.store import load_model, save_model
 
 Bounds = dict[str, tuple[float, float]]
 
@@ -122,12 +122,12 @@ class Synthesizer:
     def save(self, path: str | Path) -> None:
         """Writes the fitted synthesizer: a zip of JSON and arrays, which holds no code and no private value."""
         fitted = self._fitted()
-        store.save(path, self.schema, fitted.model, fitted.bounds, fitted.certificate.record)
+        save_model(path, self.schema, fitted.model, fitted.bounds, fitted.certificate.record)
 
     @classmethod
     def load(cls, path: str | Path) -> Synthesizer:
         """A synthesizer that `save` wrote, ready to sample."""
-        schema, model, bounds, record = store.load(path)
+        schema, model, bounds, record = load_model(path)
         budget = record["budget"]
         synthesizer = cls(schema, record["mechanism"]["name"], epsilon=budget["epsilon"], delta=budget["delta"])
         synthesizer.fitted_ = Fitted(model, bounds, Certificate(record))
@@ -169,7 +169,7 @@ class Synthesizer:
         return take_rows(rows, bounded_rows(column(rows, unit.id_column), unit))
 
     def _bounds(self, rows: Rows, accountant: Accountant) -> Bounds:
-        wanted = {name: self.schema.columns[name] for name in self.schema.unbounded}
+        wanted = {name: c for name, c in self.schema.columns.items() if isinstance(c, Numeric) and not c.bounded}
         if not wanted:
             return {}
         table = magnitude_table({name: column(rows, name) for name in wanted}, self.schema.unit)

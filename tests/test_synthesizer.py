@@ -120,7 +120,13 @@ def test_data_in_every_container_give_the_same_release(tmp_path):
     real = records(300)
     real.to_csv(tmp_path / "r.csv", index=False)
     real.to_parquet(tmp_path / "r.parquet")
-    sources = [real, pa.Table.from_pandas(real), tmp_path / "r.csv", str(tmp_path / "r.parquet"), real[real.columns[::-1]]]
+    sources = [
+        real,
+        pa.Table.from_pandas(real),
+        tmp_path / "r.csv",
+        str(tmp_path / "r.parquet"),
+        real[real.columns[::-1]],
+    ]
     releases = [synthesizer(unsafe_seed=7).fit(s).sample(50, seed=0) for s in sources]
     for release in releases[1:]:
         pd.testing.assert_frame_equal(release, releases[0])
@@ -207,7 +213,9 @@ ODD = {
 @pytest.mark.parametrize("odd", ODD.values(), ids=ODD.keys())
 def test_an_odd_record_changes_neither_whether_a_fit_works_nor_what_types_come_back(odd):
     real = records(100).astype(object)
-    neighbour = pd.concat([real, pd.DataFrame([{**real.iloc[0].to_dict(), **odd}], columns=real.columns).astype(object)])
+    neighbour = pd.concat(
+        [real, pd.DataFrame([{**real.iloc[0].to_dict(), **odd}], columns=real.columns).astype(object)]
+    )
     releases = [synthesizer().fit(d).sample(40, seed=0) for d in (real, neighbour)]
     assert releases[0].dtypes.equals(releases[1].dtypes)
     assert "CANARY" not in releases[1].to_csv()
@@ -223,7 +231,9 @@ def test_a_table_of_few_rows_is_a_table_like_any_other(rows, mechanism):
 
 def test_one_category_is_a_domain_like_any_other():
     schema = Schema({"a": Categorical(["only"]), "b": Categorical(["x", "y"], other="y")})
-    release = Synthesizer(schema, epsilon=1, delta=1e-6).fit(pd.DataFrame({"a": ["only"] * 9, "b": ["z"] * 9})).sample(30)
+    release = (
+        Synthesizer(schema, epsilon=1, delta=1e-6).fit(pd.DataFrame({"a": ["only"] * 9, "b": ["z"] * 9})).sample(30)
+    )
     assert set(release["a"]) == {"only"}
 
 
@@ -243,9 +253,13 @@ def run_blindly(monkeypatch, schema, data, mechanism):
 
 @pytest.mark.parametrize("mechanism", ["mst", "independent"])
 def test_nothing_on_the_whole_road_depends_on_the_rows_but_through_charges(monkeypatch, mechanism):
-    schema = Schema({**SCHEMA.columns, "cost": Numeric(None, None, nullable=True), "weight": Numeric(0, None, step=0.5)})
+    schema = Schema(
+        {**SCHEMA.columns, "cost": Numeric(None, None, nullable=True), "weight": Numeric(0, None, step=0.5)}
+    )
     plain = records(200)
-    strange = pd.concat([records(1300, seed=9).astype(object), pd.DataFrame([ODD["unhashable"], ODD["text among numbers"]])])
+    strange = pd.concat(
+        [records(1300, seed=9).astype(object), pd.DataFrame([ODD["unhashable"], ODD["text among numbers"]])]
+    )
     one, one_ledger = run_blindly(monkeypatch, schema, plain, mechanism)
     other, other_ledger = run_blindly(monkeypatch, schema, strange, mechanism)
     pd.testing.assert_frame_equal(one, other)
@@ -316,7 +330,10 @@ def test_a_broken_file_is_refused_without_quoting_it(tmp_path):
         ("cost is not None and smoker == True", lambda d: d["cost"].notna() & d["smoker"]),
         ('grade in ["low", "high"]', lambda d: d["grade"].isin(["low", "high"])),
         ('grade > "low"', lambda d: d["grade"] > "low"),
-        ("(age < 25 or age > 90) and weight != 80", lambda d: ((d["age"] < 25) | (d["age"] > 90)) & (d["weight"] != 80)),
+        (
+            "(age < 25 or age > 90) and weight != 80",
+            lambda d: ((d["age"] < 25) | (d["age"] > 90)) & (d["weight"] != 80),
+        ),
         ('admitted >= "2021-06-01"', lambda d: d["admitted"] >= "2021-06-01"),
         ("`age` == 40", lambda d: d["age"] == 40),
     ],

@@ -130,8 +130,9 @@ class RealGrid:
 
     def draw(self, cells: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Values in [low, high], float64."""
-        first, last = (end[cells] for end in self._ends)
-        return np.minimum(first + rng.random(len(cells)) * (last - first), last)
+        first, last = self._ends[0][cells], self._ends[1][cells]
+        values: np.ndarray = np.minimum(first + rng.random(len(cells)) * (last - first), last)
+        return values
 
     def ends(self) -> tuple[np.ndarray, np.ndarray]:
         return self._ends

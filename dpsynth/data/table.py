@@ -26,7 +26,9 @@ class PrivateTable:
         self.__backend, self.domain, self.unit = backend, domain, unit or PrivacyUnit()
 
     @classmethod
-    def from_codes(cls, codes: Mapping[str, np.ndarray], domain: Domain, unit: PrivacyUnit | None = None) -> PrivateTable:
+    def from_codes(
+        cls, codes: Mapping[str, np.ndarray], domain: Domain, unit: PrivacyUnit | None = None
+    ) -> PrivateTable:
         """A table of codes in memory; codes outside the domain count in the nearest cell."""
         return cls(MemoryBackend(codes, domain), domain, unit)
 

@@ -60,9 +60,7 @@ class FirstLook:
     def binned(self, bins: Mapping[str, np.ndarray]) -> list[LinearMeasurement]:
         """The same measurements over bins: noise of merged cells adds in squares."""
         return [
-            LinearMeasurement(
-                (a,), np.bincount(bins[a], m.values), np.sqrt(np.bincount(bins[a], np.square(m.stddev)))
-            )
+            LinearMeasurement((a,), np.bincount(bins[a], m.values), np.sqrt(np.bincount(bins[a], np.square(m.stddev))))
             for a, m in self.oneways.items()
         ]
 

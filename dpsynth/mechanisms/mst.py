@@ -89,7 +89,7 @@ class Prices:
         return self.stddev(self.cost // max(parts, 1))
 
     def shared(self, cells: Mapping[Clique, int]) -> dict[Clique, int]:
-        """The shares that minimise the sum of the L1 noise,  sum_i cells_i / sqrt(share_i):  share_i ~ cells_i^(2/3)."""
+        """Shares that minimise the sum of the L1 noise,  sum_i cells_i / sqrt(share_i):  share_i ~ cells_i^(2/3)."""
         weights = {c: k ** (2 / 3) for c, k in cells.items()}
         unit = self.cost / sum(weights.values())
         return {c: int(w * unit) for c, w in weights.items()}
@@ -145,7 +145,7 @@ def _spanning_forest(pairs: list[Clique]) -> list[Clique]:
             a = component[a]
         return a
 
-    chosen = []
+    chosen: list[Clique] = []
     for a, b in pairs:
         if root(a) != root(b):
             component[root(a)] = root(b)

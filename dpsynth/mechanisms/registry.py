@@ -15,12 +15,16 @@ AUTO = "mst"
 
 
 def mechanism_for(mechanism: str | Mechanism, settings: dict[str, Any]) -> Mechanism:
-    """The mechanism of this name with these settings, or the mechanism itself; ValueError in one sentence if neither."""
+    """The mechanism of this name with these settings, or the mechanism itself; ValueError if it is neither."""
     if not isinstance(mechanism, str):
         if not isinstance(mechanism, Mechanism):
-            raise ValueError(f"mechanism must be one of {_names()} or an object with fit, got {type(mechanism).__name__}")
+            raise ValueError(
+                f"mechanism must be one of {_names()} or an object with fit, got {type(mechanism).__name__}"
+            )
         if settings:
-            raise ValueError(f"settings {sorted(settings)} belong to a mechanism's name: give them to the object instead")
+            raise ValueError(
+                f"settings {sorted(settings)} belong to a mechanism's name: give them to the object instead"
+            )
         return mechanism
     kind = MECHANISMS.get(AUTO if mechanism == "auto" else mechanism)
     if kind is None:

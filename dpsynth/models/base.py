@@ -14,7 +14,6 @@ Codes = dict[str, np.ndarray]
 """Discrete rows, column-wise: for each attribute a one-dimensional array of cell numbers."""
 
 
-
 def code_dtype(cells: int) -> type[np.unsignedinteger] | type[np.int32]:
     """The smallest type that numbers this many cells."""
     return np.uint8 if cells <= 2**8 else np.uint16 if cells <= 2**16 else np.int32
@@ -49,8 +48,11 @@ class Model(Protocol):
     are non-negative, and sum to `total`; samples follow them.
     """
 
-    domain: Domain
-    total: float
+    @property
+    def domain(self) -> Domain: ...
+
+    @property
+    def total(self) -> float: ...
 
     def project(self, clique: Clique) -> np.ndarray:
         """Expected counts, shape domain.shape(clique), axes in the order of `clique`; `()` gives the total."""

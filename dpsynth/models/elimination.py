@@ -43,7 +43,7 @@ class Elimination:
         self._roots = live
 
     def __call__(self, potentials: Sequence[np.ndarray]) -> tuple[float, list[np.ndarray]]:
-        """The log of the sum over all cells of exp(sum of potentials), and for each clique its marginal, summing to one.
+        """The log of the sum over all cells of exp(sum of potentials), and each clique's marginal, summing to one.
 
         Where the potentials are so far apart that a table underflows to nothing: infinity and no marginals.
         """
@@ -147,7 +147,10 @@ def _halves(live: list[int]) -> Iterator[tuple[list[int], list[int]]]:
     """Every way to part the tables in two; a single one stays alone."""
     for chosen in range(1, max(2, 2 ** (len(live) - 1))):
         bits = [(chosen >> position) & 1 for position in range(len(live))]
-        yield [i for i, bit in zip(live, bits, strict=True) if bit], [i for i, bit in zip(live, bits, strict=True) if not bit]
+        yield (
+            [i for i, bit in zip(live, bits, strict=True) if bit],
+            [i for i, bit in zip(live, bits, strict=True) if not bit],
+        )
 
 
 def _maximal(cliques: Iterable[Clique]) -> list[Clique]:

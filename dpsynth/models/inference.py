@@ -32,10 +32,9 @@ TABLE
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import reduce
-from itertools import combinations
 
 import numpy as np
 
@@ -52,7 +51,7 @@ Marginals = Callable[[Sequence[np.ndarray]], tuple[float, list[np.ndarray]]]
 
 TOLERANCE = 0.05
 MOST_STEPS = 2000
-_LEAST_SPREAD, _MOST_SPREAD = 1 / 8, 3.0
+_LEAST_SPREAD, _MOST_SPREAD = 1 / 16, 2.0
 _SMALL_CELL = 0.3
 _FLOOR = 0.01
 
@@ -174,9 +173,7 @@ def _total(tables: Sequence[Pooled], total: float | None) -> Pooled:
     return Pooled(np.asarray(max(1.0, 1.0 if total is None else total)), np.zeros(()))
 
 
-def _agreeing(
-    values: np.ndarray, variance: np.ndarray, clique: Clique, pooled: Mapping[Clique, Pooled]
-) -> np.ndarray:
+def _agreeing(values: np.ndarray, variance: np.ndarray, clique: Clique, pooled: Mapping[Clique, Pooled]) -> np.ndarray:
     for part, table in pooled.items():
         if set(part).issubset(clique):
             gap = table.values - marginal(values, clique, part)

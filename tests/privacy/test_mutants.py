@@ -287,7 +287,7 @@ MUTANTS = [
     Mutant(
         "no lock",
         "ledger.py",
-        "fcntl.flock(file, fcntl.LOCK_EX)",
+        "locks.flock(file, locks.LOCK_EX)",
         "pass",
         laws.a_ledger_file_is_changed_by_one_at_a_time,
     ),

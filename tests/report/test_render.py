@@ -14,7 +14,7 @@ import pytest
 
 import dpsynth.report
 from dpsynth.certificate import Certificate
-from dpsynth.evaluate.fidelity import evaluate
+from dpsynth.evaluation.fidelity import evaluate
 from dpsynth.privacy.accountant import Accountant
 from dpsynth.privacy.budget import Budget
 from dpsynth.privacy.events import Gaussian

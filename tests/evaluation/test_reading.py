@@ -9,7 +9,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from dpsynth.evaluate.reading import missing_and_outside, repeated_share, span
+from dpsynth.evaluation.reading import missing_and_outside, repeated_share, span
 from dpsynth.schema import Boolean, Categorical, Datetime, Numeric
 
 # column, values, which are missing, which are outside

@@ -17,10 +17,10 @@ from dpsynth.data.codec import check_columns, encode_frame, schema_domain
 from dpsynth.data.source import Rows, column_names, open_rows
 from dpsynth.data.source import column as values_of
 from dpsynth.domain import Clique, Domain
-from dpsynth.evaluate.distances import all_ways, choose_bins, frequencies, total_variation
-from dpsynth.evaluate.labels import bin_labels, valid_cells
-from dpsynth.evaluate.quality import ColumnQuality, Quality, WayQuality
-from dpsynth.evaluate.reading import missing_and_outside, repeated_share, span
+from dpsynth.evaluation.distances import all_ways, choose_bins, frequencies, total_variation
+from dpsynth.evaluation.labels import bin_labels, valid_cells
+from dpsynth.evaluation.quality import ColumnQuality, Quality, WayQuality
+from dpsynth.evaluation.reading import missing_and_outside, repeated_share, span
 from dpsynth.models.base import Codes
 from dpsynth.schema import Schema
 

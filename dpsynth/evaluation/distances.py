@@ -95,4 +95,3 @@ def all_ways(attributes: Clique) -> dict[int, list[Clique]]:
     pairs = list(itertools.combinations(attributes, 2))
     ways: dict[int, list[Clique]] = {1: [(a,) for a in attributes], 2: [*pairs], 3: [*triples]}
     return {k: cliques for k, cliques in ways.items() if cliques}
-

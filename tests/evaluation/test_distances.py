@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dpsynth.domain import Domain
-from dpsynth.evaluate.distances import (
+from dpsynth.evaluation.distances import (
     all_ways,
     choose_bins,
     equal_mass,
@@ -50,9 +50,7 @@ def test_total_variation_is_a_distance(x, y, z):
 
 @given(ROWS, ROWS)
 def test_fewer_columns_are_never_farther_apart(x, y):
-    pair, single = (
-        total_variation(*(frequencies(codes(r), c, DOMAIN) for r in (x, y))) for c in (("a", "b"), ("a",))
-    )
+    pair, single = (total_variation(*(frequencies(codes(r), c, DOMAIN) for r in (x, y))) for c in (("a", "b"), ("a",)))
     assert single <= pair + 1e-12
 
 

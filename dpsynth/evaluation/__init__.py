@@ -1,0 +1,1 @@
+"""How close a release is to real records, for anybody's synthetic data. Exact, hence internal."""
