@@ -6,9 +6,12 @@ import itertools
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+
+import dpsynth
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 DISCRETE = (
@@ -70,3 +73,33 @@ def _shares(rows: pd.DataFrame, sizes: dict[str, int], clique: tuple[str, ...]) 
     shape = [sizes[c] for c in clique]
     cells = np.ravel_multi_index([rows[c].to_numpy() for c in clique], shape)
     return np.bincount(cells, minlength=int(np.prod(shape))) / len(rows)
+
+
+def raw_table(name: str) -> tuple[pd.DataFrame, dpsynth.Schema]:
+    """A table as its publisher gives it, and the schema that its schema.json makes: public facts only.
+
+    A bound that the file does not state is None, to be learned by a charge. Missing markers are read as missing where
+    the column is numeric, and stay a category of their own where it is not. Nullable where the file says that the
+    publisher marks missing values; and everywhere in `support2`, whose publisher leaves them empty, and in
+    `credit_default`, whose published lists lack codes that the rows have: those come back as missing.
+    """
+    data = require_data() / name
+    spec = json.loads((data / "schema.json").read_text())["tables"]["data.parquet"]["columns"]
+    columns = {column["name"]: _column(column, nullable=name in ("support2", "credit_default")) for column in spec}
+    return pd.read_parquet(data / "data.parquet"), dpsynth.Schema(columns)
+
+
+def _column(spec: dict[str, Any], *, nullable: bool) -> dpsynth.Categorical | dpsynth.Numeric:
+    marker = spec.get("missing_marker")
+    if "categories" in spec:
+        categories = list(spec["categories"])
+        if marker is not None and marker not in categories:
+            categories.append(marker)
+        return dpsynth.Categorical(categories, ordered=spec["type"] == "ordinal", nullable=nullable)
+    return dpsynth.Numeric(
+        spec.get("min"),
+        spec.get("max"),
+        integer=spec["type"] == "integer",
+        nullable=nullable or marker is not None,
+        missing_marker=marker,
+    )

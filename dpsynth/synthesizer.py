@@ -172,7 +172,8 @@ class Synthesizer:
         wanted = {name: c for name, c in self.schema.columns.items() if isinstance(c, Numeric) and not c.bounded}
         if not wanted:
             return {}
-        table = magnitude_table({name: column(rows, name) for name in wanted}, self.schema.unit)
+        markers = {name: c.missing_marker for name, c in wanted.items()}
+        table = magnitude_table({name: column(rows, name) for name in wanted}, self.schema.unit, markers)
         return learn_bounds(table, wanted, accountant, int(accountant.cost_left * _BOUNDS_SHARE))
 
     def _certify(self, accountant: Accountant, mechanism: Mechanism, model: Model, bounds: Bounds) -> Certificate:

@@ -32,8 +32,13 @@ def _group(ids: pd.Series[Any] | pa.ChunkedArray) -> np.ndarray:
     if isinstance(ids, pa.ChunkedArray):
         indices = ids.combine_chunks().dictionary_encode().indices
         return np.asarray(indices.fill_null(-1), dtype=np.intp) + 1
-    try:
-        numbers, _ = pd.factorize(ids, use_na_sentinel=True)
-    except TypeError:  # unhashable ids: their text tells them apart
-        numbers, _ = pd.factorize(ids.map(repr), use_na_sentinel=True)
+    keys = ids.map(_key, na_action="ignore") if ids.dtype == object else ids
+    numbers, _ = pd.factorize(keys, use_na_sentinel=True)
     return np.asarray(numbers, dtype=np.intp) + 1
+
+
+def _key(value: Any) -> str:
+    """A text that tells this id from others, made from it alone: in Python 1, 1.0 and True are equal, "1" is not."""
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    return f"{type(value).__name__} {value!r}"

@@ -10,10 +10,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from dpsynth.data.codec import check_columns, codec_for
 from dpsynth.data.magnitude import read_numbers
 from dpsynth.data.source import Rows, column, column_names
+from dpsynth.data.values import number
 from dpsynth.schema import Boolean, Categorical, Column, Datetime, Numeric, Schema
 
 
@@ -43,14 +45,20 @@ def _check(name: str, declared: Column, values: Any) -> ColumnCheck:
     else:
         assert isinstance(strict, Numeric)
         numbers = read_numbers(values)
+        numbers[numbers == number(strict.missing_marker)] = np.nan
         special = int(np.isnan(numbers).sum())
         clipped = int(np.sum(numbers < _or(strict.low, -np.inf)) + np.sum(numbers > _or(strict.high, np.inf)))
-    missing = _nulls(values)
+    missing = _missing(values, getattr(declared, "missing_marker", None))
     return ColumnCheck(name, missing, special - missing, clipped)
 
 
-def _nulls(values: Any) -> int:
-    return int(values.isna().sum()) if hasattr(values, "isna") else int(values.null_count)
+def _missing(values: Any, marker: Any) -> int:
+    """Nulls, and values that say what the marker says."""
+    series = values if isinstance(values, pd.Series) else values.to_pandas()
+    said = 0 if marker is None else int((series.astype(str) == str(marker)).sum())
+    if isinstance(marker, int | float):
+        said = int(np.sum(read_numbers(series) == marker))
+    return int(series.isna().sum()) + said
 
 
 def _or(bound: float | None, default: float) -> float:

@@ -13,16 +13,25 @@ from dpsynth.domain import Domain
 from dpsynth.privacy.unit import PrivacyUnit
 
 _POWERS = 2.0 ** np.arange(-10, 50)
-EDGES = np.concatenate([-_POWERS[::-1], [0.0], _POWERS])
-"""Public edges of the cells: cell i holds EDGES[i - 1] < x <= EDGES[i]; the first and last cells are open."""
+_ENDS = np.concatenate([[0.0], _POWERS, _POWERS[-1:]])
 
-CELLS = EDGES.size + 2
-"""Cells of a magnitude: below, between and above the edges, and one for what is not a number."""
+LOWS = np.concatenate([-_ENDS[:0:-1], [0.0], _ENDS[:-1]])
+HIGHS = np.concatenate([-_ENDS[-2::-1], [0.0], _ENDS[1:]])
+"""Public ends of the cells: negative numbers from the largest down, zero alone, positive numbers from the smallest up.
+The outermost cells hold what lies beyond the last power of two, too."""
+
+CELLS = LOWS.size + 1
+"""Cells of a magnitude; the last one is for what is not a number."""
 
 
-def magnitude_table(columns: Mapping[str, Any], unit: PrivacyUnit) -> PrivateTable:
-    """The columns' magnitudes as a private table; each value is read by itself, as the codecs do."""
-    codes = {name: _magnitudes(values) for name, values in columns.items()}
+def magnitude_table(
+    columns: Mapping[str, Any], unit: PrivacyUnit, markers: Mapping[str, Any] | None = None
+) -> PrivateTable:
+    """The columns' magnitudes as a private table; each value is read by itself, as the codecs do.
+
+    markers: for some columns the value that stands for missing, which is no magnitude.
+    """
+    codes = {name: _magnitudes(values, (markers or {}).get(name)) for name, values in columns.items()}
     return PrivateTable.from_codes(codes, Domain.of(dict.fromkeys(codes, CELLS)), unit)
 
 
@@ -31,9 +40,11 @@ def read_numbers(values: Any) -> np.ndarray:
     return read(values, _Numbers())
 
 
-def _magnitudes(values: Any) -> np.ndarray:
+def _magnitudes(values: Any, marker: Any) -> np.ndarray:
     x = read_numbers(values)
-    return np.where(np.isnan(x), CELLS - 1, np.searchsorted(EDGES, x)).astype(np.uint8)
+    steps = np.where(x == 0, 0, 1 + np.searchsorted(_POWERS, np.abs(x)))
+    cells = LOWS.size // 2 + np.sign(np.nan_to_num(x)).astype(np.int64) * steps
+    return np.where(np.isnan(x) | (x == number(marker)), CELLS - 1, cells).astype(np.uint8)
 
 
 class _Numbers:

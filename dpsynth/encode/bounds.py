@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from dpsynth.columns import Numeric
-from dpsynth.data.magnitude import EDGES
+from dpsynth.data.magnitude import HIGHS, LOWS
 from dpsynth.data.table import PrivateTable
 from dpsynth.privacy.accountant import Accountant
 from dpsynth.privacy.events import Gaussian
@@ -29,16 +29,15 @@ def learn_bounds(
     for name, column in columns.items():
         charge = accountant.charge(Gaussian.spending(cost // len(columns)), f"learn the bounds of {name}")
         counts, stddev = charge.gaussian(answers[name,])
-        bounds[name] = _enclose(column, counts[: EDGES.size + 1] > _CLEAR * stddev[: EDGES.size + 1])
+        bounds[name] = _enclose(column, (counts > _CLEAR * stddev)[: LOWS.size])
     return bounds
 
 
 def _enclose(column: Numeric, inhabited: np.ndarray) -> tuple[float, float]:
-    """The stated bounds where there are any; else the edges around the inhabited cells."""
-    cells = np.flatnonzero(inhabited)
-    first, last = (int(cells[0]), int(cells[-1])) if cells.size else (EDGES.size // 2, EDGES.size // 2 + 1)
-    low = column.low if column.low is not None else float(EDGES[max(first - 1, 0)])
-    high = column.high if column.high is not None else float(EDGES[min(last, EDGES.size - 1)])
+    """The stated bounds where there are any; else the ends of the inhabited cells."""
+    cells = np.flatnonzero(inhabited) if inhabited.any() else [LOWS.size // 2]
+    low = column.low if column.low is not None else float(LOWS[cells[0]])
+    high = column.high if column.high is not None else float(HIGHS[cells[-1]])
     if column.low is None and 0 < low <= high / 4:  # small magnitudes are thin cells: what lies near zero reaches it
         low = 0.0
     if column.high is None and low / 4 <= high < 0:

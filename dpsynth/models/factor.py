@@ -40,7 +40,8 @@ def contract(left: np.ndarray, lefts: Clique, right: np.ndarray, rights: Clique,
     left = marginal(left, lefts, shared + left_only + inner)
     right = marginal(right, rights, shared + inner + right_only)
     if not inner:
-        return expand(left, shared + left_only, keep) * expand(right, shared + right_only, keep)
+        product: np.ndarray = expand(left, shared + left_only, keep) * expand(right, shared + right_only, keep)
+        return product
     batch, middle = left.shape[: len(shared)], right.shape[len(shared) : len(shared) + len(inner)]
     shape = left.shape[: len(shared) + len(left_only)] + right.shape[len(shared) + len(inner) :]
     rows, cells = math.prod(batch), math.prod(middle)
@@ -49,12 +50,14 @@ def contract(left: np.ndarray, lefts: Clique, right: np.ndarray, rights: Clique,
         product = np.einsum("ri,ri->r", left[:, 0, :], right[:, :, 0])
     else:
         product = left @ right
-    return product.reshape(shape).transpose(_order(shared + left_only + right_only, keep))
+    product = product.reshape(shape)
+    return product.transpose(_order(shared + left_only + right_only, keep))
 
 
 def quotient(table: np.ndarray, by: np.ndarray) -> np.ndarray:
     """`table / by`, where `by` broadcasts to it and 0/0 is 0."""
-    return np.divide(table, by, out=np.zeros(table.shape), where=by > 0)
+    out: np.ndarray = np.divide(table, by, out=np.zeros(table.shape), where=by > 0)
+    return out
 
 
 def _sum_axes(table: np.ndarray, start: int, stop: int) -> np.ndarray:
@@ -62,7 +65,8 @@ def _sum_axes(table: np.ndarray, start: int, stop: int) -> np.ndarray:
     head, run, tail = table.shape[:start], table.shape[start:stop], table.shape[stop:]
     ones = np.ones(math.prod(run))
     summed = ones @ table.reshape(math.prod(head), ones.size, -1) if tail else table.reshape(-1, ones.size) @ ones
-    return summed.reshape(head + tail)
+    out: np.ndarray = summed.reshape(head + tail)
+    return out
 
 
 # The layouts below depend on names alone and recur in every step of an optimisation, hence the caches.

@@ -50,6 +50,11 @@ class GraphicalModel:
         converged: bool = True,
     ) -> GraphicalModel:
         """The model with these potentials; without a tree, on the smallest one found for their cliques."""
+        if not (math.isfinite(total) and total > 0):
+            raise ValueError(f"the total must be positive and finite, got {total}")
+        for clique, table in potentials.items():
+            if table.shape != domain.shape(clique) or not np.isfinite(table).all():
+                raise ValueError(f"the potential of {clique} must be finite and of shape {domain.shape(clique)}")
         tree = tree or JunctionTree.of(domain, potentials)
         _, beliefs = tree.calibrate(potentials)
         return cls(domain, float(total), dict(potentials), tree, tuple(beliefs), iterations, converged)

@@ -17,6 +17,7 @@ from dpsynth.domain import Clique, Domain
 from dpsynth.models.base import Codes, code_dtype
 from dpsynth.models.junction_tree import JunctionTree
 
+
 def sample_tree(tree: JunctionTree, beliefs: Sequence[np.ndarray], n: int, rng: np.random.Generator) -> Codes:
     """n rows from the distribution of which `beliefs` are the node marginals, columns in the order of the domain."""
     columns: Codes = {}
@@ -68,8 +69,10 @@ def _systematic_counts(conditional: np.ndarray, sizes: np.ndarray, rng: np.rando
     counts = np.zeros(conditional.shape, np.int64)
     present = np.flatnonzero(sizes)
     steps = np.cumsum(conditional[present], axis=1)
-    steps *= (sizes[present] / steps[:, -1])[:, None]
-    steps[:, -1] = sizes[present]
+    mass = steps[:, -1:].copy()
+    steps /= np.where(mass > 0, mass, 1.0)  # exactly one from the last possible cell on
+    steps[:, -1] = 1.0
+    steps *= sizes[present, None]
     steps -= rng.random((len(present), 1))
     counts[present] = np.diff(np.ceil(steps), axis=1, prepend=0)
     return counts

@@ -53,7 +53,7 @@ class Term:
             for constant in self.constants:
                 inside |= np.asarray((low <= constant) & (constant <= high), dtype=bool)
         valid = self.holds(low) | self.holds(high) | inside
-        missing = _truth(self.test, low.iloc[:1].where(np.zeros(1, dtype=bool))) if len(low) else np.zeros(0, dtype=bool)
+        missing = _truth(self.test, low.iloc[:1].where(np.zeros(1, dtype=bool)))
         return np.concatenate([valid, np.repeat(missing, codec.size - len(low))]).astype(np.float64)
 
 

@@ -121,6 +121,13 @@ def test_ids_of_every_container_bound_alike():
     np.testing.assert_array_equal(series, lists)
 
 
+def test_one_odd_id_moves_no_other_units_rows():
+    ids = [1, 1.0, True, 2, "1", None]
+    kept = bounded_rows(pd.Series(ids, dtype=object), PrivacyUnit("i", 1))
+    more = bounded_rows(pd.Series([*ids, [9]], dtype=object), PrivacyUnit("i", 1))
+    assert list(more) == [*kept, 6]
+
+
 def test_a_unit_with_many_rows_keeps_rows_from_all_of_its_history():
     kept = bounded_rows(pd.Series(["x"] * 100), PrivacyUnit("id", 4))
     assert max(itertools.starmap(lambda a, b: b - a, itertools.pairwise([0, *kept, 99]))) <= 26

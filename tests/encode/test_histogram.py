@@ -27,7 +27,7 @@ def test_estimates_are_non_negative_and_sum_to_the_total(y, stddev, ordered, tot
 @pytest.mark.parametrize(
     ("truth", "nominal_error", "ordered_error"),
     [
-        (np.repeat([1000.0, 50.0, 10.0, 0.0], 50), 0.5, 0.3),
+        (np.repeat([1000.0, 50.0, 10.0, 0.0], 50), 0.6, 0.3),
         (np.concatenate([[20000.0], np.zeros(199)]), 0.1, 0.1),
         (1000 * np.exp(-(((np.arange(200) - 80) / 30) ** 2)), 0.9, 0.7),
     ],

@@ -1,0 +1,148 @@
+"""The command line: what it prints, what it returns, and that a user's mistake is one sentence."""
+
+from __future__ import annotations
+
+import json
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import dpsynth
+from dpsynth.cli import main
+
+SCHEMA = dpsynth.Schema(
+    {"age": dpsynth.Numeric(0, 120, integer=True), "sex": dpsynth.Categorical(["f", "m"], nullable=True)}
+)
+
+
+@pytest.fixture
+def folder(tmp_path, monkeypatch):
+    """A working directory with a schema and a table."""
+    monkeypatch.chdir(tmp_path)
+    SCHEMA.save("schema.yaml")
+    rng = np.random.default_rng(0)
+    rows = pd.DataFrame({"age": rng.integers(20, 90, 400), "sex": rng.choice(["f", "m", None], 400)})
+    rows.to_csv("rows.csv", index=False)
+    rows.to_parquet("rows.parquet")
+    return tmp_path
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Runs a command line; gives the exit code, what went to stdout, and what went to stderr."""
+
+    def call(line):
+        monkeypatch.setattr(sys, "argv", ["dpsynth", *line.split(" ")])
+        with pytest.raises(SystemExit) as left:
+            main()
+        streams = capsys.readouterr()
+        return left.value.code or 0, streams.out, streams.err
+
+    return call
+
+
+FIT = "fit rows.csv --schema schema.yaml --epsilon 1 --delta 1e-6"
+
+
+def test_a_table_goes_from_draft_to_release(folder, run):
+    assert run("schema draft rows.csv -o draft.yaml")[0] == 0
+    assert "TODO" in (folder / "draft.yaml").read_text()
+    code, out, _ = run(f"{FIT} --ledger a.ledger -o m.dpsynth")
+    assert code == 0
+    assert "(1, 1e-06)-differentially private" in out
+    assert run("sample m.dpsynth -n 50 --seed 1 -o out.csv")[0] == 0
+    assert run("sample m.dpsynth -n 50 --seed 1 -o out.parquet")[0] == 0
+    release = pd.read_csv("out.csv")
+    assert list(release.columns) == ["age", "sex"]
+    assert len(release) == len(pd.read_parquet("out.parquet")) == 50
+    code, out, _ = run("evaluate out.csv rows.csv --schema schema.yaml -o quality")
+    assert code == 0
+    assert "INTERNAL" in out
+    assert (folder / "quality" / "quality.html").exists()
+    code, out, _ = run("ledger show a.ledger")
+    assert code == 0
+    assert "measure age" in out
+    assert run("ledger verify a.ledger")[0] == 0
+
+
+def test_results_come_as_json_when_asked(folder, run):
+    record = json.loads(run(f"{FIT} -o m.dpsynth --json")[1])
+    assert record["budget"] == {"epsilon": 1.0, "delta": 1e-06}
+    checks = json.loads(run("schema check schema.yaml rows.csv --json")[1])
+    assert checks["PRIVATE"] is True
+    assert [c["name"] for c in checks["columns"]] == ["age", "sex"]
+
+
+def test_schema_check_counts_what_a_fit_would_clip_or_map(folder, run):
+    pd.DataFrame({"age": ["7", "500", "x", None], "sex": ["f", "f", "other", None]}).to_csv("odd.csv", index=False)
+    checks = json.loads(run("schema check schema.yaml odd.csv --json")[1])["columns"]
+    assert checks == [
+        {"name": "age", "missing": 1, "undeclared": 1, "clipped": 1},
+        {"name": "sex", "missing": 1, "undeclared": 1, "clipped": 0},
+    ]
+    code, out, _ = run("schema check schema.yaml odd.csv")
+    assert code == 0
+    assert "PRIVATE" in out
+
+
+def test_over_budget_is_exit_code_4_and_leaves_no_model(folder, run):
+    assert run(f"{FIT} --ledger a.ledger -o one.dpsynth")[0] == 0
+    code, out, err = run(f"{FIT} --ledger a.ledger -o two.dpsynth")
+    assert (code, out) == (4, "")
+    assert "nothing was spent" in err
+    assert not (folder / "two.dpsynth").exists()
+
+
+def test_a_changed_ledger_is_exit_code_1(folder, run):
+    run(f"{FIT} --ledger a.ledger -o one.dpsynth")
+    text = (folder / "a.ledger").read_text()
+    (folder / "a.ledger").write_text(text.replace("measure age", "measure abc", 1))
+    code, _, err = run("ledger verify a.ledger")
+    assert code == 1
+    assert "changed" in err
+
+
+MISTAKES = {
+    "no such data": FIT.replace("rows.csv", "gone.csv") + " -o m.dpsynth",
+    "no such schema": FIT.replace("schema.yaml", "gone.yaml") + " -o m.dpsynth",
+    "a directory as data": FIT.replace("rows.csv", ".") + " -o m.dpsynth",
+    "delta 0": FIT.replace("1e-6", "0") + " -o m.dpsynth",
+    "epsilon NaN": FIT.replace("--epsilon 1", "--epsilon nan") + " -o m.dpsynth",
+    "epsilon is a word": FIT.replace("--epsilon 1", "--epsilon lots") + " -o m.dpsynth",
+    "unknown mechanism": FIT + " --mechanism magic -o m.dpsynth",
+    "no folder for the model": FIT + " -o nowhere/m.dpsynth",
+    "the model exists": FIT + " -o rows.csv",
+    "a schema as model": "sample schema.yaml -o out.csv",
+    "no such model": "sample gone.dpsynth -o out.csv",
+    "no such ledger": "ledger show gone.ledger",
+    "a table as ledger": "ledger show rows.csv",
+    "unknown command": "frobnicate",
+}
+
+
+@pytest.mark.parametrize("line", MISTAKES.values(), ids=MISTAKES.keys())
+def test_a_mistake_is_a_sentence_on_stderr_and_exit_code_2(folder, run, line):
+    code, out, err = run(line)
+    assert code == 2
+    assert out == ""
+    assert "Traceback" not in err
+    assert err.strip()
+    assert not (folder / "m.dpsynth").exists()
+
+
+@pytest.mark.parametrize("n", ["-5", "2.5", "many"])
+def test_a_bad_number_of_rows_writes_nothing(folder, run, n):
+    run(f"{FIT} -o m.dpsynth")
+    assert run(f"sample m.dpsynth -n {n} -o out.csv")[0] == 2
+    assert not (folder / "out.csv").exists()
+
+
+def test_the_demo_writes_a_release_folder(folder, run):
+    code, out, _ = run("demo --out release")
+    assert code == 0
+    assert str(folder / "release") in out
+    for name in ("synthetic.csv", "certificate.html", "certificate.json", "model.dpsynth", "internal/quality.html"):
+        assert (folder / "release" / name).stat().st_size > 0
+    assert run("demo --out release")[0] == 2
