@@ -85,8 +85,8 @@ def main() -> None:
     for r in results:
         worst = max(r["1-way"], key=r["1-way"].get)
         print(
-            f"{r['table']:22} {r['columns']} columns, {r['bounds learned']} learned bounds, fit {r['fit CPU s']:.2f} CPU s;"
-            f" mean 1-way {r['mean 1-way']:.4f}, worst {worst} {r['1-way'][worst]:.4f};"
+            f"{r['table']:22} {r['columns']} columns, {r['bounds learned']} learned bounds,"
+            f" fit {r['fit CPU s']:.2f} CPU s; mean 1-way {r['mean 1-way']:.4f}, worst {worst} {r['1-way'][worst]:.4f};"
             f" wrong dtypes {r['wrong dtypes']}, outside the domain {r['values outside the domain']}"
         )
     write(options.out, {"delta": DELTA, "tables": results})

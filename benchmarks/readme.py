@@ -36,8 +36,8 @@ def figures() -> str:
         adult_table(utility["results"]["rows"]),
         "**Other discrete tables, epsilon 1, delta 1e-9**: three-way distance, and CPU seconds of the fit.",
         other_tables(utility["results"]["rows"]),
-        "**Raw tables of mixed types, epsilon 1, delta 1e-9**, schema from their publishers' documentation alone. One-way"
-        " distance on at most 20 bins a column.",
+        "**Raw tables of mixed types, epsilon 1, delta 1e-9**, schema from their publishers' documentation alone."
+        " One-way distance on at most 20 bins a column.",
         raw_rows(raw["results"]["tables"]),
         f"**Counting**: {counting['results']['ours ns']:.1f} ns a row and two-way marginal"
         f" ({counting['results']['rows']:,} rows, 105 pairs), against"

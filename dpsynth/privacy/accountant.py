@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import secrets
+import threading
 from typing import Any, NoReturn
 
 import numpy as np
@@ -16,7 +17,7 @@ import numpy as np
 from dpsynth.privacy import budget as budgets
 from dpsynth.privacy.budget import Budget, BudgetExceeded
 from dpsynth.privacy.events import Event, Gaussian, event_to_dict
-from dpsynth.privacy.ledger import Ledger
+from dpsynth.privacy.ledger import SECURE, Ledger
 from dpsynth.privacy.noise import Bits, operating_system_bits, rounded_gaussian, seeded_bits
 from dpsynth.privacy.sensitive import Sensitive, _integers, _up
 from dpsynth.privacy.unit import PrivacyUnit
@@ -43,7 +44,7 @@ class Charge:
         stddev = np.broadcast_to(_up(event.noise_multiplier * x.l2) / x.unit, x.shape)
         stddev = np.nextafter(stddev, np.inf)
         noisy = _integers(x) + rounded_gaussian(stddev, self.__bits)
-        return noisy * x.unit, stddev * x.unit
+        return np.asarray(noisy * x.unit), np.asarray(stddev * x.unit)
 
     def __redeem(self) -> Gaussian:
         if self.__process != os.getpid():
@@ -56,7 +57,7 @@ class Charge:
     def _closed(self, *args: Any) -> NoReturn:
         raise TypeError("a charge cannot be copied: it is good once")
 
-    __reduce__ = __reduce_ex__ = __copy__ = __deepcopy__ = _closed
+    __reduce__ = __reduce_ex__ = __getstate__ = __copy__ = __deepcopy__ = _closed
 
 
 class Accountant:
@@ -68,21 +69,28 @@ class Accountant:
     """
 
     def __init__(self, budget: Budget, *, ledger: Ledger | None = None, unsafe_seed: int | None = None) -> None:
-        if budget.epsilon <= 0:
-            raise ValueError(f"an accountant needs an epsilon above 0, got {budget.epsilon!r}")
+        if not isinstance(budget, Budget) or budget.epsilon <= 0:
+            raise ValueError(f"an accountant needs a Budget with epsilon above 0, got {budget!r}")
+        if ledger is not None and not isinstance(ledger, Ledger):
+            raise TypeError(f"a ledger must be a Ledger, got {type(ledger).__name__}: Ledger.open(path)")
         self.budget = budget
-        self.ledger = ledger or Ledger.create(None, budget, dataset="in memory", unit=PrivacyUnit())
+        self.ledger = Ledger.create(None, budget, dataset="in memory", unit=PrivacyUnit()) if ledger is None else ledger
         self.run = secrets.token_hex(8) if unsafe_seed is None else f"seeded-{unsafe_seed}-{self.ledger.head[:8]}"
         self._bits = operating_system_bits if unsafe_seed is None else seeded_bits(unsafe_seed)
-        self.noise = "operating system" if unsafe_seed is None else "seeded: NOT PRIVATE"
         self._cap = budgets.affordable(budget)
         self._cost = 0
+        self._lock, self._process = threading.Lock(), os.getpid()
         self.ledger.start_run(self.run, budget, self.noise)
 
     @property
     def private(self) -> bool:
         """False for a seeded run, whose noise can be predicted."""
-        return self.noise == "operating system"
+        return self._bits is operating_system_bits
+
+    @property
+    def noise(self) -> str:
+        """Where the noise comes from, in the ledger's words."""
+        return SECURE if self.private else "seeded: NOT PRIVATE"
 
     @property
     def cost_left(self) -> int:
@@ -111,12 +119,20 @@ class Accountant:
         Raises TypeError for an unknown event and BudgetExceeded when it does not fit; then nothing was spent.
         """
         event_to_dict(event)
-        after = self._cost + event.cost
-        if after > self._cap:
-            raise BudgetExceeded.by(purpose, after, self._cost, self.budget, "this accountant's budget")
-        self.ledger.charge(self.run, event, purpose)
-        self._cost = after
+        if self._process != os.getpid():
+            raise RuntimeError("this accountant belongs to another process: give each its own, on one ledger file")
+        with self._lock:
+            after = self._cost + event.cost
+            if after > self._cap:
+                raise BudgetExceeded.by(purpose, after, self._cost, self.budget, "this accountant's budget")
+            self.ledger.charge(self.run, event, purpose)
+            self._cost = after
         return self._grant(event)
 
     def _grant(self, event: Event) -> Charge:
         return Charge(event, self._bits)
+
+    def _closed(self, *args: Any) -> NoReturn:
+        raise TypeError("an accountant cannot be copied: its budget would be spent twice")
+
+    __reduce__ = __reduce_ex__ = __getstate__ = __copy__ = __deepcopy__ = _closed

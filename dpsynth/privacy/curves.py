@@ -21,14 +21,19 @@ from collections.abc import Callable
 from fractions import Fraction
 from functools import lru_cache
 
-from mpmath import mp, mpf
+from mpmath import mp as _default_mp
+from mpmath import mpf
 
 COST_UNIT = 2**120
 """A cost is a whole number of 2^-120ths of mu^2; sums of costs are exact."""
 
-_DIGITS = 100
 _BISECTIONS = 90
-_AGAINST_US = mpf(10) ** -12
+_AGAINST_US = 1e-12
+_HOPELESS = COST_UNIT << 20
+"""mu above 1,000: epsilon would be hundreds of thousands, and nothing is private."""
+
+_mp = _default_mp.clone()  # arithmetic of our own: no other thread and no caller changes its precision
+_mp.dps = 100
 
 
 def gaussian_cost(noise_multiplier: float) -> int:
@@ -50,50 +55,54 @@ def noise_multiplier_for(cost: int) -> float:
 
 def gaussian_delta(epsilon: float, cost: int) -> float:
     """The smallest delta at which events of this total cost are (epsilon, delta)-DP, rounded up."""
+    if not epsilon >= 0:
+        raise ValueError(f"epsilon must be a number, 0 or more, got {epsilon!r}")
     if cost == 0:
         return 0.0
-    with mp.workdps(_DIGITS):
-        return _round_up(_delta(mpf(epsilon), _mu(cost)))
+    return 1.0 if cost > _HOPELESS else min(1.0, _round_up(_delta(_mp.mpf(epsilon), _mu(cost))))
 
 
 @lru_cache(maxsize=256)
 def gaussian_epsilon(cost: int, delta: float) -> float:
-    """The smallest epsilon >= 0 at which events of this total cost are (epsilon, delta)-DP, rounded up."""
+    """The smallest epsilon >= 0 at which events of this total cost are (epsilon, delta)-DP, rounded up.
+
+    Infinity when there is none (delta <= 0), or when it would be in the hundreds of thousands.
+    """
     if cost == 0:
         return 0.0
-    with mp.workdps(_DIGITS):
-        mu, wanted = _mu(cost), mpf(delta)
+    if not delta > 0 or cost > _HOPELESS:
+        return math.inf
+    mu, wanted = _mu(cost), _mp.mpf(delta)
 
-        def is_private(epsilon: mpf) -> bool:
-            return bool(_delta(epsilon, mu) <= wanted)
+    def is_private(epsilon: mpf) -> bool:
+        return bool(_delta(epsilon, mu) <= wanted)
 
-        if is_private(mpf(0)):
-            return 0.0
-        high = mpf(1)
-        while not is_private(high):
-            high *= 2
-        return _round_up(_bisect(is_private, safe=high, unsafe=mpf(0) if high == 1 else high / 2))
+    if is_private(_mp.mpf(0)):
+        return 0.0
+    high = _mp.mpf(1)
+    while not is_private(high):
+        high *= 2
+    return _round_up(_bisect(is_private, safe=high, unsafe=_mp.mpf(0) if high == 1 else high / 2))
 
 
 @lru_cache(maxsize=256)
 def gaussian_budget(epsilon: float, delta: float) -> int:
     """The largest total cost that is (epsilon, delta)-DP, in cost units, rounded down; 0 when there is none."""
-    if delta <= 0:
+    if not delta > 0:
         return 0
-    with mp.workdps(_DIGITS):
-        eps, wanted = mpf(epsilon), mpf(delta)
+    eps, wanted = _mp.mpf(epsilon), _mp.mpf(delta)
 
-        def is_private(mu: mpf) -> bool:
-            return bool(_delta(eps, mu) <= wanted)
+    def is_private(mu: mpf) -> bool:
+        return bool(_delta(eps, mu) <= wanted)
 
-        high = mpf(1)
-        while is_private(high):
-            high *= 2
-        low = high / 2
-        while not is_private(low):
-            low /= 2
-        mu = _bisect(is_private, safe=low, unsafe=2 * low) * (1 - _AGAINST_US)
-        return int(mp.floor(mu**2 * COST_UNIT))
+    high = _mp.mpf(1)
+    while is_private(high):
+        high *= 2
+    low = high / 2
+    while not is_private(low):
+        low /= 2
+    mu = _bisect(is_private, safe=low, unsafe=2 * low) * (1 - _AGAINST_US)
+    return int(_mp.floor(mu**2 * COST_UNIT))
 
 
 def zcdp(cost: int) -> float:
@@ -112,11 +121,16 @@ def mu_of(cost: int) -> float:
 
 
 def _mu(cost: int) -> mpf:
-    return mp.sqrt(mpf(cost) / COST_UNIT)
+    return _mp.sqrt(_mp.mpf(cost) / COST_UNIT)
 
 
 def _delta(epsilon: mpf, mu: mpf) -> mpf:
-    return mp.ncdf(mu / 2 - epsilon / mu) - mp.exp(epsilon) * mp.ncdf(-mu / 2 - epsilon / mu)
+    return _tail(epsilon / mu - mu / 2) - _mp.exp(epsilon) * _tail(epsilon / mu + mu / 2)
+
+
+def _tail(x: mpf) -> mpf:
+    """Phi(-x), to full relative precision."""
+    return _mp.erfc(x / _mp.sqrt(2)) / 2
 
 
 def _bisect(is_safe: Callable[[mpf], bool], *, safe: mpf, unsafe: mpf) -> mpf:

@@ -6,7 +6,7 @@ events by a fixed table; nothing that a file says is imported or evaluated, and 
 
 from __future__ import annotations
 
-import math
+import sys
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -24,7 +24,8 @@ class Gaussian:
     noise_multiplier: float
 
     def __post_init__(self) -> None:
-        positive("noise_multiplier of a Gaussian event", self.noise_multiplier)
+        multiplier = positive("noise_multiplier of a Gaussian event", self.noise_multiplier)
+        object.__setattr__(self, "noise_multiplier", multiplier)
 
     @property
     def cost(self) -> int:
@@ -60,7 +61,6 @@ def event_from_dict(record: Mapping[str, Any]) -> Event:
 
 def positive(what: str, value: object) -> float:
     """`value`, when it is a finite number above zero; else one sentence."""
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    if not number or not math.isfinite(value) or value <= 0:  # type: ignore[operator, arg-type]
-        raise ValueError(f"{what} must be a finite number above 0, got {value!r}")
-    return float(value)  # type: ignore[arg-type]
+    if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value <= sys.float_info.max:
+        return float(value)
+    raise ValueError(f"{what} must be a finite number above 0, got {value!r}")

@@ -3,8 +3,9 @@
 A ledger is a list of lines, each a JSON object that holds the hash of the line before it: one `open` line (data set,
 unit, budget), a `run` line for each accountant, a `charge` line for each event. A line is only ever added. A file
 ledger is added to under an exclusive lock, after reading what others have added, and is on disk (fsync) before the
-charge is granted: a crash can lose a release, never a charge. A chain shows edits; that its *end* was not cut off
-shows only against a `head` kept elsewhere, which is why every certificate carries one.
+charge is granted: a crash can lose a release, never a charge. The chain shows accidents and careless edits. Whoever
+may write the file can cut off its end, or change a line and compute the chain anew; that shows only against a `head`
+kept elsewhere, which is why every certificate carries one and `verify` takes it.
 """
 
 from __future__ import annotations
@@ -14,17 +15,23 @@ import hashlib
 import json
 import os
 import threading
-from collections.abc import Iterator
-from dataclasses import asdict
+from collections.abc import Iterable, Iterator
+from dataclasses import asdict, dataclass
+from io import FileIO
 from pathlib import Path
-from typing import Any, BinaryIO
+from types import ModuleType
+from typing import Any, NoReturn
 
 from dpsynth.privacy.budget import Budget, BudgetExceeded, affordable, spent
 from dpsynth.privacy.events import Event, event_from_dict, event_to_dict
 from dpsynth.privacy.unit import PrivacyUnit
 
 FORMAT = 1
+SECURE = "operating system"
+"""What a `run` line calls noise that nobody can predict."""
+
 _GENESIS = "0" * 64
+_CHAIN = {"kind", "seq", "prev", "hash"}
 _FIELDS = {
     "open": {"format", "dataset", "unit", "budget"},
     "run": {"run", "budget", "noise"},
@@ -36,59 +43,77 @@ class LedgerCorrupt(ValueError):
     """The file is not a ledger that this version wrote, or it was changed."""
 
 
+@dataclass(frozen=True)
+class _Line:
+    """A line that was found good: its fields, its bytes, and the account and the file as it leaves them."""
+
+    fields: dict[str, Any]
+    raw: bytes
+    cost: int
+    end: int
+
+
 class Ledger:
     """The account of one data set: `create` or `open` it, then give it to as many accountants as you like."""
 
     def __init__(self, path: Path | None) -> None:
-        self.path = path
-        self._lock = threading.Lock()
-        self._lines: list[dict[str, Any]] = []
-        self._cost = 0
-        self._bytes_read = 0
+        self.path = None if path is None else path.absolute()
+        self._lock, self._process = threading.Lock(), os.getpid()
+        self._lines: list[_Line] = []
 
     @classmethod
     def create(cls, path: str | Path | None, budget: Budget, *, dataset: str, unit: PrivacyUnit) -> Ledger:
         """A new account. path: where the file goes, which must not exist; None keeps the ledger in memory."""
-        if budget.epsilon <= 0:
-            raise ValueError("a ledger needs a budget with epsilon above 0")
+        if not isinstance(budget, Budget) or budget.epsilon <= 0:
+            raise ValueError(f"a ledger needs a Budget with epsilon above 0, got {budget!r}")
+        if not isinstance(unit, PrivacyUnit) or not isinstance(dataset, str):
+            raise TypeError(f"a ledger needs the name of a data set and a PrivacyUnit, got {dataset!r} and {unit!r}")
         ledger = cls(None if path is None else Path(path))
         header = {"format": FORMAT, "dataset": dataset, "unit": asdict(unit), "budget": asdict(budget)}
         if ledger.path is not None:
+            _file_locks()
             ledger.path.touch(exist_ok=False)
         with ledger._exclusively() as file:
             ledger._append("open", header, file)
+        if ledger.path is not None:
+            _sync_folder(ledger.path.parent)
         return ledger
 
     @classmethod
     def open(cls, path: str | Path) -> Ledger:
         """An existing file ledger, verified."""
         ledger = cls(Path(path))
-        with ledger._exclusively():
-            pass
+        ledger._refresh()
         if not ledger._lines:
             raise LedgerCorrupt(f"{path} is empty: a ledger starts with an open line")
         return ledger
 
     @property
     def dataset(self) -> str:
-        return str(self._lines[0]["dataset"])
+        return str(self._lines[0].fields["dataset"])
 
     @property
     def unit(self) -> PrivacyUnit:
-        return PrivacyUnit(**self._lines[0]["unit"])
+        return PrivacyUnit(**self._lines[0].fields["unit"])
 
     @property
     def budget(self) -> Budget:
-        return Budget(**self._lines[0]["budget"])
+        return Budget(**self._lines[0].fields["budget"])
 
     @property
     def head(self) -> str:
-        """The hash of the last line: it commits to everything before it."""
-        return str(self._lines[-1]["hash"])
+        """The hash of the last line that this object has seen: it commits to everything before it."""
+        return str(self._lines[-1].fields["hash"])
+
+    @property
+    def private(self) -> bool:
+        """False once a seeded run has drawn on this account."""
+        self._refresh()
+        return all(line.fields.get("noise", SECURE) == SECURE for line in self._lines)
 
     def spent(self) -> Budget:
         self._refresh()
-        return spent(self._cost, self.budget)
+        return spent(self._lines[-1].cost, self.budget)
 
     def remaining(self) -> Budget:
         """What one further job could spend, at the ledger's delta. (Epsilons of parts do not add up to the whole.)"""
@@ -98,19 +123,27 @@ class Ledger:
     def cost_left(self) -> int:
         """What can still be charged, in the units of `Event.cost`."""
         self._refresh()
-        return affordable(self.budget) - self._cost
+        return affordable(self.budget) - self._lines[-1].cost
 
     def entries(self) -> list[dict[str, Any]]:
         """All lines, oldest first: copies, free to keep."""
         self._refresh()
-        return json.loads(json.dumps(self._lines))
+        return [json.loads(line.raw) for line in self._lines]
 
-    def verify(self) -> None:
-        """Reads everything anew; raises LedgerCorrupt at the first line that does not follow from the one before."""
-        if self.path is None:
-            _check_chain([_encode(line) for line in self._lines])
-        else:
-            Ledger.open(self.path)
+    def verify(self, head: str | None = None) -> None:
+        """Reads everything anew; raises LedgerCorrupt at the first line that does not follow from the one before.
+
+        head: a hash that was noted earlier, on a certificate say; the ledger must still hold its line.
+        """
+        known = [line.raw for line in self._lines]
+        lines = _read(None, known, "the ledger in memory") if self.path is None else Ledger.open(self.path)._lines
+        if [line.raw for line in lines[: len(known)]] != known:
+            raise LedgerCorrupt(f"{self.path} is no longer the ledger that was opened: lines are gone or replaced")
+        if head is not None and all(line.fields["hash"] != head for line in lines):
+            raise LedgerCorrupt(
+                f"the ledger of {self.dataset!r} holds no line with hash {head}: its end was cut off,"
+                " it was written anew, or the hash belongs to another ledger"
+            )
 
     def start_run(self, run: str, budget: Budget, noise: str) -> None:
         """Records that an accountant begins, and where its noise comes from."""
@@ -119,66 +152,105 @@ class Ledger:
 
     def charge(self, run: str, event: Event, purpose: str) -> None:
         """Records the event if the account can bear it, durably; raises BudgetExceeded, and records nothing, if not."""
+        record = event_to_dict(event)
+        if not isinstance(purpose, str):
+            raise TypeError(f"a purpose must be text, for the reader of the ledger, got {type(purpose).__name__}")
         with self._exclusively() as file:
-            after = self._cost + event.cost
+            before = self._lines[-1].cost
+            after = before + event.cost
             if after > affordable(self.budget):
-                raise BudgetExceeded.by(purpose, after, self._cost, self.budget, f"the ledger of {self.dataset!r}")
-            self._append("charge", {"run": run, "purpose": purpose, "event": event_to_dict(event)}, file)
+                raise BudgetExceeded.by(purpose, after, before, self.budget, f"the ledger of {self.dataset!r}")
+            self._append("charge", {"run": run, "purpose": purpose, "event": record}, file)
 
     def _refresh(self) -> None:
-        if self.path is not None:
-            with self._exclusively():
-                pass
+        with self._exclusively():
+            pass
 
     @contextlib.contextmanager
-    def _exclusively(self) -> Iterator[BinaryIO | None]:
+    def _exclusively(self) -> Iterator[FileIO | None]:
         """Holds the account alone, with all that others have written read."""
         with self._lock:
             if self.path is None:
+                if self._process != os.getpid():
+                    raise RuntimeError("a ledger in memory serves one process: to share it, keep it in a file")
                 yield None
                 return
             with _locked(self.path) as file:
                 self._read_new_lines(file)
                 yield file
 
-    def _read_new_lines(self, file: BinaryIO) -> None:
-        file.seek(self._bytes_read)
-        new = file.read()
-        if self._bytes_read and file.tell() < self._bytes_read:
-            raise LedgerCorrupt(f"{self.path} is shorter than it was: restore it from a copy, or from its last head")
-        if new and not new.endswith(b"\n"):
-            raise LedgerCorrupt(f"{self.path} ends in the middle of a line: remove the unfinished line by hand")
-        for raw in new.splitlines():
-            self._accept(_follow(self._lines, raw, str(self.path)))
-        self._bytes_read += len(new)
+    def _read_new_lines(self, file: FileIO) -> None:
+        last = self._lines[-1] if self._lines else None
+        if last is not None:
+            file.seek(last.end - len(last.raw))
+            if file.read(len(last.raw)) != last.raw:
+                raise LedgerCorrupt(f"{self.path} has lost lines that were in it: restore it from a copy")
+        *raws, rest = file.readall().split(b"\n")
+        if rest:
+            raise LedgerCorrupt(
+                f"{self.path} ends in the middle of a line, whose charge was never granted: cut it off"
+                f" (truncate -s {file.tell() - len(rest)} {self.path})"
+            )
+        for line in _read(last, (raw + b"\n" for raw in raws), str(self.path)):
+            self._lines.append(line)
 
-    def _append(self, kind: str, fields: dict[str, Any], file: BinaryIO | None) -> None:
-        line = {"kind": kind, "seq": len(self._lines), "prev": self.head if self._lines else _GENESIS, **fields}
+    def _append(self, kind: str, fields: dict[str, Any], file: FileIO | None) -> None:
+        """Adds a line: checked as a reader would, written, then remembered."""
+        last = self._lines[-1] if self._lines else None
+        line = {"kind": kind, "seq": len(self._lines), "prev": last.fields["hash"] if last else _GENESIS, **fields}
         line["hash"] = _hash(line)
+        new = _follow(last, _encode(line) + b"\n", "the ledger")
         if file is not None:
-            raw = _encode(line)
-            file.seek(0, os.SEEK_END)
-            file.write(raw + b"\n")
-            file.flush()
-            os.fsync(file.fileno())
-            self._bytes_read += len(raw) + 1
-        self._accept(line)
+            _write(file, new.raw)
+        self._lines.append(new)
 
-    def _accept(self, line: dict[str, Any]) -> None:
-        self._lines.append(line)
-        if line["kind"] == "charge":
-            self._cost += event_from_dict(line["event"]).cost
+    def _itself(self, *args: Any) -> Ledger:
+        """A copy of an account is the account, or it could be spent twice."""
+        return self
+
+    def _closed(self, *args: Any) -> NoReturn:
+        raise TypeError("a ledger cannot be pickled: open its file again")
+
+    __copy__ = __deepcopy__ = _itself
+    __reduce__ = __reduce_ex__ = __getstate__ = _closed
 
 
-@contextlib.contextmanager
-def _locked(path: Path) -> Iterator[BinaryIO]:
+def _file_locks() -> ModuleType:
     try:
         import fcntl
     except ImportError:
         raise OSError("a ledger file needs POSIX file locks, which are missing here: use ledger=None") from None
-    with path.open("r+b") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
+    return fcntl
+
+
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[FileIO]:
+    locks = _file_locks()
+    with path.open("r+b", buffering=0) as file:
+        locks.flock(file, locks.LOCK_EX)
         yield file
+
+
+def _write(file: FileIO, raw: bytes) -> None:
+    """All of `raw`, durably, or nothing of it as far as the system lets us."""
+    end = file.seek(0, os.SEEK_END)
+    try:
+        if file.write(raw) != len(raw):
+            raise OSError("the ledger could not be written in full: is the disk full?")
+        os.fsync(file.fileno())
+    except BaseException:
+        with contextlib.suppress(OSError):
+            file.truncate(end)
+        raise
+
+
+def _sync_folder(folder: Path) -> None:
+    """Makes the name of a new file durable, as fsync of the file makes its contents."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
 
 
 def _encode(line: dict[str, Any]) -> bytes:
@@ -189,25 +261,45 @@ def _hash(line: dict[str, Any]) -> str:
     return hashlib.sha256(_encode({k: v for k, v in line.items() if k != "hash"})).hexdigest()
 
 
-def _check_chain(raws: list[bytes]) -> None:
-    lines: list[dict[str, Any]] = []
+def _read(last: _Line | None, raws: Iterable[bytes], where: str) -> list[_Line]:
+    lines = []
     for raw in raws:
-        lines.append(_follow(lines, raw, "the ledger in memory"))
+        last = _follow(last, raw, where)
+        lines.append(last)
+    return lines
 
 
-def _follow(lines: list[dict[str, Any]], raw: bytes, where: str) -> dict[str, Any]:
-    """The line in `raw`, if it is whole, canonical, known, and follows from the lines before it."""
-    number = len(lines) + 1
+def _follow(last: _Line | None, raw: bytes, where: str) -> _Line:
+    """The line in `raw`, if it is whole, canonical, known, and follows from the line before it."""
+    seq, prev = (last.fields["seq"] + 1, last.fields["hash"]) if last else (0, _GENESIS)
     try:
         line = json.loads(raw)
-        canonical = _encode(line) == raw and line["hash"] == _hash(line)
-    except (ValueError, TypeError, KeyError):
-        raise LedgerCorrupt(f"line {number} of {where} is not a ledger line") from None
-    if not canonical or line["prev"] != (lines[-1]["hash"] if lines else _GENESIS) or line["seq"] != len(lines):
-        raise LedgerCorrupt(f"line {number} of {where} does not follow from the line before it: it was changed")
-    kind = line["kind"]
-    if (kind == "open") != (not lines) or set(line) != _FIELDS.get(kind, set()) | {"kind", "seq", "prev", "hash"}:
-        raise LedgerCorrupt(f"line {number} of {where} is of a kind or form that this version does not know")
-    if kind == "open" and line["format"] != FORMAT:
-        raise LedgerCorrupt(f"{where} has format {line['format']!r}; this version reads {FORMAT}: update dpsynth")
-    return line
+        whole = _encode(line) + b"\n" == raw and line["hash"] == _hash(line)
+        linked = line["prev"] == prev and line["seq"] == seq
+        known = set(line) == _FIELDS.get(line["kind"], set()) | _CHAIN and (line["kind"] == "open") == (last is None)
+    except (ValueError, TypeError, KeyError, RecursionError):
+        raise LedgerCorrupt(f"line {seq + 1} of {where} is not a ledger line") from None
+    if not whole or not linked:
+        raise LedgerCorrupt(f"line {seq + 1} of {where} does not follow from the line before it: it was changed")
+    if not known:
+        raise LedgerCorrupt(f"line {seq + 1} of {where} is of a kind or form that this version does not know")
+    try:
+        cost = _cost(line)
+    except (ValueError, TypeError) as reason:
+        raise LedgerCorrupt(f"line {seq + 1} of {where}: {reason}") from None
+    return _Line(line, raw, (last.cost if last else 0) + cost, (last.end if last else 0) + len(raw))
+
+
+def _cost(line: dict[str, Any]) -> int:
+    """What a line charges; ValueError or TypeError when it says something that this version does not know."""
+    for name in ("dataset", "run", "noise", "purpose"):
+        if not isinstance(line.get(name, ""), str):
+            raise TypeError(f"{name} must be text, got {type(line[name]).__name__}")
+    if line["kind"] == "charge":
+        return event_from_dict(line["event"]).cost
+    Budget(**line["budget"])
+    if line["kind"] == "open":
+        PrivacyUnit(**line["unit"])
+        if line["format"] != FORMAT:
+            raise ValueError(f"format {line['format']!r}, where this version reads {FORMAT}: update dpsynth")
+    return 0

@@ -9,18 +9,21 @@ floating-point sum (Mironov, CCS 2012: those bits betray the exact count).
 (0, 1/2), and the sign is a fair bit. u is a bit string of the operating system of which as much is read as is needed:
 63 bits say that u lies in [v, v + 1) / 2^64. Double precision brings |z| to within a *margin* (below). When no
 half-integer lies within the margin, every u in that interval rounds to the same integer, and this integer is the
-answer. Otherwise (about 2 in 10 million at stddev 1,000) more bits are read, 128 at a time, and u is compared with
-Q(b / stddev), b the half-integer in question, in 700-bit arithmetic, until the bits decide.
+answer. Otherwise (about 1.4 in 10 million at stddev 1,000) more bits are read, 128 at a time, and u is compared with
+Q(b / stddev), b the half-integer in question, in 800-bit arithmetic, until the bits decide.
 
-**Total variation.** Given that the margin holds, each draw is exact except where 512 further bits leave u undecided,
-which has probability below 2^-500. `TOTAL_VARIATION` = 2^-256 a draw is what we claim and charge to delta.
+**Total variation.** Given uniform bits and the margin, a draw is exact unless 512 further bits leave u undecided
+(probability 2^-512 whatever came before), 800-bit arithmetic misplaces Q(b / stddev) by more than those bits resolve
+(2^-140 times as rare), or u is below 2^-960. `TOTAL_VARIATION` = 2^-400 a draw is what we claim and charge to delta.
 
-**The margin.** For v >= 2^52 the interval is narrower than 2^-52 u; as d|z|/du = stddev / phi, and u / phi <= 1.26
-on (0, 1/2) (Mills' ratio), that moves |z| / stddev by less than 2^-51. scipy.special.ndtri (Cephes) states a
-relative error below 2^-50, and the product with stddev adds 2^-53. Together they stay under
-2^-48 max(1, |z| / stddev); the margin is 2^-34, sixteen thousand times as wide. A test compares ndtri with 60-digit
-arithmetic over all magnitudes of u.
-Smaller v (one draw in 2,048) are extended to 63 significant bits first.
+**The margin.** For v >= 2^52 the double that stands for u is within 2^-53 u (half the interval) and two roundings of
+2^-53 u of every number in the interval. As d|z|/du = stddev / phi, and u / phi <= 1.26 on (0, 1/2) (Mills' ratio),
+that moves |z| / stddev by less than 2^-51. scipy.special.ndtri (Cephes) errs by less than 2^-50 max(1, |z| / stddev),
+and the product with stddev by 2^-53 of itself. Together this is under 2^-48 max(1, |z| / stddev), which in units of 1
+is under 1/2 for every stddev up to 2^40, as |z| < 39 stddev: only the nearest half-integer can be in question. The
+margin is 2^-34, sixteen thousand times as wide. Tests compare ndtri with 60-digit arithmetic over all magnitudes of u,
+and put u on either side of thresholds, down to 2^-500 of u away from them. Smaller v (one draw in 2,048) are extended
+to 63 significant bits first.
 """
 
 from __future__ import annotations
@@ -30,18 +33,21 @@ import os
 from collections.abc import Callable
 
 import numpy as np
-from mpmath import mp, mpf
+from mpmath import mp as _default_mp
 from scipy.special import ndtri
 
 Bits = Callable[[int], bytes]
 """A source of independent, uniformly random bytes."""
 
-TOTAL_VARIATION = 2.0**-256
+TOTAL_VARIATION = 2.0**-400
 MAX_STDDEV = 2.0**40
 
 _MARGIN = 2.0**-34
 _BLOCK = 1 << 15
 _EXTENSIONS = 4
+
+_mp = _default_mp.clone()  # arithmetic of our own: no other thread and no caller changes its precision
+_mp.prec = 800
 
 
 def operating_system_bits(count: int) -> bytes:
@@ -89,19 +95,16 @@ def _decide(v: int, stddev: float, bits: Bits) -> int:
     length = 64
     while v.bit_length() < 63 and length < 1024:
         v, length = (v << 64) | int.from_bytes(bits(8)), length + 64
-    u = math.ldexp(v >> (v.bit_length() - 63), v.bit_length() - 63 - length) if v else 2.0**-1000
+    spare = max(0, v.bit_length() - 63)
+    u = math.ldexp(v >> spare, spare - length) or 2.0**-1024
     size = -float(ndtri(u)) * stddev
     nearest = round(size)
     if abs(abs(size - nearest) - 0.5) >= _MARGIN * max(size, stddev):
         return nearest
-    boundary = math.floor(size) + 0.5
-    with mp.workprec(length + 128 * _EXTENSIONS + 128):
-        tail = mp.erfc(mpf(boundary) / (mpf(stddev) * mp.sqrt(2))) / 2
-        for _ in range(_EXTENSIONS):
-            threshold = tail * mpf(2) ** length
-            if v > threshold:  # u > Q(boundary / stddev), so |z| < boundary
-                return math.floor(boundary)
-            if v + 1 < threshold:
-                return math.ceil(boundary)
-            v, length = (v << 128) | int.from_bytes(bits(16)), length + 128
-    return math.floor(boundary)
+    boundary = math.floor(size) + 0.5  # the only half-integer within the error of `size`, which is below 1/2
+    tail = _mp.erfc(boundary / (stddev * _mp.sqrt(2))) / 2
+    threshold = _mp.ldexp(tail, length)  # u < Q(boundary / stddev), and so |z| > boundary, where v + 1 <= threshold
+    for _ in range(_EXTENSIONS):
+        if v < threshold < v + 1:
+            v, threshold = (v << 128) | int.from_bytes(bits(16)), _mp.ldexp(threshold, 128)
+    return math.floor(boundary) if v >= threshold else math.ceil(boundary)

@@ -14,6 +14,14 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from dpsynth.privacy.events import positive
+
+_FARTHEST = 1e150
+"""No sensitivity and no unit is larger: products and sums of squares stay finite, whatever the counts."""
+
+_LARGEST = 2**52
+"""Integers are clipped to this size, and so are estimates: exact in a double, and far from the end of an int64."""
+
 
 class Sensitive:
     """`unit` times an array of integers, neither of which moves further than it says. Its shape and unit are public."""
@@ -26,32 +34,36 @@ class Sensitive:
 
     def __init__(self, integers: np.ndarray, *, l1: float, l2: float, unit: float | np.ndarray = 1.0):
         array = np.asarray(integers)
-        if array.dtype.kind not in "iu":
+        if array.dtype.kind not in "iu" or not np.can_cast(array.dtype, np.int64):
             raise TypeError("a Sensitive value holds integers: bring estimates to the integer grid first")
-        if not (0 < l2 <= l1 < math.inf):
-            raise ValueError(f"sensitivities must satisfy 0 < l2 <= l1 < infinity, got l1={l1:g}, l2={l2:g}")
+        if not 0 < l2 <= l1 <= _FARTHEST:
+            raise ValueError(f"sensitivities must satisfy 0 < l2 <= l1 <= 1e150, got l1={l1:g}, l2={l2:g}")
+        units = np.array(unit, dtype=np.float64)
+        if units.shape not in ((), array.shape) or not bool(np.all((units > 0) & (units <= _FARTHEST))):
+            raise ValueError(f"a unit must lie in (0, 1e150] and have shape () or {array.shape}, got {units.shape}")
+        units.setflags(write=False)
         put = object.__setattr__
-        put(self, "_Sensitive__integers", array.astype(np.int64))
+        put(self, "_Sensitive__integers", np.clip(array.astype(np.int64), -_LARGEST, _LARGEST))
         put(self, "l1", float(l1))
         put(self, "l2", float(l2))
         put(self, "shape", array.shape)
-        put(self, "unit", np.asarray(unit, dtype=np.float64))
+        put(self, "unit", units)
 
     def l1_error(self, estimate: np.ndarray, weight: float = 1.0) -> Sensitive:
         """weight * ||x - round(estimate)||_1, one score: how badly a public estimate fits.
 
         Sensitivity: | ||x - e|| - ||x' - e|| | <= ||x - x'||_1 <= l1 by the triangle inequality, times the weight.
+        Each |x - e| is cut where the sum could outgrow an integer; a cut brings no two values further apart.
         """
         if self.unit.ndim or self.unit != 1.0:
             raise ValueError("l1_error is for counts, not for scores")
         guess = np.asarray(estimate, dtype=np.float64)
         if guess.shape != self.shape or not np.isfinite(guess).all():
             raise ValueError(f"an estimate must be finite and of shape {self.shape}, got shape {guess.shape}")
-        if not (0 < weight < math.inf):
-            raise ValueError(f"a weight must be a finite number above 0, got {weight!r}")
-        error = np.abs(_integers(self) - np.rint(guess).astype(np.int64)).sum()
-        bound = _up(weight * self.l1)
-        return Sensitive(np.asarray(error), l1=bound, l2=bound, unit=weight)
+        unit = positive("weight", weight)
+        errors = np.abs(_integers(self) - np.clip(np.rint(guess), -_LARGEST, _LARGEST).astype(np.int64))
+        bound = _up(unit * self.l1)
+        return Sensitive(np.minimum(errors, 2**62 // max(1, errors.size)).sum(), l1=bound, l2=bound, unit=unit)
 
     @staticmethod
     def stack(values: Sequence[Sensitive]) -> Sensitive:
@@ -59,15 +71,16 @@ class Sensitive:
 
         Sensitivity: one unit moves each part by its own bound at most, so l1 adds and l2 adds in squares.
         """
-        if not values:
-            raise ValueError("stack needs one value or more")
-        l1 = _up(math.fsum(x.l1 for x in values))
-        l2 = _up(math.sqrt(_up(math.fsum(_up(x.l2**2) for x in values))))
+        parts = list(values)
+        if not parts or not all(isinstance(x, Sensitive) for x in parts):
+            raise TypeError("stack needs one Sensitive value or more, and nothing else")
+        l1 = _up(math.fsum(x.l1 for x in parts))
+        l2 = _up(math.sqrt(_up(math.fsum(_up(x.l2 * x.l2) for x in parts))))
         return Sensitive(
-            np.concatenate([_integers(x).reshape(-1) for x in values]),
+            np.concatenate([_integers(x).reshape(-1) for x in parts]),
             l1=l1,
             l2=min(l1, l2),
-            unit=np.concatenate([np.broadcast_to(x.unit, x.shape).reshape(-1) for x in values]),
+            unit=np.concatenate([np.broadcast_to(x.unit, x.shape).reshape(-1) for x in parts]),
         )
 
     def __repr__(self) -> str:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Adjacency = Literal["add-remove", "replace"]
+MAX_RECORDS = 2**40
 
 
 @dataclass(frozen=True)
@@ -24,8 +25,9 @@ class PrivacyUnit:
     adjacency: Adjacency = "add-remove"
 
     def __post_init__(self) -> None:
-        if isinstance(self.max_records, bool) or not isinstance(self.max_records, int) or self.max_records < 1:
-            raise ValueError(f"max_records must be a whole number of 1 or more, got {self.max_records!r}")
+        whole = isinstance(self.max_records, int) and not isinstance(self.max_records, bool)
+        if not whole or not 1 <= self.max_records <= MAX_RECORDS:
+            raise ValueError(f"max_records must be a whole number from 1 to 2^40, got {self.max_records!r}")
         if self.adjacency not in ("add-remove", "replace"):
             raise ValueError(f'adjacency must be "add-remove" or "replace", got {self.adjacency!r}')
         if self.id_column is not None and (not isinstance(self.id_column, str) or not self.id_column):

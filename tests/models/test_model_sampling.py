@@ -45,8 +45,8 @@ def test_rows_follow_the_model_and_a_distortion_of_3_percent_would_show(cliques,
         )
     shares = joint.ravel() / joint.sum()
     rng, counts = np.random.default_rng(5), np.zeros(shares.size)
-    for _ in range(4000):  # 20 rows at a time: few enough that rounding would show
-        counts += np.bincount(cells(model.sample(20, rng, evidence), SMALL), minlength=shares.size)
+    for _ in range(2500):  # 40 rows at a time: few enough that rounding would show
+        counts += np.bincount(cells(model.sample(40, rng, evidence), SMALL), minlength=shares.size)
     limit = stats.chi2.isf(1e-3, shares.size - 1)
     assert chi_square(counts, shares) < limit
     for sign in itertools.product([1, -1], repeat=2):
@@ -59,7 +59,7 @@ def test_each_single_row_follows_the_model(row):
     tables = potentials(SMALL, SHAPES["fork"], seed=6, scale=1.0)
     model, shares = GraphicalModel.of(SMALL, 1.0, tables), JointModel.of(SMALL, 1.0, tables).table.ravel()
     rng = np.random.default_rng(7)
-    drawn = [cells({a: c[row : row + 1] for a, c in model.sample(3, rng).items()}, SMALL)[0] for _ in range(6000)]
+    drawn = [cells({a: c[row : row + 1] for a, c in model.sample(3, rng).items()}, SMALL)[0] for _ in range(3000)]
     statistic = chi_square(np.bincount(drawn, minlength=shares.size), shares)
     assert statistic < stats.chi2.isf(1e-3, shares.size - 1)
 
@@ -148,7 +148,7 @@ def test_codes_take_the_smallest_type_that_holds_them(size, dtype):
 def test_rows_are_shuffled_uniformly_within_their_groups_however_few_bits_are_left(number):
     groups = np.array([1, 0, 1, 0, 1], dtype=np.uint64)
     rng, seen = np.random.default_rng(1), {}
-    for _ in range(6000):
+    for _ in range(3000):
         order = tuple(shuffle_within(groups, number, rng).tolist())
         seen[order] = seen.get(order, 0) + 1
     assert {(o[:2], o[2:]) for o in seen} == set(

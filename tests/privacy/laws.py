@@ -68,6 +68,7 @@ def a_budget_affords_what_the_closed_form_allows(k: Kernel) -> None:
 
 
 def the_sampler_is_paid_from_delta(k: Kernel) -> None:
+    assert k.budget.MAX_DRAWS == 2**60
     tiny = k.budget.MAX_DRAWS * k.noise.TOTAL_VARIATION * math.exp(k.budget.MAX_EPSILON)
     for wanted in (1e-6, 1e-12, 2 * tiny):
         b = k.Budget(1.0, wanted)

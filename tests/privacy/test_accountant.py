@@ -156,6 +156,41 @@ def test_what_is_left_can_always_be_spent_and_no_more(shares):
     assert accountant.cost_left == affordable(BUDGET) - spent
 
 
+def test_a_charge_that_takes_exactly_what_is_left_is_granted():
+    accountant, event = Accountant(BUDGET, ledger=account(50.0)), Gaussian(50.0)
+    accountant._cap = 2 * event.cost
+    accountant.charge(event, "one half")
+    accountant.charge(event, "the other")
+    assert accountant.cost_left == 0
+
+
+def test_room_for_the_whole_budget_can_be_required_beforehand():
+    ledger = account(1.0)
+    Accountant(BUDGET, ledger=ledger).require_room()
+    first = Accountant(Budget(0.5, 1e-6), ledger=ledger)
+    first.charge(Gaussian.spending(first.cost_left), "half of it")
+    lines = len(ledger.entries())
+    Accountant(Budget(0.5, 1e-6), ledger=ledger).require_room()
+    late = Accountant(BUDGET, ledger=ledger)
+    with pytest.raises(
+        BudgetExceeded, match=r"the ledger of 'd' has epsilon 0\.\d+ left at delta=1e-06, less than the 1 "
+    ):
+        late.require_room()
+    assert len(ledger.entries()) == lines + 2
+    assert late.spent().epsilon == 0
+
+
+def test_an_exhausted_ledger_has_room_for_nothing():
+    ledger = account(1.0)
+    first = Accountant(BUDGET, ledger=ledger)
+    first.charge(Gaussian.spending(first.cost_left), "everything")
+    ledger._lines[0].fields["budget"]["epsilon"] = 0.5  # as if the account had been narrower than what it bore
+    assert ledger.cost_left < 0
+    assert ledger.remaining().epsilon == 0
+    with pytest.raises(BudgetExceeded, match="has epsilon 0 left"):
+        Accountant(Budget(0.1, 1e-6), ledger=ledger).require_room()
+
+
 def test_spending_everything_at_once_spends_the_budget_and_nothing_is_left():
     accountant = Accountant(BUDGET)
     accountant.charge(Gaussian.spending(accountant.cost_left), "everything")

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
+import sys
 import time
-from dataclasses import dataclass
+from dataclasses import FrozenInstanceError, dataclass, replace
 from decimal import Decimal
 from fractions import Fraction
 
@@ -74,8 +75,11 @@ def test_a_budget_needs_a_delta_between_0_and_1(bad):
     "bad", [None, (1.0, 1e-6), 1.0, "1", {"epsilon": 1.0, "delta": 1e-6}, Budget(0, 1e-6)], ids=repr
 )
 def test_an_accountant_and_a_ledger_need_a_budget_that_is_one(bad, tmp_path):
-    with pytest.raises(REFUSED):
-        Accountant(bad)
+    ledger = Ledger.create(None, Budget(1.0, 1e-6), dataset="d", unit=PrivacyUnit())
+    for account in (None, ledger):
+        with pytest.raises(REFUSED):
+            Accountant(bad, ledger=account)
+    assert len(ledger.entries()) == 1
     for path in (None, tmp_path / "ledger"):
         with pytest.raises(REFUSED):
             Ledger.create(path, bad, dataset="d", unit=PrivacyUnit())
@@ -195,3 +199,17 @@ def test_an_event_that_the_ledger_cannot_mean_is_refused(record):
 def test_events_survive_the_ledgers_language():
     for multiplier in (0.1, 1 / 3, 1e-300, 30.205847446909623):
         assert event_from_dict(event_to_dict(Gaussian(multiplier))) == Gaussian(multiplier)
+
+
+@pytest.mark.parametrize("fact", [Budget(1.0, 1e-6), Gaussian(3.0), PrivacyUnit()], ids=repr)
+def test_public_facts_are_equal_by_value_and_cannot_be_changed(fact):
+    for field in vars(fact):
+        with pytest.raises(FrozenInstanceError):
+            setattr(fact, field, 1)
+    assert replace(fact) == fact
+    assert hash(replace(fact)) == hash(fact)
+
+
+def test_the_least_noise_and_the_most_are_events():
+    assert Gaussian(sys.float_info.max).cost == 1
+    assert Gaussian(5e-324).cost > 2**2000

@@ -145,6 +145,7 @@ def test_the_caller_cannot_reach_in_through_the_arrays_it_gave():
         {"l1": 1, "l2": 1, "unit": -1.0},
         {"l1": 1, "l2": 1, "unit": math.nan},
         {"l1": 1, "l2": 1, "unit": math.inf},
+        {"l1": 1, "l2": 1, "unit": 1e300},
         {"l1": 1, "l2": 1, "unit": np.ones(3)},
         {"l1": 1, "l2": 1, "unit": np.array([1.0, 0.0])},
         {"l1": "1", "l2": 1},
