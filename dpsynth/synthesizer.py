@@ -31,6 +31,7 @@ from dpsynth.store import load_model, save_model
 Bounds = dict[str, tuple[float, float]]
 
 _BOUNDS_SHARE = 0.05
+_MOST_DEFAULT_ROWS = 20_000_000
 
 
 class NotFittedError(ValueError, AttributeError):
@@ -110,7 +111,7 @@ class Synthesizer:
         Raises ConditionError when the condition cannot be read or no row can meet it.
         """
         fitted = self._fitted()
-        rows = round(fitted.model.total) if n is None else _row_count(n)
+        rows = _default_rows(fitted.model) if n is None else _row_count(n)
         terms = parse(where, given, self.schema)
         return draw_rows(fitted.model, self.schema, fitted.bounds, rows, terms, np.random.default_rng(seed))
 
@@ -195,6 +196,13 @@ class Fitted:
     model: Model
     bounds: Bounds
     certificate: Certificate
+
+
+def _default_rows(model: Model) -> int:
+    rows = round(model.total)
+    if rows > _MOST_DEFAULT_ROWS:
+        raise ValueError(f"the noisy row count is {rows:,}, mostly noise perhaps: say how many rows you want, with n")
+    return rows
 
 
 def _row_count(n: Any) -> int:

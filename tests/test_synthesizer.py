@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -148,6 +150,15 @@ def test_a_seeded_run_says_that_it_is_not_private():
     assert "NOT PRIVATE" in synthesizer(unsafe_seed=1).fit(records(50)).certificate.to_html()
 
 
+def test_a_row_count_that_is_all_noise_is_not_sampled_by_default(fitted):
+    swollen = synthesizer()
+    coarse = replace(fitted.fitted_.model.coarse, total=1e11)
+    swollen.fitted_ = replace(fitted.fitted_, model=replace(fitted.fitted_.model, coarse=coarse))
+    with pytest.raises(ValueError, match="with n"):
+        swollen.sample()
+    assert len(swollen.sample(10)) == 10
+
+
 # Budget
 
 
@@ -281,6 +292,7 @@ BAD_FITS = {
     "epsilon 0": ({"epsilon": 0}, records(5), "epsilon"),
     "epsilon NaN": ({"epsilon": float("nan")}, records(5), "epsilon"),
     "epsilon negative": ({"epsilon": -1.0}, records(5), "epsilon"),
+    "epsilon too small to draw": ({"epsilon": 1e-30, "delta": 1e-30}, records(5), "larger epsilon"),
     "unknown mechanism": ({"mechanism": "magic"}, records(5), "magic"),
     "unknown setting": ({"colour": "red"}, records(5), "colour"),
     "text": ({"schema": Schema({"note": dpsynth.Text()})}, pd.DataFrame({"note": ["x"]}), "Categorical"),

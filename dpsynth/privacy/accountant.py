@@ -78,6 +78,8 @@ class Accountant:
         self.run = secrets.token_hex(8) if unsafe_seed is None else f"seeded-{unsafe_seed}-{self.ledger.head[:8]}"
         self._bits = operating_system_bits if unsafe_seed is None else seeded_bits(unsafe_seed)
         self._cap = budgets.affordable(budget)
+        if self._cap < budgets.LEAST_COST:
+            raise ValueError(f"{budget} affords only noise of billions of rows: ask for a larger epsilon or delta")
         self._cost = 0
         self._lock, self._process = threading.Lock(), os.getpid()
         self.ledger.start_run(self.run, budget, self.noise)

@@ -10,6 +10,9 @@ from dpsynth.privacy import curves, noise
 MAX_DRAWS = 2**60
 """No account can hold more noise draws than this; their total variation is taken from delta beforehand."""
 
+LEAST_COST = curves.COST_UNIT >> 60
+"""mu = 2^-30: an accountant needs this much, so that no share of it asks for noise beyond what can be drawn."""
+
 
 @dataclass(frozen=True)
 class Budget:

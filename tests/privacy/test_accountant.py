@@ -172,9 +172,7 @@ def test_room_for_the_whole_budget_can_be_required_beforehand():
     lines = len(ledger.entries())
     Accountant(Budget(0.5, 1e-6), ledger=ledger).require_room()
     late = Accountant(BUDGET, ledger=ledger)
-    with pytest.raises(
-        BudgetExceeded, match=r"the ledger of 'd' has epsilon 0\.\d+ left at delta=1e-06, less than the 1 "
-    ):
+    with pytest.raises(BudgetExceeded, match=r"ledger of 'd' has epsilon 0\.\d+ left at delta=1e-06, less than the 1 "):
         late.require_room()
     assert len(ledger.entries()) == lines + 2
     assert late.spent().epsilon == 0
