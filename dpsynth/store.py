@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -61,7 +62,9 @@ def load_model(path: str | Path) -> tuple[Schema, Model, Bounds, dict[str, Any]]
                 for name, member in document["arrays"].items()
             }
         return _built(document, arrays)
-    except (zipfile.BadZipFile, KeyError, TypeError, EOFError, UnicodeDecodeError, json.JSONDecodeError):
+    except ModelFileError:
+        raise
+    except (zipfile.BadZipFile, zlib.error, KeyError, TypeError, EOFError, ValueError, RuntimeError):
         raise ModelFileError(f"{path} is not a model file, or is damaged: fit again, or fetch another copy") from None
 
 
@@ -75,7 +78,11 @@ def _built(document: dict[str, Any], arrays: dict[str, np.ndarray]) -> tuple[Sch
     attributes = coarse.domain.attributes
     bins = {a: arrays[f"bins:{a}"] for a in attributes}
     masses = {a: arrays[f"masses:{a}"] for a in attributes}
-    return schema, RefinedModel(schema_domain(schema, bounds), coarse, bins, masses), bounds, document["certificate"]
+    domain = schema_domain(schema, bounds)
+    for a in attributes:
+        if not len(bins[a]) == len(masses[a]) == domain.size(a) or bins[a].max() + 1 != coarse.domain.size(a):
+            raise ValueError(f"the arrays of {a!r} do not fit the schema")
+    return schema, RefinedModel(domain, coarse, bins, masses), bounds, document["certificate"]
 
 
 def _split(saved: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:

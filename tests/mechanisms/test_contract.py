@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 
 import numpy as np
 import pytest
@@ -11,9 +12,10 @@ from dpsynth.data.table import PrivateTable
 from dpsynth.domain import Domain
 from dpsynth.mechanisms.base import first_look
 from dpsynth.mechanisms.independent import Independent, independent_model
-from dpsynth.mechanisms.mst import MST
+from dpsynth.mechanisms.mst import MST, Prices, choose_tree
 from dpsynth.privacy.accountant import Accountant
 from dpsynth.privacy.budget import Budget
+from dpsynth.privacy.curves import COST_UNIT
 from dpsynth.privacy.sensitive import _integers
 from dpsynth.privacy.unit import PrivacyUnit
 from tests.privacy.blind import BlindAccountant
@@ -142,10 +144,23 @@ def test_mst_finds_dependence_that_independent_columns_lack():
     assert errors["MST"] < 0.2 * errors["Independent"]
 
 
-def test_mst_buys_nothing_when_nothing_can_be_seen():
-    accountant = Accountant(Budget(0.01, 1e-9))
-    MST().fit(random_table(200, 0), accountant)
-    assert not [line for line in accountant.ledger.entries() if " x " in line.get("purpose", "")]
+def test_mst_buys_the_pairs_that_are_worth_their_noise_and_no_others():
+    domain = Domain.of({"a": 4, "b": 4, "c": 4, "d": 4})
+    prices = Prices(cost=COST_UNIT, sensitivity=1.0)
+    noise = 16 * math.sqrt(2 / math.pi) * prices.even_stddev(3)
+    scores = {("a", "b"): 9 * noise, ("b", "c"): 0.5 * noise, ("a", "c"): 5 * noise, ("c", "d"): 0.1 * noise}
+    assert set(choose_tree(scores, domain, prices)) == {("a", "b"), ("a", "c")}
+    assert choose_tree(dict.fromkeys(scores, 0.4 * noise / 3), domain, prices) == []
+
+
+def test_mst_falls_back_to_independent_columns_and_still_spends_its_budget(monkeypatch):
+    monkeypatch.setattr("dpsynth.mechanisms.mst.choose_tree", lambda *_: [])
+    accountant = Accountant(BUDGET)
+    model = MST().fit(random_table(500, 0), accountant)
+    assert accountant.spent().epsilon == pytest.approx(BUDGET.epsilon, rel=1e-9)
+    np.testing.assert_allclose(
+        model.project(("job", "flag")) * model.total, np.outer(model.project(("job",)), model.project(("flag",)))
+    )
 
 
 def test_with_much_budget_the_counts_come_back():
