@@ -12,8 +12,9 @@ from dpsynth.data.table import PrivateTable
 from dpsynth.privacy.accountant import Accountant
 from dpsynth.privacy.events import Gaussian
 
-_CLEAR = 3.5
-"""A cell counts as inhabited from 3.5 standard deviations on: 122 empty cells mislead with probability 0.03."""
+_CLEAR, _LIKELY = 5.0, 2.0
+"""A cell counts as inhabited from 5 standard deviations on (122 empty cells mislead with probability 0.00004), and next
+to an inhabited one from 2 on: a tail falls off through neighbouring cells, noise does not."""
 
 
 def learn_bounds(
@@ -29,13 +30,25 @@ def learn_bounds(
     for name, column in columns.items():
         charge = accountant.charge(Gaussian.spending(cost // len(columns)), f"learn the bounds of {name}")
         counts, stddev = charge.gaussian(answers[name,])
-        bounds[name] = _enclose(column, (counts > _CLEAR * stddev)[: LOWS.size])
+        bounds[name] = _enclose(column, _inhabited((counts / stddev)[: LOWS.size]))
     return bounds
 
 
-def _enclose(column: Numeric, inhabited: np.ndarray) -> tuple[float, float]:
-    """The stated bounds where there are any; else the ends of the inhabited cells."""
-    cells = np.flatnonzero(inhabited) if inhabited.any() else [LOWS.size // 2]
+def _inhabited(strength: np.ndarray) -> np.ndarray:
+    """Numbers of the first and the last inhabited cell, given each cell's count in standard deviations."""
+    clear = np.flatnonzero(strength > _CLEAR)
+    if not clear.size:
+        return np.full(2, LOWS.size // 2)
+    first, last = int(clear[0]), int(clear[-1])
+    while first > 0 and strength[first - 1] > _LIKELY:
+        first -= 1
+    while last + 1 < strength.size and strength[last + 1] > _LIKELY:
+        last += 1
+    return np.array([first, last])
+
+
+def _enclose(column: Numeric, cells: np.ndarray) -> tuple[float, float]:
+    """The stated bounds where there are any; else the ends of the first and the last inhabited cell."""
     low = column.low if column.low is not None else float(LOWS[cells[0]])
     high = column.high if column.high is not None else float(HIGHS[cells[-1]])
     if column.low is None and 0 < low <= high / 4:  # small magnitudes are thin cells: what lies near zero reaches it

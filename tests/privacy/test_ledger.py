@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import copy
 import json
+import os
 import pickle
+import stat
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from dpsynth.privacy.accountant import Accountant
+from dpsynth.privacy.budget import affordable
 from dpsynth.privacy.events import Gaussian
 from dpsynth.privacy.ledger import Ledger, LedgerCorrupt
 from dpsynth.privacy.sensitive import Sensitive
@@ -75,6 +78,38 @@ def test_an_open_ledger_sees_what_others_add(path):
     assert one.spent() == other.spent()
     assert one.spent().epsilon > before.epsilon
     one.verify()
+
+
+@pytest.mark.parametrize(
+    ("question", "before"),
+    [
+        (lambda ledger: len(ledger.entries()), 1),
+        (lambda ledger: ledger.private, True),
+        (lambda ledger: ledger.spent().epsilon == 0, True),
+        (lambda ledger: ledger.cost_left == affordable(BUDGET), True),
+        (lambda ledger: ledger.remaining().epsilon > 0.999, True),
+    ],
+    ids=["entries", "private", "spent", "cost_left", "remaining"],
+)
+def test_every_answer_takes_in_what_others_added(question, before, tmp_path):
+    one = Ledger.create(tmp_path / "l", BUDGET, dataset="d", unit=PrivacyUnit())
+    assert question(one) == before
+    Accountant(BUDGET, ledger=Ledger.open(tmp_path / "l"), unsafe_seed=1).charge(Gaussian(10.0), "elsewhere")
+    assert question(one) != before
+
+
+def test_a_charge_that_takes_exactly_what_is_left_is_recorded(monkeypatch):
+    ledger, event = Ledger.create(None, BUDGET, dataset="d", unit=PrivacyUnit()), Gaussian(50.0)
+    monkeypatch.setattr("dpsynth.privacy.ledger.affordable", lambda budget: event.cost)
+    ledger.charge("run", event, "everything")
+    assert ledger.cost_left == 0
+
+
+def test_a_new_ledgers_name_is_as_durable_as_its_lines(tmp_path, monkeypatch):
+    synced = []
+    monkeypatch.setattr(os, "fsync", lambda handle: synced.append(stat.S_ISDIR(os.fstat(handle).st_mode)))
+    golden(tmp_path / "l")
+    assert synced == [False, True, False, False, False]
 
 
 @pytest.mark.parametrize("where", ["file", "memory"])

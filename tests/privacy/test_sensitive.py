@@ -252,6 +252,12 @@ def test_an_l1_error_is_the_distance_to_the_rounded_estimate():
     assert score.l1 == score.l2 == math.nextafter(0.5, 1)
 
 
+def test_an_l1_error_may_be_large_and_counts_once_unless_weighted():
+    score = Sensitive(np.array([10**12, 0, 5]), l1=1, l2=1).l1_error(np.array([0.0, 10.0**9, 5.0]))
+    assert int(_integers(score)) == 10**12 + 10**9
+    assert (float(score.unit), score.l1) == (1.0, math.nextafter(1.0, 2))
+
+
 def test_an_l1_error_of_a_total_works_like_any_other():
     score = Sensitive(np.array(40), l1=2, l2=2).l1_error(np.array(37.0))
     assert int(_integers(score)) == 3
