@@ -219,7 +219,7 @@ class NumericCodec(_Gridded):
     """Numbers. Decodes to `Int64` for integer columns, else to float64."""
 
     def __init__(self, column: Numeric, bounds: tuple[float, float] | None) -> None:
-        self._low, self._high = _bounds(column, bounds)
+        self._low, self._high = settled_bounds(column, bounds)
         self._spacing = column.spacing
         self._integer = column.integer
         self._marker = math.nan if column.missing_marker is None else raw.number(column.missing_marker)
@@ -269,7 +269,7 @@ def _number_grid(low: float, high: float, spacing: float | None) -> Grid:
     return StepGrid(low, spacing, number_edges(low, spacing, round((high - low) / spacing) + 1))
 
 
-def _bounds(column: Numeric, learned: tuple[float, float] | None) -> tuple[float, float]:
+def settled_bounds(column: Numeric, learned: tuple[float, float] | None) -> tuple[float, float]:
     """Public bounds where there are any, else learned ones; learned ones are moved outwards to a step."""
     if column.low is not None and column.high is not None:
         return column.low, column.high

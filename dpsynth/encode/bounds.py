@@ -7,14 +7,15 @@ from collections.abc import Mapping
 import numpy as np
 
 from dpsynth.columns import Numeric
+from dpsynth.data.cells import settled_bounds
 from dpsynth.data.magnitude import HIGHS, LOWS
 from dpsynth.data.table import PrivateTable
 from dpsynth.privacy.accountant import Accountant
 from dpsynth.privacy.events import Gaussian
 
-_CLEAR, _LIKELY = 5.0, 2.0
+_CLEAR, _LIKELY = 5.0, 3.0
 """A cell counts as inhabited from 5 standard deviations on (122 empty cells mislead with probability 0.00004), and next
-to an inhabited one from 2 on: a tail falls off through neighbouring cells, noise does not."""
+to an inhabited one from 3 on: a tail falls off through neighbouring cells, noise does not."""
 
 
 def learn_bounds(
@@ -35,14 +36,17 @@ def learn_bounds(
 
 
 def _inhabited(strength: np.ndarray) -> np.ndarray:
-    """Numbers of the first and the last inhabited cell, given each cell's count in standard deviations."""
-    clear = np.flatnonzero(strength > _CLEAR)
+    """Numbers of the first and the last inhabited cell, given each cell's count in standard deviations.
+
+    No sign appears that is not clearly there: from zero, and across it, the search for a tail does not go on.
+    """
+    clear, zero = np.flatnonzero(strength > _CLEAR), strength.size // 2
     if not clear.size:
-        return np.full(2, LOWS.size // 2)
+        return np.full(2, zero)
     first, last = int(clear[0]), int(clear[-1])
-    while first > 0 and strength[first - 1] > _LIKELY:
+    while first not in (0, zero, zero + 1) and strength[first - 1] > _LIKELY:
         first -= 1
-    while last + 1 < strength.size and strength[last + 1] > _LIKELY:
+    while last not in (strength.size - 1, zero, zero - 1) and strength[last + 1] > _LIKELY:
         last += 1
     return np.array([first, last])
 
@@ -58,4 +62,4 @@ def _enclose(column: Numeric, cells: np.ndarray) -> tuple[float, float]:
     if high <= low:  # what was seen lies beyond the stated bound: the narrowest column that the bound allows
         width = column.spacing or 1.0
         low, high = (low, low + width) if column.low is not None else (high - width, high)
-    return low, high
+    return settled_bounds(column, (low, high))
