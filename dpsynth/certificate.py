@@ -35,6 +35,7 @@ RDP_ORDERS = (2, 4, 8, 16, 32, 64)
 
 _PRIVATE_NOISE = "operating system"
 _LISTED = 12
+_LARGE_DELTA = 0.1
 _UNITS = {"D": "day", "h": "hour", "min": "minute", "s": "second"}
 _PACKAGES = ("dpsynth", "numpy", "scipy", "pandas", "pyarrow", "mpmath")
 
@@ -80,6 +81,7 @@ class Certificate:
             "claim": _claim(private, budget, ledger.unit),
             "budget": asdict(budget),
             "spent": asdict(budgets.spent(_cost(charges), budget)),
+            "cautions": _cautions(schema, budget, released),
             "unit": {**asdict(ledger.unit), "description": ledger.unit.describe()},
             "run": {"id": run, "noise": begun[-1]["noise"], "line": begun[-1]},
             "charges": _charges(charges, ledger.unit),
@@ -141,17 +143,18 @@ class Certificate:
         it = self.record
         budget, spent = it["budget"], at_most(it["spent"]["epsilon"])
         account = f"epsilon {at_most(it['ledger']['spent']['epsilon'])} of {exact(it['ledger']['budget']['epsilon'])}"
+        whose = "spent by all runs" if it["ledger"]["kept"] == "in a file" else "spent; other fits are not counted"
         facts = {
             "protects": it["unit"]["description"],
             "budget": f"epsilon {exact(budget['epsilon'])}, delta {exact(budget['delta'])}",
             "spent": f"epsilon {spent} in {len(it['charges'])} charges",
-            "ledger": f"{it['ledger']['dataset']}: {account} spent by all runs; head {it['ledger']['head'][:16]}",
+            "ledger": f"{it['ledger']['dataset']}: {account} {whose}; head {it['ledger']['head'][:16]}",
             "noise": it["run"]["noise"],
             "mechanism": it["mechanism"]["name"],
             "schema": f"{len(it['schema']['columns'])} columns, sha256 {it['schema']['sha256'][:16]}",
             "created": it["created"],
         }
-        lines = [it["claim"]["sentence"], *(f"  {name:<10} {text}" for name, text in facts.items())]
+        lines = [it["claim"]["sentence"], *it["cautions"], *(f"  {name:<10} {text}" for name, text in facts.items())]
         return str(printable("\n".join(lines)))
 
     def __repr__(self) -> str:
@@ -169,6 +172,16 @@ def _claim(private: bool, budget: Budget, unit: PrivacyUnit) -> dict[str, Any]:
     secret = wording.secret(unit.id_column, unit.max_records, unit.adjacency)
     meaning = wording.meaning(secret, _percent_right(budgets.affordable(budget)))
     return {"private": True, "sentence": sentence, "meaning": meaning, **asdict(budget)}
+
+
+def _cautions(schema: Schema, budget: Budget, released: Mapping[str, Any]) -> list[str]:
+    """Sentences for what is allowed and yet seldom meant."""
+    found = []
+    if budget.delta * max(1, released.get("rows", 1)) > _LARGE_DELTA:
+        found.append(wording.LARGE_DELTA)
+    if schema.unit.id_column is None and any(isinstance(c, Identifier) for c in schema.columns.values()):
+        found.append(wording.IDENTIFIER_WITHOUT_UNIT)
+    return found
 
 
 def _percent_right(cost: int) -> float:

@@ -1,4 +1,4 @@
-"""The command line: dpsynth demo | schema draft | schema check | fit | sample | evaluate | ledger show | ledger verify.
+"""The command line: demo, schema draft and check, fit, sample, evaluate, ledger create, show and verify.
 
 Results go to stdout, progress to stderr. Exit codes: 0 done, 1 a gate failed, 2 bad input or usage, 4 budget
 exceeded. A user's mistake ends in one sentence, never in a traceback.
@@ -90,6 +90,7 @@ def fit(
     output: Annotated[Path, typer.Option("--output", "-o", help="Where the model goes.")],
     mechanism: Annotated[str, typer.Option(help="auto, mst or independent.")] = "auto",
     ledger: Annotated[Path | None, typer.Option(help="The data set's account; made if it does not exist.")] = None,
+    certificate: Annotated[Path | None, typer.Option(help="A folder for certificate.json and .html.")] = None,
     as_json: Json = False,
 ) -> None:
     """Spend a budget on a table, and keep the model: everything after that is free."""
@@ -101,6 +102,8 @@ def fit(
     with _err.status("fitting"):
         synthesizer.fit(data)
     synthesizer.save(output)
+    if certificate is not None:
+        synthesizer.certificate.save(certificate)
     if as_json:
         _print_json(synthesizer.certificate.record)
         return
@@ -142,6 +145,24 @@ def evaluate(
     _out.print(f"{output / 'quality.html'}: INTERNAL, compares with real records", highlight=False, markup=False)
 
 
+@ledger_app.command("create")
+def create(
+    ledger: Annotated[Path, typer.Argument(help="Where the account goes.")],
+    schema: SchemaFile,
+    epsilon: Annotated[float, typer.Option(help="What all fits together may spend.")],
+    delta: Annotated[float, typer.Option(help="The delta at which epsilon is counted.")],
+    name: Annotated[str | None, typer.Option(help="The data set's name; by default the file's.")] = None,
+) -> None:
+    """Open an account from which several fits may spend. The schema says whom it protects."""
+    from dpsynth.privacy.budget import Budget
+    from dpsynth.privacy.ledger import Ledger
+
+    _new_file(ledger)
+    account = Ledger.create(ledger, Budget(epsilon, delta), dataset=name or ledger.stem, unit=_schema(schema).unit)
+    protects = account.unit.describe()
+    _out.print(f"{ledger}: epsilon {epsilon:g} at delta {delta:g} for {protects}", highlight=False, markup=False)
+
+
 @ledger_app.command("show")
 def show(ledger: Annotated[Path, typer.Argument()], as_json: Json = False) -> None:
     """What has been spent on a data set, and what is left."""
@@ -166,12 +187,16 @@ def show(ledger: Annotated[Path, typer.Argument()], as_json: Json = False) -> No
 
 
 @ledger_app.command("verify")
-def verify(ledger: Annotated[Path, typer.Argument()]) -> None:
-    """Recompute the chain; a changed line is exit code 1."""
+def verify(
+    ledger: Annotated[Path, typer.Argument()],
+    head: Annotated[str | None, typer.Option(help="A head noted earlier, on a certificate say.")] = None,
+) -> None:
+    """Recompute the chain; a changed line, or one that is gone, is exit code 1."""
     from dpsynth.privacy.ledger import Ledger, LedgerCorrupt
 
     try:
         account = Ledger.open(ledger)
+        account.verify(head)
     except LedgerCorrupt as error:
         _fail(error, 1)
     _out.print(f"{ledger}: whole; head {account.head}", highlight=False, markup=False)

@@ -26,6 +26,8 @@ def read_mapping(path: str | Path) -> dict[str, Any]:
     """The mapping in a .yaml, .yml or .json file; ValueError with one sentence if there is none."""
     path = Path(path)
     kind = _kind(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"{path} does not exist, or is not a file")
     try:
         text = path.read_text(encoding="utf-8")
         content = json.loads(text, object_pairs_hook=_unique) if kind == "json" else yaml.load(text, Loader=_Loader)

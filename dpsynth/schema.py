@@ -46,6 +46,10 @@ __all__ = [
 ]
 
 VERSION = 1
+_DRAFT_COMMENT = (
+    "Replace every TODO by a public fact, known without looking at the rows. Where somebody may have several rows, say "
+    "whose they are:\n#   unit: {id_column: patient_id, max_records: 20}"
+)
 TODO = "TODO"
 
 
@@ -156,9 +160,7 @@ class SchemaDraft:
 
     def save(self, path: str | Path) -> None:
         """Write a .yaml, .yml or .json file, chosen by the suffix."""
-        write_mapping(
-            path, self.spec, comment="Replace every TODO by a public fact, known without looking at the rows."
-        )
+        write_mapping(path, self.spec, comment=_DRAFT_COMMENT)
 
 
 def _names(names: Iterable[object]) -> str:

@@ -83,6 +83,8 @@ class Synthesizer:
         Raises SchemaError, ValueError or BudgetExceeded before anything is charged; never because of a value.
         """
         budget = Budget(self.epsilon, self.delta)
+        if budget.epsilon == 0:
+            raise ValueError("epsilon must be above 0: 0 would mean to learn nothing")
         mechanism = mechanism_for(self.mechanism, self.settings)
         self.schema.refuse_text()
         rows = open_rows(data)

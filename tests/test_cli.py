@@ -67,6 +67,27 @@ def test_a_table_goes_from_draft_to_release(folder, run):
     assert run("ledger verify a.ledger")[0] == 0
 
 
+def test_an_account_pays_for_several_fits_and_each_gets_its_certificate(folder, run):
+    code, out, _ = run("ledger create a.ledger --schema schema.yaml --epsilon 3 --delta 1e-6")
+    assert code == 0
+    assert "any 1 record" in out
+    for number in (1, 2):
+        assert run(f"{FIT} --ledger a.ledger -o {number}.dpsynth --certificate c{number}")[0] == 0
+    head = dpsynth.Certificate.load(folder / "c1").record["ledger"]["head"]
+    assert run(f"ledger verify a.ledger --head {head}")[0] == 0
+    assert run(f"ledger verify a.ledger --head {'0' * 64}")[0] == 1
+    assert json.loads(run("ledger show a.ledger --json")[1])["spent"]["epsilon"] < 2
+    assert run("ledger create a.ledger --schema schema.yaml --epsilon 3 --delta 1e-6")[0] == 2
+
+
+def test_a_file_that_is_no_ledger_is_left_alone(folder, run):
+    (folder / "one-line.csv").write_text("no line end")
+    for name in ("one-line.csv", "rows.csv", "rows.parquet"):
+        code, _, err = run(f"ledger show {name}")
+        assert code == 2
+        assert "truncate" not in err
+
+
 def test_results_come_as_json_when_asked(folder, run):
     record = json.loads(run(f"{FIT} -o m.dpsynth --json")[1])
     assert record["budget"] == {"epsilon": 1.0, "delta": 1e-06}

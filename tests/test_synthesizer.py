@@ -11,6 +11,7 @@ import pytest
 
 import dpsynth
 from dpsynth import Boolean, Categorical, Datetime, Identifier, Numeric, Schema, Synthesizer
+from dpsynth.data.source import open_rows
 from tests.privacy.blind import BlindAccountant
 
 SCHEMA = Schema(
@@ -325,7 +326,30 @@ def test_a_broken_file_is_refused_without_quoting_it(tmp_path):
             synthesizer().fit(path)
         assert "CANARY" not in str(caught.value)
         assert caught.value.__cause__ is None
-        assert caught.value.__suppress_context__
+        assert caught.value.__context__ is None
+
+
+def test_a_value_never_decides_whether_a_csv_can_be_read(tmp_path):
+    schema = Schema({"a": Categorical(["x", "y"]), "b": Numeric(0, 9)})
+    lines = ["a,b", *["x,1"] * 2000, '"line\nbreak",2', f"{'long' * 700_000},3", ",", "y,4"]
+    (tmp_path / "r.csv").write_bytes("\n".join(lines).encode() + b"\n\xff\xfe,5\n")
+    assert len(open_rows(tmp_path / "r.csv")) == 2005
+    release = Synthesizer(schema, epsilon=50, delta=1e-6).fit(tmp_path / "r.csv").sample(seed=0)
+    assert abs(len(release) - 2005) < 20
+
+
+def test_bytes_that_are_no_text_are_values_like_any_other():
+    odd = pa.array([b"\xffCANARY", b"x"] * 50).view(pa.string())
+    schema = Schema({"a": Categorical(["x"], nullable=True), "b": Numeric(None, None)})
+    release = Synthesizer(schema, epsilon=50, delta=1e-6).fit(pa.table({"a": odd, "b": list(range(100))})).sample(100)
+    assert 0.3 < release["a"].isna().mean() < 0.7
+
+
+def test_a_table_without_its_header_is_refused_without_quoting_its_first_record(tmp_path):
+    (tmp_path / "r.csv").write_text("John CANARY,3\nJane,4\n")
+    with pytest.raises(dpsynth.SchemaError, match="header") as caught:
+        synthesizer().fit(tmp_path / "r.csv")
+    assert "CANARY" not in str(caught.value)
 
 
 # Conditions

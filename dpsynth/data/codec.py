@@ -103,6 +103,8 @@ def check_columns(names: Sequence[Any], schema: Schema) -> None:
         "has undeclared": [name for name in times if name not in known],
         "repeats": [name for name in times if times[name] > 1],
     }
+    if not any(name in known for name in times) and times:
+        raise SchemaError("none of the table's columns is declared in the schema: is the header line missing?")
     if any(faults.values()):
         found = "; ".join(f"it {fault} {', '.join(map(repr, at))}" for fault, at in faults.items() if at)
         raise SchemaError(f"the table's columns are not the schema's: {found}")

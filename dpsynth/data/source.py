@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 from typing import Any, TypeAlias
 
 import pandas as pd
 import pyarrow as pa
+from pyarrow import csv
 
 from dpsynth.columns import SchemaError
 
@@ -27,12 +29,12 @@ def open_rows(data: Any) -> Rows:
     readers = {".csv": _read_csv, ".parquet": _read_parquet}
     if path.suffix.lower() not in readers:
         raise SchemaError(f"{path} must be a .csv or .parquet file")
-    try:
+    if not path.exists():
+        raise SchemaError(f"{path} does not exist")
+    with contextlib.suppress(OSError, pa.ArrowException, UnicodeError):
         return readers[path.suffix.lower()](path)
-    except FileNotFoundError:
-        raise SchemaError(f"{path} does not exist") from None
-    except (OSError, pa.ArrowException, UnicodeDecodeError):
-        raise SchemaError(f"{path} cannot be read as {path.suffix[1:].upper()}: check the file's format") from None
+    # Raised out here, where no exception that quotes the file is attached as its context.
+    raise SchemaError(f"{path} cannot be read as {path.suffix[1:].upper()}: check the file's format")
 
 
 def take_rows(rows: Rows, positions: Any) -> Rows:
@@ -50,14 +52,21 @@ def column(rows: Rows, name: str) -> Any:
 
 
 def _read_csv(path: Path) -> pa.Table:
-    from pyarrow import csv
-
-    with csv.open_csv(path) as reader:
+    whole = csv.ReadOptions(block_size=max(1 << 20, path.stat().st_size + 1), use_threads=False)
+    rules = csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False)
+    with csv.open_csv(path, read_options=whole, parse_options=rules, convert_options=_as_text([])) as reader:
         names = reader.schema.names
-    options = csv.ConvertOptions(
-        column_types={name: pa.string() for name in names}, null_values=[""], strings_can_be_null=True
+    return csv.read_csv(path, read_options=whole, parse_options=rules, convert_options=_as_text(names))
+
+
+def _as_text(names: list[str]) -> csv.ConvertOptions:
+    """No value decides how others are read: all columns are text, an empty field is null, bad UTF-8 is let through."""
+    return csv.ConvertOptions(
+        column_types={name: pa.string() for name in names},
+        null_values=[""],
+        strings_can_be_null=True,
+        check_utf8=False,
     )
-    return csv.read_csv(path, convert_options=options)
 
 
 def _read_parquet(path: Path) -> pa.Table:

@@ -39,7 +39,7 @@ class PrivateTable:
         """
         counts = count(self.__backend, self.domain, cliques)
         bounds = {c: self.unit.count_sensitivity(self.domain.cells(c)) for c in cliques}
-        return {c: Sensitive(counts[c], l1=bounds[c][0], l2=bounds[c][1]) for c in cliques}
+        return {c: Sensitive(counts[c], l1=bounds[c][0], l2=bounds[c][1], protects=self.unit) for c in cliques}
 
     def coarsen(self, groups: Mapping[str, np.ndarray]) -> PrivateTable:
         """The same rows with cells merged: `groups[a][code]` is the group of a code, numbered from 0 without gaps.

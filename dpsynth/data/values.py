@@ -171,7 +171,7 @@ def _read_series(values: pd.Series[Any], reader: Reader) -> np.ndarray:
     if isinstance(dtype, pd.SparseDtype):
         return read(pd.Series(np.asarray(values)), reader)
     if isinstance(dtype, pd.StringDtype):
-        return _read_distinct(values, reader)
+        return _read_distinct(values.astype(object).to_numpy(), reader)
     if isinstance(dtype, pd.DatetimeTZDtype):
         values = values.dt.tz_convert(None)
         return reader.moments(datetime64_seconds(values.to_numpy()))
@@ -202,11 +202,11 @@ def _read_arrow(values: Any, reader: Reader) -> np.ndarray:
         return reader.numbers(np.asarray(values.to_numpy(zero_copy_only=False), dtype=np.float64))
     if types.is_timestamp(kind) or types.is_date(kind):
         return reader.moments(datetime64_seconds(values.to_numpy(zero_copy_only=False)))
-    if types.is_string(kind) or types.is_large_string(kind) or types.is_decimal(kind):
-        distinct = values.dictionary_encode()
-        return _take(reader.objects(distinct.dictionary.to_pylist()), _indices(distinct.indices), reader)
-    if str(kind) == "string_view":
-        return _read_objects(np.fromiter(values.to_pylist(), dtype=object), reader)
+    if types.is_string(kind) or types.is_large_string(kind):
+        distinct = as_bytes(values).dictionary_encode()
+        return _take(reader.objects(map(as_text, distinct.dictionary.to_pylist())), _indices(distinct.indices), reader)
+    if types.is_decimal(kind) or str(kind) == "string_view":
+        return reader.objects(map(as_python, values))
     unreadable = reader.objects([_UNREADABLE])
     return _take(unreadable, np.where(values.is_valid().to_numpy(zero_copy_only=False), 0, -1), reader)
 
@@ -217,9 +217,29 @@ def _read_objects(values: np.ndarray, reader: Reader) -> np.ndarray:
     return reader.objects(values)
 
 
-def _read_distinct(values: Any, reader: Reader) -> np.ndarray:
-    indices, distinct = pd.factorize(values, use_na_sentinel=True)
-    return _take(reader.objects(np.asarray(distinct, dtype=object)), indices, reader)
+def _read_distinct(values: np.ndarray, reader: Reader) -> np.ndarray:
+    """Codes of texts and nulls, each text read once. A dict tells texts apart; pandas 2 confuses some with NUL."""
+    places: dict[str, int] = {}
+    indices = [places.setdefault(str.__str__(v), len(places)) if isinstance(v, str) else -1 for v in values]
+    return _take(reader.objects(places), np.array(indices, dtype=np.int64), reader)
+
+
+def as_bytes(texts: Any) -> Any:
+    """The bytes of an Arrow array of strings: comparing them needs no valid UTF-8."""
+    return texts.view(pa.binary() if pa.types.is_string(texts.type) else pa.large_binary())
+
+
+def as_text(raw: bytes | None) -> str | None:
+    """Text from bytes that ought to be UTF-8; others stay apart, and match nothing that a schema can declare."""
+    return None if raw is None else raw.decode("utf-8", "surrogateescape")
+
+
+def as_python(value: Any) -> object:
+    """An Arrow scalar as Python has it; what cannot be had is unreadable."""
+    try:
+        return value.as_py()
+    except Exception:
+        return _UNREADABLE
 
 
 def _take(codes: np.ndarray, indices: np.ndarray, reader: Reader) -> np.ndarray:

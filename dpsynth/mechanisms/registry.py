@@ -17,7 +17,7 @@ AUTO = "mst"
 def mechanism_for(mechanism: str | Mechanism, settings: dict[str, Any]) -> Mechanism:
     """The mechanism of this name with these settings, or the mechanism itself; ValueError if it is neither."""
     if not isinstance(mechanism, str):
-        if not isinstance(mechanism, Mechanism):
+        if isinstance(mechanism, type) or not isinstance(mechanism, Mechanism):
             raise ValueError(
                 f"mechanism must be one of {_names()} or an object with fit, got {type(mechanism).__name__}"
             )

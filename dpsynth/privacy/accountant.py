@@ -26,10 +26,10 @@ from dpsynth.privacy.unit import PrivacyUnit
 class Charge:
     """A paid-for event: a receipt that is also the only source of privacy noise. Good once, in one process."""
 
-    __slots__ = ("__bits", "__event", "__process")
+    __slots__ = ("__bits", "__event", "__process", "__protects")
 
-    def __init__(self, event: Event, bits: Bits) -> None:
-        self.__event, self.__bits, self.__process = [event], bits, os.getpid()
+    def __init__(self, event: Event, bits: Bits, protects: PrivacyUnit | None = None) -> None:
+        self.__event, self.__bits, self.__process, self.__protects = [event], bits, os.getpid(), protects
 
     def gaussian(self, x: Sensitive) -> tuple[np.ndarray, np.ndarray]:
         """x plus the noise of the event (float64, shape of x), and the standard deviation of that noise (same shape).
@@ -40,6 +40,10 @@ class Charge:
         """
         if not isinstance(x, Sensitive):
             raise TypeError(f"a charge reads a Sensitive value, got {type(x).__name__}")
+        if None not in (x.protects, self.__protects) and x.protects != self.__protects:
+            raise ValueError(
+                f"the value protects {x.protects}, the ledger {self.__protects}: one account needs one unit"
+            )
         event = self.__redeem()
         stddev = np.broadcast_to(_up(event.noise_multiplier * x.l2) / x.unit, x.shape)
         stddev = np.nextafter(stddev, np.inf)
@@ -74,7 +78,10 @@ class Accountant:
         if ledger is not None and not isinstance(ledger, Ledger):
             raise TypeError(f"a ledger must be a Ledger, got {type(ledger).__name__}: Ledger.open(path)")
         self.budget = budget
-        self.ledger = Ledger.create(None, budget, dataset="in memory", unit=PrivacyUnit()) if ledger is None else ledger
+        self._protects = None if ledger is None else ledger.unit  # a ledger made here is about no unit in particular
+        self.ledger = (
+            Ledger.create(None, budget, dataset="no data set stated", unit=PrivacyUnit()) if ledger is None else ledger
+        )
         self.run = secrets.token_hex(8) if unsafe_seed is None else f"seeded-{unsafe_seed}-{self.ledger.head[:8]}"
         self._bits = operating_system_bits if unsafe_seed is None else seeded_bits(unsafe_seed)
         self._cap = budgets.affordable(budget)
@@ -112,7 +119,8 @@ class Accountant:
             available = budgets.spent(max(0, left), self.budget)
             raise BudgetExceeded(
                 f"the ledger of {self.ledger.dataset!r} has epsilon {available.epsilon:.6g} left at"
-                f" delta={self.budget.delta:g}, less than the {self.budget.epsilon:.6g} asked for; nothing was spent"
+                f" delta={self.budget.delta:g}, less than the {self.budget.epsilon:.6g} asked for; nothing was spent:"
+                " ask for less, or keep an account with a larger budget from the start"
             )
 
     def charge(self, event: Event, purpose: str) -> Charge:
@@ -132,7 +140,7 @@ class Accountant:
         return self._grant(event)
 
     def _grant(self, event: Event) -> Charge:
-        return Charge(event, self._bits)
+        return Charge(event, self._bits, self._protects)
 
     def _closed(self, *args: Any) -> NoReturn:
         raise TypeError("an accountant cannot be copied: its budget would be spent twice")

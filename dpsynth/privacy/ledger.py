@@ -83,6 +83,8 @@ class Ledger:
     def open(cls, path: str | Path) -> Ledger:
         """An existing file ledger, verified."""
         ledger = cls(Path(path))
+        if not Path(path).is_file():
+            raise FileNotFoundError(f"{path} does not exist: give the path of a ledger, or create one")
         ledger._refresh()
         if not ledger._lines:
             raise LedgerCorrupt(f"{path} is empty: a ledger starts with an open line")
@@ -186,13 +188,15 @@ class Ledger:
             if file.read(len(last.raw)) != last.raw:
                 raise LedgerCorrupt(f"{self.path} has lost lines that were in it: restore it from a copy")
         *raws, rest = file.readall().split(b"\n")
+        for line in _read(last, (raw + b"\n" for raw in raws), str(self.path)):
+            self._lines.append(line)
+        if rest and not self._lines:
+            raise LedgerCorrupt(f"{self.path} is not a ledger")
         if rest:
             raise LedgerCorrupt(
                 f"{self.path} ends in the middle of a line, whose charge was never granted: cut it off"
                 f" (truncate -s {file.tell() - len(rest)} {self.path})"
             )
-        for line in _read(last, (raw + b"\n" for raw in raws), str(self.path)):
-            self._lines.append(line)
 
     def _append(self, kind: str, fields: dict[str, Any], file: FileIO | None) -> None:
         """Adds a line: checked as a reader would, written, then remembered."""

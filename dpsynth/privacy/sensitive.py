@@ -15,6 +15,7 @@ from typing import Any, NoReturn
 import numpy as np
 
 from dpsynth.privacy.events import positive
+from dpsynth.privacy.unit import PrivacyUnit
 
 _FARTHEST = 1e150
 """No sensitivity and no unit is larger: products and sums of squares stay finite, whatever the counts."""
@@ -24,15 +25,27 @@ _LARGEST = 2**52
 
 
 class Sensitive:
-    """`unit` times an array of integers, neither of which moves further than it says. Its shape and unit are public."""
+    """`unit` times an array of integers, neither of which moves further than it says. Its shape and unit are public.
 
-    __slots__ = ("__integers", "l1", "l2", "shape", "unit")
+    protects: the privacy unit that l1 and l2 are about; None where nobody said.
+    """
+
+    __slots__ = ("__integers", "l1", "l2", "protects", "shape", "unit")
     l1: float
     l2: float
+    protects: PrivacyUnit | None
     shape: tuple[int, ...]
     unit: np.ndarray
 
-    def __init__(self, integers: np.ndarray, *, l1: float, l2: float, unit: float | np.ndarray = 1.0):
+    def __init__(
+        self,
+        integers: np.ndarray,
+        *,
+        l1: float,
+        l2: float,
+        unit: float | np.ndarray = 1.0,
+        protects: PrivacyUnit | None = None,
+    ):
         array = np.asarray(integers)
         if array.dtype.kind not in "iu" or not np.can_cast(array.dtype, np.int64):
             raise TypeError("a Sensitive value holds integers: bring estimates to the integer grid first")
@@ -46,6 +59,7 @@ class Sensitive:
         put(self, "_Sensitive__integers", np.clip(array.astype(np.int64), -_LARGEST, _LARGEST))
         put(self, "l1", float(l1))
         put(self, "l2", float(l2))
+        put(self, "protects", protects)
         put(self, "shape", array.shape)
         put(self, "unit", units)
 
@@ -63,7 +77,8 @@ class Sensitive:
         unit = positive("weight", weight)
         errors = np.abs(_integers(self) - np.clip(np.rint(guess), -_LARGEST, _LARGEST).astype(np.int64))
         bound = _up(unit * self.l1)
-        return Sensitive(np.minimum(errors, 2**62 // max(1, errors.size)).sum(), l1=bound, l2=bound, unit=unit)
+        total = np.minimum(errors, 2**62 // max(1, errors.size)).sum()
+        return Sensitive(total, l1=bound, l2=bound, unit=unit, protects=self.protects)
 
     @staticmethod
     def stack(values: Sequence[Sensitive]) -> Sensitive:
@@ -74,6 +89,8 @@ class Sensitive:
         parts = list(values)
         if not parts or not all(isinstance(x, Sensitive) for x in parts):
             raise TypeError("stack needs one Sensitive value or more, and nothing else")
+        if len({x.protects for x in parts}) > 1:
+            raise ValueError("stack needs values that protect one and the same privacy unit")
         l1 = _up(math.fsum(x.l1 for x in parts))
         l2 = _up(math.sqrt(_up(math.fsum(_up(x.l2 * x.l2) for x in parts))))
         return Sensitive(
@@ -81,6 +98,7 @@ class Sensitive:
             l1=l1,
             l2=min(l1, l2),
             unit=np.concatenate([np.broadcast_to(x.unit, x.shape).reshape(-1) for x in parts]),
+            protects=parts[0].protects,
         )
 
     def __repr__(self) -> str:

@@ -81,3 +81,13 @@ def accounting(private: bool) -> list[str]:
         "2^60 draws, is taken from delta before anything is granted.",
         "The random bits came from the operating system. No seed exists with which the noise could be repeated.",
     ]
+
+
+LARGE_DELTA = (
+    "CAUTION: delta is large for this many rows. A release that published one random row in ten thousand would meet a"
+    " delta of 1e-4; delta should be far below one divided by the number of rows."
+)
+IDENTIFIER_WITHOUT_UNIT = (
+    "CAUTION: the schema has an identifier column and protects single records. If a person may have several records,"
+    " name the column in the schema's unit (id_column), or each person is protected less than this certificate says."
+)

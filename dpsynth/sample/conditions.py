@@ -59,6 +59,8 @@ class Term:
 
 def parse(where: str | None, given: Mapping[str, Any] | None, schema: Schema) -> list[Term]:
     """The terms of a condition and of given values, checked against the schema; ConditionError in one sentence."""
+    if where is not None and not isinstance(where, str):
+        raise ConditionError(f"where must be text, got {type(where).__name__}: give values of columns with given=")
     terms = [_term(part, names, schema) for part, names in _parts(where)] if where is not None else []
     for name, value in (given or {}).items():
         test = ast.Compare(ast.Name("x"), [ast.Is() if value is None else ast.Eq()], [ast.Constant(value)])
@@ -88,6 +90,7 @@ def _term(part: ast.expr, quoted: Mapping[str, str], schema: Schema) -> Term:
     if len(found) != 1:
         raise ConditionError(
             f"each part of a condition, joined by `and`, must be about one column; one part is about {sorted(found)}"
+            " (text goes in quotes, a name that is no Python name in backticks, `or` inside one column only)"
         )
     return _checked(found.pop(), part, schema)
 

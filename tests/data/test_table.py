@@ -3,6 +3,7 @@
 import copy
 import itertools
 import pickle
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -14,6 +15,10 @@ from hypothesis import strategies as st
 from dpsynth.data.bounding import bounded_rows
 from dpsynth.data.table import PrivateTable
 from dpsynth.domain import Domain
+from dpsynth.privacy.accountant import Accountant
+from dpsynth.privacy.budget import Budget
+from dpsynth.privacy.events import Gaussian
+from dpsynth.privacy.ledger import Ledger
 from dpsynth.privacy.sensitive import Sensitive, _integers
 from dpsynth.privacy.unit import PrivacyUnit
 
@@ -71,6 +76,21 @@ def test_a_table_has_no_length_and_cannot_be_copied_or_read():
     assert "1" not in repr(private).replace("any 1 record", "")
 
 
+def test_a_ledger_for_another_unit_pays_for_no_answer():
+    unit = PrivacyUnit(max_records=5, adjacency="replace")
+    answer = table([(0, 0, 0)], unit).marginals([("a",)])["a",]
+    budget = Budget(1.0, 1e-6)
+    ledger = Ledger.create(None, budget, dataset="d", unit=PrivacyUnit())
+    charge = Accountant(budget, ledger=ledger).charge(Gaussian(100.0), "measure a")
+    for value in (answer, answer.l1_error(np.zeros(3)), Sensitive.stack([answer])):
+        with pytest.raises(ValueError, match="one account needs one unit"):
+            charge.gaussian(value)
+    with pytest.raises(ValueError, match="one and the same"):
+        Sensitive.stack([answer, table([(0, 0, 0)], PrivacyUnit()).marginals([("a",)])["a",]])
+    right = Ledger.create(None, budget, dataset="d", unit=unit)
+    assert Accountant(budget, ledger=right).charge(Gaussian(100.0), "measure a").gaussian(answer)[0].shape == (3,)
+
+
 def test_all_answers_are_sensitive():
     assert all(isinstance(x, Sensitive) for x in table([(1, 1, 0)], PrivacyUnit()).marginals(CLIQUES).values())
 
@@ -126,6 +146,33 @@ def test_one_odd_id_moves_no_other_units_rows():
     kept = bounded_rows(pd.Series(ids, dtype=object), PrivacyUnit("i", 1))
     more = bounded_rows(pd.Series([*ids, [9]], dtype=object), PrivacyUnit("i", 1))
     assert list(more) == [*kept, 6]
+
+
+def test_one_id_in_any_guise_is_one_unit():
+    repeated = pa.DictionaryArray.from_arrays(pa.array(range(50), pa.int32()), ["p"] * 50)
+    for ids in (
+        pa.chunked_array([repeated]),
+        pd.Series(repeated, dtype=pd.ArrowDtype(repeated.type)),
+        pd.Series([np.str_("p"), "p"] * 25, dtype=object),
+        pd.Series([1, np.int64(1), np.int32(1), 1.0] * 10, dtype=object),
+    ):
+        assert len(bounded_rows(ids, PrivacyUnit("id", 1))) == 1
+    assert len(bounded_rows(pd.Series(["a", "a\0x", "\ud800", "b"], dtype=object), PrivacyUnit("id", 1))) == 4
+
+
+class Hostile:
+    def __repr__(self):
+        raise RuntimeError("CANARY")
+
+
+@pytest.mark.parametrize(
+    "odd", [Decimal("sNaN"), 10**5000, Hostile(), [1], float("nan")], ids=lambda v: type(v).__name__
+)
+def test_no_id_makes_bounding_fail_or_moves_another_unit(odd):
+    ids = ["a", "b", "a", 1, 2.5]
+    kept = bounded_rows(pd.Series(ids, dtype=object), PrivacyUnit("id", 1))
+    more = bounded_rows(pd.Series([*ids, odd], dtype=object), PrivacyUnit("id", 1))
+    assert list(more) == [*kept, 5]
 
 
 def test_a_unit_with_many_rows_keeps_rows_from_all_of_its_history():
