@@ -7,6 +7,7 @@ import math
 import re
 
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -237,7 +238,7 @@ def test_a_directory_that_cannot_be_written_is_one_sentence(tmp_path):
 
 
 def test_a_large_delta_and_an_identifier_that_is_no_unit_are_cautioned():
-    from dpsynth import Identifier, Synthesizer
+    from dpsynth import Synthesizer
 
     rows = pd.DataFrame({"a": ["x", "y"] * 500})
     plain, odd = Schema({"a": Categorical(["x", "y"])}), Schema({"who": Identifier(), "a": Categorical(["x", "y"])})
