@@ -112,7 +112,9 @@ def main() -> None:
     readme = ROOT / "README.md"
     old = readme.read_text()
     block = f"<!-- figures -->\n\n{figures()}\n\n<!-- /figures -->"
-    new = re.sub(r"<!-- figures -->.*<!-- /figures -->", lambda _: block, old, flags=re.S)
+    lines = sum(len(f.read_text().splitlines()) for f in (ROOT / "dpsynth" / "privacy").glob("*.py"))
+    counted = re.sub(r"(<!-- kernel-lines -->)[\d,]+", rf"\g<1>{lines:,}", old)
+    new = re.sub(r"<!-- figures -->.*<!-- /figures -->", lambda _: block, counted, flags=re.S)
     if options.check:
         sys.exit(new != old)
     readme.write_text(new)

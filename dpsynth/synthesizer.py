@@ -25,13 +25,14 @@ from dpsynth.privacy.budget import Budget
 from dpsynth.privacy.ledger import Ledger
 from dpsynth.sample.conditions import parse
 from dpsynth.sample.rows import draw_rows
-from dpsynth.schema import Numeric, Schema
+from dpsynth.schema import Categorical, Numeric, Schema, SchemaError
 from dpsynth.store import load_model, save_model
 
 Bounds = dict[str, tuple[float, float]]
 
 _BOUNDS_SHARE = 0.05
 _MOST_DEFAULT_ROWS = 20_000_000
+_MOST_CATEGORIES = 2**24
 
 
 class NotFittedError(ValueError, AttributeError):
@@ -87,6 +88,7 @@ class Synthesizer:
             raise ValueError("epsilon must be above 0: 0 would mean to learn nothing")
         mechanism = mechanism_for(self.mechanism, self.settings)
         self.schema.refuse_text()
+        _check_size(self.schema)
         rows = open_rows(data)
         check_columns(column_names(rows), self.schema)
         accountant = self._accountant(budget)
@@ -198,6 +200,17 @@ class Fitted:
     model: Model
     bounds: Bounds
     certificate: Certificate
+
+
+def _check_size(schema: Schema) -> None:
+    """Refuses what would not fit into memory, before anything is read or charged."""
+    sizes = {name: len(c.categories) for name, c in schema.columns.items() if isinstance(c, Categorical)}
+    if sum(sizes.values()) > _MOST_CATEGORIES:
+        widest = max(sizes, key=lambda name: sizes[name])
+        raise SchemaError(
+            f"the schema has {sum(sizes.values()):,} categories, {sizes[widest]:,} of them in {widest!r}; more than"
+            f" {_MOST_CATEGORIES:,} would take gigabytes: group rare categories, or use other="
+        )
 
 
 def _default_rows(model: Model) -> int:

@@ -281,6 +281,9 @@ def test_nothing_on_the_whole_road_depends_on_the_rows_but_through_charges(monke
 # Structure is refused, before anything is charged
 
 
+CROWDED = Schema({"a": Categorical(range(3)), "b": Categorical(["x"])})
+object.__setattr__(CROWDED.columns["a"], "categories", range(2**25))  # as if somebody had waited for so long a list
+
 BAD_FITS = {
     "missing column": ({}, records(5).drop(columns="age"), "lacks 'age'"),
     "extra column": ({}, records(5).assign(extra=1), "undeclared 'extra'"),
@@ -296,6 +299,7 @@ BAD_FITS = {
     "epsilon too small to draw": ({"epsilon": 1e-30, "delta": 1e-30}, records(5), "larger epsilon"),
     "unknown mechanism": ({"mechanism": "magic"}, records(5), "magic"),
     "unknown setting": ({"colour": "red"}, records(5), "colour"),
+    "more categories than memory": ({"schema": CROWDED}, pd.DataFrame(columns=["a", "b"]), "group rare"),
     "text": ({"schema": Schema({"note": dpsynth.Text()})}, pd.DataFrame({"note": ["x"]}), "Categorical"),
 }
 
