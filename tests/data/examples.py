@@ -60,7 +60,7 @@ class Hostile:
 
 
 ODDITIES: list[Any] = [
-    *(None, math.nan, pd.NA, pd.NaT, np.float32("nan"), np.datetime64("NaT"), np.timedelta64("NaT")),
+    *(None, math.nan, pd.NA, pd.NaT, np.float32("nan"), np.datetime64("NaT"), np.timedelta64("NaT", "ns")),
     *(Decimal("NaN"), Decimal("sNaN"), complex("nan")),
     *(True, False, np.True_, np.False_),
     *(
