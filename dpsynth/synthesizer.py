@@ -91,6 +91,8 @@ class Synthesizer:
         _check_size(self.schema)
         rows = open_rows(data)
         check_columns(column_names(rows), self.schema)
+        if self.schema.unit.id_column not in (None, *column_names(rows)):
+            raise SchemaError(f"the table lacks {self.schema.unit.id_column!r}, which says whose record a row is")
         accountant = self._accountant(budget)
         rows = self._bounded(rows)
         bounds = self._bounds(rows, accountant)

@@ -288,6 +288,7 @@ BAD_FITS = {
     "missing column": ({}, records(5).drop(columns="age"), "lacks 'age'"),
     "extra column": ({}, records(5).assign(extra=1), "undeclared 'extra'"),
     "duplicate column": ({}, pd.concat([records(5), records(5)[["age"]]], axis=1), "repeats 'age'"),
+    "missing id column": ({"schema": Schema(SCHEMA.columns, unit=dpsynth.PrivacyUnit("who"))}, records(5), "whose"),
     "not data": ({}, 17, "DataFrame"),
     "no such file": ({}, "nowhere.parquet", "does not exist"),
     "other kind of file": ({}, "table.xlsx", r"\.csv or \.parquet"),
