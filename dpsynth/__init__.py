@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from dpsynth.evaluation.fidelity import Quality, evaluate
     from dpsynth.privacy.accountant import Accountant
     from dpsynth.privacy.budget import Budget, BudgetExceeded
+    from dpsynth.privacy.events import Gaussian
     from dpsynth.privacy.ledger import Ledger, LedgerCorrupt
     from dpsynth.privacy.unit import PrivacyUnit
     from dpsynth.sample.conditions import ConditionError
@@ -32,6 +33,7 @@ _HOME = {
     "ConditionError": "sample.conditions",
     "Datetime": "schema",
     "Domain": "domain",
+    "Gaussian": "privacy.events",
     "Identifier": "schema",
     "Ledger": "privacy.ledger",
     "LedgerCorrupt": "privacy.ledger",
@@ -56,6 +58,7 @@ __all__ = [
     "ConditionError",
     "Datetime",
     "Domain",
+    "Gaussian",
     "Identifier",
     "Ledger",
     "LedgerCorrupt",
