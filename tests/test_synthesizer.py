@@ -299,6 +299,8 @@ BAD_FITS = {
     "epsilon negative": ({"epsilon": -1.0}, records(5), "epsilon"),
     "epsilon too small to draw": ({"epsilon": 1e-30, "delta": 1e-30}, records(5), "larger epsilon"),
     "unknown mechanism": ({"mechanism": "magic"}, records(5), "magic"),
+    "a share that is none": ({"oneway_share": float("nan")}, records(5), "shares of the budget"),
+    "shares beyond the budget": ({"oneway_share": 0.97}, records(5), "shares of the budget"),
     "unknown setting": ({"colour": "red"}, records(5), "colour"),
     "more categories than memory": ({"schema": CROWDED}, pd.DataFrame(columns=["a", "b"]), "group rare"),
     "text": ({"schema": Schema({"note": dpsynth.Text()})}, pd.DataFrame({"note": ["x"]}), "Categorical"),

@@ -65,6 +65,12 @@ class FirstLook:
         ]
 
 
+def check_shares(**shares: float) -> None:
+    """Parts of a budget: each above 0, together below 1; ValueError, before anything is charged, if they are not."""
+    if not all(0 < share < 1 for share in shares.values()) or not sum(shares.values()) < 1:
+        raise ValueError(f"shares of the budget must lie between 0 and 1 and leave something, got {shares}")
+
+
 def first_look(table: PrivateTable, accountant: Accountant, *, total_cost: int, oneway_cost: int) -> FirstLook:
     """Measures the row count for `total_cost` and the one-way marginals for `oneway_cost` together, evenly."""
     attributes = table.domain.attributes

@@ -8,7 +8,7 @@ import numpy as np
 
 from dpsynth.data.table import PrivateTable
 from dpsynth.domain import Domain
-from dpsynth.mechanisms.base import first_look
+from dpsynth.mechanisms.base import check_shares, first_look
 from dpsynth.models.base import LinearMeasurement, Model
 from dpsynth.models.inference import estimate
 from dpsynth.models.refined import RefinedModel
@@ -23,6 +23,9 @@ class Independent:
     """
 
     total_share: float = 0.02
+
+    def __post_init__(self) -> None:
+        check_shares(total=self.total_share)
 
     def fit(self, table: PrivateTable, accountant: Accountant) -> Model:
         """A product of one-way distributions."""

@@ -18,7 +18,7 @@ import numpy as np
 from dpsynth.data.table import PrivateTable
 from dpsynth.domain import Clique, Domain
 from dpsynth.encode.bins import choose_bins
-from dpsynth.mechanisms.base import first_look, measure
+from dpsynth.mechanisms.base import check_shares, first_look, measure
 from dpsynth.mechanisms.independent import independent_model
 from dpsynth.models.base import Model
 from dpsynth.models.inference import estimate
@@ -40,6 +40,9 @@ class MST:
     total_share: float = 0.01
     oneway_share: float = 0.25
     select_share: float = 0.05
+
+    def __post_init__(self) -> None:
+        check_shares(total=self.total_share, oneway=self.oneway_share, select=self.select_share)
 
     def fit(self, table: PrivateTable, accountant: Accountant) -> Model:
         """A tree of pairs over bins, refined to cells; independent columns where no pair is worth its noise."""
