@@ -57,7 +57,7 @@ class _Cells:
 
     def decode(self, codes: np.ndarray, rng: np.random.Generator) -> pd.Series[Any]:
         """Values drawn from the cells; the dtype follows from the column alone."""
-        cells = np.asarray(codes).astype(np.int64)
+        cells = np.asarray(codes)
         missing = cells >= self._valid
         if not self._nullable and missing.any():
             cells, missing = self._redrawn(cells, missing, rng), np.zeros(len(cells), dtype=bool)
@@ -176,7 +176,9 @@ class CategoricalCodec(_Named):
         return pd.CategoricalDtype(list(self._column.categories), ordered=self._column.ordered)
 
     def _shown(self, drawn: np.ndarray, missing: np.ndarray) -> pd.Series[Any]:
-        return pd.Series(pd.Categorical.from_codes(np.where(missing, -1, drawn), dtype=self._categories))
+        codes: Any = drawn.astype(np.int8 if self._valid <= 127 else np.int16 if self._valid <= 32767 else np.int32)
+        codes[missing] = -1
+        return pd.Series(pd.Categorical.from_codes(codes, dtype=self._categories, validate=False))
 
 
 class BooleanCodec(_Named):
@@ -209,7 +211,7 @@ class _Gridded(_Cells):
         self._grid, self.widths = grid, grid.widths
 
     def _draw(self, cells: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        return self._grid.draw(cells, rng)
+        return self._grid.draw(cells.astype(np.int64), rng)
 
     def _ends(self) -> tuple[np.ndarray, np.ndarray]:
         return self._grid.ends()

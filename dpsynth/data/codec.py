@@ -111,16 +111,20 @@ def check_columns(names: Sequence[Any], schema: Schema) -> None:
 
 
 def decode_frame(
-    codes: Mapping[str, np.ndarray], schema: Schema, bounds: Mapping[str, tuple[float, float]], rng: np.random.Generator
+    codes: dict[str, np.ndarray], schema: Schema, bounds: Mapping[str, tuple[float, float]], rng: np.random.Generator
 ) -> pd.DataFrame:
-    """Rows drawn from coded ones: the schema's columns, order and dtypes, identifiers generated afresh."""
+    """Rows drawn from coded ones: the schema's columns, order and dtypes, identifiers generated afresh.
+
+    Takes the columns out of `codes`, so that none is held twice.
+    """
     found = codecs(schema, bounds)
     rows = max((len(codes[name]) for name in found), default=0)
     return pd.DataFrame(
         {
             name: generate_identifiers(column, rows, rng)
             if isinstance(column, Identifier)
-            else found[name].decode(codes[name], rng)
+            else found[name].decode(codes.pop(name), rng)
             for name, column in schema.columns.items()
-        }
+        },
+        copy=False,
     )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -54,15 +54,11 @@ class FirstLook:
 
     def combined(self, other: FirstLook) -> FirstLook:
         """Both looks as one: inverse-variance weighted means."""
-        oneways = {a: _combined(m, other.oneways[a]) for a, m in self.oneways.items()}
-        return FirstLook(self.domain, _combined(self.total, other.total), oneways)
+        return replace(self.again(other.oneways), total=_combined(self.total, other.total))
 
-    def binned(self, bins: Mapping[str, np.ndarray]) -> list[LinearMeasurement]:
-        """The same measurements over bins: noise of merged cells adds in squares."""
-        return [
-            LinearMeasurement((a,), np.bincount(bins[a], m.values), np.sqrt(np.bincount(bins[a], np.square(m.stddev))))
-            for a, m in self.oneways.items()
-        ]
+    def again(self, oneways: Mapping[str, LinearMeasurement]) -> FirstLook:
+        """This look and a second one at the columns."""
+        return replace(self, oneways={a: _combined(m, oneways[a]) for a, m in self.oneways.items()})
 
 
 def check_shares(**shares: float) -> None:
@@ -85,6 +81,13 @@ def measure(accountant: Accountant, clique: Clique, answer: Sensitive, cost: int
     purpose = f"measure {' x '.join(clique)}" if clique else "measure the row count"
     values, stddev = accountant.charge(Gaussian.spending(cost), purpose).gaussian(answer)
     return LinearMeasurement(clique, values, stddev)
+
+
+def measure_all(
+    accountant: Accountant, answers: Mapping[Clique, Sensitive], costs: Mapping[Clique, int]
+) -> list[LinearMeasurement]:
+    """One charge for each of `costs`."""
+    return [measure(accountant, clique, answers[clique], cost) for clique, cost in costs.items()]
 
 
 def _combined(x: LinearMeasurement, y: LinearMeasurement) -> LinearMeasurement:

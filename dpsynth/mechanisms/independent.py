@@ -8,7 +8,7 @@ import numpy as np
 
 from dpsynth.data.table import PrivateTable
 from dpsynth.domain import Domain
-from dpsynth.mechanisms.base import check_shares, first_look
+from dpsynth.mechanisms.base import FirstLook, check_shares, first_look
 from dpsynth.models.base import LinearMeasurement, Model
 from dpsynth.models.inference import estimate
 from dpsynth.models.refined import RefinedModel
@@ -29,9 +29,21 @@ class Independent:
 
     def fit(self, table: PrivateTable, accountant: Accountant) -> Model:
         """A product of one-way distributions."""
-        total_cost = int(accountant.cost_left * self.total_share)
-        look = first_look(table, accountant, total_cost=total_cost, oneway_cost=accountant.cost_left - total_cost)
-        return independent_model(table.domain, look.masses(), look.rows)
+        return _columns(table, _all_on_columns(table, accountant, self.total_share))
+
+
+def rest_on_columns(table: PrivateTable, accountant: Accountant, look: FirstLook) -> RefinedModel:
+    """The answer where no pair is worth its noise: all that is left goes to another look at every column."""
+    return _columns(table, look.combined(_all_on_columns(table, accountant, 0.02)))
+
+
+def _all_on_columns(table: PrivateTable, accountant: Accountant, total_share: float) -> FirstLook:
+    total_cost = int(accountant.cost_left * total_share)
+    return first_look(table, accountant, total_cost=total_cost, oneway_cost=accountant.cost_left - total_cost)
+
+
+def _columns(table: PrivateTable, look: FirstLook) -> RefinedModel:
+    return independent_model(table.domain, look.masses(), look.rows)
 
 
 def independent_model(domain: Domain, masses: dict[str, np.ndarray], rows: float) -> RefinedModel:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any
 
+from dpsynth.mechanisms.aim import AIM
 from dpsynth.mechanisms.base import Mechanism
+from dpsynth.mechanisms.canopy import Canopy
 from dpsynth.mechanisms.independent import Independent
 from dpsynth.mechanisms.mst import MST
 
-MECHANISMS: dict[str, type[Independent] | type[MST]] = {"independent": Independent, "mst": MST}
-AUTO = "mst"
+MECHANISMS: dict[str, type[Any]] = {"independent": Independent, "mst": MST, "canopy": Canopy, "aim": AIM}
+AUTO = "canopy"
 """What "auto" stands for: our best marginal mechanism, whatever the data."""
 
 

@@ -19,6 +19,7 @@ from dpsynth.domain import Clique, Domain
 from dpsynth.models.factor import contract, expand, marginal
 
 _MOST_TABLES_TO_SPLIT = 8
+_LEAST = float(np.finfo(float).tiny)  # what is smaller has no finite inverse
 
 
 class Elimination:
@@ -71,7 +72,7 @@ class Elimination:
             else:
                 table = contract(tables[left], self._axes[left], tables[right], self._axes[right], self._axes[out])
             top = float(table.max())
-            if not top > 0:
+            if not top >= _LEAST:
                 return -math.inf, []
             log_mass += math.log(top)
             tables.append(table * (1 / top))
@@ -93,7 +94,7 @@ class Elimination:
         for axes, table, (slope, keep) in zip(self._axes, tables[: self._hosts], slopes, strict=False):
             mass = table * expand(slope, keep, axes)
             total = float(mass.sum())
-            if not 0 < total < math.inf:
+            if not _LEAST <= total < math.inf:
                 return None
             marginals.append(mass * (1 / total))
         return marginals

@@ -9,7 +9,7 @@ import numpy as np
 
 from dpsynth.domain import Clique, Domain
 from dpsynth.models.base import Codes, Evidence, Model, code_dtype
-from dpsynth.models.sampling import shuffle_within
+from dpsynth.models.sampling import Decks, blocks
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,8 +42,8 @@ class RefinedModel:
         wanted = {a: np.asarray(w, dtype=np.float64) for a, w in (evidence or {}).items()}
         binned = {a: np.bincount(self.bins[a], self._within(a) * w) for a, w in wanted.items()}
         coarse = self.coarse.sample(n, rng, binned)
-        return {
-            a: _cells_within(coarse[a], self.bins[a], self._within(a) * wanted.get(a, 1.0), rng)
+        return {  # a column leaves `coarse` as it is refined, so that none is held twice
+            a: _cells_within(coarse.pop(a), self.bins[a], self._within(a) * wanted.get(a, 1.0), rng)
             for a in self.domain.attributes
         }
 
@@ -59,18 +59,36 @@ class RefinedModel:
 
 
 def _cells_within(binned: np.ndarray, bins: np.ndarray, weights: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """For each row a cell of its bin, with probability proportional to `weights`, drawn systematically (`sampling`)."""
-    rows = np.bincount(binned, minlength=int(bins.max()) + 1)
+    """For each row a cell of its bin, with probability proportional to `weights`, drawn as in `sampling`."""
+    number = int(bins.max()) + 1
+    rows = np.zeros(number, np.int64)
+    for at in blocks(len(binned)):
+        rows += np.bincount(binned[at], minlength=number)
     cells = np.argsort(bins, kind="stable")
+    times = _systematic_counts(bins[cells], weights[cells], rows, rng)
+    cells, times = cells[times > 0], times[times > 0]
     of = bins[cells]
-    last = np.flatnonzero(np.diff(of, append=of[-1] + 1))
-    upto = np.cumsum(weights[cells])
+    only = np.zeros(number, code_dtype(bins.size))
+    only[of] = cells
+    several = np.bincount(of, minlength=number) > 1  # most bins give all their rows to one cell, and need no deck
+    given = several[of]
+    decks = Decks.shuffled(of[given], cells[given].astype(only.dtype), times[given], number, rng)
+    out = np.empty(len(binned), only.dtype)
+    for at in blocks(len(binned)):
+        only.take(binned[at], out=out[at], mode="clip")
+        left = np.flatnonzero(several[binned[at]])
+        out[at][left] = decks.deal(binned[at][left])
+    return out
+
+
+def _systematic_counts(bins: np.ndarray, weights: np.ndarray, rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """How many of the rows[b] rows of bin b take each of its cells, rounded at random; `bins` are sorted."""
+    last = np.flatnonzero(np.diff(bins, append=bins[-1] + 1))
+    upto = np.cumsum(weights)
     before = np.concatenate([[0.0], upto[last[:-1]]])
     held = upto[last] - before
-    share = (upto - before[of]) / np.where(held > 0, held, 1.0)[of]
+    share = (upto - before[bins]) / np.where(held > 0, held, 1.0)[bins]
     share[last] = 1.0
-    steps = np.ceil(share * rows[of] - rng.random(rows.size)[of])
-    steps[1:] -= np.where(of[1:] == of[:-1], steps[:-1], 0.0)
-    out = np.empty(len(binned), dtype=code_dtype(bins.size))
-    out[shuffle_within(binned.astype(np.uint64), rows.size, rng)] = np.repeat(cells, steps.astype(np.int64))
-    return out
+    steps = np.ceil(share * rows[bins] - rng.random(rows.size)[bins]).astype(np.int64)
+    steps[1:] -= np.where(bins[1:] == bins[:-1], steps[:-1], 0)
+    return steps

@@ -37,7 +37,7 @@ def draw_rows(
         batch = max(100, 2 * missing) if frames else n
         frame = decode_frame(model.sample(batch, rng, evidence), schema, bounds, rng)
         keep = np.logical_and.reduce([term.holds(frame[term.column]) for term in terms])
-        frames.append(frame[keep].head(missing))
+        frames.append((frame if keep.all() else frame[keep]).iloc[:missing])
         missing -= len(frames[-1])
         drawn += batch
         if drawn > _TRIES * (n + 100) and missing > 0:

@@ -96,7 +96,7 @@ def test_rows_come_back_in_the_schemas_order_and_dtypes_whatever_the_data() -> N
 
 def test_decoding_follows_the_seed() -> None:
     codes = encode_frame(FRAME, SCHEMA, BOUNDS)
-    first, again = (decode_frame(codes, SCHEMA, BOUNDS, np.random.default_rng(7)) for _ in range(2))
+    first, again = (decode_frame(dict(codes), SCHEMA, BOUNDS, np.random.default_rng(7)) for _ in range(2))
     pd.testing.assert_frame_equal(first, again)
 
 
@@ -196,7 +196,7 @@ def test_real_tables_survive_encoding_and_decoding(name: str) -> None:
     schema = Schema({facts["name"]: declared(facts) for facts in columns})
     frame = pd.read_parquet(DATA / name / "data.parquet")
     domain, codes = schema_domain(schema), encode_frame(frame, schema)
-    rows = decode_frame(codes, schema, {}, np.random.default_rng(0))
+    rows = decode_frame(dict(codes), schema, {}, np.random.default_rng(0))
     again = encode_frame(rows, schema)
     for facts in columns:
         column, diagnostics = facts["name"], facts["diagnostics_not_public"]

@@ -10,9 +10,12 @@ import pytest
 
 from dpsynth.data.table import PrivateTable
 from dpsynth.domain import Domain
+from dpsynth.mechanisms.aim import AIM
 from dpsynth.mechanisms.base import first_look
+from dpsynth.mechanisms.canopy import Canopy
 from dpsynth.mechanisms.independent import Independent, independent_model
-from dpsynth.mechanisms.mst import MST, Prices, choose_tree
+from dpsynth.mechanisms.mst import MST
+from dpsynth.mechanisms.selection import Prices, choose_tree
 from dpsynth.privacy.accountant import Accountant
 from dpsynth.privacy.budget import Budget
 from dpsynth.privacy.curves import COST_UNIT
@@ -20,7 +23,7 @@ from dpsynth.privacy.sensitive import _integers
 from dpsynth.privacy.unit import PrivacyUnit
 from tests.privacy.blind import BlindAccountant
 
-MECHANISMS = [Independent(), MST(), MST(oneway_share=0.5)]
+MECHANISMS = [Independent(), MST(), MST(oneway_share=0.5), Canopy(), Canopy(most_cells=1), AIM()]
 BUDGET = Budget(1.0, 1e-6)
 DOMAIN = Domain(
     (("age", 101), ("sex", 3), ("job", 15), ("flag", 2), ("one", 1)), (("age", tuple([1.0] * 60 + [2.0] * 40)),)
@@ -139,24 +142,25 @@ def test_mst_finds_dependence_that_independent_columns_lack():
     exact = _integers(table.marginals([("job", "flag")])["job", "flag"])
     errors = {
         type(m).__name__: np.abs(m.fit(table, Accountant(BUDGET)).project(("job", "flag")) - exact).sum()
-        for m in (Independent(), MST())
+        for m in (Independent(), MST(), Canopy())
     }
-    assert errors["MST"] < 0.2 * errors["Independent"]
+    assert max(errors["MST"], errors["Canopy"]) < 0.2 * errors["Independent"]
 
 
 def test_mst_buys_the_pairs_that_are_worth_their_noise_and_no_others():
-    domain = Domain.of({"a": 4, "b": 4, "c": 4, "d": 4})
     prices = Prices(cost=COST_UNIT, sensitivity=1.0)
     noise = 16 * math.sqrt(2 / math.pi) * prices.even_stddev(3)
     scores = {("a", "b"): 9 * noise, ("b", "c"): 0.5 * noise, ("a", "c"): 5 * noise, ("c", "d"): 0.1 * noise}
-    assert set(choose_tree(scores, domain, prices)) == {("a", "b"), ("a", "c")}
-    assert choose_tree(dict.fromkeys(scores, 0.4 * noise / 3), domain, prices) == []
+    cells = dict.fromkeys(scores, 16.0)
+    assert set(choose_tree(scores, cells, prices, columns=4)) == {("a", "b"), ("a", "c")}
+    assert choose_tree(dict.fromkeys(scores, 0.4 * noise / 3), cells, prices, columns=4) == []
 
 
-def test_mst_falls_back_to_independent_columns_and_still_spends_its_budget(monkeypatch):
-    monkeypatch.setattr("dpsynth.mechanisms.mst.choose_tree", lambda *_: [])
+@pytest.mark.parametrize("mechanism", [MST(), Canopy()], ids=repr)
+def test_without_a_tree_columns_are_independent_and_the_budget_is_spent(mechanism, monkeypatch):
+    monkeypatch.setattr(f"{type(mechanism).__module__}.choose_tree", lambda *_, **__: [])
     accountant = Accountant(BUDGET)
-    model = MST().fit(random_table(500, 0), accountant)
+    model = mechanism.fit(random_table(500, 0), accountant)
     assert accountant.spent().epsilon == pytest.approx(BUDGET.epsilon, rel=1e-9)
     np.testing.assert_allclose(
         model.project(("job", "flag")) * model.total, np.outer(model.project(("job",)), model.project(("flag",)))

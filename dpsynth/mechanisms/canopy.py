@@ -1,0 +1,132 @@
+"""Canopy: a tree of pairs first, then one batch of whatever pairs the tree does not explain.
+
+Against independent columns every pair of a family of related columns looks worth measuring, though a few would
+explain the rest. So half of the measuring budget goes to a maximum spanning tree (as MST does), a model is fitted to
+it, and all pairs are scored again *against that model*. The other half buys a batch in closed form: the pairs whose
+remaining error is largest for what they cost, as long as the junction tree of them all stays small enough for exact
+inference. Everything that is charged for is Gaussian, so the whole run is one Gaussian filter.
+
+Each choice stands against alternatives that were measured (README, "How it chooses"): three rounds, coarse joint bins
+of wide columns, scores shrunk towards their mean, denoising pairs by singular values, raking a sample towards pairs
+that no junction tree could hold, and mixtures of products were no better or worse, and were left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+from dpsynth.data.table import PrivateTable
+from dpsynth.domain import Clique, Domain
+from dpsynth.mechanisms.base import check_shares, first_look, measure, measure_all
+from dpsynth.mechanisms.binned import Binned
+from dpsynth.mechanisms.independent import rest_on_columns
+from dpsynth.mechanisms.selection import Prices, choose_batch, choose_tree, distances
+from dpsynth.mechanisms.workload import Workload
+from dpsynth.models.base import Model
+from dpsynth.models.graphical import GraphicalModel
+from dpsynth.models.inference import estimate
+from dpsynth.privacy.accountant import Accountant
+
+_BELIEVED = 0.5
+"""The part of a measurement's noise that is left in the model: the estimator believes small cells only in part."""
+
+_COLUMN = 3.0
+"""What the noise of a column counts beside that of a pair: every marginal that holds the column has it too."""
+
+
+@dataclass(frozen=True)
+class Canopy:
+    """Settings.
+
+    total_share, oneway_share, select_share: the parts of the budget that go to the row count, to the one-way
+    marginals, and to the choice of pairs. tree_share: of what is left, the part that measures the tree.
+    most_cells: of the junction tree, 8 bytes each, of which a fit holds a few copies.
+    workload: how much each pair matters.
+    """
+
+    workload: Workload = field(default_factory=Workload)
+    total_share: float = 0.01
+    oneway_share: float = 0.1
+    select_share: float = 0.05
+    tree_share: float = 0.5
+    most_cells: int = 1_000_000
+
+    def __post_init__(self) -> None:
+        check_shares(total=self.total_share, oneway=self.oneway_share, select=self.select_share)
+        check_shares(tree=self.tree_share)
+        if self.most_cells < 1:
+            raise ValueError(f"most_cells must be 1 or more, got {self.most_cells}")
+
+    def fit(self, table: PrivateTable, accountant: Accountant) -> Model:
+        """A graphical model over bins, refined to cells; independent columns where no pair is worth its noise."""
+        self.workload.check(table.domain)
+        budget = accountant.cost_left
+        look = first_look(
+            table, accountant, total_cost=int(budget * self.total_share), oneway_cost=int(budget * self.oneway_share)
+        )
+        select_cost = int(budget * self.select_share) // 2
+        sensitivity = table.unit.count_sensitivity(2)[1]
+        measuring = accountant.cost_left - 2 * select_cost
+        binned = Binned.of(table, look, Prices(measuring, sensitivity))
+        weights = pair_weights(self.workload, table.domain, binned.answers)
+        cells = {c: w * binned.domain.cells(c) for c, w in weights.items()}
+
+        # TREE
+        independent = binned.independent()
+        scores = distances(binned.answers, independent, accountant, select_cost)
+        gains = scores.beyond_texture(independent) if scores.tell_apart() else {}
+        prices = Prices(int(measuring * self.tree_share), sensitivity)
+        gains = {c: weights[c] * g for c, g in gains.items() if weights[c] > 0}
+        tree = choose_tree(gains, cells, prices, columns=len(table.domain.attributes))
+        if not tree:
+            return rest_on_columns(table, accountant, look)
+        costs = prices.shared({c: cells[c] for c in tree})
+        pairs = measure_all(accountant, binned.answers, costs)
+        model = estimate(binned.domain, [*binned.oneways(look), *pairs], total=look.rows)
+
+        # BATCH, and the columns once more
+        columns = {(a,): _COLUMN * n for a, n in table.domain.sizes}
+        effort = sum(k ** (2 / 3) for k in columns.values())
+        batch = self._batch(binned, model, weights, accountant, select_cost, sensitivity, effort) or tree
+        costs = Prices(accountant.cost_left, sensitivity).shared(columns | {c: cells[c] for c in batch})
+        answers = table.marginals(list(columns))
+        again = {c[0]: measure(accountant, c, answers[c], costs.pop(c)) for c in columns}
+        look = look.again(again)
+        costs[batch[-1]] = accountant.cost_left - sum(costs[c] for c in batch[:-1])
+        pairs += measure_all(accountant, binned.answers, costs)
+
+        # GENERATE
+        return binned.refined(
+            estimate(binned.domain, [*binned.oneways(look), *pairs], total=look.rows, warm=model), look
+        )
+
+    def _batch(
+        self,
+        binned: Binned,
+        model: GraphicalModel,
+        weights: Mapping[Clique, float],
+        accountant: Accountant,
+        cost: int,
+        sensitivity: float,
+        effort: float,
+    ) -> list[Clique]:
+        """Scores every pair against the model, for `cost`, and chooses what to measure with all that is left."""
+        estimates = model.project_all(binned.answers)
+        scores = distances(binned.answers, estimates, accountant, cost)
+        return choose_batch(
+            {c: weights[c] * g for c, g in scores.beyond_texture(estimates).items()},
+            {c: weights[c] * binned.domain.cells(c) for c in estimates},
+            Prices(accountant.cost_left, _BELIEVED * sensitivity),
+            effort=effort,
+            domain=binned.domain,
+            held=[c for c in model.potentials if len(c) > 1],
+            most_cells=self.most_cells,
+        )
+
+
+def pair_weights(workload: Workload, domain: Domain, pairs: Collection[Clique]) -> dict[Clique, float]:
+    """How much each pair matters to the workload, 1 on average."""
+    weights = {c: workload.weight(c, domain) for c in pairs}
+    mean = sum(weights.values()) / max(len(weights), 1)
+    return {c: w / mean if mean > 0 else 1.0 for c, w in weights.items()}
