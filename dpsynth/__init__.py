@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from dpsynth.certificate import Certificate
     from dpsynth.domain import Domain
     from dpsynth.evaluation.fidelity import Quality, evaluate
+    from dpsynth.mechanisms.workload import Workload
     from dpsynth.privacy.accountant import Accountant
     from dpsynth.privacy.budget import Budget, BudgetExceeded
     from dpsynth.privacy.events import Gaussian
@@ -45,6 +46,7 @@ _HOME = {
     "SchemaError": "schema",
     "Synthesizer": "synthesizer",
     "Text": "schema",
+    "Workload": "mechanisms.workload",
     "evaluate": "evaluation.fidelity",
 }
 
@@ -70,6 +72,7 @@ __all__ = [
     "SchemaError",
     "Synthesizer",
     "Text",
+    "Workload",
     "evaluate",
 ]
 

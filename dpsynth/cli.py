@@ -88,15 +88,18 @@ def fit(
     epsilon: Annotated[float, typer.Option(help="The privacy budget's epsilon.")],
     delta: Annotated[float, typer.Option(help="The privacy budget's delta.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Where the model goes.")],
-    mechanism: Annotated[str, typer.Option(help="auto, mst or independent.")] = "auto",
+    mechanism: Annotated[str, typer.Option(help="auto (which is canopy), canopy, aim, mst or independent.")] = "auto",
+    target: Annotated[str | None, typer.Option(help="A column to be predicted from the others.")] = None,
     ledger: Annotated[Path | None, typer.Option(help="The data set's account; made if it does not exist.")] = None,
     certificate: Annotated[Path | None, typer.Option(help="A folder for certificate.json and .html.")] = None,
     as_json: Json = False,
 ) -> None:
     """Spend a budget on a table, and keep the model: everything after that is free."""
+    from dpsynth.mechanisms.workload import Workload
     from dpsynth.synthesizer import Synthesizer
 
-    synthesizer = Synthesizer(_schema(schema), mechanism, epsilon=epsilon, delta=delta, ledger=ledger)
+    settings = {} if target is None else {"workload": Workload(target=target)}
+    synthesizer = Synthesizer(_schema(schema), mechanism, epsilon=epsilon, delta=delta, ledger=ledger, **settings)
     _new_file(output)
     start = time.perf_counter()
     with _err.status("fitting"):

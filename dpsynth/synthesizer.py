@@ -16,16 +16,18 @@ from dpsynth.data.codec import check_columns, encode_frame, schema_domain
 from dpsynth.data.magnitude import magnitude_table
 from dpsynth.data.source import Rows, column, column_names, open_rows, take_rows
 from dpsynth.data.table import PrivateTable
+from dpsynth.domain import Domain
 from dpsynth.encode.bounds import learn_bounds
 from dpsynth.mechanisms.base import Mechanism
 from dpsynth.mechanisms.registry import mechanism_for, name_of
+from dpsynth.mechanisms.workload import Workload
 from dpsynth.models.base import Model
 from dpsynth.privacy.accountant import Accountant
 from dpsynth.privacy.budget import Budget
 from dpsynth.privacy.ledger import Ledger
 from dpsynth.sample.conditions import parse
 from dpsynth.sample.rows import draw_rows
-from dpsynth.schema import Categorical, Numeric, Schema, SchemaError
+from dpsynth.schema import Categorical, Identifier, Numeric, Schema, SchemaError
 from dpsynth.store import load_model, save_model
 
 Bounds = dict[str, tuple[float, float]]
@@ -42,9 +44,10 @@ class NotFittedError(ValueError, AttributeError):
 class Synthesizer:
     """Fit once under differential privacy, then sample any number of rows, which costs nothing more.
 
-    schema: the public facts. mechanism: a name ("auto", "mst", "independent") or a mechanism object; `settings` are
-    those of the named mechanism. epsilon, delta: what one fit spends, all of it. ledger: a Ledger, or the path of one;
-    a path that does not exist becomes a ledger that holds exactly this budget. None keeps it in memory.
+    schema: the public facts. mechanism: a name ("auto", "canopy", "aim", "mst", "independent") or a mechanism object;
+    `settings` are those of the named mechanism, as workload=Workload(target="income") of canopy and aim.
+    epsilon, delta: what one fit spends, all of it. ledger: a Ledger, or the path of one; a path that does not exist
+    becomes a ledger that holds exactly this budget. None keeps it in memory.
     unsafe_seed: predictable noise for tests; the certificate says NOT PRIVATE.
     """
 
@@ -89,6 +92,7 @@ class Synthesizer:
         mechanism = mechanism_for(self.mechanism, self.settings)
         self.schema.refuse_text()
         _check_size(self.schema)
+        _check_workload(mechanism, self.schema)
         rows = open_rows(data)
         check_columns(column_names(rows), self.schema)
         if self.schema.unit.id_column not in (None, *column_names(rows)):
@@ -213,6 +217,14 @@ def _check_size(schema: Schema) -> None:
             f"the schema has {sum(sizes.values()):,} categories, {sizes[widest]:,} of them in {widest!r}; more than"
             f" {_MOST_CATEGORIES:,} would take gigabytes: group rare categories, or use other="
         )
+
+
+def _check_workload(mechanism: Mechanism, schema: Schema) -> None:
+    """Refuses a workload that names what the schema does not model, before anything is read or charged."""
+    workload = getattr(mechanism, "workload", None)
+    if isinstance(workload, Workload):
+        modelled = [name for name, column in schema.columns.items() if not isinstance(column, Identifier)]
+        workload.check(Domain.of(dict.fromkeys(modelled, 1)))
 
 
 def _default_rows(model: Model) -> int:

@@ -67,6 +67,14 @@ def test_a_table_goes_from_draft_to_release(folder, run):
     assert run("ledger verify a.ledger")[0] == 0
 
 
+def test_a_target_is_a_column_of_the_schema_for_a_mechanism_that_takes_one(folder, run):
+    assert run(f"{FIT} --target sex -o m.dpsynth")[0] == 0
+    code, _, err = run(f"{FIT} --target nobody -o n.dpsynth")
+    assert (code, "nobody" in err) == (2, True)
+    code, _, err = run(f"{FIT} --target sex --mechanism mst -o n.dpsynth")
+    assert (code, "workload" in err) == (2, True)
+
+
 def test_an_account_pays_for_several_fits_and_each_gets_its_certificate(folder, run):
     code, out, _ = run("ledger create a.ledger --schema schema.yaml --epsilon 3 --delta 1e-6")
     assert code == 0

@@ -234,7 +234,7 @@ def test_an_odd_record_changes_neither_whether_a_fit_works_nor_what_types_come_b
 
 
 @pytest.mark.parametrize("rows", [0, 1, 2])
-@pytest.mark.parametrize("mechanism", ["mst", "independent"])
+@pytest.mark.parametrize("mechanism", ["canopy", "mst", "independent"])
 def test_a_table_of_few_rows_is_a_table_like_any_other(rows, mechanism):
     release = synthesizer(mechanism=mechanism).fit(records(rows)).sample(20, seed=0)
     assert len(release) == 20
@@ -247,6 +247,22 @@ def test_one_category_is_a_domain_like_any_other():
         Synthesizer(schema, epsilon=1, delta=1e-6).fit(pd.DataFrame({"a": ["only"] * 9, "b": ["z"] * 9})).sample(30)
     )
     assert set(release["a"]) == {"only"}
+
+
+def test_a_target_goes_to_the_mechanism_and_onto_the_certificate():
+    fitted = synthesizer(mechanism="canopy", workload=dpsynth.Workload(target="smoker")).fit(records(300))
+    assert fitted.certificate.record["mechanism"]["settings"]["workload"]["target"] == "smoker"
+
+
+@pytest.mark.parametrize("target", ["nobody", "patient"])
+def test_a_target_that_is_not_modelled_is_refused_before_a_bound_is_learned(target):
+    schema = Schema({**SCHEMA.columns, "cost": Numeric(None, None, nullable=True)})
+    ledger = dpsynth.Ledger.create(None, dpsynth.Budget(1.0, 1e-6), dataset="t", unit=schema.unit)
+    with pytest.raises(ValueError, match=target):
+        synthesizer(schema=schema, mechanism="canopy", ledger=ledger, workload=dpsynth.Workload(target=target)).fit(
+            records(50)
+        )
+    assert ledger.spent().epsilon == 0
 
 
 def run_blindly(monkeypatch, schema, data, mechanism):
@@ -263,7 +279,7 @@ def run_blindly(monkeypatch, schema, data, mechanism):
     return fitted.sample(60, seed=1), purposes
 
 
-@pytest.mark.parametrize("mechanism", ["mst", "independent"])
+@pytest.mark.parametrize("mechanism", ["canopy", "mst", "independent"])
 def test_nothing_on_the_whole_road_depends_on_the_rows_but_through_charges(monkeypatch, mechanism):
     schema = Schema(
         {**SCHEMA.columns, "cost": Numeric(None, None, nullable=True), "weight": Numeric(0, None, step=0.5)}

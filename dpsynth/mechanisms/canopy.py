@@ -126,7 +126,7 @@ class Canopy:
 
 
 def pair_weights(workload: Workload, domain: Domain, pairs: Collection[Clique]) -> dict[Clique, float]:
-    """How much each pair matters to the workload, 1 on average."""
+    """How much each pair matters to the workload, 1 on average; 0 throughout where none does."""
     weights = {c: workload.weight(c, domain) for c in pairs}
     mean = sum(weights.values()) / max(len(weights), 1)
-    return {c: w / mean if mean > 0 else 1.0 for c, w in weights.items()}
+    return {c: w / mean if mean > 0 else 0.0 for c, w in weights.items()}
