@@ -98,7 +98,7 @@ def fit(
     from dpsynth.mechanisms.workload import Workload
     from dpsynth.synthesizer import Synthesizer
 
-    settings = {} if target is None else {"workload": Workload(target=target)}
+    settings: dict[str, Any] = {} if target is None else {"workload": Workload(target=target)}
     synthesizer = Synthesizer(_schema(schema), mechanism, epsilon=epsilon, delta=delta, ledger=ledger, **settings)
     _new_file(output)
     start = time.perf_counter()
