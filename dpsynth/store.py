@@ -52,8 +52,9 @@ def save_model(path: str | Path, schema: Schema, model: Model, bounds: Bounds, c
 
 def load_model(path: str | Path) -> tuple[Schema, Model, Bounds, dict[str, Any]]:
     """What `save_model` was given. Raises ModelFileError for any other file; nothing in a file is ever executed."""
+    content = io.BytesIO(Path(path).read_bytes())
     try:
-        with zipfile.ZipFile(path) as file:
+        with zipfile.ZipFile(content) as file:
             document = json.loads(file.read("model.json"))
             if document["dpsynth_model"] != VERSION:
                 raise ModelFileError(f"{path} has version {document['dpsynth_model']!r}, not {VERSION}: update dpsynth")

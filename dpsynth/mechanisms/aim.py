@@ -40,6 +40,7 @@ from dpsynth.privacy.events import Gaussian
 from dpsynth.privacy.sensitive import Sensitive
 
 MOST_CANDIDATES = 4000
+MOST_ROUNDS = 1000
 _HALF_THE_NOISE = 4  # times the cost
 _MOST_FAILURES = 100  # of candidates to fit, until the model is taken to be full
 
@@ -69,6 +70,8 @@ class AIM:
         for name in ("rounds", "max_model_cells"):
             if type(value := getattr(self, name)) is not int or value < 1:
                 raise ValueError(f"{name} must be a whole number above 0, got {value!r}")
+        if self.rounds > MOST_ROUNDS:
+            raise ValueError(f"rounds must be {MOST_ROUNDS} or fewer, got {self.rounds:.0e}")
         check_shares(total=self.total_share, oneway=self.oneway_share)
         check_shares(select=self.select_share)
 

@@ -61,10 +61,14 @@ class FirstLook:
         return replace(self, oneways={a: _combined(m, oneways[a]) for a, m in self.oneways.items()})
 
 
+LEAST_SHARE = 1e-6
+"""Of a budget: a smaller part would buy noise that drowns everything, or that cannot be drawn."""
+
+
 def check_shares(**shares: float) -> None:
-    """Parts of a budget: each above 0, together below 1; ValueError, before anything is charged, if they are not."""
-    if not all(0 < share < 1 for share in shares.values()) or not sum(shares.values()) < 1:
-        raise ValueError(f"shares of the budget must lie between 0 and 1 and leave something, got {shares}")
+    """Parts of a budget: each LEAST_SHARE or more, and as much left; ValueError, before any charge, if they are not."""
+    if not all(share >= LEAST_SHARE for share in shares.values()) or not sum(shares.values()) <= 1 - LEAST_SHARE:
+        raise ValueError(f"shares of the budget must be {LEAST_SHARE:g} or more and leave as much, got {shares}")
 
 
 def first_look(table: PrivateTable, accountant: Accountant, *, total_cost: int, oneway_cost: int) -> FirstLook:

@@ -6,9 +6,7 @@ it, and all pairs are scored again *against that model*. The other half buys a b
 remaining error is largest for what they cost, as long as the junction tree of them all stays small enough for exact
 inference. Everything that is charged for is Gaussian, so the whole run is one Gaussian filter.
 
-Each choice stands against alternatives that were measured (README, "How it chooses"): three rounds, coarse joint bins
-of wide columns, scores shrunk towards their mean, denoising pairs by singular values, raking a sample towards pairs
-that no junction tree could hold, and mixtures of products were no better or worse, and were left out.
+What was tried besides and left out, with the figures, stands in CHANGELOG.md under "Design".
 """
 
 from __future__ import annotations
@@ -34,6 +32,8 @@ _BELIEVED = 0.5
 _COLUMN = 3.0
 """What the noise of a column counts beside that of a pair: every marginal that holds the column has it too."""
 
+LEAST_WEIGHT = 1e-6
+
 
 @dataclass(frozen=True)
 class Canopy:
@@ -41,7 +41,8 @@ class Canopy:
 
     total_share, oneway_share, select_share: the parts of the budget that go to the row count, to the one-way
     marginals, and to the choice of pairs. tree_share: of what is left, the part that measures the tree.
-    most_cells: of the junction tree, 8 bytes each, of which a fit holds a few copies.
+    most_cells: of a pair, and of the junction tree that a batch may lead to; 8 bytes each, of which a fit holds a few
+    copies.
     workload: how much each pair matters.
     """
 
@@ -77,7 +78,8 @@ class Canopy:
         scores = distances(binned.answers, independent, accountant, select_cost)
         gains = scores.beyond_texture(independent) if scores.tell_apart() else {}
         prices = Prices(int(measuring * self.tree_share), sensitivity)
-        gains = {c: weights[c] * g for c, g in gains.items() if weights[c] > 0}
+        small = (c for c in gains if binned.domain.cells(c) <= self.most_cells)
+        gains = {c: weights[c] * gains[c] for c in small if weights[c] > 0}
         tree = choose_tree(gains, cells, prices, columns=len(table.domain.attributes))
         if not tree:
             return rest_on_columns(table, accountant, look)
@@ -126,7 +128,13 @@ class Canopy:
 
 
 def pair_weights(workload: Workload, domain: Domain, pairs: Collection[Clique]) -> dict[Clique, float]:
-    """How much each pair matters to the workload, 1 on average; 0 throughout where none does."""
-    weights = {c: workload.weight(c, domain) for c in pairs}
+    """How much each pair matters to the workload, 1 on average; 0 throughout where none does.
+
+    A weight above 0 is LEAST_WEIGHT of the largest or more, so that every pair bought has a share of the budget.
+    """
+    importance = workload.importance(domain)
+    weights = {(a, b): max(importance[a] + importance[b], 0.0) for a, b in pairs}
+    least = LEAST_WEIGHT * max(weights.values(), default=0.0)
+    weights = {c: max(w, least) if w > 0 else 0.0 for c, w in weights.items()}
     mean = sum(weights.values()) / max(len(weights), 1)
     return {c: w / mean if mean > 0 else 0.0 for c, w in weights.items()}

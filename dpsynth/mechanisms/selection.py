@@ -23,6 +23,12 @@ from dpsynth.privacy.sensitive import Sensitive
 MEAN_ABS = math.sqrt(2 / math.pi)
 """The mean of |N(0, 1)|."""
 
+MOST_PAIR_CELLS = 1_000_000
+"""Larger pairs are not counted: they would take memory without end, and no budget makes so many cells worth it."""
+
+MOST_FAILURES = 300
+"""Pairs tried in vain before a junction tree is taken to be full: all there are of 25 columns, and seconds of 250."""
+
 
 @dataclass(frozen=True)
 class Prices:
@@ -82,8 +88,9 @@ class Scores:
 
 
 def informative_pairs(domain: Domain) -> list[Clique]:
-    """Pairs of columns of which neither is a single cell."""
-    return [c for c in itertools.combinations(domain.attributes, 2) if min(domain.shape(c)) > 1]
+    """Pairs of columns of which neither is a single cell, and which have MOST_PAIR_CELLS together at most."""
+    pairs = itertools.combinations(domain.attributes, 2)
+    return [c for c in pairs if min(domain.shape(c)) > 1 and domain.cells(c) <= MOST_PAIR_CELLS]
 
 
 def distances(
@@ -133,7 +140,7 @@ def choose_batch(
 
     gains, cells: of each pair, weighted alike. effort: of what shares the budget with them, see `Prices.noise`.
     held: cliques the model has already. most_cells: of the junction tree that holds them all; a pair that would
-    outgrow it is passed over, and after as many such failures in a row as there are columns the tree is full.
+    outgrow it is passed over, and after MOST_FAILURES of these the tree is taken to be full.
     """
     order = sorted((c for c in gains if gains[c] > 0), key=lambda c: -gains[c] / cells[c] ** (2 / 3))
     chosen: list[Clique] = []
@@ -141,14 +148,14 @@ def choose_batch(
     for pair in order:
         more = effort + cells[pair] ** (2 / 3)
         total = reward + gains[pair] - prices.noise(more)
-        if total < best:
+        if not total > best:
             continue
         if pair not in held and tree_cells(domain, [*held, *chosen, pair]) > most_cells:
             failures += 1
-            if failures >= len(domain.attributes):
+            if failures == MOST_FAILURES:
                 break
             continue
-        reward, effort, best, failures = reward + gains[pair], more, total, 0
+        reward, effort, best = reward + gains[pair], more, total
         chosen.append(pair)
     return chosen
 

@@ -42,7 +42,7 @@ class Workload:
         if self.target is not None and not isinstance(self.target, str):
             raise ValueError(f"the target must be a column name or None, got {self.target!r}")
         if not _is_weight(self.target_weight) or self.target_weight == 0:
-            raise ValueError(f"target_weight must be a finite number above 0, got {self.target_weight!r}")
+            raise ValueError(f"target_weight must be a number above 0 and at most 1e12, got {self.target_weight!r}")
         object.__setattr__(self, "weights", _checked(self.weights))
 
     def check(self, domain: Domain) -> None:
@@ -182,7 +182,7 @@ def _checked(weights: Any) -> Weights:
     pairs = list(weights.items() if isinstance(weights, Mapping) else weights)
     for pair in pairs:
         if len(pair) != 2 or not _is_clique(pair[0]) or not _is_weight(pair[1]):
-            raise ValueError(f"weights give tuples of different columns a finite number, 0 or more, got {pair!r}")
+            raise ValueError(f"weights give tuples of different columns a number from 0 to 1e12, got {pair!r}")
     if len({frozenset(clique) for clique, _ in pairs}) < len(pairs):
         raise ValueError("a workload states the weight of a marginal once, in whatever order its columns are named")
     return tuple((tuple(clique), float(weight)) for clique, weight in pairs)
@@ -195,7 +195,7 @@ def _is_clique(value: Any) -> bool:
 
 def _is_weight(value: Any) -> bool:
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    return number and math.isfinite(value) and value >= 0
+    return number and 0 <= value <= 1e12
 
 
 def _whole(value: Any) -> bool:

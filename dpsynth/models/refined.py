@@ -84,11 +84,13 @@ def _cells_within(binned: np.ndarray, bins: np.ndarray, weights: np.ndarray, rng
 def _systematic_counts(bins: np.ndarray, weights: np.ndarray, rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """How many of the rows[b] rows of bin b take each of its cells, rounded at random; `bins` are sorted."""
     last = np.flatnonzero(np.diff(bins, append=bins[-1] + 1))
-    upto = np.cumsum(weights)
+    top = np.maximum.reduceat(weights, np.concatenate([[0], last[:-1] + 1]))[bins]
+    upto = np.cumsum(weights / np.where(top > 0, top, 1.0))
     before = np.concatenate([[0.0], upto[last[:-1]]])
     held = upto[last] - before
     share = (upto - before[bins]) / np.where(held > 0, held, 1.0)[bins]
     share[last] = 1.0
     steps = np.ceil(share * rows[bins] - rng.random(rows.size)[bins]).astype(np.int64)
+    steps = np.where(share >= 1, rows[bins], steps)  # whatever the subtraction rounds to
     steps[1:] -= np.where(bins[1:] == bins[:-1], steps[:-1], 0)
     return steps

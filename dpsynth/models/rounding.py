@@ -51,9 +51,9 @@ def systematic_counts(conditional: np.ndarray, sizes: np.ndarray, rng: np.random
     mass = steps[:, -1:].copy()
     steps /= np.where(mass > 0, mass, 1.0)  # exactly one from the last possible cell on
     steps[:, -1] = 1.0
-    steps *= sizes[:, None]
-    steps -= rng.random((len(sizes), 1))
-    counts = np.diff(np.ceil(steps), axis=1, prepend=0).astype(np.int64)
+    places = np.ceil(steps * sizes[:, None] - rng.random((len(sizes), 1)))
+    places = np.where(steps >= 1, sizes[:, None], places)  # whatever the subtraction rounds to
+    counts = np.diff(places, axis=1, prepend=0).astype(np.int64)
     counts[sizes == 0] = 0
     return counts
 

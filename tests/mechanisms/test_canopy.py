@@ -39,10 +39,18 @@ def test_the_batch_removes_most_of_what_a_tree_leaves():
     assert error(Canopy(), table) < 0.4 * error(MST(), table)
 
 
-def test_no_cells_for_a_batch_leaves_a_tree():
+@pytest.mark.parametrize(("most_cells", "columns"), [(1, 1), (16, 2)])
+def test_no_cells_for_a_batch_leave_a_tree_and_none_for_a_pair_single_columns(most_cells, columns):
     table = ring(50_000)
-    model = Canopy(most_cells=1).fit(table, Accountant(Budget(1.0, 1e-9), unsafe_seed=1))
-    assert all(len(node) <= 2 for node in model.coarse.tree.nodes)
+    model = Canopy(most_cells=most_cells).fit(table, Accountant(Budget(1.0, 1e-9), unsafe_seed=1))
+    assert max(len(node) for node in model.coarse.tree.nodes) == columns
+
+
+@pytest.mark.parametrize("weight", [1e12, 1e-12])
+def test_a_workload_of_extremes_is_a_workload_like_any_other(weight):
+    accountant = Accountant(Budget(1.0, 1e-6), unsafe_seed=1)
+    Canopy(workload=Workload(weights={("x0", "x1"): weight})).fit(ring(2000), accountant)
+    assert accountant.spent().epsilon == pytest.approx(1.0, rel=1e-9)
 
 
 def test_the_junction_tree_keeps_its_limit():
