@@ -1,0 +1,32 @@
+"""The command line: demo, schema draft and check, fit, sample, evaluate, ledger create, show and verify.
+
+Results go to stdout, progress to stderr. Exit codes: 0 done, 1 a gate failed, 2 bad input or usage, 4 budget
+exceeded. A user's mistake ends in one sentence, never in a traceback.
+"""
+
+from __future__ import annotations
+
+import typer
+
+from dpsynth.cli import evidence, release
+from dpsynth.cli.common import fail
+from dpsynth.cli.ledger import ledger_app
+from dpsynth.cli.schema import schema_app
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
+for command in (release.fit, release.sample, evidence.evaluate, release.demo):
+    app.command()(command)
+app.add_typer(schema_app, name="schema")
+app.add_typer(ledger_app, name="ledger")
+
+
+def main() -> None:
+    """The entry point: what a user can mend becomes a sentence and an exit code."""
+    from dpsynth.privacy.budget import BudgetExceeded
+
+    try:
+        app(prog_name="dpsynth")
+    except BudgetExceeded as error:
+        fail(error, 4)
+    except (ValueError, OSError, ImportError, MemoryError) as error:
+        fail(error, 2)

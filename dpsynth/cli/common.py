@@ -1,0 +1,69 @@
+"""What the commands share: the consoles, the types of their arguments, files refused before anything is spent."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from dpsynth.schema import Schema
+
+out = Console(soft_wrap=True)
+err = Console(stderr=True, soft_wrap=True)
+
+Data = Annotated[Path, typer.Argument(help="A .csv or .parquet file.", metavar="DATA")]
+SchemaFile = Annotated[Path, typer.Option("--schema", "-s", help="The schema, .yaml or .json.")]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")]
+
+
+def fail(error: BaseException, code: int) -> NoReturn:
+    err.print(f"dpsynth: {error}", style="red", highlight=False, markup=False)
+    sys.exit(code)
+
+
+def say(line: str) -> None:
+    """A line of result, as it is: no markup, no colours."""
+    out.print(line, highlight=False, markup=False)
+
+
+def load_schema(path: Path) -> Schema:
+    from dpsynth.schema import Schema
+
+    return Schema.load(path)
+
+
+def print_json(record: dict[str, Any]) -> None:
+    typer.echo(json.dumps(record, indent=2, default=str))
+
+
+def new_file(path: Path) -> None:
+    """Refuses early what could not be written after the budget is spent."""
+    if path.exists():
+        raise ValueError(f"{path} exists already: remove it, or choose another name with --output")
+    if not path.parent.is_dir():
+        raise ValueError(f"the directory {path.parent} does not exist: make it first")
+    try:
+        path.touch()
+        path.unlink()
+    except OSError:
+        raise ValueError(f"{path} cannot be written: choose another name with --output") from None
+
+
+def table_file(path: Path) -> None:
+    if path.suffix.lower() not in (".csv", ".parquet"):
+        raise ValueError(f"{path} must end in .csv or .parquet")
+    new_file(path)
+
+
+def write_table(rows: pd.DataFrame, path: Path) -> None:
+    if path.suffix.lower() == ".csv":
+        rows.to_csv(path, index=False)
+    else:
+        rows.to_parquet(path, index=False)

@@ -1,0 +1,30 @@
+"""`dpsynth evaluate`: what a release is worth, beside real records."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dpsynth.cli.common import (
+    SchemaFile,
+    load_schema,
+    say,
+)
+
+
+def evaluate(
+    synthetic: Annotated[Path, typer.Argument(help="Synthetic rows, .csv or .parquet.")],
+    real: Annotated[Path, typer.Argument(help="Real rows, .csv or .parquet.")],
+    schema: SchemaFile,
+    output: Annotated[Path, typer.Option("--output", "-o", help="A directory for the page.")] = Path("quality"),
+) -> None:
+    """Compare synthetic with real rows. INTERNAL: exact statistics of private rows, not for release."""
+    from dpsynth.data.source import open_rows
+    from dpsynth.evaluation.fidelity import evaluate as compare
+
+    quality = compare(open_rows(synthetic), open_rows(real), load_schema(schema))
+    quality.save(output)
+    say(quality.summary())
+    say(f"{output / 'quality.html'}: INTERNAL, compares with real records")

@@ -1,0 +1,80 @@
+"""`dpsynth fit`, `sample` and `demo`: from records to a release."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from dpsynth.cli.common import (
+    Data,
+    Json,
+    SchemaFile,
+    err,
+    load_schema,
+    new_file,
+    print_json,
+    say,
+    table_file,
+    write_table,
+)
+
+
+def fit(
+    data: Data,
+    schema: SchemaFile,
+    epsilon: Annotated[float, typer.Option(help="The privacy budget's epsilon.")],
+    delta: Annotated[float, typer.Option(help="The privacy budget's delta.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="Where the model goes.")],
+    mechanism: Annotated[str, typer.Option(help="auto (which is canopy), canopy, aim, mst or independent.")] = "auto",
+    target: Annotated[str | None, typer.Option(help="A column to be predicted from the others.")] = None,
+    ledger: Annotated[Path | None, typer.Option(help="The data set's account; made if it does not exist.")] = None,
+    certificate: Annotated[Path | None, typer.Option(help="A folder for certificate.json and .html.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Spend a budget on a table, and keep the model: everything after that is free."""
+    from dpsynth.mechanisms.workload import Workload
+    from dpsynth.synthesizer import Synthesizer
+
+    settings: dict[str, Any] = {} if target is None else {"workload": Workload(target=target)}
+    synthesizer = Synthesizer(load_schema(schema), mechanism, epsilon=epsilon, delta=delta, ledger=ledger, **settings)
+    new_file(output)
+    start = time.perf_counter()
+    with err.status("fitting"):
+        synthesizer.fit(data)
+    synthesizer.save(output)
+    if certificate is not None:
+        synthesizer.certificate.save(certificate)
+    if as_json:
+        print_json(synthesizer.certificate.record)
+        return
+    say(synthesizer.certificate.summary())
+    say(f"{output}: fitted in {time.perf_counter() - start:.1f} s")
+
+
+def sample(
+    model: Annotated[Path, typer.Argument(help="A model that `fit` wrote.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="A .csv or .parquet file.")],
+    n: Annotated[int | None, typer.Option("-n", help="Rows; by default the noisy row count.")] = None,
+    where: Annotated[str | None, typer.Option(help="A condition that every row meets: 'age >= 65'.")] = None,
+    seed: Annotated[int | None, typer.Option(help="For a reproducible sample.")] = None,
+) -> None:
+    """Draw synthetic rows from a model: any number, at no further cost."""
+    from dpsynth.synthesizer import Synthesizer
+
+    table_file(output)
+    rows = Synthesizer.load(model).sample(n, where=where, seed=seed)
+    write_table(rows, output)
+    say(f"{output}: {len(rows):,} synthetic rows")
+
+
+def demo(
+    out: Annotated[Path, typer.Option("--out", help="The release folder.")] = Path("release"),
+    epsilon: Annotated[float, typer.Option(help="The privacy budget's epsilon.")] = 1.0,
+) -> None:
+    """Turn 20,190 real health-insurance records into a private synthetic table, with its evidence."""
+    from dpsynth.demo import run_demo
+
+    run_demo(out, epsilon, say)

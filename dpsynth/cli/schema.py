@@ -1,0 +1,50 @@
+"""`dpsynth schema`: write and check the public facts about a table."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from dpsynth.cli.common import (
+    Data,
+    Json,
+    load_schema,
+    new_file,
+    out,
+    print_json,
+    say,
+)
+
+schema_app = typer.Typer(no_args_is_help=True, help="Write and check the public facts about a table.")
+
+
+@schema_app.command("draft")
+def draft(data: Data, output: Annotated[Path, typer.Option("--output", "-o")] = Path("schema.yaml")) -> None:
+    """Begin a schema from names and dtypes. No row is read: every bound and category is left for you to write."""
+    from dpsynth.data.source import open_rows
+    from dpsynth.schema import Schema
+
+    new_file(output)
+    Schema.draft(open_rows(data)).save(output)
+    say(f"{output}: replace every TODO by a public fact, known without looking at the rows")
+
+
+@schema_app.command("check")
+def check(
+    schema: Annotated[Path, typer.Argument(help="The schema, .yaml or .json.")], data: Data, as_json: Json = False
+) -> None:
+    """Count what a fit would clip or map. PRIVATE: for the data owner's screen only."""
+    from dpsynth.data.check import check_rows
+    from dpsynth.data.source import open_rows
+
+    checks = check_rows(open_rows(data), load_schema(schema))
+    if as_json:
+        print_json({"PRIVATE": True, "columns": [vars(c) for c in checks]})
+        return
+    table = Table("column", "missing", "undeclared", "clipped", title="PRIVATE: exact counts, not for release")
+    for c in checks:
+        table.add_row(c.name, *(f"{n:,}" if n else "." for n in (c.missing, c.undeclared, c.clipped)))
+    out.print(table)
