@@ -32,7 +32,7 @@ from dpsynth.mechanisms.independent import rest_on_columns
 from dpsynth.mechanisms.selection import MEAN_ABS, Prices, Scores
 from dpsynth.mechanisms.workload import Workload
 from dpsynth.models.base import LinearMeasurement, Model
-from dpsynth.models.inference import estimate
+from dpsynth.models.engines import estimate_exactly
 from dpsynth.models.junction_tree import JunctionTree, tree_cells
 from dpsynth.models.projection import MOST_CELLS
 from dpsynth.privacy.accountant import Accountant
@@ -164,7 +164,7 @@ class Rounds:
         self._cost = int(choice.prices.cost * (1 - settings.select_share) / (settings.rounds * (choice.most + 1)))
         self._measurements = known
         self.bought: dict[Clique, int] = {}
-        self.model = estimate(choice.domain, known, total=choice.rows)
+        self.model = estimate_exactly(choice.domain, known, total=choice.rows)
 
     def spend(self, accountant: Accountant, budget: int) -> None:
         """Round after round until the budget is spent; leaves it where no candidate ever was worth measuring."""
@@ -184,7 +184,7 @@ class Rounds:
         choice, old = self._choice, self.model.project_all(costs)
         self._measurements = [*self._measurements, *measure_all(accountant, self._answers, costs)]
         self.bought.update(costs)
-        self.model = estimate(choice.domain, self._measurements, total=choice.rows, warm=self.model)
+        self.model = estimate_exactly(choice.domain, self._measurements, total=choice.rows, warm=self.model)
         moved = sum(float(np.abs(new - old[c]).sum()) for c, new in self.model.project_all(costs).items())
         if moved <= sum(choice.noise(c, self._cost) for c in costs):
             self._cost = max(self._cost, min(_HALF_THE_NOISE * self._cost, accountant.cost_left // choice.most))

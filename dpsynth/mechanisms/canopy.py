@@ -22,8 +22,8 @@ from dpsynth.mechanisms.independent import rest_on_columns
 from dpsynth.mechanisms.selection import Prices, choose_batch, choose_tree, distances
 from dpsynth.mechanisms.workload import Workload
 from dpsynth.models.base import Model
+from dpsynth.models.engines import estimate_exactly
 from dpsynth.models.graphical import GraphicalModel
-from dpsynth.models.inference import estimate
 from dpsynth.privacy.accountant import Accountant
 
 _BELIEVED = 0.5
@@ -85,7 +85,7 @@ class Canopy:
             return rest_on_columns(table, accountant, look)
         costs = prices.shared({c: cells[c] for c in tree})
         pairs = measure_all(accountant, binned.answers, costs)
-        model = estimate(binned.domain, [*binned.oneways(look), *pairs], total=look.rows)
+        model = estimate_exactly(binned.domain, [*binned.oneways(look), *pairs], total=look.rows)
 
         # BATCH, and the columns once more
         columns = {(a,): _COLUMN * n for a, n in table.domain.sizes}
@@ -100,7 +100,7 @@ class Canopy:
 
         # GENERATE
         return binned.refined(
-            estimate(binned.domain, [*binned.oneways(look), *pairs], total=look.rows, warm=model), look
+            estimate_exactly(binned.domain, [*binned.oneways(look), *pairs], total=look.rows, warm=model), look
         )
 
     def _batch(

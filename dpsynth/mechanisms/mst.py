@@ -16,7 +16,7 @@ from dpsynth.mechanisms.binned import Binned
 from dpsynth.mechanisms.independent import rest_on_columns
 from dpsynth.mechanisms.selection import Prices, choose_tree, distances
 from dpsynth.models.base import Model
-from dpsynth.models.inference import estimate
+from dpsynth.models.engines import estimate_exactly
 from dpsynth.privacy.accountant import Accountant
 
 
@@ -58,4 +58,4 @@ class MST:
         measurements = [*binned.oneways(look), *measure_all(accountant, binned.answers, costs)]
 
         # GENERATE
-        return binned.refined(estimate(binned.domain, measurements, total=look.rows), look)
+        return binned.refined(estimate_exactly(binned.domain, measurements, total=look.rows), look)

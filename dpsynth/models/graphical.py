@@ -27,7 +27,7 @@ class GraphicalModel:
 
     potentials: for some cliques a table of shape domain.shape(clique); each clique lies in a node of the tree.
     beliefs: the marginal of each node of the tree, summing to one, axes as in `tree.nodes`.
-    iterations, converged: how the potentials were found; see `inference.estimate`.
+    iterations, converged: how the potentials were found; see `engines.estimate_exactly`.
     """
 
     domain: Domain

@@ -107,18 +107,19 @@ class JunctionTree:
     def propagate(self, tables: list[np.ndarray]) -> tuple[float, list[np.ndarray]]:
         """The log of the total mass of a product of non-negative node tables, and each node's marginal of it.
 
-        Writes into the tables and returns them. Messages are probabilities, scaled to one, and 0/0 is 0. No mass at
+        Writes into the tables and returns them. Messages are scaled to a largest entry of one, so that
+        hundreds of them multiply without underflow, and 0/0 is 0. No mass at
         all gives minus infinity, and no meaning to the tables.
         """
         log_mass = 0.0
         messages: list[np.ndarray] = [np.ones(())] * len(tables)
         for i in reversed(range(len(tables))):
             message = self._onto_separator(tables[i], i)
-            mass = float(message.sum())
-            if mass == 0:
+            scale = float(message.max())
+            if scale == 0:
                 return -math.inf, tables
-            log_mass += math.log(mass)
-            messages[i] = message / mass
+            log_mass += math.log(scale)
+            messages[i] = message / scale
             if i:
                 parent = self.parents[i]
                 tables[parent] *= expand(messages[i], self.separators[i], self.nodes[parent])

@@ -119,13 +119,13 @@ def test_the_model_is_no_larger_than_it_may_be(cells):
 
 def test_the_model_grows_as_the_budget_is_spent(monkeypatch):
     cells = []
-    estimate = aim.estimate
+    estimate = aim.estimate_exactly
 
     def watched(*given, **named):
         cells.append(estimate(*given, **named).tree.cells)
         return estimate(*given, **named)
 
-    monkeypatch.setattr(aim, "estimate", watched)
+    monkeypatch.setattr(aim, "estimate_exactly", watched)
     fitted(AIM(max_model_cells=200), chain(20_000, 6, columns=9, cells=6), Budget(20.0, 1e-6))
     assert cells[0] == 54
     assert cells[1] <= 100 < 150 < cells[-1] <= 200

@@ -1,0 +1,82 @@
+"""Which engine turns measurements into a model, by a public rule.
+
+All three fit the same function of the same pooled measurements (see `inference`):
+
+* "junction tree": exact, by eliminating one attribute after another. The best for few cliques in each node of the tree,
+  whatever their size: 44 pairs of Adult on a tree of 10^7 cells take 12 ms a step, calibrating that tree 200 ms.
+* "dense": exact, the same model, by writing the nodes of the tree down. The best for many cliques in each node: 16
+  binary columns with all their pairs and triples take 1.5 ms a step, elimination 130 ms.
+* "mixture": inexact, for cliques that no tree of bearable size holds.
+
+The rule is: exact where a tree of MOST_TREE_CELLS holds the cliques, the faster of the two ways; else the mixture.
+Noise and the number of rows play no part: they do not change which way is faster, and where no tree holds the cliques
+there is no choice.
+
+Whoever chooses the cliques chooses the engine with them. By experiment, at epsilon 1 and 10, in mean distance on
+triples: a mixture of 1,000 components of all pairs was 1 to 6 % nearer to the rows than a tree of 10^7 cells on pairs
+chosen for it on two tables (of 14 and 24 columns), and 15 to 24 % farther on a third, where some columns are functions
+of others; on tables of 78 and 233 columns it was farther by 16 to 33 %. At epsilon 0.1, all pairs are too many to buy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Protocol
+
+from dpsynth.domain import Clique, Domain
+from dpsynth.models import dense, inference, mixture
+from dpsynth.models.base import LinearMeasurement, Model
+from dpsynth.models.graphical import GraphicalModel
+from dpsynth.models.junction_tree import JunctionTree, tree_cells
+
+MOST_TREE_CELLS = 10**7
+"""The largest junction tree to calibrate: half a gigabyte at the peak."""
+
+
+class Estimator(Protocol):
+    """Measurements in, a model out; a deterministic function. total: the number of rows, None to estimate it."""
+
+    def __call__(
+        self, domain: Domain, measurements: Iterable[LinearMeasurement], *, total: float | None = None
+    ) -> Model: ...
+
+
+ENGINES: Mapping[str, Estimator] = {
+    "junction tree": inference.estimate,
+    "dense": dense.estimate,
+    "mixture": mixture.estimate,
+}
+
+
+def choose_engine(domain: Domain, cliques: Iterable[Clique], *, most_cells: int | None = None) -> str:
+    """The name of the engine for measurements of these cliques; depends on nothing else.
+
+    most_cells: the largest junction tree to be had, in cells of all its nodes together.
+    """
+    cliques = list(cliques)
+    if tree_cells(domain, cliques) > (MOST_TREE_CELLS if most_cells is None else most_cells):
+        return "mixture"
+    return "dense" if dense.is_crowded(JunctionTree.of(domain, cliques), cliques) else "junction tree"
+
+
+def estimate(domain: Domain, measurements: Iterable[LinearMeasurement], *, total: float | None = None) -> Model:
+    """The model that the engine chosen for these measurements finds."""
+    measurements = list(measurements)
+    engine = ENGINES[choose_engine(domain, [m.clique for m in measurements])]
+    return engine(domain, measurements, total=total)
+
+
+def estimate_exactly(
+    domain: Domain,
+    measurements: Iterable[LinearMeasurement],
+    *,
+    total: float | None = None,
+    structure: JunctionTree | None = None,
+    warm: GraphicalModel | None = None,
+) -> GraphicalModel:
+    """`inference.estimate`, by whichever of the exact engines is faster."""
+    measurements = list(measurements)
+    cliques = [m.clique for m in measurements]
+    tree = structure or JunctionTree.of(domain, cliques)
+    exact = dense.estimate if dense.is_crowded(tree, cliques) else inference.estimate
+    return exact(domain, measurements, total=total, structure=tree, warm=warm)
