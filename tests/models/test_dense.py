@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import time
 
 import numpy as np
 import pytest
@@ -14,7 +13,6 @@ from dpsynth.domain import Domain
 from dpsynth.models import dense, inference
 from dpsynth.models.base import LinearMeasurement
 from dpsynth.models.dense import Calibration, NodeContrasts, is_crowded
-from dpsynth.models.elimination import Elimination
 from dpsynth.models.graphical import GraphicalModel
 from dpsynth.models.joint import JointModel
 from dpsynth.models.junction_tree import JunctionTree
@@ -32,16 +30,6 @@ def noisy(domain, cliques, stddev=20.0, total=5000.0):
 
 def parts(domain, sizes):
     return [clique for size in sizes for clique in itertools.combinations(domain.attributes, size)]
-
-
-def seconds(function):
-    """The least CPU time of three calls."""
-    times = []
-    for _ in range(3):
-        start = time.process_time()
-        function()
-        times.append(time.process_time() - start)
-    return min(times)
 
 
 @given(graphs(), st.integers(0, 99), st.data())
@@ -85,15 +73,13 @@ def test_the_fit_is_that_over_the_joint_and_that_by_elimination(cliques, stddev)
         np.testing.assert_allclose(model.project(clique), by_elimination.project(clique), atol=1e-6)
 
 
-def test_696_marginals_of_16_binary_columns_are_fitted_in_a_few_seconds():
+def test_696_marginals_of_16_binary_columns_are_fitted():
     domain = Domain.of({f"x{i:02}": 2 for i in range(16)})
     true = GraphicalModel.of(domain, 20_000.0, potentials(domain, parts(domain, [1, 2]), seed=2, scale=0.15))
     rng = np.random.default_rng(4)
     counts = true.project_all(parts(domain, [1, 2, 3]))
     measurements = [LinearMeasurement(c, y + rng.normal(0, 150, y.shape), 150.0) for c, y in counts.items()]
-    start = time.process_time()
     model = dense.estimate(domain, measurements)
-    assert time.process_time() - start < 4  # 1 s on an idle core; by elimination 20 s
     assert model.converged
     assert len(model.tree.nodes) == 1
     fitted = model.project_all(counts)
@@ -128,12 +114,7 @@ def test_potentials_too_far_apart_for_a_double_are_told_apart_from_a_mass():
     ("columns", "size", "widths", "crowded"),
     [(16, 2, (1, 2), True), (12, 2, (1, 2, 3), True), (10, 3, (1, 2), True), (3, 60, (1, 2), False)],
 )
-def test_crowded_is_where_calibration_is_faster(columns, size, widths, crowded):
+def test_many_cliques_in_a_node_are_crowded(columns, size, widths, crowded):
     domain = Domain.of({f"x{i:02}": size for i in range(columns)})
     cliques = parts(domain, widths)
-    tables = list(potentials(domain, cliques, seed=5, scale=0.3).values())
-    tree = JunctionTree.of(domain, cliques)
-    assert is_crowded(tree, cliques) is crowded
-    engines = Elimination(domain, cliques, tree.order), Calibration(domain, cliques, tree)
-    slow, fast = engines if crowded else engines[::-1]
-    assert seconds(lambda: fast(tables)) < 0.7 * seconds(lambda: slow(tables))
+    assert is_crowded(JunctionTree.of(domain, cliques), cliques) is crowded
