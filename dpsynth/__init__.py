@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from dpsynth.certificate import Certificate
     from dpsynth.domain import Domain
     from dpsynth.evaluation.fidelity import Quality, evaluate
+    from dpsynth.mechanisms.known import Marginal
     from dpsynth.mechanisms.workload import Workload
     from dpsynth.privacy.accountant import Accountant
     from dpsynth.privacy.budget import Budget, BudgetExceeded
@@ -38,6 +39,7 @@ _HOME = {
     "Identifier": "schema",
     "Ledger": "privacy.ledger",
     "LedgerCorrupt": "privacy.ledger",
+    "Marginal": "mechanisms.known",
     "NotFittedError": "synthesizer",
     "Numeric": "schema",
     "PrivacyUnit": "privacy.unit",
@@ -64,6 +66,7 @@ __all__ = [
     "Identifier",
     "Ledger",
     "LedgerCorrupt",
+    "Marginal",
     "NotFittedError",
     "Numeric",
     "PrivacyUnit",

@@ -81,7 +81,7 @@ class Certificate:
             "claim": _claim(private, budget, ledger.unit),
             "budget": asdict(budget),
             "spent": asdict(budgets.spent(_cost(charges), budget)),
-            "cautions": _cautions(schema, budget, released),
+            "cautions": _cautions(schema, budget, settings, released),
             "unit": {**asdict(ledger.unit), "description": ledger.unit.describe()},
             "run": {"id": run, "noise": begun[-1]["noise"], "line": begun[-1]},
             "charges": _charges(charges, ledger.unit),
@@ -174,13 +174,15 @@ def _claim(private: bool, budget: Budget, unit: PrivacyUnit) -> dict[str, Any]:
     return {"private": True, "sentence": sentence, "meaning": meaning, **asdict(budget)}
 
 
-def _cautions(schema: Schema, budget: Budget, released: Mapping[str, Any]) -> list[str]:
+def _cautions(schema: Schema, budget: Budget, settings: Mapping[str, Any], released: Mapping[str, Any]) -> list[str]:
     """Sentences for what is allowed and yet seldom meant."""
     found = []
     if budget.delta * max(1, released.get("rows", 1)) > _LARGE_DELTA:
         found.append(wording.LARGE_DELTA)
     if schema.unit.id_column is None and any(isinstance(c, Identifier) for c in schema.columns.values()):
         found.append(wording.IDENTIFIER_WITHOUT_UNIT)
+    if known := settings.get("known"):
+        found.append(wording.known(sorted({str(marginal["source"]) for marginal in known}), len(known)))
     return found
 
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, is_dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,22 +12,24 @@ import pandas as pd
 
 from dpsynth.certificate import Certificate
 from dpsynth.data.bounding import bounded_rows
-from dpsynth.data.codec import check_columns, encode_frame, schema_domain
+from dpsynth.data.codec import check_columns, codec_for, encode_frame, schema_domain
 from dpsynth.data.magnitude import magnitude_table
 from dpsynth.data.source import Rows, column, column_names, open_rows, take_rows
 from dpsynth.data.table import PrivateTable
 from dpsynth.domain import Domain
 from dpsynth.encode.bounds import learn_bounds
+from dpsynth.mechanisms.aim import AIM
 from dpsynth.mechanisms.base import Mechanism
+from dpsynth.mechanisms.canopy import Canopy
+from dpsynth.mechanisms.known import Known, Marginal
 from dpsynth.mechanisms.registry import mechanism_for, name_of
-from dpsynth.mechanisms.workload import Workload
 from dpsynth.models.base import Model
 from dpsynth.privacy.accountant import Accountant
 from dpsynth.privacy.budget import Budget
 from dpsynth.privacy.ledger import Ledger
 from dpsynth.sample.conditions import parse
 from dpsynth.sample.rows import draw_rows
-from dpsynth.schema import Categorical, Identifier, Numeric, Schema, SchemaError
+from dpsynth.schema import Categorical, Numeric, Schema, SchemaError
 from dpsynth.store import load_model, save_model
 
 Bounds = dict[str, tuple[float, float]]
@@ -46,6 +48,7 @@ class Synthesizer:
 
     schema: the public facts. mechanism: a name ("auto", "canopy", "aim", "mst", "independent") or a mechanism object;
     `settings` are those of the named mechanism, as workload=Workload(target="income") of canopy and aim.
+    known: Marginals that are public or were paid for elsewhere; canopy and aim start from them at no charge.
     epsilon, delta: what one fit spends, all of it. ledger: a Ledger, or the path of one; a path that does not exist
     becomes a ledger that holds exactly this budget. None keeps it in memory.
     unsafe_seed: predictable noise for tests; the certificate says NOT PRIVATE.
@@ -59,6 +62,7 @@ class Synthesizer:
         epsilon: float,
         delta: float,
         ledger: Ledger | str | Path | None = None,
+        known: Sequence[Marginal] = (),
         unsafe_seed: int | None = None,
         **settings: Any,
     ) -> None:
@@ -67,12 +71,13 @@ class Synthesizer:
         self.epsilon = epsilon
         self.delta = delta
         self.ledger = ledger
+        self.known = known
         self.unsafe_seed = unsafe_seed
         self.settings = settings
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """The constructor's arguments."""
-        names = ("schema", "mechanism", "epsilon", "delta", "ledger", "unsafe_seed")
+        names = ("schema", "mechanism", "epsilon", "delta", "ledger", "known", "unsafe_seed")
         return {**{name: getattr(self, name) for name in names}, **self.settings}
 
     def set_params(self, **params: Any) -> Synthesizer:
@@ -92,7 +97,8 @@ class Synthesizer:
         mechanism = mechanism_for(self.mechanism, self.settings)
         self.schema.refuse_text()
         _check_size(self.schema)
-        _check_workload(mechanism, self.schema)
+        mechanism = _told(mechanism, [marginal.coded(self.schema) for marginal in self.known])
+        _check_settings(mechanism, self.schema)
         rows = open_rows(data)
         check_columns(column_names(rows), self.schema)
         if self.schema.unit.id_column not in (None, *column_names(rows)):
@@ -193,7 +199,7 @@ class Synthesizer:
             ledger=accountant.ledger,
             run=accountant.run,
             mechanism=name_of(mechanism),
-            settings=asdict(mechanism) if is_dataclass(mechanism) and not isinstance(mechanism, type) else {},
+            settings=_settings(mechanism),
             bounds=bounds,
             released={"rows": round(model.total)},
         )
@@ -219,12 +225,32 @@ def _check_size(schema: Schema) -> None:
         )
 
 
-def _check_workload(mechanism: Mechanism, schema: Schema) -> None:
-    """Refuses a workload that names what the schema does not model, before anything is read or charged."""
-    workload = getattr(mechanism, "workload", None)
-    if isinstance(workload, Workload):
-        modelled = [name for name, column in schema.columns.items() if not isinstance(column, Identifier)]
-        workload.check(Domain.of(dict.fromkeys(modelled, 1)))
+def _told(mechanism: Mechanism, known: Sequence[Known]) -> Mechanism:
+    if not known:
+        return mechanism
+    if not isinstance(mechanism, AIM | Canopy):
+        raise ValueError(f"known marginals serve canopy and aim, not {name_of(mechanism)}: leave them out")
+    return replace(mechanism, known=tuple(known))
+
+
+def _check_settings(mechanism: Mechanism, schema: Schema) -> None:
+    """Refuses settings that do not fit the schema, before anything is read or charged."""
+    if isinstance(mechanism, AIM | Canopy):
+        sizes = {name: 1 if name in schema.unbounded else codec_for(c).size for name, c in schema.coded.items()}
+        mechanism.check(Domain.of(sizes))
+
+
+def _settings(mechanism: Mechanism) -> dict[str, Any]:
+    """The mechanism's settings for the certificate; of known marginals what they are and where they come from."""
+    if not is_dataclass(mechanism) or isinstance(mechanism, type):
+        return {}
+    settings = {f.name: getattr(mechanism, f.name) for f in fields(mechanism)}
+    if "known" in settings:
+        settings["known"] = [
+            {"columns": k.clique, "source": k.source, "stddev": k.stddev, "in": "shares" if k.shares else "rows"}
+            for k in settings["known"]
+        ]
+    return {name: asdict(value) if is_dataclass(value) else value for name, value in settings.items()}
 
 
 def _default_rows(model: Model) -> int:

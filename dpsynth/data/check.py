@@ -45,7 +45,7 @@ def _check(name: str, declared: Column, values: Any) -> ColumnCheck:
     else:
         assert isinstance(strict, Numeric)
         numbers = read_numbers(values)
-        numbers[numbers == number(strict.missing_marker)] = np.nan
+        numbers = np.where(numbers == number(strict.missing_marker), np.nan, numbers)
         special = int(np.isnan(numbers).sum())
         clipped = int(np.sum(numbers < _or(strict.low, -np.inf)) + np.sum(numbers > _or(strict.high, np.inf)))
     missing = _missing(values, getattr(declared, "missing_marker", None))

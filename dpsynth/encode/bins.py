@@ -8,6 +8,7 @@ by a total variation of tau, keeping it apart pays when m * tau exceeds the nois
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 
 import numpy as np
@@ -18,15 +19,19 @@ _TAU_ORDERED = 1 / 12
 _TAU_NOMINAL = 1 / 4
 
 
-def choose_bins(domain: Domain, masses: Mapping[str, np.ndarray], stddev: float) -> dict[str, np.ndarray]:
+def choose_bins(
+    domain: Domain, masses: Mapping[str, np.ndarray], stddev: float, sharper: Mapping[str, float] = {}
+) -> dict[str, np.ndarray]:
     """For each attribute the bin of each cell, numbered from 0 without gaps; a public function of charged answers.
 
     masses: estimated counts of each attribute's cells (`histogram.denoise`). stddev: expected noise a pair's cell.
+    sharper: of attributes of which something is known with less noise than that, how much.
     The partner's number of bins is what this very rule gives on average: a few rounds settle it.
     """
     partner = float(np.mean([min(16, n) for _, n in domain.sizes]))
     for _ in range(4):
-        bins = {a: _bins(masses[a], domain.width(a), 0.4 * stddev * partner) for a in domain.attributes}
+        noise = {a: 0.4 * min(stddev, sharper.get(a, math.inf)) * partner for a in domain.attributes}
+        bins = {a: _bins(masses[a], domain.width(a), noise[a]) for a in domain.attributes}
         partner = float(np.mean([b.max() + 1 for b in bins.values()]))
     return bins
 

@@ -17,7 +17,6 @@ Differences from the paper:
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
@@ -28,13 +27,13 @@ from dpsynth.data.table import PrivateTable
 from dpsynth.domain import Clique, Domain
 from dpsynth.mechanisms.base import check_shares, first_look, measure_all
 from dpsynth.mechanisms.binned import Binned
-from dpsynth.mechanisms.independent import rest_on_columns
-from dpsynth.mechanisms.selection import MEAN_ABS, Prices, Scores
+from dpsynth.mechanisms.independent import look_at_rest, rest_on_columns
+from dpsynth.mechanisms.known import Known, check_known, wide, with_known
+from dpsynth.mechanisms.selection import MEAN_ABS, Prices, Scores, within_reach
 from dpsynth.mechanisms.workload import Workload
 from dpsynth.models.base import LinearMeasurement, Model
 from dpsynth.models.engines import estimate_exactly
-from dpsynth.models.junction_tree import JunctionTree, tree_cells
-from dpsynth.models.projection import MOST_CELLS
+from dpsynth.models.junction_tree import tree_cells
 from dpsynth.privacy.accountant import Accountant
 from dpsynth.privacy.events import Gaussian
 from dpsynth.privacy.sensitive import Sensitive
@@ -55,6 +54,7 @@ class AIM:
     max_model_cells: the most cells of the model's junction tree, at the end.
     total_share, oneway_share: the parts of the budget that go to the row count and to the one-way marginals.
     select_share: the part of a round that goes to its scores.
+    known: marginals that cost nothing, in the model from the start.
     """
 
     workload: Workload = field(default_factory=Workload)
@@ -63,6 +63,7 @@ class AIM:
     total_share: float = 0.01
     oneway_share: float = 0.25
     select_share: float = 0.1
+    known: tuple[Known, ...] = ()
 
     def __post_init__(self) -> None:
         if not isinstance(self.workload, Workload):
@@ -75,21 +76,31 @@ class AIM:
         check_shares(total=self.total_share, oneway=self.oneway_share)
         check_shares(select=self.select_share)
 
+    def check(self, domain: Domain) -> None:
+        """ValueError, before any charge, where the workload or what is known does not fit the domain."""
+        self.workload.check(domain)
+        check_known(self.known, domain, self.max_model_cells)
+
     def fit(self, table: PrivateTable, accountant: Accountant) -> Model:
         """A graphical model over bins, refined to cells; independent columns where nothing is worth its noise."""
-        self.workload.check(table.domain)
+        self.check(table.domain)
         budget = accountant.cost_left
         look = first_look(
             table, accountant, total_cost=int(budget * self.total_share), oneway_cost=int(budget * self.oneway_share)
         )
+        look = with_known(look, self.known)
         prices = Prices(accountant.cost_left, table.unit.count_sensitivity(2)[1])
-        binned = Binned.of(table, look, prices)
+        known = wide(self.known, look.rows)
+        binned = Binned.of(table, look, prices, known)
         choice = Choice(binned.domain, candidates(self.workload, binned.domain), prices, look.rows)
         wider = table.coarsen(binned.bins).marginals([c for c in choice.weights if c not in binned.answers])
-        rounds = Rounds(self, choice, {**binned.answers, **wider}, binned.oneways(look))
+        held = [binned.measurement(m) for m in known]
+        rounds = Rounds(self, choice, {**binned.answers, **wider}, [*binned.oneways(look), *held])
         rounds.spend(accountant, budget)
-        if not rounds.bought:
+        if not rounds.bought and not held:
             return rest_on_columns(table, accountant, look)
+        if not rounds.bought:
+            look = look_at_rest(table, accountant, look)
         return binned.refined(rounds.model, look)
 
 
@@ -163,6 +174,7 @@ class Rounds:
         self._settings, self._choice, self._answers = settings, choice, answers
         self._cost = int(choice.prices.cost * (1 - settings.select_share) / (settings.rounds * (choice.most + 1)))
         self._measurements = known
+        self._held = [m.clique for m in known]
         self.bought: dict[Clique, int] = {}
         self.model = estimate_exactly(choice.domain, known, total=choice.rows)
 
@@ -196,7 +208,9 @@ class Rounds:
         while pool := self._at_least_cost(partial(choice.pool, near), accountant.cost_left):
             scores = self._scores(pool, accountant)
             if scores.tell_apart():
-                return self._at_least_cost(partial(choice.batch, scores, self.bought, limit), accountant.cost_left)
+                return self._at_least_cost(
+                    partial(choice.batch, scores, [*self._held, *self.bought], limit), accountant.cost_left
+                )
             if self._cost * choice.most >= accountant.cost_left:
                 break
             self._cost = min(_HALF_THE_NOISE * self._cost, accountant.cost_left)
@@ -217,37 +231,3 @@ class Rounds:
         while not (found := chosen(self._cost)) and self._cost < left:
             self._cost = min(_HALF_THE_NOISE * self._cost, left)
         return found
-
-
-def within_reach(tree: JunctionTree, cliques: Iterable[Clique], limit: int) -> list[Clique]:
-    """The cliques that the tree can be asked for, and made to hold, by tables of about `limit` cells.
-
-    To join columns of several nodes takes, at each step of the way, a table of all of them and the separator. Where
-    ways meet, a projection may also pass through one of the whole node and all but two of them.
-    """
-    domain, limit = tree.domain, min(limit, MOST_CELLS)
-    widest = max(map(domain.cells, tree.separators))
-    largest = max(map(domain.cells, tree.nodes))
-
-    def near(clique: Clique) -> bool:
-        if tree.host(clique) is not None:
-            return True
-        sizes = sorted(domain.shape(clique))
-        if largest * math.prod(sizes[2:]) > MOST_CELLS:
-            return False
-        return widest * math.prod(sizes) <= limit or all(
-            domain.cells(domain.ordered((*s, *clique))) <= limit for s in _separators_between(tree, clique)
-        )
-
-    return [c for c in cliques if near(c)]
-
-
-def _separators_between(tree: JunctionTree, clique: Clique) -> list[Clique]:
-    """Those met on the way from the home of each attribute to the others."""
-    passed: Counter[int] = Counter()
-    for attribute in clique:
-        node = tree.homes[attribute]
-        while node > 0:
-            passed[node] += 1
-            node = tree.parents[node]
-    return [tree.separators[node] for node, times in passed.items() if times < len(clique)]

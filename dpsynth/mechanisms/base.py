@@ -60,6 +60,13 @@ class FirstLook:
         """This look and a second one at the columns."""
         return replace(self, oneways={a: _combined(m, oneways[a]) for a, m in self.oneways.items()})
 
+    def told(self, more: LinearMeasurement) -> FirstLook:
+        """This look, and one more measurement of the row count or of one column."""
+        if not more.clique:
+            return replace(self, total=_combined(self.total, more))
+        (a,) = more.clique
+        return replace(self, oneways={**self.oneways, a: _combined(self.oneways[a], more)})
+
 
 LEAST_SHARE = 1e-6
 """Of a budget: a smaller part would buy noise that drowns everything, or that cannot be drawn."""

@@ -14,16 +14,20 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
+import numpy as np
+
 from dpsynth.data.table import PrivateTable
 from dpsynth.domain import Clique, Domain
-from dpsynth.mechanisms.base import check_shares, first_look, measure, measure_all
+from dpsynth.mechanisms.base import FirstLook, check_shares, first_look, measure, measure_all
 from dpsynth.mechanisms.binned import Binned
-from dpsynth.mechanisms.independent import rest_on_columns
-from dpsynth.mechanisms.selection import Prices, choose_batch, choose_tree, distances
+from dpsynth.mechanisms.independent import look_at_rest, rest_on_columns
+from dpsynth.mechanisms.known import Known, check_known, wide, with_known
+from dpsynth.mechanisms.selection import Prices, choose_batch, choose_tree, distances, within_reach
 from dpsynth.mechanisms.workload import Workload
-from dpsynth.models.base import Model
+from dpsynth.models.base import LinearMeasurement, Model
 from dpsynth.models.engines import estimate_exactly
 from dpsynth.models.graphical import GraphicalModel
+from dpsynth.models.projection import MOST_CELLS
 from dpsynth.privacy.accountant import Accountant
 
 _BELIEVED = 0.5
@@ -44,6 +48,7 @@ class Canopy:
     most_cells: of a pair, and of the junction tree that a batch may lead to; 8 bytes each, of which a fit holds a few
     copies.
     workload: how much each pair matters.
+    known: marginals that cost nothing; the tree connects what they leave apart, the batch mends what they get wrong.
     """
 
     workload: Workload = field(default_factory=Workload)
@@ -52,6 +57,7 @@ class Canopy:
     select_share: float = 0.05
     tree_share: float = 0.5
     most_cells: int = 1_000_000
+    known: tuple[Known, ...] = ()
 
     def __post_init__(self) -> None:
         check_shares(total=self.total_share, oneway=self.oneway_share, select=self.select_share)
@@ -59,38 +65,50 @@ class Canopy:
         if self.most_cells < 1:
             raise ValueError(f"most_cells must be 1 or more, got {self.most_cells}")
 
+    def check(self, domain: Domain) -> None:
+        """ValueError, before any charge, where the workload or what is known does not fit the domain."""
+        self.workload.check(domain)
+        check_known(self.known, domain, self.most_cells)
+
     def fit(self, table: PrivateTable, accountant: Accountant) -> Model:
         """A graphical model over bins, refined to cells; independent columns where no pair is worth its noise."""
-        self.workload.check(table.domain)
+        self.check(table.domain)
         budget = accountant.cost_left
         look = first_look(
             table, accountant, total_cost=int(budget * self.total_share), oneway_cost=int(budget * self.oneway_share)
         )
+        look = with_known(look, self.known)
         select_cost = int(budget * self.select_share) // 2
         sensitivity = table.unit.count_sensitivity(2)[1]
         measuring = accountant.cost_left - 2 * select_cost
-        binned = Binned.of(table, look, Prices(measuring, sensitivity))
+        known = wide(self.known, look.rows)
+        binned = Binned.of(table, look, Prices(measuring, sensitivity), known)
+        held = [binned.measurement(m) for m in known]
         weights = pair_weights(self.workload, table.domain, binned.answers)
         cells = {c: w * binned.domain.cells(c) for c, w in weights.items()}
 
         # TREE
-        independent = binned.independent()
-        scores = distances(binned.answers, independent, accountant, select_cost)
-        gains = scores.beyond_texture(independent) if scores.tell_apart() else {}
+        estimates = binned.independent()
+        if held:
+            estimates = _estimates(binned, _model(binned, look, held))
+        scores = distances({c: binned.answers[c] for c in estimates}, estimates, accountant, select_cost)
+        gains = scores.beyond_texture(estimates) if scores.tell_apart() else {}
         prices = Prices(int(measuring * self.tree_share), sensitivity)
         small = (c for c in gains if binned.domain.cells(c) <= self.most_cells)
         gains = {c: weights[c] * gains[c] for c in small if weights[c] > 0}
-        tree = choose_tree(gains, cells, prices, columns=len(table.domain.attributes))
-        if not tree:
+        tree = choose_tree(gains, cells, prices, columns=len(table.domain.attributes), joined=[m.clique for m in held])
+        if not tree and not held:
             return rest_on_columns(table, accountant, look)
-        costs = prices.shared({c: cells[c] for c in tree})
-        pairs = measure_all(accountant, binned.answers, costs)
-        model = estimate_exactly(binned.domain, [*binned.oneways(look), *pairs], total=look.rows)
+        pairs = [*held, *measure_all(accountant, binned.answers, prices.shared({c: cells[c] for c in tree}))]
+        model = _model(binned, look, pairs)
 
         # BATCH, and the columns once more
         columns = {(a,): _COLUMN * n for a, n in table.domain.sizes}
         effort = sum(k ** (2 / 3) for k in columns.values())
         batch = self._batch(binned, model, weights, accountant, select_cost, sensitivity, effort) or tree
+        if not batch:
+            look = look_at_rest(table, accountant, look)
+            return binned.refined(_model(binned, look, pairs, warm=model), look)
         costs = Prices(accountant.cost_left, sensitivity).shared(columns | {c: cells[c] for c in batch})
         answers = table.marginals(list(columns))
         again = {c[0]: measure(accountant, c, answers[c], costs.pop(c)) for c in columns}
@@ -99,9 +117,7 @@ class Canopy:
         pairs += measure_all(accountant, binned.answers, costs)
 
         # GENERATE
-        return binned.refined(
-            estimate_exactly(binned.domain, [*binned.oneways(look), *pairs], total=look.rows, warm=model), look
-        )
+        return binned.refined(_model(binned, look, pairs, warm=model), look)
 
     def _batch(
         self,
@@ -114,8 +130,8 @@ class Canopy:
         effort: float,
     ) -> list[Clique]:
         """Scores every pair against the model, for `cost`, and chooses what to measure with all that is left."""
-        estimates = model.project_all(binned.answers)
-        scores = distances(binned.answers, estimates, accountant, cost)
+        estimates = _estimates(binned, model)
+        scores = distances({c: binned.answers[c] for c in estimates}, estimates, accountant, cost)
         return choose_batch(
             {c: weights[c] * g for c, g in scores.beyond_texture(estimates).items()},
             {c: weights[c] * binned.domain.cells(c) for c in estimates},
@@ -125,6 +141,17 @@ class Canopy:
             held=[c for c in model.potentials if len(c) > 1],
             most_cells=self.most_cells,
         )
+
+
+def _model(
+    binned: Binned, look: FirstLook, measurements: list[LinearMeasurement], warm: GraphicalModel | None = None
+) -> GraphicalModel:
+    return estimate_exactly(binned.domain, [*binned.oneways(look), *measurements], total=look.rows, warm=warm)
+
+
+def _estimates(binned: Binned, model: GraphicalModel) -> dict[Clique, np.ndarray]:
+    """What the model says of every pair that it can be asked for: a model of known marginals may be too wide."""
+    return model.project_all(within_reach(model.tree, binned.answers, MOST_CELLS))
 
 
 def pair_weights(workload: Workload, domain: Domain, pairs: Collection[Clique]) -> dict[Clique, float]:

@@ -34,7 +34,12 @@ class Independent:
 
 def rest_on_columns(table: PrivateTable, accountant: Accountant, look: FirstLook) -> RefinedModel:
     """The answer where no pair is worth its noise: all that is left goes to another look at every column."""
-    return _columns(table, look.combined(_all_on_columns(table, accountant, 0.02)))
+    return _columns(table, look_at_rest(table, accountant, look))
+
+
+def look_at_rest(table: PrivateTable, accountant: Accountant, look: FirstLook) -> FirstLook:
+    """The look, and another at every column for all that is left."""
+    return look.combined(_all_on_columns(table, accountant, 0.02))
 
 
 def _all_on_columns(table: PrivateTable, accountant: Accountant, total_share: float) -> FirstLook:

@@ -8,13 +8,15 @@ from __future__ import annotations
 
 import itertools
 import math
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from dpsynth.domain import Clique, Domain
-from dpsynth.models.junction_tree import tree_cells
+from dpsynth.models.junction_tree import JunctionTree, tree_cells
+from dpsynth.models.projection import MOST_CELLS
 from dpsynth.privacy import curves
 from dpsynth.privacy.accountant import Accountant
 from dpsynth.privacy.events import Gaussian
@@ -47,6 +49,8 @@ class Prices:
 
     def shared(self, cells: Mapping[Clique, float]) -> dict[Clique, int]:
         """Shares that minimise the sum of the L1 noise,  sum_i cells_i / sqrt(share_i):  share_i ~ cells_i^(2/3)."""
+        if not cells:
+            return {}
         weights = {c: k ** (2 / 3) for c, k in cells.items()}
         unit = self.cost / sum(weights.values())
         return {c: int(w * unit) for c, w in weights.items()}
@@ -106,16 +110,21 @@ def distances(
 
 
 def choose_tree(
-    gains: Mapping[Clique, float], cells: Mapping[Clique, float], prices: Prices, columns: int
+    gains: Mapping[Clique, float],
+    cells: Mapping[Clique, float],
+    prices: Prices,
+    columns: int,
+    joined: Iterable[Clique] = (),
 ) -> list[Clique]:
     """A spanning forest of high total worth, a pair's worth being its gain less the L1 noise its measurement adds.
 
     gains, cells: of each pair, weighted alike. The noise depends on how many pairs share the budget: start from an
     even share among all columns, then drop what is not worth its noise and share again, until nothing is dropped.
+    joined: columns that are connected already; the forest connects the rest.
     """
     even = prices.even_stddev(columns - 1)
     worth = {c: g - MEAN_ABS * even * cells[c] for c, g in gains.items()}
-    chosen = _spanning_forest(sorted(worth, key=lambda c: -worth[c]))
+    chosen = _spanning_forest(sorted(worth, key=lambda c: -worth[c]), joined)
     while chosen:
         costs = prices.shared({c: cells[c] for c in chosen})
         noise = {c: MEAN_ABS * prices.stddev(costs[c]) * cells[c] for c in chosen}
@@ -160,8 +169,42 @@ def choose_batch(
     return chosen
 
 
-def _spanning_forest(pairs: Iterable[Clique]) -> list[Clique]:
-    """Kruskal: the pairs in this order, less those that would close a cycle."""
+def within_reach(tree: JunctionTree, cliques: Iterable[Clique], limit: int) -> list[Clique]:
+    """The cliques that the tree can be asked for, and made to hold, by tables of about `limit` cells.
+
+    To join columns of several nodes takes, at each step of the way, a table of all of them and the separator. Where
+    ways meet, a projection may also pass through one of the whole node and all but two of them.
+    """
+    domain, limit = tree.domain, min(limit, MOST_CELLS)
+    widest = max(map(domain.cells, tree.separators))
+    largest = max(map(domain.cells, tree.nodes))
+
+    def near(clique: Clique) -> bool:
+        if tree.host(clique) is not None:
+            return True
+        sizes = sorted(domain.shape(clique))
+        if largest * math.prod(sizes[2:]) > MOST_CELLS:
+            return False
+        return widest * math.prod(sizes) <= limit or all(
+            domain.cells(domain.ordered((*s, *clique))) <= limit for s in _separators_between(tree, clique)
+        )
+
+    return [c for c in cliques if near(c)]
+
+
+def _separators_between(tree: JunctionTree, clique: Clique) -> list[Clique]:
+    """Those met on the way from the home of each attribute to the others."""
+    passed: Counter[int] = Counter()
+    for attribute in clique:
+        node = tree.homes[attribute]
+        while node > 0:
+            passed[node] += 1
+            node = tree.parents[node]
+    return [tree.separators[node] for node, times in passed.items() if times < len(clique)]
+
+
+def _spanning_forest(pairs: Iterable[Clique], joined: Iterable[Clique]) -> list[Clique]:
+    """Kruskal: the pairs in this order, less those that would close a cycle among them and what is joined already."""
     component: dict[str, str] = {}
 
     def root(a: str) -> str:
@@ -169,6 +212,9 @@ def _spanning_forest(pairs: Iterable[Clique]) -> list[Clique]:
             a = component[a]
         return a
 
+    for clique in joined:
+        for a in clique[1:]:
+            component[root(a)] = root(clique[0])
     chosen: list[Clique] = []
     for a, b in pairs:
         if root(a) != root(b):

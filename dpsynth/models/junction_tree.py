@@ -107,9 +107,9 @@ class JunctionTree:
     def propagate(self, tables: list[np.ndarray]) -> tuple[float, list[np.ndarray]]:
         """The log of the total mass of a product of non-negative node tables, and each node's marginal of it.
 
-        Writes into the tables and returns them. Messages are scaled to a largest entry of one, so that
-        hundreds of them multiply without underflow, and 0/0 is 0. No mass at
-        all gives minus infinity, and no meaning to the tables.
+        Writes into the tables and returns them. Messages are scaled to a largest entry of one, so that hundreds of
+        them multiply without underflow, and 0/0 is 0. No mass at all, or mass too far apart for doubles, gives minus
+        infinity, and no meaning to the tables.
         """
         log_mass = 0.0
         messages: list[np.ndarray] = [np.ones(())] * len(tables)
@@ -127,7 +127,12 @@ class JunctionTree:
         for i in range(1, len(tables)):
             parent = self.parents[i]
             wanted = marginal(tables[parent], self.nodes[parent], self.separators[i])
-            ratio = quotient(wanted, self._onto_separator(tables[i], i))
+            with np.errstate(over="ignore"):
+                ratio = quotient(wanted, self._onto_separator(tables[i], i))
+            if not np.isfinite(
+                ratio
+            ).all():  # mass that is lost below the least double on one side, and not on the other
+                return -math.inf, tables
             tables[i] *= expand(ratio, self.separators[i], self.nodes[i])
         return log_mass, tables
 

@@ -6,6 +6,8 @@ wording is another version of the format.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from dpsynth.report.text import exact
 
 NOT_PRIVATE = (
@@ -91,3 +93,11 @@ IDENTIFIER_WITHOUT_UNIT = (
     "CAUTION: the schema has an identifier column and protects single records. If a person may have several records,"
     " name the column in the schema's unit (id_column), or each person is protected less than this certificate says."
 )
+
+
+def known(sources: Sequence[str], marginals: int) -> str:
+    """For a fit that started from what was known at no charge."""
+    return (
+        f"CAUTION: {marginals} marginal(s) entered this release at no charge, as known beforehand, from:"
+        f" {'; '.join(sources)}. This certificate does not answer for them: they must be public, or paid for elsewhere."
+    )

@@ -12,10 +12,10 @@ import pytest
 import dpsynth
 from dpsynth.data.table import PrivateTable
 from dpsynth.domain import Domain
-from dpsynth.mechanisms import aim
-from dpsynth.mechanisms.aim import AIM, Choice, acyclic, candidates, within_reach
+from dpsynth.mechanisms import aim, selection
+from dpsynth.mechanisms.aim import AIM, Choice, acyclic, candidates
 from dpsynth.mechanisms.mst import MST
-from dpsynth.mechanisms.selection import Prices, Scores
+from dpsynth.mechanisms.selection import Prices, Scores, within_reach
 from dpsynth.mechanisms.workload import Workload
 from dpsynth.models import projection
 from dpsynth.models.graphical import GraphicalModel
@@ -207,7 +207,7 @@ def test_whatever_is_within_reach_can_be_projected(monkeypatch):
     refused = passed = reached = 0
     for model, times in zip(models(60), itertools.cycle([1, 3, 8]), strict=False):
         most = times * max(model.domain.cells(node) for node in model.tree.nodes)
-        for module in (aim, projection):
+        for module in (selection, projection):
             monkeypatch.setattr(module, "MOST_CELLS", most)
         cliques = [c for k in (2, 3, 4) for c in itertools.combinations(model.domain.attributes, k)]
         possible = {c for c in cliques if passes(model, c)}

@@ -1,0 +1,127 @@
+"""Marginals that are known before a fit, and cost it nothing: public, released earlier, or measured elsewhere.
+
+Nothing here reads the private rows. A known marginal enters the estimate beside the fit's own measurements, weighted
+by the standard deviation that is stated for it; what it explains need not be bought. Where it comes from is a
+statement of whoever gives it, as the schema is: the certificate names it and does not answer for it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Collection
+from dataclasses import dataclass, field
+
+import numpy as np
+import pandas as pd
+
+from dpsynth.data.check import check_rows
+from dpsynth.data.codec import codec_for
+from dpsynth.domain import Clique, Domain
+from dpsynth.mechanisms.base import FirstLook
+from dpsynth.mechanisms.selection import MOST_PAIR_CELLS
+from dpsynth.models.base import LinearMeasurement
+from dpsynth.models.junction_tree import tree_cells
+from dpsynth.schema import Schema, SchemaError
+
+
+@dataclass(frozen=True, eq=False)
+class Marginal:
+    """How many rows there are of each combination of values, or which share of them.
+
+    counts: a Series whose index levels are named after columns of the schema, as `frame.value_counts(["job", "sex"])`
+        gives it; a combination that is not there counts 0.
+    stddev: how far each count may be off, as a standard deviation in rows, or in shares for shares; above 0.
+    source: where it comes from, in words for the reader of the certificate.
+    shares: the counts are parts of all rows, and are multiplied by the noisy row count.
+    """
+
+    counts: pd.Series[float]
+    stddev: float
+    source: str
+    shares: bool = False
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.counts, pd.Series) or not all(isinstance(name, str) for name in self.counts.index.names):
+            raise ValueError("a marginal needs a Series whose index levels are named after columns of the schema")
+        if len(set(self.columns)) < len(self.columns) or not self.counts.index.is_unique:
+            raise ValueError(f"a marginal gives each combination of different columns once, see {self.columns}")
+        numbers = pd.to_numeric(self.counts, errors="coerce").to_numpy(float)
+        if not np.isfinite(numbers).all():
+            raise ValueError(f"the counts of the marginal of {self.columns} must be finite numbers")
+        if not isinstance(self.stddev, int | float) or not 0 < self.stddev < math.inf:
+            raise ValueError(f"the stddev of a marginal must be a finite number above 0, got {self.stddev!r}")
+        if not isinstance(self.source, str) or not self.source.strip():
+            raise ValueError(f"the marginal of {self.columns} needs a source: say where it comes from")
+
+    @property
+    def columns(self) -> Clique:
+        return tuple(str(name) for name in self.counts.index.names)
+
+    def coded(self, schema: Schema) -> Known:
+        """The same over the schema's cells. SchemaError for columns whose cells are not public, or foreign values."""
+        for name in self.columns:
+            if name not in schema.coded:
+                raise SchemaError(f"a known marginal has the column {name!r}, which the schema does not model")
+            if name in schema.unbounded:
+                raise SchemaError(f"a known marginal needs public cells: declare both bounds of {name!r}")
+        declared = {name: schema.coded[name] for name in self.columns}
+        rows = self.counts.index.to_frame(index=False)
+        for found in check_rows(rows, Schema(declared)):
+            if (
+                found.undeclared
+                or found.clipped
+                or (found.missing and not getattr(declared[found.name], "nullable", 0))
+            ):
+                raise SchemaError(f"a known marginal has values of {found.name!r} that the schema does not declare")
+        codecs = [codec_for(column) for column in declared.values()]
+        shape = tuple(codec.size for codec in codecs)
+        if math.prod(shape) > MOST_PAIR_CELLS:
+            raise SchemaError(
+                f"the marginal of {self.columns} has more than {MOST_PAIR_CELLS:,} cells: give fewer columns"
+            )
+        values = np.zeros(shape)
+        codes = (codec.encode(rows[name]) for name, codec in zip(self.columns, codecs, strict=True))
+        np.add.at(values, tuple(codes), self.counts.to_numpy(float))
+        return Known(self.columns, values, float(self.stddev), self.source, self.shares)
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """A known marginal over cells. values: shape domain.shape(clique), in rows or in shares; stddev in the same."""
+
+    clique: Clique
+    values: np.ndarray = field(repr=False)
+    stddev: float
+    source: str
+    shares: bool = False
+
+    def measurement(self, rows: float) -> LinearMeasurement:
+        scale = rows if self.shares else 1.0
+        return LinearMeasurement(self.clique, scale * self.values, scale * self.stddev)
+
+
+def check_known(known: Collection[Known], domain: Domain, most_cells: int) -> None:
+    """ValueError, before any charge, for marginals that do not fit the domain, or no tree of this size holds."""
+    for k in known:
+        if not set(k.clique) <= set(domain.attributes) or k.values.shape != domain.shape(k.clique):
+            raise ValueError(f"the known marginal of {k.clique} is not of this table's domain")
+    if known and tree_cells(domain, [k.clique for k in known]) > most_cells:
+        raise ValueError(
+            f"the known marginals need a model of more than {most_cells:,} cells: give fewer of them, or raise the"
+            " mechanism's limit of cells"
+        )
+
+
+def with_known(look: FirstLook, known: Collection[Known]) -> FirstLook:
+    """The look, and what is known of single columns and of the row count, weighted by their precision."""
+    for k in known:
+        if len(k.clique) == 1:
+            look = look.told(k.measurement(look.rows))
+        elif not k.shares:
+            look = look.told(LinearMeasurement((), k.values.sum(), k.stddev * math.sqrt(k.values.size)))
+    return look
+
+
+def wide(known: Collection[Known], rows: float) -> list[LinearMeasurement]:
+    """What is known of several columns together, in rows."""
+    return [k.measurement(rows) for k in known if len(k.clique) > 1]
