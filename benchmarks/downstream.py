@@ -8,7 +8,7 @@ logistic regression (one-hot) on the sample, and score both on the other 30 %, r
 trained on the real 70 %. Beside it the workload error of all three-way marginals to the rows that were fitted.
 
 Rows of peers are read from the files that `python benchmarks/peers/run.py --split train` left; a seed without a file is
-left out and said. Rows of other methods that the result file holds stay. Needs scikit-learn.
+left out and said. Rows of other methods that the result file holds stay. Needs the extra `benchmarks`.
 """
 
 from __future__ import annotations
@@ -35,6 +35,9 @@ import dpsynth
 from dpsynth.mechanisms.registry import MECHANISMS
 
 TARGETS = {"adult": "income", "credit_default": "default payment", "bank_marketing": "y"}
+TARGETED = ("canopy:target", "aim:target")
+"""With a workload that names the column to be predicted."""
+
 DELTA = 1e-9
 
 
@@ -58,7 +61,9 @@ def areas(train: pd.DataFrame, test: pd.DataFrame, sizes: dict[str, int], target
 def release(train: pd.DataFrame, sizes: dict[str, int], mechanism: str, epsilon: float, seed: int) -> pd.DataFrame:
     """As many synthetic rows from one of our mechanisms, through the front door."""
     schema = dpsynth.Schema({c: dpsynth.Categorical(range(k)) for c, k in sizes.items()})
-    synthesizer = dpsynth.Synthesizer(schema, mechanism, epsilon=epsilon, delta=DELTA).fit(train)
+    name, _, target = mechanism.partition(":")
+    settings = {"workload": dpsynth.Workload(target=target)} if target else {}
+    synthesizer = dpsynth.Synthesizer(schema, name, epsilon=epsilon, delta=DELTA, **settings).fit(train)
     return synthesizer.sample(len(train), seed=seed).astype("int64")
 
 
@@ -67,6 +72,7 @@ def releases(table: str, method: str, epsilon: float, seeds: int, folder: Path |
     rows, sizes = discrete_table(table)
     library, _, mechanism = method.partition("/")
     if library == "dpsynth":
+        mechanism = mechanism.replace(":target", f":{TARGETS[table]}")
         return [release(train_test(rows)[0], sizes, mechanism, epsilon, seed) for seed in range(seeds)]
     if folder is None:
         raise ValueError(f"say with --folder or PEERS_FOLDER where the releases of {method} are")
@@ -108,7 +114,7 @@ def keep(path: Path, new: dict[str, Any]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tables", nargs="+", default=list(TARGETS), choices=TARGETS)
-    parser.add_argument("--mechanisms", nargs="*", default=list(MECHANISMS), choices=MECHANISMS)
+    parser.add_argument("--mechanisms", nargs="*", default=[*MECHANISMS, *TARGETED], choices=[*MECHANISMS, *TARGETED])
     parser.add_argument("--peers", nargs="*", default=[], metavar="LIBRARY/MECHANISM")
     parser.add_argument("--folder", type=Path, default=os.environ.get("PEERS_FOLDER"), help="what peers/run.py filled")
     parser.add_argument("--epsilon", nargs="+", type=float, default=[0.1, 1.0, 10.0])
