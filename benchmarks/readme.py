@@ -1,6 +1,6 @@
-"""Writes the figures in README.md from the JSON files of the benchmarks, so that no figure is typed by hand.
+"""Writes the figures in README.md and docs/figures.md from the benchmarks' JSON files: no figure is typed by hand.
 
-python benchmarks/readme.py            # rewrite README.md
+python benchmarks/readme.py            # rewrite both
 python benchmarks/readme.py --check    # exit code 1 if it would change
 """
 
@@ -16,29 +16,23 @@ from typing import Any
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
+KINDS = ("bootstrap", "exact independent", "independent", "mst", "aim", "canopy")
 WAYS = ("1-way", "2-way", "3-way")
 
 
-def figures() -> str:
-    utility, raw = load("utility"), load("raw_tables")
+def short_figures() -> str:
+    """What README shows: all tables at epsilon 1, one sentence for the other budgets, and what training is worth."""
+    utility = load("utility")
     counting, noise, sampling = load("counting"), load("noise"), load("sampling")
     rows = utility["results"]["rows"]
-    parts = [
-        f"Machine: {utility['machine']['processor']}, {utility['machine']['cores']} cores, shared with others; commit"
-        f" {utility['commit']}. Made by `benchmarks/`, written here by `benchmarks/readme.py`.",
-        "**Discrete tables, delta 1e-9**: total-variation distance from the real table, mean over all one-way (1), all"
-        " two-way (2) and 200 fixed three-way (3) marginals, and CPU seconds of the fit. Ours: mean of"
-        f" {utility['results']['seeds']} seeds through the front door (± their standard deviation). Smaller is better."
-        " *Bootstrap* is the real table drawn anew, *exact* has independent columns and no noise; neither is private."
-        " *Best peer*: for each cell the smallest that any peer reached within 600 CPU s, one seed, and the CPU seconds"
-        " of the one that is best on three-way marginals (`results/peers.json`, `results/peers_earlier.json`).",
-    ]
-    for epsilon in sorted({r["epsilon"] for r in rows if "epsilon" in r}):
-        parts += [f"*Epsilon {epsilon:g}.* {summary(rows, epsilon)}", table(rows, epsilon)]
+    parts = [f"{origin(utility)} All of them, with ablations: [docs/figures.md](docs/figures.md).", explained(utility)]
+    parts += ["\n".join(f"* Epsilon {e:g}: {summary(rows, e)}" for e in epsilons(rows))]
     parts += [
-        "**Raw tables of mixed types, epsilon 1, delta 1e-9**, schema from their publishers' documentation alone."
-        " One-way distance on at most 20 bins a column.",
-        raw_rows(raw["results"]["tables"]),
+        f"Epsilon 1. {losses(rows)}",
+        table(rows, 1.0),
+        downstream_text(),
+        downstream_table([1.0]),
+        f"**Speed**, one core: {speed_line()}",
         f"**Counting**: {counting['results']['ours ns']:.1f} ns a row and two-way marginal"
         f" ({counting['results']['rows']:,} rows, 105 pairs), against"
         f" {counting['results']['fused bincount ns']:.1f} for numpy's bincount on fused codes in the same run."
@@ -47,17 +41,150 @@ def figures() -> str:
     return "\n\n".join(parts)
 
 
+def long_figures() -> str:
+    """The page of all figures."""
+    utility, raw, ablation = load("utility"), load("raw_tables"), load("ablation")
+    rows = utility["results"]["rows"]
+    parts = ["# Figures", origin(utility), "## Distances", explained(utility)]
+    for epsilon in epsilons(rows):
+        parts += [f"### Epsilon {epsilon:g}", f"{summary(rows, epsilon)} {losses(rows, epsilon)}", table(rows, epsilon)]
+    parts += [
+        "## Downstream accuracy",
+        downstream_text(),
+        downstream_table(sorted({r["epsilon"] for r in load("downstream")["results"]["rows"] if r["epsilon"]})),
+        "## What each choice of canopy is worth",
+        "Each row replaces one choice by the plain alternative: three-way distance as a ratio to canopy as it is, mean"
+        f" of {ablation['results']['seeds']} seeds, so that above 1 the choice pays. Last column: geometric mean."
+        " (`benchmarks/ablation.py`)",
+        ablation_table(ablation["results"]["rows"]),
+        "## Raw tables of mixed types",
+        "Epsilon 1, delta 1e-9, schema from their publishers' documentation alone. One-way distance on at most 20 bins"
+        " a column.",
+        raw_rows(raw["results"]["tables"]),
+        "## Speed",
+        speed_table(),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def origin(utility: dict[str, Any]) -> str:
+    return (
+        f"Machine: {utility['machine']['processor']}, {utility['machine']['cores']} cores, shared with others; commit"
+        f" {utility['commit']}. Made by `benchmarks/`, written here by `benchmarks/readme.py`."
+    )
+
+
+def explained(utility: dict[str, Any]) -> str:
+    return (
+        "**Discrete tables, delta 1e-9**: total-variation distance from the real table, mean over all one-way (1), all"
+        " two-way (2) and 200 fixed three-way (3) marginals, and CPU seconds of the fit. Ours: mean of"
+        f" {utility['results']['seeds']} seeds through the front door (± their standard deviation). Smaller is better."
+        " *Bootstrap* is the real table drawn anew, *exact* has independent columns and no noise; neither is private."
+        " *Best peer*: for each cell the smallest that any peer reached within 600 CPU s, one seed, and the CPU seconds"
+        " of the one that is best on three-way marginals (`results/peers.json`, `results/peers_earlier.json`)."
+    )
+
+
+def epsilons(rows: list[dict[str, Any]]) -> list[float]:
+    return sorted({r["epsilon"] for r in rows if "epsilon" in r})
+
+
+def losses(rows: list[dict[str, Any]], epsilon: float = 1.0) -> str:
+    """Where a peer or the independent model is nearer than canopy, by more than canopy's spread; in words."""
+    lost = []
+    for name in dict.fromkeys(r["table"] for r in rows):
+        own = {r["mechanism"]: r for r in rows if r["table"] == name and r.get("epsilon") == epsilon}
+        for way in WAYS:
+            ours = own["canopy"][way]["mean"] - 2 * own["canopy"][way]["sd"]
+            peers = [p for p in every_peer() if p["table"] == name and p["epsilon"] == epsilon]
+            rivals = {p["method"]: p[way] for p in peers} | {"independent": own["independent"][way]["mean"]}
+            if rivals and ours > min(rivals.values()):
+                lost.append(f"{name} {way} ({min(rivals, key=lambda m: rivals[m])})")
+    if not lost:
+        return "Nowhere is a peer or `independent` nearer than `canopy` by more than two standard deviations."
+    return f"Nearer than `canopy` by more than two standard deviations: {', '.join(lost)}."
+
+
+def downstream_text() -> str:
+    return (
+        "**Learning from the release**: area under the curve on real rows that were held out, of gradient boosting and"
+        " of logistic regression trained on synthetic rows; *gap* to the same models trained on real rows."
+        " `:target` has a workload that names the column to be predicted."
+    )
+
+
+def downstream_table(budgets: list[float]) -> str:
+    rows = load("downstream")["results"]["rows"]
+    lines = [
+        line("table", "epsilon", "method", "boosting", "gap", "logistic", "gap", "seeds"),
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for name in dict.fromkeys(r["table"] for r in rows):
+        real = next(r for r in rows if r["table"] == name and r["method"] == "real")
+        own = [r for r in rows if r["table"] == name and r["epsilon"] in budgets]
+        for row in [real, *sorted(own, key=lambda r: (r["epsilon"], -r["AUC boosting"]["mean"]))]:
+            cells = []
+            for model in ("AUC boosting", "AUC logistic"):
+                gap = real[model]["mean"] - row[model]["mean"]
+                spread = f" ± {row[model]['sd']:.3f}" if row[model]["sd"] else ""
+                cells += [f"{row[model]['mean']:.3f}{spread}", "" if row is real else f"{gap:.3f}"]
+            epsilon = "" if row is real else f"{row['epsilon']:g}"
+            method = row["method"].removeprefix("dpsynth/")
+            lines.append(line(name if row is real else "", epsilon, method, *cells, row["seeds"]))
+    return "\n".join(lines)
+
+
+def ablation_table(rows: list[dict[str, Any]]) -> str:
+    cases = list(dict.fromkeys((r["table"], r["epsilon"]) for r in rows))
+    lines = [
+        line("instead", *(f"{name} {epsilon:g}" for name, epsilon in cases), "all"),
+        "|---" * (len(cases) + 2) + "|",
+    ]
+    for variant in dict.fromkeys(r["variant"] for r in rows):
+        found = {(r["table"], r["epsilon"]): r["3-way"] for r in rows if r["variant"] == variant}
+        lines.append(line(variant, *(f"{found[c]:.2f}" for c in cases), f"{geometric_mean(found.values()):.2f}"))
+    return "\n".join(lines)
+
+
+def speed_line() -> str:
+    runs = load("speed")["results"]["measurements"]
+    fits = [f"{r['mechanism']} {r['CPU s']:.1f}" for r in runs if r["work"] == "fit adult"]
+    wide = [f"{r['mechanism']} {r['CPU s']:.0f} CPU s and {r['peak MB']} MB" for r in runs if r["work"] == "fit wide"]
+    return f"CPU seconds to fit adult: {', '.join(fits)}; 233 columns of intensive care: {', '.join(wide)}."
+
+
+def speed_table() -> str:
+    lines = [line("work", "mechanism", "rows", "columns", "CPU s", "peak MB"), "|---|---|---|---|---|---|"]
+    for r in load("speed")["results"]["measurements"]:
+        seconds = f"{r['CPU s']:.2f}" if "CPU s" in r else r["outcome"]
+        shape = (f"{r['rows']:,}", r["columns"]) if "rows" in r else ("", "")
+        lines.append(line(r["work"], r["mechanism"], *shape, seconds if "rows" in r else "", r["peak MB"]))
+    return "\n".join(lines)
+
+
 def table(rows: list[dict[str, Any]], epsilon: float) -> str:
     lines = [
-        line("table", "", "bootstrap", "exact", "independent", "mst", "canopy", "best peer", "CPU s: canopy", "peer"),
-        "|---|---|---|---|---|---|---|---|---|---|",
+        line(
+            "table",
+            "",
+            "bootstrap",
+            "exact",
+            "independent",
+            "mst",
+            "aim",
+            "canopy",
+            "best peer",
+            "CPU s: canopy",
+            "peer",
+        ),
+        "|---|---|---|---|---|---|---|---|---|---|---|",
     ]
     for name in dict.fromkeys(r["table"] for r in rows):
         own = {r["mechanism"]: r for r in rows if r["table"] == name and r.get("epsilon", epsilon) == epsilon}
         peers = [p for p in every_peer() if p["table"] == name and p["epsilon"] == epsilon]
         for way in WAYS:
             best = min(peers, key=lambda p: p[way], default=None)
-            ours = (cell(own[k], way) for k in ("bootstrap", "exact independent", "independent", "mst", "canopy"))
+            ours = (cell(own[k], way) for k in KINDS)
             last = way == "3-way"
             lines.append(
                 line(
@@ -143,13 +270,15 @@ def main() -> None:
     options = parser.parse_args()
     readme = ROOT / "README.md"
     old = readme.read_text()
-    block = f"<!-- figures -->\n\n{figures()}\n\n<!-- /figures -->"
+    page = ROOT / "docs" / "figures.md"
+    block = f"<!-- figures -->\n\n{short_figures()}\n\n<!-- /figures -->"
     lines = sum(len(f.read_text().splitlines()) for f in (ROOT / "dpsynth" / "privacy").glob("*.py"))
     counted = re.sub(r"(<!-- kernel-lines -->)[\d,]+", rf"\g<1>{lines:,}", old)
     new = re.sub(r"<!-- figures -->.*<!-- /figures -->", lambda _: block, counted, flags=re.S)
     if options.check:
-        sys.exit(new != old)
+        sys.exit(new != old or page.read_text() != long_figures())
     readme.write_text(new)
+    page.write_text(long_figures())
 
 
 if __name__ == "__main__":
