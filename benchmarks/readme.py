@@ -90,19 +90,22 @@ def epsilons(rows: list[dict[str, Any]]) -> list[float]:
 
 
 def losses(rows: list[dict[str, Any]], epsilon: float = 1.0) -> str:
-    """Where a peer or the independent model is nearer than canopy, by more than canopy's spread; in words."""
+    """Where a peer is nearer than canopy by more than canopy's spread, or `independent` beyond single columns; in words."""
     lost = []
     for name in dict.fromkeys(r["table"] for r in rows):
         own = {r["mechanism"]: r for r in rows if r["table"] == name and r.get("epsilon") == epsilon}
         for way in WAYS:
             ours = own["canopy"][way]["mean"] - 2 * own["canopy"][way]["sd"]
             peers = [p for p in every_peer() if p["table"] == name and p["epsilon"] == epsilon]
-            rivals = {p["method"]: p[way] for p in peers} | {"independent": own["independent"][way]["mean"]}
+            rivals = {p["method"]: p[way] for p in peers}
+            if way != "1-way":
+                rivals["independent"] = own["independent"][way]["mean"]
             if rivals and ours > min(rivals.values()):
                 lost.append(f"{name} {way} ({min(rivals, key=lambda m: rivals[m])})")
+    alone = "`independent` spends everything on single columns and is nearer there."
     if not lost:
-        return "Nowhere is a peer or `independent` nearer than `canopy` by more than two standard deviations."
-    return f"Nearer than `canopy` by more than two standard deviations: {', '.join(lost)}."
+        return f"No peer is nearer than `canopy` anywhere by more than two standard deviations. {alone}"
+    return f"Nearer than `canopy` by more than two standard deviations: {', '.join(lost)}. {alone}"
 
 
 def downstream_text() -> str:
