@@ -90,12 +90,12 @@ def epsilons(rows: list[dict[str, Any]]) -> list[float]:
 
 
 def losses(rows: list[dict[str, Any]], epsilon: float = 1.0) -> str:
-    """Where a peer is nearer than canopy by more than canopy's spread, or `independent` beyond single columns; in words."""
+    """Where a peer is nearer than canopy by more than its spread, or `independent` beyond single columns; in words."""
     lost = []
     for name in dict.fromkeys(r["table"] for r in rows):
         own = {r["mechanism"]: r for r in rows if r["table"] == name and r.get("epsilon") == epsilon}
         for way in WAYS:
-            ours = own["canopy"][way]["mean"] - 2 * own["canopy"][way]["sd"]
+            ours = round(own["canopy"][way]["mean"] - 2 * own["canopy"][way]["sd"], 4)  # as the earlier peers' figures
             peers = [p for p in every_peer() if p["table"] == name and p["epsilon"] == epsilon]
             rivals = {p["method"]: p[way] for p in peers}
             if way != "1-way":
