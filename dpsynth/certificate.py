@@ -221,7 +221,7 @@ def _account(ledger: Ledger, lines: Sequence[Line], run: str) -> dict[str, Any]:
         "dataset": ledger.dataset,
         "kept": "in memory" if ledger.path is None else "in a file",
         "budget": asdict(ledger.budget),
-        "spent": asdict(budgets.spent(_cost(charges), ledger.budget)),
+        "spent": asdict(ledger.spent()),
         "line": lines[0],
         "lines": len(lines),
         "head": lines[-1]["hash"],

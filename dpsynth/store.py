@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import io
 import json
 import zipfile
@@ -28,26 +29,33 @@ class ModelFileError(ValueError):
 
 def save_model(path: str | Path, schema: Schema, model: Model, bounds: Bounds, certificate: Mapping[str, Any]) -> None:
     """Writes the file; TypeError for a model of a kind that cannot be stored."""
-    if not isinstance(model, RefinedModel) or not isinstance(model.coarse, GraphicalModel):
-        raise TypeError(f"a model of type {type(model).__name__} cannot be stored")
-    plain, arrays = _split({f"coarse:{k}": v for k, v in model.coarse.to_arrays().items()})
-    for a in model.domain.attributes:
-        arrays[f"bins:{a}"], arrays[f"masses:{a}"] = model.bins[a], model.masses[a]
+    content, arrays = _content(schema, model, bounds)
     names = {name: f"{i}.npy" for i, name in enumerate(arrays)}
-    document = {
-        "dpsynth_model": VERSION,
-        "schema": schema.to_dict(),
-        "bounds": bounds,
-        "model": plain,
-        "arrays": names,
-        "certificate": certificate,
-    }
+    document = {**content, "arrays": names, "certificate": certificate}
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
         file.writestr("model.json", json.dumps(document, indent=1, allow_nan=False))
         for name, array in arrays.items():
             buffer = io.BytesIO()
             np.save(buffer, array, allow_pickle=False)
             file.writestr(names[name], buffer.getvalue())
+
+
+def model_digest(schema: Schema, model: Model, bounds: Bounds) -> str | None:
+    """The SHA-256 of all that sampling depends on, the same for the model that is saved and the one that is loaded.
+
+    It covers canonical JSON of the plain fields, then of each array its name, dtype and shape in JSON and its bytes in
+    C order. None for a model of a kind that cannot be stored.
+    """
+    try:
+        content, arrays = _content(schema, model, bounds)
+    except TypeError:
+        return None
+    digest = hashlib.sha256(_canonical(content))
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        digest.update(_canonical([name, array.dtype.str, list(arrays[name].shape)]))
+        digest.update(array.tobytes())
+    return digest.hexdigest()
 
 
 def load_model(path: str | Path) -> tuple[Schema, Model, Bounds, dict[str, Any]]:
@@ -67,6 +75,20 @@ def load_model(path: str | Path) -> tuple[Schema, Model, Bounds, dict[str, Any]]
         raise
     except (zipfile.BadZipFile, zlib.error, KeyError, TypeError, EOFError, ValueError, RuntimeError):
         raise ModelFileError(f"{path} is not a model file, or is damaged: fit again, or fetch another copy") from None
+
+
+def _content(schema: Schema, model: Model, bounds: Bounds) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Plain fields and arrays of a model file, without its certificate."""
+    if not isinstance(model, RefinedModel) or not isinstance(model.coarse, GraphicalModel):
+        raise TypeError(f"a model of type {type(model).__name__} cannot be stored")
+    plain, arrays = _split({f"coarse:{k}": v for k, v in model.coarse.to_arrays().items()})
+    for a in model.domain.attributes:
+        arrays[f"bins:{a}"], arrays[f"masses:{a}"] = model.bins[a], model.masses[a]
+    return {"dpsynth_model": VERSION, "schema": schema.to_dict(), "bounds": bounds, "model": plain}, arrays
+
+
+def _canonical(value: Any) -> bytes:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
 
 
 def _built(document: dict[str, Any], arrays: dict[str, np.ndarray]) -> tuple[Schema, Model, Bounds, dict[str, Any]]:

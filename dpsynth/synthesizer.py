@@ -27,10 +27,11 @@ from dpsynth.models.base import Model
 from dpsynth.privacy.accountant import Accountant
 from dpsynth.privacy.budget import Budget
 from dpsynth.privacy.ledger import Ledger
+from dpsynth.privacy.policy import Job
 from dpsynth.sample.conditions import parse
 from dpsynth.sample.rows import draw_rows
 from dpsynth.schema import Categorical, Numeric, Schema, SchemaError
-from dpsynth.store import load_model, save_model
+from dpsynth.store import load_model, model_digest, save_model
 
 Bounds = dict[str, tuple[float, float]]
 
@@ -51,6 +52,8 @@ class Synthesizer:
     known: Marginals that are public or were paid for elsewhere; canopy and aim start from them at no charge.
     epsilon, delta: what one fit spends, all of it. ledger: a Ledger, or the path of one; a path that does not exist
     becomes a ledger that holds exactly this budget. None keeps it in memory.
+    purpose, approvals: what the fit is for and who approved it, {"ethics board": "case 2026/17"} say: recorded in the
+    ledger, whose policy may ask for them.
     unsafe_seed: predictable noise for tests; the certificate says NOT PRIVATE.
     """
 
@@ -63,6 +66,8 @@ class Synthesizer:
         delta: float,
         ledger: Ledger | str | Path | None = None,
         known: Sequence[Marginal] = (),
+        purpose: str = "",
+        approvals: Mapping[str, str] | None = None,
         unsafe_seed: int | None = None,
         **settings: Any,
     ) -> None:
@@ -72,12 +77,14 @@ class Synthesizer:
         self.delta = delta
         self.ledger = ledger
         self.known = known
+        self.purpose = purpose
+        self.approvals = approvals
         self.unsafe_seed = unsafe_seed
         self.settings = settings
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """The constructor's arguments."""
-        names = ("schema", "mechanism", "epsilon", "delta", "ledger", "known", "unsafe_seed")
+        names = ("schema", "mechanism", "epsilon", "delta", "ledger", "known", "purpose", "approvals", "unsafe_seed")
         return {**{name: getattr(self, name) for name in names}, **self.settings}
 
     def set_params(self, **params: Any) -> Synthesizer:
@@ -89,7 +96,8 @@ class Synthesizer:
     def fit(self, data: Any) -> Synthesizer:
         """Spends the budget on `data`: a DataFrame, an Arrow table, or the path of a .csv or .parquet file.
 
-        Raises SchemaError, ValueError or BudgetExceeded before anything is charged; never because of a value.
+        Raises SchemaError, ValueError, PolicyRefused or BudgetExceeded before anything is charged; never because of a
+        value. A fit that ends before its first charge gives its reservation back; a later crash leaves all of it spent.
         """
         budget = Budget(self.epsilon, self.delta)
         if budget.epsilon == 0:
@@ -103,12 +111,13 @@ class Synthesizer:
         check_columns(column_names(rows), self.schema)
         if self.schema.unit.id_column not in (None, *column_names(rows)):
             raise SchemaError(f"the table lacks {self.schema.unit.id_column!r}, which says whose record a row is")
-        accountant = self._accountant(budget)
-        rows = self._bounded(rows)
-        bounds = self._bounds(rows, accountant)
-        domain = schema_domain(self.schema, bounds)
-        table = PrivateTable.from_codes(encode_frame(rows, self.schema, bounds), domain, self.schema.unit)
-        model = mechanism.fit(table, accountant)
+        with self._accountant(budget, mechanism) as accountant:
+            rows = self._bounded(rows)
+            bounds = self._bounds(rows, accountant)
+            domain = schema_domain(self.schema, bounds)
+            table = PrivateTable.from_codes(encode_frame(rows, self.schema, bounds), domain, self.schema.unit)
+            model = mechanism.fit(table, accountant)
+            accountant.close(model_digest(self.schema, model, bounds))
         self.fitted_ = Fitted(model, bounds, self._certify(accountant, mechanism, model, bounds))
         return self
 
@@ -160,7 +169,8 @@ class Synthesizer:
             raise NotFittedError("this synthesizer is not fitted yet: call fit(data) first")
         return self.fitted_
 
-    def _accountant(self, budget: Budget) -> Accountant:
+    def _accountant(self, budget: Budget, mechanism: Mechanism) -> Accountant:
+        job = Job(name_of(mechanism), self.purpose, self.approvals or {}, self.schema.fingerprint())
         ledger = self.ledger
         if isinstance(ledger, (str, Path)):
             path = Path(ledger)
@@ -175,9 +185,7 @@ class Synthesizer:
                 f"the ledger protects {ledger.unit.describe()}, the schema {self.schema.unit.describe()}: "
                 "one account needs one unit"
             )
-        accountant = Accountant(budget, ledger=ledger, unsafe_seed=self.unsafe_seed)
-        accountant.require_room()
-        return accountant
+        return Accountant(budget, ledger=ledger, job=job, unsafe_seed=self.unsafe_seed)
 
     def _bounded(self, rows: Rows) -> Rows:
         unit = self.schema.unit

@@ -126,8 +126,8 @@ def test_over_budget_is_exit_code_4_and_leaves_no_model(folder, run):
 
 def test_a_changed_ledger_is_exit_code_1(folder, run):
     run(f"{FIT} --ledger a.ledger -o one.dpsynth")
-    text = (folder / "a.ledger").read_text()
-    (folder / "a.ledger").write_text(text.replace("measure age", "measure abc", 1))
+    whole = (folder / "a.ledger").read_bytes()
+    (folder / "a.ledger").write_bytes(whole.replace(b"measure age", b"measure abc", 1))
     code, _, err = run("ledger verify a.ledger")
     assert code == 1
     assert "changed" in err

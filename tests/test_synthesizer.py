@@ -269,7 +269,7 @@ def run_blindly(monkeypatch, schema, data, mechanism):
     """The release and the ledger of a fit in which no charge looks at a value."""
     made = []
 
-    def blind(budget, *, ledger, unsafe_seed):
+    def blind(budget, *, ledger, job, unsafe_seed):
         made.append(BlindAccountant(budget, ledger=ledger))
         return made[-1]
 

@@ -1,4 +1,4 @@
-"""Accountant and Charge: check, record, then grant.
+"""Accountant and Charge: reserve, record, then grant.
 
 Private values leave through one door: `accountant.charge(event, purpose).gaussian(x)`. The charge exists only after the
 ledger holds the event; it is good once; and the scale of its noise is *computed* from the paid event and the value's
@@ -10,15 +10,18 @@ from __future__ import annotations
 import os
 import secrets
 import threading
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import numpy as np
 
 from dpsynth.privacy import budget as budgets
-from dpsynth.privacy.budget import Budget, BudgetExceeded
-from dpsynth.privacy.events import Event, Gaussian, event_to_dict
+from dpsynth.privacy.account import gaussian_spending
+from dpsynth.privacy.budget import Budget
+from dpsynth.privacy.events import Event, Gaussian
 from dpsynth.privacy.ledger import SECURE, Ledger
 from dpsynth.privacy.noise import Bits, operating_system_bits, rounded_gaussian, seeded_bits
+from dpsynth.privacy.policy import Job
 from dpsynth.privacy.sensitive import Sensitive, _integers, _up
 from dpsynth.privacy.unit import PrivacyUnit
 
@@ -65,18 +68,34 @@ class Charge:
 
 
 class Accountant:
-    """One budget, kept by the Gaussian filter: the sum of mu^2 never exceeds what the budget affords.
+    """One run: reserves its whole budget when it is made, charges events against it, gives back the rest at `close`.
 
-    budget: what this accountant may spend. ledger: the account of the data set, which has a cap of its own and
-    outlives the accountant; None keeps a ledger in memory with this budget.
+    budget: what this run may spend. ledger: the account of the data set, which has a cap of its own and outlives the
+    run; None keeps a ledger in memory with this budget. job: what the run says about itself.
+    reserve: the events to set aside; None is one Gaussian event of the whole budget.
     unsafe_seed: for tests only; noise becomes predictable, and the ledger and certificate say NOT PRIVATE.
+    A run that is never closed stays spent, whole. As a context manager it closes itself, after an exception only if
+    nothing was charged. Raises BudgetExceeded or PolicyRefused when the account cannot bear it; then nothing was spent.
     """
 
-    def __init__(self, budget: Budget, *, ledger: Ledger | None = None, unsafe_seed: int | None = None) -> None:
+    def __init__(
+        self,
+        budget: Budget,
+        *,
+        ledger: Ledger | None = None,
+        job: Job | None = None,
+        reserve: Sequence[Event] | None = None,
+        unsafe_seed: int | None = None,
+    ) -> None:
         if not isinstance(budget, Budget) or budget.epsilon <= 0:
             raise ValueError(f"an accountant needs a Budget with epsilon above 0, got {budget!r}")
         if ledger is not None and not isinstance(ledger, Ledger):
             raise TypeError(f"a ledger must be a Ledger, got {type(ledger).__name__}: Ledger.open(path)")
+        if job is not None and not isinstance(job, Job):
+            raise TypeError(f"a job must be a Job, got {type(job).__name__}")
+        affordable = budgets.gaussian_left(budgets.NOTHING, budget)
+        if affordable < budgets.LEAST_COST:
+            raise ValueError(f"{budget} affords only noise of billions of rows: ask for a larger epsilon or delta")
         self.budget = budget
         self._protects = None if ledger is None else ledger.unit  # a ledger made here is about no unit in particular
         self.ledger = (
@@ -84,12 +103,10 @@ class Accountant:
         )
         self.run = secrets.token_hex(8) if unsafe_seed is None else f"seeded-{unsafe_seed}-{self.ledger.head[:8]}"
         self._bits = operating_system_bits if unsafe_seed is None else seeded_bits(unsafe_seed)
-        self._cap = budgets.affordable(budget)
-        if self._cap < budgets.LEAST_COST:
-            raise ValueError(f"{budget} affords only noise of billions of rows: ask for a larger epsilon or delta")
-        self._cost = 0
-        self._lock, self._process = threading.Lock(), os.getpid()
-        self.ledger.start_run(self.run, budget, self.noise)
+        self._lock = threading.Lock()
+        self._cost, self._ended = budgets.NOTHING, False
+        events = [Gaussian.spending(affordable)] if reserve is None else list(reserve)
+        self._reserved = self.ledger.reserve(self.run, budget, events, self.noise, Job() if job is None else job)
 
     @property
     def private(self) -> bool:
@@ -103,41 +120,39 @@ class Accountant:
 
     @property
     def cost_left(self) -> int:
-        """What this accountant can still spend, in the units of `Event.cost`."""
-        return self._cap - self._cost
+        """What this accountant can still spend on Gaussian events, in the units of `Event.cost`."""
+        return budgets.gaussian_within(self._cost, self._reserved)
 
     def spent(self) -> Budget:
         return budgets.spent(self._cost, self.budget)
 
     def remaining(self) -> Budget:
-        return budgets.spent(self.cost_left, self.budget)
-
-    def require_room(self) -> None:
-        """Raises BudgetExceeded if the ledger cannot bear this accountant's whole budget: better now than half-way."""
-        left = self.ledger.cost_left
-        if left < self._cap:
-            available = budgets.spent(max(0, left), self.budget)
-            raise BudgetExceeded(
-                f"the ledger of {self.ledger.dataset!r} has epsilon {available.epsilon:.6g} left at"
-                f" delta={self.budget.delta:g}, less than the {self.budget.epsilon:.6g} asked for; nothing was spent:"
-                " ask for less, or keep an account with a larger budget from the start"
-            )
+        return gaussian_spending(self.cost_left, self.budget)
 
     def charge(self, event: Event, purpose: str) -> Charge:
-        """Checks the event against both caps, records it, then grants it.
+        """Records the event, if what this run has reserved covers it, then grants it.
 
-        Raises TypeError for an unknown event and BudgetExceeded when it does not fit; then nothing was spent.
+        Raises TypeError for an unknown event and BudgetExceeded when it is not covered; then nothing was spent.
         """
-        event_to_dict(event)
-        if self._process != os.getpid():
-            raise RuntimeError("this accountant belongs to another process: give each its own, on one ledger file")
+        self.ledger.charge(self.run, event, purpose)
         with self._lock:
-            after = self._cost + event.cost
-            if after > self._cap:
-                raise BudgetExceeded.by(purpose, after, self._cost, self.budget, "this accountant's budget")
-            self.ledger.charge(self.run, event, purpose)
-            self._cost = after
+            self._cost = self._cost + event.cost
         return self._grant(event)
+
+    def close(self, release: str | None = None) -> None:
+        """Ends the run; what was reserved and never charged is free again. release: SHA-256 of what is released."""
+        if self._cost == budgets.NOTHING and release is None:
+            self.ledger.void(self.run)
+        else:
+            self.ledger.commit(self.run, release)
+        self._ended = True
+
+    def __enter__(self) -> Accountant:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
+        if not self._ended and (kind is None or self._cost == budgets.NOTHING):
+            self.close()
 
     def _grant(self, event: Event) -> Charge:
         return Charge(event, self._bits, self._protects)

@@ -49,6 +49,33 @@ class BudgetExceeded(RuntimeError):
         )
 
 
+Cost = int
+"""What events cost together, in units of `curves.COST_UNIT`: starts at NOTHING, adds with +, judged by the functions
+below and nowhere else."""
+
+NOTHING: Cost = 0
+
+
+def fits(cost: Cost, budget: Budget) -> bool:
+    """Whether events of this total cost stay within the budget, whatever made them be chosen."""
+    return cost <= affordable(budget)
+
+
+def within(cost: Cost, reserved: Cost) -> bool:
+    """Whether what was reserved covers this cost."""
+    return cost <= reserved
+
+
+def gaussian_left(cost: Cost, budget: Budget) -> int:
+    """The largest further Gaussian cost that fits the budget; 0 or less when there is none."""
+    return affordable(budget) - cost
+
+
+def gaussian_within(cost: Cost, reserved: Cost) -> int:
+    """The largest further Gaussian cost that stays within what was reserved."""
+    return reserved - cost
+
+
 def affordable(budget: Budget) -> int:
     """The total cost (units of `curves.COST_UNIT`) that this budget can bear, rounded down."""
     return curves.gaussian_budget(budget.epsilon, _delta_for_mechanisms(budget))

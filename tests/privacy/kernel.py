@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib
 import re
 import shutil
+import sys
+from collections.abc import Callable, Iterator
+from itertools import count
 from pathlib import Path
 from types import SimpleNamespace
+from typing import NamedTuple
+
+import pytest
 
 import dpsynth.privacy
 
+_NUMBERS = count()
 SOURCE = Path(dpsynth.privacy.__file__).parent
-MODULES = ("unit", "events", "curves", "budget", "noise", "sensitive", "ledger", "accountant")
+MODULES = (
+    "unit", "events", "curves", "budget", "noise", "sensitive",
+    "chain", "policy", "account", "store", "book", "linking", "ledger", "accountant",
+)  # fmt: skip
 
 
 def load(package: str = "dpsynth") -> SimpleNamespace:
@@ -31,3 +42,31 @@ def copy_with(folder: Path, package: str, file: str, old: str, new: str) -> None
     (copy / file).write_text(text.replace(old, new))
     for path in copy.glob("*.py"):
         path.write_text(re.sub(r"\bdpsynth\.privacy\b", f"{package}.privacy", path.read_text()))
+
+
+class Mutant(NamedTuple):
+    """A break of one wall: in `file`, `old` reads `new`; `law` is the one that must see it."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+    law: Callable[[SimpleNamespace], None]
+
+
+Build = Callable[[str, str, str], SimpleNamespace]
+
+
+@contextlib.contextmanager
+def workshop(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Build]:
+    """Builds and imports copies of the kernel under names of their own, in each of which one thing is changed."""
+    package = f"dpsynth_mutant_{next(_NUMBERS)}"
+    monkeypatch.syspath_prepend(folder)
+
+    def build(file: str, old: str, new: str) -> SimpleNamespace:
+        copy_with(folder, package, file, old, new)
+        return load(package)
+
+    yield build
+    for name in [m for m in sys.modules if m.split(".")[0] == package]:
+        del sys.modules[name]

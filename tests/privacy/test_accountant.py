@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 import math
 import pickle
@@ -20,7 +21,7 @@ from dpsynth.privacy.events import Gaussian
 from dpsynth.privacy.ledger import Ledger
 from dpsynth.privacy.sensitive import Sensitive
 from dpsynth.privacy.unit import PrivacyUnit
-from tests.privacy import kernel, laws
+from tests.privacy import kernel, ledger_laws
 from tests.privacy.processes import in_children, needs_fork
 
 BUDGET = Budget(1.0, 1e-6)
@@ -81,7 +82,7 @@ def test_a_charge_and_an_accountant_are_good_in_one_process():
 
     assert in_children([use, spend, share]) == [b"RuntimeError"] * 3
     charge.gaussian(counts(1))
-    assert len(accountant.ledger.entries()) == 3
+    assert len(accountant.ledger.entries()) == 4
 
 
 @pytest.mark.parametrize("thing", ["charge", "accountant"])
@@ -109,7 +110,7 @@ def test_a_charge_whose_bits_fail_is_spent_and_recorded():
 
 
 def test_the_ledger_holds_a_charge_before_its_noise_is_drawn():
-    laws.what_is_granted_was_recorded_before(kernel.load())
+    ledger_laws.what_is_granted_was_recorded_before(kernel.load())
 
 
 # Budgets.
@@ -120,7 +121,7 @@ def test_what_goes_over_the_accountants_budget_is_refused_and_leaves_no_trace():
     accountant.charge(Gaussian.spending(accountant.cost_left * 2 // 3), "most")
     before = accountant.ledger.entries(), accountant.cost_left, accountant.spent()
     with pytest.raises(
-        BudgetExceeded, match=r"more: this charge would bring epsilon to 1\.\d+, over the 1 of this acc"
+        BudgetExceeded, match=r"more: this charge would bring epsilon to 1\.\d+, over the 1 of this run"
     ):
         accountant.charge(Gaussian.spending(accountant.cost_left * 2), "more")
     assert (accountant.ledger.entries(), accountant.cost_left, accountant.spent()) == before
@@ -129,14 +130,15 @@ def test_what_goes_over_the_accountants_budget_is_refused_and_leaves_no_trace():
 
 def test_what_goes_over_the_ledgers_budget_is_refused_and_leaves_no_trace():
     ledger = account(1.0)
-    accountants = [Accountant(BUDGET, ledger=ledger) for _ in range(3)]
     half = Gaussian.spending(affordable(BUDGET) // 2)
-    for accountant in accountants[:2]:
+    accountants = [Accountant(Budget(0.7, 1e-6), ledger=ledger, reserve=[half]) for _ in range(2)]
+    before = ledger.entries()
+    with pytest.raises(BudgetExceeded, match=r"ledger of 'd' has epsilon 0 left at delta=1e-06, less than the 0\.7 "):
+        Accountant(Budget(0.7, 1e-6), ledger=ledger, reserve=[half])
+    assert ledger.entries() == before
+    for accountant in accountants:
         accountant.charge(half, "half")
-    lines, left = len(ledger.entries()), accountants[2].cost_left
-    with pytest.raises(BudgetExceeded, match="over the 1 of the ledger of 'd'"):
-        accountants[2].charge(half, "half")
-    assert (len(ledger.entries()), accountants[2].cost_left) == (lines, left)
+        accountant.close()
     assert ledger.spent().epsilon <= 1.0
     assert ledger.remaining().epsilon < 1e-6
 
@@ -153,40 +155,71 @@ def test_what_is_left_can_always_be_spent_and_no_more(shares):
         spent += event.cost
         accountant.charge(event, "work")
     assert spent <= affordable(BUDGET)
-    assert accountant.cost_left == affordable(BUDGET) - spent
+    assert accountant.cost_left == Gaussian.spending(affordable(BUDGET)).cost - spent
 
 
 def test_a_charge_that_takes_exactly_what_is_left_is_granted():
-    accountant, event = Accountant(BUDGET, ledger=account(50.0)), Gaussian(50.0)
-    accountant._cap = 2 * event.cost
+    event = Gaussian(50.0)
+    accountant = Accountant(BUDGET, ledger=account(50.0), reserve=[event, event])
     accountant.charge(event, "one half")
     accountant.charge(event, "the other")
     assert accountant.cost_left == 0
 
 
-def test_room_for_the_whole_budget_can_be_required_beforehand():
+def test_a_run_reserves_its_whole_budget_when_it_begins_and_gives_back_what_it_never_began():
     ledger = account(1.0)
-    Accountant(BUDGET, ledger=ledger).require_room()
     first = Accountant(Budget(0.5, 1e-6), ledger=ledger)
-    first.charge(Gaussian.spending(first.cost_left), "half of it")
-    lines = len(ledger.entries())
-    Accountant(Budget(0.5, 1e-6), ledger=ledger).require_room()
-    late = Accountant(BUDGET, ledger=ledger)
+    assert ledger.spent().epsilon == pytest.approx(0.5, rel=1e-9)
+    first.charge(Gaussian.spending(first.cost_left // 10), "a tenth")
     with pytest.raises(BudgetExceeded, match=r"ledger of 'd' has epsilon 0\.\d+ left at delta=1e-06, less than the 1 "):
-        late.require_room()
-    assert len(ledger.entries()) == lines + 2
-    assert late.spent().epsilon == 0
+        Accountant(BUDGET, ledger=ledger)
+    first.close("ab" * 32)
+    assert ledger.spent() == first.spent()
+    Accountant(Budget(0.9, 1e-6), ledger=ledger)
+    assert [run.state for run in ledger.runs()] == ["committed", "reserved"]
+    assert ledger.runs()[0].release == "ab" * 32
 
 
-def test_an_exhausted_ledger_has_room_for_nothing():
+def test_a_run_that_charged_nothing_is_void_and_costs_nothing():
     ledger = account(1.0)
-    first = Accountant(BUDGET, ledger=ledger)
-    first.charge(Gaussian.spending(first.cost_left), "everything")
-    ledger._lines[0].fields["budget"]["epsilon"] = 0.5  # as if the account had been narrower than what it bore
+    Accountant(BUDGET, ledger=ledger).close()
+    with contextlib.suppress(KeyError), Accountant(BUDGET, ledger=ledger):
+        raise KeyError
+    with Accountant(BUDGET, ledger=ledger) as third:
+        pass
+    assert ledger.spent().epsilon == 0
+    assert [run.state for run in ledger.runs()] == ["void"] * 3
+    with pytest.raises(ValueError, match="is void"):
+        third.charge(Gaussian(50.0), "late")
+
+
+def test_a_run_that_failed_after_a_charge_stays_spent_whole():
+    ledger = account(1.0)
+    with contextlib.suppress(KeyError), Accountant(Budget(0.5, 1e-6), ledger=ledger) as accountant:
+        accountant.charge(Gaussian(1e4), "a little")
+        raise KeyError
+    assert ledger.spent().epsilon == pytest.approx(0.5, rel=1e-9)
+    assert ledger.runs()[0].state == "drawing"
+
+
+def test_a_run_is_closed_once():
+    accountant = Accountant(BUDGET)
+    accountant.charge(Gaussian(50.0), "work")
+    accountant.close()
+    with pytest.raises(ValueError, match="is committed"):
+        accountant.close()
+
+
+def test_an_exhausted_ledger_has_room_for_nothing(tmp_path):
+    ledger, other = (Ledger.create(tmp_path / n, BUDGET, dataset="d", unit=PrivacyUnit()) for n in "ab")
+    for each in (ledger, other):
+        first = Accountant(Budget(0.9, 1e-6), ledger=each)
+        first.charge(Gaussian.spending(first.cost_left), "nearly everything")
+    ledger.link(other)
     assert ledger.cost_left < 0
     assert ledger.remaining().epsilon == 0
     with pytest.raises(BudgetExceeded, match="has epsilon 0 left"):
-        Accountant(Budget(0.1, 1e-6), ledger=ledger).require_room()
+        Accountant(Budget(0.1, 1e-6), ledger=ledger)
 
 
 def test_spending_everything_at_once_spends_the_budget_and_nothing_is_left():
@@ -194,8 +227,15 @@ def test_spending_everything_at_once_spends_the_budget_and_nothing_is_left():
     accountant.charge(Gaussian.spending(accountant.cost_left), "everything")
     assert 1 - 1e-9 < accountant.spent().epsilon <= 1.0
     assert accountant.ledger.spent() == accountant.spent()
+    accountant.close()
+    assert accountant.ledger.spent() == accountant.spent()
     assert accountant.remaining().epsilon < 1e-6
     assert accountant.cost_left < COST_UNIT // 2**50
+
+
+def test_what_is_spent_to_the_end_grants_no_crumb():
+    accountant = Accountant(BUDGET)
+    accountant.charge(Gaussian.spending(accountant.cost_left), "everything")
     with pytest.raises(BudgetExceeded):
         accountant.charge(Gaussian(1e6), "a crumb")
 
@@ -232,7 +272,7 @@ def test_threads_that_share_an_accountant_stay_within_its_budget():
 
 
 def test_a_seeded_run_says_that_it_is_not_private():
-    ledger = account()
+    ledger = account(2.0)
     assert Accountant(BUDGET, ledger=ledger).private
     assert ledger.private
     seeded = Accountant(BUDGET, ledger=ledger, unsafe_seed=0)

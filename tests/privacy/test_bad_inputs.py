@@ -48,7 +48,9 @@ def accountant() -> Accountant:
 
 def unspent(accountant: Accountant) -> bool:
     kinds = [line["kind"] for line in accountant.ledger.entries()]
-    return kinds == ["open", "run"] and accountant.spent().epsilon == 0 and accountant.ledger.spent().epsilon == 0
+    nothing = kinds == ["open", "run"] and accountant.spent().epsilon == 0
+    accountant.close()
+    return nothing and accountant.ledger.spent().epsilon == 0
 
 
 @pytest.mark.parametrize("bad", [*NO_NUMBERS, *ZEROS], ids=repr)
@@ -130,7 +132,8 @@ def test_any_text_is_a_purpose(purpose, tmp_path):
     ledger = Ledger.create(tmp_path / "l", Budget(1.0, 1e-6), dataset=purpose, unit=PrivacyUnit())
     Accountant(Budget(1.0, 1e-6), ledger=ledger).charge(Gaussian(100.0), purpose)
     assert Ledger.open(tmp_path / "l").entries()[-1]["purpose"] == purpose
-    assert len((tmp_path / "l").read_bytes().split(b"\n")) == 4
+    Ledger.open(tmp_path / "l").export(tmp_path / "lines")
+    assert len((tmp_path / "lines").read_bytes().split(b"\n")) == 5
 
 
 @pytest.mark.parametrize("multiplier", [5e-324, 1e-300, 1e-100, 1e-9, 1e-3, 0.1])

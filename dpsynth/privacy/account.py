@@ -1,0 +1,224 @@
+"""Account: what the lines of a ledger amount to, and the rules by which one line may follow another.
+
+A run is *reserved* (its whole cost counts), *drawing* (noise may have been drawn: its whole cost counts), then
+*committed* (its charges count, the rest is given back, as steps that never began), or *void* (nothing counts: only a
+run that never drew can become so). A run that was never committed stays spent, whole. Whoever reads the lines applies
+these rules again; lines that break one are refused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from dpsynth.privacy.budget import NOTHING, Budget, BudgetExceeded, Cost, fits, gaussian_left, spent, within
+from dpsynth.privacy.chain import FORMAT, Line
+from dpsynth.privacy.events import Gaussian, event_from_dict
+from dpsynth.privacy.policy import Job, Policy
+from dpsynth.privacy.unit import PrivacyUnit
+
+Effect = Callable[[], None]
+
+
+@dataclass
+class Run:
+    """One run, as the lines tell it. began, ended: annotations of a clock, which decide nothing."""
+
+    name: str
+    budget: Budget
+    noise: str
+    job: Job
+    reserved: Cost
+    began: str | None
+    state: Literal["reserved", "drawing", "committed", "void"] = "reserved"
+    cost: Cost = NOTHING
+    charges: int = 0
+    ended: str | None = None
+    release: str | None = None
+
+    @property
+    def counted(self) -> Cost:
+        """What the account bears for this run."""
+        if self.state == "void":
+            return NOTHING
+        return self.cost if self.state == "committed" else self.reserved
+
+
+@dataclass
+class Account:
+    """The state after some lines; `reading` says what a further line would change, or refuses it."""
+
+    opened: bool = False
+    dataset: str = ""
+    key: str = ""
+    unit: PrivacyUnit = field(default_factory=PrivacyUnit)
+    budget: Budget = field(default_factory=lambda: Budget(0.0, 0.5))
+    policy: Policy = field(default_factory=Policy)
+    runs: dict[str, Run] = field(default_factory=dict)
+    linked: set[str] = field(default_factory=set)
+    forward: tuple[str, str] | None = None
+    """Key and data set of the account that this one was joined to: from then on it bears nothing more."""
+    _settled: dict[str | None, Cost] = field(default_factory=lambda: {None: NOTHING})
+    _open: dict[str, Run] = field(default_factory=dict)
+
+    def cost(self, purpose: str | None = None) -> Cost:
+        """What has been spent or reserved, altogether or for one purpose."""
+        total = self._settled.get(purpose, NOTHING)
+        for run in self._open.values():
+            if purpose is None or run.job.purpose == purpose:
+                total = total + run.reserved
+        return total
+
+    def counted_events(self, lines: Iterable[Line]) -> list[dict[str, Any]]:
+        """The events that make up `cost()`, as these lines write them: whoever adds them up finds that cost."""
+        found: list[dict[str, Any]] = []
+        for line in (line.fields for line in lines):
+            state = self.runs[line["run"]].state if "run" in line else None
+            if line["kind"] == "link":
+                found += line["events"]
+            elif line["kind"] == "charge" and state == "committed":
+                found.append(line["event"])
+            elif line["kind"] == "run" and state in ("reserved", "drawing"):
+                found += line["reserve"]
+        return found
+
+    def open_run(self, name: str) -> Run:
+        """The run of this name, if it may still draw; ValueError if not."""
+        run = self._open.get(name)
+        if run is None:
+            state = self.runs[name].state if name in self.runs else "unknown"
+            raise ValueError(f"run {name!r} is {state}: a charge, a commit and a void need a run that is reserved")
+        return run
+
+    def refuse_what_has_no_room(self, cost: Cost, budget: Budget, purpose: str) -> None:
+        """Raises BudgetExceeded when a run of this cost and budget does not fit under every cap that it falls under."""
+        if self.forward is not None:
+            raise BudgetExceeded(
+                f"the ledger of {self.dataset!r} was joined to that of {self.forward[1]!r}, which pays for both:"
+                " use that one; nothing was spent"
+            )
+        caps = {f"the ledger of {self.dataset!r}": (self.cost(), self.budget)}
+        if purpose in self.policy.purposes:
+            caps[f"the purpose {purpose!r}"] = (self.cost(purpose), self.policy.purposes[purpose])
+        for whose, (before, cap) in caps.items():
+            if not fits(before + cost, cap):
+                left = gaussian_spending(gaussian_left(before, cap), budget).epsilon
+                raise BudgetExceeded(
+                    f"{whose} has epsilon {left:.6g} left at delta={budget.delta:g}, less than the"
+                    f" {budget.epsilon:.6g} asked for; nothing was spent:"
+                    " ask for less, or keep an account with a larger budget from the start"
+                )
+
+    def reading(self, record: Mapping[str, Any]) -> Effect:
+        """What taking in this line does. Raises ValueError, TypeError or KeyError for one that may not stand here."""
+        if (record["kind"] == "open") == self.opened:
+            raise ValueError("a ledger has one open line, and it is the first")
+        if self.forward is not None:
+            raise ValueError("nothing follows the line that joined this ledger to another")
+        return _READERS[record["kind"]](self, record)
+
+    def _read_open(self, record: Mapping[str, Any]) -> Effect:
+        if record["format"] != FORMAT:
+            raise ValueError(f"format {record['format']!r}, where this version reads {FORMAT}: update dpsynth")
+        unit, budget = PrivacyUnit(**record["unit"]), Budget(**record["budget"])
+
+        def effect() -> None:
+            self.opened, self.dataset, self.key = True, record["dataset"], record["account"]
+            self.unit, self.budget = unit, budget
+
+        return effect
+
+    def _read_policy(self, record: Mapping[str, Any]) -> Effect:
+        policy = Policy.from_dict(record["policy"])
+        return lambda: setattr(self, "policy", policy)
+
+    def _read_run(self, record: Mapping[str, Any]) -> Effect:
+        if record["run"] in self.runs:
+            raise ValueError(f"a second run {record['run']!r}")
+        job = Job(record["mechanism"], record["purpose"], record["approvals"], record["schema"])
+        reserved = total_cost(record["reserve"])
+        run = Run(record["run"], Budget(**record["budget"]), record["noise"], job, reserved, record["time"])
+
+        def effect() -> None:
+            self.runs[run.name] = self._open[run.name] = run
+
+        return effect
+
+    def _read_drawing(self, record: Mapping[str, Any]) -> Effect:
+        run = self.open_run(record["run"])
+        if run.state != "reserved":
+            raise ValueError(f"run {run.name!r} was drawing already")
+        return lambda: setattr(run, "state", "drawing")
+
+    def _read_charge(self, record: Mapping[str, Any]) -> Effect:
+        run = self.open_run(record["run"])
+        after = run.cost + event_from_dict(record["event"]).cost
+        if run.state != "drawing":
+            raise ValueError(f"run {run.name!r} was charged before it was drawing")
+        if not within(after, run.reserved):
+            raise ValueError(f"run {run.name!r} was charged more than it had reserved")
+
+        def effect() -> None:
+            run.cost, run.charges = after, run.charges + 1
+
+        return effect
+
+    def _read_commit(self, record: Mapping[str, Any]) -> Effect:
+        return self._ending("committed", record, record["release"])
+
+    def _read_void(self, record: Mapping[str, Any]) -> Effect:
+        if self.open_run(record["run"]).state == "drawing":
+            raise ValueError(f"run {record['run']!r} has drawn noise: what it reserved cannot be given back")
+        return self._ending("void", record, None)
+
+    def _ending(self, state: Literal["committed", "void"], record: Mapping[str, Any], release: str | None) -> Effect:
+        run = self.open_run(record["run"])
+
+        def effect() -> None:
+            run.state, run.ended, run.release = state, record["time"], release
+            del self._open[run.name]
+            for key in (None, run.job.purpose):
+                self._settled[key] = self._settled.get(key, NOTHING) + run.counted
+
+        return effect
+
+    def _read_link(self, record: Mapping[str, Any]) -> Effect:
+        if record["account"] in self.linked:
+            raise ValueError(f"account {record['account']!r} was joined already")
+        cost = total_cost(record["events"])
+
+        def effect() -> None:
+            self.linked.add(record["account"])
+            self._settled[None] = self._settled[None] + cost
+
+        return effect
+
+    def _read_forward(self, record: Mapping[str, Any]) -> Effect:
+        return lambda: setattr(self, "forward", (record["account"], record["dataset"]))
+
+
+_READERS: dict[str, Callable[[Account, Mapping[str, Any]], Effect]] = {
+    "open": Account._read_open,
+    "policy": Account._read_policy,
+    "run": Account._read_run,
+    "drawing": Account._read_drawing,
+    "charge": Account._read_charge,
+    "commit": Account._read_commit,
+    "void": Account._read_void,
+    "link": Account._read_link,
+    "forward": Account._read_forward,
+}
+
+
+def total_cost(events: Iterable[Mapping[str, Any]]) -> Cost:
+    """What these events, as a line writes them, cost together."""
+    total = NOTHING
+    for event in events:
+        total = total + event_from_dict(event).cost
+    return total
+
+
+def gaussian_spending(cost: int, budget: Budget) -> Budget:
+    """What a Gaussian run of at most this cost amounts to at the budget's delta."""
+    return spent(Gaussian.spending(cost).cost if cost > 0 else NOTHING, budget)

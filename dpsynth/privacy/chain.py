@@ -1,0 +1,86 @@
+"""Chain: the lines of a ledger, each a JSON object that holds the hash of the line before it.
+
+A line has one spelling, canonical JSON: keys sorted, no spaces, ASCII. `hash` is the SHA-256 of that spelling without
+`hash`; `prev` is the hash of the line before; `seq` counts from 0. The spelling is the same in memory, in an account's
+file and in an export. What a line says is data: it is compared with the tables below, and never imported, unpickled
+or evaluated; what this version does not know is refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+FORMAT = 2
+GENESIS = "0" * 64
+"""What stands for the hash before the first line."""
+
+_CHAIN = {"kind", "seq", "prev", "hash"}
+_FIELDS = {
+    "open": {"format", "dataset", "account", "unit", "budget", "time"},
+    "policy": {"policy", "time"},
+    "run": {"run", "budget", "noise", "reserve", "mechanism", "purpose", "approvals", "schema", "time"},
+    "drawing": {"run"},
+    "charge": {"run", "purpose", "event"},
+    "commit": {"run", "release", "time"},
+    "void": {"run", "time"},
+    "link": {"account", "dataset", "head", "events", "time"},
+    "forward": {"account", "dataset", "time"},
+}
+_TEXTS = ("dataset", "account", "noise", "run", "mechanism", "purpose", "schema", "head")
+_TEXTS_OR_NULL = ("release", "time")
+
+
+class LedgerCorrupt(ValueError):
+    """The file is not a ledger that this version wrote, or it was changed."""
+
+
+@dataclass(frozen=True)
+class Line:
+    """A line that was found good: its fields, and its bytes (without a line feed)."""
+
+    fields: dict[str, Any]
+    raw: bytes
+
+    @property
+    def hash(self) -> str:
+        return str(self.fields["hash"])
+
+
+def encode(record: Mapping[str, Any]) -> bytes:
+    """The one spelling of a record."""
+    return json.dumps(record, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+
+
+def line_hash(record: Mapping[str, Any]) -> str:
+    return hashlib.sha256(encode({k: v for k, v in record.items() if k != "hash"})).hexdigest()
+
+
+def next_line(last: Line | None, kind: str, fields: Mapping[str, Any]) -> Line:
+    """The line of these fields that follows `last`, checked as a reader would check it."""
+    seq, prev = (last.fields["seq"] + 1, last.hash) if last else (0, GENESIS)
+    record = {"kind": kind, "seq": seq, "prev": prev, **fields}
+    return follow(last, encode({**record, "hash": line_hash(record)}), "the ledger")
+
+
+def follow(last: Line | None, raw: bytes, where: str) -> Line:
+    """The line in `raw`, if it is whole, canonical, of a known form, and follows from the line before it."""
+    seq, prev = (last.fields["seq"] + 1, last.hash) if last else (0, GENESIS)
+    try:
+        record = json.loads(raw)
+        whole = encode(record) == raw and record["hash"] == line_hash(record)
+        linked = record["prev"] == prev and record["seq"] == seq
+        known = set(record) == _FIELDS.get(record["kind"], set()) | _CHAIN
+    except (ValueError, TypeError, KeyError, RecursionError):
+        raise LedgerCorrupt(f"line {seq + 1} of {where} is not a ledger line") from None
+    if not whole or not linked:
+        raise LedgerCorrupt(f"line {seq + 1} of {where} does not follow from the line before it: it was changed")
+    if not known:
+        raise LedgerCorrupt(f"line {seq + 1} of {where} is of a kind or form that this version does not know")
+    for name in (*_TEXTS, *_TEXTS_OR_NULL):
+        if not isinstance(record.get(name, ""), str) and not (name in _TEXTS_OR_NULL and record[name] is None):
+            raise LedgerCorrupt(f"line {seq + 1} of {where}: {name} must be text, got {type(record[name]).__name__}")
+    return Line(record, raw)
