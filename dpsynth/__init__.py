@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from dpsynth.privacy.budget import Budget, BudgetExceeded
     from dpsynth.privacy.events import Gaussian
     from dpsynth.privacy.ledger import Ledger, LedgerCorrupt
+    from dpsynth.privacy.policy import Job, Policy, PolicyRefused
     from dpsynth.privacy.unit import PrivacyUnit
     from dpsynth.sample.conditions import ConditionError
     from dpsynth.schema import Boolean, Categorical, Datetime, Identifier, Numeric, Schema, SchemaError, Text
@@ -37,11 +38,14 @@ _HOME = {
     "Domain": "domain",
     "Gaussian": "privacy.events",
     "Identifier": "schema",
+    "Job": "privacy.policy",
     "Ledger": "privacy.ledger",
     "LedgerCorrupt": "privacy.ledger",
     "Marginal": "mechanisms.known",
     "NotFittedError": "synthesizer",
     "Numeric": "schema",
+    "Policy": "privacy.policy",
+    "PolicyRefused": "privacy.policy",
     "PrivacyUnit": "privacy.unit",
     "Quality": "evaluation.fidelity",
     "Schema": "schema",
@@ -64,11 +68,14 @@ __all__ = [
     "Domain",
     "Gaussian",
     "Identifier",
+    "Job",
     "Ledger",
     "LedgerCorrupt",
     "Marginal",
     "NotFittedError",
     "Numeric",
+    "Policy",
+    "PolicyRefused",
     "PrivacyUnit",
     "Quality",
     "Schema",

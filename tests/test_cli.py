@@ -61,9 +61,10 @@ def test_a_table_goes_from_draft_to_release(folder, run):
     assert code == 0
     assert "INTERNAL" in out
     assert (folder / "quality" / "quality.html").exists()
-    code, out, _ = run("ledger show a.ledger")
+    code, out, _ = run("ledger show a.ledger --charges")
     assert code == 0
     assert "measure age" in out
+    assert "committed" in out
     assert run("ledger verify a.ledger")[0] == 0
 
 
@@ -86,6 +87,61 @@ def test_an_account_pays_for_several_fits_and_each_gets_its_certificate(folder, 
     assert run(f"ledger verify a.ledger --head {'0' * 64}")[0] == 1
     assert json.loads(run("ledger show a.ledger --json")[1])["spent"]["epsilon"] < 2
     assert run("ledger create a.ledger --schema schema.yaml --epsilon 3 --delta 1e-6")[0] == 2
+
+
+POLICY = "--purpose research=0.8 --purpose teaching --approval board --mechanism mst"
+
+
+def test_a_policy_is_asked_of_every_fit(folder, run):
+    assert run(f"ledger create a.ledger --schema schema.yaml --epsilon 2 --delta 1e-6 {POLICY}")[0] == 0
+    asked = f"{FIT} --ledger a.ledger -o m.dpsynth"
+    good = "--mechanism mst --purpose teaching --approval board=case-17"
+    for bad, word in ((good.replace("mst", "aim"), "mst"), ("--mechanism mst --purpose sale", "teaching"),
+                      (good.replace("board", "nobody"), "board"), ("--approval board", "board=case-17")):  # fmt: skip
+        code, out, err = run(f"{asked} {bad}")
+        assert (code, out, word in err) == (2, "", True)
+    code, _, err = run(f"{asked} {good.replace('teaching', 'research')}")
+    assert (code, "the purpose 'research'" in err) == (4, True)
+    assert run(f"{asked} {good}")[0] == 0
+    record = json.loads(run("ledger show a.ledger --json")[1])
+    (done,) = record["runs"]
+    assert (done["purpose"], done["approvals"], done["state"]) == ("teaching", {"board": "case-17"}, "committed")
+    assert run("ledger policy a.ledger --persons")[0] == 0
+    code, _, err = run(f"{asked.replace('m.d', 'n.d')} {good}")
+    assert (code, "protect persons" in err) == (2, True)
+    for bad in ("--purpose =1", "--purpose research=lots", "--purpose research=-1"):
+        assert run(f"ledger policy a.ledger {bad}")[0] == 2
+
+
+def test_an_account_is_exported_imported_and_linked(folder, run):
+    for name in "ab":
+        run(f"ledger create {name}.ledger --schema schema.yaml --epsilon 3 --delta 1e-6")
+        assert run(f"{FIT} --ledger {name}.ledger -o {name}.dpsynth")[0] == 0
+    assert run("ledger export a.ledger a.jsonl")[0] == 0
+    assert run("ledger import a.jsonl c.ledger")[0] == 0
+    heads = [json.loads(run(f"ledger show {name}.ledger --json")[1])["head"] for name in "ac"]
+    assert heads[0] == heads[1]
+    assert run("ledger export a.ledger a.jsonl")[0] == 2
+    assert run("ledger import rows.csv d.ledger")[0] == 2
+    assert not (folder / "d.ledger").exists()
+    code, out, _ = run("ledger link a.ledger b.ledger")
+    assert (code, "pays for both" in out) == (0, True)
+    assert run(f"{FIT} --ledger b.ledger -o d.dpsynth")[0] == 4
+    for name, word in (("a", "pays for b too"), ("b", "closed: a pays now")):
+        assert word in run(f"ledger show {name}.ledger")[1]
+    assert run("ledger link a.ledger a.ledger")[0] == 2
+
+
+def test_what_a_ledger_shows_fits_a_terminal_and_runs_no_markup(folder, run):
+    ledger = dpsynth.Ledger.create(
+        folder / "a.ledger", dpsynth.Budget(3, 1e-6), dataset="[red]\x1b[31m claims", unit=dpsynth.PrivacyUnit()
+    )
+    for purpose in ("research", "[bold]two\nlines[/bold]"):
+        dpsynth.Synthesizer(SCHEMA, epsilon=1, delta=1e-6, ledger=ledger, purpose=purpose).fit("rows.csv")
+    out = run("ledger show a.ledger --charges")[1]
+    assert "\x1b" not in out
+    assert "[bold]" in out
+    assert "[red]" in out
 
 
 def test_a_file_that_is_no_ledger_is_left_alone(folder, run):

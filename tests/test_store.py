@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import dpsynth
-from dpsynth.store import ModelFileError, load_model
+from dpsynth.store import ModelFileError, load_model, model_digest
 
 
 @pytest.fixture(scope="module")
@@ -55,3 +55,18 @@ def test_a_model_of_another_version_is_refused(model, tmp_path):
             new.writestr(name, old.read(name).replace(b'"dpsynth_model": 1', b'"dpsynth_model": 99'))
     with pytest.raises(ModelFileError, match="99"):
         load_model(other)
+
+
+def test_the_ledgers_commit_names_the_model_and_a_loaded_model_has_the_same_digest(model, tmp_path):
+    schema, found, bounds, _ = load_model(model)
+    fitted = dpsynth.Synthesizer(
+        schema,
+        epsilon=10,
+        delta=1e-6,
+        ledger=dpsynth.Ledger.create(None, dpsynth.Budget(20, 1e-6), dataset="d", unit=schema.unit),
+    ).fit(pd.DataFrame({"a": ["x", "y"] * 50, "b": np.arange(100.0)}))
+    fitted.save(tmp_path / "again.dpsynth")
+    (run,) = fitted.ledger.runs()
+    assert run.release == model_digest(*load_model(tmp_path / "again.dpsynth")[:3])
+    assert len({run.release, model_digest(schema, found, bounds)}) == 2
+    assert model_digest(schema, object(), bounds) is None

@@ -1,4 +1,5 @@
-"""The command line: demo, schema draft and check, fit, sample, evaluate, ledger create, show and verify.
+"""The command line: demo, schema draft and check, fit, sample, evaluate, ledger (create, policy,
+show, verify, export, import, link).
 
 Results go to stdout, progress to stderr. Exit codes: 0 done, 1 a gate failed, 2 bad input or usage, 4 budget
 exceeded. A user's mistake ends in one sentence, never in a traceback.

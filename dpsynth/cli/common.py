@@ -67,3 +67,14 @@ def write_table(rows: pd.DataFrame, path: Path) -> None:
         rows.to_csv(path, index=False)
     else:
         rows.to_parquet(path, index=False)
+
+
+def named(option: str, given: list[str] | None, example: str, *, default: str | None = None) -> dict[str, str]:
+    """NAME=TEXT options as a mapping; a NAME alone gets the default, where there is one."""
+    found = {}
+    for each in given or ():
+        name, equals, text = each.partition("=")
+        if not name or (not equals and default is None):
+            raise ValueError(f"{option} is written {example}, got {each!r}")
+        found[name] = text if equals else str(default)
+    return found

@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
 
 from dpsynth.cli.common import (
     Json,
     SchemaFile,
     fail,
     load_schema,
+    named,
     new_file,
-    out,
     print_json,
     say,
 )
 
-ledger_app = typer.Typer(no_args_is_help=True, help="Look at the account of a data set.")
+if TYPE_CHECKING:
+    from dpsynth.privacy.budget import Budget
+    from dpsynth.privacy.policy import Policy
+
+ledger_app = typer.Typer(no_args_is_help=True, help="Keep and read the account of a data set.")
+
+File = Annotated[Path, typer.Argument(metavar="LEDGER", help="The account's file.")]
+Purposes = Annotated[
+    list[str] | None,
+    typer.Option("--purpose", help="NAME or NAME=EPSILON: what the data may be used for, and its cap."),
+]
+Approvals = Annotated[list[str] | None, typer.Option("--approval", help="Whose approval every run must quote.")]
+Mechanisms = Annotated[list[str] | None, typer.Option("--mechanism", help="A mechanism that may be used.")]
+Persons = Annotated[bool, typer.Option("--persons", help="Runs must protect persons, by an id column.")]
 
 
 @ledger_app.command("create")
@@ -29,45 +41,61 @@ def create(
     epsilon: Annotated[float, typer.Option(help="What all fits together may spend.")],
     delta: Annotated[float, typer.Option(help="The delta at which epsilon is counted.")],
     name: Annotated[str | None, typer.Option(help="The data set's name; by default the file's.")] = None,
+    purpose: Purposes = None,
+    approval: Approvals = None,
+    mechanism: Mechanisms = None,
+    persons: Persons = False,
 ) -> None:
     """Open an account from which several fits may spend. The schema says whom it protects."""
     from dpsynth.privacy.budget import Budget
     from dpsynth.privacy.ledger import Ledger
 
     new_file(ledger)
-    account = Ledger.create(ledger, Budget(epsilon, delta), dataset=name or ledger.stem, unit=load_schema(schema).unit)
-    protects = account.unit.describe()
-    say(f"{ledger}: epsilon {epsilon:g} at delta {delta:g} for {protects}")
+    budget, unit = Budget(epsilon, delta), load_schema(schema).unit
+    policy = _policy(budget, purpose, approval, mechanism, persons)
+    account = Ledger.create(ledger, budget, dataset=name or ledger.stem, unit=unit, policy=policy)
+    say(f"{ledger}: epsilon {epsilon:g} at delta {delta:g} for {account.unit.describe()}")
 
 
-@ledger_app.command("show")
-def show(ledger: Annotated[Path, typer.Argument()], as_json: Json = False) -> None:
-    """What has been spent on a data set, and what is left."""
+@ledger_app.command("policy")
+def policy(
+    ledger: File,
+    purpose: Purposes = None,
+    approval: Approvals = None,
+    mechanism: Mechanisms = None,
+    persons: Persons = False,
+) -> None:
+    """Ask this of every run from now on, in place of what was asked before. The change is a line in the ledger."""
     from dpsynth.privacy.ledger import Ledger
 
     account = Ledger.open(ledger)
-    spent, left = account.spent(), account.remaining()
+    account.set_policy(_policy(account.budget, purpose, approval, mechanism, persons))
+    say(f"{ledger}: policy changed; head {account.head}")
+
+
+@ledger_app.command("show")
+def show(
+    ledger: File,
+    charges: Annotated[bool, typer.Option("--charges", help="Also every charge.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Who has spent what on a data set, and what is left."""
+    from dpsynth.cli import ledger_tables as tables
+    from dpsynth.privacy.ledger import Ledger
+
+    account = Ledger.open(ledger)
     if as_json:
-        print_json({"spent": vars(spent), "remaining": vars(left), "entries": account.entries()})
+        print_json(tables.record(account))
         return
-    table = Table("line", "run", "purpose", "noise multiplier", title=f"{account.dataset}: {account.unit.describe()}")
-    for line in account.entries():
-        if line["kind"] == "charge":
-            noise = f"{line['event']['noise_multiplier']:.4g}"
-            table.add_row(str(line["seq"]), line["run"], line["purpose"], noise)
-    out.print(table)
-    say(
-        f"spent epsilon {spent.epsilon:.6g} of {account.budget.epsilon:.6g} at delta {spent.delta:g};"
-        f" one further job may spend {left.epsilon:.6g}"
-    )
+    tables.show(account, charges=charges)
 
 
 @ledger_app.command("verify")
 def verify(
-    ledger: Annotated[Path, typer.Argument()],
+    ledger: File,
     head: Annotated[str | None, typer.Option(help="A head noted earlier, on a certificate say.")] = None,
 ) -> None:
-    """Recompute the chain; a changed line, or one that is gone, is exit code 1."""
+    """Read the whole account anew; a changed line, or one that is gone, is exit code 1."""
     from dpsynth.privacy.ledger import Ledger, LedgerCorrupt
 
     try:
@@ -76,3 +104,53 @@ def verify(
     except LedgerCorrupt as error:
         fail(error, 1)
     say(f"{ledger}: whole; head {account.head}")
+
+
+@ledger_app.command("export")
+def export(ledger: File, lines: Annotated[Path, typer.Argument(help="A new text file, one JSON line each.")]) -> None:
+    """Write the account's lines as text, to read, to compare, or to keep elsewhere."""
+    from dpsynth.privacy.ledger import Ledger
+
+    account = Ledger.open(ledger)
+    account.export(lines)
+    say(f"{lines}: {len(account.entries()):,} lines; head {account.head}")
+
+
+@ledger_app.command("import")
+def import_lines(
+    lines: Annotated[Path, typer.Argument(help="What `export` wrote.")],
+    ledger: Annotated[Path, typer.Argument(help="Where the account goes.")],
+) -> None:
+    """Make an account of exported lines: the same account, to go on in place of the first."""
+    from dpsynth.privacy.ledger import Ledger
+
+    new_file(ledger)
+    account = Ledger.import_lines(lines, ledger)
+    say(f"{ledger}: {len(account.entries()):,} lines; head {account.head}; use it in place of the account exported")
+
+
+@ledger_app.command("link")
+def link(
+    ledger: File, other: Annotated[Path, typer.Argument(help="An account of overlapping people, which is closed.")]
+) -> None:
+    """Let one account pay for two data sets with overlapping people, from now on and for what was spent on both."""
+    from dpsynth.privacy.ledger import Ledger
+
+    account, closed = Ledger.open(ledger), Ledger.open(other)
+    account.link(closed)
+    spent, left = account.spent().epsilon, account.remaining().epsilon
+    say(f"{other}: closed; {ledger} pays for both: spent epsilon {spent:.6g}, one further job may spend {left:.6g}")
+
+
+def _policy(
+    budget: Budget, purposes: list[str] | None, approvals: list[str] | None, mechanisms: list[str] | None, persons: bool
+) -> Policy:
+    from dpsynth.privacy.budget import Budget
+    from dpsynth.privacy.policy import Policy
+
+    caps = named("--purpose", purposes, "research=0.5", default=f"{budget.epsilon!r}")
+    try:
+        each: dict[str, Any] = {name: Budget(float(epsilon), budget.delta) for name, epsilon in caps.items()}
+    except ValueError as error:
+        raise ValueError(f"--purpose needs an epsilon, as in research=0.5: {error}") from None
+    return Policy(each, tuple(approvals or ()), tuple(mechanisms or ()), persons)

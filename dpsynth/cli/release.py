@@ -14,6 +14,7 @@ from dpsynth.cli.common import (
     SchemaFile,
     err,
     load_schema,
+    named,
     new_file,
     print_json,
     say,
@@ -31,6 +32,8 @@ def fit(
     mechanism: Annotated[str, typer.Option(help="auto (which is canopy), canopy, aim, mst or independent.")] = "auto",
     target: Annotated[str | None, typer.Option(help="A column to be predicted from the others.")] = None,
     ledger: Annotated[Path | None, typer.Option(help="The data set's account; made if it does not exist.")] = None,
+    purpose: Annotated[str, typer.Option(help="What it is for, for the ledger and its policy.")] = "",
+    approval: Annotated[list[str] | None, typer.Option(help="WHO=WHERE: who approved it, and where.")] = None,
     certificate: Annotated[Path | None, typer.Option(help="A folder for certificate.json and .html.")] = None,
     as_json: Json = False,
 ) -> None:
@@ -39,7 +42,10 @@ def fit(
     from dpsynth.synthesizer import Synthesizer
 
     settings: dict[str, Any] = {} if target is None else {"workload": Workload(target=target)}
-    synthesizer = Synthesizer(load_schema(schema), mechanism, epsilon=epsilon, delta=delta, ledger=ledger, **settings)
+    job: dict[str, Any] = {"purpose": purpose, "approvals": named("--approval", approval, "board=case-17")}
+    synthesizer = Synthesizer(
+        load_schema(schema), mechanism, epsilon=epsilon, delta=delta, ledger=ledger, **job, **settings
+    )
     new_file(output)
     start = time.perf_counter()
     with err.status("fitting"):

@@ -44,6 +44,11 @@ class Run:
             return NOTHING
         return self.cost if self.state == "committed" else self.reserved
 
+    @property
+    def spent(self) -> Budget:
+        """The same at the delta of the run."""
+        return spent(self.counted, self.budget)
+
 
 @dataclass
 class Account:

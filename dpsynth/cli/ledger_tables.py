@@ -1,0 +1,134 @@
+"""A ledger for a person's eyes, and for a program's."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+from rich import box
+from rich.table import Table
+from rich.text import Text
+
+from dpsynth.cli.common import out, say
+from dpsynth.privacy.account import Run
+from dpsynth.privacy.ledger import SECURE, Ledger
+from dpsynth.privacy.policy import Policy
+from dpsynth.report.text import at_most, clip, exact, printable, short
+
+_MEANING = {
+    "reserved": "reserved: all of it counts until it ends",
+    "drawing": "drawing: began to draw noise and has not ended; all of it counts",
+    "void": "void: ended before it drew, counts nothing",
+}
+
+
+def show(account: Ledger, *, charges: bool) -> None:
+    """Prints what a reader asks: whose account, what is asked of a run, who spent what, and what is left."""
+    say(f"{text(account.dataset)}: protects {text(account.unit.describe())}")
+    for line in asked(account.policy):
+        say(f"  policy: {line}")
+    runs = account.runs()
+    if runs:
+        out.print(table_of(runs))
+    if charges:
+        out.print(charges_of(account))
+    for note in notes(account, runs):
+        say(f"  {note}")
+    spent, budget = account.spent(), account.budget
+    left = math.floor(1e4 * account.remaining().epsilon) / 1e4
+    joined = account.joined_to
+    rest = f"closed: {text(joined)} pays now" if joined else f"one further job may spend {left:g}"
+    say(f"spent epsilon {at_most(spent.epsilon)} of {exact(budget.epsilon)} at delta {exact(budget.delta)}; {rest}")
+
+
+def notes(account: Ledger, runs: list[Run]) -> list[str]:
+    """What a reader of the table may not know."""
+    found = [meaning for state, meaning in _MEANING.items() if any(run.state == state for run in runs)]
+    if any(run.noise != SECURE for run in runs):
+        found.append("NOT PRIVATE: the noise of runs marked * came from a seed")
+    links = [line for line in account.entries() if line["kind"] == "link"]
+    return found + [
+        f"pays for {text(k['dataset'])} too, since {k['time'][:10]}: what was spent there counts" for k in links
+    ]
+
+
+def asked(policy: Policy) -> list[str]:
+    """The policy, a sentence for each thing that it asks."""
+    caps = [f"{text(p)} (epsilon {exact(b.epsilon)} at delta {exact(b.delta)})" for p, b in policy.purposes.items()]
+    said = {
+        "purposes": ", ".join(caps),
+        "approvals asked for": ", ".join(map(text, policy.approvals)),
+        "mechanisms allowed": ", ".join(map(text, policy.mechanisms)),
+        "unit": "persons, by an id column" if policy.persons else "",
+    }
+    return [f"{name}: {words}" for name, words in said.items() if words]
+
+
+def table_of(runs: list[Run]) -> Table:
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    for name in ("run", "began", "mechanism", "purpose", "state"):
+        table.add_column(name, no_wrap=name not in ("mechanism", "purpose"), overflow="fold")
+    for name in ("charges", "epsilon", "of", "at delta"):
+        table.add_column(name, justify="right", no_wrap=True)
+    for run in runs:
+        mark, began = "" if run.noise == SECURE else "*", (run.began or "")[:10]
+        words = (text(run.name)[:8] + mark, began, text(run.job.mechanism), clip(text(run.job.purpose), 60), run.state)
+        numbers = (at_most(run.spent.epsilon), exact(run.budget.epsilon), exact(run.budget.delta))
+        table.add_row(*map(Text, (*words, f"{run.charges:,}", *numbers)))
+    return table
+
+
+def charges_of(account: Ledger) -> Table:
+    table = Table("line", "run", "what", "event", box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    for line in account.entries():
+        if line["kind"] == "charge":
+            cells = (str(line["seq"]), text(line["run"])[:8], text(line["purpose"]), event(line["event"]))
+            table.add_row(*map(Text, cells))
+    return table
+
+
+def event(record: Mapping[str, Any]) -> str:
+    """gaussian: noise multiplier 12.3."""
+    facts = {name.replace("_", " "): value for name, value in record.items() if name != "event"}
+    said = (f"{name} {short(value) if isinstance(value, float) else value}" for name, value in facts.items())
+    return f"{record['event']}: {', '.join(said)}"
+
+
+def record(account: Ledger) -> dict[str, Any]:
+    """All that `show` shows, and every line."""
+    runs = [
+        {
+            "run": run.name,
+            "began": run.began,
+            "ended": run.ended,
+            "state": run.state,
+            "mechanism": run.job.mechanism,
+            "purpose": run.job.purpose,
+            "approvals": dict(run.job.approvals),
+            "schema": run.job.schema,
+            "noise": run.noise,
+            "charges": run.charges,
+            "budget": vars(run.budget),
+            "spent": vars(run.spent),
+            "release": run.release,
+        }
+        for run in account.runs()
+    ]
+    return {
+        "dataset": account.dataset,
+        "unit": vars(account.unit),
+        "budget": vars(account.budget),
+        "spent": vars(account.spent()),
+        "remaining": vars(account.remaining()),
+        "joined_to": account.joined_to,
+        "policy": account.policy.to_dict(),
+        "runs": runs,
+        "head": account.head,
+        "entries": account.entries(),
+    }
+
+
+def text(value: str) -> str:
+    """A name from outside, on one line and without control characters."""
+    return " ".join(str(printable(value)).split())
