@@ -84,7 +84,8 @@ def _content(schema: Schema, model: Model, bounds: Bounds) -> tuple[dict[str, An
     plain, arrays = _split({f"coarse:{k}": v for k, v in model.coarse.to_arrays().items()})
     for a in model.domain.attributes:
         arrays[f"bins:{a}"], arrays[f"masses:{a}"] = model.bins[a], model.masses[a]
-    return {"dpsynth_model": VERSION, "schema": schema.to_dict(), "bounds": bounds, "model": plain}, arrays
+    ends = {name: (float(low), float(high)) for name, (low, high) in bounds.items()}
+    return {"dpsynth_model": VERSION, "schema": schema.to_dict(), "bounds": ends, "model": plain}, arrays
 
 
 def _canonical(value: Any) -> bytes:
