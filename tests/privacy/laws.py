@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 
 from tests.privacy import oracle, processes
+from tests.privacy.scratch import SCRATCH
 
 Kernel = SimpleNamespace
 Law = Callable[[Kernel], None]
@@ -208,7 +209,7 @@ def an_accountant_stays_within_its_budget(k: Kernel) -> None:
 @contextlib.contextmanager
 def ledger_file(k: Kernel) -> Iterator[tuple[Path, object]]:
     """A ledger in a file of its own, with BUDGET."""
-    with tempfile.TemporaryDirectory() as folder:
+    with tempfile.TemporaryDirectory(dir=SCRATCH) as folder:
         path = Path(folder) / "l"
         yield path, k.Ledger.create(path, k.Budget(*BUDGET), dataset="law", unit=k.PrivacyUnit())
 

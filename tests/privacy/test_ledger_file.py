@@ -21,6 +21,7 @@ from dpsynth.privacy.ledger import Ledger, LedgerCorrupt
 from tests.privacy.ledger_laws import held_open
 from tests.privacy.ledgers import BUDGET, create, golden, overwrite
 from tests.privacy.processes import in_children, needs_fork
+from tests.privacy.scratch import SCRATCH
 
 # Pages.
 
@@ -166,7 +167,7 @@ def test_a_ledger_opened_before_a_fork_is_not_used_after_it(tmp_path):
 @needs_fork
 @pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="only root can become somebody else")
 def test_a_folder_that_cannot_be_written_is_one_sentence():
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory(dir=SCRATCH) as name:
         folder = Path(name)
         create(folder / "l")
         folder.chmod(0o555)

@@ -15,6 +15,7 @@ from dpsynth.privacy.events import Gaussian
 from dpsynth.privacy.ledger import Ledger
 from dpsynth.privacy.policy import Job, Policy, PolicyRefused
 from dpsynth.privacy.unit import PrivacyUnit
+from tests.privacy.scratch import SCRATCH
 
 CAP, PURPOSE_CAP = Budget(1.0, 1e-6), Budget(0.6, 1e-6)
 UNIT_COST = affordable(CAP) // 10
@@ -63,7 +64,7 @@ class Comparison(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.stack = contextlib.ExitStack()
-        self.folder = Path(self.stack.enter_context(tempfile.TemporaryDirectory(dir=memory_disk())))
+        self.folder = Path(self.stack.enter_context(tempfile.TemporaryDirectory(dir=SCRATCH)))
         policy = Policy(dict.fromkeys(("research", "teaching"), PURPOSE_CAP))
         self.path, self.number, self.model = self.folder / "l", 0, Model()
         first = Ledger.create(self.path, CAP, dataset="d", unit=PrivacyUnit(), policy=policy)
@@ -119,12 +120,7 @@ class Comparison(RuleBasedStateMachine):
             assert {run.name: run.state for run in ledger.runs()} == {n: r[0] for n, r in self.model.runs.items()}
 
 
-def memory_disk() -> str | None:
-    """A disk without waiting, where there is one."""
-    return "/dev/shm" if Path("/dev/shm").is_dir() else None
-
-
 Comparison.TestCase.settings = settings(
-    max_examples=40, stateful_step_count=25, deadline=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=20, stateful_step_count=25, deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 TestLedgerAgainstModel = Comparison.TestCase

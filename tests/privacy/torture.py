@@ -27,6 +27,7 @@ from dpsynth.privacy.ledger import Ledger, LedgerCorrupt
 from dpsynth.privacy.policy import Job
 from dpsynth.privacy.unit import PrivacyUnit
 from tests.privacy.processes import finish, in_children, start
+from tests.privacy.scratch import SCRATCH
 
 SOURCE = Path(__file__).with_name("faults.c")
 COMPILER = shutil.which("gcc") or shutil.which("cc")
@@ -94,7 +95,7 @@ def faults() -> Any:
 def faulty_lives(amount: int, modes: tuple[int, ...], after: Callable[[Ledger, str, Tell], None]) -> dict[str, Any]:
     """Lives that each meet one fault, at the calls of a life in turn; then `after`, where the process lives on."""
     found: Counter[str] = Counter(violations=0)
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory(dir=SCRATCH) as name:
         folder = Path(name)
         ledger = new_ledger(folder, "count")
         faults().fault_arm(os.fsencode(folder), COUNT, 0)
@@ -155,7 +156,7 @@ def power(amount: int) -> dict[str, Any]:
     """Power cuts: all that was synced is there, of the rest any part; what was granted must be in the ledger."""
     found: Counter[str] = Counter(violations=0)
     rng = random.Random(7)
-    with tempfile.TemporaryDirectory() as name:
+    with tempfile.TemporaryDirectory(dir=SCRATCH) as name:
         folder, log = Path(name) / "disk", Path(name) / "log"
         folder.mkdir()
         ledger = new_ledger(folder, "power")
@@ -251,7 +252,7 @@ def change(files: dict[str, bytearray], operation: Operation) -> None:
 
 def races(amount: int) -> dict[str, Any]:
     """32 processes race for as many reservations as the cap has room for: all are granted, and not one more."""
-    with tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as name:
+    with tempfile.TemporaryDirectory(dir=SCRATCH) as name:
         ledger = new_ledger(Path(name), "races", Budget(1.0, 1e-6))
         event = Gaussian.spending(affordable(ledger.budget) // amount)
 
@@ -276,7 +277,7 @@ def flips(amount: int) -> dict[str, Any]:
     """Bytes of a ledger's file, changed in turn (about `amount`, evenly spread): noticed, or the same lines."""
     found: Counter[str] = Counter(violations=0)
     rng = random.Random(11)
-    with tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as name:
+    with tempfile.TemporaryDirectory(dir=SCRATCH) as name:
         ledger = new_ledger(Path(name), "flips")
         for number in range(25):
             life(ledger, str(number), lambda word: None)
