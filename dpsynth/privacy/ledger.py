@@ -31,7 +31,7 @@ from dpsynth.privacy.book import Book
 from dpsynth.privacy.budget import NOTHING, Budget, BudgetExceeded, Cost
 from dpsynth.privacy.chain import FORMAT, LedgerCorrupt
 from dpsynth.privacy.events import Event, event_to_dict
-from dpsynth.privacy.policy import Job, Policy
+from dpsynth.privacy.policy import Job, Policy, policy_record
 from dpsynth.privacy.store import File, Memory
 from dpsynth.privacy.unit import PrivacyUnit
 
@@ -51,10 +51,7 @@ class Ledger:
     def create(
         cls, path: str | Path | None, budget: Budget, *, dataset: str, unit: PrivacyUnit, policy: Policy | None = None
     ) -> Ledger:
-        """A new account. path: where the file goes, which must not exist; None keeps the ledger in memory.
-
-        An account in memory ends with its process: it has no key, and its lines no date.
-        """
+        """A new account. path: a new file; None keeps it in memory, without key and dates, until its process ends."""
         if not isinstance(budget, Budget) or budget.epsilon <= 0:
             raise ValueError(f"a ledger needs a Budget with epsilon above 0, got {budget!r}")
         if not isinstance(unit, PrivacyUnit) or not isinstance(dataset, str):
@@ -65,7 +62,7 @@ class Ledger:
         with draft.writing() as write:
             write("open", {**facts, "format": FORMAT, "time": time})
             if policy is not None:
-                write("policy", {"policy": _checked(policy).to_dict(), "time": time})
+                write("policy", {"policy": policy_record(policy), "time": time})
         return cls(draft) if path is None else cls._kept(draft, Path(path))
 
     @classmethod
@@ -136,8 +133,7 @@ class Ledger:
     @property
     def cost_left(self) -> int:
         """What a Gaussian run could still reserve, in the units of `Event.cost`."""
-        joined = self.joined_to is not None
-        return 0 if joined else budgets.gaussian_left(self._book.account.cost(), self.budget)
+        return 0 if self.joined_to is not None else budgets.gaussian_left(self._book.account.cost(), self.budget)
 
     def spent(self, purpose: str | None = None) -> Budget:
         """What all runs, or those of one purpose, have spent or hold reserved."""
@@ -177,9 +173,8 @@ class Ledger:
 
     def set_policy(self, policy: Policy) -> None:
         """Asks this of every run from now on. Earlier policies stay in the ledger's lines."""
-        record = _checked(policy).to_dict()
         with self._book.writing() as write:
-            write("policy", {"policy": record, "time": self._time()})
+            write("policy", {"policy": policy_record(policy), "time": self._time()})
 
     def reserve(self, run: str, budget: Budget, events: Sequence[Event], noise: str, job: Job) -> Cost:
         """Sets the cost of these events aside for a run, durably, and returns it.
@@ -250,9 +245,3 @@ class Ledger:
 def _now() -> str:
     """An annotation for readers: no decision is taken by a clock."""
     return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def _checked(policy: Policy) -> Policy:
-    if not isinstance(policy, Policy):
-        raise TypeError(f"a ledger's policy must be a Policy, got {type(policy).__name__}")
-    return policy

@@ -99,6 +99,13 @@ class Policy:
         return cls(purposes=purposes, **fields)
 
 
+def policy_record(policy: Policy) -> dict[str, Any]:
+    """A policy as a ledger line states it; TypeError for anything else."""
+    if not isinstance(policy, Policy):
+        raise TypeError(f"a ledger's policy must be a Policy, got {type(policy).__name__}")
+    return policy.to_dict()
+
+
 def _text(what: str, value: object) -> str:
     if not isinstance(value, str):
         raise TypeError(f"{what} must be text, got {type(value).__name__}")
