@@ -143,7 +143,7 @@ class File:
         try:
             uri = f"{self.path.as_uri()}?mode=rw"
             with contextlib.closing(
-                sqlite3.connect(uri, uri=True, timeout=PATIENCE, isolation_level=None, check_same_thread=False)
+                sqlite3.connect(uri, uri=True, timeout=PATIENCE, isolation_level=None)
             ) as connection:
                 for setting in ("trusted_schema = OFF", "cell_size_check = ON", "mmap_size = 0", "synchronous = FULL"):
                     connection.execute(f"PRAGMA {setting}")
