@@ -61,7 +61,7 @@ VARIANTS: dict[str, tuple[tuple[Any, str, Any], ...]] = {
     "columns get little of the second look": ((canopy, "_COLUMN", 1e-3),),
     "all of the noise counts against a pair": ((canopy, "_BELIEVED", 1.0),),
     "cells are never merged": ((binned, "choose_bins", every_cell),),
-    "one prior for all cells of a marginal": ((inference, "_ridge", one_ridge),),
+    "one prior for all cells, nothing estimated": ((inference, "_ridge", one_ridge),),
     "plain draws": ((sampling, "counts_of_groups", plain_draws),),
 }
 

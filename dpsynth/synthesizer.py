@@ -21,7 +21,7 @@ from dpsynth.encode.bounds import learn_bounds
 from dpsynth.mechanisms.aim import AIM
 from dpsynth.mechanisms.base import Mechanism
 from dpsynth.mechanisms.canopy import Canopy
-from dpsynth.mechanisms.known import Known, Marginal
+from dpsynth.mechanisms.known import Marginal
 from dpsynth.mechanisms.registry import mechanism_for, name_of
 from dpsynth.models.base import Model
 from dpsynth.privacy.accountant import Accountant
@@ -105,7 +105,7 @@ class Synthesizer:
         mechanism = mechanism_for(self.mechanism, self.settings)
         self.schema.refuse_text()
         _check_size(self.schema)
-        mechanism = _told(mechanism, [marginal.coded(self.schema) for marginal in self.known])
+        mechanism = _told(mechanism, self.known, self.schema)
         _check_settings(mechanism, self.schema)
         rows = open_rows(data)
         check_columns(column_names(rows), self.schema)
@@ -233,12 +233,17 @@ def _check_size(schema: Schema) -> None:
         )
 
 
-def _told(mechanism: Mechanism, known: Sequence[Known]) -> Mechanism:
+def _told(mechanism: Mechanism, known: Sequence[Marginal], schema: Schema) -> Mechanism:
+    """The mechanism, and what is known; ValueError where it cannot make use of that."""
+    if not isinstance(known, list | tuple) or not all(isinstance(marginal, Marginal) for marginal in known):
+        raise ValueError("known must be a list of dpsynth.Marginal: known=[Marginal(counts, stddev=..., source=...)]")
     if not known:
         return mechanism
     if not isinstance(mechanism, AIM | Canopy):
         raise ValueError(f"known marginals serve canopy and aim, not {name_of(mechanism)}: leave them out")
-    return replace(mechanism, known=tuple(known))
+    if mechanism.known:
+        raise ValueError("known marginals are given to the mechanism and to the synthesizer: give all to one of them")
+    return replace(mechanism, known=tuple(marginal.coded(schema) for marginal in known))
 
 
 def _check_settings(mechanism: Mechanism, schema: Schema) -> None:

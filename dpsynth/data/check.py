@@ -7,11 +7,13 @@ release or leave the owner's screen.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from dpsynth.columns import EPOCH, SECONDS
 from dpsynth.data.codec import check_columns, codec_for
 from dpsynth.data.magnitude import read_numbers
 from dpsynth.data.source import Rows, column, column_names
@@ -41,7 +43,7 @@ def _check(name: str, declared: Column, values: Any) -> ColumnCheck:
     if isinstance(strict, Categorical | Boolean | Datetime):
         codec = codec_for(replace(strict, nullable=True))
         special = int(np.sum(codec.encode(values) == codec.size - 1))
-        clipped = 0
+        clipped = _outside(strict, values) if isinstance(strict, Datetime) else 0
     else:
         assert isinstance(strict, Numeric)
         numbers = read_numbers(values)
@@ -50,6 +52,14 @@ def _check(name: str, declared: Column, values: Any) -> ColumnCheck:
         clipped = int(np.sum(numbers < _or(strict.low, -np.inf)) + np.sum(numbers > _or(strict.high, np.inf)))
     missing = _missing(values, getattr(declared, "missing_marker", None))
     return ColumnCheck(name, missing, special - missing, clipped)
+
+
+def _outside(declared: Datetime, values: Any) -> int:
+    """Moments that a codec with one more step at either end puts there."""
+    step = timedelta(seconds=SECONDS[declared.resolution])
+    first, last = (EPOCH + number * step for number in declared.steps)
+    wider = codec_for(replace(declared, low=first - step, high=last + step, nullable=True))
+    return int(np.isin(wider.encode(values), (0, wider.size - 2)).sum())
 
 
 def _missing(values: Any, marker: Any) -> int:

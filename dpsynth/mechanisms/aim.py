@@ -28,7 +28,7 @@ from dpsynth.domain import Clique, Domain
 from dpsynth.mechanisms.base import check_shares, first_look, measure_all
 from dpsynth.mechanisms.binned import Binned
 from dpsynth.mechanisms.independent import look_at_rest, rest_on_columns
-from dpsynth.mechanisms.known import Known, check_known, wide, with_known
+from dpsynth.mechanisms.known import Known, beside, check_known, with_known
 from dpsynth.mechanisms.selection import MEAN_ABS, Prices, Scores, within_reach
 from dpsynth.mechanisms.workload import Workload
 from dpsynth.models.base import LinearMeasurement, Model
@@ -90,11 +90,10 @@ class AIM:
         )
         look = with_known(look, self.known)
         prices = Prices(accountant.cost_left, table.unit.count_sensitivity(2)[1])
-        known = wide(self.known, look.rows)
-        binned = Binned.of(table, look, prices, known)
+        binned = Binned.of(table, look, prices, beside(self.known))
         choice = Choice(binned.domain, candidates(self.workload, binned.domain), prices, look.rows)
         wider = table.coarsen(binned.bins).marginals([c for c in choice.weights if c not in binned.answers])
-        held = [binned.measurement(m) for m in known]
+        held = binned.held(look)
         rounds = Rounds(self, choice, {**binned.answers, **wider}, [*binned.oneways(look), *held])
         rounds.spend(accountant, budget)
         if not rounds.bought and not held:

@@ -12,6 +12,7 @@ from dpsynth.data.table import PrivateTable
 from dpsynth.domain import Clique, Domain
 from dpsynth.encode.bins import choose_bins
 from dpsynth.mechanisms.base import FirstLook
+from dpsynth.mechanisms.known import Known
 from dpsynth.mechanisms.selection import Prices, informative_pairs
 from dpsynth.models.base import LinearMeasurement, Model
 from dpsynth.models.refined import RefinedModel
@@ -23,7 +24,7 @@ class Binned:
     """bins[a]: the bin of each cell of a. domain: of the bins. answers: every informative pair, counted once.
 
     masses: estimated counts of the bins when they were chosen; rows: of all of them. known: what was told beforehand
-    of several columns together, over cells.
+    and is in no look.
     """
 
     bins: Mapping[str, np.ndarray]
@@ -31,18 +32,16 @@ class Binned:
     answers: Mapping[Clique, Sensitive]
     masses: Mapping[str, np.ndarray]
     rows: float
-    known: Sequence[LinearMeasurement]
+    known: Sequence[Known] = ()
 
     @classmethod
-    def of(
-        cls, table: PrivateTable, look: FirstLook, prices: Prices, known: Sequence[LinearMeasurement] = ()
-    ) -> Binned:
+    def of(cls, table: PrivateTable, look: FirstLook, prices: Prices, known: Sequence[Known] = ()) -> Binned:
         """Bins for the noise that a pair would have if these prices were shared evenly among the pairs of a tree.
 
         Columns of which something is known more finely than that keep finer bins.
         """
         sharper: dict[str, float] = {}
-        for m in known:
+        for m in (k.measurement(look.rows) for k in known):
             for a in m.clique:
                 sharper[a] = min(sharper.get(a, math.inf), float(np.max(m.stddev)))
         masses = _masses(look, known)
@@ -61,6 +60,10 @@ class Binned:
         """The look's one-way measurements over bins."""
         return [self.measurement(m) for m in look.oneways.values()]
 
+    def held(self, look: FirstLook) -> list[LinearMeasurement]:
+        """What is known, over bins and in rows: shares of as many as the look has."""
+        return [self.measurement(k.measurement(look.rows)) for k in self.known]
+
     def measurement(self, m: LinearMeasurement) -> LinearMeasurement:
         """A measurement of cells, over their bins: noise of merged cells adds in squares."""
         values, variance = m.values, np.square(m.stddev) * np.ones(m.values.shape)
@@ -73,9 +76,9 @@ class Binned:
         return RefinedModel(look.domain, model, self.bins, _masses(look, self.known))
 
 
-def _masses(look: FirstLook, known: Sequence[LinearMeasurement]) -> dict[str, np.ndarray]:
-    """Estimated counts of each column's cells, by the look and by what is known of several columns together."""
-    for m in known:
+def _masses(look: FirstLook, known: Sequence[Known]) -> dict[str, np.ndarray]:
+    """Estimated counts of each column's cells, by the look and by what is known beside it."""
+    for m in [k.measurement(look.rows) for k in known]:
         for a in m.clique:
             look = look.told(_onto(m, a))
     return look.masses()

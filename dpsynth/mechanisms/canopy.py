@@ -21,7 +21,7 @@ from dpsynth.domain import Clique, Domain
 from dpsynth.mechanisms.base import FirstLook, check_shares, first_look, measure, measure_all
 from dpsynth.mechanisms.binned import Binned
 from dpsynth.mechanisms.independent import look_at_rest, rest_on_columns
-from dpsynth.mechanisms.known import Known, check_known, wide, with_known
+from dpsynth.mechanisms.known import Known, beside, check_known, with_known
 from dpsynth.mechanisms.selection import Prices, choose_batch, choose_tree, distances, within_reach
 from dpsynth.mechanisms.workload import Workload
 from dpsynth.models.base import LinearMeasurement, Model
@@ -81,25 +81,25 @@ class Canopy:
         select_cost = int(budget * self.select_share) // 2
         sensitivity = table.unit.count_sensitivity(2)[1]
         measuring = accountant.cost_left - 2 * select_cost
-        known = wide(self.known, look.rows)
-        binned = Binned.of(table, look, Prices(measuring, sensitivity), known)
-        held = [binned.measurement(m) for m in known]
+        binned = Binned.of(table, look, Prices(measuring, sensitivity), beside(self.known))
         weights = pair_weights(self.workload, table.domain, binned.answers)
         cells = {c: w * binned.domain.cells(c) for c, w in weights.items()}
 
         # TREE
         estimates = binned.independent()
-        if held:
-            estimates = _estimates(binned, _model(binned, look, held))
+        if binned.known:
+            estimates = _estimates(binned, _model(binned, look, []))
         scores = distances({c: binned.answers[c] for c in estimates}, estimates, accountant, select_cost)
         gains = scores.beyond_texture(estimates) if scores.tell_apart() else {}
         prices = Prices(int(measuring * self.tree_share), sensitivity)
         small = (c for c in gains if binned.domain.cells(c) <= self.most_cells)
         gains = {c: weights[c] * gains[c] for c in small if weights[c] > 0}
-        tree = choose_tree(gains, cells, prices, columns=len(table.domain.attributes), joined=[m.clique for m in held])
-        if not tree and not held:
+        tree = choose_tree(
+            gains, cells, prices, columns=len(table.domain.attributes), joined=[k.clique for k in binned.known]
+        )
+        if not tree and not binned.known:
             return rest_on_columns(table, accountant, look)
-        pairs = [*held, *measure_all(accountant, binned.answers, prices.shared({c: cells[c] for c in tree}))]
+        pairs = measure_all(accountant, binned.answers, prices.shared({c: cells[c] for c in tree}))
         model = _model(binned, look, pairs)
 
         # BATCH, and the columns once more
@@ -146,7 +146,8 @@ class Canopy:
 def _model(
     binned: Binned, look: FirstLook, measurements: list[LinearMeasurement], warm: GraphicalModel | None = None
 ) -> GraphicalModel:
-    return estimate_exactly(binned.domain, [*binned.oneways(look), *measurements], total=look.rows, warm=warm)
+    measurements = [*binned.oneways(look), *binned.held(look), *measurements]
+    return estimate_exactly(binned.domain, measurements, total=look.rows, warm=warm)
 
 
 def _estimates(binned: Binned, model: GraphicalModel) -> dict[Clique, np.ndarray]:

@@ -36,8 +36,13 @@ class LinearMeasurement:
     stddev: float | np.ndarray
 
     def __post_init__(self) -> None:
-        if not np.all(np.asarray(self.stddev) > 0):
-            raise ValueError(f"the standard deviation of {self.clique} must be positive")
+        if not isinstance(self.clique, tuple):
+            raise ValueError(f"a clique is a tuple of attributes, got {self.clique!r}")
+        variance = np.square(np.asarray(self.stddev, dtype=float))
+        if not (np.all(np.asarray(self.stddev) > 0) and np.all(variance > 0) and np.all(np.isfinite(variance))):
+            raise ValueError(f"the standard deviation of {self.clique} must be positive and finite, and so its square")
+        if not np.all(np.isfinite(self.values)):
+            raise ValueError(f"the values of {self.clique} must be finite")
 
 
 @runtime_checkable

@@ -20,6 +20,7 @@ of others; on tables of 78 and 233 columns it was farther by 16 to 33 %. At epsi
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
 from typing import Protocol
 
@@ -60,8 +61,17 @@ def choose_engine(domain: Domain, cliques: Iterable[Clique], *, most_cells: int 
 
 
 def estimate(domain: Domain, measurements: Iterable[LinearMeasurement], *, total: float | None = None) -> Model:
-    """The model that the engine chosen for these measurements finds."""
+    """The model that the engine chosen for these measurements finds. Deterministic.
+
+    domain: `Domain.of({"age": 101, "sex": 2})`. total: the number of rows; None estimates it.
+    Raises ValueError for measurements of other attributes or shapes, and for a total that is no positive number.
+    """
     measurements = list(measurements)
+    for m in measurements:
+        if not set(m.clique) <= set(domain.attributes):
+            raise ValueError(f"a measurement must be of different attributes of the domain, got {m.clique}")
+    if total is not None and not 0 < total < math.inf:
+        raise ValueError(f"the total must be a finite number above 0, got {total!r}")
     engine = ENGINES[choose_engine(domain, [m.clique for m in measurements])]
     return engine(domain, measurements, total=total)
 

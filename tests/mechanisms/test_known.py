@@ -62,6 +62,39 @@ def test_what_is_wrongly_known_is_outweighed_where_its_stddev_says_so(mechanism)
     assert distance(mechanism(known=wrong), table, PAIRS, 1.0) < 1.2 * distance(mechanism(), table, PAIRS, 1.0) + 100
 
 
+@both
+@pytest.mark.parametrize("epsilon", [0.003, 0.03, 0.3])
+def test_shares_of_several_columns_are_kept_whatever_the_row_count_turns_out_to_be(mechanism, epsilon):
+    table = ring(4_000)
+    known = told(table, [("x0", "x1")], stddev=0.4, shares=True)
+    for seed in range(3):
+        model = mechanism(known=known).fit(table, Accountant(Budget(epsilon, 1e-9), unsafe_seed=seed))
+        assert np.abs(model.project(("x0", "x1")) / model.total - known[0].values).sum() < 0.01
+
+
+@both
+def test_shares_say_nothing_of_the_row_count_and_order_does_not_matter(mechanism):
+    table = ring(4_000)
+    shares, counts = told(table, [("x0",)], shares=True), told(table, [("x1", "x2")])
+    totals = []
+    for known in [(), shares, (*shares, *counts), (*counts, *shares)]:
+        totals.append(mechanism(known=known).fit(table, Accountant(Budget(0.01, 1e-9), unsafe_seed=4)).total)
+    assert totals[2] == pytest.approx(totals[3], rel=1e-6) == pytest.approx(4000, rel=0.01)
+    assert totals[1] == pytest.approx(totals[0], abs=2500)
+
+
+def test_learned_bounds_beside_known_marginals_waste_no_budget():
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(
+        {c: rng.integers(0, 31, 300) for c in "ab"} | {f"n{i}": rng.normal(0, 9, 300) for i in range(4)}
+    )
+    declared = {c: Categorical(range(31)) for c in "ab"} | {f"n{i}": Numeric(0, None) for i in range(4)}
+    public = Marginal(frame.value_counts(["a", "b"]), 5.0, "s")
+    mechanism = Canopy(most_cells=32 * 32)
+    synth = dpsynth.Synthesizer(Schema(declared), mechanism, epsilon=1.0, delta=1e-9, known=[public]).fit(frame)
+    assert len(synth.sample(10)) == 10
+
+
 def test_single_columns_are_known_too():
     table = ring(2_000)
     known = told(table, [(a,) for a in table.domain.attributes])
@@ -105,7 +138,8 @@ def test_values_find_their_cells():
     assert known.values[2, 4] == 7
     assert known.values.sum() == 12
     assert known.measurement(10.0).stddev == 1.5
-    share = Marginal(series({("b", 2): 0.5}), 0.01, "office", shares=True).coded(SCHEMA).measurement(200.0)
+    shares = series({("b", 2): 0.5, ("a", 0): 0.5})
+    share = Marginal(shares, 0.01, "office", shares=True).coded(SCHEMA).measurement(200.0)
     assert share.values[1, 2] == 100
     assert share.stddev == 2
 
@@ -118,6 +152,13 @@ def test_values_find_their_cells():
         (lambda: Marginal(series({(None, 1): 1.0}), 1.0, "s").coded(SCHEMA), "does not declare"),
         (lambda: Marginal(series({("a", 1): 1.0}, ("job", "pay")), 1.0, "s").coded(SCHEMA), "does not model"),
         (lambda: Marginal(series({("a", 1): 1.0}), 0.0, "s"), "stddev"),
+        (lambda: Marginal(series({("a", 1): 1.0}), 1e-200, "s"), "stddev"),
+        (lambda: Marginal(series({("a", 1): 1.0}), 10**400, "s"), "stddev|too large"),
+        (lambda: Marginal(series({("a", 1): 1.0}), True, "s"), "is a number"),
+        (lambda: Marginal(series({("a", 1): 1.0}), 1.0, "s", shares="no"), "True or False"),
+        (lambda: Marginal(series({("a", 1): 1e300}), 1.0, "s"), "at most"),
+        (lambda: Marginal(series({("a", 1): 0.5}), 1e-3, "s", shares=True), "sum to one"),
+        (lambda: Marginal(series({("a", 1): 1.0}).astype(complex), 1.0, "s"), "must be numbers"),
         (lambda: Marginal(series({("a", 1): 1.0}), float("nan"), "s"), "stddev"),
         (lambda: Marginal(series({("a", 1): np.inf}), 1.0, "s"), "finite"),
         (lambda: Marginal(series({("a", 1): 1.0}), 1.0, " "), "source"),
@@ -158,3 +199,17 @@ def test_other_mechanisms_refuse_what_is_known():
     synth = dpsynth.Synthesizer(SCHEMA, "mst", epsilon=1.0, delta=1e-6, known=[public])
     with pytest.raises(ValueError, match="serve canopy and aim, not mst"):
         synth.fit(pd.DataFrame({"job": ["a"], "age": [1]}))
+
+
+def test_dates_outside_the_bounds_are_refused():
+    schema = Schema({"day": dpsynth.Datetime("2020-01-01", "2020-12-31")})
+    days = pd.Series([1.0, 2.0], index=pd.DatetimeIndex(["2020-12-31", "2021-01-01"], name="day"))
+    assert Marginal(days[:1], 1.0, "s").coded(schema).values.sum() == 1
+    with pytest.raises(SchemaError, match="does not declare"):
+        Marginal(days, 1.0, "s").coded(schema)
+
+
+@pytest.mark.parametrize("known", [None, Marginal(series({("a", 1): 1.0}), 1.0, "s"), [series({("a", 1): 1.0})]])
+def test_what_is_no_list_of_marginals_is_refused_in_one_sentence(known):
+    with pytest.raises(ValueError, match="must be a list of"):
+        dpsynth.Synthesizer(SCHEMA, epsilon=1.0, delta=1e-6, known=known).fit(pd.DataFrame({"job": ["a"], "age": [1]}))
