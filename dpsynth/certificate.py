@@ -11,6 +11,7 @@ import hashlib
 import json
 import math
 import platform
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
@@ -21,16 +22,16 @@ from typing import Any
 
 from dpsynth.columns import Boolean, Categorical, Column, Datetime, Identifier, Numeric, Text
 from dpsynth.privacy import budget as budgets
-from dpsynth.privacy import curves
-from dpsynth.privacy.budget import Budget
-from dpsynth.privacy.events import event_from_dict
+from dpsynth.privacy import curves, fixed, sampled
+from dpsynth.privacy.budget import NOTHING, Budget, Cost
+from dpsynth.privacy.events import DpSgd, Event, Foreign, Gaussian, event_from_dict
 from dpsynth.privacy.ledger import Ledger
 from dpsynth.privacy.unit import PrivacyUnit
 from dpsynth.report import render, wording
 from dpsynth.report.text import at_most, clip, exact, printable, short
 from dpsynth.schema import Schema
 
-VERSION = 1
+VERSION = 2
 RDP_ORDERS = (2, 4, 8, 16, 32, 64)
 
 _PRIVATE_NOISE = "operating system"
@@ -45,7 +46,7 @@ Line = dict[str, Any]
 
 @dataclass(frozen=True, repr=False)
 class Certificate:
-    """The evidence for one release, around a JSON record with the version `dpsynth_certificate: 1`."""
+    """The evidence for one release, around a JSON record with the version `dpsynth_certificate: 2`."""
 
     record: dict[str, Any]
 
@@ -81,13 +82,17 @@ class Certificate:
             "claim": _claim(private, budget, ledger.unit),
             "budget": asdict(budget),
             "spent": asdict(budgets.spent(_cost(charges), budget)),
+            "schedule": _schedule(begun[-1], charges, budget),
             "cautions": _cautions(schema, budget, settings, released),
             "unit": {**asdict(ledger.unit), "description": ledger.unit.describe()},
             "run": {"id": run, "noise": begun[-1]["noise"], "line": begun[-1]},
             "charges": _charges(charges, ledger.unit),
             "ledger": _account(ledger, lines, run),
-            "views": {"budget": _views(budgets.affordable(budget)), "spent": _views(_cost(charges))},
-            "accounting": wording.accounting(private),
+            "views": {
+                "budget": _views([Gaussian.spending(budgets.affordable(budget))]),
+                "spent": _views(_events(charges)),
+            },
+            "accounting": wording.accounting(private, all(isinstance(e, Gaussian) for e in _events(charges))),
             "schema": {"sha256": schema.fingerprint(), "columns": _columns(schema, bounds)},
             "mechanism": {"name": mechanism, "settings": settings},
             "released": released,
@@ -134,6 +139,11 @@ class Certificate:
         """One self-contained page for a reader who signs for the release."""
         return render.page("certificate", self.record)
 
+    def listing(self, *files: str | Path) -> Certificate:
+        """The same certificate, which names these files of the release with their SHA-256."""
+        hashes = {Path(file).name: hashlib.sha256(Path(file).read_bytes()).hexdigest() for file in files}
+        return Certificate({**self.record, "files": hashes})
+
     def save(self, directory: str | Path) -> Path:
         """Writes certificate.json and certificate.html into a directory, made if need be; returns the directory."""
         return render.save(directory, {"certificate.json": self.to_json(), "certificate.html": self.to_html()})
@@ -149,6 +159,7 @@ class Certificate:
             "budget": f"epsilon {exact(budget['epsilon'])}, delta {exact(budget['delta'])}",
             "spent": f"epsilon {spent} in {len(it['charges'])} charges",
             "ledger": f"{it['ledger']['dataset']}: {account} {whose}; head {it['ledger']['head'][:16]}",
+            "schedule": wording.schedule(it["schedule"]["fixed"], it["schedule"]["epsilon"]),
             "noise": it["run"]["noise"],
             "mechanism": it["mechanism"]["name"],
             "schema": f"{len(it['schema']['columns'])} columns, sha256 {it['schema']['sha256'][:16]}",
@@ -195,21 +206,59 @@ def _percent_right(cost: int) -> float:
     return math.ceil(1000 * NormalDist().cdf(curves.mu_of(cost) / 2)) / 10
 
 
-def _cost(charges: Sequence[Line]) -> int:
-    return sum(event_from_dict(line["event"]).cost for line in charges)
+def _events(charges: Sequence[Line]) -> list[Event]:
+    return [event_from_dict(line["event"]) for line in charges]
+
+
+def _cost(charges: Sequence[Line]) -> Cost:
+    return sum((event.cost for event in _events(charges)), start=NOTHING)
+
+
+def _schedule(begun: Line, charges: Sequence[Line], budget: Budget) -> dict[str, Any]:
+    """Whether all charges had been reserved, event by event, before the run read anything; and what that list costs.
+
+    Then, and only then, is the loss of the list as a whole a claim of its own, smaller than the budget. Where it was
+    not fixed, the figure says what a run with these charges fixed beforehand would have cost.
+    """
+    reserved, charged = begun.get("reserve"), [line["event"] for line in charges]
+    known = reserved is not None and not Counter(map(_canonical, charged)) - Counter(map(_canonical, reserved))
+    events = [event_from_dict(record) for record in (reserved if known and reserved else charged)]
+    return {"fixed": known, "epsilon": _finite(fixed.epsilon(events, budget.delta)), "delta": budget.delta}
+
+
+def _finite(epsilon: float) -> float:
+    return min(epsilon, budgets.MAX_EPSILON)
+
+
+def _canonical(event: Mapping[str, Any]) -> str:
+    return json.dumps(event, sort_keys=True)
+
+
+def _words(event: Event) -> str:
+    """An event for a reader."""
+    match event:
+        case Gaussian():
+            return f"noise multiplier {short(event.noise_multiplier)}"
+        case DpSgd():
+            noise = short(event.noise_multiplier)
+            return f"training: {event.steps} steps, rate {short(event.rate)}, noise multiplier {noise}"
+        case Foreign():
+            return f"another program: epsilon {exact(event.epsilon)}, delta {exact(event.delta)}"
+    return f"threshold on keys: delta {exact(event.delta)}"
 
 
 def _charges(charges: Sequence[Line], unit: PrivacyUnit) -> list[Line]:
-    """The ledger's lines, each with its noise in rows and its share of what the run spent."""
-    total = _cost(charges)
+    """The ledger's lines, each with its noise in rows (of counts) and its share of what the run spent."""
+    total = max(1, _cost(charges).gaussian)
     rows = unit.count_sensitivity(2)[1]
     return [
         {
             "line": line,
-            "noise_stddev_rows": line["event"]["noise_multiplier"] * rows,
-            "share_percent": 100 * _cost([line]) / total,
+            "event": _words(event),
+            "noise_stddev_rows": event.noise_multiplier * rows if isinstance(event, Gaussian) else None,
+            "share_percent": 100 * event.cost.gaussian / total,
         }
-        for line in charges
+        for line, event in zip(charges, _events(charges), strict=True)
     ]
 
 
@@ -222,6 +271,7 @@ def _account(ledger: Ledger, lines: Sequence[Line], run: str) -> dict[str, Any]:
         "kept": "in memory" if ledger.path is None else "in a file",
         "budget": asdict(ledger.budget),
         "spent": asdict(ledger.spent()),
+        "if_fixed": _finite(fixed.epsilon(_events(charges), ledger.budget.delta)),
         "line": lines[0],
         "lines": len(lines),
         "head": lines[-1]["hash"],
@@ -231,12 +281,21 @@ def _account(ledger: Ledger, lines: Sequence[Line], run: str) -> dict[str, Any]:
     }
 
 
-def _views(cost: int) -> dict[str, Any]:
-    """The same loss in the currencies of other accountants."""
+def _views(events: Sequence[Event]) -> dict[str, Any]:
+    """The same loss in the currencies of other accountants; None where it has no finite value in one."""
+    gaussian = sum((e.cost for e in events if isinstance(e, Gaussian)), start=NOTHING).gaussian
+    steps = [e for e in events if isinstance(e, DpSgd)]
+    others = [e for e in events if not isinstance(e, Gaussian | DpSgd)]
+
+    def divergence(order: int) -> float | None:
+        trained = math.fsum(sampled.rdp(e.rate, e.noise_multiplier, e.steps, order) for e in steps)
+        total = curves.rdp(gaussian, order) + trained
+        return total if not others and math.isfinite(total) else None
+
     return {
-        "mu": curves.mu_of(cost),
-        "zcdp_rho": curves.zcdp(cost),
-        "rdp": {str(order): curves.rdp(cost, order) for order in RDP_ORDERS},
+        "mu": curves.mu_of(sum((e.cost for e in events), start=NOTHING).gaussian),
+        "zcdp_rho": curves.zcdp(gaussian) if not steps and not others else None,
+        "rdp": {str(order): divergence(order) for order in RDP_ORDERS},
     }
 
 
@@ -321,10 +380,17 @@ def _faults(record: Mapping[str, Any]) -> list[str]:
         "its noise is not that of its run": record["run"]["noise"] == begun["noise"],
         "its budget is not that of its run": record["budget"] == asdict(budget),
         "its unit is not that of its ledger": record["unit"] == {**asdict(unit), "description": unit.describe()},
-        "its charges cost more than its budget": cost <= budgets.affordable(budget),
+        "its charges cost more than its budget": budgets.fits(cost, budget),
+        "its schedule is not that of its run": _agrees(record["schedule"], _schedule(begun, charges, budget)),
         f"its charges cost epsilon {at_most(found)}, and it states {stated:g}": found <= stated * (1 + 1e-9),
     }
     return [fault for fault, holds in checks.items() if not holds]
+
+
+def _agrees(stated: Mapping[str, Any], found: Mapping[str, Any]) -> bool:
+    """Whether a schedule states what is found, and no smaller epsilon."""
+    others = all(stated[name] == found[name] for name in ("fixed", "delta"))
+    return others and found["epsilon"] <= stated["epsilon"] * (1 + 1e-6)
 
 
 def _line_hash(line: Line) -> str:

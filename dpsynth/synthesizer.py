@@ -17,13 +17,14 @@ from dpsynth.data.magnitude import magnitude_table
 from dpsynth.data.source import Rows, column, column_names, open_rows, take_rows
 from dpsynth.data.table import PrivateTable
 from dpsynth.domain import Domain
-from dpsynth.encode.bounds import learn_bounds
+from dpsynth.encode.bounds import BOUNDS_SHARE, learn_bounds
 from dpsynth.mechanisms.aim import AIM
 from dpsynth.mechanisms.base import Mechanism
 from dpsynth.mechanisms.canopy import Canopy
 from dpsynth.mechanisms.known import Marginal
 from dpsynth.mechanisms.registry import mechanism_for, name_of
 from dpsynth.models.base import Model
+from dpsynth.plan import Plan, plan
 from dpsynth.privacy.accountant import Accountant
 from dpsynth.privacy.budget import Budget
 from dpsynth.privacy.ledger import Ledger
@@ -35,7 +36,6 @@ from dpsynth.store import load_model, model_digest, save_model
 
 Bounds = dict[str, tuple[float, float]]
 
-_BOUNDS_SHARE = 0.05
 _MOST_DEFAULT_ROWS = 20_000_000
 _MOST_CATEGORIES = 2**24
 
@@ -99,14 +99,7 @@ class Synthesizer:
         Raises SchemaError, ValueError, PolicyRefused or BudgetExceeded before anything is charged; never because of a
         value. A fit that ends before its first charge gives its reservation back; a later crash leaves all of it spent.
         """
-        budget = Budget(self.epsilon, self.delta)
-        if budget.epsilon == 0:
-            raise ValueError("epsilon must be above 0: 0 would mean to learn nothing")
-        mechanism = mechanism_for(self.mechanism, self.settings)
-        self.schema.refuse_text()
-        _check_size(self.schema)
-        mechanism = _told(mechanism, self.known, self.schema)
-        _check_settings(mechanism, self.schema)
+        budget, mechanism = self._checked()
         rows = open_rows(data)
         check_columns(column_names(rows), self.schema)
         if self.schema.unit.id_column not in (None, *column_names(rows)):
@@ -120,6 +113,14 @@ class Synthesizer:
             accountant.close(model_digest(self.schema, model, bounds))
         self.fitted_ = Fitted(model, bounds, self._certify(accountant, mechanism, model, bounds))
         return self
+
+    def plan(self, rows: int) -> Plan:
+        """What `fit` would spend, and how noisy its answers would be, for a table of about so many rows.
+
+        Opens no data and charges nothing. Raises what `fit` would raise before it reads anything.
+        """
+        budget, mechanism = self._checked()
+        return plan(self.schema, mechanism, budget, rows)
 
     def sample(
         self,
@@ -164,6 +165,18 @@ class Synthesizer:
         name = self.mechanism if isinstance(self.mechanism, str) else name_of(self.mechanism)
         return f"Synthesizer({name!r}, epsilon={self.epsilon!r}, delta={self.delta!r}, {state})"
 
+    def _checked(self) -> tuple[Budget, Mechanism]:
+        """Budget and mechanism, once all that public facts can refuse is refused."""
+        budget = Budget(self.epsilon, self.delta)
+        if budget.epsilon == 0:
+            raise ValueError("epsilon must be above 0: 0 would mean to learn nothing")
+        mechanism = mechanism_for(self.mechanism, self.settings)
+        self.schema.refuse_text()
+        _check_size(self.schema)
+        mechanism = _told(mechanism, self.known, self.schema)
+        _check_settings(mechanism, self.schema)
+        return budget, mechanism
+
     def _fitted(self) -> Fitted:
         if "fitted_" not in self.__dict__:
             raise NotFittedError("this synthesizer is not fitted yet: call fit(data) first")
@@ -199,7 +212,7 @@ class Synthesizer:
             return {}
         markers = {name: c.missing_marker for name, c in wanted.items()}
         table = magnitude_table({name: column(rows, name) for name in wanted}, self.schema.unit, markers)
-        return learn_bounds(table, wanted, accountant, int(accountant.cost_left * _BOUNDS_SHARE))
+        return learn_bounds(table, wanted, accountant, int(accountant.cost_left * BOUNDS_SHARE))
 
     def _certify(self, accountant: Accountant, mechanism: Mechanism, model: Model, bounds: Bounds) -> Certificate:
         return Certificate.issue(

@@ -1,8 +1,8 @@
-"""The command line: demo, schema draft and check, fit, sample, evaluate, ledger (create, policy,
-show, verify, export, import, link).
+"""The command line: demo, plan, fit, sample, evaluate, verify, schema (draft, check), ledger (create, policy, show,
+verify, export, import, link).
 
-Results go to stdout, progress to stderr. Exit codes: 0 done, 1 a gate failed, 2 bad input or usage, 4 budget
-exceeded. A user's mistake ends in one sentence, never in a traceback.
+Results go to stdout, progress to stderr. Exit codes: 0 done, 1 a gate failed, 2 bad input or usage, 3
+inconclusive, 4 budget exceeded. A user's mistake ends in one sentence, never in a traceback.
 """
 
 from __future__ import annotations
@@ -12,10 +12,12 @@ import typer
 from dpsynth.cli import evidence, release
 from dpsynth.cli.common import fail
 from dpsynth.cli.ledger import ledger_app
+from dpsynth.cli.plan import plan
 from dpsynth.cli.schema import schema_app
+from dpsynth.cli.verify import verify
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
-for command in (release.fit, release.sample, evidence.evaluate, release.demo):
+for command in (release.fit, release.sample, evidence.evaluate, release.demo, plan, verify):
     app.command()(command)
 app.add_typer(schema_app, name="schema")
 app.add_typer(ledger_app, name="ledger")

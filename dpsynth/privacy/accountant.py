@@ -57,9 +57,12 @@ class Charge:
         if self.__process != os.getpid():
             raise RuntimeError("this charge was granted to another process: a fork cannot spend it a second time")
         try:
-            return self.__event.pop()
+            event = self.__event.pop()
         except IndexError:
             raise RuntimeError("this charge was used already: a charge is good once") from None
+        if not isinstance(event, Gaussian):
+            raise TypeError(f"this charge paid for {event}, not for Gaussian noise on a value")
+        return event
 
     def _closed(self, *args: Any) -> NoReturn:
         raise TypeError("a charge cannot be copied: it is good once")

@@ -41,6 +41,12 @@ def gaussian_cost(noise_multiplier: float) -> int:
     return -(-COST_UNIT // Fraction(noise_multiplier) ** 2)
 
 
+def pure_cost(epsilon: float) -> int:
+    """mu^2 for mu = 2 Phi^-1(e^epsilon / (1 + e^epsilon)), of which any epsilon-DP mechanism is; in cost units."""
+    mu = 2 * _mp.sqrt(2) * _mp.erfinv(_mp.tanh(_mp.mpf(epsilon) / 2)) * (1 + _AGAINST_US)
+    return int(_mp.ceil(mu**2 * COST_UNIT))
+
+
 def noise_multiplier_for(cost: int) -> float:
     """The smallest double whose cost does not exceed `cost`; infinity when there is nothing to spend."""
     if cost <= 0:

@@ -30,7 +30,7 @@ from dpsynth.privacy.account import Run, gaussian_spending
 from dpsynth.privacy.book import Book
 from dpsynth.privacy.budget import NOTHING, Budget, BudgetExceeded, Cost
 from dpsynth.privacy.chain import FORMAT, LedgerCorrupt
-from dpsynth.privacy.events import Event, event_to_dict
+from dpsynth.privacy.events import Event, check_unit, event_to_dict
 from dpsynth.privacy.policy import Job, Policy, policy_record
 from dpsynth.privacy.store import File, Memory
 from dpsynth.privacy.unit import PrivacyUnit
@@ -182,7 +182,11 @@ class Ledger:
         Raises PolicyRefused or BudgetExceeded, and then records nothing, if the account cannot bear all of it.
         """
         records = [event_to_dict(event) for event in events]
+        for event in events:
+            check_unit(event, self.unit)
         cost = sum((event.cost for event in events), start=NOTHING)
+        if not budgets.fits(cost, budget):
+            raise BudgetExceeded.by("reserve", cost, NOTHING, budget, "this run's budget")
         with self._book.writing() as write:
             self._book.account.policy.refuse(job, self.unit)
             self._book.account.refuse_what_has_no_room(cost, budget, job.purpose)
@@ -193,6 +197,7 @@ class Ledger:
     def charge(self, run: str, event: Event, purpose: str) -> None:
         """Records the event if the run has reserved it, durably; raises BudgetExceeded, and records nothing, if not."""
         record = event_to_dict(event)
+        check_unit(event, self.unit)
         if not isinstance(purpose, str):
             raise TypeError(f"a purpose must be text, for the reader of the ledger, got {type(purpose).__name__}")
         with self._book.writing() as write:

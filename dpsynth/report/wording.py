@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dpsynth.report.text import exact
+from dpsynth.report.text import at_most, exact
 
 NOT_PRIVATE = (
     "NOT PRIVATE: the noise of this run came from a seed, so it can be predicted and removed. "
@@ -63,12 +63,19 @@ def secret(id_column: str | None, max_records: int, adjacency: str) -> str:
     return f"which of two candidates for {who} {verb} in the data"
 
 
-def accounting(private: bool) -> list[str]:
-    """How the numbers of a certificate come about, with sources."""
+def schedule(fixed: bool, epsilon: float) -> str:
+    """What the list of charges costs as a whole, and whether that is a claim."""
+    figure = f"epsilon {at_most(epsilon)} for the charges as a whole"
+    return f"{figure}, which were fixed beforehand" if fixed else f"{figure}, had they been fixed beforehand"
+
+
+def accounting(private: bool, gaussian: bool) -> list[str]:
+    """How the numbers of a certificate come about, with sources. gaussian: whether all charges are Gaussian noise."""
     if not private:
         return ["The random bits came from a seed: the noise can be repeated and subtracted."]
     return [
-        "Private values left through Gaussian noise only. A charge with noise multiplier s costs 1/s² of the budget, "
+        *(["Private values left through Gaussian noise only."] if gaussian else OTHER_EVENTS),
+        "A charge with noise multiplier s costs 1/s² of the budget, "
         "measured as mu² of Gaussian differential privacy (Dong, Roth and Su, Journal of the Royal Statistical "
         "Society B, 2022, Theorem 1).",
         "Costs add, exactly, as whole numbers. Each charge was recorded before it was granted, and granted only while "
@@ -85,6 +92,16 @@ def accounting(private: bool) -> list[str]:
     ]
 
 
+OTHER_EVENTS = [
+    "Private values left through Gaussian noise, and through the other events that the list of charges names.",
+    "Training on random samples is charged as the Gaussian curve that lies nowhere more than 2^-60 below its own, "
+    "found by privacy loss distributions that are rounded up throughout. What events lack of a Gaussian curve, and "
+    "deltas of their own, are paid from a part of delta that was set aside before anything was read.",
+    "Another program's (epsilon, delta) is charged as the Gaussian curve below that of randomised response with this "
+    "epsilon, and its delta as it is.",
+    "Figures for a list of charges as a whole come from privacy loss distributions of all of them together. They hold "
+    "where the list was fixed beforehand; nothing was ever gated by them.",
+]
 LARGE_DELTA = (
     "CAUTION: delta is large for this many rows. A release that published one random row in ten thousand would meet a"
     " delta of 1e-4; delta should be far below one divided by the number of rows."

@@ -20,7 +20,7 @@ import dpsynth.privacy
 _NUMBERS = count()
 SOURCE = Path(dpsynth.privacy.__file__).parent
 MODULES = (
-    "unit", "events", "curves", "budget", "noise", "sensitive",
+    "unit", "cost", "curves", "pld", "sampled", "events", "budget", "fixed", "calibrate", "noise", "sensitive",
     "chain", "policy", "account", "store", "book", "linking", "ledger", "accountant",
 )  # fmt: skip
 

@@ -87,6 +87,64 @@ def the_sampler_is_paid_from_delta(k: Kernel) -> None:
         assert left <= Fraction(wanted) - Fraction(tiny)
 
 
+def a_schedule_costs_no_less_than_its_closed_form(k: Kernel) -> None:
+    for rate, noise, delta in ((0.1, 1.0, 1e-6), (1.0, 2.0, 1e-9), (0.6, 3.0, 0.3)):
+        epsilon = k.fixed.epsilon([k.DpSgd(rate, noise, 1)], delta) if rate < 1 else None
+        epsilon = k.pld.epsilon([k.pld.Sampled(rate, noise, 1)], delta) if epsilon is None else epsilon
+        exact = [oracle.sampled_delta(epsilon, rate, noise, removed) for removed in (True, False)]
+        assert max(exact) <= delta
+    failing = [k.Foreign(0.5, 1e-3), k.Foreign(0.5, 1e-3), k.PartitionSelection(1e-3)]
+    assert k.fixed.epsilon(failing, 2.9e-3) == math.inf
+    assert k.fixed.epsilon(failing[:2], 2.9e-3) >= 0.9
+
+
+def a_schedule_is_counted_step_by_step(k: Kernel) -> None:
+    for steps in (2, 9):
+        together = k.pld.epsilon([k.pld.Sampled(1.0, 3.0, steps)], 1e-6)
+        exact = k.curves.gaussian_epsilon(steps * k.curves.gaussian_cost(3.0), 1e-6)
+        assert exact * (1 - 1e-12) <= together <= exact * (1 + 1e-4)
+
+
+def a_price_lies_nowhere_below_the_training(k: Kernel) -> None:
+    for rate, noise in ((0.1, 1.0), (0.5, 3.0)):
+        cost = k.DpSgd(rate, noise, 1).cost
+        assert cost.delta == k.COST_UNIT >> 60
+        for epsilon in (0.0, 0.03, 0.2, 0.5, 1.0, 2.0):
+            exact = max(oracle.sampled_delta(epsilon, rate, noise, removed) for removed in (True, False))
+            assert k.curves.gaussian_delta(epsilon, cost.gaussian) + 2.0**-60 >= exact
+    response = (math.exp(0.7) - 1) / (math.exp(0.7) + 1)
+    assert k.curves.gaussian_delta(0.0, k.Foreign(0.7).cost.gaussian) >= response
+
+
+def deltas_of_their_own_are_paid_from_what_was_set_aside(k: Kernel) -> None:
+    budget = k.Budget(3.0, 1e-6)
+    aside = k.budget.delta_set_aside(budget)
+    selection, foreign = k.PartitionSelection(0.6 * aside), k.Foreign(1e-3, 0.6 * aside)
+    accountant = k.Accountant(budget, reserve=[selection])
+    accountant.charge(selection, "law")
+    fails(k.BudgetExceeded, lambda: accountant.charge(selection, "law"))
+    fails(k.BudgetExceeded, lambda: k.Accountant(budget, reserve=[selection, foreign]))
+    fails(AssertionError, lambda: require(k.within(k.Cost(0, 1), k.Cost(10, 0))))
+    fails(AssertionError, lambda: require(k.within(k.Cost(11, 0), k.Cost(10, 0))))
+    left = Fraction(k.budget._delta_for_mechanisms(budget))
+    assert left + Fraction(k.budget._aside(budget), k.COST_UNIT) <= Fraction(1e-6)
+
+
+def training_on_samples_is_for_units_that_come_and_go(k: Kernel) -> None:
+    unit = k.PrivacyUnit(adjacency="replace")
+    ledger = k.Ledger.create(None, k.Budget(3.0, 1e-6), dataset="law", unit=unit)
+    fails(ValueError, lambda: k.Accountant(k.Budget(3.0, 1e-6), ledger=ledger, reserve=[k.DpSgd(0.1, 20.0, 1)]))
+    accountant = k.Accountant(k.Budget(3.0, 1e-6), ledger=ledger)
+    fails(ValueError, lambda: accountant.charge(k.DpSgd(0.1, 20.0, 1), "law"))
+    accountant.charge(k.DpSgd(1.0, 20.0, 1), "law")
+
+
+def a_charge_draws_only_what_it_paid_for(k: Kernel) -> None:
+    for event in (k.DpSgd(0.01, 20.0, 10), k.Foreign(0.01), k.PartitionSelection(1e-15)):
+        charge = k.Accountant(k.Budget(3.0, 1e-6), reserve=[event]).charge(event, "law")
+        fails(TypeError, lambda charge=charge: charge.gaussian(counts(k, np.array([1]), 1, 1)))
+
+
 # Sensitivity.
 
 
@@ -204,6 +262,10 @@ def an_accountant_stays_within_its_budget(k: Kernel) -> None:
 
 
 # What the laws are made of.
+
+
+def require(holds: bool) -> None:
+    assert holds
 
 
 @contextlib.contextmanager

@@ -110,12 +110,12 @@ def linked_accounts_are_one(k: Kernel) -> None:
         open_ = k.Accountant(k.Budget(0.3, 1e-6), ledger=other)
         cost = done._cost + open_._reserved
         one.link(other)
-        assert one.cost_left == k.affordable(one.budget) - cost
+        assert one.cost_left == k.affordable(one.budget) - cost.gaussian
         for ledger in (other, k.Ledger.open(path)):
             fails(k.BudgetExceeded, lambda ledger=ledger: k.Accountant(k.Budget(0.1, 1e-6), ledger=ledger))
         fails(ValueError, lambda: open_.charge(k.Gaussian(1000.0), "after it was joined"))
         one.link(other)
-        assert one.cost_left == k.affordable(one.budget) - cost
+        assert one.cost_left == k.affordable(one.budget) - cost.gaussian
 
 
 # What is durable when.

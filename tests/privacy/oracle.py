@@ -40,3 +40,55 @@ def movements(cells: int, k: int, adjacency: str) -> list[np.ndarray]:
     if adjacency == "add-remove":
         return [s * d for d in bundles for s in (-1, 1)]
     return [d - e for d in bundles for e in bundles]
+
+
+def sampled_delta(epsilon: float, rate: float, noise: float, removed: bool):
+    """The exact delta of one Gaussian step on a Poisson sample, with 200 digits: outputs on one side of a threshold."""
+    eps, q, s = MP.mpf(float(epsilon)), MP.mpf(rate), MP.mpf(noise)
+    odds = (MP.exp(eps if removed else -eps) - 1 + q) / q
+    if odds <= 0:
+        return 1 - MP.exp(eps) if removed else MP.mpf(0)
+    x = s * s * MP.log(odds) + MP.mpf(1) / 2
+    if removed:
+        q_above = MP.ncdf(-x / s)
+        return (1 - q) * q_above + q * MP.ncdf((1 - x) / s) - MP.exp(eps) * q_above
+    p_below = MP.ncdf(x / s)
+    return p_below - MP.exp(eps) * ((1 - q) * p_below + q * MP.ncdf((x - 1) / s))
+
+
+def sampled_losses(rate: float, noise: float, removed: bool) -> tuple[np.ndarray, np.ndarray]:
+    """Probabilities and losses of one such step on a fine grid of outputs."""
+    x = np.linspace(-9 * noise, 1 + 9 * noise, 4001)
+    one, other = (np.exp(-(((x - c) / noise) ** 2) / 2) for c in (0, 1))
+    mixed = (1 - rate) * one + rate * other
+    p, q = (mixed, one) if removed else (one, mixed)
+    return p / p.sum(), np.log(p) - np.log(q)
+
+
+def composed_delta(p: np.ndarray, loss: np.ndarray, epsilon: float) -> float:
+    """delta of two such steps: the double sum over both outputs, by its definition."""
+    return sum(
+        float(a * (p * -np.expm1(np.minimum(epsilon - b - loss, 0))).sum()) for a, b in zip(p, loss, strict=True)
+    )
+
+
+def random_schedule(rng: np.random.Generator) -> list:
+    """One to three trainings and perhaps Gaussian noise."""
+    from dpsynth.privacy.events import DpSgd, Gaussian
+
+    events: list = [
+        DpSgd(float(10 ** rng.uniform(-3, -0.5)), float(10 ** rng.uniform(-0.1, 1)), int(10 ** rng.uniform(0, 3.3)))
+        for _ in range(rng.integers(1, 3))
+    ]
+    return events + [Gaussian(float(10 ** rng.uniform(0, 2)))] * int(rng.integers(0, 2))
+
+
+def program_epsilon(accounting, events: list, delta: float, interval: float) -> float:
+    """What dp-accounting says of these events."""
+    accountant = accounting.pld.PLDAccountant(value_discretization_interval=interval)
+    for event in events:
+        noise = accounting.GaussianDpEvent(event.noise_multiplier)
+        sampling = getattr(event, "rate", None)
+        step = noise if sampling is None else accounting.PoissonSampledDpEvent(sampling, noise)
+        accountant.compose(step, getattr(event, "steps", 1))
+    return accountant.get_epsilon(delta)

@@ -150,12 +150,12 @@ def test_what_is_left_can_always_be_spent_and_no_more(shares):
     spent = 0
     for share in shares:
         event = Gaussian.spending(max(1, int(accountant.cost_left * share)))
-        if event.cost > accountant.cost_left:
+        if event.cost.gaussian > accountant.cost_left:
             break
-        spent += event.cost
+        spent += event.cost.gaussian
         accountant.charge(event, "work")
     assert spent <= affordable(BUDGET)
-    assert accountant.cost_left == Gaussian.spending(affordable(BUDGET)).cost - spent
+    assert accountant.cost_left == Gaussian.spending(affordable(BUDGET)).cost.gaussian - spent
 
 
 def test_a_charge_that_takes_exactly_what_is_left_is_granted():

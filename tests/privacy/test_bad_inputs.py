@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 
 from dpsynth.privacy.accountant import Accountant
-from dpsynth.privacy.budget import Budget, BudgetExceeded
-from dpsynth.privacy.events import Gaussian, event_from_dict, event_to_dict
+from dpsynth.privacy.budget import Budget, BudgetExceeded, Cost
+from dpsynth.privacy.events import DpSgd, Gaussian, event_from_dict, event_to_dict
 from dpsynth.privacy.ledger import Ledger
 from dpsynth.privacy.sensitive import Sensitive
 from dpsynth.privacy.unit import PrivacyUnit
@@ -59,6 +59,26 @@ def test_an_event_needs_a_positive_number(bad):
         Gaussian(bad)
     with pytest.raises(REFUSED):
         event_from_dict({"event": "gaussian", "noise_multiplier": bad})
+
+
+@pytest.mark.parametrize("bad", [*NO_NUMBERS, *ZEROS, 1.5, 2**33, 1e9], ids=repr)
+@pytest.mark.parametrize("field", ["rate", "noise_multiplier", "steps"])
+def test_training_needs_a_probability_a_positive_number_and_a_whole_number(field, bad, accountant):
+    if field == "noise_multiplier" and bad in (1.5, 2**33, 1e9):
+        return
+    fields = {"rate": 0.01, "noise_multiplier": 1.0, "steps": 10, field: bad}
+    with pytest.raises(REFUSED):
+        accountant.charge(DpSgd(**fields), "train")
+    with pytest.raises(REFUSED):
+        accountant.charge(event_from_dict({"event": "dp_sgd", **fields}), "train")
+    assert unspent(accountant)
+
+
+def test_training_that_was_paid_for_is_no_noise_for_a_count():
+    event = DpSgd(0.01, 100.0, 10)
+    charge = Accountant(Budget(1.0, 1e-6), reserve=[event]).charge(event, "train")
+    with pytest.raises(TypeError, match="paid for DpSgd"):
+        charge.gaussian(Sensitive(np.array([1]), l1=1, l2=1))
 
 
 @pytest.mark.parametrize("bad", [*NO_NUMBERS, 100.00001], ids=repr)
@@ -211,7 +231,8 @@ def test_an_event_that_the_ledger_cannot_mean_is_refused(record):
 
 def test_events_survive_the_ledgers_language():
     for multiplier in (0.1, 1 / 3, 1e-300, 30.205847446909623):
-        assert event_from_dict(event_to_dict(Gaussian(multiplier))) == Gaussian(multiplier)
+        for event in (Gaussian(multiplier), DpSgd(0.1, multiplier, 2**31)):
+            assert event_from_dict(event_to_dict(event)) == event
 
 
 @pytest.mark.parametrize("fact", [Budget(1.0, 1e-6), Gaussian(3.0), PrivacyUnit()], ids=repr)
@@ -224,5 +245,5 @@ def test_public_facts_are_equal_by_value_and_cannot_be_changed(fact):
 
 
 def test_the_least_noise_and_the_most_are_events():
-    assert Gaussian(sys.float_info.max).cost == 1
-    assert Gaussian(5e-324).cost > 2**2000
+    assert Gaussian(sys.float_info.max).cost == Cost(1)
+    assert Gaussian(5e-324).cost.gaussian > 2**2000

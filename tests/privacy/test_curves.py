@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from mpmath import mp
 
 from dpsynth.privacy import curves, noise
-from dpsynth.privacy.budget import Budget, affordable, spent
+from dpsynth.privacy.budget import NOTHING, Budget, Cost, affordable, spent
 from tests.privacy import oracle
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "gaussian.json").read_text())
@@ -104,7 +104,7 @@ def test_delta_of_an_impossible_epsilon_is_refused(epsilon):
 
 def test_nothing_done_costs_nothing():
     assert curves.gaussian_epsilon(0, 1e-9) == curves.gaussian_delta(0.0, 0) == 0
-    assert spent(0, Budget(1.0, 1e-6)) == Budget(0.0, 1e-6)
+    assert spent(NOTHING, Budget(1.0, 1e-6)) == Budget(0.0, 1e-6)
 
 
 @given(multipliers, st.integers(1, 10**6))
@@ -169,7 +169,7 @@ def test_delta_pays_for_the_sampler_and_for_hardly_anything_else():
     budget = Budget(1.0, 1e-6)
     assert affordable(budget) <= curves.gaussian_budget(1.0, 1e-6)
     assert affordable(budget) == pytest.approx(curves.gaussian_budget(1.0, 1e-6), rel=1e-9)
-    assert spent(affordable(budget), budget).epsilon <= 1.0
+    assert spent(Cost(affordable(budget)), budget).epsilon <= 1.0
 
 
 def test_the_views_agree_with_the_cost():

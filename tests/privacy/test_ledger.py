@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from dpsynth.privacy.accountant import Accountant
-from dpsynth.privacy.budget import Budget, BudgetExceeded, affordable
+from dpsynth.privacy.budget import NOTHING, Budget, BudgetExceeded, affordable
 from dpsynth.privacy.events import Gaussian
 from dpsynth.privacy.ledger import Ledger, LedgerCorrupt
 from dpsynth.privacy.policy import Job
@@ -128,7 +128,7 @@ def test_a_reservation_that_takes_exactly_what_is_left_is_granted():
     ledger = create(None)
     whole = Gaussian.spending(affordable(BUDGET))
     ledger.reserve("run", BUDGET, [whole], "operating system", Job())
-    assert ledger.cost_left == affordable(BUDGET) - whole.cost
+    assert ledger.cost_left == affordable(BUDGET) - whole.cost.gaussian
     ledger.charge("run", whole, "everything")
 
 
@@ -151,9 +151,9 @@ def test_entries_are_copies(path):
     ledger = Ledger.open(path)
     ledger.entries()[4]["event"]["noise_multiplier"] = 1e9
     ledger.entries().clear()
-    ledger.runs()[0].cost = 0
+    ledger.runs()[0].cost = NOTHING
     assert ledger.entries()[4]["event"]["noise_multiplier"] == 40.0
-    assert ledger.runs()[0].cost > 0
+    assert ledger.runs()[0].cost.gaussian > 0
     ledger.verify()
 
 

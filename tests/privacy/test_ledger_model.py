@@ -86,13 +86,15 @@ class Comparison(RuleBasedStateMachine):
         self.number += 1
         name = f"run {self.number}"
         act = lambda: self.handles[which].reserve(name, CAP, [event], "operating system", Job(purpose=purpose))  # noqa: E731
-        self.agree(self.model.reserve(name, event.cost, purpose), act)
+        self.agree(self.model.reserve(name, event.cost.gaussian, purpose), act)
         return name
 
     @rule(which=which, name=runs, event=costs)
     def charge(self, which, name, event):
         if name in self.model.runs:
-            self.agree(self.model.charge(name, event.cost), lambda: self.handles[which].charge(name, event, "work"))
+            self.agree(
+                self.model.charge(name, event.cost.gaussian), lambda: self.handles[which].charge(name, event, "work")
+            )
         else:
             self.agree(False, lambda: self.handles[which].charge(name, event, "work"))
 

@@ -39,7 +39,7 @@ def test_eight_processes_spend_one_account_to_the_end_and_not_beyond(runs, tmp_p
     assert set(b"".join(told).decode()) == {"."}
     kinds = [entry["kind"] for entry in ledger.entries()]
     assert sum(map(len, told)) == runs == kinds.count("run") == kinds.count("charge")
-    assert ledger.cost_left == affordable(BUDGET) - runs * event.cost < event.cost
+    assert ledger.cost_left == affordable(BUDGET) - runs * event.cost.gaussian < event.cost.gaussian
     assert ledger.spent().epsilon <= 1.0
     Ledger.open(path).verify()
 

@@ -21,7 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from dpsynth.privacy.budget import Budget, BudgetExceeded, affordable
+from dpsynth.privacy.budget import Budget, BudgetExceeded, affordable, within
 from dpsynth.privacy.events import Gaussian
 from dpsynth.privacy.ledger import Ledger, LedgerCorrupt
 from dpsynth.privacy.policy import Job
@@ -129,7 +129,7 @@ def check(ledger: Ledger, words: set[str], found: Counter[str]) -> None:
     try:
         ledger.verify()
         missing = words - recorded(ledger)
-        too_small = any(run.counted < run.cost for run in ledger.runs())
+        too_small = any(not within(run.cost, run.counted) for run in ledger.runs())
         over = ledger.cost_left < 0
     except REFUSALS:
         missing, too_small, over = set(), True, False
@@ -268,9 +268,9 @@ def races(amount: int) -> dict[str, Any]:
         held, left = len(ledger.runs()), ledger.cost_left
         ledger.verify()
     strange = sum(set(words) != {ord(".")} for words in told if words)
-    whole = held == sum(map(len, told)) == amount and 0 <= left < event.cost
+    whole = held == sum(map(len, told)) == amount and 0 <= left < event.cost.gaussian
     return {"processes": 32, "granted": sum(map(len, told)), "recorded": held, "cost left": left, "a reservation costs":
-            event.cost, "busiest": max(map(len, told)), "violations": strange + (not whole)}  # fmt: skip
+            event.cost.gaussian, "busiest": max(map(len, told)), "violations": strange + (not whole)}  # fmt: skip
 
 
 def flips(amount: int) -> dict[str, Any]:

@@ -1,0 +1,74 @@
+"""`dpsynth plan`: what a fit would spend and how good it could be, before any private record is opened."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.table import Table
+
+from dpsynth.cli.common import Json, load_schema, out, print_json, say
+
+_KNOWN = {"schema", "mechanism", "epsilon", "delta", "rows", "target"}
+_NEEDED = ("schema", "epsilon", "delta", "rows")
+
+
+def plan(
+    job: Annotated[Path | None, typer.Argument(help="A .yaml with what the options say; options go before it.")] = None,
+    schema: Annotated[Path | None, typer.Option("--schema", "-s", help="The schema, .yaml or .json.")] = None,
+    epsilon: Annotated[float | None, typer.Option(help="The privacy budget's epsilon.")] = None,
+    delta: Annotated[float | None, typer.Option(help="The privacy budget's delta.")] = None,
+    rows: Annotated[int | None, typer.Option(help="About how many rows there are: a public guess.")] = None,
+    mechanism: Annotated[str | None, typer.Option(help="auto (canopy), canopy, aim, mst or independent.")] = None,
+    target: Annotated[str | None, typer.Option(help="A column to be predicted from the others.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Say what a fit would spend, and how noisy its answers would be. Opens no data, charges nothing."""
+    from dpsynth.mechanisms.workload import Workload
+    from dpsynth.synthesizer import Synthesizer
+
+    stated = _job(job) if job is not None else {}
+    given = {
+        "schema": schema,
+        "epsilon": epsilon,
+        "delta": delta,
+        "rows": rows,
+        "mechanism": mechanism,
+        "target": target,
+    }
+    facts = {**stated, **{name: value for name, value in given.items() if value is not None}}
+    if lacking := [name for name in _NEEDED if name not in facts]:
+        raise ValueError(f"a plan needs {', '.join(lacking)}: give them as options or in the job's file")
+    settings: dict[str, Any] = {} if facts.get("target") is None else {"workload": Workload(target=facts["target"])}
+    made = Synthesizer(
+        load_schema(Path(facts["schema"])),
+        facts.get("mechanism", "auto"),
+        epsilon=facts["epsilon"],
+        delta=facts["delta"],
+        **settings,
+    ).plan(facts["rows"])
+    if as_json:
+        print_json(made.record())
+        return
+    first, second, *others = made.summary().splitlines()
+    say(first)
+    say(second)
+    table = Table("what is asked", "charges", "noise on a count (std. dev., rows)")
+    for cells in made.table():
+        table.add_row(*cells)
+    out.print(table)
+    for line in others[len(made.queries) :]:
+        say(line)
+
+
+def _job(path: Path) -> dict[str, Any]:
+    """What the file states; the schema's path is relative to it."""
+    from dpsynth.files import read_mapping
+
+    stated = read_mapping(path)
+    if unknown := sorted(set(stated) - _KNOWN):
+        raise ValueError(f"{path} has the fields {unknown}, which no plan knows: use {sorted(_KNOWN)}")
+    if "schema" in stated:
+        stated["schema"] = path.parent / str(stated["schema"])
+    return stated

@@ -1,0 +1,247 @@
+"""Plan: what a fit would spend, how much noise its answers would carry, and whether it can be done at all.
+
+Everything here follows from public facts: the schema, the settings, the budget, and a number of rows that somebody
+assumes. No row is read and nothing is charged. Where a mechanism's charges depend on charged answers (how many pairs
+are worth their noise), the plan gives the fewest and the most.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from dpsynth.data.codec import schema_domain
+from dpsynth.domain import Domain
+from dpsynth.encode.bounds import BOUNDS_SHARE
+from dpsynth.mechanisms.aim import AIM, candidates
+from dpsynth.mechanisms.base import Mechanism
+from dpsynth.mechanisms.canopy import Canopy
+from dpsynth.mechanisms.independent import Independent
+from dpsynth.mechanisms.mst import MST
+from dpsynth.mechanisms.registry import name_of
+from dpsynth.mechanisms.selection import MEAN_ABS, Prices, informative_pairs
+from dpsynth.privacy.budget import LEAST_COST, Budget, affordable
+from dpsynth.privacy.unit import PrivacyUnit
+from dpsynth.report.text import short
+from dpsynth.schema import Numeric, Schema
+
+_ASSUMED_BOUNDS = (-(2.0**20), 2.0**20)
+_COUNT_SECONDS = 2.5e-9  # a row and pair; benchmarks/results/counting.json
+
+
+@dataclass(frozen=True)
+class Query:
+    """One kind of charge. charges: the fewest and the most of them; stddev: least and most noise on a count, in rows.
+
+    most is infinite where a charge may get next to nothing of a budget that is shared by what the answers show.
+    """
+
+    what: str
+    charges: tuple[int, int]
+    stddev: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a fit would do. columns_error: the mean total variation distance of the one-way marginals, at the most.
+
+    seconds, megabytes: from rules of thumb and our benchmarks, on one core; the truth may lie outside.
+    """
+
+    mechanism: str
+    budget: Budget
+    unit: PrivacyUnit
+    rows: int
+    columns: int
+    cells: int
+    pairs: int
+    queries: tuple[Query, ...]
+    columns_error: float
+    seconds: tuple[float, float]
+    megabytes: float
+    notes: tuple[str, ...]
+
+    def record(self) -> dict[str, Any]:
+        """As JSON can hold it: None for infinity."""
+        return {
+            **asdict(self),
+            "queries": [
+                {**asdict(q), "stddev": [s if math.isfinite(s) else None for s in q.stddev]} for q in self.queries
+            ],
+        }
+
+    def table(self) -> list[tuple[str, str, str]]:
+        """Kind of query, number of charges, noise: for a reader."""
+        return [(q.what, _range(*map(str, q.charges)), _range(*map(_rows, q.stddev))) for q in self.queries]
+
+    def summary(self) -> str:
+        """A few lines for a terminal."""
+        spends = f"epsilon {self.budget.epsilon:g} at delta {self.budget.delta:g}, all of it, in one fit"
+        lines = [
+            f"{self.mechanism} for {self.unit.describe()}: {spends}",
+            f"{self.columns} columns with {self.cells:,} cells, {self.pairs:,} pairs; {self.rows:,} rows assumed",
+            *(f"  {what:<48} {charges:>12} charges, noise {noise}" for what, charges, noise in self.table()),
+            f"one-way distributions: off by {self.columns_error:.2g} at most on average (total variation, noise only)",
+            f"CPU seconds: {self.seconds[0]:.1f} to {self.seconds[1]:.0f}; memory: up to {self.megabytes:,.0f} MB",
+            *self.notes,
+        ]
+        return "\n".join(lines)
+
+
+def plan(schema: Schema, mechanism: Mechanism, budget: Budget, rows: int) -> Plan:
+    """The plan of one fit. rows: how many the table is assumed to have, 1 or more.
+
+    Raises ValueError for a budget that affords no noise that can be drawn, or a mechanism whose charges are not known.
+    """
+    if isinstance(rows, bool) or not isinstance(rows, int) or rows < 1:
+        raise ValueError(f"rows must be a whole number, 1 or more: a guess at the table's size, got {rows!r}")
+    cost = affordable(budget)
+    if cost < LEAST_COST:
+        raise ValueError(f"{budget} affords only noise of billions of rows: ask for a larger epsilon or delta")
+    if type(mechanism) not in _QUERIES:
+        raise ValueError(f"no plan is known for the mechanism {name_of(mechanism)}: name one of ours")
+    learned = [name for name, c in schema.columns.items() if isinstance(c, Numeric) and not c.bounded]
+    domain = schema_domain(schema, dict.fromkeys(learned, _ASSUMED_BOUNDS))
+    l2 = schema.unit.count_sensitivity(2)[1]
+    queries, notes = [], []
+    if learned:
+        bounds = int(cost * BOUNDS_SHARE) // len(learned)
+        queries.append(Query("bounds of a column", (len(learned),) * 2, (Prices(bounds, l2).stddev(bounds),) * 2))
+        notes.append(f"{', '.join(learned)}: bounds are to be learned; a wide range is assumed for their cells")
+        cost -= bounds * len(learned)
+    queries += _QUERIES[type(mechanism)](mechanism, domain, Prices(cost, l2))
+    columns = next(q for q in queries if q.what == "every column")
+    pairs = informative_pairs(domain)
+    return Plan(
+        mechanism=name_of(mechanism),
+        budget=budget,
+        unit=schema.unit,
+        rows=rows,
+        columns=len(domain.attributes),
+        cells=sum(n for _, n in domain.sizes),
+        pairs=len(pairs),
+        queries=tuple(queries),
+        columns_error=_columns_error(domain, columns.stddev[1], rows),
+        seconds=_seconds(mechanism, domain, len(pairs), rows),
+        megabytes=_megabytes(mechanism, domain, rows),
+        notes=tuple(notes),
+    )
+
+
+def _independent(it: Independent, domain: Domain, prices: Prices) -> list[Query]:
+    total = int(prices.cost * it.total_share)
+    return _look(domain, prices, total, prices.cost - total)
+
+
+def _mst(it: MST, domain: Domain, prices: Prices) -> list[Query]:
+    total, oneway, select = (int(prices.cost * s) for s in (it.total_share, it.oneway_share, it.select_share))
+    rest = prices.cost - total - oneway - select
+    most = _most_in_a_tree(domain)
+    return [
+        *_look(domain, prices, total, oneway),
+        _scores(domain, prices, select, (0, min(1, most))),
+        _pairs(prices, rest, (0, most)),
+        _again(domain, prices, rest, (0, 1)),
+    ]
+
+
+def _canopy(it: Canopy, domain: Domain, prices: Prices) -> list[Query]:
+    total, oneway = int(prices.cost * it.total_share), int(prices.cost * it.oneway_share)
+    select = int(prices.cost * it.select_share) // 2
+    rest = prices.cost - total - oneway - select
+    most = _most_in_a_tree(domain)
+    return [
+        *_look(domain, prices, total, oneway),
+        _scores(domain, prices, select, (0, 2 * min(1, most))),
+        _pairs(prices, rest, (0, most + len(informative_pairs(domain)))),
+        _again(domain, prices, rest, (0, 1)),
+    ]
+
+
+def _aim(it: AIM, domain: Domain, prices: Prices) -> list[Query]:
+    total, oneway = int(prices.cost * it.total_share), int(prices.cost * it.oneway_share)
+    rest, most = prices.cost - total - oneway, _most_in_a_tree(domain)
+    if not candidates(it.workload, domain):
+        return [*_look(domain, prices, total, oneway), _again(domain, prices, rest, (1, 1))]
+    first = int(rest * (1 - it.select_share) / (it.rounds * (most + 1)))
+    return [
+        *_look(domain, prices, total, oneway),
+        Query(
+            "scores of marginals", (0, rest // max(1, int(first * it.select_share))), (prices.stddev(rest), math.inf)
+        ),
+        Query("a marginal of two columns or more", (0, rest // first), (prices.stddev(rest), prices.stddev(first))),
+        _again(domain, prices, rest, (0, 1)),
+    ]
+
+
+_QUERIES: Mapping[type, Callable[[Any, Domain, Prices], list[Query]]] = {
+    Independent: _independent,
+    MST: _mst,
+    Canopy: _canopy,
+    AIM: _aim,
+}
+
+
+def _look(domain: Domain, prices: Prices, total: int, oneway: int) -> list[Query]:
+    """The row count, for which adjacency matters less than we say, and every column."""
+    columns = len(domain.attributes)
+    each = prices.stddev(oneway // columns)
+    return [
+        Query("the row count", (1, 1), (prices.stddev(total) / math.sqrt(2), prices.stddev(total))),
+        Query("every column", (columns, columns), (each / math.sqrt(2), each)),
+    ]
+
+
+def _scores(domain: Domain, prices: Prices, cost: int, charges: tuple[int, int]) -> Query:
+    """Noise on one score, of as many as there are pairs: each moves by l1 at most, all by sqrt(pairs) times as much."""
+    spread = math.sqrt(2 * max(1, len(informative_pairs(domain))))
+    return Query("scores of all pairs", charges, (prices.stddev(cost), prices.stddev(cost) * spread))
+
+
+def _pairs(prices: Prices, cost: int, charges: tuple[int, int]) -> Query:
+    return Query("a pair of columns", charges, (prices.stddev(cost), math.inf))
+
+
+def _again(domain: Domain, prices: Prices, cost: int, looks: tuple[int, int]) -> Query:
+    columns = len(domain.attributes)
+    fewest, most = (look * columns for look in looks)
+    return Query(
+        "a column or the row count, again", (fewest, most + looks[1]), (prices.stddev(cost) / math.sqrt(2), math.inf)
+    )
+
+
+def _most_in_a_tree(domain: Domain) -> int:
+    return max(0, sum(n > 1 for _, n in domain.sizes) - 1)
+
+
+def _columns_error(domain: Domain, stddev: float, rows: int) -> float:
+    """Half the L1 norm of the noise over the rows, as if nothing were done about it; no distance exceeds 1."""
+    errors = [min(1.0, MEAN_ABS * stddev * n / (2 * rows)) for _, n in domain.sizes]
+    return math.fsum(errors) / len(errors)
+
+
+def _seconds(mechanism: Mechanism, domain: Domain, pairs: int, rows: int) -> tuple[float, float]:
+    """Counting is the least; the most is what our slowest tables took (22 columns), scaled by pairs of columns."""
+    count = _COUNT_SECONDS * rows * (len(domain.attributes) if isinstance(mechanism, Independent) else pairs)
+    slowest = {Independent: 2.0, MST: 20.0, Canopy: 150.0, AIM: 600.0}[type(mechanism)]
+    return 0.02 + count, 1.0 + 10 * count + slowest * max(0.05, (len(domain.attributes) / 22) ** 2)
+
+
+def _megabytes(mechanism: Mechanism, domain: Domain, rows: int) -> float:
+    """Codes, counted tables before binning (at 8 bytes, twice), and a few copies of the largest model."""
+    columns = len(domain.attributes)
+    tables = sum(n for _, n in domain.sizes)
+    if not isinstance(mechanism, Independent):
+        tables += sum(domain.cells(c) for c in informative_pairs(domain))
+    model = getattr(mechanism, "most_cells", getattr(mechanism, "max_model_cells", 100_000))
+    return (rows * columns * 10 + tables * 16 + model * 8 * 6) / 1e6 + 200
+
+
+def _range(low: str, high: str) -> str:
+    return low if low == high else f"{low} to {high}"
+
+
+def _rows(stddev: float) -> str:
+    return short(stddev, 3) if math.isfinite(stddev) else "any"

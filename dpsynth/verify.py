@@ -1,0 +1,309 @@
+r"""An independent look at a certificate: the claim recomputed from the ledger lines that it quotes.
+
+This file shares no code with the rest of the package and imports nothing but Python's standard library, so that it can
+be read, copied and run by itself. It also shares no formula: where the kernel composes loss distributions on a grid by
+Fourier transforms and rounds everything up, this evaluates the contour integral
+
+    delta(e) = 1 / (2 pi i)  int  M(z) e^(-z e) / (z (z + 1))  dz      over  Re z = t > 0,   M(z) = E[e^(z loss)],
+
+(Zhu, Dong and Wang, arXiv 2106.08567; Alghamdi et al., arXiv 2208.09595), which is delta itself to about nine digits.
+M is the product over mechanisms, F(z + 1) for a unit removed and F(-z) for one added, with
+F(s) = int n(x) r(x)^s dx, r(x) = 1 - q + q e^((2x - 1) / 2 s^2); the trapezoidal rule converges geometrically.
+
+It shows whether a certificate agrees with itself; a ledger written anew shows against a head kept elsewhere only.
+"""
+
+from __future__ import annotations
+
+import cmath
+import hashlib
+import itertools
+import json
+import math
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cache
+from pathlib import Path
+from statistics import NormalDist
+from typing import Any
+
+VERSION = 2
+SECURE = "operating system"
+ASIDE = 2.0**-28  # of delta: what events may lack of a Gaussian curve, in all
+LACKING = 2.0**-60  # what one training may
+MOST_EPSILON = 100.0
+_CLOSE = 1e-4
+
+Record = Mapping[str, Any]
+
+
+class Undecided(Exception):
+    """The figures can be neither confirmed nor refuted."""
+
+
+def check(directory: str | Path) -> list[str]:
+    """What is wrong with the release in this directory, a sentence each; nothing where all holds.
+
+    Raises ValueError when there is no certificate that can be read, Undecided for trainings of a few steps.
+    """
+    folder = Path(directory)
+    file = folder / "certificate.json" if folder.is_dir() else folder
+    try:
+        record = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        raise ValueError(f"{file} cannot be read as a certificate: give the directory of a release") from None
+    if not isinstance(record, dict) or record.get("dpsynth_certificate") != VERSION:
+        raise ValueError(f"{file} is no certificate of version {VERSION}, the only one known here")
+    try:
+        return [*faults(record), *_files(record, file.parent)]
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError, ZeroDivisionError):
+        return ["the certificate is incomplete, or says what no certificate says"]
+
+
+def faults(record: Record) -> list[str]:
+    """Where the record disagrees with the ledger lines in it."""
+    opened, begun = record["ledger"]["line"], record["run"]["line"]
+    lines = [charge["line"] for charge in record["charges"]]
+    found = [*_chain(record, [opened, begun, *lines]), *_words(record, opened, begun)]
+    return [*found, *_figures(record, begun, [line["event"] for line in lines])]
+
+
+def _chain(record: Record, lines: Sequence[Record]) -> Iterator[str]:
+    for line in lines:
+        text = json.dumps({k: v for k, v in line.items() if k != "hash"}, sort_keys=True, separators=(",", ":"))
+        if hashlib.sha256(text.encode()).hexdigest() != line["hash"]:
+            yield f"line {line['seq']} was changed: its hash is another"
+    for one, other in itertools.pairwise(lines):
+        if other["seq"] <= one["seq"]:
+            yield f"line {other['seq']} is quoted after line {one['seq']}: lines are doubled or out of order"
+        elif other["seq"] == one["seq"] + 1 and other["prev"] != one["hash"]:
+            yield f"line {other['seq']} does not follow from line {one['seq']}: one of them was changed"
+    account = record["ledger"]
+    if lines[0]["seq"] != 0 or lines[0]["prev"] != "0" * 64 or lines[-1]["seq"] >= account["lines"]:
+        yield "the quoted lines are not from the ledger that is described"
+    if lines[-1]["seq"] == account["lines"] - 1 and lines[-1]["hash"] != account["head"]:
+        yield "the ledger's head is not the hash of its last line"
+    kinds = [line["kind"] for line in lines]
+    if kinds != ["open", "run", *["charge"] * (len(lines) - 2)]:
+        yield "the quoted lines are of other kinds than a certificate quotes"
+    drawing = "reserve" in lines[1]  # a run that reserved has a line of its own between that and its first charge
+    expected = [lines[1]["seq"] + drawing, *(line["seq"] for line in lines[2:])]
+    gaps = [line["seq"] for before, line in zip(expected, lines[2:], strict=False) if line["seq"] > before + 1]
+    if gaps and account["other_runs"] == 0:
+        yield f"lines before line {gaps[0]} are left out, though no other run could have written them"
+
+
+def _words(record: Record, opened: Record, begun: Record) -> Iterator[str]:
+    claim, budget = record["claim"], begun["budget"]
+    private = begun["noise"] == SECURE and not begun["run"].startswith("seeded")
+    if claim["private"] != private or record["run"]["noise"] != begun["noise"]:
+        yield "it claims privacy, or not, otherwise than the run line: noise from a seed is not private"
+    if {begun["run"], *(c["line"]["run"] for c in record["charges"])} != {record["run"]["id"]}:
+        yield "lines of another run are quoted"
+    if record["budget"] != budget:
+        yield "its budget is not the one that the run began with"
+    unit, stated = opened["unit"], dict(record["unit"])
+    description = stated.pop("description")
+    if stated != unit or description != _describe(unit):
+        yield "its unit of protection is not that of the ledger"
+    if not private:
+        return
+    if (claim["epsilon"], claim["delta"]) != (budget["epsilon"], budget["delta"]):
+        yield "the claim is not the budget that the run began with"
+    pattern = r"This release is \(([^,]+), ([^)]+)\)-differentially private for (.*)\."
+    said = re.fullmatch(pattern, claim["sentence"], re.DOTALL)
+    if not said or (float(said[1]), float(said[2]), said[3]) != (budget["epsilon"], budget["delta"], description):
+        yield "the sentence of the claim says something else than its figures"
+
+
+def _describe(unit: Record) -> str:
+    rows = "1 record" if unit["max_records"] == 1 else f"{unit['max_records']} records"
+    who = f"every {unit['id_column']!r}, of whom at most {rows} are used" if unit["id_column"] else f"any {rows}"
+    return f"{who}, {'added or removed' if unit['adjacency'] == 'add-remove' else 'replaced by others'}"
+
+
+def _figures(record: Record, begun: Record, events: Sequence[Record]) -> Iterator[str]:
+    epsilon, delta = begun["budget"]["epsilon"], begun["budget"]["delta"]
+    if record["unit"]["adjacency"] == "replace" and any(e["event"] == "dp_sgd" and e["rate"] < 1 for e in events):
+        yield "training on samples is charged for units that are replaced, of which its price says nothing"
+    squared, lacking = Fraction(0), 0.0
+    for event in events:
+        price, own = _price(event)
+        squared, lacking = squared + price, lacking + own
+    gaussian = Mix(float(squared))
+    if lacking > delta * ASIDE:
+        yield f"the charges have {lacking:.3g} of deltas of their own, more than was set aside"
+    if gaussian.delta(epsilon) > delta * (1 + _CLOSE):
+        yield f"the charges cost more than the claim: delta {gaussian.delta(epsilon):.6g} at epsilon {epsilon:g}"
+    spent = record["spent"]["epsilon"]
+    if record["spent"]["delta"] != delta or (spent < MOST_EPSILON and gaussian.delta(spent) > delta * (1 + 1e-2)):
+        yield f"it states epsilon {spent:.6g} as spent, and its charges cost more"
+    if spent > 1e-6 and gaussian.delta(spent * 0.9) < delta and not any(e["event"] == "dp_sgd" for e in events):
+        yield f"it states epsilon {spent:.6g} as spent, and its charges cost less: charges are missing"
+
+    schedule, reserved = record["schedule"], begun.get("reserve")
+    charged = sorted(json.dumps(e, sort_keys=True) for e in events)
+    planned = sorted(json.dumps(e, sort_keys=True) for e in reserved or [])
+    for text in charged:
+        if text in planned:
+            planned.remove(text)
+        elif schedule["fixed"]:
+            yield "it says that its charges were fixed beforehand, and the run did not reserve them"
+            return
+    if schedule["fixed"] and reserved is None:
+        yield "it says that its charges were fixed beforehand, and the run reserved none"
+    listed = reserved if schedule["fixed"] and reserved else events
+    if schedule["delta"] != delta or schedule["epsilon"] < MOST_EPSILON:
+        worst = max(Mix.of(listed, removed).delta(schedule["epsilon"]) for removed in (True, False))
+        if schedule["delta"] != delta or worst > delta * (1 + _CLOSE):
+            yield f"as a whole its charges cost more than epsilon {schedule['epsilon']:.6g}: delta would be {worst:.6g}"
+
+
+def _files(record: Record, folder: Path) -> Iterator[str]:
+    for name, digest in record.get("files", {}).items():
+        path = folder / name
+        if Path(name).name != name or not path.is_file():
+            yield f"{name!r} is listed on the certificate and is not in the directory"
+        elif hashlib.sha256(path.read_bytes()).hexdigest() != digest:
+            yield f"{name} is not the file that the certificate lists: its hash is another"
+
+
+def _price(event: Record) -> tuple[Fraction, float]:
+    """mu^2 of the Gaussian curve that stands for an event, and what the event may lack of it."""
+    match event:
+        case {"event": "gaussian", "noise_multiplier": s} if s > 0:
+            return 1 / Fraction(s) ** 2, 0.0
+        case {"event": "partition_selection", "delta": own} if 0 < own < 1:
+            return Fraction(0), own
+        case {"event": "foreign", "epsilon": e, "delta": own} if 0 < e <= MOST_EPSILON and 0 <= own < 1:
+            return Fraction(-2 * NormalDist().inv_cdf(1 / (1 + math.exp(e)))) ** 2, own
+        case {"event": "dp_sgd", "rate": q, "noise_multiplier": s, "steps": n} if 0 < q <= 1 and s > 0 and n >= 1:
+            unsampled = n / Fraction(s) ** 2
+            if q == 1 or s < 0.1:
+                return unsampled, 0.0
+            return min((_training(q, s, n), LACKING), (unsampled, 0.0))
+    raise ValueError(f"no event is known that reads {event}")
+
+
+@cache
+def _training(q: float, s: float, n: int) -> Fraction:
+    return Fraction(max(_needed(Mix(0.0, ((q, s, n),), removed)) for removed in (True, False))) ** 2
+
+
+def _needed(training: Mix) -> float:
+    """The mu whose curve is not below that of the training at a few epsilons (all of them would need more)."""
+    far = training.epsilon(4 * LACKING)
+    needed = 0.0
+    for k in range(1, 9):
+        epsilon = far * k / 8
+        wanted = training.delta(epsilon) - LACKING
+        low, high = 0.0, 64.0
+        for _ in range(40):
+            middle = (low + high) / 2
+            low, high = (middle, high) if Mix(middle**2).delta(epsilon) < wanted else (low, middle)
+        needed = max(needed, low)
+    return needed
+
+
+@dataclass(frozen=True)
+class Mix:
+    """Mechanisms together: Gaussian noise, trainings as (rate, noise multiplier, steps), (loss, probability) atoms."""
+
+    mu_squared: float
+    trainings: tuple[tuple[float, float, int], ...] = ()
+    removed: bool = True
+    atoms: tuple[tuple[float, float], ...] = ((0.0, 1.0),)
+
+    @classmethod
+    def of(cls, events: Sequence[Record], removed: bool) -> Mix:
+        squared, trainings, atoms = Fraction(0), dict[tuple[float, float], int](), {0.0: 1.0}
+        for event in events:
+            match event["event"]:
+                case "dp_sgd" if event["rate"] < 1:
+                    key = (event["rate"], event["noise_multiplier"])
+                    trainings[key] = trainings.get(key, 0) + event["steps"]
+                case "foreign" | "partition_selection":
+                    e, own = event.get("epsilon", 0.0), event["delta"]
+                    up = (1 - own) / (1 + math.exp(-e))
+                    split = [(math.inf, own), (e, up), (-e, 1 - own - up)] if e else [(math.inf, own), (0.0, 1 - own)]
+                    sums = dict[float, float]()
+                    for (loss, p), (more, share) in itertools.product(atoms.items(), split):
+                        sums[round(loss + more, 12)] = sums.get(round(loss + more, 12), 0.0) + p * share
+                    atoms = sums
+                case _:
+                    squared += event.get("steps", 1) / Fraction(event["noise_multiplier"]) ** 2
+        return cls(float(squared), tuple((q, s, n) for (q, s), n in trainings.items()), removed, tuple(atoms.items()))
+
+    def delta(self, epsilon: float) -> float:
+        return math.fsum(p * self._continuous(epsilon - loss) for loss, p in self.atoms if p > 0)
+
+    def epsilon(self, delta: float) -> float:
+        """Where Chernoff's bound is delta: no less than the epsilon in question, and not much more."""
+        return min((self._log_moment(t).real - math.log(delta)) / t for t in (1.3**k for k in range(-12, 20)))
+
+    def _continuous(self, epsilon: float) -> float:
+        if epsilon == -math.inf:
+            return 1.0
+        if not self.mu_squared and not self.trainings:
+            return -math.expm1(min(epsilon, 0.0))
+        if not self.trainings:
+            return self._gaussian(epsilon)
+
+        def height(t: float) -> float:
+            return self._log_moment(t).real - t * epsilon - math.log(t * (t + 1))
+
+        low, high = -6.0, 7.0
+        for _ in range(30):
+            a, b = low + 0.38 * (high - low), low + 0.62 * (high - low)
+            low, high = (low, b) if height(math.exp(a)) < height(math.exp(b)) else (a, high)
+        t = math.exp(low)
+        top, base = height(t), self._log_moment(t).real
+        if base - t * epsilon < math.log(LACKING / 16):
+            return math.exp(base - t * epsilon)  # Chernoff's bound, below all that matters
+        least = min(s for _, s, _ in self.trainings)
+        reach = (30 - min(0.0, top)) / t + 24 / least + 1 / least**2 + 12 * math.sqrt(self.mu_squared)
+        step, total, quiet = 2 * math.pi / reach, 0.5 / (t * (t + 1)), 0
+        for k in range(1, 1500):
+            z = complex(t, k * step)
+            term = cmath.exp(self._log_moment(z) - base - 1j * k * step * epsilon) / (z * (z + 1))
+            total, quiet = total + term.real, quiet + 1 if abs(term) < 1e-11 * abs(total) else 0
+            if quiet > 20:
+                break
+        else:
+            raise Undecided("a training has too few steps for its cost to be recomputed here")
+        return math.exp(base - t * epsilon) * total * step / math.pi
+
+    def _gaussian(self, epsilon: float) -> float:
+        """The integral of (1 - e^(epsilon - loss)) over losses above epsilon, by Simpson's rule."""
+        mean, deviation = self.mu_squared / 2, math.sqrt(self.mu_squared)
+        start = max(epsilon, mean - 12 * deviation)
+        width = (max(mean, start) + 12 * deviation - start) / 1200
+        heights = []
+        for k in range(1201):
+            loss = start + k * width
+            density = math.exp(-(((loss - mean) / deviation) ** 2) / 2) / (deviation * math.sqrt(2 * math.pi))
+            heights.append(-math.expm1(epsilon - loss) * density * (1 if k in (0, 1200) else 4 if k % 2 else 2))
+        return math.fsum(heights) * width / 3
+
+    def _log_moment(self, z: complex) -> complex:
+        total = z * (z + 1) * self.mu_squared / 2
+        for q, s, n in self.trainings:
+            total += n * _log_sampled(z + 1 if self.removed else -z, q, s)
+        return total
+
+
+def _log_sampled(power: complex, q: float, s: float) -> complex:
+    """log F(power) by the trapezoidal rule, with x in units of s."""
+    power = complex(power)
+    step, far = min(0.1, 0.3 * s), 12.0
+    first, last = -far + min(0.0, power.real / s), far + max(0.0, power.real / s)
+    exponents = []
+    for k in range(int((last - first) / step) + 2):
+        x = first + k * step
+        odds = x / s - 0.5 / s**2
+        ratio = math.log1p(q * math.expm1(odds)) if odds < 30 else odds + math.log(q)
+        exponents.append(power * ratio - x * x / 2)
+    top = max(e.real for e in exponents)
+    return top + cmath.log(sum(cmath.exp(e - top) for e in exponents) * step / math.sqrt(2 * math.pi))

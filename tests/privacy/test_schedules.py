@@ -1,0 +1,208 @@
+"""Lists of events that were fixed beforehand: against an independent program, closed forms, and by laws."""
+
+from __future__ import annotations
+
+import json
+import math
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dpsynth.privacy import curves, fixed, pld, sampled
+from dpsynth.privacy.budget import NOTHING, Budget, spent
+from dpsynth.privacy.events import DpSgd, Foreign, Gaussian, PartitionSelection
+from tests.privacy import oracle
+
+GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "fixed_schedules.json").read_text())
+KINDS = {"gaussian": Gaussian, "dp_sgd": DpSgd, "foreign": Foreign, "partition_selection": PartitionSelection}
+AIM = [Gaussian(30.205847446909623)] * 40 + [Gaussian(90.61754234072887)] * 40
+TRAINING = DpSgd(0.01, 2.0, 2000)
+
+
+def events_of(rows):
+    events = []
+    for name, *values in rows:
+        if name == "dp_sgd":
+            events.append(DpSgd(*values))
+        else:
+            events += [KINDS[name](*values[:-1])] * values[-1]
+    return events
+
+
+@pytest.mark.parametrize("row", GOLDEN["rows"], ids=lambda r: r["case"])
+def test_epsilon_agrees_with_an_independent_program_and_is_not_below_it(row):
+    epsilon = fixed.epsilon(events_of(row["events"]), row["delta"])
+    assert row["epsilon_above"] - 1e-6 <= epsilon <= row["epsilon_above"] + 1e-3
+    assert row["epsilon_below"] is None or epsilon >= row["epsilon_below"]
+
+
+@pytest.mark.parametrize("rate", [1e-3, 0.1, 0.9])
+@pytest.mark.parametrize("noise", [0.3, 1.0, 20.0])
+def test_one_step_is_the_closed_form_and_nowhere_below(rate, noise):
+    def exact(epsilon, *directions):
+        return max(oracle.sampled_delta(epsilon, rate, noise, removed) for removed in directions)
+
+    part = pld.Sampled(rate, noise, 1)
+    for delta in (1e-12, 1e-4):
+        epsilon = pld.epsilon([part], delta)
+        assert exact(epsilon, True, False) <= delta
+        assert epsilon == 0 or exact(epsilon * (1 - 5e-3) - 1e-6, True, False) > delta
+        for removed in (True, False):
+            (curve,) = pld.curves([part], [delta], removed)
+            near = np.linspace(0, 2 * epsilon + 1e-3, 20)
+            assert all(bound >= exact(e, removed) * (1 - 1e-12) for e, bound in zip(near, curve.at(near), strict=True))
+
+
+@pytest.mark.parametrize("mu", [0.01, 0.3, 1.0, 5.0])
+@pytest.mark.parametrize("delta", [1e-14, 1e-6, 0.1])
+def test_gaussian_noise_as_a_loss_distribution_is_the_exact_curve(mu, delta):
+    exact = curves.gaussian_epsilon(curves.gaussian_cost(1 / mu), delta)
+    assert exact - 1e-12 <= pld.epsilon([pld.Sampled(1.0, 1 / mu, 1)], delta) <= exact * (1 + 1e-4) + 1e-5
+
+
+def test_randomised_response_is_its_closed_form():
+    (curve,) = pld.curves([pld.Bounded(0.7, 1e-5, 1)], [1e-5], True)
+    p = math.exp(0.7) / (1 + math.exp(0.7))
+    for epsilon in (0.0, 0.3, 0.69):
+        exact = 1e-5 + (1 - 1e-5) * (p - math.exp(epsilon) * (1 - p))
+        assert exact <= curve.at(np.array([epsilon]))[0] <= exact + 2e-2
+    assert 0.68 <= curve.epsilon(0.01) <= 0.69
+
+
+def test_two_steps_are_no_less_than_brute_force():
+    """Both losses on a grid of outputs so fine that sums are integrals: an oracle that shares nothing with `pld`."""
+    for removed in (True, False):
+        p, loss = oracle.sampled_losses(0.2, 1.0, removed)
+        for epsilon in (0.05, 0.2, 0.4):
+            exact = oracle.composed_delta(p, loss, epsilon)
+            (curve,) = pld.curves([pld.Sampled(0.2, 1.0, 2)], [exact], removed)
+            assert exact * (1 - 1e-6) <= curve.at(np.array([epsilon]))[0] <= exact * 1.1
+
+
+@pytest.mark.parametrize("cases", [2, pytest.param(200, marks=pytest.mark.slow)])
+def test_random_compositions_are_never_below_another_program(cases):
+    accounting = pytest.importorskip("dp_accounting")
+    rng = np.random.default_rng(22)
+    for _ in range(cases):
+        events = oracle.random_schedule(rng)
+        delta = float(10 ** rng.uniform(-10, -4))
+        epsilon = fixed.epsilon(events, delta)
+        coarse, fine = (oracle.program_epsilon(accounting, events, delta, h) for h in (1e-3, 2.5e-4))
+        assert epsilon >= fine - max(1e-6, coarse - fine), events
+        assert epsilon <= fine * 1.01 + 2e-3, events
+
+
+def test_one_account_is_tighter_than_two_certificates():
+    """The design's C7: 2.189 as two certificates, 1.534 by Renyi orders jointly, 1.435 by loss distributions."""
+    apart = fixed.epsilon(AIM, 5e-7) + fixed.epsilon([TRAINING], 5e-7)
+    together = fixed.epsilon([*AIM, TRAINING], 1e-6)
+    gate = spent(sum((e.cost for e in [*AIM, TRAINING]), start=NOTHING), Budget(3.0, 1e-6)).epsilon
+    assert together <= gate <= 1.46
+    assert together <= 1.4348
+    assert apart >= 1.95
+
+
+def test_long_training_is_accounted_for_in_half_a_second():
+    def cpu_seconds():
+        started = time.process_time()
+        fixed.epsilon([DpSgd(0.01, 1.0, 10_000)], 1e-6)
+        return time.process_time() - started
+
+    assert min(cpu_seconds() for _ in range(4)) < 0.5
+
+
+@pytest.mark.parametrize("steps", [1, 1000])
+@pytest.mark.parametrize(("rate", "noise"), [(0.01, 2.0), (0.3, 4.0)])
+def test_the_price_of_training_is_a_curve_that_lies_below_it_nowhere(steps, rate, noise):
+    event = DpSgd(rate, noise, steps)
+    for removed in (True, False):
+        for delta in (1e-3, 1e-9):
+            (curve,) = pld.curves([pld.Sampled(rate, noise, steps)], [delta], removed)
+            epsilon = curve.epsilon(delta)
+            if 0 < epsilon < math.inf:
+                assert curves.gaussian_delta(epsilon, event.cost.gaussian) + sampled.TAU >= delta * (1 - 1e-2)
+
+
+def test_the_price_of_one_step_dominates_its_closed_form():
+    for rate, noise in ((0.05, 1.0), (0.5, 3.0)):
+        cost = DpSgd(rate, noise, 1).cost
+        for epsilon in np.linspace(0, 3, 40):
+            gaussian = curves.gaussian_delta(float(epsilon), cost.gaussian)
+            assert gaussian + sampled.TAU >= max(oracle.sampled_delta(epsilon, rate, noise, r) for r in (True, False))
+
+
+def test_pure_privacy_is_a_gaussian_curve_that_meets_it_at_equal_errors():
+    for epsilon in (1e-3, 0.5, 3.0, 20.0):
+        cost, p = Foreign(epsilon).cost.gaussian, 1 / (1 + math.exp(epsilon))
+        for e in np.linspace(0, epsilon, 20):
+            response = (1 - p) - math.exp(e) * p
+            assert curves.gaussian_delta(float(e), cost) >= response * (1 - 1e-9)
+        assert curves.gaussian_delta(0.0, cost) == pytest.approx(1 - 2 * p, rel=1e-9)
+
+
+def test_renyi_views_are_what_another_program_says():
+    rdp = pytest.importorskip("dp_accounting.rdp.rdp_privacy_accountant")
+    for rate, noise in ((0.01, 1.0), (0.3, 5.0)):
+        theirs = rdp._compute_rdp_poisson_subsampled_gaussian(rate, noise, [2, 8, 64])
+        assert [sampled.rdp(rate, noise, 1, order) for order in (2, 8, 64)] == pytest.approx(list(theirs), rel=1e-6)
+    assert sampled.rdp(1.0, 4.0, 3, 8) == pytest.approx(3 * 8 / 32)
+
+
+@settings(max_examples=6, deadline=None)
+@given(
+    st.floats(1e-4, 0.9),
+    st.floats(0.5, 20),
+    st.integers(1, 3000),
+    st.sampled_from(["rate", "noise", "steps", "delta"]),
+    st.floats(1.05, 3),
+)
+def test_epsilon_and_price_are_monotone_in_every_argument(rate, noise, steps, argument, factor):
+    more = {"rate": rate, "noise": noise, "steps": steps, "delta": 1e-6}
+    less = dict(more)
+    match argument:
+        case "rate":
+            less["rate"] = rate / factor
+        case "noise":
+            less["noise"] = noise * factor
+        case "steps":
+            less["steps"] = max(1, int(steps / factor))
+        case "delta":
+            less["delta"] = 1e-6 * factor
+    high, low = (DpSgd(x["rate"], x["noise"], x["steps"]) for x in (more, less))
+    assert fixed.epsilon([low], less["delta"]) <= fixed.epsilon([high], more["delta"]) * (1 + 2e-3) + 1e-5
+    assert low.cost.gaussian <= high.cost.gaussian * (1 + 1e-2)
+
+
+@pytest.mark.parametrize(
+    "event",
+    [
+        DpSgd(1e-300, 1.0, 5),
+        DpSgd(1e-9, 1e-9, 2**32),
+        DpSgd(0.5, 1e300, 2**32),
+        DpSgd(1e-3, 1.0, 2**32),
+        DpSgd(0.999999, 0.01, 1),
+        DpSgd(1e-5, 5e-324, 1),
+        DpSgd(0.2, 0.021, 10**7),
+        Foreign(100.0, 0.1),
+        Foreign(5e-324),
+        PartitionSelection(5e-324),
+        PartitionSelection(1 - 2**-53),
+        Gaussian(5e-324),
+    ],
+    ids=str,
+)
+def test_extreme_events_are_answered_soon(event):
+    started = time.process_time()
+    assert event.cost.gaussian + event.cost.delta > 0
+    assert fixed.epsilon([event], 1e-6) >= 0
+    assert time.process_time() - started < 2
+
+
+def test_what_cannot_be_private_is_infinite():
+    assert fixed.epsilon([PartitionSelection(1e-6)], 1e-6) == math.inf
+    assert fixed.epsilon([Foreign(1.0, 1e-6)], 1e-6) == math.inf
+    assert fixed.epsilon([], 1e-6) == 0
