@@ -11,6 +11,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from dpsynth.auditing.dp import DPAuditor
+    from dpsynth.auditing.release import AuditPolicy, AuditReport, PolicyViolation, PrivacyClaim, audit
     from dpsynth.certificate import Certificate
     from dpsynth.domain import Domain
     from dpsynth.evaluation.fidelity import Quality, evaluate
@@ -28,12 +30,15 @@ if TYPE_CHECKING:
 
 _HOME = {
     "Accountant": "privacy.accountant",
+    "AuditPolicy": "auditing.release",
+    "AuditReport": "auditing.release",
     "Boolean": "schema",
     "Budget": "privacy.budget",
     "BudgetExceeded": "privacy.budget",
     "Categorical": "schema",
     "Certificate": "certificate",
     "ConditionError": "sample.conditions",
+    "DPAuditor": "auditing.dp",
     "Datetime": "schema",
     "Domain": "domain",
     "Gaussian": "privacy.events",
@@ -46,6 +51,8 @@ _HOME = {
     "Numeric": "schema",
     "Policy": "privacy.policy",
     "PolicyRefused": "privacy.policy",
+    "PolicyViolation": "auditing.release",
+    "PrivacyClaim": "auditing.release",
     "PrivacyUnit": "privacy.unit",
     "Quality": "evaluation.fidelity",
     "Schema": "schema",
@@ -53,17 +60,21 @@ _HOME = {
     "Synthesizer": "synthesizer",
     "Text": "schema",
     "Workload": "mechanisms.workload",
+    "audit": "auditing.release",
     "evaluate": "evaluation.fidelity",
 }
 
 __all__ = [
     "Accountant",
+    "AuditPolicy",
+    "AuditReport",
     "Boolean",
     "Budget",
     "BudgetExceeded",
     "Categorical",
     "Certificate",
     "ConditionError",
+    "DPAuditor",
     "Datetime",
     "Domain",
     "Gaussian",
@@ -76,6 +87,8 @@ __all__ = [
     "Numeric",
     "Policy",
     "PolicyRefused",
+    "PolicyViolation",
+    "PrivacyClaim",
     "PrivacyUnit",
     "Quality",
     "Schema",
@@ -83,6 +96,7 @@ __all__ = [
     "Synthesizer",
     "Text",
     "Workload",
+    "audit",
     "evaluate",
 ]
 

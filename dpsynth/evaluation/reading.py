@@ -79,6 +79,23 @@ def span(values: Any, column: Column) -> tuple[float, float] | None:
     return (float(x.min()), float(x.max())) if x.size else None
 
 
+def as_numbers(values: Any, column: Column) -> np.ndarray:
+    """One float64 a row: the number, the seconds since 1970, or the number of the category; NaN where there is none.
+
+    Nothing is clipped. Missing values, and what is none of a column's categories, are NaN.
+    """
+    match column:
+        case Numeric():
+            return np.where(_marked(values, column), np.nan, read(values, _NUMBERS))
+        case Datetime():
+            return read(values, _MOMENTS)
+        case Boolean() | Categorical():
+            codec = codec_for(_strict(column))
+            codes = codec.encode(values)
+            return np.where(codes < codec.size - 1, codes, np.nan)
+    raise ValueError(f"a column of type {type(column).__name__} is never read")
+
+
 def repeated_share(columns: Iterable[Any], rows: int) -> float:
     """The share of rows that equal an earlier row in every one of these columns; 0 for an empty table."""
     group = np.zeros(rows, dtype=np.int64)

@@ -24,7 +24,12 @@ NUMPY_RANDOM = "numpy.random."
 MAKES_SENSITIVE = {"privacy", "data"}
 GUARDED = ("privacy", "data")
 """Folders whose classes hold private values in slots of their own."""
-OPTIONAL = {"opacus": ("gan/",), "statsmodels": ("demo_data.py",), "torch": ("gan/",)}
+OPTIONAL = {
+    "opacus": ("gan/",),
+    "sklearn": ("auditing/scikit_learn.py",),
+    "statsmodels": ("demo_data.py",),
+    "torch": ("gan/",),
+}
 """Optional packages, and the file or folder named for each."""
 EXECUTING_MODULES = {"cloudpickle", "dill", "joblib", "marshal", "pickle", "shelve"}
 EXECUTING_BUILTINS = {"__import__", "compile", "eval", "exec"}

@@ -1,0 +1,109 @@
+"""Confidence intervals for what an attack achieves: rates, differences of rates, relative risk, the area under a curve.
+
+All are two-sided; `confidence` is the level. A rate of 0 or 1 among few rows is never taken for certainty.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+from scipy import stats
+from scipy.special import ndtri
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A number with its interval."""
+
+    value: float
+    low: float
+    high: float
+
+
+def clopper_pearson(hits: float, n: int, confidence: float = 0.95) -> Estimate:
+    """The rate behind `hits` of n trials, exact (Clopper and Pearson 1934). Without trials anything is possible."""
+    if n == 0:
+        return Estimate(math.nan, 0.0, 1.0)
+    tail = (1 - confidence) / 2
+    low = float(stats.beta.ppf(tail, hits, n - hits + 1)) if hits > 0 else 0.0
+    high = float(stats.beta.isf(tail, hits + 1, n - hits)) if hits < n else 1.0
+    return Estimate(hits / n, low, high)
+
+
+def wilson(hits: float, n: int, confidence: float = 0.95) -> Estimate:
+    """The rate behind `hits` of n trials, by the score test (Wilson 1927). `hits` may be a sum of shares."""
+    if n == 0:
+        return Estimate(math.nan, 0.0, 1.0)
+    z, p = float(ndtri((1 + confidence) / 2)), hits / n
+    middle = (p + z * z / (2 * n)) / (1 + z * z / n)
+    half = z / (1 + z * z / n) * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
+    return Estimate(p, max(0.0, middle - half), min(1.0, middle + half))
+
+
+def rate_difference(x: Estimate, y: Estimate) -> Estimate:
+    """x - y, for independent rates with intervals (Newcombe 1998, method 10)."""
+    gap = x.value - y.value
+    low = gap - math.hypot(x.value - x.low, y.high - y.value)
+    return Estimate(gap, low, gap + math.hypot(x.high - x.value, y.value - y.low))
+
+
+def relative_risk(x: Estimate, y: Estimate) -> Estimate:
+    """(x - y) / (1 - y): the part of what could still be learned that was learned. Not clipped.
+
+    1 minus the ratio of the two survival rates, whose interval is that of Donner and Zou (2012) for a ratio. Where the
+    control may be 1 nothing could still be learned, and the interval is open below.
+    """
+    a, b = 1 - x.value, 1 - y.value
+    if b <= 0:
+        return Estimate(0.0, -math.inf, 1.0)
+    (a_low, a_high), (b_low, b_high) = (1 - x.high, 1 - x.low), (1 - y.high, 1 - y.low)
+    below = _ratio_end(a, b, a_low, b_high, -1.0)
+    above = _ratio_end(a, b, a_high, b_low, 1.0) if b_low > 0 else math.inf
+    return Estimate(1 - a / b, 1 - above, 1 - below)
+
+
+def _ratio_end(a: float, b: float, a_end: float, b_end: float, sign: float) -> float:
+    root = math.sqrt(max(0.0, (a * b) ** 2 - a_end * b_end * (2 * a - a_end) * (2 * b - b_end)))
+    return (a * b + sign * root) / (b_end * (2 * b - b_end))
+
+
+def area_under_curve(scores: np.ndarray, member: np.ndarray, confidence: float = 0.95) -> Estimate:
+    """The chance that a member's score is above a non-member's (ties count half), after DeLong et al. (1988).
+
+    member: booleans. The variance is never taken below that of one row in each group being misplaced.
+    """
+    inside, outside = scores[member], scores[~member]
+    m, n = inside.size, outside.size
+    if not (m and n):
+        return Estimate(math.nan, 0.0, 1.0)
+    beats = _shares_below(inside, outside)
+    beaten = 1 - _shares_below(outside, inside)
+    area = float(beats.mean())
+    variance = (beats.var(ddof=1) / m if m > 1 else 0.25) + (beaten.var(ddof=1) / n if n > 1 else 0.25)
+    half = float(ndtri((1 + confidence) / 2)) * math.sqrt(max(float(variance), (1 / m**2 + 1 / n**2) / 4))
+    return Estimate(area, max(0.0, area - half), min(1.0, area + half))
+
+
+def rate_at(
+    scores: np.ndarray, member: np.ndarray, fpr: float, confidence: float = 0.95
+) -> tuple[Estimate, Estimate] | None:
+    """The true- and the false-positive rate at the lowest threshold whose false-positive rate is at most `fpr`.
+
+    A step of the curve, without interpolation; exact intervals, given that threshold. None where there are fewer than
+    3 / fpr non-members: no false positive among fewer does not even show that the rate is below `fpr`.
+    """
+    inside, outside = scores[member], np.sort(scores[~member])[::-1]
+    if outside.size < 3 / fpr or not inside.size:
+        return None
+    threshold = outside[math.floor(fpr * outside.size + 1e-9)]  # rows above it, ties excluded, are few enough
+    hits, false = int((inside > threshold).sum()), int((outside > threshold).sum())
+    return clopper_pearson(hits, inside.size, confidence), clopper_pearson(false, outside.size, confidence)
+
+
+def _shares_below(values: np.ndarray, among: np.ndarray) -> np.ndarray:
+    """For each value the share of the others below it, ties counting half."""
+    ordered = np.sort(among)
+    below = np.searchsorted(ordered, values, "left") + np.searchsorted(ordered, values, "right")
+    return below / (2 * ordered.size)

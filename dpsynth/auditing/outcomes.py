@@ -1,0 +1,64 @@
+"""Everything that a run shows, as named numbers: values, but also row counts, types, and errors.
+
+An exception is an output like any other: a fit that fails for some tables only tells which tables these are. So are
+the number of rows and the dtype of a column.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+Features = dict[str, float]
+
+_MOST_VALUES = 50
+
+
+def outcome(run: Callable[[], Any]) -> Any:
+    """What a run returns, or the exception that it ends in."""
+    try:
+        return run()
+    except Exception as error:
+        return error
+
+
+def features(found: Any) -> Features:
+    """Named numbers of a DataFrame, an array or a number, a mapping from names to these, or an exception."""
+    if isinstance(found, Exception):
+        return {f"exception {type(found).__name__}: {found}": 1.0}
+    if isinstance(found, pd.DataFrame):
+        return _of_table(found)
+    if isinstance(found, Mapping):
+        return {f"{name} {key}": x for name, part in found.items() for key, x in features(part).items()}
+    values = np.asarray(found, dtype=np.float64).reshape(-1)
+    return {"length": float(values.size), **{f"value {i}": float(x) for i, x in enumerate(values)}}
+
+
+def _of_table(table: pd.DataFrame) -> Features:
+    rows = len(table)
+    found: Features = {"rows": float(rows)}
+    for name in table.columns:
+        column = table[name]
+        found[f"dtype {name} {column.dtype}"] = 1.0
+        found[f"missing {name}"] = float(column.isna().sum())
+        if isinstance(column.dtype, pd.CategoricalDtype):
+            found[f"categories {name}"] = float(len(column.dtype.categories))
+        elif pd.api.types.is_numeric_dtype(column.dtype) and column.notna().any():
+            numbers = column.dropna().astype(np.float64)
+            found |= {f"least {name}": numbers.min(), f"mean {name}": numbers.mean(), f"most {name}": numbers.max()}
+        found |= _shares(map(str, column), f"{name} =")
+    if rows and table.shape[1] > 1:
+        found |= _shares(("|".join(map(str, row)) for row in table.itertuples(index=False)), "row =")
+    return found
+
+
+def _shares(texts: Iterable[str], what: str) -> Features:
+    """The share of each value; of more than 50 values, of none, since they would be numbers cut to pieces."""
+    times = Counter(texts)
+    if len(times) > _MOST_VALUES:
+        return {f"{what} distinct": float(len(times))}
+    return {f"{what} {value}": count / times.total() for value, count in times.items()}

@@ -1,0 +1,152 @@
+"""Faults planted in small mechanisms, each as it was found in somebody's library, and one mechanism without any.
+
+A mechanism takes a table of the columns of SCHEMA and a generator and returns what it would publish. All claim to be
+mu-GDP with MU (PURE: epsilon-DP) for the adding or removing of one record. They draw from numpy, quickly: no one may
+use them for more than this.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from dpsynth.auditing.claim import PrivacyClaim
+from dpsynth.schema import Categorical, Numeric, Schema
+
+SCHEMA = Schema({"age": Numeric(0, 100, integer=True), "town": Categorical(["u", "v", "w"])})
+GAUSSIAN = PrivacyClaim.gaussian(4.0, 1e-5)
+PURE = PrivacyClaim(1.0, 0.0)
+MU = GAUSSIAN.mu
+TOWNS = ["u", "v", "w"]
+
+
+def counts(table, towns=TOWNS):
+    return np.array([float((table["town"] == town).sum()) for town in towns])
+
+
+def noisy(values, rng, mu=MU, sensitivity=1.0):
+    return values + rng.normal(scale=sensitivity / mu, size=np.shape(values))
+
+
+def honest(table, rng):
+    return noisy(counts(table), rng)
+
+
+def honest_in_two_steps(table, rng):
+    """Two queries that share the budget, the second chosen by the first answer."""
+    first = noisy(counts(table), rng, MU / np.sqrt(2))
+    return np.append(first, noisy(counts(table)[int(first.argmax())], rng, MU / np.sqrt(2)))
+
+
+def half_the_noise(table, rng):
+    return noisy(counts(table), rng, 2 * MU)
+
+
+def a_little_less_noise(table, rng):
+    return noisy(counts(table), rng, 1.25 * MU)
+
+
+def sensitivity_of_another_unit(table, rng):
+    """Scaled to counts over which a record spreads, though it adds to two of them."""
+    return noisy(np.concatenate([counts(table), [len(table)]]), rng)
+
+
+def composition_forgotten(table, rng):
+    return np.concatenate([noisy(counts(table), rng), noisy(counts(table), rng)])
+
+
+def shares_instead_of_counts(table, rng):
+    """Noise for counts, divided by the number of rows, on shares that were divided by the number of rows."""
+    return noisy(counts(table), rng) / 10 + 0.9 * counts(table)
+
+
+def noise_on_seen_cells_only(table, rng):
+    seen = counts(table)
+    return np.where(seen > 0, noisy(seen, rng), 0.0)
+
+
+def a_fixed_seed(table, rng):
+    return noisy(counts(table), np.random.default_rng(0))
+
+
+def exact_row_count(table, rng):
+    return pd.DataFrame({"town": rng.choice(TOWNS, len(table))})
+
+
+def categories_from_the_data(table, rng):
+    towns = sorted(set(map(str, table["town"].dropna()))) or ["u"]
+    return pd.DataFrame({"town": rng.choice(towns, 50)})
+
+
+def bounds_from_the_data(table, rng):
+    ages = pd.to_numeric(table["age"], errors="coerce").dropna()
+    high = float(ages.max()) if len(ages) else 1.0
+    return [*noisy(counts(table), rng).tolist(), rng.uniform(0, high)]
+
+
+def an_error_for_some(table, rng):
+    codes = {"u": 0, "v": 1, "w": 2}
+    for town in table["town"].dropna():
+        codes[town]  # KeyError for what is not declared
+    return noisy(counts(table), rng)
+
+
+def an_error_that_quotes(table, rng):
+    raise ValueError(f"cannot fit {len(table)} rows")
+
+
+def a_type_that_missing_values_change(table, rng):
+    age = pd.Series(rng.integers(0, 100, 20))
+    return pd.DataFrame({"age": age.astype(float) if table["age"].isna().any() else age})
+
+
+def the_first_row_in_clear(table, rng):
+    first = counts(table.iloc[:1]) if len(table) else np.zeros(3)
+    return noisy(counts(table), rng) + first
+
+
+def a_choice_by_exact_counts(table, rng):
+    """Reports which town is most frequent, by the exact counts."""
+    return np.append(noisy(counts(table), rng, MU), float(counts(table)[2] > 0))
+
+
+def threshold_on_exact_counts(table, rng):
+    exact = counts(table)
+    return noisy(exact, rng) * (exact > 1)
+
+
+def a_debug_field(table, rng):
+    return {"release": noisy(counts(table), rng), "rows read": float(len(table))}
+
+
+def laplace(table, rng):
+    return counts(table) + rng.laplace(scale=1 / PURE.epsilon, size=3)
+
+
+def half_the_laplace(table, rng):
+    return counts(table) + rng.laplace(scale=0.5 / PURE.epsilon, size=3)
+
+
+HONEST = [(honest, GAUSSIAN), (honest_in_two_steps, GAUSSIAN), (laplace, PURE)]
+"""Mechanisms whose claim holds."""
+
+FAULTS = {
+    half_the_noise: (400, (0,)),
+    a_little_less_noise: (4000, (0,)),
+    sensitivity_of_another_unit: (1500, (0,)),
+    composition_forgotten: (1500, (0,)),
+    shares_instead_of_counts: (400, (0, 1)),
+    noise_on_seen_cells_only: (200, (0, 1)),
+    a_fixed_seed: (100, (0, 1)),
+    exact_row_count: (60, (0, 1, 2, 3, 4, 5)),
+    categories_from_the_data: (60, (0, 1, 2, 3, 4, 5)),
+    bounds_from_the_data: (60, (0, 1, 2, 3, 4, 5)),
+    an_error_for_some: (60, (0, 1, 2, 3, 4, 5)),
+    an_error_that_quotes: (60, (0, 1, 2, 3, 4, 5)),
+    a_type_that_missing_values_change: (60, (0, 1, 2, 3, 4, 5)),
+    the_first_row_in_clear: (1500, (2,)),
+    a_choice_by_exact_counts: (100, (0, 1)),
+    threshold_on_exact_counts: (1500, (1,)),
+    a_debug_field: (100, (0, 1)),
+}
+"""Mechanisms whose claim of GAUSSIAN does not hold; the runs on each table, and which pairs, that show it."""
