@@ -275,6 +275,7 @@ def _account(ledger: Ledger, lines: Sequence[Line], run: str) -> dict[str, Any]:
         "line": lines[0],
         "lines": len(lines),
         "head": lines[-1]["hash"],
+        "other_lines": sum(line.get("run") != run for line in lines[1:]),
         "other_runs": len(others),
         "other_runs_seeded": sum(line["noise"] != _PRIVATE_NOISE for line in others),
         "other_charges": sum(line["run"] != run for line in charges),

@@ -88,11 +88,11 @@ def _chain(record: Record, lines: Sequence[Record]) -> Iterator[str]:
     kinds = [line["kind"] for line in lines]
     if kinds != ["open", "run", *["charge"] * (len(lines) - 2)]:
         yield "the quoted lines are of other kinds than a certificate quotes"
-    drawing = "reserve" in lines[1]  # a run that reserved has a line of its own between that and its first charge
-    expected = [lines[1]["seq"] + drawing, *(line["seq"] for line in lines[2:])]
-    gaps = [line["seq"] for before, line in zip(expected, lines[2:], strict=False) if line["seq"] > before + 1]
-    if gaps and account["other_runs"] == 0:
-        yield f"lines before line {gaps[0]} are left out, though no other run could have written them"
+    drawing = len(lines) > 2  # a line of its own, before the first charge
+    skipped = lines[-1]["seq"] - lines[1]["seq"] - (len(lines) - 2) - drawing
+    hidden = account["lines"] - len(lines) - drawing - account["other_lines"]
+    if skipped > account["other_lines"] or not 0 <= hidden <= 1:  # one line may end the run
+        yield "lines of the run are left out, or more are stated of others than there are"
 
 
 def _words(record: Record, opened: Record, begun: Record) -> Iterator[str]:

@@ -20,6 +20,7 @@ from dpsynth.privacy.budget import Budget
 from dpsynth.privacy.curves import COST_UNIT
 from dpsynth.privacy.events import DpSgd, Foreign, Gaussian, PartitionSelection, event_to_dict
 from dpsynth.privacy.ledger import Ledger
+from dpsynth.privacy.policy import Policy
 from dpsynth.privacy.unit import PrivacyUnit
 from dpsynth.schema import Categorical, Schema
 
@@ -56,7 +57,6 @@ def rehash(line, **changes):
 def reserved(events, charged):
     """A certificate whose run line says what was reserved before anything was read."""
     record = issue(charged).record
-    record["ledger"]["other_runs"] = 1
     lines = [record["run"]["line"], *(c["line"] for c in record["charges"])]
     before = record["ledger"]["line"]["hash"]
     lines[0]["reserve"] = [event_to_dict(e) for e in events]
@@ -181,6 +181,28 @@ def test_a_forgery_is_found(forge, honest, tmp_path):
     forge(record)
     (tmp_path / "certificate.json").write_text(json.dumps(record))
     assert verify.check(tmp_path)
+
+
+def test_lines_of_others_between_the_charges_are_no_fault_and_more_than_these_are(tmp_path):
+    ledger = Ledger.create(tmp_path / "l", Budget(9.0, 1e-6), dataset="d", unit=PrivacyUnit())
+    accountant = Accountant(Budget(2.0, 1e-6), ledger=ledger)
+    accountant.charge(Gaussian(5.0), "look")
+    ledger.set_policy(Policy())
+    Accountant(Budget(1.0, 1e-6), ledger=ledger).close()
+    accountant.charge(Gaussian(5.0), "look")
+    accountant.close()
+    record = Certificate.issue(
+        schema=Schema({"a": Categorical(["x"])}),
+        ledger=ledger,
+        run=accountant.run,
+        mechanism="m",
+        settings={},
+        bounds={},
+        released={},
+    ).record
+    assert verify.faults(record) == []
+    record["ledger"]["other_lines"] -= 1
+    assert any("left out" in fault for fault in verify.faults(record))
 
 
 def test_a_seeded_run_claimed_private_is_found():
