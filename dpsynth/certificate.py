@@ -266,12 +266,13 @@ def _account(ledger: Ledger, lines: Sequence[Line], run: str) -> dict[str, Any]:
     """What the ledger says of all runs up to its head."""
     others = [line for line in lines if line["kind"] == "run" and line["run"] != run]
     charges = [line for line in lines if line["kind"] == "charge"]
+    joined = [event_from_dict(event) for line in lines if line["kind"] == "link" for event in line["events"]]
     return {
         "dataset": ledger.dataset,
         "kept": "in memory" if ledger.path is None else "in a file",
         "budget": asdict(ledger.budget),
         "spent": asdict(ledger.spent()),
-        "if_fixed": _finite(fixed.epsilon(_events(charges), ledger.budget.delta)),
+        "if_fixed": _finite(fixed.epsilon([*_events(charges), *joined], ledger.budget.delta)),
         "line": lines[0],
         "lines": len(lines),
         "head": lines[-1]["hash"],

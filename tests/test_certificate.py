@@ -107,6 +107,21 @@ def test_other_runs_of_a_shared_ledger_count_in_its_total_only(tmp_path):
     assert account["kept"] == "in a file"
 
 
+def test_what_a_joined_account_spent_is_in_every_total(tmp_path):
+    first, second = (
+        Ledger.create(tmp_path / name, Budget(3, 1e-6), dataset=name, unit=PrivacyUnit()) for name in ("a", "b")
+    )
+    issue((25.0,), ledger=second)[1].close()
+    certificate, run = issue((20.0,), ledger=first)
+    run.close()
+    alone = certificate.record["ledger"]
+    first.link(second)
+    both = issue((1e9,), ledger=first)[0].record["ledger"]
+    together = math.hypot(1 / 20, 1 / 25)
+    assert both["if_fixed"] == pytest.approx(issue((1 / together,))[0].record["ledger"]["if_fixed"], rel=1e-6)
+    assert alone["if_fixed"] < both["if_fixed"] <= both["spent"]["epsilon"]
+
+
 def test_a_seeded_run_is_not_private_and_claims_nothing():
     certificate, _ = issue(seed=7)
     certificate.verify()

@@ -13,6 +13,7 @@ The valid cells come first, in order. After them comes at most one special cell:
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from decimal import Decimal
 from functools import cached_property
@@ -38,7 +39,7 @@ from dpsynth.data.grid import Grid, RealGrid, StepGrid, moment_edges, number_edg
 _FIRST = tuple("-0123456789")  # what the text of a number begins with
 
 
-class _Cells:
+class _Cells(ABC):
     """What all codecs share: the special cell, the smallest code type, redrawing of invalid cells."""
 
     widths: tuple[float, ...] | None
@@ -69,8 +70,9 @@ class _Cells:
         known = np.zeros(self._valid, dtype=bool)
         return self._shown(first, known), self._shown(last, known)
 
+    @abstractmethod
     def objects(self, values: Iterable[object]) -> np.ndarray:
-        raise NotImplementedError
+        """Cells of Python objects, one by one."""
 
     def numbers(self, values: np.ndarray) -> np.ndarray:
         return np.where(np.isnan(values), self._null, self._bad)
@@ -84,9 +86,9 @@ class _Cells:
     def _ends(self) -> tuple[np.ndarray, np.ndarray]:
         return np.arange(self._valid), np.arange(self._valid)
 
+    @abstractmethod
     def _shown(self, drawn: np.ndarray, missing: np.ndarray) -> pd.Series[Any]:
         """What was drawn, as a Series of the column's dtype."""
-        raise NotImplementedError
 
     def _redrawn(self, cells: np.ndarray, invalid: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         known = cells[~invalid]
