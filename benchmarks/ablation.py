@@ -31,10 +31,6 @@ def even_shares(prices: Prices, cells: dict[Any, float]) -> dict[Any, int]:
     return dict.fromkeys(cells, prices.cost // max(len(cells), 1))
 
 
-def chance_counts(scores: Scores, estimates: Any) -> dict[Any, float]:
-    return {pair: max(score, 0.0) for pair, score in scores.values.items()}
-
-
 def every_cell(domain: Any, *rest: Any) -> dict[str, np.ndarray]:
     return {a: np.arange(n) for a, n in domain.sizes}
 
@@ -55,7 +51,6 @@ def plain_draws(conditional: np.ndarray, sizes: np.ndarray, shape: Any, rng: np.
 VARIANTS: dict[str, tuple[tuple[Any, str, Any], ...]] = {
     "no batch: the tree is measured twice": ((canopy, "choose_batch", lambda *a, **k: []),),
     "the batch is scored against independent columns": ((canopy, "_estimates", lambda b, model: b.independent()),),
-    "scores keep what chance explains": ((Scores, "beyond_texture", chance_counts),),
     "scores that noise explains choose": ((Scores, "tell_apart", lambda scores: True),),
     "even shares": ((Prices, "shared", even_shares),),
     "columns get little of the second look": ((canopy, "_COLUMN", 1e-3),),

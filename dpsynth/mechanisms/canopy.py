@@ -90,7 +90,7 @@ class Canopy:
         if binned.known:
             estimates = _estimates(binned, _model(binned, look, []))
         scores = distances({c: binned.answers[c] for c in estimates}, estimates, accountant, select_cost)
-        gains = scores.beyond_texture(estimates) if scores.tell_apart() else {}
+        gains = scores.gains() if scores.tell_apart() else {}
         prices = Prices(int(measuring * self.tree_share), sensitivity)
         small = (c for c in gains if binned.domain.cells(c) <= self.most_cells)
         gains = {c: weights[c] * gains[c] for c in small if weights[c] > 0}
@@ -133,7 +133,7 @@ class Canopy:
         estimates = _estimates(binned, model)
         scores = distances({c: binned.answers[c] for c in estimates}, estimates, accountant, cost)
         return choose_batch(
-            {c: weights[c] * g for c, g in scores.beyond_texture(estimates).items()},
+            {c: weights[c] * g for c, g in scores.gains().items()},
             {c: weights[c] * binned.domain.cells(c) for c in estimates},
             Prices(accountant.cost_left, _BELIEVED * sensitivity),
             effort=effort,

@@ -44,9 +44,8 @@ class MST:
 
         # SELECT
         binned = Binned.of(table, look, prices)
-        independent = binned.independent()
-        scores = distances(binned.answers, independent, accountant, select_cost)
-        gains = scores.beyond_texture(independent) if scores.tell_apart() else {}
+        scores = distances(binned.answers, binned.independent(), accountant, select_cost)
+        gains = scores.gains() if scores.tell_apart() else {}
         cells = {c: float(binned.domain.cells(c)) for c in gains}
         tree = choose_tree(gains, cells, prices, columns=len(table.domain.attributes))
         if not tree:

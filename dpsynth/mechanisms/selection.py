@@ -78,17 +78,9 @@ class Scores:
         spread = float(np.var(list(self.values.values()), ddof=1))
         return spread > self.stddev**2 * (1 + 2 * math.sqrt(2 / len(self.values)))
 
-    def beyond_texture(self, estimates: Mapping[Clique, np.ndarray]) -> dict[Clique, float]:
-        """The scores without what chance alone explains, in squares.
-
-        Counts of independent rows scatter about their expectation m by sqrt(m), which no other sample repeats: an L1
-        distance of MEAN_ABS * sum sqrt(m) would be there if the estimate were the truth.
-        """
-        out = {}
-        for pair, score in self.values.items():
-            texture = MEAN_ABS * float(np.sqrt(np.maximum(estimates[pair], 0)).sum())
-            out[pair] = math.sqrt(max(score * abs(score) - texture**2, 0.0))
-        return out
+    def gains(self) -> dict[Clique, float]:
+        """What there is to gain at each pair: its score, or nothing."""
+        return {pair: max(score, 0.0) for pair, score in self.values.items()}
 
 
 def informative_pairs(domain: Domain) -> list[Clique]:

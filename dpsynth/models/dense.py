@@ -21,9 +21,6 @@ import numpy as np
 from scipy.linalg import helmert
 
 from dpsynth.domain import Clique, Domain
-from dpsynth.models.base import LinearMeasurement
-from dpsynth.models.graphical import GraphicalModel
-from dpsynth.models.inference import fit, pool
 from dpsynth.models.junction_tree import JunctionTree
 
 _BLOCK_CELLS = 32
@@ -32,24 +29,6 @@ _BLOCK_CELLS = 32
 _PER_CELL = 4  # to fill in, exponentiate, calibrate and transform a cell of a node
 _PER_NODE, _PER_CLIQUE = 25_000, 1_000
 _PER_ELIMINATED = 6_000  # a clique in `Elimination`: its products, however small
-
-
-def estimate(
-    domain: Domain,
-    measurements: Iterable[LinearMeasurement],
-    *,
-    total: float | None = None,
-    structure: JunctionTree | None = None,
-    warm: GraphicalModel | None = None,
-) -> GraphicalModel:
-    """`inference.estimate`, with marginals from calibrated nodes: the same arguments, the same model."""
-    pooled = pool(domain, measurements, total=total)
-    cliques = [clique for clique in pooled if clique]
-    tree = structure or JunctionTree.of(domain, cliques)
-    start = warm.potentials if warm else {}
-    potentials, steps, converged = fit(domain, pooled, Calibration(domain, cliques, tree), start=start)
-    rows = float(pooled[()].values)
-    return GraphicalModel.of(domain, rows, potentials, tree=tree, iterations=steps, converged=converged)
 
 
 def is_crowded(tree: JunctionTree, cliques: Iterable[Clique]) -> bool:

@@ -22,11 +22,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import Protocol
 
 from dpsynth.domain import Clique, Domain
-from dpsynth.models import dense, inference, mixture
+from dpsynth.models import inference, mixture
 from dpsynth.models.base import LinearMeasurement, Model
+from dpsynth.models.dense import Calibration, is_crowded
 from dpsynth.models.graphical import GraphicalModel
 from dpsynth.models.junction_tree import JunctionTree, tree_cells
 
@@ -44,7 +46,7 @@ class Estimator(Protocol):
 
 ENGINES: Mapping[str, Estimator] = {
     "junction tree": inference.estimate,
-    "dense": dense.estimate,
+    "dense": partial(inference.estimate, engine=Calibration),
     "mixture": mixture.estimate,
 }
 
@@ -57,7 +59,7 @@ def choose_engine(domain: Domain, cliques: Iterable[Clique], *, most_cells: int 
     cliques = list(cliques)
     if tree_cells(domain, cliques) > (MOST_TREE_CELLS if most_cells is None else most_cells):
         return "mixture"
-    return "dense" if dense.is_crowded(JunctionTree.of(domain, cliques), cliques) else "junction tree"
+    return "dense" if is_crowded(JunctionTree.of(domain, cliques), cliques) else "junction tree"
 
 
 def estimate(domain: Domain, measurements: Iterable[LinearMeasurement], *, total: float | None = None) -> Model:
@@ -88,5 +90,5 @@ def estimate_exactly(
     measurements = list(measurements)
     cliques = [m.clique for m in measurements]
     tree = structure or JunctionTree.of(domain, cliques)
-    exact = dense.estimate if dense.is_crowded(tree, cliques) else inference.estimate
-    return exact(domain, measurements, total=total, structure=tree, warm=warm)
+    engine = Calibration if is_crowded(tree, cliques) else None
+    return inference.estimate(domain, measurements, total=total, structure=tree, warm=warm, engine=engine)

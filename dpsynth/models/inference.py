@@ -48,6 +48,9 @@ from dpsynth.models.optimise import Point, minimise
 Marginals = Callable[[Sequence[np.ndarray]], tuple[float, list[np.ndarray]]]
 """Potentials in; the log-partition function and the marginals out, each summing to one."""
 
+Engine = Callable[[Domain, Sequence[Clique], JunctionTree], Marginals]
+"""Prepares the marginals of these cliques; the tree holds them all."""
+
 TOLERANCE = 0.06
 MOST_STEPS = 2000
 _LEAST_SPREAD, _MOST_SPREAD = 1 / 16, 2.0  # bounds of t^2
@@ -70,12 +73,14 @@ def estimate(
     total: float | None = None,
     structure: JunctionTree | None = None,
     warm: GraphicalModel | None = None,
+    engine: Engine | None = None,
 ) -> GraphicalModel:
     """The distribution that fits the measurements.
 
     total: the number of rows; None takes the pooled estimate, at least 1.
     structure: a tree that holds every measured clique; None builds the smallest one found.
     warm: a model whose potentials are a good start.
+    engine: what computes marginals from potentials, None for elimination; the model does not depend on it.
     """
     pooled = pool(domain, measurements, total=total)
     cliques = [clique for clique in pooled if clique]
@@ -83,8 +88,9 @@ def estimate(
     outside = [clique for clique in cliques if tree.host(clique) is None]
     if outside:
         raise ValueError(f"the structure must hold every measured clique, it lacks {outside[-1]}")
+    marginals = engine(domain, cliques, tree) if engine else Elimination(domain, cliques, tree.order)
     start = warm.potentials if warm else {}
-    potentials, steps, converged = fit(domain, pooled, Elimination(domain, cliques, tree.order), start=start)
+    potentials, steps, converged = fit(domain, pooled, marginals, start=start)
     rows = float(pooled[()].values)
     return GraphicalModel.of(domain, rows, potentials, tree=tree, iterations=steps, converged=converged)
 

@@ -49,15 +49,8 @@ def test_scores_beyond_their_noise_do():
         assert Scores({(str(i), "x"): v for i, v in enumerate(values)}, 7.0).tell_apart()
 
 
-def test_texture_is_what_independent_rows_show_by_chance():
-    rng = np.random.default_rng(1)
-    expected = 2000 * np.multiply.outer(rng.dirichlet(np.ones(6)), rng.dirichlet(np.ones(8)))
-    seen = [np.abs(rng.poisson(expected) - expected).sum() for _ in range(300)]
-    pair = ("a", "b")
-    assert Scores({pair: float(np.mean(seen))}, 1.0).beyond_texture({pair: expected})[pair] < 0.35 * np.mean(seen)
-    far = 10 * float(np.mean(seen))
-    assert Scores({pair: far}, 1.0).beyond_texture({pair: expected})[pair] == pytest.approx(far, rel=0.01)
-    assert Scores({pair: -5.0}, 1.0).beyond_texture({pair: expected})[pair] == 0
+def test_a_distance_that_noise_made_negative_is_no_gain():
+    assert Scores({("a", "b"): 7.5, ("a", "c"): -5.0}, 1.0).gains() == {("a", "b"): 7.5, ("a", "c"): 0}
 
 
 def test_distances_are_those_of_the_counts_and_one_charge():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from functools import partial
 
 import numpy as np
 import pytest
@@ -10,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dpsynth.domain import Domain
-from dpsynth.models import dense, inference
+from dpsynth.models import inference
 from dpsynth.models.base import LinearMeasurement
 from dpsynth.models.dense import Calibration, NodeContrasts, is_crowded
 from dpsynth.models.graphical import GraphicalModel
@@ -18,6 +19,7 @@ from dpsynth.models.joint import JointModel
 from dpsynth.models.junction_tree import JunctionTree
 from tests.models.cases import CASES, DOMAIN, graphs, potentials
 
+estimate_densely = partial(inference.estimate, engine=Calibration)
 every_case = pytest.mark.parametrize("cliques", CASES.values(), ids=CASES)
 
 
@@ -65,7 +67,7 @@ def test_calibration_gives_the_mass_and_the_marginals_of_the_joint(graph, seed, 
 @pytest.mark.parametrize("stddev", [0.5, 500.0])
 def test_the_fit_is_that_over_the_joint_and_that_by_elimination(cliques, stddev):
     measurements = noisy(DOMAIN, cliques, stddev)
-    model, joint = dense.estimate(DOMAIN, measurements), JointModel.estimate(DOMAIN, measurements)
+    model, joint = estimate_densely(DOMAIN, measurements), JointModel.estimate(DOMAIN, measurements)
     by_elimination = inference.estimate(DOMAIN, measurements)
     assert model.converged
     for clique in parts(DOMAIN, [1, 2, 3]):
@@ -79,7 +81,7 @@ def test_696_marginals_of_16_binary_columns_are_fitted():
     rng = np.random.default_rng(4)
     counts = true.project_all(parts(domain, [1, 2, 3]))
     measurements = [LinearMeasurement(c, y + rng.normal(0, 150, y.shape), 150.0) for c, y in counts.items()]
-    model = dense.estimate(domain, measurements)
+    model = estimate_densely(domain, measurements)
     assert model.converged
     assert len(model.tree.nodes) == 1
     fitted = model.project_all(counts)
@@ -94,11 +96,11 @@ def test_696_marginals_of_16_binary_columns_are_fitted():
 def test_a_warm_start_and_a_given_structure_are_used():
     measurements = noisy(DOMAIN, CASES["chain"])
     wide = JunctionTree.of(DOMAIN, [("a", "b", "c"), ("c", "e")])
-    cold = dense.estimate(DOMAIN, measurements, structure=wide)
+    cold = estimate_densely(DOMAIN, measurements, structure=wide)
     assert cold.tree is wide
-    assert dense.estimate(DOMAIN, measurements, warm=cold).iterations == 0 < cold.iterations
-    with pytest.raises(ValueError, match=r"must hold every measured clique, it lacks \('b', 'c'\)"):
-        dense.estimate(DOMAIN, measurements, structure=JunctionTree.of(DOMAIN, [("a", "b")]))
+    assert estimate_densely(DOMAIN, measurements, warm=cold).iterations == 0 < cold.iterations
+    with pytest.raises(ValueError, match=r"must hold every measured clique, it lacks \('c', 'e'\)"):
+        estimate_densely(DOMAIN, measurements, structure=JunctionTree.of(DOMAIN, [("a", "b")]))
 
 
 def test_potentials_too_far_apart_for_a_double_are_told_apart_from_a_mass():
