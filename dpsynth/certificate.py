@@ -31,7 +31,7 @@ from dpsynth.report import render, wording
 from dpsynth.report.text import at_most, clip, exact, printable, short
 from dpsynth.schema import Schema
 
-VERSION = 2
+VERSION = 3
 RDP_ORDERS = (2, 4, 8, 16, 32, 64)
 
 _PRIVATE_NOISE = "operating system"
@@ -81,7 +81,7 @@ class Certificate:
             "dpsynth_certificate": VERSION,
             "claim": _claim(private, budget, ledger.unit),
             "budget": asdict(budget),
-            "spent": asdict(budgets.spent(_cost(charges), budget)),
+            "spent": budgets.spent(_cost(charges), budget).claim,
             "schedule": _schedule(begun[-1], charges, budget),
             "cautions": _cautions(schema, budget, settings, released),
             "unit": {**asdict(ledger.unit), "description": ledger.unit.describe()},
@@ -89,7 +89,7 @@ class Certificate:
             "charges": _charges(charges, ledger.unit),
             "ledger": _account(ledger, lines, run),
             "views": {
-                "budget": _views([Gaussian.spending(budgets.affordable(budget))]),
+                "budget": _views(_allowed(budget)),
                 "spent": _views(_events(charges)),
             },
             "accounting": wording.accounting(private, all(isinstance(e, Gaussian) for e in _events(charges))),
@@ -181,8 +181,8 @@ def _claim(private: bool, budget: Budget, unit: PrivacyUnit) -> dict[str, Any]:
     if not private:
         return {"private": False, "sentence": sentence, "meaning": None, "epsilon": None, "delta": None}
     secret = wording.secret(unit.id_column, unit.max_records, unit.adjacency)
-    meaning = wording.meaning(secret, _percent_right(budgets.affordable(budget)))
-    return {"private": True, "sentence": sentence, "meaning": meaning, **asdict(budget)}
+    meaning = wording.meaning(secret, _percent_right(budget))
+    return {"private": True, "sentence": sentence, "meaning": meaning, **budget.claim}
 
 
 def _cautions(schema: Schema, budget: Budget, settings: Mapping[str, Any], released: Mapping[str, Any]) -> list[str]:
@@ -197,13 +197,15 @@ def _cautions(schema: Schema, budget: Budget, settings: Mapping[str, Any], relea
     return found
 
 
-def _percent_right(cost: int) -> float:
+def _percent_right(budget: Budget) -> float:
     """How often the best test of one unit is right at even odds, in percent, rounded up to a tenth.
 
     For mu-GDP the errors (a, b) satisfy b >= Phi(Phi^-1(1 - a) - mu); a + b is least at a = b = Phi(-mu / 2).
-    (Dong, Roth and Su, section 2.) It is the budget's mu, as what was spent may depend on charged answers.
+    (Dong, Roth and Su, section 2.) It is the budget's mu, as what was spent may depend on charged answers; of what is
+    set aside, epsilon counts as the Gaussian curve below it, and delta as it is.
     """
-    return math.ceil(1000 * NormalDist().cdf(curves.mu_of(cost) / 2)) / 10
+    cost = budgets.affordable(budget) + (curves.pure_cost(budget.aside_epsilon) if budget.aside_epsilon else 0)
+    return min(100.0, math.ceil(1000 * (NormalDist().cdf(curves.mu_of(cost) / 2) + budget.aside_delta)) / 10)
 
 
 def _events(charges: Sequence[Line]) -> list[Event]:
@@ -220,10 +222,11 @@ def _schedule(begun: Line, charges: Sequence[Line], budget: Budget) -> dict[str,
     Then, and only then, is the loss of the list as a whole a claim of its own, smaller than the budget. Where it was
     not fixed, the figure says what a run with these charges fixed beforehand would have cost.
     """
-    reserved, charged = begun.get("reserve"), [line["event"] for line in charges]
-    known = reserved is not None and not Counter(map(_canonical, charged)) - Counter(map(_canonical, reserved))
-    events = [event_from_dict(record) for record in (reserved if known and reserved else charged)]
-    return {"fixed": known, "epsilon": _finite(fixed.epsilon(events, budget.delta)), "delta": budget.delta}
+    reserved, charged = begun["reserve"], [line["event"] for line in charges]
+    known = not Counter(map(_canonical, charged)) - Counter(map(_canonical, reserved))
+    events = [event_from_dict(record) for record in (reserved if known else charged)]
+    by_filter = budgets.spent(sum((event.cost for event in events), start=NOTHING), budget).epsilon
+    return {"fixed": known, "epsilon": min(by_filter, fixed.epsilon(events, budget.delta)), "delta": budget.delta}
 
 
 def _finite(epsilon: float) -> float:
@@ -249,17 +252,22 @@ def _words(event: Event) -> str:
 
 def _charges(charges: Sequence[Line], unit: PrivacyUnit) -> list[Line]:
     """The ledger's lines, each with its noise in rows (of counts) and its share of what the run spent."""
-    total = max(1, _cost(charges).gaussian)
+    total = max(1, sum(map(_weight, _events(charges))))
     rows = unit.count_sensitivity(2)[1]
     return [
         {
             "line": line,
             "event": _words(event),
             "noise_stddev_rows": event.noise_multiplier * rows if isinstance(event, Gaussian) else None,
-            "share_percent": 100 * event.cost.gaussian / total,
+            "share_percent": 100 * _weight(event) / total,
         }
         for line, event in zip(charges, _events(charges), strict=True)
     ]
+
+
+def _weight(event: Event) -> int:
+    """mu^2 of an event, another program's epsilon as that of the Gaussian curve below it."""
+    return curves.pure_cost(event.epsilon) if isinstance(event, Foreign) else event.cost.gaussian
 
 
 def _account(ledger: Ledger, lines: Sequence[Line], run: str) -> dict[str, Any]:
@@ -271,7 +279,7 @@ def _account(ledger: Ledger, lines: Sequence[Line], run: str) -> dict[str, Any]:
         "dataset": ledger.dataset,
         "kept": "in memory" if ledger.path is None else "in a file",
         "budget": asdict(ledger.budget),
-        "spent": asdict(ledger.spent()),
+        "spent": ledger.spent().claim,
         "if_fixed": _finite(fixed.epsilon([*_events(charges), *joined], ledger.budget.delta)),
         "line": lines[0],
         "lines": len(lines),
@@ -283,9 +291,18 @@ def _account(ledger: Ledger, lines: Sequence[Line], run: str) -> dict[str, Any]:
     }
 
 
+def _allowed(budget: Budget) -> list[Event]:
+    """The dearest events that fit a budget."""
+    noise = budgets.affordable(budget)
+    events: list[Event] = [Gaussian.spending(noise)] if noise > 0 else []
+    if budget.aside_epsilon:
+        events.append(Foreign(budget.aside_epsilon, budget.aside_delta))
+    return events
+
+
 def _views(events: Sequence[Event]) -> dict[str, Any]:
     """The same loss in the currencies of other accountants; None where it has no finite value in one."""
-    gaussian = sum((e.cost for e in events if isinstance(e, Gaussian)), start=NOTHING).gaussian
+    gaussian = sum(e.cost.gaussian for e in events if isinstance(e, Gaussian))
     steps = [e for e in events if isinstance(e, DpSgd)]
     others = [e for e in events if not isinstance(e, Gaussian | DpSgd)]
 
@@ -295,7 +312,7 @@ def _views(events: Sequence[Event]) -> dict[str, Any]:
         return total if not others and math.isfinite(total) else None
 
     return {
-        "mu": curves.mu_of(sum((e.cost for e in events), start=NOTHING).gaussian),
+        "mu": curves.mu_of(sum(map(_weight, events))),
         "zcdp_rho": curves.zcdp(gaussian) if not steps and not others else None,
         "rdp": {str(order): divergence(order) for order in RDP_ORDERS},
     }

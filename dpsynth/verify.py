@@ -21,15 +21,15 @@ import itertools
 import json
 import math
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import cache
 from pathlib import Path
-from statistics import NormalDist
 from typing import Any
 
-VERSION = 2
+VERSION = 3
 SECURE = "operating system"
 ASIDE = 2.0**-28  # of delta: what events may lack of a Gaussian curve, in all
 LACKING = 2.0**-60  # what one training may
@@ -96,8 +96,8 @@ def _chain(record: Record, lines: Sequence[Record]) -> Iterator[str]:
 
 
 def _words(record: Record, opened: Record, begun: Record) -> Iterator[str]:
-    claim, budget = record["claim"], begun["budget"]
-    private = begun["noise"] == SECURE and not begun["run"].startswith("seeded")
+    claim, budget, private = record["claim"], begun["budget"], begun["noise"] == SECURE
+    private = private and not begun["run"].startswith("seeded")
     if claim["private"] != private or record["run"]["noise"] != begun["noise"]:
         yield "it claims privacy, or not, otherwise than the run line: noise from a seed is not private"
     if {begun["run"], *(c["line"]["run"] for c in record["charges"])} != {record["run"]["id"]}:
@@ -128,33 +128,26 @@ def _figures(record: Record, begun: Record, events: Sequence[Record]) -> Iterato
     epsilon, delta = begun["budget"]["epsilon"], begun["budget"]["delta"]
     if record["unit"]["adjacency"] == "replace" and any(e["event"] == "dp_sgd" and e["rate"] < 1 for e in events):
         yield "training on samples is charged for units that are replaced, of which its price says nothing"
-    squared, lacking = Fraction(0), 0.0
-    for event in events:
-        price, own = _price(event)
-        squared, lacking = squared + price, lacking + own
-    gaussian = Mix(float(squared))
-    if lacking > delta * ASIDE:
-        yield f"the charges have {lacking:.3g} of deltas of their own, more than was set aside"
-    if gaussian.delta(epsilon) > delta * (1 + _CLOSE):
-        yield f"the charges cost more than the claim: delta {gaussian.delta(epsilon):.6g} at epsilon {epsilon:g}"
-    spent = record["spent"]["epsilon"]
-    if record["spent"]["delta"] != delta or (spent < MOST_EPSILON and gaussian.delta(spent) > delta * (1 + 1e-2)):
+    most, own = begun["budget"]["aside_epsilon"], begun["budget"]["aside_delta"]
+    squared, lacking, added = (sum(part) for part in zip((Fraction(0), 0.0, 0.0), *map(_price, events), strict=True))
+    gaussian, left = Mix(float(squared)), delta - own
+    aside = 0 <= added <= most * (1 + 1e-12) and most <= epsilon and 0 <= own < delta
+    if not aside or lacking > (delta * ASIDE + own) * (1 + 1e-12):
+        yield f"the charges have epsilon {added:.6g} and delta {lacking:.6g} of their own, more than was set aside"
+    if gaussian.delta(epsilon - most) > left * (1 + _CLOSE):
+        yield f"the charges cost more than the claim: delta {gaussian.delta(epsilon - most) + own:.6g} at {epsilon:g}"
+    spent, rest = record["spent"]["epsilon"], record["spent"]["epsilon"] - added
+    dear = rest < -1e-9 or gaussian.delta(max(0.0, rest)) > left * (1 + 1e-2)
+    if record["spent"]["delta"] != delta or (spent < MOST_EPSILON and dear):
         yield f"it states epsilon {spent:.6g} as spent, and its charges cost more"
-    if spent > 1e-6 and gaussian.delta(spent * 0.9) < delta and not any(e["event"] == "dp_sgd" for e in events):
+    if rest > 1e-6 and gaussian.delta(rest * 0.9) < left and not any(e["event"] == "dp_sgd" for e in events):
         yield f"it states epsilon {spent:.6g} as spent, and its charges cost less: charges are missing"
 
-    schedule, reserved = record["schedule"], begun.get("reserve")
-    charged = sorted(json.dumps(e, sort_keys=True) for e in events)
-    planned = sorted(json.dumps(e, sort_keys=True) for e in reserved or [])
-    for text in charged:
-        if text in planned:
-            planned.remove(text)
-        elif schedule["fixed"]:
-            yield "it says that its charges were fixed beforehand, and the run did not reserve them"
-            return
-    if schedule["fixed"] and reserved is None:
-        yield "it says that its charges were fixed beforehand, and the run reserved none"
-    listed = reserved if schedule["fixed"] and reserved else events
+    schedule, reserved = record["schedule"], begun["reserve"]
+    charged, planned = (Counter(json.dumps(e, sort_keys=True) for e in list_) for list_ in (events, reserved))
+    if schedule["fixed"] and charged - planned:
+        yield "it says that its charges were fixed beforehand, and the run did not reserve them"
+    listed = reserved if schedule["fixed"] else events
     if schedule["delta"] != delta or schedule["epsilon"] < MOST_EPSILON:
         worst = max(Mix.of(listed, removed).delta(schedule["epsilon"]) for removed in (True, False))
         if schedule["delta"] != delta or worst > delta * (1 + _CLOSE):
@@ -170,20 +163,18 @@ def _files(record: Record, folder: Path) -> Iterator[str]:
             yield f"{name} is not the file that the certificate lists: its hash is another"
 
 
-def _price(event: Record) -> tuple[Fraction, float]:
-    """mu^2 of the Gaussian curve that stands for an event, and what the event may lack of it."""
+def _price(event: Record) -> tuple[Fraction, float, float]:
+    """mu^2 of the Gaussian curve that stands for an event, what it may lack of it, and its epsilon without a curve."""
     match event:
         case {"event": "gaussian", "noise_multiplier": s} if s > 0:
-            return 1 / Fraction(s) ** 2, 0.0
+            return 1 / Fraction(s) ** 2, 0.0, 0.0
         case {"event": "partition_selection", "delta": own} if 0 < own < 1:
-            return Fraction(0), own
+            return Fraction(0), own, 0.0
         case {"event": "foreign", "epsilon": e, "delta": own} if 0 < e <= MOST_EPSILON and 0 <= own < 1:
-            return Fraction(-2 * NormalDist().inv_cdf(1 / (1 + math.exp(e)))) ** 2, own
+            return Fraction(0), own, e
         case {"event": "dp_sgd", "rate": q, "noise_multiplier": s, "steps": n} if 0 < q <= 1 and s > 0 and n >= 1:
-            unsampled = n / Fraction(s) ** 2
-            if q == 1 or s < 0.1:
-                return unsampled, 0.0
-            return min((_training(q, s, n), LACKING), (unsampled, 0.0))
+            unsampled = (n / Fraction(s) ** 2, 0.0, 0.0)
+            return unsampled if q == 1 or s < 0.1 else min((_training(q, s, n), LACKING, 0.0), unsampled)
     raise ValueError(f"no event is known that reads {event}")
 
 
@@ -218,20 +209,19 @@ class Mix:
 
     @classmethod
     def of(cls, events: Sequence[Record], removed: bool) -> Mix:
-        squared, trainings, atoms = Fraction(0), dict[tuple[float, float], int](), {0.0: 1.0}
+        squared, trainings, atoms = Fraction(0), Counter[tuple[float, float]](), {0.0: 1.0}
         for event in events:
             match event["event"]:
                 case "dp_sgd" if event["rate"] < 1:
-                    key = (event["rate"], event["noise_multiplier"])
-                    trainings[key] = trainings.get(key, 0) + event["steps"]
+                    trainings[event["rate"], event["noise_multiplier"]] += event["steps"]
                 case "foreign" | "partition_selection":
                     e, own = event.get("epsilon", 0.0), event["delta"]
                     up = (1 - own) / (1 + math.exp(-e))
                     split = [(math.inf, own), (e, up), (-e, 1 - own - up)] if e else [(math.inf, own), (0.0, 1 - own)]
-                    sums = dict[float, float]()
+                    sums = Counter[float]()
                     for (loss, p), (more, share) in itertools.product(atoms.items(), split):
-                        sums[round(loss + more, 12)] = sums.get(round(loss + more, 12), 0.0) + p * share
-                    atoms = sums
+                        sums[round(loss + more, 12)] += p * share
+                    atoms = dict(sums)
                 case _:
                     squared += event.get("steps", 1) / Fraction(event["noise_multiplier"]) ** 2
         return cls(float(squared), tuple((q, s, n) for (q, s), n in trainings.items()), removed, tuple(atoms.items()))

@@ -87,6 +87,11 @@ def test_an_account_pays_for_several_fits_and_each_gets_its_certificate(folder, 
     assert run(f"ledger verify a.ledger --head {'0' * 64}")[0] == 1
     assert json.loads(run("ledger show a.ledger --json")[1])["spent"]["epsilon"] < 2
     assert run("ledger create a.ledger --schema schema.yaml --epsilon 3 --delta 1e-6")[0] == 2
+    aside = "--aside-epsilon 1 --aside-delta 5e-7"
+    assert run(f"ledger create b.ledger --schema schema.yaml --epsilon 3 --delta 1e-6 {aside}")[0] == 0
+    shown = " ".join(run("ledger show b.ledger")[1].split())
+    assert "epsilon 1 and delta 5e-07 are set aside for other programs" in shown
+    assert "spent of it: epsilon 0, delta 0" in shown
 
 
 POLICY = "--purpose research=0.8 --purpose teaching --approval board --mechanism mst"

@@ -40,6 +40,12 @@ def create(
     schema: SchemaFile,
     epsilon: Annotated[float, typer.Option(help="What all fits together may spend.")],
     delta: Annotated[float, typer.Option(help="The delta at which epsilon is counted.")],
+    aside_epsilon: Annotated[
+        float, typer.Option(help="What of epsilon is kept for other programs' releases, and for nothing else.")
+    ] = 0.0,
+    aside_delta: Annotated[
+        float, typer.Option(help="What of delta is kept for deltas of their own: other programs, many trainings.")
+    ] = 0.0,
     name: Annotated[str | None, typer.Option(help="The data set's name; by default the file's.")] = None,
     purpose: Purposes = None,
     approval: Approvals = None,
@@ -51,7 +57,7 @@ def create(
     from dpsynth.privacy.ledger import Ledger
 
     new_file(ledger)
-    budget, unit = Budget(epsilon, delta), load_schema(schema).unit
+    budget, unit = Budget(epsilon, delta, aside_epsilon, aside_delta), load_schema(schema).unit
     policy = _policy(budget, purpose, approval, mechanism, persons)
     account = Ledger.create(ledger, budget, dataset=name or ledger.stem, unit=unit, policy=policy)
     say(f"{ledger}: epsilon {epsilon:g} at delta {delta:g} for {account.unit.describe()}")

@@ -12,6 +12,7 @@ from rich.text import Text
 
 from dpsynth.cli.common import out, say
 from dpsynth.privacy.account import Run
+from dpsynth.privacy.curves import COST_UNIT
 from dpsynth.privacy.ledger import SECURE, Ledger
 from dpsynth.privacy.policy import Policy
 from dpsynth.report.text import at_most, clip, exact, printable, short
@@ -47,6 +48,13 @@ def notes(account: Ledger, runs: list[Run]) -> list[str]:
     found = [meaning for state, meaning in _MEANING.items() if any(run.state == state for run in runs)]
     if any(run.noise != SECURE for run in runs):
         found.append("NOT PRIVATE: the noise of runs marked * came from a seed")
+    budget, cost = account.budget, account.cost
+    if budget.aside_epsilon or budget.aside_delta:
+        used = [at_most(figure / COST_UNIT) for figure in (cost.epsilon, cost.delta)]
+        found.append(
+            f"epsilon {exact(budget.aside_epsilon)} and delta {exact(budget.aside_delta)} are set aside for other"
+            f" programs and for deltas of their own; spent of it: epsilon {used[0]}, delta {used[1]}"
+        )
     links = [line for line in account.entries() if line["kind"] == "link"]
     return found + [
         f"pays for {text(k['dataset'])} too, since {k['time'][:10]}: what was spent there counts" for k in links

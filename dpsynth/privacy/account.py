@@ -108,6 +108,8 @@ class Account:
             caps[f"the purpose {purpose!r}"] = (self.cost(purpose), self.policy.purposes[purpose])
         for whose, (before, cap) in caps.items():
             if not fits(before + cost, cap):
+                if cost.gaussian <= gaussian_left(before, cap):
+                    raise BudgetExceeded.by("reserve", before + cost, before, cap, whose)
                 left = gaussian_spending(gaussian_left(before, cap), budget).epsilon
                 raise BudgetExceeded(
                     f"{whose} has epsilon {left:.6g} left at delta={budget.delta:g}, less than the"
@@ -225,5 +227,5 @@ def total_cost(events: Iterable[Mapping[str, Any]]) -> Cost:
 
 
 def gaussian_spending(cost: int, budget: Budget) -> Budget:
-    """What a Gaussian run of at most this cost amounts to at the budget's delta."""
-    return spent(Gaussian.spending(cost).cost if cost > 0 else NOTHING, budget)
+    """What a Gaussian run of at most this cost amounts to at the budget's delta, with nothing set aside in it."""
+    return spent(Gaussian.spending(cost).cost if cost > 0 else NOTHING, Budget(budget.epsilon, budget.delta))

@@ -96,8 +96,8 @@ class Accountant:
             raise TypeError(f"a ledger must be a Ledger, got {type(ledger).__name__}: Ledger.open(path)")
         if job is not None and not isinstance(job, Job):
             raise TypeError(f"a job must be a Job, got {type(job).__name__}")
-        affordable = budgets.gaussian_left(budgets.NOTHING, budget)
-        if affordable < budgets.LEAST_COST:
+        affordable = budgets.affordable(budget)
+        if reserve is None and affordable < budgets.LEAST_COST:
             raise ValueError(f"{budget} affords only noise of billions of rows: ask for a larger epsilon or delta")
         self.budget = budget
         self._protects = None if ledger is None else ledger.unit  # a ledger made here is about no unit in particular

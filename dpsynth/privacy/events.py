@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from dpsynth.privacy import curves, sampled
-from dpsynth.privacy.cost import Cost, delta_units
+from dpsynth.privacy.cost import Cost, units
 from dpsynth.privacy.unit import PrivacyUnit
 
 
@@ -67,7 +67,7 @@ class DpSgd:
     def cost(self) -> Cost:
         """The price of a Gaussian curve from which theirs is nowhere further than `sampled.TAU`."""
         price, approximate = sampled.gaussian_price(self.rate, self.noise_multiplier, self.steps)
-        return Cost(price, delta_units(sampled.TAU) if approximate else 0)
+        return Cost(price, units(sampled.TAU) if approximate else 0)
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ class PartitionSelection:
 
     @property
     def cost(self) -> Cost:
-        return Cost(0, delta_units(self.delta))
+        return Cost(0, units(self.delta))
 
 
 @dataclass(frozen=True)
@@ -93,8 +93,8 @@ class Foreign:
     """A release by code that is not ours, of which only this is known: it is (epsilon, delta)-DP for the same unit.
 
     It is no worse than randomised response that fails with probability delta (Kairouz, Oh and Viswanath, arXiv
-    1311.0776, Thm 3), and this is (mu, delta)-Gaussian with mu = 2 Phi^-1(e^epsilon / (1 + e^epsilon)): both trade-off
-    curves pass the point at which the two errors are equal, the Gaussian one below the chords of the other.
+    1311.0776, Thm 3). Epsilons and deltas of such events add up (basic composition), within the part of the budget
+    that is kept for them from the start.
     """
 
     epsilon: float
@@ -110,7 +110,7 @@ class Foreign:
 
     @property
     def cost(self) -> Cost:
-        return Cost(curves.pure_cost(self.epsilon), delta_units(self.delta))
+        return Cost(0, units(self.delta), units(self.epsilon))
 
 
 Event = Gaussian | DpSgd | PartitionSelection | Foreign

@@ -135,6 +135,12 @@ class Ledger:
         """What a Gaussian run could still reserve, in the units of `Event.cost`."""
         return 0 if self.joined_to is not None else budgets.gaussian_left(self._book.account.cost(), self.budget)
 
+    @property
+    def cost(self) -> Cost:
+        """What all runs have spent or hold reserved, in the units of `Event.cost`."""
+        self._book.refresh()
+        return self._book.account.cost()
+
     def spent(self, purpose: str | None = None) -> Budget:
         """What all runs, or those of one purpose, have spent or hold reserved."""
         self._book.refresh()

@@ -1,19 +1,22 @@
 r"""Other events in the currency of the Gaussian filter, so that one filter gates everything, whatever is chosen when.
 
 **The price.** A mechanism is (mu, tau)-Gaussian when delta(e) <= delta_mu(e) + tau for every real e and either order
-of the neighbours, where delta_mu is the curve of mu-GDP. Let events with (mu_i, tau_i) be chosen one after another,
-each by the answers so far, while the sums of mu_i^2 and of tau_i stay within B and T that were fixed beforehand. Then
-all of them together are (epsilon, delta_sqrt(B)(epsilon) + T)-DP, for every epsilon.
+of the neighbours, where delta_mu is the curve of mu-GDP. Of other programs only an (e_i, tau_i) is known. Let events
+of both kinds be chosen one after another, each by the answers so far, while the sums of mu_i^2, of tau_i and of e_i
+stay within B, T and E that were fixed beforehand. Then all of them together are (epsilon, delta_sqrt(B)(epsilon - E) +
+T)-DP, for every epsilon.
 
-*Proof.* Write L for the loss so far under P, r and w for what is left of B and T, and let
-V = delta_sqrt(r)(epsilon - L) + w. A further event changes the mean of V, given the past, to that of
-delta_sqrt(r - mu^2)(epsilon - L - l), which is the hockey-stick divergence of the event together with an independent
-Gaussian of mu-squared r - mu^2 at epsilon - L. Averaged over the Gaussian's loss g it is E[delta(epsilon - L - g)]
-<= E[delta_mu(epsilon - L - g)] + tau = delta_sqrt(r)(epsilon - L) + tau. So V, in which w falls by tau, never rises in
-the mean; it starts at delta_sqrt(B)(epsilon) + T and ends no lower than (1 - e^(epsilon - L))_+.  With tau = 0 this is
-the Gaussian filter of Smith and Thakurta (arXiv 2210.17520).
+*Proof.* Write L for the loss so far under P, r, w and s for what is left of B, T and E, and let V =
+delta_sqrt(r)(epsilon - L - s) + w. A further (mu, tau)-Gaussian event changes the mean of V, given the past, to that
+of delta_sqrt(r - mu^2)(epsilon - s - L - l), which is the hockey-stick divergence of the event together with an
+independent Gaussian of mu-squared r - mu^2 at epsilon - s - L. Averaged over the Gaussian's loss g it is
+E[delta(epsilon - s - L - g)] <= E[delta_mu(epsilon - s - L - g)] + tau = delta_sqrt(r)(epsilon - s - L) + tau. An
+event of another program is no worse than one that fails with probability tau and else has a loss of at most e: L + s
+does not rise but with probability tau, and V never exceeds 1 + w. So V, in which w falls by tau, never rises in the
+mean; it starts at delta_sqrt(B)(epsilon - E) + T and ends no lower than (1 - e^(epsilon - L))_+. With T = E = 0 this
+is the Gaussian filter of Smith and Thakurta (arXiv 2210.17520).
 
-T has to be fixed beforehand: whoever could draw on it only where L came out small would spend more than T in effect.
+T and E have to be fixed beforehand: whoever could draw on them only where L came out small would spend more in effect.
 The same holds for a choice among several Renyi orders, or between a filter for Gaussian events and another for mixed
 ones, made after the answers; that is why there is one filter only.
 

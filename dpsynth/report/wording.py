@@ -97,8 +97,8 @@ OTHER_EVENTS = [
     "Training on random samples is charged as the Gaussian curve that lies nowhere more than 2^-60 below its own, "
     "found by privacy loss distributions that are rounded up throughout. What events lack of a Gaussian curve, and "
     "deltas of their own, are paid from a part of delta that was set aside before anything was read.",
-    "Another program's (epsilon, delta) is charged as the Gaussian curve below that of randomised response with this "
-    "epsilon, and its delta as it is.",
+    "Another program's epsilon and delta are added as they are (basic composition), within parts of epsilon and delta "
+    "that were set aside before anything was read; that it keeps to them is its own promise, and not checked here.",
     "Figures for a list of charges as a whole come from privacy loss distributions of all of them together. They hold "
     "where the list was fixed beforehand; nothing was ever gated by them.",
 ]

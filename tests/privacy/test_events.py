@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import time
+from dataclasses import astuple
 from decimal import Decimal
 from fractions import Fraction
 from itertools import combinations, product
@@ -13,11 +14,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dpsynth.privacy import fixed
 from dpsynth.privacy.accountant import Accountant
-from dpsynth.privacy.budget import NOTHING, Budget, BudgetExceeded, Cost, fits, gaussian_left, within
+from dpsynth.privacy.budget import NOTHING, Budget, BudgetExceeded, Cost, fits, gaussian_left, spent, within
 from dpsynth.privacy.calibrate import calibrate, training
 from dpsynth.privacy.curves import COST_UNIT
-from dpsynth.privacy.events import DpSgd, Foreign, Gaussian, PartitionSelection, event_from_dict, event_to_dict
+from dpsynth.privacy.events import DpSgd, Foreign, Gaussian, event_from_dict, event_to_dict
 from dpsynth.privacy.ledger import Ledger
 
 GOOD = {
@@ -78,15 +80,15 @@ def test_1200_malformed_events_are_refused_at_no_charge_and_soon():
 @given(n=st.integers(1, 10**9))
 def test_composing_n_times_costs_n_times_as_much(event, n):
     few = sum((event.cost for _ in range(min(n, 40))), start=NOTHING)
-    assert few == Cost(min(n, 40) * event.cost.gaussian, min(n, 40) * event.cost.delta)
+    assert few == Cost(*(min(n, 40) * part for part in astuple(event.cost)))
     assert event.cost + NOTHING == event.cost
 
 
 @pytest.mark.parametrize("event", EVENTS, ids=str)
 def test_a_ledger_counts_every_event_it_holds(event, tmp_path):
     assert event_from_dict(event_to_dict(event)) == event
-    ledger = Ledger.create(tmp_path / "l", Budget(9.0, 1e-6), **_facts())
-    accountant = Accountant(Budget(1.0, 1e-6), ledger=ledger, reserve=[event] * 3)
+    ledger = Ledger.create(tmp_path / "l", Budget(9.0, 1e-6, 1.0), **_facts())
+    accountant = Accountant(Budget(1.0, 1e-6, 0.5), ledger=ledger, reserve=[event] * 3)
     for _ in range(3):
         accountant.charge(event, "work")
     once, thrice = event.cost, Ledger.open(tmp_path / "l").runs()[0].cost
@@ -99,11 +101,12 @@ def _facts():
     return {"dataset": "d", "unit": PrivacyUnit()}
 
 
-@given(st.integers(0, 2**130), st.integers(0, 2**60), st.integers(0, 2**130), st.integers(0, 2**60))
-def test_a_reservation_covers_a_cost_part_by_part(a, b, c, d):
-    assert within(Cost(a, b), Cost(a + c, b + d))
-    assert not within(Cost(a + c + 1, b), Cost(a + c, b + d))
-    assert not within(Cost(a, b + d + 1), Cost(a + c, b + d))
+@given(*[st.tuples(*[st.integers(0, 2**130)] * 3)] * 2)
+def test_a_reservation_covers_a_cost_part_by_part(cost, more):
+    reserved = Cost(*cost) + Cost(*more)
+    assert within(Cost(*cost), reserved)
+    for over in (Cost(1, 0, 0), Cost(0, 1, 0), Cost(0, 0, 1)):
+        assert not within(reserved + over, reserved)
 
 
 def test_a_gaussian_reservation_holds_no_training():
@@ -143,8 +146,46 @@ def test_what_no_noise_affords_is_refused():
         calibrate(budget, Gaussian, Cost(gaussian_left(NOTHING, budget)))
 
 
-def test_pure_releases_add_like_the_square_root():
-    assert PartitionSelection(1e-16).cost.gaussian == 0
-    once, often = Foreign(0.1).cost.gaussian, 100 * Foreign(0.1).cost.gaussian
-    assert often == pytest.approx(Fraction(COST_UNIT) * Fraction(1.2533 * 0.1) ** 2 * 100, rel=1e-2)
-    assert once < often < Foreign(10.0).cost.gaussian * 100
+def test_what_other_programs_spend_adds_up_within_what_was_set_aside():
+    whole = [Foreign(0.25, 1e-8), Foreign(0.5, 2e-8), Foreign(0.25)]
+    accountant = Accountant(Budget(1.0, 1e-6, 1.0, 3e-8), reserve=whole)
+    for event in whole:
+        accountant.charge(event, "theirs")
+    assert accountant.spent() == Budget(1.0, 1e-6)
+    with pytest.raises(BudgetExceeded, match=r"come to 1\.01, over the 1 that .* set aside .* \(aside_epsilon\)"):
+        Accountant(Budget(1.0, 1e-6, 1.0, 3e-8), reserve=[*whole, Foreign(0.01)])
+    with pytest.raises(BudgetExceeded, match=r"\(aside_delta\)"):
+        Accountant(Budget(1.0, 1e-6, 1.0, 2e-8), reserve=whole)
+    with pytest.raises(BudgetExceeded, match="over the 0 that"):
+        Accountant(Budget(1.0, 1e-6), reserve=[Foreign(0.25)])
+
+
+def test_the_budget_of_a_program_lends_nothing_to_noise():
+    budget = Budget.for_programs(2.0, 1e-6)
+    assert budget.claim == {"epsilon": 2.0, "delta": 1e-6}
+    accountant = Accountant(budget, reserve=[Foreign(2.0, budget.aside_delta)])
+    accountant.charge(Foreign(2.0, budget.aside_delta), "theirs")
+    assert accountant.spent() == Budget(2.0, 1e-6)
+    with pytest.raises(BudgetExceeded):
+        Accountant(budget, reserve=[Gaussian(1e4)])
+    with pytest.raises(ValueError, match="affords only noise of billions of rows"):
+        Accountant(budget)
+
+
+@pytest.mark.parametrize("aside", [(1.1, 0.0), (-0.1, 0.0), (0.1, 1e-6), (0.1, -1e-9)])
+def test_no_more_is_set_aside_than_there_is(aside):
+    with pytest.raises(ValueError, match=r"a part of epsilon|a millionth of it"):
+        Budget(1.0, 1e-6, *aside)
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_what_is_spent_together_is_never_below_the_exact_loss_of_the_list(seed):
+    """The filter against the loss distributions of noise and randomised response with failures, composed jointly."""
+    rng = np.random.default_rng(seed)
+    noise = [Gaussian(float(rng.uniform(1.0, 9.0))) for _ in range(int(rng.integers(0, 4)))]
+    theirs = [Foreign(float(rng.uniform(0.01, 1.5)), float(rng.choice([0.0, 1e-8]))) for _ in range(2)]
+    epsilon, delta = sum(e.epsilon for e in theirs), sum(e.delta for e in theirs)
+    budget = Budget(50.0, 1e-6, epsilon * (1 + 1e-12), delta)
+    cost = sum((e.cost for e in [*noise, *theirs]), start=NOTHING)
+    assert fits(cost, budget)
+    assert fixed.epsilon([*noise, *theirs], 1e-6) <= spent(cost, budget).epsilon * (1 + 1e-9) + 1e-9
