@@ -10,6 +10,7 @@ import numpy as np
 from dpsynth.data.backend import Backend, count
 from dpsynth.data.memory import MemoryBackend
 from dpsynth.domain import Clique, Domain
+from dpsynth.privacy.rows import SensitiveRows
 from dpsynth.privacy.sensitive import Sensitive
 from dpsynth.privacy.unit import PrivacyUnit
 
@@ -40,6 +41,16 @@ class PrivateTable:
         counts = count(self.__backend, self.domain, cliques)
         bounds = {c: self.unit.count_sensitivity(self.domain.cells(c)) for c in cliques}
         return {c: Sensitive(counts[c], l1=bounds[c][0], l2=bounds[c][1], protects=self.unit) for c in cliques}
+
+    def rows(self) -> SensitiveRows:
+        """The codes of all columns, in the domain's order, closed: what a charge for training reads."""
+        attributes = self.domain.attributes
+        parts = [
+            np.column_stack([np.asarray(codes[a], dtype=np.int32) for a in attributes])
+            for codes in self.__backend.partitions(attributes)
+        ]
+        codes = np.concatenate([np.zeros((0, len(attributes)), dtype=np.int32), *parts])
+        return SensitiveRows(codes, sizes=self.domain.shape(attributes), protects=self.unit)
 
     def coarsen(self, groups: Mapping[str, np.ndarray]) -> PrivateTable:
         """The same rows with cells merged: `groups[a][code]` is the group of a code, numbered from 0 without gaps.

@@ -11,19 +11,23 @@ import os
 import secrets
 import threading
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 import numpy as np
 
 from dpsynth.privacy import budget as budgets
 from dpsynth.privacy.account import gaussian_spending
 from dpsynth.privacy.budget import Budget
-from dpsynth.privacy.events import Event, Gaussian
+from dpsynth.privacy.dpsgd import Training
+from dpsynth.privacy.events import DpSgd, Event, Gaussian
 from dpsynth.privacy.ledger import SECURE, Ledger
 from dpsynth.privacy.noise import Bits, operating_system_bits, rounded_gaussian, seeded_bits
 from dpsynth.privacy.policy import Job
+from dpsynth.privacy.rows import SensitiveRows
 from dpsynth.privacy.sensitive import Sensitive, _integers, _up
 from dpsynth.privacy.unit import PrivacyUnit
+
+E = TypeVar("E", Gaussian, DpSgd)
 
 
 class Charge:
@@ -43,25 +47,38 @@ class Charge:
         """
         if not isinstance(x, Sensitive):
             raise TypeError(f"a charge reads a Sensitive value, got {type(x).__name__}")
-        if None not in (x.protects, self.__protects) and x.protects != self.__protects:
-            raise ValueError(
-                f"the value protects {x.protects}, the ledger {self.__protects}: one account needs one unit"
-            )
-        event = self.__redeem()
+        self.__check_unit(x.protects)
+        event = self.__redeem(Gaussian)
         stddev = np.broadcast_to(_up(event.noise_multiplier * x.l2) / x.unit, x.shape)
         stddev = np.nextafter(stddev, np.inf)
         noisy = _integers(x) + rounded_gaussian(stddev, self.__bits)
         return np.asarray(noisy * x.unit), np.asarray(stddev * x.unit)
 
-    def __redeem(self) -> Gaussian:
+    def train(self, rows: SensitiveRows, *, parameters: int, clip: float, assumed_rows: float) -> Training:
+        """The steps of DP-SGD that the event paid for: see `dpsgd.py`.
+
+        parameters: how many coordinates a gradient has. clip: the 2-norm that a row's gradient is cut to.
+        assumed_rows: how many rows the table is taken to have, public or charged for; it scales the answers only.
+        """
+        if not isinstance(rows, SensitiveRows):
+            raise TypeError(f"a charge trains on SensitiveRows (table.rows()), got {type(rows).__name__}")
+        self.__check_unit(rows.protects)
+        event = self.__redeem(DpSgd)
+        return Training(event, self.__bits, rows, parameters=parameters, clip=clip, assumed_rows=assumed_rows)
+
+    def __check_unit(self, protects: PrivacyUnit | None) -> None:
+        if None not in (protects, self.__protects) and protects != self.__protects:
+            raise ValueError(f"the value protects {protects}, the ledger {self.__protects}: one account needs one unit")
+
+    def __redeem(self, kind: type[E]) -> E:
         if self.__process != os.getpid():
             raise RuntimeError("this charge was granted to another process: a fork cannot spend it a second time")
         try:
             event = self.__event.pop()
         except IndexError:
             raise RuntimeError("this charge was used already: a charge is good once") from None
-        if not isinstance(event, Gaussian):
-            raise TypeError(f"this charge paid for {event}, not for Gaussian noise on a value")
+        if not isinstance(event, kind):
+            raise TypeError(f"this charge paid for {event}, not for {kind.__name__}")
         return event
 
     def _closed(self, *args: Any) -> NoReturn:

@@ -18,6 +18,7 @@ from dpsynth.privacy.accountant import Accountant
 from dpsynth.privacy.budget import Budget
 from dpsynth.privacy.events import Gaussian
 from dpsynth.privacy.ledger import Ledger
+from dpsynth.privacy.rows import _exact_codes
 from dpsynth.privacy.sensitive import Sensitive, _integers
 from dpsynth.privacy.unit import PrivacyUnit
 
@@ -195,3 +196,14 @@ def test_no_place_in_a_units_rows_is_favoured(of):
     assert len(kept) == 6000
     shares = np.bincount(kept % 3) / 6000
     assert np.abs(shares - 1 / 3).max() < 0.03  # 3,000 units: five standard deviations of a fair choice
+
+
+def test_rows_hold_every_column_in_the_domains_order_and_stay_closed():
+    domain = Domain.of({"b": 4, "a": 3})
+    codes = {"a": np.array([0, 1, 2, 9]), "b": np.array([3, 2, 1, 0])}
+    rows = PrivateTable.from_codes(codes, domain, PrivacyUnit(max_records=2)).rows()
+    assert _exact_codes(rows).tolist() == [[3, 0], [2, 1], [1, 2], [0, 2]]
+    assert rows.sizes == (4, 3)
+    assert rows.protects == PrivacyUnit(max_records=2)
+    with pytest.raises(TypeError, match="read by a charge only"):
+        list(rows)

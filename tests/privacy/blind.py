@@ -15,8 +15,10 @@ import numpy as np
 
 from dpsynth.privacy.accountant import Accountant, Charge
 from dpsynth.privacy.budget import Budget
+from dpsynth.privacy.dpsgd import Gradients, Training
 from dpsynth.privacy.events import Event
 from dpsynth.privacy.ledger import Ledger
+from dpsynth.privacy.rows import SensitiveRows
 from dpsynth.privacy.sensitive import Sensitive
 
 
@@ -42,3 +44,21 @@ class BlindCharge:
             return self._charge.gaussian(x)
         made_up = self._answers.geometric(1 / 300, size=x.shape)
         return self._charge.gaussian(Sensitive(np.asarray(made_up), l1=x.l1, l2=x.l2, unit=x.unit))
+
+    def train(self, rows: SensitiveRows, **options: float) -> BlindTraining:
+        return BlindTraining(self._charge.train(rows, **options), self._answers)
+
+
+class BlindTraining:
+    """Takes real steps on real rows, so that a callback sees what it would see, and answers from the seed alone."""
+
+    def __init__(self, training: Training, answers: np.random.Generator) -> None:
+        self._training, self._answers = training, answers
+
+    @property
+    def steps_left(self) -> int:
+        return self._training.steps_left
+
+    def step(self, gradients: Gradients) -> np.ndarray:
+        self._training.step(gradients)
+        return self._answers.normal(scale=0.01, size=self._training.parameters)

@@ -18,6 +18,8 @@ KERNEL = {
     "from dpsynth.privacy.sensitive import Sensitive, _integers",
     "privacy/sensitive.py": "class Sensitive:\n    __slots__ = ('__integers',)\n"
     "def _integers(x: Sensitive):\n    return object.__getattribute__(x, '_Sensitive__integers')",
+    "privacy/rows.py": "class SensitiveRows:\n    __slots__ = ('__codes',)\n"
+    "def _exact_codes(rows: SensitiveRows):\n    return 0",
     "data/__init__.py": "",
     "data/table.py": "from dpsynth.privacy.sensitive import Sensitive\n"
     "class PrivateTable:\n    def marginals(self):\n        return Sensitive(self.__backend)",
@@ -73,6 +75,10 @@ PRIVATE_SLOTS = [
     "getattr(module, '_integers')(x)",
     "from dpsynth.privacy.sensitive import Sensitive\nSensitive([1], l1=1, l2=1)",
     "from dpsynth.privacy import sensitive as s\ns.Sensitive([1], l1=1, l2=1)",
+    "from dpsynth.privacy.rows import SensitiveRows\nSensitiveRows([[1]], sizes=(2,), protects=unit)",
+    "from dpsynth.privacy.rows import _exact_codes",
+    "getattr(module, '_exact_codes')(rows)",
+    "object.__getattribute__(rows, '_SensitiveRows__codes')",
     "from dpsynth.privacy.sensitive import Sensitive as S\nS([1], l1=1, l2=1)",
 ]
 

@@ -62,7 +62,7 @@ def private_slots(source: Source) -> Iterator[str]:
         if (name := _foreign_private(source, use)) is not None:
             yield source.at(use.line, f"{name} is private to another folder")
     for call in source.calls:
-        if call.target.endswith(".Sensitive") and source.folder not in MAKES_SENSITIVE:
+        if call.target.endswith((".Sensitive", ".SensitiveRows")) and source.folder not in MAKES_SENSITIVE:
             yield source.at(call.line, "Sensitive is made in privacy/ and data/ only")
     slots = _slots(source.package, tuple(folder for folder in GUARDED if folder != source.folder))
     readers = _readers(source.package) if source.folder != "privacy" else frozenset()
@@ -182,8 +182,8 @@ def _drawers(package: Path) -> frozenset[str]:
 
 @cache
 def _readers(package: Path) -> frozenset[str]:
-    """Functions of sensitive.py, outside the class, that are given a Sensitive: they read its exact value."""
-    functions = _functions(package / "privacy" / "sensitive.py")
+    """Functions outside the classes of sensitive.py and rows.py that are given a Sensitive: they read exact values."""
+    functions = [f for file in ("sensitive.py", "rows.py") for f in _functions(package / "privacy" / file)]
     return frozenset(f.name for f in functions if "Sensitive" in ast.unparse(f.args))
 
 
