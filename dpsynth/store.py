@@ -16,6 +16,7 @@ import numpy as np
 from dpsynth.data.codec import schema_domain
 from dpsynth.models.base import Model
 from dpsynth.models.graphical import GraphicalModel
+from dpsynth.models.hidden import HiddenModel
 from dpsynth.models.refined import RefinedModel
 from dpsynth.schema import Schema
 
@@ -96,7 +97,8 @@ def _built(document: dict[str, Any], arrays: dict[str, np.ndarray]) -> tuple[Sch
     saved = {
         k.removeprefix("coarse:"): v for k, v in {**document["model"], **arrays}.items() if k.startswith("coarse:")
     }
-    coarse = GraphicalModel.from_arrays(saved)
+    kind = HiddenModel if "hidden" in saved else GraphicalModel
+    coarse = kind.from_arrays(saved)
     schema = Schema.from_dict(document["schema"])
     bounds: Bounds = {name: (float(low), float(high)) for name, (low, high) in document["bounds"].items()}
     attributes = coarse.domain.attributes

@@ -43,7 +43,15 @@ HERE = Path(__file__).parent
 DELTA = 1e-9
 MEMORY_GB = 12
 BRIEF = 60
-PEERS = ("smartnoise/mst", "dpmm/mst", "dpmm/privbayes", "smartnoise/aim", "smartnoise/dpctgan", "dpmm/aim")
+PEERS = (
+    "smartnoise/mst",
+    "dpmm/mst",
+    "dpmm/privbayes",
+    "smartnoise/aim",
+    "smartnoise/dpctgan",
+    "smartnoise/patectgan",
+    "dpmm/aim",
+)
 OURS = tuple(f"dpsynth/{name}" for name in MECHANISMS)
 
 

@@ -29,7 +29,9 @@ def fit(
     epsilon: Annotated[float, typer.Option(help="The privacy budget's epsilon.")],
     delta: Annotated[float, typer.Option(help="The privacy budget's delta.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Where the model goes.")],
-    mechanism: Annotated[str, typer.Option(help="auto (which is canopy), canopy, aim, mst or independent.")] = "auto",
+    mechanism: Annotated[
+        str, typer.Option(help="auto (which is canopy), canopy, aim, mst, independent or dp-ctgan.")
+    ] = "auto",
     target: Annotated[str | None, typer.Option(help="A column to be predicted from the others.")] = None,
     ledger: Annotated[Path | None, typer.Option(help="The data set's account; made if it does not exist.")] = None,
     purpose: Annotated[str, typer.Option(help="What it is for, for the ledger and its policy.")] = "",

@@ -5,13 +5,22 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any
 
+from dpsynth.gan.dp_ctgan import DPCTGAN
+from dpsynth.gan.hybrid import Hybrid
 from dpsynth.mechanisms.aim import AIM
 from dpsynth.mechanisms.base import Mechanism
 from dpsynth.mechanisms.canopy import Canopy
 from dpsynth.mechanisms.independent import Independent
 from dpsynth.mechanisms.mst import MST
 
-MECHANISMS: dict[str, type[Any]] = {"independent": Independent, "mst": MST, "canopy": Canopy, "aim": AIM}
+MECHANISMS: dict[str, type[Any]] = {
+    "independent": Independent,
+    "mst": MST,
+    "canopy": Canopy,
+    "aim": AIM,
+    "dp-ctgan": DPCTGAN,
+    "hybrid": Hybrid,
+}
 AUTO = "canopy"
 """What "auto" stands for: our best marginal mechanism, whatever the data."""
 

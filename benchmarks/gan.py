@@ -1,0 +1,73 @@
+"""Generative networks, ours and a peer's, beside marginal mechanisms: distances, AUC and CPU seconds.
+
+    python benchmarks/peers/prepare.py DIR --peers smartnoise
+    PEERS_FOLDER=DIR python benchmarks/gan.py [--tables german_credit adult] [--epsilon 1 3 10]
+
+Every run is a process of its own on one core (`peers/run.py`), whose CPU seconds count importing PyTorch too. Fitted to
+70 % of the rows, delta 1e-9, the domain public; AUC on the other 30 % as in `downstream.py`. Runs that the result file
+holds are skipped, so a command that was stopped can be given again. Needs the extras gan and test.
+"""
+
+from __future__ import annotations
+
+import argparse
+import itertools
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from _record import RESULTS, write
+from _scores import train_test
+from _tables import discrete_table
+from downstream import areas
+
+sys.path.append(str(Path(__file__).parent / "peers"))
+from run import DELTA, Run, holds, load, measure, show
+
+TARGETS = {"adult": "income", "german_credit": "credit_risk"}
+METHODS = (
+    "dpsynth/independent",
+    "dpsynth/mst",
+    "dpsynth/canopy",
+    "dpsynth/dp-ctgan",
+    "smartnoise/patectgan",
+    "smartnoise/dpctgan",
+)
+
+
+def row(run: Run, folder: Path, cap: int) -> dict[str, Any]:
+    """What `peers/run.py` measures, and the AUC of models trained on the release."""
+    found = measure(run, folder, cap)
+    if found["outcome"] == "finished":
+        rows, sizes = discrete_table(run.table)
+        synthetic = pd.read_parquet(run.release(folder))
+        found |= areas(synthetic, train_test(rows)[1], sizes, TARGETS[run.table])
+    return found
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--folder", type=Path, default=os.environ.get("PEERS_FOLDER"), help="what prepare.py filled")
+    parser.add_argument("--tables", nargs="+", default=list(TARGETS), choices=list(TARGETS))
+    parser.add_argument("--methods", nargs="+", default=list(METHODS), choices=METHODS)
+    parser.add_argument("--epsilon", nargs="+", type=float, default=[1.0, 3.0, 10.0])
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--cap", type=int, default=300, help="CPU seconds of one run")
+    parser.add_argument("--out", type=Path, default=RESULTS / "gan.json")
+    options = parser.parse_args()
+    if options.folder is None:
+        parser.error("say where the environments are: --folder or PEERS_FOLDER")
+    order = itertools.product(options.methods, options.epsilon, options.tables, range(options.seeds))
+    for method, epsilon, table, seed in order:
+        run = Run(table, "train", epsilon, method, seed)
+        rows = load(options.out)
+        if not any(holds(r, run.key) for r in rows):
+            found = row(run, options.folder.resolve(), options.cap)
+            show(found)
+            write(options.out, {"delta": DELTA, "cap CPU s": options.cap, "rows": [*rows, found]})
+
+
+if __name__ == "__main__":
+    main()

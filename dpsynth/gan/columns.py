@@ -1,0 +1,75 @@
+"""Columns: what measured one-way marginals say, for a network to start from and to be held to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+
+import numpy as np
+
+from dpsynth.data.table import PrivateTable
+from dpsynth.domain import Domain
+from dpsynth.encode.bins import choose_bins
+from dpsynth.mechanisms.base import FirstLook, first_look
+from dpsynth.mechanisms.selection import Prices
+from dpsynth.models.hidden import HiddenModel
+from dpsynth.models.refined import RefinedModel
+from dpsynth.privacy.accountant import Accountant
+
+_TOTAL_SHARE = 0.02
+
+
+@dataclass(frozen=True, eq=False)
+class Columns:
+    """look: the measurements. bins[a]: the bin of each cell of a. coarse: the table of bins."""
+
+    look: FirstLook
+    bins: dict[str, np.ndarray]
+    coarse: PrivateTable
+
+    @classmethod
+    def of(cls, table: PrivateTable, look: FirstLook, accountant: Accountant) -> Columns:
+        """Values told apart as far as a tree of pairs could be measured with what is left of the budget."""
+        prices = Prices(accountant.cost_left, table.unit.count_sensitivity(2)[1])
+        stddev = prices.even_stddev(len(table.domain.attributes) - 1)
+        bins = choose_bins(table.domain, look.masses(), stddev)
+        return cls(look, bins, table.coarsen(bins))
+
+    @property
+    def domain(self) -> Domain:
+        """Of the bins."""
+        return self.coarse.domain
+
+    def shares(self) -> list[np.ndarray]:
+        """For each column the share of each bin, shape (bins,)."""
+        masses = self.look.masses()
+        binned = [np.bincount(self.bins[a], masses[a]) for a in self.domain.attributes]
+        return [m / m.sum() if m.sum() > 0 else np.full(m.size, 1 / m.size) for m in binned]
+
+    def model(self, columns: Sequence[np.ndarray]) -> RefinedModel:
+        """The mixture of components in which columns have these distributions, each of shape (components, bins)."""
+        named = dict(zip(self.domain.attributes, columns, strict=True))
+        mixture = HiddenModel.mixture(self.domain, self.look.rows, named)
+        return RefinedModel(self.look.domain, mixture, self.bins, self.look.masses())
+
+
+def all_on_columns(table: PrivateTable, accountant: Accountant) -> FirstLook:
+    """Spends all that is left on the row count and the columns."""
+    total_cost = int(accountant.cost_left * _TOTAL_SHARE)
+    return first_look(table, accountant, total_cost=total_cost, oneway_cost=accountant.cost_left - total_cost)
+
+
+def require_torch() -> None:
+    """ImportError, before anything is charged, where PyTorch is missing."""
+    if find_spec("torch") is None:
+        raise ImportError("networks need PyTorch, which is not installed: pip install 'dpsynth[gan]'")
+
+
+def require_add_remove(table: PrivateTable) -> None:
+    """ValueError, before anything is charged, where units are replaced and not added or removed."""
+    if table.unit.adjacency != "add-remove":
+        raise ValueError(
+            "training on samples of rows is accounted for units that are added or removed, and this table's are"
+            ' replaced: use a unit with adjacency="add-remove", or a marginal mechanism'
+        )

@@ -1,0 +1,123 @@
+"""Hybrid: a marginal release first, then a generator that starts from it and is refined by DP-SGD.
+
+Three quarters of the budget go to Canopy. Generator and critic are trained on its release, which is free; then the
+critic sees real rows by DP-SGD. At last a charged comparison on all pairs of columns says whether the refined
+generator is the better one: unless it is by more than two standard deviations, the marginal release is what comes out,
+and the log says so. So the price of the attempt is the part of the budget that it took, and never more.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from dpsynth.data.table import PrivateTable
+from dpsynth.domain import Domain
+from dpsynth.gan.columns import require_add_remove, require_torch
+from dpsynth.gan.dp_ctgan import DPCTGAN, game_of, worthwhile
+from dpsynth.mechanisms.base import check_shares, measure
+from dpsynth.mechanisms.canopy import Canopy
+from dpsynth.models.base import Model
+from dpsynth.models.hidden import HiddenModel
+from dpsynth.models.refined import RefinedModel
+from dpsynth.privacy.accountant import Accountant, Charge
+from dpsynth.privacy.events import Gaussian
+from dpsynth.privacy.sensitive import Sensitive
+
+_TOTAL_SHARE = 0.01
+_REHEARSAL = 40
+"""Batches of released rows that the critic learns from before it sees real ones."""
+_BINS = 16
+_log = logging.getLogger("dpsynth.gan")
+
+
+@dataclass(frozen=True)
+class Hybrid:
+    """Settings.
+
+    train_share, compare_share: the parts of the budget that train the critic and that compare; the rest is Canopy's.
+    network: settings of networks and training, as of `dp-ctgan`; its shares are not used.
+    """
+
+    train_share: float = 0.2
+    compare_share: float = 0.04
+    network: DPCTGAN = DPCTGAN()  # noqa: RUF009  # frozen, so that all may share it
+
+    def __post_init__(self) -> None:
+        check_shares(train=self.train_share, compare=self.compare_share)
+
+    def fit(self, table: PrivateTable, accountant: Accountant) -> Model:
+        """The refined generator, or the marginal release where that is as good or no training is worth its cost."""
+        require_torch()
+        require_add_remove(table)
+        budget = accountant.cost_left
+        total = measure(accountant, (), table.marginals([()])[()], int(budget * _TOTAL_SHARE))
+        rows = max(1.0, float(total.values))
+        cells = sum(min(n, _BINS) for _, n in table.domain.sizes)
+        event = worthwhile(self.network, int(budget * self.train_share), rows, cells, table)
+        if event is None or len(table.domain.attributes) < 2:
+            _log.info("training would drown in noise: all is spent on marginals")
+            return Canopy().fit(table, accountant)
+        training = accountant.charge(event, f"train a critic of rows in {event.steps} steps")
+        comparison = accountant.charge(
+            Gaussian.spending(int(budget * self.compare_share)), "compare the generator with the marginal release"
+        )
+        release = Canopy().fit(table, accountant)
+        assert isinstance(release, RefinedModel)
+        _log.info("paid for: epsilon %.4g of %.4g spent", accountant.spent().epsilon, accountant.budget.epsilon)
+        coarse = table.coarsen(release.bins)
+        refined = self._refined(training, release, coarse)
+        return self._better(comparison, release, refined, coarse)
+
+    def _refined(self, charge: Charge, release: RefinedModel, coarse: PrivateTable) -> RefinedModel:
+        import torch
+
+        from dpsynth.gan.adversarial import CLIP, Generator, critic_of, play, rehearse
+        from dpsynth.gan.networks import parameters
+
+        rng = torch.Generator().manual_seed(self.network.seed)
+        game = game_of(self.network)
+        attributes = coarse.domain.attributes
+        shares = [release.coarse.project((a,)) / release.total for a in attributes]
+        generator = Generator(shares, game, rng, pairs=_pairs(release.coarse, coarse.domain))
+        critic = critic_of(generator.sizes, game, rng)
+        sample = release.coarse.sample(_REHEARSAL * self.network.fakes, np.random.default_rng(self.network.seed))
+        rehearse(np.column_stack([sample[a].astype(np.int64) for a in attributes]), critic, generator, game, rng)
+        training = charge.train(coarse.rows(), parameters=parameters(critic), clip=CLIP, assumed_rows=release.total)
+        play(training, critic, generator, game, rng)
+        columns = dict(zip(attributes, generator.columns(), strict=True))
+        mixture = HiddenModel.mixture(coarse.domain, release.total, columns)
+        return RefinedModel(release.domain, mixture, release.bins, release.masses)
+
+    def _better(
+        self, charge: Charge, release: RefinedModel, refined: RefinedModel, coarse: PrivateTable
+    ) -> RefinedModel:
+        """The refined model if its errors on all pairs are smaller by more than two standard deviations."""
+        cliques = list(itertools.combinations(coarse.domain.attributes, 2))
+        answers = coarse.marginals(cliques)
+        scores = [answers[c].l1_error(model.coarse.project(c)) for model in (release, refined) for c in cliques]
+        values, stddev = charge.gaussian(Sensitive.stack(scores))
+        half = len(cliques)
+        gain = float(values[:half].sum() - values[half:].sum())
+        better = gain > 2 * math.sqrt(float(np.square(stddev).sum()))
+        _log.info(
+            "the %s is released: the generator gained %.3g rows a pair",
+            "refined generator" if better else "marginal release",
+            gain / half,
+        )
+        return refined if better else release
+
+
+def _pairs(model: Model, domain: Domain) -> np.ndarray:
+    """The share of each pair of values of different columns, shape (all values, all values)."""
+    starts = dict(zip(domain.attributes, np.cumsum([0, *(n for _, n in domain.sizes)]), strict=False))
+    cells = sum(n for _, n in domain.sizes)
+    table = np.zeros((cells, cells))
+    for a, b in itertools.permutations(domain.attributes, 2):
+        rows, columns = slice(starts[a], starts[a] + domain.size(a)), slice(starts[b], starts[b] + domain.size(b))
+        table[rows, columns] = model.project((a, b)) / model.total
+    return table

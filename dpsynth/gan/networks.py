@@ -1,0 +1,89 @@
+"""Small networks without hidden state: a network is a list of tensors, and applying it is a function.
+
+No layer here looks at more than one row, so a row's gradient is the row's own. PyTorch is imported in this folder only.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.func import grad, vmap
+
+Network = list[Tensor]
+
+_SLOPE = 0.2
+_TEMPERATURE = 0.5
+
+
+def perceptron(widths: Sequence[int], rng: torch.Generator) -> Network:
+    """Weights and biases of layers of these widths, drawn as He et al. (arXiv 1502.01852) propose; biases are zero."""
+    network = []
+    for fan_in, fan_out in pairwise(widths):
+        scale = math.sqrt(2 / (1 + _SLOPE**2) / fan_in)
+        network += [torch.randn(fan_in, fan_out, generator=rng) * scale, torch.zeros(fan_out)]
+    return network
+
+
+def apply(network: Network, x: Tensor) -> Tensor:
+    """x: shape (..., first width) to (..., last width), with leaky rectifiers between the layers."""
+    for i in range(0, len(network), 2):
+        x = x @ network[i] + network[i + 1]
+        if i + 2 < len(network):
+            x = torch.nn.functional.leaky_relu(x, _SLOPE)
+    return x
+
+
+def indicators(codes: np.ndarray, sizes: Sequence[int]) -> Tensor:
+    """Codes of shape (rows, columns) to indicators of shape (rows, sum of sizes), a block a column."""
+    ends = np.cumsum([0, *sizes[:-1]])
+    return torch.zeros(len(codes), sum(sizes)).scatter_(1, torch.from_numpy(codes + ends), 1.0)
+
+
+def drawn(logits: Tensor, sizes: Sequence[int], rng: torch.Generator) -> Tensor:
+    """One row for each of `logits` (rows, sum of sizes): indicators, with the gradient of softened ones.
+
+    Gumbel-softmax, straight through: Jang, Gu, Poole, arXiv 1611.01144.
+    """
+    uniform = torch.rand(logits.shape, generator=rng).clamp(1e-10, 1 - 1e-7)
+    noisy = logits - torch.log(-torch.log(uniform))
+    blocks = []
+    for block in noisy.split(list(sizes), dim=1):
+        soft = torch.softmax(block / _TEMPERATURE, dim=1)
+        hard = torch.zeros_like(soft).scatter_(1, soft.argmax(dim=1, keepdim=True), 1.0)
+        blocks.append(hard + soft - soft.detach())
+    return torch.cat(blocks, dim=1)
+
+
+def each_row(network: Network, loss: Callable[[Network, Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+    """Rows of indicators to the gradient of the loss of each row by itself, shape (rows, parameters of the network).
+
+    loss: of the network and one row, a scalar. The network may change between calls.
+    """
+    per_row = vmap(grad(loss), in_dims=(None, 0))
+
+    def gradients(rows: Tensor) -> Tensor:
+        return torch.cat([part.reshape(len(rows), -1) for part in per_row(network, rows)], dim=1)
+
+    return gradients
+
+
+def clipped_mean(gradients: Tensor, clip: float) -> Tensor:
+    """The mean of rows, each shortened to the length `clip` where it is longer; shape (parameters,)."""
+    lengths = gradients.norm(dim=1, keepdim=True)
+    return torch.mean(gradients * (clip / lengths.clamp_min(clip)), dim=0)
+
+
+def parameters(network: Network) -> int:
+    """How many numbers make the network."""
+    return sum(tensor.numel() for tensor in network)
+
+
+def unflattened(vector: np.ndarray, network: Network) -> list[Tensor]:
+    """A vector with a number for each parameter as tensors of the network's shapes, in the order of `each_row`."""
+    parts = torch.from_numpy(vector.astype(np.float32)).split([tensor.numel() for tensor in network])
+    return [part.reshape(tensor.shape) for part, tensor in zip(parts, network, strict=True)]

@@ -1,0 +1,101 @@
+"""What every mechanism promises, of those that train networks; skipped without PyTorch."""
+
+from __future__ import annotations
+
+import itertools
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch", reason="networks need PyTorch: pip install 'dpsynth[gan]'")
+
+from dpsynth.gan import adversarial
+from dpsynth.gan.dp_ctgan import DPCTGAN
+from dpsynth.gan.hybrid import Hybrid
+from dpsynth.privacy.accountant import Accountant
+from dpsynth.privacy.budget import Budget
+from dpsynth.privacy.unit import PrivacyUnit
+from tests.mechanisms.test_contract import BUDGET, DOMAIN, EDGES, interferes, random_table
+
+SMALL = {"steps": 6, "batch": 4000, "components": 48, "fakes": 24, "generator": (8,), "critic": (4,)}
+MECHANISMS = [DPCTGAN(**SMALL), Hybrid(network=DPCTGAN(**SMALL))]
+
+every_mechanism = pytest.mark.parametrize("mechanism", MECHANISMS, ids=lambda m: type(m).__name__)
+
+
+def events(accountant):
+    return [line["event"]["event"] for line in accountant.ledger.entries() if line["kind"] == "charge"]
+
+
+@every_mechanism
+def test_what_comes_out_depends_on_the_rows_through_charges_only(mechanism):
+    """The charges' callbacks see the real rows of both tables here; only what they return is ignored."""
+    assert not interferes(mechanism)
+
+
+def test_a_callback_that_lets_a_row_out_is_seen(monkeypatch):
+    seen = []
+
+    def remember(codes, sizes):
+        seen.append(float(codes.sum()))
+        return indicators(codes, sizes)
+
+    def learn(generator, critic, rng):
+        generator.network[-1].data[1] += 1e-6 * seen[-1]
+        return honest(generator, critic, rng)
+
+    indicators, honest = adversarial.indicators, adversarial.Generator.learn
+    monkeypatch.setattr(adversarial, "indicators", remember)
+    assert not interferes(MECHANISMS[0])
+    monkeypatch.setattr(adversarial.Generator, "learn", learn)
+    assert interferes(MECHANISMS[0])
+
+
+@every_mechanism
+@pytest.mark.parametrize("max_records", [1, 3])
+def test_a_fit_trains_and_spends_its_budget_to_within_a_billionth_and_never_more(mechanism, max_records):
+    accountant = Accountant(BUDGET)
+    mechanism.fit(random_table(20_000, 0, unit=PrivacyUnit(max_records=max_records)), accountant)
+    assert "dp_sgd" in events(accountant)
+    assert accountant.cost_left >= 0
+    assert BUDGET.epsilon * (1 - 1e-9) <= accountant.spent().epsilon <= BUDGET.epsilon
+
+
+@every_mechanism
+def test_units_that_are_replaced_are_refused_before_anything_is_charged(mechanism):
+    accountant = Accountant(BUDGET)
+    with pytest.raises(ValueError, match="added or removed"):
+        mechanism.fit(random_table(50, 0, unit=PrivacyUnit(adjacency="replace")), accountant)
+    assert not events(accountant)
+
+
+@every_mechanism
+@pytest.mark.parametrize("table", EDGES.values(), ids=EDGES.keys())
+@pytest.mark.parametrize("epsilon", [1e-3, 50.0])
+def test_every_table_can_be_fitted_and_sampled(mechanism, table, epsilon):
+    model = mechanism.fit(table, Accountant(Budget(epsilon, 1e-9)))
+    assert model.total >= 1
+    for rows in (0, 1, 100):
+        codes = model.sample(rows, np.random.default_rng(0))
+        assert set(codes) == set(table.domain.attributes)
+        for a, n in table.domain.sizes:
+            assert len(codes[a]) == rows
+            assert np.all((codes[a] >= 0) & (codes[a] < n))
+
+
+@every_mechanism
+def test_projections_agree_with_one_another(mechanism):
+    model = mechanism.fit(random_table(5000, 0), Accountant(Budget(5.0, 1e-6)))
+    for a, b in itertools.permutations(DOMAIN.attributes, 2):
+        pair = model.project((a, b))
+        assert np.all(pair >= 0)
+        np.testing.assert_allclose(pair.sum(axis=1), model.project((a,)), atol=1e-6 * model.total)
+        np.testing.assert_allclose(pair, model.project((b, a)).T, atol=1e-6 * model.total)
+
+
+@every_mechanism
+def test_where_noise_would_drown_the_game_all_is_spent_on_the_columns(mechanism):
+    accountant = Accountant(Budget(0.01, 1e-6))
+    mechanism.fit(random_table(500, 0), accountant)
+    assert "dp_sgd" not in events(accountant)
+    assert accountant.spent().epsilon == pytest.approx(0.01, rel=1e-6)

@@ -1,0 +1,91 @@
+"""dp-ctgan learns, through the front door and from a file; and the core does without PyTorch."""
+
+from __future__ import annotations
+
+import logging
+import subprocess
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import dpsynth
+from dpsynth.data.table import PrivateTable
+from dpsynth.domain import Domain
+from dpsynth.gan.dp_ctgan import DPCTGAN
+from dpsynth.privacy.accountant import Accountant
+from dpsynth.privacy.budget import Budget
+from tests.structure.source import ROOT
+
+WITHOUT = """
+import sys
+sys.modules["torch"] = None
+import importlib.util
+real = importlib.util.find_spec
+importlib.util.find_spec = lambda name, *given: None if name == "torch" else real(name, *given)
+import pandas as pd, dpsynth
+schema = dpsynth.Schema({"a": dpsynth.Boolean()})
+rows = pd.DataFrame({"a": [True, False] * 50})
+dpsynth.Synthesizer(schema, "canopy", epsilon=1, delta=1e-6).fit(rows).sample(5)
+ledger = dpsynth.Ledger.create(None, dpsynth.Budget(1, 1e-6), dataset="d", unit=schema.unit)
+try:
+    dpsynth.Synthesizer(schema, "dp-ctgan", epsilon=1, delta=1e-6, ledger=ledger).fit(rows)
+except ImportError as refusal:
+    print(refusal, ledger.spent().epsilon)
+"""
+
+
+def related(rows, seed=0):
+    """b repeats a nine times in ten."""
+    rng = np.random.default_rng(seed)
+    a = rng.integers(0, 4, rows)
+    return {"a": a, "b": np.where(rng.random(rows) < 0.9, a, rng.integers(0, 4, rows)), "c": rng.integers(0, 3, rows)}
+
+
+def test_without_pytorch_there_is_one_sentence_and_nothing_is_charged():
+    run = [sys.executable, "-c", WITHOUT]
+    output = subprocess.run(run, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert output.strip() == "networks need PyTorch, which is not installed: pip install 'dpsynth[gan]' 0.0"
+
+
+def test_importing_the_registry_does_not_import_pytorch():
+    code = "import sys, dpsynth.mechanisms.registry; print('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True).stdout == "False\n"
+
+
+def test_dependence_is_learned_that_independent_columns_lack(caplog):
+    pytest.importorskip("torch", reason="networks need PyTorch: pip install 'dpsynth[gan]'")
+    codes = related(20_000)
+    table = PrivateTable.from_codes(codes, Domain.of({"a": 4, "b": 4, "c": 3}))
+    with caplog.at_level(logging.INFO, logger="dpsynth.gan"):
+        mechanism = DPCTGAN(steps=200, batch=600, generator_rate=5e-3, critic_rate=1e-2, anchor=3.0)
+        model = mechanism.fit(table, Accountant(Budget(8.0, 1e-6)))
+    pair = model.project(("a", "b")) / model.total
+    assert np.trace(pair) > 0.5
+    np.testing.assert_allclose(model.project(("c",)) / model.total, 1 / 3, atol=0.05)
+    assert "step 200 of 200, all paid for" in caplog.text
+    assert "epsilon" in caplog.text
+
+
+def test_the_front_door_fits_saves_and_loads(tmp_path):
+    pytest.importorskip("torch", reason="networks need PyTorch: pip install 'dpsynth[gan]'")
+    schema = dpsynth.Schema({name: dpsynth.Categorical(range(k)) for name, k in {"a": 4, "b": 4, "c": 3}.items()})
+    rows = pd.DataFrame(related(5000))
+    synthesizer = dpsynth.Synthesizer(
+        schema, "dp-ctgan", epsilon=5, delta=1e-6, steps=20, batch=2000, components=64, seed=3
+    ).fit(rows)
+    assert any(c["line"]["event"]["event"] == "dp_sgd" for c in synthesizer.certificate.record["charges"])
+    synthesizer.certificate.verify()
+    path = tmp_path / "m.dpsynth"
+    synthesizer.save(path)
+    again = dpsynth.Synthesizer.load(path)
+    pd.testing.assert_frame_equal(
+        synthesizer.sample(100, where="a == 2", seed=1), again.sample(100, where="a == 2", seed=1)
+    )
+
+
+@pytest.mark.parametrize("bad", [{"steps": 0}, {"oneway_share": 0.5, "train_share": 0.5}, {"fakes": 0}])
+def test_settings_that_mean_nothing_are_refused(bad):
+    with pytest.raises(ValueError, match=r"\w"):
+        DPCTGAN(**bad)

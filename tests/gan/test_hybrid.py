@@ -1,0 +1,79 @@
+"""The hybrid releases the better of two models by a charged comparison, and says which."""
+
+from __future__ import annotations
+
+import logging
+
+import numpy as np
+import pytest
+
+pytest.importorskip("torch", reason="networks need PyTorch: pip install 'dpsynth[gan]'")
+
+from dpsynth.data.table import PrivateTable
+from dpsynth.domain import Domain
+from dpsynth.gan.dp_ctgan import DPCTGAN
+from dpsynth.gan.hybrid import Hybrid, _pairs
+from dpsynth.mechanisms.canopy import Canopy
+from dpsynth.models.graphical import GraphicalModel
+from dpsynth.models.hidden import HiddenModel
+from dpsynth.privacy.accountant import Accountant
+from dpsynth.privacy.budget import Budget
+
+DOMAIN = Domain.of({"a": 4, "b": 3, "c": 2})
+NETWORK = DPCTGAN(steps=4, batch=2000, components=32, fakes=16, generator=(8,), critic=(4,))
+
+
+def table(rows=5000):
+    rng = np.random.default_rng(0)
+    a = rng.integers(0, 4, rows)
+    return PrivateTable.from_codes({"a": a, "b": a % 3, "c": rng.integers(0, 2, rows)}, DOMAIN)
+
+
+def accountant():
+    return Accountant(Budget(5.0, 1e-6))
+
+
+def test_a_generator_that_is_worse_gives_way_to_the_marginal_release_and_the_log_says_so(caplog):
+    with caplog.at_level(logging.INFO, logger="dpsynth.gan"):
+        model = Hybrid(network=NETWORK).fit(table(), accountant())
+    assert isinstance(model.coarse, GraphicalModel)
+    assert "the marginal release is released" in caplog.text
+
+
+def test_a_generator_that_is_better_is_released(monkeypatch, caplog):
+    """With a marginal release that knows nothing, the generator cannot but be better."""
+    honest = Canopy.fit
+
+    def poor(self, table, accountant):
+        model = honest(self, table, accountant)
+        cells = model.coarse.domain.size("a")
+        only = GraphicalModel.of(model.coarse.domain, model.total, {("a",): -30.0 * np.arange(cells)})
+        object.__setattr__(model, "coarse", only)
+        return model
+
+    def columns(self):
+        return [np.full((4, n), 1 / n) for n in self.sizes]
+
+    monkeypatch.setattr(Canopy, "fit", poor)
+    monkeypatch.setattr("dpsynth.gan.adversarial.Generator.columns", columns)
+    with caplog.at_level(logging.INFO, logger="dpsynth.gan"):
+        model = Hybrid(network=NETWORK).fit(table(), accountant())
+    assert isinstance(model.coarse, HiddenModel)
+    assert "the refined generator is released" in caplog.text
+
+
+def test_without_worthwhile_training_all_is_spent_on_marginals(caplog):
+    account = Accountant(Budget(0.01, 1e-6))
+    with caplog.at_level(logging.INFO, logger="dpsynth.gan"):
+        Hybrid().fit(table(300), account)
+    assert "all is spent on marginals" in caplog.text
+    assert account.spent().epsilon == pytest.approx(0.01, rel=1e-6)
+
+
+def test_pairs_of_a_model_are_laid_out_by_column_with_nothing_on_the_diagonal():
+    model = GraphicalModel.of(DOMAIN, 50.0, {("a", "b"): np.random.default_rng(0).normal(size=(4, 3))})
+    pairs = _pairs(model, DOMAIN)
+    np.testing.assert_allclose(pairs, pairs.T)
+    np.testing.assert_allclose(pairs[:4, 4:7], model.project(("a", "b")) / 50)
+    assert not pairs[:4, :4].any()
+    assert pairs[4:7, 7:].sum() == pytest.approx(1)
