@@ -80,7 +80,7 @@ def load_model(path: str | Path) -> tuple[Schema, Model, Bounds, dict[str, Any]]
 
 def _content(schema: Schema, model: Model, bounds: Bounds) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Plain fields and arrays of a model file, without its certificate."""
-    if not isinstance(model, RefinedModel) or not isinstance(model.coarse, GraphicalModel):
+    if not isinstance(model, RefinedModel) or not isinstance(model.coarse, GraphicalModel | HiddenModel):
         raise TypeError(f"a model of type {type(model).__name__} cannot be stored")
     plain, arrays = _split({f"coarse:{k}": v for k, v in model.coarse.to_arrays().items()})
     for a in model.domain.attributes:

@@ -19,7 +19,7 @@ from dpsynth.data.table import PrivateTable
 from dpsynth.domain import Domain
 from dpsynth.encode.bounds import BOUNDS_SHARE, learn_bounds
 from dpsynth.mechanisms.aim import AIM
-from dpsynth.mechanisms.base import Mechanism
+from dpsynth.mechanisms.base import Mechanism, Trains
 from dpsynth.mechanisms.canopy import Canopy
 from dpsynth.mechanisms.known import Marginal
 from dpsynth.mechanisms.registry import mechanism_for, name_of
@@ -184,6 +184,7 @@ class Synthesizer:
 
     def _accountant(self, budget: Budget, mechanism: Mechanism) -> Accountant:
         job = Job(name_of(mechanism), self.purpose, self.approvals or {}, self.schema.fingerprint())
+        reserve = mechanism.reserve(budget) if isinstance(mechanism, Trains) else None
         ledger = self.ledger
         if isinstance(ledger, (str, Path)):
             path = Path(ledger)
@@ -198,7 +199,7 @@ class Synthesizer:
                 f"the ledger protects {ledger.unit.describe()}, the schema {self.schema.unit.describe()}: "
                 "one account needs one unit"
             )
-        return Accountant(budget, ledger=ledger, job=job, unsafe_seed=self.unsafe_seed)
+        return Accountant(budget, ledger=ledger, job=job, reserve=reserve, unsafe_seed=self.unsafe_seed)
 
     def _bounded(self, rows: Rows) -> Rows:
         unit = self.schema.unit

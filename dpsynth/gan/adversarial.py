@@ -21,7 +21,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from dpsynth.gan.networks import Network, apply, clipped_mean, drawn, each_row, indicators, perceptron, unflattened
+from dpsynth.gan.networks import (
+    Network,
+    apply,
+    clipped_mean,
+    device,
+    drawn,
+    each_row,
+    indicators,
+    perceptron,
+    unflattened,
+)
 from dpsynth.privacy.dpsgd import Training
 
 CLIP = 1.0
@@ -56,10 +66,10 @@ class Generator:
         self, shares: Sequence[np.ndarray], game: Game, rng: torch.Generator, pairs: np.ndarray | None = None
     ) -> None:
         self.sizes = [len(share) for share in shares]
-        self.shares = torch.cat([torch.from_numpy(share.astype(np.float32)) for share in shares])
-        self.pairs = None if pairs is None else torch.from_numpy(pairs.astype(np.float32))
+        self.shares = torch.cat([torch.from_numpy(share.astype(np.float32)) for share in shares]).to(device())
+        self.pairs = None if pairs is None else torch.from_numpy(pairs.astype(np.float32)).to(device())
         latent = torch.randn(game.components, _LATENT, generator=rng)
-        self.inputs = torch.cat([latent, _conditions(shares, game.components, rng)], dim=1)
+        self.inputs = torch.cat([latent, _conditions(shares, game.components, rng)], dim=1).to(device())
         self.network = perceptron([self.inputs.shape[1], *game.generator, sum(self.sizes)], rng)
         self.network[-2] *= 0.1
         self.network[-1] = torch.log(self.shares.clamp_min(1e-6))
@@ -70,7 +80,8 @@ class Generator:
 
     def logits(self, rng: torch.Generator) -> Tensor:
         """Of components chosen at random, shape (fakes, sum of sizes)."""
-        return apply(self.network, self.inputs[torch.randperm(len(self.inputs), generator=rng)[: self._fakes]])
+        chosen = torch.randperm(len(self.inputs), generator=rng)[: self._fakes]
+        return apply(self.network, self.inputs[chosen.to(self.inputs.device)])
 
     def fakes(self, rng: torch.Generator) -> Tensor:
         """One row from each of some components, as indicators; without a gradient."""
@@ -80,7 +91,9 @@ class Generator:
     def learn(self, critic: Network | None, rng: torch.Generator) -> float:
         """One step towards what is measured and, with a critic, rows that it takes for real; what it scores them."""
         logits = self.logits(rng)
-        score = torch.zeros(()) if critic is None else apply(critic, drawn(logits, self.sizes, rng)).mean()
+        score = torch.zeros((), device=logits.device)
+        if critic is not None:
+            score = apply(critic, drawn(logits, self.sizes, rng)).mean()
         loss = self._anchor * self._misfit(logits) - score
         self._adam.zero_grad()
         loss.backward()
@@ -90,7 +103,7 @@ class Generator:
     def columns(self) -> list[np.ndarray]:
         """For each column its distribution in every component, shape (components, cells)."""
         with torch.no_grad():
-            whole = apply(self.network, self.inputs).double()
+            whole = apply(self.network, self.inputs).cpu().double()
         return [torch.softmax(block, dim=1).numpy() for block in whole.split(self.sizes, dim=1)]
 
     def _misfit(self, logits: Tensor) -> Tensor:
@@ -117,8 +130,8 @@ def play(training: Training, critic: Network, generator: Generator, game: Game, 
     adam = torch.optim.Adam(critic, lr=game.critic_rate, betas=(0.5, 0.99))
     steps = training.steps_left
     for step in range(steps):
-        unreal = clipped_mean(fake(generator.fakes(rng)), CLIP).numpy()
-        noisy = training.step(lambda codes: real(indicators(codes, generator.sizes)).numpy())
+        unreal = clipped_mean(fake(generator.fakes(rng)), CLIP).cpu().numpy()
+        noisy = training.step(lambda codes: real(indicators(codes, generator.sizes)).cpu().numpy())
         for tensor, gradient in zip(critic, unflattened(unreal + noisy, critic), strict=True):
             tensor.grad = gradient
         adam.step()
@@ -136,7 +149,7 @@ def rehearse(codes: np.ndarray, critic: Network, generator: Generator, game: Gam
     real, fake = (each_row(critic, loss) for loss in (_real_loss, _fake_loss))
     for batch in released.split(game.fakes):
         gradient = clipped_mean(real(batch), CLIP) + clipped_mean(fake(generator.fakes(rng)), CLIP)
-        for tensor, part in zip(critic, unflattened(gradient.numpy(), critic), strict=True):
+        for tensor, part in zip(critic, unflattened(gradient.cpu().numpy(), critic), strict=True):
             tensor.grad = part
         adam.step()
 

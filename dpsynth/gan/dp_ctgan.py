@@ -1,8 +1,8 @@
 """DP-CTGAN: a generator and a critic of rows, the critic trained by DP-SGD (Xie et al., arXiv 1802.06739).
 
-A small part of the budget measures every column; the rest trains the critic. Steps, rate and noise are settled before
-the first step, and nothing stops early: a loss on real rows would be a release of its own. Where the noise of a step
-would drown any gradient, no game is played: all is spent on the columns, which is then the better model.
+A small part of the budget measures every column; the rest trains the critic. Steps, rate and noise are settled and
+reserved before anything is read, and nothing stops early: a loss on real rows would be a release of its own. Where the
+noise of a step would drown any gradient, no game is played: all is spent on the columns, the better model then.
 """
 
 from __future__ import annotations
@@ -13,19 +13,27 @@ from typing import TYPE_CHECKING
 
 from dpsynth.data.table import PrivateTable
 from dpsynth.gan.columns import Columns, all_on_columns, require_add_remove, require_torch
-from dpsynth.gan.plan import affordable_event, likely_event, noise_length, perceptron_size
+from dpsynth.gan.plan import (
+    MOST_SHARE,
+    noise_length,
+    perceptron_size,
+    reserved_training,
+    training_for,
+    with_training,
+)
 from dpsynth.mechanisms.base import check_shares, first_look
 from dpsynth.mechanisms.independent import rest_on_columns
 from dpsynth.models.base import Model
 from dpsynth.privacy.accountant import Accountant, Charge
-from dpsynth.privacy.events import DpSgd
+from dpsynth.privacy.budget import Budget
+from dpsynth.privacy.events import DpSgd, Event
+from dpsynth.privacy.unit import PrivacyUnit
 
 if TYPE_CHECKING:
     from dpsynth.gan.adversarial import Game
 
 _log = logging.getLogger("dpsynth.gan")
-_MOST_RATE = 0.2
-_MOST_NOISE = 1.0
+MOST_NOISE = 1.0
 """Of a step, in lengths of the longest gradient: beyond this the game moves columns away from what is known of them."""
 
 
@@ -33,18 +41,18 @@ _MOST_NOISE = 1.0
 class DPCTGAN:
     """Settings.
 
-    oneway_share: the part of the budget that measures the row count and the columns. train_share: the part that
-    trains; the little that is left measures the columns once more.
-    steps, batch: of DP-SGD, and how many rows take part in one on average (a fifth of a small table).
+    train_share: the part of the budget that trains. oneway_share: of the rest, the part that measures the row count and
+    the columns beforehand; what is left measures them once more.
+    steps, rate: of DP-SGD, and with what probability a record takes part in one.
     generator, critic: widths of hidden layers. The critic is small because noise grows with its parameters.
     components: of the mixture that the model is. fakes: generated rows a step. anchor: how firmly columns are held.
     seed: of weights and of generated rows, which is public; privacy noise has no seed.
     """
 
-    oneway_share: float = 0.15
     train_share: float = 0.8
+    oneway_share: float = 0.75
     steps: int = 300
-    batch: int = 1200
+    rate: float = 0.05
     generator: tuple[int, ...] = (128,)
     critic: tuple[int, ...] = (32,)
     components: int = 1024
@@ -55,23 +63,38 @@ class DPCTGAN:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        check_shares(oneway=self.oneway_share, train=self.train_share)
-        for name in ("steps", "batch", "components", "fakes"):
+        check_shares(oneway=self.oneway_share)
+        check_train_share(self.train_share)
+        DpSgd(self.rate, 1.0, self.steps)  # refuses what is no rate, or no number of steps
+        for name in ("components", "fakes"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be 1 or more, got {getattr(self, name)}")
+
+    def training(self, budget: Budget) -> DpSgd:
+        """What a run with this budget trains; BudgetExceeded where it affords no training."""
+        return training_for(budget, self.train_share, self.rate, self.steps)
+
+    def reserve(self, budget: Budget) -> list[Event]:
+        """The training, and Gaussian noise for the rest of the budget."""
+        require_torch()
+        return with_training(budget, self.training(budget))
+
+    def drowns(self, event: DpSgd, rows: float, cells: int, unit: PrivacyUnit) -> bool:
+        """Whether noise drowns the training of a critic of so many cells, for so many rows."""
+        return noise_length(event, perceptron_size([cells, *self.critic, 1]), rows, unit) > MOST_NOISE
 
     def fit(self, table: PrivateTable, accountant: Accountant) -> Model:
         """A mixture of products over bins, refined to cells; independent columns where noise would drown the game."""
         require_torch()
         require_add_remove(table)
-        budget = accountant.cost_left
-        oneway_cost = int(budget * self.oneway_share)
+        event = reserved_training(accountant)
+        oneway_cost = int((accountant.cost_left - event.cost.gaussian) * self.oneway_share)
         total_cost = oneway_cost // 20
         look = first_look(table, accountant, total_cost=total_cost, oneway_cost=oneway_cost - total_cost)
         columns = Columns.of(table, look, accountant)
         cells = sum(n for _, n in columns.domain.sizes)
-        event = worthwhile(self, int(budget * self.train_share), look.rows, cells, table)
-        if event is None:
+        if self.drowns(event, look.rows, cells, table.unit):
+            _log.info("training would drown in noise: all is spent on columns")
             return rest_on_columns(table, accountant, look)
         charge = accountant.charge(event, f"train a critic of rows in {event.steps} steps")
         columns = replace(columns, look=look.combined(all_on_columns(table, accountant)))
@@ -94,16 +117,11 @@ class DPCTGAN:
         return columns.model(generator.columns())
 
 
-def worthwhile(network: DPCTGAN, cost: int, rows: float, cells: int, table: PrivateTable) -> DpSgd | None:
-    """The training of a critic of `cells` values that costs this; None where noise would drown it.
-
-    rows: how many there are, estimated. table: says whom the noise must hide.
-    """
-    rate = min(_MOST_RATE, network.batch / rows)
-    likely = likely_event(cost, rate, network.steps)
-    if noise_length(likely, perceptron_size([cells, *network.critic, 1]), rows, table) > _MOST_NOISE:
-        return None
-    return affordable_event(cost, rate, network.steps)
+def check_train_share(share: float) -> None:
+    """ValueError for a part of the budget that leaves too little for anything else."""
+    check_shares(train=share)
+    if share > MOST_SHARE:
+        raise ValueError(f"train_share must leave a tenth of the budget for columns, got {share!r}")
 
 
 def game_of(network: DPCTGAN) -> Game:

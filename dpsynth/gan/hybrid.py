@@ -18,20 +18,22 @@ import numpy as np
 from dpsynth.data.table import PrivateTable
 from dpsynth.domain import Domain
 from dpsynth.gan.columns import require_add_remove, require_torch
-from dpsynth.gan.dp_ctgan import DPCTGAN, game_of, worthwhile
+from dpsynth.gan.dp_ctgan import DPCTGAN, check_train_share, game_of
+from dpsynth.gan.plan import reserved_training, training_for, with_training
 from dpsynth.mechanisms.base import check_shares, measure
 from dpsynth.mechanisms.canopy import Canopy
 from dpsynth.models.base import Model
 from dpsynth.models.hidden import HiddenModel
 from dpsynth.models.refined import RefinedModel
 from dpsynth.privacy.accountant import Accountant, Charge
-from dpsynth.privacy.events import Gaussian
+from dpsynth.privacy.budget import Budget
+from dpsynth.privacy.events import DpSgd, Event, Gaussian
 from dpsynth.privacy.sensitive import Sensitive
 
-_TOTAL_SHARE = 0.01
+TOTAL_SHARE = 0.01
 _REHEARSAL = 40
 """Batches of released rows that the critic learns from before it sees real ones."""
-_BINS = 16
+BINS = 16
 _log = logging.getLogger("dpsynth.gan")
 
 
@@ -49,17 +51,27 @@ class Hybrid:
 
     def __post_init__(self) -> None:
         check_shares(train=self.train_share, compare=self.compare_share)
+        check_train_share(self.train_share + self.compare_share + TOTAL_SHARE)
+
+    def training(self, budget: Budget) -> DpSgd:
+        """What a run with this budget trains; BudgetExceeded where it affords no training."""
+        return training_for(budget, self.train_share, self.network.rate, self.network.steps)
+
+    def reserve(self, budget: Budget) -> list[Event]:
+        """The training, and Gaussian noise for the rest of the budget."""
+        require_torch()
+        return with_training(budget, self.training(budget))
 
     def fit(self, table: PrivateTable, accountant: Accountant) -> Model:
         """The refined generator, or the marginal release where that is as good or no training is worth its cost."""
         require_torch()
         require_add_remove(table)
+        event = reserved_training(accountant)
         budget = accountant.cost_left
-        total = measure(accountant, (), table.marginals([()])[()], int(budget * _TOTAL_SHARE))
+        total = measure(accountant, (), table.marginals([()])[()], int(budget * TOTAL_SHARE))
         rows = max(1.0, float(total.values))
-        cells = sum(min(n, _BINS) for _, n in table.domain.sizes)
-        event = worthwhile(self.network, int(budget * self.train_share), rows, cells, table)
-        if event is None or len(table.domain.attributes) < 2:
+        cells = sum(min(n, BINS) for _, n in table.domain.sizes)
+        if self.network.drowns(event, rows, cells, table.unit) or len(table.domain.attributes) < 2:
             _log.info("training would drown in noise: all is spent on marginals")
             return Canopy().fit(table, accountant)
         training = accountant.charge(event, f"train a critic of rows in {event.steps} steps")

@@ -1,6 +1,8 @@
 """Small networks without hidden state: a network is a list of tensors, and applying it is a function.
 
 No layer here looks at more than one row, so a row's gradient is the row's own. PyTorch is imported in this folder only.
+Networks lie on a GPU where PyTorch finds one. Random numbers are drawn on the CPU all the same, so that a seed gives
+the same game on both, up to the rounding of floating-point arithmetic.
 """
 
 from __future__ import annotations
@@ -20,13 +22,18 @@ _SLOPE = 0.2
 _TEMPERATURE = 0.5
 
 
+def device() -> torch.device:
+    """A GPU where PyTorch finds one, else the CPU."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
 def perceptron(widths: Sequence[int], rng: torch.Generator) -> Network:
     """Weights and biases of layers of these widths, drawn as He et al. (arXiv 1502.01852) propose; biases are zero."""
     network = []
     for fan_in, fan_out in pairwise(widths):
         scale = math.sqrt(2 / (1 + _SLOPE**2) / fan_in)
         network += [torch.randn(fan_in, fan_out, generator=rng) * scale, torch.zeros(fan_out)]
-    return network
+    return [tensor.to(device()) for tensor in network]
 
 
 def apply(network: Network, x: Tensor) -> Tensor:
@@ -41,7 +48,7 @@ def apply(network: Network, x: Tensor) -> Tensor:
 def indicators(codes: np.ndarray, sizes: Sequence[int]) -> Tensor:
     """Codes of shape (rows, columns) to indicators of shape (rows, sum of sizes), a block a column."""
     ends = np.cumsum([0, *sizes[:-1]])
-    return torch.zeros(len(codes), sum(sizes)).scatter_(1, torch.from_numpy(codes + ends), 1.0)
+    return torch.zeros(len(codes), sum(sizes)).scatter_(1, torch.from_numpy(codes + ends), 1.0).to(device())
 
 
 def drawn(logits: Tensor, sizes: Sequence[int], rng: torch.Generator) -> Tensor:
@@ -49,7 +56,7 @@ def drawn(logits: Tensor, sizes: Sequence[int], rng: torch.Generator) -> Tensor:
 
     Gumbel-softmax, straight through: Jang, Gu, Poole, arXiv 1611.01144.
     """
-    uniform = torch.rand(logits.shape, generator=rng).clamp(1e-10, 1 - 1e-7)
+    uniform = torch.rand(logits.shape, generator=rng).clamp(1e-10, 1 - 1e-7).to(logits.device)
     noisy = logits - torch.log(-torch.log(uniform))
     blocks = []
     for block in noisy.split(list(sizes), dim=1):
@@ -86,4 +93,4 @@ def parameters(network: Network) -> int:
 def unflattened(vector: np.ndarray, network: Network) -> list[Tensor]:
     """A vector with a number for each parameter as tensors of the network's shapes, in the order of `each_row`."""
     parts = torch.from_numpy(vector.astype(np.float32)).split([tensor.numel() for tensor in network])
-    return [part.reshape(tensor.shape) for part, tensor in zip(parts, network, strict=True)]
+    return [part.reshape(tensor.shape).to(tensor.device) for part, tensor in zip(parts, network, strict=True)]

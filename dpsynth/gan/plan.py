@@ -1,4 +1,4 @@
-"""How much noise a part of the budget buys for training: public arithmetic before anything is charged."""
+"""What is trained, settled before anything is read: public arithmetic on the budget and the settings."""
 
 from __future__ import annotations
 
@@ -6,51 +6,47 @@ import math
 from collections.abc import Sequence
 from itertools import pairwise
 
-from dpsynth.data.table import PrivateTable
-from dpsynth.privacy import curves
+from dpsynth.privacy.accountant import Accountant
+from dpsynth.privacy.budget import Budget, Cost, affordable
+from dpsynth.privacy.calibrate import calibrate, training
 from dpsynth.privacy.dpsgd import row_rate
-from dpsynth.privacy.events import DpSgd
+from dpsynth.privacy.events import DpSgd, Event, Gaussian
+from dpsynth.privacy.unit import PrivacyUnit
 
-_TRIES = 8
-_ENOUGH, _TOWARD = 0.94, 0.97
-_FLATTEST = 0.05
-_LARGEST = 200.0
-_LEAST, _MOST = 0.05, 2.0**18
+MOST_SHARE = 0.9
+"""Of a budget, for training: columns have to be measured too, and their bounds learned perhaps."""
 
 
-def likely_event(cost: int, rate: float, steps: int) -> DpSgd:
-    """The training that costs about this, by the central limit of Gaussian DP; a guess in a microsecond.
+def training_for(budget: Budget, share: float, rate: float, steps: int) -> DpSgd:
+    """So many steps at this rate, with hardly more noise than this share of the budget affords.
 
-    mu = rate * sqrt(steps * (exp(1 / noise_multiplier^2) - 1)): Bu, Dong, Long, Su, arXiv 1911.11607, Cor. 4.
+    Raises BudgetExceeded where it affords none, whatever the noise.
     """
-    part = curves.mu_of(cost) / rate
-    return DpSgd(rate, min(_MOST, max(_LEAST, 1 / math.sqrt(math.log1p(part * part / steps)))), steps)
+    rest = math.ceil(affordable(budget) * (1 - share))
+    event = calibrate(budget, training(rate, steps), Cost(rest))
+    assert isinstance(event, DpSgd)
+    return event
 
 
-def affordable_event(cost: int, rate: float, steps: int) -> DpSgd | None:
-    """Training that costs no more than this, and as a rule not much less; None where none was found.
-
-    A price takes long to compute, so the guess is corrected by how far its price was off, and then by a secant on
-    logarithms: two or three prices as a rule.
-    """
-    aim, slope, best, last = math.log(cost), 1.0, None, None
-    for _ in range(_TRIES):
-        event = likely_event(int(math.exp(min(aim, _LARGEST))), rate, steps)
-        price = event.cost.gaussian
-        if price <= cost and (best is None or event.noise_multiplier < best.noise_multiplier):
-            best = event
-        if price == 0 or _ENOUGH * cost <= price <= cost:
-            break
-        if last is not None and last[0] != aim and last[1] != math.log(price):
-            slope = (math.log(price) - last[1]) / (aim - last[0])
-        last = aim, math.log(price)
-        aim += (math.log(cost) - last[1] + math.log(_TOWARD)) / max(slope, _FLATTEST)
-    return best
+def with_training(budget: Budget, event: DpSgd) -> list[Event]:
+    """What a run sets aside: the training, and Gaussian noise for all else."""
+    return [event, Gaussian.spending(affordable(budget) - event.cost.gaussian)]
 
 
-def noise_length(event: DpSgd, parameters: int, rows: float, table: PrivateTable) -> float:
+def reserved_training(accountant: Accountant) -> DpSgd:
+    """The training that the run has set aside; ValueError, before any charge, unless there is one."""
+    events = accountant.reserved(DpSgd)
+    if len(events) != 1:
+        raise ValueError(
+            f"this mechanism needs an accountant that has set one training aside, got {len(events)}:"
+            " Accountant(budget, reserve=mechanism.reserve(budget))"
+        )
+    return events[0]
+
+
+def noise_length(event: DpSgd, parameters: int, rows: float, unit: PrivacyUnit) -> float:
     """The expected length of the noise of one step beside the longest gradient that a step can have, 1."""
-    records = table.unit.max_records
+    records = unit.max_records
     return event.noise_multiplier * records * math.sqrt(parameters) / (row_rate(event.rate, records) * rows)
 
 

@@ -13,7 +13,8 @@ from dpsynth.domain import Clique, Domain
 from dpsynth.encode.histogram import denoise
 from dpsynth.models.base import LinearMeasurement, Model
 from dpsynth.privacy.accountant import Accountant
-from dpsynth.privacy.events import Gaussian
+from dpsynth.privacy.budget import Budget
+from dpsynth.privacy.events import Event, Gaussian
 from dpsynth.privacy.sensitive import Sensitive
 
 
@@ -26,6 +27,19 @@ class Mechanism(Protocol):
     """
 
     def fit(self, table: PrivateTable, accountant: Accountant) -> Model: ...
+
+
+@runtime_checkable
+class Trains(Mechanism, Protocol):
+    """A mechanism that charges for more than Gaussian noise, and says beforehand what its run has to set aside.
+
+    `fit` needs an accountant that was made with `reserve=mechanism.reserve(budget)`. What is reserved and not charged
+    for training may be spent otherwise.
+    """
+
+    def reserve(self, budget: Budget) -> list[Event]:
+        """All of the budget. Raises BudgetExceeded, or ImportError where this machine cannot train."""
+        ...
 
 
 @dataclass(frozen=True, eq=False)

@@ -125,8 +125,8 @@ class Accountant:
         self._bits = operating_system_bits if unsafe_seed is None else seeded_bits(unsafe_seed)
         self._lock = threading.Lock()
         self._cost, self._ended = budgets.NOTHING, False
-        events = [Gaussian.spending(affordable)] if reserve is None else list(reserve)
-        self._reserved = self.ledger.reserve(self.run, budget, events, self.noise, Job() if job is None else job)
+        self._events = (Gaussian.spending(affordable),) if reserve is None else tuple(reserve)
+        self._reserved = self.ledger.reserve(self.run, budget, self._events, self.noise, Job() if job is None else job)
 
     @property
     def private(self) -> bool:
@@ -142,6 +142,10 @@ class Accountant:
     def cost_left(self) -> int:
         """What this accountant can still spend on Gaussian events, in the units of `Event.cost`."""
         return budgets.gaussian_within(self._cost, self._reserved)
+
+    def reserved(self, kind: type[E]) -> list[E]:
+        """The events of this kind that the run has set aside."""
+        return [event for event in self._events if isinstance(event, kind)]
 
     def spent(self) -> Budget:
         return budgets.spent(self._cost, self.budget)

@@ -17,10 +17,14 @@ from dpsynth.privacy.budget import Budget
 from dpsynth.privacy.unit import PrivacyUnit
 from tests.mechanisms.test_contract import BUDGET, DOMAIN, EDGES, interferes, random_table
 
-SMALL = {"steps": 6, "batch": 4000, "components": 48, "fakes": 24, "generator": (8,), "critic": (4,)}
+SMALL = {"steps": 6, "rate": 0.2, "components": 48, "fakes": 24, "generator": (8,), "critic": (4,)}
 MECHANISMS = [DPCTGAN(**SMALL), Hybrid(network=DPCTGAN(**SMALL))]
 
 every_mechanism = pytest.mark.parametrize("mechanism", MECHANISMS, ids=lambda m: type(m).__name__)
+
+
+def account_for(mechanism, budget=BUDGET):
+    return Accountant(budget, reserve=mechanism.reserve(budget))
 
 
 def events(accountant):
@@ -54,7 +58,7 @@ def test_a_callback_that_lets_a_row_out_is_seen(monkeypatch):
 @every_mechanism
 @pytest.mark.parametrize("max_records", [1, 3])
 def test_a_fit_trains_and_spends_its_budget_to_within_a_billionth_and_never_more(mechanism, max_records):
-    accountant = Accountant(BUDGET)
+    accountant = account_for(mechanism)
     mechanism.fit(random_table(20_000, 0, unit=PrivacyUnit(max_records=max_records)), accountant)
     assert "dp_sgd" in events(accountant)
     assert accountant.cost_left >= 0
@@ -63,7 +67,7 @@ def test_a_fit_trains_and_spends_its_budget_to_within_a_billionth_and_never_more
 
 @every_mechanism
 def test_units_that_are_replaced_are_refused_before_anything_is_charged(mechanism):
-    accountant = Accountant(BUDGET)
+    accountant = account_for(mechanism)
     with pytest.raises(ValueError, match="added or removed"):
         mechanism.fit(random_table(50, 0, unit=PrivacyUnit(adjacency="replace")), accountant)
     assert not events(accountant)
@@ -73,7 +77,7 @@ def test_units_that_are_replaced_are_refused_before_anything_is_charged(mechanis
 @pytest.mark.parametrize("table", EDGES.values(), ids=EDGES.keys())
 @pytest.mark.parametrize("epsilon", [1e-3, 50.0])
 def test_every_table_can_be_fitted_and_sampled(mechanism, table, epsilon):
-    model = mechanism.fit(table, Accountant(Budget(epsilon, 1e-9)))
+    model = mechanism.fit(table, account_for(mechanism, Budget(epsilon, 1e-9)))
     assert model.total >= 1
     for rows in (0, 1, 100):
         codes = model.sample(rows, np.random.default_rng(0))
@@ -85,7 +89,7 @@ def test_every_table_can_be_fitted_and_sampled(mechanism, table, epsilon):
 
 @every_mechanism
 def test_projections_agree_with_one_another(mechanism):
-    model = mechanism.fit(random_table(5000, 0), Accountant(Budget(5.0, 1e-6)))
+    model = mechanism.fit(random_table(5000, 0), account_for(mechanism, Budget(5.0, 1e-6)))
     for a, b in itertools.permutations(DOMAIN.attributes, 2):
         pair = model.project((a, b))
         assert np.all(pair >= 0)
@@ -95,7 +99,7 @@ def test_projections_agree_with_one_another(mechanism):
 
 @every_mechanism
 def test_where_noise_would_drown_the_game_all_is_spent_on_the_columns(mechanism):
-    accountant = Accountant(Budget(0.01, 1e-6))
+    accountant = account_for(mechanism, Budget(0.01, 1e-6))
     mechanism.fit(random_table(500, 0), accountant)
     assert "dp_sgd" not in events(accountant)
     assert accountant.spent().epsilon == pytest.approx(0.01, rel=1e-6)

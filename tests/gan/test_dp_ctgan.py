@@ -59,8 +59,9 @@ def test_dependence_is_learned_that_independent_columns_lack(caplog):
     codes = related(20_000)
     table = PrivateTable.from_codes(codes, Domain.of({"a": 4, "b": 4, "c": 3}))
     with caplog.at_level(logging.INFO, logger="dpsynth.gan"):
-        mechanism = DPCTGAN(steps=200, batch=600, generator_rate=5e-3, critic_rate=1e-2, anchor=3.0)
-        model = mechanism.fit(table, Accountant(Budget(8.0, 1e-6)))
+        mechanism = DPCTGAN(steps=200, rate=0.03, generator_rate=5e-3, critic_rate=1e-2, anchor=3.0)
+        budget = Budget(8.0, 1e-6)
+        model = mechanism.fit(table, Accountant(budget, reserve=mechanism.reserve(budget)))
     pair = model.project(("a", "b")) / model.total
     assert np.trace(pair) > 0.5
     np.testing.assert_allclose(model.project(("c",)) / model.total, 1 / 3, atol=0.05)
@@ -73,7 +74,7 @@ def test_the_front_door_fits_saves_and_loads(tmp_path):
     schema = dpsynth.Schema({name: dpsynth.Categorical(range(k)) for name, k in {"a": 4, "b": 4, "c": 3}.items()})
     rows = pd.DataFrame(related(5000))
     synthesizer = dpsynth.Synthesizer(
-        schema, "dp-ctgan", epsilon=5, delta=1e-6, steps=20, batch=2000, components=64, seed=3
+        schema, "dp-ctgan", epsilon=5, delta=1e-6, steps=20, rate=0.2, components=64, seed=3
     ).fit(rows)
     assert any(c["line"]["event"]["event"] == "dp_sgd" for c in synthesizer.certificate.record["charges"])
     synthesizer.certificate.verify()
@@ -85,7 +86,9 @@ def test_the_front_door_fits_saves_and_loads(tmp_path):
     )
 
 
-@pytest.mark.parametrize("bad", [{"steps": 0}, {"oneway_share": 0.5, "train_share": 0.5}, {"fakes": 0}])
+@pytest.mark.parametrize(
+    "bad", [{"steps": 0}, {"rate": 0.0}, {"rate": 1.5}, {"oneway_share": 1.0}, {"train_share": 0.95}, {"fakes": 0}]
+)
 def test_settings_that_mean_nothing_are_refused(bad):
     with pytest.raises(ValueError, match=r"\w"):
         DPCTGAN(**bad)

@@ -20,7 +20,7 @@ from dpsynth.privacy.accountant import Accountant
 from dpsynth.privacy.budget import Budget
 
 DOMAIN = Domain.of({"a": 4, "b": 3, "c": 2})
-NETWORK = DPCTGAN(steps=4, batch=2000, components=32, fakes=16, generator=(8,), critic=(4,))
+NETWORK = DPCTGAN(steps=4, rate=0.2, components=32, fakes=16, generator=(8,), critic=(4,))
 
 
 def table(rows=5000):
@@ -29,13 +29,14 @@ def table(rows=5000):
     return PrivateTable.from_codes({"a": a, "b": a % 3, "c": rng.integers(0, 2, rows)}, DOMAIN)
 
 
-def accountant():
-    return Accountant(Budget(5.0, 1e-6))
+def accountant(mechanism, budget=Budget(5.0, 1e-6)):  # noqa: B008  # frozen
+    return Accountant(budget, reserve=mechanism.reserve(budget))
 
 
 def test_a_generator_that_is_worse_gives_way_to_the_marginal_release_and_the_log_says_so(caplog):
     with caplog.at_level(logging.INFO, logger="dpsynth.gan"):
-        model = Hybrid(network=NETWORK).fit(table(), accountant())
+        mechanism = Hybrid(network=NETWORK)
+        model = mechanism.fit(table(), accountant(mechanism))
     assert isinstance(model.coarse, GraphicalModel)
     assert "the marginal release is released" in caplog.text
 
@@ -57,13 +58,14 @@ def test_a_generator_that_is_better_is_released(monkeypatch, caplog):
     monkeypatch.setattr(Canopy, "fit", poor)
     monkeypatch.setattr("dpsynth.gan.adversarial.Generator.columns", columns)
     with caplog.at_level(logging.INFO, logger="dpsynth.gan"):
-        model = Hybrid(network=NETWORK).fit(table(), accountant())
+        mechanism = Hybrid(network=NETWORK)
+        model = mechanism.fit(table(), accountant(mechanism))
     assert isinstance(model.coarse, HiddenModel)
     assert "the refined generator is released" in caplog.text
 
 
 def test_without_worthwhile_training_all_is_spent_on_marginals(caplog):
-    account = Accountant(Budget(0.01, 1e-6))
+    account = accountant(Hybrid(), Budget(0.01, 1e-6))
     with caplog.at_level(logging.INFO, logger="dpsynth.gan"):
         Hybrid().fit(table(300), account)
     assert "all is spent on marginals" in caplog.text

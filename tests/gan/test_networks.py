@@ -13,8 +13,7 @@ from hypothesis import strategies as st
 
 from dpsynth.gan import adversarial
 from dpsynth.gan.networks import apply, clipped_mean, drawn, each_row, indicators, parameters, perceptron, unflattened
-from dpsynth.gan.plan import affordable_event, likely_event, perceptron_size
-from dpsynth.privacy import curves
+from dpsynth.gan.plan import perceptron_size
 from dpsynth.privacy.dpsgd import PIECE, Training, clipped_sum
 from dpsynth.privacy.events import DpSgd
 from dpsynth.privacy.noise import operating_system_bits
@@ -129,12 +128,3 @@ def test_fakes_are_clipped_as_real_rows_are():
     answers = torch.randn(40, 9, generator=torch.Generator().manual_seed(0)) * 3
     expected = clipped_sum(answers.numpy(), 1.0) * 2.0**-20 / 40
     np.testing.assert_allclose(clipped_mean(answers, 1.0).numpy(), expected, atol=1e-5)
-
-
-@pytest.mark.parametrize(("epsilon_cost", "rate", "steps"), [(0.03, 0.2, 100), (0.3, 0.2, 50), (2.0, 0.5, 20)])
-def test_an_affordable_event_costs_no_more_than_asked_and_not_much_less(epsilon_cost, rate, steps):
-    cost = int(epsilon_cost * curves.COST_UNIT)
-    event = affordable_event(cost, rate, steps)
-    assert event is not None
-    assert 0.8 * cost <= event.cost.gaussian <= cost
-    assert likely_event(cost, rate, steps).noise_multiplier == pytest.approx(event.noise_multiplier, rel=0.5)

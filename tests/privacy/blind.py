@@ -11,6 +11,8 @@ A mechanism that learns of the rows through charges only cannot tell two tables 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from dpsynth.privacy.accountant import Accountant, Charge
@@ -25,8 +27,15 @@ from dpsynth.privacy.sensitive import Sensitive
 class BlindAccountant(Accountant):
     """Spends and records like an Accountant; its charges answer from a fixed seed, shape, unit and sensitivity."""
 
-    def __init__(self, budget: Budget, *, seed: int = 0, ledger: Ledger | None = None) -> None:
-        super().__init__(budget, ledger=ledger, unsafe_seed=seed)
+    def __init__(
+        self,
+        budget: Budget,
+        *,
+        seed: int = 0,
+        ledger: Ledger | None = None,
+        reserve: Sequence[Event] | None = None,
+    ) -> None:
+        super().__init__(budget, ledger=ledger, reserve=reserve, unsafe_seed=seed)
         self._answers = np.random.default_rng(seed)
 
     def _grant(self, event: Event) -> BlindCharge:

@@ -263,24 +263,26 @@ def test_a_row_takes_part_when_its_random_number_is_below_the_rate_and_not_at_it
 
 
 def test_training_is_paid_for_once_and_by_its_own_event():
-    accountant = Accountant(Budget(5.0, 1e-6))
+    event = DpSgd(0.1, 50.0, 2)
+    accountant = Accountant(Budget(5.0, 1e-6), reserve=[event, event, Gaussian(50.0)])
     rows = SensitiveRows(np.zeros((5, 1), int), sizes=(2,), protects=PrivacyUnit())
     options = {"parameters": 4, "clip": 1.0, "assumed_rows": 10}
-    charge = accountant.charge(DpSgd(0.1, 50.0, 2), "train")
+    charge = accountant.charge(event, "train")
     assert charge.train(rows, **options).steps_left == 2
     with pytest.raises(RuntimeError, match="good once"):
         charge.train(rows, **options)
     with pytest.raises(TypeError, match="not for DpSgd"):
         accountant.charge(Gaussian(50.0), "count").train(rows, **options)
     with pytest.raises(TypeError, match="SensitiveRows"):
-        accountant.charge(DpSgd(0.1, 50.0, 2), "train").train(np.zeros((5, 1)), **options)
+        accountant.charge(event, "train").train(np.zeros((5, 1)), **options)
 
 
 def test_a_ledger_of_one_unit_trains_on_rows_of_that_unit():
     from dpsynth.privacy.ledger import Ledger
 
     ledger = Ledger.create(None, Budget(5.0, 1e-6), dataset="d", unit=PrivacyUnit(max_records=2))
-    charge = Accountant(Budget(5.0, 1e-6), ledger=ledger).charge(DpSgd(0.1, 50.0, 2), "train")
+    event = DpSgd(0.1, 50.0, 2)
+    charge = Accountant(Budget(5.0, 1e-6), ledger=ledger, reserve=[event]).charge(event, "train")
     rows = SensitiveRows(np.zeros((5, 1), int), sizes=(2,), protects=PrivacyUnit())
     with pytest.raises(ValueError, match="one account needs one unit"):
         charge.train(rows, parameters=4, clip=1.0, assumed_rows=10)
