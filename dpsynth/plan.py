@@ -15,6 +15,9 @@ from typing import Any
 from dpsynth.data.codec import schema_domain
 from dpsynth.domain import Domain
 from dpsynth.encode.bounds import BOUNDS_SHARE
+from dpsynth.gan.dp_ctgan import DPCTGAN
+from dpsynth.gan.hybrid import TOTAL_SHARE, Hybrid
+from dpsynth.gan.plan import PlannedTraining, planned
 from dpsynth.mechanisms.aim import AIM, candidates
 from dpsynth.mechanisms.base import Mechanism
 from dpsynth.mechanisms.canopy import Canopy
@@ -23,6 +26,7 @@ from dpsynth.mechanisms.mst import MST
 from dpsynth.mechanisms.registry import name_of
 from dpsynth.mechanisms.selection import MEAN_ABS, Prices, informative_pairs
 from dpsynth.privacy.budget import LEAST_COST, Budget, affordable
+from dpsynth.privacy.events import check_unit
 from dpsynth.privacy.unit import PrivacyUnit
 from dpsynth.report.text import short
 from dpsynth.schema import Numeric, Schema
@@ -58,6 +62,7 @@ class Plan:
     cells: int
     pairs: int
     queries: tuple[Query, ...]
+    training: PlannedTraining | None
     columns_error: float
     seconds: tuple[float, float]
     megabytes: float
@@ -83,6 +88,7 @@ class Plan:
             f"{self.mechanism} for {self.unit.describe()}: {spends}",
             f"{self.columns} columns with {self.cells:,} cells, {self.pairs:,} pairs; {self.rows:,} rows assumed",
             *(f"  {what:<48} {charges:>12} charges, noise {noise}" for what, charges, noise in self.table()),
+            *([self.training.describe()] if self.training else []),
             f"one-way distributions: off by {self.columns_error:.2g} at most on average (total variation, noise only)",
             f"CPU seconds: {self.seconds[0]:.1f} to {self.seconds[1]:.0f}; memory: up to {self.megabytes:,.0f} MB",
             *self.notes,
@@ -93,14 +99,15 @@ class Plan:
 def plan(schema: Schema, mechanism: Mechanism, budget: Budget, rows: int) -> Plan:
     """The plan of one fit. rows: how many the table is assumed to have, 1 or more.
 
-    Raises ValueError for a budget that affords no noise that can be drawn, or a mechanism whose charges are not known.
+    Raises ValueError for a budget that affords no noise that can be drawn, or a mechanism whose charges are not known,
+    and BudgetExceeded where no training is affordable.
     """
     if isinstance(rows, bool) or not isinstance(rows, int) or rows < 1:
         raise ValueError(f"rows must be a whole number, 1 or more: a guess at the table's size, got {rows!r}")
     cost = affordable(budget)
     if cost < LEAST_COST:
         raise ValueError(f"{budget} affords only noise of billions of rows: ask for a larger epsilon or delta")
-    if type(mechanism) not in _QUERIES:
+    if type(mechanism) not in (*_QUERIES, *_TRAINED):
         raise ValueError(f"no plan is known for the mechanism {name_of(mechanism)}: name one of ours")
     learned = [name for name, c in schema.columns.items() if isinstance(c, Numeric) and not c.bounded]
     domain = schema_domain(schema, dict.fromkeys(learned, _ASSUMED_BOUNDS))
@@ -111,7 +118,14 @@ def plan(schema: Schema, mechanism: Mechanism, budget: Budget, rows: int) -> Pla
         queries.append(Query("bounds of a column", (len(learned),) * 2, (Prices(bounds, l2).stddev(bounds),) * 2))
         notes.append(f"{', '.join(learned)}: bounds are to be learned; a wide range is assumed for their cells")
         cost -= bounds * len(learned)
-    queries += _QUERIES[type(mechanism)](mechanism, domain, Prices(cost, l2))
+    prices, training = Prices(cost, l2), None
+    if isinstance(mechanism, DPCTGAN | Hybrid):
+        event = mechanism.training(budget)
+        check_unit(event, schema.unit)
+        queries += _TRAINED[type(mechanism)](mechanism, domain, prices, event.cost.gaussian)
+        training = planned(event, _network(mechanism).critic, domain, rows, schema.unit)
+    else:
+        queries += _QUERIES[type(mechanism)](mechanism, domain, prices)
     columns = next(q for q in queries if q.what == "every column")
     pairs = informative_pairs(domain)
     return Plan(
@@ -123,8 +137,9 @@ def plan(schema: Schema, mechanism: Mechanism, budget: Budget, rows: int) -> Pla
         cells=sum(n for _, n in domain.sizes),
         pairs=len(pairs),
         queries=tuple(queries),
+        training=training,
         columns_error=_columns_error(domain, columns.stddev[1], rows),
-        seconds=_seconds(mechanism, domain, len(pairs), rows),
+        seconds=_seconds(mechanism, domain, len(pairs), rows, training),
         megabytes=_megabytes(mechanism, domain, rows),
         notes=tuple(notes),
     )
@@ -176,12 +191,49 @@ def _aim(it: AIM, domain: Domain, prices: Prices) -> list[Query]:
     ]
 
 
+def _dp_ctgan(it: DPCTGAN, domain: Domain, prices: Prices, trained: int) -> list[Query]:
+    oneway = int((prices.cost - trained) * it.oneway_share)
+    total = oneway // 20
+    return [*_look(domain, prices, total, oneway - total), _again(domain, prices, prices.cost - oneway, (1, 1))]
+
+
+def _hybrid(it: Hybrid, domain: Domain, prices: Prices, trained: int) -> list[Query]:
+    total, compare = int(prices.cost * TOTAL_SHARE), int(prices.cost * it.compare_share)
+    rest = prices.cost - total
+    spread = math.sqrt(4 * max(1, math.comb(len(domain.attributes), 2)))
+    return [
+        Query("the row count, beforehand", (1, 1), (prices.stddev(total) / math.sqrt(2), prices.stddev(total))),
+        Query("the comparison of two models", (0, 1), (prices.stddev(compare), prices.stddev(compare) * spread)),
+        *_either(
+            *(_canopy(Canopy(), domain, Prices(cost, prices.sensitivity)) for cost in (rest, rest - trained - compare))
+        ),
+    ]
+
+
+def _either(one: list[Query], other: list[Query]) -> list[Query]:
+    """The same kinds of query with two budgets, of which it is not known which one a run will have."""
+    return [
+        Query(
+            a.what,
+            (min(a.charges[0], b.charges[0]), max(a.charges[1], b.charges[1])),
+            (min(a.stddev[0], b.stddev[0]), max(a.stddev[1], b.stddev[1])),
+        )
+        for a, b in zip(one, other, strict=True)
+    ]
+
+
 _QUERIES: Mapping[type, Callable[[Any, Domain, Prices], list[Query]]] = {
     Independent: _independent,
     MST: _mst,
     Canopy: _canopy,
     AIM: _aim,
 }
+_TRAINED: Mapping[type, Callable[[Any, Domain, Prices, int], list[Query]]] = {DPCTGAN: _dp_ctgan, Hybrid: _hybrid}
+"""Of mechanisms that train: the last argument is what training costs."""
+
+
+def _network(mechanism: DPCTGAN | Hybrid) -> DPCTGAN:
+    return mechanism.network if isinstance(mechanism, Hybrid) else mechanism
 
 
 def _look(domain: Domain, prices: Prices, total: int, oneway: int) -> list[Query]:
@@ -222,21 +274,29 @@ def _columns_error(domain: Domain, stddev: float, rows: int) -> float:
     return math.fsum(errors) / len(errors)
 
 
-def _seconds(mechanism: Mechanism, domain: Domain, pairs: int, rows: int) -> tuple[float, float]:
-    """Counting is the least; the most is what our slowest tables took (22 columns), scaled by pairs of columns."""
-    count = _COUNT_SECONDS * rows * (len(domain.attributes) if isinstance(mechanism, Independent) else pairs)
-    slowest = {Independent: 2.0, MST: 20.0, Canopy: 150.0, AIM: 600.0}[type(mechanism)]
-    return 0.02 + count, 1.0 + 10 * count + slowest * max(0.05, (len(domain.attributes) / 22) ** 2)
+def _seconds(
+    mechanism: Mechanism, domain: Domain, pairs: int, rows: int, training: PlannedTraining | None
+) -> tuple[float, float]:
+    """Counting is the least; the most is what our slowest tables took (22 columns), scaled by pairs of columns.
+
+    Where a network may be trained, training is in the most.
+    """
+    single = isinstance(mechanism, Independent | DPCTGAN)
+    count = _COUNT_SECONDS * rows * (len(domain.attributes) if single else pairs)
+    slowest = {Independent: 2.0, DPCTGAN: 2.0, MST: 20.0, Canopy: 150.0, Hybrid: 150.0, AIM: 600.0}[type(mechanism)]
+    most = 1.0 + 10 * count + slowest * max(0.05, (len(domain.attributes) / 22) ** 2)
+    return 0.02 + count, most + (training.seconds if training else 0.0)
 
 
 def _megabytes(mechanism: Mechanism, domain: Domain, rows: int) -> float:
     """Codes, counted tables before binning (at 8 bytes, twice), and a few copies of the largest model."""
     columns = len(domain.attributes)
     tables = sum(n for _, n in domain.sizes)
-    if not isinstance(mechanism, Independent):
+    if not isinstance(mechanism, Independent | DPCTGAN):
         tables += sum(domain.cells(c) for c in informative_pairs(domain))
     model = getattr(mechanism, "most_cells", getattr(mechanism, "max_model_cells", 100_000))
-    return (rows * columns * 10 + tables * 16 + model * 8 * 6) / 1e6 + 200
+    torch = 400 if isinstance(mechanism, DPCTGAN | Hybrid) else 0
+    return (rows * columns * 10 + tables * 16 + model * 8 * 6) / 1e6 + 200 + torch
 
 
 def _range(low: str, high: str) -> str:

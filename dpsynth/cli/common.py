@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import logging
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -41,6 +44,22 @@ def load_schema(path: Path) -> Schema:
 
 def print_json(record: dict[str, Any]) -> None:
     typer.echo(json.dumps(record, indent=2, default=str))
+
+
+@contextlib.contextmanager
+def following(what: str) -> Iterator[None]:
+    """A spinner on stderr while it lasts, and lines of what mechanisms log of their progress."""
+    handler, log = logging.Handler(), logging.getLogger("dpsynth")
+    before = log.level
+    handler.emit = lambda record: err.print(record.getMessage(), highlight=False, markup=False)  # type: ignore[method-assign]
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    try:
+        with err.status(what):
+            yield
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(before)
 
 
 def new_file(path: Path) -> None:

@@ -20,7 +20,7 @@ def plan(
     epsilon: Annotated[float | None, typer.Option(help="The privacy budget's epsilon.")] = None,
     delta: Annotated[float | None, typer.Option(help="The privacy budget's delta.")] = None,
     rows: Annotated[int | None, typer.Option(help="About how many rows there are: a public guess.")] = None,
-    mechanism: Annotated[str | None, typer.Option(help="auto (canopy), canopy, aim, mst or independent.")] = None,
+    mechanism: Annotated[str | None, typer.Option(help="As of fit.")] = None,
     target: Annotated[str | None, typer.Option(help="A column to be predicted from the others.")] = None,
     as_json: Json = False,
 ) -> None:

@@ -12,7 +12,7 @@ from dpsynth.cli.common import (
     Data,
     Json,
     SchemaFile,
-    err,
+    following,
     load_schema,
     named,
     new_file,
@@ -30,7 +30,7 @@ def fit(
     delta: Annotated[float, typer.Option(help="The privacy budget's delta.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Where the model goes.")],
     mechanism: Annotated[
-        str, typer.Option(help="auto (which is canopy), canopy, aim, mst, independent or dp-ctgan.")
+        str, typer.Option(help="auto (which is canopy), canopy, aim, mst, independent, dp-ctgan or hybrid.")
     ] = "auto",
     target: Annotated[str | None, typer.Option(help="A column to be predicted from the others.")] = None,
     ledger: Annotated[Path | None, typer.Option(help="The data set's account; made if it does not exist.")] = None,
@@ -50,7 +50,7 @@ def fit(
     )
     new_file(output)
     start = time.perf_counter()
-    with err.status("fitting"):
+    with following("fitting"):
         synthesizer.fit(data)
     synthesizer.save(output)
     if certificate is not None:

@@ -14,6 +14,7 @@ there, so that the critic's noise can do little harm to what is already known.
 from __future__ import annotations
 
 import logging
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -39,6 +40,9 @@ _LATENT = 32
 _ALONE = 400
 """Steps of the generator towards what is released, before it meets a critic."""
 
+_PROGRESS = (
+    "step %d of %d: the critic scores generated rows %.3f; noisy gradients are %.3f times as long as noise alone"
+)
 _log = logging.getLogger("dpsynth.gan")
 
 
@@ -124,20 +128,26 @@ def critic_of(sizes: Sequence[int], game: Game, rng: torch.Generator) -> Network
 def play(training: Training, critic: Network, generator: Generator, game: Game, rng: torch.Generator) -> None:
     """Takes all steps of the training, each with a move of the critic and of the generator.
 
-    In the first third the generator moves at every fifth step only, so that the critic has a start.
+    In the first third the generator moves at every fifth step only, so that the critic has a start. What is logged is
+    post-processing of noisy gradients: no loss on real rows is computed.
     """
     real, fake = (each_row(critic, loss) for loss in (_real_loss, _fake_loss))
     adam = torch.optim.Adam(critic, lr=game.critic_rate, betas=(0.5, 0.99))
     steps = training.steps_left
+    noise = training.stddev * math.sqrt(training.parameters)
+    lengths = []
     for step in range(steps):
         unreal = clipped_mean(fake(generator.fakes(rng)), CLIP).cpu().numpy()
         noisy = training.step(lambda codes: real(indicators(codes, generator.sizes)).cpu().numpy())
+        lengths.append(float(np.linalg.norm(noisy)) / noise)
         for tensor, gradient in zip(critic, unflattened(unreal + noisy, critic), strict=True):
             tensor.grad = gradient
         adam.step()
-        score = generator.learn(critic, rng) if step >= steps // 3 or step % 5 == 0 else None
-        if score is not None and (step + 1) % max(1, steps // 10) == 0:
-            _log.info("step %d of %d, all paid for: generated rows score %.3f", step + 1, steps, score)
+        if step >= steps // 3 or step % 5 == 0:
+            score = generator.learn(critic, rng)
+        if (step + 1) % max(1, steps // 10) == 0:
+            _log.info(_PROGRESS, step + 1, steps, score, np.mean(lengths))
+            lengths = []
 
 
 def rehearse(codes: np.ndarray, critic: Network, generator: Generator, game: Game, rng: torch.Generator) -> None:

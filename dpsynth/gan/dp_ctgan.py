@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from dpsynth.data.table import PrivateTable
 from dpsynth.gan.columns import Columns, all_on_columns, require_add_remove, require_torch
 from dpsynth.gan.plan import (
+    MOST_NOISE,
     MOST_SHARE,
     noise_length,
     perceptron_size,
@@ -33,8 +34,6 @@ if TYPE_CHECKING:
     from dpsynth.gan.adversarial import Game
 
 _log = logging.getLogger("dpsynth.gan")
-MOST_NOISE = 1.0
-"""Of a step, in lengths of the longest gradient: beyond this the game moves columns away from what is known of them."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +97,8 @@ class DPCTGAN:
             return rest_on_columns(table, accountant, look)
         charge = accountant.charge(event, f"train a critic of rows in {event.steps} steps")
         columns = replace(columns, look=look.combined(all_on_columns(table, accountant)))
-        _log.info("paid for: epsilon %.4g of %.4g spent", accountant.spent().epsilon, accountant.budget.epsilon)
+        spent = accountant.spent().epsilon
+        _log.info("epsilon %.4g of %.4g is spent, for all steps of the training", spent, accountant.budget.epsilon)
         return self._played(charge, columns)
 
     def _played(self, charge: Charge, columns: Columns) -> Model:

@@ -80,7 +80,12 @@ class Hybrid:
         )
         release = Canopy().fit(table, accountant)
         assert isinstance(release, RefinedModel)
-        _log.info("paid for: epsilon %.4g of %.4g spent", accountant.spent().epsilon, accountant.budget.epsilon)
+        spent = accountant.spent().epsilon
+        _log.info(
+            "epsilon %.4g of %.4g is spent, for all steps of the training and the comparison",
+            spent,
+            accountant.budget.epsilon,
+        )
         coarse = table.coarsen(release.bins)
         refined = self._refined(training, release, coarse)
         return self._better(comparison, release, refined, coarse)

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
+from dpsynth.domain import Domain
 from dpsynth.privacy.accountant import Accountant
 from dpsynth.privacy.budget import Budget, Cost, affordable
 from dpsynth.privacy.calibrate import calibrate, training
-from dpsynth.privacy.dpsgd import row_rate
+from dpsynth.privacy.dpsgd import PIECE, row_rate
 from dpsynth.privacy.events import DpSgd, Event, Gaussian
 from dpsynth.privacy.unit import PrivacyUnit
+from dpsynth.report.text import short
+
+MOST_NOISE = 1.0
+"""Of a step, in lengths of the longest gradient: beyond this the game moves columns away from what is known of them."""
 
 MOST_SHARE = 0.9
 """Of a budget, for training: columns have to be measured too, and their bounds learned perhaps."""
+
+_START, _STEP, _GRADIENT = 5.0, 0.05, 8e-9
+"""CPU seconds to import PyTorch, of a step's generator, and of one parameter's gradient for one row, at the most."""
 
 
 def training_for(budget: Budget, share: float, rate: float, steps: int) -> DpSgd:
@@ -53,3 +62,41 @@ def noise_length(event: DpSgd, parameters: int, rows: float, unit: PrivacyUnit) 
 def perceptron_size(widths: Sequence[int]) -> int:
     """How many parameters a network with layers of these widths has."""
     return sum((fan_in + 1) * fan_out for fan_in, fan_out in pairwise(widths))
+
+
+@dataclass(frozen=True)
+class PlannedTraining:
+    """Steps of DP-SGD, all paid for at once. rows: that take part in a step, on average.
+
+    noise_length: the expected length of a step's noise, where 1 is the longest gradient that a step can have. It is an
+    upper bound, as is `seconds`: values of columns may be merged, so that the critic becomes smaller.
+    """
+
+    steps: int
+    rate: float
+    noise_multiplier: float
+    rows: float
+    noise_length: float
+    seconds: float
+
+    def describe(self) -> str:
+        length = short(self.noise_length, 2)
+        return (
+            f"training: {self.steps:,} steps on about {self.rows:,.0f} rows each (rate {self.rate:g}), noise multiplier"
+            f" {short(self.noise_multiplier, 3)}: a step's noise is at most {length} times as long as its longest"
+            f" gradient; where it is over {MOST_NOISE:g}, nothing is trained"
+        )
+
+
+def planned(event: DpSgd, critic: Sequence[int], domain: Domain, rows: int, unit: PrivacyUnit) -> PlannedTraining:
+    """What training a critic with hidden layers of these widths would be, on about so many rows."""
+    parameters = perceptron_size([sum(n for _, n in domain.sizes), *critic, 1])
+    batch = row_rate(event.rate, unit.max_records) * rows
+    return PlannedTraining(
+        steps=event.steps,
+        rate=event.rate,
+        noise_multiplier=event.noise_multiplier,
+        rows=batch,
+        noise_length=noise_length(event, parameters, rows, unit),
+        seconds=_START + event.steps * (_STEP + _GRADIENT * parameters * (batch + PIECE)),
+    )
