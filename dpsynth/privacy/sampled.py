@@ -42,6 +42,7 @@ _POINTS = 2000
 _LEVELS = [0.2 * 1e-6**k for k in range(4)]  # of delta, down to TAU: near each of them one curve is tight
 _ABOVE = 1e-6  # relative, and _LEAST absolute: what mu is raised by, far more than doubles err
 _LEAST = 1e-9
+_NEARLY_ALL = 1 - 1e-9  # of delta: no curve can be told from another in doubles, and nothing is private there
 _HOPELESS = 2000.0  # mu^2 of training, at the least: epsilon would be a thousand
 
 
@@ -69,6 +70,8 @@ def _dominating(part: pld.Sampled, removed: bool) -> float:
     deltas = np.min([c.at(epsilons) for c in curves_found], axis=0)
     wanted = deltas[:-1] - TAU
     needed = wanted > 0
+    if wanted.max() > _NEARLY_ALL:
+        return math.inf
     return float(_mu_for(epsilons[1:][needed], wanted[needed]).max(initial=0.0))
 
 

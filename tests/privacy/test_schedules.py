@@ -127,6 +127,12 @@ def test_the_price_of_training_is_a_curve_that_lies_below_it_nowhere(steps, rate
                 assert curves.gaussian_delta(epsilon, event.cost.gaussian) + sampled.TAU >= delta * (1 - 1e-2)
 
 
+def test_training_with_so_little_noise_that_delta_is_one_has_the_price_of_unsampled_noise():
+    event = DpSgd(0.05, 0.21700747923551253, 300)
+    assert event.cost.gaussian == 300 * Gaussian(event.noise_multiplier).cost.gaussian
+    assert DpSgd(0.05, 0.3, 300).cost.gaussian > DpSgd(0.05, 0.5, 300).cost.gaussian
+
+
 def test_the_price_of_one_step_dominates_its_closed_form():
     for rate, noise in ((0.05, 1.0), (0.5, 3.0)):
         cost = DpSgd(rate, noise, 1).cost
