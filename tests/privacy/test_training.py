@@ -7,10 +7,7 @@ the truth that is named, is rejected.
 from __future__ import annotations
 
 import copy
-import importlib
-import itertools
 import math
-import sys
 from collections.abc import Callable
 from types import SimpleNamespace
 
@@ -28,15 +25,11 @@ from dpsynth.privacy.events import DpSgd, Gaussian
 from dpsynth.privacy.rows import SensitiveRows
 from dpsynth.privacy.unit import PrivacyUnit
 from tests.privacy import kernel
+from tests.privacy.kernel import Mutant
 from tests.privacy.processes import in_children, needs_fork
 
-NAMES = ("rows", "dpsgd", "events", "unit", "noise")
 SIZES = (3, 5)
 Law = Callable[[SimpleNamespace], None]
-
-
-def modules(package: str = "dpsynth") -> SimpleNamespace:
-    return SimpleNamespace(**{name: importlib.import_module(f"{package}.privacy.{name}") for name in NAMES})
 
 
 def table(k: SimpleNamespace, rows: int, unit: dict | None = None, seed: int = 0):
@@ -151,8 +144,8 @@ LAWS: list[Law] = [
     a_unit_of_several_rows_is_hidden_as_a_whole,
 ]
 
-MUTANTS: list[tuple[str, str, str, str, Law]] = [
-    (
+MUTANTS = [
+    Mutant(
         "not clipped",
         "dpsgd.py",
         """(_SCALE / np.maximum(length, clip))[:, None]
@@ -163,57 +156,59 @@ MUTANTS: list[tuple[str, str, str, str, Law]] = [
             kept = np.isfinite(length) """,
         one_row_moves_the_clipped_sum_by_the_clip_at_most,
     ),
-    ("nothing kept out", "dpsgd.py", "grains[~kept] = 0", "pass", one_row_moves_the_clipped_sum_by_the_clip_at_most),
-    (
+    Mutant(
+        "nothing kept out", "dpsgd.py", "grains[~kept] = 0", "pass", one_row_moves_the_clipped_sum_by_the_clip_at_most
+    ),
+    Mutant(
         "half the noise",
         "dpsgd.py",
         "math.nextafter(multiplier, math.inf) * _GRAINS)",
         "multiplier * _GRAINS / 2)",
         noise_has_the_scale_that_was_paid_for,
     ),
-    (
+    Mutant(
         "the first rows instead of a Poisson sample",
         "dpsgd.py",
         'np.frombuffer(bits(8 * rows), dtype="<u8") < threshold',
         "np.arange(rows) < round(rate * rows)",
         as_many_take_part_as_a_bernoulli_draw_says,
     ),
-    (
+    Mutant(
         "two in a hundred more than billed",
         "dpsgd.py",
         "math.ldexp(rate, 64)",
         "math.ldexp(1.02 * rate, 64)",
         as_many_take_part_as_a_bernoulli_draw_says,
     ),
-    (
+    Mutant(
         "divided by how many rows there are",
         "dpsgd.py",
         "self.__bits)) * self.scale)",
         "self.__bits)) * self.clip / _GRAINS / self.__event.rate / len(_exact_codes(self.__rows)))",
         the_scale_of_an_answer_is_public,
     ),
-    (
+    Mutant(
         "one step too many",
         "dpsgd.py",
         "self.__steps_left < 1:",
         "self.__steps_left < 0:",
         a_step_beyond_the_last_is_refused,
     ),
-    (
+    Mutant(
         "no look at coupling",
         "dpsgd.py",
         "if not np.array_equal(",
         "if False and np.array_equal(",
         rows_that_lean_on_one_another_are_refused,
     ),
-    (
+    Mutant(
         "several rows of a unit as one",
         "dpsgd.py",
         "multiplier = self.__event.noise_multiplier * self.__rows.protects.max_records",
         "multiplier = self.__event.noise_multiplier",
         a_unit_of_several_rows_is_hidden_as_a_whole,
     ),
-    (
+    Mutant(
         "each of a unit's rows at the billed rate",
         "dpsgd.py",
         "if max_records == 1 or rate == 1:",
@@ -221,25 +216,19 @@ MUTANTS: list[tuple[str, str, str, str, Law]] = [
         a_unit_of_several_rows_is_hidden_as_a_whole,
     ),
 ]
-NUMBERS = itertools.count()
 
 
 @pytest.mark.parametrize("law", LAWS, ids=lambda law: law.__name__)
 def test_the_kernel_keeps_its_promise(law):
-    law(modules())
+    law(kernel.load())
 
 
-@pytest.mark.parametrize(("name", "file", "old", "new", "law"), MUTANTS, ids=[m[0] for m in MUTANTS])
-def test_a_broken_kernel_is_seen(tmp_path, monkeypatch, name, file, old, new, law):
-    package = f"dpsynth_training_{next(NUMBERS)}"
-    monkeypatch.syspath_prepend(tmp_path)
-    kernel.copy_with(tmp_path, package, file, old, new)
-    try:
+@pytest.mark.parametrize("mutant", MUTANTS, ids=lambda mutant: mutant.name)
+def test_a_broken_kernel_is_seen(tmp_path, monkeypatch, mutant):
+    with kernel.workshop(tmp_path, monkeypatch) as build:
+        broken = build(mutant.file, mutant.old, mutant.new)
         with pytest.raises((AssertionError, pytest.fail.Exception, RuntimeWarning)):
-            law(modules(package))
-    finally:
-        for loaded in [m for m in sys.modules if m.split(".")[0] == package]:
-            del sys.modules[loaded]
+            mutant.law(broken)
 
 
 @given(arrays(np.float32, (6, 9), elements=st.floats(width=32)), st.floats(1e-20, 1e20))
@@ -290,7 +279,7 @@ def test_a_ledger_of_one_unit_trains_on_rows_of_that_unit():
 
 def test_units_that_are_replaced_are_refused():
     with pytest.raises(ValueError, match="add-remove"):
-        training(modules(), 5, unit={"adjacency": "replace"})
+        training(kernel.load(), 5, unit={"adjacency": "replace"})
 
 
 @pytest.mark.parametrize(
@@ -299,7 +288,7 @@ def test_units_that_are_replaced_are_refused():
 )
 def test_settings_that_mean_nothing_are_refused(bad):
     with pytest.raises(ValueError, match=r"\w"):
-        training(modules(), 5, **bad)
+        training(kernel.load(), 5, **bad)
 
 
 @pytest.mark.parametrize(
@@ -308,7 +297,7 @@ def test_settings_that_mean_nothing_are_refused(bad):
 def test_gradients_of_another_shape_are_refused_before_a_row_is_read(answer):
     seen = []
     with pytest.raises(ValueError, match="floating-point numbers of shape"):
-        training(modules(), 0).step(lambda codes: seen.append(codes) or answer)
+        training(kernel.load(), 0).step(lambda codes: seen.append(codes) or answer)
     assert len(seen) == 1
 
 
@@ -319,16 +308,16 @@ def test_a_callback_sees_codes_in_pieces_of_one_size_and_empty_steps_are_noised_
         shapes.append((codes.shape, codes.dtype))
         return np.zeros((len(codes), 4))
 
-    run = training(modules(), 300, rate=1.0, steps=1)
+    run = training(kernel.load(), 300, rate=1.0, steps=1)
     run.step(gradients)
     assert set(shapes) == {((128, 2), np.dtype(np.int64))}
-    empty = training(modules(), 0, steps=1).step(gradients)
+    empty = training(kernel.load(), 0, steps=1).step(gradients)
     assert np.all(empty != 0)
 
 
 def test_rows_and_training_are_closed():
-    rows = table(modules(), 5)
-    things = [rows, training(modules(), 5)]
+    rows = table(kernel.load(), 5)
+    things = [rows, training(kernel.load(), 5)]
     for thing in things:
         for copied in (copy.copy, copy.deepcopy, lambda x: x.__reduce__()):
             with pytest.raises(TypeError):
@@ -341,6 +330,6 @@ def test_rows_and_training_are_closed():
 
 @needs_fork
 def test_a_fork_cannot_take_the_steps_again():
-    run = training(modules(), 5)
+    run = training(kernel.load(), 5)
 
     assert in_children([lambda tell: tell(run.step(constant(1.0)).tobytes())]) == [b"RuntimeError"]
