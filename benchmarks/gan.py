@@ -32,6 +32,7 @@ METHODS = (
     "dpsynth/mst",
     "dpsynth/canopy",
     "dpsynth/dp-ctgan",
+    "dpsynth/hybrid",
     "smartnoise/patectgan",
     "smartnoise/dpctgan",
 )
