@@ -269,8 +269,8 @@ def run_blindly(monkeypatch, schema, data, mechanism):
     """The release and the ledger of a fit in which no charge looks at a value."""
     made = []
 
-    def blind(budget, *, ledger, job, unsafe_seed):
-        made.append(BlindAccountant(budget, ledger=ledger))
+    def blind(budget, *, ledger, job, reserve, unsafe_seed):
+        made.append(BlindAccountant(budget, ledger=ledger, reserve=reserve))
         return made[-1]
 
     monkeypatch.setattr("dpsynth.synthesizer.Accountant", blind)

@@ -65,8 +65,8 @@ def test_dependence_is_learned_that_independent_columns_lack(caplog):
     pair = model.project(("a", "b")) / model.total
     assert np.trace(pair) > 0.5
     np.testing.assert_allclose(model.project(("c",)) / model.total, 1 / 3, atol=0.05)
-    assert "step 200 of 200, all paid for" in caplog.text
-    assert "epsilon" in caplog.text
+    assert "step 200 of 200: the critic scores generated rows" in caplog.text
+    assert "epsilon 8 of 8 is spent" in caplog.text
 
 
 def test_the_front_door_fits_saves_and_loads(tmp_path):

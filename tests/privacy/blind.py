@@ -63,6 +63,7 @@ class BlindTraining:
 
     def __init__(self, training: Training, answers: np.random.Generator) -> None:
         self._training, self._answers = training, answers
+        self.parameters, self.stddev = training.parameters, 0.01
 
     @property
     def steps_left(self) -> int:
@@ -70,4 +71,4 @@ class BlindTraining:
 
     def step(self, gradients: Gradients) -> np.ndarray:
         self._training.step(gradients)
-        return self._answers.normal(scale=0.01, size=self._training.parameters)
+        return self._answers.normal(scale=self.stddev, size=self.parameters)

@@ -195,7 +195,7 @@ MUTANTS = [
     Mutant(
         "a charge for anything draws Gaussian noise",
         "accountant.py",
-        "if not isinstance(event, Gaussian):",
+        "if not isinstance(event, kind):",
         "if not hasattr(event, 'cost'):",
         laws.a_charge_draws_only_what_it_paid_for,
     ),
