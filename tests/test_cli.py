@@ -159,7 +159,7 @@ def test_a_file_that_is_no_ledger_is_left_alone(folder, run):
 
 def test_results_come_as_json_when_asked(folder, run):
     record = json.loads(run(f"{FIT} -o m.dpsynth --json")[1])
-    assert record["budget"] == {"epsilon": 1.0, "delta": 1e-06}
+    assert record["budget"] == {"epsilon": 1.0, "delta": 1e-06, "aside_epsilon": 0.0, "aside_delta": 0.0}
     checks = json.loads(run("schema check schema.yaml rows.csv --json")[1])
     assert checks["PRIVATE"] is True
     assert [c["name"] for c in checks["columns"]] == ["age", "sex"]
