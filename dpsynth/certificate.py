@@ -61,12 +61,13 @@ class Certificate:
         settings: Mapping[str, Any],
         bounds: Bounds,
         released: Mapping[str, Any],
+        cautions: Sequence[str] = (),
     ) -> Certificate:
         """The certificate of one run. Unit, budget, noise, charges and head are read from the ledger, never stated.
 
         run: `Accountant.run`. bounds: of numeric columns, as learned by charges. released: further charged or public
-        facts, such as the noisy row count. Raises ValueError when the ledger protects another unit than the schema,
-        or has no such run.
+        facts, such as the noisy row count. cautions: what is known against a mechanism that is not ours. Raises
+        ValueError when the ledger protects another unit than the schema, or has no such run.
         """
         if ledger.unit != schema.unit:
             raise ValueError(f"the ledger protects {ledger.unit.describe()}, the schema {schema.unit.describe()}")
@@ -83,7 +84,7 @@ class Certificate:
             "budget": asdict(budget),
             "spent": budgets.spent(_cost(charges), budget).claim,
             "schedule": _schedule(begun[-1], charges, budget),
-            "cautions": _cautions(schema, budget, settings, released),
+            "cautions": [*_borrowed(charges, cautions), *_cautions(schema, budget, settings, released)],
             "unit": {**asdict(ledger.unit), "description": ledger.unit.describe()},
             "run": {"id": run, "noise": begun[-1]["noise"], "line": begun[-1]},
             "charges": _charges(charges, ledger.unit),
@@ -92,7 +93,7 @@ class Certificate:
                 "budget": _views(_allowed(budget)),
                 "spent": _views(_events(charges)),
             },
-            "accounting": wording.accounting(private, all(isinstance(e, Gaussian) for e in _events(charges))),
+            "accounting": wording.accounting(private, *_kinds(charges)),
             "schema": {"sha256": schema.fingerprint(), "columns": _columns(schema, bounds)},
             "mechanism": {"name": mechanism, "settings": settings},
             "released": released,
@@ -160,7 +161,7 @@ class Certificate:
             "spent": f"epsilon {spent} in {len(it['charges'])} charges",
             "ledger": f"{it['ledger']['dataset']}: {account} {whose}; head {it['ledger']['head'][:16]}",
             "schedule": wording.schedule(it["schedule"]["fixed"], it["schedule"]["epsilon"]),
-            "noise": it["run"]["noise"],
+            "noise": "the other program's own" if _all_foreign(it) else it["run"]["noise"],
             "mechanism": it["mechanism"]["name"],
             "schema": f"{len(it['schema']['columns'])} columns, sha256 {it['schema']['sha256'][:16]}",
             "created": it["created"],
@@ -195,6 +196,23 @@ def _cautions(schema: Schema, budget: Budget, settings: Mapping[str, Any], relea
     if known := settings.get("known"):
         found.append(wording.known(sorted({str(marginal["source"]) for marginal in known}), len(known)))
     return found
+
+
+def _all_foreign(record: Mapping[str, Any]) -> bool:
+    return _kinds([charge["line"] for charge in record["charges"]])[1]
+
+
+def _kinds(charges: Sequence[Line]) -> tuple[bool, bool]:
+    """Whether all charges are Gaussian noise, and whether all are for another program."""
+    events = _events(charges)
+    return all(isinstance(e, Gaussian) for e in events), bool(events) and all(isinstance(e, Foreign) for e in events)
+
+
+def _borrowed(charges: Sequence[Line], known: Sequence[str]) -> list[str]:
+    """What to say of a claim that is another program's. known: sentences against it."""
+    if not any(isinstance(event, Foreign) for event in _events(charges)):
+        return []
+    return [wording.FOREIGN, *(wording.against(sentence) for sentence in known)]
 
 
 def _percent_right(budget: Budget) -> float:

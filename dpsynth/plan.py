@@ -21,14 +21,16 @@ from dpsynth.gan.plan import PlannedTraining, planned
 from dpsynth.mechanisms.aim import AIM, candidates
 from dpsynth.mechanisms.base import Mechanism
 from dpsynth.mechanisms.canopy import Canopy
+from dpsynth.mechanisms.foreign import ForeignMechanism, even_groups
 from dpsynth.mechanisms.independent import Independent
 from dpsynth.mechanisms.mst import MST
 from dpsynth.mechanisms.registry import name_of
 from dpsynth.mechanisms.selection import MEAN_ABS, Prices, informative_pairs
+from dpsynth.privacy.accountant import Accountant
 from dpsynth.privacy.budget import LEAST_COST, Budget, affordable
 from dpsynth.privacy.events import check_unit
 from dpsynth.privacy.unit import PrivacyUnit
-from dpsynth.report.text import short
+from dpsynth.report.text import at_most, short
 from dpsynth.schema import Numeric, Schema
 
 _ASSUMED_BOUNDS = (-(2.0**20), 2.0**20)
@@ -39,7 +41,8 @@ _COUNT_SECONDS = 2.5e-9  # a row and pair; benchmarks/results/counting.json
 class Query:
     """One kind of charge. charges: the fewest and the most of them; stddev: least and most noise on a count, in rows.
 
-    most is infinite where a charge may get next to nothing of a budget that is shared by what the answers show.
+    most is infinite where a charge may get next to nothing of a budget that is shared by what the answers show; both are
+    NaN where the noise is another program's.
     """
 
     what: str
@@ -49,7 +52,8 @@ class Query:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a fit would do. columns_error: the mean total variation distance of the one-way marginals, at the most.
+    """What a fit would do. columns_error: the mean total variation distance of the one-way marginals, at the most;
+    None where nobody can say.
 
     seconds, megabytes: from rules of thumb and our benchmarks, on one core; the truth may lie outside.
     """
@@ -63,7 +67,7 @@ class Plan:
     pairs: int
     queries: tuple[Query, ...]
     training: PlannedTraining | None
-    columns_error: float
+    columns_error: float | None
     seconds: tuple[float, float]
     megabytes: float
     notes: tuple[str, ...]
@@ -89,11 +93,16 @@ class Plan:
             f"{self.columns} columns with {self.cells:,} cells, {self.pairs:,} pairs; {self.rows:,} rows assumed",
             *(f"  {what:<48} {charges:>12} charges, noise {noise}" for what, charges, noise in self.table()),
             *([self.training.describe()] if self.training else []),
-            f"one-way distributions: off by {self.columns_error:.2g} at most on average (total variation, noise only)",
+            f"one-way distributions: {self._columns_error()}",
             f"CPU seconds: {self.seconds[0]:.1f} to {self.seconds[1]:.0f}; memory: up to {self.megabytes:,.0f} MB",
             *self.notes,
         ]
         return "\n".join(lines)
+
+    def _columns_error(self) -> str:
+        if self.columns_error is None:
+            return "off by nobody knows how much"
+        return f"off by {self.columns_error:.2g} at most on average (total variation, noise only)"
 
 
 def plan(schema: Schema, mechanism: Mechanism, budget: Budget, rows: int) -> Plan:
@@ -107,6 +116,8 @@ def plan(schema: Schema, mechanism: Mechanism, budget: Budget, rows: int) -> Pla
     cost = affordable(budget)
     if cost < LEAST_COST:
         raise ValueError(f"{budget} affords only noise of billions of rows: ask for a larger epsilon or delta")
+    if isinstance(mechanism, ForeignMechanism):
+        return _foreign(schema, mechanism, budget, rows)
     if type(mechanism) not in (*_QUERIES, *_TRAINED):
         raise ValueError(f"no plan is known for the mechanism {name_of(mechanism)}: name one of ours")
     learned = [name for name, c in schema.columns.items() if isinstance(c, Numeric) and not c.bounded]
@@ -142,6 +153,33 @@ def plan(schema: Schema, mechanism: Mechanism, budget: Budget, rows: int) -> Pla
         seconds=_seconds(mechanism, domain, len(pairs), rows, training),
         megabytes=_megabytes(mechanism, domain, rows),
         notes=tuple(notes),
+    )
+
+
+def _foreign(schema: Schema, it: ForeignMechanism, budget: Budget, rows: int) -> Plan:
+    """One charge, of which all is known that is claimed; of what comes of it, nothing. BudgetExceeded as of `fit`."""
+    event, domain = it.event(budget), schema_domain(schema)
+    trial = Accountant(budget, reserve=it.reserve(budget))  # its ledger is in memory and about no data
+    trial.charge(event, "plan")
+    cells = sum(int(group[-1]) + 1 for group in even_groups(domain, it.most_cells).values())
+    claim = (
+        f"it pays for what the program claims, epsilon {event.epsilon:g} at delta {event.delta:g}; in this budget that is"
+        f" epsilon {at_most(trial.spent().epsilon)}"
+    )
+    return Plan(
+        mechanism=it.name,
+        budget=budget,
+        unit=schema.unit,
+        rows=rows,
+        columns=len(domain.attributes),
+        cells=cells,
+        pairs=len(informative_pairs(domain)),
+        queries=(Query("a table of synthetic rows", (1, 1), (math.nan, math.nan)),),
+        training=None,
+        columns_error=None,
+        seconds=(0.0, it.time_limit),
+        megabytes=(rows + it.rows) * len(domain.attributes) * 12 / 1e6 + 200,
+        notes=(claim, "its errors, its time and its memory are the program's own, and unknown here", *it.cautions),
     )
 
 
@@ -304,4 +342,4 @@ def _range(low: str, high: str) -> str:
 
 
 def _rows(stddev: float) -> str:
-    return short(stddev, 3) if math.isfinite(stddev) else "any"
+    return "unknown" if math.isnan(stddev) else short(stddev, 3) if math.isfinite(stddev) else "any"

@@ -18,6 +18,7 @@ from dpsynth.models.base import Model
 from dpsynth.models.graphical import GraphicalModel
 from dpsynth.models.hidden import HiddenModel
 from dpsynth.models.refined import RefinedModel
+from dpsynth.models.released import ReleasedRows
 from dpsynth.schema import Schema
 
 VERSION = 1
@@ -80,7 +81,7 @@ def load_model(path: str | Path) -> tuple[Schema, Model, Bounds, dict[str, Any]]
 
 def _content(schema: Schema, model: Model, bounds: Bounds) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Plain fields and arrays of a model file, without its certificate."""
-    if not isinstance(model, RefinedModel) or not isinstance(model.coarse, GraphicalModel | HiddenModel):
+    if not isinstance(model, RefinedModel) or not isinstance(model.coarse, GraphicalModel | HiddenModel | ReleasedRows):
         raise TypeError(f"a model of type {type(model).__name__} cannot be stored")
     plain, arrays = _split({f"coarse:{k}": v for k, v in model.coarse.to_arrays().items()})
     for a in model.domain.attributes:
@@ -97,7 +98,7 @@ def _built(document: dict[str, Any], arrays: dict[str, np.ndarray]) -> tuple[Sch
     saved = {
         k.removeprefix("coarse:"): v for k, v in {**document["model"], **arrays}.items() if k.startswith("coarse:")
     }
-    kind = HiddenModel if "hidden" in saved else GraphicalModel
+    kind = HiddenModel if "hidden" in saved else ReleasedRows if "released" in saved else GraphicalModel
     coarse = kind.from_arrays(saved)
     schema = Schema.from_dict(document["schema"])
     bounds: Bounds = {name: (float(low), float(high)) for name, (low, high) in document["bounds"].items()}

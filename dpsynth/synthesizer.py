@@ -21,6 +21,7 @@ from dpsynth.encode.bounds import BOUNDS_SHARE, learn_bounds
 from dpsynth.mechanisms.aim import AIM
 from dpsynth.mechanisms.base import Mechanism, Trains
 from dpsynth.mechanisms.canopy import Canopy
+from dpsynth.mechanisms.foreign import ForeignMechanism
 from dpsynth.mechanisms.known import Marginal
 from dpsynth.mechanisms.registry import mechanism_for, name_of
 from dpsynth.models.base import Model
@@ -49,6 +50,7 @@ class Synthesizer:
 
     schema: the public facts. mechanism: a name ("auto", "canopy", "aim", "mst", "independent", "dp-ctgan", "hybrid") or
     a mechanism object; `settings` are those of the named one, as workload=Workload(target="income") of canopy and aim.
+    "smartnoise:mst" and the like, and "external:" with command=[...], run programs that are not ours (docs/foreign.md).
     known: Marginals that are public or were paid for elsewhere; canopy and aim start from them at no charge.
     epsilon, delta: what one fit spends, all of it. ledger: a Ledger, or the path of one; a path that does not exist
     becomes a ledger that holds exactly this budget. None keeps it in memory.
@@ -224,6 +226,7 @@ class Synthesizer:
             settings=_settings(mechanism),
             bounds=bounds,
             released={"rows": round(model.total)},
+            cautions=mechanism.cautions if isinstance(mechanism, ForeignMechanism) else (),
         )
 
 
@@ -262,6 +265,8 @@ def _told(mechanism: Mechanism, known: Sequence[Marginal], schema: Schema) -> Me
 
 def _check_settings(mechanism: Mechanism, schema: Schema) -> None:
     """Refuses settings that do not fit the schema, before anything is read or charged."""
+    if isinstance(mechanism, ForeignMechanism):
+        mechanism.check(schema)
     if isinstance(mechanism, AIM | Canopy):
         sizes = {name: 1 if name in schema.unbounded else codec_for(c).size for name, c in schema.coded.items()}
         mechanism.check(Domain.of(sizes))

@@ -10,8 +10,11 @@ from dpsynth.gan.hybrid import Hybrid
 from dpsynth.mechanisms.aim import AIM
 from dpsynth.mechanisms.base import Mechanism
 from dpsynth.mechanisms.canopy import Canopy
+from dpsynth.mechanisms.external import External
+from dpsynth.mechanisms.foreign import ForeignMechanism
 from dpsynth.mechanisms.independent import Independent
 from dpsynth.mechanisms.mst import MST
+from dpsynth.mechanisms.smartnoise import SmartNoise
 
 MECHANISMS: dict[str, type[Any]] = {
     "independent": Independent,
@@ -37,19 +40,30 @@ def mechanism_for(mechanism: str | Mechanism, settings: dict[str, Any]) -> Mecha
                 f"settings {sorted(settings)} belong to a mechanism's name: give them to the object instead"
             )
         return mechanism
-    kind = MECHANISMS.get(AUTO if mechanism == "auto" else mechanism)
-    if kind is None:
-        raise ValueError(f"mechanism must be one of {_names()}, got {mechanism!r}")
-    known = [f.name for f in fields(kind)]
+    kind, named = _kind(mechanism)
+    known = [f.name for f in fields(kind) if f.name not in named]
     if unknown := sorted(set(settings) - set(known)):
         raise ValueError(f"mechanism {mechanism!r} has the settings {known}, not {unknown}")
-    return kind(**settings)
+    return kind(**named, **settings)
 
 
 def name_of(mechanism: Mechanism) -> str:
     """The registered name of a mechanism, or the name of its class."""
+    if isinstance(mechanism, ForeignMechanism):
+        return mechanism.name
     return next((name for name, kind in MECHANISMS.items() if type(mechanism) is kind), type(mechanism).__name__)
 
 
+def _kind(name: str) -> tuple[type[Any], dict[str, Any]]:
+    """The class of this name, and the settings that the name itself gives."""
+    family, _, own = name.partition(":")
+    if family == "smartnoise":
+        return SmartNoise, {"synthesizer": own}
+    kinds: dict[str, type[Any]] = {**MECHANISMS, "auto": MECHANISMS[AUTO], "external:": External}
+    if name not in kinds:
+        raise ValueError(f"mechanism must be one of {_names()}, got {name!r}")
+    return kinds[name], {}
+
+
 def _names() -> list[str]:
-    return ["auto", *MECHANISMS]
+    return ["auto", *MECHANISMS, "smartnoise:NAME", "external:"]

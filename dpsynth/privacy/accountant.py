@@ -19,7 +19,8 @@ from dpsynth.privacy import budget as budgets
 from dpsynth.privacy.account import gaussian_spending
 from dpsynth.privacy.budget import Budget
 from dpsynth.privacy.dpsgd import Training
-from dpsynth.privacy.events import DpSgd, Event, Gaussian
+from dpsynth.privacy.events import DpSgd, Event, Foreign, Gaussian
+from dpsynth.privacy.foreign import Program, _run
 from dpsynth.privacy.ledger import SECURE, Ledger
 from dpsynth.privacy.noise import Bits, operating_system_bits, rounded_gaussian, seeded_bits
 from dpsynth.privacy.policy import Job
@@ -27,7 +28,7 @@ from dpsynth.privacy.rows import SensitiveRows
 from dpsynth.privacy.sensitive import Sensitive, _integers, _up
 from dpsynth.privacy.unit import PrivacyUnit
 
-E = TypeVar("E", Gaussian, DpSgd)
+E = TypeVar("E", Gaussian, DpSgd, Foreign)
 
 
 class Charge:
@@ -65,6 +66,16 @@ class Charge:
         self.__check_unit(rows.protects)
         event = self.__redeem(DpSgd)
         return Training(event, self.__bits, rows, parameters=parameters, clip=clip, assumed_rows=assumed_rows)
+
+    def foreign(self, rows: SensitiveRows, program: Program) -> np.ndarray:
+        """The codes (int32, rows by columns) that a program which is not ours made of the rows: see `foreign.py`.
+
+        Raises TimeoutError or ChildProcessError when it did not; the charge stays spent all the same.
+        """
+        if not isinstance(rows, SensitiveRows):
+            raise TypeError(f"a program is given SensitiveRows (table.rows()), got {type(rows).__name__}")
+        self.__check_unit(rows.protects)
+        return _run(program, self.__redeem(Foreign), rows)
 
     def __check_unit(self, protects: PrivacyUnit | None) -> None:
         if None not in (protects, self.__protects) and protects != self.__protects:

@@ -1,4 +1,4 @@
-"""SensitiveRows: coded private rows, closed to reading. A charge trains on them."""
+"""SensitiveRows: coded private rows, closed to reading. A charge trains on them, or hands them to another program."""
 
 from __future__ import annotations
 
@@ -41,6 +41,6 @@ class SensitiveRows:
 
 
 def _exact_codes(rows: SensitiveRows) -> np.ndarray:
-    """The exact codes. Called in this package only, by `dpsgd.py`."""
+    """The exact codes. Called in this package only, by `dpsgd.py` and `foreign.py`."""
     codes: np.ndarray = object.__getattribute__(rows, "_SensitiveRows__codes")
     return codes

@@ -69,10 +69,15 @@ def schedule(fixed: bool, epsilon: float) -> str:
     return f"{figure}, which were fixed beforehand" if fixed else f"{figure}, had they been fixed beforehand"
 
 
-def accounting(private: bool, gaussian: bool) -> list[str]:
-    """How the numbers of a certificate come about, with sources. gaussian: whether all charges are Gaussian noise."""
+def accounting(private: bool, gaussian: bool, foreign: bool = False) -> list[str]:
+    """How the numbers of a certificate come about, with sources.
+
+    gaussian: whether all charges are Gaussian noise. foreign: whether all are for another program.
+    """
     if not private:
         return ["The random bits came from a seed: the noise can be repeated and subtracted."]
+    if foreign:
+        return FOREIGN_ACCOUNTING
     return [
         *(["Private values left through Gaussian noise only."] if gaussian else OTHER_EVENTS),
         "A charge with noise multiplier s costs 1/s² of the budget, "
@@ -102,6 +107,20 @@ OTHER_EVENTS = [
     "Figures for a list of charges as a whole come from privacy loss distributions of all of them together. They hold "
     "where the list was fixed beforehand; nothing was ever gated by them.",
 ]
+FOREIGN_ACCOUNTING = [
+    "Private values left through another program only. It was given rows bounded for each unit, as cells of the public "
+    "domain, after its charge was recorded; what it wrote was taken only as cells of that domain, in the number of "
+    "rows asked for; what it printed was not kept.",
+    "Its noise, its random bits and its own accounting are its own. Nothing of them was checked here.",
+    "Its claim is for one row added or removed. Where the unit is more than that, the program was asked for as much "
+    "less as the unit has rows, or twice that where units are replaced (Dwork and Roth, The algorithmic foundations of "
+    "differential privacy, Theorem 2.2).",
+    *OTHER_EVENTS[2:],
+]
+FOREIGN = (
+    "CAUTION: another program made this release. That it is differentially private is that program's own claim: it was"
+    " recorded and charged for here as it was stated, and nobody has checked it."
+)
 LARGE_DELTA = (
     "CAUTION: delta is large for this many rows. A release that published one random row in ten thousand would meet a"
     " delta of 1e-4; delta should be far below one divided by the number of rows."
@@ -118,3 +137,8 @@ def known(sources: Sequence[str], marginals: int) -> str:
         f"CAUTION: {marginals} marginal(s) entered this release at no charge, as known beforehand, from:"
         f" {'; '.join(sources)}. This certificate does not answer for them: they must be public, or paid for elsewhere."
     )
+
+
+def against(sentence: str) -> str:
+    """What is known against another program's claim."""
+    return f"CAUTION, of that program: {sentence}"

@@ -27,6 +27,7 @@ GUARDED = ("privacy", "data")
 OPTIONAL = {
     "opacus": ("gan/",),
     "sklearn": ("auditing/scikit_learn.py",),
+    "snsynth": ("mechanisms/smartnoise_worker.py",),
     "statsmodels": ("demo_data.py",),
     "torch": ("gan/",),
 }
