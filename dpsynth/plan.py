@@ -41,8 +41,8 @@ _COUNT_SECONDS = 2.5e-9  # a row and pair; benchmarks/results/counting.json
 class Query:
     """One kind of charge. charges: the fewest and the most of them; stddev: least and most noise on a count, in rows.
 
-    most is infinite where a charge may get next to nothing of a budget that is shared by what the answers show; both are
-    NaN where the noise is another program's.
+    most is infinite where a charge may get next to nothing of a budget that is shared by what the answers show; both
+    are NaN where the noise is another program's.
     """
 
     what: str
@@ -163,8 +163,8 @@ def _foreign(schema: Schema, it: ForeignMechanism, budget: Budget, rows: int) ->
     trial.charge(event, "plan")
     cells = sum(int(group[-1]) + 1 for group in even_groups(domain, it.most_cells).values())
     claim = (
-        f"it pays for what the program claims, epsilon {event.epsilon:g} at delta {event.delta:g}; in this budget that is"
-        f" epsilon {at_most(trial.spent().epsilon)}"
+        f"it pays for what the program claims, epsilon {event.epsilon:g} at delta {event.delta:g}; in this budget that"
+        f" is epsilon {at_most(trial.spent().epsilon)}"
     )
     return Plan(
         mechanism=it.name,

@@ -9,8 +9,10 @@ import typer
 from rich.table import Table
 
 from dpsynth.cli.common import Json, load_schema, out, print_json, say
+from dpsynth.cli.foreign import Claim, Command, Environment, foreign_settings
 
-_KNOWN = {"schema", "mechanism", "epsilon", "delta", "rows", "target"}
+_FOREIGN = ("environment", "command", "claim")
+_KNOWN = {"schema", "mechanism", "epsilon", "delta", "rows", "target", *_FOREIGN}
 _NEEDED = ("schema", "epsilon", "delta", "rows")
 
 
@@ -22,6 +24,9 @@ def plan(
     rows: Annotated[int | None, typer.Option(help="About how many rows there are: a public guess.")] = None,
     mechanism: Annotated[str | None, typer.Option(help="As of fit.")] = None,
     target: Annotated[str | None, typer.Option(help="A column to be predicted from the others.")] = None,
+    environment: Environment = None,
+    command: Command = None,
+    claim: Claim = None,
     as_json: Json = False,
 ) -> None:
     """Say what a fit would spend, and how noisy its answers would be. Opens no data, charges nothing."""
@@ -36,11 +41,15 @@ def plan(
         "rows": rows,
         "mechanism": mechanism,
         "target": target,
+        "environment": environment,
+        "command": command,
+        "claim": claim,
     }
     facts = {**stated, **{name: value for name, value in given.items() if value is not None}}
     if lacking := [name for name in _NEEDED if name not in facts]:
         raise ValueError(f"a plan needs {', '.join(lacking)}: give them as options or in the job's file")
     settings: dict[str, Any] = {} if facts.get("target") is None else {"workload": Workload(target=facts["target"])}
+    settings |= foreign_settings(**{name: facts[name] for name in _FOREIGN if name in facts})
     made = Synthesizer(
         load_schema(Path(facts["schema"])),
         facts.get("mechanism", "auto"),

@@ -21,6 +21,7 @@ from dpsynth.cli.common import (
     table_file,
     write_table,
 )
+from dpsynth.cli.foreign import AskedRows, Claim, Command, Environment, TimeLimit, foreign_settings
 
 
 def fit(
@@ -30,12 +31,17 @@ def fit(
     delta: Annotated[float, typer.Option(help="The privacy budget's delta.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Where the model goes.")],
     mechanism: Annotated[
-        str, typer.Option(help="auto (which is canopy), canopy, aim, mst, independent, dp-ctgan or hybrid.")
+        str, typer.Option(help="auto (canopy), aim, mst, independent, dp-ctgan, hybrid, smartnoise:NAME or external:.")
     ] = "auto",
     target: Annotated[str | None, typer.Option(help="A column to be predicted from the others.")] = None,
     ledger: Annotated[Path | None, typer.Option(help="The data set's account; made if it does not exist.")] = None,
     purpose: Annotated[str, typer.Option(help="What it is for, for the ledger and its policy.")] = "",
     approval: Annotated[list[str] | None, typer.Option(help="WHO=WHERE: who approved it, and where.")] = None,
+    environment: Environment = None,
+    command: Command = None,
+    claim: Claim = None,
+    ask_rows: AskedRows = None,
+    time_limit: TimeLimit = None,
     certificate: Annotated[Path | None, typer.Option(help="A folder for certificate.json and .html.")] = None,
     as_json: Json = False,
 ) -> None:
@@ -44,6 +50,7 @@ def fit(
     from dpsynth.synthesizer import Synthesizer
 
     settings: dict[str, Any] = {} if target is None else {"workload": Workload(target=target)}
+    settings |= foreign_settings(environment, command, claim, ask_rows, time_limit)
     job: dict[str, Any] = {"purpose": purpose, "approvals": named("--approval", approval, "board=case-17")}
     synthesizer = Synthesizer(
         load_schema(schema), mechanism, epsilon=epsilon, delta=delta, ledger=ledger, **job, **settings

@@ -21,7 +21,7 @@ _NUMBERS = count()
 SOURCE = Path(dpsynth.privacy.__file__).parent
 MODULES = (
     "unit", "cost", "curves", "pld", "sampled", "events", "budget", "fixed", "calibrate", "noise", "sensitive",
-    "rows", "dpsgd", "chain", "policy", "account", "store", "book", "linking", "ledger", "accountant",
+    "rows", "dpsgd", "foreign", "chain", "policy", "account", "store", "book", "linking", "ledger", "accountant",
 )  # fmt: skip
 
 

@@ -20,6 +20,7 @@ KERNEL = {
     "def _integers(x: Sensitive):\n    return object.__getattribute__(x, '_Sensitive__integers')",
     "privacy/rows.py": "class SensitiveRows:\n    __slots__ = ('__codes',)\n"
     "def _exact_codes(rows: SensitiveRows):\n    return 0",
+    "privacy/foreign.py": "import subprocess\ndef _run(program, event, rows):\n    subprocess.Popen(program)",
     "data/__init__.py": "",
     "data/table.py": "from dpsynth.privacy.sensitive import Sensitive\n"
     "class PrivateTable:\n    def marginals(self):\n        return Sensitive(self.__backend)",
@@ -78,6 +79,8 @@ PRIVATE_SLOTS = [
     "from dpsynth.privacy.rows import SensitiveRows\nSensitiveRows([[1]], sizes=(2,), protects=unit)",
     "from dpsynth.privacy.rows import _exact_codes",
     "getattr(module, '_exact_codes')(rows)",
+    "from dpsynth.privacy.foreign import _run",
+    "from dpsynth.privacy import foreign\nforeign._run(program, event, rows)",
     "object.__getattribute__(rows, '_SensitiveRows__codes')",
     "from dpsynth.privacy.sensitive import Sensitive as S\nS([1], l1=1, l2=1)",
 ]
@@ -119,11 +122,24 @@ NO_CODE_FROM_FILES = [
     "import torch\ntorch.load(path, weights_only=False)",
 ]
 
+PROGRAMS = [
+    "import subprocess",
+    "from subprocess import Popen",
+    "import multiprocessing.pool",
+    "import os\nos.system('ls')",
+    "from os import execv",
+    "import os\nos.posix_spawnp('ls', ['ls'], {})",
+    "import os as o\no.fork()",
+    "import asyncio\nasyncio.create_subprocess_shell('ls')",
+    "from importlib import import_module\nimport_module('subprocess')",
+]
+
 MUTANTS = {
     "randomness": RANDOMNESS,
     "private_slots": PRIVATE_SLOTS,
     "dependencies": DEPENDENCIES,
     "no_code_from_files": NO_CODE_FROM_FILES,
+    "programs": PROGRAMS,
 }
 
 

@@ -32,6 +32,9 @@ OPTIONAL = {
     "torch": ("gan/",),
 }
 """Optional packages, and the file or folder named for each."""
+STARTS_PROGRAMS = "privacy/foreign.py"
+PROGRAM_MODULES = {"multiprocessing", "pty", "subprocess"}
+STARTERS = re.compile(r"os\.(system|popen|fork\w*|exec\w+|spawn\w+|posix_spawn\w*)|asyncio\.create_subprocess_\w+")
 EXECUTING_MODULES = {"cloudpickle", "dill", "joblib", "marshal", "pickle", "shelve"}
 EXECUTING_BUILTINS = {"__import__", "compile", "eval", "exec"}
 EXECUTING_METHODS = {"query", "read_pickle", "to_pickle"}
@@ -108,7 +111,18 @@ def no_code_from_files(source: Source) -> Iterator[str]:
             yield source.at(node.lineno, "allow_pickle must be False")
 
 
-WALLS: dict[str, Wall] = {wall.__name__: wall for wall in (randomness, private_slots, dependencies, no_code_from_files)}
+def programs(source: Source) -> Iterator[str]:
+    """Other programs are started in privacy/foreign.py, by a charge, and nowhere else."""
+    if source.where == STARTS_PROGRAMS:
+        return
+    for use in source.uses:
+        if use.target.partition(".")[0] in PROGRAM_MODULES or STARTERS.fullmatch(use.target):
+            yield source.at(use.line, f"{use.target} starts a program")
+
+
+WALLS: dict[str, Wall] = {
+    wall.__name__: wall for wall in (randomness, private_slots, dependencies, no_code_from_files, programs)
+}
 
 
 @cache

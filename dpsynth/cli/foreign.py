@@ -1,0 +1,59 @@
+"""Options for generators that are not ours: `--mechanism smartnoise:mst` and `--mechanism external:`."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+Environment = Annotated[
+    Path | None,
+    typer.Option(help="smartnoise: the folder of its environment, or its Python; DPSYNTH_SMARTNOISE otherwise."),
+]
+Command = Annotated[
+    str | None, typer.Option(help="external: the command, as 'python gen.py {input} {output} {epsilon}'; no shell.")
+]
+Claim = Annotated[
+    str | None, typer.Option(help="What the program promises, EPSILON or EPSILON,DELTA; otherwise the whole budget.")
+]
+AskedRows = Annotated[int | None, typer.Option("--ask-rows", help="How many rows the program is asked for.")]
+TimeLimit = Annotated[float | None, typer.Option(help="Seconds after which the program is stopped.")]
+
+
+def foreign_settings(
+    environment: Path | str | None = None,
+    command: str | None = None,
+    claim: str | None = None,
+    rows: int | None = None,
+    time_limit: float | None = None,
+) -> dict[str, Any]:
+    """The settings that were given."""
+    given = {
+        "environment": environment,
+        "command": None if command is None else _words(command),
+        "claim": None if claim is None else _claim(claim),
+        "rows": rows,
+        "time_limit": time_limit,
+    }
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def _words(command: str) -> list[str]:
+    try:
+        return shlex.split(command)
+    except ValueError:
+        raise ValueError(f"--command has a quote that does not end: {command!r}") from None
+
+
+def _claim(text: str) -> Any:
+    from dpsynth.privacy.events import Foreign
+
+    try:
+        numbers = [float(part) for part in str(text).split(",")]
+    except ValueError:
+        numbers = []
+    if len(numbers) not in (1, 2):
+        raise ValueError(f"--claim is written EPSILON or EPSILON,DELTA, as 1,1e-9, got {text!r}")
+    return Foreign(*numbers)
