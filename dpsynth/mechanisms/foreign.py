@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -80,8 +81,8 @@ class ForeignMechanism(ABC):
         """Refuses, before anything is read or charged, what cannot be handed to the program."""
         if schema.unbounded:
             raise SchemaError(
-                f"{self.name} cannot learn the bounds of {schema.unbounded}, as its claim is all that is paid for:"
-                " declare them in the schema"
+                f"{self.name} cannot learn the bounds of {list(schema.unbounded)}, as its claim is all that is paid"
+                " for: declare them in the schema"
             )
 
     def fit(self, table: PrivateTable, accountant: Accountant) -> Model:
@@ -89,8 +90,9 @@ class ForeignMechanism(ABC):
         charge = accountant.charge(self.event(accountant.budget), f"{self.name}: a program that is not ours")
         groups = even_groups(table.domain, self.most_cells)
         coarse = table.coarsen({a: g for a, g in groups.items() if g.size > g[-1] + 1})
-        program = Program(self.name, self.words, coarse.domain, self.rows, self.time_limit)
-        released = ReleasedRows.of(coarse.domain, charge.foreign(coarse.rows(), program))
+        domain = grouped(table.domain, groups)
+        program = Program(self.name, self.words, domain, self.rows, self.time_limit)
+        released = ReleasedRows.of(domain, charge.foreign(coarse.rows(), program))
         return RefinedModel(table.domain, released, groups, {a: np.zeros(n) for a, n in table.domain.sizes})
 
 
@@ -106,3 +108,10 @@ def even_groups(domain: Domain, most: int) -> dict[str, np.ndarray]:
         runs = np.arange(ordered) * kept // max(1, ordered)
         groups[a] = np.concatenate([runs, np.arange(kept, kept + cells - ordered)])
     return groups
+
+
+def grouped(domain: Domain, groups: Mapping[str, np.ndarray]) -> Domain:
+    """The domain of these groups: widths of cells that were merged add up."""
+    sizes = tuple((a, int(groups[a][-1]) + 1) for a in domain.attributes)
+    widths = ((a, np.bincount(groups[a][: len(w)], w)) for a, w in domain.widths)
+    return Domain(sizes, tuple((a, tuple(w.tolist())) for a, w in widths))

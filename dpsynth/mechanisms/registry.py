@@ -56,8 +56,8 @@ def name_of(mechanism: Mechanism) -> str:
 
 def _kind(name: str) -> tuple[type[Any], dict[str, Any]]:
     """The class of this name, and the settings that the name itself gives."""
-    family, _, own = name.partition(":")
-    if family == "smartnoise":
+    family, colon, own = name.partition(":")
+    if family + colon == "smartnoise:":
         return SmartNoise, {"synthesizer": own}
     kinds: dict[str, type[Any]] = {**MECHANISMS, "auto": MECHANISMS[AUTO], "external:": External}
     if name not in kinds:
