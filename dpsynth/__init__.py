@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from dpsynth.mechanisms.workload import Workload
     from dpsynth.privacy.accountant import Accountant
     from dpsynth.privacy.budget import Budget, BudgetExceeded
-    from dpsynth.privacy.events import Gaussian
+    from dpsynth.privacy.events import Foreign, Gaussian
     from dpsynth.privacy.ledger import Ledger, LedgerCorrupt
     from dpsynth.privacy.policy import Job, Policy, PolicyRefused
     from dpsynth.privacy.unit import PrivacyUnit
@@ -41,6 +41,7 @@ _HOME = {
     "DPAuditor": "auditing.dp",
     "Datetime": "schema",
     "Domain": "domain",
+    "Foreign": "privacy.events",
     "Gaussian": "privacy.events",
     "Identifier": "schema",
     "Job": "privacy.policy",
@@ -77,6 +78,7 @@ __all__ = [
     "DPAuditor",
     "Datetime",
     "Domain",
+    "Foreign",
     "Gaussian",
     "Identifier",
     "Job",
