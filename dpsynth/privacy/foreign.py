@@ -17,9 +17,10 @@ import signal
 import stat
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import pyarrow as pa
@@ -32,6 +33,8 @@ from dpsynth.privacy.unit import PrivacyUnit
 
 PLACES = ("{input}", "{output}", "{job}", "{epsilon}", "{delta}", "{rows}")
 """What a command's words may hold, to be filled in when it is run."""
+
+_GUARD = 'read group; cat > /dev/null; kill -s KILL -- "-$group"; rm -rf -- "$1"'
 
 
 @dataclass(frozen=True)
@@ -83,10 +86,9 @@ def _run(program: Program, event: Foreign, rows: SensitiveRows) -> np.ndarray:
     """
     if rows.sizes != program.domain.shape(program.domain.attributes):
         raise ValueError(f"the rows have columns of {rows.sizes} cells, not those of {program.domain}")
-    with tempfile.TemporaryDirectory(prefix="dpsynth-") as name:
-        folder = Path(name)  # mode 0700: nobody else may even list it
+    with _guarded_folder() as (folder, guard):
         words = _prepare(folder, program, claim_for_a_row(event, rows.protects), _exact_codes(rows))
-        status = _finish(words, folder, program.time_limit)
+        status = _finish(words, folder, guard, program.time_limit)
         codes = _read(folder / "output.parquet", program)
     spent = "its charge stays spent"
     if status is None:
@@ -106,6 +108,26 @@ def _run(program: Program, event: Foreign, rows: SensitiveRows) -> np.ndarray:
             " (docs/foreign.md)"
         )
     return codes
+
+
+@contextlib.contextmanager
+def _guarded_folder() -> Iterator[tuple[Path, IO[bytes]]]:
+    """A folder that nobody else may even list (mode 0700), gone in the end; and a line to a guard outside this process.
+
+    Should this process die, however suddenly, the line breaks: the guard ends the process group whose number it was
+    told, and removes the folder, so that no private row stays behind.
+    """
+    silent = subprocess.DEVNULL
+    with tempfile.TemporaryDirectory(prefix="dpsynth-") as name:
+        words = ["sh", "-c", _GUARD, "sh", name]
+        with subprocess.Popen(
+            words, stdin=subprocess.PIPE, stdout=silent, stderr=silent, start_new_session=True
+        ) as guard:
+            assert guard.stdin is not None
+            try:
+                yield Path(name), guard.stdin
+            finally:
+                os.killpg(guard.pid, signal.SIGKILL)
 
 
 def _prepare(folder: Path, program: Program, claim: tuple[float, float], codes: np.ndarray) -> list[str]:
@@ -131,7 +153,7 @@ def _filled(word: str, values: dict[str, str]) -> str:
     return word
 
 
-def _finish(words: list[str], folder: Path, seconds: float) -> int | None:
+def _finish(words: list[str], folder: Path, guard: IO[bytes], seconds: float) -> int | None:
     """Runs the words in a process group of their own, which is ended with them; the exit status, None if too late."""
     silent = subprocess.DEVNULL
     surroundings = {**os.environ, "TMPDIR": str(folder)}
@@ -142,6 +164,8 @@ def _finish(words: list[str], folder: Path, seconds: float) -> int | None:
     except OSError:
         return -1
     try:
+        guard.write(b"%d\n" % process.pid)
+        guard.flush()
         return process.wait(seconds)
     except subprocess.TimeoutExpired:
         return None

@@ -190,9 +190,35 @@ def a_program_starts_after_its_charge_is_durable(k: Kernel) -> None:
             a_charge(k, k.Ledger.open(path))[1].foreign(private_rows(k)[0], program)
 
         assert processes.in_children([work]) == [b""]
+        gone(folder / "temporary")
         ledger = k.Ledger.open(path)
         assert [line["kind"] for line in ledger.entries()] == ["open", "run", "drawing", "charge"]
         assert ledger.spent().epsilon > 0
+
+
+def a_sudden_death_leaves_neither_rows_nor_program(k: Kernel) -> None:
+    with place() as folder:
+        child, read = processes.start(
+            lambda tell: released(k, shell(f"touch {folder}/begun; sleep 0.8; touch {folder}/late"))
+        )
+        while not (folder / "begun").exists():
+            time.sleep(0.01)
+        time.sleep(0.1)  # the guard is told a moment after the program began
+        assert list((folder / "temporary").iterdir())
+        os.kill(child, signal.SIGKILL)
+        assert processes.finish(child, read) == b""
+        gone(folder / "temporary")
+        time.sleep(1)
+        assert not (folder / "late").exists()
+
+
+def gone(folder: Path) -> None:
+    """Asserts that a folder is empty soon."""
+    for _ in range(300):
+        if not list(folder.iterdir()):
+            return
+        time.sleep(0.01)
+    raise AssertionError("private rows were left behind")
 
 
 def only_codes_of_the_domain_come_back(k: Kernel) -> None:
@@ -262,7 +288,11 @@ MUTANTS = [
            a_program_sees_cells_and_public_facts_only),
     Mutant("exact row count in a word", "foreign.py", "(*claim, program.rows)", "(*claim, len(codes))",
            places_in_words_are_filled_in),
-    Mutant("folder open to others", "foreign.py", "folder = Path(name)", "folder = Path(name); folder.chmod(0o755)",
+    Mutant("rows left behind by a sudden death", "foreign.py", '; rm -rf -- "$1"', "",
+           a_sudden_death_leaves_neither_rows_nor_program),
+    Mutant("a program goes on after a sudden death", "foreign.py", 'kill -s KILL -- "-$group"; ', "",
+           a_sudden_death_leaves_neither_rows_nor_program),
+    Mutant("folder open to others", "foreign.py", "yield Path(name)", "Path(name).chmod(0o755); yield Path(name)",
            its_folder_is_the_users_own_and_goes_with_it),
     Mutant("folder left behind", "foreign.py", 'tempfile.TemporaryDirectory(prefix="dpsynth-")',
            'contextlib.nullcontext(tempfile.mkdtemp(prefix="dpsynth-"))', its_folder_is_the_users_own_and_goes_with_it),
@@ -270,9 +300,9 @@ MUTANTS = [
            '{"TMPDIR": "/tmp", **os.environ}', its_folder_is_the_users_own_and_goes_with_it),
     Mutant("only the first process is killed", "foreign.py", "os.killpg(process.pid, signal.SIGKILL)",
            "os.kill(process.pid, signal.SIGKILL)", nothing_of_a_program_outlives_it),
-    Mutant("standard error shown", "foreign.py", "stdout=silent, stderr=silent", "stdout=silent",
+    Mutant("standard error shown", "foreign.py", "stderr=silent, env=", "env=",
            what_it_prints_and_how_it_fails_is_not_told),
-    Mutant("standard output shown", "foreign.py", "stdout=silent, stderr=silent", "stderr=silent",
+    Mutant("standard output shown", "foreign.py", "stdout=silent, stderr=silent, env=", "stderr=silent, env=",
            what_it_prints_and_how_it_fails_is_not_told),
     Mutant("exit status told", "foreign.py", "{program.name} failed;", "{program.name} failed ({status});",
            what_it_prints_and_how_it_fails_is_not_told),
