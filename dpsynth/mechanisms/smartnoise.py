@@ -28,7 +28,10 @@ _ASK = "from importlib.metadata import version; print(version('smartnoise-synth'
 _MWEM_CELLS = 10_000_000
 
 _FLOATS = "Its noise is added in floating-point arithmetic, whose last digits can betray an exact value."
-_BATCHES = "It draws training batches by exact category counts, while its accounting assumes batches at random."
+_BATCHES = (
+    "It draws training batches, and what it conditions its release on, by exact category counts, while its accounting"
+    " assumes batches at random and knows of no such counts."
+)
 _EPOCHS = "It looks at its budget before each epoch only, so its last epoch may go over it."
 _TEACHERS = (
     "It shares rows among teachers by their place in the table and their exact number, so one row more may change what"
@@ -58,8 +61,8 @@ KNOWN: Mapping[str, tuple[str, ...]] = {
         _FLOATS,
     ),
     "pategan": (
-        "An audit at a claim of epsilon 1 told neighbouring tables apart without an error in 400 tries, which refutes"
-        " every epsilon below 4.6.",
+        "A published audit of 2024 told neighbouring tables apart without an error in 400 tries, at a claim of epsilon"
+        " 1, which refutes every epsilon below 4.6.",
         _TEACHERS,
         _VOTES,
         _FLOATS,
