@@ -225,7 +225,7 @@ class Synthesizer:
             mechanism=name_of(mechanism),
             settings=_settings(mechanism),
             bounds=bounds,
-            released={"rows": round(model.total)},
+            released={} if isinstance(mechanism, ForeignMechanism) else {"rows": round(model.total)},
             cautions=mechanism.cautions if isinstance(mechanism, ForeignMechanism) else (),
         )
 

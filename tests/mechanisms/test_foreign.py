@@ -108,6 +108,7 @@ def test_the_certificate_says_whose_claim_it_is_and_can_be_verified(fitted, tmp_
     page = (tmp_path / "certificate.html").read_text()
     assert "another program made this release" in page
     assert "the other program\u2019s own" in page
+    assert "Learned by charges" not in page
     record["charges"][0]["line"]["event"]["epsilon"] = 0.5
     (tmp_path / "certificate.json").write_text(json.dumps(record))
     assert any("was changed" in fault for fault in check(tmp_path))
