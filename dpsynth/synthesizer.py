@@ -99,7 +99,8 @@ class Synthesizer:
         """Spends the budget on `data`: a DataFrame, an Arrow table, or the path of a .csv or .parquet file.
 
         Raises SchemaError, ValueError, PolicyRefused or BudgetExceeded before anything is charged; never because of a
-        value. A fit that ends before its first charge gives its reservation back; a later crash leaves all of it spent.
+        value. A fit that ends before its first charge gives its reservation back; a later crash leaves all of it spent,
+        and so does a program that is not ours and fails: TimeoutError or ChildProcessError.
         """
         budget, mechanism = self._checked()
         rows = open_rows(data)
@@ -132,7 +133,9 @@ class Synthesizer:
         given: Mapping[str, Any] | None = None,
         seed: int | None = None,
     ) -> pd.DataFrame:
-        """n synthetic rows (by default as many as the noisy row count), with the schema's columns and dtypes.
+        """n synthetic rows, with the schema's columns and dtypes.
+
+        By default as many as the noisy row count, or as were asked of a program that is not ours.
 
         where: rows that meet a condition only, as in 'age >= 65 and sex == "female"'. given: values of columns.
         seed: for a reproducible sample. Sampling is post-processing: any number of rows, any number of times, free.
