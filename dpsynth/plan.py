@@ -30,7 +30,7 @@ from dpsynth.privacy.accountant import Accountant
 from dpsynth.privacy.budget import LEAST_COST, Budget, affordable
 from dpsynth.privacy.events import check_unit
 from dpsynth.privacy.unit import PrivacyUnit
-from dpsynth.report.text import at_most, short
+from dpsynth.report.text import short
 from dpsynth.schema import Numeric, Schema
 
 _ASSUMED_BOUNDS = (-(2.0**20), 2.0**20)
@@ -113,11 +113,11 @@ def plan(schema: Schema, mechanism: Mechanism, budget: Budget, rows: int) -> Pla
     """
     if isinstance(rows, bool) or not isinstance(rows, int) or rows < 1:
         raise ValueError(f"rows must be a whole number, 1 or more: a guess at the table's size, got {rows!r}")
+    if isinstance(mechanism, ForeignMechanism):
+        return _foreign(schema, mechanism, budget, rows)
     cost = affordable(budget)
     if cost < LEAST_COST:
         raise ValueError(f"{budget} affords only noise of billions of rows: ask for a larger epsilon or delta")
-    if isinstance(mechanism, ForeignMechanism):
-        return _foreign(schema, mechanism, budget, rows)
     if type(mechanism) not in (*_QUERIES, *_TRAINED):
         raise ValueError(f"no plan is known for the mechanism {name_of(mechanism)}: name one of ours")
     learned = [name for name, c in schema.columns.items() if isinstance(c, Numeric) and not c.bounded]
@@ -159,13 +159,9 @@ def plan(schema: Schema, mechanism: Mechanism, budget: Budget, rows: int) -> Pla
 def _foreign(schema: Schema, it: ForeignMechanism, budget: Budget, rows: int) -> Plan:
     """One charge, of which all is known that is claimed; of what comes of it, nothing. BudgetExceeded as of `fit`."""
     event, domain = it.event(budget), schema_domain(schema)
-    trial = Accountant(budget, reserve=it.reserve(budget))  # its ledger is in memory and about no data
-    trial.charge(event, "plan")
+    Accountant(budget, reserve=it.reserve(budget))  # its ledger is in memory and about no data
     cells = sum(int(group[-1]) + 1 for group in even_groups(domain, it.most_cells).values())
-    claim = (
-        f"it pays for what the program claims, epsilon {event.epsilon:g} at delta {event.delta:g}; in this budget that"
-        f" is epsilon {at_most(trial.spent().epsilon)}"
-    )
+    claim = f"it pays for what the program claims, epsilon {event.epsilon:g} at delta {event.delta:g}"
     return Plan(
         mechanism=it.name,
         budget=budget,

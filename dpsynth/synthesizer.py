@@ -176,6 +176,8 @@ class Synthesizer:
         if budget.epsilon == 0:
             raise ValueError("epsilon must be above 0: 0 would mean to learn nothing")
         mechanism = mechanism_for(self.mechanism, self.settings)
+        if isinstance(mechanism, ForeignMechanism):
+            budget = Budget.for_programs(self.epsilon, self.delta)
         self.schema.refuse_text()
         _check_size(self.schema)
         mechanism = _told(mechanism, self.known, self.schema)

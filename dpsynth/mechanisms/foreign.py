@@ -33,7 +33,8 @@ MOST_ROWS = 20_000_000
 class ForeignMechanism(ABC):
     """Settings that every one of them has.
 
-    claim: what the program promises a unit, Foreign(epsilon, delta); None is the whole budget of the fit. rows: how
+    claim: what the program promises a unit, Foreign(epsilon, delta); None is the whole budget of the fit (of delta, all
+    but a millionth). rows: how
     many synthetic rows it is asked for, a public number. most_cells: an ordered column is handed over in at most so
     many cells, neighbours merged. time_limit: in seconds.
     """
@@ -70,8 +71,8 @@ class ForeignMechanism(ABC):
         return ()
 
     def event(self, budget: Budget) -> Foreign:
-        """What a fit with this budget pays for."""
-        return Foreign(budget.epsilon, budget.delta) if self.claim is None else self.claim
+        """What a fit with this budget pays for: all that the budget has set aside, or what was claimed."""
+        return Foreign(budget.aside_epsilon, budget.aside_delta) if self.claim is None else self.claim
 
     def reserve(self, budget: Budget) -> list[Event]:
         """The one event, set aside before anything is read."""

@@ -157,7 +157,7 @@ def table(rows, seed):
 
 def interferes(mechanism):
     def run(private):
-        accountant = BlindAccountant(Budget(8.0, 1e-4), reserve=[ROOM["claim"]])
+        accountant = BlindAccountant(Budget.for_programs(8.0, 1e-4), reserve=[ROOM["claim"]])
         model = mechanism.fit(private, accountant)
         rows = model.sample(50, np.random.default_rng(0))
         return repr({a: r.tolist() for a, r in rows.items()}), model.total, accountant.ledger.entries()
@@ -188,10 +188,10 @@ def test_a_failed_program_leaves_its_charge_spent_and_says_so(tmp_path):
     (run,) = Ledger.open(ledger).runs()
     assert run.state == "drawing"
     spent = Ledger.open(ledger).spent().epsilon
-    assert spent > 1
+    assert spent == 1
     with pytest.raises(ChildProcessError):
         failing.fit(records())
-    assert Ledger.open(ledger).spent().epsilon > spent
+    assert Ledger.open(ledger).spent().epsilon == 2
 
 
 SLEEPS = ["sh", "-c", "sleep 9", "{output}"]
@@ -226,13 +226,13 @@ REPLACED = Schema(SCHEMA.columns, unit=PrivacyUnit(adjacency="replace"))
         ({"mechanism": "external"}, "mechanism must be one of"),
         ({"mechanism": "external:gen"}, "mechanism must be one of"),
         ({"mechanism": "smartnoise"}, "mechanism must be one of"),
-        ({"delta": 1e-9}, "set aside for it"),
+        ({"claim": Foreign(8.5)}, "set aside for them"),
     ],
 )
 def test_what_cannot_be_done_is_refused_before_anything_is_charged(changes, word, tmp_path):
     stated = {"schema": SCHEMA, "mechanism": "external:", "command": ["cp", "{input}", "{output}"], **ROOM, **changes}
     settings = {name: value for name, value in stated.items() if value is not None}
-    ledger = Ledger.create(None, Budget(8.0, stated["delta"]), dataset="d", unit=stated["schema"].unit)
+    ledger = Ledger.create(None, Budget.for_programs(8.0, stated["delta"]), dataset="d", unit=stated["schema"].unit)
     columns = {name: [1.0, 2.0] for name in stated["schema"].columns}
     with pytest.raises((ValueError, SchemaError, BudgetExceeded), match=word):
         Synthesizer(ledger=ledger, **settings).fit(pd.DataFrame(columns))
@@ -241,10 +241,23 @@ def test_what_cannot_be_done_is_refused_before_anything_is_charged(changes, word
 
 def test_a_claim_is_the_whole_budget_where_nothing_else_is_said():
     mechanism = External(command=["cp", "{input}", "{output}"])
-    assert mechanism.reserve(Budget(2.0, 1e-6)) == [Foreign(2.0, 1e-6)]
-    assert External(command=["cp", "{input}", "{output}"], claim=Foreign(0.5)).reserve(Budget(2.0, 1e-6)) == [
-        Foreign(0.5)
-    ]
+    budget = Budget.for_programs(2.0, 1e-6)
+    assert mechanism.reserve(budget) == [Foreign(2.0, budget.aside_delta)]
+    assert 0.999999e-6 < budget.aside_delta < 1e-6
+    assert External(command=["cp", "{input}", "{output}"], claim=Foreign(0.5)).reserve(budget) == [Foreign(0.5)]
+
+
+def test_all_that_was_asked_for_is_the_programs(generator, tmp_path):
+    account = Ledger.create(None, Budget(3.0, 1e-6, 1.5, 9.9e-7), dataset="d", unit=SCHEMA.unit)
+    synth = Synthesizer(SCHEMA, "external:", command=generator, rows=50, epsilon=1.0, delta=9e-7, ledger=account)
+    record = synth.fit(records()).certificate.record
+    assert record["claim"]["epsilon"] == record["spent"]["epsilon"] == record["schedule"]["epsilon"] == 1.0
+    assert record["charges"][0]["line"]["event"]["delta"] == pytest.approx(9e-7, rel=1e-5)
+    synth.certificate.save(tmp_path / "release")
+    assert check(tmp_path / "release") == []
+    with pytest.raises(BudgetExceeded, match="set aside for them"):
+        synth.fit(records())
+    assert Synthesizer(SCHEMA, "independent", epsilon=1.0, delta=1e-6, ledger=account).fit(records()).certificate
 
 
 def test_a_plan_says_what_would_be_spent_and_that_errors_are_unknown(generator):
@@ -254,7 +267,7 @@ def test_a_plan_says_what_would_be_spent_and_that_errors_are_unknown(generator):
     assert "unknown" in plan.summary()
     json.dumps(plan.record(), allow_nan=False)
     with pytest.raises(BudgetExceeded):
-        Synthesizer(SCHEMA, "external:", command=generator, **{**ROOM, "epsilon": 1.0}).plan(1000)
+        Synthesizer(SCHEMA, "external:", command=generator, **{**ROOM, "epsilon": 0.5}).plan(1000)
 
 
 @pytest.fixture

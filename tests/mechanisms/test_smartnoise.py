@@ -115,8 +115,9 @@ def test_what_cannot_be_asked_of_it_is_refused(interpreter, name, changes, word)
 
 
 def test_mwem_claims_no_delta_and_takes_small_domains_only(interpreter):
-    assert SmartNoise(synthesizer="mwem").reserve(Budget(2.0, 1e-6)) == [Foreign(2.0)]
-    assert SmartNoise(synthesizer="mst").reserve(Budget(2.0, 1e-6)) == [Foreign(2.0, 1e-6)]
+    budget = Budget.for_programs(2.0, 1e-6)
+    assert SmartNoise(synthesizer="mwem").reserve(budget) == [Foreign(2.0)]
+    assert SmartNoise(synthesizer="mst").reserve(budget) == [Foreign(2.0, budget.aside_delta)]
     wide = Schema({f"c{i}": Numeric(0, 1000) for i in range(4)})
     settings = {"environment": interpreter / "env", **ROOM}
     with pytest.raises(SchemaError, match="a cell for every possible row"):

@@ -51,7 +51,7 @@ def write(path: Path, columns: dict[str, list]) -> None:
 
 
 def a_charge(k: Kernel, ledger=None, unit=None):
-    budget, event = k.Budget(8.0, 1e-4), k.Foreign(1.0, 1e-13)
+    budget, event = k.Budget.for_programs(8.0, 1e-4), k.Foreign(1.0, 1e-13)
     ledger = ledger or k.Ledger.create(None, budget, dataset="d", unit=unit or k.PrivacyUnit())
     accountant = k.Accountant(budget, ledger=ledger, reserve=[event])
     return accountant, accountant.charge(event, "a program")
@@ -168,22 +168,24 @@ def printed(path: Path) -> Iterator[None]:
 
 
 def a_failure_stays_spent(k: Kernel) -> None:
-    ledger = k.Ledger.create(None, k.Budget(8.0, 1e-4), dataset="d", unit=k.PrivacyUnit())
+    ledger = k.Ledger.create(None, k.Budget.for_programs(8.0, 1e-4), dataset="d", unit=k.PrivacyUnit())
     program = k.Program("the program", ("false",), DOMAIN, ROWS, 5.0)
     try:
-        with k.Accountant(k.Budget(8.0, 1e-4), ledger=ledger, reserve=[k.Foreign(1.0, 1e-13)]) as accountant:
+        with k.Accountant(
+            k.Budget.for_programs(8.0, 1e-4), ledger=ledger, reserve=[k.Foreign(1.0, 1e-13)]
+        ) as accountant:
             accountant.charge(k.Foreign(1.0, 1e-13), "a program").foreign(private_rows(k)[0], program)
     except ChildProcessError:
         pass
     assert [line["kind"] for line in ledger.entries()] == ["open", "run", "drawing", "charge"]
-    assert 0 < ledger.spent().epsilon == k.spent(k.Foreign(1.0, 1e-13).cost, k.Budget(8.0, 1e-4)).epsilon
+    assert 0 < ledger.spent().epsilon == k.spent(k.Foreign(1.0, 1e-13).cost, k.Budget.for_programs(8.0, 1e-4)).epsilon
 
 
 def a_program_starts_after_its_charge_is_durable(k: Kernel) -> None:
     """The first thing that it does here is to kill the process that started it."""
     with place() as folder:
         path = folder / "a.ledger"
-        k.Ledger.create(path, k.Budget(8.0, 1e-4), dataset="d", unit=k.PrivacyUnit())
+        k.Ledger.create(path, k.Budget.for_programs(8.0, 1e-4), dataset="d", unit=k.PrivacyUnit())
         program = k.Program("the program", tuple(shell("kill -9 $PPID")), DOMAIN, ROWS, 5.0)
 
         def work(tell):
