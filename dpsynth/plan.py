@@ -21,7 +21,7 @@ from dpsynth.gan.plan import PlannedTraining, planned
 from dpsynth.mechanisms.aim import AIM, candidates
 from dpsynth.mechanisms.base import Mechanism
 from dpsynth.mechanisms.canopy import Canopy
-from dpsynth.mechanisms.foreign import ForeignMechanism, even_groups
+from dpsynth.mechanisms.foreign import ForeignMechanism, even_groups, grouped
 from dpsynth.mechanisms.independent import Independent
 from dpsynth.mechanisms.mst import MST
 from dpsynth.mechanisms.registry import name_of
@@ -160,8 +160,8 @@ def _foreign(schema: Schema, it: ForeignMechanism, budget: Budget, rows: int) ->
     """One charge, of which all is known that is claimed; of what comes of it, nothing. BudgetExceeded as of `fit`."""
     event, domain = it.event(budget), schema_domain(schema)
     Accountant(budget, reserve=it.reserve(budget))  # its ledger is in memory and about no data
-    cells = sum(int(group[-1]) + 1 for group in even_groups(domain, it.most_cells).values())
-    claim = f"it pays for what the program claims, epsilon {event.epsilon:g} at delta {event.delta:g}"
+    cells = sum(n for _, n in grouped(domain, even_groups(domain, it.most_cells)).sizes)
+    claim = f"it pays for what the program claims: epsilon {event.epsilon:g} at delta {event.delta:g}"
     return Plan(
         mechanism=it.name,
         budget=budget,

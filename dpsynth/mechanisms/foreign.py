@@ -34,9 +34,8 @@ class ForeignMechanism(ABC):
     """Settings that every one of them has.
 
     claim: what the program promises a unit, Foreign(epsilon, delta); None is the whole budget of the fit (of delta, all
-    but a millionth). rows: how
-    many synthetic rows it is asked for, a public number. most_cells: an ordered column is handed over in at most so
-    many cells, neighbours merged. time_limit: in seconds.
+    but a millionth). rows: how many synthetic rows it is asked for, a public number. most_cells: an ordered column is
+    handed over in at most so many cells, neighbours merged. time_limit: in seconds.
     """
 
     claim: Foreign | None = None
