@@ -11,42 +11,45 @@ import hashlib
 import json
 import math
 import platform
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
-from statistics import NormalDist
 from typing import Any
 
-from dpsynth.columns import Boolean, Categorical, Column, Datetime, Identifier, Numeric, Text
+from dpsynth.columns import Identifier
+from dpsynth.describe import Bounds, columns_in_words
 from dpsynth.privacy import budget as budgets
-from dpsynth.privacy import curves, fixed, sampled
-from dpsynth.privacy.budget import NOTHING, Budget, Cost
-from dpsynth.privacy.events import DpSgd, Event, Foreign, Gaussian, event_from_dict
-from dpsynth.privacy.ledger import Ledger
+from dpsynth.privacy.budget import Budget
+from dpsynth.privacy.ledger import SECURE, Ledger
 from dpsynth.privacy.unit import PrivacyUnit
 from dpsynth.report import render, wording
-from dpsynth.report.text import at_most, clip, exact, printable, short
+from dpsynth.report.text import at_most, exact, printable
 from dpsynth.schema import Schema
+from dpsynth.statement import (
+    Line,
+    account_of,
+    allowed,
+    borrowed,
+    charges_in_words,
+    claim,
+    cost_of,
+    events_of,
+    kinds,
+    schedule,
+    views,
+)
 
 VERSION = 3
-RDP_ORDERS = (2, 4, 8, 16, 32, 64)
 
-_PRIVATE_NOISE = "operating system"
-_LISTED = 12
 _LARGE_DELTA = 0.1
-_UNITS = {"D": "day", "h": "hour", "min": "minute", "s": "second"}
 _PACKAGES = ("dpsynth", "numpy", "scipy", "pandas", "pyarrow", "mpmath")
-
-Bounds = Mapping[str, tuple[float, float]]
-Line = dict[str, Any]
 
 
 @dataclass(frozen=True, repr=False)
 class Certificate:
-    """The evidence for one release, around a JSON record with the version `dpsynth_certificate: 2`."""
+    """The evidence for one release, around a JSON record with the version `dpsynth_certificate: 3`."""
 
     record: dict[str, Any]
 
@@ -77,24 +80,24 @@ class Certificate:
             raise ValueError(f"the ledger has no run {run!r}: give the ledger and the run of one accountant")
         charges = [line for line in lines if line["kind"] == "charge" and line["run"] == run]
         budget = Budget(**begun[-1]["budget"])
-        private = all(line["noise"] == _PRIVATE_NOISE for line in begun)
+        private = all(line["noise"] == SECURE for line in begun)
         record = {
             "dpsynth_certificate": VERSION,
-            "claim": _claim(private, budget, ledger.unit),
+            "claim": claim(private, budget, ledger.unit),
             "budget": asdict(budget),
-            "spent": budgets.spent(_cost(charges), budget).claim,
-            "schedule": _schedule(begun[-1], charges, budget),
-            "cautions": [*_borrowed(charges, cautions), *_cautions(schema, budget, settings, released)],
+            "spent": budgets.spent(cost_of(charges), budget).claim,
+            "schedule": schedule(begun[-1], charges, budget),
+            "cautions": [*borrowed(charges, cautions), *_cautions(schema, budget, settings, released)],
             "unit": {**asdict(ledger.unit), "description": ledger.unit.describe()},
             "run": {"id": run, "noise": begun[-1]["noise"], "line": begun[-1]},
-            "charges": _charges(charges, ledger.unit),
-            "ledger": _account(ledger, lines, run),
+            "charges": charges_in_words(charges, ledger.unit),
+            "ledger": account_of(ledger, lines, run),
             "views": {
-                "budget": _views(_allowed(budget)),
-                "spent": _views(_events(charges)),
+                "budget": views(allowed(budget)),
+                "spent": views(events_of(charges)),
             },
-            "accounting": wording.accounting(private, *_kinds(charges)),
-            "schema": {"sha256": schema.fingerprint(), "columns": _columns(schema, bounds)},
+            "accounting": wording.accounting(private, *kinds(charges)),
+            "schema": {"sha256": schema.fingerprint(), "columns": columns_in_words(schema, bounds)},
             "mechanism": {"name": mechanism, "settings": settings},
             "released": released,
             "versions": _versions(),
@@ -176,16 +179,6 @@ class Certificate:
         return render.fragment("certificate", self.record)
 
 
-def _claim(private: bool, budget: Budget, unit: PrivacyUnit) -> dict[str, Any]:
-    """The claim; for a seeded run the same form with nothing in it."""
-    sentence = wording.claim(private, budget.epsilon, budget.delta, unit.describe())
-    if not private:
-        return {"private": False, "sentence": sentence, "meaning": None, "epsilon": None, "delta": None}
-    secret = wording.secret(unit.id_column, unit.max_records, unit.adjacency)
-    meaning = wording.meaning(secret, _percent_right(budget))
-    return {"private": True, "sentence": sentence, "meaning": meaning, **budget.claim}
-
-
 def _cautions(schema: Schema, budget: Budget, settings: Mapping[str, Any], released: Mapping[str, Any]) -> list[str]:
     """Sentences for what is allowed and yet seldom meant."""
     found = []
@@ -199,197 +192,7 @@ def _cautions(schema: Schema, budget: Budget, settings: Mapping[str, Any], relea
 
 
 def _all_foreign(record: Mapping[str, Any]) -> bool:
-    return _kinds([charge["line"] for charge in record["charges"]])[1]
-
-
-def _kinds(charges: Sequence[Line]) -> tuple[bool, bool]:
-    """Whether all charges are Gaussian noise, and whether all are for another program."""
-    events = _events(charges)
-    return all(isinstance(e, Gaussian) for e in events), bool(events) and all(isinstance(e, Foreign) for e in events)
-
-
-def _borrowed(charges: Sequence[Line], known: Sequence[str]) -> list[str]:
-    """What to say of a claim that is another program's. known: sentences against it."""
-    if not any(isinstance(event, Foreign) for event in _events(charges)):
-        return []
-    return [wording.FOREIGN, *(wording.against(sentence) for sentence in known)]
-
-
-def _percent_right(budget: Budget) -> float:
-    """How often the best test of one unit is right at even odds, in percent, rounded up to a tenth.
-
-    For mu-GDP the errors (a, b) satisfy b >= Phi(Phi^-1(1 - a) - mu); a + b is least at a = b = Phi(-mu / 2).
-    (Dong, Roth and Su, section 2.) It is the budget's mu, as what was spent may depend on charged answers; of what is
-    set aside, epsilon counts as the Gaussian curve below it, and delta as it is.
-    """
-    cost = budgets.affordable(budget) + (curves.pure_cost(budget.aside_epsilon) if budget.aside_epsilon else 0)
-    return min(100.0, math.ceil(1000 * (NormalDist().cdf(curves.mu_of(cost) / 2) + budget.aside_delta)) / 10)
-
-
-def _events(charges: Sequence[Line]) -> list[Event]:
-    return [event_from_dict(line["event"]) for line in charges]
-
-
-def _cost(charges: Sequence[Line]) -> Cost:
-    return sum((event.cost for event in _events(charges)), start=NOTHING)
-
-
-def _schedule(begun: Line, charges: Sequence[Line], budget: Budget) -> dict[str, Any]:
-    """Whether all charges had been reserved, event by event, before the run read anything; and what that list costs.
-
-    Then, and only then, is the loss of the list as a whole a claim of its own, smaller than the budget. Where it was
-    not fixed, the figure says what a run with these charges fixed beforehand would have cost.
-    """
-    reserved, charged = begun["reserve"], [line["event"] for line in charges]
-    known = not Counter(map(_canonical, charged)) - Counter(map(_canonical, reserved))
-    events = [event_from_dict(record) for record in (reserved if known else charged)]
-    by_filter = budgets.spent(sum((event.cost for event in events), start=NOTHING), budget).epsilon
-    return {"fixed": known, "epsilon": min(by_filter, fixed.epsilon(events, budget.delta)), "delta": budget.delta}
-
-
-def _finite(epsilon: float) -> float:
-    return min(epsilon, budgets.MAX_EPSILON)
-
-
-def _canonical(event: Mapping[str, Any]) -> str:
-    return json.dumps(event, sort_keys=True)
-
-
-def _words(event: Event) -> str:
-    """An event for a reader."""
-    match event:
-        case Gaussian():
-            return f"noise multiplier {short(event.noise_multiplier)}"
-        case DpSgd():
-            noise = short(event.noise_multiplier)
-            return f"training: {event.steps} steps, rate {short(event.rate)}, noise multiplier {noise}"
-        case Foreign():
-            return f"another program: epsilon {exact(event.epsilon)}, delta {exact(event.delta)}"
-    return f"threshold on keys: delta {exact(event.delta)}"
-
-
-def _charges(charges: Sequence[Line], unit: PrivacyUnit) -> list[Line]:
-    """The ledger's lines, each with its noise in rows (of counts) and its share of what the run spent."""
-    total = max(1, sum(map(_weight, _events(charges))))
-    rows = unit.count_sensitivity(2)[1]
-    return [
-        {
-            "line": line,
-            "event": _words(event),
-            "noise_stddev_rows": event.noise_multiplier * rows if isinstance(event, Gaussian) else None,
-            "share_percent": 100 * _weight(event) / total,
-        }
-        for line, event in zip(charges, _events(charges), strict=True)
-    ]
-
-
-def _weight(event: Event) -> int:
-    """mu^2 of an event, another program's epsilon as that of the Gaussian curve below it."""
-    return curves.pure_cost(event.epsilon) if isinstance(event, Foreign) else event.cost.gaussian
-
-
-def _account(ledger: Ledger, lines: Sequence[Line], run: str) -> dict[str, Any]:
-    """What the ledger says of all runs up to its head."""
-    others = [line for line in lines if line["kind"] == "run" and line["run"] != run]
-    charges = [line for line in lines if line["kind"] == "charge"]
-    joined = [event_from_dict(event) for line in lines if line["kind"] == "link" for event in line["events"]]
-    return {
-        "dataset": ledger.dataset,
-        "kept": "in memory" if ledger.path is None else "in a file",
-        "budget": asdict(ledger.budget),
-        "spent": ledger.spent().claim,
-        "if_fixed": _finite(fixed.epsilon([*_events(charges), *joined], ledger.budget.delta)),
-        "line": lines[0],
-        "lines": len(lines),
-        "head": lines[-1]["hash"],
-        "other_lines": sum(line.get("run") != run for line in lines[1:]),
-        "other_runs": len(others),
-        "other_runs_seeded": sum(line["noise"] != _PRIVATE_NOISE for line in others),
-        "other_charges": sum(line["run"] != run for line in charges),
-    }
-
-
-def _allowed(budget: Budget) -> list[Event]:
-    """The dearest events that fit a budget."""
-    noise = budgets.affordable(budget)
-    events: list[Event] = [Gaussian.spending(noise)] if noise > 0 else []
-    if budget.aside_epsilon:
-        events.append(Foreign(budget.aside_epsilon, budget.aside_delta))
-    return events
-
-
-def _views(events: Sequence[Event]) -> dict[str, Any]:
-    """The same loss in the currencies of other accountants; None where it has no finite value in one."""
-    gaussian = sum(e.cost.gaussian for e in events if isinstance(e, Gaussian))
-    steps = [e for e in events if isinstance(e, DpSgd)]
-    others = [e for e in events if not isinstance(e, Gaussian | DpSgd)]
-
-    def divergence(order: int) -> float | None:
-        trained = math.fsum(sampled.rdp(e.rate, e.noise_multiplier, e.steps, order) for e in steps)
-        total = curves.rdp(gaussian, order) + trained
-        return total if not others and math.isfinite(total) else None
-
-    return {
-        "mu": curves.mu_of(sum(map(_weight, events))),
-        "zcdp_rho": curves.zcdp(gaussian) if not steps and not others else None,
-        "rdp": {str(order): divergence(order) for order in RDP_ORDERS},
-    }
-
-
-def _columns(schema: Schema, bounds: Bounds) -> list[dict[str, str]]:
-    return [
-        {
-            "name": name,
-            "type": type(column).__name__.lower(),
-            "domain": _domain(column, bounds.get(name)),
-            "origin": _origin(column, bounds.get(name)),
-        }
-        for name, column in schema.columns.items()
-    ]
-
-
-def _domain(column: Column, learned: tuple[float, float] | None) -> str:
-    """The public domain in words."""
-    match column:
-        case Identifier():
-            return "made afresh" + (f" as {column.pattern}" if column.pattern else "")
-        case Text():
-            return "free text"
-        case Boolean():
-            words = "true or false"
-        case Datetime():
-            words = f"{column.low} to {column.high}, to the {_UNITS[column.resolution]}"
-        case Categorical():
-            words = _listed(column)
-        case Numeric():
-            low, high = learned or (column.low, column.high)
-            kind = "whole numbers" if column.integer else "numbers"
-            words = f"{kind} from {_bound(low)} to {_bound(high)}"
-            words += f" in steps of {column.step:g}" if column.step is not None else ""
-    return f"{words}; may be missing" if column.nullable else words
-
-
-def _listed(column: Categorical) -> str:
-    names = [clip(str(name), 40) for name in column.categories]
-    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
-    kind = "ordered categories" if column.ordered else "categories"
-    other = f"; all others count as {column.other}" if column.other is not None else ""
-    return f"{len(names)} {kind}: {', '.join(names[:_LISTED])}{more}{other}"
-
-
-def _bound(value: float | None) -> str:
-    return "a bound not told" if value is None else exact(value) if value == int(value) else short(value, 6)
-
-
-def _origin(column: Column, learned: tuple[float, float] | None) -> str:
-    """Where the domain comes from."""
-    if isinstance(column, Identifier | Text):
-        return "never read"
-    if not isinstance(column, Numeric) or column.bounded or learned is None:
-        return "declared in the schema"
-    if column.low is None and column.high is None:
-        return "both bounds learned by a charge"
-    return f"{'low' if column.low is None else 'high'} learned by a charge, the other bound declared in the schema"
+    return kinds([charge["line"] for charge in record["charges"]])[1]
 
 
 def _versions() -> dict[str, str]:
@@ -408,17 +211,17 @@ def _faults(record: Mapping[str, Any]) -> list[str]:
     opened, begun = record["ledger"]["line"], record["run"]["line"]
     charges = [charge["line"] for charge in record["charges"]]
     budget, unit = Budget(**begun["budget"]), PrivacyUnit(**opened["unit"])
-    cost, private = _cost(charges), begun["noise"] == _PRIVATE_NOISE
+    cost, private = cost_of(charges), begun["noise"] == SECURE
     stated, found = record["spent"]["epsilon"], budgets.spent(cost, budget).epsilon
     checks = {
         "a ledger line was changed": all(line["hash"] == _line_hash(line) for line in (opened, begun, *charges)),
         "a charge is of another run": {begun["run"], *(line["run"] for line in charges)} == {record["run"]["id"]},
-        "its claim is not that of its run": record["claim"] == _claim(private, budget, unit),
+        "its claim is not that of its run": record["claim"] == claim(private, budget, unit),
         "its noise is not that of its run": record["run"]["noise"] == begun["noise"],
         "its budget is not that of its run": record["budget"] == asdict(budget),
         "its unit is not that of its ledger": record["unit"] == {**asdict(unit), "description": unit.describe()},
         "its charges cost more than its budget": budgets.fits(cost, budget),
-        "its schedule is not that of its run": _agrees(record["schedule"], _schedule(begun, charges, budget)),
+        "its schedule is not that of its run": _agrees(record["schedule"], schedule(begun, charges, budget)),
         f"its charges cost epsilon {at_most(found)}, and it states {stated:g}": found <= stated * (1 + 1e-9),
     }
     return [fault for fault, holds in checks.items() if not holds]

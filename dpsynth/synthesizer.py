@@ -19,7 +19,7 @@ from dpsynth.data.table import PrivateTable
 from dpsynth.domain import Domain
 from dpsynth.encode.bounds import BOUNDS_SHARE, learn_bounds
 from dpsynth.mechanisms.aim import AIM
-from dpsynth.mechanisms.base import Mechanism, Trains
+from dpsynth.mechanisms.base import Mechanism, Reserves
 from dpsynth.mechanisms.canopy import Canopy
 from dpsynth.mechanisms.foreign import ForeignMechanism
 from dpsynth.mechanisms.known import Marginal
@@ -191,7 +191,7 @@ class Synthesizer:
 
     def _accountant(self, budget: Budget, mechanism: Mechanism) -> Accountant:
         job = Job(name_of(mechanism), self.purpose, self.approvals or {}, self.schema.fingerprint())
-        reserve = mechanism.reserve(budget) if isinstance(mechanism, Trains) else None
+        reserve = mechanism.reserve(budget) if isinstance(mechanism, Reserves) else None
         ledger = self.ledger
         if isinstance(ledger, (str, Path)):
             path = Path(ledger)

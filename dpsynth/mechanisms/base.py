@@ -30,7 +30,7 @@ class Mechanism(Protocol):
 
 
 @runtime_checkable
-class Trains(Mechanism, Protocol):
+class Reserves(Mechanism, Protocol):
     """A mechanism that charges for more than Gaussian noise, and says beforehand what its run has to set aside.
 
     `fit` needs an accountant that was made with `reserve=mechanism.reserve(budget)`. What is reserved and not charged

@@ -11,7 +11,7 @@ import pytest
 from dpsynth.data.table import PrivateTable
 from dpsynth.domain import Domain
 from dpsynth.mechanisms.aim import AIM
-from dpsynth.mechanisms.base import Trains, first_look
+from dpsynth.mechanisms.base import Reserves, first_look
 from dpsynth.mechanisms.canopy import Canopy
 from dpsynth.mechanisms.independent import Independent, independent_model
 from dpsynth.mechanisms.mst import MST
@@ -56,7 +56,7 @@ def outcome(mechanism, table, accountant):
 
 def interferes(mechanism):
     """Whether two unrelated tables of different length can be told apart when no charge looks at them."""
-    reserve = mechanism.reserve(BUDGET) if isinstance(mechanism, Trains) else None
+    reserve = mechanism.reserve(BUDGET) if isinstance(mechanism, Reserves) else None
     one = outcome(mechanism, random_table(10, seed=1), BlindAccountant(BUDGET, reserve=reserve))
     other = outcome(mechanism, random_table(2999, seed=2), BlindAccountant(BUDGET, reserve=reserve))
     return one != other
