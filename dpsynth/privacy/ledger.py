@@ -133,7 +133,9 @@ class Ledger:
     @property
     def cost_left(self) -> int:
         """What a Gaussian run could still reserve, in the units of `Event.cost`."""
-        return 0 if self.joined_to is not None else budgets.gaussian_left(self._book.account.cost(), self.budget)
+        cost = self.cost
+        closed = self._book.account.forward is not None or not budgets.fits(cost, self.budget)
+        return 0 if closed else budgets.gaussian_left(cost, self.budget)
 
     @property
     def cost(self) -> Cost:

@@ -15,7 +15,7 @@ import pytest
 
 from dpsynth.privacy.accountant import Accountant
 from dpsynth.privacy.budget import NOTHING, Budget, BudgetExceeded, affordable
-from dpsynth.privacy.events import Gaussian
+from dpsynth.privacy.events import Foreign, Gaussian
 from dpsynth.privacy.ledger import Ledger, LedgerCorrupt
 from dpsynth.privacy.policy import Job
 from dpsynth.privacy.sensitive import Sensitive
@@ -240,6 +240,17 @@ def test_linked_accounts_share_one_budget(tmp_path):
         Accountant(Budget(0.6, 1e-6), ledger=one)
     for ledger in (one, other):
         ledger.verify(ledger.head)
+
+
+def test_an_account_that_a_link_brought_over_what_it_set_aside_grants_nothing_more(tmp_path):
+    one, other = create(tmp_path / "one"), create(tmp_path / "other", Budget(1.0, 1e-6, 0.5))
+    Accountant(Budget(0.5, 1e-6, 0.5), ledger=other, reserve=[Foreign(0.5)]).charge(Foreign(0.5), "theirs")
+    one.link(other)
+    assert one.spent().epsilon == 0.5
+    assert one.cost_left == 0
+    assert one.remaining().epsilon == 0
+    with pytest.raises(BudgetExceeded, match=r"epsilons of other programs would come to 0\.5, over the 0 that"):
+        Accountant(Budget(0.1, 1e-6), ledger=one)
 
 
 def test_a_link_that_was_cut_short_goes_on(tmp_path, monkeypatch):
