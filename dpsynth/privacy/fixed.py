@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterable
 from fractions import Fraction
 
-from dpsynth.privacy import curves, pld
+from dpsynth.privacy import curves, losses, pld
 from dpsynth.privacy.budget import delta_less_sampler
 from dpsynth.privacy.events import DpSgd, Event, Foreign, Gaussian, PartitionSelection
 
@@ -28,7 +28,7 @@ def epsilon(events: Iterable[Event], delta: float) -> float:
     return pld.epsilon(parts(events), math.nextafter(left - added, 0)) if left > added else math.inf
 
 
-def parts(events: Iterable[Event]) -> list[pld.Part]:
+def parts(events: Iterable[Event]) -> list[losses.Part]:
     """All but selections, for `pld`: Gaussian noise as one, equal steps together."""
     gaussian, steps, foreign = 0, Counter[tuple[float, float]](), Counter[Foreign]()
     for event in events:
@@ -41,8 +41,8 @@ def parts(events: Iterable[Event]) -> list[pld.Part]:
                 steps[event.rate, event.noise_multiplier] += event.steps
             case Foreign():
                 foreign[event] += 1
-    found: list[pld.Part] = [pld.Sampled(rate, noise, count) for (rate, noise), count in steps.items()]
-    found += [pld.Bounded(event.epsilon, event.delta, count) for event, count in foreign.items()]
+    found: list[losses.Part] = [losses.Sampled(rate, noise, count) for (rate, noise), count in steps.items()]
+    found += [losses.Bounded(event.epsilon, event.delta, count) for event, count in foreign.items()]
     if gaussian:
-        found.append(pld.Sampled(1.0, math.nextafter(math.sqrt(Fraction(curves.COST_UNIT, gaussian)), 0), 1))
+        found.append(losses.Sampled(1.0, math.nextafter(math.sqrt(Fraction(curves.COST_UNIT, gaussian)), 0), 1))
     return found

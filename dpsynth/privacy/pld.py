@@ -12,7 +12,7 @@ same pair swapped for one added (Zhu, Dong and Wang, arXiv 2106.08567); a Gaussi
 1. *Grid.* A loss between two multiples of h is split among them so that P and Q both keep their mass, a spread that
    only raises every delta ("connect the dots": Doroshenko et al., arXiv 2207.04380): what lies l above the lower point
    gives it all but (1 - e^-l) / (1 - e^-h). These shares are integrated by an 8-point Gauss-Legendre rule over pieces
-   on which density and loss are analytic well beyond their ends, which errs by less than `_MASS_ERROR` of a mass.
+   on which density and loss are analytic well beyond their ends, which errs by less than `MASS_ERROR` of a mass.
    Shares and masses are raised by what that and the rounding of a loss may be.
 2. *Tails* of one step: high losses become infinite, low ones the lowest of the grid.
 3. *Composition* is a power of a Fourier transform of the *tilted* masses p e^(t loss) / M(t), so that rounding is
@@ -28,61 +28,15 @@ from dataclasses import dataclass
 
 import numpy as np
 from scipy.fft import irfft, next_fast_len, rfft
-from scipy.special import expit, ndtr, ndtri_exp
+
+from dpsynth.privacy.losses import ROUNDOFF, Losses, Part, grid_width, one_step
 
 MOST_POINTS = 1 << 20
 """Of a Fourier transform: 8 MB. What would need more gets a coarser grid, which costs tightness only."""
 
-LEAST_NOISE = 0.02
-"""Of a noise multiplier: with less nothing is private, and a grid would have no end."""
-
-_MOST_STEP_POINTS = 1 << 17
-_FINE = 0.006  # of a step's standard deviation: the grid then adds a hundred-thousandth to the variance
-_PIECE = 0.1  # of the noise's standard deviation, and of the distance over which the loss bends
 _TAIL = 1e-9  # of the delta in question: what the tails of single steps may cost
 _WINDOW_TAIL = math.log(1e-13)
-_MASS_ERROR = 1e-12
-_ROUNDOFF = 2.0**-53
 _FARTHEST = 300.0  # in exponents: no further from the mean are figures made
-_NODES, _WEIGHTS = np.polynomial.legendre.leggauss(8)
-
-
-@dataclass(frozen=True)
-class Sampled:
-    """`steps` Gaussian steps, each on a Poisson sample of this rate; rate 1 is the Gaussian mechanism.
-
-    Rates below a millionth count as a millionth, noise above 2^40 as 2^40, noise below LEAST_NOISE as none.
-    """
-
-    rate: float
-    noise_multiplier: float
-    steps: int
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "rate", max(self.rate, 1e-6))
-        object.__setattr__(self, "noise_multiplier", min(self.noise_multiplier, 2.0**40))
-
-
-@dataclass(frozen=True)
-class Bounded:
-    """`steps` mechanisms that are (epsilon, delta)-DP, and of which nothing else is known."""
-
-    epsilon: float
-    delta: float
-    steps: int
-
-
-Part = Sampled | Bounded
-
-
-@dataclass(frozen=True, eq=False)
-class Losses:
-    """One step: masses[i] of the loss (first + i) * width under P, and `infinite`, that of an infinite loss."""
-
-    first: int
-    masses: np.ndarray
-    infinite: float
-    steps: int
 
 
 @dataclass(frozen=True, eq=False)
@@ -121,7 +75,7 @@ def epsilon(parts: Sequence[Part], delta: float) -> float:
 
 def curves(parts: Sequence[Part], deltas: Sequence[float], removed: bool) -> list[Curve]:
     """All parts together, for a unit removed or one added: a curve for each delta, tight near it."""
-    width = _grid_width(parts)
+    width = grid_width(parts)
     tail = min(deltas) * _TAIL / sum(part.steps for part in parts)
     while True:
         losses = [one_step(part, width, tail, removed) for part in parts]
@@ -129,94 +83,6 @@ def curves(parts: Sequence[Part], deltas: Sequence[float], removed: bool) -> lis
         if None not in made:
             return [one for one in made if one is not None]
         width *= 4
-
-
-def one_step(part: Part, width: float, tail: float, removed: bool) -> Losses:
-    """The loss of one step of a part on the grid of this width. tail: how much mass may become infinite."""
-    if isinstance(part, Bounded):
-        return _randomised_response(part, width)
-    if part.noise_multiplier < LEAST_NOISE:
-        return Losses(0, np.zeros(1), 1.0, part.steps)
-    return _sampled(part, width, tail, removed)
-
-
-def _sampled(part: Sampled, width: float, tail: float, removed: bool) -> Losses:
-    q, s, sign = part.rate, part.noise_multiplier, 1 if removed else -1
-    far = s * -float(ndtri_exp(math.log(max(tail, 1e-300))))
-    low, high = -far, 1 + far if removed else far
-    loss = sign * _log_ratio(np.array([low, high]), q, s)
-    first, last = math.floor(loss.min() / width), math.ceil(loss.max() / width)
-    inner = _where(sign * width * np.arange(first, last + 1), q, s)
-    piece = _PIECE * min(s, s * s)
-    edges = np.concatenate([inner, np.linspace(low, high, 2 + math.ceil((high - low) / piece))])
-    edges = np.sort(edges[(edges >= low) & (edges <= high)])
-    middle, half = (edges[1:] + edges[:-1]) / 2, (edges[1:] - edges[:-1]) / 2
-
-    lower = np.floor(sign * _log_ratio(middle, q, s) / width)
-    x = middle + half * _NODES[:, None]
-    density = np.exp(-np.square(x / s) / 2)
-    if removed:
-        density = (1 - q) * density + q * np.exp(-np.square((x - 1) / s) / 2)
-    density *= _WEIGHTS[:, None] * (half / (s * math.sqrt(2 * math.pi)))
-    above = sign * _log_ratio(x, q, s) - lower * width
-    rounding = 64 * _ROUNDOFF * (1 + abs(math.log(q)) + float(np.abs(loss).max()) + (far + 1) / s**2)
-    share = np.clip(np.expm1(-above - rounding) / math.expm1(-width), 0, 1)
-
-    index = lower.astype(np.int64) - first
-    upper, total = (density * share).sum(axis=0), density.sum(axis=0)
-    masses = np.bincount(index + 1, upper, last - first + 2) + np.bincount(index, total - upper, last - first + 2)
-    lowest = float(ndtr(-far / s))
-    masses[1] += lowest
-    return Losses(first, masses * (1 + _MASS_ERROR), lowest, part.steps)
-
-
-def _log_ratio(x: np.ndarray, q: float, s: float) -> np.ndarray:
-    """log(1 - q + q e^((2x - 1) / 2s^2))."""
-    exponent = (2 * x - 1) / (2 * s * s)
-    return exponent if q == 1 else np.logaddexp(math.log1p(-q), math.log(q) + exponent)
-
-
-def _where(loss: np.ndarray, q: float, s: float) -> np.ndarray:
-    """The x at which `_log_ratio` is `loss`; -inf where it is never so small."""
-    inside = np.expm1(np.minimum(loss, 700.0)) / q
-    return s * s * np.log1p(np.maximum(inside, -1.0), out=np.full(loss.shape, -np.inf), where=inside > -1) + 0.5
-
-
-def _randomised_response(part: Bounded, width: float) -> Losses:
-    upper = float(expit(part.epsilon))
-    first = math.floor(-part.epsilon / width)
-    masses = np.zeros(math.floor(part.epsilon / width) - first + 2)
-    for loss, mass in ((part.epsilon, upper), (-part.epsilon, 1 - upper)):
-        index = math.floor(loss / width)
-        share = math.expm1(-(loss - index * width) - 8 * _ROUNDOFF * (1 + part.epsilon)) / math.expm1(-width)
-        share = min(1.0, max(0.0, share))
-        masses[index - first] += mass * (1 - share)
-        masses[index - first + 1] += mass * share
-    return Losses(first, masses * (1 - part.delta) * (1 + _MASS_ERROR), part.delta, part.steps)
-
-
-def _grid_width(parts: Sequence[Part]) -> float:
-    """Fine against a step's standard deviation, as far as the points of one step and of all remain manageable."""
-    variance = sum(part.steps * _variance(part) for part in parts)
-    steps = sum(part.steps for part in parts)
-    widest = max(_reach(part) for part in parts)
-    return max(_FINE * math.sqrt(variance / steps), widest / _MOST_STEP_POINTS, 1e-12)
-
-
-def _variance(part: Part) -> float:
-    """About that of the loss of one step."""
-    if isinstance(part, Bounded):
-        return part.epsilon**2
-    precision = max(part.noise_multiplier, LEAST_NOISE) ** -2
-    return min(part.rate**2 * math.expm1(min(precision, 50)), precision + precision**2 / 4)
-
-
-def _reach(part: Part) -> float:
-    """About the largest loss of one step that is told from infinity."""
-    if isinstance(part, Bounded):
-        return 2 * part.epsilon
-    s = max(part.noise_multiplier, LEAST_NOISE)
-    return 12 / s + 0.5 / s**2
 
 
 class _Tilted:
@@ -277,8 +143,8 @@ class _Tilted:
             error += part.steps * float(np.linalg.norm(one))
             factors += part.steps
         masses = np.roll(irfft(spectrum, points), -((start - shift) % points))
-        transform = 8 * _ROUNDOFF * math.log2(points)
-        return masses, 2 * transform * error + (transform + 8 * _ROUNDOFF * factors) * float(np.linalg.norm(masses))
+        transform = 8 * ROUNDOFF * math.log2(points)
+        return masses, 2 * transform * error + (transform + 8 * ROUNDOFF * factors) * float(np.linalg.norm(masses))
 
 
 def _moments(logs: np.ndarray, loss: np.ndarray) -> tuple[float, float, float]:
@@ -313,11 +179,11 @@ def _composed(losses: Sequence[Losses], width: float, delta: float) -> Curve | N
     apart = loss - mean
     weights = masses * np.exp(-t * np.maximum(apart, apart[kept][0]))
     above, divided = _sums_from(weights)[kept], _sums_from(weights * np.exp(-np.maximum(apart, apart[kept][0])))[kept]
-    deltas = above - np.exp(apart[kept]) * divided + 4 * points * _ROUNDOFF * np.abs(above)
+    deltas = above - np.exp(apart[kept]) * divided + 4 * points * ROUNDOFF * np.abs(above)
     steps = width * np.arange(points)
     gain = float(np.linalg.norm(np.exp(-t * steps) * -np.expm1(-steps)))
     deltas += np.exp(-t * apart[kept]) * (error * gain + 2 * math.exp(_WINDOW_TAIL))
-    factor = 1 + 8 * _ROUNDOFF * sum(part.steps for part in losses)
+    factor = 1 + 8 * ROUNDOFF * sum(part.steps for part in losses)
     deltas = deltas * math.exp(min(700.0, value - t * mean)) * factor + infinite
     largest = width * sum(part.steps * (part.first + part.masses.size - 1) for part in losses)
     if largest > loss[kept][-1]:

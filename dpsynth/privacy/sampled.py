@@ -33,7 +33,7 @@ from functools import lru_cache
 import numpy as np
 from scipy.special import log_ndtr, logsumexp
 
-from dpsynth.privacy import curves, pld
+from dpsynth.privacy import curves, losses, pld
 
 TAU = 2.0**-60
 """What one event of training may lack of a Gaussian curve."""
@@ -50,17 +50,17 @@ _HOPELESS = 2000.0  # mu^2 of training, at the least: epsilon would be a thousan
 def gaussian_price(rate: float, noise_multiplier: float, steps: int) -> tuple[int, bool]:
     """mu^2 in cost units, rounded up, and whether TAU comes with it; at most what the steps cost without sampling."""
     unsampled = steps * curves.gaussian_cost(noise_multiplier)
-    if rate == 1 or noise_multiplier < pld.LEAST_NOISE:
+    if rate == 1 or noise_multiplier < losses.LEAST_NOISE:
         return unsampled, False
     if steps * (rate / noise_multiplier) ** 2 > _HOPELESS:
         return unsampled, False
-    part = pld.Sampled(rate, noise_multiplier, steps)
+    part = losses.Sampled(rate, noise_multiplier, steps)
     mu = max(_dominating(part, removed) for removed in (True, False)) * (1 + _ABOVE) + _LEAST
     price = math.ceil(Fraction(mu) ** 2 * curves.COST_UNIT) if math.isfinite(mu) else unsampled
     return (price, True) if price < unsampled else (unsampled, False)
 
 
-def _dominating(part: pld.Sampled, removed: bool) -> float:
+def _dominating(part: losses.Sampled, removed: bool) -> float:
     """The smallest mu found whose curve lies nowhere on [0, infinity) more than TAU below that of the part."""
     curves_found = pld.curves([part], _LEVELS, removed)
     farthest = curves_found[-1].epsilon(TAU)

@@ -20,8 +20,9 @@ import dpsynth.privacy
 _NUMBERS = count()
 SOURCE = Path(dpsynth.privacy.__file__).parent
 MODULES = (
-    "unit", "cost", "curves", "pld", "sampled", "events", "budget", "fixed", "calibrate", "noise", "sensitive",
-    "rows", "dpsgd", "foreign", "chain", "policy", "account", "store", "book", "linking", "ledger", "accountant",
+    "unit", "cost", "curves", "losses", "pld", "sampled", "events", "budget", "fixed", "calibrate", "noise",
+    "sensitive", "rows", "dpsgd", "foreign", "chain", "policy", "account", "store", "book", "linking", "ledger",
+    "accountant",
 )  # fmt: skip
 
 

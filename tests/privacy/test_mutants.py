@@ -121,10 +121,10 @@ MUTANTS = [
         "max(self.epsilon, other.epsilon)",
         laws.epsilons_of_other_programs_add_up_and_are_taken_from_the_rest,
     ),
-    # pld.py, sampled.py, fixed.py, events.py
+    # losses.py, pld.py, sampled.py, fixed.py, events.py
     Mutant(
         "losses moved down",
-        "pld.py",
+        "losses.py",
         "np.bincount(index + 1, upper, last - first + 2) + np.bincount(index, total - upper, last - first + 2)",
         "np.bincount(index, upper, last - first + 2) + np.bincount(index, total - upper, last - first + 2)",
         laws.a_schedule_costs_no_less_than_its_closed_form,
@@ -138,14 +138,14 @@ MUTANTS = [
     ),
     Mutant(
         "failures forgotten",
-        "pld.py",
-        "* (1 + _MASS_ERROR), part.delta, part.steps)",
-        "* (1 + _MASS_ERROR), 0.0, part.steps)",
+        "losses.py",
+        "* (1 + MASS_ERROR), part.delta, part.steps)",
+        "* (1 + MASS_ERROR), 0.0, part.steps)",
         laws.a_schedule_costs_no_less_than_its_closed_form,
     ),
     Mutant(
         "the sampling rate squared",
-        "pld.py",
+        "losses.py",
         "density = (1 - q) * density + q * np.exp",
         "density = (1 - q * q) * density + q * q * np.exp",
         laws.a_schedule_costs_no_less_than_its_closed_form,

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dpsynth.privacy import curves, fixed, pld, sampled
+from dpsynth.privacy import curves, fixed, losses, pld, sampled
 from dpsynth.privacy.budget import NOTHING, Budget, spent
 from dpsynth.privacy.events import DpSgd, Foreign, Gaussian, PartitionSelection
 from tests.privacy import oracle
@@ -46,7 +46,7 @@ def test_one_step_is_the_closed_form_and_nowhere_below(rate, noise):
     def exact(epsilon, *directions):
         return max(oracle.sampled_delta(epsilon, rate, noise, removed) for removed in directions)
 
-    part = pld.Sampled(rate, noise, 1)
+    part = losses.Sampled(rate, noise, 1)
     for delta in (1e-12, 1e-4):
         epsilon = pld.epsilon([part], delta)
         assert exact(epsilon, True, False) <= delta
@@ -61,11 +61,11 @@ def test_one_step_is_the_closed_form_and_nowhere_below(rate, noise):
 @pytest.mark.parametrize("delta", [1e-14, 1e-6, 0.1])
 def test_gaussian_noise_as_a_loss_distribution_is_the_exact_curve(mu, delta):
     exact = curves.gaussian_epsilon(curves.gaussian_cost(1 / mu), delta)
-    assert exact - 1e-12 <= pld.epsilon([pld.Sampled(1.0, 1 / mu, 1)], delta) <= exact * (1 + 1e-4) + 1e-5
+    assert exact - 1e-12 <= pld.epsilon([losses.Sampled(1.0, 1 / mu, 1)], delta) <= exact * (1 + 1e-4) + 1e-5
 
 
 def test_randomised_response_is_its_closed_form():
-    (curve,) = pld.curves([pld.Bounded(0.7, 1e-5, 1)], [1e-5], True)
+    (curve,) = pld.curves([losses.Bounded(0.7, 1e-5, 1)], [1e-5], True)
     p = math.exp(0.7) / (1 + math.exp(0.7))
     for epsilon in (0.0, 0.3, 0.69):
         exact = 1e-5 + (1 - 1e-5) * (p - math.exp(epsilon) * (1 - p))
@@ -79,7 +79,7 @@ def test_two_steps_are_no_less_than_brute_force():
         p, loss = oracle.sampled_losses(0.2, 1.0, removed)
         for epsilon in (0.05, 0.2, 0.4):
             exact = oracle.composed_delta(p, loss, epsilon)
-            (curve,) = pld.curves([pld.Sampled(0.2, 1.0, 2)], [exact], removed)
+            (curve,) = pld.curves([losses.Sampled(0.2, 1.0, 2)], [exact], removed)
             assert exact * (1 - 1e-6) <= curve.at(np.array([epsilon]))[0] <= exact * 1.1
 
 
@@ -121,7 +121,7 @@ def test_the_price_of_training_is_a_curve_that_lies_below_it_nowhere(steps, rate
     event = DpSgd(rate, noise, steps)
     for removed in (True, False):
         for delta in (1e-3, 1e-9):
-            (curve,) = pld.curves([pld.Sampled(rate, noise, steps)], [delta], removed)
+            (curve,) = pld.curves([losses.Sampled(rate, noise, steps)], [delta], removed)
             epsilon = curve.epsilon(delta)
             if 0 < epsilon < math.inf:
                 assert curves.gaussian_delta(epsilon, event.cost.gaussian) + sampled.TAU >= delta * (1 - 1e-2)
