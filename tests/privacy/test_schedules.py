@@ -158,29 +158,43 @@ def test_renyi_views_are_what_another_program_says():
     assert sampled.rdp(1.0, 4.0, 3, 8) == pytest.approx(3 * 8 / 32)
 
 
-@settings(max_examples=6, deadline=None)
-@given(
-    st.floats(1e-4, 0.9),
-    st.floats(0.5, 20),
-    st.integers(1, 3000),
-    st.sampled_from(["rate", "noise", "steps", "delta"]),
-    st.floats(1.05, 3),
-)
-def test_epsilon_and_price_are_monotone_in_every_argument(rate, noise, steps, argument, factor):
-    more = {"rate": rate, "noise": noise, "steps": steps, "delta": 1e-6}
-    less = dict(more)
-    match argument:
-        case "rate":
-            less["rate"] = rate / factor
-        case "noise":
-            less["noise"] = noise * factor
-        case "steps":
-            less["steps"] = max(1, int(steps / factor))
-        case "delta":
-            less["delta"] = 1e-6 * factor
-    high, low = (DpSgd(x["rate"], x["noise"], x["steps"]) for x in (more, less))
-    assert fixed.epsilon([low], less["delta"]) <= fixed.epsilon([high], more["delta"]) * (1 + 2e-3) + 1e-5
-    assert low.cost.gaussian <= high.cost.gaussian * (1 + 1e-2)
+TRAININGS = st.tuples(st.floats(1e-4, 0.9), st.floats(0.5, 20), st.integers(1, 3000))
+CHANGES = st.tuples(st.sampled_from(["rate", "noise", "steps", "delta"]), st.floats(1.05, 3))
+
+
+def less_and_more(training, change):
+    """A training and one that gives away less by one argument, each with its delta."""
+    (rate, noise, steps), (argument, factor) = training, change
+    less = {
+        "rate": ((rate / factor, noise, steps), 1e-6),
+        "noise": ((rate, noise * factor, steps), 1e-6),
+        "steps": ((rate, noise, max(1, int(steps / factor))), 1e-6),
+        "delta": (training, 1e-6 * factor),
+    }
+    (small, large), delta = (DpSgd(*less[argument][0]), DpSgd(*training)), less[argument][1]
+    return (small, delta), (large, 1e-6)
+
+
+@pytest.mark.parametrize("cases", [20, pytest.param(10_000, marks=pytest.mark.slow)])
+def test_epsilon_is_monotone_in_every_argument(cases):
+    @settings(max_examples=cases, deadline=None)
+    @given(TRAININGS, CHANGES)
+    def law(training, change):
+        (small, delta), (large, usual) = less_and_more(training, change)
+        assert fixed.epsilon([small], delta) <= fixed.epsilon([large], usual) * (1 + 2e-3) + 1e-5
+
+    law()
+
+
+@pytest.mark.parametrize("cases", [6, pytest.param(1000, marks=pytest.mark.slow)])
+def test_the_price_is_monotone_in_every_argument(cases):
+    @settings(max_examples=cases, deadline=None)
+    @given(TRAININGS, CHANGES)
+    def law(training, change):
+        (small, _), (large, _) = less_and_more(training, change)
+        assert small.cost.gaussian <= large.cost.gaussian * (1 + 1e-2)
+
+    law()
 
 
 @pytest.mark.parametrize(
