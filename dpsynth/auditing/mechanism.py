@@ -17,7 +17,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -26,11 +27,17 @@ from scipy import stats
 from scipy.special import ndtr, ndtri
 
 from dpsynth.auditing.claim import epsilon_of_mu
+from dpsynth.auditing.junit import Case, junit
 from dpsynth.auditing.pairs import Pair
+from dpsynth.auditing.refutation import ENOUGH
 from dpsynth.privacy.budget import Budget
 from dpsynth.report import render
 
 VERSION = 1
+INTERNAL = (
+    "Exact answers went into these numbers. They are for internal use, not differentially private, and no budget was "
+    "charged for them."
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,19 +64,30 @@ class Check:
 
 @dataclass(frozen=True, repr=False)
 class MechanismAudit:
-    """alpha: the chance that a sound mechanism fails any check."""
+    """alpha: the chance that sound noise fails any check. power: that noise of half the deviation is found."""
 
     checks: tuple[Check, ...]
     alpha: float
+    power: float
 
     @property
     def refuted(self) -> bool:
         return not all(check.holds for check in self.checks)
 
     @property
+    def verdict(self) -> str:
+        """FAIL where a check fails; PASS where none does and the power is ENOUGH; else INCONCLUSIVE."""
+        return "FAIL" if self.refuted else "PASS" if self.power >= ENOUGH else "INCONCLUSIVE"
+
+    def beside(self, *checks: Check) -> MechanismAudit:
+        """These checks too: of a sensitivity, or of the budget."""
+        return replace(self, checks=(*self.checks, *checks))
+
+    @property
     def record(self) -> dict[str, Any]:
         """All of it as plain data, with the version `dpsynth_mechanism_audit: 1`."""
-        return {"dpsynth_mechanism_audit": VERSION, "refuted": self.refuted, **asdict(self)}
+        found = {"internal": INTERNAL, "refuted": self.refuted, "verdict": self.verdict}
+        return {"dpsynth_mechanism_audit": VERSION, **found, **asdict(self)}
 
     def to_frame(self) -> pd.DataFrame:
         """One row for each check."""
@@ -78,14 +96,33 @@ class MechanismAudit:
     def to_json(self) -> str:
         return render.to_json(self.record)
 
+    def to_html(self) -> str:
+        """One self-contained page, stamped INTERNAL."""
+        return render.page("audit_mechanism", self.record)
+
+    def to_junit(self) -> str:
+        """JUnit XML: a test case for each check, and one for the power."""
+        cases = [Case("audit.mechanism", c.name, "PASS" if c.holds else "FAIL", c.detail) for c in self.checks]
+        power = "PASS" if self.power >= ENOUGH else "INCONCLUSIVE"
+        cases.append(Case("audit.mechanism", "power", power, f"half the noise is found with {self.power:.0%}"))
+        return junit("dpsynth mechanism audit", cases)
+
+    def save(self, directory: str | Path) -> Path:
+        """Writes audit_mechanism.json, .html and .xml into a directory, made if need be; returns it."""
+        forms = {"json": self.to_json(), "html": self.to_html(), "xml": self.to_junit()}
+        return render.save(directory, {f"audit_mechanism.{end}": text for end, text in forms.items()})
+
     def summary(self) -> str:
         """A few lines for a terminal."""
-        verdict = "REFUTED" if self.refuted else "not refuted"
+        said = "REFUTED" if self.refuted else "not refuted"
         lines = [f"  {'holds ' if c.holds else 'BROKEN'} {c.name}: {c.detail}" for c in self.checks]
-        return "\n".join([f"noise {verdict}, alpha {self.alpha:g}", *lines])
+        return "\n".join([f"noise {said} ({self.verdict}), alpha {self.alpha:g}", *lines])
 
     def __repr__(self) -> str:
         return self.summary()
+
+    def _repr_html_(self) -> str:
+        return render.fragment("audit_mechanism", self.record)
 
 
 def audit_noise(answers: Sequence[Answer], *, alpha: float = 1e-6, seed: int = 0) -> MechanismAudit:
@@ -97,7 +134,7 @@ def audit_noise(answers: Sequence[Answer], *, alpha: float = 1e-6, seed: int = 0
     z = ndtri(np.clip(levels, 1e-16, 1 - 1e-16))
     each = alpha / 4
     checks = _scale(z, each), _shape(levels, each), _independence(z, each), _reuse(answers, each), _grid(answers)
-    return MechanismAudit(checks, alpha)
+    return MechanismAudit(checks, alpha, _power(z.size, each))
 
 
 def probe_sensitivity(query: Callable[[pd.DataFrame], np.ndarray], pairs: Iterable[Pair], l2: float) -> Check:
@@ -134,6 +171,11 @@ def _scale(z: np.ndarray, alpha: float) -> Check:
     p = float(stats.chi2.cdf(total, z.size))
     detail = f"{math.sqrt(total / z.size):.4g} times the claimed deviation, over {z.size} numbers"
     return Check("scale", p > alpha, p, detail)
+
+
+def _power(numbers: int, alpha: float) -> float:
+    """The probability that the check of the scale finds noise of half the deviation."""
+    return float(stats.chi2.cdf(4 * stats.chi2.ppf(alpha, numbers), numbers))
 
 
 def _shape(levels: np.ndarray, alpha: float) -> Check:

@@ -7,15 +7,18 @@ the number of rows and the dtype of a column.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from dpsynth.auditing.queries import Target, combinations, counts
+
 Features = dict[str, float]
 
 _MOST_VALUES = 50
+_MOST_COUNTS = 64
 
 
 def outcome(run: Callable[[], Any]) -> Any:
@@ -26,14 +29,17 @@ def outcome(run: Callable[[], Any]) -> Any:
         return error
 
 
-def features(found: Any) -> Features:
-    """Named numbers of a DataFrame, an array or a number, a mapping from names to these, or an exception."""
+def features(found: Any, targets: Sequence[Target] = ()) -> Features:
+    """Named numbers of a DataFrame, an array or a number, a mapping from names to these, or an exception.
+
+    targets: records of which it is asked whether they were there; rows that agree with one are counted.
+    """
     if isinstance(found, Exception):
         return {f"exception {type(found).__name__}: {found}": 1.0}
     if isinstance(found, pd.DataFrame):
-        return _of_table(found)
+        return _of_table(found) | _near(found, targets)
     if isinstance(found, Mapping):
-        return {f"{name} {key}": x for name, part in found.items() for key, x in features(part).items()}
+        return {f"{name} {key}": x for name, part in found.items() for key, x in features(part, targets).items()}
     values = np.asarray(found, dtype=np.float64).reshape(-1)
     return {"length": float(values.size), **{f"value {i}": float(x) for i, x in enumerate(values)}}
 
@@ -53,6 +59,16 @@ def _of_table(table: pd.DataFrame) -> Features:
         found |= _shares(map(str, column), f"{name} =")
     if rows and table.shape[1] > 1:
         found |= _shares(("|".join(map(str, row)) for row in table.itertuples(index=False)), "row =")
+    return found
+
+
+def _near(table: pd.DataFrame, targets: Sequence[Target]) -> Features:
+    found: Features = {}
+    for i, target in enumerate(targets):
+        names = tuple(target.values)
+        asked = combinations(names, _MOST_COUNTS)
+        numbers = counts(target.agreement(table), names, asked).tolist()
+        found |= {f"like {i} in {' x '.join(c)}": x for c, x in zip(asked, numbers, strict=True)}
     return found
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import pandas as pd
 
+from dpsynth.auditing.queries import Target
 from dpsynth.columns import Boolean, Categorical, Column, Datetime, Identifier, Numeric
 from dpsynth.schema import Schema
 
@@ -22,6 +24,21 @@ class Pair:
     name: str
     first: pd.DataFrame
     second: pd.DataFrame
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """The records that are in the second table only, then those that are in the first only."""
+        first, second = (Counter(_rows(table)) for table in (self.first, self.second))
+        found = [(key, self.second) for key in second - first] + [(key, self.first) for key in first - second]
+        return tuple(Target.of(_record(table, _rows(table).index(key)), table) for key, table in found)
+
+
+def _record(table: pd.DataFrame, row: int) -> Record:
+    return {str(name): table[name].iloc[row] for name in table.columns}
+
+
+def _rows(table: pd.DataFrame) -> list[str]:
+    return [repr(row) for row in table.itertuples(index=False, name=None)]
 
 
 def worst_case_pairs(schema: Schema, rows: int = ROWS) -> tuple[Pair, ...]:

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree as ET
 
 import pandas as pd
 
 from dpsynth.auditing.claim import PrivacyClaim
+from dpsynth.auditing.junit import Case, junit
 from dpsynth.auditing.policy import AuditPolicy
 from dpsynth.report import render
 from dpsynth.report.text import percent, printable
@@ -151,21 +151,14 @@ class AuditReport:
 
     def to_junit(self) -> str:
         """JUnit XML: a test case for each finding and precondition, so that a pipeline shows which gate failed."""
-        cases = [(f.threat, f.id, f.verdict, f.sentence()) for f in self.findings]
+        cases = [Case(f"audit.{f.threat}", f.id, f.verdict, f.sentence()) for f in self.findings]
         cases += [
-            ("precondition", p.name, "PASS" if p.holds else "INVALID", f"p = {p.p_value:.2g}")
+            Case("audit.precondition", p.name, "PASS" if p.holds else "INVALID", f"p = {p.p_value:.2g}")
             for p in self.preconditions
         ]
         if not self.findings:
-            cases.append(("audit", "verdict", self.verdict, "; ".join(self.reasons)))
-        counts = {tag: str(sum(c[2] in verdicts for c in cases)) for tag, verdicts in _JUNIT.items()}
-        suite = ET.Element("testsuite", {"name": "dpsynth audit", "tests": str(len(cases)), **counts})
-        for threat, name, verdict, text in cases:
-            case = ET.SubElement(suite, "testcase", classname=f"audit.{threat}", name=str(printable(name)))
-            for tag, verdicts in _JUNIT.items():
-                if verdict in verdicts:
-                    ET.SubElement(case, _ELEMENTS[tag], message=str(printable(f"{verdict}: {text}")))
-        return ET.tostring(suite, encoding="unicode", xml_declaration=True) + "\n"
+            cases.append(Case("audit.audit", "verdict", self.verdict, "; ".join(self.reasons)))
+        return junit("dpsynth audit", cases)
 
     def save(self, directory: str | Path) -> Path:
         """Writes audit.json, audit.html and audit.xml into a directory, made if need be; returns the directory."""
@@ -190,8 +183,6 @@ class AuditReport:
 
 
 _ORDER = ["FAIL", "INCONCLUSIVE", "PASS"]
-_JUNIT = {"failures": ("FAIL",), "errors": ("INVALID",), "skipped": ("INCONCLUSIVE",)}
-_ELEMENTS = {"failures": "failure", "errors": "error", "skipped": "skipped"}
 _MEASURES = {
     "auc": "area under the curve",
     "tpr": "true-positive rate at 1 % false positives",
