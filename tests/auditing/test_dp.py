@@ -110,7 +110,7 @@ def test_our_mechanisms_spend_what_they_claim_and_no_more(mechanism):
     claim = PrivacyClaim.gaussian(*BUDGET)
     ratio = transcripts.log_likelihood_ratio(mechanism, transcripts.PLAIN, BUDGET)
     result = DPAuditor(
-        ratio, claim, [transcripts.PLAIN], "white-box", runs=30, statistic=float, alpha=0.001, train_share=0.1
+        ratio, claim, [transcripts.PLAIN], "white-box", runs=30, statistic=float, threshold=0.0, alpha=0.001
     ).run()
     assert not result.refuted
 
