@@ -4,10 +4,10 @@
     python benchmarks/audit.py mechanisms --access white-box|black-box [--mechanisms mst aim] [--runs 5000]
 
 `release`: invented people of 15 columns; CPU seconds of an audit of 10,000 + 10,000 + 10,000 rows at each level, and
-for each planted leak in a release of 1,000 rows how often it was caught, and by which threats. `mechanisms`: our own, on
-neighbouring tables that attain the sensitivity of every charge. white-box: the likelihood ratio of all measurements and
-scores; 20 audits of 500 runs on each table, and their runs pooled. black-box: synthetic rows, and a rule that is learned
-from a fifth of the runs.
+for each planted leak in a release of 1,000 rows how often it was caught, and by which threats.
+`mechanisms`: our own, on neighbouring tables that attain the sensitivity of every charge. white-box: the likelihood
+ratio of all measurements and scores; 20 audits of 500 runs on each table, and their runs pooled. black-box: synthetic
+rows, and a rule that is learned from a fifth of the runs.
 """
 
 from __future__ import annotations

@@ -32,8 +32,8 @@ def marginal_ratio(
     score = np.zeros(len(records))
     for clique in cliques:
         released, real, mine = (_cells(r.bins, clique, sizes) for r in (synthetic, population, records))
-        seen = _lookup(released, mine) + 0.5
-        known = _lookup(real, mine) - own + 0.5 * ratio
+        seen = rows_alike(released, mine) + 0.5
+        known = rows_alike(real, mine) - own + 0.5 * ratio
         score += np.log(seen * ratio / known)
     return score
 
@@ -66,8 +66,8 @@ def _cells(bins: Mapping[str, np.ndarray], clique: Clique, sizes: Mapping[str, i
     return cell
 
 
-def _lookup(among: np.ndarray, cells: np.ndarray) -> np.ndarray:
-    """For each cell how many of the others are equal to it."""
+def rows_alike(among: np.ndarray, cells: np.ndarray) -> np.ndarray:
+    """For each of `cells` how many of the others are equal to it."""
     top = int(max(among.max(initial=0), cells.max(initial=0))) + 1
     if top <= 1 << 22:
         return np.bincount(among, minlength=top)[cells]

@@ -16,6 +16,7 @@ because no score looks at the labels, dealing them anew is an exact test.
   (as Gen-LRA, arXiv 2508.21146). Blind to leaks far from the record.
 * marginal ratio: see `marginals`; of pairs, of triples, and of focal marginals that the caller names. Blind to leaks
   that no such marginal shows.
+* shadow models: see `shadow`; where the synthesizer can be run again.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ from scipy import stats
 from dpsynth.auditing.marginals import all_cliques, marginal_ratio
 from dpsynth.auditing.neighbours import Neighbours, log_kernel_sum, nearest, nearest_without
 from dpsynth.auditing.records import Records
+from dpsynth.auditing.shadow import Shadows, shadow_scores
 from dpsynth.domain import Clique
 
 NEIGHBOURS = 5
@@ -42,7 +44,8 @@ _LEAST_MASS = 1e-3
 @dataclass(frozen=True, eq=False)
 class Scene:
     """What an attacker sees. records: to be told apart, unlabelled. others: further real records of the population,
-    known to be none of them. focal: marginals that the synthesizer is known to keep.
+    known to be none of them. focal: marginals that the synthesizer is known to keep. shadows: what it makes of other
+    tables.
     """
 
     records: Records
@@ -50,6 +53,7 @@ class Scene:
     others: Records | None = None
     focal: Sequence[Clique] = ()
     rng_seed: int = field(default=0)
+    shadows: Shadows | None = None
 
     @cached_property
     def population(self) -> Records:
@@ -88,6 +92,8 @@ def membership_scores(scene: Scene) -> dict[str, np.ndarray]:
         found["marginal ratio, triples"] = _marginal_ratio(scene, all_cliques(columns, (3,), rng))
     if scene.focal:
         found["marginal ratio, focal"] = _marginal_ratio(scene, scene.focal)
+    if scene.shadows is not None:
+        found |= shadow_scores(scene.records, scene.synthetic, scene.shadows, rng)
     return found
 
 

@@ -10,6 +10,7 @@ import numpy as np
 
 from dpsynth.auditing import anonymity, attribute, trial
 from dpsynth.auditing.membership import Scene, ensemble, membership_scores
+from dpsynth.auditing.shadow import Shadows
 from dpsynth.auditing.trial import Trial
 
 _EXPOSED = 0.1
@@ -33,7 +34,10 @@ EFFORTS = {
 
 @dataclass(frozen=True)
 class Plan:
-    """How hard to try, with which learned models, and what the caller asked about (see `release.audit`)."""
+    """How hard to try, with which learned models, and what the caller asked about (see `release.audit`).
+
+    shadows: about the training records, then the holdout.
+    """
 
     effort: Effort
     learned: ModuleType | None
@@ -41,6 +45,7 @@ class Plan:
     keys: tuple[str, ...]
     subgroups: tuple[str, ...]
     focal: tuple[tuple[str, ...], ...]
+    shadows: Shadows | None = None
 
 
 def classifiers() -> ModuleType:

@@ -25,6 +25,7 @@ from dpsynth.auditing.policy import AuditPolicy
 from dpsynth.auditing.preconditions import check_preconditions
 from dpsynth.auditing.records import Records, drafted_schema, read_tables
 from dpsynth.auditing.report import AuditReport, Finding, PolicyViolation, Precondition, worst_verdict
+from dpsynth.auditing.shadow import FitSample, Shadows, shadow_releases
 from dpsynth.auditing.trial import Trial
 from dpsynth.schema import Schema
 
@@ -49,6 +50,8 @@ def audit(
     keys: Sequence[str] = (),
     subgroups: Sequence[str] = (),
     focal: Sequence[Sequence[str]] = (),
+    fit_sample: FitSample | None = None,
+    shadows: int = 16,
     seed: int | None = None,
 ) -> AuditReport:
     """Attacks a release and says whether its training records are worse off than a holdout.
@@ -60,6 +63,8 @@ def audit(
     sensitive: columns whose values may be secret; by default all. keys: columns that an attacker may know, for CAP,
         which is left out without them. subgroups: columns whose groups are looked at one by one. focal: marginals
         that the synthesizer is known to keep.
+    fit_sample: from a DataFrame of real records to a release of them, by the synthesizer in question; run `shadows`
+        times for attacks by shadow models, which know how it treats members. Outside of any budget, as all here is.
     level: "quick"; "standard", which adds classifiers (extra `audit`) and more random deals; "deep", which takes more
         rows. seed: of row samples and random deals; None is a fixed one: the same tables give the same report.
     Raises SchemaError or ValueError when the tables or the names are not what they should be, never for a value.
@@ -70,12 +75,21 @@ def audit(
     rules = AuditPolicy() if policy is None else policy if isinstance(policy, AuditPolicy) else AuditPolicy.load(policy)
     given = {"synthetic": synthetic, "train": train, "holdout": holdout, "reference": reference}
     given = {name: table for name, table in given.items() if table is not None}
-    tables = read_tables(given, drafted_schema(given) if schema is None else schema)
-    _check_names(tables["train"].columns, sensitive or (), keys, subgroups, *focal)
-    if "holdout" not in tables:
-        return _without_holdout(tables, level, rules, claim)
-    plan = Plan(EFFORTS[level], learned, sensitive, tuple(keys), tuple(subgroups), tuple(tuple(c) for c in focal))
-    return _audit(tables, plan, level, rules, claim, _SEED if seed is None else seed)
+    schema = drafted_schema(given) if schema is None else schema
+    _check_names(tuple(schema.coded), sensitive or (), keys, subgroups, *focal)
+    seed = _SEED if seed is None else seed
+    if holdout is None:
+        return _without_holdout(read_tables(given, schema), level, rules, claim)
+    read, seen = read_tables(given, schema), None
+    if fit_sample is not None:
+        rng = np.random.default_rng([seed, shadows])
+        made, coins = shadow_releases(fit_sample, train, holdout, shadows, rng)
+        others = {f"shadow release {i}": table for i, table in enumerate(made)}
+        read = read_tables(given | others, schema)
+        seen = Shadows([read[name] for name in others], coins)
+    tables = {name: read[name] for name in given}
+    plan = Plan(EFFORTS[level], learned, sensitive, tuple(keys), tuple(subgroups), tuple(map(tuple, focal)), seen)
+    return _audit(tables, plan, level, rules, claim, seed)
 
 
 def _audit(
@@ -87,14 +101,17 @@ def _audit(
     seed: int,
 ) -> AuditReport:
     rng = np.random.default_rng(seed)
-    few = {name: _some(table, plan.effort.most_rows, rng) for name, table in tables.items()}
+    kept = {name: _some(len(table), plan.effort.most_rows, rng) for name, table in tables.items()}
+    few = {name: table.take(kept[name]) for name, table in tables.items()}
     # In random order: what rounding does to a record, and which of two equal neighbours is found, depends on its place,
     # and the place must tell nothing of the label.
     records, others = few["train"].joined(few["holdout"]), few.get("reference")
     order = rng.permutation(len(records))
     records, member = records.take(order), order < len(few["train"])
     preconditions = check_preconditions(records, member, others, policy.invalid_alpha, plan.effort.deals, rng)
-    scene = Scene(records, few["synthetic"], others, plan.focal, rng_seed=seed)
+    place = np.concatenate([kept["train"], len(tables["train"]) + kept["holdout"]])[order]
+    shadows = None if plan.shadows is None else plan.shadows.of(place)
+    scene = Scene(records, few["synthetic"], others, plan.focal, seed, shadows)
     made = trials(scene, plan, rng)
     alone, adjusted = joint_test([t.statistic for t in made], member, plan.effort.deals, rng)
     findings = [_copies(tables, policy)]
@@ -186,8 +203,8 @@ def _copy_counts(tables: Mapping[str, Records]) -> dict[str, int]:
     return {name: int(np.isin(synthetic, table.same).sum()) for name, table in tables.items() if name != "synthetic"}
 
 
-def _some(table: Records, most: int, rng: np.random.Generator) -> Records:
-    return table if len(table) <= most else table.take(np.sort(rng.permutation(len(table))[:most]))
+def _some(rows: int, most: int, rng: np.random.Generator) -> np.ndarray:
+    return np.arange(rows) if rows <= most else np.sort(rng.permutation(rows)[:most])
 
 
 def _check_names(columns: Sequence[str], *lists: Sequence[str]) -> None:
