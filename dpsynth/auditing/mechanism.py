@@ -11,6 +11,7 @@ cannot see is everything outside the noise: domains, row counts, errors. `dp.DPA
 * grid: noisy values that lie between two steps of their unit, and so may have low-order bits of the exact ones.
 * sensitivity: a query that moves farther between neighbouring tables than was declared.
 * budget: charges that add up to more than the budget, in arithmetic of its own.
+* sampling: batches that were not drawn by one coin for each record, though they are billed as if they were.
 """
 
 from __future__ import annotations
@@ -150,6 +151,33 @@ def check_budget(noise_multipliers: Iterable[float], budget: Budget) -> Check:
     epsilon = epsilon_of_mu(mu, budget.delta)
     holds = epsilon <= budget.epsilon * (1 + 1e-9)
     return Check("budget", holds, None, f"epsilon {epsilon:.6g} of {budget.epsilon:.6g} at delta {budget.delta:g}")
+
+
+def check_sampling(batches: np.ndarray, rate: float, alpha: float = 1e-6) -> Check:
+    """Were records put into batches by coins of this rate? batches: booleans, shape (batches, records).
+
+    The sizes of batches, and how often each record is in one, scatter as binomial numbers do. Shuffled records and
+    batches of one size, which amplify privacy less, do not.
+    """
+    drawn = np.asarray(batches, dtype=np.float64)
+    if drawn.ndim != 2 or not 0 < rate < 1 or min(drawn.shape) < 10 or drawn.size * rate * (1 - rate) < 100:
+        raise ValueError(
+            "batches must have the shape (batches, records), 10 of each or more, 100 expected in them and out of them"
+        )
+    p = [_binomial(drawn.sum(axis=axis), drawn.shape[axis], rate) for axis in (0, 1)]
+    detail = f"p = {p[1]:.2g} for the sizes of batches, {p[0]:.2g} for how often a record is in one"
+    return Check("sampling", min(1.0, 2 * min(p)) > alpha, min(1.0, 2 * min(p)), detail)
+
+
+def _binomial(times: np.ndarray, trials: int, rate: float) -> float:
+    """The two-sided p-value of the scatter of binomial numbers: a multiple of chi-squared, about, of the right mean and
+    variance (Satterthwaite).
+    """
+    variance = trials * rate * (1 - rate)
+    total = float(np.square(times - trials * rate).sum() / variance)
+    unit = 1 + (1 / variance - 6 / trials) / 2
+    degrees = times.size / unit
+    return 2 * float(min(stats.chi2.cdf(total / unit, degrees), stats.chi2.sf(total / unit, degrees)))
 
 
 def _levels(answer: Answer, rng: np.random.Generator) -> np.ndarray:

@@ -19,6 +19,8 @@ Features = dict[str, float]
 
 _MOST_VALUES = 50
 _MOST_COUNTS = 64
+NEAR = "like "
+"""How the names of features begin that are about a target."""
 
 
 def outcome(run: Callable[[], Any]) -> Any:
@@ -68,7 +70,7 @@ def _near(table: pd.DataFrame, targets: Sequence[Target]) -> Features:
         names = tuple(target.values)
         asked = combinations(names, _MOST_COUNTS)
         numbers = counts(target.agreement(table), names, asked).tolist()
-        found |= {f"like {i} in {' x '.join(c)}": x for c, x in zip(asked, numbers, strict=True)}
+        found |= {f"{NEAR}{i} in {' x '.join(c)}": x for c, x in zip(asked, numbers, strict=True)}
     return found
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from dpsynth.auditing.claim import PrivacyClaim
+from dpsynth.auditing.pairs import Pair, worst_case_pairs
 from dpsynth.schema import Categorical, Numeric, Schema
 
 SCHEMA = Schema({"age": Numeric(0, 100, integer=True), "town": Categorical(["u", "v", "w"])})
@@ -119,6 +120,14 @@ def a_debug_field(table, rng):
     return {"release": noisy(counts(table), rng), "rows read": float(len(table))}
 
 
+def teachers_by_position(table, rng):
+    """Five teachers, each taught by its stretch of the rows, answer with the town of their last one. One more row is
+    billed as a change of one teacher; in the first place it moves all stretches.
+    """
+    taught = [part for part in np.array_split(np.asarray(table["town"], dtype=object), 5) if part.size]
+    return noisy(np.array([float(part[-1] == "w") for part in taught]), rng)
+
+
 def laplace(table, rng):
     return counts(table) + rng.laplace(scale=1 / PURE.epsilon, size=3)
 
@@ -126,6 +135,10 @@ def laplace(table, rng):
 def half_the_laplace(table, rng):
     return counts(table) + rng.laplace(scale=0.5 / PURE.epsilon, size=3)
 
+
+_NINE = [{"age": 0, "town": "uw"[i % 2]} for i in range(9)]
+IN_LINE = Pair("first of nine and one", pd.DataFrame(_NINE), pd.DataFrame([{"age": 0, "town": "w"}, *_NINE]))
+PAIRS = (*worst_case_pairs(SCHEMA), IN_LINE)
 
 HONEST = [(honest, GAUSSIAN), (honest_in_two_steps, GAUSSIAN), (laplace, PURE)]
 """Mechanisms whose claim holds."""
@@ -148,5 +161,19 @@ FAULTS = {
     a_choice_by_exact_counts: (100, (0, 1)),
     threshold_on_exact_counts: (1500, (1,)),
     a_debug_field: (100, (0, 1)),
+    teachers_by_position: (400, (6,)),
 }
-"""Mechanisms whose claim of GAUSSIAN does not hold; the runs on each table, and which pairs, that show it."""
+"""Mechanisms whose claim of GAUSSIAN does not hold; the runs on each table, and which PAIRS, that show it."""
+
+_ONCE, _TWICE = 1 / MU, np.sqrt(2) / MU
+NOISE = {
+    honest: (counts, _ONCE),
+    half_the_noise: (counts, _ONCE),
+    a_little_less_noise: (counts, _ONCE),
+    composition_forgotten: (lambda table: np.tile(counts(table), 2), _TWICE),
+    sensitivity_of_another_unit: (lambda table: np.append(counts(table), len(table)), _TWICE),
+    noise_on_seen_cells_only: (counts, _ONCE),
+    a_fixed_seed: (counts, _ONCE),
+    threshold_on_exact_counts: (counts, _ONCE),
+}
+"""What these answer in truth, and the deviation of the noise that their queries need."""

@@ -18,9 +18,8 @@ from dpsynth.auditing.pairs import worst_case_pairs
 from dpsynth.auditing.records import read_tables
 from dpsynth.schema import Identifier, Schema
 from tests.auditing import people, transcripts
-from tests.auditing.faults import FAULTS, GAUSSIAN, HONEST, MU, PURE, SCHEMA, half_the_laplace, honest
+from tests.auditing.faults import FAULTS, GAUSSIAN, HONEST, MU, PAIRS, PURE, SCHEMA, half_the_laplace, honest
 
-PAIRS = worst_case_pairs(SCHEMA)
 BUDGET = (1.0, 1e-2)
 
 

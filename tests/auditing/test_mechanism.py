@@ -7,12 +7,12 @@ import json
 import numpy as np
 import pytest
 
-from dpsynth.auditing.mechanism import Answer, audit_noise, check_budget, probe_sensitivity
+from dpsynth.auditing.mechanism import Answer, audit_noise, check_budget, check_sampling, probe_sensitivity
 from dpsynth.auditing.pairs import worst_case_pairs
 from dpsynth.privacy.budget import Budget
 from dpsynth.privacy.events import Gaussian
 from tests.auditing import transcripts
-from tests.auditing.faults import SCHEMA, counts
+from tests.auditing.faults import NOISE, SCHEMA, counts, honest
 
 STDDEV = 5.0
 
@@ -121,6 +121,30 @@ def test_a_budget_that_is_overspent_is_found_and_one_that_is_used_up_is_not():
     assert not check_budget([*multipliers, multipliers[-1]], budget).holds
     assert not check_budget([m / 1.01 for m in multipliers], budget).holds
     assert Gaussian(multipliers[0]).cost.gaussian > 0
+
+
+@pytest.mark.parametrize("fault", NOISE, ids=lambda fault: fault.__name__)
+def test_faults_of_noise_are_seen_in_answers_beside_exact_ones(fault):
+    """700 numbers are enough for noise that is short by a fifth."""
+    exact, stddev = NOISE[fault]
+    rng, table = np.random.default_rng(0), worst_case_pairs(SCHEMA)[0].second
+    found = [Answer(fault(table, rng), exact(table), stddev, None) for _ in range(300)]
+    assert audit_noise(found).refuted == (fault is not honest)
+
+
+def test_batches_by_coins_pass_and_shuffled_ones_that_are_billed_as_coins_do_not():
+    rng = np.random.default_rng(0)
+    coins = [rng.random((40, 400)) < 0.1 for _ in range(200)]
+    refuted = sum(not check_sampling(batches, 0.1, alpha=0.05).holds for batches in coins)
+    assert 1 <= refuted <= 21
+    shuffled = np.concatenate([np.arange(10)[:, None] == rng.permutation(400) // 40 for _ in range(4)])
+    assert not check_sampling(shuffled, 0.1).holds
+    fixed_size = np.array([np.isin(np.arange(400), rng.choice(400, 40, replace=False)) for _ in range(40)])
+    assert not check_sampling(fixed_size, 0.1).holds
+    by_category = rng.random((40, 400)) < np.repeat([0.02, 0.18], 200)
+    assert not check_sampling(by_category, 0.1).holds
+    with pytest.raises(ValueError, match="must have the shape"):
+        check_sampling(shuffled, 0.001)
 
 
 def test_the_result_says_what_is_broken_in_every_form():
