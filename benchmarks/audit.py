@@ -1,6 +1,7 @@
 """How long does an audit take, what does it catch, and how tight is the audit of our own mechanisms?
 
     python benchmarks/audit.py release [--repetitions 20]
+    python benchmarks/audit.py faults|gate
     python benchmarks/audit.py mechanisms --access white-box|black-box [--mechanisms mst aim] [--runs 5000]
 
 `release`: invented people of 15 columns; CPU seconds of an audit of 10,000 + 10,000 + 10,000 rows at each level, and
@@ -8,6 +9,7 @@ for each planted leak in a release of 1,000 rows how often it was caught, and by
 `mechanisms`: our own, on neighbouring tables that attain the sensitivity of every charge. white-box: the likelihood
 ratio of all measurements and scores; 20 audits of 500 runs on each table, and their runs pooled. black-box: synthetic
 rows, and a rule that is learned from a fifth of the runs.
+`faults`: which instrument sees the faults that are planted in small mechanisms. `gate`: what a pull request waits for.
 """
 
 from __future__ import annotations
@@ -28,11 +30,15 @@ from _record import RESULTS, write
 from dpsynth.auditing.bounds import Counts, mu_lower, mu_point
 from dpsynth.auditing.claim import PrivacyClaim
 from dpsynth.auditing.dp import DPAuditor
+from dpsynth.auditing.mechanism import Answer, audit_noise
+from dpsynth.auditing.pairs import worst_case_pairs
 from dpsynth.auditing.release import audit
 from dpsynth.schema import Categorical, Numeric, Schema
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from tests.auditing.transcripts import CROWDED, FILLED, fit, log_likelihood_ratio, release
+from tests.auditing.faults import FAULTS, GAUSSIAN, NOISE, PAIRS
+from tests.auditing.transcripts import CROWDED, FILLED, attained_mu, fit, log_likelihood_ratio, recorded, release
+from tests.auditing.transcripts import SCHEMA as BITS
 
 ROWS = 10_000
 FEW = 1_000
@@ -173,12 +179,48 @@ def mus(mechanism: str) -> dict[str, float]:
     """mu as the budget implies it, and as the charges of a fit add up to it."""
     charges = fit(mechanism, CROWDED.second, BUDGET).certificate.record["charges"]
     charged = math.sqrt(math.fsum(1 / c["line"]["event"]["noise_multiplier"] ** 2 for c in charges))
-    return {"mu claimed": PrivacyClaim.gaussian(*BUDGET).mu, "mu charged": charged}
+    attained = [attained_mu(mechanism, CROWDED, BUDGET) for _ in range(20)]
+    claimed = PrivacyClaim.gaussian(*BUDGET).mu
+    return {"mu claimed": claimed, "mu charged": charged, "mu attained, least": min(attained), "most": max(attained)}
+
+
+def planted_faults() -> list[dict[str, Any]]:
+    """Which instrument sees them: runs of the mechanism on neighbouring tables, or 300 answers beside exact ones."""
+    found = []
+    for fault, (runs, pairs) in FAULTS.items():
+        result = DPAuditor(fault, GAUSSIAN, [PAIRS[i] for i in pairs], runs=runs).run()
+        row = {"fault": fault.__name__.replace("_", " "), "runs": runs, "pairs": len(pairs), "DP": result.refuted}
+        found.append({**row, "epsilon at least": result.epsilon_lower, "mechanism": seen_by_answers(fault)})
+    return found
+
+
+def seen_by_answers(fault: Any) -> bool | None:
+    """None where the answers cannot be put beside exact ones."""
+    if fault not in NOISE:
+        return None
+    exact, stddev = NOISE[fault]
+    rng, table = np.random.default_rng(0), PAIRS[0].second
+    return audit_noise([Answer(fault(table, rng), exact(table), stddev, None) for _ in range(300)]).refuted
+
+
+def gate() -> dict[str, Any]:
+    """What a pull request may wait for: the noise of mst and aim, and mst on six pairs, 400 runs on each table."""
+    cpu, wall = time.process_time(), time.perf_counter()
+    transcript: list[Any] = []
+    with recorded(transcript):
+        for mechanism in ("mst", "aim") * 6:
+            fit(mechanism, CROWDED.second, BUDGET)
+    noise = audit_noise([Answer(*answer) for answer in transcript])
+    budget = (4.0, 1e-5)
+    pairs = worst_case_pairs(BITS)
+    result = DPAuditor(release("mst", budget, BITS), PrivacyClaim.gaussian(*budget), pairs, runs=400, alpha=0.001).run()
+    seconds = {"CPU s": round(time.process_time() - cpu, 1), "wall s": round(time.perf_counter() - wall, 1)}
+    return {"pairs": len(pairs), "runs": 400, "noise": noise.verdict, "claim": result.verdict, **seconds}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["release", "mechanisms"])
+    parser.add_argument("what", choices=["release", "mechanisms", "faults", "gate"])
     parser.add_argument("--repetitions", type=int, default=20)
     parser.add_argument("--mechanisms", nargs="+", default=["mst", "aim"])
     parser.add_argument("--access", choices=["white-box", "black-box"], default="white-box")
@@ -187,6 +229,10 @@ def main() -> None:
     given = parser.parse_args()
     if given.what == "release":
         print(write(given.out / "audit_release.json", release_audits(given.repetitions)))
+    elif given.what == "faults":
+        print(write(given.out / "audit_faults.json", {"faults": planted_faults()}))
+    elif given.what == "gate":
+        print(write(given.out / "audit_gate.json", gate()))
     else:
         rows = mechanism_audits(given.mechanisms, given.access, given.runs)
         name = f"audit_{given.access.replace('-', '_')}.json"

@@ -14,7 +14,7 @@ from dpsynth.auditing.claim import PrivacyClaim
 from dpsynth.auditing.junit import Case, junit
 from dpsynth.auditing.policy import AuditPolicy
 from dpsynth.report import render
-from dpsynth.report.text import percent, printable
+from dpsynth.report.text import difference, percent, printable
 
 VERSION = 1
 INTERNAL = (
@@ -198,7 +198,7 @@ def worst_verdict(verdicts: list[str]) -> str:
 def _shown(measure: str, value: float) -> str:
     if measure == "auc":
         return f"{value:.3f}"
-    return percent(value) if value >= 0 else f"-{percent(-value)}"
+    return difference(value) if measure == "gap" else percent(value)
 
 
 def _claim(claim: PrivacyClaim) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from dpsynth.report import charts
-from dpsynth.report.text import at_most, exact, percent, printable, short
+from dpsynth.report.text import at_most, difference, exact, percent, printable, short
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -68,6 +68,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"exact": exact, "at_most": at_most, "short": short, "percent": percent}
+    environment.filters |= {"exact": exact, "at_most": at_most, "short": short}
+    environment.filters |= {"percent": percent, "difference": difference}
     environment.globals |= {"charts": charts}
     return environment

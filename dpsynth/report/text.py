@@ -47,6 +47,13 @@ def percent(share: float) -> str:
     return f"{hundred:.1f}\xa0%"
 
 
+def difference(share: float) -> str:
+    """A difference of shares in percent: 0.0123 is "1.2 %", and -0.0123 the same after a minus sign."""
+    rounded = round(100 * share, 1)
+    sign = "\N{MINUS SIGN}" if rounded < 0 else ""
+    return f"{sign}{abs(rounded):.1f}\xa0%"
+
+
 def clip(text: str, length: int) -> str:
     """The text, or as much of it as fits, with an ellipsis."""
     return text if len(text) <= length else text[: length - 1] + "…"

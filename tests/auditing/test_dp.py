@@ -114,6 +114,16 @@ def test_our_mechanisms_spend_what_they_claim_and_no_more(mechanism):
     assert not result.refuted
 
 
+@pytest.mark.parametrize("mechanism", ["independent", "mst", "aim", "canopy"])
+@pytest.mark.parametrize("pair", [transcripts.PLAIN, transcripts.CROWDED], ids=lambda pair: pair.name)
+def test_on_the_worst_pairs_a_run_shows_all_of_its_budget_and_no_more(mechanism, pair):
+    """Every charge moves by all of its sensitivity, whatever was chosen, so mu is known without counting guesses."""
+    claim = PrivacyClaim.gaussian(*BUDGET)
+    for _ in range(3):
+        mu = transcripts.attained_mu(mechanism, pair, BUDGET)
+        assert claim.mu * (1 - 1e-6) <= mu <= claim.mu
+
+
 def test_the_likelihood_ratio_of_a_transcript_has_the_mean_that_the_budget_implies():
     """Of a mu-GDP transcript that spends all, it is N(mu^2 / 2, mu^2) on the second table: known without counting."""
     claim = PrivacyClaim.gaussian(*BUDGET)

@@ -87,17 +87,30 @@ def only_measure(mechanism, table, budget):
     mechanism_for(mechanism, {}).fit(private, Accountant(Budget(*budget)))
 
 
+def asked_of_both(mechanism, table, neighbour, budget, *, noise=1.0):
+    """The answers of a run on one table, and the exact answers to the same queries on the other."""
+    transcript, exact = [], []
+    with recorded(transcript, noise=noise):
+        only_measure(mechanism, table, budget)
+    with replayed(transcript, exact):
+        only_measure(mechanism, neighbour, budget)
+    assert len(exact) == len(transcript)
+    return transcript, exact
+
+
+def attained_mu(mechanism, pair, budget):
+    """The mu of one run's transcript: the distance between its exact answers on the two tables, in deviations."""
+    transcript, exact = asked_of_both(mechanism, pair.first, pair.second, budget)
+    moves = [(mine - theirs) / stddev for (_, mine, stddev, _), theirs in zip(transcript, exact, strict=True)]
+    return float(np.sqrt(sum(np.square(move).sum() for move in moves)))
+
+
 def log_likelihood_ratio(mechanism, pair, budget, *, noise=1.0):
     """A fit_sample for the auditor: the ratio, second table over first, of a run on the table that it is given."""
 
     def run(table, rng):
         other = pair.first if len(table) == len(pair.second) else pair.second
-        transcript, exact = [], []
-        with recorded(transcript, noise=noise):
-            only_measure(mechanism, table, budget)
-        with replayed(transcript, exact):
-            only_measure(mechanism, other, budget)
-        assert len(exact) == len(transcript)
+        transcript, exact = asked_of_both(mechanism, table, other, budget, noise=noise)
         ratio = 0.0
         for (values, mine, stddev, _), theirs in zip(transcript, exact, strict=True):
             ratio += float(np.sum((np.square(values - mine) - np.square(values - theirs)) / (2 * np.square(stddev))))

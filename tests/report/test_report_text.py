@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dpsynth.report.text import at_most, clip, exact, percent, printable, short
+from dpsynth.report.text import at_most, clip, difference, exact, percent, printable, short
 
 
 @given(st.floats(0, 1e6, allow_subnormal=False))
@@ -46,3 +46,13 @@ def test_what_is_no_text_stays_as_it_is():
 @given(st.text(), st.integers(1, 30))
 def test_a_clipped_text_fits(text, length):
     assert len(clip(text, length)) <= length
+
+
+def test_a_difference_has_a_sign_unless_it_is_none():
+    assert [difference(x) for x in (0.0123, -0.0123, 0.0, -0.0004, 1.0)] == [
+        "1.2\xa0%",
+        "\N{MINUS SIGN}1.2\xa0%",
+        "0.0\xa0%",
+        "0.0\xa0%",
+        "100.0\xa0%",
+    ]
