@@ -103,6 +103,20 @@ def test_the_same_seed_gives_the_same_result_and_bad_settings_are_refused():
         DPAuditor(honest, GAUSSIAN, [])
 
 
+def test_our_front_door_gives_away_no_row_count_category_bound_type_or_error():
+    """Fifteen releases of each table: enough to refute what gives away a table for certain, as the faults do."""
+    names = {"one record", "a record of nothing", "a record from outside"}
+    pairs = [pair for pair in PAIRS if pair.name in names]
+
+    def release(table, rng):
+        return transcripts.fit("mst", table, (4.0, 1e-5), SCHEMA).sample(seed=int(rng.integers(2**31)))
+
+    result = DPAuditor(release, GAUSSIAN, pairs, runs=15, alpha=0.001).run()
+    assert not result.refuted, result
+    certain = DPAuditor(lambda t, rng: float(len(t)), GAUSSIAN, pairs, runs=15, alpha=0.001).run()
+    assert all(pair.refuted for pair in certain.pairs)
+
+
 @pytest.mark.parametrize("mechanism", ["mst", "aim"])
 def test_our_mechanisms_spend_what_they_claim_and_no_more(mechanism):
     """The whole transcript of adaptive runs: mu within its error of the mu that the budget implies."""
