@@ -51,7 +51,8 @@ class Target:
         if name in self.reach:
             numbers = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
             return np.asarray(np.abs(numbers - float(value)) <= self.reach[name])
-        return np.asarray(column.astype(object) == value, dtype=bool) | (column.astype(str) == str(value)).to_numpy()
+        text = str(value)
+        return np.array([str(x) == text for x in column], dtype=bool)
 
 
 def combinations(columns: Sequence[str], most: int) -> list[Clique]:

@@ -40,6 +40,8 @@ def test_a_column_that_is_not_there_agrees_nowhere_and_text_may_stand_for_what_i
     target = Target.of({"town": 1, "age": 30}, pd.DataFrame({"town": [1], "age": [30]}))
     assert not target.agreement(TABLE[["age"]])[:, 0].any()
     assert Target({"town": True}, {}).agreement(pd.DataFrame({"town": ["True", "False"]})).tolist() == [[True], [False]]
+    nullable = pd.DataFrame({"town": pd.array([True, None, False], dtype="boolean")})
+    assert Target({"town": True}, {}).agreement(nullable)[:, 0].tolist() == [True, False, False]
 
 
 @settings(max_examples=40, deadline=None)
