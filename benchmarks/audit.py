@@ -43,7 +43,7 @@ from tests.auditing.transcripts import SCHEMA as BITS
 ROWS = 10_000
 FEW = 1_000
 BUDGET = (1.0, 1e-2)
-REPETITIONS, FEW_RUNS = 20, 500
+FEW_RUNS = 500
 NUMBERS, COUNTS = 8, 6
 TOWNS = list(range(10))
 SCHEMA = Schema(
@@ -128,20 +128,20 @@ def caught(make: Any, repetitions: int) -> dict[str, Any]:
     return {"release": make.__name__, "repetitions": repetitions, "verdicts": dict(verdicts), "threats": dict(threats)}
 
 
-def white_box(mechanism: str) -> dict[str, Any]:
-    """Twenty audits by the likelihood ratio of the whole transcript, and what their runs show when they are pooled."""
+def white_box(mechanism: str, repetitions: int) -> dict[str, Any]:
+    """Audits by the likelihood ratio of the whole transcript, and what their runs show when they are pooled."""
     claim = PrivacyClaim.gaussian(*BUDGET)
     ratio = log_likelihood_ratio(mechanism, CROWDED, BUDGET)
     found = []
-    for seed in range(REPETITIONS):
+    for seed in range(repetitions):
         auditor = DPAuditor(
             ratio, claim, [CROWDED], "white-box", runs=FEW_RUNS, statistic=float, threshold=0.0, alpha=0.001, seed=seed
         )
         found.append(auditor.run().pairs[0])
-    half = REPETITIONS // 2
+    half = repetitions // 2
     pools = {"first half": found[:half], "second half": found[half:], "all": found}
     return {
-        "repetitions": REPETITIONS,
+        "repetitions": repetitions,
         "runs": FEW_RUNS,
         "mu": [pair.mu_point for pair in found],
         "refuted at .001": sum(pair.refuted for pair in found),
@@ -164,11 +164,11 @@ def bounds_of(parts: list[Counts], claim: PrivacyClaim) -> dict[str, Any]:
     return {"counts": asdict(total), "mu": mu, "mu at least": least, **shares}
 
 
-def mechanism_audits(mechanisms: list[str], access: str, runs: int) -> list[dict[str, Any]]:
+def mechanism_audits(mechanisms: list[str], access: str, runs: int, repetitions: int) -> list[dict[str, Any]]:
     found = []
     for mechanism in mechanisms:
         start = time.process_time()
-        audited = white_box(mechanism) if access == "white-box" else black_box(mechanism, runs)
+        audited = white_box(mechanism, repetitions) if access == "white-box" else black_box(mechanism, runs)
         seconds = round(time.process_time() - start)
         found.append({"mechanism": mechanism, "access": access, **mus(mechanism), **audited, "CPU s": seconds})
         print(found[-1], file=sys.stderr)
@@ -234,7 +234,7 @@ def main() -> None:
     elif given.what == "gate":
         print(write(given.out / "audit_gate.json", gate()))
     else:
-        rows = mechanism_audits(given.mechanisms, given.access, given.runs)
+        rows = mechanism_audits(given.mechanisms, given.access, given.runs, given.repetitions)
         name = f"audit_{given.access.replace('-', '_')}.json"
         print(write(given.out / name, {"budget": BUDGET, "audits": rows}))
 

@@ -22,7 +22,8 @@ TOWNS = ["u", "v", "w"]
 
 
 def counts(table, towns=TOWNS):
-    return np.array([float((table["town"] == town).sum()) for town in towns])
+    found = table["town"].to_numpy(dtype=object)
+    return np.array([float((found == town).sum()) for town in towns])
 
 
 def noisy(values, rng, mu=MU, sensitivity=1.0):

@@ -117,6 +117,7 @@ def test_our_front_door_gives_away_no_row_count_category_bound_type_or_error():
     assert all(pair.refuted for pair in certain.pairs)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mechanism", ["mst", "aim"])
 def test_our_mechanisms_spend_what_they_claim_and_no_more(mechanism):
     """The whole transcript of adaptive runs: mu within its error of the mu that the budget implies."""

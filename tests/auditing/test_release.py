@@ -131,6 +131,7 @@ def test_strangers_are_not_flagged(clean):
     assert min(f.p_adjusted for f in clean.findings) > 0.05
 
 
+@pytest.mark.slow
 def test_enough_strangers_pass():
     big = [people(4000, seed) for seed in (11, 12, 13)]
     report = audit(*big, schema=SCHEMA, sensitive=["town"])
