@@ -33,6 +33,7 @@ METHODS = (
     "dpsynth/canopy",
     "dpsynth/dp-ctgan",
     "dpsynth/hybrid",
+    "dpsynth/pate-gan",
     "smartnoise/patectgan",
     "smartnoise/dpctgan",
 )

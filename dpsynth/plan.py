@@ -17,7 +17,8 @@ from dpsynth.domain import Domain
 from dpsynth.encode.bounds import BOUNDS_SHARE
 from dpsynth.gan.dp_ctgan import DPCTGAN
 from dpsynth.gan.hybrid import TOTAL_SHARE, Hybrid
-from dpsynth.gan.plan import PlannedTraining, planned
+from dpsynth.gan.pate_gan import PATEGAN
+from dpsynth.gan.plan import PlannedTraining, PlannedVotes, planned, planned_votes
 from dpsynth.mechanisms.aim import AIM, candidates
 from dpsynth.mechanisms.base import Mechanism
 from dpsynth.mechanisms.canopy import Canopy
@@ -66,7 +67,7 @@ class Plan:
     cells: int
     pairs: int
     queries: tuple[Query, ...]
-    training: PlannedTraining | None
+    training: PlannedTraining | PlannedVotes | None
     columns_error: float | None
     seconds: tuple[float, float]
     megabytes: float
@@ -129,12 +130,19 @@ def plan(schema: Schema, mechanism: Mechanism, budget: Budget, rows: int) -> Pla
         queries.append(Query("bounds of a column", (len(learned),) * 2, (Prices(bounds, l2).stddev(bounds),) * 2))
         notes.append(f"{', '.join(learned)}: bounds are to be learned; a wide range is assumed for their cells")
         cost -= bounds * len(learned)
-    prices, training = Prices(cost, l2), None
+    prices = Prices(cost, l2)
+    training: PlannedTraining | PlannedVotes | None = None
     if isinstance(mechanism, DPCTGAN | Hybrid):
         event = mechanism.training(budget)
         check_unit(event, schema.unit)
         queries += _TRAINED[type(mechanism)](mechanism, domain, prices, event.cost.gaussian)
         training = planned(event, _network(mechanism).critic, domain, rows, schema.unit)
+    elif isinstance(mechanism, PATEGAN):
+        votes = mechanism.votes(budget)
+        queries += _TRAINED[PATEGAN](mechanism, domain, prices, sum(v.cost.gaussian for v in votes))
+        training = planned_votes(
+            votes, mechanism.questions, mechanism.teachers(rows), mechanism.moves, domain, schema.unit
+        )
     else:
         queries += _QUERIES[type(mechanism)](mechanism, domain, prices)
     columns = next(q for q in queries if q.what == "every column")
@@ -231,6 +239,17 @@ def _dp_ctgan(it: DPCTGAN, domain: Domain, prices: Prices, trained: int) -> list
     return [*_look(domain, prices, total, oneway - total), _again(domain, prices, prices.cost - oneway, (1, 1))]
 
 
+def _pate_gan(it: PATEGAN, domain: Domain, prices: Prices, votes: int) -> list[Query]:
+    oneway = int((prices.cost - votes) * it.oneway_share)
+    total = oneway // 20
+    noise = prices.stddev(votes) * math.sqrt(it.rounds * it.questions)
+    return [
+        *_look(domain, prices, total, oneway - total),
+        Query("votes of teachers", (0, it.rounds), (noise / math.sqrt(2), noise)),
+        _again(domain, prices, prices.cost - oneway, (1, 1)),
+    ]
+
+
 def _hybrid(it: Hybrid, domain: Domain, prices: Prices, trained: int) -> list[Query]:
     total, compare = int(prices.cost * TOTAL_SHARE), int(prices.cost * it.compare_share)
     rest = prices.cost - total
@@ -262,8 +281,12 @@ _QUERIES: Mapping[type, Callable[[Any, Domain, Prices], list[Query]]] = {
     Canopy: _canopy,
     AIM: _aim,
 }
-_TRAINED: Mapping[type, Callable[[Any, Domain, Prices, int], list[Query]]] = {DPCTGAN: _dp_ctgan, Hybrid: _hybrid}
-"""Of mechanisms that train: the last argument is what training costs."""
+_TRAINED: Mapping[type, Callable[[Any, Domain, Prices, int], list[Query]]] = {
+    DPCTGAN: _dp_ctgan,
+    Hybrid: _hybrid,
+    PATEGAN: _pate_gan,
+}
+"""Of mechanisms that train: the last argument is what training, or votes, cost."""
 
 
 def _network(mechanism: DPCTGAN | Hybrid) -> DPCTGAN:
@@ -309,15 +332,16 @@ def _columns_error(domain: Domain, stddev: float, rows: int) -> float:
 
 
 def _seconds(
-    mechanism: Mechanism, domain: Domain, pairs: int, rows: int, training: PlannedTraining | None
+    mechanism: Mechanism, domain: Domain, pairs: int, rows: int, training: PlannedTraining | PlannedVotes | None
 ) -> tuple[float, float]:
     """Counting is the least; the most is what our slowest tables took (22 columns), scaled by pairs of columns.
 
     Where a network may be trained, training is in the most.
     """
-    single = isinstance(mechanism, Independent | DPCTGAN)
+    single = isinstance(mechanism, Independent | DPCTGAN | PATEGAN)
     count = _COUNT_SECONDS * rows * (len(domain.attributes) if single else pairs)
-    slowest = {Independent: 2.0, DPCTGAN: 2.0, MST: 20.0, Canopy: 150.0, Hybrid: 150.0, AIM: 600.0}[type(mechanism)]
+    quick = dict.fromkeys((Independent, DPCTGAN, PATEGAN), 2.0)
+    slowest = {**quick, MST: 20.0, Canopy: 150.0, Hybrid: 150.0, AIM: 600.0}[type(mechanism)]
     most = 1.0 + 10 * count + slowest * max(0.05, (len(domain.attributes) / 22) ** 2)
     return 0.02 + count, most + (training.seconds if training else 0.0)
 
@@ -326,10 +350,10 @@ def _megabytes(mechanism: Mechanism, domain: Domain, rows: int) -> float:
     """Codes, counted tables before binning (at 8 bytes, twice), and a few copies of the largest model."""
     columns = len(domain.attributes)
     tables = sum(n for _, n in domain.sizes)
-    if not isinstance(mechanism, Independent | DPCTGAN):
+    if not isinstance(mechanism, Independent | DPCTGAN | PATEGAN):
         tables += sum(domain.cells(c) for c in informative_pairs(domain))
     model = getattr(mechanism, "most_cells", getattr(mechanism, "max_model_cells", 100_000))
-    torch = 400 if isinstance(mechanism, DPCTGAN | Hybrid) else 0
+    torch = 400 if isinstance(mechanism, DPCTGAN | Hybrid | PATEGAN) else 0
     return (rows * columns * 10 + tables * 16 + model * 8 * 6) / 1e6 + 200 + torch
 
 

@@ -48,8 +48,9 @@ class NotFittedError(ValueError, AttributeError):
 class Synthesizer:
     """Fit once under differential privacy, then sample any number of rows, which costs nothing more.
 
-    schema: the public facts. mechanism: a name ("auto", "canopy", "aim", "mst", "independent", "dp-ctgan", "hybrid") or
-    a mechanism object; `settings` are those of the named one, as workload=Workload(target="income") of canopy and aim.
+    schema: the public facts. mechanism: a name ("auto", "canopy", "aim", "mst", "independent", "dp-ctgan", "hybrid",
+    "pate-gan") or a mechanism object; `settings` are those of the named one, as workload=Workload(target="income") of
+    canopy and aim.
     "smartnoise:mst" and the like, and "external:" with command=[...], run programs that are not ours (docs/foreign.md).
     known: Marginals that are public or were paid for elsewhere; canopy and aim start from them at no charge.
     epsilon, delta: what one fit spends, all of it. ledger: a Ledger, or the path of one; a path that does not exist

@@ -31,7 +31,10 @@ def fit(
     delta: Annotated[float, typer.Option(help="The privacy budget's delta.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="Where the model goes.")],
     mechanism: Annotated[
-        str, typer.Option(help="auto (canopy), aim, mst, independent, dp-ctgan, hybrid, smartnoise:NAME or external:.")
+        str,
+        typer.Option(
+            help="auto (canopy), aim, mst, independent, dp-ctgan, hybrid, pate-gan, smartnoise:NAME or external:."
+        ),
     ] = "auto",
     target: Annotated[str | None, typer.Option(help="A column to be predicted from the others.")] = None,
     ledger: Annotated[Path | None, typer.Option(help="The data set's account; made if it does not exist.")] = None,

@@ -71,7 +71,9 @@ class Generator:
     ) -> None:
         self.sizes = [len(share) for share in shares]
         self.shares = torch.cat([torch.from_numpy(share.astype(np.float32)) for share in shares]).to(device())
-        self.pairs = None if pairs is None else torch.from_numpy(pairs.astype(np.float32)).to(device())
+        self.pairs: Tensor | None = None
+        if pairs is not None:
+            self.meet(pairs)
         latent = torch.randn(game.components, _LATENT, generator=rng)
         self.inputs = torch.cat([latent, _conditions(shares, game.components, rng)], dim=1).to(device())
         self.network = perceptron([self.inputs.shape[1], *game.generator, sum(self.sizes)], rng)
@@ -81,6 +83,10 @@ class Generator:
             tensor.requires_grad_(True)
         self._fakes, self._anchor = min(game.fakes, game.components), game.anchor
         self._adam = torch.optim.Adam(self.network, lr=game.generator_rate, betas=(0.5, 0.9))
+
+    def meet(self, pairs: np.ndarray) -> None:
+        """Holds it to these shares of pairs of values from now on."""
+        self.pairs = torch.from_numpy(pairs.astype(np.float32)).to(device())
 
     def logits(self, rng: torch.Generator) -> Tensor:
         """Of components chosen at random, shape (fakes, sum of sizes)."""

@@ -49,9 +49,12 @@ class Columns:
 
     def model(self, columns: Sequence[np.ndarray]) -> RefinedModel:
         """The mixture of components in which columns have these distributions, each of shape (components, bins)."""
+        return RefinedModel(self.look.domain, self.coarse_model(columns), self.bins, self.look.masses())
+
+    def coarse_model(self, columns: Sequence[np.ndarray]) -> HiddenModel:
+        """The same mixture, of bins."""
         named = dict(zip(self.domain.attributes, columns, strict=True))
-        mixture = HiddenModel.mixture(self.domain, self.look.rows, named)
-        return RefinedModel(self.look.domain, mixture, self.bins, self.look.masses())
+        return HiddenModel.mixture(self.domain, self.look.rows, named)
 
 
 def all_on_columns(table: PrivateTable, accountant: Accountant) -> FirstLook:

@@ -22,8 +22,14 @@ MOST_NOISE = 1.0
 MOST_SHARE = 0.9
 """Of a budget, for training: columns have to be measured too, and their bounds learned perhaps."""
 
+MOST_VOTE_NOISE = 0.25
+"""On the count of votes for one question, in numbers of teachers: beyond this few dependences stand out of it."""
+
 _START, _STEP, _GRADIENT = 5.0, 0.05, 8e-9
 """CPU seconds to import PyTorch, of a step's generator, and of one parameter's gradient for one row, at the most."""
+
+_TEACHER, _VOTE, _ANSWER = 2e-4, 5e-8, 2e-7
+"""CPU seconds of a teacher in a round, of each of its answers for each cell, and of a pair of answers for a column."""
 
 
 def training_for(budget: Budget, share: float, rate: float, steps: int) -> DpSgd:
@@ -51,6 +57,33 @@ def reserved_training(accountant: Accountant) -> DpSgd:
             " Accountant(budget, reserve=mechanism.reserve(budget))"
         )
     return events[0]
+
+
+def votes_for(budget: Budget, share: float, rounds: int) -> list[Gaussian]:
+    """An event for each round of votes, alike, for this share of the budget together."""
+    each = Gaussian.spending(int(affordable(budget) * share) // rounds)
+    return [each] * rounds
+
+
+def with_votes(budget: Budget, votes: Sequence[Gaussian]) -> list[Event]:
+    """What a run sets aside: each round of votes, and Gaussian noise for all else."""
+    return [*votes, Gaussian.spending(affordable(budget) - sum(v.cost.gaussian for v in votes))]
+
+
+def reserved_votes(accountant: Accountant, rounds: int) -> list[Gaussian]:
+    """The rounds of votes that the run has set aside; ValueError, before any charge, unless they are there."""
+    events = accountant.reserved(Gaussian)
+    if len(events) != rounds + 1 or len(set(events[:rounds])) > 1:
+        raise ValueError(
+            f"this mechanism needs an accountant that has set {rounds} rounds of votes aside:"
+            " Accountant(budget, reserve=mechanism.reserve(budget))"
+        )
+    return events[:rounds]
+
+
+def vote_noise(event: Gaussian, questions: int, teachers: int, unit: PrivacyUnit) -> float:
+    """The standard deviation of the noise on one count of votes, beside the number of teachers."""
+    return event.noise_multiplier * unit.max_records * math.sqrt(questions) / teachers
 
 
 def noise_length(event: DpSgd, parameters: int, rows: float, unit: PrivacyUnit) -> float:
@@ -99,4 +132,43 @@ def planned(event: DpSgd, critic: Sequence[int], domain: Domain, rows: int, unit
         rows=batch,
         noise_length=noise_length(event, parameters, rows, unit),
         seconds=_START + event.steps * (_STEP + _GRADIENT * parameters * (batch + PIECE)),
+    )
+
+
+@dataclass(frozen=True)
+class PlannedVotes:
+    """Rounds of votes of teachers, all paid for at once.
+
+    noise: the standard deviation of the noise on a count of votes, beside the number of teachers. seconds: an upper
+    bound.
+    """
+
+    rounds: int
+    questions: int
+    teachers: int
+    noise_multiplier: float
+    noise: float
+    seconds: float
+
+    def describe(self) -> str:
+        return (
+            f"votes: {self.rounds:,} rounds of {self.questions:,} questions to about {self.teachers:,} teachers, noise"
+            f" multiplier {short(self.noise_multiplier, 3)}: the noise on a count is {short(self.noise, 2)} of the"
+            f" number of teachers; where it is over {MOST_VOTE_NOISE:g}, nothing is asked"
+        )
+
+
+def planned_votes(
+    votes: Sequence[Gaussian], questions: int, teachers: int, moves: int, domain: Domain, unit: PrivacyUnit
+) -> PlannedVotes:
+    """What asking so many teachers would be, with `moves` of the generator after each round."""
+    rounds, cells, asked = len(votes), sum(n for _, n in domain.sizes), len(votes) * questions
+    each = teachers * (_TEACHER + _VOTE * questions * cells) + moves * _STEP + _ANSWER * asked**2 * len(domain.sizes)
+    return PlannedVotes(
+        rounds=rounds,
+        questions=questions,
+        teachers=teachers,
+        noise_multiplier=votes[0].noise_multiplier,
+        noise=vote_noise(votes[0], questions, teachers, unit),
+        seconds=_START + rounds * each,
     )

@@ -7,6 +7,7 @@ from typing import Any
 
 from dpsynth.gan.dp_ctgan import DPCTGAN
 from dpsynth.gan.hybrid import Hybrid
+from dpsynth.gan.pate_gan import PATEGAN
 from dpsynth.mechanisms.aim import AIM
 from dpsynth.mechanisms.base import Mechanism
 from dpsynth.mechanisms.canopy import Canopy
@@ -23,6 +24,7 @@ MECHANISMS: dict[str, type[Any]] = {
     "aim": AIM,
     "dp-ctgan": DPCTGAN,
     "hybrid": Hybrid,
+    "pate-gan": PATEGAN,
 }
 AUTO = "canopy"
 """What "auto" stands for: our best marginal mechanism, whatever the data."""

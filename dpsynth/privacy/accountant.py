@@ -26,6 +26,7 @@ from dpsynth.privacy.noise import Bits, operating_system_bits, rounded_gaussian,
 from dpsynth.privacy.policy import Job
 from dpsynth.privacy.rows import SensitiveRows
 from dpsynth.privacy.sensitive import Sensitive, _integers, _up
+from dpsynth.privacy.teachers import Teachers
 from dpsynth.privacy.unit import PrivacyUnit
 
 E = TypeVar("E", Gaussian, DpSgd, Foreign)
@@ -173,6 +174,10 @@ class Accountant:
         with self._lock:
             self._cost = self._cost + event.cost
         return self._grant(event)
+
+    def teachers(self, rows: SensitiveRows, number: int) -> Teachers:
+        """The rows parted among this many teachers, by this run's randomness. What they vote is for charges to read."""
+        return Teachers(rows, number, self._bits)
 
     def close(self, release: str | None = None) -> None:
         """Ends the run; what was reserved and never charged is free again. release: SHA-256 of what is released."""

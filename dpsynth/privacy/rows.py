@@ -1,4 +1,4 @@
-"""SensitiveRows: coded private rows, closed to reading. A charge trains on them, or hands them to another program."""
+"""SensitiveRows: coded private rows, closed to reading. Charges train on them or hand them to programs; teachers vote."""
 
 from __future__ import annotations
 
@@ -41,6 +41,6 @@ class SensitiveRows:
 
 
 def _exact_codes(rows: SensitiveRows) -> np.ndarray:
-    """The exact codes. Called in this package only, by `dpsgd.py` and `foreign.py`."""
+    """The exact codes. Called in this package only, by `dpsgd.py`, `foreign.py` and `teachers.py`."""
     codes: np.ndarray = object.__getattribute__(rows, "_SensitiveRows__codes")
     return codes

@@ -20,13 +20,17 @@ from dpsynth.data.table import PrivateTable
 from dpsynth.domain import Domain
 from dpsynth.gan.dp_ctgan import DPCTGAN
 from dpsynth.gan.hybrid import Hybrid
+from dpsynth.gan.pate_gan import PATEGAN
+from dpsynth.gan.plan import MOST_NOISE, MOST_VOTE_NOISE, PlannedVotes
 from dpsynth.mechanisms.registry import MECHANISMS as MECHANISMS_BY_NAME
 from dpsynth.privacy.unit import PrivacyUnit
 
 ROWS = 6000
 SIZES = {"a": 4, "b": 4, "c": 3, "d": 6}
 NETWORK = DPCTGAN(steps=20, rate=0.2, components=64, fakes=32, generator=(8,), critic=(4,))
-MECHANISMS = [NETWORK, Hybrid(network=NETWORK)]
+VOTES = PATEGAN(rounds=3, questions=20, rows_per_teacher=10, moves=4, network=NETWORK)
+SAMPLED = [NETWORK, Hybrid(network=NETWORK)]
+MECHANISMS = [*SAMPLED, VOTES]
 PROGRESS = "step 20 of 20: the critic scores generated rows"
 
 every_mechanism = pytest.mark.parametrize("mechanism", MECHANISMS, ids=lambda m: type(m).__name__)
@@ -61,11 +65,22 @@ def kind(purpose, seen):
         return next(w for w in ("the row count, beforehand", "the row count", again) if not seen.get(w, [0])), 1
     if purpose.startswith("compare"):
         return "the comparison of two models", 2 * math.comb(len(SIZES), 2)
+    if purpose.startswith("ask teachers"):
+        return "votes of teachers", VOTES.questions
     if purpose.startswith("choose among"):
         return "scores of all pairs", int(purpose.split()[2])
     if " x " in purpose:
         return "a pair of columns", 1
     return ("every column" if len(seen["every column"]) < len(SIZES) else again), 1
+
+
+def said(plan):
+    """What a plan says that is trained, and whether noise would drown it."""
+    it = plan.training
+    if isinstance(it, PlannedVotes):
+        return [{"event": "gaussian", "noise_multiplier": it.noise_multiplier}] * it.rounds, it.noise > MOST_VOTE_NOISE
+    event = {"event": "dp_sgd", "rate": 0.2, "noise_multiplier": it.noise_multiplier, "steps": 20}
+    return [event], it.noise_length > MOST_NOISE
 
 
 @every_mechanism
@@ -77,10 +92,10 @@ def test_what_a_fit_charges_lies_within_the_plan(torch, mechanism, unit, epsilon
     start = time.process_time()
     charges = [c["line"] for c in synthesizer.fit(table(unit.id_column is not None)).certificate.record["charges"]]
     assert time.process_time() - start < plan.seconds[1]
-    trained = [c["event"] for c in charges if c["event"]["event"] == "dp_sgd"]
-    said = {"event": "dp_sgd", "rate": 0.2, "noise_multiplier": plan.training.noise_multiplier, "steps": 20}
-    assert trained == ([] if epsilon < 1 else [said])
-    assert (plan.training.noise_length > 1) == (epsilon < 1)
+    trained = [c["event"] for c in charges if c["purpose"].startswith(("train a critic", "ask teachers"))]
+    events, drowns = said(plan)
+    assert trained == ([] if drowns else events)
+    assert drowns == (epsilon < 1)
     seen = {q.what: [] for q in plan.queries}
     for line in charges:
         if line["event"]["event"] == "gaussian":
@@ -101,7 +116,13 @@ def test_a_plan_needs_no_pytorch_and_says_what_will_be_trained(name, monkeypatch
     assert json.loads(json.dumps(plan.record()))["training"]["steps"] == 300
 
 
-@every_mechanism
+def test_a_plan_of_votes_says_who_is_asked_and_how_often():
+    plan = dpsynth.Synthesizer(schema(), "pate-gan", epsilon=1, delta=1e-6).plan(50_000)
+    assert "votes: 8 rounds of 250 questions to about 3,571 teachers, noise multiplier" in plan.summary()
+    assert json.loads(json.dumps(plan.record()))["training"]["teachers"] == 3571
+
+
+@pytest.mark.parametrize("mechanism", SAMPLED, ids=lambda m: type(m).__name__)
 def test_what_cannot_be_trained_is_refused_by_the_plan_too(mechanism):
     replaced = dpsynth.Synthesizer(schema(PrivacyUnit(adjacency="replace")), mechanism, epsilon=1, delta=1e-6)
     with pytest.raises(ValueError, match="add-remove"):

@@ -21,8 +21,10 @@ from dpsynth.privacy.dpsgd import Gradients, Training
 from dpsynth.privacy.events import Event
 from dpsynth.privacy.foreign import Program
 from dpsynth.privacy.ledger import Ledger
+from dpsynth.privacy.noise import operating_system_bits
 from dpsynth.privacy.rows import SensitiveRows
 from dpsynth.privacy.sensitive import Sensitive
+from dpsynth.privacy.teachers import Teachers
 
 
 class BlindAccountant(Accountant):
@@ -38,6 +40,10 @@ class BlindAccountant(Accountant):
     ) -> None:
         super().__init__(budget, ledger=ledger, reserve=reserve, unsafe_seed=seed)
         self._answers = np.random.default_rng(seed)
+
+    def teachers(self, rows: SensitiveRows, number: int) -> Teachers:
+        """Real teachers, who see real rows; the noise's seed is left as it is, however many rows there are."""
+        return Teachers(rows, number, operating_system_bits)
 
     def _grant(self, event: Event) -> BlindCharge:
         return BlindCharge(super()._grant(event), self._answers)
