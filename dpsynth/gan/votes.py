@@ -148,11 +148,17 @@ class Student:
         for i, (a, b) in enumerate(self._pairs):
             together = np.outer(self._shares[a], self._shares[b])
             extra = weights[self._starts[i] : self._starts[i + 1]].reshape(together.shape)
-            extra = extra * np.outer(self._spreads[a], self._spreads[b])
+            extra = _centred(extra * np.outer(self._spreads[a], self._spreads[b]), self._shares[a], self._shares[b])
             block = np.maximum(together + extra, 1e-3 * together)
             table[ends[a] : ends[a + 1], ends[b] : ends[b + 1]] = block
             table[ends[b] : ends[b + 1], ends[a] : ends[a + 1]] = block.T
         return table
+
+
+def _centred(extra: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """What is left of it when no row and no column of the pair's table may gain or lose: columns are known already."""
+    rows, columns = extra.sum(axis=1), extra.sum(axis=0)
+    return np.asarray(extra - np.outer(rows, b) - np.outer(a, columns) + extra.sum() * np.outer(a, b))
 
 
 def _agreement(errors: np.ndarray, held: np.ndarray) -> np.ndarray:

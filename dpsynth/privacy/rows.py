@@ -1,4 +1,4 @@
-"""SensitiveRows: coded private rows, closed to reading. Charges train on them or hand them to programs; teachers vote."""
+"""SensitiveRows: coded private rows, closed to reading. Charges train on them, teachers vote, programs get them."""
 
 from __future__ import annotations
 
