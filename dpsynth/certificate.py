@@ -94,7 +94,7 @@ class Certificate:
             "charges": charges_in_words(charges, ledger.unit),
             "ledger": account_of(ledger, lines, run),
             "views": {
-                "budget": views(allowed(budget)),
+                "budget": views(allowed(budget, events_of(charges))),
                 "spent": views(events_of(charges)),
             },
             "accounting": wording.accounting(private, *kinds(charges)),
@@ -223,6 +223,9 @@ def _faults(record: Mapping[str, Any]) -> list[str]:
         "its budget is not that of its run": record["budget"] == asdict(budget),
         "its unit is not that of its ledger": record["unit"] == {**asdict(unit), "description": unit.describe()},
         "its charges cost more than its budget": budgets.fits(cost, budget),
+        "its account is not that of its ledger": all(record["ledger"][k] == opened[k] for k in ("budget", "dataset")),
+        "its charges are told otherwise than their lines": record["charges"] == charges_in_words(charges, unit),
+        "another program's claim is not marked as such": set(borrowed(charges, ())) <= set(record["cautions"]),
         "its schedule is not that of its run": _agrees(record["schedule"], schedule(begun, charges, budget)),
         f"its charges cost epsilon {at_most(found)}, and it states {stated:g}": found <= stated * (1 + 1e-9),
     }

@@ -16,7 +16,7 @@ from typing import Any
 from dpsynth.privacy import budget as budgets
 from dpsynth.privacy import curves, fixed, sampled
 from dpsynth.privacy.budget import NOTHING, Budget, Cost
-from dpsynth.privacy.events import DpSgd, Event, Foreign, Gaussian, event_from_dict
+from dpsynth.privacy.events import DpSgd, Event, Foreign, Gaussian, PartitionSelection, event_from_dict
 from dpsynth.privacy.ledger import SECURE, Ledger
 from dpsynth.privacy.unit import PrivacyUnit
 from dpsynth.report import wording
@@ -131,17 +131,21 @@ def account_of(ledger: Ledger, lines: Sequence[Line], run: str) -> dict[str, Any
     }
 
 
-def allowed(budget: Budget) -> list[Event]:
-    """The dearest events that fit a budget."""
+def allowed(budget: Budget, charged: Sequence[Event]) -> list[Event]:
+    """The dearest events of the kinds charged that fit a budget; what is not Gaussian noise has a delta of its own."""
     noise = budgets.affordable(budget)
     events: list[Event] = [Gaussian.spending(noise)] if noise > 0 else []
-    if budget.aside_epsilon:
-        events.append(Foreign(budget.aside_epsilon, budget.aside_delta))
+    if not all(isinstance(event, Gaussian) for event in charged):
+        own = budgets.set_aside(budget).delta / curves.COST_UNIT
+        events.append(Foreign(budget.aside_epsilon, own) if budget.aside_epsilon else PartitionSelection(own))
     return events
 
 
 def views(events: Sequence[Event]) -> dict[str, Any]:
-    """The same loss in the currencies of other accountants; None where it has no finite value in one."""
+    """The same loss in the currencies of other accountants; None where it has no finite value in one.
+
+    What has a delta of its own has no mu: it lies below no Gaussian curve.
+    """
     gaussian = sum(e.cost.gaussian for e in events if isinstance(e, Gaussian))
     steps = [e for e in events if isinstance(e, DpSgd)]
     others = [e for e in events if not isinstance(e, Gaussian | DpSgd)]
@@ -152,7 +156,7 @@ def views(events: Sequence[Event]) -> dict[str, Any]:
         return total if not others and math.isfinite(total) else None
 
     return {
-        "mu": curves.mu_of(sum(map(_weight, events))),
+        "mu": None if any(e.cost.delta for e in events) else curves.mu_of(sum(map(_weight, events))),
         "zcdp_rho": curves.zcdp(gaussian) if not steps and not others else None,
         "rdp": {str(order): divergence(order) for order in RDP_ORDERS},
     }

@@ -1,8 +1,7 @@
 r"""An independent look at a certificate: the claim recomputed from the ledger lines that it quotes.
 
-This file shares no code with the rest of the package and imports nothing but Python's standard library, so that it can
-be read, copied and run by itself. It also shares no formula: where the kernel composes loss distributions on a grid by
-Fourier transforms and rounds everything up, this evaluates the contour integral
+This file shares no code with the rest of the package and imports nothing but Python's standard library. It also shares
+no formula: where the kernel composes loss distributions on a grid and rounds up, this evaluates the contour integral
 
     delta(e) = 1 / (2 pi i)  int  M(z) e^(-z e) / (z (z + 1))  dz      over  Re z = t > 0,   M(z) = E[e^(z loss)],
 
@@ -10,7 +9,7 @@ Fourier transforms and rounds everything up, this evaluates the contour integral
 M is the product over mechanisms, F(z + 1) for a unit removed and F(-z) for one added, with
 F(s) = int n(x) r(x)^s dx, r(x) = 1 - q + q e^((2x - 1) / 2 s^2); the trapezoidal rule converges geometrically.
 
-It shows whether a certificate agrees with itself; a ledger written anew shows against a head kept elsewhere only.
+A ledger written anew shows against a head kept elsewhere only.
 """
 
 from __future__ import annotations
@@ -44,14 +43,11 @@ class Undecided(Exception):
 
 
 def check(directory: str | Path) -> list[str]:
-    """What is wrong with the release in this directory, a sentence each; nothing where all holds.
-
-    Raises ValueError when there is no certificate that can be read, Undecided for trainings of a few steps.
-    """
+    """What is wrong with the release in this directory, a sentence each; ValueError where there is no certificate."""
     folder = Path(directory)
     file = folder / "certificate.json" if folder.is_dir() else folder
     try:
-        record = json.loads(file.read_text(encoding="utf-8"))
+        record = json.loads(file.read_text(encoding="utf-8"), parse_constant=int)  # NaN is no figure
     except (OSError, ValueError):
         raise ValueError(f"{file} cannot be read as a certificate: give the directory of a release") from None
     if not isinstance(record, dict) or record.get("dpsynth_certificate") != VERSION:
@@ -81,7 +77,8 @@ def _chain(record: Record, lines: Sequence[Record]) -> Iterator[str]:
         elif other["seq"] == one["seq"] + 1 and other["prev"] != one["hash"]:
             yield f"line {other['seq']} does not follow from line {one['seq']}: one of them was changed"
     account = record["ledger"]
-    if lines[0]["seq"] != 0 or lines[0]["prev"] != "0" * 64 or lines[-1]["seq"] >= account["lines"]:
+    same = all(account[name] == lines[0][name] for name in ("budget", "dataset"))
+    if not same or lines[0]["seq"] != 0 or lines[0]["prev"] != "0" * 64 or lines[-1]["seq"] >= account["lines"]:
         yield "the quoted lines are not from the ledger that is described"
     if lines[-1]["seq"] == account["lines"] - 1 and lines[-1]["hash"] != account["head"]:
         yield "the ledger's head is not the hash of its last line"
@@ -108,13 +105,18 @@ def _words(record: Record, opened: Record, begun: Record) -> Iterator[str]:
     description = stated.pop("description")
     if stated != unit or description != _describe(unit):
         yield "its unit of protection is not that of the ledger"
+    claimed = (claim["epsilon"], claim["delta"])
     if not private:
+        if claimed != (None, None) or claim["meaning"] or "NOT PRIVATE" not in claim["sentence"]:
+            yield "it claims something of noise that can be predicted"
         return
-    if (claim["epsilon"], claim["delta"]) != (budget["epsilon"], budget["delta"]):
+    if any(c["line"]["event"]["event"] == "foreign" for c in record["charges"]) and not record["cautions"]:
+        yield "it does not say that another program's claim was taken as it was stated"
+    if claimed != (budget["epsilon"], budget["delta"]):
         yield "the claim is not the budget that the run began with"
     pattern = r"This release is \(([^,]+), ([^)]+)\)-differentially private for (.*)\."
     said = re.fullmatch(pattern, claim["sentence"], re.DOTALL)
-    if not said or (float(said[1]), float(said[2]), said[3]) != (budget["epsilon"], budget["delta"], description):
+    if not said or (float(said[1]), float(said[2]), said[3]) != (*claimed, description):
         yield "the sentence of the claim says something else than its figures"
 
 
@@ -130,6 +132,7 @@ def _figures(record: Record, begun: Record, events: Sequence[Record]) -> Iterato
         yield "training on samples is charged for units that are replaced, of which its price says nothing"
     most, own = begun["budget"]["aside_epsilon"], begun["budget"]["aside_delta"]
     squared, lacking, added = (sum(part) for part in zip((Fraction(0), 0.0, 0.0), *map(_price, events), strict=True))
+    [_price(event) for event in begun["reserve"]]  # raises for what is no event
     gaussian, left = Mix(float(squared)), delta - own
     aside = 0 <= added <= most * (1 + 1e-12) and most <= epsilon and 0 <= own < delta
     if not aside or lacking > (delta * ASIDE + own) * (1 + 1e-12):
@@ -166,9 +169,9 @@ def _files(record: Record, folder: Path) -> Iterator[str]:
 def _price(event: Record) -> tuple[Fraction, float, float]:
     """mu^2 of the Gaussian curve that stands for an event, what it may lack of it, and its epsilon without a curve."""
     match event:
-        case {"event": "gaussian", "noise_multiplier": s} if s > 0:
+        case {"event": "gaussian", "noise_multiplier": float(s)} if s > 0 and len(event) == 2:
             return 1 / Fraction(s) ** 2, 0.0, 0.0
-        case {"event": "partition_selection", "delta": own} if 0 < own < 1:
+        case {"event": "partition_selection", "delta": float(own)} if 0 < own < 1 and len(event) == 2:
             return Fraction(0), own, 0.0
         case {"event": "foreign", "epsilon": e, "delta": own} if 0 < e <= MOST_EPSILON and 0 <= own < 1:
             return Fraction(0), own, e
@@ -185,10 +188,8 @@ def _training(q: float, s: float, n: int) -> Fraction:
 
 def _needed(training: Mix) -> float:
     """The mu whose curve is not below that of the training at a few epsilons (all of them would need more)."""
-    far = training.epsilon(4 * LACKING)
-    needed = 0.0
-    for k in range(1, 9):
-        epsilon = far * k / 8
+    far, needed = training.epsilon(4 * LACKING), 0.0
+    for epsilon in (far * k / 8 for k in range(1, 9)):
         wanted = training.delta(epsilon) - LACKING
         low, high = 0.0, 64.0
         for _ in range(40):
@@ -230,7 +231,6 @@ class Mix:
         return math.fsum(p * self._continuous(epsilon - loss) for loss, p in self.atoms if p > 0)
 
     def epsilon(self, delta: float) -> float:
-        """Where Chernoff's bound is delta: no less than the epsilon in question, and not much more."""
         return min((self._log_moment(t).real - math.log(delta)) / t for t in (1.3**k for k in range(-12, 20)))
 
     def _continuous(self, epsilon: float) -> float:
@@ -286,7 +286,6 @@ class Mix:
 
 def _log_sampled(power: complex, q: float, s: float) -> complex:
     """log F(power) by the trapezoidal rule, with x in units of s."""
-    power = complex(power)
     step, far = min(0.1, 0.3 * s), 12.0
     first, last = -far + min(0.0, power.real / s), far + max(0.0, power.real / s)
     exponents = []

@@ -47,9 +47,13 @@ class External(ForeignMechanism):
         super().check(schema)
         if shutil.which(self.words[0]) is None:
             raise ValueError(f"no program {self.words[0]!r} is to be found: give its path, or the first word right")
-        unit, told = schema.unit, any(place in word for word in self.words for place in ("{epsilon}", "{job}"))
+        pure = self.claim is not None and self.claim.delta == 0
+        needed = ["{epsilon}"] if pure else ["{epsilon}", "{delta}"]
+        told = any("{job}" in word for word in self.words)
+        told = told or all(any(place in word for word in self.words) for place in needed)
+        unit = schema.unit
         if not told and (unit.max_records > 1 or unit.adjacency == "replace"):
             raise ValueError(
                 f"the unit is {unit.describe()}, and a program's claim is for one row added or removed: it must be told"
-                " a smaller epsilon, by {epsilon} or {job} in its command"
+                f" a smaller one, by {' and '.join(needed)} or {{job}} in its command"
             )

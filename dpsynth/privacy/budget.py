@@ -135,7 +135,9 @@ def affordable(budget: Budget) -> int:
 
 
 def spent(cost: Cost, budget: Budget) -> Budget:
-    """What events of this total cost amount to, at the budget's delta."""
+    """What events of this total cost amount to, at the budget's delta; MAX_EPSILON where no epsilon holds at it."""
+    if cost.delta > set_aside(budget).delta:
+        return Budget(MAX_EPSILON, budget.delta)
     epsilon = curves.gaussian_epsilon(cost.gaussian, _delta_for_mechanisms(budget))
     if cost.epsilon and epsilon < MAX_EPSILON:
         total = Fraction(epsilon) + Fraction(cost.epsilon, COST_UNIT)

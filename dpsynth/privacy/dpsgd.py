@@ -8,11 +8,11 @@ for: never by how many rows took part, nor by how many there are. The step after
 
 **Sensitivity.** Gradients are measured in grains of C / 2^20 and *cut towards zero*, which lengthens no vector. Then
 the sum of squares, an exact integer, is compared with 2^40, and a gradient above it counts as zero (infinities,
-not-a-numbers, an error of rounding). So a row moves the sum by 2^20 grains at most, whatever the network computed,
-and rounding adds nothing. With k rows a unit: their k clipped gradients move the sum by k C at most, so the noise is
-k times as large, and each row takes part with probability 1 - (1 - rate)^(1/k), so that *any* of the k does with the
-billed rate. Given that one does, the sum is a mixture of Gaussians shifted by k C at most, and the hockey-stick
-divergence is convex in it.
+not-a-numbers, an error of rounding). So a row moves the sum by 2^20 grains at most, whatever the network computed (see
+PIECE for why no other row's gradient changes with it), and rounding adds nothing. With k rows a unit: their k clipped
+gradients move the sum by k C at most, so the noise is k times as large, and each row takes part with probability 1 -
+(1 - rate)^(1/k), so that *any* of the k does with the billed rate. Given that one does, the sum is a mixture of
+Gaussians shifted by k C at most, and the hockey-stick divergence is convex in it.
 
 **What is trusted.** A gradient is computed from the row, so the callback that computes it sees raw rows. Python has no
 walls: a callback that keeps what it sees, or lets it reach a file, is not stopped here. What is made sure of is that
@@ -40,7 +40,12 @@ Gradients = Callable[[np.ndarray], np.ndarray]
 """Codes of PIECE rows, shape (PIECE, columns), to the gradient of each row's own loss, shape (PIECE, parameters)."""
 
 PIECE = 128
-"""Rows that a callback sees at a time: always as many, so that the arithmetic of a row does not depend on how many."""
+"""Rows that a callback sees at a time: always as many, so that the arithmetic of a row does not depend on how many.
+
+Nor does it depend on which rows: libraries may round differently from place to place, and one row more would move all
+rows after it. So each row is given a place by random bits of its own (two tables then give the rows that they share the
+same places, and the bound holds for each draw), and places that nobody has are filled up with zeros.
+"""
 
 MOST_PARAMETERS = 10_000_000
 
@@ -108,9 +113,10 @@ class Training:
         codes = _exact_codes(self.__rows)
         rate = row_rate(self.__event.rate, self.__rows.protects.max_records)
         chosen = codes[np.flatnonzero(poisson_sample(len(codes), rate, self.__bits))]
+        places = np.frombuffer(self.__bits(len(chosen)), dtype=np.uint8) % PIECE
         total = np.zeros(self.parameters, dtype=np.int64)
-        for piece, rows in _pieces(chosen):
-            total += clipped_sum(_checked(gradients(piece), self.parameters)[:rows], self.clip)
+        for piece, taken in _pieces(chosen, places):
+            total += clipped_sum(_checked(gradients(piece), self.parameters)[taken], self.clip)
         return total
 
     def _closed(self, *args: Any) -> NoReturn:
@@ -150,13 +156,16 @@ def clipped_sum(gradients: np.ndarray, clip: float) -> np.ndarray:
     return total
 
 
-def _pieces(chosen: np.ndarray) -> Iterator[tuple[np.ndarray, int]]:
-    """The rows, PIECE at a time, the last piece filled up with zeros; and how many of a piece are rows."""
-    for start in range(0, len(chosen), PIECE):
+def _pieces(chosen: np.ndarray, places: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Pieces in which every row has its place, zeros where nobody has one; and the places that are taken."""
+    order = np.argsort(places, kind="stable")
+    queued = places[order]
+    turn = np.arange(len(queued)) - np.searchsorted(queued, queued)  # how many before it wait for the same place
+    for now in range(int(turn.max(initial=-1)) + 1):
         piece = np.zeros((PIECE, chosen.shape[1]), dtype=np.int64)
-        rows = chosen[start : start + PIECE]
-        piece[: len(rows)] = rows
-        yield piece, len(rows)
+        taken = queued[turn == now]
+        piece[taken] = chosen[order[turn == now]]
+        yield piece, taken
 
 
 def _checked(gradients: Any, parameters: int) -> np.ndarray:

@@ -16,6 +16,9 @@ does not rise but with probability tau, and V never exceeds 1 + w. So V, in whic
 mean; it starts at delta_sqrt(B)(epsilon - E) + T and ends no lower than (1 - e^(epsilon - L))_+. With T = E = 0 this
 is the Gaussian filter of Smith and Thakurta (arXiv 2210.17520).
 
+The steps of a training may lie between other events: its curve, which is one for all of its steps, is that of a product
+of pairs which were fixed with it, and the same V holds with what is left of that product in the place of its mu^2.
+
 T and E have to be fixed beforehand: whoever could draw on them only where L came out small would spend more in effect.
 The same holds for a choice among several Renyi orders, or between a filter for Gaussian events and another for mixed
 ones, made after the answers; that is why there is one filter only.

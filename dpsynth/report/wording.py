@@ -91,7 +91,7 @@ def accounting(private: bool, gaussian: bool, foreign: bool = False) -> list[str
         "100-digit arithmetic, rounded against the claim.",
         "Noise is a Gaussian rounded to whole numbers and added to whole-number counts. This equals the exact Gaussian "
         "mechanism followed by rounding, and leaves no low-order bits that could betray a count.",
-        "The drawn noise differs from the ideal one by a total variation of at most 2^-256 a draw. This, for up to "
+        "The drawn noise differs from the ideal one by a total variation of at most 2^-400 a draw. This, for up to "
         "2^60 draws, is taken from delta before anything is granted.",
         "The random bits came from the operating system. No seed exists with which the noise could be repeated.",
     ]

@@ -301,6 +301,25 @@ def test_gradients_of_another_shape_are_refused_before_a_row_is_read(answer):
     assert len(seen) == 1
 
 
+@pytest.mark.parametrize("rows", [0, 1, 7, 128, 1000])
+def test_a_row_keeps_its_place_whoever_else_takes_part(rows):
+    """Arithmetic may differ from place to place: one row more must not move the others."""
+    rng = np.random.default_rng(rows)
+    codes, places = np.arange(1, rows + 2)[:, None], rng.integers(0, dpsgd.PIECE, rows + 1)
+
+    def seen(number):
+        found = {}
+        for piece, taken in dpsgd._pieces(codes[:number], places[:number]):
+            assert piece.shape == (dpsgd.PIECE, 1)
+            assert np.count_nonzero(piece) == len(set(taken.tolist())) == len(taken)
+            found |= {int(piece[place, 0]): int(place) for place in taken}
+        return found
+
+    fewer, more = seen(rows), seen(rows + 1)
+    assert len(fewer) == rows
+    assert more == {**fewer, rows + 1: int(places[rows])}
+
+
 def test_a_callback_sees_codes_in_pieces_of_one_size_and_empty_steps_are_noised_like_others():
     shapes = []
 
