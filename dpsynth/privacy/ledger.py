@@ -134,8 +134,8 @@ class Ledger:
     def cost_left(self) -> int:
         """What a Gaussian run could still reserve, in the units of `Event.cost`."""
         cost = self.cost
-        closed = self._book.account.forward is not None or not budgets.fits(cost, self.budget)
-        return 0 if closed else budgets.gaussian_left(cost, self.budget)
+        left = 0 if self._book.account.forward is not None else budgets.gaussian_left(cost, self.budget)
+        return left if budgets.fits(cost, self.budget) else min(0, left)
 
     @property
     def cost(self) -> Cost:
