@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from dpsynth.certificate import Certificate
     from dpsynth.domain import Domain
     from dpsynth.evaluation.fidelity import Quality, evaluate
+    from dpsynth.evaluation.images import ImageQuality, contact_sheet, evaluate_images
+    from dpsynth.images import ImageSynthesizer
     from dpsynth.mechanisms.known import Marginal
     from dpsynth.mechanisms.workload import Workload
     from dpsynth.privacy.accountant import Accountant
@@ -44,6 +46,8 @@ _HOME = {
     "Foreign": "privacy.events",
     "Gaussian": "privacy.events",
     "Identifier": "schema",
+    "ImageQuality": "evaluation.images",
+    "ImageSynthesizer": "images",
     "Job": "privacy.policy",
     "Ledger": "privacy.ledger",
     "LedgerCorrupt": "privacy.ledger",
@@ -62,7 +66,9 @@ _HOME = {
     "Text": "schema",
     "Workload": "mechanisms.workload",
     "audit": "auditing.release",
+    "contact_sheet": "evaluation.images",
     "evaluate": "evaluation.fidelity",
+    "evaluate_images": "evaluation.images",
 }
 
 __all__ = [
@@ -81,6 +87,8 @@ __all__ = [
     "Foreign",
     "Gaussian",
     "Identifier",
+    "ImageQuality",
+    "ImageSynthesizer",
     "Job",
     "Ledger",
     "LedgerCorrupt",
@@ -99,7 +107,9 @@ __all__ = [
     "Text",
     "Workload",
     "audit",
+    "contact_sheet",
     "evaluate",
+    "evaluate_images",
 ]
 
 

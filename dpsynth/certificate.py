@@ -21,6 +21,7 @@ from typing import Any
 
 from dpsynth.columns import Identifier
 from dpsynth.describe import Bounds, columns_in_words
+from dpsynth.image_schema import ImageSchema
 from dpsynth.privacy import budget as budgets
 from dpsynth.privacy.budget import Budget
 from dpsynth.privacy.ledger import SECURE, Ledger
@@ -58,7 +59,7 @@ class Certificate:
     def issue(
         cls,
         *,
-        schema: Schema,
+        schema: Schema | ImageSchema,
         ledger: Ledger,
         run: str,
         mechanism: str,
@@ -180,12 +181,15 @@ class Certificate:
         return render.fragment("certificate", self.record)
 
 
-def _cautions(schema: Schema, budget: Budget, settings: Mapping[str, Any], released: Mapping[str, Any]) -> list[str]:
+def _cautions(
+    schema: Schema | ImageSchema, budget: Budget, settings: Mapping[str, Any], released: Mapping[str, Any]
+) -> list[str]:
     """Sentences for what is allowed and yet seldom meant."""
     found = []
     if budget.delta * max(1, released.get("rows", 1)) > _LARGE_DELTA:
         found.append(wording.LARGE_DELTA)
-    if schema.unit.id_column is None and any(isinstance(c, Identifier) for c in schema.columns.values()):
+    columns = schema.columns if isinstance(schema, Schema) else {}
+    if schema.unit.id_column is None and any(isinstance(c, Identifier) for c in columns.values()):
         found.append(wording.IDENTIFIER_WITHOUT_UNIT)
     if known := settings.get("known"):
         found.append(wording.known(sorted({str(marginal["source"]) for marginal in known}), len(known)))

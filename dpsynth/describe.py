@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from dpsynth.columns import Boolean, Categorical, Column, Datetime, Identifier, Numeric, Text
+from dpsynth.image_schema import ImageSchema
 from dpsynth.report.text import clip, exact, short
 from dpsynth.schema import Schema
 
@@ -14,7 +15,9 @@ _UNITS = {"D": "day", "h": "hour", "min": "minute", "s": "second"}
 Bounds = Mapping[str, tuple[float, float]]
 
 
-def columns_in_words(schema: Schema, bounds: Bounds) -> list[dict[str, str]]:
+def columns_in_words(schema: Schema | ImageSchema, bounds: Bounds) -> list[dict[str, str]]:
+    if isinstance(schema, ImageSchema):
+        return schema.in_words()
     return [
         {
             "name": name,

@@ -7,9 +7,9 @@ import io
 import json
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -23,6 +23,7 @@ from dpsynth.schema import Schema
 
 VERSION = 1
 Bounds = dict[str, tuple[float, float]]
+T = TypeVar("T")
 
 
 class ModelFileError(ValueError):
@@ -32,8 +33,13 @@ class ModelFileError(ValueError):
 def save_model(path: str | Path, schema: Schema, model: Model, bounds: Bounds, certificate: Mapping[str, Any]) -> None:
     """Writes the file; TypeError for a model of a kind that cannot be stored."""
     content, arrays = _content(schema, model, bounds)
+    write_model_file(path, {**content, "certificate": certificate}, arrays)
+
+
+def write_model_file(path: str | Path, content: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
+    """A zip of model.json and the arrays."""
     names = {name: f"{i}.npy" for i, name in enumerate(arrays)}
-    document = {**content, "arrays": names, "certificate": certificate}
+    document = {**content, "arrays": names}
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
         file.writestr("model.json", json.dumps(document, indent=1, allow_nan=False))
         for name, array in arrays.items():
@@ -45,13 +51,18 @@ def save_model(path: str | Path, schema: Schema, model: Model, bounds: Bounds, c
 def model_digest(schema: Schema, model: Model, bounds: Bounds) -> str | None:
     """The SHA-256 of all that sampling depends on, the same for the model that is saved and the one that is loaded.
 
-    It covers canonical JSON of the plain fields, then of each array its name, dtype and shape in JSON and its bytes in
-    C order. None for a model of a kind that cannot be stored.
+    None for a model of a kind that cannot be stored.
     """
     try:
-        content, arrays = _content(schema, model, bounds)
+        return digest_of(*_content(schema, model, bounds))
     except TypeError:
         return None
+
+
+def digest_of(content: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> str:
+    """SHA-256 of canonical JSON of the plain fields, then of each array's name, dtype and shape in JSON and its bytes
+    in C order.
+    """
     digest = hashlib.sha256(_canonical(content))
     for name in sorted(arrays):
         array = np.ascontiguousarray(arrays[name])
@@ -62,17 +73,22 @@ def model_digest(schema: Schema, model: Model, bounds: Bounds) -> str | None:
 
 def load_model(path: str | Path) -> tuple[Schema, Model, Bounds, dict[str, Any]]:
     """What `save_model` was given. Raises ModelFileError for any other file; nothing in a file is ever executed."""
+    return read_model_file(path, "dpsynth_model", _built)
+
+
+def read_model_file(path: str | Path, kind: str, build: Callable[[dict[str, Any], dict[str, np.ndarray]], T]) -> T:
+    """What `build` makes of the document and the arrays of a file of this kind; ModelFileError where it cannot."""
     content = io.BytesIO(Path(path).read_bytes())
     try:
         with zipfile.ZipFile(content) as file:
             document = json.loads(file.read("model.json"))
-            if document["dpsynth_model"] != VERSION:
-                raise ModelFileError(f"{path} has version {document['dpsynth_model']!r}, not {VERSION}: update dpsynth")
+            if document[kind] != VERSION:
+                raise ModelFileError(f"{path} has version {document[kind]!r}, not {VERSION}: update dpsynth")
             arrays = {
                 name: np.load(io.BytesIO(file.read(member)), allow_pickle=False)
                 for name, member in document["arrays"].items()
             }
-        return _built(document, arrays)
+        return build(document, arrays)
     except ModelFileError:
         raise
     except (zipfile.BadZipFile, zlib.error, KeyError, TypeError, EOFError, ValueError, RuntimeError):

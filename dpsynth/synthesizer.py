@@ -29,6 +29,7 @@ from dpsynth.plan import Plan, plan
 from dpsynth.privacy.accountant import Accountant
 from dpsynth.privacy.budget import Budget
 from dpsynth.privacy.ledger import Ledger
+from dpsynth.privacy.opening import accountant_for
 from dpsynth.privacy.policy import Job
 from dpsynth.sample.conditions import parse
 from dpsynth.sample.rows import draw_rows
@@ -193,21 +194,7 @@ class Synthesizer:
     def _accountant(self, budget: Budget, mechanism: Mechanism) -> Accountant:
         job = Job(name_of(mechanism), self.purpose, self.approvals or {}, self.schema.fingerprint())
         reserve = mechanism.reserve(budget) if isinstance(mechanism, Reserves) else None
-        ledger = self.ledger
-        if isinstance(ledger, (str, Path)):
-            path = Path(ledger)
-            if path.exists():
-                ledger = Ledger.open(path)
-            else:
-                ledger = Ledger.create(path, budget, dataset=path.stem, unit=self.schema.unit)
-        if ledger is None:
-            ledger = Ledger.create(None, budget, dataset="in memory", unit=self.schema.unit)
-        if ledger.unit != self.schema.unit:
-            raise ValueError(
-                f"the ledger protects {ledger.unit.describe()}, the schema {self.schema.unit.describe()}: "
-                "one account needs one unit"
-            )
-        return Accountant(budget, ledger=ledger, job=job, reserve=reserve, unsafe_seed=self.unsafe_seed)
+        return accountant_for(self.ledger, self.schema.unit, budget, job, reserve=reserve, unsafe_seed=self.unsafe_seed)
 
     def _bounded(self, rows: Rows) -> Rows:
         unit = self.schema.unit

@@ -172,7 +172,7 @@ def _checked(gradients: Any, parameters: int) -> np.ndarray:
     array = np.asarray(gradients)
     if array.shape != (PIECE, parameters) or array.dtype not in (np.float32, np.float64):
         raise ValueError(
-            f"gradients of rows must be floating-point numbers of shape ({PIECE}, {parameters}),"
+            f"what is computed of rows must be floating-point numbers of shape ({PIECE}, {parameters}),"
             f" got {array.dtype} of shape {array.shape}"
         )
     return array
@@ -187,6 +187,6 @@ def _refuse_coupling(gradients: Gradients, sizes: tuple[int, ...], parameters: i
     two = _checked(gradients(other), parameters)[:: PIECE // 4]
     if not np.array_equal(one, two, equal_nan=True):
         raise ValueError(
-            "the gradient of a row changes with the rows beside it, or by chance, so clipping it bounds nothing:"
+            "what is computed of a row changes with the rows beside it, or by chance, so clipping it bounds nothing:"
             " use no batch normalisation, no packs of rows, no dropout"
         )

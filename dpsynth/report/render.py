@@ -22,11 +22,15 @@ from dpsynth.report.text import at_most, difference, exact, percent, printable, 
 _TEMPLATES = Path(__file__).parent / "templates"
 
 
-def page(template: str, record: Mapping[str, Any]) -> str:
-    """A complete HTML document: templates/<template>.html, in which the record is `it`."""
+def page(template: str, record: Mapping[str, Any], *, images: bool = False) -> str:
+    """A complete HTML document: templates/<template>.html, in which the record is `it`.
+
+    images: whether the page holds images, inside itself; its policy lets it load none from elsewhere.
+    """
     style = (_TEMPLATES / "style.css").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    policy += "; img-src data:" if images else ""
     return _environment().get_template(f"{template}.html").render(it=record, style=Markup(style), policy=policy)
 
 

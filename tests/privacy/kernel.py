@@ -22,7 +22,7 @@ SOURCE = Path(dpsynth.privacy.__file__).parent
 MODULES = (
     "unit", "cost", "curves", "losses", "pld", "sampled", "events", "budget", "fixed", "calibrate", "noise",
     "sensitive", "rows", "dpsgd", "foreign", "teachers", "chain", "policy", "account", "store", "book", "linking",
-    "ledger", "accountant",
+    "ledger", "accountant", "embedding", "opening",
 )  # fmt: skip
 
 

@@ -13,12 +13,13 @@ from tests.structure.source import PACKAGE, Source, plant, sources
 LEVELS = (
     # `privacy.unit` says what a record is, which a schema must name; it drags in only privacy's own (empty) __init__.
     # `report` only turns plain dicts into pages, so that whatever has something to show may use it.
-    {"columns", "describe", "domain", "files", "report", "schema", "privacy.__init__", "privacy.unit", "verify"},
+    {"columns", "describe", "domain", "files", "image_schema", "report", "schema", "verify"}
+    | {"privacy.__init__", "privacy.unit"},
     {"privacy"},
     {"data"},
     {"encode", "models"},
     {"gan", "mechanisms", "sample"},
-    {"certificate", "plan", "statement", "store", "synthesizer"},
+    {"certificate", "images", "plan", "statement", "store", "synthesizer"},
     {"auditing", "evaluation"},
     {"cli", "demo", "demo_data"},
     {"__init__", "__main__"},
