@@ -1,6 +1,7 @@
 """Images: a classifier is trained on synthetic images and tested on real ones.
 
 python benchmarks/images.py [--seeds 3] [--out benchmarks/results/images.json]
+python benchmarks/images.py --figures       # writes those of the result file into docs/images.md
 
 Chest X-rays (PneumoniaMNIST, 28 x 28, two classes; its official training, validation and test sets) and digits of
 scikit-learn (8 x 8, ten classes; every fourth digit is tested on). Epsilon 10 and 3, delta 1e-5, one image added or
@@ -13,12 +14,16 @@ Classifiers: logistic regression and a support vector machine with radial basis 
 from __future__ import annotations
 
 import argparse
+import itertools
+import json
 import time
 from collections.abc import Iterator
+from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import numpy as np
-from _record import RESULTS, write
+from _record import RESULTS, ROOT, write
 from _tables import DATA, require_data
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
@@ -31,6 +36,8 @@ from dpsynth.privacy.budget import affordable
 DELTA = 1e-5
 EPSILONS = (10.0, 3.0)
 PIXEL_NOISE = 0.2
+PAGE = ROOT / "docs" / "images.md"
+BEGIN, END = "<!-- figures -->", "<!-- end -->"
 
 Labelled = tuple[np.ndarray, np.ndarray]
 
@@ -100,11 +107,50 @@ def rows(name: str, sets: dict[str, Labelled], seeds: int) -> Iterator[dict[str,
             yield {**stated, "trained on": "noisy means", "scores": scores(baseline, sets)}
 
 
+def figures(record: dict[str, Any]) -> str:
+    """The table of docs/images.md: means over seeds, accuracy and balanced accuracy in percent."""
+    machine, found = record["machine"], record["results"]["rows"]
+    columns = [("pneumoniamnist", "test"), ("pneumoniamnist", "val"), ("digits", "test")]
+    shown = [(data, f"{model} {part}") for data, part in columns for model in ("logistic", "svm")]
+    lines = [
+        "| trained on | " + " | ".join(f"{data}, {score}" for data, score in shown) + " |",
+        "|---|" + "---|" * len(shown),
+    ]
+    for kind, epsilon in (("real images", None), *itertools.product(("dpsynth", "noisy means"), EPSILONS)):
+        cells = []
+        for data, score in shown:
+            mine = [
+                r["scores"][score]
+                for r in found
+                if (r["data"], r["trained on"], r.get("epsilon")) == (data, kind, epsilon)
+            ]
+            cells.append(
+                " / ".join(f"{100 * fmean(s[name] for s in mine):.1f}" for name in ("accuracy", "balanced accuracy"))
+            )
+        lines.append(f"| {kind}{f', epsilon {epsilon:g}' if epsilon else ''} | {' | '.join(cells)} |")
+    seconds = max(row.get("seconds", 0.0) for row in found)
+    return "\n".join(
+        [
+            f"`benchmarks/images.py`, commit {record['commit']}, {machine['processor']}, {machine['cores']} cores shared"
+            " with others. Accuracy / balanced accuracy in percent on real images, means of"
+            f" {record['results']['seeds']} fits, delta {record['results']['delta']:g}. Fitting and drawing took"
+            f" {seconds:.1f} CPU seconds at most.",
+            "",
+            *lines,
+        ]
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--out", default=RESULTS / "images.json")
+    parser.add_argument("--figures", action="store_true", help="write the figures into docs/images.md; run nothing")
     options = parser.parse_args()
+    if options.figures:
+        before, after = PAGE.read_text().split(BEGIN)[0], PAGE.read_text().split(END)[1]
+        PAGE.write_text(f"{before}{BEGIN}\n{figures(json.loads(Path(options.out).read_text()))}\n{END}{after}")
+        return
     require_data()
     found = []
     for name, sets in (("pneumoniamnist", chest()), ("digits", digits())):
