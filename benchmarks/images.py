@@ -131,8 +131,8 @@ def figures(record: dict[str, Any]) -> str:
     seconds = max(row.get("seconds", 0.0) for row in found)
     return "\n".join(
         [
-            f"`benchmarks/images.py`, commit {record['commit']}, {machine['processor']}, {machine['cores']} cores shared"
-            " with others. Accuracy / balanced accuracy in percent on real images, means of"
+            f"`benchmarks/images.py`, commit {record['commit']}, {machine['processor']}, {machine['cores']} cores"
+            " shared with others. Accuracy / balanced accuracy in percent on real images, means of"
             f" {record['results']['seeds']} fits, delta {record['results']['delta']:g}. Fitting and drawing took"
             f" {seconds:.1f} CPU seconds at most.",
             "",
