@@ -7,8 +7,8 @@ embedding determines, and is determined by, what a Gaussian of each class needs,
 DP-MERF (arXiv 2002.11603) does for random Fourier features by a network is done here in closed form.
 
 Noise is met by shrinkage (James and Stein, 1961), a public function of the noisy moments and the scale of their noise:
-each class's mean towards the mean of all, its covariance towards that of all, and that towards its own diagonal.
-Eigenvalues are brought to the nearest that are not negative and have the same sum.
+each class's mean towards the mean of all, its covariance towards that of all, and that towards a diagonal one with the
+spread of natural images. Eigenvalues are brought to the nearest that are not negative and have the same sum.
 """
 
 from __future__ import annotations
@@ -124,8 +124,8 @@ class ImageEmbedding:
         spreads = seconds / rows[:, None, None] - means[:, :, None] * means[:, None, :]
         energy = count * (count + 1) / 2 * (stddev / w2 / rows) ** 2
         pooled = (share[:, :, None] * spreads).sum(axis=0)
-        apart = np.diag(np.maximum(0, np.diag(pooled)))
-        pooled = _shrunk(pooled, apart, len(rows) * count * (count - 1) / 2 * (stddev / w2 / total) ** 2)
+        usual = np.diag(waves.spread / waves.spread.sum() * np.clip(np.trace(pooled), 0, 1))
+        pooled = _shrunk(pooled, usual, len(rows) * count * (count + 1) / 2 * (stddev / w2 / total) ** 2)
         roots = np.array([_root(_shrunk(s, pooled, e)) for s, e in zip(spreads, energy, strict=True)])
         return ImageModel(schema.shape, rows, self.radius * means, self.radius * roots)
 
