@@ -9,7 +9,7 @@ fitted to it (Harder, Adamczewski and Park, "DP-MERF", arXiv 2002.11603).
 at most, whatever the features computed; the k rows of a unit move it by k, and k rows replaced by k others by 2 k. How
 many rows there are is no part of it, unless a coordinate of the features counts them: nothing is divided here.
 
-What is said in `dpsgd.py` of callbacks that see raw rows holds here too.
+What is said in `dpsgd.py` of callbacks that see raw rows, and of a row's place in a piece, holds here too.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from collections.abc import Callable
 
 import numpy as np
 
-from dpsynth.privacy.dpsgd import MOST_PARAMETERS, _checked, _pieces, _refuse_coupling, clipped_sum
+from dpsynth.privacy.dpsgd import MOST_PARAMETERS, PIECE, _checked, _pieces, _refuse_coupling, clipped_sum
+from dpsynth.privacy.noise import operating_system_bits
 from dpsynth.privacy.rows import SensitiveRows, _exact_codes
 from dpsynth.privacy.sensitive import Sensitive
 
@@ -41,8 +42,10 @@ def embed(rows: SensitiveRows, features: Features, *, dimensions: int) -> Sensit
         raise ValueError(f"dimensions must be a whole number from 1 to {MOST_PARAMETERS:,}, got {dimensions!r}")
     _refuse_coupling(features, rows.sizes, dimensions)
     total = np.zeros(dimensions, dtype=np.int64)
-    for piece, count in _pieces(_exact_codes(rows)):
-        total += clipped_sum(_checked(features(piece), dimensions)[:count], 1.0)
+    codes = _exact_codes(rows)
+    places = np.frombuffer(operating_system_bits(len(codes)), dtype=np.uint8) % PIECE
+    for piece, taken in _pieces(codes, places):
+        total += clipped_sum(_checked(features(piece), dimensions)[taken], 1.0)
     unit = rows.protects
     l2 = float(unit.max_records * (2 if unit.adjacency == "replace" else 1))
     l1 = math.nextafter(l2 * math.sqrt(dimensions), math.inf)

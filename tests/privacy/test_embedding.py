@@ -122,8 +122,8 @@ MUTANTS = [
     Mutant(
         "clipped to sqrt(2)",
         "embedding.py",
-        "dimensions)[:count], 1.0)",
-        "dimensions)[:count] * (1 / math.sqrt(2)), 1 / math.sqrt(2)) * 2",
+        "dimensions)[taken], 1.0)",
+        "dimensions)[taken] * (1 / math.sqrt(2)), 1 / math.sqrt(2)) * 2",
         one_row_moves_an_embedding_by_what_it_says_at_most,
     ),
     Mutant(
@@ -136,8 +136,8 @@ MUTANTS = [
     Mutant(
         "not clipped",
         "embedding.py",
-        "total += clipped_sum(_checked(features(piece), dimensions)[:count], 1.0)",
-        "total += np.nan_to_num(_checked(features(piece), dimensions)[:count] / GRAIN).sum(axis=0).astype(np.int64)",
+        "total += clipped_sum(_checked(features(piece), dimensions)[taken], 1.0)",
+        "total += np.nan_to_num(_checked(features(piece), dimensions)[taken] / GRAIN).sum(axis=0).astype(np.int64)",
         one_row_moves_an_embedding_by_what_it_says_at_most,
     ),
     Mutant(
@@ -164,7 +164,7 @@ MUTANTS = [
     Mutant(
         "what fills up a piece counted too",
         "embedding.py",
-        "dimensions)[:count], 1.0)",
+        "dimensions)[taken], 1.0)",
         "dimensions), 1.0)",
         its_scale_is_public,
     ),
