@@ -273,7 +273,7 @@ def run_blindly(monkeypatch, schema, data, mechanism):
         made.append(BlindAccountant(budget, ledger=ledger, reserve=reserve))
         return made[-1]
 
-    monkeypatch.setattr("dpsynth.synthesizer.Accountant", blind)
+    monkeypatch.setattr("dpsynth.privacy.opening.Accountant", blind)
     fitted = Synthesizer(schema, mechanism, epsilon=1.0, delta=1e-6).fit(data)
     purposes = [(line["kind"], line.get("purpose"), line.get("event")) for line in made[0].ledger.entries()]
     return fitted.sample(60, seed=1), purposes

@@ -133,7 +133,7 @@ def test_training_is_not_refuted(attack):
 @pytest.mark.parametrize("attack", DOUBLES)
 def test_half_the_noise_an_exact_row_count_and_shuffling_are_refuted(attack):
     with DOUBLES[attack]:
-        assert audit(attack).refuted
+        assert audit(attack, runs=1000).refuted
 
 
 def test_an_attack_sees_much_of_what_was_paid_for():
