@@ -8,7 +8,6 @@ no formula: where the kernel composes loss distributions on a grid and rounds up
 (Zhu, Dong and Wang, arXiv 2106.08567; Alghamdi et al., arXiv 2208.09595), which is delta itself to about nine digits.
 M is the product over mechanisms, F(z + 1) for a unit removed and F(-z) for one added, with
 F(s) = int n(x) r(x)^s dx, r(x) = 1 - q + q e^((2x - 1) / 2 s^2); the trapezoidal rule converges geometrically.
-
 A ledger written anew shows against a head kept elsewhere only.
 """
 
@@ -24,7 +23,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -33,6 +32,7 @@ SECURE = "operating system"
 ASIDE = 2.0**-28  # of delta: what events may lack of a Gaussian curve, in all
 LACKING = 2.0**-60  # what one training may
 MOST_EPSILON = 100.0
+MOST_TERMS = 4000
 _CLOSE = 1e-4
 
 Record = Mapping[str, Any]
@@ -47,7 +47,8 @@ def check(directory: str | Path) -> list[str]:
     folder = Path(directory)
     file = folder / "certificate.json" if folder.is_dir() else folder
     try:
-        record = json.loads(file.read_text(encoding="utf-8"), parse_constant=int)  # NaN is no figure
+        text = file.read_text(encoding="utf-8")
+        record = json.loads(text, parse_constant=int, object_pairs_hook=_plain)  # NaN is no figure
     except (OSError, ValueError):
         raise ValueError(f"{file} cannot be read as a certificate: give the directory of a release") from None
     if not isinstance(record, dict) or record.get("dpsynth_certificate") != VERSION:
@@ -56,6 +57,13 @@ def check(directory: str | Path) -> list[str]:
         return [*faults(record), *_files(record, file.parent)]
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError, ZeroDivisionError):
         return ["the certificate is incomplete, or says what no certificate says"]
+
+
+def _plain(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    numbers = "epsilon|delta|noise_multiplier|rate|steps|seq|lines|max_records"
+    if len(dict(pairs)) < len(pairs) or any(isinstance(value, bool) and re.search(numbers, k) for k, value in pairs):
+        raise ValueError("a name stands twice, or a number is true or false")
+    return dict(pairs)
 
 
 def faults(record: Record) -> list[str]:
@@ -72,10 +80,8 @@ def _chain(record: Record, lines: Sequence[Record]) -> Iterator[str]:
         if hashlib.sha256(text.encode()).hexdigest() != line["hash"]:
             yield f"line {line['seq']} was changed: its hash is another"
     for one, other in itertools.pairwise(lines):
-        if other["seq"] <= one["seq"]:
-            yield f"line {other['seq']} is quoted after line {one['seq']}: lines are doubled or out of order"
-        elif other["seq"] == one["seq"] + 1 and other["prev"] != one["hash"]:
-            yield f"line {other['seq']} does not follow from line {one['seq']}: one of them was changed"
+        if other["seq"] <= one["seq"] or (other["seq"] == one["seq"] + 1 and other["prev"] != one["hash"]):
+            yield f"line {other['seq']} does not follow from line {one['seq']}: one was changed, or lines are doubled"
     account = record["ledger"]
     same = all(account[name] == lines[0][name] for name in ("budget", "dataset"))
     if not same or lines[0]["seq"] != 0 or lines[0]["prev"] != "0" * 64 or lines[-1]["seq"] >= account["lines"]:
@@ -101,9 +107,8 @@ def _words(record: Record, opened: Record, begun: Record) -> Iterator[str]:
         yield "lines of another run are quoted"
     if record["budget"] != budget:
         yield "its budget is not the one that the run began with"
-    unit, stated = opened["unit"], dict(record["unit"])
-    description = stated.pop("description")
-    if stated != unit or description != _describe(unit):
+    description = _describe(opened["unit"])
+    if record["unit"] != {**opened["unit"], "description": description}:
         yield "its unit of protection is not that of the ledger"
     claimed = (claim["epsilon"], claim["delta"])
     if not private:
@@ -131,30 +136,31 @@ def _figures(record: Record, begun: Record, events: Sequence[Record]) -> Iterato
     if record["unit"]["adjacency"] == "replace" and any(e["event"] == "dp_sgd" and e["rate"] < 1 for e in events):
         yield "training on samples is charged for units that are replaced, of which its price says nothing"
     most, own = begun["budget"]["aside_epsilon"], begun["budget"]["aside_delta"]
-    squared, lacking, added = (sum(part) for part in zip((Fraction(0), 0.0, 0.0), *map(_price, events), strict=True))
-    [_price(event) for event in begun["reserve"]]  # raises for what is no event
-    gaussian, left = Mix(float(squared)), delta - own
-    aside = 0 <= added <= most * (1 + 1e-12) and most <= epsilon and 0 <= own < delta
-    if not aside or lacking > (delta * ASIDE + own) * (1 + 1e-12):
-        yield f"the charges have epsilon {added:.6g} and delta {lacking:.6g} of their own, more than was set aside"
-    if gaussian.delta(epsilon - most) > left * (1 + _CLOSE):
-        yield f"the charges cost more than the claim: delta {gaussian.delta(epsilon - most) + own:.6g} at {epsilon:g}"
-    spent, rest = record["spent"]["epsilon"], record["spent"]["epsilon"] - added
-    dear = rest < -1e-9 or gaussian.delta(max(0.0, rest)) > left * (1 + 1e-2)
-    if record["spent"]["delta"] != delta or (spent < MOST_EPSILON and dear):
-        yield f"it states epsilon {spent:.6g} as spent, and its charges cost more"
-    if rest > 1e-6 and gaussian.delta(rest * 0.9) < left and not any(e["event"] == "dp_sgd" for e in events):
-        yield f"it states epsilon {spent:.6g} as spent, and its charges cost less: charges are missing"
-
-    schedule, reserved = record["schedule"], begun["reserve"]
-    charged, planned = (Counter(json.dumps(e, sort_keys=True) for e in list_) for list_ in (events, reserved))
+    lists = {"charges": events, "reservation": begun["reserve"]}
+    nothing = (Fraction(0), 0.0, 0.0)
+    costs = {k: [sum(part) for part in zip(nothing, *map(_price, v), strict=True)] for k, v in lists.items()}
+    for what, (squared, lacking, added) in costs.items():
+        aside = 0 <= added <= most * (1 + 1e-12) and most <= epsilon and 0 <= own < delta
+        if not aside or lacking > (delta * ASIDE + own) * (1 + 1e-12):
+            yield f"the {what} has epsilon {added:.6g} and delta {lacking:.6g} of its own, more than was set aside"
+        if (found := Mix(float(squared)).delta(epsilon - most)) > (delta - own) * (1 + _CLOSE):
+            yield f"the {what} costs more than the claim: delta {found + own:.6g} at {epsilon:g}"
+    if any(part > most * (1 + 1e-9) for part, most in zip(*costs.values(), strict=True)):
+        yield "its charges cost more than the run had reserved"
+    spent, left, noise = record["spent"]["epsilon"], delta - own, Mix(float(costs["charges"][0]))
+    rest = spent - costs["charges"][2]
+    dear = spent < MOST_EPSILON and (rest < -1e-9 or noise.delta(max(0.0, rest)) > left * (1 + 1e-2))
+    cheap = rest > 1e-6 and noise.delta(rest * 0.9) < left and not any(e["event"] == "dp_sgd" for e in events)
+    if record["spent"]["delta"] != delta or dear or cheap:
+        yield f"epsilon {spent:.6g} is stated as spent, and its charges cost {'less' if cheap else 'more'}"
+    schedule, figure = record["schedule"], record["schedule"]["epsilon"]
+    charged, planned = (Counter(json.dumps(e, sort_keys=True) for e in list_) for list_ in lists.values())
     if schedule["fixed"] and charged - planned:
         yield "it says that its charges were fixed beforehand, and the run did not reserve them"
-    listed = reserved if schedule["fixed"] else events
-    if schedule["delta"] != delta or schedule["epsilon"] < MOST_EPSILON:
-        worst = max(Mix.of(listed, removed).delta(schedule["epsilon"]) for removed in (True, False))
-        if schedule["delta"] != delta or worst > delta * (1 + _CLOSE):
-            yield f"as a whole its charges cost more than epsilon {schedule['epsilon']:.6g}: delta would be {worst:.6g}"
+    whole = [Mix.of(lists["reservation" if schedule["fixed"] else "charges"], removed) for removed in (True, False)]
+    worst = max(mix.delta(figure) for mix in whole) if figure < MOST_EPSILON else 0.0
+    if schedule["delta"] != delta or worst > delta * (1 + _CLOSE):
+        yield f"as a whole its charges cost more than epsilon {figure:.6g}: delta would be {worst:.6g}"
 
 
 def _files(record: Record, folder: Path) -> Iterator[str]:
@@ -173,9 +179,11 @@ def _price(event: Record) -> tuple[Fraction, float, float]:
             return 1 / Fraction(s) ** 2, 0.0, 0.0
         case {"event": "partition_selection", "delta": float(own)} if 0 < own < 1 and len(event) == 2:
             return Fraction(0), own, 0.0
-        case {"event": "foreign", "epsilon": e, "delta": own} if 0 < e <= MOST_EPSILON and 0 <= own < 1:
+        case {"event": "foreign", "epsilon": float(e), "delta": float(own)} if 0 < e <= MOST_EPSILON and 0 <= own < 1:
             return Fraction(0), own, e
-        case {"event": "dp_sgd", "rate": q, "noise_multiplier": s, "steps": n} if 0 < q <= 1 and s > 0 and n >= 1:
+        case {"event": "dp_sgd", "rate": float(q), "noise_multiplier": float(s), "steps": int(n)} if (
+            0 < q <= 1 <= n and s > 0
+        ):
             unsampled = (n / Fraction(s) ** 2, 0.0, 0.0)
             return unsampled if q == 1 or s < 0.1 else min((_training(q, s, n), LACKING, 0.0), unsampled)
     raise ValueError(f"no event is known that reads {event}")
@@ -183,116 +191,106 @@ def _price(event: Record) -> tuple[Fraction, float, float]:
 
 @cache
 def _training(q: float, s: float, n: int) -> Fraction:
-    return Fraction(max(_needed(Mix(0.0, ((q, s, n),), removed)) for removed in (True, False))) ** 2
-
-
-def _needed(training: Mix) -> float:
-    """The mu whose curve is not below that of the training at a few epsilons (all of them would need more)."""
-    far, needed = training.epsilon(4 * LACKING), 0.0
-    for epsilon in (far * k / 8 for k in range(1, 9)):
-        wanted = training.delta(epsilon) - LACKING
-        low, high = 0.0, 64.0
-        for _ in range(40):
-            middle = (low + high) / 2
-            low, high = (middle, high) if Mix(middle**2).delta(epsilon) < wanted else (low, middle)
-        needed = max(needed, low)
-    return needed
+    """mu^2 whose curve is not below that of the training at a few epsilons (all of them would need more)."""
+    needed = 0.0
+    for part in (Mix(0.0, ((q, s, n),), removed) for removed in (True, False)):
+        far = min((part.log_moment(t).real - math.log(4 * LACKING)) / t for t in (1.3**k for k in range(-12, 20)))
+        for epsilon in (far * k / 8 for k in range(1, 9)):
+            wanted, low, high = part.delta(epsilon) - LACKING, 0.0, 64.0
+            for _ in range(40):
+                middle = (low + high) / 2
+                low, high = (middle, high) if Mix(middle**2).delta(epsilon) < wanted else (low, middle)
+            needed = max(needed, low)
+    return Fraction(needed) ** 2
 
 
 @dataclass(frozen=True)
 class Mix:
-    """Mechanisms together: Gaussian noise, trainings as (rate, noise multiplier, steps), (loss, probability) atoms."""
+    """Gaussian noise, trainings (rate, noise multiplier, steps), responses (epsilon), or failure of any, together."""
 
     mu_squared: float
     trainings: tuple[tuple[float, float, int], ...] = ()
     removed: bool = True
-    atoms: tuple[tuple[float, float], ...] = ((0.0, 1.0),)
+    responses: tuple[float, ...] = ()
+    failing: float = 0.0
 
     @classmethod
     def of(cls, events: Sequence[Record], removed: bool) -> Mix:
-        squared, trainings, atoms = Fraction(0), Counter[tuple[float, float]](), {0.0: 1.0}
-        for event in events:
-            match event["event"]:
-                case "dp_sgd" if event["rate"] < 1:
-                    trainings[event["rate"], event["noise_multiplier"]] += event["steps"]
-                case "foreign" | "partition_selection":
-                    e, own = event.get("epsilon", 0.0), event["delta"]
-                    up = (1 - own) / (1 + math.exp(-e))
-                    split = [(math.inf, own), (e, up), (-e, 1 - own - up)] if e else [(math.inf, own), (0.0, 1 - own)]
-                    sums = Counter[float]()
-                    for (loss, p), (more, share) in itertools.product(atoms.items(), split):
-                        sums[round(loss + more, 12)] += p * share
-                    atoms = dict(sums)
-                case _:
-                    squared += event.get("steps", 1) / Fraction(event["noise_multiplier"]) ** 2
-        return cls(float(squared), tuple((q, s, n) for (q, s), n in trainings.items()), removed, tuple(atoms.items()))
+        noise = (e for e in events if e["event"] == "gaussian" or e.get("rate") == 1)
+        trained, others = Counter[tuple[float, float]](), [e for e in events if "delta" in e]
+        for e in (e for e in events if e.get("rate", 1) < 1):
+            trained[e["rate"], e["noise_multiplier"]] += e["steps"]
+        return cls(
+            float(sum(e.get("steps", 1) / Fraction(e["noise_multiplier"]) ** 2 for e in noise)),
+            tuple((q, s, n) for (q, s), n in trained.items()),
+            removed,
+            tuple(e["epsilon"] for e in others if "epsilon" in e),
+            -math.expm1(math.fsum(math.log1p(-e["delta"]) for e in others)),
+        )
 
     def delta(self, epsilon: float) -> float:
-        return math.fsum(p * self._continuous(epsilon - loss) for loss, p in self.atoms if p > 0)
+        found = self._contour(epsilon) if self.mu_squared or self.trainings else self._answers(epsilon)
+        return self.failing + (1 - self.failing) * found
 
-    def epsilon(self, delta: float) -> float:
-        return min((self._log_moment(t).real - math.log(delta)) / t for t in (1.3**k for k in range(-12, 20)))
-
-    def _continuous(self, epsilon: float) -> float:
-        if epsilon == -math.inf:
-            return 1.0
-        if not self.mu_squared and not self.trainings:
-            return -math.expm1(min(epsilon, 0.0))
-        if not self.trainings:
-            return self._gaussian(epsilon)
-
+    def _contour(self, epsilon: float) -> float:
         def height(t: float) -> float:
-            return self._log_moment(t).real - t * epsilon - math.log(t * (t + 1))
+            return self.log_moment(t).real - t * epsilon - math.log(t * (t + 1))
 
-        low, high = -6.0, 7.0
+        low, high = -6.0, 10.0 if self.trainings else 40.0
         for _ in range(30):
             a, b = low + 0.38 * (high - low), low + 0.62 * (high - low)
             low, high = (low, b) if height(math.exp(a)) < height(math.exp(b)) else (a, high)
         t = math.exp(low)
-        top, base = height(t), self._log_moment(t).real
+        top, base = height(t), self.log_moment(t).real
         if base - t * epsilon < math.log(LACKING / 16):
             return math.exp(base - t * epsilon)  # Chernoff's bound, below all that matters
-        least = min(s for _, s, _ in self.trainings)
-        reach = (30 - min(0.0, top)) / t + 24 / least + 1 / least**2 + 12 * math.sqrt(self.mu_squared)
-        step, total, quiet = 2 * math.pi / reach, 0.5 / (t * (t + 1)), 0
-        for k in range(1, 1500):
+        ahead = ((self.log_moment(t + u).real - (t + u) * epsilon - top + 30) / u for u in (t / 4, t, 4 * t, 1.0))
+        step = 2 * math.pi / max((30 - min(0.0, top)) / t, min(ahead))  # what repeats further off: e^-30, by Chernoff
+        total, quiet = 0.5 / (t * (t + 1)), 0
+        for k in range(1, MOST_TERMS):
             z = complex(t, k * step)
-            term = cmath.exp(self._log_moment(z) - base - 1j * k * step * epsilon) / (z * (z + 1))
+            term = cmath.exp(self.log_moment(z) - base - 1j * k * step * epsilon) / (z * (z + 1))
             total, quiet = total + term.real, quiet + 1 if abs(term) < 1e-11 * abs(total) else 0
             if quiet > 20:
-                break
-        else:
-            raise Undecided("a training has too few steps for its cost to be recomputed here")
-        return math.exp(base - t * epsilon) * total * step / math.pi
+                return math.exp(base - t * epsilon) * total * step / math.pi
+        raise Undecided("a training has too few steps for its cost to be recomputed here")
 
-    def _gaussian(self, epsilon: float) -> float:
-        """The integral of (1 - e^(epsilon - loss)) over losses above epsilon, by Simpson's rule."""
-        mean, deviation = self.mu_squared / 2, math.sqrt(self.mu_squared)
-        start = max(epsilon, mean - 12 * deviation)
-        width = (max(mean, start) + 12 * deviation - start) / 1200
-        heights = []
-        for k in range(1201):
-            loss = start + k * width
-            density = math.exp(-(((loss - mean) / deviation) ** 2) / 2) / (deviation * math.sqrt(2 * math.pi))
-            heights.append(-math.expm1(epsilon - loss) * density * (1 if k in (0, 1200) else 4 if k % 2 else 2))
-        return math.fsum(heights) * width / 3
+    def _answers(self, epsilon: float) -> float:
+        """Responses alone, all their losses one by one; where they are very many, rounded down to a grid."""
+        sums, grid = {0.0: 1.0}, sum(self.responses) / 2**16
+        for e in self.responses:
+            former, sums = sums, {}
+            for (loss, p), more in itertools.product(former.items(), (e, -e)):
+                total = round(loss + more, 12) if len(former) < 2**15 else math.floor((loss + more) / grid) * grid
+                sums[total] = sums.get(total, 0.0) + p / (1 + math.exp(-more))
+        return math.fsum(-p * math.expm1(min(0.0, epsilon - loss)) for loss, p in sums.items())
 
-    def _log_moment(self, z: complex) -> complex:
+    def log_moment(self, z: complex) -> complex:
         total = z * (z + 1) * self.mu_squared / 2
         for q, s, n in self.trainings:
             total += n * _log_sampled(z + 1 if self.removed else -z, q, s)
+        for e in self.responses:
+            total += z * e + cmath.log(1 + cmath.exp(-(2 * z + 1) * e)) - math.log1p(math.exp(-e))
         return total
 
 
 def _log_sampled(power: complex, q: float, s: float) -> complex:
-    """log F(power) by the trapezoidal rule, with x in units of s."""
-    step, far = min(0.1, 0.3 * s), 12.0
-    first, last = -far + min(0.0, power.real / s), far + max(0.0, power.real / s)
-    exponents = []
+    """log F(power) by the trapezoidal rule, with x in units of s; its step follows how fast r^power turns."""
+    finer = math.ceil(math.log2(max(1.0, min(0.1, 0.3 * s) * (abs(power.imag) / s + 10) / 6)))
+    top, weights, ratios = _nodes(power.real, q, s, finer)
+    return top + cmath.log(sum(map(cmath.rect, weights, (power.imag * ratio for ratio in ratios))))
+
+
+@lru_cache(maxsize=256)
+def _nodes(power: float, q: float, s: float, finer: int) -> tuple[float, tuple[float, ...], tuple[float, ...]]:
+    """log r at the nodes and their weights, the real power included, over e^top; without those that weigh nothing."""
+    step, first, last = min(0.1, 0.3 * s) / 2**finer, -12 + min(0.0, power / s), 12 + max(0.0, power / s)
+    found = []
     for k in range(int((last - first) / step) + 2):
         x = first + k * step
         odds = x / s - 0.5 / s**2
         ratio = math.log1p(q * math.expm1(odds)) if odds < 30 else odds + math.log(q)
-        exponents.append(power * ratio - x * x / 2)
-    top = max(e.real for e in exponents)
-    return top + cmath.log(sum(cmath.exp(e - top) for e in exponents) * step / math.sqrt(2 * math.pi))
+        found.append((power * ratio - x * x / 2, ratio))
+    top = max(height for height, _ in found)
+    kept = [(math.exp(h - top) * step / math.sqrt(2 * math.pi), ratio) for h, ratio in found if h > top - 40]
+    return top, tuple(w for w, _ in kept), tuple(ratio for _, ratio in kept)
