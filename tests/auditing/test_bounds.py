@@ -14,10 +14,12 @@ from dpsynth.auditing.bounds import (
     _one_run_p_value,
     epsilon_lower,
     most_epsilon,
+    mu_by_area,
     mu_lower,
     mu_point,
     one_run,
     power,
+    spread_of_mu,
 )
 
 
@@ -75,6 +77,22 @@ def test_a_true_mu_is_refuted_no_more_often_than_promised(p):
     refuted = sum(_gdp_p_value(Counts(f, n, t, n), mu, 0.05) <= 0.05 for f, t in counts)
     assert refuted <= binom.isf(0.001, 400, 0.05)
     assert refuted >= 3  # and with some power left
+
+
+@pytest.mark.parametrize("draw", ["gaussian", "one bit", "coarse"])
+def test_the_area_bounds_mu_no_more_often_too_high_than_promised_whatever_the_score(draw):
+    """400 audits of a mechanism that is exactly mu-GDP, at alpha .05: at most 36 above mu with probability .999."""
+    rng, mu, n = np.random.default_rng(3), 0.9, 400
+    score = {"gaussian": lambda x: x, "one bit": lambda x: (x > 0.8) * 1.0, "coarse": lambda x: np.rint(1.5 * x)}[draw]
+    worlds = rng.normal(size=(400, 2, n)) + np.array([0.0, mu])[:, None]
+    found = [mu_by_area(score(first), score(second), 0.05) for first, second in worlds]
+    assert sum(f.low > mu for f in found) <= binom.isf(0.001, 400, 0.05)
+    if draw == "gaussian":
+        assert np.mean([f.value for f in found]) == pytest.approx(mu, abs=0.02)
+        counted = [Counts(int((a > mu / 2).sum()), n, int((b > mu / 2).sum()), n) for a, b in worlds]
+        spread = np.std([mu_point(c) for c in counted])
+        assert np.std([f.value for f in found]) < 0.93 * spread  # worth more runs than counted guesses
+        assert np.mean([spread_of_mu(c) for c in counted]) == pytest.approx(spread, rel=0.12)
 
 
 def test_a_true_epsilon_is_refuted_no_more_often_than_promised():
