@@ -37,7 +37,8 @@ from dpsynth.auditing.release import audit
 from dpsynth.schema import Categorical, Numeric, Schema
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from tests.auditing.faults import FAULTS, GAUSSIAN, NOISE, PAIRS
+from tests.auditing.faults import FAULTS, GAUSSIAN, NOISE, PAIRS, REPLACED, honest
+from tests.auditing.noises import BATCHES, NOISES, seen
 from tests.auditing.transcripts import CROWDED, FILLED, attained_mu, fit, log_likelihood_ratio, recorded, release
 from tests.auditing.transcripts import SCHEMA as BITS
 
@@ -215,13 +216,23 @@ def mus(mechanism: str) -> dict[str, float]:
 
 
 def planted_faults() -> list[dict[str, Any]]:
-    """Which instrument sees them: runs of the mechanism on neighbouring tables, or 300 answers beside exact ones."""
+    """Which instrument sees them: runs of the mechanism on neighbouring tables, answers beside exact ones, batches.
+
+    None where an instrument has nothing to look at, or no runs were made.
+    """
     found = []
-    for fault, (runs, pairs) in FAULTS.items():
-        result = DPAuditor(fault, GAUSSIAN, [PAIRS[i] for i in pairs], runs=runs).run()
-        row = {"fault": fault.__name__.replace("_", " "), "runs": runs, "pairs": len(pairs), "DP": result.refuted}
-        found.append({**row, "epsilon at least": result.epsilon_lower, "mechanism": seen_by_answers(fault)})
-    return found
+    for fault, hunt in FAULTS.items():
+        result = hunt.run(fault)
+        row = {"runs": hunt.runs, "pairs": len(hunt.pairs), "alpha": hunt.alpha, "power": hunt.power}
+        shown = {"DP": result.refuted, "epsilon at least": result.epsilon_lower, "epsilon": hunt.claim.epsilon}
+        found.append({"fault": named(fault), **row, **shown, "mechanism": seen_by_answers(fault)})
+    replaced = DPAuditor(honest, GAUSSIAN, REPLACED[:1], runs=735, alpha=0.001).run()
+    found.append({"fault": "a record replaced where adding was claimed", "runs": 735, "DP": replaced.refuted})
+    return found + [{"fault": named(fault), "DP": None, "mechanism": seen(fault)} for fault in (*NOISES, *BATCHES)]
+
+
+def named(fault: Any) -> str:
+    return str(fault.__name__).replace("_", " ")
 
 
 def seen_by_answers(fault: Any) -> bool | None:
