@@ -129,6 +129,19 @@ def power(mu: float, claimed: float, runs: int, alpha: float) -> float:
     return float(ndtr((mu - claimed) / spread - ndtri(1 - alpha)))
 
 
+def power_of_events(epsilon: float, delta: float, runs: int, alpha: float) -> float:
+    """How likely `epsilon_lower` is to refute (epsilon, delta) when the truth is a count with Laplace noise for twice
+    epsilon, and the event is the plainest that shows it: the larger count is reached, with probability 1/2 on the one
+    table and e^(-2 epsilon) / 2 on the other. As many runs on each table.
+    """
+    times = np.arange(runs + 1)
+    most = np.append(stats.beta.isf(alpha / 2, times[:-1] + 1, runs - times[:-1]), 1.0)
+    least = np.append(0.0, stats.beta.ppf(alpha / 2, times[1:], runs - times[1:] + 1))
+    needed = np.searchsorted(least, delta + math.exp(epsilon) * most, side="right")
+    found = stats.binom.pmf(times, runs, math.exp(-2 * epsilon) / 2) @ stats.binom.sf(needed - 1, runs, 0.5)
+    return float(found)
+
+
 def _gap(true: np.ndarray, false: np.ndarray, counts: Counts) -> np.ndarray:
     found: np.ndarray = ndtri((true + 0.5) / (counts.n1 + 1)) - ndtri((false + 0.5) / (counts.n0 + 1))
     return found

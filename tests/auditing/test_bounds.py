@@ -19,6 +19,7 @@ from dpsynth.auditing.bounds import (
     mu_point,
     one_run,
     power,
+    power_of_events,
     spread_of_mu,
 )
 
@@ -117,6 +118,16 @@ def test_bounds_fall_with_alpha_and_rise_with_what_was_seen(right):
 def test_power_against_half_the_noise_is_that_of_the_design(epsilon_mu, runs, alpha):
     """Runs per table for 90 % at .05, or 99 % at .001, by simulation."""
     assert power(2 * epsilon_mu, epsilon_mu, runs, alpha) == pytest.approx(0.9 if alpha == 0.05 else 0.99, abs=0.03)
+
+
+@pytest.mark.parametrize(("epsilon", "delta", "runs"), [(1.0, 0.0, 150), (1.0, 1e-5, 400), (0.5, 0.0, 1000)])
+def test_power_against_half_of_laplace_noise_is_that_of_a_simulation(epsilon, delta, runs):
+    """2,000 audits: within four standard errors."""
+    rng = np.random.default_rng(5)
+    false = rng.binomial(runs, math.exp(-2 * epsilon) / 2, 2000).tolist()
+    true = rng.binomial(runs, 0.5, 2000).tolist()
+    refuted = [epsilon_lower(Counts(f, runs, t, runs), delta, 0.05) > epsilon for f, t in zip(false, true, strict=True)]
+    assert np.mean(refuted) == pytest.approx(power_of_events(epsilon, delta, runs, 0.05), abs=4 * 0.5 / 2000**0.5)
 
 
 def test_impossible_counts_are_refused():
