@@ -104,8 +104,8 @@ def gate() -> str:
     found = load("audit_gate")
     return (
         f"`benchmarks/audit.py gate`, what a pull request waits for: the noise of two mechanisms and"
-        f" {found['pairs']} pairs with {found['runs']} runs on each table take {found['CPU s']:.0f} CPU seconds, {found['wall s']:.0f} by the"
-        f" clock, in {found['processes']} processes."
+        f" {found['pairs']} pairs with {found['runs']} runs on each table take {found['CPU s']:.0f} CPU seconds,"
+        f" {found['wall s']:.0f} by the clock, in {found['processes']} processes."
     )
 
 

@@ -23,6 +23,13 @@ DISJOINT = "no records stand in both tables more often than chance puts them the
 APART = "no records are repeated within one table more often than chance keeps them together"
 UNUSED = "the release is no nearer to the holdout than to the training records"
 REFERENCE = "the reference has no more records of one table than of the other"
+REMEDIES = {
+    COMPARABLE: "deal records of one time and place into the two tables by chance, before the fit",
+    DISJOINT: "take out of the holdout what was used",
+    APART: "give one record of each person",
+    UNUSED: "see whether tables were exchanged, the holdout was used, or rows were filtered by training records",
+    REFERENCE: "give other records as reference than those of the two tables",
+}
 
 
 def check_preconditions(

@@ -22,7 +22,7 @@ from dpsynth.auditing.membership import Scene
 from dpsynth.auditing.permutation import Linear, joint_test
 from dpsynth.auditing.plan import EFFORTS, Plan, classifiers, trials
 from dpsynth.auditing.policy import AuditPolicy
-from dpsynth.auditing.preconditions import check_preconditions, check_unused
+from dpsynth.auditing.preconditions import REMEDIES, check_preconditions, check_unused
 from dpsynth.auditing.records import Records, drafted_schema, read_tables
 from dpsynth.auditing.report import AuditReport, Finding, PolicyViolation, Precondition, worst_verdict
 from dpsynth.auditing.shadow import FitSample, Shadows, shadow_releases
@@ -201,7 +201,7 @@ def _ceiling(claim: PrivacyClaim | None, each: Trial) -> float | None:
 
 def _verdict(findings: Sequence[Finding], preconditions: Sequence[Precondition]) -> tuple[str, tuple[str, ...]]:
     if broken := [p for p in preconditions if not p.holds]:
-        return "INVALID", tuple(f"not so: {p.name} (p = {p.p_value:.2g})" for p in broken)
+        return "INVALID", tuple(f"not so: {p.name} (p = {p.p_value:.2g}): {REMEDIES[p.name]}" for p in broken)
     verdict = worst_verdict([f.verdict for f in findings])
     if verdict == "PASS":
         shown = [f for f in findings if f.p_adjusted <= _BEYOND_CHANCE]
