@@ -7,8 +7,8 @@
 `release`: invented people of 15 columns; CPU seconds of an audit of 10,000 + 10,000 + 10,000 rows at each level, and
 for each planted leak in a release of 1,000 rows how often it was caught, and by which threats.
 `mechanisms`: our own, on neighbouring tables that attain the sensitivity of every charge. white-box: the likelihood
-ratio of all measurements and scores; 20 audits of 500 runs on each table, and their runs pooled. black-box: synthetic
-rows, and a rule that is learned from a fifth of the runs.
+ratio of all measurements and scores; 20 audits of 500 runs on each table, and their runs pooled, in halves and whole.
+black-box: synthetic rows, and a rule that is learned from a fifth of the runs.
 `faults`: which instrument sees the faults that are planted in small mechanisms. `gate`: what a pull request waits for.
 """
 
@@ -19,6 +19,7 @@ import math
 import sys
 import time
 from collections import Counter
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Any
@@ -27,7 +28,7 @@ import numpy as np
 import pandas as pd
 from _record import RESULTS, write
 
-from dpsynth.auditing.bounds import Counts, mu_lower, mu_point
+from dpsynth.auditing.bounds import Counts, mu_by_area, mu_lower, mu_point, spread_of_mu
 from dpsynth.auditing.claim import PrivacyClaim
 from dpsynth.auditing.dp import DPAuditor
 from dpsynth.auditing.mechanism import Answer, audit_noise
@@ -36,7 +37,8 @@ from dpsynth.auditing.release import audit
 from dpsynth.schema import Categorical, Numeric, Schema
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
-from tests.auditing.faults import FAULTS, GAUSSIAN, NOISE, PAIRS
+from tests.auditing.faults import FAULTS, GAUSSIAN, NOISE, PAIRS, REPLACED, honest
+from tests.auditing.noises import BATCHES, NOISES, seen
 from tests.auditing.transcripts import CROWDED, FILLED, attained_mu, fit, log_likelihood_ratio, recorded, release
 from tests.auditing.transcripts import SCHEMA as BITS
 
@@ -44,6 +46,9 @@ ROWS = 10_000
 FEW = 1_000
 BUDGET = (1.0, 1e-2)
 FEW_RUNS = 500
+GATE_RUNS = 400
+GATE_ALPHA = 0.001
+PROCESSES = 2
 NUMBERS, COUNTS = 8, 6
 TOWNS = list(range(10))
 SCHEMA = Schema(
@@ -132,21 +137,37 @@ def white_box(mechanism: str, repetitions: int) -> dict[str, Any]:
     """Audits by the likelihood ratio of the whole transcript, and what their runs show when they are pooled."""
     claim = PrivacyClaim.gaussian(*BUDGET)
     ratio = log_likelihood_ratio(mechanism, CROWDED, BUDGET)
-    found = []
+    found, ratios = [], []
     for seed in range(repetitions):
+        kept = Kept()
         auditor = DPAuditor(
-            ratio, claim, [CROWDED], "white-box", runs=FEW_RUNS, statistic=float, threshold=0.0, alpha=0.001, seed=seed
+            ratio, claim, [CROWDED], "white-box", runs=FEW_RUNS, statistic=kept, threshold=0.0, alpha=0.001, seed=seed
         )
         found.append(auditor.run().pairs[0])
+        ratios.append(np.reshape(kept.scores, (2, FEW_RUNS)))
     half = repetitions // 2
-    pools = {"first half": found[:half], "second half": found[half:], "all": found}
+    pools = {"first half": slice(half), "second half": slice(half, None), "all": slice(None)}
     return {
         "repetitions": repetitions,
         "runs": FEW_RUNS,
         "mu": [pair.mu_point for pair in found],
         "refuted at .001": sum(pair.refuted for pair in found),
-        "pooled": {name: bounds_of([p.counts for p in pairs], claim) for name, pairs in pools.items()},
+        "pooled": {
+            name: bounds_of([p.counts for p in found[part]], claim) | by_area(np.concatenate(ratios[part], 1), claim)
+            for name, part in pools.items()
+        },
     }
+
+
+class Kept:
+    """A statistic that is the output itself, and keeps it: of the runs on the first table, then on the second."""
+
+    def __init__(self) -> None:
+        self.scores: list[float] = []
+
+    def __call__(self, ratio: float) -> float:
+        self.scores.append(ratio)
+        return ratio
 
 
 def black_box(mechanism: str, runs: int) -> dict[str, Any]:
@@ -157,11 +178,21 @@ def black_box(mechanism: str, runs: int) -> dict[str, Any]:
 
 
 def bounds_of(parts: list[Counts], claim: PrivacyClaim) -> dict[str, Any]:
-    """mu of the counts together, and its lower bound at 95 %; both also as parts of the claimed one."""
+    """mu of the counts together, its standard error, and its lower bound at 95 %; also as parts of the claimed one."""
     total = Counts(*(sum(getattr(part, f.name) for part in parts) for f in fields(Counts)))
-    mu, least = mu_point(total), mu_lower(total, 0.05)
-    shares = {"mu / claimed": mu / claim.mu, "mu at least / claimed": least / claim.mu}
+    mu, error, least = mu_point(total), spread_of_mu(total), mu_lower(total, 0.05)
+    shares = {
+        "mu / claimed": mu / claim.mu,
+        "error / claimed": error / claim.mu,
+        "mu at least / claimed": least / claim.mu,
+    }
     return {"counts": asdict(total), "mu": mu, "mu at least": least, **shares}
+
+
+def by_area(ratios: np.ndarray, claim: PrivacyClaim) -> dict[str, float]:
+    """The same of the area under the curve: no count of guesses, but every ratio by where it lies among the others."""
+    found = mu_by_area(ratios[0], ratios[1], 0.05)
+    return {"by area, mu / claimed": found.value / claim.mu, "by area, mu at least / claimed": found.low / claim.mu}
 
 
 def mechanism_audits(mechanisms: list[str], access: str, runs: int, repetitions: int) -> list[dict[str, Any]]:
@@ -185,13 +216,23 @@ def mus(mechanism: str) -> dict[str, float]:
 
 
 def planted_faults() -> list[dict[str, Any]]:
-    """Which instrument sees them: runs of the mechanism on neighbouring tables, or 300 answers beside exact ones."""
+    """Which instrument sees them: runs of the mechanism on neighbouring tables, answers beside exact ones, batches.
+
+    None where an instrument has nothing to look at, or no runs were made.
+    """
     found = []
-    for fault, (runs, pairs) in FAULTS.items():
-        result = DPAuditor(fault, GAUSSIAN, [PAIRS[i] for i in pairs], runs=runs).run()
-        row = {"fault": fault.__name__.replace("_", " "), "runs": runs, "pairs": len(pairs), "DP": result.refuted}
-        found.append({**row, "epsilon at least": result.epsilon_lower, "mechanism": seen_by_answers(fault)})
-    return found
+    for fault, hunt in FAULTS.items():
+        result = hunt.run(fault)
+        row = {"runs": hunt.runs, "pairs": len(hunt.pairs), "alpha": hunt.alpha, "power": hunt.power}
+        shown = {"DP": result.refuted, "epsilon at least": result.epsilon_lower, "epsilon": hunt.claim.epsilon}
+        found.append({"fault": named(fault), **row, **shown, "mechanism": seen_by_answers(fault)})
+    replaced = DPAuditor(honest, GAUSSIAN, REPLACED[:1], runs=735, alpha=0.001).run()
+    found.append({"fault": "a record replaced where adding was claimed", "runs": 735, "DP": replaced.refuted})
+    return found + [{"fault": named(fault), "DP": None, "mechanism": seen(fault)} for fault in (*NOISES, *BATCHES)]
+
+
+def named(fault: Any) -> str:
+    return str(fault.__name__).replace("_", " ")
 
 
 def seen_by_answers(fault: Any) -> bool | None:
@@ -204,18 +245,38 @@ def seen_by_answers(fault: Any) -> bool | None:
 
 
 def gate() -> dict[str, Any]:
-    """What a pull request may wait for: the noise of mst and aim, and mst on six pairs, 400 runs on each table."""
+    """What a pull request may wait for: the noise of mst and aim, and mst on six pairs, 400 runs on each table.
+
+    The pairs are shared between two processes, and alpha with them: the claim is refuted where one of them refutes it.
+    """
     cpu, wall = time.process_time(), time.perf_counter()
     transcript: list[Any] = []
     with recorded(transcript):
         for mechanism in ("mst", "aim") * 6:
             fit(mechanism, CROWDED.second, BUDGET)
     noise = audit_noise([Answer(*answer) for answer in transcript])
-    budget = (4.0, 1e-5)
-    pairs = worst_case_pairs(BITS)
-    result = DPAuditor(release("mst", budget, BITS), PrivacyClaim.gaussian(*budget), pairs, runs=400, alpha=0.001).run()
-    seconds = {"CPU s": round(time.process_time() - cpu, 1), "wall s": round(time.perf_counter() - wall, 1)}
-    return {"pairs": len(pairs), "runs": 400, "noise": noise.verdict, "claim": result.verdict, **seconds}
+    with ProcessPoolExecutor(PROCESSES) as pool:
+        parts = list(pool.map(gate_part, range(PROCESSES)))
+    spent = time.process_time() - cpu + sum(part["CPU s"] for part in parts)
+    return {
+        "pairs": sum(part["pairs"] for part in parts),
+        "runs": GATE_RUNS,
+        "noise": noise.verdict,
+        "claim": next(v for v in ("FAIL", "INCONCLUSIVE", "PASS") if v in {part["claim"] for part in parts}),
+        "processes": PROCESSES,
+        "CPU s": round(spent, 1),
+        "wall s": round(time.perf_counter() - wall, 1),
+    }
+
+
+def gate_part(part: int) -> dict[str, Any]:
+    """Every other pair, from the first or from the second."""
+    cpu, budget = time.process_time(), (4.0, 1e-5)
+    pairs, claim = worst_case_pairs(BITS), PrivacyClaim.gaussian(*budget)
+    mine = pairs[part::PROCESSES]
+    alpha = GATE_ALPHA * len(mine) / len(pairs)
+    result = DPAuditor(release("mst", budget, BITS), claim, mine, runs=GATE_RUNS, alpha=alpha, seed=part).run()
+    return {"pairs": len(mine), "claim": result.verdict, "CPU s": time.process_time() - cpu}
 
 
 def main() -> None:

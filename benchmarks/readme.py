@@ -1,6 +1,6 @@
-"""Writes the figures in README.md and docs/figures.md from the benchmarks' JSON files: no figure is typed by hand.
+"""Writes the figures in README.md, docs/figures.md and docs/audit.md from the benchmarks' JSON files, none by hand.
 
-python benchmarks/readme.py            # rewrite both
+python benchmarks/readme.py            # rewrite all
 python benchmarks/readme.py --check    # exit code 1 if it would change
 """
 
@@ -13,6 +13,8 @@ import sys
 from pathlib import Path
 from statistics import geometric_mean
 from typing import Any
+
+import audit_page
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -288,10 +290,12 @@ def main() -> None:
     lines = sum(len(f.read_text().splitlines()) for f in (ROOT / "dpsynth" / "privacy").glob("*.py"))
     counted = re.sub(r"(<!-- kernel-lines -->)[\d,]+", rf"\g<1>{lines:,}", old)
     new = re.sub(r"<!-- figures -->.*<!-- /figures -->", lambda _: block, counted, flags=re.S)
+    audits = audit_page.PAGE.read_text()
     if options.check:
-        sys.exit(new != old or page.read_text() != long_figures())
+        sys.exit(new != old or page.read_text() != long_figures() or audits != audit_page.page(audits))
     readme.write_text(new)
     page.write_text(long_figures())
+    audit_page.PAGE.write_text(audit_page.page(audits))
 
 
 if __name__ == "__main__":

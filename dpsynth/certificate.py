@@ -250,12 +250,12 @@ def _line_hash(line: Line) -> str:
 
 def _plain(value: Any) -> Any:
     """Public settings as JSON can hold them: what is no number, text or container becomes text."""
+    if value is None or isinstance(value, bool | int | str):
+        return value
     if isinstance(value, Mapping):
         return {str(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple | set | frozenset):
         return [_plain(item) for item in value]
     if hasattr(value, "tolist"):
         return _plain(value.tolist())
-    if value is None or isinstance(value, bool | int | str) or (isinstance(value, float) and math.isfinite(value)):
-        return value
-    return str(value)
+    return value if isinstance(value, float) and math.isfinite(value) else str(value)

@@ -18,7 +18,7 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from dpsynth.auditing.bounds import Counts, epsilon_lower, most_epsilon, mu_lower, mu_point, power
+from dpsynth.auditing.bounds import Counts, epsilon_lower, most_epsilon, mu_lower, mu_point, power, power_of_events
 from dpsynth.auditing.claim import PrivacyClaim
 from dpsynth.auditing.outcomes import NEAR, Features, features, outcome
 from dpsynth.auditing.pairs import Pair
@@ -98,17 +98,16 @@ class DPAuditor:
 
     def _result(self, name: str, counts: Counts) -> PairResult:
         alpha, delta, mu = self.alpha / len(self.pairs), delta_of(self.claim), self.claim.mu
-        epsilon = epsilon_lower(counts, delta, alpha)
+        epsilon, runs = epsilon_lower(counts, delta, alpha), min(counts.n0, counts.n1)
         most = most_epsilon(counts.n0, counts.n1, delta, alpha)
         if mu is None:
             claimed = math.inf if self.claim.epsilon is None else self.claim.epsilon
-            verdict = _verdict(epsilon > claimed, most >= 2 * claimed)
-            return PairResult(name, counts, None, None, epsilon, most, None, verdict)
-        least = mu_lower(counts, alpha)
-        found = power(2 * mu, mu, min(counts.n0, counts.n1), alpha)
-        return PairResult(
-            name, counts, mu_point(counts), least, epsilon, most, found, _verdict(least > mu, found >= ENOUGH)
-        )
+            found = power_of_events(claimed, delta, runs, alpha)
+            verdict = _verdict(epsilon > claimed, found >= ENOUGH)
+            return PairResult(name, counts, None, None, epsilon, most, found, verdict)
+        least, found = mu_lower(counts, alpha), power(2 * mu, mu, runs, alpha)
+        verdict = _verdict(least > mu, found >= ENOUGH)
+        return PairResult(name, counts, mu_point(counts), least, epsilon, most, found, verdict)
 
 
 def _verdict(refuted: bool, able: bool) -> str:

@@ -91,15 +91,37 @@ def rate_at(
 ) -> tuple[Estimate, Estimate] | None:
     """The true- and the false-positive rate at the lowest threshold whose false-positive rate is at most `fpr`.
 
-    A step of the curve, without interpolation; exact intervals, given that threshold. None where there are fewer than
-    3 / fpr non-members: no false positive among fewer does not even show that the rate is below `fpr`.
+    A step of the curve, without interpolation. None where there are fewer than 3 / fpr non-members: no false positive
+    among fewer does not even show that the rate is below `fpr`.
+
+    The threshold is chosen by the non-members, and what it lets through of all that there are is uncertain too. So the
+    interval is that of the true-positive rate where the false-positive rate *is* `fpr`: its low end is Clopper and
+    Pearson's at a threshold above which no more than `fpr` lies, its high end at one from which on no less does. Which
+    order statistics of the non-members these are depends on their number alone (what lies beyond is Beta distributed,
+    Wilks 1941). Threshold and rate may err with half of a side's probability each. Ties at the threshold are left out
+    at the low end, and taken in part at the high one, as if by a coin for each.
     """
     inside, outside = scores[member], np.sort(scores[~member])[::-1]
-    if outside.size < 3 / fpr or not inside.size:
+    n, half = outside.size, (1 - confidence) / 4
+    if n < 3 / fpr or not inside.size:
         return None
-    threshold = outside[math.floor(fpr * outside.size + 1e-9)]  # rows above it, ties excluded, are few enough
+    threshold = outside[math.floor(fpr * n + 1e-9)]  # rows above it, ties excluded, are few enough
     hits, false = int((inside > threshold).sum()), int((outside > threshold).sum())
-    return clopper_pearson(hits, inside.size, confidence), clopper_pearson(false, outside.size, confidence)
+    above = stats.beta.cdf(fpr, np.arange(1, n + 1), np.arange(n, 0, -1))  # of each order statistic: few enough beyond
+    strict = np.flatnonzero(above >= 1 - half)
+    lenient = np.flatnonzero(above <= half)
+    low = float((inside > outside[strict[-1]]).sum()) if strict.size else 0.0
+    high = _reaching(inside, outside, int(lenient[0]) + 1) if lenient.size else float(inside.size)
+    ends = (clopper_pearson(x, inside.size, 1 - 2 * half) for x in (low, high))
+    found = Estimate(hits / inside.size, next(ends).low, next(ends).high)
+    return found, clopper_pearson(false, n, confidence)
+
+
+def _reaching(inside: np.ndarray, outside: np.ndarray, count: int) -> float:
+    """How many of `inside` lie as high as the first `count` of `outside`, which descends; ties at the end in part."""
+    last = outside[count - 1]
+    part = (count - int((outside > last).sum())) / int((outside == last).sum())
+    return float((inside > last).sum() + part * (inside == last).sum())
 
 
 def _shares_below(values: np.ndarray, among: np.ndarray) -> np.ndarray:

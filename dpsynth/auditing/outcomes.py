@@ -49,6 +49,7 @@ def features(found: Any, targets: Sequence[Target] = ()) -> Features:
 def _of_table(table: pd.DataFrame) -> Features:
     rows = len(table)
     found: Features = {"rows": float(rows)}
+    texts: list[list[str]] = []
     for name in table.columns:
         column = table[name]
         found[f"dtype {name} {column.dtype}"] = 1.0
@@ -58,9 +59,10 @@ def _of_table(table: pd.DataFrame) -> Features:
         elif pd.api.types.is_numeric_dtype(column.dtype) and column.notna().any():
             numbers = column.dropna().astype(np.float64)
             found |= {f"least {name}": numbers.min(), f"mean {name}": numbers.mean(), f"most {name}": numbers.max()}
-        found |= _shares(map(str, column), f"{name} =")
-    if rows and table.shape[1] > 1:
-        found |= _shares(("|".join(map(str, row)) for row in table.itertuples(index=False)), "row =")
+        texts.append([str(value) for value in column])
+        found |= _shares(texts[-1], f"{name} =")
+    if rows and len(texts) > 1:
+        found |= _shares(map("|".join, zip(*texts, strict=True)), "row =")
     return found
 
 

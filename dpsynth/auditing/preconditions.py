@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import sparse
+from scipy import sparse, stats
 
 from dpsynth.auditing.marginals import all_cliques, marginal_ratio
 from dpsynth.auditing.neighbours import nearest
@@ -20,7 +20,16 @@ from dpsynth.auditing.report import Precondition
 
 COMPARABLE = "training records and holdout come from the same population"
 DISJOINT = "no records stand in both tables more often than chance puts them there"
+APART = "no records are repeated within one table more often than chance keeps them together"
+UNUSED = "the release is no nearer to the holdout than to the training records"
 REFERENCE = "the reference has no more records of one table than of the other"
+REMEDIES = {
+    COMPARABLE: "deal records of one time and place into the two tables by chance, before the fit",
+    DISJOINT: "take out of the holdout what was used",
+    APART: "give one record of each person",
+    UNUSED: "see whether tables were exchanged, the holdout was used, or rows were filtered by training records",
+    REFERENCE: "give other records as reference than those of the two tables",
+}
 
 
 def check_preconditions(
@@ -29,13 +38,28 @@ def check_preconditions(
     """records: training records and holdout, told apart by `member`. others: the reference, if there is one."""
     blind = (_columns(records, member, deals, rng), _blind(records, member, deals, rng))
     found = {COMPARABLE: min(1.0, 2 * min(blind))}
-    shared: list[Statistic] = [_Shared(records.same)]
-    found[DISJOINT] = float(joint_test(shared, member, deals, rng)[0][0])
+    shared: list[Statistic] = [_Shared(records.same), _Shared(records.same, -1.0)]
+    found[DISJOINT], found[APART] = map(float, joint_test(shared, member, deals, rng)[0])
     if others is not None:
         known = np.isin(records.same, others.same).astype(np.float64)
         sides: Sequence[Statistic] = [Linear(known), Linear(-known)]
         found[REFERENCE] = float(joint_test(sides, member, deals, rng)[1].min())
     return tuple(Precondition(name, p, p > alpha) for name, p in found.items())
+
+
+def check_unused(
+    nearer: Sequence[Linear], member: np.ndarray, copied: np.ndarray, alpha: float, deals: int, rng: np.random.Generator
+) -> Precondition:
+    """Whether the release is nearer to the holdout than to the training records, which nothing sound makes it: tables
+    that were exchanged, a holdout that was used, or rows near training records taken out of the release, which tells
+    who these are. nearer: statistics of attacks, up = nearer to the members. copied: integers of shape (2, 2), training
+    and holdout records, of each those that are in the release, exactly, and those that are not.
+    """
+    (inside, _), (outside, unseen) = copied.tolist()
+    exact = float(stats.hypergeom.sf(outside - 1, int(copied.sum()), inside + outside, outside + unseen))
+    reverse: Sequence[Statistic] = [Linear(-each.weights) for each in nearer]
+    p = min(1.0, 2 * min(exact, float(joint_test(reverse, member, deals, rng)[1].min())))
+    return Precondition(UNUSED, p, p > alpha)
 
 
 def _columns(records: Records, member: np.ndarray, deals: int, rng: np.random.Generator) -> float:
@@ -72,9 +96,10 @@ def _blind_half(records: Records, member: np.ndarray, seen: np.ndarray, deals: i
 
 
 class _Shared:
-    """How many pairs of equal records have one in each table."""
+    """How many pairs of equal records have one in each table, times `sign`."""
 
-    def __init__(self, same: np.ndarray) -> None:
+    def __init__(self, same: np.ndarray, sign: float = 1.0) -> None:
+        self._sign = sign
         _, group, size = np.unique(same, return_inverse=True, return_counts=True)
         repeated = np.flatnonzero(size > 1)
         row = np.full(size.size, -1)
@@ -86,5 +111,5 @@ class _Shared:
 
     def of(self, member: np.ndarray) -> np.ndarray:
         inside = self._groups @ member
-        found: np.ndarray = (inside * (self._size - inside)).sum(axis=0, dtype=np.float64)
+        found: np.ndarray = self._sign * (inside * (self._size - inside)).sum(axis=0, dtype=np.float64)
         return found

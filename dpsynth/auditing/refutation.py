@@ -32,9 +32,9 @@ class PairResult:
     """counts: of the runs that were not used for learning. mu_point, mu_lower: None without a Gaussian claim.
 
     epsilon_lower: at the claim's delta (1e-5 where it has none), by Clopper-Pearson. most_epsilon: what it would be if
-    every guess were right. power: about how likely this audit refutes a mechanism whose mu is twice the claimed one,
-    None without a Gaussian claim. verdict: FAIL where the claim is refuted; PASS where it is not, and the power is
-    ENOUGH, or twice the claimed epsilon could have been shown; else INCONCLUSIVE.
+    every guess were right. power: about how likely so many runs refute a mechanism that spends twice the claimed mu, or
+    epsilon, by the best rule: one that is learned, and does not see the leak, has less. verdict: FAIL where the claim
+    is refuted; PASS where it is not, and the power is ENOUGH; else INCONCLUSIVE.
     """
 
     pair: str
@@ -43,7 +43,7 @@ class PairResult:
     mu_lower: float | None
     epsilon_lower: float
     most_epsilon: float
-    power: float | None
+    power: float
     verdict: str
 
     @property
@@ -52,8 +52,9 @@ class PairResult:
 
     def sentence(self) -> str:
         """The result in words."""
-        if self.mu_lower is None or self.power is None:
-            return f"epsilon at least {self.epsilon_lower:.3g}, of {self.most_epsilon:.3g} that could be shown"
+        if self.mu_lower is None:
+            found = f"epsilon at least {self.epsilon_lower:.3g}, of {self.most_epsilon:.3g} that could be shown"
+            return f"{found}; twice the epsilon is found with {self.power:.0%}"
         found = f"mu about {self.mu_point:.3g}, at least {self.mu_lower:.3g}"
         return f"{found}; twice the mu is found with {self.power:.0%}"
 

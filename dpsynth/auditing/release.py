@@ -19,10 +19,10 @@ from dpsynth.auditing import trial
 from dpsynth.auditing.claim import PrivacyClaim
 from dpsynth.auditing.intervals import rate_difference, wilson
 from dpsynth.auditing.membership import Scene
-from dpsynth.auditing.permutation import joint_test
+from dpsynth.auditing.permutation import Linear, joint_test
 from dpsynth.auditing.plan import EFFORTS, Plan, classifiers, trials
 from dpsynth.auditing.policy import AuditPolicy
-from dpsynth.auditing.preconditions import check_preconditions
+from dpsynth.auditing.preconditions import REMEDIES, check_preconditions, check_unused
 from dpsynth.auditing.records import Records, drafted_schema, read_tables
 from dpsynth.auditing.report import AuditReport, Finding, PolicyViolation, Precondition, worst_verdict
 from dpsynth.auditing.shadow import FitSample, Shadows, shadow_releases
@@ -32,6 +32,12 @@ from dpsynth.schema import Schema
 __all__ = ["AuditPolicy", "AuditReport", "PolicyViolation", "PrivacyClaim", "audit"]
 
 Level = Literal["quick", "standard", "deep"]
+
+NEARER = ("distance", "calibrated distance", "ensemble")
+"""Attacks that a release cannot turn around without reason: see `preconditions.check_unused`."""
+
+_BEYOND_CHANCE = 0.05
+"""The adjusted p-value up to which a report that passes names what it found all the same."""
 
 _SEED = 20240607
 
@@ -114,22 +120,35 @@ def _audit(
     scene = Scene(records, few["synthetic"], others, plan.focal, seed, shadows)
     made = trials(scene, plan, rng)
     alone, adjusted = joint_test([t.statistic for t in made], member, plan.effort.deals, rng)
-    findings = [_copies(tables, policy)]
+    copied = _copied(tables)
+    nearer = [
+        t.statistic for t in made if isinstance(t.statistic, Linear) and t.measure == "auc" and t.attack in NEARER
+    ]
+    unused = check_unused(nearer, member, copied, policy.invalid_alpha, plan.effort.deals, rng)
+    preconditions = (*preconditions, unused)
+    findings = [_copies(copied, policy)]
     for each, p, q in zip(made, alone.tolist(), adjusted.tolist(), strict=True):
         findings.append(_finding(each, member, p, min(1.0, 2 * q), policy, claim))
     verdict, reasons = _verdict(findings, preconditions)
+    if verdict == "PASS" and len(few["synthetic"]) < len(tables["synthetic"]):
+        verdict, reasons = "INCONCLUSIVE", (_sampled(few["synthetic"], tables["synthetic"]),)
     rows = {name: len(table) for name, table in tables.items()}
     counts = _copy_counts(tables)
     return AuditReport(verdict, reasons, level, rows, counts, tuple(findings), preconditions, policy, claim)
 
 
-def _copies(tables: Mapping[str, Records], policy: AuditPolicy) -> Finding:
+def _copied(tables: Mapping[str, Records]) -> np.ndarray:
+    """Training and holdout records that are in the release, exactly, and that are not: shape (2, 2)."""
+    known = [np.isin(tables[name].same, tables["synthetic"].same) for name in ("train", "holdout")]
+    return np.array([[k.sum(), (~k).sum()] for k in known])
+
+
+def _copies(copied: np.ndarray, policy: AuditPolicy) -> Finding:
     """Training records that are in the release, against holdout records that are, exactly (hypergeometric).
 
     Of all real records with a copy, chance puts no more into the training table than into any sample of its size.
     """
-    known = [np.isin(tables[name].same, tables["synthetic"].same) for name in ("train", "holdout")]
-    (inside, outside), (n, m) = (int(k.sum()) for k in known), (len(k) for k in known)
+    (inside, outside), (n, m) = copied[:, 0].tolist(), copied.sum(axis=1).tolist()
     p = float(stats.hypergeom.sf(inside - 1, n + m, inside + outside, n))
     gap = rate_difference(wilson(inside, n), wilson(outside, m))
     adjusted, limit = min(1.0, 2 * p), policy.copies
@@ -182,11 +201,21 @@ def _ceiling(claim: PrivacyClaim | None, each: Trial) -> float | None:
 
 def _verdict(findings: Sequence[Finding], preconditions: Sequence[Precondition]) -> tuple[str, tuple[str, ...]]:
     if broken := [p for p in preconditions if not p.holds]:
-        return "INVALID", tuple(f"not so: {p.name} (p = {p.p_value:.2g})" for p in broken)
+        return "INVALID", tuple(f"not so: {p.name} (p = {p.p_value:.2g}): {REMEDIES[p.name]}" for p in broken)
     verdict = worst_verdict([f.verdict for f in findings])
     if verdict == "PASS":
-        return verdict, ("no attack does better on training records than the policy tolerates",)
+        shown = [f for f in findings if f.p_adjusted <= _BEYOND_CHANCE]
+        said = (f"more than chance, within the limit: {f.threat}: {f.sentence()}" for f in shown)
+        return verdict, ("no attack does better on training records than the policy tolerates", *said)
     return verdict, tuple(f"{f.threat}: {f.sentence()}" for f in findings if f.verdict == verdict)
+
+
+def _sampled(few: Records, all_rows: Records) -> str:
+    """Why such an audit cannot pass: a leak is seen no more often than its synthetic rows are."""
+    return (
+        f"only {len(few):,} of the {len(all_rows):,} synthetic rows were compared, so copies that are not exact may lie"
+        f" among the others: audit a release of at most {EFFORTS['deep'].most_rows:,} rows, at level deep if need be"
+    )
 
 
 def _without_holdout(

@@ -49,12 +49,11 @@ def _shrink(y: np.ndarray, stddev: float, *, signed: bool) -> tuple[np.ndarray, 
     support = np.unique(np.concatenate([grid, x if signed else np.maximum(x, 0.0)]))
     exponent = -0.5 * ((x[:, None] - support) / stddev) ** 2
     likelihood = np.exp(exponent - exponent.max(axis=1, keepdims=True))
-    prior_counts = _PRIOR_CELLS / support.size
-    prior = np.full(support.size, 1 / support.size)
+    counts = np.full(support.size, (y.size + _PRIOR_CELLS) / support.size)  # the prior, times cells and _PRIOR_CELLS
     for _ in range(_EM_STEPS):
-        posterior = likelihood * prior
-        posterior /= posterior.sum(axis=1, keepdims=True)
-        prior = (weight @ posterior + prior_counts) / (y.size + _PRIOR_CELLS)
+        prior, mass = counts, likelihood @ counts
+        counts = prior * ((weight / mass) @ likelihood) + _PRIOR_CELLS / support.size
+    posterior = likelihood * prior / mass[:, None]
     mean = posterior @ support
     variance = np.maximum(posterior @ support**2 - mean**2, 0.0)
     if not signed:

@@ -61,9 +61,9 @@ class FirstLook:
 
     def masses(self) -> dict[str, np.ndarray]:
         """Estimated counts of each column's cells."""
+        rows = self.rows
         return {
-            a: denoise(m.values, float(np.mean(m.stddev)), self.domain.width(a), self.rows)
-            for a, m in self.oneways.items()
+            a: denoise(m.values, float(np.mean(m.stddev)), self.domain.width(a), rows) for a, m in self.oneways.items()
         }
 
     def combined(self, other: FirstLook) -> FirstLook:

@@ -36,6 +36,7 @@ _mp = _default_mp.clone()  # arithmetic of our own: no other thread and no calle
 _mp.dps = 100
 
 
+@lru_cache(maxsize=1024)
 def gaussian_cost(noise_multiplier: float) -> int:
     """mu^2 = 1 / noise_multiplier^2, in cost units, rounded up."""
     return -(-COST_UNIT // Fraction(noise_multiplier) ** 2)
@@ -51,6 +52,7 @@ def pure_cost(epsilon: float) -> int:
     return int(_mp.ceil(mu**2 * COST_UNIT))
 
 
+@lru_cache(maxsize=1024)
 def noise_multiplier_for(cost: int) -> float:
     """The smallest double whose cost does not exceed `cost`; infinity when there is nothing to spend."""
     if cost <= 0:

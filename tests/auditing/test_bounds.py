@@ -14,10 +14,13 @@ from dpsynth.auditing.bounds import (
     _one_run_p_value,
     epsilon_lower,
     most_epsilon,
+    mu_by_area,
     mu_lower,
     mu_point,
     one_run,
     power,
+    power_of_events,
+    spread_of_mu,
 )
 
 
@@ -77,6 +80,22 @@ def test_a_true_mu_is_refuted_no_more_often_than_promised(p):
     assert refuted >= 3  # and with some power left
 
 
+@pytest.mark.parametrize("draw", ["gaussian", "one bit", "coarse"])
+def test_the_area_bounds_mu_no_more_often_too_high_than_promised_whatever_the_score(draw):
+    """400 audits of a mechanism that is exactly mu-GDP, at alpha .05: at most 36 above mu with probability .999."""
+    rng, mu, n = np.random.default_rng(3), 0.9, 400
+    score = {"gaussian": lambda x: x, "one bit": lambda x: (x > 0.8) * 1.0, "coarse": lambda x: np.rint(1.5 * x)}[draw]
+    worlds = rng.normal(size=(400, 2, n)) + np.array([0.0, mu])[:, None]
+    found = [mu_by_area(score(first), score(second), 0.05) for first, second in worlds]
+    assert sum(f.low > mu for f in found) <= binom.isf(0.001, 400, 0.05)
+    if draw == "gaussian":
+        assert np.mean([f.value for f in found]) == pytest.approx(mu, abs=0.02)
+        counted = [Counts(int((a > mu / 2).sum()), n, int((b > mu / 2).sum()), n) for a, b in worlds]
+        spread = np.std([mu_point(c) for c in counted])
+        assert np.std([f.value for f in found]) < 0.93 * spread  # worth more runs than counted guesses
+        assert np.mean([spread_of_mu(c) for c in counted]) == pytest.approx(spread, rel=0.12)
+
+
 def test_a_true_epsilon_is_refuted_no_more_often_than_promised():
     """Randomised response, the worst case of pure epsilon-DP."""
     rng, epsilon, n = np.random.default_rng(1), 1.0, 200
@@ -99,6 +118,16 @@ def test_bounds_fall_with_alpha_and_rise_with_what_was_seen(right):
 def test_power_against_half_the_noise_is_that_of_the_design(epsilon_mu, runs, alpha):
     """Runs per table for 90 % at .05, or 99 % at .001, by simulation."""
     assert power(2 * epsilon_mu, epsilon_mu, runs, alpha) == pytest.approx(0.9 if alpha == 0.05 else 0.99, abs=0.03)
+
+
+@pytest.mark.parametrize(("epsilon", "delta", "runs"), [(1.0, 0.0, 150), (1.0, 1e-5, 400), (0.5, 0.0, 1000)])
+def test_power_against_half_of_laplace_noise_is_that_of_a_simulation(epsilon, delta, runs):
+    """2,000 audits: within four standard errors."""
+    rng = np.random.default_rng(5)
+    false = rng.binomial(runs, math.exp(-2 * epsilon) / 2, 2000).tolist()
+    true = rng.binomial(runs, 0.5, 2000).tolist()
+    refuted = [epsilon_lower(Counts(f, runs, t, runs), delta, 0.05) > epsilon for f, t in zip(false, true, strict=True)]
+    assert np.mean(refuted) == pytest.approx(power_of_events(epsilon, delta, runs, 0.05), abs=4 * 0.5 / 2000**0.5)
 
 
 def test_impossible_counts_are_refused():

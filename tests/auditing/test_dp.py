@@ -18,18 +18,31 @@ from dpsynth.auditing.pairs import worst_case_pairs
 from dpsynth.auditing.records import read_tables
 from dpsynth.schema import Identifier, Schema
 from tests.auditing import people, transcripts
-from tests.auditing.faults import FAULTS, GAUSSIAN, HONEST, MU, PAIRS, PURE, SCHEMA, half_the_laplace, honest
+from tests.auditing.faults import FAULTS, GAUSSIAN, HONEST, MU, PAIRS, REPLACED, SCHEMA, half_the_laplace, honest
+from tests.auditing.noises import BATCHES, NOISES
 
 BUDGET = (1.0, 1e-2)
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
 def test_a_planted_fault_is_refuted(fault):
-    runs, pairs = FAULTS[fault]
-    result = DPAuditor(fault, GAUSSIAN, [PAIRS[i] for i in pairs], runs=runs).run()
+    hunt = FAULTS[fault]
+    result = hunt.run(fault)
     assert result.refuted
-    assert result.epsilon_lower > GAUSSIAN.epsilon
+    assert result.epsilon_lower > hunt.claim.epsilon
     assert "REFUTED" in result.summary()
+
+
+def test_faults_of_scale_are_refuted_by_as_few_runs_as_theory_asks_for():
+    """99 % power at .001: half the noise, a fifth less, another unit's sensitivity, a composition forgotten."""
+    powers = [hunt.power for hunt in FAULTS.values() if hunt.power is not None]
+    assert len(powers) == 4
+    assert all(0.99 <= p <= 0.991 for p in powers)
+
+
+def test_there_are_twenty_faults_or_more_of_which_each_is_another():
+    assert len({fault.__name__ for fault in (*FAULTS, *NOISES, *BATCHES)}) >= 20
+    assert not {mechanism for mechanism, _ in HONEST} & set(FAULTS)
 
 
 @pytest.mark.parametrize(("mechanism", "claim"), HONEST, ids=lambda x: getattr(x, "__name__", ""))
@@ -53,8 +66,8 @@ def test_the_bound_comes_close_to_what_the_mechanism_spends():
     assert result.pairs[0].epsilon_lower < result.epsilon_lower  # the Gaussian route is the tighter one
 
 
-def test_half_of_laplace_noise_is_refuted_by_events_alone():
-    result = DPAuditor(half_the_laplace, PURE, PAIRS[:1], runs=2000).run()
+def test_a_claim_that_is_not_gaussian_is_refuted_by_events_alone():
+    result = FAULTS[half_the_laplace].run(half_the_laplace)
     assert result.refuted
     assert result.mu_lower is None
     assert result.pairs[0].mu_point is None
@@ -62,10 +75,9 @@ def test_half_of_laplace_noise_is_refuted_by_events_alone():
 
 def test_a_replaced_record_spends_more_than_an_added_one():
     """A claim for adding is refuted on pairs for replacing, where two counts move: mu times sqrt(2)."""
-    replace = Schema(dict(SCHEMA.columns), unit=type(SCHEMA.unit)(adjacency="replace"))
-    assert DPAuditor(honest, GAUSSIAN, worst_case_pairs(replace)[:1], runs=1500).run().refuted
-    assert len(worst_case_pairs(replace)) == 4
-    assert all(len(p.first) == len(p.second) for p in worst_case_pairs(replace))
+    assert DPAuditor(honest, GAUSSIAN, REPLACED[:1], runs=735, alpha=0.001).run().refuted
+    assert len(REPLACED) == 4
+    assert all(len(p.first) == len(p.second) for p in REPLACED)
 
 
 def test_neighbours_differ_in_one_record():

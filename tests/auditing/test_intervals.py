@@ -6,7 +6,7 @@ import itertools
 
 import numpy as np
 import pytest
-from scipy.stats import binomtest, norm
+from scipy.stats import binom, binomtest, norm
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
 from dpsynth.auditing.intervals import (
@@ -76,13 +76,34 @@ def test_an_area_of_one_is_not_taken_for_certainty():
 
 
 def test_the_rate_at_a_low_false_positive_rate_is_a_step_and_needs_enough_rows():
-    member = np.arange(600) < 300
-    scores = np.where(member, np.arange(600) < 30, 0).astype(float)
+    member = np.arange(1200) < 600
+    scores = np.where(member, np.arange(1200) < 60, 0).astype(float)
     tpr, fpr = rate_at(scores, member, 0.01)
     assert (tpr.value, fpr.value) == (0.1, 0.0)
-    assert tpr.low == pytest.approx(clopper_pearson(30, 300).low)
-    assert rate_at(scores[1:-1], member[1:-1], 0.01) is None
+    assert tpr.low == pytest.approx(clopper_pearson(60, 600, 0.975).low)
+    assert clopper_pearson(60, 600, 0.975).high < tpr.high < 0.18  # some of the others, who are all alike
+    assert rate_at(scores[:-301], member[:-301], 0.01) is None
     assert rate_at(scores, member, 0.001) is None
+
+
+def test_where_all_are_alike_the_rate_is_near_the_false_positive_rate():
+    tpr, _ = rate_at(np.zeros(8000), np.arange(8000) < 4000, 0.01)
+    assert tpr.value == tpr.low == 0
+    assert 0.01 < tpr.high < 0.025
+
+
+@pytest.mark.parametrize(("mu", "n"), [(0.0, 400), (0.8, 400), (0.8, 3000)])
+def test_the_rate_is_covered_as_often_as_it_says_though_its_threshold_is_chosen_by_the_data(mu, n):
+    """1,000 audits of a known curve: at most 42 miss on each side (2.5 % and .999); the interval given the threshold
+    misses more.
+    """
+    rng, member = np.random.default_rng(4), np.arange(2 * n) < n
+    truth = norm.sf(norm.isf(0.01) - mu)
+    found = [rate_at(rng.normal(size=2 * n) + mu * member, member, 0.01)[0] for _ in range(1000)]
+    assert sum(f.low > truth for f in found) <= binom.isf(0.001, 1000, 0.025)
+    assert sum(f.high < truth for f in found) <= binom.isf(0.001, 1000, 0.025)
+    given = [clopper_pearson(round(f.value * n), n) for f in found]
+    assert sum(not g.low <= truth <= g.high for g in given) > 1.4 * binom.isf(0.001, 1000, 0.05)
 
 
 def test_at_most_the_stated_share_of_false_positives_is_let_in():

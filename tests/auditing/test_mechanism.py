@@ -13,26 +13,7 @@ from dpsynth.privacy.budget import Budget
 from dpsynth.privacy.events import Gaussian
 from tests.auditing import transcripts
 from tests.auditing.faults import NOISE, SCHEMA, counts, honest
-
-STDDEV = 5.0
-
-
-def answers(draw, numbers, sizes=(30,), seed=0):
-    """Counts with noise by `draw(rng, size)`, as many numbers as asked for."""
-    rng = np.random.default_rng(seed)
-    found = []
-    while sum(a.noisy.size for a in found) < numbers:
-        exact = rng.integers(0, 50, sizes[len(found) % len(sizes)]).astype(float)
-        found.append(Answer(exact + draw(rng, exact.size), exact, STDDEV))
-    return found
-
-
-def gaussian(factor=1.0):
-    return lambda rng, size: np.rint(rng.normal(scale=factor * STDDEV, size=size))
-
-
-def broken(audit):
-    return [check.name for check in audit.checks if not check.holds]
+from tests.auditing.noises import BATCHES, NOISES, RATE, STDDEV, answers, broken, coins, gaussian, low_order_bits
 
 
 def test_sound_noise_passes_even_when_it_is_looked_at_often():
@@ -60,30 +41,17 @@ def test_too_much_noise_is_no_leak_of_scale():
     assert "scale" not in broken(audit_noise(answers(gaussian(1.3), 300)))
 
 
-def test_noise_of_another_shape_is_refuted():
-    laplace = answers(lambda rng, size: np.rint(rng.laplace(scale=STDDEV / np.sqrt(2), size=size)), 4000)
-    assert "shape" in broken(audit_noise(laplace))
+@pytest.mark.parametrize("fault", NOISES, ids=lambda fault: fault.__name__)
+def test_a_fault_of_noise_itself_is_refuted_by_the_check_that_is_about_it(fault):
+    numbers, check = NOISES[fault]
+    assert check in broken(audit_noise(answers(fault, numbers)))
 
 
-def test_noise_that_hangs_together_is_refuted():
-    def smooth(rng, size):
-        z = rng.normal(size=size + 1)
-        return np.rint(STDDEV * (z[1:] + z[:-1]) / np.sqrt(2))
-
-    assert "independence" in broken(audit_noise(answers(smooth, 500)))
-
-
-def test_noise_that_is_used_twice_is_refuted():
-    again = np.rint(np.random.default_rng(0).normal(scale=STDDEV, size=30))
-    assert broken(audit_noise(answers(lambda rng, size: again, 60))) == ["reuse"]
+def test_short_answers_repeat_by_chance_and_continuous_noise_may_lie_between_steps():
     short = [Answer(np.array([1.0, 0.0, -1.0]), np.zeros(3), 1.0) for _ in range(5)]
-    assert "reuse" not in broken(audit_noise(short))  # three small numbers repeat by chance
-
-
-def test_noise_that_leaves_low_order_bits_is_refuted():
-    assert "grid" in broken(audit_noise(answers(lambda rng, size: rng.normal(scale=STDDEV, size=size), 30)))
-    continuous = [Answer(a.noisy, a.exact, STDDEV, None) for a in answers(gaussian(), 60)]
-    assert "grid" not in broken(audit_noise(continuous))
+    assert "reuse" not in broken(audit_noise(short))
+    continuous = [Answer(a.noisy, a.exact, STDDEV, None) for a in answers(low_order_bits, 60)]
+    assert broken(audit_noise(continuous)) == []
 
 
 @pytest.mark.parametrize("mechanism", ["mst", "aim", "canopy", "independent"])
@@ -132,19 +100,19 @@ def test_faults_of_noise_are_seen_in_answers_beside_exact_ones(fault):
     assert audit_noise(found).refuted == (fault is not honest)
 
 
-def test_batches_by_coins_pass_and_shuffled_ones_that_are_billed_as_coins_do_not():
+def test_batches_by_coins_are_refuted_no_more_often_than_promised():
+    """200 checks at alpha .05: at most 21 refuted with probability .999."""
     rng = np.random.default_rng(0)
-    coins = [rng.random((40, 400)) < 0.1 for _ in range(200)]
-    refuted = sum(not check_sampling(batches, 0.1, alpha=0.05).holds for batches in coins)
+    refuted = sum(not check_sampling(coins(rng), RATE, alpha=0.05).holds for _ in range(200))
     assert 1 <= refuted <= 21
-    shuffled = np.concatenate([np.arange(10)[:, None] == rng.permutation(400) // 40 for _ in range(4)])
-    assert not check_sampling(shuffled, 0.1).holds
-    fixed_size = np.array([np.isin(np.arange(400), rng.choice(400, 40, replace=False)) for _ in range(40)])
-    assert not check_sampling(fixed_size, 0.1).holds
-    by_category = rng.random((40, 400)) < np.repeat([0.02, 0.18], 200)
-    assert not check_sampling(by_category, 0.1).holds
+
+
+@pytest.mark.parametrize("fault", BATCHES, ids=lambda fault: fault.__name__)
+def test_batches_that_are_billed_as_drawn_by_coins_and_were_not_are_refuted(fault):
+    batches = fault(np.random.default_rng(0))
+    assert not check_sampling(batches, RATE).holds
     with pytest.raises(ValueError, match="must have the shape"):
-        check_sampling(shuffled, 0.001)
+        check_sampling(batches, 0.001)
 
 
 def test_the_result_says_what_is_broken_in_every_form():

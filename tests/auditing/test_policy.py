@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
+from dpsynth.auditing.plan import EFFORTS
 from dpsynth.auditing.policy import AuditPolicy
 from dpsynth.auditing.release import audit
 from tests.auditing.people import SCHEMA, mixed, people
+
+N = 1000
+TRAIN, HOLDOUT, STRANGERS = people(N, 1), people(N, 2), people(N, 3)
+LENIENT = AuditPolicy(auc=1, tpr=1, attribute=1, singling_out=1, linkability=1, near_copies=1)
 
 
 @pytest.mark.parametrize("suffix", [".yaml", ".json"])
@@ -43,3 +50,25 @@ def test_the_limits_decide():
     found = audit(release, train, holdout, schema=SCHEMA, policy=lenient)
     assert {f.id for f in found.findings if f.verdict == "FAIL"} == {"copies/exact copies/gap"}
     assert len([f for f in strict.findings if f.verdict == "FAIL"]) > 3
+
+
+def test_a_release_of_which_only_a_part_was_compared_does_not_pass(monkeypatch):
+    """Copies that are not exact may lie in the other part."""
+    monkeypatch.setitem(EFFORTS, "quick", replace(EFFORTS["quick"], most_rows=300))
+    few = [TRAIN.iloc[:300], HOLDOUT.iloc[:300]]
+    policy = replace(LENIENT, copies=1)
+    part = audit(STRANGERS.iloc[:400], *few, schema=SCHEMA, policy=policy)
+    assert part.verdict == "INCONCLUSIVE"
+    assert "only 300 of the 400 synthetic rows" in part.reasons[0]
+    whole = audit(STRANGERS.iloc[:300], TRAIN, HOLDOUT, schema=SCHEMA, policy=policy)
+    assert whole.verdict == "PASS"  # of real records, a sample will do
+
+
+def test_a_report_that_passes_names_what_is_more_than_chance():
+    """Forty people's records with a little jitter among thousand strangers, and a policy that tolerates it."""
+    leaky = mixed(N, TRAIN, 40)
+    leaky.loc[:39, "x0"] += 0.02
+    report = audit(leaky, TRAIN, HOLDOUT, schema=SCHEMA, policy=replace(LENIENT, copies=1))
+    assert report.verdict == "PASS"
+    assert any("more than chance, within the limit: near-copies" in reason for reason in report.reasons)
+    assert "more than chance" in report.summary()
