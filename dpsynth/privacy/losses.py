@@ -145,4 +145,5 @@ def _reach(part: Part) -> float:
     if isinstance(part, Bounded):
         return 2 * part.epsilon
     s = max(part.noise_multiplier, LEAST_NOISE)
-    return 12 / s + 0.5 / s**2
+    far = 12 * s + 0.5  # outputs 12 standard deviations out: where few take part, losses stay small for long
+    return float(np.abs(_log_ratio(np.array([far, 1 - far]), part.rate, s)).max())
