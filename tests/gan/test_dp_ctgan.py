@@ -78,6 +78,7 @@ def test_the_front_door_fits_saves_and_loads(tmp_path):
     ).fit(rows)
     assert any(c["line"]["event"]["event"] == "dp_sgd" for c in synthesizer.certificate.record["charges"])
     synthesizer.certificate.verify()
+    assert synthesizer.certificate.record["released"]["outcome"] == "a critic was trained in 20 steps"
     path = tmp_path / "m.dpsynth"
     synthesizer.save(path)
     again = dpsynth.Synthesizer.load(path)

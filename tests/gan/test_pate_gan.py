@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from dataclasses import asdict, replace
 
 import numpy as np
@@ -116,7 +117,8 @@ def test_dependence_is_learned_that_independent_columns_lack(caplog):
 def test_too_few_rows_for_teachers_are_spent_on_columns_and_the_log_says_so(caplog, seen):
     with caplog.at_level(logging.INFO, logger="dpsynth.gan"):
         model, accountant = fitted(PATEGAN(), related(400), Budget(1.0, 1e-6))
-    assert "noise would drown the votes: all is spent on columns" in caplog.text
+    assert model.outcome.endswith("rows noise would drown it: all was spent on columns")
+    assert model.outcome in caplog.text
     assert not seen
     assert accountant.spent().epsilon == pytest.approx(1, rel=1e-6)
     assert not isinstance(model.coarse, HiddenModel)
@@ -128,6 +130,8 @@ def test_the_front_door_fits_saves_and_loads(tmp_path):
     synthesizer = dpsynth.Synthesizer(schema, "pate-gan", epsilon=5, delta=1e-6, network=NETWORK, **settings)
     synthesizer.fit(pd.DataFrame(related(3000)))
     synthesizer.certificate.verify()
+    asked = synthesizer.certificate.record["released"]["outcome"]
+    assert re.fullmatch(r"\d+ teachers voted on 20 rows in each of 3 rounds", asked)
     synthesizer.save(tmp_path / "m.dpsynth")
     again = dpsynth.Synthesizer.load(tmp_path / "m.dpsynth")
     pd.testing.assert_frame_equal(
