@@ -30,8 +30,8 @@ NETWORK = DPCTGAN(components=64, fakes=32, generator=(8,), generator_rate=3e-3)
 SMALL = PATEGAN(rounds=3, questions=20, rows_per_teacher=10, moves=4, network=NETWORK)
 
 
-def fitted(mechanism, codes, budget=Budget(8.0, 1e-6), unit=None):  # noqa: B008  # frozen
-    accountant = Accountant(budget, reserve=mechanism.reserve(budget))
+def fitted(mechanism, codes, budget=Budget(8.0, 1e-6), unit=None, seed=None):  # noqa: B008  # frozen
+    accountant = Accountant(budget, reserve=mechanism.reserve(budget), unsafe_seed=seed)
     return mechanism.fit(PrivateTable.from_codes(codes, Domain.of(SIZES), unit), accountant), accountant
 
 
@@ -106,10 +106,10 @@ def test_units_that_are_replaced_or_have_several_rows_are_served(unit):
 def test_dependence_is_learned_that_independent_columns_lack(caplog):
     mechanism = PATEGAN(rounds=4, questions=60, moves=120, network=DPCTGAN(components=256, generator_rate=5e-3))
     with caplog.at_level(logging.INFO, logger="dpsynth.gan"):
-        model, _ = fitted(mechanism, related(20_000))
+        model, _ = fitted(mechanism, related(20_000), seed=0)
     pair = model.project(("a", "b")) / model.total
-    assert np.trace(pair) > 0.5
-    np.testing.assert_allclose(model.project(("c",)) / model.total, 1 / 3, atol=0.05)
+    assert np.trace(pair) > 0.7  # 0.25 if independent; over six seeds 0.854 to 0.870
+    np.testing.assert_allclose(model.project(("c",)) / model.total, 1 / 3, atol=0.006)  # 0.0013 to 0.0018
     assert "epsilon 8 of 8 is spent, for all rounds of votes" in caplog.text
     assert "round 4 of 4: votes of" in caplog.text
 
