@@ -5,7 +5,8 @@
 
 Every run is a process of its own on one core (`peers/run.py`), whose CPU seconds count importing PyTorch too. Fitted to
 70 % of the rows, delta 1e-9, the domain public; AUC on the other 30 % as in `downstream.py`. Runs that the result file
-holds are skipped, so a command that was stopped can be given again. Needs the extras gan and test.
+holds are skipped, so a command that was stopped can be given again, and several may write to one file. Needs the extras
+gan and test.
 """
 
 from __future__ import annotations
@@ -18,13 +19,13 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from _record import RESULTS, write
+from _record import RESULTS
 from _scores import train_test
 from _tables import discrete_table
 from downstream import areas
 
 sys.path.append(str(Path(__file__).parent / "peers"))
-from run import DELTA, Run, holds, load, measure, show
+from run import Run, alone, change, holds, load, measure, show
 
 TARGETS = {"adult": "income", "german_credit": "credit_risk"}
 METHODS = (
@@ -61,14 +62,15 @@ def main() -> None:
     options = parser.parse_args()
     if options.folder is None:
         parser.error("say where the environments are: --folder or PEERS_FOLDER")
-    order = itertools.product(options.methods, options.epsilon, options.tables, range(options.seeds))
-    for method, epsilon, table, seed in order:
+    order = itertools.product(range(options.seeds), options.tables, options.epsilon, options.methods)
+    for seed, table, epsilon, method in order:
         run = Run(table, "train", epsilon, method, seed)
-        rows = load(options.out)
+        with alone(options.out):
+            rows = load(options.out)
         if not any(holds(r, run.key) for r in rows):
             found = row(run, options.folder.resolve(), options.cap)
             show(found)
-            write(options.out, {"delta": DELTA, "cap CPU s": options.cap, "rows": [*rows, found]})
+            change(options.out, options.cap, lambda rows, found=found: [*rows, found])
 
 
 if __name__ == "__main__":

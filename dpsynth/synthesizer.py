@@ -25,6 +25,7 @@ from dpsynth.mechanisms.foreign import ForeignMechanism
 from dpsynth.mechanisms.known import Marginal
 from dpsynth.mechanisms.registry import mechanism_for, name_of
 from dpsynth.models.base import Model
+from dpsynth.models.refined import RefinedModel
 from dpsynth.plan import Plan, plan
 from dpsynth.privacy.accountant import Accountant
 from dpsynth.privacy.budget import Budget
@@ -218,7 +219,7 @@ class Synthesizer:
             mechanism=name_of(mechanism),
             settings=_settings(mechanism),
             bounds=bounds,
-            released={} if isinstance(mechanism, ForeignMechanism) else {"rows": round(model.total)},
+            released={} if isinstance(mechanism, ForeignMechanism) else _released(model),
             cautions=mechanism.cautions if isinstance(mechanism, ForeignMechanism) else (),
         )
 
@@ -276,6 +277,12 @@ def _settings(mechanism: Mechanism) -> dict[str, Any]:
             for k in settings["known"]
         ]
     return {name: asdict(value) if is_dataclass(value) else value for name, value in settings.items()}
+
+
+def _released(model: Model) -> dict[str, Any]:
+    """Post-processing of charged answers: the noisy row count, and what the mechanism made of its charges."""
+    outcome = model.outcome if isinstance(model, RefinedModel) else ""
+    return {"rows": round(model.total), **({"outcome": outcome} if outcome else {})}
 
 
 def _default_rows(model: Model) -> int:

@@ -18,6 +18,8 @@ from dpsynth.models.refined import RefinedModel
 from dpsynth.privacy.accountant import Accountant
 
 _TOTAL_SHARE = 0.02
+_LEAST = 1e-12
+_SWEEPS = 50
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,9 +54,26 @@ class Columns:
         return RefinedModel(self.look.domain, self.coarse_model(columns), self.bins, self.look.masses())
 
     def coarse_model(self, columns: Sequence[np.ndarray]) -> HiddenModel:
-        """The same mixture, of bins."""
-        named = dict(zip(self.domain.attributes, columns, strict=True))
-        return HiddenModel.mixture(self.domain, self.look.rows, named)
+        """The same mixture, of bins, held to the measured columns."""
+        return mixture_of(self.domain, self.look.rows, columns, self.shares())
+
+
+def mixture_of(domain: Domain, rows: float, columns: Sequence[np.ndarray], shares: Sequence[np.ndarray]) -> HiddenModel:
+    """The mixture of components with these distributions, each of shape (components, cells), held to the shares."""
+    held = [_held_to(share, each) for share, each in zip(shares, columns, strict=True)]
+    return HiddenModel.mixture(domain, rows, dict(zip(domain.attributes, held, strict=True)))
+
+
+def _held_to(share: np.ndarray, each: np.ndarray) -> np.ndarray:
+    """The nearest distributions, in relative entropy, whose mean is `share`: Sinkhorn's iteration (1967).
+
+    share: shape (cells,). each: shape (components, cells), and so is what is returned, each row with sum 1.
+    """
+    share, each = np.maximum(share, _LEAST), np.maximum(each, _LEAST)
+    for _ in range(_SWEEPS):
+        each = each * (share / each.mean(axis=0))
+        each = each / each.sum(axis=1, keepdims=True)
+    return each
 
 
 def all_on_columns(table: PrivateTable, accountant: Accountant) -> FirstLook:

@@ -17,14 +17,17 @@ from dpsynth.gan.plan import (
     MOST_NOISE,
     MOST_SHARE,
     noise_length,
+    nothing_trained,
     perceptron_size,
     reserved_training,
+    trained,
     training_for,
     with_training,
 )
 from dpsynth.mechanisms.base import check_shares, first_look
 from dpsynth.mechanisms.independent import rest_on_columns
 from dpsynth.models.base import Model
+from dpsynth.models.refined import RefinedModel
 from dpsynth.privacy.accountant import Accountant, Charge
 from dpsynth.privacy.budget import Budget
 from dpsynth.privacy.events import DpSgd, Event
@@ -93,15 +96,16 @@ class DPCTGAN:
         columns = Columns.of(table, look, accountant)
         cells = sum(n for _, n in columns.domain.sizes)
         if self.drowns(event, look.rows, cells, table.unit):
-            _log.info("training would drown in noise: all is spent on columns")
-            return rest_on_columns(table, accountant, look)
+            outcome = nothing_trained(look.rows, len(table.domain.attributes), "columns")
+            _log.info("%s", outcome)
+            return replace(rest_on_columns(table, accountant, look), outcome=outcome)
         charge = accountant.charge(event, f"train a critic of rows in {event.steps} steps")
         columns = replace(columns, look=look.combined(all_on_columns(table, accountant)))
         spent = accountant.spent().epsilon
         _log.info("epsilon %.4g of %.4g is spent, for all steps of the training", spent, accountant.budget.epsilon)
-        return self._played(charge, columns)
+        return replace(self._played(charge, columns), outcome=trained(event))
 
-    def _played(self, charge: Charge, columns: Columns) -> Model:
+    def _played(self, charge: Charge, columns: Columns) -> RefinedModel:
         import torch
 
         from dpsynth.gan.adversarial import CLIP, Generator, critic_of, play

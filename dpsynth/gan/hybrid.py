@@ -3,7 +3,7 @@
 Three quarters of the budget go to Canopy. Generator and critic are trained on its release, which is free; then the
 critic sees real rows by DP-SGD. At last a charged comparison on all pairs of columns says whether the refined
 generator is the better one: unless it is by more than two standard deviations, the marginal release is what comes out,
-and the log says so. So the price of the attempt is the part of the budget that it took, and never more.
+and the certificate says so. So the price of the attempt is the part of the budget that it took, and never more.
 """
 
 from __future__ import annotations
@@ -11,19 +11,18 @@ from __future__ import annotations
 import itertools
 import logging
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from dpsynth.data.table import PrivateTable
 from dpsynth.domain import Domain
-from dpsynth.gan.columns import require_add_remove, require_torch
+from dpsynth.gan.columns import mixture_of, require_add_remove, require_torch
 from dpsynth.gan.dp_ctgan import DPCTGAN, check_train_share, game_of
-from dpsynth.gan.plan import reserved_training, training_for, with_training
+from dpsynth.gan.plan import nothing_trained, reserved_training, trained, training_for, with_training
 from dpsynth.mechanisms.base import check_shares, measure
 from dpsynth.mechanisms.canopy import Canopy
 from dpsynth.models.base import Model
-from dpsynth.models.hidden import HiddenModel
 from dpsynth.models.refined import RefinedModel
 from dpsynth.privacy.accountant import Accountant, Charge
 from dpsynth.privacy.budget import Budget
@@ -72,14 +71,14 @@ class Hybrid:
         rows = max(1.0, float(total.values))
         cells = sum(min(n, BINS) for _, n in table.domain.sizes)
         if self.network.drowns(event, rows, cells, table.unit) or len(table.domain.attributes) < 2:
-            _log.info("training would drown in noise: all is spent on marginals")
-            return Canopy().fit(table, accountant)
+            outcome = nothing_trained(rows, len(table.domain.attributes), "marginals")
+            _log.info("%s", outcome)
+            return replace(_canopy(table, accountant), outcome=outcome)
         training = accountant.charge(event, f"train a critic of rows in {event.steps} steps")
         comparison = accountant.charge(
             Gaussian.spending(int(budget * self.compare_share)), "compare the generator with the marginal release"
         )
-        release = Canopy().fit(table, accountant)
-        assert isinstance(release, RefinedModel)
+        release = _canopy(table, accountant)
         spent = accountant.spent().epsilon
         _log.info(
             "epsilon %.4g of %.4g is spent, for all steps of the training and the comparison",
@@ -87,7 +86,7 @@ class Hybrid:
             accountant.budget.epsilon,
         )
         coarse = table.coarsen(release.bins)
-        refined = self._refined(training, release, coarse)
+        refined = replace(self._refined(training, release, coarse), outcome=trained(event))
         return self._better(comparison, release, refined, coarse)
 
     def _refined(self, charge: Charge, release: RefinedModel, coarse: PrivateTable) -> RefinedModel:
@@ -106,8 +105,7 @@ class Hybrid:
         rehearse(np.column_stack([sample[a].astype(np.int64) for a in attributes]), critic, generator, game, rng)
         training = charge.train(coarse.rows(), parameters=parameters(critic), clip=CLIP, assumed_rows=release.total)
         play(training, critic, generator, game, rng)
-        columns = dict(zip(attributes, generator.columns(), strict=True))
-        mixture = HiddenModel.mixture(coarse.domain, release.total, columns)
+        mixture = mixture_of(coarse.domain, release.total, generator.columns(), shares)
         return RefinedModel(release.domain, mixture, release.bins, release.masses)
 
     def _better(
@@ -121,12 +119,18 @@ class Hybrid:
         half = len(cliques)
         gain = float(values[:half].sum() - values[half:].sum())
         better = gain > 2 * math.sqrt(float(np.square(stddev).sum()))
-        _log.info(
-            "the %s is released: the generator gained %.3g rows a pair",
-            "refined generator" if better else "marginal release",
-            gain / half,
+        outcome = (
+            f"{refined.outcome}, and {'the refined generator' if better else 'the marginal release'} is what comes out:"
+            f" in the charged comparison the generator gained {gain / half:.3g} rows a pair"
         )
-        return refined if better else release
+        _log.info("%s", outcome)
+        return replace(refined if better else release, outcome=outcome)
+
+
+def _canopy(table: PrivateTable, accountant: Accountant) -> RefinedModel:
+    release = Canopy().fit(table, accountant)
+    assert isinstance(release, RefinedModel)
+    return release
 
 
 def _pairs(model: Model, domain: Domain) -> np.ndarray:

@@ -22,7 +22,7 @@ import numpy as np
 from dpsynth.data.table import PrivateTable
 from dpsynth.gan.columns import Columns, all_on_columns, require_torch
 from dpsynth.gan.dp_ctgan import DPCTGAN, check_train_share, game_of
-from dpsynth.gan.plan import MOST_VOTE_NOISE, reserved_votes, vote_noise, votes_for, with_votes
+from dpsynth.gan.plan import MOST_VOTE_NOISE, nothing_trained, reserved_votes, vote_noise, votes_for, with_votes
 from dpsynth.gan.votes import Questions, Student
 from dpsynth.mechanisms.base import check_shares, first_look
 from dpsynth.mechanisms.independent import rest_on_columns
@@ -90,8 +90,9 @@ class PATEGAN:
         look = first_look(table, accountant, total_cost=total_cost, oneway_cost=oneway_cost - total_cost)
         noise = vote_noise(votes[0], self.questions, self.teachers(look.rows), table.unit)
         if noise > MOST_VOTE_NOISE or len(table.domain.attributes) < 2:
-            _log.info("noise would drown the votes: all is spent on columns")
-            return rest_on_columns(table, accountant, look)
+            outcome = nothing_trained(look.rows, len(table.domain.attributes), "columns")
+            _log.info("%s", outcome)
+            return replace(rest_on_columns(table, accountant, look), outcome=outcome)
         columns = Columns.of(table, look, accountant)
         charges = [
             accountant.charge(v, f"ask teachers about {self.questions} rows, round {i} of {self.rounds}")
@@ -101,7 +102,9 @@ class PATEGAN:
         spent = accountant.spent().epsilon
         _log.info("epsilon %.4g of %.4g is spent, for all rounds of votes", spent, accountant.budget.epsilon)
         teachers = accountant.teachers(columns.coarse.rows(), self.teachers(look.rows))
-        return columns.model(self._taught(teachers, charges, columns).columns())
+        generator = self._taught(teachers, charges, columns)
+        asked = f"{teachers.number} teachers voted on {self.questions} rows in each of {self.rounds} rounds"
+        return replace(columns.model(generator.columns()), outcome=asked)
 
     def _taught(self, teachers: Teachers, charges: list[Charge], columns: Columns) -> Generator:
         import torch

@@ -32,6 +32,17 @@ _TEACHER, _VOTE, _ANSWER = 2e-4, 5e-8, 2e-7
 """CPU seconds of a teacher in a round, of each of its answers for each cell, and of a pair of answers for a column."""
 
 
+def nothing_trained(rows: float, columns: int, spent_on: str) -> str:
+    """The outcome of a run without training. rows: as they were measured. spent_on: what took the whole budget."""
+    reason = f"on about {rows:,.0f} rows noise would drown it" if columns > 1 else "there is one column only"
+    return f"nothing was trained, for {reason}: all was spent on {spent_on}"
+
+
+def trained(event: DpSgd) -> str:
+    """The outcome of a run with training."""
+    return f"a critic was trained in {event.steps} steps"
+
+
 def training_for(budget: Budget, share: float, rate: float, steps: int) -> DpSgd:
     """So many steps at this rate, with hardly more noise than this share of the budget affords.
 

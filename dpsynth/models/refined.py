@@ -18,12 +18,15 @@ class RefinedModel:
 
     coarse: a model over bins. bins[a]: the bin of each cell of a. masses[a]: relative masses of a's cells; only their
     proportions inside each bin matter, the bins' own masses are the coarse model's.
+    outcome: for the certificate, what a mechanism that may do one thing or another has done, in words; it hangs on the
+    rows through charges only, as the arrays do. It is not part of a saved model.
     """
 
     domain: Domain
     coarse: Model
     bins: Mapping[str, np.ndarray]
     masses: Mapping[str, np.ndarray]
+    outcome: str = ""
 
     @property
     def total(self) -> float:

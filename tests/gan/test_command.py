@@ -175,6 +175,8 @@ def test_a_fit_tells_its_progress_on_stderr_and_its_certificate_holds(torch, com
     record = json.loads((tmp_path / "release" / "certificate.json").read_text())
     assert {"dp_sgd"} < {c["line"]["event"]["event"] for c in record["charges"]}
     assert record["run"]["line"]["reserve"][0]["event"] == "dp_sgd"
+    assert record["released"]["outcome"] == "a critic was trained in 20 steps"
+    assert "a critic was trained in 20 steps" in (tmp_path / "release" / "certificate.html").read_text()
     assert logging.getLogger("dpsynth").handlers == []
 
 

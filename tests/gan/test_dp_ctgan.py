@@ -36,6 +36,9 @@ except ImportError as refusal:
 """
 
 
+LEARNS = DPCTGAN(steps=200, rate=0.03, generator_rate=5e-3, critic_rate=1e-2, anchor=3.0)
+
+
 def related(rows, seed=0):
     """b repeats a nine times in ten."""
     rng = np.random.default_rng(seed)
@@ -54,19 +57,37 @@ def test_importing_the_registry_does_not_import_pytorch():
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True).stdout == "False\n"
 
 
+def learned():
+    """How often a and b agree (0.25 if independent, 0.925 in truth), and the largest error of a share of c.
+
+    20,000 rows at epsilon 8; noise from a seed. Over ten seeds the first was 0.901 to 0.922, the second 0.0013 to
+    0.0018, and 0.012 to 0.045 before the mixture was held to its columns.
+    """
+    table = PrivateTable.from_codes(related(20_000), Domain.of({"a": 4, "b": 4, "c": 3}))
+    mechanism, budget = LEARNS, Budget(8.0, 1e-6)
+    model = mechanism.fit(table, Accountant(budget, reserve=mechanism.reserve(budget), unsafe_seed=0))
+    agree = float(np.trace(model.project(("a", "b")))) / model.total
+    return agree, float(np.abs(model.project(("c",)) / model.total - 1 / 3).max())
+
+
 def test_dependence_is_learned_that_independent_columns_lack(caplog):
     pytest.importorskip("torch", reason="networks need PyTorch: pip install 'dpsynth[gan]'")
-    codes = related(20_000)
-    table = PrivateTable.from_codes(codes, Domain.of({"a": 4, "b": 4, "c": 3}))
     with caplog.at_level(logging.INFO, logger="dpsynth.gan"):
-        mechanism = DPCTGAN(steps=200, rate=0.03, generator_rate=5e-3, critic_rate=1e-2, anchor=3.0)
-        budget = Budget(8.0, 1e-6)
-        model = mechanism.fit(table, Accountant(budget, reserve=mechanism.reserve(budget)))
-    pair = model.project(("a", "b")) / model.total
-    assert np.trace(pair) > 0.5
-    np.testing.assert_allclose(model.project(("c",)) / model.total, 1 / 3, atol=0.05)
+        agree, error = learned()
+    assert agree > 0.8
+    assert error < 0.006
     assert "step 200 of 200: the critic scores generated rows" in caplog.text
     assert "epsilon 8 of 8 is spent" in caplog.text
+
+
+def test_a_generator_that_learns_nothing_and_a_mixture_that_is_not_held_are_seen(monkeypatch):
+    """Two broken doubles, each caught by one of the bounds above."""
+    pytest.importorskip("torch", reason="networks need PyTorch: pip install 'dpsynth[gan]'")
+    with monkeypatch.context() as patch:
+        patch.setattr("dpsynth.gan.adversarial.Generator.learn", lambda self, critic, rng: 0.0)
+        assert learned()[0] < 0.8
+    monkeypatch.setattr("dpsynth.gan.columns._held_to", lambda share, each: each)
+    assert learned()[1] > 0.006
 
 
 def test_the_front_door_fits_saves_and_loads(tmp_path):
@@ -78,6 +99,7 @@ def test_the_front_door_fits_saves_and_loads(tmp_path):
     ).fit(rows)
     assert any(c["line"]["event"]["event"] == "dp_sgd" for c in synthesizer.certificate.record["charges"])
     synthesizer.certificate.verify()
+    assert synthesizer.certificate.record["released"]["outcome"] == "a critic was trained in 20 steps"
     path = tmp_path / "m.dpsynth"
     synthesizer.save(path)
     again = dpsynth.Synthesizer.load(path)
