@@ -28,7 +28,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-VERSION = 3
+VERSION = 4
 SECURE = "operating system"
 ASIDE = 2.0**-28  # of delta: what events may lack of a Gaussian curve, in all
 LACKING = 2.0**-60  # what one training may
@@ -61,9 +61,10 @@ def check(directory: str | Path) -> list[str]:
 def faults(record: Record) -> list[str]:
     """Where the record disagrees with the ledger lines in it."""
     opened, begun = record["ledger"]["line"], record["run"]["line"]
-    lines = [charge["line"] for charge in record["charges"]]
-    found = [*_chain(record, [opened, begun, *lines]), *_words(record, opened, begun)]
-    return [*found, *_figures(record, begun, [line["event"] for line in lines])]
+    charges = [charge["line"] for charge in record["charges"]]
+    lines = [opened, begun, *sorted([*charges, *record["steps"]], key=lambda line: int(line["seq"]))]
+    found, events = [*_chain(record, lines), *_words(record, opened, begun)], [line["event"] for line in charges]
+    return [*found, *_figures(record, begun, events)]
 
 
 def _chain(record: Record, lines: Sequence[Record]) -> Iterator[str]:
@@ -72,24 +73,28 @@ def _chain(record: Record, lines: Sequence[Record]) -> Iterator[str]:
         if hashlib.sha256(text.encode()).hexdigest() != line["hash"]:
             yield f"line {line['seq']} was changed: its hash is another"
     for one, other in itertools.pairwise(lines):
-        if other["seq"] <= one["seq"]:
-            yield f"line {other['seq']} is quoted after line {one['seq']}: lines are doubled or out of order"
-        elif other["seq"] == one["seq"] + 1 and other["prev"] != one["hash"]:
-            yield f"line {other['seq']} does not follow from line {one['seq']}: one of them was changed"
+        if other["seq"] <= one["seq"] or (other["seq"] == one["seq"] + 1 and other["prev"] != one["hash"]):
+            yield f"line {other['seq']} does not follow from line {one['seq']}: one was changed, or lines are doubled"
     account = record["ledger"]
     same = all(account[name] == lines[0][name] for name in ("budget", "dataset"))
     if not same or lines[0]["seq"] != 0 or lines[0]["prev"] != "0" * 64 or lines[-1]["seq"] >= account["lines"]:
         yield "the quoted lines are not from the ledger that is described"
     if lines[-1]["seq"] == account["lines"] - 1 and lines[-1]["hash"] != account["head"]:
         yield "the ledger's head is not the hash of its last line"
-    kinds = [line["kind"] for line in lines]
-    if kinds != ["open", "run", *["charge"] * (len(lines) - 2)]:
+    quoted = ["charge"] * len(record["charges"]) + ["open", "run"] + ["steps"] * len(record["steps"])
+    if sorted(line["kind"] for line in lines) != quoted:
         yield "the quoted lines are of other kinds than a certificate quotes"
-    drawing = len(lines) > 2  # a line of its own, before the first charge
-    skipped = lines[-1]["seq"] - lines[1]["seq"] - (len(lines) - 2) - drawing
-    hidden = account["lines"] - len(lines) - drawing - account["other_lines"]
+    if {line["run"] for line in lines[1:]} != {record["run"]["id"]}:
+        yield "lines of another run are quoted"
+    own = len(lines) + (len(lines) > 2)  # drawing is a line of its own, before the first charge
+    skipped, hidden = lines[-1]["seq"] - lines[1]["seq"] - own + 2, account["lines"] - own - account["other_lines"]
     if skipped > account["other_lines"] or not 0 <= hidden <= 1:  # one line may end the run
         yield "lines of the run are left out, or more are stated of others than there are"
+    paid = {c["line"]["seq"]: c["line"]["event"].get("steps", 0) for c in record["charges"]}
+    last = {line["charge"]: line for line in lines if line["kind"] == "steps"}
+    told = {name: sum(line[name] for line in last.values()) for name in ("resumed", "lost")}
+    if told != record["trainings"] or not all(0 <= line["upto"] <= paid[line["charge"]] for line in record["steps"]):
+        yield "more steps of a training were claimed than were paid for, or it tells its lines about them otherwise"
 
 
 def _words(record: Record, opened: Record, begun: Record) -> Iterator[str]:
@@ -97,13 +102,10 @@ def _words(record: Record, opened: Record, begun: Record) -> Iterator[str]:
     private = private and not begun["run"].startswith("seeded")
     if claim["private"] != private or record["run"]["noise"] != begun["noise"]:
         yield "it claims privacy, or not, otherwise than the run line: noise from a seed is not private"
-    if {begun["run"], *(c["line"]["run"] for c in record["charges"])} != {record["run"]["id"]}:
-        yield "lines of another run are quoted"
     if record["budget"] != budget:
         yield "its budget is not the one that the run began with"
-    unit, stated = opened["unit"], dict(record["unit"])
-    description = stated.pop("description")
-    if stated != unit or description != _describe(unit):
+    description = _describe(opened["unit"])
+    if record["unit"] != {**opened["unit"], "description": description}:
         yield "its unit of protection is not that of the ledger"
     claimed = (claim["epsilon"], claim["delta"])
     if not private:
@@ -145,7 +147,6 @@ def _figures(record: Record, begun: Record, events: Sequence[Record]) -> Iterato
         yield f"it states epsilon {spent:.6g} as spent, and its charges cost more"
     if rest > 1e-6 and gaussian.delta(rest * 0.9) < left and not any(e["event"] == "dp_sgd" for e in events):
         yield f"it states epsilon {spent:.6g} as spent, and its charges cost less: charges are missing"
-
     schedule, reserved = record["schedule"], begun["reserve"]
     charged, planned = (Counter(json.dumps(e, sort_keys=True) for e in list_) for list_ in (events, reserved))
     if schedule["fixed"] and charged - planned:
