@@ -103,6 +103,11 @@ class Ledger:
         return self._book.account.dataset
 
     @property
+    def key(self) -> str:
+        """What identifies the account, wherever its file lies."""
+        return self._book.account.key
+
+    @property
     def unit(self) -> PrivacyUnit:
         return self._book.account.unit
 
