@@ -40,10 +40,11 @@ from dpsynth.statement import (
     events_of,
     kinds,
     schedule,
+    trainings,
     views,
 )
 
-VERSION = 3
+VERSION = 4
 
 _LARGE_DELTA = 0.1
 _PACKAGES = ("dpsynth", "numpy", "scipy", "pandas", "pyarrow", "mpmath")
@@ -51,7 +52,7 @@ _PACKAGES = ("dpsynth", "numpy", "scipy", "pandas", "pyarrow", "mpmath")
 
 @dataclass(frozen=True, repr=False)
 class Certificate:
-    """The evidence for one release, around a JSON record with the version `dpsynth_certificate: 3`."""
+    """The evidence for one release, around a JSON record with the version `dpsynth_certificate: 4`."""
 
     record: dict[str, Any]
 
@@ -80,7 +81,9 @@ class Certificate:
         begun = [line for line in lines if line["kind"] == "run" and line["run"] == run]
         if not begun:
             raise ValueError(f"the ledger has no run {run!r}: give the ledger and the run of one accountant")
-        charges = [line for line in lines if line["kind"] == "charge" and line["run"] == run]
+        charges, steps = (
+            [line for line in lines if line["kind"] == kind and line["run"] == run] for kind in ("charge", "steps")
+        )
         budget = Budget(**begun[-1]["budget"])
         private = all(line["noise"] == SECURE for line in begun)
         record = {
@@ -93,6 +96,8 @@ class Certificate:
             "unit": {**asdict(ledger.unit), "description": ledger.unit.describe()},
             "run": {"id": run, "noise": begun[-1]["noise"], "line": begun[-1]},
             "charges": charges_in_words(charges, ledger.unit),
+            "trainings": trainings(steps),
+            "steps": steps,
             "ledger": account_of(ledger, lines, run),
             "views": {
                 "budget": views(allowed(budget, events_of(charges))),
@@ -171,6 +176,8 @@ class Certificate:
             "schema": f"{len(it['schema']['columns'])} columns, sha256 {it['schema']['sha256'][:16]}",
             "created": it["created"],
         }
+        if it["trainings"]["resumed"]:
+            facts["trained"] = wording.resumed(**it["trainings"])
         lines = [it["claim"]["sentence"], *it["cautions"], *(f"  {name:<10} {text}" for name, text in facts.items())]
         return str(printable("\n".join(lines)))
 
@@ -215,13 +222,16 @@ def _version(package: str) -> str:
 def _faults(record: Mapping[str, Any]) -> list[str]:
     """Where the record says other things than the ledger lines that it quotes, or less than they cost."""
     opened, begun = record["ledger"]["line"], record["run"]["line"]
-    charges = [charge["line"] for charge in record["charges"]]
+    charges, steps = [charge["line"] for charge in record["charges"]], record["steps"]
     budget, unit = Budget(**begun["budget"]), PrivacyUnit(**opened["unit"])
     cost, private = cost_of(charges), begun["noise"] == SECURE
     stated, found = record["spent"]["epsilon"], budgets.spent(cost, budget).epsilon
     checks = {
-        "a ledger line was changed": all(line["hash"] == _line_hash(line) for line in (opened, begun, *charges)),
-        "a charge is of another run": {begun["run"], *(line["run"] for line in charges)} == {record["run"]["id"]},
+        "a ledger line was changed": all(
+            line["hash"] == _line_hash(line) for line in (opened, begun, *charges, *steps)
+        ),
+        "a line is of another run": {line["run"] for line in (begun, *charges, *steps)} == {record["run"]["id"]},
+        "its trainings are told otherwise than their lines": record["trainings"] == trainings(steps),
         "its claim is not that of its run": record["claim"] == claim(private, budget, unit),
         "its noise is not that of its run": record["run"]["noise"] == begun["noise"],
         "its budget is not that of its run": record["budget"] == asdict(budget),

@@ -105,6 +105,12 @@ def charges_in_words(charges: Sequence[Line], unit: PrivacyUnit) -> list[Line]:
     ]
 
 
+def trainings(steps: Sequence[Line]) -> dict[str, int]:
+    """How often trainings were resumed, and how many of their steps were lost, as the last line of each says."""
+    last = {line["charge"]: line for line in steps}
+    return {name: sum(line[name] for line in last.values()) for name in ("resumed", "lost")}
+
+
 def _weight(event: Event) -> int:
     """mu^2 of an event, another program's epsilon as that of the Gaussian curve below it."""
     return curves.pure_cost(event.epsilon) if isinstance(event, Foreign) else event.cost.gaussian

@@ -3,22 +3,17 @@
 from __future__ import annotations
 
 import hashlib
-import io
 import json
-import zipfile
-import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
 
+from dpsynth.archive import UNREADABLE, read_archive, split, write_archive
 from dpsynth.data.codec import schema_domain
 from dpsynth.models.base import Model
-from dpsynth.models.graphical import GraphicalModel
-from dpsynth.models.hidden import HiddenModel
 from dpsynth.models.refined import RefinedModel
-from dpsynth.models.released import ReleasedRows
 from dpsynth.schema import Schema
 
 VERSION = 1
@@ -38,14 +33,7 @@ def save_model(path: str | Path, schema: Schema, model: Model, bounds: Bounds, c
 
 def write_model_file(path: str | Path, content: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
     """A zip of model.json and the arrays."""
-    names = {name: f"{i}.npy" for i, name in enumerate(arrays)}
-    document = {**content, "arrays": names}
-    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
-        file.writestr("model.json", json.dumps(document, indent=1, allow_nan=False))
-        for name, array in arrays.items():
-            buffer = io.BytesIO()
-            np.save(buffer, array, allow_pickle=False)
-            file.writestr(names[name], buffer.getvalue())
+    write_archive(path, "model.json", content, arrays)
 
 
 def model_digest(schema: Schema, model: Model, bounds: Bounds) -> str | None:
@@ -78,30 +66,22 @@ def load_model(path: str | Path) -> tuple[Schema, Model, Bounds, dict[str, Any]]
 
 def read_model_file(path: str | Path, kind: str, build: Callable[[dict[str, Any], dict[str, np.ndarray]], T]) -> T:
     """What `build` makes of the document and the arrays of a file of this kind; ModelFileError where it cannot."""
-    content = io.BytesIO(Path(path).read_bytes())
     try:
-        with zipfile.ZipFile(content) as file:
-            document = json.loads(file.read("model.json"))
-            if document[kind] != VERSION:
-                raise ModelFileError(f"{path} has version {document[kind]!r}, not {VERSION}: update dpsynth")
-            arrays = {
-                name: np.load(io.BytesIO(file.read(member)), allow_pickle=False)
-                for name, member in document["arrays"].items()
-            }
+        document, arrays = read_archive(path, "model.json")
+        if document[kind] != VERSION:
+            raise ModelFileError(f"{path} has version {document[kind]!r}, not {VERSION}: update dpsynth")
         return build(document, arrays)
     except ModelFileError:
         raise
-    except (zipfile.BadZipFile, zlib.error, KeyError, TypeError, EOFError, ValueError, RuntimeError):
+    except UNREADABLE:
         raise ModelFileError(f"{path} is not a model file, or is damaged: fit again, or fetch another copy") from None
 
 
 def _content(schema: Schema, model: Model, bounds: Bounds) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Plain fields and arrays of a model file, without its certificate."""
-    if not isinstance(model, RefinedModel) or not isinstance(model.coarse, GraphicalModel | HiddenModel | ReleasedRows):
+    if not isinstance(model, RefinedModel):
         raise TypeError(f"a model of type {type(model).__name__} cannot be stored")
-    plain, arrays = _split({f"coarse:{k}": v for k, v in model.coarse.to_arrays().items()})
-    for a in model.domain.attributes:
-        arrays[f"bins:{a}"], arrays[f"masses:{a}"] = model.bins[a], model.masses[a]
+    plain, arrays = split(model.to_arrays())
     ends = {name: (float(low), float(high)) for name, (low, high) in bounds.items()}
     return {"dpsynth_model": VERSION, "schema": schema.to_dict(), "bounds": ends, "model": plain}, arrays
 
@@ -111,23 +91,7 @@ def _canonical(value: Any) -> bytes:
 
 
 def _built(document: dict[str, Any], arrays: dict[str, np.ndarray]) -> tuple[Schema, Model, Bounds, dict[str, Any]]:
-    saved = {
-        k.removeprefix("coarse:"): v for k, v in {**document["model"], **arrays}.items() if k.startswith("coarse:")
-    }
-    kind = HiddenModel if "hidden" in saved else ReleasedRows if "released" in saved else GraphicalModel
-    coarse = kind.from_arrays(saved)
     schema = Schema.from_dict(document["schema"])
     bounds: Bounds = {name: (float(low), float(high)) for name, (low, high) in document["bounds"].items()}
-    attributes = coarse.domain.attributes
-    bins = {a: arrays[f"bins:{a}"] for a in attributes}
-    masses = {a: arrays[f"masses:{a}"] for a in attributes}
-    domain = schema_domain(schema, bounds)
-    for a in attributes:
-        if not len(bins[a]) == len(masses[a]) == domain.size(a) or bins[a].max() + 1 != coarse.domain.size(a):
-            raise ValueError(f"the arrays of {a!r} do not fit the schema")
-    return schema, RefinedModel(domain, coarse, bins, masses), bounds, document["certificate"]
-
-
-def _split(saved: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    plain = {k: v for k, v in saved.items() if not isinstance(v, np.ndarray)}
-    return plain, {k: v for k, v in saved.items() if isinstance(v, np.ndarray)}
+    model = RefinedModel.from_arrays(schema_domain(schema, bounds), {**document["model"], **arrays})
+    return schema, model, bounds, document["certificate"]

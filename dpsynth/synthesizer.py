@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,8 +19,9 @@ from dpsynth.data.table import PrivateTable
 from dpsynth.domain import Domain
 from dpsynth.encode.bounds import BOUNDS_SHARE, learn_bounds
 from dpsynth.mechanisms.aim import AIM
-from dpsynth.mechanisms.base import Mechanism, Reserves
+from dpsynth.mechanisms.base import Mechanism, Reserves, Resumes
 from dpsynth.mechanisms.canopy import Canopy
+from dpsynth.mechanisms.checkpoint import Checkpoint, check_place
 from dpsynth.mechanisms.foreign import ForeignMechanism
 from dpsynth.mechanisms.known import Marginal
 from dpsynth.mechanisms.registry import mechanism_for, name_of
@@ -60,6 +61,9 @@ class Synthesizer:
     purpose, approvals: what the fit is for and who approved it, {"ethics board": "case 2026/17"} say: recorded in the
     ledger, whose policy may ask for them.
     unsafe_seed: predictable noise for tests; the certificate says NOT PRIVATE.
+    checkpoint: for dp-ctgan and hybrid on a ledger in a file, where the state of the training is kept until the fit is
+    done. A fit that died goes on from there when it is asked for again with the same arguments and rows, under the
+    charges that it began with.
     """
 
     def __init__(
@@ -74,6 +78,7 @@ class Synthesizer:
         purpose: str = "",
         approvals: Mapping[str, str] | None = None,
         unsafe_seed: int | None = None,
+        checkpoint: str | Path | None = None,
         **settings: Any,
     ) -> None:
         self.schema = schema
@@ -85,12 +90,13 @@ class Synthesizer:
         self.purpose = purpose
         self.approvals = approvals
         self.unsafe_seed = unsafe_seed
+        self.checkpoint = checkpoint
         self.settings = settings
 
     def get_params(self, deep: bool = True) -> dict[str, Any]:
         """The constructor's arguments."""
         names = ("schema", "mechanism", "epsilon", "delta", "ledger", "known", "purpose", "approvals", "unsafe_seed")
-        return {**{name: getattr(self, name) for name in names}, **self.settings}
+        return {**{name: getattr(self, name) for name in (*names, "checkpoint")}, **self.settings}
 
     def set_params(self, **params: Any) -> Synthesizer:
         """The same object with other arguments, and forgetting what it was fitted to."""
@@ -103,20 +109,24 @@ class Synthesizer:
 
         Raises SchemaError, ValueError, PolicyRefused or BudgetExceeded before anything is charged; never because of a
         value. A fit that ends before its first charge gives its reservation back; a later crash leaves all of it spent,
-        and so does a program that is not ours and fails: TimeoutError or ChildProcessError.
+        and so does a program that is not ours and fails: TimeoutError or ChildProcessError. With a checkpoint it can go
+        on; CheckpointError, with nothing spent, says in one sentence why one cannot be resumed.
         """
         budget, mechanism = self._checked()
         rows = open_rows(data)
         check_columns(column_names(rows), self.schema)
         if self.schema.unit.id_column not in (None, *column_names(rows)):
             raise SchemaError(f"the table lacks {self.schema.unit.id_column!r}, which says whose record a row is")
-        with self._accountant(budget, mechanism) as accountant:
+        accountant, checkpoint = self._begun(budget, mechanism)
+        with accountant:
             rows = self._bounded(rows)
-            bounds = self._bounds(rows, accountant)
+            bounds = _kept_bounds(checkpoint, lambda: self._bounds(rows, accountant))
             domain = schema_domain(self.schema, bounds)
             table = PrivateTable.from_codes(encode_frame(rows, self.schema, bounds), domain, self.schema.unit)
-            model = mechanism.fit(table, accountant)
+            model = _modelled(mechanism, table, accountant, checkpoint)
             accountant.close(model_digest(self.schema, model, bounds))
+        if checkpoint is not None:
+            checkpoint.remove()
         self.fitted_ = Fitted(model, bounds, self._certify(accountant, mechanism, model, bounds))
         return self
 
@@ -185,6 +195,9 @@ class Synthesizer:
         _check_size(self.schema)
         mechanism = _told(mechanism, self.known, self.schema)
         _check_settings(mechanism, self.schema)
+        if self.checkpoint is not None:
+            check_place(Path(self.checkpoint), self.ledger)
+            _check_resumable(mechanism, self.unsafe_seed)
         return budget, mechanism
 
     def _fitted(self) -> Fitted:
@@ -196,6 +209,20 @@ class Synthesizer:
         job = Job(name_of(mechanism), self.purpose, self.approvals or {}, self.schema.fingerprint())
         reserve = mechanism.reserve(budget) if isinstance(mechanism, Reserves) else None
         return accountant_for(self.ledger, self.schema.unit, budget, job, reserve=reserve, unsafe_seed=self.unsafe_seed)
+
+    def _begun(self, budget: Budget, mechanism: Mechanism) -> tuple[Accountant, Checkpoint | None]:
+        """A new run, or the one whose state lies in the checkpoint."""
+        if self.checkpoint is None:
+            return self._accountant(budget, mechanism), None
+        path, job = Path(self.checkpoint), {"purpose": self.purpose, "approvals": dict(self.approvals or {})}
+        facts = {"schema": self.schema.fingerprint(), "mechanism": name_of(mechanism), **asdict(budget), **job}
+        facts |= {f"setting {name}": value for name, value in _settings(mechanism).items()}
+        if path.exists() and self.ledger is not None:
+            ledger = self.ledger if isinstance(self.ledger, Ledger) else Ledger.open(self.ledger)
+            checkpoint, accountant = Checkpoint.read(path, {**facts, "account": ledger.key}, ledger)
+            return accountant, checkpoint
+        accountant = self._accountant(budget, mechanism)
+        return accountant, Checkpoint(path, {**facts, "account": accountant.ledger.key}, accountant)
 
     def _bounded(self, rows: Rows) -> Rows:
         unit = self.schema.unit
@@ -255,6 +282,32 @@ def _told(mechanism: Mechanism, known: Sequence[Marginal], schema: Schema) -> Me
     if mechanism.known:
         raise ValueError("known marginals are given to the mechanism and to the synthesizer: give all to one of them")
     return replace(mechanism, known=tuple(marginal.coded(schema) for marginal in known))
+
+
+def _check_resumable(mechanism: Mechanism, seed: int | None) -> None:
+    if not isinstance(mechanism, Resumes):
+        raise ValueError(f"a checkpoint serves dp-ctgan and hybrid, not {name_of(mechanism)}: leave it out")
+    if seed is not None:
+        raise ValueError("noise from a seed would come again in a fit that is resumed: leave the checkpoint out")
+
+
+def _kept_bounds(checkpoint: Checkpoint | None, learned: Callable[[], Bounds]) -> Bounds:
+    """Bounds as they were learned, by this process or by the one that it goes on from."""
+    if checkpoint is None:
+        return learned()
+    if not checkpoint.resumed:
+        checkpoint.values["bounds"] = learned()
+    with checkpoint.reading():
+        return {name: (float(low), float(high)) for name, (low, high) in checkpoint.values["bounds"].items()}
+
+
+def _modelled(
+    mechanism: Mechanism, table: PrivateTable, accountant: Accountant, checkpoint: Checkpoint | None
+) -> Model:
+    if checkpoint is None:
+        return mechanism.fit(table, accountant)
+    assert isinstance(mechanism, Resumes)
+    return (mechanism.resume if checkpoint.resumed else mechanism.fit)(table, accountant, checkpoint)
 
 
 def _check_settings(mechanism: Mechanism, schema: Schema) -> None:

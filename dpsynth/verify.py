@@ -27,7 +27,7 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
-VERSION = 3
+VERSION = 4
 SECURE = "operating system"
 ASIDE = 2.0**-28  # of delta: what events may lack of a Gaussian curve, in all
 LACKING = 2.0**-60  # what one training may
@@ -69,9 +69,10 @@ def _plain(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 def faults(record: Record) -> list[str]:
     """Where the record disagrees with the ledger lines in it."""
     opened, begun = record["ledger"]["line"], record["run"]["line"]
-    lines = [charge["line"] for charge in record["charges"]]
-    found = [*_chain(record, [opened, begun, *lines]), *_words(record, opened, begun)]
-    return [*found, *_figures(record, begun, [line["event"] for line in lines])]
+    charges = [charge["line"] for charge in record["charges"]]
+    lines = [opened, begun, *sorted([*charges, *record["steps"]], key=lambda line: int(line["seq"]))]
+    found, events = [*_chain(record, lines), *_words(record, opened, begun)], [line["event"] for line in charges]
+    return [*found, *_figures(record, begun, events)]
 
 
 def _chain(record: Record, lines: Sequence[Record]) -> Iterator[str]:
@@ -88,14 +89,20 @@ def _chain(record: Record, lines: Sequence[Record]) -> Iterator[str]:
         yield "the quoted lines are not from the ledger that is described"
     if lines[-1]["seq"] == account["lines"] - 1 and lines[-1]["hash"] != account["head"]:
         yield "the ledger's head is not the hash of its last line"
-    kinds = [line["kind"] for line in lines]
-    if kinds != ["open", "run", *["charge"] * (len(lines) - 2)]:
+    quoted = ["charge"] * len(record["charges"]) + ["open", "run"] + ["steps"] * len(record["steps"])
+    if sorted(line["kind"] for line in lines) != quoted:
         yield "the quoted lines are of other kinds than a certificate quotes"
-    drawing = len(lines) > 2  # a line of its own, before the first charge
-    skipped = lines[-1]["seq"] - lines[1]["seq"] - (len(lines) - 2) - drawing
-    hidden = account["lines"] - len(lines) - drawing - account["other_lines"]
+    if {line["run"] for line in lines[1:]} != {record["run"]["id"]}:
+        yield "lines of another run are quoted"
+    own = len(lines) + (len(lines) > 2)  # drawing is a line of its own, before the first charge
+    skipped, hidden = lines[-1]["seq"] - lines[1]["seq"] - own + 2, account["lines"] - own - account["other_lines"]
     if skipped > account["other_lines"] or not 0 <= hidden <= 1:  # one line may end the run
         yield "lines of the run are left out, or more are stated of others than there are"
+    paid = {c["line"]["seq"]: c["line"]["event"].get("steps", 0) for c in record["charges"]}
+    last = {line["charge"]: line for line in lines if line["kind"] == "steps"}
+    told = {name: sum(line[name] for line in last.values()) for name in ("resumed", "lost")}
+    if told != record["trainings"] or not all(0 <= line["upto"] <= paid[line["charge"]] for line in record["steps"]):
+        yield "more steps of a training were claimed than were paid for, or it tells its lines about them otherwise"
 
 
 def _words(record: Record, opened: Record, begun: Record) -> Iterator[str]:
@@ -103,8 +110,6 @@ def _words(record: Record, opened: Record, begun: Record) -> Iterator[str]:
     private = private and not begun["run"].startswith("seeded")
     if claim["private"] != private or record["run"]["noise"] != begun["noise"]:
         yield "it claims privacy, or not, otherwise than the run line: noise from a seed is not private"
-    if {begun["run"], *(c["line"]["run"] for c in record["charges"])} != {record["run"]["id"]}:
-        yield "lines of another run are quoted"
     if record["budget"] != budget:
         yield "its budget is not the one that the run began with"
     description = _describe(opened["unit"])
@@ -220,13 +225,10 @@ class Mix:
         trained, others = Counter[tuple[float, float]](), [e for e in events if "delta" in e]
         for e in (e for e in events if e.get("rate", 1) < 1):
             trained[e["rate"], e["noise_multiplier"]] += e["steps"]
-        return cls(
-            float(sum(e.get("steps", 1) / Fraction(e["noise_multiplier"]) ** 2 for e in noise)),
-            tuple((q, s, n) for (q, s), n in trained.items()),
-            removed,
-            tuple(e["epsilon"] for e in others if "epsilon" in e),
-            -math.expm1(math.fsum(math.log1p(-e["delta"]) for e in others)),
-        )
+        squared = float(sum(e.get("steps", 1) / Fraction(e["noise_multiplier"]) ** 2 for e in noise))
+        trainings, responses = tuple((*k, n) for k, n in trained.items()), tuple(e.get("epsilon", 0.0) for e in others)
+        failing = -math.expm1(math.fsum(math.log1p(-e["delta"]) for e in others))
+        return cls(squared, trainings, removed, tuple(filter(None, responses)), failing)
 
     def delta(self, epsilon: float) -> float:
         found = self._contour(epsilon) if self.mu_squared or self.trainings else self._answers(epsilon)

@@ -15,6 +15,7 @@ from dpsynth.privacy.account import Run
 from dpsynth.privacy.curves import COST_UNIT
 from dpsynth.privacy.ledger import SECURE, Ledger
 from dpsynth.privacy.policy import Policy
+from dpsynth.privacy.steps import Steps
 from dpsynth.report.text import at_most, clip, exact, printable, short
 
 _MEANING = {
@@ -89,11 +90,21 @@ def table_of(runs: list[Run]) -> Table:
 
 def charges_of(account: Ledger) -> Table:
     table = Table("line", "run", "what", "event", box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    trainings = {number: steps for run in account.runs() for number, steps in run.trainings.items()}
     for line in account.entries():
         if line["kind"] == "charge":
-            cells = (str(line["seq"]), text(line["run"])[:8], text(line["purpose"]), event(line["event"]))
+            what = event(line["event"]) + taken(trainings.get(line["seq"]))
+            cells = (str(line["seq"]), text(line["run"])[:8], text(line["purpose"]), what)
             table.add_row(*map(Text, cells))
     return table
+
+
+def taken(steps: Steps | None) -> str:
+    """Of a training: how many of its steps were claimed, how often it was resumed, how many steps were lost by that."""
+    if steps is None:
+        return ""
+    again = f", resumed {steps.resumed}x, {steps.lost} lost" if steps.resumed else ""
+    return f" ({steps.upto} claimed{again})"
 
 
 def event(record: Mapping[str, Any]) -> str:
@@ -117,6 +128,7 @@ def record(account: Ledger) -> dict[str, Any]:
             "schema": run.job.schema,
             "noise": run.noise,
             "charges": run.charges,
+            "trainings": {number: vars(steps) for number, steps in run.trainings.items()},
             "budget": vars(run.budget),
             "spent": vars(run.spent),
             "release": run.release,

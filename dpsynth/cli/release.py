@@ -45,6 +45,9 @@ def fit(
     claim: Claim = None,
     ask_rows: AskedRows = None,
     time_limit: TimeLimit = None,
+    checkpoint: Annotated[
+        Path | None, typer.Option(help="Where a training's state is kept; the same command again goes on from it.")
+    ] = None,
     certificate: Annotated[Path | None, typer.Option(help="A folder for certificate.json and .html.")] = None,
     as_json: Json = False,
 ) -> None:
@@ -55,6 +58,7 @@ def fit(
     settings: dict[str, Any] = {} if target is None else {"workload": Workload(target=target)}
     settings |= foreign_settings(environment, command, claim, ask_rows, time_limit)
     job: dict[str, Any] = {"purpose": purpose, "approvals": named("--approval", approval, "board=case-17")}
+    job |= {"checkpoint": checkpoint}
     synthesizer = Synthesizer(
         load_schema(schema), mechanism, epsilon=epsilon, delta=delta, ledger=ledger, **job, **settings
     )

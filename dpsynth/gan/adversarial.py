@@ -33,6 +33,8 @@ from dpsynth.gan.networks import (
     perceptron,
     unflattened,
 )
+from dpsynth.gan.state import State
+from dpsynth.mechanisms.checkpoint import Checkpoint
 from dpsynth.privacy.dpsgd import Training
 
 CLIP = 1.0
@@ -43,6 +45,7 @@ _ALONE = 400
 _PROGRESS = (
     "step %d of %d: the critic scores generated rows %.3f; noisy gradients are %.3f times as long as noise alone"
 )
+_RESUMED = "%s: the training goes on after step %d of %d; %d steps that were under way are lost"
 _log = logging.getLogger("dpsynth.gan")
 
 
@@ -82,7 +85,7 @@ class Generator:
         for tensor in self.network:
             tensor.requires_grad_(True)
         self._fakes, self._anchor = min(game.fakes, game.components), game.anchor
-        self._adam = torch.optim.Adam(self.network, lr=game.generator_rate, betas=(0.5, 0.9))
+        self.adam = torch.optim.Adam(self.network, lr=game.generator_rate, betas=(0.5, 0.9))
 
     def meet(self, pairs: np.ndarray) -> None:
         """Holds it to these shares of pairs of values from now on."""
@@ -105,9 +108,9 @@ class Generator:
         if critic is not None:
             score = apply(critic, drawn(logits, self.sizes, rng)).mean()
         loss = self._anchor * self._misfit(logits) - score
-        self._adam.zero_grad()
+        self.adam.zero_grad()
         loss.backward()
-        self._adam.step()
+        self.adam.step()
         return float(score.detach())
 
     def columns(self) -> list[np.ndarray]:
@@ -131,18 +134,35 @@ def critic_of(sizes: Sequence[int], game: Game, rng: torch.Generator) -> Network
     return perceptron([sum(sizes), *game.critic, 1], rng)
 
 
-def play(training: Training, critic: Network, generator: Generator, game: Game, rng: torch.Generator) -> None:
-    """Takes all steps of the training, each with a move of the critic and of the generator.
+def play(
+    training: Training,
+    critic: Network,
+    generator: Generator,
+    game: Game,
+    rng: torch.Generator,
+    checkpoint: Checkpoint | None = None,
+) -> None:
+    """Takes all steps that are left of the training, each with a move of the critic and of the generator.
 
     In the first third the generator moves at every fifth step only, so that the critic has a start. What is logged is
     post-processing of noisy gradients: no loss on real rows is computed.
+
+    checkpoint: keeps the state after each block of steps. A training that was resumed starts from the state in it.
     """
     real, fake = (each_row(critic, loss) for loss in (_real_loss, _fake_loss))
     adam = torch.optim.Adam(critic, lr=game.critic_rate, betas=(0.5, 0.99))
-    steps = training.steps_left
+    state = State(
+        {"critic": critic, "generator": generator.network, "inputs": [generator.inputs]},
+        {"critic": adam, "generator": generator.adam},
+        rng,
+    )
+    if checkpoint is not None:
+        begin(training, state, checkpoint)
+    steps = training.steps.paid
     noise = training.stddev * math.sqrt(training.parameters)
-    lengths = []
-    for step in range(steps):
+    score, lengths = math.nan, []
+    while training.steps_left:
+        step = training.done
         unreal = clipped_mean(fake(generator.fakes(rng)), CLIP).cpu().numpy()
         noisy = training.step(lambda codes: real(indicators(codes, generator.sizes)).cpu().numpy())
         lengths.append(float(np.linalg.norm(noisy)) / noise)
@@ -154,6 +174,18 @@ def play(training: Training, critic: Network, generator: Generator, game: Game, 
         if (step + 1) % max(1, steps // 10) == 0:
             _log.info(_PROGRESS, step + 1, steps, score, np.mean(lengths))
             lengths = []
+        if checkpoint is not None and training.between_blocks:
+            checkpoint.save(training, state.arrays())
+
+
+def begin(training: Training, state: State, checkpoint: Checkpoint) -> None:
+    """Keeps the state before the first step, or takes up the one that was kept."""
+    if not training.steps.resumed:
+        checkpoint.save(training, state.arrays())
+        return
+    with checkpoint.reading():
+        state.restore(checkpoint.values)
+    _log.info(_RESUMED, checkpoint.path, training.done, training.steps.paid, training.steps.lost)
 
 
 def rehearse(codes: np.ndarray, critic: Network, generator: Generator, game: Game, rng: torch.Generator) -> None:

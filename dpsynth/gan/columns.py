@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from importlib.util import find_spec
 
 import numpy as np
 
 from dpsynth.data.table import PrivateTable
-from dpsynth.domain import Domain
+from dpsynth.domain import Clique, Domain
 from dpsynth.encode.bins import choose_bins
 from dpsynth.mechanisms.base import FirstLook, first_look
 from dpsynth.mechanisms.selection import Prices
+from dpsynth.models.base import LinearMeasurement
 from dpsynth.models.hidden import HiddenModel
 from dpsynth.models.refined import RefinedModel
 from dpsynth.privacy.accountant import Accountant
@@ -42,6 +43,27 @@ class Columns:
     def domain(self) -> Domain:
         """Of the bins."""
         return self.coarse.domain
+
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """What was measured, and the bins chosen by it."""
+        saved: dict[str, np.ndarray] = {}
+        for m in (self.look.total, *self.look.oneways.values()):
+            name = ":".join(("", *m.clique))
+            saved |= {f"values{name}": np.asarray(m.values), f"stddev{name}": np.asarray(m.stddev)}
+        return {**saved, **{f"bins:{a}": bins for a, bins in self.bins.items()}}
+
+    @classmethod
+    def from_arrays(cls, table: PrivateTable, saved: Mapping[str, np.ndarray]) -> Columns:
+        """The columns of which `saved` holds `to_arrays()`, for the same table; KeyError or ValueError for others."""
+
+        def measured(clique: Clique) -> LinearMeasurement:
+            name = ":".join(("", *clique))
+            return LinearMeasurement(clique, saved[f"values{name}"], saved[f"stddev{name}"])
+
+        attributes = table.domain.attributes
+        look = FirstLook(table.domain, measured(()), {a: measured((a,)) for a in attributes})
+        bins = {a: saved[f"bins:{a}"] for a in attributes}
+        return cls(look, bins, table.coarsen(bins))
 
     def shares(self) -> list[np.ndarray]:
         """For each column the share of each bin, shape (bins,)."""

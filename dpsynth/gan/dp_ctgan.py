@@ -20,11 +20,13 @@ from dpsynth.gan.plan import (
     nothing_trained,
     perceptron_size,
     reserved_training,
+    resumed,
     trained,
     training_for,
     with_training,
 )
 from dpsynth.mechanisms.base import check_shares, first_look
+from dpsynth.mechanisms.checkpoint import Checkpoint, block_of
 from dpsynth.mechanisms.independent import rest_on_columns
 from dpsynth.models.base import Model
 from dpsynth.models.refined import RefinedModel
@@ -85,7 +87,7 @@ class DPCTGAN:
         """Whether noise drowns the training of a critic of so many cells, for so many rows."""
         return noise_length(event, perceptron_size([cells, *self.critic, 1]), rows, unit) > MOST_NOISE
 
-    def fit(self, table: PrivateTable, accountant: Accountant) -> Model:
+    def fit(self, table: PrivateTable, accountant: Accountant, checkpoint: Checkpoint | None = None) -> Model:
         """A mixture of products over bins, refined to cells; independent columns where noise would drown the game."""
         require_torch()
         require_add_remove(table)
@@ -103,9 +105,19 @@ class DPCTGAN:
         columns = replace(columns, look=look.combined(all_on_columns(table, accountant)))
         spent = accountant.spent().epsilon
         _log.info("epsilon %.4g of %.4g is spent, for all steps of the training", spent, accountant.budget.epsilon)
-        return replace(self._played(charge, columns), outcome=trained(event))
+        if checkpoint is not None:
+            checkpoint.values |= columns.to_arrays()
+        return replace(self._played(charge, columns, checkpoint), outcome=trained(event))
 
-    def _played(self, charge: Charge, columns: Columns) -> RefinedModel:
+    def resume(self, table: PrivateTable, accountant: Accountant, checkpoint: Checkpoint) -> Model:
+        """The same, from the state in a checkpoint: with the steps that are left, and no further charge."""
+        require_torch()
+        with checkpoint.reading():
+            columns = Columns.from_arrays(table, checkpoint.values)
+        model = self._played(accountant.resume(checkpoint.charge, checkpoint.done), columns, checkpoint)
+        return replace(model, outcome=resumed(reserved_training(accountant)))
+
+    def _played(self, charge: Charge, columns: Columns, checkpoint: Checkpoint | None) -> RefinedModel:
         import torch
 
         from dpsynth.gan.adversarial import CLIP, Generator, critic_of, play
@@ -116,8 +128,14 @@ class DPCTGAN:
         generator = Generator(columns.shares(), game, rng)
         critic = critic_of(generator.sizes, game, rng)
         rows = columns.coarse.rows()
-        training = charge.train(rows, parameters=parameters(critic), clip=CLIP, assumed_rows=columns.look.rows)
-        play(training, critic, generator, game, rng)
+        training = charge.train(
+            rows,
+            parameters=parameters(critic),
+            clip=CLIP,
+            assumed_rows=columns.look.rows,
+            block=block_of(self.steps, checkpoint),
+        )
+        play(training, critic, generator, game, rng, checkpoint)
         return columns.model(generator.columns())
 
 

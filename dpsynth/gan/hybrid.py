@@ -19,13 +19,14 @@ from dpsynth.data.table import PrivateTable
 from dpsynth.domain import Domain
 from dpsynth.gan.columns import mixture_of, require_add_remove, require_torch
 from dpsynth.gan.dp_ctgan import DPCTGAN, check_train_share, game_of
-from dpsynth.gan.plan import nothing_trained, reserved_training, trained, training_for, with_training
+from dpsynth.gan.plan import nothing_trained, reserved_training, resumed, trained, training_for, with_training
 from dpsynth.mechanisms.base import check_shares, measure
 from dpsynth.mechanisms.canopy import Canopy
+from dpsynth.mechanisms.checkpoint import Checkpoint, block_of
 from dpsynth.models.base import Model
 from dpsynth.models.refined import RefinedModel
 from dpsynth.privacy.accountant import Accountant, Charge
-from dpsynth.privacy.budget import Budget
+from dpsynth.privacy.budget import Budget, BudgetExceeded
 from dpsynth.privacy.events import DpSgd, Event, Gaussian
 from dpsynth.privacy.sensitive import Sensitive
 
@@ -61,7 +62,7 @@ class Hybrid:
         require_torch()
         return with_training(budget, self.training(budget))
 
-    def fit(self, table: PrivateTable, accountant: Accountant) -> Model:
+    def fit(self, table: PrivateTable, accountant: Accountant, checkpoint: Checkpoint | None = None) -> Model:
         """The refined generator, or the marginal release where that is as good or no training is worth its cost."""
         require_torch()
         require_add_remove(table)
@@ -75,21 +76,44 @@ class Hybrid:
             _log.info("%s", outcome)
             return replace(_canopy(table, accountant), outcome=outcome)
         training = accountant.charge(event, f"train a critic of rows in {event.steps} steps")
-        comparison = accountant.charge(
-            Gaussian.spending(int(budget * self.compare_share)), "compare the generator with the marginal release"
-        )
-        release = _canopy(table, accountant)
+        comparison = Gaussian.spending(int(budget * self.compare_share))
+        with accountant.keeping(comparison.cost.gaussian):
+            release = _canopy(table, accountant)
         spent = accountant.spent().epsilon
         _log.info(
-            "epsilon %.4g of %.4g is spent, for all steps of the training and the comparison",
+            "epsilon %.4g of %.4g is spent, for all steps of the training, and all but the comparison",
             spent,
             accountant.budget.epsilon,
         )
+        if checkpoint is not None:
+            checkpoint.values |= {**release.to_arrays(), "comparison": comparison.noise_multiplier}
         coarse = table.coarsen(release.bins)
-        refined = replace(self._refined(training, release, coarse), outcome=trained(event))
-        return self._better(comparison, release, refined, coarse)
+        refined = replace(self._refined(training, release, coarse, checkpoint), outcome=trained(event))
+        return self._better(accountant, comparison, release, refined, coarse)
 
-    def _refined(self, charge: Charge, release: RefinedModel, coarse: PrivateTable) -> RefinedModel:
+    def resume(self, table: PrivateTable, accountant: Accountant, checkpoint: Checkpoint) -> Model:
+        """The same, from the state in a checkpoint: with the steps that are left, and the comparison.
+
+        A process that died after it had charged for the comparison took it along: then the marginal release comes out.
+        """
+        require_torch()
+        with checkpoint.reading():
+            release = RefinedModel.from_arrays(table.domain, checkpoint.values)
+            comparison = Gaussian(checkpoint.values["comparison"])
+            coarse = table.coarsen(release.bins)
+        training = accountant.resume(checkpoint.charge, checkpoint.done)
+        refined = self._refined(training, release, coarse, checkpoint)
+        refined = replace(refined, outcome=resumed(reserved_training(accountant)))
+        try:
+            return self._better(accountant, comparison, release, refined, coarse)
+        except BudgetExceeded:
+            outcome = "the marginal release is what comes out: the comparison was lost with a process that died"
+            _log.info("%s", outcome)
+            return replace(release, outcome=outcome)
+
+    def _refined(
+        self, charge: Charge, release: RefinedModel, coarse: PrivateTable, checkpoint: Checkpoint | None
+    ) -> RefinedModel:
         import torch
 
         from dpsynth.gan.adversarial import CLIP, Generator, critic_of, play, rehearse
@@ -101,20 +125,33 @@ class Hybrid:
         shares = [release.coarse.project((a,)) / release.total for a in attributes]
         generator = Generator(shares, game, rng, pairs=_pairs(release.coarse, coarse.domain))
         critic = critic_of(generator.sizes, game, rng)
-        sample = release.coarse.sample(_REHEARSAL * self.network.fakes, np.random.default_rng(self.network.seed))
-        rehearse(np.column_stack([sample[a].astype(np.int64) for a in attributes]), critic, generator, game, rng)
-        training = charge.train(coarse.rows(), parameters=parameters(critic), clip=CLIP, assumed_rows=release.total)
-        play(training, critic, generator, game, rng)
+        training = charge.train(
+            coarse.rows(),
+            parameters=parameters(critic),
+            clip=CLIP,
+            assumed_rows=release.total,
+            block=block_of(self.network.steps, checkpoint),
+        )
+        if not training.steps.resumed:
+            sample = release.coarse.sample(_REHEARSAL * self.network.fakes, np.random.default_rng(self.network.seed))
+            rehearse(np.column_stack([sample[a].astype(np.int64) for a in attributes]), critic, generator, game, rng)
+        play(training, critic, generator, game, rng, checkpoint)
         mixture = mixture_of(coarse.domain, release.total, generator.columns(), shares)
         return RefinedModel(release.domain, mixture, release.bins, release.masses)
 
     def _better(
-        self, charge: Charge, release: RefinedModel, refined: RefinedModel, coarse: PrivateTable
+        self,
+        accountant: Accountant,
+        comparison: Gaussian,
+        release: RefinedModel,
+        refined: RefinedModel,
+        coarse: PrivateTable,
     ) -> RefinedModel:
         """The refined model if its errors on all pairs are smaller by more than two standard deviations."""
         cliques = list(itertools.combinations(coarse.domain.attributes, 2))
         answers = coarse.marginals(cliques)
         scores = [answers[c].l1_error(model.coarse.project(c)) for model in (release, refined) for c in cliques]
+        charge = accountant.charge(comparison, "compare the generator with the marginal release")
         values, stddev = charge.gaussian(Sensitive.stack(scores))
         half = len(cliques)
         gain = float(values[:half].sum() - values[half:].sum())

@@ -43,6 +43,11 @@ def trained(event: DpSgd) -> str:
     return f"a critic was trained in {event.steps} steps"
 
 
+def resumed(event: DpSgd) -> str:
+    """The outcome of a run whose training went on after a crash."""
+    return f"a critic was trained in {event.steps} steps at most, as the training was resumed"
+
+
 def training_for(budget: Budget, share: float, rate: float, steps: int) -> DpSgd:
     """So many steps at this rate, with hardly more noise than this share of the budget affords.
 

@@ -11,6 +11,7 @@ import numpy as np
 from dpsynth.data.table import PrivateTable
 from dpsynth.domain import Clique, Domain
 from dpsynth.encode.histogram import denoise
+from dpsynth.mechanisms.checkpoint import Checkpoint
 from dpsynth.models.base import LinearMeasurement, Model
 from dpsynth.privacy.accountant import Accountant
 from dpsynth.privacy.budget import Budget
@@ -40,6 +41,18 @@ class Reserves(Mechanism, Protocol):
     def reserve(self, budget: Budget) -> list[Event]:
         """All of the budget. Raises BudgetExceeded, or ImportError where this machine cannot train."""
         ...
+
+
+@runtime_checkable
+class Resumes(Reserves, Protocol):
+    """A mechanism whose training can go on in another process, under the charge that it began with.
+
+    `fit` takes a checkpoint to keep its state in; `resume` goes on from it, with the accountant of the same run.
+    """
+
+    def fit(self, table: PrivateTable, accountant: Accountant, checkpoint: Checkpoint | None = None) -> Model: ...
+
+    def resume(self, table: PrivateTable, accountant: Accountant, checkpoint: Checkpoint) -> Model: ...
 
 
 @dataclass(frozen=True, eq=False)

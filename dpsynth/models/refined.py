@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from dpsynth.domain import Clique, Domain
 from dpsynth.models.base import Codes, Evidence, Model, code_dtype
+from dpsynth.models.graphical import GraphicalModel
+from dpsynth.models.hidden import HiddenModel
+from dpsynth.models.released import ReleasedRows
 from dpsynth.models.sampling import Decks, blocks
 
 
@@ -49,6 +53,27 @@ class RefinedModel:
             a: _cells_within(coarse.pop(a), self.bins[a], self._within(a) * wanted.get(a, 1.0), rng)
             for a in self.domain.attributes
         }
+
+    def to_arrays(self) -> dict[str, Any]:
+        """Everything but the domain: plain numbers, strings and lists, and arrays; TypeError for what has no arrays."""
+        if not isinstance(self.coarse, GraphicalModel | HiddenModel | ReleasedRows):
+            raise TypeError(f"a model of type {type(self.coarse).__name__} over bins cannot be stored")
+        saved = {f"coarse:{k}": v for k, v in self.coarse.to_arrays().items()}
+        for a in self.domain.attributes:
+            saved[f"bins:{a}"], saved[f"masses:{a}"] = self.bins[a], self.masses[a]
+        return saved
+
+    @classmethod
+    def from_arrays(cls, domain: Domain, saved: Mapping[str, Any]) -> RefinedModel:
+        """The model of which `saved` holds `to_arrays()`; ValueError or KeyError if that does not fit the domain."""
+        inner = {k.removeprefix("coarse:"): v for k, v in saved.items() if k.startswith("coarse:")}
+        kind = HiddenModel if "hidden" in inner else ReleasedRows if "released" in inner else GraphicalModel
+        coarse = kind.from_arrays(inner)
+        bins, masses = ({a: saved[f"{name}:{a}"] for a in coarse.domain.attributes} for name in ("bins", "masses"))
+        for a in coarse.domain.attributes:
+            if not len(bins[a]) == len(masses[a]) == domain.size(a) or bins[a].max() + 1 != coarse.domain.size(a):
+                raise ValueError(f"the arrays of {a!r} do not fit the schema")
+        return cls(domain, coarse, bins, masses)
 
     def _within(self, attribute: str) -> np.ndarray:
         """The share of each cell in its bin; cells of a bin without mass share it by width, or evenly."""

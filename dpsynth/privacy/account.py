@@ -2,8 +2,9 @@
 
 A run is *reserved* (its whole cost counts), *drawing* (noise may have been drawn: its whole cost counts), then
 *committed* (its charges count, the rest is given back, as steps that never began), or *void* (nothing counts: only a
-run that never drew can become so). A run that was never committed stays spent, whole. Whoever reads the lines applies
-these rules again; lines that break one are refused.
+run that never drew can become so). A run that was never committed stays spent, whole. Of a training, no more steps are
+claimed than its charge paid for, and none once the run has ended (`steps`). Whoever reads the lines applies these rules
+again; lines that break one are refused.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from typing import Any, Literal
 
 from dpsynth.privacy.budget import NOTHING, Budget, BudgetExceeded, Cost, fits, gaussian_left, spent, within
 from dpsynth.privacy.chain import FORMAT, Line
-from dpsynth.privacy.events import Gaussian, event_from_dict
+from dpsynth.privacy.events import DpSgd, Gaussian, event_from_dict
 from dpsynth.privacy.policy import Job, Policy
+from dpsynth.privacy.steps import Steps
 from dpsynth.privacy.unit import PrivacyUnit
 
 Effect = Callable[[], None]
@@ -23,7 +25,10 @@ Effect = Callable[[], None]
 
 @dataclass
 class Run:
-    """One run, as the lines tell it. began, ended: annotations of a clock, which decide nothing."""
+    """One run, as the lines tell it. began, ended: annotations of a clock, which decide nothing.
+
+    trainings: the steps of each that was charged, by the number of its line.
+    """
 
     name: str
     budget: Budget
@@ -36,6 +41,7 @@ class Run:
     charges: int = 0
     ended: str | None = None
     release: str | None = None
+    trainings: dict[int, Steps] = field(default_factory=dict)
 
     @property
     def counted(self) -> Cost:
@@ -159,8 +165,8 @@ class Account:
         return lambda: setattr(run, "state", "drawing")
 
     def _read_charge(self, record: Mapping[str, Any]) -> Effect:
-        run = self.open_run(record["run"])
-        after = run.cost + event_from_dict(record["event"]).cost
+        run, event = self.open_run(record["run"]), event_from_dict(record["event"])
+        after = run.cost + event.cost
         if run.state != "drawing":
             raise ValueError(f"run {run.name!r} was charged before it was drawing")
         if not within(after, run.reserved):
@@ -168,8 +174,22 @@ class Account:
 
         def effect() -> None:
             run.cost, run.charges = after, run.charges + 1
+            if isinstance(event, DpSgd):
+                run.trainings[record["seq"]] = Steps(event.steps)
 
         return effect
+
+    def training(self, run: str, charge: int) -> Steps:
+        """The steps of a training of a run that may still draw; ValueError where there is none."""
+        trainings = self.open_run(run).trainings
+        if type(charge) is not int or charge not in trainings:
+            raise ValueError(f"line {charge} of the ledger charges run {run!r} for no training")
+        return trainings[charge]
+
+    def _read_steps(self, record: Mapping[str, Any]) -> Effect:
+        run, charge = record["run"], record["charge"]
+        after = self.training(run, charge).after(**{name: record[name] for name in ("resumed", "lost", "upto")})
+        return lambda: self.runs[run].trainings.update({charge: after})
 
     def _read_commit(self, record: Mapping[str, Any]) -> Effect:
         return self._ending("committed", record, record["release"])
@@ -211,6 +231,7 @@ _READERS: dict[str, Callable[[Account, Mapping[str, Any]], Effect]] = {
     "run": Account._read_run,
     "drawing": Account._read_drawing,
     "charge": Account._read_charge,
+    "steps": Account._read_steps,
     "commit": Account._read_commit,
     "void": Account._read_void,
     "link": Account._read_link,

@@ -7,10 +7,11 @@ own sensitivity, so a mechanism can state neither, and can state neither wrongly
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NoReturn, TypeVar
 
 import numpy as np
@@ -19,13 +20,14 @@ from dpsynth.privacy import budget as budgets
 from dpsynth.privacy.account import gaussian_spending
 from dpsynth.privacy.budget import Budget
 from dpsynth.privacy.dpsgd import Training
-from dpsynth.privacy.events import DpSgd, Event, Foreign, Gaussian
+from dpsynth.privacy.events import DpSgd, Event, Foreign, Gaussian, event_from_dict
 from dpsynth.privacy.foreign import Program, _run
 from dpsynth.privacy.ledger import SECURE, Ledger
 from dpsynth.privacy.noise import Bits, operating_system_bits, rounded_gaussian, seeded_bits
 from dpsynth.privacy.policy import Job
 from dpsynth.privacy.rows import SensitiveRows
 from dpsynth.privacy.sensitive import Sensitive, _integers, _up
+from dpsynth.privacy.steps import Claims, Steps
 from dpsynth.privacy.teachers import Teachers
 from dpsynth.privacy.unit import PrivacyUnit
 
@@ -35,10 +37,13 @@ E = TypeVar("E", Gaussian, DpSgd, Foreign)
 class Charge:
     """A paid-for event: a receipt that is also the only source of privacy noise. Good once, in one process."""
 
-    __slots__ = ("__bits", "__event", "__process", "__protects")
+    __slots__ = ("__bits", "__claims", "__event", "__process", "__protects")
 
-    def __init__(self, event: Event, bits: Bits, protects: PrivacyUnit | None = None) -> None:
+    def __init__(
+        self, event: Event, bits: Bits, protects: PrivacyUnit | None = None, claims: Claims | None = None
+    ) -> None:
         self.__event, self.__bits, self.__process, self.__protects = [event], bits, os.getpid(), protects
+        self.__claims = claims
 
     def gaussian(self, x: Sensitive) -> tuple[np.ndarray, np.ndarray]:
         """x plus the noise of the event (float64, shape of x), and the standard deviation of that noise (same shape).
@@ -56,17 +61,30 @@ class Charge:
         noisy = _integers(x) + rounded_gaussian(stddev, self.__bits)
         return np.asarray(noisy * x.unit), np.asarray(stddev * x.unit)
 
-    def train(self, rows: SensitiveRows, *, parameters: int, clip: float, assumed_rows: float) -> Training:
-        """The steps of DP-SGD that the event paid for: see `dpsgd.py`.
+    def train(
+        self, rows: SensitiveRows, *, parameters: int, clip: float, assumed_rows: float, block: int | None = None
+    ) -> Training:
+        """The steps of DP-SGD that the event paid for, or that are left of them: see `dpsgd.py`.
 
         parameters: how many coordinates a gradient has. clip: the 2-norm that a row's gradient is cut to.
         assumed_rows: how many rows the table is taken to have, public or charged for; it scales the answers only.
+        block: how many steps are claimed from the ledger at a time, and lost if the process dies; None is all of them.
         """
         if not isinstance(rows, SensitiveRows):
             raise TypeError(f"a charge trains on SensitiveRows (table.rows()), got {type(rows).__name__}")
         self.__check_unit(rows.protects)
         event = self.__redeem(DpSgd)
-        return Training(event, self.__bits, rows, parameters=parameters, clip=clip, assumed_rows=assumed_rows)
+        assert self.__claims is not None
+        return Training(
+            event,
+            self.__bits,
+            rows,
+            self.__claims,
+            parameters=parameters,
+            clip=clip,
+            assumed_rows=assumed_rows,
+            block=block,
+        )
 
     def foreign(self, rows: SensitiveRows, program: Program) -> np.ndarray:
         """The codes (int32, rows by columns) that a program which is not ours made of the rows: see `foreign.py`.
@@ -128,17 +146,36 @@ class Accountant:
         affordable = budgets.affordable(budget)
         if reserve is None and affordable < budgets.LEAST_COST:
             raise ValueError(f"{budget} affords only noise of billions of rows: ask for a larger epsilon or delta")
-        self.budget = budget
         self._protects = None if ledger is None else ledger.unit  # a ledger made here is about no unit in particular
-        self.ledger = (
-            Ledger.create(None, budget, dataset="no data set stated", unit=PrivacyUnit()) if ledger is None else ledger
-        )
-        self.run = secrets.token_hex(8) if unsafe_seed is None else f"seeded-{unsafe_seed}-{self.ledger.head[:8]}"
-        self._bits = operating_system_bits if unsafe_seed is None else seeded_bits(unsafe_seed)
-        self._lock = threading.Lock()
-        self._cost, self._ended = budgets.NOTHING, False
+        if ledger is None:
+            ledger = Ledger.create(None, budget, dataset="no data set stated", unit=PrivacyUnit())
+        run = secrets.token_hex(8) if unsafe_seed is None else f"seeded-{unsafe_seed}-{ledger.head[:8]}"
+        bits = operating_system_bits if unsafe_seed is None else seeded_bits(unsafe_seed)
+        self._begin(ledger, run, budget, bits)
         self._events = (Gaussian.spending(affordable),) if reserve is None else tuple(reserve)
-        self._reserved = self.ledger.reserve(self.run, budget, self._events, self.noise, Job() if job is None else job)
+        self._reserved = ledger.reserve(run, budget, self._events, self.noise, Job() if job is None else job)
+
+    @classmethod
+    def resumed(cls, ledger: Ledger, run: str) -> Accountant:
+        """The accountant of a run whose process died after it began to draw: for what it had reserved and not charged.
+
+        What was charged and not drawn is lost, save the steps of trainings: `resume` grants those that are left. Raises
+        ValueError for a run that never began to draw or has ended, or whose noise is from a seed, and would come again.
+        """
+        facts = next((each for each in ledger.runs() if each.name == run), None)
+        if facts is None or facts.state != "drawing" or facts.noise != SECURE:
+            state = "unknown" if facts is None else facts.state if facts.noise == SECURE else "seeded"
+            raise ValueError(f"run {run!r} is {state}: only one that is drawing, without a seed, can be resumed")
+        accountant = cls.__new__(cls)
+        accountant._begin(ledger, run, facts.budget, operating_system_bits)
+        line = next(line for line in ledger.entries() if line["kind"] == "run" and line["run"] == run)
+        accountant._events = tuple(map(event_from_dict, line["reserve"]))
+        accountant._protects, accountant._cost, accountant._reserved = ledger.unit, facts.cost, facts.reserved
+        return accountant
+
+    def _begin(self, ledger: Ledger, run: str, budget: Budget, bits: Bits) -> None:
+        self.ledger, self.run, self.budget, self._bits = ledger, run, budget, bits
+        self._lock, self._cost, self._kept, self._ended = threading.Lock(), budgets.NOTHING, 0, False
 
     @property
     def private(self) -> bool:
@@ -153,7 +190,16 @@ class Accountant:
     @property
     def cost_left(self) -> int:
         """What this accountant can still spend on Gaussian events, in the units of `Event.cost`."""
-        return budgets.gaussian_within(self._cost, self._reserved)
+        return budgets.gaussian_within(self._cost, self._reserved) - self._kept
+
+    @contextlib.contextmanager
+    def keeping(self, cost: int) -> Iterator[None]:
+        """While it lasts, `cost_left` is smaller by this cost: who spends what is left leaves as much for later."""
+        self._kept += cost
+        try:
+            yield
+        finally:
+            self._kept -= cost
 
     def reserved(self, kind: type[E]) -> list[E]:
         """The events of this kind that the run has set aside."""
@@ -170,10 +216,21 @@ class Accountant:
 
         Raises TypeError for an unknown event and BudgetExceeded when it is not covered; then nothing was spent.
         """
-        self.ledger.charge(self.run, event, purpose)
+        number = self.ledger.charge(self.run, event, purpose)
         with self._lock:
             self._cost = self._cost + event.cost
-        return self._grant(event)
+        claims = Claims(self.ledger, self.run, number, Steps(event.steps)) if isinstance(event, DpSgd) else None
+        return self._grant(event, claims)
+
+    def resume(self, charge: int, done: int) -> Charge:
+        """Grants what is left of a training that was charged before, to go on from a state after `done` of its steps.
+
+        charge: the number of its line. Whoever held the training is refused from now on. Raises ValueError where the
+        line charges this run for no training, or fewer steps were claimed.
+        """
+        steps = self.ledger.resume(self.run, charge, done)
+        event = event_from_dict(self.ledger.entries()[charge]["event"])
+        return self._grant(event, Claims(self.ledger, self.run, charge, steps))
 
     def teachers(self, rows: SensitiveRows, number: int) -> Teachers:
         """The rows parted among this many teachers, by this run's randomness. What they vote is for charges to read."""
@@ -194,8 +251,8 @@ class Accountant:
         if not self._ended and (kind is None or self._cost == budgets.NOTHING):
             self.close()
 
-    def _grant(self, event: Event) -> Charge:
-        return Charge(event, self._bits, self._protects)
+    def _grant(self, event: Event, claims: Claims | None) -> Charge:
+        return Charge(event, self._bits, self._protects, claims)
 
     def _closed(self, *args: Any) -> NoReturn:
         raise TypeError("an accountant cannot be copied: its budget would be spent twice")

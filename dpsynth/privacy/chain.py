@@ -14,7 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-FORMAT = 3
+FORMAT = 4
 GENESIS = "0" * 64
 """What stands for the hash before the first line."""
 
@@ -25,6 +25,7 @@ _FIELDS = {
     "run": {"run", "budget", "noise", "reserve", "mechanism", "purpose", "approvals", "schema", "time"},
     "drawing": {"run"},
     "charge": {"run", "purpose", "event"},
+    "steps": {"run", "charge", "resumed", "lost", "upto"},
     "commit": {"run", "release", "time"},
     "void": {"run", "time"},
     "link": {"account", "dataset", "head", "events", "time"},

@@ -4,7 +4,8 @@ r"""DP-SGD: the loop over private rows, of which only noisy sums of clipped grad
 that was billed, independently of all others, by the operating system's randomness; the gradient of each row that takes
 part is clipped to a 2-norm of C and brought to integers; the integers are summed, and the rounded Gaussian of
 `noise.py` is added, in an empty step too. The sum is divided by `rate * assumed_rows`, which is public or was charged
-for: never by how many rows took part, nor by how many there are. The step after the last is refused.
+for: never by how many rows took part, nor by how many there are. The step after the last is refused, whichever process
+takes it: the ledger counts steps before they are taken (`steps.py`).
 
 **Sensitivity.** Gradients are measured in grains of C / 2^20 and *cut towards zero*, which lengthens no vector. Then
 the sum of squares, an exact integer, is compared with 2^40, and a gradient above it counts as zero (infinities,
@@ -35,6 +36,7 @@ import numpy as np
 from dpsynth.privacy.events import DpSgd, positive
 from dpsynth.privacy.noise import MAX_STDDEV, Bits, rounded_gaussian
 from dpsynth.privacy.rows import SensitiveRows, _exact_codes
+from dpsynth.privacy.steps import Claims, Steps
 
 Gradients = Callable[[np.ndarray], np.ndarray]
 """Codes of PIECE rows, shape (PIECE, columns), to the gradient of each row's own loss, shape (PIECE, parameters)."""
@@ -56,15 +58,26 @@ _BLOCK = 16
 
 
 class Training:
-    """The steps that a DpSgd event paid for: each `step` is one of them."""
+    """The steps that a DpSgd event paid for: each `step` is one of them. block: how many are claimed at a time."""
 
-    __slots__ = ("__bits", "__event", "__probed", "__process", "__rows", "__steps_left", "clip", "parameters", "scale")
+    __slots__ = (
+        "__bits", "__block", "__claims", "__event", "__probed", "__process", "__rows", "clip", "parameters", "scale",
+    )  # fmt: skip
     clip: float
     parameters: int
     scale: float
 
     def __init__(
-        self, event: DpSgd, bits: Bits, rows: SensitiveRows, *, parameters: int, clip: float, assumed_rows: float
+        self,
+        event: DpSgd,
+        bits: Bits,
+        rows: SensitiveRows,
+        claims: Claims,
+        *,
+        parameters: int,
+        clip: float,
+        assumed_rows: float,
+        block: int | None = None,
     ) -> None:
         if rows.protects.adjacency != "add-remove":
             raise ValueError(
@@ -73,17 +86,39 @@ class Training:
             )
         if type(parameters) is not int or not 1 <= parameters <= MOST_PARAMETERS:
             raise ValueError(f"parameters must be a whole number from 1 to {MOST_PARAMETERS:,}, got {parameters!r}")
+        if block is not None and (type(block) is not int or block < 1):
+            raise ValueError(f"block must be a whole number of steps, 1 or more, got {block!r}")
         self.parameters, self.clip = parameters, positive("clip", clip)
         if event.noise_multiplier * rows.protects.max_records > _MOST_NOISE:
             raise ValueError(f"{event} asks for more noise than can be drawn: use a larger budget, or fewer steps")
         expected = row_rate(event.rate, rows.protects.max_records) * positive("assumed_rows", assumed_rows)
         self.scale = self.clip / _GRAINS / expected
-        self.__event, self.__bits, self.__rows = event, bits, rows
-        self.__steps_left, self.__probed, self.__process = event.steps, False, os.getpid()
+        self.__event, self.__bits, self.__rows, self.__claims = event, bits, rows, claims
+        self.__block, self.__probed, self.__process = block or event.steps, False, os.getpid()
+
+    @property
+    def steps(self) -> Steps:
+        """What the ledger says of them: how many are paid for, claimed, lost."""
+        return self.__claims.steps
 
     @property
     def steps_left(self) -> int:
-        return self.__steps_left
+        return self.__claims.steps.left + self.__claims.granted
+
+    @property
+    def done(self) -> int:
+        """Steps taken, by this process and by those that it goes on from."""
+        return self.steps.upto - self.steps.lost - self.__claims.granted
+
+    @property
+    def between_blocks(self) -> bool:
+        """Whether all steps that are claimed were taken or lost, so that a process that ends here loses none."""
+        return self.__claims.granted == 0
+
+    @property
+    def charge(self) -> int:
+        """The number of the ledger line that pays."""
+        return self.__claims.charge
 
     @property
     def stddev(self) -> float:
@@ -100,9 +135,7 @@ class Training:
         if not self.__probed:
             _refuse_coupling(gradients, self.__rows.sizes, self.parameters)
             self.__probed = True
-        if self.__steps_left < 1:
-            raise RuntimeError(f"all {self.__event.steps} steps that were paid for are taken: there is no further one")
-        self.__steps_left -= 1
+        self.__claims.take(self.__block)
         total = self._sum(gradients)
         multiplier = self.__event.noise_multiplier * self.__rows.protects.max_records
         stddev = np.full(self.parameters, math.nextafter(multiplier, math.inf) * _GRAINS)

@@ -4,7 +4,8 @@ A ledger is a chain of lines (`chain`), kept in memory or in a file (`store`), w
 A run is paid in four steps, each durable before the next begins: `reserve` its whole cost, in the one transaction that
 checks that there is room; `charge` each event before its noise is drawn (the first one marks the run as drawing);
 `commit` with the hash of what was released, which gives back what was never begun. A crash anywhere loses a release,
-never a charge: what was reserved stays spent. `void` gives a reservation back as long as nothing was drawn.
+never a charge: what was reserved stays spent. `void` gives a reservation back as long as nothing was drawn. The steps
+of a training are claimed before they are taken (`steps`), so that one that died may go on with those that are left.
 
 What makes two runs share a budget is the account that they are given, and nothing about the file their rows came from:
 a data set renamed, reordered or exported anew is paid from the same account. An account has a random key, the name of
@@ -32,6 +33,7 @@ from dpsynth.privacy.budget import NOTHING, Budget, BudgetExceeded, Cost
 from dpsynth.privacy.chain import FORMAT, LedgerCorrupt
 from dpsynth.privacy.events import Event, check_unit, event_to_dict
 from dpsynth.privacy.policy import Job, Policy, policy_record
+from dpsynth.privacy.steps import Steps
 from dpsynth.privacy.store import File, Memory
 from dpsynth.privacy.unit import PrivacyUnit
 
@@ -101,6 +103,11 @@ class Ledger:
         return self._book.account.dataset
 
     @property
+    def key(self) -> str:
+        """What identifies the account, wherever its file lies."""
+        return self._book.account.key
+
+    @property
     def unit(self) -> PrivacyUnit:
         return self._book.account.unit
 
@@ -155,7 +162,7 @@ class Ledger:
     def runs(self) -> list[Run]:
         """All runs, oldest first: copies, free to keep."""
         self._book.refresh()
-        return [replace(run) for run in self._book.account.runs.values()]
+        return [replace(run, trainings=dict(run.trainings)) for run in self._book.account.runs.values()]
 
     def entries(self) -> list[dict[str, Any]]:
         """All lines, oldest first: copies, free to keep."""
@@ -202,8 +209,11 @@ class Ledger:
             write("run", {**fields, **asdict(job)})
         return cost
 
-    def charge(self, run: str, event: Event, purpose: str) -> None:
-        """Records the event if the run has reserved it, durably; raises BudgetExceeded, and records nothing, if not."""
+    def charge(self, run: str, event: Event, purpose: str) -> int:
+        """Records the event if the run has reserved it, durably, and returns the number of its line.
+
+        Raises BudgetExceeded, and records nothing, if the run has not.
+        """
         record = event_to_dict(event)
         check_unit(event, self.unit)
         if not isinstance(purpose, str):
@@ -216,6 +226,32 @@ class Ledger:
             if facts.state == "reserved":
                 write("drawing", {"run": run})
             write("charge", {"run": run, "purpose": purpose, "event": record})
+            return len(self._book.lines) - 1
+
+    def claim(self, run: str, charge: int, resumed: int, most: int) -> Steps:
+        """Claims the next steps of a training, durably: before the first of them is taken. What is claimed then.
+
+        charge: the number of the line that pays. resumed: how often the training was when the claimant took it up.
+        most: how many; fewer where no more are left. Raises ValueError, and records nothing, where none is left, the
+        run has ended, or somebody has resumed the training since.
+        """
+        with self._book.writing() as write:
+            steps = self._book.account.training(run, charge)
+            facts = {"resumed": resumed, "lost": steps.lost, "upto": min(steps.upto + most, steps.paid)}
+            write("steps", {"run": run, "charge": charge, **facts})
+            return self._book.account.training(run, charge)
+
+    def resume(self, run: str, charge: int, done: int) -> Steps:
+        """Takes a training over, durably, from a state after `done` steps; what else was claimed by now is lost.
+
+        Whoever had it before is refused from then on. It may have no steps left. Raises ValueError where the run has
+        ended, or fewer steps than that were claimed.
+        """
+        with self._book.writing() as write:
+            steps = self._book.account.training(run, charge)
+            facts = {"resumed": steps.resumed + 1, "lost": steps.upto - done, "upto": steps.upto}
+            write("steps", {"run": run, "charge": charge, **facts})
+            return self._book.account.training(run, charge)
 
     def commit(self, run: str, release: str | None = None) -> None:
         """Ends a run: its charges stay spent, the rest of its reservation is free again. release: a SHA-256."""

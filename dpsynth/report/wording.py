@@ -121,6 +121,14 @@ FOREIGN = (
     "CAUTION: another program made this release. That it is differentially private is that program's own claim: it was"
     " recorded and charged for here as it was stated, and nobody has checked it."
 )
+
+
+def resumed(resumed: int, lost: int) -> str:
+    """For a training that went on after its process had died."""
+    times = "once" if resumed == 1 else f"{resumed} times"
+    return f"interrupted, and resumed {times} under the charge it had begun with: {lost} of its steps were lost"
+
+
 LARGE_DELTA = (
     "CAUTION: delta is large for this many rows. A release that published one random row in ten thousand would meet a"
     " delta of 1e-4; delta should be far below one divided by the number of rows."

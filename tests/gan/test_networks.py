@@ -19,6 +19,7 @@ from dpsynth.privacy.events import DpSgd
 from dpsynth.privacy.noise import operating_system_bits
 from dpsynth.privacy.rows import SensitiveRows
 from dpsynth.privacy.unit import PrivacyUnit
+from tests.privacy.unkept import claims
 
 SIZES = (3, 5, 2)
 
@@ -84,10 +85,12 @@ def test_a_rows_gradient_has_the_same_bits_whatever_stands_beside_it():
 def test_a_packed_critic_is_refused_by_the_kernel():
     table = SensitiveRows(rows(50), sizes=SIZES, protects=PrivacyUnit())
     network = critic()
+    event = DpSgd(0.5, 1.0, 1)
     training = Training(
-        DpSgd(0.5, 1.0, 1),
+        event,
         operating_system_bits,
         table,
+        claims(event),
         parameters=parameters(network),
         clip=1.0,
         assumed_rows=50,

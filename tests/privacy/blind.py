@@ -12,6 +12,7 @@ A mechanism that learns of the rows through charges only cannot tell two tables 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
@@ -24,6 +25,7 @@ from dpsynth.privacy.ledger import Ledger
 from dpsynth.privacy.noise import operating_system_bits
 from dpsynth.privacy.rows import SensitiveRows
 from dpsynth.privacy.sensitive import Sensitive
+from dpsynth.privacy.steps import Claims
 from dpsynth.privacy.teachers import Teachers
 
 
@@ -45,8 +47,17 @@ class BlindAccountant(Accountant):
         """Real teachers, who see real rows; the noise's seed is left as it is, however many rows there are."""
         return Teachers(rows, number, operating_system_bits)
 
-    def _grant(self, event: Event) -> BlindCharge:
-        return BlindCharge(super()._grant(event), self._answers)
+    @classmethod
+    def going_on(cls, died: BlindAccountant) -> BlindAccountant:
+        """What goes on with the run and the answers of one that died; a seeded run is otherwise never resumed."""
+        accountant = cls.__new__(cls)
+        accountant._begin(died.ledger, died.run, died.budget, died._bits)
+        accountant._events, accountant._reserved, accountant._protects = died._events, died._reserved, died._protects
+        accountant._cost, accountant._answers = died._cost, died._answers
+        return accountant
+
+    def _grant(self, event: Event, claims: Claims | None) -> BlindCharge:
+        return BlindCharge(super()._grant(event, claims), self._answers)
 
 
 class BlindCharge:
@@ -77,9 +88,9 @@ class BlindTraining:
         self._training, self._answers = training, answers
         self.parameters, self.stddev = training.parameters, 0.01
 
-    @property
-    def steps_left(self) -> int:
-        return self._training.steps_left
+    def __getattr__(self, name: str) -> Any:
+        """What it says of its steps."""
+        return getattr(self._training, name)
 
     def step(self, gradients: Gradients) -> np.ndarray:
         self._training.step(gradients)

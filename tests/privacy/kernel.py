@@ -21,8 +21,8 @@ _NUMBERS = count()
 SOURCE = Path(dpsynth.privacy.__file__).parent
 MODULES = (
     "unit", "cost", "curves", "losses", "pld", "sampled", "events", "budget", "fixed", "calibrate", "noise",
-    "sensitive", "rows", "dpsgd", "foreign", "teachers", "chain", "policy", "account", "store", "book", "linking",
-    "ledger", "accountant", "embedding", "opening",
+    "sensitive", "rows", "steps", "dpsgd", "foreign", "teachers", "chain", "policy", "account", "store", "book",
+    "linking", "ledger", "accountant", "embedding", "opening",
 )  # fmt: skip
 
 

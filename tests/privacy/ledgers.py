@@ -10,14 +10,14 @@ from unittest import mock
 
 from dpsynth.privacy.accountant import Accountant
 from dpsynth.privacy.budget import Budget
-from dpsynth.privacy.events import Gaussian
+from dpsynth.privacy.events import DpSgd, Gaussian
 from dpsynth.privacy.ledger import Ledger
 from dpsynth.privacy.policy import Job, Policy
 from dpsynth.privacy.unit import PrivacyUnit
 from tests.privacy.laws import rehashed
 
 BUDGET = Budget(1.0, 1e-6)
-GOLDEN = Path(__file__).parents[1] / "golden" / "ledger-3.jsonl"
+GOLDEN = Path(__file__).parents[1] / "golden" / "ledger-4.jsonl"
 JOB = Job("mst", "research", {"ethics board": "case 2026/17"}, "c0ffee")
 NOON = "2026-11-22T12:00:00+00:00"
 
@@ -27,7 +27,10 @@ def create(path: Path | None, budget: Budget = BUDGET, **facts) -> Ledger:
 
 
 def golden(path: Path) -> Ledger:
-    """What the golden lines tell, done anew with a known key and clock: a policy, and three runs, one of each end."""
+    """What the golden lines tell, done anew with a known key and clock: a policy, and three runs, one of each end.
+
+    The last one died while it trained, and was resumed.
+    """
     policy = Policy({"research": Budget(0.9, 1e-6)}, ("ethics board",), ("mst",))
     unit = PrivacyUnit("person", 3, "replace")
     with (
@@ -40,7 +43,12 @@ def golden(path: Path) -> Ledger:
         one.charge(Gaussian(1 / 0.03), "measure age x düsseldorf")
         one.close("ab" * 32)
         Accountant(Budget(0.1, 1e-7), ledger=ledger, job=JOB, unsafe_seed=8).close()
-        Accountant(Budget(0.2, 1e-7), ledger=ledger, job=JOB, unsafe_seed=9).charge(Gaussian(100.0), "never ended")
+        last = Accountant(Budget(0.2, 1e-7), ledger=ledger, job=JOB, unsafe_seed=9)
+        last.charge(Gaussian(100.0), "never ended")
+        last.charge(DpSgd(1.0, 500.0, 8), "train")
+        ledger.claim(last.run, 12, 0, 3)
+        ledger.resume(last.run, 12, 2)
+        ledger.claim(last.run, 12, 1, 8)
     return ledger
 
 

@@ -19,12 +19,14 @@ from dpsynth.privacy.events import Foreign, Gaussian
 from dpsynth.privacy.ledger import Ledger, LedgerCorrupt
 from dpsynth.privacy.policy import Job
 from dpsynth.privacy.sensitive import Sensitive
+from dpsynth.privacy.steps import Steps
 from dpsynth.privacy.unit import PrivacyUnit
 from tests.privacy import oracle
 from tests.privacy.laws import rehashed
 from tests.privacy.ledgers import BUDGET, GOLDEN, create, golden, lines_of
 
 KINDS = ["open", "policy", "run", "drawing", "charge", "charge", "commit", "run", "void", "run", "drawing", "charge"]
+KINDS += ["charge", "steps", "steps", "steps"]
 
 
 @pytest.fixture
@@ -46,6 +48,7 @@ def test_lines_that_the_first_version_wrote_can_be_read(tmp_path):
     assert (ledger.dataset, ledger.budget) == ("claims", BUDGET)
     assert ledger.unit == PrivacyUnit("person", 3, "replace")
     lines = ledger.entries()
+    assert ledger.runs()[-1].trainings == {12: Steps(8, upto=8, resumed=1, lost=1)}
     counted = [e["noise_multiplier"] for e in (lines[4]["event"], lines[5]["event"], *lines[9]["reserve"])]
     mu_squared = sum(1 / Fraction(multiplier) ** 2 for multiplier in counted)
     assert float(oracle.delta(ledger.spent().epsilon, mu_squared)) == pytest.approx(1e-6, rel=1e-9)

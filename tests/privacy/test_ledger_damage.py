@@ -65,7 +65,7 @@ def test_a_cut_is_noticed_except_between_lines_where_a_noted_head_shows_it(few):
 @pytest.mark.parametrize(
     ("line", "fields"),
     [
-        (0, {"format": 4}),
+        (0, {"format": 5}),
         (0, {"format": 2}),
         (0, {"format": "3"}),
         (0, {"dataset": None}),
@@ -116,6 +116,23 @@ def test_a_cut_is_noticed_except_between_lines_where_a_noted_head_shows_it(few):
         (6, {"release": 7}),
         (6, {"kind": "void", "release": ...}),
         (6, {"run": "another"}),
+        (13, {"charge": 11}),
+        (13, {"charge": 12.0}),
+        (13, {"charge": [12]}),
+        (13, {"run": "seeded-7-another"}),
+        (13, {"upto": 9}),
+        (13, {"upto": 3.0}),
+        (13, {"upto": True}),
+        (13, {"upto": 0}),
+        (13, {"lost": 1}),
+        (13, {"resumed": 1}),
+        (14, {"lost": 4}),
+        (14, {"lost": -1}),
+        (14, {"resumed": 2}),
+        (14, {"upto": 4}),
+        (15, {"resumed": 0}),
+        (15, {"upto": 3}),
+        (15, {"lost": 0}),
     ],
     ids=str,
 )
@@ -195,14 +212,14 @@ def test_a_line_changed_under_an_open_ledger_is_noticed(tmp_path):
 @pytest.mark.parametrize(
     "statement",
     [
-        "DELETE FROM line WHERE seq = 11",
+        "DELETE FROM line WHERE seq = 15",
         "DELETE FROM line WHERE seq = 4",
         "DELETE FROM line",
-        "UPDATE line SET seq = 12 WHERE seq = 11",
+        "UPDATE line SET seq = 16 WHERE seq = 15",
         "UPDATE line SET seq = -1 WHERE seq = 0",
         "UPDATE line SET raw = CAST(replace(raw, 'age', 'sex') AS BLOB) WHERE seq = 4",
         "UPDATE line SET raw = x'' WHERE seq = 7",
-        "INSERT INTO line SELECT 12, raw FROM line WHERE seq = 4",
+        "INSERT INTO line SELECT 16, raw FROM line WHERE seq = 4",
     ],
 )
 def test_a_row_changed_past_the_triggers_is_noticed(statement, tmp_path):

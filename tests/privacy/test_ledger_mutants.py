@@ -149,14 +149,14 @@ MUTANTS = [
         "not recorded",
         "accountant.py",
         "self.ledger.charge(self.run, event, purpose)",
-        "pass",
+        "0",
         ledger_laws.what_is_granted_was_recorded_before,
     ),
     Mutant(
         "recorded after the noise was drawn",
         "accountant.py",
-        "self.ledger.charge(self.run, event, purpose)",
-        "b = self._bits; self._bits = lambda n: (b(n), self.ledger.charge(self.run, event, purpose))[0]",
+        "number = self.ledger.charge(self.run, event, purpose)",
+        "number = 0; b = self._bits; self._bits = lambda n: (b(n), self.ledger.charge(self.run, event, purpose))[0]",
         ledger_laws.what_is_granted_was_recorded_before,
     ),
     Mutant(

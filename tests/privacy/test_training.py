@@ -27,6 +27,7 @@ from dpsynth.privacy.unit import PrivacyUnit
 from tests.privacy import kernel
 from tests.privacy.kernel import Mutant
 from tests.privacy.processes import in_children, needs_fork
+from tests.privacy.unkept import claims
 
 SIZES = (3, 5)
 Law = Callable[[SimpleNamespace], None]
@@ -41,7 +42,8 @@ def training(k, rows, *, rate=0.1, multiplier=1.0, steps=10, parameters=4, clip=
     event = k.events.DpSgd(rate, multiplier, steps)
     bits = k.noise.operating_system_bits
     made = table(k, rows, unit)
-    return k.dpsgd.Training(event, bits, made, parameters=parameters, clip=clip, assumed_rows=assumed)
+    options = {"parameters": parameters, "clip": clip, "assumed_rows": assumed}
+    return k.dpsgd.Training(event, bits, made, claims(event, k), **options)
 
 
 def constant(value: float, parameters: int = 4):
@@ -189,9 +191,9 @@ MUTANTS = [
     ),
     Mutant(
         "one step too many",
-        "dpsgd.py",
-        "self.__steps_left < 1:",
-        "self.__steps_left < 0:",
+        "steps.py",
+        "self.__granted = self.__steps.upto - before.upto",
+        "self.__granted = self.__steps.upto - before.upto + 1",
         a_step_beyond_the_last_is_refused,
     ),
     Mutant(

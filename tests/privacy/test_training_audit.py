@@ -23,6 +23,7 @@ from dpsynth.privacy.events import DpSgd
 from dpsynth.privacy.noise import operating_system_bits
 from dpsynth.privacy.rows import SensitiveRows
 from dpsynth.privacy.unit import PrivacyUnit
+from tests.privacy.unkept import claims
 
 ALPHA = 1e-4
 PAIR = Pair("one record more", pd.DataFrame({"a": [0] * 10}), pd.DataFrame({"a": [0] * 10 + [1]}))
@@ -44,7 +45,7 @@ def transcript(event):
     def run(table, rng):
         rows = SensitiveRows(table.to_numpy(np.int64), sizes=(2,), protects=PrivacyUnit())
         options = {"parameters": PARAMETERS, "clip": 1.0, "assumed_rows": 10.0}
-        training = dpsgd.Training(event, operating_system_bits, rows, **options)
+        training = dpsgd.Training(event, operating_system_bits, rows, claims(event), **options)
         return np.array([training.step(gradients) for _ in range(event.steps)]) * event.rate * 10
 
     return run

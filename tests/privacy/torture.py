@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import Any
 
 from dpsynth.privacy.budget import Budget, BudgetExceeded, affordable, within
-from dpsynth.privacy.events import Gaussian
+from dpsynth.privacy.events import DpSgd, Gaussian
 from dpsynth.privacy.ledger import Ledger, LedgerCorrupt
 from dpsynth.privacy.policy import Job
 from dpsynth.privacy.unit import PrivacyUnit
@@ -34,6 +34,8 @@ COMPILER = shutil.which("gcc") or shutil.which("cc")
 COUNT, KILL_BEFORE, KILL_AFTER, KILL_HALFWAY, IO_ERROR, DISK_FULL, RECORD = range(1, 8)
 CAP = Budget(50.0, 1e-6)
 EVENT = Gaussian(500.0)
+TRAINING = DpSgd(1.0, 2000.0, 4)
+GRANTS = ("run", "charge", "steps", "commit")
 REFUSALS = (OSError, LedgerCorrupt)
 SECTOR = 512
 STRIDE = 37
@@ -66,11 +68,16 @@ def new_ledger(folder: Path, name: object, cap: Budget = CAP) -> Ledger:
 
 def life(ledger: Ledger, name: str, tell: Tell) -> None:
     """One run: every step is told when it was granted, and not before."""
-    ledger.reserve(name, Budget(1.0, 1e-6), [EVENT, EVENT], "operating system", Job())
+    ledger.reserve(name, Budget(1.0, 1e-6), [EVENT, EVENT, TRAINING], "operating system", Job())
     tell(f"run {name};".encode())
     for number in (1, 2):
         ledger.charge(name, EVENT, f"{name}/{number}")
         tell(f"charge {name}/{number};".encode())
+    line = ledger.charge(name, TRAINING, f"{name}/3")
+    tell(f"charge {name}/3;".encode())
+    for upto in (2, 4):
+        ledger.claim(name, line, 0, 2)
+        tell(f"steps {name}/{upto};".encode())
     ledger.commit(name)
     tell(f"commit {name};".encode())
 
@@ -79,8 +86,13 @@ def recorded(ledger: Ledger) -> set[str]:
     """Everything in the ledger, in the words of `life`."""
     words = set()
     for line in ledger.entries():
-        if line["kind"] in ("run", "charge", "commit"):
-            words.add(f"{line['kind']} {line['purpose'] if line['kind'] == 'charge' else line['run']}")
+        match line["kind"]:
+            case "charge":
+                words.add(f"charge {line['purpose']}")
+            case "steps":
+                words.add(f"steps {line['run']}/{line['upto']}")
+            case "run" | "commit" as kind:
+                words.add(f"{kind} {line['run']}")
     return words
 
 
@@ -118,9 +130,9 @@ def faulty_lives(amount: int, modes: tuple[int, ...], after: Callable[[Ledger, s
 
             words = granted(finish(*start(work)))
             found["refused"] += any(word.startswith("refused") for word in words)
-            found["granted"] += sum(word.split(" ")[0] in ("run", "charge", "commit") for word in words)
+            found["granted"] += sum(word.split(" ")[0] in GRANTS for word in words)
             found["other errors"] += sum(" " not in word for word in words)
-            check(ledger, {word for word in words if word.split(" ")[0] in ("run", "charge", "commit")}, found)
+            check(ledger, {word for word in words if word.split(" ")[0] in GRANTS}, found)
     return {"faults": amount, "calls in a life": calls, **found}
 
 

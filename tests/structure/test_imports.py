@@ -13,7 +13,7 @@ from tests.structure.source import PACKAGE, Source, plant, sources
 LEVELS = (
     # `privacy.unit` says what a record is, which a schema must name; it drags in only privacy's own (empty) __init__.
     # `report` only turns plain dicts into pages, so that whatever has something to show may use it.
-    {"columns", "describe", "domain", "files", "image_schema", "report", "schema", "verify"}
+    {"archive", "columns", "describe", "domain", "files", "image_schema", "report", "schema", "verify"}
     | {"privacy.__init__", "privacy.unit"},
     {"privacy"},
     {"data"},

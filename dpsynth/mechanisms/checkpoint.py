@@ -1,0 +1,154 @@
+"""Checkpoint: the state of a fit that trains, in a file, so that another process can go on where one died.
+
+**Privacy.** Everything in it was charged for, or is computed from that, from public facts and from public random
+numbers: measured columns and bins, networks and their optimisers after noisy gradients, a public generator's state. It
+holds no row, no batch, no place of a row, and nothing of who took part; private randomness is not kept but drawn anew.
+So it may be copied and read like a release of the same charges, and resumed as often as anybody likes: steps are
+counted by the ledger, never here (`privacy/steps.py`).
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dpsynth.archive import UNREADABLE, read_archive, split, write_archive
+from dpsynth.privacy.accountant import Accountant
+from dpsynth.privacy.dpsgd import Training
+from dpsynth.privacy.ledger import Ledger, LedgerCorrupt
+
+VERSION = 1
+_MEMBER = "checkpoint.json"
+_BLOCKS = 20
+
+
+class CheckpointError(ValueError):
+    """The file is no state that this fit can go on from; nothing was spent."""
+
+
+class Checkpoint:
+    """The state of one run, and the file that it is written to.
+
+    facts: what a fit must have in common with it to go on from it, as JSON. values: what stays as it is while a
+    training lasts, plain or arrays; and once it was read from a file, the state too. charge, done: the number of the
+    line that pays for the training, and how many of its steps led to the state.
+    """
+
+    def __init__(self, path: Path, facts: Mapping[str, Any], accountant: Accountant) -> None:
+        self.path, self.ledger, self.run = path, accountant.ledger, accountant.run
+        self.facts: dict[str, Any] = json.loads(json.dumps(facts, default=str))
+        self.values: dict[str, Any] = {}
+        self.charge, self.done = 0, 0
+
+    def save(self, training: Training, state: Mapping[str, np.ndarray]) -> None:
+        """Replaces the file by one that holds this state, or leaves it as it is; OSError when it cannot be written."""
+        plain, arrays = split({**self.values, **state})
+        document = {
+            "dpsynth_checkpoint": VERSION,
+            "facts": self.facts,
+            "run": self.run,
+            "head": self.ledger.head,
+            "charge": training.charge,
+            "done": training.done,
+            "values": plain,
+        }
+        new = self.path.with_name(f"{self.path.name}.{os.getpid()}.new")
+        try:
+            with new.open("wb") as file:
+                write_archive(file, _MEMBER, document, arrays)
+                file.flush()
+                os.fsync(file.fileno())
+            new.replace(self.path)
+            _sync(self.path.parent)
+        except OSError as error:
+            new.unlink(missing_ok=True)
+            raise OSError(f"the checkpoint {self.path} could not be written: {error.strerror or error}") from None
+
+    @classmethod
+    def read(cls, path: Path, facts: Mapping[str, Any], ledger: Ledger) -> tuple[Checkpoint, Accountant]:
+        """The state in a file, and the accountant of its run, to go on with.
+
+        Raises CheckpointError, in one sentence, where the file is damaged, was written by another fit, or its run or
+        its lines are not in the ledger, or have ended.
+        """
+        try:
+            document, arrays = read_archive(path, _MEMBER)
+            if document["dpsynth_checkpoint"] != VERSION:
+                raise CheckpointError(
+                    f"{path} is a checkpoint of another version: resume it with the one that wrote it"
+                )
+            found, run, head = document["facts"], str(document["run"]), str(document["head"])
+            values = {**document["values"], **arrays}
+            charge, done = int(document["charge"]), int(document["done"])
+        except CheckpointError:
+            raise
+        except UNREADABLE:
+            raise CheckpointError(f"{path} is not a checkpoint, or is damaged: restore it from a copy") from None
+        _refuse_others(path, found, json.loads(json.dumps(facts, default=str)))
+        try:
+            ledger.verify(head)
+            accountant = Accountant.resumed(ledger, run)
+        except LedgerCorrupt as reason:
+            raise CheckpointError(f"{path} and the ledger do not belong together: {reason}") from None
+        except ValueError as reason:
+            raise CheckpointError(f"{path} cannot be resumed: {reason}; remove it to fit anew") from None
+        checkpoint = cls(path, facts, accountant)
+        checkpoint.values, checkpoint.charge, checkpoint.done = values, charge, done
+        return checkpoint, accountant
+
+    @property
+    def resumed(self) -> bool:
+        """Whether it was read from a file, to go on with."""
+        return self.charge > 0
+
+    @contextlib.contextmanager
+    def reading(self) -> Iterator[None]:
+        """While values are made use of: CheckpointError where they are others than such a fit keeps."""
+        try:
+            yield
+        except UNREADABLE:
+            raise CheckpointError(f"{self.path} does not hold the state of this fit: restore it from a copy") from None
+
+    def remove(self) -> None:
+        """Once the run has ended there is nothing to go on with."""
+        self.path.unlink(missing_ok=True)
+
+
+def check_place(path: Path, ledger: Ledger | str | Path | None) -> None:
+    """ValueError where a checkpoint cannot lie, or where no ledger would count the steps that were taken."""
+    account = ledger.path if isinstance(ledger, Ledger) else ledger
+    if account is None:
+        raise ValueError("a checkpoint needs a ledger in a file, which counts the steps that were taken: ledger=PATH")
+    if path.absolute() == Path(account).absolute():
+        raise ValueError(f"{path} is the ledger: give the checkpoint another name")
+    if not path.absolute().parent.is_dir():
+        raise ValueError(f"the directory {path.parent} of the checkpoint does not exist: make it first")
+
+
+def block_of(steps: int, checkpoint: Checkpoint | None) -> int | None:
+    """How many steps are claimed at a time, and lost when a process dies: a twentieth, so that claims stay few."""
+    return None if checkpoint is None else -(-steps // _BLOCKS)
+
+
+def _refuse_others(path: Path, found: Mapping[str, Any], facts: Mapping[str, Any]) -> None:
+    differ = [name for name in {**facts, **found} if found.get(name) != facts.get(name)]
+    if differ:
+        said = (f"{name} is {found.get(name)!r} there and {facts.get(name)!r} here" for name in differ)
+        raise CheckpointError(
+            f"{path} was written by another fit ({'; '.join(said)}): give its arguments again, or another checkpoint"
+        )
+
+
+def _sync(folder: Path) -> None:
+    """Makes the file's new name durable."""
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
