@@ -12,7 +12,7 @@ import numpy as np
 from dpsynth.certificate import Certificate
 from dpsynth.data.images import check_images, private_images
 from dpsynth.image_schema import ImageSchema
-from dpsynth.mechanisms.images import ImageEmbedding
+from dpsynth.mechanisms.images import LOOK, ImageEmbedding
 from dpsynth.models.images import ImageModel
 from dpsynth.privacy.budget import LEAST_COST, Budget, affordable
 from dpsynth.privacy.events import Gaussian
@@ -91,7 +91,8 @@ class ImageSynthesizer:
             raise ValueError(f"rows must be a whole number, 1 or more: a guess at how many images, got {rows!r}")
         budget, mechanism, schema = self._checked()
         moves = schema.unit.max_records * (2 if schema.unit.adjacency == "replace" else 1)
-        stddev = Gaussian.spending(affordable(budget)).noise_multiplier * moves
+        cost = affordable(budget)
+        stddev = Gaussian.spending(cost - int(cost * LOOK)).noise_multiplier * moves
         w0, w1, _ = mechanism.weights
         waves = mechanism.waves(schema)
         on_mean = stddev / w1 * schema.classes / rows * mechanism.radius * waves.scale
@@ -194,8 +195,9 @@ class FittedImages:
 
 @dataclass(frozen=True)
 class ImagePlan:
-    """What a fit would do: one charge. numbers: how many it releases. count_stddev: noise on a class's size, in images.
-    mean_stddev: noise on a pixel of a class's mean image, in grey levels of 255, for classes of one size.
+    """What a fit would do. numbers: of the embedding. count_stddev: noise on a class's size, in images. mean_stddev: the
+    most noise on a pixel of a class's mean image, in grey levels of 255, for classes of one size and images that spread
+    as far as the radius allows (Cauchy-Schwarz); less where the first look finds them closer together.
     """
 
     budget: Budget
@@ -207,13 +209,13 @@ class ImagePlan:
 
     def summary(self) -> str:
         """A few lines for a terminal."""
-        spends = f"epsilon {self.budget.epsilon:g} at delta {self.budget.delta:g}, all of it, in one charge"
+        spends = f"epsilon {self.budget.epsilon:g} at delta {self.budget.delta:g}, all of it, in two charges"
         return "\n".join(
             [
                 f"{NAME} for {self.unit.describe()}: {spends}",
-                f"{self.numbers:,} numbers are released; {self.rows:,} images assumed",
+                f"{self.numbers:,} numbers of an embedding are released, after a first look; {self.rows:,} images assumed",
                 f"  noise on the size of a class: {self.count_stddev:.3g} images",
-                f"  noise on a pixel of a class's mean image: {self.mean_stddev:.2g} of 255 grey levels",
+                f"  noise on a pixel of a class's mean image: at most {self.mean_stddev:.2g} of 255 grey levels",
             ]
         )
 

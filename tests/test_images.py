@@ -44,7 +44,7 @@ def test_a_fit_gives_images_labels_and_a_certificate_that_verifies(tmp_path):
     synth.certificate.save(tmp_path)
     assert verify.check(tmp_path) == []
     lines = dpsynth.Ledger.open(tmp_path / "scans.ledger").entries()
-    assert [line["kind"] for line in lines if line["kind"] == "charge"] == ["charge"]
+    assert [line["kind"] for line in lines if line["kind"] == "charge"] == ["charge"] * 2
     assert "teaching" in json.dumps(lines)
 
 
