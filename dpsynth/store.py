@@ -24,6 +24,10 @@ from dpsynth.schema import Schema
 VERSION = 1
 Bounds = dict[str, tuple[float, float]]
 T = TypeVar("T")
+_KINDS = {
+    "dpsynth_model": "a table: use `dpsynth sample`, or Synthesizer.load",
+    "dpsynth_images": "images: use `dpsynth images sample`, or ImageSynthesizer.load",
+}
 
 
 class ModelFileError(ValueError):
@@ -82,6 +86,8 @@ def read_model_file(path: str | Path, kind: str, build: Callable[[dict[str, Any]
     try:
         with zipfile.ZipFile(content) as file:
             document = json.loads(file.read("model.json"))
+            if others := [other for other in _KINDS if other != kind and other in document]:
+                raise ModelFileError(f"{path} is a model of {_KINDS[others[0]]}")
             if document[kind] != VERSION:
                 raise ModelFileError(f"{path} has version {document[kind]!r}, not {VERSION}: update dpsynth")
             arrays = {
