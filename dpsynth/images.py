@@ -11,8 +11,10 @@ import numpy as np
 
 from dpsynth.certificate import Certificate
 from dpsynth.data.images import check_images, private_images
+from dpsynth.gan.dp_gan import ImageGAN
+from dpsynth.gan.plan import PlannedTraining
 from dpsynth.image_schema import ImageSchema
-from dpsynth.mechanisms.images import ImageEmbedding
+from dpsynth.mechanisms.images import LOOK, ImageEmbedding
 from dpsynth.models.images import ImageModel
 from dpsynth.privacy.budget import LEAST_COST, Budget, affordable
 from dpsynth.privacy.events import Gaussian
@@ -23,7 +25,7 @@ from dpsynth.privacy.unit import PrivacyUnit
 from dpsynth.store import VERSION, digest_of, read_model_file, write_model_file
 from dpsynth.synthesizer import NotFittedError
 
-NAME = "image-embedding"
+MECHANISMS: dict[str, type[ImageEmbedding]] = {"image-embedding": ImageEmbedding, "dp-gan": ImageGAN}
 KIND = "dpsynth_images"
 MOST_IMAGES = 1_000_000
 
@@ -33,7 +35,8 @@ class ImageSynthesizer:
 
     classes: labels are 0 to classes - 1. shape: (height, width) of the images, 64 x 64 at most. unit: whom the
     guarantee protects; by default one image, added or removed. With an id_column, `fit` is given ids.
-    epsilon, delta, ledger, purpose, approvals, unsafe_seed: as of Synthesizer. settings: of ImageEmbedding.
+    mechanism: "image-embedding", or "dp-gan" (extra gan), which refines it by a critic that DP-SGD trains.
+    epsilon, delta, ledger, purpose, approvals, unsafe_seed: as of Synthesizer. settings: of ImageEmbedding or ImageGAN.
     """
 
     def __init__(
@@ -43,6 +46,7 @@ class ImageSynthesizer:
         shape: tuple[int, int],
         epsilon: float,
         delta: float,
+        mechanism: str = "image-embedding",
         ledger: Ledger | str | Path | None = None,
         unit: PrivacyUnit | None = None,
         purpose: str = "",
@@ -54,6 +58,7 @@ class ImageSynthesizer:
         self.shape = shape
         self.epsilon = epsilon
         self.delta = delta
+        self.mechanism = mechanism
         self.ledger = ledger
         self.unit = unit
         self.purpose = purpose
@@ -69,15 +74,20 @@ class ImageSynthesizer:
         """
         budget, mechanism, schema = self._checked()
         check_images(images, labels, ids, schema)
-        job = Job(NAME, self.purpose, self.approvals or {}, schema.fingerprint())
-        with accountant_for(self.ledger, schema.unit, budget, job, unsafe_seed=self.unsafe_seed) as accountant:
+        job, reserve = (
+            Job(self.mechanism, self.purpose, self.approvals or {}, schema.fingerprint()),
+            mechanism.reserve(budget),
+        )
+        with accountant_for(
+            self.ledger, schema.unit, budget, job, reserve=reserve, unsafe_seed=self.unsafe_seed
+        ) as accountant:
             model = mechanism.fit(private_images(images, labels, ids, schema), schema, accountant)
             accountant.close(digest_of(*_content(schema, model)))
         certificate = Certificate.issue(
             schema=schema,
             ledger=accountant.ledger,
             run=accountant.run,
-            mechanism=NAME,
+            mechanism=self.mechanism,
             settings=asdict(mechanism),
             bounds={},
             released={"rows": round(model.total)},
@@ -91,11 +101,17 @@ class ImageSynthesizer:
             raise ValueError(f"rows must be a whole number, 1 or more: a guess at how many images, got {rows!r}")
         budget, mechanism, schema = self._checked()
         moves = schema.unit.max_records * (2 if schema.unit.adjacency == "replace" else 1)
-        stddev = Gaussian.spending(affordable(budget)).noise_multiplier * moves
+        training = mechanism.planned(budget, rows, schema) if isinstance(mechanism, ImageGAN) else None
+        cost = affordable(budget)
+        if isinstance(mechanism, ImageGAN):
+            cost -= mechanism.training(budget).cost.gaussian
+        stddev = Gaussian.spending(cost - int(cost * LOOK)).noise_multiplier * moves
         w0, w1, _ = mechanism.weights
         waves = mechanism.waves(schema)
         on_mean = stddev / w1 * schema.classes / rows * mechanism.radius * waves.scale
         return ImagePlan(
+            mechanism=self.mechanism,
+            training=training,
             budget=budget,
             unit=schema.unit,
             rows=rows,
@@ -153,6 +169,7 @@ class ImageSynthesizer:
             shape=schema.shape,
             epsilon=budget["epsilon"],
             delta=budget["delta"],
+            mechanism=record["mechanism"]["name"],
             unit=unit,
             **settings,
         )
@@ -170,10 +187,13 @@ class ImageSynthesizer:
             raise ValueError("epsilon must be above 0: 0 would mean to learn nothing")
         if affordable(budget) < LEAST_COST:
             raise ValueError(f"{budget} affords only noise of billions of rows: ask for a larger epsilon or delta")
-        known = sorted(ImageEmbedding.__dataclass_fields__)
+        if self.mechanism not in MECHANISMS:
+            raise ValueError(f"there is no mechanism {self.mechanism!r} of images: use one of {', '.join(MECHANISMS)}")
+        kind = MECHANISMS[self.mechanism]
+        known = sorted(kind.__dataclass_fields__)
         if unknown := sorted(set(self.settings) - set(known)):
             raise ValueError(f"there is no setting {unknown[0]!r} of images: the settings are {', '.join(known)}")
-        mechanism = ImageEmbedding(**self.settings)
+        mechanism = kind(**self.settings)
         schema = ImageSchema(self.shape, self.classes, PrivacyUnit() if self.unit is None else self.unit)
         mechanism.dimensions(schema)
         return budget, mechanism, schema
@@ -194,33 +214,40 @@ class FittedImages:
 
 @dataclass(frozen=True)
 class ImagePlan:
-    """What a fit would do: one charge. numbers: how many it releases. count_stddev: noise on a class's size, in images.
-    mean_stddev: noise on a pixel of a class's mean image, in grey levels of 255, for classes of one size.
+    """What a fit would do. numbers: of the embedding. count_stddev: noise on a class's size, in images.
+    mean_stddev: noise on a pixel of a class's mean image, in grey levels of 255, for classes of one size, at the most
+    (Cauchy-Schwarz): it is less where the first look finds images closer together than the radius allows.
     """
 
+    mechanism: str
     budget: Budget
     unit: PrivacyUnit
     rows: int
     numbers: int
     count_stddev: float
     mean_stddev: float
+    training: PlannedTraining | None = None
 
     def summary(self) -> str:
         """A few lines for a terminal."""
-        spends = f"epsilon {self.budget.epsilon:g} at delta {self.budget.delta:g}, all of it, in one charge"
+        spends = f"epsilon {self.budget.epsilon:g} at delta {self.budget.delta:g}, all of it"
+        training = []
+        if self.training is not None:
+            minutes = self.training.seconds / 60
+            training = [f"  {self.training.describe()}", f"  at most about {minutes:.2g} CPU minutes"]
         return "\n".join(
             [
-                f"{NAME} for {self.unit.describe()}: {spends}",
-                f"{self.numbers:,} numbers are released; {self.rows:,} images assumed",
+                f"{self.mechanism} for {self.unit.describe()}: {spends}",
+                f"{self.numbers:,} numbers are released after a first look; {self.rows:,} images assumed",
                 f"  noise on the size of a class: {self.count_stddev:.3g} images",
-                f"  noise on a pixel of a class's mean image: {self.mean_stddev:.2g} of 255 grey levels",
+                f"  noise on a pixel of a class's mean image: at most {self.mean_stddev:.2g} of 255 grey levels",
+                *training,
             ]
         )
 
 
 def _content(schema: ImageSchema, model: ImageModel) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    arrays = {"rows": model.rows, "means": model.means, "roots": model.roots}
-    return {KIND: VERSION, "schema": asdict(schema)}, arrays
+    return {KIND: VERSION, "schema": asdict(schema)}, model.to_arrays()
 
 
 def _asked(labels: Any, n: int, classes: int) -> np.ndarray:

@@ -19,6 +19,10 @@ from dpsynth.schema import Schema
 VERSION = 1
 Bounds = dict[str, tuple[float, float]]
 T = TypeVar("T")
+_KINDS = {
+    "dpsynth_model": "a table: use `dpsynth sample`, or Synthesizer.load",
+    "dpsynth_images": "images: use `dpsynth images sample`, or ImageSynthesizer.load",
+}
 
 
 class ModelFileError(ValueError):
@@ -68,6 +72,8 @@ def read_model_file(path: str | Path, kind: str, build: Callable[[dict[str, Any]
     """What `build` makes of the document and the arrays of a file of this kind; ModelFileError where it cannot."""
     try:
         document, arrays = read_archive(path, "model.json")
+        if others := [other for other in _KINDS if other != kind and other in document]:
+            raise ModelFileError(f"{path} is a model of {_KINDS[others[0]]}")
         if document[kind] != VERSION:
             raise ModelFileError(f"{path} has version {document[kind]!r}, not {VERSION}: update dpsynth")
         return build(document, arrays)

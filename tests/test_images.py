@@ -44,7 +44,7 @@ def test_a_fit_gives_images_labels_and_a_certificate_that_verifies(tmp_path):
     synth.certificate.save(tmp_path)
     assert verify.check(tmp_path) == []
     lines = dpsynth.Ledger.open(tmp_path / "scans.ledger").entries()
-    assert [line["kind"] for line in lines if line["kind"] == "charge"] == ["charge"]
+    assert [line["kind"] for line in lines if line["kind"] == "charge"] == ["charge"] * 2
     assert "teaching" in json.dumps(lines)
 
 
@@ -162,7 +162,7 @@ def test_what_is_saved_draws_the_same_images(tmp_path):
     assert again.certificate.record == synth.certificate.record
     again.save(tmp_path / "again.dpsynth")
     assert (tmp_path / "again.dpsynth").read_bytes()[:2] == b"PK"
-    with pytest.raises(ModelFileError):
+    with pytest.raises(ModelFileError, match="a model of images: use `dpsynth images sample`"):
         dpsynth.Synthesizer.load(tmp_path / "scans.dpsynth")
     (tmp_path / "broken.dpsynth").write_bytes((tmp_path / "scans.dpsynth").read_bytes()[:-30])
     with pytest.raises(ModelFileError, match="damaged"):

@@ -1,5 +1,5 @@
-"""The command line: demo, plan, fit, sample, evaluate, audit, verify, schema (draft, check), ledger (create, policy,
-show, verify, export, import, link).
+"""The command line: demo, plan, fit, sample, evaluate, audit, verify, schema (draft, check), images (fit, plan, sample,
+evaluate), ledger (create, policy, show, verify, export, import, link).
 
 Results go to stdout, progress to stderr. Exit codes: 0 done, 1 a gate failed, 2 bad input or usage, 3
 inconclusive, 4 budget exceeded. A user's mistake ends in one sentence, never in a traceback.
@@ -11,6 +11,7 @@ import typer
 
 from dpsynth.cli import audit, evidence, release
 from dpsynth.cli.common import fail
+from dpsynth.cli.images import images_app
 from dpsynth.cli.ledger import ledger_app
 from dpsynth.cli.plan import plan
 from dpsynth.cli.schema import schema_app
@@ -20,6 +21,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 for command in (release.fit, release.sample, evidence.evaluate, audit.audit, release.demo, plan, verify):
     app.command()(command)
 app.add_typer(schema_app, name="schema")
+app.add_typer(images_app, name="images")
 app.add_typer(ledger_app, name="ledger")
 
 

@@ -1,4 +1,4 @@
-"""ImageModel: a Gaussian of low spatial frequencies for each class of images."""
+"""ImageModel: a Gaussian of low spatial frequencies for each class of images, and perhaps a network that adds to it."""
 
 from __future__ import annotations
 
@@ -8,6 +8,9 @@ from typing import Any
 
 import numpy as np
 from scipy.fft import dctn
+
+_SLOPE = 0.2  # of the rectifiers below zero, as in training
+_LEAST_VARIANCE = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
@@ -43,17 +46,27 @@ class ImageModel:
     """For each class how many images there are, and mean and root of the covariance of their coordinates.
 
     rows: (classes,), charged, at least 1. means: (classes, count). roots: (classes, count, count), covariance is
-    root @ root.T. shape: of the images.
+    root @ root.T. shape: of the images. network: weights and biases of a perceptron from standardised coordinates,
+    indicators of classes and random numbers to what is added to the grey levels (0 to 1) of each pixel; () for none.
     """
 
     shape: tuple[int, int]
     rows: np.ndarray
     means: np.ndarray
     roots: np.ndarray
+    network: tuple[np.ndarray, ...] = ()
 
     @property
     def total(self) -> float:
         return float(self.rows.sum())
+
+    @property
+    def standard(self) -> tuple[np.ndarray, np.ndarray]:
+        """Mean and standard deviation of the coordinates of all images, (count,) each."""
+        share = (self.rows / self.total)[:, None]
+        centre = (share * self.means).sum(axis=0)
+        variances = (share * ((self.roots**2).sum(axis=2) + (self.means - centre) ** 2)).sum(axis=0)
+        return np.asarray(centre), np.sqrt(np.maximum(variances, _LEAST_VARIANCE))
 
     def sample(self, labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """One image for each label; uint8, (n, height, width)."""
@@ -64,8 +77,27 @@ class ImageModel:
             draws = rng.standard_normal((len(mine), self.means.shape[1]))
             coordinates = self.means[label] + draws @ self.roots[label].T
             greys = (coordinates * waves.scale) @ waves.basis.T + 0.5
+            if self.network:
+                greys += self.added(label, coordinates, rng)
             images[mine] = np.rint(255 * np.clip(greys, 0, 1)).reshape(-1, *self.shape)
         return images
+
+    def added(self, label: int, coordinates: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """What the network adds to images of one class with these coordinates; (n, pixels)."""
+        n, classes = len(coordinates), len(self.rows)
+        centre, spread = self.standard
+        latent = rng.standard_normal((n, len(self.network[0]) - coordinates.shape[1] - classes))
+        x = np.hstack([(coordinates - centre) / spread, np.eye(classes)[[label] * n], latent])
+        for weights, biases in zip(self.network[::2], self.network[1::2], strict=True):
+            x = x @ weights + biases
+            if biases is not self.network[-1]:
+                x = np.where(x > 0, x, _SLOPE * x)
+        return np.asarray(x)
+
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """What `from_arrays` reads, beside the shape."""
+        layers = {f"network:{i}": array for i, array in enumerate(self.network)}
+        return {"rows": self.rows, "means": self.means, "roots": self.roots, **layers}
 
     @classmethod
     def from_arrays(cls, saved: Mapping[str, Any]) -> ImageModel:
@@ -77,4 +109,25 @@ class ImageModel:
             raise ValueError("the arrays of an image model do not fit one another")
         if not all(np.isfinite(array).all() for array in (rows, means, roots)) or rows.min() < 1:
             raise ValueError("an image model holds finite numbers, and one image of each class at least")
-        return cls((int(height), int(width)), rows, means, roots)
+        network = _network(saved, classes + count, height * width)
+        return cls((int(height), int(width)), rows, means, roots, network)
+
+
+def _network(saved: Mapping[str, Any], known: int, pixels: int) -> tuple[np.ndarray, ...]:
+    """The layers that were saved; ValueError unless they lead from more than `known` numbers to a number a pixel."""
+    names = [f"network:{i}" for i in range(sum(name.startswith("network:") for name in saved))]
+    network = tuple(np.asarray(saved[name], dtype=np.float64) for name in names)
+    if not network:
+        return network
+    weights, biases = network[::2], network[1::2]
+    fits = len(weights) == len(biases) and all(
+        w.ndim == 2 and b.ndim == 1 for w, b in zip(weights, biases, strict=True)
+    )
+    if not fits or weights[0].shape[0] < known or biases[-1].shape != (pixels,):
+        raise ValueError("the network of an image model leads from its coordinates to its pixels")
+    ends = [w.shape[0] for w in weights[1:]]
+    if [w.shape[1] for w in weights] != [len(b) for b in biases] or ends != [len(b) for b in biases[:-1]]:
+        raise ValueError("the layers of an image model's network do not fit one another")
+    if not all(np.isfinite(array).all() for array in network):
+        raise ValueError("the network of an image model holds finite numbers")
+    return network

@@ -10,7 +10,7 @@ from sklearn.datasets import load_digits
 from dpsynth.data.images import private_images
 from dpsynth.image_schema import ImageSchema
 from dpsynth.mechanisms import images as module
-from dpsynth.mechanisms.images import ImageEmbedding
+from dpsynth.mechanisms.images import Frame, ImageEmbedding
 from dpsynth.models.images import Waves
 from dpsynth.privacy.accountant import Accountant
 from dpsynth.privacy.budget import Budget
@@ -20,6 +20,11 @@ from tests.privacy.blind import BlindAccountant
 BUDGET = Budget(3.0, 1e-5)
 SCHEMA = ImageSchema((6, 5), 3)
 SMALL = ImageEmbedding(frequencies=7)
+
+
+def even(count, unit):
+    """A frame at mid grey, with one unit for all coordinates."""
+    return Frame(np.zeros(count), np.full(count, unit))
 
 
 def random_images(n, seed=0, shape=(6, 5), classes=3):
@@ -40,22 +45,33 @@ def extremes(shape):
 )
 def test_the_features_of_one_image_are_no_longer_than_one(shape, radius):
     schema, it = ImageSchema(shape, 2), ImageEmbedding(radius=radius, frequencies=40)
+    count = len(it.waves(schema).spread)
+    off = Frame(np.linspace(-1, 1, count), np.geomspace(radius, 2 * radius, count))
     images = np.concatenate([extremes(shape)[:200], random_images(50, shape=shape)[0]])
     codes = np.hstack([np.zeros((len(images), 1), int), images.reshape(len(images), -1)])
-    found = it.features(schema)(codes)
-    lengths = (found**2).sum(axis=1)
-    assert found.shape == (len(images), it.dimensions(schema))
-    assert np.all(lengths < 1)
-    assert np.all(lengths >= it.weights[0] ** 2 * (1 - 1e-9))
+    for frame in (even(count, radius), off):
+        found = it.features(schema, frame)(codes)
+        lengths = (found**2).sum(axis=1)
+        assert found.shape == (len(images), it.dimensions(schema))
+        assert np.all(lengths < 1)
+        assert np.all(lengths >= it.weights[0] ** 2 * (1 - 1e-9))
+    looked = it.look_features(schema)(codes)
+    assert looked.shape == (len(images), 1 + 2 * count)
+    assert np.all((looked**2).sum(axis=1) < 1)
+    strangers = codes.copy()
+    strangers[:, 0] = 2
+    assert not it.look_features(schema)(strangers).any()
 
 
 def test_the_features_are_the_kernel():
     """Inner products of features are w0^2 + w1^2 <x, y> + w2^2 <x, y>^2 within a class, by an independent transform."""
     images, labels = random_images(40)
-    it, waves = ImageEmbedding(frequencies=9, radius=0.3), Waves.of(SCHEMA.shape, 9)
-    found = it.features(SCHEMA)(np.hstack([labels[:, None], images.reshape(40, -1)]).astype(int))
+    it, waves = ImageEmbedding(frequencies=9), Waves.of(SCHEMA.shape, 9)
+    centre, unit = np.linspace(-0.1, 0.2, 9), np.geomspace(0.2, 0.4, 9)
+    found = it.features(SCHEMA, Frame(centre, unit))(np.hstack([labels[:, None], images.reshape(40, -1)]).astype(int))
     order = np.argsort(np.hypot(*np.indices(SCHEMA.shape)).reshape(-1), kind="stable")[:9]
-    x = dctn(images / 255 - 0.5, axes=(1, 2), norm="ortho").reshape(40, -1)[:, order] / waves.scale / 0.3
+    x = dctn(images / 255 - 0.5, axes=(1, 2), norm="ortho").reshape(40, -1)[:, order] / waves.scale
+    x = (x - centre) / unit
     x /= np.maximum(1, np.linalg.norm(x, axis=1))[:, None]
     inner, (w0, w1, w2) = x @ x.T, it.weights
     kernel = (labels[:, None] == labels) * (w0**2 + w1**2 * inner + w2**2 * inner**2)
@@ -65,8 +81,9 @@ def test_the_features_are_the_kernel():
 def test_features_do_not_depend_on_the_place_of_a_row():
     images, labels = random_images(128)
     codes = np.hstack([labels[:, None], images.reshape(128, -1)]).astype(int)
-    features = SMALL.features(SCHEMA)
-    np.testing.assert_array_equal(features(codes)[::-1], features(codes[::-1]))
+    frame = Frame(np.linspace(-0.3, 0.3, 7), np.geomspace(0.1, 1, 7))
+    for features in (SMALL.features(SCHEMA, frame), SMALL.look_features(SCHEMA)):
+        np.testing.assert_array_equal(features(codes)[::-1], features(codes[::-1]))
 
 
 def outcome(images, labels, accountant, it=SMALL):
@@ -98,15 +115,16 @@ def test_a_fit_that_looks_at_the_rows_is_seen(monkeypatch):
     honest = ImageEmbedding.fitted
     monkeypatch.setattr(module, "embed", counting)
     assert not interferes()
-    monkeypatch.setattr(ImageEmbedding, "fitted", lambda it, sums, s, k: honest(it, sums / float(seen[-1]), s, k))
+    monkeypatch.setattr(ImageEmbedding, "fitted", lambda it, sums, *rest: honest(it, sums / float(seen[-1]), *rest))
     assert interferes()
 
 
-def test_one_charge_spends_the_budget():
+def test_two_charges_spend_the_budget():
     accountant = Accountant(BUDGET)
     outcome(*random_images(50), accountant)
     assert [line["purpose"] for line in accountant.ledger.entries() if line["kind"] == "charge"] == [
-        "embedding of all images by class"
+        "mean and spread of all images",
+        "embedding of all images by class",
     ]
     assert BUDGET.epsilon * (1 - 1e-9) <= accountant.spent().epsilon <= BUDGET.epsilon
 
@@ -116,16 +134,32 @@ def test_without_noise_the_model_has_the_means_and_covariances_of_the_images():
     rng = np.random.default_rng(0)
     images, labels = rng.integers(100, 156, (900, 6, 5), dtype=np.uint8), np.repeat([0, 1, 2], 300)
     images[labels == 1] += 40
-    it, schema = ImageEmbedding(frequencies=30, radius=2.0), SCHEMA
+    it, schema, frame = ImageEmbedding(frequencies=30), SCHEMA, Frame(np.linspace(-0.1, 0.1, 30), np.full(30, 2.0))
     codes = np.hstack([labels[:, None], images.reshape(900, -1)]).astype(int)
-    sums = it.features(schema)(codes).sum(axis=0).reshape(3, -1)
-    model, waves = it.fitted(sums, 1e-9, schema), Waves.of(schema.shape, 30)
+    sums = it.features(schema, frame)(codes).sum(axis=0).reshape(3, -1)
+    model, waves = it.fitted(sums, 1e-9, schema, frame), Waves.of(schema.shape, 30)
     np.testing.assert_allclose(model.rows, 300, rtol=1e-6)
     for label in range(3):
         x = (images[labels == label].reshape(300, -1) / 255 - 0.5) @ waves.basis / waves.scale
         np.testing.assert_allclose(model.means[label], x.mean(axis=0), atol=1e-4)
         covariance = model.roots[label] @ model.roots[label].T
         np.testing.assert_allclose(covariance, np.cov(x.T, bias=True), atol=1e-4)
+
+
+def test_without_noise_a_frame_is_where_images_lie_and_how_far_they_spread_and_else_as_natural_images():
+    """Oracle: numpy's mean and variance of coordinates; the mean square length in the frame is 1."""
+    rng = np.random.default_rng(0)
+    images = (rng.integers(60, 160, (500, 1, 1)) + rng.integers(-30, 30, (500, 6, 5))).astype(np.uint8)
+    codes = np.hstack([np.zeros((500, 1), int), images.reshape(500, -1)]).astype(int)
+    it, waves = ImageEmbedding(frequencies=30), Waves.of(SCHEMA.shape, 30)
+    exact = it.framed(it.look_features(SCHEMA)(codes).sum(axis=0), 1e-9, SCHEMA)
+    x = (images.reshape(500, -1) / 255 - 0.5) @ waves.basis / waves.scale
+    np.testing.assert_allclose(exact.centre, x.mean(axis=0), atol=1e-4)
+    assert np.mean((((x - exact.centre) / exact.unit) ** 2).sum(axis=1)) == pytest.approx(1, rel=0.02)
+    costs = [np.sum(u**2 * waves.spread) for u in (exact.unit, np.sqrt(x.var(axis=0).sum()) * np.ones(30))]
+    assert costs[0] < costs[1]
+    drowned = it.framed(it.look_features(SCHEMA)(codes).sum(axis=0), 1e9, SCHEMA)
+    np.testing.assert_allclose(drowned.unit, drowned.unit[0], rtol=1e-9)  # waves are in such units already
 
 
 @pytest.mark.parametrize("epsilon", [1e-3, 50.0])

@@ -136,7 +136,20 @@ def a_unit_of_several_rows_is_hidden_as_a_whole(k):
     assert k.dpsgd.row_rate(0.1, 1) == 0.1
 
 
+def images_are_trained_on_like_any_rows(k):
+    """Coded bytes, a label and pixels: all take part at rate 1, and each counts by its own gradient alone."""
+    rng = np.random.default_rng(0)
+    codes = rng.integers(0, 256, (300, 17)).astype(np.uint8)
+    codes[:, 0] %= 4
+    rows = k.rows.SensitiveRows(codes, sizes=(4, *[256] * 16), protects=k.unit.PrivacyUnit())
+    event = k.events.DpSgd(1.0, 1e-6, 1)
+    run = k.dpsgd.Training(event, k.noise.operating_system_bits, rows, parameters=17, clip=1.0, assumed_rows=1)
+    expected = k.dpsgd.clipped_sum(codes / 255 - 0.5, 1.0) * 2.0**-20
+    np.testing.assert_allclose(run.step(lambda piece: piece / 255 - 0.5), expected, atol=1e-4)
+
+
 LAWS: list[Law] = [
+    images_are_trained_on_like_any_rows,
     one_row_moves_the_clipped_sum_by_the_clip_at_most,
     noise_has_the_scale_that_was_paid_for,
     as_many_take_part_as_a_bernoulli_draw_says,
@@ -147,6 +160,20 @@ LAWS: list[Law] = [
 ]
 
 MUTANTS = [
+    Mutant(
+        "what fills up a piece counted too",
+        "dpsgd.py",
+        "self.parameters)[taken], self.clip)",
+        "self.parameters), self.clip)",
+        images_are_trained_on_like_any_rows,
+    ),
+    Mutant(
+        "codes cut to half a byte",
+        "dpsgd.py",
+        "piece[taken] = chosen[order[turn == now]]",
+        "piece[taken] = chosen[order[turn == now]].astype(np.int8)",
+        images_are_trained_on_like_any_rows,
+    ),
     Mutant(
         "not clipped",
         "dpsgd.py",

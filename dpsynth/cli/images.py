@@ -1,0 +1,166 @@
+"""`dpsynth images`: labelled grey images from .npz to a release, under the same ledger as tables."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from dpsynth.cli.common import Json, following, named, new_file, print_json, say
+
+if TYPE_CHECKING:
+    from dpsynth.images import ImageSynthesizer
+
+images_app = typer.Typer(no_args_is_help=True, help="Release small labelled grey images (.npz): docs/images.md.")
+
+Images = Annotated[
+    Path, typer.Argument(help="A .npz with images (uint8, n x height x width), labels (n), and perhaps ids (n).")
+]
+Classes = Annotated[int, typer.Option(help="Labels are 0 to this less 1: a public fact.")]
+Shape = Annotated[str, typer.Option(help="HEIGHTxWIDTH of an image, such as 28x28.")]
+Epsilon = Annotated[float, typer.Option(help="The privacy budget's epsilon.")]
+Delta = Annotated[float, typer.Option(help="The privacy budget's delta.")]
+Mechanism = Annotated[str, typer.Option(help="image-embedding, or dp-gan (needs PyTorch: dpsynth[gan]).")]
+Unit = Annotated[str | None, typer.Option(help="What ids name, such as patient; without it, ids are not used.")]
+MaxRecords = Annotated[int, typer.Option(help="How many images of a unit are used at most.")]
+
+
+@images_app.command("fit")
+def fit(
+    data: Images,
+    classes: Classes,
+    shape: Shape,
+    epsilon: Epsilon,
+    delta: Delta,
+    output: Annotated[Path, typer.Option("--output", "-o", help="Where the model goes.")],
+    mechanism: Mechanism = "image-embedding",
+    unit: Unit = None,
+    max_records: MaxRecords = 1,
+    ledger: Annotated[Path | None, typer.Option(help="The data set's account; made if it does not exist.")] = None,
+    purpose: Annotated[str, typer.Option(help="What it is for, for the ledger and its policy.")] = "",
+    approval: Annotated[list[str] | None, typer.Option(help="WHO=WHERE: who approved it, and where.")] = None,
+    certificate: Annotated[Path | None, typer.Option(help="A folder for certificate.json and .html.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Spend a budget on images, and keep the model: everything after that is free."""
+    job = {"purpose": purpose, "approvals": named("--approval", approval, "board=case-17"), "ledger": ledger}
+    synthesizer = _synthesizer(classes, shape, epsilon, delta, mechanism, unit, max_records, **job)
+    new_file(output)
+    arrays = _arrays(data)
+    start = time.perf_counter()
+    with following("fitting"):
+        synthesizer.fit(arrays["images"], arrays["labels"], arrays.get("ids"))
+    synthesizer.save(output)
+    if certificate is not None:
+        synthesizer.certificate.save(certificate)
+    if as_json:
+        print_json(synthesizer.certificate.record)
+        return
+    say(synthesizer.certificate.summary())
+    say(f"{output}: fitted in {time.perf_counter() - start:.1f} s")
+
+
+@images_app.command("plan")
+def plan(
+    classes: Classes,
+    shape: Shape,
+    epsilon: Epsilon,
+    delta: Delta,
+    rows: Annotated[int, typer.Option(help="About how many images there are: a public guess.")],
+    mechanism: Mechanism = "image-embedding",
+    unit: Unit = None,
+    max_records: MaxRecords = 1,
+) -> None:
+    """Say what a fit would spend, and how noisy its answers would be. Opens no data, charges nothing."""
+    say(_synthesizer(classes, shape, epsilon, delta, mechanism, unit, max_records).plan(rows).summary())
+
+
+@images_app.command("sample")
+def sample(
+    model: Annotated[Path, typer.Argument(help="A model that `images fit` wrote.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="A .npz, with images and labels.")],
+    n: Annotated[int | None, typer.Option("-n", help="Images; by default the noisy count.")] = None,
+    label: Annotated[int | None, typer.Option(help="One class for all of them.")] = None,
+    seed: Annotated[int | None, typer.Option(help="For a reproducible sample.")] = None,
+    sheet: Annotated[Path | None, typer.Option(help="A .png with the first images of each class.")] = None,
+) -> None:
+    """Draw synthetic images from a model: any number, at no further cost."""
+    import numpy as np
+
+    from dpsynth.evaluation.images import contact_sheet
+    from dpsynth.images import ImageSynthesizer
+
+    if output.suffix.lower() != ".npz":
+        raise ValueError(f"{output} must end in .npz")
+    for path in (output, *([] if sheet is None else [sheet])):
+        new_file(path)
+    images, labels = ImageSynthesizer.load(model).sample(n, labels=label, seed=seed)
+    np.savez_compressed(output, images=images, labels=labels)
+    if sheet is not None:
+        sheet.write_bytes(contact_sheet(images, labels))
+    say(f"{output}: {len(images):,} synthetic images")
+
+
+@images_app.command("evaluate")
+def evaluate(
+    synthetic: Annotated[Path, typer.Argument(help="Synthetic images, .npz.")],
+    real: Annotated[Path, typer.Argument(help="Real images, .npz.")],
+    output: Annotated[Path, typer.Option("--output", "-o", help="A directory for the page.")] = Path("quality"),
+    show_real: Annotated[bool, typer.Option("--show-real", help="Put real images on the page as well.")] = False,
+) -> None:
+    """Compare synthetic with real images. INTERNAL: exact statistics of private images, not for release."""
+    from dpsynth.evaluation.images import evaluate_images
+
+    ours, theirs = _arrays(synthetic), _arrays(real)
+    quality = evaluate_images(ours["images"], ours["labels"], theirs["images"], theirs["labels"], show_real=show_real)
+    quality.save(output)
+    say(quality.summary())
+    say(f"{output / 'images.html'}: INTERNAL, compares with real images")
+
+
+def _synthesizer(
+    classes: int,
+    shape: str,
+    epsilon: float,
+    delta: float,
+    mechanism: str,
+    unit: str | None,
+    max_records: int,
+    **job: Any,
+) -> ImageSynthesizer:
+    from dpsynth.images import ImageSynthesizer
+    from dpsynth.privacy.unit import PrivacyUnit
+
+    height, x, width = shape.partition("x")
+    if not (x and height.isdecimal() and width.isdecimal()):
+        raise ValueError(f"--shape is written HEIGHTxWIDTH, such as 28x28, got {shape!r}")
+    return ImageSynthesizer(
+        classes=classes,
+        shape=(int(height), int(width)),
+        epsilon=epsilon,
+        delta=delta,
+        mechanism=mechanism,
+        unit=PrivacyUnit(unit, max_records),
+        **job,
+    )
+
+
+def _arrays(path: Path) -> dict[str, Any]:
+    """The arrays of a .npz; nothing in it is executed. ValueError in one sentence for any other file."""
+    import zipfile
+    import zlib
+
+    import numpy as np
+
+    if not path.is_file():
+        raise ValueError(f"{path} does not exist, or is no file: give a .npz with the arrays images and labels")
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            found = {name: file[name] for name in ("images", "labels", "ids") if name in file.files}
+    except (ValueError, OSError, EOFError, AttributeError, TypeError, zipfile.BadZipFile, zlib.error):
+        raise ValueError(f"{path} is no .npz of plain arrays: write it by numpy.savez, without objects") from None
+    if lacking := [name for name in ("images", "labels") if name not in found]:
+        raise ValueError(f"{path} has no array {lacking[0]!r}: numpy.savez({path.name!r}, images=..., labels=...)")
+    return found
