@@ -4,7 +4,8 @@
     PEERS_FOLDER=DIR python benchmarks/gan.py [--tables german_credit adult] [--epsilon 1 3 10]
 
 Every run is a process of its own on one core (`peers/run.py`), whose CPU seconds count importing PyTorch too. Fitted to
-70 % of the rows, delta 1e-9, the domain public; AUC on the other 30 % as in `downstream.py`. Runs that the result file
+70 % of the rows, delta 1e-9, the domain public; AUC on the other 30 % as in `downstream.py`. References, at epsilon 0,
+are what no release of as many rows can be: the rows drawn anew, and their columns shuffled. Runs that the result file
 holds are skipped, so a command that was stopped can be given again, and several may write to one file. Needs the extras
 gan and test.
 """
@@ -18,14 +19,15 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
-from _record import RESULTS
+from _record import RESULTS, commit
 from _scores import train_test
 from _tables import discrete_table
 from downstream import areas
 
 sys.path.append(str(Path(__file__).parent / "peers"))
-from run import Run, alone, change, holds, load, measure, show
+from run import Run, alone, change, holds, load, measure, scores, show
 
 TARGETS = {"adult": "income", "german_credit": "credit_risk"}
 METHODS = (
@@ -38,6 +40,7 @@ METHODS = (
     "smartnoise/patectgan",
     "smartnoise/dpctgan",
 )
+REFERENCES = ("bootstrap", "exact independent")
 
 
 def row(run: Run, folder: Path, cap: int) -> dict[str, Any]:
@@ -48,6 +51,18 @@ def row(run: Run, folder: Path, cap: int) -> dict[str, Any]:
         synthetic = pd.read_parquet(run.release(folder))
         found |= areas(synthetic, train_test(rows)[1], sizes, TARGETS[run.table])
     return found
+
+
+def reference(run: Run) -> dict[str, Any]:
+    """What no release can be, in the same figures: the rows drawn anew, or their columns shuffled; not private."""
+    real, sizes = run.rows()
+    rng = np.random.default_rng(run.seed)
+    drawn = real.sample(len(real), replace=True, random_state=rng)
+    mixed = pd.DataFrame({c: rng.permutation(real[c].to_numpy()) for c in sizes})
+    release = (drawn if run.method == "bootstrap" else mixed).reset_index(drop=True)
+    learnt = areas(release, train_test(discrete_table(run.table)[0])[1], sizes, TARGETS[run.table])
+    nothing = {"outcome": "finished", "CPU s": 0.0, "peak MB": 0, "commit": commit()}
+    return {**run.key, **nothing, **scores(real, release, sizes), **learnt}
 
 
 def main() -> None:
@@ -62,13 +77,13 @@ def main() -> None:
     options = parser.parse_args()
     if options.folder is None:
         parser.error("say where the environments are: --folder or PEERS_FOLDER")
-    order = itertools.product(range(options.seeds), options.tables, options.epsilon, options.methods)
-    for seed, table, epsilon, method in order:
+    budgets = [(m, e) for e in options.epsilon for m in options.methods] + [(m, 0.0) for m in REFERENCES]
+    for seed, table, (method, epsilon) in itertools.product(range(options.seeds), options.tables, budgets):
         run = Run(table, "train", epsilon, method, seed)
         with alone(options.out):
             rows = load(options.out)
         if not any(holds(r, run.key) for r in rows):
-            found = row(run, options.folder.resolve(), options.cap)
+            found = reference(run) if method in REFERENCES else row(run, options.folder.resolve(), options.cap)
             show(found)
             change(options.out, options.cap, lambda rows, found=found: [*rows, found])
 

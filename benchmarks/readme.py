@@ -1,4 +1,4 @@
-"""Writes the figures in README.md, docs/figures.md and docs/audit.md from the benchmarks' JSON files, none by hand.
+"""Writes the figures in README.md, docs/figures.md, audit.md and networks.md from the benchmarks' JSON files, none by hand.
 
 python benchmarks/readme.py            # rewrite all
 python benchmarks/readme.py --check    # exit code 1 if it would change
@@ -15,6 +15,7 @@ from statistics import geometric_mean
 from typing import Any
 
 import audit_page
+import networks_page
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -290,12 +291,13 @@ def main() -> None:
     lines = sum(len(f.read_text().splitlines()) for f in (ROOT / "dpsynth" / "privacy").glob("*.py"))
     counted = re.sub(r"(<!-- kernel-lines -->)[\d,]+", rf"\g<1>{lines:,}", old)
     new = re.sub(r"<!-- figures -->.*<!-- /figures -->", lambda _: block, counted, flags=re.S)
-    audits = audit_page.PAGE.read_text()
+    new = networks_page.replaced(new, "networks", networks_page.summary())
+    wanted = {readme: new, page: long_figures()}
+    wanted |= {m.PAGE: m.page(m.PAGE.read_text()) for m in (audit_page, networks_page)}
     if options.check:
-        sys.exit(new != old or page.read_text() != long_figures() or audits != audit_page.page(audits))
-    readme.write_text(new)
-    page.write_text(long_figures())
-    audit_page.PAGE.write_text(audit_page.page(audits))
+        sys.exit(any(path.read_text() != text for path, text in wanted.items()))
+    for path, text in wanted.items():
+        path.write_text(text)
 
 
 if __name__ == "__main__":
