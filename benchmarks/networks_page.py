@@ -1,4 +1,4 @@
-"""The table of docs/networks.md, from `results/gan.json`; `readme.py` writes it there, and its summary into README.md."""
+"""The table of docs/networks.md and its summary for README.md, from `results/gan.json`; `readme.py` writes both."""
 
 from __future__ import annotations
 

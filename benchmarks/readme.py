@@ -1,4 +1,4 @@
-"""Writes the figures in README.md, docs/figures.md, audit.md and networks.md from the benchmarks' JSON files, none by hand.
+"""Writes the figures in README.md and on the pages of docs/ from the benchmarks' JSON files, none by hand.
 
 python benchmarks/readme.py            # rewrite all
 python benchmarks/readme.py --check    # exit code 1 if it would change
