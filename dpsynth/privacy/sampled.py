@@ -42,7 +42,7 @@ TAU = 2.0**-60
 """What one event of training may lack of a Gaussian curve."""
 
 _POINTS = 2000
-_LEVELS = [0.2 * 1e-6**k for k in range(4)]  # of delta, down to TAU: near each of them one curve is tight
+_LEVELS = [0.2 * 1e-3**k for k in range(7)]  # of delta, down to TAU: near each of them one curve is tight
 _ABOVE = 1e-6  # relative, and _LEAST absolute: what mu is raised by, far more than doubles err
 _LEAST = 1e-9
 _NEARLY_ALL = 1 - 1e-9  # of delta: no curve can be told from another in doubles, and nothing is private there
