@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, is_dataclass, replace
+from dataclasses import asdict, dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +11,14 @@ import numpy as np
 import pandas as pd
 
 from dpsynth.certificate import Certificate
+from dpsynth.checks import check_resumable, check_settings, check_size, told
 from dpsynth.data.bounding import bounded_rows
-from dpsynth.data.codec import check_columns, codec_for, encode_frame, schema_domain
+from dpsynth.data.codec import check_columns, encode_frame, schema_domain
 from dpsynth.data.magnitude import magnitude_table
 from dpsynth.data.source import Rows, column, column_names, open_rows, take_rows
 from dpsynth.data.table import PrivateTable
-from dpsynth.domain import Domain
 from dpsynth.encode.bounds import BOUNDS_SHARE, learn_bounds
-from dpsynth.mechanisms.aim import AIM
 from dpsynth.mechanisms.base import Mechanism, Reserves, Resumes
-from dpsynth.mechanisms.canopy import Canopy
 from dpsynth.mechanisms.checkpoint import Checkpoint, check_place
 from dpsynth.mechanisms.foreign import ForeignMechanism
 from dpsynth.mechanisms.known import Marginal
@@ -35,13 +33,12 @@ from dpsynth.privacy.opening import accountant_for
 from dpsynth.privacy.policy import Job
 from dpsynth.sample.conditions import parse
 from dpsynth.sample.rows import draw_rows
-from dpsynth.schema import Categorical, Numeric, Schema, SchemaError
+from dpsynth.schema import Numeric, Schema, SchemaError
 from dpsynth.store import load_model, model_digest, save_model
 
 Bounds = dict[str, tuple[float, float]]
 
 _MOST_DEFAULT_ROWS = 20_000_000
-_MOST_CATEGORIES = 2**24
 
 
 class NotFittedError(ValueError, AttributeError):
@@ -192,12 +189,12 @@ class Synthesizer:
         if isinstance(mechanism, ForeignMechanism):
             budget = Budget.for_programs(self.epsilon, self.delta)
         self.schema.refuse_text()
-        _check_size(self.schema)
-        mechanism = _told(mechanism, self.known, self.schema)
-        _check_settings(mechanism, self.schema)
+        check_size(self.schema)
+        mechanism = told(mechanism, self.known, self.schema)
+        check_settings(mechanism, self.schema)
         if self.checkpoint is not None:
             check_place(Path(self.checkpoint), self.ledger)
-            _check_resumable(mechanism, self.unsafe_seed)
+            check_resumable(mechanism, self.unsafe_seed)
         return budget, mechanism
 
     def _fitted(self) -> Fitted:
@@ -260,37 +257,6 @@ class Fitted:
     certificate: Certificate
 
 
-def _check_size(schema: Schema) -> None:
-    """Refuses what would not fit into memory, before anything is read or charged."""
-    sizes = {name: len(c.categories) for name, c in schema.columns.items() if isinstance(c, Categorical)}
-    if sum(sizes.values()) > _MOST_CATEGORIES:
-        widest = max(sizes, key=lambda name: sizes[name])
-        raise SchemaError(
-            f"the schema has {sum(sizes.values()):,} categories, {sizes[widest]:,} of them in {widest!r}; more than"
-            f" {_MOST_CATEGORIES:,} would take gigabytes: group rare categories, or use other="
-        )
-
-
-def _told(mechanism: Mechanism, known: Sequence[Marginal], schema: Schema) -> Mechanism:
-    """The mechanism, and what is known; ValueError where it cannot make use of that."""
-    if not isinstance(known, list | tuple) or not all(isinstance(marginal, Marginal) for marginal in known):
-        raise ValueError("known must be a list of dpsynth.Marginal: known=[Marginal(counts, stddev=..., source=...)]")
-    if not known:
-        return mechanism
-    if not isinstance(mechanism, AIM | Canopy):
-        raise ValueError(f"known marginals serve canopy and aim, not {name_of(mechanism)}: leave them out")
-    if mechanism.known:
-        raise ValueError("known marginals are given to the mechanism and to the synthesizer: give all to one of them")
-    return replace(mechanism, known=tuple(marginal.coded(schema) for marginal in known))
-
-
-def _check_resumable(mechanism: Mechanism, seed: int | None) -> None:
-    if not isinstance(mechanism, Resumes):
-        raise ValueError(f"a checkpoint serves dp-ctgan and hybrid, not {name_of(mechanism)}: leave it out")
-    if seed is not None:
-        raise ValueError("noise from a seed would come again in a fit that is resumed: leave the checkpoint out")
-
-
 def _kept_bounds(checkpoint: Checkpoint | None, learned: Callable[[], Bounds]) -> Bounds:
     """Bounds as they were learned, by this process or by the one that it goes on from."""
     if checkpoint is None:
@@ -308,15 +274,6 @@ def _modelled(
         return mechanism.fit(table, accountant)
     assert isinstance(mechanism, Resumes)
     return (mechanism.resume if checkpoint.resumed else mechanism.fit)(table, accountant, checkpoint)
-
-
-def _check_settings(mechanism: Mechanism, schema: Schema) -> None:
-    """Refuses settings that do not fit the schema, before anything is read or charged."""
-    if isinstance(mechanism, ForeignMechanism):
-        mechanism.check(schema)
-    if isinstance(mechanism, AIM | Canopy):
-        sizes = {name: 1 if name in schema.unbounded else codec_for(c).size for name, c in schema.coded.items()}
-        mechanism.check(Domain.of(sizes))
 
 
 def _settings(mechanism: Mechanism) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from dpsynth.models.base import LinearMeasurement
 from dpsynth.models.hidden import HiddenModel
 from dpsynth.models.refined import RefinedModel
 from dpsynth.privacy.accountant import Accountant
+from dpsynth.privacy.unit import PrivacyUnit
 
 _TOTAL_SHARE = 0.02
 _LEAST = 1e-12
@@ -110,10 +111,10 @@ def require_torch() -> None:
         raise ImportError("networks need PyTorch, which is not installed: pip install 'dpsynth[gan]'")
 
 
-def require_add_remove(table: PrivateTable) -> None:
+def require_add_remove(unit: PrivacyUnit) -> None:
     """ValueError, before anything is charged, where units are replaced and not added or removed."""
-    if table.unit.adjacency != "add-remove":
+    if unit.adjacency != "add-remove":
         raise ValueError(
-            "training on samples of rows is accounted for units that are added or removed, and this table's are"
+            "training on samples of rows is accounted for units that are added or removed, and these are"
             ' replaced: use a unit with adjacency="add-remove", or a marginal mechanism'
         )

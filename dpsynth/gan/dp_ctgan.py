@@ -87,10 +87,14 @@ class DPCTGAN:
         """Whether noise drowns the training of a critic of so many cells, for so many rows."""
         return noise_length(event, perceptron_size([cells, *self.critic, 1]), rows, unit) > MOST_NOISE
 
+    def check_unit(self, unit: PrivacyUnit) -> None:
+        """ValueError unless units are added or removed."""
+        require_add_remove(unit)
+
     def fit(self, table: PrivateTable, accountant: Accountant, checkpoint: Checkpoint | None = None) -> Model:
         """A mixture of products over bins, refined to cells; independent columns where noise would drown the game."""
         require_torch()
-        require_add_remove(table)
+        self.check_unit(table.unit)
         event = reserved_training(accountant)
         oneway_cost = int((accountant.cost_left - event.cost.gaussian) * self.oneway_share)
         total_cost = oneway_cost // 20

@@ -29,6 +29,7 @@ from dpsynth.privacy.accountant import Accountant, Charge
 from dpsynth.privacy.budget import Budget, BudgetExceeded
 from dpsynth.privacy.events import DpSgd, Event, Gaussian
 from dpsynth.privacy.sensitive import Sensitive
+from dpsynth.privacy.unit import PrivacyUnit
 
 TOTAL_SHARE = 0.01
 _REHEARSAL = 40
@@ -62,10 +63,14 @@ class Hybrid:
         require_torch()
         return with_training(budget, self.training(budget))
 
+    def check_unit(self, unit: PrivacyUnit) -> None:
+        """ValueError unless units are added or removed."""
+        require_add_remove(unit)
+
     def fit(self, table: PrivateTable, accountant: Accountant, checkpoint: Checkpoint | None = None) -> Model:
         """The refined generator, or the marginal release where that is as good or no training is worth its cost."""
         require_torch()
-        require_add_remove(table)
+        self.check_unit(table.unit)
         event = reserved_training(accountant)
         budget = accountant.cost_left
         total = measure(accountant, (), table.marginals([()])[()], int(budget * TOTAL_SHARE))

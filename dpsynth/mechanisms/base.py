@@ -17,6 +17,7 @@ from dpsynth.privacy.accountant import Accountant
 from dpsynth.privacy.budget import Budget
 from dpsynth.privacy.events import Event, Gaussian
 from dpsynth.privacy.sensitive import Sensitive
+from dpsynth.privacy.unit import PrivacyUnit
 
 
 @runtime_checkable
@@ -40,6 +41,15 @@ class Reserves(Mechanism, Protocol):
 
     def reserve(self, budget: Budget) -> list[Event]:
         """All of the budget. Raises BudgetExceeded, or ImportError where this machine cannot train."""
+        ...
+
+
+@runtime_checkable
+class ServesSomeUnits(Mechanism, Protocol):
+    """A mechanism whose guarantee is not for units of every kind."""
+
+    def check_unit(self, unit: PrivacyUnit) -> None:
+        """ValueError for a unit that it does not serve."""
         ...
 
 

@@ -189,3 +189,14 @@ def test_a_certificate_that_says_less_of_its_training_is_refuted(torch, tmp_path
     training["line"]["event"]["noise_multiplier"] *= 2
     path.write_text(json.dumps(record))
     assert verify.check(path)
+
+
+@pytest.mark.parametrize("mechanism", [DPCTGAN(), DPCTGAN(rate=1.0), Hybrid(network=DPCTGAN(rate=1.0))], ids=repr)
+def test_units_that_are_replaced_cost_nothing_though_bounds_are_to_be_learned(mechanism):
+    unit = PrivacyUnit(adjacency="replace")
+    ledger = dpsynth.Ledger.create(None, dpsynth.Budget(2.0, 1e-6), dataset="d", unit=unit)
+    columns = {"x": dpsynth.Numeric(0, None), "y": dpsynth.Categorical(["a", "b"])}
+    synth = dpsynth.Synthesizer(dpsynth.Schema(columns, unit=unit), mechanism, epsilon=1, delta=1e-6, ledger=ledger)
+    with pytest.raises(ValueError, match="add-remove"):
+        synth.fit(pd.DataFrame({"x": [1.0, 2.0], "y": ["a", "b"]}))
+    assert ledger.runs() == []

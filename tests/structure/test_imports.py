@@ -19,13 +19,13 @@ LEVELS = (
     {"data"},
     {"encode", "models"},
     {"gan", "mechanisms", "sample"},
-    {"certificate", "images", "plan", "statement", "store", "synthesizer"},
+    {"certificate", "checks", "images", "plan", "statement", "store", "synthesizer"},
     {"auditing", "evaluation"},
     {"cli", "demo", "demo_data"},
     {"__init__", "__main__"},
 )
 ANYBODYS_DATA = ("auditing", "evaluation")
-MECHANISMS = ("gan", "mechanisms", "synthesizer")
+MECHANISMS = ("gan", "mechanisms", "checks", "synthesizer")
 
 
 def level(module: str) -> int | None:
