@@ -120,7 +120,7 @@ def account_of(ledger: Ledger, lines: Sequence[Line], run: str) -> dict[str, Any
     """What the ledger says of all runs up to its head."""
     others = [line for line in lines if line["kind"] == "run" and line["run"] != run]
     charges = [line for line in lines if line["kind"] == "charge"]
-    joined = [event_from_dict(event) for line in lines if line["kind"] == "link" for event in line["events"]]
+    joined = [event_from_dict(each["event"]) for line in lines if line["kind"] == "link" for each in line["events"]]
     return {
         "dataset": ledger.dataset,
         "kept": "in memory" if ledger.path is None else "in a file",

@@ -82,16 +82,18 @@ class Account:
         return total
 
     def counted_events(self, lines: Iterable[Line]) -> list[dict[str, Any]]:
-        """The events that make up `cost()`, as these lines write them: whoever adds them up finds that cost."""
+        """The events that make up `cost()`, each with its purpose: whoever adds them up finds that cost."""
         found: list[dict[str, Any]] = []
         for line in (line.fields for line in lines):
-            state = self.runs[line["run"]].state if "run" in line else None
+            run = self.runs[line["run"]] if "run" in line else None
+            events: list[dict[str, Any]] = []
             if line["kind"] == "link":
                 found += line["events"]
-            elif line["kind"] == "charge" and state == "committed":
-                found.append(line["event"])
-            elif line["kind"] == "run" and state in ("reserved", "drawing"):
-                found += line["reserve"]
+            elif run is not None and line["kind"] == "charge" and run.state == "committed":
+                events = [line["event"]]
+            elif run is not None and line["kind"] == "run" and run.state in ("reserved", "drawing"):
+                events = line["reserve"]
+            found += [{"purpose": run.job.purpose, "event": event} for event in events if run is not None]
         return found
 
     def open_run(self, name: str) -> Run:
@@ -213,11 +215,13 @@ class Account:
     def _read_link(self, record: Mapping[str, Any]) -> Effect:
         if record["account"] in self.linked:
             raise ValueError(f"account {record['account']!r} was joined already")
-        cost = total_cost(record["events"])
+        brought = [_joined(**each) for each in record["events"]]
 
         def effect() -> None:
             self.linked.add(record["account"])
-            self._settled[None] = self._settled[None] + cost
+            for purpose, cost in brought:
+                for key in (None, purpose):
+                    self._settled[key] = self._settled.get(key, NOTHING) + cost
 
         return effect
 
@@ -237,6 +241,11 @@ _READERS: dict[str, Callable[[Account, Mapping[str, Any]], Effect]] = {
     "link": Account._read_link,
     "forward": Account._read_forward,
 }
+
+
+def _joined(purpose: str, event: Mapping[str, Any]) -> tuple[str, Cost]:
+    """An event of a joined account: what it was for, and its cost."""
+    return Job(purpose=purpose).purpose, event_from_dict(event).cost
 
 
 def total_cost(events: Iterable[Mapping[str, Any]]) -> Cost:

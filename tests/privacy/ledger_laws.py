@@ -76,7 +76,8 @@ def lines_that_break_a_rule_are_refused(k: Kernel) -> None:
         [*good[:2], good[1]],
         [*good, ("commit", {**end, "release": None})],
         [("forward", joined), good[0]],
-        2 * [("link", {**joined, "head": "", "events": [event]})],
+        2 * [("link", {**joined, "head": "", "events": [{"purpose": "", "event": event}]})],
+        [("link", {**joined, "head": "", "events": [{"purpose": 1, "event": event}]})],
     ]
     taken_in(k, good)
     for lines in bad:
@@ -104,12 +105,15 @@ def a_policy_is_kept(k: Kernel) -> None:
 
 def linked_accounts_are_one(k: Kernel) -> None:
     with ledger_file(k) as (_, one), ledger_file(k) as (path, other):
-        done = k.Accountant(k.Budget(0.5, 1e-6), ledger=other)
+        done = k.Accountant(k.Budget(0.5, 1e-6), ledger=other, job=k.Job(purpose="research"))
         done.charge(k.Gaussian(20.0), "done")
         done.close()
-        open_ = k.Accountant(k.Budget(0.3, 1e-6), ledger=other)
+        open_ = k.Accountant(k.Budget(0.3, 1e-6), ledger=other, job=k.Job(purpose="teaching"))
         cost = done._cost + open_._reserved
         one.link(other)
+        assert [one.spent(p).epsilon for p in ("research", "teaching")] == [
+            other.spent(p).epsilon for p in ("research", "teaching")
+        ]
         assert one.cost_left == k.affordable(one.budget) - cost.gaussian
         for ledger in (other, k.Ledger.open(path)):
             fails(k.BudgetExceeded, lambda ledger=ledger: k.Accountant(k.Budget(0.1, 1e-6), ledger=ledger))

@@ -17,7 +17,7 @@ from dpsynth.privacy.accountant import Accountant
 from dpsynth.privacy.budget import NOTHING, Budget, BudgetExceeded, affordable
 from dpsynth.privacy.events import Foreign, Gaussian
 from dpsynth.privacy.ledger import Ledger, LedgerCorrupt
-from dpsynth.privacy.policy import Job
+from dpsynth.privacy.policy import Job, Policy
 from dpsynth.privacy.sensitive import Sensitive
 from dpsynth.privacy.steps import Steps
 from dpsynth.privacy.unit import PrivacyUnit
@@ -243,6 +243,24 @@ def test_linked_accounts_share_one_budget(tmp_path):
         Accountant(Budget(0.6, 1e-6), ledger=one)
     for ledger in (one, other):
         ledger.verify(ledger.head)
+
+
+def test_caps_of_purposes_follow_a_link_and_a_link_of_links(tmp_path):
+    policy = Policy({"research": Budget(0.9, 1e-6), "teaching": Budget(0.9, 1e-6)})
+    first, second, third = (create(tmp_path / n, Budget(2.0, 1e-6), dataset=n, policy=policy) for n in "abc")
+    research, teaching = (Job(purpose=p) for p in ("research", "teaching"))
+    with Accountant(Budget(0.5, 1e-6), ledger=third, job=research) as accountant:
+        accountant.charge(Gaussian.spending(accountant.cost_left), "ended")
+    Accountant(Budget(0.4, 1e-6), ledger=second, job=research).charge(Gaussian(100.0), "died")
+    second.link(third)
+    first.link(second)
+    assert first.spent("research") == first.spent()
+    assert 0.6 < first.spent("research").epsilon < 0.9
+    assert first.spent("teaching").epsilon == 0
+    with pytest.raises(BudgetExceeded, match="the purpose 'research' has epsilon"):
+        Accountant(Budget(0.8, 1e-6), ledger=first, job=research)
+    Accountant(Budget(0.8, 1e-6), ledger=first, job=teaching).close()
+    Ledger.open(tmp_path / "a").verify(first.head)
 
 
 def test_an_account_that_a_link_brought_over_what_it_set_aside_grants_nothing_more(tmp_path):
