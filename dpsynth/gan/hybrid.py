@@ -112,7 +112,9 @@ class Hybrid:
         try:
             return self._better(accountant, comparison, release, refined, coarse)
         except BudgetExceeded:
-            outcome = "the marginal release is what comes out: the comparison was lost with a process that died"
+            outcome = (
+                "the marginal release is what comes out: the comparison was charged, and lost with a process that died"
+            )
             _log.info("%s", outcome)
             return replace(release, outcome=outcome)
 

@@ -26,6 +26,7 @@ from dpsynth.privacy.noise import operating_system_bits
 from dpsynth.privacy.unit import PrivacyUnit
 from tests.mechanisms.test_image_embedding import random_images
 from tests.privacy.blind import BlindAccountant
+from tests.privacy.unkept import claims
 
 SCHEMA, BUDGET = ImageSchema((6, 5), 3), Budget(5.0, 1e-5)
 SMALL = ImageGAN(frequencies=7, critic=(2, 3), generator=(8,), latent=2, fakes=16, steps=4, rate=0.5)
@@ -86,7 +87,8 @@ def test_a_critics_size_is_known_without_pytorch(shape, classes):
 def test_the_kernel_trains_on_images_and_refuses_a_critic_that_packs_them():
     rows, critic = private_images(*random_images(50), None, SCHEMA), fresh_critic()
     size = parameters(critic)
-    training = Training(DpSgd(0.5, 1.0, 1), operating_system_bits, rows, parameters=size, clip=1.0, assumed_rows=50)
+    event, options = DpSgd(0.5, 1.0, 1), {"parameters": size, "clip": 1.0, "assumed_rows": 50}
+    training = Training(event, operating_system_bits, rows, claims(event), **options)
 
     def packed(codes):
         x = rows_of(codes, 3)

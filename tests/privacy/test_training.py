@@ -143,7 +143,8 @@ def images_are_trained_on_like_any_rows(k):
     codes[:, 0] %= 4
     rows = k.rows.SensitiveRows(codes, sizes=(4, *[256] * 16), protects=k.unit.PrivacyUnit())
     event = k.events.DpSgd(1.0, 1e-6, 1)
-    run = k.dpsgd.Training(event, k.noise.operating_system_bits, rows, parameters=17, clip=1.0, assumed_rows=1)
+    bits, size = k.noise.operating_system_bits, {"parameters": 17, "clip": 1.0, "assumed_rows": 1}
+    run = k.dpsgd.Training(event, bits, rows, claims(event, k), **size)
     expected = k.dpsgd.clipped_sum(codes / 255 - 0.5, 1.0) * 2.0**-20
     np.testing.assert_allclose(run.step(lambda piece: piece / 255 - 0.5), expected, atol=1e-4)
 
