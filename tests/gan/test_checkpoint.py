@@ -90,9 +90,12 @@ def lines(folder, kind):
 
 
 def events(certificate):
-    """What was charged, but for pairs of columns, which the hybrid chooses by noisy scores."""
+    """What was charged; of the hybrid, whose marginal release measures what noisy scores choose, the rest of it."""
     lines = [charge["line"] for charge in certificate.record["charges"]]
-    return [(line["purpose"], line["event"]) for line in lines if " x " not in line["purpose"]]
+    chosen = certificate.record["mechanism"]["name"] == "hybrid"
+    return [
+        (line["purpose"], line["event"]) for line in lines if not (chosen and line["purpose"].startswith("measure"))
+    ]
 
 
 @every_mechanism

@@ -47,15 +47,16 @@ def test_a_generator_that_is_worse_gives_way_to_the_marginal_release_and_the_log
 
 def test_a_generator_that_is_better_is_released(monkeypatch, caplog):
     """With a marginal release that knows columns only, and a generator that knows pairs."""
-    honest = Canopy.fit
+    honest, bins = Canopy.fit, {}
 
     def poor(self, table, accountant):
         model = honest(self, table, accountant)
+        bins.update(model.bins)
         known = {(a,): np.log(model.coarse.project((a,))) for a in model.domain.attributes}
         return replace(model, coarse=GraphicalModel.of(model.coarse.domain, model.total, known))
 
     def columns(self):
-        return [np.eye(4), np.eye(3)[np.arange(4) % 3], np.full((4, 2), 0.5)]
+        return [np.eye(4)[bins["a"]], np.eye(3)[bins["b"][np.arange(4) % 3]], np.full((4, 2), 0.5)]
 
     monkeypatch.setattr(Canopy, "fit", poor)
     monkeypatch.setattr("dpsynth.gan.adversarial.Generator.columns", columns)
@@ -72,7 +73,7 @@ def test_without_worthwhile_training_all_is_spent_on_marginals(caplog):
     with caplog.at_level(logging.INFO, logger="dpsynth.gan"):
         model = Hybrid().fit(table(300), account)
     assert re.fullmatch(
-        r"nothing was trained, for on about \d+ rows noise would drown it: all was spent on marginals", model.outcome
+        r"nothing was trained, for on about [\d,]+ rows noise would drown it: all was spent on marginals", model.outcome
     )
     assert model.outcome in caplog.text
     assert account.spent().epsilon == pytest.approx(0.01, rel=1e-6)
