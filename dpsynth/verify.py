@@ -141,7 +141,7 @@ def _figures(record: Record, begun: Record, events: Sequence[Record]) -> Iterato
     if record["unit"]["adjacency"] == "replace" and any(e["event"] == "dp_sgd" and e["rate"] < 1 for e in events):
         yield "training on samples is charged for units that are replaced, of which its price says nothing"
     most, own = begun["budget"]["aside_epsilon"], begun["budget"]["aside_delta"]
-    lists = {"charges": events, "reservation": begun["reserve"]}
+    lists = {"sum of its charges": events, "reservation": begun["reserve"]}
     nothing = (Fraction(0), 0.0, 0.0)
     costs = {k: [sum(part) for part in zip(nothing, *map(_price, v), strict=True)] for k, v in lists.items()}
     for what, (squared, lacking, added) in costs.items():
@@ -149,11 +149,11 @@ def _figures(record: Record, begun: Record, events: Sequence[Record]) -> Iterato
         if not aside or lacking > (delta * ASIDE + own) * (1 + 1e-12):
             yield f"the {what} has epsilon {added:.6g} and delta {lacking:.6g} of its own, more than was set aside"
         if (found := Mix(float(squared)).delta(epsilon - most)) > (delta - own) * (1 + _CLOSE):
-            yield f"the {what} costs more than the claim: delta {found + own:.6g} at {epsilon:g}"
+            yield f"the {what} costs more than the claim: delta {found + own:.6g} at epsilon {epsilon:g}"
     if any(part > most * (1 + 1e-9) for part, most in zip(*costs.values(), strict=True)):
         yield "its charges cost more than the run had reserved"
-    spent, left, noise = record["spent"]["epsilon"], delta - own, Mix(float(costs["charges"][0]))
-    rest = spent - costs["charges"][2]
+    spent, left, noise = record["spent"]["epsilon"], delta - own, Mix(float(costs["sum of its charges"][0]))
+    rest = spent - costs["sum of its charges"][2]
     dear = spent < MOST_EPSILON and (rest < -1e-9 or noise.delta(max(0.0, rest)) > left * (1 + 1e-2))
     cheap = rest > 1e-6 and noise.delta(rest * 0.9) < left and not any(e["event"] == "dp_sgd" for e in events)
     if record["spent"]["delta"] != delta or dear or cheap:
@@ -162,7 +162,8 @@ def _figures(record: Record, begun: Record, events: Sequence[Record]) -> Iterato
     charged, planned = (Counter(json.dumps(e, sort_keys=True) for e in list_) for list_ in lists.values())
     if schedule["fixed"] and charged - planned:
         yield "it says that its charges were fixed beforehand, and the run did not reserve them"
-    whole = [Mix.of(lists["reservation" if schedule["fixed"] else "charges"], removed) for removed in (True, False)]
+    listed = lists["reservation" if schedule["fixed"] else "sum of its charges"]
+    whole = [Mix.of(listed, removed) for removed in (True, False)]
     worst = max(mix.delta(figure) for mix in whole) if figure < MOST_EPSILON else 0.0
     if schedule["delta"] != delta or worst > delta * (1 + _CLOSE):
         yield f"as a whole its charges cost more than epsilon {figure:.6g}: delta would be {worst:.6g}"

@@ -85,6 +85,8 @@ def test_an_account_pays_for_several_fits_and_each_gets_its_certificate(folder, 
     head = dpsynth.Certificate.load(folder / "c1").record["ledger"]["head"]
     assert run(f"ledger verify a.ledger --head {head}")[0] == 0
     assert run(f"ledger verify a.ledger --head {'0' * 64}")[0] == 1
+    assert run(f"ledger verify a.ledger --head {head[:16]}")[0] == 0
+    assert run(f"ledger verify a.ledger --head {head[:15]}")[0] == run("ledger verify a.ledger --head no-hash")[0] == 2
     assert json.loads(run("ledger show a.ledger --json")[1])["spent"]["epsilon"] < 2
     assert run("ledger create a.ledger --schema schema.yaml --epsilon 3 --delta 1e-6")[0] == 2
     aside = "--aside-epsilon 1 --aside-delta 5e-7"
@@ -92,6 +94,26 @@ def test_an_account_pays_for_several_fits_and_each_gets_its_certificate(folder, 
     shown = " ".join(run("ledger show b.ledger")[1].split())
     assert "epsilon 1 and delta 5e-07 are set aside for other programs" in shown
     assert "spent of it: epsilon 0, delta 0" in shown
+
+
+@pytest.mark.parametrize(
+    ("asked", "sentence"),
+    [
+        ("--persons", "protects single rows"),
+        ("--mechanism canopi", "'canopi', which is none of"),
+        ("--purpose research=5", "above the 2 of all purposes"),
+    ],
+)
+def test_a_policy_that_no_run_could_meet_is_refused(asked, sentence, folder, run):
+    code, _, err = run(f"ledger create a.ledger --schema schema.yaml --epsilon 2 --delta 1e-6 {asked}")
+    assert (code, sentence in " ".join(err.split())) == (2, True)
+    assert not (folder / "a.ledger").exists()
+
+
+def test_what_is_missing_is_said_in_a_sentence_that_names_it(folder, run):
+    for command in ("sample nope.dpsynth -n 3 -o o.csv", f"{FIT} --ledger nowhere/a.ledger -o m.dpsynth"):
+        code, _, err = run(command)
+        assert (code, "Errno" in err, "give another path" in " ".join(err.split())) == (2, False, True)
 
 
 POLICY = "--purpose research=0.8 --purpose teaching --approval board --mechanism mst"

@@ -33,5 +33,8 @@ def main() -> None:
         app(prog_name="dpsynth")
     except BudgetExceeded as error:
         fail(error, 4)
-    except (ValueError, OSError, ImportError, MemoryError) as error:
+    except OSError as error:
+        known = error.filename is not None and error.strerror
+        fail(OSError(f"{error.filename}: {error.strerror}: give another path") if known else error, 2)
+    except (ValueError, ImportError, MemoryError) as error:
         fail(error, 2)

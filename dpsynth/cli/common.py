@@ -62,17 +62,17 @@ def following(what: str) -> Iterator[None]:
         log.setLevel(before)
 
 
-def new_file(path: Path) -> None:
-    """Refuses early what could not be written after the budget is spent."""
+def new_file(path: Path, remedy: str = "remove it, or choose another name with --output") -> None:
+    """Refuses early what could not be written after the budget is spent. remedy: for a file that is there."""
     if path.exists():
-        raise ValueError(f"{path} exists already: remove it, or choose another name with --output")
+        raise ValueError(f"{path} exists already: {remedy}")
     if not path.parent.is_dir():
         raise ValueError(f"the directory {path.parent} does not exist: make it first")
     try:
         path.touch()
         path.unlink()
     except OSError:
-        raise ValueError(f"{path} cannot be written: choose another name with --output") from None
+        raise ValueError(f"{path} cannot be written: choose another place") from None
 
 
 def table_file(path: Path) -> None:

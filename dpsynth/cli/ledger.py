@@ -21,6 +21,7 @@ from dpsynth.cli.common import (
 if TYPE_CHECKING:
     from dpsynth.privacy.budget import Budget
     from dpsynth.privacy.policy import Policy
+    from dpsynth.privacy.unit import PrivacyUnit
 
 ledger_app = typer.Typer(no_args_is_help=True, help="Keep and read the account of a data set.")
 
@@ -32,6 +33,9 @@ Purposes = Annotated[
 Approvals = Annotated[list[str] | None, typer.Option("--approval", help="Whose approval every run must quote.")]
 Mechanisms = Annotated[list[str] | None, typer.Option("--mechanism", help="A mechanism that may be used.")]
 Persons = Annotated[bool, typer.Option("--persons", help="Runs must protect persons, by an id column.")]
+
+
+_THERE = "an account is never replaced: show it with `dpsynth ledger show`, or give another path"
 
 
 @ledger_app.command("create")
@@ -56,9 +60,10 @@ def create(
     from dpsynth.privacy.budget import Budget
     from dpsynth.privacy.ledger import Ledger
 
-    new_file(ledger)
+    new_file(ledger, _THERE)
     budget, unit = Budget(epsilon, delta, aside_epsilon, aside_delta), load_schema(schema).unit
     policy = _policy(budget, purpose, approval, mechanism, persons)
+    _can_be_met(policy, budget, unit)
     account = Ledger.create(ledger, budget, dataset=name or ledger.stem, unit=unit, policy=policy)
     say(f"{ledger}: epsilon {epsilon:g} at delta {delta:g} for {account.unit.describe()}")
 
@@ -130,7 +135,7 @@ def import_lines(
     """Make an account of exported lines: the same account, to go on in place of the first."""
     from dpsynth.privacy.ledger import Ledger
 
-    new_file(ledger)
+    new_file(ledger, _THERE)
     account = Ledger.import_lines(lines, ledger)
     say(f"{ledger}: {len(account.entries()):,} lines; head {account.head}; use it in place of the account exported")
 
@@ -146,6 +151,24 @@ def link(
     account.link(closed)
     spent, left = account.spent().epsilon, account.remaining().epsilon
     say(f"{other}: closed; {ledger} pays for both: spent epsilon {spent:.6g}, one further job may spend {left:.6g}")
+
+
+def _can_be_met(policy: Policy, budget: Budget, unit: PrivacyUnit) -> None:
+    """ValueError for a policy that no run could ever meet, or a cap that caps nothing."""
+    from dpsynth.images import MECHANISMS as OF_IMAGES
+    from dpsynth.mechanisms.registry import MECHANISMS
+
+    known = {*MECHANISMS, *OF_IMAGES}
+    if policy.persons and unit.id_column is None:
+        raise ValueError("--persons needs a unit with an id_column, and this schema protects single rows: leave it out")
+    for name in policy.mechanisms:
+        if name not in known and not name.startswith(("smartnoise:", "external:")):
+            raise ValueError(f"--mechanism allows {name!r}, which is none of {', '.join(sorted(known))}")
+    for name, cap in policy.purposes.items():
+        if cap.epsilon > budget.epsilon:
+            raise ValueError(
+                f"--purpose {name}={cap.epsilon:g} is above the {budget.epsilon:g} of all purposes together"
+            )
 
 
 def _policy(

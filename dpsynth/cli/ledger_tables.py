@@ -30,6 +30,9 @@ def show(account: Ledger, *, charges: bool) -> None:
     say(f"{text(account.dataset)}: protects {text(account.unit.describe())}")
     for line in asked(account.policy):
         say(f"  policy: {line}")
+    for name, cap in account.policy.purposes.items():
+        used = at_most(account.spent(name).epsilon)
+        say(f"  {text(name)}: spent epsilon {used} of {exact(cap.epsilon)} at delta {exact(account.budget.delta)}")
     runs = account.runs()
     if runs:
         out.print(table_of(runs))

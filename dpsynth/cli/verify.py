@@ -28,4 +28,7 @@ def verify(
     if faults:
         raise typer.Exit(1)
     if not as_json:
-        say(f"{release}: the certificate agrees with the ledger lines that it quotes, and with the files that it lists")
+        say(
+            f"{release}: certificate.json agrees with the ledger lines that it quotes, and with the files that it"
+            " lists; pages made from it (certificate.html) were not looked at"
+        )

@@ -18,6 +18,7 @@ its place; that shows only against a `head` kept elsewhere, which is why every c
 from __future__ import annotations
 
 import json
+import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import asdict, replace
@@ -172,15 +173,18 @@ class Ledger:
     def verify(self, head: str | None = None) -> None:
         """Reads everything anew; raises LedgerCorrupt at the first line that does not follow from the one before.
 
-        head: a hash that was noted earlier, on a certificate say; the ledger must still hold its line.
+        head: a hash that was noted earlier, on a certificate say, or its first 16 digits or more; the ledger must still
+        hold its line. ValueError for what is no such text.
         """
+        if head is not None and not re.fullmatch(r"[0-9a-f]{16,64}", head):
+            raise ValueError(f"a head is a hash of 64 digits 0-9 and a-f, or at least the first 16, got {head!r}")
         again, known = Book(self._book.store), self._book.lines
         again.refresh(check=True)
         if [line.raw for line in again.lines[: len(known)]] != [line.raw for line in known]:
             raise LedgerCorrupt(
                 f"{again.store.where} is no longer the ledger that was opened: lines are gone or replaced"
             )
-        if head is not None and all(line.hash != head for line in again.lines):
+        if head is not None and not any(line.hash.startswith(head) for line in again.lines):
             raise LedgerCorrupt(
                 f"the ledger of {self.dataset!r} holds no line with hash {head}: its end was cut off,"
                 " it was written anew, or the hash belongs to another ledger"
