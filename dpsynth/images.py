@@ -90,7 +90,7 @@ class ImageSynthesizer:
             mechanism=self.mechanism,
             settings=asdict(mechanism),
             bounds={},
-            released={"rows": round(model.total)},
+            released={"rows": round(model.total), **mechanism.outcome(model)},
         )
         self.fitted_ = FittedImages(model, certificate)
         return self

@@ -101,6 +101,12 @@ class ImageGAN(ImageEmbedding):
             )
         return super().dimensions(schema)
 
+    def outcome(self, model: ImageModel) -> dict[str, str]:
+        """What came of the training, as the released model shows it."""
+        drowned = f"nothing was trained, for on about {model.total:,.0f} images noise would drown it"
+        said = f"a critic was trained in {self.steps} steps" if model.network else drowned
+        return {"outcome": said}
+
     def parameters(self, schema: ImageSchema) -> int:
         """How many numbers make the critic."""
         first, second = self.critic

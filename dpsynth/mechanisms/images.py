@@ -87,6 +87,10 @@ class ImageEmbedding:
         length = math.hypot(self.count_weight, self.mean_weight, 1.0) / _BELOW_ONE
         return self.count_weight / length, self.mean_weight / length, 1 / length
 
+    def outcome(self, model: ImageModel) -> dict[str, str]:
+        """What the certificate says of the fit besides its charges: nothing, for there is nothing to choose."""
+        return {}
+
     def dimensions(self, schema: ImageSchema) -> int:
         """How many numbers the embedding has. Raises ValueError where they would take gigabytes."""
         count = min(self.frequencies, schema.pixels)

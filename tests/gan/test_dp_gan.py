@@ -150,6 +150,8 @@ def test_where_noise_would_drown_the_game_all_is_spent_on_the_embedding():
     accountant = account(Budget(0.01, 1e-5))
     model = SMALL.fit(private_images(*random_images(30), None, SCHEMA), SCHEMA, accountant)
     assert model.network == ()
+    assert SMALL.outcome(model)["outcome"].startswith("nothing was trained, for on about")
+    assert SMALL.outcome(model_of())["outcome"] == f"a critic was trained in {SMALL.steps} steps"
     assert len(purposes(accountant)) == 2
     assert accountant.spent().epsilon == pytest.approx(0.01, rel=1e-6)
 
