@@ -24,6 +24,7 @@ from dpsynth.describe import Bounds, columns_in_words
 from dpsynth.image_schema import ImageSchema
 from dpsynth.privacy import budget as budgets
 from dpsynth.privacy.budget import Budget
+from dpsynth.privacy.events import Event, check_unit
 from dpsynth.privacy.ledger import SECURE, Ledger
 from dpsynth.privacy.unit import PrivacyUnit
 from dpsynth.report import render, wording
@@ -37,6 +38,8 @@ from dpsynth.statement import (
     charges_in_words,
     claim,
     cost_of,
+    counted,
+    ended,
     events_of,
     kinds,
     schedule,
@@ -94,7 +97,7 @@ class Certificate:
             "schedule": schedule(begun[-1], charges, budget),
             "cautions": [*borrowed(charges, cautions), *_cautions(schema, budget, settings, released)],
             "unit": {**asdict(ledger.unit), "description": ledger.unit.describe()},
-            "run": {"id": run, "noise": begun[-1]["noise"], "line": begun[-1]},
+            "run": {"id": run, "noise": begun[-1]["noise"], "line": begun[-1], "ended": ended(lines, run)},
             "charges": charges_in_words(charges, ledger.unit),
             "trainings": trainings(steps),
             "steps": steps,
@@ -221,16 +224,21 @@ def _version(package: str) -> str:
 
 def _faults(record: Mapping[str, Any]) -> list[str]:
     """Where the record says other things than the ledger lines that it quotes, or less than they cost."""
-    opened, begun = record["ledger"]["line"], record["run"]["line"]
+    opened, begun, end = record["ledger"]["line"], record["run"]["line"], record["run"]["ended"]
     charges, steps = [charge["line"] for charge in record["charges"]], record["steps"]
+    quoted = [opened, begun, *charges, *steps, *([end] if end else [])]
     budget, unit = Budget(**begun["budget"]), PrivacyUnit(**opened["unit"])
     cost, private = cost_of(charges), begun["noise"] == SECURE
     stated, found = record["spent"]["epsilon"], budgets.spent(cost, budget).epsilon
     checks = {
-        "a ledger line was changed": all(
-            line["hash"] == _line_hash(line) for line in (opened, begun, *charges, *steps)
-        ),
-        "a line is of another run": {line["run"] for line in (begun, *charges, *steps)} == {record["run"]["id"]},
+        "a ledger line was changed": all(line["hash"] == _line_hash(line) for line in quoted),
+        "a line is of another run": {line["run"] for line in quoted[1:]} == {record["run"]["id"]},
+        "lines of its run are left out": record["ledger"]["lines"]
+        == len(quoted) + bool(charges) + record["ledger"]["other_lines"],
+        "its mechanism is not that of its run": begun["mechanism"] in ("", record["mechanism"]["name"]),
+        "its schema is not that of its run": begun["schema"] in ("", record["schema"]["sha256"]),
+        "its steps are not what a ledger counts": counted(charges, steps),
+        "its charges are no guarantee for its unit": all(_serves(event, unit) for event in events_of(charges)),
         "its trainings are told otherwise than their lines": record["trainings"] == trainings(steps),
         "its claim is not that of its run": record["claim"] == claim(private, budget, unit),
         "its noise is not that of its run": record["run"]["noise"] == begun["noise"],
@@ -244,6 +252,14 @@ def _faults(record: Mapping[str, Any]) -> list[str]:
         f"its charges cost epsilon {at_most(found)}, and it states {stated:g}": found <= stated * (1 + 1e-9),
     }
     return [fault for fault, holds in checks.items() if not holds]
+
+
+def _serves(event: Event, unit: PrivacyUnit) -> bool:
+    try:
+        check_unit(event, unit)
+    except ValueError:
+        return False
+    return True
 
 
 def _agrees(stated: Mapping[str, Any], found: Mapping[str, Any]) -> bool:

@@ -18,6 +18,7 @@ from dpsynth.privacy import curves, fixed, sampled
 from dpsynth.privacy.budget import NOTHING, Budget, Cost
 from dpsynth.privacy.events import DpSgd, Event, Foreign, Gaussian, PartitionSelection, event_from_dict
 from dpsynth.privacy.ledger import SECURE, Ledger
+from dpsynth.privacy.steps import Steps
 from dpsynth.privacy.unit import PrivacyUnit
 from dpsynth.report import wording
 from dpsynth.report.text import exact, short
@@ -109,6 +110,24 @@ def trainings(steps: Sequence[Line]) -> dict[str, int]:
     """How often trainings were resumed, and how many of their steps were lost, as the last line of each says."""
     last = {line["charge"]: line for line in steps}
     return {name: sum(line[name] for line in last.values()) for name in ("resumed", "lost")}
+
+
+def counted(charges: Sequence[Line], steps: Sequence[Line]) -> bool:
+    """Whether these lines about trainings may follow one another, by the ledger's own rule."""
+    paid = {line["seq"]: event.steps for line in charges if isinstance(event := event_from_dict(line["event"]), DpSgd)}
+    now = {charge: Steps(number) for charge, number in paid.items()}
+    try:
+        for line in sorted(steps, key=lambda line: int(line["seq"])):
+            facts = {name: line[name] for name in ("resumed", "lost", "upto")}
+            now[line["charge"]] = now[line["charge"]].after(**facts)
+    except (KeyError, ValueError):
+        return False
+    return all(line["charge"] < line["seq"] for line in steps)
+
+
+def ended(lines: Sequence[Line], run: str) -> Line | None:
+    """The line that ended a run; None for one that is under way, or died."""
+    return next((line for line in lines if line["kind"] in ("commit", "void") and line["run"] == run), None)
 
 
 def _weight(event: Event) -> int:

@@ -27,14 +27,11 @@ from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
-VERSION = 4
-SECURE = "operating system"
+VERSION, SECURE = 4, "operating system"
 ASIDE = 2.0**-28  # of delta: what events may lack of a Gaussian curve, in all
 LACKING = 2.0**-60  # what one training may
-MOST_EPSILON = 100.0
-MOST_TERMS = 4000
+MOST_EPSILON, MOST_TERMS = 100.0, 4000
 _CLOSE = 1e-4
-
 Record = Mapping[str, Any]
 
 
@@ -47,8 +44,7 @@ def check(directory: str | Path) -> list[str]:
     folder = Path(directory)
     file = folder / "certificate.json" if folder.is_dir() else folder
     try:
-        text = file.read_text(encoding="utf-8")
-        record = json.loads(text, parse_constant=int, object_pairs_hook=_plain)  # NaN is no figure
+        record = json.loads(file.read_text(encoding="utf-8"), parse_constant=int, object_pairs_hook=_plain)
     except (OSError, ValueError):
         raise ValueError(f"{file} cannot be read as a certificate: give the directory of a release") from None
     if not isinstance(record, dict) or record.get("dpsynth_certificate") != VERSION:
@@ -60,7 +56,7 @@ def check(directory: str | Path) -> list[str]:
 
 
 def _plain(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    numbers = "epsilon|delta|noise_multiplier|rate|steps|seq|lines|max_records"
+    numbers = "epsilon|delta|noise_multiplier|rate|steps|seq|lines|max_records|upto|lost|resumed"
     if len(dict(pairs)) < len(pairs) or any(isinstance(value, bool) and re.search(numbers, k) for k, value in pairs):
         raise ValueError("a name stands twice, or a number is true or false")
     return dict(pairs)
@@ -68,11 +64,11 @@ def _plain(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 def faults(record: Record) -> list[str]:
     """Where the record disagrees with the ledger lines in it."""
-    opened, begun = record["ledger"]["line"], record["run"]["line"]
+    opened, begun, ended = record["ledger"]["line"], record["run"]["line"], record["run"]["ended"]
     charges = [charge["line"] for charge in record["charges"]]
-    lines = [opened, begun, *sorted([*charges, *record["steps"]], key=lambda line: int(line["seq"]))]
-    found, events = [*_chain(record, lines), *_words(record, opened, begun)], [line["event"] for line in charges]
-    return [*found, *_figures(record, begun, events)]
+    within = sorted([*charges, *record["steps"]], key=lambda line: int(line["seq"]))
+    found = [*_chain(record, [opened, begun, *within, *([ended] if ended else [])]), *_steps(record, charges)]
+    return [*found, *_words(record, opened, begun), *_figures(record, begun, [line["event"] for line in charges])]
 
 
 def _chain(record: Record, lines: Sequence[Record]) -> Iterator[str]:
@@ -83,62 +79,67 @@ def _chain(record: Record, lines: Sequence[Record]) -> Iterator[str]:
     for one, other in itertools.pairwise(lines):
         if other["seq"] <= one["seq"] or (other["seq"] == one["seq"] + 1 and other["prev"] != one["hash"]):
             yield f"line {other['seq']} does not follow from line {one['seq']}: one was changed, or lines are doubled"
-    account = record["ledger"]
+    account, last, run = record["ledger"], lines[-1], record["run"]
     same = all(account[name] == lines[0][name] for name in ("budget", "dataset"))
-    if not same or lines[0]["seq"] != 0 or lines[0]["prev"] != "0" * 64 or lines[-1]["seq"] >= account["lines"]:
+    if not same or lines[0]["seq"] != 0 or lines[0]["prev"] != "0" * 64 or last["seq"] >= account["lines"]:
         yield "the quoted lines are not from the ledger that is described"
-    if lines[-1]["seq"] == account["lines"] - 1 and lines[-1]["hash"] != account["head"]:
+    if last["seq"] == account["lines"] - 1 and last["hash"] != account["head"]:
         yield "the ledger's head is not the hash of its last line"
-    quoted = ["charge"] * len(record["charges"]) + ["open", "run"] + ["steps"] * len(record["steps"])
-    if sorted(line["kind"] for line in lines) != quoted:
-        yield "the quoted lines are of other kinds than a certificate quotes"
-    if {line["run"] for line in lines[1:]} != {record["run"]["id"]}:
-        yield "lines of another run are quoted"
-    own = len(lines) + (len(lines) > 2)  # drawing is a line of its own, before the first charge
-    skipped, hidden = lines[-1]["seq"] - lines[1]["seq"] - own + 2, account["lines"] - own - account["other_lines"]
-    if skipped > account["other_lines"] or not 0 <= hidden <= 1:  # one line may end the run
+    ending = [run["ended"]["kind"]] if run["ended"] else []
+    kinds = [*["charge"] * len(record["charges"]), *["steps"] * len(record["steps"]), "open", "run", *ending]
+    known = sorted(line["kind"] for line in lines) == sorted(kinds) and {*ending} <= {"commit", "void"}
+    if not known or {line["run"] for line in lines[1:]} != {run["id"]}:
+        yield "lines of another run, or of other kinds than a certificate quotes, are quoted"
+    if account["lines"] != len(lines) + bool(record["charges"]) + account["other_lines"]:  # drawing is not quoted
         yield "lines of the run are left out, or more are stated of others than there are"
-    paid = {c["line"]["seq"]: c["line"]["event"].get("steps", 0) for c in record["charges"]}
-    last = {line["charge"]: line for line in lines if line["kind"] == "steps"}
-    told = {name: sum(line[name] for line in last.values()) for name in ("resumed", "lost")}
-    if told != record["trainings"] or not all(0 <= line["upto"] <= paid[line["charge"]] for line in record["steps"]):
+    told = (record["mechanism"]["name"], run["line"]["mechanism"]), (record["schema"]["sha256"], run["line"]["schema"])
+    if any(recorded not in ("", stated) for stated, recorded in told):  # a run without a job records neither
+        yield "it names another mechanism or schema than its run"
+
+
+def _steps(record: Record, charges: Sequence[Record]) -> Iterator[str]:
+    trained = {line["seq"]: line["event"]["steps"] for line in charges if line["event"]["event"] == "dp_sgd"}
+    last, sound = dict.fromkeys(trained, (0, 0, 0)), True
+    for line in sorted(record["steps"], key=lambda line: int(line["seq"])):
+        (resumed, lost, upto), now = last[line["charge"]], (line["resumed"], line["lost"], line["upto"])
+        more = now[:2] == (resumed, lost) and upto < now[2] <= trained[line["charge"]]
+        again = now[0] == resumed + 1 and 0 <= now[1] <= upto == now[2]
+        sound = sound and (more or again) and line["charge"] < line["seq"] and {*map(type, now)} == {int}
+        last[line["charge"]] = now
+    told = {name: sum(now[i] for now in last.values()) for i, name in enumerate(("resumed", "lost"))}
+    if not sound or told != record["trainings"]:
         yield "more steps of a training were claimed than were paid for, or it tells its lines about them otherwise"
 
 
 def _words(record: Record, opened: Record, begun: Record) -> Iterator[str]:
     claim, budget, private = record["claim"], begun["budget"], begun["noise"] == SECURE
     private = private and not begun["run"].startswith("seeded")
-    if claim["private"] != private or record["run"]["noise"] != begun["noise"]:
-        yield "it claims privacy, or not, otherwise than the run line: noise from a seed is not private"
-    if record["budget"] != budget:
-        yield "its budget is not the one that the run began with"
+    figures = (budget["epsilon"], budget["delta"])
+    said = "This release is ({:.15g}, {:.15g})-differentially private for {}."
     description = _describe(opened["unit"])
-    if record["unit"] != {**opened["unit"], "description": description}:
-        yield "its unit of protection is not that of the ledger"
-    claimed = (claim["epsilon"], claim["delta"])
-    if not private:
-        if claimed != (None, None) or claim["meaning"] or "NOT PRIVATE" not in claim["sentence"]:
-            yield "it claims something of noise that can be predicted"
-        return
-    if any(c["line"]["event"]["event"] == "foreign" for c in record["charges"]) and not record["cautions"]:
-        yield "it does not say that another program's claim was taken as it was stated"
-    if claimed != (budget["epsilon"], budget["delta"]):
-        yield "the claim is not the budget that the run began with"
-    pattern = r"This release is \(([^,]+), ([^)]+)\)-differentially private for (.*)\."
-    said = re.fullmatch(pattern, claim["sentence"], re.DOTALL)
-    if not said or (float(said[1]), float(said[2]), said[3]) != (*claimed, description):
-        yield "the sentence of the claim says something else than its figures"
+    foreign = any(c["line"]["event"]["event"] == "foreign" for c in record["charges"])
+    noise, claimed = (claim["private"], record["run"]["noise"]), (record["budget"], claim["epsilon"], claim["delta"])
+    nothing = "NOT PRIVATE" in claim["sentence"] and not claim["meaning"]
+    right = claim["sentence"] == said.format(*figures, description) if private else nothing
+    checks = {
+        "it tells its noise, which may be from a seed, otherwise than its run": noise != (private, begun["noise"]),
+        "its unit is not that of the ledger": record["unit"] != {**opened["unit"], "description": description},
+        "it does not say that another program was taken at its word": private and foreign and not record["cautions"],
+        "its claim is not the budget of the run": claimed != (budget, *(figures if private else (None, None))),
+        "its sentence says something else than its figures": not right,
+    }
+    yield from (fault for fault, holds in checks.items() if holds)
 
 
 def _describe(unit: Record) -> str:
     rows = "1 record" if unit["max_records"] == 1 else f"{unit['max_records']} records"
     who = f"every {unit['id_column']!r}, of whom at most {rows} are used" if unit["id_column"] else f"any {rows}"
-    return f"{who}, {'added or removed' if unit['adjacency'] == 'add-remove' else 'replaced by others'}"
+    return f"{who}, {({'add-remove': 'added or removed', 'replace': 'replaced by others'})[unit['adjacency']]}"
 
 
 def _figures(record: Record, begun: Record, events: Sequence[Record]) -> Iterator[str]:
     epsilon, delta = begun["budget"]["epsilon"], begun["budget"]["delta"]
-    if record["unit"]["adjacency"] == "replace" and any(e["event"] == "dp_sgd" and e["rate"] < 1 for e in events):
+    if record["unit"]["adjacency"] != "add-remove" and any(e["event"] == "dp_sgd" and e["rate"] < 1 for e in events):
         yield "training on samples is charged for units that are replaced, of which its price says nothing"
     most, own = begun["budget"]["aside_epsilon"], begun["budget"]["aside_delta"]
     lists = {"sum of its charges": events, "reservation": begun["reserve"]}
@@ -172,10 +173,9 @@ def _figures(record: Record, begun: Record, events: Sequence[Record]) -> Iterato
 def _files(record: Record, folder: Path) -> Iterator[str]:
     for name, digest in record.get("files", {}).items():
         path = folder / name
-        if Path(name).name != name or not path.is_file():
-            yield f"{name!r} is listed on the certificate and is not in the directory"
-        elif hashlib.sha256(path.read_bytes()).hexdigest() != digest:
-            yield f"{name} is not the file that the certificate lists: its hash is another"
+        held = Path(name).name == name and path.is_file() and hashlib.sha256(path.read_bytes()).hexdigest() == digest
+        if not held:
+            yield f"{name!r} is not in the directory as the certificate lists it: it is gone, or another file"
 
 
 def _price(event: Record) -> tuple[Fraction, float, float]:

@@ -20,7 +20,7 @@ from dpsynth.privacy.budget import Budget
 from dpsynth.privacy.curves import COST_UNIT
 from dpsynth.privacy.events import DpSgd, Foreign, Gaussian, PartitionSelection, event_to_dict
 from dpsynth.privacy.ledger import Ledger
-from dpsynth.privacy.policy import Policy
+from dpsynth.privacy.policy import Job, Policy
 from dpsynth.privacy.unit import PrivacyUnit
 from dpsynth.schema import Categorical, Schema
 
@@ -236,6 +236,20 @@ def test_a_forgery_is_found(forge, honest, tmp_path):
     forge(record)
     (tmp_path / "certificate.json").write_text(json.dumps(record))
     assert verify.check(tmp_path)
+
+
+def test_another_mechanism_or_schema_than_the_run_line_says_is_found():
+    job = Job("mst", schema="c0ffee")
+    ledger = Ledger.create(None, Budget(9.0, 1e-6), dataset="claims", unit=PrivacyUnit())
+    accountant = Accountant(Budget(2.0, 1e-6), ledger=ledger, job=job)
+    facts = {"settings": {}, "bounds": {}, "released": {}, "run": accountant.run, "ledger": ledger}
+    for mechanism, sha256, sound in (("mst", "c0ffee", True), ("aim", "c0ffee", False), ("mst", "c0ffed", False)):
+        record = Certificate.issue(schema=Schema(COLUMNS), mechanism=mechanism, **facts).record
+        record["schema"]["sha256"] = sha256
+        assert (verify.faults(record) == []) == sound
+        if not sound:
+            with pytest.raises(ValueError, match="is not that of its run"):
+                Certificate(record).verify()
 
 
 @pytest.mark.parametrize("forged", ['"spent": {"epsilon": 0.1, ', '"spent": {"epsilon_of_others": true, '])
