@@ -13,6 +13,7 @@ import contextlib
 import json
 import os
 from collections.abc import Iterator, Mapping
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -90,10 +91,14 @@ class Checkpoint:
             raise
         except UNREADABLE:
             raise CheckpointError(f"{path} is not a checkpoint, or is damaged: restore it from a copy") from None
-        _refuse_others(path, found, json.loads(json.dumps(facts, default=str)))
+        wanted = json.loads(json.dumps(facts, default=str))
+        _refuse_others(path, found, wanted)
         try:
             ledger.verify(head)
+            _refuse_another_run(path, ledger, run, wanted, charge, done)
             accountant = Accountant.resumed(ledger, run)
+        except CheckpointError:
+            raise
         except LedgerCorrupt as reason:
             raise CheckpointError(f"{path} and the ledger do not belong together: {reason}") from None
         except ValueError as reason:
@@ -143,6 +148,22 @@ def _refuse_others(path: Path, found: Mapping[str, Any], facts: Mapping[str, Any
         raise CheckpointError(
             f"{path} was written by another fit ({'; '.join(said)}): give its arguments again, or another checkpoint"
         )
+
+
+def _refuse_another_run(path: Path, ledger: Ledger, run: str, facts: Mapping[str, Any], charge: int, done: int) -> None:
+    """CheckpointError unless the ledger itself says of the run what the fit says, whatever stands in the file.
+
+    Policy was asked of the run when it began: a file that names another run must not carry this fit past it.
+    """
+    begun = next((each for each in ledger.runs() if each.name == run), None)
+    if begun is None:
+        return  # refused by `Accountant.resumed`, in its words
+    said = {**asdict(begun.job), **asdict(begun.budget)}
+    if any(said[name] != facts[name] for name in said):
+        raise CheckpointError(f"{path} names a run of another fit: restore it from a copy, or remove it to fit anew")
+    steps = begun.trainings.get(charge)
+    if steps is None or not 0 <= done <= steps.upto:
+        raise CheckpointError(f"{path} counts steps that the ledger does not: restore it from a copy")
 
 
 def _sync(folder: Path) -> None:
