@@ -68,6 +68,7 @@ class Account:
     policy: Policy = field(default_factory=Policy)
     runs: dict[str, Run] = field(default_factory=dict)
     linked: set[str] = field(default_factory=set)
+    """Keys of the accounts that this one pays for, those that they paid for among them."""
     forward: tuple[str, str] | None = None
     """Key and data set of the account that this one was joined to: from then on it bears nothing more."""
     _settled: dict[str | None, Cost] = field(default_factory=lambda: {None: NOTHING})
@@ -216,9 +217,10 @@ class Account:
         if record["account"] in self.linked:
             raise ValueError(f"account {record['account']!r} was joined already")
         brought = [_joined(**each) for each in record["events"]]
+        through = {_key(key) for key in record["through"]}
 
         def effect() -> None:
-            self.linked.add(record["account"])
+            self.linked |= {record["account"], *through}
             for purpose, cost in brought:
                 for key in (None, purpose):
                     self._settled[key] = self._settled.get(key, NOTHING) + cost
@@ -241,6 +243,12 @@ _READERS: dict[str, Callable[[Account, Mapping[str, Any]], Effect]] = {
     "link": Account._read_link,
     "forward": Account._read_forward,
 }
+
+
+def _key(value: object) -> str:
+    if not isinstance(value, str):
+        raise ValueError(f"the key of an account is text, got {type(value).__name__}")
+    return value
 
 
 def _joined(purpose: str, event: Mapping[str, Any]) -> tuple[str, Cost]:

@@ -28,7 +28,7 @@ _FIELDS = {
     "steps": {"run", "charge", "resumed", "lost", "upto"},
     "commit": {"run", "release", "time"},
     "void": {"run", "time"},
-    "link": {"account", "dataset", "head", "events", "time"},
+    "link": {"account", "dataset", "head", "through", "events", "time"},
     "forward": {"account", "dataset", "time"},
 }
 _TEXTS = ("dataset", "account", "noise", "run", "mechanism", "purpose", "schema", "head")

@@ -270,7 +270,8 @@ class Ledger:
     def link(self, other: Ledger) -> None:
         """From now on this account pays for the people in `other` too, and bears what was spent or reserved there.
 
-        The other account is closed first: a crash in between leaves nothing to be spent twice, and `link` can go on.
+        The other account is closed first; after a crash in between call `link` again, before anything else is spent
+        here: until then this account does not bear what the other one did.
         """
         linking.link(self._book, other._book, _now())
 

@@ -9,8 +9,9 @@ from dpsynth.privacy.store import Memory
 def link(mine: Book, theirs: Book, time: str) -> None:
     """From now on the first account pays for the people in the other too, and bears what was spent or reserved there.
 
-    The other account is closed first: a crash in between leaves nothing that could be spent twice, and a second call
-    goes on where the first one ended. Raises ValueError when the two cannot share one account.
+    The other account is closed first, and a second call goes on where the first one ended. After a crash in between
+    nothing more is granted on the other account; what it bore is not yet borne here, and a second call has to bring it,
+    to whichever account this one was joined to meanwhile. Raises ValueError when the two cannot share one account.
     """
     for book in (mine, theirs):
         book.refresh()
@@ -26,9 +27,10 @@ def link(mine: Book, theirs: Book, time: str) -> None:
     with theirs.writing() as write:
         if theirs.account.forward is None:
             write("forward", {"account": one.key, "dataset": one.dataset, "time": time})
-        elif theirs.account.forward[0] != one.key:
+        elif theirs.account.forward[0] not in (one.key, *mine.account.linked):
             raise ValueError(f"{other.dataset!r} was joined to {theirs.account.forward[1]!r} already")
     with mine.writing() as write:
         if other.key not in mine.account.linked:
             facts = {"account": other.key, "dataset": other.dataset, "head": theirs.lines[-1].hash, "time": time}
-            write("link", {**facts, "events": theirs.account.counted_events(theirs.lines)})
+            through, events = sorted(theirs.account.linked), theirs.account.counted_events(theirs.lines)
+            write("link", {**facts, "through": through, "events": events})

@@ -76,8 +76,9 @@ def lines_that_break_a_rule_are_refused(k: Kernel) -> None:
         [*good[:2], good[1]],
         [*good, ("commit", {**end, "release": None})],
         [("forward", joined), good[0]],
-        2 * [("link", {**joined, "head": "", "events": [{"purpose": "", "event": event}]})],
-        [("link", {**joined, "head": "", "events": [{"purpose": 1, "event": event}]})],
+        2 * [("link", {**joined, "head": "", "through": [], "events": [{"purpose": "", "event": event}]})],
+        [("link", {**joined, "head": "", "through": [], "events": [{"purpose": 1, "event": event}]})],
+        [("link", {**joined, "head": "", "through": [1], "events": []})],
     ]
     taken_in(k, good)
     for lines in bad:
@@ -120,6 +121,21 @@ def linked_accounts_are_one(k: Kernel) -> None:
         fails(ValueError, lambda: open_.charge(k.Gaussian(1000.0), "after it was joined"))
         one.link(other)
         assert one.cost_left == k.affordable(one.budget) - cost.gaussian
+
+
+def what_a_cut_link_left_behind_can_be_brought(k: Kernel) -> None:
+    with ledger_file(k) as (_, spent), ledger_file(k) as (_, middle), ledger_file(k) as (_, last):
+        k.Accountant(k.Budget(0.5, 1e-6), ledger=spent).charge(k.Gaussian(20.0), "there")
+        with spent._book.writing() as write:  # a link of middle and spent dies here
+            write("forward", {"account": middle._book.account.key, "dataset": "middle", "time": ""})
+        with ledger_file(k) as (_, between):
+            between.link(middle)
+            fails(ValueError, lambda: last.link(spent))
+            last.link(between)
+        with contextlib.suppress(ValueError):
+            last.link(spent)
+        assert last.spent().epsilon == spent.spent().epsilon > 0
+        fails(ValueError, lambda: middle.link(spent))
 
 
 # What is durable when.

@@ -288,6 +288,25 @@ def test_a_link_that_was_cut_short_goes_on(tmp_path, monkeypatch):
     assert [e["kind"] for e in one.entries()] == ["open", "link"]
 
 
+def test_what_a_link_that_was_cut_short_left_behind_can_be_brought_to_whoever_pays_now(tmp_path, monkeypatch):
+    """The account in the middle was joined on, twice, before anybody gave the first command again."""
+    spent, middle, third, last = (create(tmp_path / name, dataset=name) for name in ("w", "z", "v", "u"))
+    Accountant(Budget(0.5, 1e-6), ledger=spent).charge(Gaussian(50.0), "there")
+    with monkeypatch.context() as patch:
+        patch.setattr("dpsynth.privacy.account.Account.counted_events", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            middle.link(spent)
+    third.link(middle)
+    last.link(third)
+    with pytest.raises(ValueError, match="'z' was itself joined to 'v': link to that one"):
+        middle.link(spent)
+    assert last.spent().epsilon == 0
+    last.link(spent)
+    last.link(spent)
+    assert last.spent().epsilon == pytest.approx(0.5, rel=1e-9)
+    Ledger.open(tmp_path / "u").verify(last.head)
+
+
 def test_accounts_that_cannot_be_one_are_not_linked(tmp_path):
     one, same = create(tmp_path / "a"), Ledger.open(tmp_path / "a")
     third, fourth = create(tmp_path / "c"), create(tmp_path / "d")

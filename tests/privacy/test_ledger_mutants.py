@@ -132,6 +132,20 @@ MUTANTS = [
         ledger_laws.linked_accounts_are_one,
     ),
     Mutant(
+        "accounts that a joined one paid for are forgotten",
+        "account.py",
+        'self.linked |= {record["account"], *through}',
+        'self.linked |= {record["account"]}',
+        ledger_laws.what_a_cut_link_left_behind_can_be_brought,
+    ),
+    Mutant(
+        "any account's spending is brought to any",
+        "linking.py",
+        "elif theirs.account.forward[0] not in (one.key, *mine.account.linked):",
+        "elif False:",
+        ledger_laws.what_a_cut_link_left_behind_can_be_brought,
+    ),
+    Mutant(
         "what was spent elsewhere counts for no purpose",
         "account.py",
         "for key in (None, purpose):",
