@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from functools import cache
 from importlib import metadata
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 from dpsynth.columns import Identifier
 from dpsynth.describe import Bounds, columns_in_words
@@ -50,6 +50,10 @@ from dpsynth.statement import (
 VERSION = 4
 
 _LARGE_DELTA = 0.1
+_PARTS = {
+    "dpsynth_certificate", "claim", "budget", "spent", "schedule", "cautions", "unit", "run", "charges", "trainings",
+    "steps", "ledger", "views", "accounting", "schema", "mechanism", "released", "versions", "created", "not_promised",
+}  # fmt: skip
 _PACKAGES = ("dpsynth", "numpy", "scipy", "pandas", "pyarrow", "mpmath")
 
 
@@ -121,7 +125,7 @@ class Certificate:
         """The certificate in a JSON file, or in the certificate.json of a directory, after `verify`."""
         file = Path(path) / "certificate.json" if Path(path).is_dir() else Path(path)
         try:
-            certificate = cls(json.loads(file.read_text(encoding="utf-8")))
+            certificate = cls(json.loads(file.read_text(encoding="utf-8"), parse_constant=_no_figure))
         except (json.JSONDecodeError, UnicodeDecodeError):
             raise ValueError(f"{file} is not a certificate: it is not JSON") from None
         certificate.verify()
@@ -250,8 +254,24 @@ def _faults(record: Mapping[str, Any]) -> list[str]:
         "another program's claim is not marked as such": set(borrowed(charges, ())) <= set(record["cautions"]),
         "its schedule is not that of its run": _agrees(record["schedule"], schedule(begun, charges, budget)),
         f"its charges cost epsilon {at_most(found)}, and it states {stated:g}": found <= stated * (1 + 1e-9),
+        "its account has spent less than its run": budgets.spent(cost, Budget(**opened["budget"])).epsilon
+        <= record["ledger"]["spent"]["epsilon"] * (1 + 1e-9),
+        "its charges amount to other views": _near(record["views"]["spent"], views(events_of(charges))),
+        "it does not say how it counts, or what is not promised": record["accounting"] and record["not_promised"],
+        "parts of it are missing": _PARTS <= record.keys() <= {*_PARTS, "files"},
     }
     return [fault for fault, holds in checks.items() if not holds]
+
+
+def _near(stated: Any, found: Any) -> bool:
+    """Whether two records of figures are the same to a millionth."""
+    if isinstance(found, Mapping):
+        return stated.keys() == found.keys() and all(_near(stated[name], found[name]) for name in found)
+    return stated == found or (None not in (stated, found) and math.isclose(stated, found, rel_tol=1e-6))
+
+
+def _no_figure(name: str) -> NoReturn:
+    raise json.JSONDecodeError(f"{name} is no figure", name, 0)
 
 
 def _serves(event: Event, unit: PrivacyUnit) -> bool:

@@ -262,3 +262,25 @@ def test_a_large_delta_and_an_identifier_that_is_no_unit_are_cautioned():
     assert len(large.record["cautions"]) == 2
     for text in (large.summary(), large.to_html()):
         assert text.count("CAUTION") == 2
+
+
+@pytest.mark.parametrize(
+    "forge",
+    [
+        *[lambda r, part=part: r.pop(part) for part in ("views", "accounting", "not_promised", "released", "versions")],
+        lambda r: r.update(note="trust me"),
+        lambda r: r.update(not_promised=[]),
+        lambda r: r.update(accounting=[]),
+        lambda r: r["ledger"]["spent"].update(epsilon=1e-9),
+        lambda r: r["views"]["spent"].update(mu=1e-9),
+        lambda r: r["spent"].update(epsilon=float("inf")),
+    ],
+)
+def test_missing_empty_and_false_parts_are_refused(forge, tmp_path):
+    path = issue()[0].save(tmp_path)
+    record = json.loads((path / "certificate.json").read_text())
+    Certificate.load(path)
+    forge(record)
+    (path / "certificate.json").write_text(json.dumps(record))
+    with pytest.raises(ValueError, match="certificate"):
+        Certificate.load(path)

@@ -30,5 +30,6 @@ def verify(
     if not as_json:
         say(
             f"{release}: certificate.json agrees with the ledger lines that it quotes, and with the files that it"
-            " lists; pages made from it (certificate.html) were not looked at"
+            " lists; pages made from it (certificate.html) were not looked at, and whether lines were left out shows"
+            " against the ledger only (dpsynth ledger verify LEDGER --head HEAD)"
         )
