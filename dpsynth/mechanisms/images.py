@@ -112,9 +112,10 @@ class ImageEmbedding:
         scale, start = _GRID / (510 * _EXACT * waves.scale * frame.unit), _GRID * frame.centre / frame.unit
 
         def coordinates(codes: np.ndarray) -> np.ndarray:
-            x = np.trunc(((2.0 * codes[:, 1:] - 255) @ grains) * scale - start)
-            length = np.sqrt((x * x).sum(axis=1))
-            return np.asarray(x / np.maximum(length, _GRID)[:, None])
+            with np.errstate(all="ignore"):  # a warning would be an output; what is not finite counts as nothing
+                x = np.trunc(((2.0 * codes[:, 1:] - 255) @ grains) * scale - start)
+                length = np.sqrt((x * x).sum(axis=1))
+                return np.asarray(x / np.maximum(length, _GRID)[:, None])
 
         return coordinates
 

@@ -94,7 +94,8 @@ class Training:
         expected = row_rate(event.rate, rows.protects.max_records) * positive("assumed_rows", assumed_rows)
         self.scale = self.clip / _GRAINS / expected
         self.__event, self.__bits, self.__rows, self.__claims = event, bits, rows, claims
-        self.__block, self.__probed, self.__process = block or event.steps, False, os.getpid()
+        self.__block, self.__process = block or event.steps, os.getpid()
+        self.__probed: object = None
 
     @property
     def steps(self) -> Steps:
@@ -132,9 +133,10 @@ class Training:
         """
         if self.__process != os.getpid():
             raise RuntimeError("this training belongs to another process: a fork cannot spend it a second time")
-        if not self.__probed:
+        code = getattr(gradients, "__code__", gradients)  # a step may bring a new closure, but no other function
+        if code is not self.__probed:
             _refuse_coupling(gradients, self.__rows.sizes, self.parameters)
-            self.__probed = True
+            self.__probed = code
         self.__claims.take(self.__block)
         total = self._sum(gradients)
         multiplier = self.__event.noise_multiplier * self.__rows.protects.max_records

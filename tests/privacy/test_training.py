@@ -123,6 +123,11 @@ def rows_that_lean_on_one_another_are_refused(k):
         run = training(k, 50)
         with pytest.raises(ValueError, match="rows beside it, or by chance"):
             run.step(coupled)
+    run = training(k, 50)
+    run.step(constant(1.0))
+    with pytest.raises(ValueError, match="rows beside it, or by chance"):
+        run.step(normalised)
+    assert run.steps_left == 9
 
 
 def a_unit_of_several_rows_is_hidden_as_a_whole(k):
@@ -229,6 +234,13 @@ MUTANTS = [
         "dpsgd.py",
         "if not np.array_equal(",
         "if False and np.array_equal(",
+        rows_that_lean_on_one_another_are_refused,
+    ),
+    Mutant(
+        "a look at the first function only",
+        "dpsgd.py",
+        "if code is not self.__probed:",
+        "if self.__probed is None:",
         rows_that_lean_on_one_another_are_refused,
     ),
     Mutant(
