@@ -20,8 +20,8 @@ from _record import RESULTS, write
 from _tables import DISCRETE, discrete_table
 from utility import one_run
 
-from dpsynth.mechanisms import binned, canopy
-from dpsynth.mechanisms.selection import Prices, Scores
+from dpsynth.mechanisms.marginal import binned, canopy
+from dpsynth.mechanisms.marginal.selection import Prices, Scores
 from dpsynth.models import inference, sampling
 
 WAYS = ("1-way", "2-way", "3-way")

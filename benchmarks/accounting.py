@@ -19,11 +19,12 @@ from typing import Any
 import numpy as np
 from _record import RESULTS, write
 
-from dpsynth.privacy import fixed, sampled
-from dpsynth.privacy.budget import NOTHING, Budget, spent
-from dpsynth.privacy.calibrate import calibrate, training
-from dpsynth.privacy.events import DpSgd, Event, Gaussian, event_to_dict
-from dpsynth.verify import Mix, Undecided
+from dpsynth.accounting import nonadaptive
+from dpsynth.accounting.calibrate import calibrate, training
+from dpsynth.evidence.verify import Mix, Undecided
+from dpsynth.kernel.budget import NOTHING, Budget, spent
+from dpsynth.kernel.events import DpSgd, Event, Gaussian, event_to_dict
+from dpsynth.training import gdp_upper_bound
 
 _COMPARED = 200
 """Of the random lists, how many are given to dp-accounting too, which takes seconds for each."""
@@ -55,7 +56,7 @@ def main() -> None:
             f"{r['case']:<36} {r['whole']:>9.5f} {r['whole CPU s']:>6.2f} {r['filter']:>9.5f} {r['filter CPU s']:>6.2f}"
             f" {r['rdp']:>8.4f} {r['dp-accounting']:>9.5f} {r['dp-accounting CPU s']:>6.2f}"
         )
-    apart = fixed.epsilon(AIM, 5e-7) + fixed.epsilon([DpSgd(0.01, 2.0, 2000)], 5e-7)
+    apart = nonadaptive.epsilon(AIM, 5e-7) + nonadaptive.epsilon([DpSgd(0.01, 2.0, 2000)], 5e-7)
     print(f"AIM and training: two certificates {apart:.4f}, one account {rows[-1]['whole']:.4f}")
     _, seconds = timed(lambda: calibrate(Budget(1.0, 1e-6), training(0.01, 2000), Gaussian(10.0).cost))
     found = compositions(options.compositions)
@@ -67,8 +68,8 @@ def main() -> None:
 def case(name: str, events: list[Event], delta: float) -> dict[str, Any]:
     import dp_accounting
 
-    whole, whole_seconds = timed(lambda: fixed.epsilon(events, delta))
-    sampled.gaussian_price.cache_clear()
+    whole, whole_seconds = timed(lambda: nonadaptive.epsilon(events, delta))
+    gdp_upper_bound.gaussian_price.cache_clear()
     gate, gate_seconds = timed(lambda: spent(sum((e.cost for e in events), start=NOTHING), Budget(1.0, delta)).epsilon)
     other, other_seconds = timed(lambda: theirs(dp_accounting.pld.PLDAccountant(), events, delta))
     rdp = theirs(dp_accounting.rdp.RdpAccountant(), events, delta)
@@ -99,7 +100,7 @@ def compositions(number: int) -> dict[str, Any]:
         ]
         events += [Gaussian(float(10 ** rng.uniform(0.3, 2)))] * int(rng.integers(0, 3))
         delta = float(10 ** rng.uniform(-10, -4))
-        epsilon, cpu = timed(lambda events=events, delta=delta: fixed.epsilon(events, delta))
+        epsilon, cpu = timed(lambda events=events, delta=delta: nonadaptive.epsilon(events, delta))
         seconds.append(cpu)
         try:
             below += contour(events, epsilon) > delta * (1 + 1e-9)

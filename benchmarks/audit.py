@@ -28,13 +28,13 @@ import numpy as np
 import pandas as pd
 from _record import RESULTS, write
 
-from dpsynth.auditing.bounds import Counts, mu_by_area, mu_lower, mu_point, spread_of_mu
 from dpsynth.auditing.claim import PrivacyClaim
-from dpsynth.auditing.dp import DPAuditor
-from dpsynth.auditing.mechanism import Answer, audit_noise
-from dpsynth.auditing.pairs import worst_case_pairs
-from dpsynth.auditing.release import audit
-from dpsynth.schema import Categorical, Numeric, Schema
+from dpsynth.auditing.mechanism.dp import DPAuditor
+from dpsynth.auditing.mechanism.noise import Answer, audit_noise
+from dpsynth.auditing.mechanism.pairs import worst_case_pairs
+from dpsynth.auditing.release.audit import audit
+from dpsynth.auditing.statistics.bounds import Counts, mu_by_area, mu_lower, mu_point, spread_of_mu
+from dpsynth.schema.table import Categorical, Numeric, Schema
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from tests.auditing.faults import FAULTS, GAUSSIAN, NOISE, PAIRS, REPLACED, honest

@@ -25,8 +25,8 @@ import pandas as pd
 from _record import RESULTS, write
 
 from dpsynth.auditing.claim import PrivacyClaim
-from dpsynth.auditing.dp import DPAuditor
-from dpsynth.auditing.pairs import Pair
+from dpsynth.auditing.mechanism.dp import DPAuditor
+from dpsynth.auditing.mechanism.pairs import Pair
 
 sys.path.append(str(Path(__file__).parent / "peers"))
 from prepare import interpreter

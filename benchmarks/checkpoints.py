@@ -20,9 +20,9 @@ from _record import RESULTS, write
 from _tables import discrete_table, distances
 
 import dpsynth
+from dpsynth.ledger.ledger import Ledger
 from dpsynth.mechanisms.checkpoint import Checkpoint
-from dpsynth.privacy.dpsgd import Training
-from dpsynth.privacy.ledger import Ledger
+from dpsynth.training.dpsgd import Training
 
 EPSILON, DELTA, DIES_IN = 3.0, 1e-9, 155
 

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 from _record import RESULTS, write
 
-from dpsynth.domain import Domain
+from dpsynth.base.domain import Domain
 from dpsynth.models.dense import Calibration, is_crowded
 from dpsynth.models.elimination import Elimination
 from dpsynth.models.junction_tree import JunctionTree

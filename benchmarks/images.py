@@ -31,7 +31,7 @@ from sklearn.metrics import balanced_accuracy_score
 from sklearn.svm import SVC
 
 import dpsynth
-from dpsynth.privacy.budget import affordable
+from dpsynth.kernel.budget import affordable
 
 DELTA = 1e-5
 EPSILONS = (10.0, 3.0)

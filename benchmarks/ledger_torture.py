@@ -3,7 +3,7 @@
     python benchmarks/ledger_torture.py     # about half an hour; writes benchmarks/results/ledger_torture.json
 
 Every count of "violations" must be 0: no overspending, no grant that is not recorded, no change that goes unnoticed.
-Needs Linux and a C compiler. The calls of one run meet every kill and every error; tests/privacy/torture.py says how.
+Needs Linux and a C compiler. The calls of one run meet every kill and every error; tests/rings/torture.py says how.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from _record import RESULTS, ROOT, write
 
 sys.path.insert(0, str(ROOT))
 
-from dpsynth.privacy.budget import Budget
-from dpsynth.privacy.events import Gaussian
-from dpsynth.privacy.ledger import Ledger
-from dpsynth.privacy.policy import Job
-from dpsynth.privacy.store import File
-from dpsynth.privacy.unit import PrivacyUnit
-from tests.privacy import torture
+from dpsynth.kernel.budget import Budget
+from dpsynth.kernel.events import Gaussian
+from dpsynth.kernel.unit import PrivacyUnit
+from dpsynth.ledger.ledger import Ledger
+from dpsynth.ledger.policy import Job
+from dpsynth.ledger.store import File
+from tests.rings import torture
 
 AMOUNTS = {"kills": 1000, "errors": 500, "power": 1000, "races": 10_000, "flips": 10**9}
 

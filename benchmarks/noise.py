@@ -16,7 +16,7 @@ from collections.abc import Callable
 import numpy as np
 from _record import RESULTS, write
 
-from dpsynth.privacy import noise
+from dpsynth.kernel import noise
 
 STDDEVS = (0.5, 1.0, 30.0, 300.0, 1000.0, 1e6)
 

@@ -23,7 +23,7 @@ from _record import write
 from _tables import discrete_table
 
 import dpsynth
-from dpsynth.domain import Domain
+from dpsynth.base.domain import Domain
 from dpsynth.models.base import LinearMeasurement, Model
 from dpsynth.models.graphical import GraphicalModel
 from dpsynth.models.inference import estimate

@@ -11,61 +11,61 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dpsynth.auditing.dp import DPAuditor
-    from dpsynth.auditing.release import AuditPolicy, AuditReport, PolicyViolation, PrivacyClaim, audit
-    from dpsynth.certificate import Certificate
-    from dpsynth.domain import Domain
+    from dpsynth.auditing.mechanism.dp import DPAuditor
+    from dpsynth.auditing.release.audit import AuditPolicy, AuditReport, PolicyViolation, PrivacyClaim, audit
+    from dpsynth.base.domain import Domain
     from dpsynth.evaluation.fidelity import Quality, evaluate
     from dpsynth.evaluation.images import ImageQuality, contact_sheet, evaluate_images
-    from dpsynth.images import ImageSynthesizer
-    from dpsynth.mechanisms.known import Marginal
-    from dpsynth.mechanisms.workload import Workload
-    from dpsynth.privacy.accountant import Accountant
-    from dpsynth.privacy.budget import Budget, BudgetExceeded
-    from dpsynth.privacy.events import Foreign, Gaussian
-    from dpsynth.privacy.ledger import Ledger, LedgerCorrupt
-    from dpsynth.privacy.policy import Job, Policy, PolicyRefused
-    from dpsynth.privacy.unit import PrivacyUnit
-    from dpsynth.sample.conditions import ConditionError
-    from dpsynth.schema import Boolean, Categorical, Datetime, Identifier, Numeric, Schema, SchemaError, Text
-    from dpsynth.synthesizer import NotFittedError, Synthesizer
+    from dpsynth.evidence.certificate import Certificate
+    from dpsynth.kernel.accountant import Accountant
+    from dpsynth.kernel.budget import Budget, BudgetExceeded
+    from dpsynth.kernel.events import Foreign, Gaussian
+    from dpsynth.kernel.unit import PrivacyUnit
+    from dpsynth.ledger.ledger import Ledger, LedgerCorrupt
+    from dpsynth.ledger.policy import Job, Policy, PolicyRefused
+    from dpsynth.mechanisms.marginal.known import Marginal
+    from dpsynth.mechanisms.marginal.workload import Workload
+    from dpsynth.schema.table import Boolean, Categorical, Datetime, Identifier, Numeric, Schema, SchemaError, Text
+    from dpsynth.synthesizers.conditions import ConditionError
+    from dpsynth.synthesizers.image import ImageSynthesizer
+    from dpsynth.synthesizers.table import NotFittedError, Synthesizer
 
 _HOME = {
-    "Accountant": "privacy.accountant",
-    "AuditPolicy": "auditing.release",
-    "AuditReport": "auditing.release",
-    "Boolean": "schema",
-    "Budget": "privacy.budget",
-    "BudgetExceeded": "privacy.budget",
-    "Categorical": "schema",
-    "Certificate": "certificate",
-    "ConditionError": "sample.conditions",
-    "DPAuditor": "auditing.dp",
-    "Datetime": "schema",
-    "Domain": "domain",
-    "Foreign": "privacy.events",
-    "Gaussian": "privacy.events",
-    "Identifier": "schema",
+    "Accountant": "kernel.accountant",
+    "AuditPolicy": "auditing.release.audit",
+    "AuditReport": "auditing.release.audit",
+    "Boolean": "schema.table",
+    "Budget": "kernel.budget",
+    "BudgetExceeded": "kernel.budget",
+    "Categorical": "schema.table",
+    "Certificate": "evidence.certificate",
+    "ConditionError": "synthesizers.conditions",
+    "DPAuditor": "auditing.mechanism.dp",
+    "Datetime": "schema.table",
+    "Domain": "base.domain",
+    "Foreign": "kernel.events",
+    "Gaussian": "kernel.events",
+    "Identifier": "schema.table",
     "ImageQuality": "evaluation.images",
-    "ImageSynthesizer": "images",
-    "Job": "privacy.policy",
-    "Ledger": "privacy.ledger",
-    "LedgerCorrupt": "privacy.ledger",
-    "Marginal": "mechanisms.known",
-    "NotFittedError": "synthesizer",
-    "Numeric": "schema",
-    "Policy": "privacy.policy",
-    "PolicyRefused": "privacy.policy",
-    "PolicyViolation": "auditing.release",
-    "PrivacyClaim": "auditing.release",
-    "PrivacyUnit": "privacy.unit",
+    "ImageSynthesizer": "synthesizers.image",
+    "Job": "ledger.policy",
+    "Ledger": "ledger.ledger",
+    "LedgerCorrupt": "ledger.ledger",
+    "Marginal": "mechanisms.marginal.known",
+    "NotFittedError": "synthesizers.table",
+    "Numeric": "schema.table",
+    "Policy": "ledger.policy",
+    "PolicyRefused": "ledger.policy",
+    "PolicyViolation": "auditing.release.audit",
+    "PrivacyClaim": "auditing.release.audit",
+    "PrivacyUnit": "kernel.unit",
     "Quality": "evaluation.fidelity",
-    "Schema": "schema",
-    "SchemaError": "schema",
-    "Synthesizer": "synthesizer",
-    "Text": "schema",
-    "Workload": "mechanisms.workload",
-    "audit": "auditing.release",
+    "Schema": "schema.table",
+    "SchemaError": "schema.table",
+    "Synthesizer": "synthesizers.table",
+    "Text": "schema.table",
+    "Workload": "mechanisms.marginal.workload",
+    "audit": "auditing.release.audit",
     "contact_sheet": "evaluation.images",
     "evaluate": "evaluation.fidelity",
     "evaluate_images": "evaluation.images",

@@ -1,1 +1,1 @@
-"""What a release tells about the people in it, for anybody's synthetic data. Exact, hence internal."""
+"""Attacks on releases, and tests of mechanisms."""

@@ -16,8 +16,8 @@ import numpy as np
 from scipy.optimize import brentq, minimize_scalar
 from scipy.special import log_ndtr, ndtr, ndtri
 
-from dpsynth.privacy import curves
-from dpsynth.privacy.budget import Budget
+from dpsynth.kernel import gaussian_dp
+from dpsynth.kernel.budget import Budget
 
 _GRID = 20_001
 
@@ -86,7 +86,7 @@ class PrivacyClaim:
 def mu_of_epsilon(epsilon: float, delta: float) -> float:
     """The largest mu that is (epsilon, delta)-DP (Balle and Wang, arXiv 1805.06530, Thm 8)."""
     budget = Budget(epsilon, delta)
-    return curves.mu_of(curves.gaussian_budget(budget.epsilon, budget.delta))
+    return gaussian_dp.mu_of(gaussian_dp.gaussian_budget(budget.epsilon, budget.delta))
 
 
 def epsilon_of_mu(mu: float, delta: float) -> float:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from xml.etree import ElementTree as ET
 
-from dpsynth.report.text import printable
+from dpsynth.base.text import printable
 
 _COUNTED = {"failures": ("FAIL",), "errors": ("INVALID",), "skipped": ("INCONCLUSIVE",)}
 _ELEMENTS = {"failures": "failure", "errors": "error", "skipped": "skipped"}

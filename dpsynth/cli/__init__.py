@@ -27,7 +27,7 @@ app.add_typer(ledger_app, name="ledger")
 
 def main() -> None:
     """The entry point: what a user can mend becomes a sentence and an exit code."""
-    from dpsynth.privacy.budget import BudgetExceeded
+    from dpsynth.kernel.budget import BudgetExceeded
 
     try:
         app(prog_name="dpsynth")

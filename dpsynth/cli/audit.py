@@ -34,7 +34,7 @@ def audit(
     Exit codes: 0 pass, 1 a gate failed, 2 bad input or an invalid comparison, 3 inconclusive.
     """
     from dpsynth.auditing.claim import PrivacyClaim
-    from dpsynth.auditing.release import audit as attack
+    from dpsynth.auditing.release.audit import audit as attack
 
     if (epsilon is None) != (delta is None):
         raise ValueError("a claim needs both --epsilon and --delta")

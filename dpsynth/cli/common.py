@@ -16,7 +16,7 @@ from rich.console import Console
 if TYPE_CHECKING:
     import pandas as pd
 
-    from dpsynth.schema import Schema
+    from dpsynth.schema.table import Schema
 
 out = Console(soft_wrap=True)
 err = Console(stderr=True, soft_wrap=True)
@@ -37,7 +37,7 @@ def say(line: str) -> None:
 
 
 def load_schema(path: Path) -> Schema:
-    from dpsynth.schema import Schema
+    from dpsynth.schema.table import Schema
 
     return Schema.load(path)
 

@@ -7,11 +7,7 @@ from typing import Annotated
 
 import typer
 
-from dpsynth.cli.common import (
-    SchemaFile,
-    load_schema,
-    say,
-)
+from dpsynth.cli.common import SchemaFile, load_schema, say
 
 
 def evaluate(
@@ -21,7 +17,7 @@ def evaluate(
     output: Annotated[Path, typer.Option("--output", "-o", help="A directory for the page.")] = Path("quality"),
 ) -> None:
     """Compare synthetic with real rows. INTERNAL: exact statistics of private rows, not for release."""
-    from dpsynth.data.source import open_rows
+    from dpsynth.data.engines.files import open_rows
     from dpsynth.evaluation.fidelity import evaluate as compare
 
     quality = compare(open_rows(synthetic), open_rows(real), load_schema(schema))

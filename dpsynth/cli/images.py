@@ -11,7 +11,7 @@ import typer
 from dpsynth.cli.common import Json, following, named, new_file, print_json, say
 
 if TYPE_CHECKING:
-    from dpsynth.images import ImageSynthesizer
+    from dpsynth.synthesizers.image import ImageSynthesizer
 
 images_app = typer.Typer(no_args_is_help=True, help="Release small labelled grey images (.npz): docs/images.md.")
 
@@ -90,7 +90,7 @@ def sample(
     import numpy as np
 
     from dpsynth.evaluation.images import contact_sheet
-    from dpsynth.images import ImageSynthesizer
+    from dpsynth.synthesizers.image import ImageSynthesizer
 
     if output.suffix.lower() != ".npz":
         raise ValueError(f"{output} must end in .npz")
@@ -130,8 +130,8 @@ def _synthesizer(
     max_records: int,
     **job: Any,
 ) -> ImageSynthesizer:
-    from dpsynth.images import ImageSynthesizer
-    from dpsynth.privacy.unit import PrivacyUnit
+    from dpsynth.kernel.unit import PrivacyUnit
+    from dpsynth.synthesizers.image import ImageSynthesizer
 
     height, x, width = shape.partition("x")
     if not (x and height.isdecimal() and width.isdecimal()):

@@ -7,21 +7,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dpsynth.cli.common import (
-    Json,
-    SchemaFile,
-    fail,
-    load_schema,
-    named,
-    new_file,
-    print_json,
-    say,
-)
+from dpsynth.cli.common import Json, SchemaFile, fail, load_schema, named, new_file, print_json, say
 
 if TYPE_CHECKING:
-    from dpsynth.privacy.budget import Budget
-    from dpsynth.privacy.policy import Policy
-    from dpsynth.privacy.unit import PrivacyUnit
+    from dpsynth.kernel.budget import Budget
+    from dpsynth.kernel.unit import PrivacyUnit
+    from dpsynth.ledger.policy import Policy
 
 ledger_app = typer.Typer(no_args_is_help=True, help="Keep and read the account of a data set.")
 
@@ -57,8 +48,8 @@ def create(
     persons: Persons = False,
 ) -> None:
     """Open an account from which several fits may spend. The schema says whom it protects."""
-    from dpsynth.privacy.budget import Budget
-    from dpsynth.privacy.ledger import Ledger
+    from dpsynth.kernel.budget import Budget
+    from dpsynth.ledger.ledger import Ledger
 
     new_file(ledger, _THERE)
     budget, unit = Budget(epsilon, delta, aside_epsilon, aside_delta), load_schema(schema).unit
@@ -77,7 +68,7 @@ def policy(
     persons: Persons = False,
 ) -> None:
     """Ask this of every run from now on, in place of what was asked before. The change is a line in the ledger."""
-    from dpsynth.privacy.ledger import Ledger
+    from dpsynth.ledger.ledger import Ledger
 
     account = Ledger.open(ledger)
     account.set_policy(_policy(account.budget, purpose, approval, mechanism, persons))
@@ -92,7 +83,7 @@ def show(
 ) -> None:
     """Who has spent what on a data set, and what is left."""
     from dpsynth.cli import ledger_tables as tables
-    from dpsynth.privacy.ledger import Ledger
+    from dpsynth.ledger.ledger import Ledger
 
     account = Ledger.open(ledger)
     if as_json:
@@ -107,7 +98,7 @@ def verify(
     head: Annotated[str | None, typer.Option(help="A head noted earlier, on a certificate say.")] = None,
 ) -> None:
     """Read the whole account anew; a changed line, or one that is gone, is exit code 1."""
-    from dpsynth.privacy.ledger import Ledger, LedgerCorrupt
+    from dpsynth.ledger.ledger import Ledger, LedgerCorrupt
 
     try:
         account = Ledger.open(ledger)
@@ -120,7 +111,7 @@ def verify(
 @ledger_app.command("export")
 def export(ledger: File, lines: Annotated[Path, typer.Argument(help="A new text file, one JSON line each.")]) -> None:
     """Write the account's lines as text, to read, to compare, or to keep elsewhere."""
-    from dpsynth.privacy.ledger import Ledger
+    from dpsynth.ledger.ledger import Ledger
 
     account = Ledger.open(ledger)
     account.export(lines)
@@ -133,7 +124,7 @@ def import_lines(
     ledger: Annotated[Path, typer.Argument(help="Where the account goes.")],
 ) -> None:
     """Make an account of exported lines: the same account, to go on in place of the first."""
-    from dpsynth.privacy.ledger import Ledger
+    from dpsynth.ledger.ledger import Ledger
 
     new_file(ledger, _THERE)
     account = Ledger.import_lines(lines, ledger)
@@ -145,7 +136,7 @@ def link(
     ledger: File, other: Annotated[Path, typer.Argument(help="An account of overlapping people, which is closed.")]
 ) -> None:
     """Let one account pay for two data sets with overlapping people, from now on and for what was spent on both."""
-    from dpsynth.privacy.ledger import Ledger
+    from dpsynth.ledger.ledger import Ledger
 
     account, closed = Ledger.open(ledger), Ledger.open(other)
     account.link(closed)
@@ -155,8 +146,8 @@ def link(
 
 def _can_be_met(policy: Policy, budget: Budget, unit: PrivacyUnit) -> None:
     """ValueError for a policy that no run could ever meet, or a cap that caps nothing."""
-    from dpsynth.images import MECHANISMS as OF_IMAGES
     from dpsynth.mechanisms.registry import MECHANISMS
+    from dpsynth.synthesizers.image import MECHANISMS as OF_IMAGES
 
     known = {*MECHANISMS, *OF_IMAGES}
     if policy.persons and unit.id_column is None:
@@ -174,8 +165,8 @@ def _can_be_met(policy: Policy, budget: Budget, unit: PrivacyUnit) -> None:
 def _policy(
     budget: Budget, purposes: list[str] | None, approvals: list[str] | None, mechanisms: list[str] | None, persons: bool
 ) -> Policy:
-    from dpsynth.privacy.budget import Budget
-    from dpsynth.privacy.policy import Policy
+    from dpsynth.kernel.budget import Budget
+    from dpsynth.ledger.policy import Policy
 
     caps = named("--purpose", purposes, "research=0.5", default=f"{budget.epsilon!r}")
     try:

@@ -10,13 +10,13 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
+from dpsynth.base.text import at_most, clip, exact, printable, short
 from dpsynth.cli.common import out, say
-from dpsynth.privacy.account import Run
-from dpsynth.privacy.curves import COST_UNIT
-from dpsynth.privacy.ledger import SECURE, Ledger
-from dpsynth.privacy.policy import Policy
-from dpsynth.privacy.steps import Steps
-from dpsynth.report.text import at_most, clip, exact, printable, short
+from dpsynth.kernel.account import Run
+from dpsynth.kernel.gaussian_dp import COST_UNIT
+from dpsynth.ledger.ledger import SECURE, Ledger
+from dpsynth.ledger.policy import Policy
+from dpsynth.training.steps import Steps
 
 _MEANING = {
     "reserved": "reserved: all of it counts until it ends",

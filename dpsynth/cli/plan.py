@@ -30,8 +30,8 @@ def plan(
     as_json: Json = False,
 ) -> None:
     """Say what a fit would spend, and how noisy its answers would be. Opens no data, charges nothing."""
-    from dpsynth.mechanisms.workload import Workload
-    from dpsynth.synthesizer import Synthesizer
+    from dpsynth.mechanisms.marginal.workload import Workload
+    from dpsynth.synthesizers.table import Synthesizer
 
     stated = _job(job) if job is not None else {}
     given = {
@@ -73,7 +73,7 @@ def plan(
 
 def _job(path: Path) -> dict[str, Any]:
     """What the file states; the schema's path is relative to it."""
-    from dpsynth.files import read_mapping
+    from dpsynth.base.mappings import read_mapping
 
     stated = read_mapping(path)
     if unknown := sorted(set(stated) - _KNOWN):

@@ -52,8 +52,8 @@ def fit(
     as_json: Json = False,
 ) -> None:
     """Spend a budget on a table, and keep the model: everything after that is free."""
-    from dpsynth.mechanisms.workload import Workload
-    from dpsynth.synthesizer import Synthesizer
+    from dpsynth.mechanisms.marginal.workload import Workload
+    from dpsynth.synthesizers.table import Synthesizer
 
     settings: dict[str, Any] = {} if target is None else {"workload": Workload(target=target)}
     settings |= foreign_settings(environment, command, claim, ask_rows, time_limit)
@@ -84,7 +84,7 @@ def sample(
     seed: Annotated[int | None, typer.Option(help="For a reproducible sample.")] = None,
 ) -> None:
     """Draw synthetic rows from a model: any number, at no further cost."""
-    from dpsynth.synthesizer import Synthesizer
+    from dpsynth.synthesizers.table import Synthesizer
 
     table_file(output)
     rows = Synthesizer.load(model).sample(n, where=where, seed=seed)
@@ -97,6 +97,6 @@ def demo(
     epsilon: Annotated[float, typer.Option(help="The privacy budget's epsilon.")] = 1.0,
 ) -> None:
     """Turn 20,190 real health-insurance records into a private synthetic table, with its evidence."""
-    from dpsynth.demo import run_demo
+    from dpsynth.demo.release import run_demo
 
     run_demo(out, epsilon, say)

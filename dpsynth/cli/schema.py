@@ -8,15 +8,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from dpsynth.cli.common import (
-    Data,
-    Json,
-    load_schema,
-    new_file,
-    out,
-    print_json,
-    say,
-)
+from dpsynth.cli.common import Data, Json, load_schema, new_file, out, print_json, say
 
 schema_app = typer.Typer(no_args_is_help=True, help="Write and check the public facts about a table.")
 
@@ -24,8 +16,8 @@ schema_app = typer.Typer(no_args_is_help=True, help="Write and check the public 
 @schema_app.command("draft")
 def draft(data: Data, output: Annotated[Path, typer.Option("--output", "-o")] = Path("schema.yaml")) -> None:
     """Begin a schema from names and dtypes. No row is read: every bound and category is left for you to write."""
-    from dpsynth.data.source import open_rows
-    from dpsynth.schema import Schema
+    from dpsynth.data.engines.files import open_rows
+    from dpsynth.schema.table import Schema
 
     new_file(output)
     Schema.draft(open_rows(data)).save(output)
@@ -37,8 +29,8 @@ def check(
     schema: Annotated[Path, typer.Argument(help="The schema, .yaml or .json.")], data: Data, as_json: Json = False
 ) -> None:
     """Count what a fit would clip or map. PRIVATE: for the data owner's screen only."""
-    from dpsynth.data.check import check_rows
-    from dpsynth.data.source import open_rows
+    from dpsynth.data.engines.files import open_rows
+    from dpsynth.data.tables.check import check_rows
 
     checks = check_rows(open_rows(data), load_schema(schema))
     if as_json:

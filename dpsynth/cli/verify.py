@@ -15,7 +15,7 @@ def verify(
     as_json: Json = False,
 ) -> None:
     """Recompute a certificate's claim from the ledger lines that it quotes. Exit code 1 where it does not hold."""
-    from dpsynth.verify import Undecided, check
+    from dpsynth.evidence.verify import Undecided, check
 
     try:
         faults = check(release)

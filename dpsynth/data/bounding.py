@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow as pa
 
 from dpsynth.data.values import as_bytes, as_python, as_text, is_null
-from dpsynth.privacy.unit import PrivacyUnit
+from dpsynth.kernel.unit import PrivacyUnit
 
 
 def bounded_rows(ids: pd.Series[Any] | pa.ChunkedArray, unit: PrivacyUnit) -> np.ndarray:

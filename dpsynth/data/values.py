@@ -26,7 +26,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from dpsynth.columns import EPOCH, number_of_text
+from dpsynth.schema.columns import EPOCH, number_of_text
 
 _SECOND = timedelta(seconds=1)
 _PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9, "ps": 10**12, "fs": 10**15, "as": 10**18}

@@ -1,1 +1,1 @@
-"""How close a release is to real records, for anybody's synthetic data. Exact, hence internal."""
+"""Comparison of a release with real rows: internal figures."""

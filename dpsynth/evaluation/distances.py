@@ -12,7 +12,7 @@ import math
 
 import numpy as np
 
-from dpsynth.domain import Clique, Domain
+from dpsynth.base.domain import Clique, Domain
 from dpsynth.models.base import Codes
 
 TRIPLES = 200

@@ -12,17 +12,17 @@ from typing import Any
 
 import numpy as np
 
-from dpsynth.columns import Boolean, Categorical, Column, Numeric, SchemaError
-from dpsynth.data.codec import check_columns, encode_frame, schema_domain
-from dpsynth.data.source import Rows, column_names, open_rows
-from dpsynth.data.source import column as values_of
-from dpsynth.domain import Clique, Domain
+from dpsynth.base.domain import Clique, Domain
+from dpsynth.data.engines.files import Rows, column_names, open_rows
+from dpsynth.data.engines.files import column as values_of
+from dpsynth.data.tables.codec import check_columns, encode_frame, schema_domain
 from dpsynth.evaluation.distances import all_ways, choose_bins, frequencies, total_variation
 from dpsynth.evaluation.labels import bin_labels, valid_cells
 from dpsynth.evaluation.quality import ColumnQuality, Quality, WayQuality
 from dpsynth.evaluation.reading import missing_and_outside, repeated_share, span
 from dpsynth.models.base import Codes
-from dpsynth.schema import Schema
+from dpsynth.schema.columns import Boolean, Categorical, Column, Numeric, SchemaError
+from dpsynth.schema.table import Schema
 
 __all__ = ["Quality", "evaluate"]
 

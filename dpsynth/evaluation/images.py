@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from dpsynth.base.text import short
 from dpsynth.evaluation.quality import INTERNAL
-from dpsynth.report import render
-from dpsynth.report.png import png, sheet
-from dpsynth.report.text import short
+from dpsynth.evidence.pages import render
+from dpsynth.evidence.pages.png import png, sheet
 
 VERSION = 1
 

@@ -7,8 +7,8 @@ from datetime import timedelta
 
 import numpy as np
 
-from dpsynth.columns import EPOCH, SECONDS, Boolean, Categorical, Column, Datetime, Numeric
-from dpsynth.report.text import short
+from dpsynth.base.text import short
+from dpsynth.schema.columns import EPOCH, SECONDS, Boolean, Categorical, Column, Datetime, Numeric
 
 Namer = Callable[[int, int], str]
 """The name of the cells from the first to the last of these numbers."""

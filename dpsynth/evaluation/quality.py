@@ -8,8 +8,8 @@ from typing import Any
 
 import pandas as pd
 
-from dpsynth.report import render
-from dpsynth.report.text import percent, printable
+from dpsynth.base.text import percent, printable
+from dpsynth.evidence.pages import render
 
 VERSION = 1
 INTERNAL = (

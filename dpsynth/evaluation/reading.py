@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dpsynth.columns import SECONDS, Boolean, Categorical, Column, Datetime, Numeric
-from dpsynth.data.codec import codec_for
+from dpsynth.data.tables.codec import codec_for
 from dpsynth.data.values import is_null, moment, number, read
+from dpsynth.schema.columns import SECONDS, Boolean, Categorical, Column, Datetime, Numeric
 
 _TOLERANCE = 1e-6
 

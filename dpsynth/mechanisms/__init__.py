@@ -1,0 +1,1 @@
+"""What to measure, and what to make of the answers."""

@@ -8,16 +8,16 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from dpsynth.data.table import PrivateTable
-from dpsynth.domain import Clique, Domain
-from dpsynth.encode.histogram import denoise
+from dpsynth.base.domain import Clique, Domain
+from dpsynth.kernel.accountant import Accountant
+from dpsynth.kernel.budget import Budget
+from dpsynth.kernel.events import Event, Gaussian
+from dpsynth.kernel.sensitive import Sensitive
+from dpsynth.kernel.table import PrivateTable
+from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.mechanisms.checkpoint import Checkpoint
 from dpsynth.models.base import LinearMeasurement, Model
-from dpsynth.privacy.accountant import Accountant
-from dpsynth.privacy.budget import Budget
-from dpsynth.privacy.events import Event, Gaussian
-from dpsynth.privacy.sensitive import Sensitive
-from dpsynth.privacy.unit import PrivacyUnit
+from dpsynth.models.histogram import denoise
 
 
 @runtime_checkable

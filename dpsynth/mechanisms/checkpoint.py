@@ -4,7 +4,7 @@
 numbers: measured columns and bins, networks and their optimisers after noisy gradients, a public generator's state. It
 holds no row, no batch, no place of a row, and nothing of who took part; private randomness is not kept but drawn anew.
 So it may be copied and read like a release of the same charges, and resumed as often as anybody likes: steps are
-counted by the ledger, never here (`privacy/steps.py`).
+counted by the ledger, never here (`training/steps.py`).
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from typing import Any
 
 import numpy as np
 
-from dpsynth.archive import UNREADABLE, read_archive, split, write_archive
-from dpsynth.privacy.accountant import Accountant
-from dpsynth.privacy.dpsgd import Training
-from dpsynth.privacy.ledger import Ledger, LedgerCorrupt
+from dpsynth.base.archive import UNREADABLE, read_archive, split, write_archive
+from dpsynth.kernel.accountant import Accountant
+from dpsynth.ledger.ledger import Ledger, LedgerCorrupt
+from dpsynth.training.dpsgd import Training
 
 VERSION = 1
 _MEMBER = "checkpoint.json"

@@ -5,17 +5,17 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Any
 
-from dpsynth.gan.dp_ctgan import DPCTGAN
-from dpsynth.gan.hybrid import Hybrid
-from dpsynth.gan.pate_gan import PATEGAN
-from dpsynth.mechanisms.aim import AIM
 from dpsynth.mechanisms.base import Mechanism
-from dpsynth.mechanisms.canopy import Canopy
-from dpsynth.mechanisms.external import External
-from dpsynth.mechanisms.foreign import ForeignMechanism
-from dpsynth.mechanisms.independent import Independent
-from dpsynth.mechanisms.mst import MST
-from dpsynth.mechanisms.smartnoise import SmartNoise
+from dpsynth.mechanisms.external.base import ForeignMechanism
+from dpsynth.mechanisms.external.command import External
+from dpsynth.mechanisms.external.smartnoise import SmartNoise
+from dpsynth.mechanisms.marginal.aim import AIM
+from dpsynth.mechanisms.marginal.canopy import Canopy
+from dpsynth.mechanisms.marginal.independent import Independent
+from dpsynth.mechanisms.marginal.mst import MST
+from dpsynth.mechanisms.neural.dp_ctgan import DPCTGAN
+from dpsynth.mechanisms.neural.hybrid import Hybrid
+from dpsynth.mechanisms.neural.pate_gan import PATEGAN
 
 MECHANISMS: dict[str, type[Any]] = {
     "independent": Independent,

@@ -1,0 +1,1 @@
+"""Measurements in, a distribution out: public mathematics."""

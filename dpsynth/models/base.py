@@ -8,7 +8,7 @@ from typing import Protocol, runtime_checkable
 
 import numpy as np
 
-from dpsynth.domain import Clique, Domain
+from dpsynth.base.domain import Clique, Domain
 
 Codes = dict[str, np.ndarray]
 """Discrete rows, column-wise: for each attribute a one-dimensional array of cell numbers."""

@@ -20,7 +20,7 @@ from itertools import groupby
 import numpy as np
 from scipy.linalg import helmert
 
-from dpsynth.domain import Clique, Domain
+from dpsynth.base.domain import Clique, Domain
 from dpsynth.models.junction_tree import JunctionTree
 
 _BLOCK_CELLS = 32

@@ -15,7 +15,7 @@ from itertools import combinations
 
 import numpy as np
 
-from dpsynth.domain import Clique, Domain
+from dpsynth.base.domain import Clique, Domain
 from dpsynth.models.factor import contract, expand, marginal
 
 _MOST_TABLES_TO_SPLIT = 8

@@ -25,7 +25,7 @@ from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Protocol
 
-from dpsynth.domain import Clique, Domain
+from dpsynth.base.domain import Clique, Domain
 from dpsynth.models import inference, mixture
 from dpsynth.models.base import LinearMeasurement, Model
 from dpsynth.models.dense import Calibration, is_crowded

@@ -12,7 +12,7 @@ from itertools import groupby
 
 import numpy as np
 
-from dpsynth.domain import Clique
+from dpsynth.base.domain import Clique
 
 
 def expand(table: np.ndarray, clique: Clique, onto: Clique) -> np.ndarray:

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 
-from dpsynth.domain import Clique, Domain
+from dpsynth.base.domain import Clique, Domain
 from dpsynth.models.base import Codes, Evidence
 from dpsynth.models.factor import expand, marginal, quotient
 from dpsynth.models.junction_tree import JunctionTree

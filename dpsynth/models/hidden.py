@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from dpsynth.domain import Clique, Domain
+from dpsynth.base.domain import Clique, Domain
 from dpsynth.models.base import Codes, Evidence
 from dpsynth.models.graphical import GraphicalModel
 

@@ -37,7 +37,7 @@ from itertools import combinations
 
 import numpy as np
 
-from dpsynth.domain import Clique, Domain
+from dpsynth.base.domain import Clique, Domain
 from dpsynth.models.base import LinearMeasurement
 from dpsynth.models.elimination import Elimination
 from dpsynth.models.factor import expand, marginal

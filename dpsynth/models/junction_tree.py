@@ -15,7 +15,7 @@ from functools import cached_property
 
 import numpy as np
 
-from dpsynth.domain import Clique, Domain
+from dpsynth.base.domain import Clique, Domain
 from dpsynth.models.factor import expand, marginal, quotient
 
 

@@ -32,7 +32,7 @@ from typing import Any
 
 import numpy as np
 
-from dpsynth.domain import Clique, Domain
+from dpsynth.base.domain import Clique, Domain
 from dpsynth.models.base import Codes, Evidence, LinearMeasurement
 from dpsynth.models.factor import quotient
 from dpsynth.models.graphical import _checked

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from dpsynth.domain import Clique
+from dpsynth.base.domain import Clique
 from dpsynth.models.factor import contract, expand, marginal, quotient
 from dpsynth.models.junction_tree import JunctionTree
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from dpsynth.domain import Clique, Domain
+from dpsynth.base.domain import Clique, Domain
 from dpsynth.models.base import Codes, Evidence, Model, code_dtype
 from dpsynth.models.graphical import GraphicalModel
 from dpsynth.models.hidden import HiddenModel

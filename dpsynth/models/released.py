@@ -8,9 +8,9 @@ from typing import Any
 
 import numpy as np
 
-from dpsynth.data.backend import count
-from dpsynth.data.memory import MemoryBackend
-from dpsynth.domain import Clique, Domain
+from dpsynth.base.domain import Clique, Domain
+from dpsynth.kernel.counting import count
+from dpsynth.kernel.memory import MemoryBackend
 from dpsynth.models.base import Codes, Evidence, code_dtype
 
 

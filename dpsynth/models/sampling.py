@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dpsynth.domain import Clique, Domain
+from dpsynth.base.domain import Clique, Domain
 from dpsynth.models.base import Codes, code_dtype
 from dpsynth.models.junction_tree import JunctionTree
 from dpsynth.models.rounding import counts_of_groups

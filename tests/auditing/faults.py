@@ -13,11 +13,11 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from dpsynth.auditing.bounds import power
 from dpsynth.auditing.claim import PrivacyClaim
-from dpsynth.auditing.dp import DPAuditor
-from dpsynth.auditing.pairs import Pair, worst_case_pairs
-from dpsynth.schema import Categorical, Numeric, PrivacyUnit, Schema
+from dpsynth.auditing.mechanism.dp import DPAuditor
+from dpsynth.auditing.mechanism.pairs import Pair, worst_case_pairs
+from dpsynth.auditing.statistics.bounds import power
+from dpsynth.schema.table import Categorical, Numeric, PrivacyUnit, Schema
 
 SCHEMA = Schema({"age": Numeric(0, 100, integer=True), "town": Categorical(["u", "v", "w"])})
 GAUSSIAN = PrivacyClaim.gaussian(4.0, 1e-5)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from dpsynth.auditing.mechanism import Answer, audit_noise, check_sampling
+from dpsynth.auditing.mechanism.noise import Answer, audit_noise, check_sampling
 
 STDDEV = 5.0
 

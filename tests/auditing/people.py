@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from dpsynth.schema import Categorical, Numeric, Schema
+from dpsynth.schema.table import Categorical, Numeric, Schema
 
 TOWNS = [f"t{i}" for i in range(10)]
 SCHEMA = Schema(

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom, norm
 
-from dpsynth.auditing.bounds import (
+from dpsynth.auditing.statistics.bounds import (
     Counts,
     _gdp_p_value,
     _one_run_p_value,

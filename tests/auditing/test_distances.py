@@ -8,11 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dpsynth.auditing.marginals import all_cliques, marginal_ratio
-from dpsynth.auditing.membership import Scene, membership_scores
-from dpsynth.auditing.neighbours import log_kernel_sum, nearest, nearest_without
-from dpsynth.auditing.records import read_tables
-from dpsynth.schema import Categorical, Datetime, Numeric, Schema, SchemaError
+from dpsynth.auditing.attacks.marginals import all_cliques, marginal_ratio
+from dpsynth.auditing.attacks.membership import Scene, membership_scores
+from dpsynth.auditing.attacks.neighbours import log_kernel_sum, nearest, nearest_without
+from dpsynth.auditing.attacks.records import read_tables
+from dpsynth.schema.table import Categorical, Datetime, Numeric, Schema, SchemaError
 
 SCHEMA = Schema(
     {

@@ -9,14 +9,14 @@ import pandas as pd
 import pytest
 from scipy.stats import binom
 
+from dpsynth.auditing.attacks.membership import Scene, ensemble, membership_scores
+from dpsynth.auditing.attacks.records import read_tables
 from dpsynth.auditing.claim import PrivacyClaim
-from dpsynth.auditing.dp import DPAuditor
-from dpsynth.auditing.membership import Scene, ensemble, membership_scores
-from dpsynth.auditing.one_run import coin_flip_split, one_run_audit
-from dpsynth.auditing.outcomes import features, outcome
-from dpsynth.auditing.pairs import worst_case_pairs
-from dpsynth.auditing.records import read_tables
-from dpsynth.schema import Identifier, Schema
+from dpsynth.auditing.mechanism.dp import DPAuditor
+from dpsynth.auditing.mechanism.one_run import coin_flip_split, one_run_audit
+from dpsynth.auditing.mechanism.outcomes import features, outcome
+from dpsynth.auditing.mechanism.pairs import worst_case_pairs
+from dpsynth.schema.table import Identifier, Schema
 from tests.auditing import people, transcripts
 from tests.auditing.faults import FAULTS, GAUSSIAN, HONEST, MU, PAIRS, REPLACED, SCHEMA, half_the_laplace, honest
 from tests.auditing.noises import BATCHES, NOISES

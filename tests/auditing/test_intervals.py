@@ -9,7 +9,7 @@ import pytest
 from scipy.stats import binom, binomtest, norm
 from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
-from dpsynth.auditing.intervals import (
+from dpsynth.auditing.statistics.intervals import (
     area_under_curve,
     clopper_pearson,
     rate_at,

@@ -7,10 +7,10 @@ import json
 import numpy as np
 import pytest
 
-from dpsynth.auditing.mechanism import Answer, audit_noise, check_budget, check_sampling, probe_sensitivity
-from dpsynth.auditing.pairs import worst_case_pairs
-from dpsynth.privacy.budget import Budget
-from dpsynth.privacy.events import Gaussian
+from dpsynth.auditing.mechanism.noise import Answer, audit_noise, check_budget, check_sampling, probe_sensitivity
+from dpsynth.auditing.mechanism.pairs import worst_case_pairs
+from dpsynth.kernel.budget import Budget
+from dpsynth.kernel.events import Gaussian
 from tests.auditing import transcripts
 from tests.auditing.faults import NOISE, SCHEMA, counts, honest
 from tests.auditing.noises import BATCHES, NOISES, RATE, STDDEV, answers, broken, coins, gaussian, low_order_bits

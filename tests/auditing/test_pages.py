@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 
 from dpsynth.auditing.claim import PrivacyClaim
-from dpsynth.auditing.dp import DPAuditor
-from dpsynth.auditing.mechanism import Answer, Check, audit_noise
-from dpsynth.auditing.pairs import Pair
+from dpsynth.auditing.mechanism.dp import DPAuditor
+from dpsynth.auditing.mechanism.noise import Answer, Check, audit_noise
+from dpsynth.auditing.mechanism.pairs import Pair
 from tests.auditing.faults import GAUSSIAN, PURE
 
 PAIR = Pair("one & <two>", pd.DataFrame({"x": [0]}), pd.DataFrame({"x": [0, 1]}))

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom, hypergeom, mannwhitneyu
 
-from dpsynth.auditing.permutation import Linear, joint_test, rank_sum, top_share
+from dpsynth.auditing.statistics.permutation import Linear, joint_test, rank_sum, top_share
 
 
 def test_a_single_test_agrees_with_counting_every_deal():

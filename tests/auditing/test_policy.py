@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
-from dpsynth.auditing.plan import EFFORTS
-from dpsynth.auditing.policy import AuditPolicy
-from dpsynth.auditing.release import audit
+from dpsynth.auditing.release.audit import audit
+from dpsynth.auditing.release.plan import EFFORTS
+from dpsynth.auditing.release.policy import AuditPolicy
 from tests.auditing.people import SCHEMA, mixed, people
 
 N = 1000

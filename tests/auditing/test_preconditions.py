@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from dpsynth.auditing.release import audit
-from dpsynth.schema import Categorical, Schema
+from dpsynth.auditing.release.audit import audit
+from dpsynth.schema.table import Categorical, Schema
 from tests.auditing.people import SCHEMA, mixed, people
 
 N = 1000

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dpsynth.auditing.pairs import worst_case_pairs
-from dpsynth.auditing.queries import Target, combinations, counts
+from dpsynth.auditing.mechanism.pairs import worst_case_pairs
+from dpsynth.auditing.mechanism.queries import Target, combinations, counts
 from tests.auditing.faults import SCHEMA
 
 TABLE = pd.DataFrame(

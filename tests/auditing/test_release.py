@@ -14,8 +14,8 @@ from scipy.stats import binom
 
 import dpsynth
 from dpsynth import auditing
-from dpsynth.auditing.release import AuditPolicy, PolicyViolation, PrivacyClaim, audit
-from dpsynth.schema import Boolean, Categorical, Schema, SchemaError
+from dpsynth.auditing.release.audit import AuditPolicy, PolicyViolation, PrivacyClaim, audit
+from dpsynth.schema.table import Boolean, Categorical, Schema, SchemaError
 from tests.auditing.people import SCHEMA, mixed, people
 
 N = 1000
@@ -269,7 +269,7 @@ def test_what_is_wrong_with_the_input_is_said_in_one_sentence():
 
 def test_without_scikit_learn_one_sentence_names_the_extra(monkeypatch):
     monkeypatch.setitem(sys.modules, "sklearn.ensemble", None)
-    monkeypatch.delitem(sys.modules, "dpsynth.auditing.scikit_learn", raising=False)
+    monkeypatch.delitem(sys.modules, "dpsynth.auditing.attacks.scikit_learn", raising=False)
     monkeypatch.delattr(auditing, "scikit_learn", raising=False)
     with pytest.raises(ImportError, match=r"dpsynth\[audit\]"):
         audit(STRANGERS, TRAIN, HOLDOUT, schema=SCHEMA, level="standard")

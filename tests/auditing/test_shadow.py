@@ -10,13 +10,13 @@ import pytest
 from scipy.stats import binom, norm, rankdata
 
 import dpsynth
+from dpsynth.auditing.attacks.records import read_tables
+from dpsynth.auditing.attacks.shadow import Shadows, _ratio, shadow_releases, shadow_scores
 from dpsynth.auditing.claim import PrivacyClaim
-from dpsynth.auditing.dp import DPAuditor
-from dpsynth.auditing.exposed import exposed_pairs
-from dpsynth.auditing.records import read_tables
-from dpsynth.auditing.release import audit
-from dpsynth.auditing.shadow import Shadows, _ratio, shadow_releases, shadow_scores
-from dpsynth.schema import SchemaError
+from dpsynth.auditing.mechanism.dp import DPAuditor
+from dpsynth.auditing.mechanism.exposed import exposed_pairs
+from dpsynth.auditing.release.audit import audit
+from dpsynth.schema.table import SchemaError
 from tests.auditing.people import SCHEMA, people
 
 

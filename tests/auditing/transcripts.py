@@ -13,16 +13,16 @@ from unittest import mock
 import numpy as np
 import pandas as pd
 
-from dpsynth.auditing.pairs import Pair, worst_case_pairs
-from dpsynth.data.codec import encode_frame, schema_domain
-from dpsynth.data.table import PrivateTable
+from dpsynth.auditing.mechanism.pairs import Pair, worst_case_pairs
+from dpsynth.data.tables.codec import encode_frame, schema_domain
+from dpsynth.kernel import accountant
+from dpsynth.kernel.accountant import Accountant
+from dpsynth.kernel.budget import Budget
+from dpsynth.kernel.sensitive import _integers
+from dpsynth.kernel.table import PrivateTable
 from dpsynth.mechanisms.registry import mechanism_for
-from dpsynth.privacy import accountant
-from dpsynth.privacy.accountant import Accountant
-from dpsynth.privacy.budget import Budget
-from dpsynth.privacy.sensitive import _integers
-from dpsynth.schema import Boolean, Categorical, Schema
-from dpsynth.synthesizer import Synthesizer
+from dpsynth.schema.table import Boolean, Categorical, Schema
+from dpsynth.synthesizers.table import Synthesizer
 
 SCHEMA = Schema({"a": Boolean(), "b": Boolean(), "c": Boolean()})
 PLAIN = worst_case_pairs(SCHEMA)[0]

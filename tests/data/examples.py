@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dpsynth.columns import Boolean, Categorical, Column, Datetime, Numeric
-from dpsynth.data.codec import Codec, codec_for
+from dpsynth.data.tables.codec import Codec, codec_for
+from dpsynth.schema.columns import Boolean, Categorical, Column, Datetime, Numeric
 
 COLUMNS: dict[str, Column] = {
     "words": Categorical(["a", "b", "1", "2.5", "-0", "True", "", "é"]),

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dpsynth.data.backend import count, cover
-from dpsynth.data.memory import MemoryBackend
-from dpsynth.domain import Domain
+from dpsynth.base.domain import Domain
+from dpsynth.kernel.counting import count, cover
+from dpsynth.kernel.memory import MemoryBackend
 
 
 class Pieces:

@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dpsynth.columns import Boolean, Categorical, Datetime, Identifier, Numeric, Text
-from dpsynth.data.codec import Codec, codec_for
+from dpsynth.data.tables.codec import Codec, codec_for
+from dpsynth.schema.columns import Boolean, Categorical, Datetime, Identifier, Numeric, Text
 from tests.data.examples import CODECS, COLUMNS, ODDITIES, Colour, Hostile, Level, every_column
 
 

@@ -13,10 +13,10 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from dpsynth.columns import Boolean, Categorical, Column, Datetime, Identifier, Numeric, SchemaError, Text
-from dpsynth.data.codec import decode_frame, encode_frame, generate_identifiers, schema_domain
-from dpsynth.privacy.unit import PrivacyUnit
-from dpsynth.schema import Schema
+from dpsynth.data.tables.codec import decode_frame, encode_frame, generate_identifiers, schema_domain
+from dpsynth.kernel.unit import PrivacyUnit
+from dpsynth.schema.columns import Boolean, Categorical, Column, Datetime, Identifier, Numeric, SchemaError, Text
+from dpsynth.schema.table import Schema
 
 SCHEMA = Schema(
     {

@@ -11,16 +11,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dpsynth.base.domain import Domain
 from dpsynth.data.bounding import bounded_rows
-from dpsynth.data.table import PrivateTable
-from dpsynth.domain import Domain
-from dpsynth.privacy.accountant import Accountant
-from dpsynth.privacy.budget import Budget
-from dpsynth.privacy.events import Gaussian
-from dpsynth.privacy.ledger import Ledger
-from dpsynth.privacy.rows import _exact_codes
-from dpsynth.privacy.sensitive import Sensitive, _integers
-from dpsynth.privacy.unit import PrivacyUnit
+from dpsynth.kernel.accountant import Accountant
+from dpsynth.kernel.budget import Budget
+from dpsynth.kernel.events import Gaussian
+from dpsynth.kernel.rows import _exact_codes
+from dpsynth.kernel.sensitive import Sensitive, _integers
+from dpsynth.kernel.table import PrivateTable
+from dpsynth.kernel.unit import PrivacyUnit
+from dpsynth.ledger.ledger import Ledger
 
 DOMAIN = Domain.of({"a": 3, "b": 2, "c": 1})
 CLIQUES = [(), ("a",), ("c",), ("a", "b"), ("b", "a"), ("a", "b", "c")]

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
-from dpsynth.data.codec import Codec
+from dpsynth.data.tables.codec import Codec
 from dpsynth.data.values import datetime64_seconds, moment, number
 from tests.data.examples import CODECS, ODDITIES
 

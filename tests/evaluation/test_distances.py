@@ -10,15 +10,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dpsynth.domain import Domain
-from dpsynth.evaluation.distances import (
-    all_ways,
-    choose_bins,
-    equal_mass,
-    frequencies,
-    most_frequent,
-    total_variation,
-)
+from dpsynth.base.domain import Domain
+from dpsynth.evaluation.distances import all_ways, choose_bins, equal_mass, frequencies, most_frequent, total_variation
 
 COUNTS = st.lists(st.integers(0, 50), min_size=1, max_size=60).map(np.array)
 ROWS = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 3)), max_size=30)

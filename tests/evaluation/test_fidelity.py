@@ -12,7 +12,7 @@ import pytest
 
 import dpsynth
 from dpsynth.evaluation.fidelity import Quality, evaluate
-from dpsynth.schema import Boolean, Categorical, Datetime, Identifier, Numeric, Schema, SchemaError, Text
+from dpsynth.schema.table import Boolean, Categorical, Datetime, Identifier, Numeric, Schema, SchemaError, Text
 
 SCHEMA = Schema(
     {

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from dpsynth.evaluation.reading import missing_and_outside, repeated_share, span
-from dpsynth.schema import Boolean, Categorical, Datetime, Numeric
+from dpsynth.schema.table import Boolean, Categorical, Datetime, Numeric
 
 # column, values, which are missing, which are outside
 CASES = {

@@ -10,20 +10,20 @@ import pandas as pd
 import pytest
 
 import dpsynth
-from dpsynth.data.table import PrivateTable
-from dpsynth.domain import Domain
-from dpsynth.mechanisms import aim, selection
-from dpsynth.mechanisms.aim import AIM, Choice, acyclic, candidates
-from dpsynth.mechanisms.mst import MST
-from dpsynth.mechanisms.selection import Prices, Scores, within_reach
-from dpsynth.mechanisms.workload import Workload
+from dpsynth.base.domain import Domain
+from dpsynth.kernel.accountant import Accountant
+from dpsynth.kernel.budget import Budget
+from dpsynth.kernel.gaussian_dp import COST_UNIT
+from dpsynth.kernel.table import PrivateTable
+from dpsynth.mechanisms.marginal import aim, selection
+from dpsynth.mechanisms.marginal.aim import AIM, Choice, acyclic, candidates
+from dpsynth.mechanisms.marginal.mst import MST
+from dpsynth.mechanisms.marginal.selection import Prices, Scores, within_reach
+from dpsynth.mechanisms.marginal.workload import Workload
 from dpsynth.models import projection
 from dpsynth.models.graphical import GraphicalModel
 from dpsynth.models.junction_tree import tree_cells
-from dpsynth.privacy.accountant import Accountant
-from dpsynth.privacy.budget import Budget
-from dpsynth.privacy.curves import COST_UNIT
-from tests.privacy.blind import BlindAccountant
+from tests.rings.blind import BlindAccountant
 
 BUDGET = Budget(1.0, 1e-6)
 

@@ -7,14 +7,14 @@ import itertools
 import numpy as np
 import pytest
 
-from dpsynth.data.table import PrivateTable
-from dpsynth.domain import Domain
-from dpsynth.mechanisms.canopy import Canopy, pair_weights
-from dpsynth.mechanisms.mst import MST
-from dpsynth.mechanisms.workload import Workload
-from dpsynth.privacy.accountant import Accountant
-from dpsynth.privacy.budget import Budget
-from dpsynth.privacy.sensitive import _integers
+from dpsynth.base.domain import Domain
+from dpsynth.kernel.accountant import Accountant
+from dpsynth.kernel.budget import Budget
+from dpsynth.kernel.sensitive import _integers
+from dpsynth.kernel.table import PrivateTable
+from dpsynth.mechanisms.marginal.canopy import Canopy, pair_weights
+from dpsynth.mechanisms.marginal.mst import MST
+from dpsynth.mechanisms.marginal.workload import Workload
 
 
 def ring(rows, columns=6, size=4, seed=0):

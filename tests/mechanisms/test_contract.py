@@ -9,20 +9,20 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from dpsynth.data.table import PrivateTable
-from dpsynth.domain import Domain
-from dpsynth.mechanisms.aim import AIM
+from dpsynth.base.domain import Domain
+from dpsynth.kernel.accountant import Accountant
+from dpsynth.kernel.budget import Budget
+from dpsynth.kernel.gaussian_dp import COST_UNIT
+from dpsynth.kernel.sensitive import _integers
+from dpsynth.kernel.table import PrivateTable
+from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.mechanisms.base import Reserves, first_look
-from dpsynth.mechanisms.canopy import Canopy
-from dpsynth.mechanisms.independent import Independent, independent_model
-from dpsynth.mechanisms.mst import MST
-from dpsynth.mechanisms.selection import Prices, choose_tree
-from dpsynth.privacy.accountant import Accountant
-from dpsynth.privacy.budget import Budget
-from dpsynth.privacy.curves import COST_UNIT
-from dpsynth.privacy.sensitive import _integers
-from dpsynth.privacy.unit import PrivacyUnit
-from tests.privacy.blind import BlindAccountant
+from dpsynth.mechanisms.marginal.aim import AIM
+from dpsynth.mechanisms.marginal.canopy import Canopy
+from dpsynth.mechanisms.marginal.independent import Independent, independent_model
+from dpsynth.mechanisms.marginal.mst import MST
+from dpsynth.mechanisms.marginal.selection import Prices, choose_tree
+from tests.rings.blind import BlindAccountant
 
 MECHANISMS = [Independent(), MST(), MST(oneway_share=0.5), Canopy(), Canopy(most_cells=1), AIM()]
 BUDGET = Budget(1.0, 1e-6)

@@ -13,16 +13,16 @@ import pytest
 
 import dpsynth
 from dpsynth import Budget, BudgetExceeded, Categorical, Ledger, Numeric, PrivacyUnit, Schema, SchemaError, Synthesizer
+from dpsynth.base.domain import Domain
 from dpsynth.cli import main
-from dpsynth.data.table import PrivateTable
-from dpsynth.domain import Domain
-from dpsynth.mechanisms.external import External
-from dpsynth.mechanisms.foreign import even_groups, grouped
-from dpsynth.privacy.events import Foreign
-from dpsynth.privacy.rows import _exact_codes
-from dpsynth.report import wording
-from dpsynth.verify import check
-from tests.privacy.blind import BlindAccountant
+from dpsynth.evidence import wording
+from dpsynth.evidence.verify import check
+from dpsynth.kernel.events import Foreign
+from dpsynth.kernel.rows import _exact_codes
+from dpsynth.kernel.table import PrivateTable
+from dpsynth.mechanisms.external.base import even_groups, grouped
+from dpsynth.mechanisms.external.command import External
+from tests.rings.blind import BlindAccountant
 
 SCHEMA = Schema(
     {

@@ -7,15 +7,15 @@ import pytest
 from scipy.fft import dctn
 from sklearn.datasets import load_digits
 
-from dpsynth.data.images import private_images
-from dpsynth.image_schema import ImageSchema
-from dpsynth.mechanisms import images as module
-from dpsynth.mechanisms.images import Frame, ImageEmbedding
+from dpsynth.data.images.rows import private_images
+from dpsynth.kernel.accountant import Accountant
+from dpsynth.kernel.budget import Budget
+from dpsynth.mechanisms.image import embedding as module
+from dpsynth.mechanisms.image.embedding import Frame, ImageEmbedding
 from dpsynth.models.images import Waves
-from dpsynth.privacy.accountant import Accountant
-from dpsynth.privacy.budget import Budget
-from dpsynth.privacy.embedding import embed
-from tests.privacy.blind import BlindAccountant
+from dpsynth.schema.images import ImageSchema
+from dpsynth.training.embedding import embed
+from tests.rings.blind import BlindAccountant
 
 BUDGET = Budget(3.0, 1e-5)
 SCHEMA = ImageSchema((6, 5), 3)

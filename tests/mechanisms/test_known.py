@@ -9,16 +9,16 @@ import pandas as pd
 import pytest
 
 import dpsynth
-from dpsynth.mechanisms.aim import AIM
-from dpsynth.mechanisms.canopy import Canopy
-from dpsynth.mechanisms.known import Known, Marginal
-from dpsynth.privacy.accountant import Accountant
-from dpsynth.privacy.budget import Budget
-from dpsynth.privacy.sensitive import _integers
-from dpsynth.schema import Categorical, Numeric, Schema, SchemaError
+from dpsynth.kernel.accountant import Accountant
+from dpsynth.kernel.budget import Budget
+from dpsynth.kernel.sensitive import _integers
+from dpsynth.mechanisms.marginal.aim import AIM
+from dpsynth.mechanisms.marginal.canopy import Canopy
+from dpsynth.mechanisms.marginal.known import Known, Marginal
+from dpsynth.schema.table import Categorical, Numeric, Schema, SchemaError
 from tests.mechanisms.test_canopy import ring
 from tests.mechanisms.test_contract import outcome
-from tests.privacy.blind import BlindAccountant
+from tests.rings.blind import BlindAccountant
 
 PAIRS = [("x0", "x1"), ("x1", "x2"), ("x2", "x3"), ("x3", "x4"), ("x4", "x5")]
 both = pytest.mark.parametrize("mechanism", [Canopy, AIM])

@@ -8,13 +8,13 @@ import math
 import numpy as np
 import pytest
 
-from dpsynth.data.table import PrivateTable
-from dpsynth.domain import Domain
-from dpsynth.mechanisms.selection import MEAN_ABS, Prices, Scores, choose_batch, choose_tree, distances
+from dpsynth.base.domain import Domain
+from dpsynth.kernel.accountant import Accountant
+from dpsynth.kernel.budget import Budget
+from dpsynth.kernel.gaussian_dp import COST_UNIT
+from dpsynth.kernel.table import PrivateTable
+from dpsynth.mechanisms.marginal.selection import MEAN_ABS, Prices, Scores, choose_batch, choose_tree, distances
 from dpsynth.models.junction_tree import tree_cells
-from dpsynth.privacy.accountant import Accountant
-from dpsynth.privacy.budget import Budget
-from dpsynth.privacy.curves import COST_UNIT
 
 PRICES = Prices(cost=COST_UNIT, sensitivity=1.0)
 

@@ -16,11 +16,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from dpsynth import Budget, Categorical, Numeric, PrivacyUnit, Schema, SchemaError, Synthesizer, evaluate
-from dpsynth.mechanisms import smartnoise
-from dpsynth.mechanisms.smartnoise import KNOWN, VARIABLE, SmartNoise
-from dpsynth.privacy.events import Foreign
-from dpsynth.report import wording
-from dpsynth.verify import check
+from dpsynth.evidence import wording
+from dpsynth.evidence.verify import check
+from dpsynth.kernel.events import Foreign
+from dpsynth.mechanisms.external import smartnoise
+from dpsynth.mechanisms.external.smartnoise import KNOWN, VARIABLE, SmartNoise
 
 SCHEMA = Schema({"age": Numeric(0, 80, integer=True), "sex": Categorical(["f", "m"]), "one": Categorical(["x"])})
 ROOM = {"epsilon": 8.0, "delta": 1e-4, "claim": Foreign(1.0, 1e-13)}

@@ -9,8 +9,8 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
-from dpsynth.domain import Domain
-from dpsynth.mechanisms.workload import Workload
+from dpsynth.base.domain import Domain
+from dpsynth.mechanisms.marginal.workload import Workload
 
 SMALL = Domain.of({"a": 2, "b": 5, "c": 3, "d": 7, "e": 4, "f": 30})
 WORKLOADS = {

@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 from hypothesis import strategies as st
 
-from dpsynth.domain import Domain
+from dpsynth.base.domain import Domain
 
 DOMAIN = Domain.of({"a": 2, "b": 3, "c": 4, "d": 1, "e": 3})
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dpsynth.domain import Domain
+from dpsynth.base.domain import Domain
 from dpsynth.models import inference
 from dpsynth.models.base import LinearMeasurement
 from dpsynth.models.dense import Calibration, NodeContrasts, is_crowded

@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from dpsynth.domain import Domain
+from dpsynth.base.domain import Domain
 from dpsynth.models import engines, inference
 from dpsynth.models.base import LinearMeasurement, Model
 from dpsynth.models.dense import Calibration, is_crowded

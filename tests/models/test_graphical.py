@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dpsynth.domain import Domain
+from dpsynth.base.domain import Domain
 from dpsynth.models.base import Model
 from dpsynth.models.factor import contract, expand, marginal
 from dpsynth.models.graphical import GraphicalModel

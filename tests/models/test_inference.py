@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dpsynth.domain import Domain
+from dpsynth.base.domain import Domain
 from dpsynth.models.base import LinearMeasurement
 from dpsynth.models.graphical import GraphicalModel
 from dpsynth.models.inference import estimate, pool

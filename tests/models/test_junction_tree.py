@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dpsynth.domain import Domain
+from dpsynth.base.domain import Domain
 from dpsynth.models.elimination import Elimination
 from dpsynth.models.joint import JointModel
 from dpsynth.models.junction_tree import JunctionTree, tree_cells

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from dpsynth.domain import Domain
+from dpsynth.base.domain import Domain
 from dpsynth.models import sampling
 from dpsynth.models.graphical import GraphicalModel
 from dpsynth.models.joint import JointModel

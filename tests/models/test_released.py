@@ -7,7 +7,7 @@ import itertools
 import numpy as np
 import pytest
 
-from dpsynth.domain import Domain
+from dpsynth.base.domain import Domain
 from dpsynth.models.base import Model
 from dpsynth.models.released import ReleasedRows
 

@@ -7,22 +7,22 @@ from pathlib import Path
 import pytest
 
 from tests.structure.source import Source, plant, sources
-from tests.structure.walls import WALLS, core_packages
+from tests.structure.walls import RINGS, WALLS, core_packages
 
 FILES = sources()
 
 KERNEL = {
-    "privacy/__init__.py": "",
-    "privacy/noise.py": "import os\ndef rounded_gaussian(stddev, bits):\n    return os.urandom(8)",
-    "privacy/accountant.py": "import secrets\nfrom dpsynth.privacy.noise import rounded_gaussian\n"
-    "from dpsynth.privacy.sensitive import Sensitive, _integers",
-    "privacy/sensitive.py": "class Sensitive:\n    __slots__ = ('__integers',)\n"
+    "kernel/__init__.py": "",
+    "kernel/noise.py": "import os\ndef rounded_gaussian(stddev, bits):\n    return os.urandom(8)",
+    "kernel/accountant.py": "import secrets\nfrom dpsynth.kernel.noise import rounded_gaussian\n"
+    "from dpsynth.kernel.sensitive import Sensitive, _integers",
+    "kernel/sensitive.py": "class Sensitive:\n    __slots__ = ('__integers',)\n"
     "def _integers(x: Sensitive):\n    return object.__getattribute__(x, '_Sensitive__integers')",
-    "privacy/rows.py": "class SensitiveRows:\n    __slots__ = ('__codes',)\n"
+    "kernel/rows.py": "class SensitiveRows:\n    __slots__ = ('__codes',)\n"
     "def _exact_codes(rows: SensitiveRows):\n    return 0",
-    "privacy/foreign.py": "import subprocess\ndef _run(program, event, rows):\n    subprocess.Popen(program)",
+    "kernel/programs.py": "import subprocess\ndef _run(program, event, rows):\n    subprocess.Popen(program)",
     "data/__init__.py": "",
-    "data/table.py": "from dpsynth.privacy.sensitive import Sensitive\n"
+    "data/table.py": "from dpsynth.kernel.sensitive import Sensitive\n"
     "class PrivateTable:\n    def marginals(self):\n        return Sensitive(self.__backend)",
 }
 
@@ -57,32 +57,32 @@ RANDOMNESS = [
     "from numpy.random import Generator, PCG64\nGenerator(PCG64())",
     "import numpy as np\nnp.random.SeedSequence()",
     "from scipy import stats\nstats.norm.rvs(size=3)",
-    "from dpsynth.privacy import noise",
-    "from dpsynth.privacy.noise import rounded_gaussian",
-    "import dpsynth.privacy.noise",
-    "from dpsynth.privacy.accountant import rounded_gaussian",
-    "from dpsynth.privacy import accountant\naccountant.rounded_gaussian(1, None)",
+    "from dpsynth.kernel import noise",
+    "from dpsynth.kernel.noise import rounded_gaussian",
+    "import dpsynth.kernel.noise",
+    "from dpsynth.kernel.accountant import rounded_gaussian",
+    "from dpsynth.kernel import accountant\naccountant.rounded_gaussian(1, None)",
 ]
 
 PRIVATE_SLOTS = [
-    "from dpsynth.privacy.sensitive import _integers",
-    "from dpsynth.privacy import sensitive\nsensitive._integers(x)",
-    "from dpsynth.privacy.accountant import _integers as look",
-    "from ..privacy.sensitive import _integers",
+    "from dpsynth.kernel.sensitive import _integers",
+    "from dpsynth.kernel import sensitive\nsensitive._integers(x)",
+    "from dpsynth.kernel.accountant import _integers as look",
+    "from ..kernel.sensitive import _integers",
     "object.__getattribute__(x, '_Sensitive__integers')",
     "x._Sensitive__integers",
     "table._PrivateTable__backend",
     "getattr(table, '_PrivateTable__backend')",
     "getattr(module, '_integers')(x)",
-    "from dpsynth.privacy.sensitive import Sensitive\nSensitive([1], l1=1, l2=1)",
-    "from dpsynth.privacy import sensitive as s\ns.Sensitive([1], l1=1, l2=1)",
-    "from dpsynth.privacy.rows import SensitiveRows\nSensitiveRows([[1]], sizes=(2,), protects=unit)",
-    "from dpsynth.privacy.rows import _exact_codes",
+    "from dpsynth.kernel.sensitive import Sensitive\nSensitive([1], l1=1, l2=1)",
+    "from dpsynth.kernel import sensitive as s\ns.Sensitive([1], l1=1, l2=1)",
+    "from dpsynth.kernel.rows import SensitiveRows\nSensitiveRows([[1]], sizes=(2,), protects=unit)",
+    "from dpsynth.kernel.rows import _exact_codes",
     "getattr(module, '_exact_codes')(rows)",
-    "from dpsynth.privacy.foreign import _run",
-    "from dpsynth.privacy import foreign\nforeign._run(program, event, rows)",
+    "from dpsynth.kernel.programs import _run",
+    "from dpsynth.kernel import programs\nprograms._run(program, event, rows)",
     "object.__getattribute__(rows, '_SensitiveRows__codes')",
-    "from dpsynth.privacy.sensitive import Sensitive as S\nS([1], l1=1, l2=1)",
+    "from dpsynth.kernel.sensitive import Sensitive as S\nS([1], l1=1, l2=1)",
 ]
 
 DEPENDENCIES = [
@@ -157,11 +157,11 @@ def test_every_wall_has_mutants_and_lets_the_kernel_pass(tmp_path: Path, wall: s
 
 
 def test_the_data_folder_may_make_a_sensitive_value_but_not_read_one(tmp_path: Path) -> None:
-    code = "from dpsynth.privacy.sensitive import _integers"
+    code = "from dpsynth.kernel.sensitive import _integers"
     assert breaches("private_slots", plant(tmp_path, {**KERNEL, "data/reader.py": code}))
 
 
-@pytest.mark.parametrize("where", ["gan/networks.py", "gan/trainer.py"])
+@pytest.mark.parametrize("where", ["mechanisms/neural/networks.py", "mechanisms/neural/trainer.py"])
 def test_torch_is_welcome_in_its_own_folder(tmp_path: Path, where: str) -> None:
     code = "import torch\nfrom opacus import grad_sample\nmodel.eval()\ntorch.load(path, weights_only=True)"
     package = plant(tmp_path, {**KERNEL, where: code})
@@ -176,8 +176,8 @@ import numpy as np
 import pandas as pd
 from numpy.random import Generator, PCG64
 from scipy import stats
-from dpsynth.privacy.accountant import Accountant
-from dpsynth.privacy.sensitive import Sensitive
+from dpsynth.kernel.accountant import Accountant
+from dpsynth.kernel.sensitive import Sensitive
 from dpsynth.mechanisms import _helpers
 pattern = re.compile("a")
 class Loader(yaml.SafeLoader): pass
@@ -187,7 +187,7 @@ def honest(seed: int, rng: np.random.Generator, x: Sensitive, self) -> Sensitive
     stats.norm.rvs(size=3, random_state=rng)
     yaml.safe_load(""), yaml.load("", Loader=Loader), np.load("f", allow_pickle=False)
     self._values, self.__integers, os.environ, metadata.version("dpsynth"), self.eval()
-    import_module("dpsynth.privacy.accountant")
+    import_module("dpsynth.kernel.accountant")
     return Sensitive.stack([x])
 """
     package = plant(tmp_path, {**KERNEL, "mechanisms/honest.py": code, "mechanisms/_helpers.py": ""})
@@ -195,8 +195,8 @@ def honest(seed: int, rng: np.random.Generator, x: Sensitive, self) -> Sensitive
 
 
 def test_the_slots_and_functions_of_the_real_kernel_are_behind_the_wall(tmp_path: Path) -> None:
-    real = {source.where: source.path.read_text(encoding="utf-8") for source in FILES if source.folder == "privacy"}
-    code = "x._Sensitive__integers\ngetattr(s, '_integers')\nfrom dpsynth.privacy.noise import rounded_gaussian"
+    real = {source.where: source.path.read_text(encoding="utf-8") for source in FILES if source.folder in RINGS}
+    code = "x._Sensitive__integers\ngetattr(s, '_integers')\nfrom dpsynth.kernel.noise import rounded_gaussian"
     package = plant(tmp_path, {**real, "mechanisms/mutant.py": code})
     assert len(breaches("private_slots", package)) == 2
     assert breaches("randomness", package)

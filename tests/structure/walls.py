@@ -21,18 +21,19 @@ OS_RANDOMNESS = {"os.urandom", "os.getrandom"}
 RANDOM_MODULES = {"random", "secrets"}
 GENERATORS = {"BitGenerator", "Generator", "MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64", "SeedSequence"}
 NUMPY_RANDOM = "numpy.random."
-MAKES_SENSITIVE = {"privacy", "data"}
-GUARDED = ("privacy", "data")
+RINGS = ("kernel", "training", "ledger")
+MAKES_SENSITIVE = {*RINGS, "data"}
+GUARDED = (*RINGS, "data")
 """Folders whose classes hold private values in slots of their own."""
 OPTIONAL = {
-    "opacus": ("gan/",),
-    "sklearn": ("auditing/scikit_learn.py",),
-    "snsynth": ("mechanisms/smartnoise_worker.py",),
-    "statsmodels": ("demo_data.py",),
-    "torch": ("gan/",),
+    "opacus": ("mechanisms/neural/",),
+    "sklearn": ("auditing/attacks/scikit_learn.py",),
+    "snsynth": ("mechanisms/external/smartnoise_worker.py",),
+    "statsmodels": ("demo/data.py",),
+    "torch": ("mechanisms/neural/", "mechanisms/image/"),
 }
 """Optional packages, and the file or folder named for each."""
-STARTS_PROGRAMS = "privacy/foreign.py"
+STARTS_PROGRAMS = "kernel/programs.py"
 PROGRAM_MODULES = {"multiprocessing", "pty", "subprocess"}
 STARTERS = re.compile(r"os\.(system|popen|fork\w*|exec\w+|spawn\w+|posix_spawn\w*)|asyncio\.create_subprocess_\w+")
 EXECUTING_MODULES = {"cloudpickle", "dill", "joblib", "marshal", "pickle", "shelve"}
@@ -42,15 +43,15 @@ SAFE_LOADERS = {"yaml.CSafeLoader", "yaml.SafeLoader"}
 
 
 def randomness(source: Source) -> Iterator[str]:
-    """Entropy and privacy noise live in privacy/; elsewhere only generators that somebody seeded."""
-    if source.folder == "privacy":
+    """Entropy and privacy noise live in the rings; elsewhere only generators that somebody seeded."""
+    if source.folder in RINGS:
         return
     for use in source.uses:
         if use.target in OS_RANDOMNESS or use.target.partition(".")[0] in RANDOM_MODULES:
             yield source.at(use.line, f"{use.target} draws from outside any seed")
         if use.target.startswith(NUMPY_RANDOM) and _legacy(use.target):
             yield source.at(use.line, f"{use.target} is numpy's global or legacy randomness")
-        if f"{use.target}.".startswith("dpsynth.privacy.noise.") or _drawer(source, use.target):
+        if f"{use.target}.".startswith("dpsynth.kernel.noise.") or _drawer(source, use.target):
             yield source.at(use.line, f"{use.target} is privacy noise, which only a charge draws")
     for call in source.calls:
         if call.target.startswith(NUMPY_RANDOM) and not call.target.endswith(".Generator") and _unseeded(call.node):
@@ -67,9 +68,9 @@ def private_slots(source: Source) -> Iterator[str]:
             yield source.at(use.line, f"{name} is private to another folder")
     for call in source.calls:
         if call.target.endswith((".Sensitive", ".SensitiveRows")) and source.folder not in MAKES_SENSITIVE:
-            yield source.at(call.line, "Sensitive is made in privacy/ and data/ only")
-    slots = _slots(source.package, tuple(folder for folder in GUARDED if folder != source.folder))
-    readers = _readers(source.package) if source.folder != "privacy" else frozenset()
+            yield source.at(call.line, "Sensitive is made in the rings and in data/ only")
+    slots = _slots(source.package, tuple(folder for folder in GUARDED if _home(folder) != _home(source.folder)))
+    readers = _readers(source.package) if source.folder not in RINGS else frozenset()
     for node in source.nodes:
         name = _name_or_text(node)
         if name is not None and (name in readers or slots.fullmatch(name)):
@@ -112,7 +113,7 @@ def no_code_from_files(source: Source) -> Iterator[str]:
 
 
 def programs(source: Source) -> Iterator[str]:
-    """Other programs are started in privacy/foreign.py, by a charge, and nowhere else."""
+    """Other programs are started in kernel/programs.py, by a charge, and nowhere else."""
     if source.where == STARTS_PROGRAMS:
         return
     for use in source.uses:
@@ -138,8 +139,10 @@ def _legacy(target: str) -> bool:
 
 
 def _drawer(source: Source, target: str) -> bool:
-    """A function of noise.py, through whatever module of privacy/ it is reached."""
-    return target.startswith("dpsynth.privacy.") and target.rpartition(".")[2] in _drawers(source.package)
+    """A function of noise.py, through whatever module of the rings it is reached."""
+    return target.startswith(tuple(f"dpsynth.{ring}." for ring in RINGS)) and target.rpartition(".")[2] in _drawers(
+        source.package
+    )
 
 
 def _unseeded(call: ast.AST) -> bool:
@@ -175,7 +178,12 @@ def _foreign_private(source: Source, use: Use) -> str | None:
     if package != source.package.name or not hidden:
         return None
     home = parts[0] if (source.package / parts[0]).is_dir() else ""
-    return hidden[0] if home != source.folder else None
+    return hidden[0] if _home(home) != _home(source.folder) else None
+
+
+def _home(folder: str) -> str:
+    """The rings share what is private to them."""
+    return "rings" if folder in RINGS else folder
 
 
 def _unsafe_yaml(source: Source, call: Use) -> bool:
@@ -192,13 +200,13 @@ def _unsafe_yaml(source: Source, call: Use) -> bool:
 @cache
 def _drawers(package: Path) -> frozenset[str]:
     """Functions of noise.py."""
-    return frozenset(function.name for function in _functions(package / "privacy" / "noise.py"))
+    return frozenset(function.name for function in _functions(package / "kernel" / "noise.py"))
 
 
 @cache
 def _readers(package: Path) -> frozenset[str]:
     """Functions outside the classes of sensitive.py and rows.py that are given a Sensitive: they read exact values."""
-    functions = [f for file in ("sensitive.py", "rows.py") for f in _functions(package / "privacy" / file)]
+    functions = [f for file in ("sensitive.py", "rows.py") for f in _functions(package / "kernel" / file)]
     return frozenset(f.name for f in functions if "Sensitive" in ast.unparse(f.args))
 
 

@@ -1,0 +1,1 @@
+"""What an attacker would compute of a release."""

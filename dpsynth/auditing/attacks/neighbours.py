@@ -1,0 +1,147 @@
+"""Distances from records to records, block by block: nearest neighbours, densities, and both without one column.
+
+Distances are first taken in float32 by one matrix product a block, then anew in float64 for the neighbours found, so
+that a copy is at distance 0. Brute force, as trees gain nothing in a dozen dimensions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from dpsynth.auditing.attacks.records import Records
+
+_BLOCK = 128
+_NARROW = 64
+"""Nominal columns with more categories than this are compared, not multiplied out."""
+
+
+@dataclass(frozen=True, eq=False)
+class Neighbours:
+    """rows: positions of the nearest rows, nearest first, shape (queries, k). squared: their distances, float64."""
+
+    rows: np.ndarray
+    squared: np.ndarray
+
+
+def nearest(queries: Records, base: Records, k: int, *, columns: Sequence[str], own: bool = False) -> Neighbours:
+    """The k nearest rows of the base by these columns. own: the queries are the base's first rows, and none is its own
+    neighbour.
+    """
+    space = _Space(queries, base, columns)
+    k = min(k, len(base) - own)
+    rows = np.empty((len(queries), k), dtype=np.int64)
+    for block, squared in space.blocks(own):
+        rows[block] = _smallest(squared, k)
+    return _sorted(rows, space)
+
+
+def log_kernel_sum(queries: Records, base: Records, bandwidth: np.ndarray, *, own: bool = False) -> np.ndarray:
+    """log of the sum over the base of exp(-d^2 / (2 h^2)), -inf where nothing is near. bandwidth: h^2 of each query."""
+    space = _Space(queries, base, queries.columns)
+    found = np.empty(len(queries))
+    for block, squared in space.blocks(own):
+        squared *= (-0.5 / bandwidth[block]).astype(np.float32)[:, None]
+        np.exp(squared, out=squared)
+        with np.errstate(divide="ignore"):
+            found[block] = np.log(squared.sum(axis=1, dtype=np.float64))
+    return found
+
+
+def nearest_without(queries: Records, base: Records, *, own: bool = False) -> dict[str, Neighbours]:
+    """For each column the nearest row of the base by all the other columns. own: as for `nearest`."""
+    space = _Space(queries, base, queries.columns)
+    rows = {name: np.empty((len(queries), 1), dtype=np.int64) for name in queries.columns}
+    for block, squared in space.blocks(own):
+        for name in rows:
+            rest = squared - space.part(name, block)
+            rows[name][block, 0] = np.rint(rest * _STEPS, out=rest).argmin(axis=1)
+    return {
+        name: _sorted(found, _Space(queries, base, [c for c in queries.columns if c != name]))
+        for name, found in rows.items()
+    }
+
+
+class _Space:
+    """The distances between two tables by some of their columns."""
+
+    def __init__(self, queries: Records, base: Records, columns: Sequence[str]) -> None:
+        self._queries, self._base = queries, base
+        self._ordered = [i for i, name in enumerate(queries.ordered) if name in columns]
+        self._nominal = [i for i, name in enumerate(queries.nominal) if name in columns]
+        most = {i: int(max(queries.categories[:, i].max(), base.categories[:, i].max())) for i in self._nominal}
+        self._wide = [i for i, top in most.items() if top >= _NARROW]
+        narrow = {i: top for i, top in most.items() if top < _NARROW}
+        self._left, self._right = self._coordinates(queries, narrow), self._coordinates(base, narrow)
+
+    def blocks(self, own: bool) -> Iterator[tuple[slice, np.ndarray]]:
+        """Squared distances, float32, shape (block, base), to be used up before the next."""
+        left, right = self._left, np.ascontiguousarray(self._right.T)
+        squares = np.square(left).sum(axis=1), np.square(right).sum(axis=0)
+        for start in range(0, len(left), _BLOCK):
+            block = slice(start, min(start + _BLOCK, len(left)))
+            squared = left[block] @ right
+            squared *= -2
+            squared += squares[0][block, None]
+            squared += squares[1]
+            for i in self._wide:
+                squared += self._queries.categories[block, i, None] != self._base.categories[:, i]
+            if own:
+                squared[np.arange(block.stop - start), np.arange(start, block.stop)] = np.inf
+            yield block, squared
+
+    def part(self, name: str, block: slice) -> np.ndarray:
+        """What one column adds to the squared distances."""
+        if name in self._queries.nominal:
+            i = self._queries.nominal.index(name)
+            return self._queries.categories[block, i, None] != self._base.categories[:, i]
+        i = self._queries.ordered.index(name)
+        return _rank_part(self._queries.ranks[block, i, None], self._base.ranks[:, i])
+
+    def exact(self, rows: np.ndarray) -> np.ndarray:
+        """Squared distances in float64 from each query to its rows, shape of `rows`."""
+        squared = np.zeros(rows.shape)
+        for i in self._ordered:
+            x = self._queries.ranks[:, i, None].astype(np.float64)
+            squared += _rank_part(x, self._base.ranks[:, i].astype(np.float64)[rows])
+        for i in self._nominal:
+            squared += self._queries.categories[:, i, None] != self._base.categories[:, i][rows]
+        return squared
+
+    def _coordinates(self, records: Records, narrow: dict[int, int]) -> np.ndarray:
+        ranks = records.ranks[:, self._ordered]
+        missing = np.isnan(ranks)
+        parts = [np.where(missing, 0.5, ranks) * np.float32(np.sqrt(2)), missing.astype(np.float32)]
+        for i, top in narrow.items():
+            one_hot = records.categories[:, i, None] == np.arange(top + 1)
+            parts.append(one_hot * np.float32(np.sqrt(0.5)))
+        return np.concatenate(parts, axis=1, dtype=np.float32)
+
+
+def _rank_part(x: np.ndarray, y: np.ndarray) -> np.ndarray:
+    """Twice the squared difference of ranks; a missing value is in the middle, and 1 from all that are there."""
+    gap = np.nan_to_num(x, nan=0.5) - np.nan_to_num(y, nan=0.5)
+    return 2 * gap * gap + (np.isnan(x) != np.isnan(y))
+
+
+_STEPS = 2.0**16
+"""Squared distances are compared in steps of 2^-16, or the rounding of the column taken off would tell its value."""
+
+
+def _smallest(squared: np.ndarray, k: int) -> np.ndarray:
+    """Positions of the k smallest in each row, in order. For a few, taking minima is far faster than sorting."""
+    rows, found = np.arange(len(squared)), np.empty((len(squared), k), dtype=np.int64)
+    taken = squared if k == 1 else squared.copy()
+    for i in range(k):
+        found[:, i] = taken.argmin(axis=1)
+        if k > 1:
+            taken[rows, found[:, i]] = np.inf
+    return found
+
+
+def _sorted(rows: np.ndarray, space: _Space) -> Neighbours:
+    squared = space.exact(rows)
+    order = np.argsort(squared, axis=1, kind="stable")
+    return Neighbours(np.take_along_axis(rows, order, 1), np.take_along_axis(squared, order, 1))

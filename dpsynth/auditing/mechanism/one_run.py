@@ -1,0 +1,67 @@
+"""One run instead of thousands: membership decided by coins, and the guesses counted (arXiv 2305.08846).
+
+    >>> import pandas as pd
+    >>> flips = coin_flip_split(pd.DataFrame({"x": range(1000)}), seed=1)
+    >>> len(flips.train) + len(flips.holdout)
+    1000
+
+Fit on `flips.train` alone; score all records by any attack that does not look at `flips.member`; then `one_run_audit`.
+The bound is about the guarantee for single records and holds with probability 1 - alpha over coins and noise.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from dpsynth.auditing.statistics.bounds import one_run
+from dpsynth.data.engines.files import Rows, open_rows, take_rows
+
+
+@dataclass(frozen=True, eq=False)
+class CoinFlips:
+    """train, holdout: the rows whose coin said yes, and no. member: the coins, one for each row of the table."""
+
+    train: Rows
+    holdout: Rows
+    member: np.ndarray
+
+
+@dataclass(frozen=True)
+class OneRunResult:
+    """epsilon_lower: what is refuted. guesses: records guessed at; right: correctly."""
+
+    epsilon_lower: float
+    canaries: int
+    guesses: int
+    right: int
+    delta: float
+    alpha: float
+
+
+def coin_flip_split(table: Any, *, seed: int) -> CoinFlips:
+    """Each row into training records or holdout by a fair coin of its own. The seed is the secret of the audit."""
+    rows = open_rows(table)
+    member = np.random.default_rng(seed).random(len(rows)) < 0.5
+    return CoinFlips(take_rows(rows, np.flatnonzero(member)), take_rows(rows, np.flatnonzero(~member)), member)
+
+
+def one_run_audit(
+    scores: np.ndarray, member: np.ndarray, *, delta: float, guesses: int | None = None, alpha: float = 0.05
+) -> OneRunResult:
+    """Guesses "member" for the highest scores and "not" for the lowest, half of `guesses` each, and counts.
+
+    scores: one for each record, from an attack that saw no coin. guesses: fixed beforehand; by default a fifth of the
+    records. Ties are broken by the order of the rows, which the coins do not know.
+    """
+    if scores.shape != member.shape or scores.ndim != 1 or not scores.size:
+        raise ValueError(f"scores and coins must be one for each record, got shapes {scores.shape} and {member.shape}")
+    half = max(1, (scores.size // 5 if guesses is None else guesses) // 2)
+    if 2 * half > scores.size:
+        raise ValueError(f"guesses must be at most the number of records, {scores.size}, got {guesses}")
+    order = np.argsort(scores, kind="stable")
+    right = int((~member[order[:half]]).sum() + member[order[-half:]].sum())
+    found = one_run(scores.size, 2 * half, right, delta, alpha)
+    return OneRunResult(found, scores.size, 2 * half, right, delta, alpha)

@@ -1,0 +1,73 @@
+"""How many rows agree with a record on some of its columns: the features of query-based attacks.
+
+A record that is in the training table raises the counts of every combination of its own values. Synthesizers that keep
+marginals keep these counts, so they tell more about a record than general statistics of the release do (Houssiau et
+al., TAPAS, arXiv 2211.06550; Annamalai et al., arXiv 2405.10994).
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from dpsynth.base.domain import Clique
+
+WIDEST = 3
+_REACH = 0.5
+"""Of a standard deviation: numbers that are no farther from a record's agree with it."""
+
+
+@dataclass(frozen=True, eq=False)
+class Target:
+    """A record. reach: of its numbers, how far another may be from one to agree with it."""
+
+    values: Mapping[str, Any]
+    reach: Mapping[str, float]
+
+    @classmethod
+    def of(cls, record: Mapping[str, Any], table: pd.DataFrame) -> Target:
+        """A record of a table, whose spread says what is near."""
+        numbers = {name: value for name, value in record.items() if _is_number(value)}
+        spread = {name: pd.to_numeric(table[name], errors="coerce").astype(float).std(ddof=0) for name in numbers}
+        return cls(record, {name: _REACH * float(np.nan_to_num(width)) for name, width in spread.items()})
+
+    def agreement(self, table: pd.DataFrame) -> np.ndarray:
+        """Booleans, shape (rows, columns of the record): a column that the table lacks agrees nowhere."""
+        found = np.zeros((len(table), len(self.values)), dtype=bool)
+        for i, name in enumerate(self.values):
+            if name in table.columns:
+                found[:, i] = self._agrees(name, table[name])
+        return found
+
+    def _agrees(self, name: str, column: pd.Series[Any]) -> np.ndarray:
+        value = self.values[name]
+        if pd.isna(value):
+            return column.isna().to_numpy()
+        if name in self.reach:
+            numbers = pd.to_numeric(column, errors="coerce").to_numpy(dtype=np.float64, na_value=np.nan)
+            return np.asarray(np.abs(numbers - float(value)) <= self.reach[name])
+        text = str(value)
+        return np.array([str(x) == text for x in column], dtype=bool)
+
+
+def combinations(columns: Sequence[str], most: int) -> list[Clique]:
+    """The whole record, then single columns, pairs and triples, so many of them."""
+    parts = (c for size in range(1, WIDEST + 1) for c in itertools.combinations(columns, size) if c != tuple(columns))
+    return [tuple(columns), *itertools.islice(parts, most - 1)]
+
+
+def counts(agreement: np.ndarray, columns: Sequence[str], asked: Sequence[Clique]) -> np.ndarray:
+    """For each combination how many rows agree on all of its columns; float64."""
+    place = {name: i for i, name in enumerate(columns)}
+    packed = agreement.T
+    found = [np.logical_and.reduce([packed[place[name]] for name in combination]).sum() for combination in asked]
+    return np.array(found, dtype=np.float64)
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float | np.number) and not isinstance(value, bool | np.bool_) and value == value

@@ -1,0 +1,1 @@
+"""Audits of a release beside a holdout: verdicts under a policy."""

@@ -1,0 +1,206 @@
+"""AuditReport: findings, verdicts, and pages made of them. Internal, never to be published nor acted on by a loop."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from dpsynth.auditing.claim import PrivacyClaim
+from dpsynth.auditing.junit import Case, junit
+from dpsynth.auditing.release.policy import AuditPolicy
+from dpsynth.base.text import difference, percent, printable
+from dpsynth.evidence.pages import render
+
+VERSION = 1
+INTERNAL = (
+    "These are exact comparisons with real records, for internal use. They are not differentially private, and no "
+    "budget was charged for them. Do not publish them, and do not send them where the real records may not go. Never "
+    "let a program choose, filter or regenerate releases by these numbers: whoever may ask often enough rebuilds the "
+    "training records from the answers (arXiv 2312.05114)."
+)
+CRITERIA = {
+    "singling out": ("singling out", "copies", "near-copies"),
+    "linkability": ("linkability", "membership"),
+    "inference": ("attribute",),
+}
+"""The three criteria of Opinion 05/2014 (WP 216), and the threats that speak to each."""
+
+
+class PolicyViolation(RuntimeError):
+    """The audit did not pass: the message has the reasons."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """What one attack achieved, and what that means under the policy.
+
+    measure: "auc", "tpr" (true-positive rate at 1 % false positives) or "gap" (rate on training records less rate on
+    the holdout). estimate, low, high: with the 95 % interval. p_value: that chance alone does as much; p_adjusted:
+    for all findings together. limit: of the policy. ceiling: what the claim allows; None without a claim, or where it
+    allows nothing that can be compared. verdict: PASS, FAIL or INCONCLUSIVE. details: further numbers, by name.
+    """
+
+    threat: str
+    attack: str
+    measure: str
+    estimate: float | None
+    low: float
+    high: float
+    p_value: float
+    p_adjusted: float
+    limit: float
+    ceiling: float | None
+    verdict: str
+    details: Mapping[str, float] = field(default_factory=dict)
+
+    @property
+    def id(self) -> str:
+        return f"{self.threat}/{self.attack}/{self.measure}"
+
+    def sentence(self) -> str:
+        """The finding in words."""
+        value = "not measurable" if self.estimate is None else _shown(self.measure, self.estimate)
+        interval = f"{_shown(self.measure, self.low)} to {_shown(self.measure, self.high)}"
+        return (
+            f"{self.attack}: {_MEASURES[self.measure]} {value} ({interval}), limit {_shown(self.measure, self.limit)}"
+        )
+
+
+@dataclass(frozen=True)
+class Precondition:
+    """Whether training records and holdout are comparable at all. p_value: that chance alone makes them so unlike."""
+
+    name: str
+    p_value: float
+    holds: bool
+
+
+@dataclass(frozen=True, repr=False)
+class AuditReport:
+    """What attacks on a release achieved against its training records, beside a holdout: exact, hence internal.
+
+    verdict: "PASS", "FAIL", "INCONCLUSIVE" (too few records to say) or "INVALID" (training records and holdout differ
+    without the release, so that nothing can be said). rows: of each table. copies: synthetic rows equal to a
+    training record, and to a holdout record.
+    """
+
+    verdict: str
+    reasons: tuple[str, ...]
+    level: str
+    rows: Mapping[str, int]
+    copies: Mapping[str, int]
+    findings: tuple[Finding, ...]
+    preconditions: tuple[Precondition, ...]
+    policy: AuditPolicy
+    claim: PrivacyClaim | None
+
+    @property
+    def passed(self) -> bool:
+        return self.verdict == "PASS"
+
+    @property
+    def criteria(self) -> list[dict[str, Any]]:
+        """The findings under the three criteria of WP 216, each with the worst verdict under it."""
+        found = []
+        for criterion, threats in CRITERIA.items():
+            under = [f for f in self.findings if f.threat in threats]
+            verdict = "INVALID" if self.verdict == "INVALID" else worst_verdict([f.verdict for f in under])
+            found.append({"criterion": criterion, "verdict": verdict, "findings": [f.id for f in under]})
+        return found
+
+    @property
+    def record(self) -> dict[str, Any]:
+        """All of it as plain data, with the version `dpsynth_audit: 1`."""
+        return {
+            "dpsynth_audit": VERSION,
+            "internal": INTERNAL,
+            "verdict": self.verdict,
+            "reasons": list(self.reasons),
+            "level": self.level,
+            "rows": dict(self.rows),
+            "copies": dict(self.copies),
+            "criteria": self.criteria,
+            "findings": [{"id": f.id, **asdict(f), "sentence": f.sentence()} for f in self.findings],
+            "preconditions": [asdict(p) for p in self.preconditions],
+            "policy": self.policy.to_dict(),
+            "claim": None if self.claim is None else _claim(self.claim),
+        }
+
+    def raise_for_policy(self) -> None:
+        """Raises PolicyViolation, with the reasons, unless the verdict is PASS."""
+        if not self.passed:
+            raise PolicyViolation(f"the audit says {self.verdict}: {'; '.join(self.reasons)}")
+
+    def to_frame(self) -> pd.DataFrame:
+        """One row for each finding."""
+        names = ("threat", "attack", "measure", "estimate", "low", "high", "p_value", "p_adjusted", "limit", "ceiling")
+        rows = [{name: getattr(f, name) for name in (*names, "verdict")} for f in self.findings]
+        return pd.DataFrame(rows, columns=[*names, "verdict"])
+
+    def to_json(self) -> str:
+        return render.to_json(self.record)
+
+    def to_html(self) -> str:
+        """One self-contained page, stamped INTERNAL."""
+        return render.page("audit", self.record)
+
+    def to_junit(self) -> str:
+        """JUnit XML: a test case for each finding and precondition, so that a pipeline shows which gate failed."""
+        cases = [Case(f"audit.{f.threat}", f.id, f.verdict, f.sentence()) for f in self.findings]
+        cases += [
+            Case("audit.precondition", p.name, "PASS" if p.holds else "INVALID", f"p = {p.p_value:.2g}")
+            for p in self.preconditions
+        ]
+        if not self.findings:
+            cases.append(Case("audit.audit", "verdict", self.verdict, "; ".join(self.reasons)))
+        return junit("dpsynth audit", cases)
+
+    def save(self, directory: str | Path) -> Path:
+        """Writes audit.json, audit.html and audit.xml into a directory, made if need be; returns the directory."""
+        files = {"audit.json": self.to_json(), "audit.html": self.to_html(), "audit.xml": self.to_junit()}
+        return render.save(directory, files)
+
+    def summary(self) -> str:
+        """A few lines for a terminal."""
+        lines = [f"INTERNAL, not DP: {self.verdict}", *(f"  {reason}" for reason in self.reasons)]
+        for criterion in self.criteria:
+            under = [f for f in self.findings if f.id in criterion["findings"]]
+            worst = min(under, key=lambda f: (_ORDER.index(f.verdict), f.p_adjusted, f.p_value), default=None)
+            shown = "nothing measured" if worst is None else worst.sentence()
+            lines.append(f"  {criterion['criterion']:<13} {criterion['verdict']:<13} {shown}")
+        return str(printable("\n".join(lines)))
+
+    def __repr__(self) -> str:
+        return self.summary()
+
+    def _repr_html_(self) -> str:
+        return render.fragment("audit", self.record)
+
+
+_ORDER = ["FAIL", "INCONCLUSIVE", "PASS"]
+_MEASURES = {
+    "auc": "area under the curve",
+    "tpr": "true-positive rate at 1 % false positives",
+    "gap": "rate on training records less rate on the holdout",
+}
+
+
+def worst_verdict(verdicts: list[str]) -> str:
+    """FAIL before INCONCLUSIVE before PASS; where nothing was measured nothing can be concluded."""
+    return next((v for v in _ORDER if v in verdicts), "INCONCLUSIVE")
+
+
+def _shown(measure: str, value: float) -> str:
+    if measure == "auc":
+        return f"{value:.3f}"
+    return difference(value) if measure == "gap" else percent(value)
+
+
+def _claim(claim: PrivacyClaim) -> dict[str, Any]:
+    ceilings = {"auc": claim.auc_ceiling, "tpr": claim.tpr_ceiling(0.01), "advantage": claim.advantage_ceiling}
+    return {**asdict(claim), "ceilings": {k: v for k, v in ceilings.items() if not math.isnan(v)}}

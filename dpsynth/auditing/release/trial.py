@@ -1,0 +1,134 @@
+"""Trial: what one attack achieved, as a statistic for the joint test and as an estimate for people.
+
+| trial      | of an attack that              | estimate                                              |
+|------------|--------------------------------|-------------------------------------------------------|
+| ranking    | scores every record            | area under the curve; true-positive rate at 1 % false |
+| hits       | is right or wrong on a record  | rate on training records less rate on the holdout     |
+| predicates | points at records by a rule    | rules that isolate a training record, less holdout    |
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+from scipy import sparse
+
+from dpsynth.auditing.statistics.intervals import (
+    Estimate,
+    area_under_curve,
+    rate_at,
+    rate_difference,
+    relative_risk,
+    wilson,
+)
+from dpsynth.auditing.statistics.permutation import Linear, Statistic, rank_sum, top_share
+
+FPR = 0.01
+_DECIMALS = 9
+"""Scores are rounded, so that equal records have equal scores."""
+
+LEAST_GROUP = 60
+"""Records, of both kinds together, that a subgroup must have to be looked at."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """estimate: of the effect. details: further numbers for the report, by name, in percent where they are rates."""
+
+    estimate: Estimate
+    details: Mapping[str, float] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, eq=False)
+class Trial:
+    """threat: "membership", "attribute", "singling out", "linkability" or
+    "near-copies". measure: what is estimated: "auc",
+    "tpr" or "gap". measured: from the labels.
+    """
+
+    threat: str
+    attack: str
+    measure: str
+    statistic: Statistic
+    measured: Callable[[np.ndarray], Measured]
+
+
+def ranking(threat: str, attack: str, scores: np.ndarray, among: np.ndarray | None = None) -> list[Trial]:
+    """A trial of the area under the curve, and one of its beginning. among: booleans, the records of a subgroup."""
+    scores = np.round(scores, _DECIMALS)
+    chosen = np.ones(scores.size, dtype=bool) if among is None else among
+
+    def area(member: np.ndarray) -> Measured:
+        return Measured(area_under_curve(scores[chosen], member[chosen]), _sizes(member[chosen]))
+
+    def beginning(member: np.ndarray) -> Measured:
+        found = rate_at(scores, member, FPR)
+        if found is None:
+            return Measured(Estimate(math.nan, 0.0, 1.0), _sizes(member))
+        return Measured(found[0], {"false-positive rate": found[1].value, **_sizes(member)})
+
+    trials = [Trial(threat, attack, "auc", rank_sum(scores, among), area)]
+    if among is None:
+        trials.append(Trial(threat, attack, "tpr", top_share(scores, FPR), beginning))
+    return trials
+
+
+def hits(threat: str, attack: str, right: np.ndarray) -> Trial:
+    """right: for each record 1 where the attack was right, 0 where wrong, or the chance that its guess was right."""
+    weights = np.asarray(right, dtype=np.float64)
+
+    def gap(member: np.ndarray) -> Measured:
+        inside = wilson(float(weights[member].sum()), int(member.sum()))
+        outside = wilson(float(weights[~member].sum()), int((~member).sum()))
+        return _against_control(inside, outside, member)
+
+    return Trial(threat, attack, "gap", Linear(weights - weights.mean()), gap)
+
+
+def predicates(threat: str, attack: str, matches: sparse.csr_array, rng: np.random.Generator) -> Trial:
+    """matches: (rules, records), 1 where a record meets a rule. A rule succeeds when one record alone meets it."""
+
+    def gap(member: np.ndarray) -> Measured:
+        """Counted among equally many records of both kinds, since fewer records are easier to isolate."""
+        few = int(min(member.sum(), (~member).sum()))
+        inside, outside = (_alone(matches, rng.permutation(np.flatnonzero(m))[:few]) for m in (member, ~member))
+        rules = matches.shape[0]
+        return _against_control(wilson(inside, rules), wilson(outside, rules), member)
+
+    return Trial(threat, attack, "gap", _Isolated(matches), gap)
+
+
+class _Isolated:
+    """Rules that isolate a member, less those that isolate another record."""
+
+    def __init__(self, matches: sparse.csr_array) -> None:
+        self._matches = matches.astype(np.float32)
+        self._met = np.asarray(self._matches.sum(axis=1)).reshape(-1, 1)
+
+    def of(self, member: np.ndarray) -> np.ndarray:
+        inside = self._matches @ member
+        found: np.ndarray = (inside == 1).sum(axis=0, dtype=np.float64) - (self._met - inside == 1).sum(axis=0)
+        return found
+
+
+def _alone(matches: sparse.csr_array, records: np.ndarray) -> int:
+    return int((np.asarray(matches[:, records].sum(axis=1)) == 1).sum())
+
+
+def _against_control(inside: Estimate, outside: Estimate, member: np.ndarray) -> Measured:
+    risk = relative_risk(inside, outside)
+    details = {
+        "rate on training records": inside.value,
+        "rate on the holdout": outside.value,
+        "relative risk": risk.value,
+        "relative risk, low": max(risk.low, -1e9),
+        "relative risk, high": risk.high,
+    }
+    return Measured(rate_difference(inside, outside), {**details, **_sizes(member)})
+
+
+def _sizes(member: np.ndarray) -> dict[str, float]:
+    return {"training records": int(member.sum()), "holdout records": int((~member).sum())}

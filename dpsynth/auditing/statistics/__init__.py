@@ -1,0 +1,1 @@
+"""Exact intervals and tests on which the audits stand."""

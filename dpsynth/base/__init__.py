@@ -1,0 +1,1 @@
+"""Small public things that every other folder uses: domains of codes, archives, files of settings, figures in words."""

@@ -1,0 +1,1 @@
+"""Labelled grey images as closed rows."""

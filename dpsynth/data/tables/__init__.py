@@ -1,0 +1,1 @@
+"""Codecs of tables: values to cells of the public domain and back."""

@@ -1,0 +1,55 @@
+"""Identifiers made afresh: they follow the public pattern and no real identifier is read."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pandas as pd
+
+from dpsynth.schema.columns import Identifier, SchemaError
+
+_ALPHABETS = {"#": "0123456789", "?": "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
+_MOST = 1 << 62
+
+
+def generate_identifiers(column: Identifier, n: int, rng: np.random.Generator) -> pd.Series[str]:
+    """n different identifiers in random order, dtype `string`; without a pattern the numbers 1 to n, zero-padded."""
+    if column.pattern is None:
+        width = len(str(n))
+        return pd.Series([f"{i:0{width}d}" for i in (rng.permutation(n) + 1).tolist()], dtype="string")
+    alphabets = [np.array(list(_ALPHABETS.get(character, character))) for character in column.pattern]
+    capacity = math.prod(len(alphabet) for alphabet in alphabets)
+    if capacity < n:
+        raise SchemaError(f"pattern {column.pattern!r} has {capacity} identifiers, fewer than {n}: lengthen it")
+    return pd.Series(_spelled(n, alphabets, rng), dtype="string")
+
+
+def _spelled(n: int, alphabets: list[np.ndarray], rng: np.random.Generator) -> np.ndarray:
+    """Different numbers written out from the right; places beyond 2^62 numbers are filled at random."""
+    numbered, capacity = 0, 1
+    for alphabet in reversed(alphabets):
+        if capacity * len(alphabet) > _MOST:
+            break
+        numbered, capacity = numbered + 1, capacity * len(alphabet)
+    rest = _distinct(n, capacity, rng)
+    characters = np.empty((n, len(alphabets)), dtype="U1")
+    for place in reversed(range(len(alphabets))):
+        alphabet = alphabets[place]
+        if len(alphabets) - place > numbered:
+            characters[:, place] = rng.choice(alphabet, n)
+        else:
+            rest, digit = np.divmod(rest, len(alphabet))
+            characters[:, place] = alphabet[digit]
+    return characters.view(f"U{len(alphabets)}").ravel().astype(object)
+
+
+def _distinct(n: int, below: int, rng: np.random.Generator) -> np.ndarray:
+    """n different numbers below `below`, in random order."""
+    if below <= 4 * n:
+        return rng.permutation(below)[:n]
+    drawn = np.sort(rng.integers(0, below, n))
+    while len(repeats := np.flatnonzero(drawn[1:] == drawn[:-1])):
+        drawn[repeats] = rng.integers(0, below, len(repeats))
+        drawn.sort()
+    return rng.permutation(drawn)

@@ -1,0 +1,1 @@
+"""The whole road on real records that an installed package holds."""

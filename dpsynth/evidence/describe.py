@@ -1,0 +1,73 @@
+"""The public domain of a schema in words: what each column may hold, and where that is known from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from dpsynth.base.text import clip, exact, short
+from dpsynth.schema.columns import Boolean, Categorical, Column, Datetime, Identifier, Numeric, Text
+from dpsynth.schema.images import ImageSchema
+from dpsynth.schema.table import Schema
+
+_LISTED = 12
+_UNITS = {"D": "day", "h": "hour", "min": "minute", "s": "second"}
+
+Bounds = Mapping[str, tuple[float, float]]
+
+
+def columns_in_words(schema: Schema | ImageSchema, bounds: Bounds) -> list[dict[str, str]]:
+    if isinstance(schema, ImageSchema):
+        return schema.in_words()
+    return [
+        {
+            "name": name,
+            "type": type(column).__name__.lower(),
+            "domain": _domain(column, bounds.get(name)),
+            "origin": _origin(column, bounds.get(name)),
+        }
+        for name, column in schema.columns.items()
+    ]
+
+
+def _domain(column: Column, learned: tuple[float, float] | None) -> str:
+    """The public domain in words."""
+    match column:
+        case Identifier():
+            return "made afresh" + (f" as {column.pattern}" if column.pattern else "")
+        case Text():
+            return "free text"
+        case Boolean():
+            words = "true or false"
+        case Datetime():
+            words = f"{column.low} to {column.high}, to the {_UNITS[column.resolution]}"
+        case Categorical():
+            words = _listed(column)
+        case Numeric():
+            low, high = learned or (column.low, column.high)
+            kind = "whole numbers" if column.integer else "numbers"
+            words = f"{kind} from {_bound(low)} to {_bound(high)}"
+            words += f" in steps of {column.step:g}" if column.step is not None else ""
+    return f"{words}; may be missing" if column.nullable else words
+
+
+def _listed(column: Categorical) -> str:
+    names = [clip(str(name), 40) for name in column.categories]
+    more = f" and {len(names) - _LISTED} more" if len(names) > _LISTED else ""
+    kind = "ordered categories" if column.ordered else "categories"
+    other = f"; all others count as {column.other}" if column.other is not None else ""
+    return f"{len(names)} {kind}: {', '.join(names[:_LISTED])}{more}{other}"
+
+
+def _bound(value: float | None) -> str:
+    return "a bound not told" if value is None else exact(value) if value == int(value) else short(value, 6)
+
+
+def _origin(column: Column, learned: tuple[float, float] | None) -> str:
+    """Where the domain comes from."""
+    if isinstance(column, Identifier | Text):
+        return "never read"
+    if not isinstance(column, Numeric) or column.bounded or learned is None:
+        return "declared in the schema"
+    if column.low is None and column.high is None:
+        return "both bounds learned by a charge"
+    return f"{'low' if column.low is None else 'high'} learned by a charge, the other bound declared in the schema"

@@ -1,0 +1,234 @@
+"""Charts as inline SVG. Built as an element tree, so that they are well-formed and every name in them is escaped.
+
+Colours come from the page's style sheet, by class. No chart tells anything by colour alone: real data are filled
+bars and synthetic data are outlined marks, cells of the heat map carry a number or a title, and the page repeats the
+numbers in a table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+from xml.etree import ElementTree as ET
+
+from markupsafe import Markup
+
+from dpsynth.base.text import clip, percent, printable
+
+WIDTH = 340
+LEVELS = (0.01, 0.02, 0.05, 0.1, 0.2)
+"""Upper ends of the heat map's classes; the last class is open."""
+
+MOST_ROWS = 14
+MOST_NUMBERED = 20
+MOST_NAMES = 60
+"""Of a heat map with numbers in its cells; of any heat map."""
+
+_LABEL = 124
+_NUMBER = 66
+_ROW = 19
+_BASE = 104
+_HIGH = 94
+
+
+def share_bar(share: float) -> Markup:
+    """A small bar, to stand beside its number: 1 fills the width."""
+    svg = _svg(100, 10, "share", hidden=True)
+    svg.set("preserveAspectRatio", "none")
+    _rect(svg, "fill", 0, 0, 100 * min(max(share, 0.0), 1.0), 10)
+    return _markup(svg)
+
+
+def mark(kind: str) -> Markup:
+    """The mark of "real" or "synthetic" data, for a key."""
+    svg = _svg(14, 14, "swatch", hidden=True)
+    if kind == "real":
+        _rect(svg, "real", 0, 3, 14, 8)
+    else:
+        _diamond(svg, 7, 7)
+    return _markup(svg)
+
+
+def distribution(column: Mapping[str, Any]) -> Markup:
+    """The shares of one column: `name`, `ordered`, `values`, `labels`, `real`, `synthetic`."""
+    labels, real, synthetic = zip(*shown(column), strict=True)
+    title = f"{column['name']}: frequencies of real and synthetic rows"
+    if column["ordered"]:
+        return steps(title, labels, real, synthetic, column["values"])
+    return rows(title, labels, real, synthetic)
+
+
+def shown(column: Mapping[str, Any]) -> list[tuple[str, float, float]]:
+    """Label, real and synthetic share of what is drawn: a nominal column's most frequent categories, then the rest.
+
+    What is no value is left out where nobody has it.
+    """
+    found = list(zip(column["labels"], column["real"], column["synthetic"], strict=True))
+    found = [row for i, row in enumerate(found) if i < column["values"] or row[1] or row[2]]
+    if column["ordered"]:
+        return found
+    found.sort(key=lambda row: -row[1])
+    if len(found) <= MOST_ROWS:
+        return found
+    rest = found[MOST_ROWS - 1 :]
+    return [*found[: MOST_ROWS - 1], (f"{len(rest)} others", sum(r for _, r, _ in rest), sum(s for _, _, s in rest))]
+
+
+def rows(title: str, labels: Sequence[str], real: Sequence[float], synthetic: Sequence[float]) -> Markup:
+    """One row for each category: a filled bar for the real share, an outlined diamond for the synthetic one."""
+    top = max([*real, *synthetic, 1e-12])
+    width = WIDTH - _LABEL - _NUMBER - 8
+    svg = _svg(WIDTH, _ROW * len(labels) + 4, "plot", title)
+    for i, (label, r, s) in enumerate(zip(labels, real, synthetic, strict=True)):
+        y = _ROW * i + 3
+        group = _titled(svg, f"{label}: real {percent(r)}, synthetic {percent(s)}")
+        _text(group, _LABEL - 8, y + 11, clip(label, 18), "end")
+        _rect(group, "real", _LABEL, y, width * r / top, _ROW - 5)
+        _diamond(group, _LABEL + width * s / top, y + (_ROW - 5) / 2)
+        _text(group, WIDTH, y + 11, f"{_hundredths(r)} | {_hundredths(s)}", "end", "quiet")
+    return _markup(svg)
+
+
+def steps(title: str, labels: Sequence[str], real: Sequence[float], synthetic: Sequence[float], values: int) -> Markup:
+    """One upright bar for each interval of an ordered column, and a diamond for the synthetic share.
+
+    Intervals after the first `values` hold what is no value; they stand apart. Only some intervals are named under
+    the axis; each has its name as a title. A spike that would flatten all others is cut, and carries its number.
+    """
+    gap = 8.0 if values < len(labels) else 0.0
+    slot = (WIDTH - 12 - gap) / max(len(labels), 1)
+    top = _scale([max(pair) for pair in zip(real, synthetic, strict=True)])
+    svg = _svg(WIDTH, _BASE + 18, "plot", title)
+    for i, (label, r, s) in enumerate(zip(labels, real, synthetic, strict=True)):
+        x = 6 + slot * i + (gap if i >= values else 0)
+        group = _titled(svg, f"{label}: real {percent(r)}, synthetic {percent(s)}")
+        height = _HIGH * min(r / top, 1)
+        _rect(group, "real", x + slot * 0.08, _BASE - height, slot * 0.84, height)
+        _diamond(group, x + slot / 2, _BASE - _HIGH * min(s / top, 1))
+        if max(r, s) > top:
+            _line(group, "cut", x, _BASE - 0.62 * _HIGH, x + slot, _BASE - 0.72 * _HIGH)
+            right, anchor = (x + slot + 4, "start") if i < len(labels) / 2 else (x - 4, "end")
+            _text(group, right, 20, f"{_hundredths(r)} | {_hundredths(s)}", anchor)
+    _line(svg, "axis", 6, _BASE, 6 + slot * values, _BASE)
+    named = _named_slots(len(labels), values)
+    if any(len(labels[i]) > 16 for i, _ in named):
+        named = [(i, anchor) for i, anchor in named if anchor != "middle"]
+    for i, anchor in named:
+        x = 6 + slot * (i + {"start": 0.0, "middle": 0.5, "end": 1.0}[anchor]) + (gap if i >= values else 0)
+        _text(svg, x, _BASE + 14, clip(labels[i], 25), anchor)
+    return _markup(svg)
+
+
+def heatmap(title: str, names: Sequence[str], matrix: Sequence[Sequence[float]]) -> Markup:
+    """The lower triangle of a matrix of distances in classes of `LEVELS`; up to 20 names, with numbers in percent.
+
+    Of more than 60 names the 60 with the largest mean are drawn.
+    """
+    names, matrix = _farthest(names, matrix)
+    n, numbered = len(names), len(names) <= MOST_NUMBERED
+    cell = 30 if numbered else 16
+    svg = _svg(_LABEL + cell * n + 8, cell * n + 108, "heat", title)
+    for i, name in enumerate(names):
+        _text(svg, _LABEL - 6, cell * (i + 0.5) + 4, clip(name, 18), "end")
+        for j in range(i + 1):
+            x, y, level = _LABEL + cell * j, cell * i, _level(matrix[i][j])
+            pair = name if i == j else f"{names[j]} × {name}"  # noqa: RUF001
+            group = _titled(svg, f"{pair}: {percent(matrix[i][j])}")
+            _rect(group, f"level{level}", x + 0.5, y + 0.5, cell - 1, cell - 1)
+            if numbered:
+                _text(group, x + cell / 2, y + cell / 2 + 4, _hundredths(matrix[i][j]), "middle", f"on{level}")
+        _slanted(svg, _LABEL + cell * (i + 0.5) + 3, cell * n + 8, clip(name, 18))
+    return _markup(svg)
+
+
+def legend() -> list[tuple[Markup, str]]:
+    """A swatch and a meaning for each class of the heat map."""
+    bounds = [0.0, *LEVELS]
+    meanings = [f"{100 * low:g} to {100 * high:g}\xa0%" for low, high in zip(bounds, LEVELS, strict=False)]
+    return [(_swatch(i), text) for i, text in enumerate([*meanings, f"over {100 * LEVELS[-1]:g}\xa0%"])]
+
+
+def _farthest(names: Sequence[str], matrix: Sequence[Sequence[float]]) -> tuple[list[str], list[list[float]]]:
+    order = sorted(range(len(names)), key=lambda i: -sum(matrix[i]))
+    kept = sorted(order[:MOST_NAMES])
+    return [names[i] for i in kept], [[matrix[i][j] for j in kept] for i in kept]
+
+
+def _scale(shares: Sequence[float]) -> float:
+    """The share that fills the height: the largest, unless it is far above all others; then a little above those."""
+    first, second = sorted([0.0, 0.0, *shares])[:-3:-1]
+    return 1.5 * second if first > 4 * second > 0 else max(first, 1e-12)
+
+
+def _named_slots(count: int, values: int) -> list[tuple[int, str]]:
+    """Which intervals are named under the axis, and where their names are anchored."""
+    if values == 1:
+        found = [(0, "start")]
+    else:
+        middle = [(values // 2, "middle")] if values > 4 else []
+        found = [(0, "start"), *middle, (values - 1, "end")]
+    if count > values:
+        found = [*found[:-1], (values, "end")] if values > 1 else [*found, (values, "end")]
+    return found
+
+
+def _swatch(level: int) -> Markup:
+    svg = _svg(14, 14, "swatch", hidden=True)
+    _rect(svg, f"level{level}", 0.5, 0.5, 13, 13)
+    return _markup(svg)
+
+
+def _level(distance: float) -> int:
+    return sum(distance > bound for bound in LEVELS)
+
+
+def _hundredths(distance: float) -> str:
+    return f"{100 * distance:.1f}" if distance < 0.0995 else f"{100 * distance:.0f}"
+
+
+def _svg(width: float, height: float, kind: str, title: str = "", *, hidden: bool = False) -> ET.Element:
+    size = {"viewBox": f"0 0 {width:g} {height:g}", "width": f"{width:g}", "height": f"{height:g}", "class": kind}
+    if hidden:
+        return ET.Element("svg", {**size, "aria-hidden": "true"})
+    return _named(ET.Element("svg", {**size, "role": "img"}), title)
+
+
+def _titled(parent: ET.Element, title: str) -> ET.Element:
+    return _named(ET.SubElement(parent, "g"), title)
+
+
+def _named(element: ET.Element, title: str) -> ET.Element:
+    ET.SubElement(element, "title").text = str(printable(title))
+    return element
+
+
+def _rect(parent: ET.Element, kind: str, x: float, y: float, width: float, height: float) -> None:
+    place = {"x": _px(x), "y": _px(y), "width": _px(width), "height": _px(height)}
+    ET.SubElement(parent, "rect", {**place, "class": kind})
+
+
+def _diamond(parent: ET.Element, x: float, y: float) -> None:
+    corners = " ".join(f"{_px(a)},{_px(b)}" for a, b in ((x, y - 5), (x + 5, y), (x, y + 5), (x - 5, y)))
+    ET.SubElement(parent, "polygon", {"points": corners, "class": "synthetic"})
+
+
+def _line(parent: ET.Element, kind: str, x1: float, y1: float, x2: float, y2: float) -> None:
+    ET.SubElement(parent, "line", {"x1": _px(x1), "y1": _px(y1), "x2": _px(x2), "y2": _px(y2), "class": kind})
+
+
+def _text(parent: ET.Element, x: float, y: float, text: str, anchor: str, kind: str = "label") -> None:
+    place = {"x": _px(x), "y": _px(y), "text-anchor": anchor, "class": kind}
+    ET.SubElement(parent, "text", place).text = str(printable(text))
+
+
+def _slanted(parent: ET.Element, x: float, y: float, text: str) -> None:
+    place = {"text-anchor": "end", "class": "label", "transform": f"translate({_px(x)} {_px(y)}) rotate(-55)"}
+    ET.SubElement(parent, "text", place).text = str(printable(text))
+
+
+def _px(x: float) -> str:
+    return f"{x:.2f}".rstrip("0").rstrip(".")
+
+
+def _markup(svg: ET.Element) -> Markup:
+    return Markup(ET.tostring(svg, encoding="unicode"))

@@ -1,0 +1,78 @@
+"""Pages from plain records: Jinja templates with escaping on, one inline style sheet, and a policy against the rest.
+
+`page` gives a whole document; `fragment` a small piece for a notebook, without a style of its own.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup
+
+from dpsynth.base.text import at_most, difference, exact, percent, printable, short
+from dpsynth.evidence.pages import charts
+
+_TEMPLATES = Path(__file__).parent / "templates"
+
+
+def page(template: str, record: Mapping[str, Any], *, images: bool = False) -> str:
+    """A complete HTML document: templates/<template>.html, in which the record is `it`.
+
+    images: whether the page holds images, inside itself; its policy lets it load none from elsewhere.
+    """
+    style = (_TEMPLATES / "style.css").read_text(encoding="utf-8")
+    digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
+    policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
+    policy += "; img-src data:" if images else ""
+    return _environment().get_template(f"{template}.html").render(it=record, style=Markup(style), policy=policy)
+
+
+def fragment(template: str, record: Mapping[str, Any]) -> str:
+    """A piece of HTML for a notebook: templates/<template>_fragment.html."""
+    return _environment().get_template(f"{template}_fragment.html").render(it=record)
+
+
+def to_json(record: Mapping[str, Any]) -> str:
+    """The record as indented JSON in ASCII."""
+    return json.dumps(record, indent=2, allow_nan=False) + "\n"
+
+
+def save(directory: str | Path, files: Mapping[str, str]) -> Path:
+    """Writes the files (name to text) into a directory, which is made if need be; returns the directory.
+
+    Raises OSError in one sentence when they cannot be written.
+    """
+    folder = Path(directory)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in files.items():
+            (folder / name).write_text(text, encoding="utf-8", newline="\n")
+    except OSError as error:
+        reason = error.strerror or type(error).__name__
+        names = " and ".join(files)
+        raise OSError(f"cannot write {names} to {folder}: {reason}; choose a directory that can be written") from None
+    return folder
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=StrictUndefined,
+        finalize=printable,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    environment.filters |= {"exact": exact, "at_most": at_most, "short": short}
+    environment.filters |= {"percent": percent, "difference": difference}
+    environment.globals |= {"charts": charts}
+    return environment

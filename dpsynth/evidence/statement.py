@@ -1,0 +1,202 @@
+"""What the ledger's lines say of a run, for a certificate: its claim, its charges, and the account that they are from.
+
+All of it is a function of the lines alone, so that whoever holds them can do it again.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from statistics import NormalDist
+from typing import Any
+
+from dpsynth.accounting import nonadaptive
+from dpsynth.base.text import exact, short
+from dpsynth.evidence import wording
+from dpsynth.kernel import budget as budgets
+from dpsynth.kernel import gaussian_dp
+from dpsynth.kernel.budget import NOTHING, Budget, Cost
+from dpsynth.kernel.events import DpSgd, Event, Foreign, Gaussian, PartitionSelection, event_from_dict
+from dpsynth.kernel.unit import PrivacyUnit
+from dpsynth.ledger.ledger import SECURE, Ledger
+from dpsynth.training import gdp_upper_bound
+from dpsynth.training.steps import Steps
+
+RDP_ORDERS = (2, 4, 8, 16, 32, 64)
+
+Line = dict[str, Any]
+
+
+def claim(private: bool, budget: Budget, unit: PrivacyUnit) -> dict[str, Any]:
+    """The claim; for a seeded run the same form with nothing in it."""
+    sentence = wording.claim(private, budget.epsilon, budget.delta, unit.describe())
+    if not private:
+        return {"private": False, "sentence": sentence, "meaning": None, "epsilon": None, "delta": None}
+    secret = wording.secret(unit.id_column, unit.max_records, unit.adjacency)
+    meaning = wording.meaning(secret, _percent_right(budget))
+    return {"private": True, "sentence": sentence, "meaning": meaning, **budget.claim}
+
+
+def _percent_right(budget: Budget) -> float:
+    """How often the best test of one unit is right at even odds, in percent, rounded up to a tenth.
+
+    For mu-GDP the errors (a, b) satisfy b >= Phi(Phi^-1(1 - a) - mu); a + b is least at a = b = Phi(-mu / 2).
+    (Dong, Roth and Su, section 2.) It is the budget's mu, as what was spent may depend on charged answers; of what is
+    set aside, epsilon counts as the Gaussian curve below it, and delta as it is.
+    """
+    cost = budgets.affordable(budget) + (gaussian_dp.pure_cost(budget.aside_epsilon) if budget.aside_epsilon else 0)
+    return min(100.0, math.ceil(1000 * (NormalDist().cdf(gaussian_dp.mu_of(cost) / 2) + budget.aside_delta)) / 10)
+
+
+def events_of(charges: Sequence[Line]) -> list[Event]:
+    return [event_from_dict(line["event"]) for line in charges]
+
+
+def cost_of(charges: Sequence[Line]) -> Cost:
+    return sum((event.cost for event in events_of(charges)), start=NOTHING)
+
+
+def schedule(begun: Line, charges: Sequence[Line], budget: Budget) -> dict[str, Any]:
+    """Whether all charges had been reserved, event by event, before the run read anything; and what that list costs.
+
+    Then, and only then, is the loss of the list as a whole a claim of its own, smaller than the budget. Where it was
+    not fixed, the figure says what a run with these charges fixed beforehand would have cost.
+    """
+    reserved, charged = begun["reserve"], [line["event"] for line in charges]
+    known = not Counter(map(_canonical, charged)) - Counter(map(_canonical, reserved))
+    events = [event_from_dict(record) for record in (reserved if known else charged)]
+    by_filter = budgets.spent(sum((event.cost for event in events), start=NOTHING), budget).epsilon
+    return {"fixed": known, "epsilon": min(by_filter, nonadaptive.epsilon(events, budget.delta)), "delta": budget.delta}
+
+
+def _finite(epsilon: float) -> float:
+    return min(epsilon, budgets.MAX_EPSILON)
+
+
+def _canonical(event: Mapping[str, Any]) -> str:
+    return json.dumps(event, sort_keys=True)
+
+
+def _words(event: Event) -> str:
+    """An event for a reader."""
+    match event:
+        case Gaussian():
+            return f"noise multiplier {short(event.noise_multiplier)}"
+        case DpSgd():
+            noise = short(event.noise_multiplier)
+            return f"training: {event.steps} steps, rate {short(event.rate)}, noise multiplier {noise}"
+        case Foreign():
+            return f"another program: epsilon {exact(event.epsilon)}, delta {exact(event.delta)}"
+    return f"threshold on keys: delta {exact(event.delta)}"
+
+
+def charges_in_words(charges: Sequence[Line], unit: PrivacyUnit) -> list[Line]:
+    """The ledger's lines, each with its noise in rows (of counts) and its share of what the run spent."""
+    total = max(1, sum(map(_weight, events_of(charges))))
+    rows = unit.count_sensitivity(2)[1]
+    return [
+        {
+            "line": line,
+            "event": _words(event),
+            "noise_stddev_rows": event.noise_multiplier * rows if isinstance(event, Gaussian) else None,
+            "share_percent": 100 * _weight(event) / total,
+        }
+        for line, event in zip(charges, events_of(charges), strict=True)
+    ]
+
+
+def trainings(steps: Sequence[Line]) -> dict[str, int]:
+    """How often trainings were resumed, and how many of their steps were lost, as the last line of each says."""
+    last = {line["charge"]: line for line in steps}
+    return {name: sum(line[name] for line in last.values()) for name in ("resumed", "lost")}
+
+
+def counted(charges: Sequence[Line], steps: Sequence[Line]) -> bool:
+    """Whether these lines about trainings may follow one another, by the ledger's own rule."""
+    paid = {line["seq"]: event.steps for line in charges if isinstance(event := event_from_dict(line["event"]), DpSgd)}
+    now = {charge: Steps(number) for charge, number in paid.items()}
+    try:
+        for line in sorted(steps, key=lambda line: int(line["seq"])):
+            facts = {name: line[name] for name in ("resumed", "lost", "upto")}
+            now[line["charge"]] = now[line["charge"]].after(**facts)
+    except (KeyError, ValueError):
+        return False
+    return all(line["charge"] < line["seq"] for line in steps)
+
+
+def ended(lines: Sequence[Line], run: str) -> Line | None:
+    """The line that ended a run; None for one that is under way, or died."""
+    return next((line for line in lines if line["kind"] in ("commit", "void") and line["run"] == run), None)
+
+
+def _weight(event: Event) -> int:
+    """mu^2 of an event, another program's epsilon as that of the Gaussian curve below it."""
+    return gaussian_dp.pure_cost(event.epsilon) if isinstance(event, Foreign) else event.cost.gaussian
+
+
+def account_of(ledger: Ledger, lines: Sequence[Line], run: str) -> dict[str, Any]:
+    """What the ledger says of all runs up to its head."""
+    others = [line for line in lines if line["kind"] == "run" and line["run"] != run]
+    charges = [line for line in lines if line["kind"] == "charge"]
+    joined = [event_from_dict(each["event"]) for line in lines if line["kind"] == "link" for each in line["events"]]
+    return {
+        "dataset": ledger.dataset,
+        "kept": "in memory" if ledger.path is None else "in a file",
+        "budget": asdict(ledger.budget),
+        "spent": ledger.spent().claim,
+        "if_fixed": _finite(nonadaptive.epsilon([*events_of(charges), *joined], ledger.budget.delta)),
+        "line": lines[0],
+        "lines": len(lines),
+        "head": lines[-1]["hash"],
+        "other_lines": sum(line.get("run") != run for line in lines[1:]),
+        "other_runs": len(others),
+        "other_runs_seeded": sum(line["noise"] != SECURE for line in others),
+        "other_charges": sum(line["run"] != run for line in charges),
+    }
+
+
+def allowed(budget: Budget, charged: Sequence[Event]) -> list[Event]:
+    """The dearest events of the kinds charged that fit a budget; what is not Gaussian noise has a delta of its own."""
+    noise = budgets.affordable(budget)
+    events: list[Event] = [Gaussian.spending(noise)] if noise > 0 else []
+    if not all(isinstance(event, Gaussian) for event in charged):
+        own = budgets.set_aside(budget).delta / gaussian_dp.COST_UNIT
+        events.append(Foreign(budget.aside_epsilon, own) if budget.aside_epsilon else PartitionSelection(own))
+    return events
+
+
+def views(events: Sequence[Event]) -> dict[str, Any]:
+    """The same loss in the currencies of other accountants; None where it has no finite value in one.
+
+    What has a delta of its own has no mu: it lies below no Gaussian curve.
+    """
+    gaussian = sum(e.cost.gaussian for e in events if isinstance(e, Gaussian))
+    steps = [e for e in events if isinstance(e, DpSgd)]
+    others = [e for e in events if not isinstance(e, Gaussian | DpSgd)]
+
+    def divergence(order: int) -> float | None:
+        trained = math.fsum(gdp_upper_bound.rdp(e.rate, e.noise_multiplier, e.steps, order) for e in steps)
+        total = gaussian_dp.rdp(gaussian, order) + trained
+        return total if not others and math.isfinite(total) else None
+
+    return {
+        "mu": None if any(e.cost.delta for e in events) else gaussian_dp.mu_of(sum(map(_weight, events))),
+        "zcdp_rho": gaussian_dp.zcdp(gaussian) if not steps and not others else None,
+        "rdp": {str(order): divergence(order) for order in RDP_ORDERS},
+    }
+
+
+def kinds(charges: Sequence[Line]) -> tuple[bool, bool]:
+    """Whether all charges are Gaussian noise, and whether all are for another program."""
+    events = events_of(charges)
+    return all(isinstance(e, Gaussian) for e in events), bool(events) and all(isinstance(e, Foreign) for e in events)
+
+
+def borrowed(charges: Sequence[Line], known: Sequence[str]) -> list[str]:
+    """What to say of a claim that is another program's. known: sentences against it."""
+    if not any(isinstance(event, Foreign) for event in events_of(charges)):
+        return []
+    return [wording.FOREIGN, *(wording.against(sentence) for sentence in known)]

@@ -1,0 +1,166 @@
+"""Budget: an (epsilon, delta), what it affords, and the refusal to go over it."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from fractions import Fraction
+
+from dpsynth.kernel import gaussian_dp, noise
+from dpsynth.kernel.cost import NOTHING, Cost
+from dpsynth.kernel.gaussian_dp import COST_UNIT
+
+__all__ = [
+    "NOTHING",
+    "Budget",
+    "BudgetExceeded",
+    "Cost",
+    "affordable",
+    "delta_less_sampler",
+    "fits",
+    "gaussian_left",
+    "gaussian_within",
+    "set_aside",
+    "spent",
+    "within",
+]
+
+MAX_DRAWS = 2**60
+"""No account can hold more noise draws than this; their total variation is taken from delta beforehand."""
+
+LEAST_COST = gaussian_dp.COST_UNIT >> 60
+"""mu = 2^-30: an accountant needs this much, so that no share of it asks for noise beyond what can be drawn."""
+
+
+@dataclass(frozen=True)
+class Budget:
+    """(epsilon, delta) differential privacy. epsilon: a finite number, 0 or more; delta: strictly between 0 and 1.
+
+    aside_epsilon, aside_delta: what of it is kept from the start for events that are not Gaussian: the epsilons of
+    other programs (`Foreign`), and deltas of their own beyond delta / 2^28. Nothing else can be paid from this part.
+    """
+
+    epsilon: float
+    delta: float
+    aside_epsilon: float = 0.0
+    aside_delta: float = 0.0
+
+    def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if isinstance(value, bool) or not isinstance(value, (int, float)):
+                raise ValueError(f"{name} must be a number, got {value!r}")
+        if not 0 <= self.epsilon <= MAX_EPSILON:
+            raise ValueError(f"epsilon must be between 0 and {MAX_EPSILON:g}, got {self.epsilon!r}")
+        if not 0 < self.delta < 1:
+            raise ValueError(f"delta must lie strictly between 0 and 1 (1e-6, say), got {self.delta!r}")
+        if not 0 <= self.aside_epsilon <= self.epsilon:
+            raise ValueError(f"aside_epsilon is a part of epsilon ({self.epsilon:g}), got {self.aside_epsilon!r}")
+        if not 0 <= self.aside_delta <= self.delta * MOST_ASIDE:
+            raise ValueError(
+                f"aside_delta must be between 0 and {self.delta * MOST_ASIDE:.9g} (delta less a millionth of it), got"
+                f" {self.aside_delta!r}"
+            )
+        for name, value in vars(self).items():
+            object.__setattr__(self, name, float(value))
+
+    @classmethod
+    def for_programs(cls, epsilon: float, delta: float) -> Budget:
+        """The budget of a run that has another program do everything: all that can be set aside is."""
+        whole = cls(epsilon, delta)
+        return cls(epsilon, delta, whole.epsilon, whole.delta * MOST_ASIDE)
+
+    @property
+    def claim(self) -> dict[str, float]:
+        """What is claimed of whatever stays within it, as JSON holds it."""
+        return {"epsilon": self.epsilon, "delta": self.delta}
+
+
+MOST_ASIDE = 1 - 2.0**-20
+"""The part of delta that can be set aside at most."""
+
+MAX_EPSILON = 100.0
+"""Above this a guarantee says nothing, and e^epsilon would outgrow what delta keeps for the sampler."""
+
+
+class BudgetExceeded(RuntimeError):
+    """The charge was refused: nothing was spent, and nothing was read."""
+
+    @classmethod
+    def by(cls, purpose: str, after: Cost, before: Cost, budget: Budget, whose: str) -> BudgetExceeded:
+        kept = set_aside(budget)
+        for what, sum_of, most, remedy in (
+            ("deltas of their own", after.delta, kept.delta, "aside_delta"),
+            ("epsilons of other programs", after.epsilon, kept.epsilon, "aside_epsilon"),
+        ):
+            if sum_of > most:
+                return cls(
+                    f"{purpose}: the {what} would come to {sum_of / COST_UNIT:.6g}, over the {most / COST_UNIT:.6g}"
+                    f" that {whose} set aside for them from the start; nothing was spent: ask for less, or use a"
+                    f" budget that sets more aside ({remedy})"
+                )
+        would, now = spent(after, budget).epsilon, spent(before, budget).epsilon
+        return cls(
+            f"{purpose}: this charge would bring epsilon to {would:.6g}, over the {budget.epsilon:.6g} of {whose}"
+            f" (spent {now:.6g} at delta={budget.delta:g}); nothing was spent: use a smaller epsilon or a larger budget"
+        )
+
+
+def fits(cost: Cost, budget: Budget) -> bool:
+    """Whether events of this total cost stay within the budget, whatever made them be chosen."""
+    kept = set_aside(budget)
+    return cost.gaussian <= affordable(budget) and cost.delta <= kept.delta and cost.epsilon <= kept.epsilon
+
+
+def within(cost: Cost, reserved: Cost) -> bool:
+    """Whether what was reserved covers this cost, part by part."""
+    return cost.gaussian <= reserved.gaussian and cost.delta <= reserved.delta and cost.epsilon <= reserved.epsilon
+
+
+def gaussian_left(cost: Cost, budget: Budget) -> int:
+    """The largest further Gaussian cost that fits the budget; 0 or less when there is none."""
+    return affordable(budget) - cost.gaussian
+
+
+def gaussian_within(cost: Cost, reserved: Cost) -> int:
+    """The largest further Gaussian cost that stays within what was reserved."""
+    return reserved.gaussian - cost.gaussian
+
+
+def affordable(budget: Budget) -> int:
+    """The largest Gaussian cost (units of `gaussian_dp.COST_UNIT`) that this budget can bear, rounded down."""
+    left = budget.epsilon
+    if budget.aside_epsilon:
+        left = max(0.0, math.nextafter(budget.epsilon - budget.aside_epsilon, -math.inf))
+    return gaussian_dp.gaussian_budget(left, _delta_for_mechanisms(budget))
+
+
+def spent(cost: Cost, budget: Budget) -> Budget:
+    """What events of this total cost amount to, at the budget's delta; MAX_EPSILON where no epsilon holds at it."""
+    if cost.delta > set_aside(budget).delta:
+        return Budget(MAX_EPSILON, budget.delta)
+    epsilon = gaussian_dp.gaussian_epsilon(cost.gaussian, _delta_for_mechanisms(budget))
+    if cost.epsilon and epsilon < MAX_EPSILON:
+        total = Fraction(epsilon) + Fraction(cost.epsilon, COST_UNIT)
+        epsilon = float(total) if Fraction(float(total)) >= total else math.nextafter(float(total), math.inf)
+    return Budget(min(MAX_EPSILON, epsilon), budget.delta)
+
+
+def set_aside(budget: Budget) -> Cost:
+    """What events other than Gaussian noise may cost in all; of delta, one part in 2^28 is kept in any case."""
+    delta = Fraction(budget.delta) / 2**28 + Fraction(budget.aside_delta)
+    return Cost(0, math.floor(delta * COST_UNIT), math.floor(Fraction(budget.aside_epsilon) * COST_UNIT))
+
+
+def delta_less_sampler(delta: float) -> float:
+    """delta, less what the sampler's total variation tau costs over all draws.
+
+    With M' within tau of M:  M'(D) <= M(D) + tau <= e^eps M(D') + delta + tau
+                                    <= e^eps M'(D') + delta + (1 + e^eps) tau.
+    """
+    sampler = (1 + math.exp(MAX_EPSILON)) * MAX_DRAWS * noise.TOTAL_VARIATION
+    return math.nextafter(delta - sampler, 0)
+
+
+def _delta_for_mechanisms(budget: Budget) -> float:
+    """What is left of delta for the Gaussian curve: less the sampler's part, and less what is set aside."""
+    return math.nextafter(delta_less_sampler(budget.delta) - set_aside(budget).delta / COST_UNIT * (1 + 2**-50), 0)

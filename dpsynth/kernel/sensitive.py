@@ -1,0 +1,125 @@
+"""Sensitive: an exact function of private records, with its sensitivity, closed to reading.
+
+**Guarantee.** Between neighbouring tables the value moves by at most `l1` in the 1-norm and `l2` in the 2-norm.
+`PrivateTable` makes Sensitive values from counts with the bound of its privacy unit; the two transformations below
+are the whole list of what may be done to one before a charge reads it, and each proves its own bound, so no
+mechanism ever states a sensitivity. Values are integers, so no private floating-point number exists before noise.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any, NoReturn
+
+import numpy as np
+
+from dpsynth.kernel.events import positive
+from dpsynth.kernel.unit import PrivacyUnit
+
+_FARTHEST = 1e150
+"""No sensitivity and no unit is larger: products and sums of squares stay finite, whatever the counts."""
+
+_LARGEST = 2**52
+"""Integers are clipped to this size, and so are estimates: exact in a double, and far from the end of an int64."""
+
+
+class Sensitive:
+    """`unit` times an array of integers, neither of which moves further than it says. Its shape and unit are public.
+
+    protects: the privacy unit that l1 and l2 are about; None where nobody said.
+    """
+
+    __slots__ = ("__integers", "l1", "l2", "protects", "shape", "unit")
+    l1: float
+    l2: float
+    protects: PrivacyUnit | None
+    shape: tuple[int, ...]
+    unit: np.ndarray
+
+    def __init__(
+        self,
+        integers: np.ndarray,
+        *,
+        l1: float,
+        l2: float,
+        unit: float | np.ndarray = 1.0,
+        protects: PrivacyUnit | None = None,
+    ):
+        array = np.asarray(integers)
+        if array.dtype.kind not in "iu" or not np.can_cast(array.dtype, np.int64):
+            raise TypeError("a Sensitive value holds integers: bring estimates to the integer grid first")
+        if not 0 < l2 <= l1 <= _FARTHEST:
+            raise ValueError(f"sensitivities must satisfy 0 < l2 <= l1 <= 1e150, got l1={l1:g}, l2={l2:g}")
+        units = np.array(unit, dtype=np.float64)
+        if units.shape not in ((), array.shape) or not bool(np.all((units > 0) & (units <= _FARTHEST))):
+            raise ValueError(f"a unit must lie in (0, 1e150] and have shape () or {array.shape}, got {units.shape}")
+        units.setflags(write=False)
+        put = object.__setattr__
+        put(self, "_Sensitive__integers", np.clip(array.astype(np.int64), -_LARGEST, _LARGEST))
+        put(self, "l1", float(l1))
+        put(self, "l2", float(l2))
+        put(self, "protects", protects)
+        put(self, "shape", array.shape)
+        put(self, "unit", units)
+
+    def l1_error(self, estimate: np.ndarray, weight: float = 1.0) -> Sensitive:
+        """weight * ||x - round(estimate)||_1, one score: how badly a public estimate fits.
+
+        Sensitivity: | ||x - e|| - ||x' - e|| | <= ||x - x'||_1 <= l1 by the triangle inequality, times the weight.
+        Each |x - e| is cut where the sum could outgrow an integer; a cut brings no two values further apart.
+        """
+        if self.unit.ndim or self.unit != 1.0:
+            raise ValueError("l1_error is for counts, not for scores")
+        guess = np.asarray(estimate, dtype=np.float64)
+        if guess.shape != self.shape or not np.isfinite(guess).all():
+            raise ValueError(f"an estimate must be finite and of shape {self.shape}, got shape {guess.shape}")
+        unit = positive("weight", weight)
+        errors = np.abs(_integers(self) - np.clip(np.rint(guess), -_LARGEST, _LARGEST).astype(np.int64))
+        bound = _up(unit * self.l1)
+        total = np.minimum(errors, 2**62 // max(1, errors.size)).sum()
+        return Sensitive(total, l1=bound, l2=bound, unit=unit, protects=self.protects)
+
+    @staticmethod
+    def stack(values: Sequence[Sensitive]) -> Sensitive:
+        """All values, flattened one after another, to be released at once.
+
+        Sensitivity: one unit moves each part by its own bound at most, so l1 adds and l2 adds in squares.
+        """
+        parts = list(values)
+        if not parts or not all(isinstance(x, Sensitive) for x in parts):
+            raise TypeError("stack needs one Sensitive value or more, and nothing else")
+        if len({x.protects for x in parts}) > 1:
+            raise ValueError("stack needs values that protect one and the same privacy unit")
+        l1 = _up(math.fsum(x.l1 for x in parts))
+        l2 = _up(math.sqrt(_up(math.fsum(_up(x.l2 * x.l2) for x in parts))))
+        return Sensitive(
+            np.concatenate([_integers(x).reshape(-1) for x in parts]),
+            l1=l1,
+            l2=min(l1, l2),
+            unit=np.concatenate([np.broadcast_to(x.unit, x.shape).reshape(-1) for x in parts]),
+            protects=parts[0].protects,
+        )
+
+    def __repr__(self) -> str:
+        return f"Sensitive(shape={self.shape}, l1={self.l1:g}, l2={self.l2:g})"
+
+    def _closed(self, *args: Any, **kwargs: Any) -> NoReturn:
+        raise TypeError("a Sensitive value is read by a charge only: accountant.charge(event, purpose).gaussian(value)")
+
+    __array__ = __float__ = __int__ = __index__ = __complex__ = __bool__ = __len__ = __iter__ = __getitem__ = _closed
+    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = __contains__ = __format__ = _closed
+    __reduce__ = __reduce_ex__ = __getstate__ = __copy__ = __deepcopy__ = _closed
+    __setattr__ = __delattr__ = _closed
+    __hash__ = None  # type: ignore[assignment]
+    __array_ufunc__ = None
+
+
+def _integers(x: Sensitive) -> np.ndarray:
+    """The exact integers. Called in this package only: here by transformations, in `accountant.py` by a charge."""
+    array: np.ndarray = object.__getattribute__(x, "_Sensitive__integers")
+    return array
+
+
+def _up(x: float) -> float:
+    return math.nextafter(x, math.inf)

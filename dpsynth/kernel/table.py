@@ -1,0 +1,80 @@
+"""PrivateTable: coded rows behind a door. It answers in Sensitive values only, and has no length."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, NoReturn
+
+import numpy as np
+
+from dpsynth.base.domain import Clique, Domain
+from dpsynth.kernel.counting import Backend, count
+from dpsynth.kernel.memory import MemoryBackend
+from dpsynth.kernel.rows import SensitiveRows
+from dpsynth.kernel.sensitive import Sensitive
+from dpsynth.kernel.unit import PrivacyUnit
+
+
+class PrivateTable:
+    """The only thing that a mechanism is given of the private rows.
+
+    The backend's rows must already be bounded to `unit.max_records` a unit (`data/bounding.py`).
+    """
+
+    __slots__ = ("__backend", "domain", "unit")
+
+    def __init__(self, backend: Backend, domain: Domain, unit: PrivacyUnit | None = None) -> None:
+        self.__backend, self.domain, self.unit = backend, domain, unit or PrivacyUnit()
+
+    @classmethod
+    def from_codes(
+        cls, codes: Mapping[str, np.ndarray], domain: Domain, unit: PrivacyUnit | None = None
+    ) -> PrivateTable:
+        """A table of codes in memory; codes outside the domain count in the nearest cell."""
+        return cls(MemoryBackend(codes, domain), domain, unit)
+
+    def marginals(self, cliques: Sequence[Clique]) -> dict[Clique, Sensitive]:
+        """Counts of these marginals, each of shape domain.shape(clique), in one pass over the rows.
+
+        Sensitivity: a record adds 1 to one cell of each marginal; `PrivacyUnit.count_sensitivity` does the rest.
+        """
+        counts = count(self.__backend, self.domain, cliques)
+        bounds = {c: self.unit.count_sensitivity(self.domain.cells(c)) for c in cliques}
+        return {c: Sensitive(counts[c], l1=bounds[c][0], l2=bounds[c][1], protects=self.unit) for c in cliques}
+
+    def rows(self) -> SensitiveRows:
+        """The codes of all columns, in the domain's order, closed: what a charge for training reads."""
+        attributes = self.domain.attributes
+        parts = [
+            np.column_stack([np.asarray(codes[a], dtype=np.int32) for a in attributes])
+            for codes in self.__backend.partitions(attributes)
+        ]
+        codes = np.concatenate([np.zeros((0, len(attributes)), dtype=np.int32), *parts])
+        return SensitiveRows(codes, sizes=self.domain.shape(attributes), protects=self.unit)
+
+    def coarsen(self, groups: Mapping[str, np.ndarray]) -> PrivateTable:
+        """The same rows with cells merged: `groups[a][code]` is the group of a code, numbered from 0 without gaps.
+
+        The groups are public (they may come from charged measurements); a record still falls into one cell.
+        """
+        sizes = tuple((a, int(groups[a].max()) + 1 if a in groups else n) for a, n in self.domain.sizes)
+        widths = tuple((a, w) for a, w in self.domain.widths if a not in groups)
+        return PrivateTable(_Coarse(self.__backend, groups), Domain(sizes, widths), self.unit)
+
+    def __repr__(self) -> str:
+        return f"PrivateTable({len(self.domain.attributes)} attributes, {self.unit.describe()})"
+
+    def _closed(self, *args: Any) -> NoReturn:
+        raise TypeError("a PrivateTable cannot be copied or read: ask it for marginals")
+
+    __reduce__ = __reduce_ex__ = __getstate__ = __copy__ = __deepcopy__ = _closed
+
+
+class _Coarse:
+    def __init__(self, backend: Backend, groups: Mapping[str, np.ndarray]) -> None:
+        self._backend = backend
+        self._groups = {a: g.astype(np.min_scalar_type(int(g.max()))) for a, g in groups.items()}
+
+    def partitions(self, attributes: Sequence[str]) -> Iterator[dict[str, np.ndarray]]:
+        for codes in self._backend.partitions(attributes):
+            yield {a: self._groups[a][codes[a]] if a in self._groups else codes[a] for a in attributes}

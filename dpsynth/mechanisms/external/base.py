@@ -1,0 +1,117 @@
+"""Generators that are not ours: what all of them share, whatever they are.
+
+One charge pays for what the program claims, and only then is it run, by the kernel (`kernel/programs.py`): nothing
+here sees a private row. The program is given cells of the schema's public domain, of rows bounded for each unit, so
+that it has nothing left to learn of ids, ranges or categories. What comes back is a table of synthetic rows, and the
+model draws from it.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from dpsynth.base.domain import Domain
+from dpsynth.kernel.accountant import Accountant
+from dpsynth.kernel.budget import Budget
+from dpsynth.kernel.events import Event, Foreign
+from dpsynth.kernel.programs import Program
+from dpsynth.kernel.table import PrivateTable
+from dpsynth.models.base import Model
+from dpsynth.models.refined import RefinedModel
+from dpsynth.models.released import ReleasedRows
+from dpsynth.schema.table import Schema, SchemaError
+
+MOST_ROWS = 20_000_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForeignMechanism(ABC):
+    """Settings that every one of them has.
+
+    claim: what the program promises a unit, Foreign(epsilon, delta); None is the whole budget of the fit (of delta, all
+    but a millionth). rows: how many synthetic rows it is asked for, a public number. most_cells: an ordered column is
+    handed over in at most so many cells, neighbours merged. time_limit: in seconds.
+    """
+
+    claim: Foreign | None = None
+    rows: int = 100_000
+    most_cells: int = 64
+    time_limit: float = 3600.0
+
+    def __post_init__(self) -> None:
+        if self.claim is not None and not isinstance(self.claim, Foreign):
+            raise ValueError(f"claim must be what the program promises, Foreign(epsilon, delta), got {self.claim!r}")
+        for name, least, most in (("rows", 1, MOST_ROWS), ("most_cells", 2, 2**31 - 1)):
+            value = getattr(self, name)
+            if type(value) is not int or not least <= value <= most:
+                raise ValueError(f"{name} must be a whole number from {least} to {most}, got {value!r}")
+        limit = self.time_limit
+        if isinstance(limit, bool) or not isinstance(limit, int | float) or not 0 < limit < math.inf:
+            raise ValueError(f"time_limit must be a number of seconds above 0, got {limit!r}")
+
+    @property
+    @abstractmethod
+    def name(self) -> str:
+        """Under which it is registered."""
+
+    @property
+    @abstractmethod
+    def words(self) -> tuple[str, ...]:
+        """The command, with places for what changes from run to run."""
+
+    @property
+    def cautions(self) -> tuple[str, ...]:
+        """What is known against the program's claim, a sentence each, for the certificate."""
+        return ()
+
+    def event(self, budget: Budget) -> Foreign:
+        """What a fit with this budget pays for: all that the budget has set aside, or what was claimed."""
+        return Foreign(budget.aside_epsilon, budget.aside_delta) if self.claim is None else self.claim
+
+    def reserve(self, budget: Budget) -> list[Event]:
+        """The one event, set aside before anything is read."""
+        return [self.event(budget)]
+
+    def check(self, schema: Schema) -> None:
+        """Refuses, before anything is read or charged, what cannot be handed to the program."""
+        if schema.unbounded:
+            raise SchemaError(
+                f"{self.name} cannot learn the bounds of {list(schema.unbounded)}, as its claim is all that is paid"
+                " for: declare them in the schema"
+            )
+
+    def fit(self, table: PrivateTable, accountant: Accountant) -> Model:
+        """The rows that the program released, over cells; values are spread inside each by public widths."""
+        charge = accountant.charge(self.event(accountant.budget), f"{self.name}: a program that is not ours")
+        groups = even_groups(table.domain, self.most_cells)
+        coarse = table.coarsen({a: g for a, g in groups.items() if g.size > g[-1] + 1})
+        domain = grouped(table.domain, groups)
+        program = Program(self.name, self.words, domain, self.rows, self.time_limit)
+        released = ReleasedRows.of(domain, charge.foreign(coarse.rows(), program))
+        return RefinedModel(table.domain, released, groups, {a: np.zeros(n) for a, n in table.domain.sizes})
+
+
+def even_groups(domain: Domain, most: int) -> dict[str, np.ndarray]:
+    """For each attribute the group of each cell: runs of an ordered column's cells, as even as they can be.
+
+    Cells without an order, missing ones say, stay alone.
+    """
+    groups = {}
+    for a, cells in domain.sizes:
+        ordered = len(domain.width(a) or ())
+        kept = min(ordered, most)
+        runs = np.arange(ordered) * kept // max(1, ordered)
+        groups[a] = np.concatenate([runs, np.arange(kept, kept + cells - ordered)])
+    return groups
+
+
+def grouped(domain: Domain, groups: Mapping[str, np.ndarray]) -> Domain:
+    """The domain of these groups: widths of cells that were merged add up."""
+    sizes = tuple((a, int(groups[a][-1]) + 1) for a in domain.attributes)
+    widths = ((a, np.bincount(groups[a][: len(w)], w)) for a, w in domain.widths)
+    return Domain(sizes, tuple((a, tuple(w.tolist())) for a, w in widths))

@@ -1,0 +1,1 @@
+"""Mechanisms for labelled grey images."""

@@ -1,0 +1,168 @@
+"""DP-GAN of images: a generator that starts from a kernel mean embedding, and a critic of images trained by DP-SGD.
+
+Half of the budget makes the embedding of `mechanisms/images.py`: class sizes, and a Gaussian for each class. The other
+half trains a small convolutional critic (Xie et al., arXiv 1802.06739; Goodfellow et al., arXiv 1406.2661), which tells
+the generator what a Gaussian of low frequencies cannot know. Steps, rate and noise are settled and reserved before
+anything is read. Where the noise of a step would drown any gradient, no game is played: all is spent on the embedding.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING
+
+from dpsynth.kernel.accountant import Accountant, Charge
+from dpsynth.kernel.budget import Budget
+from dpsynth.kernel.events import DpSgd, Event, positive
+from dpsynth.kernel.rows import SensitiveRows
+from dpsynth.mechanisms.image.embedding import LOOK, ImageEmbedding
+from dpsynth.mechanisms.neural.columns import require_torch
+from dpsynth.mechanisms.neural.dp_ctgan import check_train_share
+from dpsynth.mechanisms.neural.plan import (
+    MOST_NOISE,
+    PlannedTraining,
+    noise_length,
+    reserved_training,
+    training_for,
+    with_training,
+)
+from dpsynth.models.images import ImageModel
+from dpsynth.schema.images import ImageSchema
+from dpsynth.training.dpsgd import PIECE, row_rate
+
+if TYPE_CHECKING:
+    from dpsynth.mechanisms.image.game import ImageGame
+
+LEAST_SIDE = 4
+"""Of images, in pixels: the critic halves them twice."""
+
+_START, _STEP, _ROW, _PRODUCT = 10.0, 0.06, 2e-5, 6e-10
+"""CPU seconds to import PyTorch, of a step's generator, of a row's gradient and of each product in it, at the most."""
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class ImageGAN(ImageEmbedding):
+    """Settings, all public, beside those of the embedding.
+
+    train_share: the part of the budget that trains. steps, rate: of DP-SGD, and with what probability an image takes
+    part in one. critic: channels of its two convolutions; small, because noise grows with its parameters.
+    generator: widths of hidden layers. latent: random numbers beside those of the embedding. fakes: generated images a
+    step. hold, anchor: how firmly generated images are held to the embedding's moments, and each to where it began.
+    seed: of weights and of generated images, which is public; privacy noise has no seed.
+    """
+
+    train_share: float = 0.5
+    steps: int = 400
+    rate: float = 0.05
+    critic: tuple[int, int] = (8, 16)
+    generator: tuple[int, ...] = (256,)
+    latent: int = 16
+    fakes: int = 256
+    generator_rate: float = 2e-4
+    critic_rate: float = 1e-3
+    hold: float = 1.0
+    anchor: float = 3.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_train_share(self.train_share)
+        DpSgd(self.rate, 1.0, self.steps)  # refuses what is no rate, or no number of steps
+        for name in ("critic", "generator"):
+            object.__setattr__(self, name, tuple(getattr(self, name)))
+        if len(self.critic) != 2:
+            raise ValueError(f"critic must be the channels of two convolutions, got {self.critic!r}")
+        for name in ("latent", "fakes"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be 1 or more, got {getattr(self, name)}")
+        for name in ("generator_rate", "critic_rate", "hold", "anchor"):
+            positive(name, getattr(self, name))
+
+    def training(self, budget: Budget) -> DpSgd:
+        """What a run with this budget trains; BudgetExceeded where it affords no training."""
+        return training_for(budget, self.train_share, self.rate, self.steps)
+
+    def reserve(self, budget: Budget) -> list[Event] | None:
+        """The training, and Gaussian noise for the rest of the budget."""
+        require_torch()
+        return with_training(budget, self.training(budget))
+
+    def dimensions(self, schema: ImageSchema) -> int:
+        """As of the embedding; ValueError, too, for images that no critic of ours can be trained on."""
+        if min(schema.shape) < LEAST_SIDE:
+            raise ValueError(f"a critic of images needs {LEAST_SIDE} x {LEAST_SIDE} pixels or more, got {schema.shape}")
+        if schema.unit.adjacency != "add-remove":
+            raise ValueError(
+                "training on samples of images is accounted for units that are added or removed, and these are"
+                ' replaced: use a unit with adjacency="add-remove", or mechanism="image-embedding"'
+            )
+        return super().dimensions(schema)
+
+    def outcome(self, model: ImageModel) -> dict[str, str]:
+        """What came of the training, as the released model shows it."""
+        drowned = f"nothing was trained, for on about {model.total:,.0f} images noise would drown it"
+        said = f"a critic was trained in {self.steps} steps" if model.network else drowned
+        return {"outcome": said}
+
+    def parameters(self, schema: ImageSchema) -> int:
+        """How many numbers make the critic."""
+        first, second = self.critic
+        height, width = schema.shape
+        linear = (second * (height // 4) * (width // 4) + 1) * schema.classes
+        return (16 + 1) * first + (16 * first + 1) * second + linear
+
+    def planned(self, budget: Budget, rows: int, schema: ImageSchema) -> PlannedTraining:
+        """What training on about so many images would be; seconds are an upper bound."""
+        event, parameters, unit = self.training(budget), self.parameters(schema), schema.unit
+        batch = row_rate(event.rate, unit.max_records) * rows
+        queue = batch / PIECE
+        seen = PIECE * (queue + 3 * queue**0.5 + 3) + self.fakes
+        products = schema.pixels * (4 * self.critic[0] + self.critic[0] * self.critic[1])
+        return PlannedTraining(
+            steps=event.steps,
+            rate=event.rate,
+            noise_multiplier=event.noise_multiplier,
+            rows=batch,
+            noise_length=noise_length(event, parameters, rows, unit),
+            seconds=_START + event.steps * (_STEP + seen * (_ROW + _PRODUCT * products)),
+        )
+
+    def fit(self, rows: SensitiveRows, schema: ImageSchema, accountant: Accountant) -> ImageModel:
+        """The trained generator; the embedding's Gaussians where noise would drown the game."""
+        require_torch()
+        event = reserved_training(accountant)
+        share = accountant.cost_left - event.cost.gaussian
+        frame, number = self.look(rows, schema, accountant, int(share * LOOK))
+        if noise_length(event, self.parameters(schema), number, schema.unit) > MOST_NOISE:
+            _log.info("training would drown in noise: all is spent on the embedding")
+            return self.embedded(rows, schema, frame, accountant, accountant.cost_left)
+        charge = accountant.charge(event, f"train a critic of images in {event.steps} steps")
+        model = self.embedded(rows, schema, frame, accountant, accountant.cost_left)
+        spent = accountant.spent().epsilon
+        _log.info("epsilon %.4g of %.4g is spent, for all steps of the training", spent, accountant.budget.epsilon)
+        return self._played(charge, rows, model)
+
+    def _played(self, charge: Charge, rows: SensitiveRows, model: ImageModel) -> ImageModel:
+        import torch
+
+        from dpsynth.mechanisms.image.game import ImageGenerator, critic_of, play
+        from dpsynth.mechanisms.neural.adversarial import CLIP
+        from dpsynth.mechanisms.neural.networks import parameters
+
+        rng = torch.Generator().manual_seed(self.seed)
+        game = game_of(self)
+        generator = ImageGenerator(model, game, rng)
+        critic = critic_of(model.shape, len(model.rows), game, rng)
+        training = charge.train(rows, parameters=parameters(critic), clip=CLIP, assumed_rows=model.total)
+        play(training, critic, generator, game, rng)
+        return generator.released()
+
+
+def game_of(settings: ImageGAN) -> ImageGame:
+    """The settings that the game needs."""
+    from dpsynth.mechanisms.image.game import ImageGame
+
+    return ImageGame(**{field.name: getattr(settings, field.name) for field in fields(ImageGame)})

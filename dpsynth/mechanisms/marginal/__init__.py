@@ -1,0 +1,1 @@
+"""Mechanisms that measure marginals under Gaussian noise."""

@@ -1,0 +1,232 @@
+"""AIM, all-Gaussian: measure what the model gets most wrong by the workload (McKenna et al., arXiv 2201.12677).
+
+As in the paper: candidates are the parts of the workload's marginals; their score is weight * (error - expected noise);
+the model may grow with the budget spent; the noise is halved once it hides what is left to learn; all budget is spent.
+
+Differences from the paper:
+- Scores are read under Gaussian noise, all in one charge, instead of one by one by the exponential mechanism, so that
+  the whole run is one Gaussian filter.
+- A round measures a batch, not the best candidate alone: those worth their noise that say little about each other, as
+  no two ways along them lead from one column to another. One look at the scores serves up to d - 1 measurements of d
+  columns, and a handful of rounds make a run. One at a time, errors were larger on all tables that we tried.
+- Scores that noise alone might explain choose nothing; they are read again, with the noise of the round halved.
+- Columns are binned to what the noise lets be seen. A candidate whose expected noise exceeds the table is not scored,
+  and where nothing is worth its noise any more, what has been measured is measured again.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import partial
+
+import numpy as np
+
+from dpsynth.base.domain import Clique, Domain
+from dpsynth.kernel.accountant import Accountant
+from dpsynth.kernel.events import Gaussian
+from dpsynth.kernel.sensitive import Sensitive
+from dpsynth.kernel.table import PrivateTable
+from dpsynth.mechanisms.base import check_shares, first_look, measure_all
+from dpsynth.mechanisms.marginal.binned import Binned
+from dpsynth.mechanisms.marginal.independent import look_at_rest, rest_on_columns
+from dpsynth.mechanisms.marginal.known import Known, beside, check_known, with_known
+from dpsynth.mechanisms.marginal.selection import MEAN_ABS, Prices, Scores, within_reach
+from dpsynth.mechanisms.marginal.workload import Workload
+from dpsynth.models.base import LinearMeasurement, Model
+from dpsynth.models.engines import estimate_exactly
+from dpsynth.models.junction_tree import tree_cells
+
+MOST_CANDIDATES = 4000
+MOST_ROUNDS = 1000
+_HALF_THE_NOISE = 4  # times the cost
+_MOST_FAILURES = 100  # of candidates to fit, until the model is taken to be full
+
+
+@dataclass(frozen=True)
+class AIM:
+    """Settings.
+
+    workload: what the release should get right. Of so many columns that there would be more than MOST_CANDIDATES
+        candidates, 29 or more, only pairs are measured.
+    rounds: the first noise is what the budget buys for rounds * d measurements of d columns; 16 in the paper.
+    max_model_cells: the most cells of the model's junction tree, at the end.
+    total_share, oneway_share: the parts of the budget that go to the row count and to the one-way marginals.
+    select_share: the part of a round that goes to its scores.
+    known: marginals that cost nothing, in the model from the start.
+    """
+
+    workload: Workload = field(default_factory=Workload)
+    rounds: int = 4
+    max_model_cells: int = 1_000_000
+    total_share: float = 0.01
+    oneway_share: float = 0.25
+    select_share: float = 0.1
+    known: tuple[Known, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.workload, Workload):
+            raise ValueError(f"the workload must be a Workload, got {type(self.workload).__name__}")
+        for name in ("rounds", "max_model_cells"):
+            if type(value := getattr(self, name)) is not int or value < 1:
+                raise ValueError(f"{name} must be a whole number above 0, got {value!r}")
+        if self.rounds > MOST_ROUNDS:
+            raise ValueError(f"rounds must be {MOST_ROUNDS} or fewer, got {self.rounds:.0e}")
+        check_shares(total=self.total_share, oneway=self.oneway_share)
+        check_shares(select=self.select_share)
+
+    def check(self, domain: Domain) -> None:
+        """ValueError, before any charge, where the workload or what is known does not fit the domain."""
+        self.workload.check(domain)
+        check_known(self.known, domain, self.max_model_cells)
+
+    def fit(self, table: PrivateTable, accountant: Accountant) -> Model:
+        """A graphical model over bins, refined to cells; independent columns where nothing is worth its noise."""
+        self.check(table.domain)
+        budget = accountant.cost_left
+        look = first_look(
+            table, accountant, total_cost=int(budget * self.total_share), oneway_cost=int(budget * self.oneway_share)
+        )
+        look = with_known(look, self.known)
+        prices = Prices(accountant.cost_left, table.unit.count_sensitivity(2)[1])
+        binned = Binned.of(table, look, prices, beside(self.known))
+        choice = Choice(binned.domain, candidates(self.workload, binned.domain), prices, look.rows)
+        wider = table.coarsen(binned.bins).marginals([c for c in choice.weights if c not in binned.answers])
+        held = binned.held(look)
+        rounds = Rounds(self, choice, {**binned.answers, **wider}, [*binned.oneways(look), *held])
+        rounds.spend(accountant, budget)
+        if not rounds.bought and not held:
+            return rest_on_columns(table, accountant, look)
+        if not rounds.bought:
+            look = look_at_rest(table, accountant, look)
+        return binned.refined(rounds.model, look)
+
+
+def candidates(workload: Workload, domain: Domain) -> dict[Clique, float]:
+    """What may be measured, and what it weighs: two columns or more, none of them a single cell."""
+    columns = len(domain.attributes)
+    parts = {degree: sum(math.comb(columns, k) for k in range(2, degree + 1)) for degree in (2, 3, 4)}
+    weights = workload.candidates(domain, degree=max(k for k in parts if k == 2 or parts[k] <= MOST_CANDIDATES))
+    return {c: w for c, w in weights.items() if len(c) > 1 and min(domain.shape(c)) > 1 and w > 0}
+
+
+@dataclass(frozen=True, eq=False)
+class Choice:
+    """What is chosen of the candidates, by public facts and charged answers.
+
+    weights: of the candidates. prices: of the budget that the rounds share. rows: in the table, about.
+    """
+
+    domain: Domain
+    weights: Mapping[Clique, float]
+    prices: Prices
+    rows: float
+
+    @property
+    def most(self) -> int:
+        """The most candidates in a batch: one less than there are columns."""
+        return max(1, sum(n > 1 for _, n in self.domain.sizes) - 1)
+
+    def noise(self, clique: Clique, cost: int) -> float:
+        """The expected L1 norm of the noise of a measurement at this cost, in rows."""
+        return MEAN_ABS * self.prices.stddev(cost) * self.domain.cells(clique)
+
+    def pool(self, near: Iterable[Clique], cost: int) -> list[Clique]:
+        """Those that can be worth their noise at all."""
+        return [c for c in near if self.noise(c, cost) < self.rows]
+
+    def batch(self, scores: Scores, bought: Collection[Clique], limit: int, cost: int) -> list[Clique]:
+        """The best by score, above 0, first: no cycle among them, and a tree of `limit` cells for all measured."""
+        worth = {c: self.weights[c] * (error - self.noise(c, cost)) for c, error in scores.values.items()}
+        chunks = [sorted((c for c in worth if worth[c] > 0), key=lambda c: -worth[c])]
+        chosen, failures = list[Clique](), 0
+        while chunks and failures < _MOST_FAILURES:  # most often all fit, and one look at the tree is enough
+            chunk = chunks.pop()
+            grown = acyclic([*chosen, *chunk])
+            if len(grown) == len(chosen) or tree_cells(self.domain, [*bought, *grown]) <= limit:
+                chosen = grown
+            elif len(chunk) == 1:
+                failures += 1
+            else:
+                chunks += [chunk[len(chunk) // 2 :], chunk[: len(chunk) // 2]]
+        return chosen
+
+
+def acyclic(cliques: Iterable[Clique]) -> list[Clique]:
+    """The first ones, less those that lead from one column to another in a second way."""
+    part, chosen = dict[str, str](), list[Clique]()
+    for clique in cliques:
+        parts = {part.setdefault(a, a) for a in clique}
+        if len(parts) == len(clique):
+            chosen.append(clique)
+            part = {a: clique[0] if p in parts else p for a, p in part.items()}
+    return chosen
+
+
+class Rounds:
+    """What has been measured, the model of it, and what one more measurement is to cost."""
+
+    def __init__(
+        self, settings: AIM, choice: Choice, answers: Mapping[Clique, Sensitive], known: list[LinearMeasurement]
+    ) -> None:
+        self._settings, self._choice, self._answers = settings, choice, answers
+        self._cost = int(choice.prices.cost * (1 - settings.select_share) / (settings.rounds * (choice.most + 1)))
+        self._measurements = known
+        self._held = [m.clique for m in known]
+        self.bought: dict[Clique, int] = {}
+        self.model = estimate_exactly(choice.domain, known, total=choice.rows)
+
+    def spend(self, accountant: Accountant, budget: int) -> None:
+        """Round after round until the budget is spent; leaves it where no candidate ever was worth measuring."""
+        last = not self._choice.weights
+        while not last:
+            before = accountant.cost_left
+            used = 1 - (before - self._choice.most * self._cost) / budget
+            batch = self._select(accountant, int(self._settings.max_model_cells * min(1.0, used)))
+            left, price = accountant.cost_left, len(batch) * self._cost
+            last = not batch or left < price + 2 * (price + before - left)
+            batch = batch or list(self.bought)
+            if batch:
+                self._measure(accountant, dict.fromkeys(batch, left // len(batch) if last else self._cost))
+
+    def _measure(self, accountant: Accountant, costs: Mapping[Clique, int]) -> None:
+        """Adds to the model; where it moved less than the noise, half the noise next, or what is left for a batch."""
+        choice, old = self._choice, self.model.project_all(costs)
+        self._measurements = [*self._measurements, *measure_all(accountant, self._answers, costs)]
+        self.bought.update(costs)
+        self.model = estimate_exactly(choice.domain, self._measurements, total=choice.rows, warm=self.model)
+        moved = sum(float(np.abs(new - old[c]).sum()) for c, new in self.model.project_all(costs).items())
+        if moved <= sum(choice.noise(c, self._cost) for c in costs):
+            self._cost = max(self._cost, min(_HALF_THE_NOISE * self._cost, accountant.cost_left // choice.most))
+
+    def _select(self, accountant: Accountant, limit: int) -> list[Clique]:
+        """A batch, by noisy scores; at a higher cost of each measurement where the present one finds nothing."""
+        choice = self._choice
+        near = within_reach(self.model.tree, choice.weights, limit)
+        while pool := self._at_least_cost(partial(choice.pool, near), accountant.cost_left):
+            scores = self._scores(pool, accountant)
+            if scores.tell_apart():
+                return self._at_least_cost(
+                    partial(choice.batch, scores, [*self._held, *self.bought], limit), accountant.cost_left
+                )
+            if self._cost * choice.most >= accountant.cost_left:
+                break
+            self._cost = min(_HALF_THE_NOISE * self._cost, accountant.cost_left)
+        return []
+
+    def _scores(self, pool: Collection[Clique], accountant: Accountant) -> Scores:
+        """How far each one's counts are from the model's; one charge for all."""
+        share, left = self._settings.select_share, accountant.cost_left
+        cost = int(min(self._cost * self._choice.most * share / (1 - share), left * share))
+        guesses = self.model.project_all(pool)
+        errors = Sensitive.stack([self._answers[c].l1_error(guesses[c]) for c in pool])
+        charge = accountant.charge(Gaussian.spending(cost), f"choose among {len(pool)} marginals")
+        values, stddev = charge.gaussian(errors)
+        return Scores(dict(zip(pool, values.tolist(), strict=True)), float(np.max(stddev)))
+
+    def _at_least_cost(self, chosen: Callable[[int], list[Clique]], left: int) -> list[Clique]:
+        """What is chosen at the present cost, or else at the first higher one at which anything is."""
+        while not (found := chosen(self._cost)) and self._cost < left:
+            self._cost = min(_HALF_THE_NOISE * self._cost, left)
+        return found

@@ -1,0 +1,99 @@
+"""Binned: a table whose columns are told apart only as far as the noise lets them be seen, and its pairs."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from dpsynth.base.domain import Clique, Domain
+from dpsynth.kernel.sensitive import Sensitive
+from dpsynth.kernel.table import PrivateTable
+from dpsynth.mechanisms.base import FirstLook
+from dpsynth.mechanisms.marginal.known import Known
+from dpsynth.mechanisms.marginal.selection import Prices, informative_pairs
+from dpsynth.models.base import LinearMeasurement, Model
+from dpsynth.models.bins import choose_bins
+from dpsynth.models.refined import RefinedModel
+
+
+@dataclass(frozen=True, eq=False)
+class Binned:
+    """bins[a]: the bin of each cell of a. domain: of the bins. answers: every informative pair, counted once.
+
+    masses: estimated counts of the bins when they were chosen; rows: of all of them. known: what was told beforehand
+    and is in no look.
+    """
+
+    bins: Mapping[str, np.ndarray]
+    domain: Domain
+    answers: Mapping[Clique, Sensitive]
+    masses: Mapping[str, np.ndarray]
+    rows: float
+    known: Sequence[Known] = ()
+
+    @classmethod
+    def of(cls, table: PrivateTable, look: FirstLook, prices: Prices, known: Sequence[Known] = ()) -> Binned:
+        """Bins for the noise that a pair would have if these prices were shared evenly among the pairs of a tree.
+
+        Columns of which something is known more finely than that keep finer bins.
+        """
+        sharper: dict[str, float] = {}
+        for m in (k.measurement(look.rows) for k in known):
+            for a in m.clique:
+                sharper[a] = min(sharper.get(a, math.inf), float(np.max(m.stddev)))
+        masses = _masses(look, known)
+        bins = choose_bins(table.domain, masses, prices.even_stddev(len(table.domain.attributes) - 1), sharper)
+        coarse = table.coarsen(bins)
+        answers = coarse.marginals(informative_pairs(coarse.domain))
+        binned = {a: np.bincount(bins[a], masses[a]) for a in bins}
+        return cls(bins, coarse.domain, answers, binned, look.rows, known)
+
+    def independent(self) -> dict[Clique, np.ndarray]:
+        """Expected counts of every pair if columns were independent."""
+        shares = {a: m / m.sum() if m.sum() > 0 else np.full(m.size, 1 / m.size) for a, m in self.masses.items()}
+        return {(a, b): self.rows * np.multiply.outer(shares[a], shares[b]) for a, b in self.answers}
+
+    def oneways(self, look: FirstLook) -> list[LinearMeasurement]:
+        """The look's one-way measurements over bins."""
+        return [self.measurement(m) for m in look.oneways.values()]
+
+    def held(self, look: FirstLook) -> list[LinearMeasurement]:
+        """What is known, over bins and in rows: shares of as many as the look has."""
+        return [self.measurement(k.measurement(look.rows)) for k in self.known]
+
+    def measurement(self, m: LinearMeasurement) -> LinearMeasurement:
+        """A measurement of cells, over their bins: noise of merged cells adds in squares."""
+        values, variance = m.values, np.square(m.stddev) * np.ones(m.values.shape)
+        for axis, a in enumerate(m.clique):
+            values, variance = (_summed(table, axis, self.bins[a]) for table in (values, variance))
+        return LinearMeasurement(m.clique, values, np.sqrt(variance))
+
+    def refined(self, model: Model, look: FirstLook) -> RefinedModel:
+        """A model of the bins, refined to cells by the one-way measurements and by what is known."""
+        return RefinedModel(look.domain, model, self.bins, _masses(look, self.known))
+
+
+def _masses(look: FirstLook, known: Sequence[Known]) -> dict[str, np.ndarray]:
+    """Estimated counts of each column's cells, by the look and by what is known beside it."""
+    for m in [k.measurement(look.rows) for k in known]:
+        for a in m.clique:
+            look = look.told(_onto(m, a))
+    return look.masses()
+
+
+def _onto(m: LinearMeasurement, attribute: str) -> LinearMeasurement:
+    """What a measurement says of one of its columns."""
+    others = tuple(i for i, a in enumerate(m.clique) if a != attribute)
+    variance = np.square(m.stddev) * np.ones(m.values.shape)
+    return LinearMeasurement((attribute,), m.values.sum(axis=others), np.sqrt(variance.sum(axis=others)))
+
+
+def _summed(table: np.ndarray, axis: int, labels: np.ndarray) -> np.ndarray:
+    """The table with the cells of one label added up along an axis."""
+    cells = np.moveaxis(table, axis, 0)
+    out = np.zeros((int(labels.max()) + 1, *cells.shape[1:]))
+    np.add.at(out, labels, cells)
+    return np.moveaxis(out, 0, axis)

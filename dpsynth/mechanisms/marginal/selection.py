@@ -1,0 +1,215 @@
+"""Selection: which pairs of columns to measure. Public mathematics, but for `distances`, which is one charge.
+
+Everything here is about L1 errors in rows. A pair's *score* is how far its counts are from what is believed of them,
+as a noisy answer; its *price* is the L1 error that the noise of its own measurement would add.
+"""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from dpsynth.base.domain import Clique, Domain
+from dpsynth.kernel import gaussian_dp
+from dpsynth.kernel.accountant import Accountant
+from dpsynth.kernel.events import Gaussian
+from dpsynth.kernel.sensitive import Sensitive
+from dpsynth.models.junction_tree import JunctionTree, tree_cells
+from dpsynth.models.projection import MOST_CELLS
+
+MEAN_ABS = math.sqrt(2 / math.pi)
+"""The mean of |N(0, 1)|."""
+
+MOST_PAIR_CELLS = 1_000_000
+"""Larger pairs are not counted: they would take memory without end, and no budget makes so many cells worth it."""
+
+MOST_FAILURES = 300
+"""Pairs tried in vain before a junction tree is taken to be full: all there are of 25 columns, and seconds of 250."""
+
+
+@dataclass(frozen=True)
+class Prices:
+    """What noise a budget of `cost` buys for counts of this sensitivity."""
+
+    cost: int
+    sensitivity: float
+
+    def stddev(self, cost: int) -> float:
+        """Standard deviation of a cell measured for this cost."""
+        return self.sensitivity / gaussian_dp.mu_of(cost) if cost > 0 else math.inf
+
+    def even_stddev(self, parts: int) -> float:
+        """Standard deviation of a cell when the budget is shared evenly."""
+        return self.stddev(self.cost // max(parts, 1))
+
+    def shared(self, cells: Mapping[Clique, float]) -> dict[Clique, int]:
+        """Shares that minimise the sum of the L1 noise,  sum_i cells_i / sqrt(share_i):  share_i ~ cells_i^(2/3)."""
+        if not cells:
+            return {}
+        weights = {c: k ** (2 / 3) for c, k in cells.items()}
+        unit = self.cost / sum(weights.values())
+        return {c: int(w * unit) for c, w in weights.items()}
+
+    def noise(self, effort: float) -> float:
+        """The sum of the L1 noise under these shares; `effort` is the sum of cells_i^(2/3)."""
+        return MEAN_ABS * effort**1.5 * self.stddev(self.cost)
+
+
+@dataclass(frozen=True, eq=False)
+class Scores:
+    """For each pair a noisy distance, in rows, and the standard deviation of that noise."""
+
+    values: Mapping[Clique, float]
+    stddev: float
+
+    def tell_apart(self) -> bool:
+        """Whether the scores differ by more than their noise makes them differ.
+
+        A chi-square test of equal scores at two standard deviations: P scores of pure noise have a variance of
+        stddev^2 (1 +- sqrt(2 / P)). Where it finds nothing, to choose among the pairs is to choose at random.
+        """
+        if len(self.values) < 2:
+            return bool(self.values) and max(self.values.values()) > 2 * self.stddev
+        spread = float(np.var(list(self.values.values()), ddof=1))
+        return spread > self.stddev**2 * (1 + 2 * math.sqrt(2 / len(self.values)))
+
+    def gains(self) -> dict[Clique, float]:
+        """What there is to gain at each pair: its score, or nothing."""
+        return {pair: max(score, 0.0) for pair, score in self.values.items()}
+
+
+def informative_pairs(domain: Domain) -> list[Clique]:
+    """Pairs of columns of which neither is a single cell, and which have MOST_PAIR_CELLS together at most."""
+    pairs = itertools.combinations(domain.attributes, 2)
+    return [c for c in pairs if min(domain.shape(c)) > 1 and domain.cells(c) <= MOST_PAIR_CELLS]
+
+
+def distances(
+    answers: Mapping[Clique, Sensitive], estimates: Mapping[Clique, np.ndarray], accountant: Accountant, cost: int
+) -> Scores:
+    """For each pair the noisy L1 distance between its counts and the estimate, in rows; one charge for all."""
+    if not answers:
+        return Scores({}, math.inf)
+    errors = [x.l1_error(estimates[c]) for c, x in answers.items()]
+    charge = accountant.charge(Gaussian.spending(cost), f"choose among {len(errors)} pairs")
+    values, stddev = charge.gaussian(Sensitive.stack(errors))
+    return Scores(dict(zip(answers, values.tolist(), strict=True)), float(np.max(stddev)))
+
+
+def choose_tree(
+    gains: Mapping[Clique, float],
+    cells: Mapping[Clique, float],
+    prices: Prices,
+    columns: int,
+    joined: Iterable[Clique] = (),
+) -> list[Clique]:
+    """A spanning forest of high total worth, a pair's worth being its gain less the L1 noise its measurement adds.
+
+    gains, cells: of each pair, weighted alike. The noise depends on how many pairs share the budget: start from an
+    even share among all columns, then drop what is not worth its noise and share again, until nothing is dropped.
+    joined: columns that are connected already; the forest connects the rest.
+    """
+    even = prices.even_stddev(columns - 1)
+    worth = {c: g - MEAN_ABS * even * cells[c] for c, g in gains.items()}
+    chosen = _spanning_forest(sorted(worth, key=lambda c: -worth[c]), joined)
+    while chosen:
+        costs = prices.shared({c: cells[c] for c in chosen})
+        noise = {c: MEAN_ABS * prices.stddev(costs[c]) * cells[c] for c in chosen}
+        worst = min(chosen, key=lambda c: gains[c] - noise[c])
+        if gains[worst] > noise[worst]:
+            break
+        chosen.remove(worst)
+    return chosen
+
+
+def choose_batch(
+    gains: Mapping[Clique, float],
+    cells: Mapping[Clique, float],
+    prices: Prices,
+    *,
+    effort: float,
+    domain: Domain,
+    held: Sequence[Clique],
+    most_cells: int,
+) -> list[Clique]:
+    """Pairs to be measured together: the best gain for the effort first, while more gain is added than noise.
+
+    gains, cells: of each pair, weighted alike. effort: of what shares the budget with them, see `Prices.noise`.
+    held: cliques the model has already. most_cells: of the junction tree that holds them all; a pair that would
+    outgrow it is passed over, and after MOST_FAILURES of these the tree is taken to be full.
+    """
+    order = sorted((c for c in gains if gains[c] > 0), key=lambda c: -gains[c] / cells[c] ** (2 / 3))
+    chosen: list[Clique] = []
+    reward, best, failures = 0.0, -prices.noise(effort), 0
+    for pair in order:
+        more = effort + cells[pair] ** (2 / 3)
+        total = reward + gains[pair] - prices.noise(more)
+        if not total > best:
+            continue
+        if pair not in held and tree_cells(domain, [*held, *chosen, pair]) > most_cells:
+            failures += 1
+            if failures == MOST_FAILURES:
+                break
+            continue
+        reward, effort, best = reward + gains[pair], more, total
+        chosen.append(pair)
+    return chosen
+
+
+def within_reach(tree: JunctionTree, cliques: Iterable[Clique], limit: int) -> list[Clique]:
+    """The cliques that the tree can be asked for, and made to hold, by tables of about `limit` cells.
+
+    To join columns of several nodes takes, at each step of the way, a table of all of them and the separator. Where
+    ways meet, a projection may also pass through one of the whole node and all but two of them.
+    """
+    domain, limit = tree.domain, min(limit, MOST_CELLS)
+    widest = max(map(domain.cells, tree.separators))
+    largest = max(map(domain.cells, tree.nodes))
+
+    def near(clique: Clique) -> bool:
+        if tree.host(clique) is not None:
+            return True
+        sizes = sorted(domain.shape(clique))
+        if largest * math.prod(sizes[2:]) > MOST_CELLS:
+            return False
+        return widest * math.prod(sizes) <= limit or all(
+            domain.cells(domain.ordered((*s, *clique))) <= limit for s in _separators_between(tree, clique)
+        )
+
+    return [c for c in cliques if near(c)]
+
+
+def _separators_between(tree: JunctionTree, clique: Clique) -> list[Clique]:
+    """Those met on the way from the home of each attribute to the others."""
+    passed: Counter[int] = Counter()
+    for attribute in clique:
+        node = tree.homes[attribute]
+        while node > 0:
+            passed[node] += 1
+            node = tree.parents[node]
+    return [tree.separators[node] for node, times in passed.items() if times < len(clique)]
+
+
+def _spanning_forest(pairs: Iterable[Clique], joined: Iterable[Clique]) -> list[Clique]:
+    """Kruskal: the pairs in this order, less those that would close a cycle among them and what is joined already."""
+    component: dict[str, str] = {}
+
+    def root(a: str) -> str:
+        while component.setdefault(a, a) != a:
+            a = component[a]
+        return a
+
+    for clique in joined:
+        for a in clique[1:]:
+            component[root(a)] = root(clique[0])
+    chosen: list[Clique] = []
+    for a, b in pairs:
+        if root(a) != root(b):
+            component[root(a)] = root(b)
+            chosen.append((a, b))
+    return chosen

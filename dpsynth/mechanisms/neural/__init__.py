@@ -1,0 +1,1 @@
+"""Networks and teachers trained under the accountant (extra `gan`)."""

@@ -1,0 +1,120 @@
+"""Columns: what measured one-way marginals say, for a network to start from and to be held to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from importlib.util import find_spec
+
+import numpy as np
+
+from dpsynth.base.domain import Clique, Domain
+from dpsynth.kernel.accountant import Accountant
+from dpsynth.kernel.table import PrivateTable
+from dpsynth.kernel.unit import PrivacyUnit
+from dpsynth.mechanisms.base import FirstLook, first_look
+from dpsynth.mechanisms.marginal.selection import Prices
+from dpsynth.models.base import LinearMeasurement
+from dpsynth.models.bins import choose_bins
+from dpsynth.models.hidden import HiddenModel
+from dpsynth.models.refined import RefinedModel
+
+_TOTAL_SHARE = 0.02
+_LEAST = 1e-12
+_SWEEPS = 50
+
+
+@dataclass(frozen=True, eq=False)
+class Columns:
+    """look: the measurements. bins[a]: the bin of each cell of a. coarse: the table of bins."""
+
+    look: FirstLook
+    bins: dict[str, np.ndarray]
+    coarse: PrivateTable
+
+    @classmethod
+    def of(cls, table: PrivateTable, look: FirstLook, accountant: Accountant) -> Columns:
+        """Values told apart as far as a tree of pairs could be measured with what is left of the budget."""
+        prices = Prices(accountant.cost_left, table.unit.count_sensitivity(2)[1])
+        stddev = prices.even_stddev(len(table.domain.attributes) - 1)
+        bins = choose_bins(table.domain, look.masses(), stddev)
+        return cls(look, bins, table.coarsen(bins))
+
+    @property
+    def domain(self) -> Domain:
+        """Of the bins."""
+        return self.coarse.domain
+
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """What was measured, and the bins chosen by it."""
+        saved: dict[str, np.ndarray] = {}
+        for m in (self.look.total, *self.look.oneways.values()):
+            name = ":".join(("", *m.clique))
+            saved |= {f"values{name}": np.asarray(m.values), f"stddev{name}": np.asarray(m.stddev)}
+        return {**saved, **{f"bins:{a}": bins for a, bins in self.bins.items()}}
+
+    @classmethod
+    def from_arrays(cls, table: PrivateTable, saved: Mapping[str, np.ndarray]) -> Columns:
+        """The columns of which `saved` holds `to_arrays()`, for the same table; KeyError or ValueError for others."""
+
+        def measured(clique: Clique) -> LinearMeasurement:
+            name = ":".join(("", *clique))
+            return LinearMeasurement(clique, saved[f"values{name}"], saved[f"stddev{name}"])
+
+        attributes = table.domain.attributes
+        look = FirstLook(table.domain, measured(()), {a: measured((a,)) for a in attributes})
+        bins = {a: saved[f"bins:{a}"] for a in attributes}
+        return cls(look, bins, table.coarsen(bins))
+
+    def shares(self) -> list[np.ndarray]:
+        """For each column the share of each bin, shape (bins,)."""
+        masses = self.look.masses()
+        binned = [np.bincount(self.bins[a], masses[a]) for a in self.domain.attributes]
+        return [m / m.sum() if m.sum() > 0 else np.full(m.size, 1 / m.size) for m in binned]
+
+    def model(self, columns: Sequence[np.ndarray]) -> RefinedModel:
+        """The mixture of components in which columns have these distributions, each of shape (components, bins)."""
+        return RefinedModel(self.look.domain, self.coarse_model(columns), self.bins, self.look.masses())
+
+    def coarse_model(self, columns: Sequence[np.ndarray]) -> HiddenModel:
+        """The same mixture, of bins, held to the measured columns."""
+        return mixture_of(self.domain, self.look.rows, columns, self.shares())
+
+
+def mixture_of(domain: Domain, rows: float, columns: Sequence[np.ndarray], shares: Sequence[np.ndarray]) -> HiddenModel:
+    """The mixture of components with these distributions, each of shape (components, cells), held to the shares."""
+    held = [_held_to(share, each) for share, each in zip(shares, columns, strict=True)]
+    return HiddenModel.mixture(domain, rows, dict(zip(domain.attributes, held, strict=True)))
+
+
+def _held_to(share: np.ndarray, each: np.ndarray) -> np.ndarray:
+    """The nearest distributions, in relative entropy, whose mean is `share`: Sinkhorn's iteration (1967).
+
+    share: shape (cells,). each: shape (components, cells), and so is what is returned, each row with sum 1.
+    """
+    share, each = np.maximum(share, _LEAST), np.maximum(each, _LEAST)
+    for _ in range(_SWEEPS):
+        each = each * (share / each.mean(axis=0))
+        each = each / each.sum(axis=1, keepdims=True)
+    return each
+
+
+def all_on_columns(table: PrivateTable, accountant: Accountant) -> FirstLook:
+    """Spends all that is left on the row count and the columns."""
+    total_cost = int(accountant.cost_left * _TOTAL_SHARE)
+    return first_look(table, accountant, total_cost=total_cost, oneway_cost=accountant.cost_left - total_cost)
+
+
+def require_torch() -> None:
+    """ImportError, before anything is charged, where PyTorch is missing."""
+    if find_spec("torch") is None:
+        raise ImportError("networks need PyTorch, which is not installed: pip install 'dpsynth[gan]'")
+
+
+def require_add_remove(unit: PrivacyUnit) -> None:
+    """ValueError, before anything is charged, where units are replaced and not added or removed."""
+    if unit.adjacency != "add-remove":
+        raise ValueError(
+            "training on samples of rows is accounted for units that are added or removed, and these are"
+            ' replaced: use a unit with adjacency="add-remove", or a marginal mechanism'
+        )

@@ -1,0 +1,157 @@
+"""DP-CTGAN: a generator and a critic of rows, the critic trained by DP-SGD (Xie et al., arXiv 1802.06739).
+
+A small part of the budget measures every column; the rest trains the critic. Steps, rate and noise are settled and
+reserved before anything is read, and nothing stops early: a loss on real rows would be a release of its own. Where the
+noise of a step would drown any gradient, no game is played: all is spent on the columns, the better model then.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING
+
+from dpsynth.kernel.accountant import Accountant, Charge
+from dpsynth.kernel.budget import Budget
+from dpsynth.kernel.events import DpSgd, Event
+from dpsynth.kernel.table import PrivateTable
+from dpsynth.kernel.unit import PrivacyUnit
+from dpsynth.mechanisms.base import check_shares, first_look
+from dpsynth.mechanisms.checkpoint import Checkpoint, block_of
+from dpsynth.mechanisms.marginal.independent import rest_on_columns
+from dpsynth.mechanisms.neural.columns import Columns, all_on_columns, require_add_remove, require_torch
+from dpsynth.mechanisms.neural.plan import (
+    MOST_NOISE,
+    MOST_SHARE,
+    noise_length,
+    nothing_trained,
+    perceptron_size,
+    reserved_training,
+    resumed,
+    trained,
+    training_for,
+    with_training,
+)
+from dpsynth.models.base import Model
+from dpsynth.models.refined import RefinedModel
+
+if TYPE_CHECKING:
+    from dpsynth.mechanisms.neural.adversarial import Game
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class DPCTGAN:
+    """Settings.
+
+    train_share: the part of the budget that trains. oneway_share: of the rest, the part that measures the row count and
+    the columns beforehand; what is left measures them once more.
+    steps, rate: of DP-SGD, and with what probability a record takes part in one.
+    generator, critic: widths of hidden layers. The critic is small because noise grows with its parameters.
+    components: of the mixture that the model is. fakes: generated rows a step. anchor: how firmly columns are held.
+    seed: of weights and of generated rows, which is public; privacy noise has no seed.
+    """
+
+    train_share: float = 0.8
+    oneway_share: float = 0.75
+    steps: int = 300
+    rate: float = 0.05
+    generator: tuple[int, ...] = (128,)
+    critic: tuple[int, ...] = (32,)
+    components: int = 1024
+    fakes: int = 512
+    generator_rate: float = 1e-3
+    critic_rate: float = 3e-3
+    anchor: float = 10.0
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_shares(oneway=self.oneway_share)
+        check_train_share(self.train_share)
+        DpSgd(self.rate, 1.0, self.steps)  # refuses what is no rate, or no number of steps
+        for name in ("components", "fakes"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be 1 or more, got {getattr(self, name)}")
+
+    def training(self, budget: Budget) -> DpSgd:
+        """What a run with this budget trains; BudgetExceeded where it affords no training."""
+        return training_for(budget, self.train_share, self.rate, self.steps)
+
+    def reserve(self, budget: Budget) -> list[Event]:
+        """The training, and Gaussian noise for the rest of the budget."""
+        require_torch()
+        return with_training(budget, self.training(budget))
+
+    def drowns(self, event: DpSgd, rows: float, cells: int, unit: PrivacyUnit) -> bool:
+        """Whether noise drowns the training of a critic of so many cells, for so many rows."""
+        return noise_length(event, perceptron_size([cells, *self.critic, 1]), rows, unit) > MOST_NOISE
+
+    def check_unit(self, unit: PrivacyUnit) -> None:
+        """ValueError unless units are added or removed."""
+        require_add_remove(unit)
+
+    def fit(self, table: PrivateTable, accountant: Accountant, checkpoint: Checkpoint | None = None) -> Model:
+        """A mixture of products over bins, refined to cells; independent columns where noise would drown the game."""
+        require_torch()
+        self.check_unit(table.unit)
+        event = reserved_training(accountant)
+        oneway_cost = int((accountant.cost_left - event.cost.gaussian) * self.oneway_share)
+        total_cost = oneway_cost // 20
+        look = first_look(table, accountant, total_cost=total_cost, oneway_cost=oneway_cost - total_cost)
+        columns = Columns.of(table, look, accountant)
+        cells = sum(n for _, n in columns.domain.sizes)
+        if self.drowns(event, look.rows, cells, table.unit):
+            outcome = nothing_trained(look.rows, len(table.domain.attributes), "columns")
+            _log.info("%s", outcome)
+            return replace(rest_on_columns(table, accountant, look), outcome=outcome)
+        charge = accountant.charge(event, f"train a critic of rows in {event.steps} steps")
+        columns = replace(columns, look=look.combined(all_on_columns(table, accountant)))
+        spent = accountant.spent().epsilon
+        _log.info("epsilon %.4g of %.4g is spent, for all steps of the training", spent, accountant.budget.epsilon)
+        if checkpoint is not None:
+            checkpoint.values |= columns.to_arrays()
+        return replace(self._played(charge, columns, checkpoint), outcome=trained(event))
+
+    def resume(self, table: PrivateTable, accountant: Accountant, checkpoint: Checkpoint) -> Model:
+        """The same, from the state in a checkpoint: with the steps that are left, and no further charge."""
+        require_torch()
+        with checkpoint.reading():
+            columns = Columns.from_arrays(table, checkpoint.values)
+        model = self._played(accountant.resume(checkpoint.charge, checkpoint.done), columns, checkpoint)
+        return replace(model, outcome=resumed(reserved_training(accountant)))
+
+    def _played(self, charge: Charge, columns: Columns, checkpoint: Checkpoint | None) -> RefinedModel:
+        import torch
+
+        from dpsynth.mechanisms.neural.adversarial import CLIP, Generator, critic_of, play
+        from dpsynth.mechanisms.neural.networks import parameters
+
+        rng = torch.Generator().manual_seed(self.seed)
+        game = game_of(self)
+        generator = Generator(columns.shares(), game, rng)
+        critic = critic_of(generator.sizes, game, rng)
+        rows = columns.coarse.rows()
+        training = charge.train(
+            rows,
+            parameters=parameters(critic),
+            clip=CLIP,
+            assumed_rows=columns.look.rows,
+            block=block_of(self.steps, checkpoint),
+        )
+        play(training, critic, generator, game, rng, checkpoint)
+        return columns.model(generator.columns())
+
+
+def check_train_share(share: float) -> None:
+    """ValueError for a part of the budget that leaves too little for anything else."""
+    check_shares(train=share)
+    if share > MOST_SHARE:
+        raise ValueError(f"train_share must leave a tenth of the budget for columns, got {share!r}")
+
+
+def game_of(network: DPCTGAN) -> Game:
+    """The settings that the game needs."""
+    from dpsynth.mechanisms.neural.adversarial import Game
+
+    return Game(**{field.name: getattr(network, field.name) for field in fields(Game)})

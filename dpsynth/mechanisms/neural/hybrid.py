@@ -1,0 +1,195 @@
+"""Hybrid: a marginal release first, then a generator that starts from it and is refined by DP-SGD.
+
+Three quarters of the budget go to Canopy. Generator and critic are trained on its release, which is free; then the
+critic sees real rows by DP-SGD. At last a charged comparison on all pairs of columns says whether the refined
+generator is the better one: unless it is by more than two standard deviations, the marginal release is what comes out,
+and the certificate says so. So the price of the attempt is the part of the budget that it took, and never more.
+"""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from dpsynth.base.domain import Domain
+from dpsynth.kernel.accountant import Accountant, Charge
+from dpsynth.kernel.budget import Budget, BudgetExceeded
+from dpsynth.kernel.events import DpSgd, Event, Gaussian
+from dpsynth.kernel.sensitive import Sensitive
+from dpsynth.kernel.table import PrivateTable
+from dpsynth.kernel.unit import PrivacyUnit
+from dpsynth.mechanisms.base import check_shares, measure
+from dpsynth.mechanisms.checkpoint import Checkpoint, block_of
+from dpsynth.mechanisms.marginal.canopy import Canopy
+from dpsynth.mechanisms.neural.columns import mixture_of, require_add_remove, require_torch
+from dpsynth.mechanisms.neural.dp_ctgan import DPCTGAN, check_train_share, game_of
+from dpsynth.mechanisms.neural.plan import (
+    nothing_trained,
+    reserved_training,
+    resumed,
+    trained,
+    training_for,
+    with_training,
+)
+from dpsynth.models.base import Model
+from dpsynth.models.refined import RefinedModel
+
+TOTAL_SHARE = 0.01
+_REHEARSAL = 40
+"""Batches of released rows that the critic learns from before it sees real ones."""
+BINS = 16
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Hybrid:
+    """Settings.
+
+    train_share, compare_share: the parts of the budget that train the critic and that compare; the rest is Canopy's.
+    network: settings of networks and training, as of `dp-ctgan`; its shares are not used.
+    """
+
+    train_share: float = 0.2
+    compare_share: float = 0.04
+    network: DPCTGAN = DPCTGAN()  # noqa: RUF009  # frozen, so that all may share it
+
+    def __post_init__(self) -> None:
+        check_shares(train=self.train_share, compare=self.compare_share)
+        check_train_share(self.train_share + self.compare_share + TOTAL_SHARE)
+
+    def training(self, budget: Budget) -> DpSgd:
+        """What a run with this budget trains; BudgetExceeded where it affords no training."""
+        return training_for(budget, self.train_share, self.network.rate, self.network.steps)
+
+    def reserve(self, budget: Budget) -> list[Event]:
+        """The training, and Gaussian noise for the rest of the budget."""
+        require_torch()
+        return with_training(budget, self.training(budget))
+
+    def check_unit(self, unit: PrivacyUnit) -> None:
+        """ValueError unless units are added or removed."""
+        require_add_remove(unit)
+
+    def fit(self, table: PrivateTable, accountant: Accountant, checkpoint: Checkpoint | None = None) -> Model:
+        """The refined generator, or the marginal release where that is as good or no training is worth its cost."""
+        require_torch()
+        self.check_unit(table.unit)
+        event = reserved_training(accountant)
+        budget = accountant.cost_left
+        total = measure(accountant, (), table.marginals([()])[()], int(budget * TOTAL_SHARE))
+        rows = max(1.0, float(total.values))
+        cells = sum(min(n, BINS) for _, n in table.domain.sizes)
+        if self.network.drowns(event, rows, cells, table.unit) or len(table.domain.attributes) < 2:
+            outcome = nothing_trained(rows, len(table.domain.attributes), "marginals")
+            _log.info("%s", outcome)
+            return replace(_canopy(table, accountant), outcome=outcome)
+        training = accountant.charge(event, f"train a critic of rows in {event.steps} steps")
+        comparison = Gaussian.spending(int(budget * self.compare_share))
+        with accountant.keeping(comparison.cost.gaussian):
+            release = _canopy(table, accountant)
+        spent = accountant.spent().epsilon
+        _log.info(
+            "epsilon %.4g of %.4g is spent, for all steps of the training, and all but the comparison",
+            spent,
+            accountant.budget.epsilon,
+        )
+        if checkpoint is not None:
+            checkpoint.values |= {**release.to_arrays(), "comparison": comparison.noise_multiplier}
+        coarse = table.coarsen(release.bins)
+        refined = replace(self._refined(training, release, coarse, checkpoint), outcome=trained(event))
+        return self._better(accountant, comparison, release, refined, coarse)
+
+    def resume(self, table: PrivateTable, accountant: Accountant, checkpoint: Checkpoint) -> Model:
+        """The same, from the state in a checkpoint: with the steps that are left, and the comparison.
+
+        A process that died after it had charged for the comparison took it along: then the marginal release comes out.
+        """
+        require_torch()
+        with checkpoint.reading():
+            release = RefinedModel.from_arrays(table.domain, checkpoint.values)
+            comparison = Gaussian(checkpoint.values["comparison"])
+            coarse = table.coarsen(release.bins)
+        training = accountant.resume(checkpoint.charge, checkpoint.done)
+        refined = self._refined(training, release, coarse, checkpoint)
+        refined = replace(refined, outcome=resumed(reserved_training(accountant)))
+        try:
+            return self._better(accountant, comparison, release, refined, coarse)
+        except BudgetExceeded:
+            outcome = (
+                "the marginal release is what comes out: the comparison was charged, and lost with a process that died"
+            )
+            _log.info("%s", outcome)
+            return replace(release, outcome=outcome)
+
+    def _refined(
+        self, charge: Charge, release: RefinedModel, coarse: PrivateTable, checkpoint: Checkpoint | None
+    ) -> RefinedModel:
+        import torch
+
+        from dpsynth.mechanisms.neural.adversarial import CLIP, Generator, critic_of, play, rehearse
+        from dpsynth.mechanisms.neural.networks import parameters
+
+        rng = torch.Generator().manual_seed(self.network.seed)
+        game = game_of(self.network)
+        attributes = coarse.domain.attributes
+        shares = [release.coarse.project((a,)) / release.total for a in attributes]
+        generator = Generator(shares, game, rng, pairs=_pairs(release.coarse, coarse.domain))
+        critic = critic_of(generator.sizes, game, rng)
+        training = charge.train(
+            coarse.rows(),
+            parameters=parameters(critic),
+            clip=CLIP,
+            assumed_rows=release.total,
+            block=block_of(self.network.steps, checkpoint),
+        )
+        if not training.steps.resumed:
+            sample = release.coarse.sample(_REHEARSAL * self.network.fakes, np.random.default_rng(self.network.seed))
+            rehearse(np.column_stack([sample[a].astype(np.int64) for a in attributes]), critic, generator, game, rng)
+        play(training, critic, generator, game, rng, checkpoint)
+        mixture = mixture_of(coarse.domain, release.total, generator.columns(), shares)
+        return RefinedModel(release.domain, mixture, release.bins, release.masses)
+
+    def _better(
+        self,
+        accountant: Accountant,
+        comparison: Gaussian,
+        release: RefinedModel,
+        refined: RefinedModel,
+        coarse: PrivateTable,
+    ) -> RefinedModel:
+        """The refined model if its errors on all pairs are smaller by more than two standard deviations."""
+        cliques = list(itertools.combinations(coarse.domain.attributes, 2))
+        answers = coarse.marginals(cliques)
+        scores = [answers[c].l1_error(model.coarse.project(c)) for model in (release, refined) for c in cliques]
+        charge = accountant.charge(comparison, "compare the generator with the marginal release")
+        values, stddev = charge.gaussian(Sensitive.stack(scores))
+        half = len(cliques)
+        gain = float(values[:half].sum() - values[half:].sum())
+        better = gain > 2 * math.sqrt(float(np.square(stddev).sum()))
+        outcome = (
+            f"{refined.outcome}, and {'the refined generator' if better else 'the marginal release'} is what comes out:"
+            f" in the charged comparison the generator gained {gain / half:.3g} rows a pair"
+        )
+        _log.info("%s", outcome)
+        return replace(refined if better else release, outcome=outcome)
+
+
+def _canopy(table: PrivateTable, accountant: Accountant) -> RefinedModel:
+    release = Canopy().fit(table, accountant)
+    assert isinstance(release, RefinedModel)
+    return release
+
+
+def _pairs(model: Model, domain: Domain) -> np.ndarray:
+    """The share of each pair of values of different columns, shape (all values, all values)."""
+    starts = dict(zip(domain.attributes, np.cumsum([0, *(n for _, n in domain.sizes)]), strict=False))
+    cells = sum(n for _, n in domain.sizes)
+    table = np.zeros((cells, cells))
+    for a, b in itertools.permutations(domain.attributes, 2):
+        rows, columns = slice(starts[a], starts[a] + domain.size(a)), slice(starts[b], starts[b] + domain.size(b))
+        table[rows, columns] = model.project((a, b)) / model.total
+    return table

@@ -1,0 +1,250 @@
+"""Schema: the public facts about a table, in a file that a person writes and signs.
+
+Everything in a schema is public and chosen without looking at the rows; whatever depends on the rows is charged.
+The file (YAML or JSON) carries the version `dpsynth_schema: 1`; a field or a version that is not known is refused.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Hashable, Iterable, Mapping
+from copy import deepcopy
+from dataclasses import MISSING, dataclass, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from dpsynth.base.mappings import read_mapping, write_mapping
+from dpsynth.kernel.unit import PrivacyUnit
+from dpsynth.schema.columns import (
+    COLUMN_TYPES,
+    Boolean,
+    Categorical,
+    Column,
+    Datetime,
+    Identifier,
+    Numeric,
+    SchemaError,
+    Text,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+__all__ = [
+    "Boolean",
+    "Categorical",
+    "Column",
+    "Datetime",
+    "Identifier",
+    "Numeric",
+    "Schema",
+    "SchemaDraft",
+    "SchemaError",
+    "Text",
+]
+
+VERSION = 1
+_DRAFT_COMMENT = (
+    "Replace every TODO by a public fact, known without looking at the rows. Where somebody may have several rows, say "
+    "whose they are:\n#   unit: {id_column: patient_id, max_records: 20}"
+)
+TODO = "TODO"
+
+
+@dataclass(frozen=True, init=False, repr=False)
+class Schema:
+    """Columns in order, and the unit of privacy. Two schemas are equal when their files would be."""
+
+    named: tuple[tuple[str, Column], ...]
+    unit: PrivacyUnit
+
+    def __init__(self, columns: Mapping[str, Column], *, unit: PrivacyUnit | None = None) -> None:
+        named = tuple(_mapping("columns", columns).items())
+        object.__setattr__(self, "named", named)
+        object.__setattr__(self, "unit", unit if unit is not None else PrivacyUnit())
+        if not named:
+            raise SchemaError("a schema needs one column or more")
+        for name, column in named:
+            _check_name(name)
+            if not isinstance(column, tuple(COLUMN_TYPES.values())):
+                raise SchemaError(f"column {name!r} must be one of {sorted(COLUMN_TYPES)}, got {type(column).__name__}")
+        id_column = self.unit.id_column
+        if id_column in self.columns and not isinstance(self.columns[id_column], Identifier):
+            raise SchemaError(
+                f"column {id_column!r} says whose record a row is and may not be released: "
+                "declare it Identifier(), or leave it out of the columns"
+            )
+
+    @property
+    def columns(self) -> dict[str, Column]:
+        """A fresh mapping from name to column, in the table's order."""
+        return dict(self.named)
+
+    @property
+    def coded(self) -> dict[str, Column]:
+        """The columns that are read and modelled: all but identifiers and text."""
+        return {name: column for name, column in self.named if not isinstance(column, Identifier | Text)}
+
+    @property
+    def unbounded(self) -> tuple[str, ...]:
+        """Numeric columns with a bound to be learned by a charged query."""
+        return tuple(name for name, column in self.named if isinstance(column, Numeric) and not column.bounded)
+
+    def refuse_text(self) -> None:
+        """Raise if a column is free text: it can be neither modelled here nor copied."""
+        if names := [name for name, column in self.named if isinstance(column, Text)]:
+            raise SchemaError(
+                f"free text cannot be synthesized, and {_names(names)} is declared Text: remove it from the schema "
+                "and from the data, or declare it Categorical or Identifier"
+            )
+
+    def to_dict(self) -> dict[str, Any]:
+        """The file's content; fields left at their default are left out."""
+        columns = {name: {"type": type(column).__name__.lower(), **_facts(column)} for name, column in self.named}
+        return {"dpsynth_schema": VERSION, "unit": _facts(self.unit), "columns": columns}
+
+    @classmethod
+    def from_dict(cls, spec: Mapping[str, Any]) -> Schema:
+        """The inverse of `to_dict`."""
+        if spec.get("dpsynth_schema") != VERSION or isinstance(spec.get("dpsynth_schema"), bool):
+            raise SchemaError(f"dpsynth_schema must be {VERSION}, got {spec.get('dpsynth_schema')!r}")
+        _refuse_unknown("the schema", spec, ("dpsynth_schema", "unit", "columns"))
+        columns = _mapping("columns", spec.get("columns"))
+        _refuse_todo(columns)
+        unit = _build("unit", PrivacyUnit, _mapping("unit", spec.get("unit", {})))
+        return cls({name: _column(name, facts) for name, facts in columns.items()}, unit=unit)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Schema:
+        """Read a .yaml, .yml or .json file."""
+        try:
+            return cls.from_dict(read_mapping(path))
+        except ValueError as error:
+            raise SchemaError(f"{path}: {error}") from None
+
+    def save(self, path: str | Path) -> None:
+        """Write a .yaml, .yml or .json file, chosen by the suffix."""
+        write_mapping(path, self.to_dict())
+
+    def fingerprint(self) -> str:
+        """SHA-256 (hex) of the canonical JSON: the same for the YAML and the JSON file; column order counts."""
+        spec = self.to_dict()
+        spec["columns"] = list(spec["columns"].items())
+        canonical = json.dumps(spec, sort_keys=True, separators=(",", ":"), allow_nan=False)
+        return hashlib.sha256(canonical.encode("ascii")).hexdigest()
+
+    @staticmethod
+    def draft(table: Any) -> SchemaDraft:
+        """A beginning to edit, from the dtypes and names of a pandas DataFrame or an Arrow table; no row is read.
+
+        Every bound and category is left as "TODO". Columns are drafted nullable, since a dtype cannot say.
+        """
+        columns = {str(name): _guess(str(name), dtype) for name, dtype in _dtypes(table)}
+        return SchemaDraft({"dpsynth_schema": VERSION, "unit": {}, "columns": columns})
+
+    def __repr__(self) -> str:
+        kinds = ", ".join(f"{name}: {type(column).__name__}" for name, column in self.named)
+        return f"Schema({kinds})"
+
+
+@dataclass(frozen=True)
+class SchemaDraft:
+    """A schema with its public facts still to be written: every "TODO" is a person's to replace."""
+
+    spec: dict[str, Any]
+
+    def to_dict(self) -> dict[str, Any]:
+        return deepcopy(self.spec)
+
+    def save(self, path: str | Path) -> None:
+        """Write a .yaml, .yml or .json file, chosen by the suffix."""
+        write_mapping(path, self.spec, comment=_DRAFT_COMMENT)
+
+
+def _names(names: Iterable[object]) -> str:
+    return ", ".join(repr(name) for name in names)
+
+
+def _check_name(name: object) -> None:
+    if not isinstance(name, str) or not name:
+        raise SchemaError(f"a column name must be text, got {name!r}: put it in quotes")
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise SchemaError(f"a column name is not valid Unicode: {name!a}") from None
+
+
+def _facts(record: Any) -> dict[str, Any]:
+    """Fields that differ from their default, as plain data."""
+    named = ((field, getattr(record, field.name)) for field in fields(record))
+    kept = {field.name: value for field, value in named if field.default is MISSING or value != field.default}
+    return {name: list(value) if isinstance(value, tuple) else value for name, value in kept.items()}
+
+
+def _mapping(what: str, value: Any) -> Mapping[str, Any]:
+    if not isinstance(value, Mapping):
+        raise SchemaError(f"{what} must be a mapping of names, got {type(value).__name__}")
+    return value
+
+
+def _refuse_unknown(what: str, given: Mapping[str, Any], known: Iterable[str]) -> None:
+    known = tuple(known)
+    if unknown := [key for key in given if key not in known]:
+        raise SchemaError(f"{what} has unknown fields {_names(unknown)}: known are {_names(known)}")
+
+
+def _refuse_todo(columns: Mapping[str, Any]) -> None:
+    if open_ := [name for name, facts in columns.items() if isinstance(facts, Mapping) and TODO in facts.values()]:
+        raise SchemaError(f"columns {_names(open_)} still say TODO: write their public bounds and categories there")
+
+
+def _column(name: str, facts: Any) -> Column:
+    facts = dict(_mapping(f"column {name!r}", facts))
+    kind = facts.pop("type", None)
+    if not isinstance(kind, Hashable) or kind not in COLUMN_TYPES:
+        raise SchemaError(f"column {name!r} has type {kind!r}: known are {_names(COLUMN_TYPES)}")
+    column: Column = _build(f"column {name!r}", COLUMN_TYPES[kind], facts)
+    return column
+
+
+def _build(what: str, kind: type[Any], facts: Mapping[str, Any]) -> Any:
+    _refuse_unknown(what, facts, [field.name for field in fields(kind)])
+    if absent := [field.name for field in fields(kind) if field.default is MISSING and field.name not in facts]:
+        raise SchemaError(f"{what} lacks {_names(absent)}")
+    try:
+        return kind(**facts)
+    except ValueError as error:
+        raise SchemaError(f"{what}: {error}") from None
+
+
+def _dtypes(table: Any) -> Iterable[tuple[object, Any]]:
+    import pandas as pd
+
+    if not isinstance(table, pd.DataFrame):
+        table = table.schema.empty_table().to_pandas(types_mapper=pd.ArrowDtype)
+    if duplicates := sorted({str(name) for name in table.columns[table.columns.duplicated()]}):
+        raise SchemaError(f"the table has columns of one name: {_names(duplicates)}")
+    return list(zip(table.columns, table.dtypes, strict=True))
+
+
+_IDENTIFIER_NAME = re.compile(r"(?i:(^|[\s_.-])(id|uuid|guid)$)|[a-z](Id|ID)$")
+_DATE_NAME = re.compile(r"(^|[\s_.-])(date|datetime|timestamp|dob)($|[\s_.-])|[\s_.-]at$", re.IGNORECASE)
+
+
+def _guess(name: str, dtype: pd.api.extensions.ExtensionDtype) -> dict[str, Any]:
+    """What a dtype and a name suggest."""
+    from pandas.api import types
+
+    if _IDENTIFIER_NAME.search(name):
+        return {"type": "identifier"}
+    if types.is_bool_dtype(dtype):
+        return {"type": "boolean", "nullable": True}
+    if types.is_numeric_dtype(dtype):
+        whole = {"integer": True} if types.is_integer_dtype(dtype) else {}
+        return {"type": "numeric", "low": TODO, "high": TODO, **whole, "nullable": True}
+    dated = types.is_datetime64_any_dtype(dtype) or str(dtype).startswith(("date", "timestamp"))
+    if dated or _DATE_NAME.search(name):
+        return {"type": "datetime", "low": TODO, "high": TODO, "resolution": "D", "nullable": True}
+    return {"type": "categorical", "categories": TODO, "nullable": True}

@@ -1,0 +1,1 @@
+"""The front doors: schema, ledger, mechanism and codecs joined."""

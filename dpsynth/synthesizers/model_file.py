@@ -1,0 +1,103 @@
+"""A fitted synthesizer as a zip of one JSON document and plain arrays. It holds no code, and no private value."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from dpsynth.base.archive import UNREADABLE, read_archive, split, write_archive
+from dpsynth.data.tables.codec import schema_domain
+from dpsynth.models.base import Model
+from dpsynth.models.refined import RefinedModel
+from dpsynth.schema.table import Schema
+
+VERSION = 1
+Bounds = dict[str, tuple[float, float]]
+T = TypeVar("T")
+_KINDS = {
+    "dpsynth_model": "a table: use `dpsynth sample`, or Synthesizer.load",
+    "dpsynth_images": "images: use `dpsynth images sample`, or ImageSynthesizer.load",
+}
+
+
+class ModelFileError(ValueError):
+    """The file is not a model that this version wrote."""
+
+
+def save_model(path: str | Path, schema: Schema, model: Model, bounds: Bounds, certificate: Mapping[str, Any]) -> None:
+    """Writes the file; TypeError for a model of a kind that cannot be stored."""
+    content, arrays = _content(schema, model, bounds)
+    write_model_file(path, {**content, "certificate": certificate}, arrays)
+
+
+def write_model_file(path: str | Path, content: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
+    """A zip of model.json and the arrays."""
+    write_archive(path, "model.json", content, arrays)
+
+
+def model_digest(schema: Schema, model: Model, bounds: Bounds) -> str | None:
+    """The SHA-256 of all that sampling depends on, the same for the model that is saved and the one that is loaded.
+
+    None for a model of a kind that cannot be stored.
+    """
+    try:
+        return digest_of(*_content(schema, model, bounds))
+    except TypeError:
+        return None
+
+
+def digest_of(content: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> str:
+    """SHA-256 of canonical JSON of the plain fields, then of each array's name, dtype and shape in JSON and its bytes
+    in C order.
+    """
+    digest = hashlib.sha256(_canonical(content))
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        digest.update(_canonical([name, array.dtype.str, list(arrays[name].shape)]))
+        digest.update(array.tobytes())
+    return digest.hexdigest()
+
+
+def load_model(path: str | Path) -> tuple[Schema, Model, Bounds, dict[str, Any]]:
+    """What `save_model` was given. Raises ModelFileError for any other file; nothing in a file is ever executed."""
+    return read_model_file(path, "dpsynth_model", _built)
+
+
+def read_model_file(path: str | Path, kind: str, build: Callable[[dict[str, Any], dict[str, np.ndarray]], T]) -> T:
+    """What `build` makes of the document and the arrays of a file of this kind; ModelFileError where it cannot."""
+    try:
+        document, arrays = read_archive(path, "model.json")
+        if others := [other for other in _KINDS if other != kind and other in document]:
+            raise ModelFileError(f"{path} is a model of {_KINDS[others[0]]}")
+        if document[kind] != VERSION:
+            raise ModelFileError(f"{path} has version {document[kind]!r}, not {VERSION}: update dpsynth")
+        return build(document, arrays)
+    except ModelFileError:
+        raise
+    except UNREADABLE:
+        raise ModelFileError(f"{path} is not a model file, or is damaged: fit again, or fetch another copy") from None
+
+
+def _content(schema: Schema, model: Model, bounds: Bounds) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Plain fields and arrays of a model file, without its certificate."""
+    if not isinstance(model, RefinedModel):
+        raise TypeError(f"a model of type {type(model).__name__} cannot be stored")
+    plain, arrays = split(model.to_arrays())
+    ends = {name: (float(low), float(high)) for name, (low, high) in bounds.items()}
+    return {"dpsynth_model": VERSION, "schema": schema.to_dict(), "bounds": ends, "model": plain}, arrays
+
+
+def _canonical(value: Any) -> bytes:
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
+
+
+def _built(document: dict[str, Any], arrays: dict[str, np.ndarray]) -> tuple[Schema, Model, Bounds, dict[str, Any]]:
+    schema = Schema.from_dict(document["schema"])
+    bounds: Bounds = {name: (float(low), float(high)) for name, (low, high) in document["bounds"].items()}
+    model = RefinedModel.from_arrays(schema_domain(schema, bounds), {**document["model"], **arrays})
+    return schema, model, bounds, document["certificate"]

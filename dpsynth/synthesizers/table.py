@@ -1,0 +1,308 @@
+"""Synthesizer: the front door. It joins schema, ledger, mechanism and codecs; all privacy is theirs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from dpsynth.data.bounding import bounded_rows
+from dpsynth.data.engines.files import Rows, column, column_names, open_rows, take_rows
+from dpsynth.data.tables.codec import check_columns, encode_frame, schema_domain
+from dpsynth.data.tables.magnitude import magnitude_table
+from dpsynth.evidence.certificate import Certificate
+from dpsynth.kernel.accountant import Accountant
+from dpsynth.kernel.budget import Budget
+from dpsynth.kernel.table import PrivateTable
+from dpsynth.ledger.ledger import Ledger
+from dpsynth.ledger.opening import accountant_for
+from dpsynth.ledger.policy import Job
+from dpsynth.mechanisms.base import Mechanism, Reserves, Resumes
+from dpsynth.mechanisms.bounds import BOUNDS_SHARE, learn_bounds
+from dpsynth.mechanisms.checkpoint import Checkpoint, check_place
+from dpsynth.mechanisms.external.base import ForeignMechanism
+from dpsynth.mechanisms.marginal.known import Marginal
+from dpsynth.mechanisms.registry import mechanism_for, name_of
+from dpsynth.models.base import Model
+from dpsynth.models.refined import RefinedModel
+from dpsynth.schema.table import Numeric, Schema, SchemaError
+from dpsynth.synthesizers.conditions import parse
+from dpsynth.synthesizers.model_file import load_model, model_digest, save_model
+from dpsynth.synthesizers.plan import Plan, plan
+from dpsynth.synthesizers.preflight import check_resumable, check_settings, check_size, told
+from dpsynth.synthesizers.rows import draw_rows
+
+Bounds = dict[str, tuple[float, float]]
+
+_MOST_DEFAULT_ROWS = 20_000_000
+
+
+class NotFittedError(ValueError, AttributeError):
+    """Asked for a release before `fit`."""
+
+
+class Synthesizer:
+    """Fit once under differential privacy, then sample any number of rows, which costs nothing more.
+
+    schema: the public facts. mechanism: a name ("auto", "canopy", "aim", "mst", "independent", "dp-ctgan", "hybrid",
+    "pate-gan") or a mechanism object; `settings` are those of the named one, as workload=Workload(target="income") of
+    canopy and aim.
+    "smartnoise:mst" and the like, and "external:" with command=[...], run programs that are not ours (docs/foreign.md).
+    known: Marginals that are public or were paid for elsewhere; canopy and aim start from them at no charge.
+    epsilon, delta: what one fit spends, all of it. ledger: a Ledger, or the path of one; a path that does not exist
+    becomes a ledger that holds exactly this budget. None keeps it in memory.
+    purpose, approvals: what the fit is for and who approved it, {"ethics board": "case 2026/17"} say: recorded in the
+    ledger, whose policy may ask for them.
+    unsafe_seed: predictable noise for tests; the certificate says NOT PRIVATE.
+    checkpoint: for dp-ctgan and hybrid on a ledger in a file, where the state of the training is kept until the fit is
+    done. A fit that died goes on from there when it is asked for again with the same arguments and rows, under the
+    charges that it began with.
+    """
+
+    def __init__(
+        self,
+        schema: Schema,
+        mechanism: str | Mechanism = "auto",
+        *,
+        epsilon: float,
+        delta: float,
+        ledger: Ledger | str | Path | None = None,
+        known: Sequence[Marginal] = (),
+        purpose: str = "",
+        approvals: Mapping[str, str] | None = None,
+        unsafe_seed: int | None = None,
+        checkpoint: str | Path | None = None,
+        **settings: Any,
+    ) -> None:
+        self.schema = schema
+        self.mechanism = mechanism
+        self.epsilon = epsilon
+        self.delta = delta
+        self.ledger = ledger
+        self.known = known
+        self.purpose = purpose
+        self.approvals = approvals
+        self.unsafe_seed = unsafe_seed
+        self.checkpoint = checkpoint
+        self.settings = settings
+
+    def get_params(self, deep: bool = True) -> dict[str, Any]:
+        """The constructor's arguments."""
+        names = ("schema", "mechanism", "epsilon", "delta", "ledger", "known", "purpose", "approvals", "unsafe_seed")
+        return {**{name: getattr(self, name) for name in (*names, "checkpoint")}, **self.settings}
+
+    def set_params(self, **params: Any) -> Synthesizer:
+        """The same object with other arguments, and forgetting what it was fitted to."""
+        Synthesizer.__init__(self, **{**self.get_params(), **params})
+        self.__dict__.pop("fitted_", None)
+        return self
+
+    def fit(self, data: Any) -> Synthesizer:
+        """Spends the budget on `data`: a DataFrame, an Arrow table, or the path of a .csv or .parquet file.
+
+        Raises SchemaError, ValueError, PolicyRefused or BudgetExceeded before anything is charged; never because of a
+        value. A fit that ends before its first charge gives its reservation back; a later crash leaves all of it spent,
+        and so does a program that is not ours and fails: TimeoutError or ChildProcessError. With a checkpoint it can go
+        on; CheckpointError, with nothing spent, says in one sentence why one cannot be resumed.
+        """
+        budget, mechanism = self._checked()
+        rows = open_rows(data)
+        check_columns(column_names(rows), self.schema)
+        if self.schema.unit.id_column not in (None, *column_names(rows)):
+            raise SchemaError(f"the table lacks {self.schema.unit.id_column!r}, which says whose record a row is")
+        accountant, checkpoint = self._begun(budget, mechanism)
+        with accountant:
+            rows = self._bounded(rows)
+            bounds = _kept_bounds(checkpoint, lambda: self._bounds(rows, accountant))
+            domain = schema_domain(self.schema, bounds)
+            table = PrivateTable.from_codes(encode_frame(rows, self.schema, bounds), domain, self.schema.unit)
+            model = _modelled(mechanism, table, accountant, checkpoint)
+            accountant.close(model_digest(self.schema, model, bounds))
+        if checkpoint is not None:
+            checkpoint.remove()
+        self.fitted_ = Fitted(model, bounds, self._certify(accountant, mechanism, model, bounds))
+        return self
+
+    def plan(self, rows: int) -> Plan:
+        """What `fit` would spend, and how noisy its answers would be, for a table of about so many rows.
+
+        Opens no data and charges nothing. Raises what `fit` would raise before it reads anything.
+        """
+        budget, mechanism = self._checked()
+        return plan(self.schema, mechanism, budget, rows)
+
+    def sample(
+        self,
+        n: int | None = None,
+        *,
+        where: str | None = None,
+        given: Mapping[str, Any] | None = None,
+        seed: int | None = None,
+    ) -> pd.DataFrame:
+        """n synthetic rows, with the schema's columns and dtypes.
+
+        By default as many as the noisy row count, or as were asked of a program that is not ours.
+
+        where: rows that meet a condition only, as in 'age >= 65 and sex == "female"'. given: values of columns.
+        seed: for a reproducible sample. Sampling is post-processing: any number of rows, any number of times, free.
+        Raises ConditionError when the condition cannot be read or no row can meet it.
+        """
+        fitted = self._fitted()
+        rows = _default_rows(fitted.model) if n is None else _row_count(n)
+        terms = parse(where, given, self.schema)
+        return draw_rows(fitted.model, self.schema, fitted.bounds, rows, terms, np.random.default_rng(seed))
+
+    @property
+    def certificate(self) -> Certificate:
+        """What was promised, what was spent, and what is not promised."""
+        return self._fitted().certificate
+
+    def save(self, path: str | Path) -> None:
+        """Writes the fitted synthesizer: a zip of JSON and arrays, which holds no code and no private value."""
+        fitted = self._fitted()
+        save_model(path, self.schema, fitted.model, fitted.bounds, fitted.certificate.record)
+
+    @classmethod
+    def load(cls, path: str | Path) -> Synthesizer:
+        """A synthesizer that `save` wrote, ready to sample."""
+        schema, model, bounds, record = load_model(path)
+        budget = record["budget"]
+        synthesizer = cls(schema, record["mechanism"]["name"], epsilon=budget["epsilon"], delta=budget["delta"])
+        synthesizer.fitted_ = Fitted(model, bounds, Certificate(record))
+        return synthesizer
+
+    def __repr__(self) -> str:
+        state = "fitted" if "fitted_" in self.__dict__ else "not fitted"
+        name = self.mechanism if isinstance(self.mechanism, str) else name_of(self.mechanism)
+        return f"Synthesizer({name!r}, epsilon={self.epsilon!r}, delta={self.delta!r}, {state})"
+
+    def _checked(self) -> tuple[Budget, Mechanism]:
+        """Budget and mechanism, once all that public facts can refuse is refused."""
+        budget = Budget(self.epsilon, self.delta)
+        if budget.epsilon == 0:
+            raise ValueError("epsilon must be above 0: 0 would mean to learn nothing")
+        mechanism = mechanism_for(self.mechanism, self.settings)
+        if isinstance(mechanism, ForeignMechanism):
+            budget = Budget.for_programs(self.epsilon, self.delta)
+        self.schema.refuse_text()
+        check_size(self.schema)
+        mechanism = told(mechanism, self.known, self.schema)
+        check_settings(mechanism, self.schema)
+        if self.checkpoint is not None:
+            check_place(Path(self.checkpoint), self.ledger)
+            check_resumable(mechanism, self.unsafe_seed)
+        return budget, mechanism
+
+    def _fitted(self) -> Fitted:
+        if "fitted_" not in self.__dict__:
+            raise NotFittedError("this synthesizer is not fitted yet: call fit(data) first")
+        return self.fitted_
+
+    def _accountant(self, budget: Budget, mechanism: Mechanism) -> Accountant:
+        job = Job(name_of(mechanism), self.purpose, self.approvals or {}, self.schema.fingerprint())
+        reserve = mechanism.reserve(budget) if isinstance(mechanism, Reserves) else None
+        return accountant_for(self.ledger, self.schema.unit, budget, job, reserve=reserve, unsafe_seed=self.unsafe_seed)
+
+    def _begun(self, budget: Budget, mechanism: Mechanism) -> tuple[Accountant, Checkpoint | None]:
+        """A new run, or the one whose state lies in the checkpoint."""
+        if self.checkpoint is None:
+            return self._accountant(budget, mechanism), None
+        path, job = Path(self.checkpoint), {"purpose": self.purpose, "approvals": dict(self.approvals or {})}
+        facts = {"schema": self.schema.fingerprint(), "mechanism": name_of(mechanism), **asdict(budget), **job}
+        facts |= {f"setting {name}": value for name, value in _settings(mechanism).items()}
+        if path.exists() and self.ledger is not None:
+            ledger = self.ledger if isinstance(self.ledger, Ledger) else Ledger.open(self.ledger)
+            checkpoint, accountant = Checkpoint.read(path, {**facts, "account": ledger.key}, ledger)
+            return accountant, checkpoint
+        accountant = self._accountant(budget, mechanism)
+        return accountant, Checkpoint(path, {**facts, "account": accountant.ledger.key}, accountant)
+
+    def _bounded(self, rows: Rows) -> Rows:
+        unit = self.schema.unit
+        if unit.id_column is None:
+            return rows
+        return take_rows(rows, bounded_rows(column(rows, unit.id_column), unit))
+
+    def _bounds(self, rows: Rows, accountant: Accountant) -> Bounds:
+        wanted = {name: c for name, c in self.schema.columns.items() if isinstance(c, Numeric) and not c.bounded}
+        if not wanted:
+            return {}
+        markers = {name: c.missing_marker for name, c in wanted.items()}
+        table = magnitude_table({name: column(rows, name) for name in wanted}, self.schema.unit, markers)
+        return learn_bounds(table, wanted, accountant, int(accountant.cost_left * BOUNDS_SHARE))
+
+    def _certify(self, accountant: Accountant, mechanism: Mechanism, model: Model, bounds: Bounds) -> Certificate:
+        return Certificate.issue(
+            schema=self.schema,
+            ledger=accountant.ledger,
+            run=accountant.run,
+            mechanism=name_of(mechanism),
+            settings=_settings(mechanism),
+            bounds=bounds,
+            released={} if isinstance(mechanism, ForeignMechanism) else _released(model),
+            cautions=mechanism.cautions if isinstance(mechanism, ForeignMechanism) else (),
+        )
+
+
+@dataclass(frozen=True, eq=False)
+class Fitted:
+    """What a fit leaves behind: public from here on."""
+
+    model: Model
+    bounds: Bounds
+    certificate: Certificate
+
+
+def _kept_bounds(checkpoint: Checkpoint | None, learned: Callable[[], Bounds]) -> Bounds:
+    """Bounds as they were learned, by this process or by the one that it goes on from."""
+    if checkpoint is None:
+        return learned()
+    if not checkpoint.resumed:
+        checkpoint.values["bounds"] = learned()
+    with checkpoint.reading():
+        return {name: (float(low), float(high)) for name, (low, high) in checkpoint.values["bounds"].items()}
+
+
+def _modelled(
+    mechanism: Mechanism, table: PrivateTable, accountant: Accountant, checkpoint: Checkpoint | None
+) -> Model:
+    if checkpoint is None:
+        return mechanism.fit(table, accountant)
+    assert isinstance(mechanism, Resumes)
+    return (mechanism.resume if checkpoint.resumed else mechanism.fit)(table, accountant, checkpoint)
+
+
+def _settings(mechanism: Mechanism) -> dict[str, Any]:
+    """The mechanism's settings for the certificate; of known marginals what they are and where they come from."""
+    if not is_dataclass(mechanism) or isinstance(mechanism, type):
+        return {}
+    settings = {f.name: getattr(mechanism, f.name) for f in fields(mechanism)}
+    if "known" in settings:
+        settings["known"] = [
+            {"columns": k.clique, "source": k.source, "stddev": k.stddev, "in": "shares" if k.shares else "rows"}
+            for k in settings["known"]
+        ]
+    return {name: asdict(value) if is_dataclass(value) else value for name, value in settings.items()}
+
+
+def _released(model: Model) -> dict[str, Any]:
+    """Post-processing of charged answers: the noisy row count, and what the mechanism made of its charges."""
+    outcome = model.outcome if isinstance(model, RefinedModel) else ""
+    return {"rows": round(model.total), **({"outcome": outcome} if outcome else {})}
+
+
+def _default_rows(model: Model) -> int:
+    rows = round(model.total)
+    if rows > _MOST_DEFAULT_ROWS:
+        raise ValueError(f"the noisy row count is {rows:,}, mostly noise perhaps: say how many rows you want, with n")
+    return rows
+
+
+def _row_count(n: Any) -> int:
+    if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 0:
+        raise ValueError(f"n must be a whole number of rows, 0 or more, got {n!r}")
+    return int(n)

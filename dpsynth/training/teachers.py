@@ -1,0 +1,102 @@
+"""Teachers: private rows parted among teachers, who vote. One row moves one teacher, and so each count by one at most.
+
+**Whose row it is** (Papernot et al., arXiv 1802.08908; Jordon et al., PATE-GAN, ICLR 2019). Every row is given a
+teacher by random bits of its own, once for as long as these teachers live: neither its place nor the other rows have a
+say in it. Let two tables differ in one row. Give the rows that they share the same teachers in both: each table's
+teachers then have the law that they should have, and all teachers but one hold the same rows. For every such draw what
+follows is a mechanism on data of which one teacher's part has changed; its hockey-stick divergence is convex, so the
+mixture over all draws is bounded as each of them is. A row that is *replaced* keeps its teacher: again, one teacher
+changes. A teacher's rows are sorted, so that the order of the table does not reach it.
+
+**Sensitivity.** A unit of k rows is in the hands of k teachers at most, added, removed or replaced. A teacher answers
+each of L questions with no or yes, whatever it holds, so each count of yeses moves by k at most: k L in the 1-norm and
+k sqrt(L) in the 2-norm. Nothing depends on how far teachers agree: the price is the same for all data. What is asked
+may depend on former answers; every set of questions is paid for by a charge of its own, which adds the noise.
+
+**What is trusted.** A teacher is a function of its own rows: nothing passes from one to another, or from one set of
+questions to the next, unless the function keeps what it sees. Python has no walls (see `dpsgd.py`); made-up rows show
+whether an answer depends on chance or on whom the function saw before, and such a function is refused.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+import numpy as np
+
+from dpsynth.kernel.noise import Bits
+from dpsynth.kernel.rows import SensitiveRows, _exact_codes
+from dpsynth.kernel.sensitive import Sensitive, _up
+
+Teacher = Callable[[np.ndarray], np.ndarray]
+"""The codes of one teacher's rows, shape (rows, columns), to its answers: booleans, shape (questions,)."""
+
+MOST_TEACHERS = 100_000
+
+_MADE_UP = 16
+
+
+class Teachers:
+    """`number` teachers, each with rows of its own, the same for as long as this object lives."""
+
+    __slots__ = ("__parts", "__protects", "__sizes", "number")
+    number: int
+
+    def __init__(self, rows: SensitiveRows, number: int, bits: Bits) -> None:
+        if not isinstance(rows, SensitiveRows):
+            raise TypeError(f"teachers are given SensitiveRows (table.rows()), got {type(rows).__name__}")
+        if type(number) is not int or not 1 <= number <= MOST_TEACHERS:
+            raise ValueError(f"teachers must be a whole number from 1 to {MOST_TEACHERS:,}, got {number!r}")
+        self.number, self.__protects, self.__sizes = number, rows.protects, rows.sizes
+        self.__parts = parted(_exact_codes(rows), number, bits)
+
+    def vote(self, teacher: Teacher, questions: int) -> Sensitive:
+        """How many teachers say yes to each question; shape (questions,).
+
+        Raises ValueError when `teacher` is no function of one teacher's rows, or its answers have another shape.
+        """
+        if type(questions) is not int or questions < 1:
+            raise ValueError(f"questions must be a whole number, 1 or more, got {questions!r}")
+        _refuse_memory(teacher, self.__sizes, questions)
+        counts = np.zeros(questions, dtype=np.int64)
+        for part in self.__parts:
+            counts += _checked(teacher(part.copy()), questions)
+        reach = self.__protects.max_records
+        l1, l2 = float(reach * questions), _up(reach * math.sqrt(questions))
+        return Sensitive(counts, l1=max(l1, l2), l2=l2, protects=self.__protects)
+
+    def _closed(self, *args: Any) -> NoReturn:
+        raise TypeError("teachers cannot be copied or read: ask for their votes")
+
+    __reduce__ = __reduce_ex__ = __getstate__ = __copy__ = __deepcopy__ = _closed
+
+
+def parted(codes: np.ndarray, number: int, bits: Bits) -> list[np.ndarray]:
+    """The rows of each teacher, sorted: every row's teacher is drawn for itself, from 64 bits of its own."""
+    teacher = np.frombuffer(bits(8 * len(codes)), dtype="<u8") % np.uint64(number)
+    order = np.lexsort((*codes.T[::-1], teacher))
+    ends = np.searchsorted(teacher[order], np.arange(1, number, dtype=np.uint64))
+    return np.split(codes[order].astype(np.int64), ends)
+
+
+def _checked(answers: Any, questions: int) -> np.ndarray:
+    array = np.asarray(answers)
+    if array.shape != (questions,) or array.dtype != np.bool_:
+        raise ValueError(
+            f"a teacher's answers must be booleans of shape ({questions},), got {array.dtype} of shape {array.shape}"
+        )
+    return array
+
+
+def _refuse_memory(teacher: Teacher, sizes: tuple[int, ...], questions: int) -> None:
+    """ValueError if made-up rows show that an answer depends on chance, or on the rows of other teachers."""
+    one, two = np.random.default_rng(0).integers(0, sizes, size=(2, _MADE_UP, len(sizes)))
+    first = _checked(teacher(one.copy()), questions).copy()
+    teacher(two.copy())
+    if not np.array_equal(first, _checked(teacher(one.copy()), questions)):
+        raise ValueError(
+            "a teacher's answers change by chance or with the rows of other teachers, so one row could change them all:"
+            " compute them from its own rows and public settings only"
+        )

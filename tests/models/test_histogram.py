@@ -1,0 +1,102 @@
+"""Denoising and binning: laws, and less error than the noisy counts they start from."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from dpsynth.base.domain import Domain
+from dpsynth.models.bins import choose_bins
+from dpsynth.models.histogram import _plateaus, denoise
+
+noisy = hnp.arrays(np.float64, st.integers(1, 30), elements=st.floats(-1e6, 1e6).map(round))
+
+
+@settings(max_examples=150, deadline=None)
+@given(noisy, st.floats(0.5, 1e4), st.booleans(), st.floats(1, 1e6))
+def test_estimates_are_non_negative_and_sum_to_the_total(y, stddev, ordered, total):
+    widths = (1.0,) * max(1, y.size - 1) if ordered else None
+    estimate = denoise(y, stddev, widths, total)
+    assert estimate.shape == y.shape
+    assert np.all(estimate >= 0)
+    assert estimate.sum() == pytest.approx(total)
+
+
+@pytest.mark.parametrize("ordered", [False, True], ids=["nominal", "ordered"])
+@pytest.mark.parametrize(
+    ("truth", "nominal_error", "ordered_error"),
+    [
+        (np.repeat([1000.0, 50.0, 10.0, 0.0], 50), 0.6, 0.3),
+        (np.concatenate([[20000.0], np.zeros(199)]), 0.1, 0.1),
+        (1000 * np.exp(-(((np.arange(200) - 80) / 30) ** 2)), 0.9, 0.7),
+    ],
+    ids=["steps", "spike", "bell"],
+)
+def test_denoising_removes_much_of_the_error(truth, nominal_error, ordered_error, ordered):
+    rng = np.random.default_rng(0)
+    errors = []
+    for _ in range(10):
+        y = truth + np.rint(rng.normal(0, 30, truth.size))
+        estimate = denoise(y, 30.0, (1.0,) * truth.size if ordered else None, truth.sum())
+        errors.append(np.abs(estimate - truth).sum() / np.abs(y - truth).sum())
+    assert np.mean(errors) < (ordered_error if ordered else nominal_error)
+
+
+def test_a_rare_category_keeps_some_mass():
+    y = np.array([5000.0, 3000.0, 12.0, -7.0, 3.0, -15.0])
+    assert np.all(denoise(y, 10.0, None, 8000.0)[2:] > 0)
+
+
+def test_without_noise_to_speak_of_the_counts_come_back():
+    y = np.array([5.0, 900.0, 30.0, 0.0, 77.0])
+    for widths in (None, (1.0,) * 5):
+        np.testing.assert_allclose(denoise(y, 0.01, widths, y.sum()), y, atol=0.2)
+
+
+def test_plateaus_are_the_best_of_all_segmentations():
+    rng = np.random.default_rng(3)
+    widths = rng.integers(1, 4, 8).astype(float)
+    y, stddev = rng.normal(10, 8, 8), 4.0
+    price = np.log(8) * stddev**2
+
+    def cost(bounds):
+        total = 0.0
+        for i, j in zip([0, *bounds], [*bounds, 8], strict=True):
+            d = max(0.0, (widths[i:j] @ y[i:j]) / (widths[i:j] @ widths[i:j]))
+            total += ((y[i:j] - d * widths[i:j]) ** 2).sum() + price
+        return total
+
+    everything = [[k + 1 for k in range(7) if mask >> k & 1] for mask in range(128)]
+    density = _plateaus(y, widths, stddev) / widths
+    found = [k + 1 for k in range(7) if not np.isclose(density[k], density[k + 1])]
+    assert cost(found) == pytest.approx(min(map(cost, everything)))
+
+
+def test_a_million_cells_are_denoised_in_a_moment():
+    y = np.rint(np.random.default_rng(0).normal(0, 20, 1_000_000))
+    y[:50] += 1000
+    estimate = denoise(y, 20.0, None, 50_000.0)
+    assert estimate[:50].sum() > 0.95 * 50_000
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.floats(0, 1e5), min_size=1, max_size=40), st.integers(0, 40), st.floats(0.1, 1e5))
+def test_bins_are_numbered_without_gaps_and_runs_on_a_scale(mass, ordered, stddev):
+    ordered = min(ordered, len(mass))
+    domain = Domain((("a", len(mass)), ("b", 3)), (("a", (1.0,) * ordered),) if ordered else ())
+    bins = choose_bins(domain, {"a": np.array(mass), "b": np.ones(3)}, stddev)
+    assert sorted(set(bins["a"])) == list(range(bins["a"].max() + 1))
+
+
+def test_more_noise_means_fewer_bins_and_neighbours_stay_together():
+    mass = np.full(100, 500.0)
+    domain = Domain((("a", 100), ("b", 10)), (("a", (1.0,) * 100),))
+    counts = [
+        choose_bins(domain, {"a": mass, "b": np.full(10, 5000.0)}, stddev)["a"] for stddev in (0.01, 10.0, 100.0, 1e6)
+    ]
+    sizes = [b.max() + 1 for b in counts]
+    assert sizes[0] == 100
+    assert sizes == sorted(sizes, reverse=True)
+    assert sizes[-1] == 1
+    assert all(np.all(np.diff(b) >= 0) for b in counts[:3])

@@ -1,0 +1,189 @@
+"""A plan says beforehand what a fit then does: charges, noise, refusals; and it never sees a row."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from dpsynth import Synthesizer
+from dpsynth.cli import main
+from dpsynth.kernel.unit import PrivacyUnit
+from dpsynth.mechanisms.marginal.aim import AIM
+from dpsynth.schema.table import Boolean, Categorical, Numeric, Schema, SchemaError, Text
+
+ROWS = 3000
+KINDS = {
+    "learn the bounds": "bounds of a column",
+    "measure the row count": "the row count",
+    "choose among": "scores",
+}
+
+
+def schema(unit=None, learned=False):
+    columns = {
+        "a": Categorical([f"v{i}" for i in range(5)]),
+        "b": Categorical(["x", "y", "z"]),
+        "c": Boolean(),
+        "d": Numeric(0, 30, integer=True),
+        "e": Numeric(None, None) if learned else Numeric(0, 1),
+        "f": Categorical([f"p{i}" for i in range(40)]),
+    }
+    return Schema(columns, unit=unit)
+
+
+def table(dependent: bool) -> pd.DataFrame:
+    rng = np.random.default_rng(1)
+    a = rng.integers(0, 5, ROWS)
+    b = a % 3 if dependent else rng.integers(0, 3, ROWS)
+    return pd.DataFrame(
+        {
+            "a": [f"v{i}" for i in a],
+            "b": np.array(["x", "y", "z"])[b],
+            "c": (a > 2) if dependent else rng.random(ROWS) < 0.5,
+            "d": (6 * a + rng.integers(0, 6, ROWS)) if dependent else rng.integers(0, 31, ROWS),
+            "e": rng.random(ROWS),
+            "f": [f"p{i}" for i in rng.integers(0, 40, ROWS)],
+        }
+    )
+
+
+@pytest.mark.parametrize("mechanism", ["independent", "mst", "canopy", "aim"])
+@pytest.mark.parametrize("unit", [PrivacyUnit(), PrivacyUnit("who", 3, "replace")], ids=["rows", "people replaced"])
+@pytest.mark.parametrize("dependent", [True, False])
+@pytest.mark.parametrize("epsilon", [0.2, 8.0])
+def test_what_a_fit_charges_lies_within_the_plan(mechanism, unit, dependent, epsilon):
+    facts = schema(unit, learned=dependent)
+    synthesizer = Synthesizer(facts, mechanism, epsilon=epsilon, delta=1e-6, unsafe_seed=3)
+    queries = {q.what: q for q in synthesizer.plan(ROWS).queries}
+    rows = table(dependent)
+    synthesizer.fit(rows if unit.id_column is None else rows.assign(who=rows["f"]))
+    charges = synthesizer.certificate.record["charges"]
+    seen: dict[str, list[float]] = {what: [] for what in queries}
+    for charge in charges:
+        what = kind_of(charge["line"]["purpose"], queries, seen)
+        noise = charge["line"]["event"]["noise_multiplier"] * unit.count_sensitivity(2)[1]
+        pairs = int(charge["line"]["purpose"].split()[2]) if what.startswith("scores") else 1
+        seen[what].append(noise * math.sqrt(pairs))
+    for what, query in queries.items():
+        assert query.charges[0] <= len(seen[what]) <= query.charges[1], what
+        for stddev in seen[what]:
+            assert query.stddev[0] * (1 - 1e-6) <= stddev <= query.stddev[1] * (1 + 1e-6), what
+
+
+def kind_of(purpose, queries, seen):
+    for start, what in KINDS.items():
+        if purpose.startswith(start):
+            found = next(q for q in queries if q.startswith(what))
+            return "a column or the row count, again" if what == "the row count" and seen[found] else found
+    if " x " in purpose:
+        return next(q for q in queries if q.startswith(("a pair", "a marginal")))
+    columns = queries["every column"].charges[1]
+    return "every column" if len(seen["every column"]) < columns else "a column or the row count, again"
+
+
+@pytest.mark.parametrize("mechanism", ["independent", "mst", "canopy", "aim"])
+def test_the_error_of_columns_stays_below_what_the_plan_says(mechanism):
+    synthesizer = Synthesizer(schema(), mechanism, epsilon=1, delta=1e-6)
+    plan, real = synthesizer.plan(ROWS), table(True)
+    synthetic = synthesizer.fit(real).sample(100_000, seed=1)
+    names = ["a", "b", "c", "f"]
+    shares = [(real[n].value_counts(normalize=True), synthetic[n].value_counts(normalize=True)) for n in names]
+    found = np.mean([r.sub(s, fill_value=0).abs().sum() / 2 for r, s in shares])
+    assert found <= 1.5 * plan.columns_error + 0.01
+    assert 0 < plan.columns_error < 1
+
+
+def test_more_budget_and_more_rows_mean_less_error():
+    def error(epsilon, rows):
+        return Synthesizer(schema(), "mst", epsilon=epsilon, delta=1e-6).plan(rows).columns_error
+
+    assert error(2, ROWS) < error(1, ROWS)
+    assert error(1, 10 * ROWS) == pytest.approx(error(1, ROWS) / 10, rel=0.05)
+    assert error(1, 1) == 1
+
+
+def test_what_cannot_be_done_is_refused_beforehand(monkeypatch):
+    def plan(facts, rows=100, mechanism="mst", **budget):
+        return Synthesizer(facts, mechanism, **{"epsilon": 1, "delta": 1e-6, **budget}).plan(rows)
+
+    with pytest.raises(SchemaError, match="text"):
+        plan(Schema({"t": Text()}))
+    with pytest.raises(ValueError, match="billions of rows"):
+        plan(schema(), epsilon=1e-12, delta=1e-12)
+    with pytest.raises(ValueError, match="epsilon must be above 0"):
+        plan(schema(), epsilon=0)
+    for rows in (0, -1, 1.5, True, None):
+        with pytest.raises(ValueError, match="rows must be"):
+            plan(schema(), rows)
+
+    class Own:
+        def fit(self, table, accountant):
+            raise AssertionError
+
+    with pytest.raises(ValueError, match="no plan is known"):
+        plan(schema(), mechanism=Own())
+    monkeypatch.setattr("dpsynth.synthesizers.preflight._MOST_CATEGORIES", 40)
+    with pytest.raises(SchemaError, match="gigabytes"):
+        plan(schema())
+
+
+def test_a_single_column_can_be_planned():
+    for mechanism in ("independent", "mst", "canopy", AIM()):
+        plan = Synthesizer(Schema({"c": Boolean()}), mechanism, epsilon=1, delta=1e-6).plan(10)
+        assert json.loads(json.dumps(plan.record()))["pairs"] == 0
+        assert plan.seconds[0] < plan.seconds[1]
+
+
+@pytest.fixture
+def command(monkeypatch, capsys, tmp_path):
+    """Runs a command line in a directory of its own; gives the exit code, stdout and stderr."""
+    monkeypatch.chdir(tmp_path)
+
+    def call(line):
+        monkeypatch.setattr(sys, "argv", ["dpsynth", *line.split(" ")])
+        with pytest.raises(SystemExit) as left:
+            main()
+        streams = capsys.readouterr()
+        return left.value.code or 0, streams.out, streams.err
+
+    return call
+
+
+def test_the_command_prints_a_table_from_options_and_from_a_job(tmp_path, command):
+    schema(learned=True).save(tmp_path / "s.yaml")
+    (tmp_path / "job.yaml").write_text("schema: s.yaml\nmechanism: mst\nepsilon: 1\ndelta: 1.0e-6\nrows: 5000\n")
+    code, said, _ = command("plan job.yaml")
+    assert code == 0
+    for text in (
+        "every column",
+        "scores of all pairs",
+        "5,000 rows assumed",
+        "CPU seconds",
+        "bounds are to be learned",
+    ):
+        assert text in said
+    code, said, _ = command("plan -s s.yaml --epsilon 1 --delta 1e-6 --rows 5000 --json")
+    assert json.loads(said)["mechanism"] == "canopy"
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["job.yaml", "s.yaml"]
+    (tmp_path / "odd.yaml").write_text("schema: s.yaml\nepsilonn: 1\n")
+    for line in ("plan odd.yaml", "plan -s s.yaml"):
+        code, said, wrong = command(line)
+        assert (code, said) == (2, "")
+        assert wrong.startswith("dpsynth: ")
+
+
+def test_the_verifier_is_a_command(tmp_path, command):
+    synthesizer = Synthesizer(schema(), "independent", epsilon=1, delta=1e-6).fit(table(True))
+    synthesizer.certificate.save(tmp_path / "release")
+    assert command("verify release")[0] == 0
+    file = tmp_path / "release" / "certificate.json"
+    file.write_text(file.read_text().replace('"epsilon": 1.0', '"epsilon": 0.5', 1))
+    code, said, _ = command("verify release --json")
+    assert code == 1
+    assert not json.loads(said)["holds"]
+    assert command("verify nowhere")[0] == 2
