@@ -23,8 +23,10 @@ from dpsynth.accounting import nonadaptive
 from dpsynth.accounting.calibrate import calibrate, training
 from dpsynth.evidence.verify import Mix, Undecided
 from dpsynth.kernel.budget import NOTHING, Budget, spent
-from dpsynth.kernel.events import DpSgd, Event, Gaussian, event_to_dict
+from dpsynth.kernel.events import Event, Gaussian
+from dpsynth.ledger.names import event_to_dict
 from dpsynth.training import gdp_upper_bound
+from dpsynth.training.event import DpSgd
 
 _COMPARED = 200
 """Of the random lists, how many are given to dp-accounting too, which takes seconds for each."""

@@ -21,11 +21,11 @@ from _record import RESULTS, ROOT, write
 
 sys.path.insert(0, str(ROOT))
 
+from dpsynth.kernel.account import Job
 from dpsynth.kernel.budget import Budget
 from dpsynth.kernel.events import Gaussian
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.ledger.ledger import Ledger
-from dpsynth.ledger.policy import Job
 from dpsynth.ledger.store import File
 from tests.rings import torture
 

@@ -288,9 +288,10 @@ def main() -> None:
     old = readme.read_text()
     page = ROOT / "docs" / "figures.md"
     block = f"<!-- figures -->\n\n{short_figures()}\n\n<!-- /figures -->"
-    files = [f for ring in ("kernel", "training", "ledger") for f in (ROOT / "dpsynth" / ring).glob("*.py")]
-    lines = sum(len(f.read_text().splitlines()) for f in files)
-    counted = re.sub(r"(<!-- kernel-lines -->)[\d,]+", rf"\g<1>{lines:,}", old)
+    counted = old
+    for ring in ("kernel", "training", "programs", "ledger"):
+        lines = sum(len(f.read_text().splitlines()) for f in (ROOT / "dpsynth" / ring).glob("*.py"))
+        counted = re.sub(rf"(\| `dpsynth/{ring}/` \|) [\d,]+", rf"\g<1> {lines:,}", counted)
     new = re.sub(r"<!-- figures -->.*<!-- /figures -->", lambda _: block, counted, flags=re.S)
     new = networks_page.replaced(new, "networks", networks_page.summary())
     wanted = {readme: new, page: long_figures()}

@@ -17,21 +17,23 @@ if TYPE_CHECKING:
     from dpsynth.evaluation.fidelity import Quality, evaluate
     from dpsynth.evaluation.images import ImageQuality, contact_sheet, evaluate_images
     from dpsynth.evidence.certificate import Certificate
-    from dpsynth.kernel.accountant import Accountant
+    from dpsynth.kernel.account import Job
     from dpsynth.kernel.budget import Budget, BudgetExceeded
-    from dpsynth.kernel.events import Foreign, Gaussian
+    from dpsynth.kernel.events import Gaussian
     from dpsynth.kernel.unit import PrivacyUnit
     from dpsynth.ledger.ledger import Ledger, LedgerCorrupt
-    from dpsynth.ledger.policy import Job, Policy, PolicyRefused
+    from dpsynth.ledger.opening import Accountant
+    from dpsynth.ledger.policy import Policy, PolicyRefused
     from dpsynth.mechanisms.marginal.known import Marginal
     from dpsynth.mechanisms.marginal.workload import Workload
+    from dpsynth.programs.foreign import Foreign
     from dpsynth.schema.table import Boolean, Categorical, Datetime, Identifier, Numeric, Schema, SchemaError, Text
     from dpsynth.synthesizers.conditions import ConditionError
     from dpsynth.synthesizers.image import ImageSynthesizer
     from dpsynth.synthesizers.table import NotFittedError, Synthesizer
 
 _HOME = {
-    "Accountant": "kernel.accountant",
+    "Accountant": "ledger.opening",
     "AuditPolicy": "auditing.release.audit",
     "AuditReport": "auditing.release.audit",
     "Boolean": "schema.table",
@@ -43,12 +45,12 @@ _HOME = {
     "DPAuditor": "auditing.mechanism.dp",
     "Datetime": "schema.table",
     "Domain": "base.domain",
-    "Foreign": "kernel.events",
+    "Foreign": "programs.foreign",
     "Gaussian": "kernel.events",
     "Identifier": "schema.table",
     "ImageQuality": "evaluation.images",
     "ImageSynthesizer": "synthesizers.image",
-    "Job": "ledger.policy",
+    "Job": "kernel.account",
     "Ledger": "ledger.ledger",
     "LedgerCorrupt": "ledger.ledger",
     "Marginal": "mechanisms.marginal.known",

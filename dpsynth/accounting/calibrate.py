@@ -6,7 +6,8 @@ import math
 from collections.abc import Callable
 
 from dpsynth.kernel.budget import NOTHING, Budget, BudgetExceeded, Cost, fits, gaussian_left
-from dpsynth.kernel.events import DpSgd, Event, Gaussian
+from dpsynth.kernel.events import Event, Gaussian
+from dpsynth.training.event import DpSgd
 
 Plan = Callable[[float], Event]
 """An event for each noise multiplier: `Gaussian`, say, or `lambda s: DpSgd(0.01, s, 1000)`."""

@@ -15,8 +15,10 @@ from fractions import Fraction
 
 from dpsynth.kernel import gaussian_dp
 from dpsynth.kernel.budget import delta_less_sampler
-from dpsynth.kernel.events import DpSgd, Event, Foreign, Gaussian, PartitionSelection
+from dpsynth.kernel.events import Event, Gaussian
+from dpsynth.programs.foreign import Foreign
 from dpsynth.training import loss_grid, pld
+from dpsynth.training.event import DpSgd
 
 
 def epsilon(events: Iterable[Event], delta: float) -> float:
@@ -25,12 +27,11 @@ def epsilon(events: Iterable[Event], delta: float) -> float:
     left = delta_less_sampler(delta)
     if all(isinstance(event, Gaussian) for event in events):
         return gaussian_dp.gaussian_epsilon(sum(event.cost.gaussian for event in events), left)
-    added = sum(event.delta for event in events if isinstance(event, PartitionSelection))
-    return pld.epsilon(parts(events), math.nextafter(left - added, 0)) if left > added else math.inf
+    return pld.epsilon(parts(events), math.nextafter(left, 0))
 
 
 def parts(events: Iterable[Event]) -> list[loss_grid.Part]:
-    """All but selections, for `pld`: Gaussian noise as one, equal steps together."""
+    """All events, for `pld`: Gaussian noise as one, equal steps together."""
     gaussian, steps, foreign = 0, Counter[tuple[float, float]](), Counter[Foreign]()
     for event in events:
         match event:

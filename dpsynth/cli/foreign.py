@@ -48,7 +48,7 @@ def _words(command: str) -> list[str]:
 
 
 def _claim(text: str) -> Any:
-    from dpsynth.kernel.events import Foreign
+    from dpsynth.programs.foreign import Foreign
 
     try:
         numbers = [float(part) for part in str(text).split(",")]

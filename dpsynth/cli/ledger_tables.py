@@ -13,10 +13,10 @@ from rich.text import Text
 from dpsynth.base.text import at_most, clip, exact, printable, short
 from dpsynth.cli.common import out, say
 from dpsynth.kernel.account import Run
+from dpsynth.kernel.events import Progress
 from dpsynth.kernel.gaussian_dp import COST_UNIT
 from dpsynth.ledger.ledger import SECURE, Ledger
 from dpsynth.ledger.policy import Policy
-from dpsynth.training.steps import Steps
 
 _MEANING = {
     "reserved": "reserved: all of it counts until it ends",
@@ -102,7 +102,7 @@ def charges_of(account: Ledger) -> Table:
     return table
 
 
-def taken(steps: Steps | None) -> str:
+def taken(steps: Progress | None) -> str:
     """Of a training: how many of its steps were claimed, how often it was resumed, how many steps were lost by that."""
     if steps is None:
         return ""

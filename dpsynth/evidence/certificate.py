@@ -41,7 +41,7 @@ from dpsynth.evidence.statement import (
 )
 from dpsynth.kernel import budget as budgets
 from dpsynth.kernel.budget import Budget
-from dpsynth.kernel.events import Event, check_unit
+from dpsynth.kernel.events import Event
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.ledger.ledger import SECURE, Ledger
 from dpsynth.schema.columns import Identifier
@@ -277,7 +277,7 @@ def _no_figure(name: str) -> NoReturn:
 
 def _serves(event: Event, unit: PrivacyUnit) -> bool:
     try:
-        check_unit(event, unit)
+        event.refuse(unit)
     except ValueError:
         return False
     return True

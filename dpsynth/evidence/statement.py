@@ -19,10 +19,13 @@ from dpsynth.evidence import wording
 from dpsynth.kernel import budget as budgets
 from dpsynth.kernel import gaussian_dp
 from dpsynth.kernel.budget import NOTHING, Budget, Cost
-from dpsynth.kernel.events import DpSgd, Event, Foreign, Gaussian, PartitionSelection, event_from_dict
+from dpsynth.kernel.events import Event, Gaussian
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.ledger.ledger import SECURE, Ledger
+from dpsynth.ledger.names import event_from_dict
+from dpsynth.programs.foreign import Foreign
 from dpsynth.training import gdp_upper_bound
+from dpsynth.training.event import DpSgd
 from dpsynth.training.steps import Steps
 
 RDP_ORDERS = (2, 4, 8, 16, 32, 64)
@@ -90,7 +93,7 @@ def _words(event: Event) -> str:
             return f"training: {event.steps} steps, rate {short(event.rate)}, noise multiplier {noise}"
         case Foreign():
             return f"another program: epsilon {exact(event.epsilon)}, delta {exact(event.delta)}"
-    return f"threshold on keys: delta {exact(event.delta)}"
+    raise TypeError(f"no words for {event}")
 
 
 def charges_in_words(charges: Sequence[Line], unit: PrivacyUnit) -> list[Line]:
@@ -164,7 +167,7 @@ def allowed(budget: Budget, charged: Sequence[Event]) -> list[Event]:
     events: list[Event] = [Gaussian.spending(noise)] if noise > 0 else []
     if not all(isinstance(event, Gaussian) for event in charged):
         own = budgets.set_aside(budget).delta / gaussian_dp.COST_UNIT
-        events.append(Foreign(budget.aside_epsilon, own) if budget.aside_epsilon else PartitionSelection(own))
+        events.append(Foreign(max(budget.aside_epsilon, 2.0**-60), own))
     return events
 
 

@@ -1,8 +1,7 @@
-"""The trusted kernel: everything a reviewer must read to believe a certificate.
+"""The first ring: what every certificate stands on.
 
-Reading order: `unit` (who is protected), `events` (what may be done), `curves` (what it costs), `noise` (how it is
-drawn), `sensitive` and `rows` (what may be computed), `dpsgd` and `teachers` (how networks learn), `foreign` (how
-programs that are not ours are run); then what is remembered: `chain` (lines and their hashes), `policy` (what an owner
-asks), `account` (what lines amount to, and which may follow), `store` (where they are kept), `book` (as one process has
-read them), `ledger` and `linking` (what can be done); and `accountant` (reserve, record, then grant).
+Reading order: `unit` (who is protected), `noise` (how it is drawn), `gaussian_dp`, `cost`, `budget` (what charges come
+to, and the filter), `rows`, `sensitive` (exact values, closed to reading), `memory`, `counting`, `table` (counts, and how
+far a unit moves them), `events` (what may be done), `account` (what a run may spend), `accountant` (reserve, record,
+then grant).
 """

@@ -9,18 +9,40 @@ again; lines that break one are refused.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 from dpsynth.kernel.budget import NOTHING, Budget, BudgetExceeded, Cost, fits, gaussian_left, spent, within
-from dpsynth.kernel.events import DpSgd, Gaussian, event_from_dict
+from dpsynth.kernel.events import Event, Gaussian, Progress
 from dpsynth.kernel.unit import PrivacyUnit
-from dpsynth.ledger.chain import FORMAT, Line
-from dpsynth.ledger.policy import Job, Policy
-from dpsynth.training.steps import Steps
+
+FORMAT = 4
+"""Of the lines."""
+
+SECURE = "operating system"
+"""What a `run` line calls noise that nobody can predict."""
 
 Effect = Callable[[], None]
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a run says about itself, for the ledger's readers and its policy. All of it is public text.
+
+    mechanism: its name. purpose: a label such as "research". approvals: who approved, and where that is written:
+    {"ethics board": "case 2026/17"}. schema: `Schema.fingerprint()`, the SHA-256 of the public facts.
+    """
+
+    mechanism: str = ""
+    purpose: str = ""
+    approvals: Mapping[str, str] = field(default_factory=dict)
+    schema: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("mechanism", "purpose", "schema"):
+            text(f"the {name} of a job", getattr(self, name))
+        object.__setattr__(self, "approvals", _texts("the approvals of a job", self.approvals))
 
 
 @dataclass
@@ -41,7 +63,7 @@ class Run:
     charges: int = 0
     ended: str | None = None
     release: str | None = None
-    trainings: dict[int, Steps] = field(default_factory=dict)
+    trainings: dict[int, Progress] = field(default_factory=dict)
 
     @property
     def counted(self) -> Cost:
@@ -58,19 +80,18 @@ class Run:
 
 @dataclass
 class Account:
-    """The state after some lines; `reading` says what a further line would change, or refuses it."""
+    """The state after some lines; `reading` says what a further line would change, or refuses it.
 
+    read_event: the event that a line writes; ValueError for one that nobody knows.
+    """
+
+    read_event: Callable[[Mapping[str, Any]], Event]
     opened: bool = False
     dataset: str = ""
     key: str = ""
     unit: PrivacyUnit = field(default_factory=PrivacyUnit)
     budget: Budget = field(default_factory=lambda: Budget(0.0, 0.5))
-    policy: Policy = field(default_factory=Policy)
     runs: dict[str, Run] = field(default_factory=dict)
-    linked: set[str] = field(default_factory=set)
-    """Keys of the accounts that this one pays for, those that they paid for among them."""
-    forward: tuple[str, str] | None = None
-    """Key and data set of the account that this one was joined to: from then on it bears nothing more."""
     _settled: dict[str | None, Cost] = field(default_factory=lambda: {None: NOTHING})
     _open: dict[str, Run] = field(default_factory=dict)
 
@@ -82,21 +103,6 @@ class Account:
                 total = total + run.reserved
         return total
 
-    def counted_events(self, lines: Iterable[Line]) -> list[dict[str, Any]]:
-        """The events that make up `cost()`, each with its purpose: whoever adds them up finds that cost."""
-        found: list[dict[str, Any]] = []
-        for line in (line.fields for line in lines):
-            run = self.runs[line["run"]] if "run" in line else None
-            events: list[dict[str, Any]] = []
-            if line["kind"] == "link":
-                found += line["events"]
-            elif run is not None and line["kind"] == "charge" and run.state == "committed":
-                events = [line["event"]]
-            elif run is not None and line["kind"] == "run" and run.state in ("reserved", "drawing"):
-                events = line["reserve"]
-            found += [{"purpose": run.job.purpose, "event": event} for event in events if run is not None]
-        return found
-
     def open_run(self, name: str) -> Run:
         """The run of this name, if it may still draw; ValueError if not."""
         run = self._open.get(name)
@@ -105,17 +111,13 @@ class Account:
             raise ValueError(f"run {name!r} is {state}: a charge, a commit and a void need a run that is reserved")
         return run
 
+    def caps(self, purpose: str) -> dict[str, tuple[Cost, Budget]]:
+        """Whose cap a run of this purpose falls under: what has been spent of it, and the cap."""
+        return {f"the ledger of {self.dataset!r}": (self.cost(), self.budget)}
+
     def refuse_what_has_no_room(self, cost: Cost, budget: Budget, purpose: str) -> None:
         """Raises BudgetExceeded when a run of this cost and budget does not fit under every cap that it falls under."""
-        if self.forward is not None:
-            raise BudgetExceeded(
-                f"the ledger of {self.dataset!r} was joined to that of {self.forward[1]!r}, which pays for both:"
-                " use that one; nothing was spent"
-            )
-        caps = {f"the ledger of {self.dataset!r}": (self.cost(), self.budget)}
-        if purpose in self.policy.purposes:
-            caps[f"the purpose {purpose!r}"] = (self.cost(purpose), self.policy.purposes[purpose])
-        for whose, (before, cap) in caps.items():
+        for whose, (before, cap) in self.caps(purpose).items():
             if not fits(before + cost, cap):
                 if cost.gaussian <= gaussian_left(before, cap):
                     raise BudgetExceeded.by("reserve", before + cost, before, cap, whose)
@@ -130,9 +132,7 @@ class Account:
         """What taking in this line does. Raises ValueError, TypeError or KeyError for one that may not stand here."""
         if (record["kind"] == "open") == self.opened:
             raise ValueError("a ledger has one open line, and it is the first")
-        if self.forward is not None:
-            raise ValueError("nothing follows the line that joined this ledger to another")
-        return _READERS[record["kind"]](self, record)
+        return self.READERS[record["kind"]](self, record)
 
     def _read_open(self, record: Mapping[str, Any]) -> Effect:
         if record["format"] != FORMAT:
@@ -145,15 +145,11 @@ class Account:
 
         return effect
 
-    def _read_policy(self, record: Mapping[str, Any]) -> Effect:
-        policy = Policy.from_dict(record["policy"])
-        return lambda: setattr(self, "policy", policy)
-
     def _read_run(self, record: Mapping[str, Any]) -> Effect:
         if record["run"] in self.runs:
             raise ValueError(f"a second run {record['run']!r}")
         job = Job(record["mechanism"], record["purpose"], record["approvals"], record["schema"])
-        reserved = total_cost(record["reserve"])
+        reserved = sum((self.read_event(each).cost for each in record["reserve"]), start=NOTHING)
         run = Run(record["run"], Budget(**record["budget"]), record["noise"], job, reserved, record["time"])
 
         def effect() -> None:
@@ -168,7 +164,7 @@ class Account:
         return lambda: setattr(run, "state", "drawing")
 
     def _read_charge(self, record: Mapping[str, Any]) -> Effect:
-        run, event = self.open_run(record["run"]), event_from_dict(record["event"])
+        run, event = self.open_run(record["run"]), self.read_event(record["event"])
         after = run.cost + event.cost
         if run.state != "drawing":
             raise ValueError(f"run {run.name!r} was charged before it was drawing")
@@ -177,12 +173,12 @@ class Account:
 
         def effect() -> None:
             run.cost, run.charges = after, run.charges + 1
-            if isinstance(event, DpSgd):
-                run.trainings[record["seq"]] = Steps(event.steps)
+            if (steps := event.progress()) is not None:
+                run.trainings[record["seq"]] = steps
 
         return effect
 
-    def training(self, run: str, charge: int) -> Steps:
+    def training(self, run: str, charge: int) -> Progress:
         """The steps of a training of a run that may still draw; ValueError where there is none."""
         trainings = self.open_run(run).trainings
         if type(charge) is not int or charge not in trainings:
@@ -213,57 +209,29 @@ class Account:
 
         return effect
 
-    def _read_link(self, record: Mapping[str, Any]) -> Effect:
-        if record["account"] in self.linked:
-            raise ValueError(f"account {record['account']!r} was joined already")
-        brought = [_joined(**each) for each in record["events"]]
-        through = {_key(key) for key in record["through"]}
-
-        def effect() -> None:
-            self.linked |= {record["account"], *through}
-            for purpose, cost in brought:
-                for key in (None, purpose):
-                    self._settled[key] = self._settled.get(key, NOTHING) + cost
-
-        return effect
-
-    def _read_forward(self, record: Mapping[str, Any]) -> Effect:
-        return lambda: setattr(self, "forward", (record["account"], record["dataset"]))
-
-
-_READERS: dict[str, Callable[[Account, Mapping[str, Any]], Effect]] = {
-    "open": Account._read_open,
-    "policy": Account._read_policy,
-    "run": Account._read_run,
-    "drawing": Account._read_drawing,
-    "charge": Account._read_charge,
-    "steps": Account._read_steps,
-    "commit": Account._read_commit,
-    "void": Account._read_void,
-    "link": Account._read_link,
-    "forward": Account._read_forward,
-}
-
-
-def _key(value: object) -> str:
-    if not isinstance(value, str):
-        raise ValueError(f"the key of an account is text, got {type(value).__name__}")
-    return value
-
-
-def _joined(purpose: str, event: Mapping[str, Any]) -> tuple[str, Cost]:
-    """An event of a joined account: what it was for, and its cost."""
-    return Job(purpose=purpose).purpose, event_from_dict(event).cost
-
-
-def total_cost(events: Iterable[Mapping[str, Any]]) -> Cost:
-    """What these events, as a line writes them, cost together."""
-    total = NOTHING
-    for event in events:
-        total = total + event_from_dict(event).cost
-    return total
+    READERS: ClassVar[dict[str, Callable[[Any, Mapping[str, Any]], Effect]]] = {
+        "open": _read_open,
+        "run": _read_run,
+        "drawing": _read_drawing,
+        "charge": _read_charge,
+        "steps": _read_steps,
+        "commit": _read_commit,
+        "void": _read_void,
+    }
 
 
 def gaussian_spending(cost: int, budget: Budget) -> Budget:
     """What a Gaussian run of at most this cost amounts to at the budget's delta, with nothing set aside in it."""
     return spent(Gaussian.spending(cost).cost if cost > 0 else NOTHING, Budget(budget.epsilon, budget.delta))
+
+
+def text(what: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{what} must be text, got {type(value).__name__}")
+    return value
+
+
+def _texts(what: str, value: object) -> dict[str, str]:
+    if not isinstance(value, Mapping):
+        raise TypeError(f'{what} must be a mapping of texts, as {{"ethics board": "case 17"}}, got {value!r}')
+    return {text(what, name): text(what, each) for name, each in value.items()}

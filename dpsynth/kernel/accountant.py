@@ -12,38 +12,47 @@ import os
 import secrets
 import threading
 from collections.abc import Iterator, Sequence
-from typing import Any, NoReturn, TypeVar
+from typing import Any, NoReturn, Protocol, Self, TypeVar
 
 import numpy as np
 
 from dpsynth.kernel import budget as budgets
-from dpsynth.kernel.account import gaussian_spending
+from dpsynth.kernel.account import SECURE, Job, Run, gaussian_spending
 from dpsynth.kernel.budget import Budget
-from dpsynth.kernel.events import DpSgd, Event, Foreign, Gaussian, event_from_dict
+from dpsynth.kernel.cost import Cost
+from dpsynth.kernel.events import Event, Gaussian, Grant, Progress
 from dpsynth.kernel.noise import Bits, operating_system_bits, rounded_gaussian, seeded_bits
-from dpsynth.kernel.programs import Program, _run
 from dpsynth.kernel.rows import SensitiveRows
 from dpsynth.kernel.sensitive import Sensitive, _integers, _up
 from dpsynth.kernel.unit import PrivacyUnit
-from dpsynth.ledger.ledger import SECURE, Ledger
-from dpsynth.ledger.policy import Job
-from dpsynth.training.dpsgd import Training
-from dpsynth.training.steps import Claims, Steps
-from dpsynth.training.teachers import Teachers
 
-E = TypeVar("E", Gaussian, DpSgd, Foreign)
+E = TypeVar("E", bound=Event)
+
+
+class Ledger(Protocol):
+    """What an accountant asks of the account that pays: see `dpsynth.ledger.ledger.Ledger`. Each call is durable."""
+
+    @property
+    def unit(self) -> PrivacyUnit: ...
+    @property
+    def head(self) -> str: ...
+    def runs(self) -> list[Run]: ...
+    def reserved_by(self, run: str) -> tuple[Event, ...]: ...
+    def event_at(self, line: int) -> Event: ...
+    def reserve(self, run: str, budget: Budget, events: Sequence[Event], noise: str, job: Job) -> Cost: ...
+    def charge(self, run: str, event: Event, purpose: str) -> int: ...
+    def resume(self, run: str, charge: int, done: int) -> Progress: ...
+    def commit(self, run: str, release: str | None = None) -> None: ...
+    def void(self, run: str) -> None: ...
 
 
 class Charge:
     """A paid-for event: a receipt that is also the only source of privacy noise. Good once, in one process."""
 
-    __slots__ = ("__bits", "__claims", "__event", "__process", "__protects")
+    __slots__ = ("__event", "__grant", "__process", "__protects")
 
-    def __init__(
-        self, event: Event, bits: Bits, protects: PrivacyUnit | None = None, claims: Claims | None = None
-    ) -> None:
-        self.__event, self.__bits, self.__process, self.__protects = [event], bits, os.getpid(), protects
-        self.__claims = claims
+    def __init__(self, event: Event, grant: Grant, protects: PrivacyUnit | None = None) -> None:
+        self.__event, self.__grant, self.__process, self.__protects = [event], grant, os.getpid(), protects
 
     def gaussian(self, x: Sensitive) -> tuple[np.ndarray, np.ndarray]:
         """x plus the noise of the event (float64, shape of x), and the standard deviation of that noise (same shape).
@@ -58,43 +67,19 @@ class Charge:
         event = self.__redeem(Gaussian)
         stddev = np.broadcast_to(_up(event.noise_multiplier * x.l2) / x.unit, x.shape)
         stddev = np.nextafter(stddev, np.inf)
-        noisy = _integers(x) + rounded_gaussian(stddev, self.__bits)
+        noisy = _integers(x) + rounded_gaussian(stddev, self.__grant.bits)
         return np.asarray(noisy * x.unit), np.asarray(stddev * x.unit)
 
-    def train(
-        self, rows: SensitiveRows, *, parameters: int, clip: float, assumed_rows: float, block: int | None = None
-    ) -> Training:
-        """The steps of DP-SGD that the event paid for, or that are left of them: see `dpsgd.py`.
+    def redeem(self, rows: SensitiveRows, **options: Any) -> Any:
+        """What an event that is not Gaussian makes of the rows: steps of a training, the codes of a program.
 
-        parameters: how many coordinates a gradient has. clip: the 2-norm that a row's gradient is cut to.
-        assumed_rows: how many rows the table is taken to have, public or charged for; it scales the answers only.
-        block: how many steps are claimed from the ledger at a time, and lost if the process dies; None is all of them.
+        options: of the event's own `redeem`.
         """
         if not isinstance(rows, SensitiveRows):
-            raise TypeError(f"a charge trains on SensitiveRows (table.rows()), got {type(rows).__name__}")
+            raise TypeError(f"this charge reads SensitiveRows (table.rows()), got {type(rows).__name__}")
         self.__check_unit(rows.protects)
-        event = self.__redeem(DpSgd)
-        assert self.__claims is not None
-        return Training(
-            event,
-            self.__bits,
-            rows,
-            self.__claims,
-            parameters=parameters,
-            clip=clip,
-            assumed_rows=assumed_rows,
-            block=block,
-        )
-
-    def foreign(self, rows: SensitiveRows, program: Program) -> np.ndarray:
-        """The codes (int32, rows by columns) that a program which is not ours made of the rows: see `programs.py`.
-
-        Raises TimeoutError or ChildProcessError when it did not; the charge stays spent all the same.
-        """
-        if not isinstance(rows, SensitiveRows):
-            raise TypeError(f"a program is given SensitiveRows (table.rows()), got {type(rows).__name__}")
-        self.__check_unit(rows.protects)
-        return _run(program, self.__redeem(Foreign), rows)
+        event: Event = self.__redeem(Event)  # type: ignore[type-abstract]
+        return event.redeem(self.__grant, rows, **options)
 
     def __check_unit(self, protects: PrivacyUnit | None) -> None:
         if None not in (protects, self.__protects) and protects != self.__protects:
@@ -121,7 +106,7 @@ class Accountant:
     """One run: reserves its whole budget when it is made, charges events against it, gives back the rest at `close`.
 
     budget: what this run may spend. ledger: the account of the data set, which has a cap of its own and outlives the
-    run; None keeps a ledger in memory with this budget. job: what the run says about itself.
+    run. job: what the run says about itself.
     reserve: the events to set aside; None is one Gaussian event of the whole budget.
     unsafe_seed: for tests only; noise becomes predictable, and the ledger and certificate say NOT PRIVATE.
     A run that is never closed stays spent, whole. As a context manager it closes itself, after an exception only if
@@ -132,23 +117,19 @@ class Accountant:
         self,
         budget: Budget,
         *,
-        ledger: Ledger | None = None,
+        ledger: Ledger,
         job: Job | None = None,
         reserve: Sequence[Event] | None = None,
         unsafe_seed: int | None = None,
     ) -> None:
         if not isinstance(budget, Budget) or budget.epsilon <= 0:
             raise ValueError(f"an accountant needs a Budget with epsilon above 0, got {budget!r}")
-        if ledger is not None and not isinstance(ledger, Ledger):
-            raise TypeError(f"a ledger must be a Ledger, got {type(ledger).__name__}: Ledger.open(path)")
         if job is not None and not isinstance(job, Job):
             raise TypeError(f"a job must be a Job, got {type(job).__name__}")
         affordable = budgets.affordable(budget)
         if reserve is None and affordable < budgets.LEAST_COST:
             raise ValueError(f"{budget} affords only noise of billions of rows: ask for a larger epsilon or delta")
-        self._protects = None if ledger is None else ledger.unit  # a ledger made here is about no unit in particular
-        if ledger is None:
-            ledger = Ledger.create(None, budget, dataset="no data set stated", unit=PrivacyUnit())
+        self._protects: PrivacyUnit | None = ledger.unit
         run = secrets.token_hex(8) if unsafe_seed is None else f"seeded-{unsafe_seed}-{ledger.head[:8]}"
         bits = operating_system_bits if unsafe_seed is None else seeded_bits(unsafe_seed)
         self._begin(ledger, run, budget, bits)
@@ -156,7 +137,7 @@ class Accountant:
         self._reserved = ledger.reserve(run, budget, self._events, self.noise, Job() if job is None else job)
 
     @classmethod
-    def resumed(cls, ledger: Ledger, run: str) -> Accountant:
+    def resumed(cls, ledger: Ledger, run: str) -> Self:
         """The accountant of a run whose process died after it began to draw: for what it had reserved and not charged.
 
         What was charged and not drawn is lost, save the steps of trainings: `resume` grants those that are left. Raises
@@ -168,8 +149,7 @@ class Accountant:
             raise ValueError(f"run {run!r} is {state}: only one that is drawing, without a seed, can be resumed")
         accountant = cls.__new__(cls)
         accountant._begin(ledger, run, facts.budget, operating_system_bits)
-        line = next(line for line in ledger.entries() if line["kind"] == "run" and line["run"] == run)
-        accountant._events = tuple(map(event_from_dict, line["reserve"]))
+        accountant._events = ledger.reserved_by(run)
         accountant._protects, accountant._cost, accountant._reserved = ledger.unit, facts.cost, facts.reserved
         return accountant
 
@@ -181,6 +161,11 @@ class Accountant:
     def private(self) -> bool:
         """False for a seeded run, whose noise can be predicted."""
         return self._bits is operating_system_bits
+
+    @property
+    def bits(self) -> Bits:
+        """The run's randomness, for what the rings draw beside the noise of a charge."""
+        return self._bits
 
     @property
     def noise(self) -> str:
@@ -219,8 +204,7 @@ class Accountant:
         number = self.ledger.charge(self.run, event, purpose)
         with self._lock:
             self._cost = self._cost + event.cost
-        claims = Claims(self.ledger, self.run, number, Steps(event.steps)) if isinstance(event, DpSgd) else None
-        return self._grant(event, claims)
+        return self._grant(event, number, event.progress())
 
     def resume(self, charge: int, done: int) -> Charge:
         """Grants what is left of a training that was charged before, to go on from a state after `done` of its steps.
@@ -229,12 +213,7 @@ class Accountant:
         line charges this run for no training, or fewer steps were claimed.
         """
         steps = self.ledger.resume(self.run, charge, done)
-        event = event_from_dict(self.ledger.entries()[charge]["event"])
-        return self._grant(event, Claims(self.ledger, self.run, charge, steps))
-
-    def teachers(self, rows: SensitiveRows, number: int) -> Teachers:
-        """The rows parted among this many teachers, by this run's randomness. What they vote is for charges to read."""
-        return Teachers(rows, number, self._bits)
+        return self._grant(self.ledger.event_at(charge), charge, steps)
 
     def close(self, release: str | None = None) -> None:
         """Ends the run; what was reserved and never charged is free again. release: SHA-256 of what is released."""
@@ -244,15 +223,15 @@ class Accountant:
             self.ledger.commit(self.run, release)
         self._ended = True
 
-    def __enter__(self) -> Accountant:
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
         if not self._ended and (kind is None or self._cost == budgets.NOTHING):
             self.close()
 
-    def _grant(self, event: Event, claims: Claims | None) -> Charge:
-        return Charge(event, self._bits, self._protects, claims)
+    def _grant(self, event: Event, line: int, progress: Progress | None) -> Charge:
+        return Charge(event, Grant(self._bits, self.ledger, self.run, line, progress), self._protects)
 
     def _closed(self, *args: Any) -> NoReturn:
         raise TypeError("an accountant cannot be copied: its budget would be spent twice")

@@ -31,7 +31,7 @@ class SensitiveRows:
         return f"SensitiveRows({len(self.sizes)} columns, {self.protects.describe()})"
 
     def _closed(self, *args: Any, **kwargs: Any) -> NoReturn:
-        raise TypeError("private rows are read by a charge only: accountant.charge(event, purpose).train(rows, ...)")
+        raise TypeError("private rows are read by a charge only: accountant.charge(event, purpose).redeem(rows, ...)")
 
     __array__ = __bool__ = __len__ = __iter__ = __getitem__ = __contains__ = __format__ = _closed
     __eq__ = __ne__ = _closed

@@ -14,7 +14,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-FORMAT = 4
 GENESIS = "0" * 64
 """What stands for the hash before the first line."""
 

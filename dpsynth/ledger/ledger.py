@@ -27,21 +27,18 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from dpsynth.kernel import budget as budgets
-from dpsynth.kernel.account import Run, gaussian_spending
+from dpsynth.kernel.account import FORMAT, SECURE, Job, Run, gaussian_spending
 from dpsynth.kernel.budget import NOTHING, Budget, BudgetExceeded, Cost
-from dpsynth.kernel.events import Event, check_unit, event_to_dict
+from dpsynth.kernel.events import Event, Progress
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.ledger import linking
-from dpsynth.ledger.chain import FORMAT, LedgerCorrupt
-from dpsynth.ledger.policy import Job, Policy, policy_record
+from dpsynth.ledger.chain import LedgerCorrupt
+from dpsynth.ledger.names import event_from_dict, event_to_dict
+from dpsynth.ledger.policy import Policy, policy_record
 from dpsynth.ledger.reader import Book
 from dpsynth.ledger.store import File, Memory
-from dpsynth.training.steps import Steps
 
 __all__ = ["SECURE", "Ledger", "LedgerCorrupt"]
-
-SECURE = "operating system"
-"""What a `run` line calls noise that nobody can predict."""
 
 
 class Ledger:
@@ -170,6 +167,15 @@ class Ledger:
         self._book.refresh()
         return [json.loads(line.raw) for line in self._book.lines]
 
+    def reserved_by(self, run: str) -> tuple[Event, ...]:
+        """The events that a run has set aside."""
+        line = next(line for line in self.entries() if line["kind"] == "run" and line["run"] == run)
+        return tuple(map(event_from_dict, line["reserve"]))
+
+    def event_at(self, line: int) -> Event:
+        """The event that a line charges."""
+        return event_from_dict(self.entries()[line]["event"])
+
     def verify(self, head: str | None = None) -> None:
         """Reads everything anew; raises LedgerCorrupt at the first line that does not follow from the one before.
 
@@ -202,7 +208,7 @@ class Ledger:
         """
         records = [event_to_dict(event) for event in events]
         for event in events:
-            check_unit(event, self.unit)
+            event.refuse(self.unit)
         cost = sum((event.cost for event in events), start=NOTHING)
         if not budgets.fits(cost, budget):
             raise BudgetExceeded.by("reserve", cost, NOTHING, budget, "this run's budget")
@@ -219,7 +225,7 @@ class Ledger:
         Raises BudgetExceeded, and records nothing, if the run has not.
         """
         record = event_to_dict(event)
-        check_unit(event, self.unit)
+        event.refuse(self.unit)
         if not isinstance(purpose, str):
             raise TypeError(f"a purpose must be text, for the reader of the ledger, got {type(purpose).__name__}")
         with self._book.writing() as write:
@@ -232,7 +238,7 @@ class Ledger:
             write("charge", {"run": run, "purpose": purpose, "event": record})
             return len(self._book.lines) - 1
 
-    def claim(self, run: str, charge: int, resumed: int, most: int) -> Steps:
+    def claim(self, run: str, charge: int, resumed: int, most: int) -> Progress:
         """Claims the next steps of a training, durably: before the first of them is taken. What is claimed then.
 
         charge: the number of the line that pays. resumed: how often the training was when the claimant took it up.
@@ -245,7 +251,7 @@ class Ledger:
             write("steps", {"run": run, "charge": charge, **facts})
             return self._book.account.training(run, charge)
 
-    def resume(self, run: str, charge: int, done: int) -> Steps:
+    def resume(self, run: str, charge: int, done: int) -> Progress:
         """Takes a training over, durably, from a state after `done` steps; what else was claimed by now is lost.
 
         Whoever had it before is refused from then on. It may have no steps left. Raises ValueError where the run has

@@ -4,13 +4,33 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
-from dpsynth.kernel.accountant import Accountant
+from dpsynth.kernel import accountant
+from dpsynth.kernel.account import Job
 from dpsynth.kernel.budget import Budget
 from dpsynth.kernel.events import Event
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.ledger.ledger import Ledger
-from dpsynth.ledger.policy import Job
+
+
+class Accountant(accountant.Accountant):
+    """An accountant (see `dpsynth.kernel.accountant`) that opens an account in memory where it is given none.
+
+    Such an account holds this budget, is forgotten with the process, and is about no unit in particular.
+    """
+
+    ledger: Ledger
+
+    def __init__(self, budget: Budget, *, ledger: Ledger | None = None, **facts: Any) -> None:
+        if ledger is not None and not isinstance(ledger, Ledger):
+            raise TypeError(f"a ledger must be a Ledger, got {type(ledger).__name__}: Ledger.open(path)")
+        own = ledger
+        if own is None:
+            own = Ledger.create(None, budget, dataset="no data set stated", unit=PrivacyUnit())
+        super().__init__(budget, ledger=own, **facts)
+        if ledger is None:
+            self._protects = None
 
 
 def accountant_for(

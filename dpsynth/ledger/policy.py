@@ -1,6 +1,6 @@
-"""Policy: what the owner of a data set asks of every run, and Job: what a run says about itself.
+"""Policy: what the owner of a data set asks of every run, which stands in the ledger.
 
-Both stand in the ledger. A run that the policy does not allow is refused before it reserves anything.
+A run that the policy does not allow is refused before it reserves anything.
 """
 
 from __future__ import annotations
@@ -9,31 +9,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from dpsynth.kernel.account import Job, text
 from dpsynth.kernel.budget import Budget
 from dpsynth.kernel.unit import PrivacyUnit
 
 
 class PolicyRefused(ValueError):
     """The data set's policy does not allow this run: nothing was spent, and nothing was read."""
-
-
-@dataclass(frozen=True)
-class Job:
-    """What a run says about itself, for the ledger's readers and its policy. All of it is public text.
-
-    mechanism: its name. purpose: a label such as "research". approvals: who approved, and where that is written:
-    {"ethics board": "case 2026/17"}. schema: `Schema.fingerprint()`, the SHA-256 of the public facts.
-    """
-
-    mechanism: str = ""
-    purpose: str = ""
-    approvals: Mapping[str, str] = field(default_factory=dict)
-    schema: str = ""
-
-    def __post_init__(self) -> None:
-        for name in ("mechanism", "purpose", "schema"):
-            _text(f"the {name} of a job", getattr(self, name))
-        object.__setattr__(self, "approvals", _texts("the approvals of a job", self.approvals))
 
 
 @dataclass(frozen=True)
@@ -60,8 +42,8 @@ class Policy:
         for name in ("approvals", "mechanisms"):
             if isinstance(getattr(self, name), str):
                 raise TypeError(f"the {name} of a policy must be several texts, got one: put it in a list")
-            object.__setattr__(self, name, tuple(_text(f"the {name} of a policy", t) for t in getattr(self, name)))
-        object.__setattr__(self, "purposes", {_text("a purpose", p): b for p, b in self.purposes.items()})
+            object.__setattr__(self, name, tuple(text(f"the {name} of a policy", t) for t in getattr(self, name)))
+        object.__setattr__(self, "purposes", {text("a purpose", p): b for p, b in self.purposes.items()})
 
     def refuse(self, job: Job, unit: PrivacyUnit) -> None:
         """Raises PolicyRefused, in one sentence, for a run that may not be; caps are the ledger's to check."""
@@ -104,18 +86,6 @@ def policy_record(policy: Policy) -> dict[str, Any]:
     if not isinstance(policy, Policy):
         raise TypeError(f"a ledger's policy must be a Policy, got {type(policy).__name__}")
     return policy.to_dict()
-
-
-def _text(what: str, value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"{what} must be text, got {type(value).__name__}")
-    return value
-
-
-def _texts(what: str, value: object) -> dict[str, str]:
-    if not isinstance(value, Mapping):
-        raise TypeError(f'{what} must be a mapping of texts, as {{"ethics board": "case 17"}}, got {value!r}')
-    return {_text(what, name): _text(what, text) for name, text in value.items()}
 
 
 def _list(names: Mapping[str, Any] | list[str] | tuple[str, ...]) -> str:

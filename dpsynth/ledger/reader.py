@@ -8,8 +8,8 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from dpsynth.kernel.account import Account
 from dpsynth.ledger.chain import LedgerCorrupt, Line, follow, next_line
+from dpsynth.ledger.shared import SharedAccount
 from dpsynth.ledger.store import File, Memory, Transaction
 
 Write = Callable[[str, Mapping[str, Any]], None]
@@ -28,7 +28,7 @@ class Book:
     def __init__(self, store: File | Memory) -> None:
         self.store, self._process = store, os.getpid()
         self.lines: list[Line] = []
-        self.account = Account()
+        self.account = SharedAccount()
 
     def refresh(self, *, check: bool = False) -> None:
         """Reads what others have added. check: also every page of the file."""
@@ -85,5 +85,5 @@ class Book:
     def _forget_after(self, known: int) -> None:
         """Back to so many lines, when those after them may not be in the store."""
         if len(self.lines) > known:
-            raws, self.lines, self.account = [line.raw for line in self.lines[:known]], [], Account()
+            raws, self.lines, self.account = [line.raw for line in self.lines[:known]], [], SharedAccount()
             self.take_in(raws)

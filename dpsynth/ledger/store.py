@@ -19,7 +19,8 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
-from dpsynth.ledger.chain import FORMAT, LedgerCorrupt
+from dpsynth.kernel.account import FORMAT
+from dpsynth.ledger.chain import LedgerCorrupt
 
 PATIENCE = 60.0
 """Seconds that a transaction waits for others."""

@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 
 from dpsynth.base.archive import UNREADABLE, read_archive, split, write_archive
-from dpsynth.kernel.accountant import Accountant
 from dpsynth.ledger.ledger import Ledger, LedgerCorrupt
+from dpsynth.ledger.opening import Accountant
 from dpsynth.training.dpsgd import Training
 
 VERSION = 1

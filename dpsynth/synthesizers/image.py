@@ -11,12 +11,12 @@ import numpy as np
 
 from dpsynth.data.images.rows import check_images, private_images
 from dpsynth.evidence.certificate import Certificate
+from dpsynth.kernel.account import Job
 from dpsynth.kernel.budget import LEAST_COST, Budget, affordable
 from dpsynth.kernel.events import Gaussian
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.ledger.ledger import Ledger
 from dpsynth.ledger.opening import accountant_for
-from dpsynth.ledger.policy import Job
 from dpsynth.mechanisms.image.dp_gan import ImageGAN
 from dpsynth.mechanisms.image.embedding import LOOK, ImageEmbedding
 from dpsynth.mechanisms.neural.plan import PlannedTraining

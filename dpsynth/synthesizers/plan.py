@@ -15,10 +15,9 @@ from typing import Any
 from dpsynth.base.domain import Domain
 from dpsynth.base.text import short
 from dpsynth.data.tables.codec import schema_domain
-from dpsynth.kernel.accountant import Accountant
 from dpsynth.kernel.budget import LEAST_COST, Budget, affordable
-from dpsynth.kernel.events import check_unit
 from dpsynth.kernel.unit import PrivacyUnit
+from dpsynth.ledger.opening import Accountant
 from dpsynth.mechanisms.base import Mechanism
 from dpsynth.mechanisms.bounds import BOUNDS_SHARE
 from dpsynth.mechanisms.external.base import ForeignMechanism, even_groups, grouped
@@ -134,7 +133,7 @@ def plan(schema: Schema, mechanism: Mechanism, budget: Budget, rows: int) -> Pla
     training: PlannedTraining | PlannedVotes | None = None
     if isinstance(mechanism, DPCTGAN | Hybrid):
         event = mechanism.training(budget)
-        check_unit(event, schema.unit)
+        event.refuse(schema.unit)
         queries += _TRAINED[type(mechanism)](mechanism, domain, prices, event.cost.gaussian)
         training = planned(event, _network(mechanism).critic, domain, rows, schema.unit)
     elif isinstance(mechanism, PATEGAN):

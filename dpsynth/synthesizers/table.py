@@ -15,12 +15,11 @@ from dpsynth.data.engines.files import Rows, column, column_names, open_rows, ta
 from dpsynth.data.tables.codec import check_columns, encode_frame, schema_domain
 from dpsynth.data.tables.magnitude import magnitude_table
 from dpsynth.evidence.certificate import Certificate
-from dpsynth.kernel.accountant import Accountant
+from dpsynth.kernel.account import Job
 from dpsynth.kernel.budget import Budget
 from dpsynth.kernel.table import PrivateTable
 from dpsynth.ledger.ledger import Ledger
-from dpsynth.ledger.opening import accountant_for
-from dpsynth.ledger.policy import Job
+from dpsynth.ledger.opening import Accountant, accountant_for
 from dpsynth.mechanisms.base import Mechanism, Reserves, Resumes
 from dpsynth.mechanisms.bounds import BOUNDS_SHARE, learn_bounds
 from dpsynth.mechanisms.checkpoint import Checkpoint, check_place

@@ -29,14 +29,14 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Iterator
-from typing import Any, NoReturn
+from typing import Any, NoReturn, Protocol
 
 import numpy as np
 
-from dpsynth.kernel.events import DpSgd, positive
+from dpsynth.kernel.events import Progress, positive
 from dpsynth.kernel.noise import MAX_STDDEV, Bits, rounded_gaussian
 from dpsynth.kernel.rows import SensitiveRows, _exact_codes
-from dpsynth.training.steps import Claims, Steps
+from dpsynth.training.steps import Claims
 
 Gradients = Callable[[np.ndarray], np.ndarray]
 """Codes of PIECE rows, shape (PIECE, columns), to the gradient of each row's own loss, shape (PIECE, parameters)."""
@@ -57,6 +57,17 @@ _MOST_NOISE = MAX_STDDEV / _GRAINS / 2
 _BLOCK = 16
 
 
+class Schedule(Protocol):
+    """What was paid for: a DpSgd event."""
+
+    @property
+    def rate(self) -> float: ...
+    @property
+    def noise_multiplier(self) -> float: ...
+    @property
+    def steps(self) -> int: ...
+
+
 class Training:
     """The steps that a DpSgd event paid for: each `step` is one of them. block: how many are claimed at a time."""
 
@@ -69,7 +80,7 @@ class Training:
 
     def __init__(
         self,
-        event: DpSgd,
+        event: Schedule,
         bits: Bits,
         rows: SensitiveRows,
         claims: Claims,
@@ -98,7 +109,7 @@ class Training:
         self.__probed: object = None
 
     @property
-    def steps(self) -> Steps:
+    def steps(self) -> Progress:
         """What the ledger says of them: how many are paid for, claimed, lost."""
         return self.__claims.steps
 

@@ -18,11 +18,13 @@ import threading
 from dataclasses import dataclass, replace
 from typing import Any, NoReturn, Protocol
 
+from dpsynth.kernel.events import Progress
+
 
 class Counter(Protocol):
     """What counts the steps of a training, durably: a ledger."""
 
-    def claim(self, run: str, charge: int, resumed: int, most: int) -> Steps:
+    def claim(self, run: str, charge: int, resumed: int, most: int) -> Progress:
         """Claims the next steps, before the first of them is taken."""
         ...
 
@@ -69,12 +71,12 @@ class Claims:
 
     __slots__ = ("__granted", "__ledger", "__lock", "__run", "__steps", "charge")
 
-    def __init__(self, ledger: Counter, run: str, charge: int, steps: Steps) -> None:
+    def __init__(self, ledger: Counter, run: str, charge: int, steps: Progress) -> None:
         self.__ledger, self.__run, self.__steps, self.charge = ledger, run, steps, charge
         self.__granted, self.__lock = 0, threading.Lock()
 
     @property
-    def steps(self) -> Steps:
+    def steps(self) -> Progress:
         return self.__steps
 
     @property

@@ -26,6 +26,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from dpsynth.kernel.accountant import Accountant
 from dpsynth.kernel.noise import Bits
 from dpsynth.kernel.rows import SensitiveRows, _exact_codes
 from dpsynth.kernel.sensitive import Sensitive, _up
@@ -71,6 +72,11 @@ class Teachers:
         raise TypeError("teachers cannot be copied or read: ask for their votes")
 
     __reduce__ = __reduce_ex__ = __getstate__ = __copy__ = __deepcopy__ = _closed
+
+
+def part(accountant: Accountant, rows: SensitiveRows, number: int) -> Teachers:
+    """The rows parted among this many teachers, by the run's randomness. What they vote is for charges to read."""
+    return Teachers(rows, number, accountant.bits)
 
 
 def parted(codes: np.ndarray, number: int, bits: Bits) -> list[np.ndarray]:

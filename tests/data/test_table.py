@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from dpsynth.base.domain import Domain
 from dpsynth.data.bounding import bounded_rows
-from dpsynth.kernel.accountant import Accountant
 from dpsynth.kernel.budget import Budget
 from dpsynth.kernel.events import Gaussian
 from dpsynth.kernel.rows import _exact_codes
@@ -21,6 +20,7 @@ from dpsynth.kernel.sensitive import Sensitive, _integers
 from dpsynth.kernel.table import PrivateTable
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.ledger.ledger import Ledger
+from dpsynth.ledger.opening import Accountant
 
 DOMAIN = Domain.of({"a": 3, "b": 2, "c": 1})
 CLIQUES = [(), ("a",), ("c",), ("a", "b"), ("b", "a"), ("a", "b", "c")]

@@ -13,11 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dpsynth.evidence.certificate import Certificate
-from dpsynth.kernel.accountant import Accountant
 from dpsynth.kernel.budget import Budget
 from dpsynth.kernel.events import Gaussian
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.ledger.ledger import Ledger
+from dpsynth.ledger.opening import Accountant
 from dpsynth.schema.table import Boolean, Categorical, Datetime, Identifier, Numeric, Schema
 
 BUDGET = Budget(1.0, 1e-6)

@@ -16,10 +16,10 @@ import dpsynth.evidence.pages
 from dpsynth.evaluation.fidelity import evaluate
 from dpsynth.evidence.certificate import Certificate
 from dpsynth.evidence.pages import render
-from dpsynth.kernel.accountant import Accountant
 from dpsynth.kernel.budget import Budget
 from dpsynth.kernel.events import Gaussian
 from dpsynth.ledger.ledger import Ledger
+from dpsynth.ledger.opening import Accountant
 from dpsynth.schema.table import Categorical, Numeric, Schema
 
 BUDGET = Budget(1.0, 1e-6)

@@ -8,11 +8,11 @@ import pytest
 
 from dpsynth.evidence import verify
 from dpsynth.evidence.certificate import Certificate
-from dpsynth.kernel.accountant import Accountant
 from dpsynth.kernel.budget import Budget
 from dpsynth.kernel.events import Gaussian
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.ledger.ledger import Ledger
+from dpsynth.ledger.opening import Accountant
 from dpsynth.schema.table import Schema
 from tests.evidence.test_verify import COLUMNS, TRAINING, issue, rechained, rehash
 

@@ -10,12 +10,12 @@ import numpy as np
 import pytest
 
 from dpsynth.base.domain import Domain
-from dpsynth.kernel.accountant import Accountant
 from dpsynth.kernel.budget import Budget
 from dpsynth.kernel.gaussian_dp import COST_UNIT
 from dpsynth.kernel.sensitive import _integers
 from dpsynth.kernel.table import PrivateTable
 from dpsynth.kernel.unit import PrivacyUnit
+from dpsynth.ledger.opening import Accountant
 from dpsynth.mechanisms.base import Reserves, first_look
 from dpsynth.mechanisms.marginal.aim import AIM
 from dpsynth.mechanisms.marginal.canopy import Canopy

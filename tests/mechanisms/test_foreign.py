@@ -17,11 +17,11 @@ from dpsynth.base.domain import Domain
 from dpsynth.cli import main
 from dpsynth.evidence import wording
 from dpsynth.evidence.verify import check
-from dpsynth.kernel.events import Foreign
 from dpsynth.kernel.rows import _exact_codes
 from dpsynth.kernel.table import PrivateTable
 from dpsynth.mechanisms.external.base import even_groups, grouped
 from dpsynth.mechanisms.external.command import External
+from dpsynth.programs.foreign import Foreign
 from tests.rings.blind import BlindAccountant
 
 SCHEMA = Schema(

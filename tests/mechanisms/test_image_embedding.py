@@ -8,8 +8,8 @@ from scipy.fft import dctn
 from sklearn.datasets import load_digits
 
 from dpsynth.data.images.rows import private_images
-from dpsynth.kernel.accountant import Accountant
 from dpsynth.kernel.budget import Budget
+from dpsynth.ledger.opening import Accountant
 from dpsynth.mechanisms.image import embedding as module
 from dpsynth.mechanisms.image.embedding import Frame, ImageEmbedding
 from dpsynth.models.images import Waves

@@ -9,9 +9,9 @@ import pandas as pd
 import pytest
 
 import dpsynth
-from dpsynth.kernel.accountant import Accountant
 from dpsynth.kernel.budget import Budget
 from dpsynth.kernel.sensitive import _integers
+from dpsynth.ledger.opening import Accountant
 from dpsynth.mechanisms.marginal.aim import AIM
 from dpsynth.mechanisms.marginal.canopy import Canopy
 from dpsynth.mechanisms.marginal.known import Known, Marginal

@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 
 from dpsynth.data.tables.magnitude import CELLS, HIGHS, LOWS, _magnitudes, magnitude_table
-from dpsynth.kernel.accountant import Accountant
 from dpsynth.kernel.budget import Budget
 from dpsynth.kernel.unit import PrivacyUnit
+from dpsynth.ledger.opening import Accountant
 from dpsynth.mechanisms.bounds import learn_bounds
 from dpsynth.schema.table import Numeric
 from tests.rings.blind import BlindAccountant

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 
 from dpsynth.base.domain import Domain
-from dpsynth.kernel.accountant import Accountant
 from dpsynth.kernel.budget import Budget
 from dpsynth.kernel.gaussian_dp import COST_UNIT
 from dpsynth.kernel.table import PrivateTable
+from dpsynth.ledger.opening import Accountant
 from dpsynth.mechanisms.marginal.selection import MEAN_ABS, Prices, Scores, choose_batch, choose_tree, distances
 from dpsynth.models.junction_tree import tree_cells
 

@@ -18,9 +18,9 @@ import pytest
 from dpsynth import Budget, Categorical, Numeric, PrivacyUnit, Schema, SchemaError, Synthesizer, evaluate
 from dpsynth.evidence import wording
 from dpsynth.evidence.verify import check
-from dpsynth.kernel.events import Foreign
 from dpsynth.mechanisms.external import smartnoise
 from dpsynth.mechanisms.external.smartnoise import KNOWN, VARIABLE, SmartNoise
+from dpsynth.programs.foreign import Foreign
 
 SCHEMA = Schema({"age": Numeric(0, 80, integer=True), "sex": Categorical(["f", "m"]), "one": Categorical(["x"])})
 ROOM = {"epsilon": 8.0, "delta": 1e-4, "claim": Foreign(1.0, 1e-13)}

@@ -16,17 +16,16 @@ from typing import Any
 
 import numpy as np
 
-from dpsynth.kernel.accountant import Accountant, Charge
+from dpsynth.kernel.accountant import Charge
 from dpsynth.kernel.budget import Budget
-from dpsynth.kernel.events import Event
-from dpsynth.kernel.noise import operating_system_bits
-from dpsynth.kernel.programs import Program
+from dpsynth.kernel.events import Event, Progress
+from dpsynth.kernel.noise import Bits, operating_system_bits
 from dpsynth.kernel.rows import SensitiveRows
 from dpsynth.kernel.sensitive import Sensitive
 from dpsynth.ledger.ledger import Ledger
+from dpsynth.ledger.opening import Accountant
+from dpsynth.programs.run import Program
 from dpsynth.training.dpsgd import Gradients, Training
-from dpsynth.training.steps import Claims
-from dpsynth.training.teachers import Teachers
 
 
 class BlindAccountant(Accountant):
@@ -43,9 +42,10 @@ class BlindAccountant(Accountant):
         super().__init__(budget, ledger=ledger, reserve=reserve, unsafe_seed=seed)
         self._answers = np.random.default_rng(seed)
 
-    def teachers(self, rows: SensitiveRows, number: int) -> Teachers:
-        """Real teachers, who see real rows; the noise's seed is left as it is, however many rows there are."""
-        return Teachers(rows, number, operating_system_bits)
+    @property
+    def bits(self) -> Bits:
+        """Rows are parted by bits of their own, so that the noise's seed is left as it is, however many there are."""
+        return operating_system_bits
 
     @classmethod
     def going_on(cls, died: BlindAccountant) -> BlindAccountant:
@@ -56,8 +56,8 @@ class BlindAccountant(Accountant):
         accountant._cost, accountant._answers = died._cost, died._answers
         return accountant
 
-    def _grant(self, event: Event, claims: Claims | None) -> BlindCharge:
-        return BlindCharge(super()._grant(event, claims), self._answers)
+    def _grant(self, event: Event, line: int, progress: Progress | None) -> BlindCharge:
+        return BlindCharge(super()._grant(event, line, progress), self._answers)
 
 
 class BlindCharge:
@@ -72,11 +72,10 @@ class BlindCharge:
         made_up = self._answers.geometric(1 / 300, size=x.shape)
         return self._charge.gaussian(Sensitive(np.asarray(made_up), l1=x.l1, l2=x.l2, unit=x.unit))
 
-    def train(self, rows: SensitiveRows, **options: float) -> BlindTraining:
-        return BlindTraining(self._charge.train(rows, **options), self._answers)
-
-    def foreign(self, rows: SensitiveRows, program: Program) -> np.ndarray:
-        """Runs nothing."""
+    def redeem(self, rows: SensitiveRows, program: Program | None = None, **options: float) -> Any:
+        """Steps of a training whose answers are made up; of a program, which is not run, made-up codes."""
+        if program is None:
+            return BlindTraining(self._charge.redeem(rows, **options), self._answers)
         sizes = program.domain.shape(program.domain.attributes)
         return self._answers.integers(0, sizes, (program.rows, len(sizes)), dtype=np.int32)
 

@@ -21,11 +21,11 @@ _NUMBERS = count()
 SOURCE = Path(dpsynth.__file__).parent
 RINGS = {
     "kernel": (
-        "unit", "cost", "gaussian_dp", "events", "budget", "noise", "sensitive", "rows", "programs", "account",
-        "accountant",
+        "unit", "cost", "gaussian_dp", "events", "budget", "noise", "sensitive", "rows", "account", "accountant",
     ),
-    "training": ("loss_grid", "pld", "gdp_upper_bound", "steps", "dpsgd", "teachers", "embedding"),
-    "ledger": ("chain", "policy", "store", "reader", "linking", "ledger", "opening"),
+    "training": ("loss_grid", "pld", "gdp_upper_bound", "steps", "dpsgd", "event", "teachers", "embedding"),
+    "programs": ("run", "foreign"),
+    "ledger": ("chain", "names", "policy", "shared", "store", "reader", "linking", "ledger", "opening"),
     "accounting": ("nonadaptive", "calibrate"),
 }  # fmt: skip
 

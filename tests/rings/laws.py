@@ -97,7 +97,7 @@ def a_schedule_costs_no_less_than_its_closed_form(k: Kernel) -> None:
         epsilon = k.pld.epsilon([k.loss_grid.Sampled(rate, noise, 1)], delta) if epsilon is None else epsilon
         exact = [oracle.sampled_delta(epsilon, rate, noise, removed) for removed in (True, False)]
         assert max(exact) <= delta
-    failing = [k.Foreign(0.5, 1e-3), k.Foreign(0.5, 1e-3), k.PartitionSelection(1e-3)]
+    failing = [k.Foreign(0.5, 1e-3), k.Foreign(0.5, 1e-3), k.Foreign(1e-9, 1e-3)]
     assert k.nonadaptive.epsilon(failing, 2.9e-3) == math.inf
     assert k.nonadaptive.epsilon(failing[:2], 2.9e-3) >= 0.9
 
@@ -119,10 +119,10 @@ def a_price_lies_nowhere_below_the_training(k: Kernel) -> None:
 
 
 def what_is_not_gaussian_is_paid_from_what_was_set_aside(k: Kernel) -> None:
-    for budget in (k.Budget(3.0, 1e-6), k.Budget(3.0, 1e-6, 0.5, 1e-7)):
+    for budget in (k.Budget(3.0, 1e-6, 0.5), k.Budget(3.0, 1e-6, 0.5, 1e-7)):
         aside = k.budget.set_aside(budget)
         delta = aside.delta / k.COST_UNIT
-        selection, foreign = k.PartitionSelection(0.6 * delta), k.Foreign(1e-3, 0.6 * delta)
+        selection, foreign = k.Foreign(1e-2, 0.6 * delta), k.Foreign(1e-3, 0.6 * delta)
         accountant = k.Accountant(budget, reserve=[selection])
         accountant.charge(selection, "law")
         fails(k.BudgetExceeded, lambda accountant=accountant, event=selection: accountant.charge(event, "law"))
@@ -156,7 +156,7 @@ def training_on_samples_is_for_units_that_come_and_go(k: Kernel) -> None:
 
 
 def a_charge_draws_only_what_it_paid_for(k: Kernel) -> None:
-    for event in (k.DpSgd(0.01, 20.0, 10), k.Foreign(0.01), k.PartitionSelection(1e-15)):
+    for event in (k.DpSgd(0.01, 20.0, 10), k.Foreign(0.01)):
         charge = k.Accountant(k.Budget(3.0, 1e-6, 0.1, 0.0), reserve=[event]).charge(event, "law")
         fails(TypeError, lambda charge=charge: charge.gaussian(counts(k, np.array([1]), 1, 1)))
 

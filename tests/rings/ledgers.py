@@ -8,12 +8,14 @@ import sqlite3
 from pathlib import Path
 from unittest import mock
 
-from dpsynth.kernel.accountant import Accountant
+from dpsynth.kernel.account import Job
 from dpsynth.kernel.budget import Budget
-from dpsynth.kernel.events import DpSgd, Gaussian
+from dpsynth.kernel.events import Gaussian
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.ledger.ledger import Ledger
-from dpsynth.ledger.policy import Job, Policy
+from dpsynth.ledger.opening import Accountant
+from dpsynth.ledger.policy import Policy
+from dpsynth.training.event import DpSgd
 from tests.rings.laws import rehashed
 
 BUDGET = Budget(1.0, 1e-6)

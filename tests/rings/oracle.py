@@ -74,7 +74,8 @@ def composed_delta(p: np.ndarray, loss: np.ndarray, epsilon: float) -> float:
 
 def random_schedule(rng: np.random.Generator) -> list:
     """One to three trainings and perhaps Gaussian noise."""
-    from dpsynth.kernel.events import DpSgd, Gaussian
+    from dpsynth.kernel.events import Gaussian
+    from dpsynth.training.event import DpSgd
 
     events: list = [
         DpSgd(float(10 ** rng.uniform(-3, -0.5)), float(10 ** rng.uniform(-0.1, 1)), int(10 ** rng.uniform(0, 3.3)))

@@ -14,13 +14,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import chi2
 
-from dpsynth.kernel.accountant import Accountant, Charge
+from dpsynth.kernel.accountant import Charge
 from dpsynth.kernel.budget import Budget, BudgetExceeded, affordable
 from dpsynth.kernel.events import Gaussian
 from dpsynth.kernel.gaussian_dp import COST_UNIT
 from dpsynth.kernel.sensitive import Sensitive
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.ledger.ledger import Ledger
+from dpsynth.ledger.opening import Accountant
 from tests.rings import kernel, ledger_laws
 from tests.rings.processes import in_children, needs_fork
 

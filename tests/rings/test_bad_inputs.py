@@ -12,12 +12,14 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from dpsynth.kernel.accountant import Accountant
 from dpsynth.kernel.budget import Budget, BudgetExceeded, Cost
-from dpsynth.kernel.events import DpSgd, Gaussian, event_from_dict, event_to_dict
+from dpsynth.kernel.events import Gaussian
 from dpsynth.kernel.sensitive import Sensitive
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.ledger.ledger import Ledger
+from dpsynth.ledger.names import event_from_dict, event_to_dict
+from dpsynth.ledger.opening import Accountant
+from dpsynth.training.event import DpSgd
 
 REFUSED = (ValueError, TypeError)
 NO_NUMBERS = [

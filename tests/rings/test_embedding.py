@@ -107,7 +107,9 @@ def a_charge_adds_the_noise_that_was_billed(k):
         np.zeros((0, 1), dtype=int), sizes=(2,), protects=k.unit.PrivacyUnit(max_records=2, adjacency="replace")
     )
     x = k.embed(empty, lambda codes: np.zeros((len(codes), many)), dimensions=many)
-    noisy, stddev = k.accountant.Charge(k.events.Gaussian(multiplier), k.noise.operating_system_bits).gaussian(x)
+    noisy, stddev = k.accountant.Charge(
+        k.events.Gaussian(multiplier), k.Grant(k.noise.operating_system_bits, None, "", 0)
+    ).gaussian(x)
     np.testing.assert_allclose(stddev, 4 * multiplier, rtol=1e-12)
     squares = float((noisy**2).sum()) / (4 * multiplier) ** 2
     assert chi2.ppf(5e-7, many) < squares < chi2.ppf(1 - 5e-7, many)

@@ -64,7 +64,7 @@ def private_rows(k: Kernel, rows: int = 9, unit=None):
 
 def released(k: Kernel, command: list[str], *, rows: int = 9, time_limit: float = 20.0, unit=None):
     program = k.Program("the program", tuple(command), DOMAIN, ROWS, time_limit)
-    return a_charge(k, unit=unit)[1].foreign(private_rows(k, rows, unit)[0], program)
+    return a_charge(k, unit=unit)[1].redeem(private_rows(k, rows, unit)[0], program=program)
 
 
 def refusal(k: Kernel, command: list[str], kind: type[Exception] = ChildProcessError, **options) -> str:
@@ -174,7 +174,7 @@ def a_failure_stays_spent(k: Kernel) -> None:
         with k.Accountant(
             k.Budget.for_programs(8.0, 1e-4), ledger=ledger, reserve=[k.Foreign(1.0, 1e-13)]
         ) as accountant:
-            accountant.charge(k.Foreign(1.0, 1e-13), "a program").foreign(private_rows(k)[0], program)
+            accountant.charge(k.Foreign(1.0, 1e-13), "a program").redeem(private_rows(k)[0], program=program)
     except ChildProcessError:
         pass
     assert [line["kind"] for line in ledger.entries()] == ["open", "run", "drawing", "charge"]
@@ -189,7 +189,7 @@ def a_program_starts_after_its_charge_is_durable(k: Kernel) -> None:
         program = k.Program("the program", tuple(shell("kill -9 $PPID")), DOMAIN, ROWS, 5.0)
 
         def work(tell):
-            a_charge(k, k.Ledger.open(path))[1].foreign(private_rows(k)[0], program)
+            a_charge(k, k.Ledger.open(path))[1].redeem(private_rows(k)[0], program=program)
 
         assert processes.in_children([work]) == [b""]
         gone(folder / "temporary")
@@ -286,29 +286,29 @@ def a_program_is_told_what_a_row_may_have(k: Kernel) -> None:
 
 
 MUTANTS = [
-    Mutant("exact row count told", "programs.py", '"rows": program.rows,', '"rows": len(codes),',
+    Mutant("exact row count told", "run.py", '"rows": program.rows,', '"rows": len(codes),',
            a_program_sees_cells_and_public_facts_only),
-    Mutant("exact row count in a word", "programs.py", "(*claim, program.rows)", "(*claim, len(codes))",
+    Mutant("exact row count in a word", "run.py", "(*claim, program.rows)", "(*claim, len(codes))",
            places_in_words_are_filled_in),
-    Mutant("rows left behind by a sudden death", "programs.py", '; rm -rf -- "$1"', "",
+    Mutant("rows left behind by a sudden death", "run.py", '; rm -rf -- "$1"', "",
            a_sudden_death_leaves_neither_rows_nor_program),
-    Mutant("a program goes on after a sudden death", "programs.py", 'kill -s KILL -- "-$group"; ', "",
+    Mutant("a program goes on after a sudden death", "run.py", 'kill -s KILL -- "-$group"; ', "",
            a_sudden_death_leaves_neither_rows_nor_program),
-    Mutant("folder open to others", "programs.py", "yield Path(name)", "Path(name).chmod(0o755); yield Path(name)",
+    Mutant("folder open to others", "run.py", "yield Path(name)", "Path(name).chmod(0o755); yield Path(name)",
            its_folder_is_the_users_own_and_goes_with_it),
-    Mutant("folder left behind", "programs.py", 'tempfile.TemporaryDirectory(prefix="dpsynth-")',
+    Mutant("folder left behind", "run.py", 'tempfile.TemporaryDirectory(prefix="dpsynth-")',
            'contextlib.nullcontext(tempfile.mkdtemp(prefix="dpsynth-"))', its_folder_is_the_users_own_and_goes_with_it),
-    Mutant("temporary files elsewhere", "programs.py", '{**os.environ, "TMPDIR": str(folder)}',
+    Mutant("temporary files elsewhere", "run.py", '{**os.environ, "TMPDIR": str(folder)}',
            '{"TMPDIR": "/tmp", **os.environ}', its_folder_is_the_users_own_and_goes_with_it),
-    Mutant("only the first process is killed", "programs.py", "os.killpg(process.pid, signal.SIGKILL)",
+    Mutant("only the first process is killed", "run.py", "os.killpg(process.pid, signal.SIGKILL)",
            "os.kill(process.pid, signal.SIGKILL)", nothing_of_a_program_outlives_it),
-    Mutant("standard error shown", "programs.py", "stderr=silent, env=", "env=",
+    Mutant("standard error shown", "run.py", "stderr=silent, env=", "env=",
            what_it_prints_and_how_it_fails_is_not_told),
-    Mutant("standard output shown", "programs.py", "stdout=silent, stderr=silent, env=", "stderr=silent, env=",
+    Mutant("standard output shown", "run.py", "stdout=silent, stderr=silent, env=", "stderr=silent, env=",
            what_it_prints_and_how_it_fails_is_not_told),
-    Mutant("exit status told", "programs.py", "{program.name} failed;", "{program.name} failed ({status});",
+    Mutant("exit status told", "run.py", "{program.name} failed;", "{program.name} failed ({status});",
            what_it_prints_and_how_it_fails_is_not_told),
-    Mutant("failure with a table accepted", "programs.py", "if status != 0:", "if False:",
+    Mutant("failure with a table accepted", "run.py", "if status != 0:", "if False:",
            what_it_prints_and_how_it_fails_is_not_told),
     Mutant("a failure given back", "accountant.py",
            "if not self._ended and (kind is None or self._cost == budgets.NOTHING):",
@@ -317,23 +317,23 @@ MUTANTS = [
            a_failure_stays_spent),
     Mutant("run before the charge is durable", "accountant.py", "self.ledger.charge(self.run, event, purpose)", "0",
            a_program_starts_after_its_charge_is_durable),
-    Mutant("high codes accepted", "programs.py", "np.all((values >= 0) & (values < cells))", "np.all(values >= 0)",
+    Mutant("high codes accepted", "run.py", "np.all((values >= 0) & (values < cells))", "np.all(values >= 0)",
            only_codes_of_the_domain_come_back),
-    Mutant("low codes accepted", "programs.py", "np.all((values >= 0) & (values < cells))", "np.all(values < cells)",
+    Mutant("low codes accepted", "run.py", "np.all((values >= 0) & (values < cells))", "np.all(values < cells)",
            only_codes_of_the_domain_come_back),
-    Mutant("numbers with a point accepted", "programs.py", "if not pa.types.is_integer(column.type):", "if False:",
+    Mutant("numbers with a point accepted", "run.py", "if not pa.types.is_integer(column.type):", "if False:",
            only_codes_of_the_domain_come_back),
-    Mutant("links followed", "programs.py", "stat.S_ISREG(path.lstat().st_mode)", "stat.S_ISREG(path.stat().st_mode)",
+    Mutant("links followed", "run.py", "stat.S_ISREG(path.lstat().st_mode)", "stat.S_ISREG(path.stat().st_mode)",
            only_codes_of_the_domain_come_back),
-    Mutant("any number of rows", "programs.py", "file.metadata.num_rows != program.rows or ", "",
+    Mutant("any number of rows", "run.py", "file.metadata.num_rows != program.rows or ", "",
            only_codes_of_the_domain_come_back),
-    Mutant("more columns", "programs.py", " or sorted(file.schema_arrow.names) != sorted(attributes)", "",
+    Mutant("more columns", "run.py", " or sorted(file.schema_arrow.names) != sorted(attributes)", "",
            only_codes_of_the_domain_come_back),
-    Mutant("replaced counts once", "programs.py", '(1 if unit.adjacency == "add-remove" else 2)', "1",
+    Mutant("replaced counts once", "run.py", '(1 if unit.adjacency == "add-remove" else 2)', "1",
            a_row_is_promised_enough_for_a_unit),
-    Mutant("deltas add without factors", "programs.py", "math.expm1(epsilon) / math.expm1(event.epsilon)", "1 / steps",
+    Mutant("deltas add without factors", "run.py", "math.expm1(epsilon) / math.expm1(event.epsilon)", "1 / steps",
            a_row_is_promised_enough_for_a_unit),
-    Mutant("a row told what a unit has", "programs.py", "claim_for_a_row(event, rows.protects), ",
+    Mutant("a row told what a unit has", "run.py", "claim_for_a_row(event, rows.protects), ",
            "(event.epsilon, event.delta), ", a_program_is_told_what_a_row_may_have),
 ]  # fmt: skip
 LAWS = sorted({mutant.law for mutant in MUTANTS}, key=lambda law: law.__name__)
@@ -363,14 +363,14 @@ def test_a_charge_for_a_program_is_good_once_and_for_nothing_else() -> None:
     rows = private_rows(k)[0]
     charge = a_charge(k)[1]
     with pytest.raises(TypeError, match="SensitiveRows"):
-        charge.foreign(private_rows(k)[1], program)
+        charge.redeem(private_rows(k)[1], program=program)
     with pytest.raises(ChildProcessError):
-        charge.foreign(rows, program)
+        charge.redeem(rows, program=program)
     with pytest.raises(RuntimeError, match="good once"):
-        charge.foreign(rows, program)
+        charge.redeem(rows, program=program)
     gaussian = k.Accountant(k.Budget(1.0, 1e-6)).charge(k.Gaussian(100.0), "count")
-    with pytest.raises(TypeError, match="not for Foreign"):
-        gaussian.foreign(rows, program)
+    with pytest.raises(TypeError, match="reads no rows"):
+        gaussian.redeem(rows, program=program)
     with pytest.raises(TypeError, match="not for Gaussian"):
         a_charge(k)[1].gaussian(k.Sensitive(np.array(1), l1=1, l2=1))
 
@@ -379,10 +379,10 @@ def test_rows_of_another_unit_or_of_other_columns_are_refused() -> None:
     k = kernel.load()
     program = k.Program("the program", ("false",), DOMAIN, ROWS, 5.0)
     with pytest.raises(ValueError, match="one account needs one unit"):
-        a_charge(k)[1].foreign(private_rows(k, unit=k.PrivacyUnit(max_records=2))[0], program)
+        a_charge(k)[1].redeem(private_rows(k, unit=k.PrivacyUnit(max_records=2))[0], program=program)
     other = k.SensitiveRows(np.zeros((3, 1), int), sizes=(2,), protects=k.PrivacyUnit())
     with pytest.raises(ValueError, match="columns of"):
-        a_charge(k)[1].foreign(other, program)
+        a_charge(k)[1].redeem(other, program=program)
 
 
 def test_an_interrupted_program_is_stopped(monkeypatch) -> None:

@@ -13,13 +13,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dpsynth.kernel.accountant import Accountant
+from dpsynth.kernel.account import Job
 from dpsynth.kernel.budget import NOTHING, Budget, BudgetExceeded, affordable
-from dpsynth.kernel.events import Foreign, Gaussian
+from dpsynth.kernel.events import Gaussian
 from dpsynth.kernel.sensitive import Sensitive
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.ledger.ledger import Ledger, LedgerCorrupt
-from dpsynth.ledger.policy import Job, Policy
+from dpsynth.ledger.opening import Accountant
+from dpsynth.ledger.policy import Policy
+from dpsynth.programs.foreign import Foreign
 from dpsynth.training.steps import Steps
 from tests.rings import oracle
 from tests.rings.laws import rehashed
@@ -278,7 +280,7 @@ def test_a_link_that_was_cut_short_goes_on(tmp_path, monkeypatch):
     one, other = create(tmp_path / "a"), create(tmp_path / "b")
     Accountant(Budget(0.5, 1e-6), ledger=other).charge(Gaussian(50.0), "there")
     with monkeypatch.context() as patch:
-        patch.setattr("dpsynth.kernel.account.Account.counted_events", lambda *_: 1 / 0)
+        patch.setattr("dpsynth.ledger.shared.SharedAccount.counted_events", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             one.link(other)
     assert (one.spent().epsilon, other.joined_to) == (0, "claims")
@@ -293,7 +295,7 @@ def test_what_a_link_that_was_cut_short_left_behind_can_be_brought_to_whoever_pa
     spent, middle, third, last = (create(tmp_path / name, dataset=name) for name in ("w", "z", "v", "u"))
     Accountant(Budget(0.5, 1e-6), ledger=spent).charge(Gaussian(50.0), "there")
     with monkeypatch.context() as patch:
-        patch.setattr("dpsynth.kernel.account.Account.counted_events", lambda *_: 1 / 0)
+        patch.setattr("dpsynth.ledger.shared.SharedAccount.counted_events", lambda *_: 1 / 0)
         with pytest.raises(ZeroDivisionError):
             middle.link(spent)
     third.link(middle)

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from dpsynth.kernel.accountant import Accountant
 from dpsynth.kernel.events import Gaussian
 from dpsynth.ledger.ledger import Ledger, LedgerCorrupt
+from dpsynth.ledger.opening import Accountant
 from tests.rings.ledgers import BUDGET, broken_into, create, edited, golden, lines_of, overwrite
 
 NUMBERS = count()

@@ -13,11 +13,11 @@ from pathlib import Path
 
 import pytest
 
-from dpsynth.kernel.accountant import Accountant
 from dpsynth.kernel.budget import Budget
 from dpsynth.kernel.events import Gaussian
 from dpsynth.ledger import store
 from dpsynth.ledger.ledger import Ledger, LedgerCorrupt
+from dpsynth.ledger.opening import Accountant
 from tests.rings.ledger_laws import held_open
 from tests.rings.ledgers import BUDGET, create, golden, overwrite
 from tests.rings.processes import in_children, needs_fork

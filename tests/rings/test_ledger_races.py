@@ -12,10 +12,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dpsynth.kernel.accountant import Accountant
 from dpsynth.kernel.budget import Budget, BudgetExceeded, affordable
 from dpsynth.kernel.events import Gaussian
 from dpsynth.ledger.ledger import Ledger
+from dpsynth.ledger.opening import Accountant
 from tests.rings.ledgers import BUDGET, create
 from tests.rings.processes import finish, in_children, needs_fork, start
 

@@ -180,15 +180,15 @@ MUTANTS = [
     ),
     Mutant(
         "what training lacks not charged",
-        "events.py",
+        "event.py",
         "units(gdp_upper_bound.TAU) if approximate else 0",
         "0",
         laws.a_price_lies_nowhere_below_the_training,
     ),
     Mutant(
         "replaced units trained on",
-        "events.py",
-        'unit.adjacency == "replace" and event.rate < 1',
+        "event.py",
+        'unit.adjacency == "replace" and self.rate < 1',
         "False",
         laws.training_on_samples_is_for_units_that_come_and_go,
     ),
@@ -311,8 +311,8 @@ MUTANTS = [
     Mutant(
         "noise 3 % too small, and the truth told about the paid scale",
         "accountant.py",
-        "rounded_gaussian(stddev, self.__bits)",
-        "rounded_gaussian(0.97 * stddev, self.__bits)",
+        "rounded_gaussian(stddev, self.__grant.bits)",
+        "rounded_gaussian(0.97 * stddev, self.__grant.bits)",
         laws.the_noise_is_what_was_paid_for,
     ),
     Mutant(

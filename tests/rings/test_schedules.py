@@ -6,6 +6,7 @@ import itertools
 import json
 import math
 import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,12 +17,14 @@ from hypothesis import strategies as st
 from dpsynth.accounting import nonadaptive
 from dpsynth.kernel import gaussian_dp
 from dpsynth.kernel.budget import NOTHING, Budget, spent
-from dpsynth.kernel.events import DpSgd, Foreign, Gaussian, PartitionSelection
+from dpsynth.kernel.events import Gaussian
+from dpsynth.programs.foreign import Foreign
 from dpsynth.training import gdp_upper_bound, loss_grid, pld
+from dpsynth.training.event import DpSgd
 from tests.rings import oracle
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "fixed_schedules.json").read_text())
-KINDS = {"gaussian": Gaussian, "dp_sgd": DpSgd, "foreign": Foreign, "partition_selection": PartitionSelection}
+KINDS = {"gaussian": Gaussian, "dp_sgd": DpSgd, "foreign": Foreign, "partition_selection": partial(Foreign, 5e-324)}
 AIM = [Gaussian(30.205847446909623)] * 40 + [Gaussian(90.61754234072887)] * 40
 TRAINING = DpSgd(0.01, 2.0, 2000)
 
@@ -225,8 +228,8 @@ def test_the_price_is_monotone_in_every_argument(cases):
         DpSgd(0.2, 0.021, 10**7),
         Foreign(100.0, 0.1),
         Foreign(5e-324),
-        PartitionSelection(5e-324),
-        PartitionSelection(1 - 2**-53),
+        Foreign(5e-324, 5e-324),
+        Foreign(5e-324, 1 - 2**-53),
         Gaussian(5e-324),
     ],
     ids=str,
@@ -239,6 +242,5 @@ def test_extreme_events_are_answered_soon(event):
 
 
 def test_what_cannot_be_private_is_infinite():
-    assert nonadaptive.epsilon([PartitionSelection(1e-6)], 1e-6) == math.inf
     assert nonadaptive.epsilon([Foreign(1.0, 1e-6)], 1e-6) == math.inf
     assert nonadaptive.epsilon([], 1e-6) == 0

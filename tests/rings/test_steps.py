@@ -32,7 +32,7 @@ def begun(k: Kernel, ledger, seed: int | None = None):
 
 def trained(k: Kernel, charge, block: int | None = 2):
     rows = k.SensitiveRows(np.zeros((20, 1), int), sizes=(2,), protects=k.PrivacyUnit())
-    return charge.train(rows, **OPTIONS, block=block)
+    return charge.redeem(rows, **OPTIONS, block=block)
 
 
 def gradients(codes):
@@ -216,8 +216,8 @@ MUTANTS = [
     Mutant("lost steps given back", "steps.py", "0 <= lost <= upto == self.upto", "0 <= lost and upto <= self.upto",
            lines_that_claim_out_of_turn_are_refused),
     Mutant("other events have steps", "account.py",
-           'if isinstance(event, DpSgd):\n                run.trainings[record["seq"]] = Steps(event.steps)',
-           'run.trainings[record["seq"]] = Steps(getattr(event, "steps", 9))',
+           'if (steps := event.progress()) is not None:\n                run.trainings[record["seq"]] = steps',
+           'run.trainings[record["seq"]] = event.progress() or __import__("dpsynth").training.steps.Steps(9)',
            lines_that_claim_out_of_turn_are_refused),
     Mutant("claims after the end", "account.py", "trainings = self.open_run(run).trainings",
            "trainings = self.runs[run].trainings", a_run_that_has_ended_is_not_resumed),

@@ -13,10 +13,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from dpsynth.kernel.accountant import Accountant
 from dpsynth.kernel.budget import Budget
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.ledger.ledger import Ledger
+from dpsynth.ledger.opening import Accountant
 from tests.rings import kernel
 from tests.rings.processes import finish, in_children, needs_fork, start
 from tests.rings.scratch import SCRATCH

@@ -20,6 +20,7 @@ from dpsynth.auditing.mechanism.pairs import Pair
 from dpsynth.kernel import accountant, gaussian_dp
 from dpsynth.kernel.accountant import Charge
 from dpsynth.kernel.budget import Budget
+from dpsynth.kernel.events import Grant
 from dpsynth.kernel.noise import operating_system_bits
 from dpsynth.kernel.rows import SensitiveRows
 from dpsynth.kernel.unit import PrivacyUnit
@@ -45,7 +46,7 @@ def transcript(about):
     def run(table, rng):
         rows = SensitiveRows(table.to_numpy(np.int64), sizes=(3, 2), protects=PrivacyUnit())
         asked = teachers.Teachers(rows, TEACHERS, operating_system_bits)
-        charges = [Charge(event, operating_system_bits) for event in EVENTS]
+        charges = [Charge(event, Grant(operating_system_bits, None, "", 0)) for event in EVENTS]
         questions = [Questions(np.array([row] * QUESTIONS), SHARES) for row in about]
         votes = [asked.vote(q.teacher(), QUESTIONS) for q in questions]
         return np.array([c.gaussian(v)[0] for c, v in zip(charges, votes, strict=True)])
@@ -138,5 +139,6 @@ def test_the_row_moves_every_count_by_one():
             with mock.patch.object(accountant, "rounded_gaussian", lambda stddev, bits: np.zeros(stddev.shape)):
                 for row, count in ((ROW, expected), (NOBODYS, 0)):
                     teacher = Questions(np.array([row]), SHARES).teacher()
-                    counts, _ = Charge(EVENTS[0], operating_system_bits).gaussian(asked.vote(teacher, 1))
+                    charge = Charge(EVENTS[0], Grant(operating_system_bits, None, "", 0))
+                    counts, _ = charge.gaussian(asked.vote(teacher, 1))
                     assert counts.tolist() == [count]

@@ -18,12 +18,13 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from scipy.stats import chi2, kstest, norm
 
-from dpsynth.kernel.accountant import Accountant
 from dpsynth.kernel.budget import Budget
-from dpsynth.kernel.events import DpSgd, Gaussian
+from dpsynth.kernel.events import Gaussian
 from dpsynth.kernel.rows import SensitiveRows
 from dpsynth.kernel.unit import PrivacyUnit
+from dpsynth.ledger.opening import Accountant
 from dpsynth.training import dpsgd
+from dpsynth.training.event import DpSgd
 from tests.rings import kernel
 from tests.rings.kernel import Mutant
 from tests.rings.processes import in_children, needs_fork
@@ -39,7 +40,7 @@ def table(k: SimpleNamespace, rows: int, unit: dict | None = None, seed: int = 0
 
 
 def training(k, rows, *, rate=0.1, multiplier=1.0, steps=10, parameters=4, clip=1.0, assumed=1000.0, unit=None):
-    event = k.events.DpSgd(rate, multiplier, steps)
+    event = k.DpSgd(rate, multiplier, steps)
     bits = k.noise.operating_system_bits
     made = table(k, rows, unit)
     options = {"parameters": parameters, "clip": clip, "assumed_rows": assumed}
@@ -147,7 +148,7 @@ def images_are_trained_on_like_any_rows(k):
     codes = rng.integers(0, 256, (300, 17)).astype(np.uint8)
     codes[:, 0] %= 4
     rows = k.rows.SensitiveRows(codes, sizes=(4, *[256] * 16), protects=k.unit.PrivacyUnit())
-    event = k.events.DpSgd(1.0, 1e-6, 1)
+    event = k.DpSgd(1.0, 1e-6, 1)
     bits, size = k.noise.operating_system_bits, {"parameters": 17, "clip": 1.0, "assumed_rows": 1}
     run = k.dpsgd.Training(event, bits, rows, claims(event, k), **size)
     expected = k.dpsgd.clipped_sum(codes / 255 - 0.5, 1.0) * 2.0**-20
@@ -299,13 +300,13 @@ def test_training_is_paid_for_once_and_by_its_own_event():
     rows = SensitiveRows(np.zeros((5, 1), int), sizes=(2,), protects=PrivacyUnit())
     options = {"parameters": 4, "clip": 1.0, "assumed_rows": 10}
     charge = accountant.charge(event, "train")
-    assert charge.train(rows, **options).steps_left == 2
+    assert charge.redeem(rows, **options).steps_left == 2
     with pytest.raises(RuntimeError, match="good once"):
-        charge.train(rows, **options)
-    with pytest.raises(TypeError, match="not for DpSgd"):
-        accountant.charge(Gaussian(50.0), "count").train(rows, **options)
+        charge.redeem(rows, **options)
+    with pytest.raises(TypeError, match="reads no rows"):
+        accountant.charge(Gaussian(50.0), "count").redeem(rows, **options)
     with pytest.raises(TypeError, match="SensitiveRows"):
-        accountant.charge(event, "train").train(np.zeros((5, 1)), **options)
+        accountant.charge(event, "train").redeem(np.zeros((5, 1)), **options)
 
 
 def test_a_ledger_of_one_unit_trains_on_rows_of_that_unit():
@@ -316,7 +317,7 @@ def test_a_ledger_of_one_unit_trains_on_rows_of_that_unit():
     charge = Accountant(Budget(5.0, 1e-6), ledger=ledger, reserve=[event]).charge(event, "train")
     rows = SensitiveRows(np.zeros((5, 1), int), sizes=(2,), protects=PrivacyUnit())
     with pytest.raises(ValueError, match="one account needs one unit"):
-        charge.train(rows, parameters=4, clip=1.0, assumed_rows=10)
+        charge.redeem(rows, parameters=4, clip=1.0, assumed_rows=10)
 
 
 def test_units_that_are_replaced_are_refused():

@@ -19,12 +19,12 @@ from dpsynth.auditing.mechanism.dp import DPAuditor
 from dpsynth.auditing.mechanism.pairs import Pair
 from dpsynth.kernel import gaussian_dp
 from dpsynth.kernel.budget import Budget
-from dpsynth.kernel.events import DpSgd
 from dpsynth.kernel.noise import operating_system_bits
 from dpsynth.kernel.rows import SensitiveRows
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.mechanisms.neural.dp_ctgan import DPCTGAN
 from dpsynth.training import dpsgd
+from dpsynth.training.event import DpSgd
 from tests.rings.unkept import claims
 
 ALPHA = 1e-4

@@ -21,11 +21,12 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from dpsynth.kernel.account import Job
 from dpsynth.kernel.budget import Budget, BudgetExceeded, affordable, within
-from dpsynth.kernel.events import DpSgd, Gaussian
+from dpsynth.kernel.events import Gaussian
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.ledger.ledger import Ledger, LedgerCorrupt
-from dpsynth.ledger.policy import Job
+from dpsynth.training.event import DpSgd
 from tests.rings.processes import finish, in_children, start
 from tests.rings.scratch import SCRATCH
 

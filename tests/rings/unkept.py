@@ -5,8 +5,8 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
-from dpsynth.kernel.events import DpSgd
 from dpsynth.training import steps
+from dpsynth.training.event import DpSgd
 
 
 class Unkept:

@@ -13,7 +13,9 @@ from tests.structure.source import PACKAGE, Source, plant, sources
 
 LEVELS = (
     {"base"},
-    {"kernel", "training", "ledger"},
+    {"kernel"},
+    {"training", "programs"},
+    {"ledger"},
     {"accounting", "schema"},
     {"data", "evidence", "models"},
     {"mechanisms"},

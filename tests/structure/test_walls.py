@@ -20,7 +20,7 @@ KERNEL = {
     "def _integers(x: Sensitive):\n    return object.__getattribute__(x, '_Sensitive__integers')",
     "kernel/rows.py": "class SensitiveRows:\n    __slots__ = ('__codes',)\n"
     "def _exact_codes(rows: SensitiveRows):\n    return 0",
-    "kernel/programs.py": "import subprocess\ndef _run(program, event, rows):\n    subprocess.Popen(program)",
+    "programs/run.py": "import subprocess\ndef _run(program, event, rows):\n    subprocess.Popen(program)",
     "data/__init__.py": "",
     "data/table.py": "from dpsynth.kernel.sensitive import Sensitive\n"
     "class PrivateTable:\n    def marginals(self):\n        return Sensitive(self.__backend)",
@@ -79,8 +79,8 @@ PRIVATE_SLOTS = [
     "from dpsynth.kernel.rows import SensitiveRows\nSensitiveRows([[1]], sizes=(2,), protects=unit)",
     "from dpsynth.kernel.rows import _exact_codes",
     "getattr(module, '_exact_codes')(rows)",
-    "from dpsynth.kernel.programs import _run",
-    "from dpsynth.kernel import programs\nprograms._run(program, event, rows)",
+    "from dpsynth.programs.run import _run",
+    "from dpsynth.programs import run\nrun._run(program, event, rows)",
     "object.__getattribute__(rows, '_SensitiveRows__codes')",
     "from dpsynth.kernel.sensitive import Sensitive as S\nS([1], l1=1, l2=1)",
 ]
@@ -176,7 +176,7 @@ import numpy as np
 import pandas as pd
 from numpy.random import Generator, PCG64
 from scipy import stats
-from dpsynth.kernel.accountant import Accountant
+from dpsynth.ledger.opening import Accountant
 from dpsynth.kernel.sensitive import Sensitive
 from dpsynth.mechanisms import _helpers
 pattern = re.compile("a")

@@ -21,7 +21,7 @@ OS_RANDOMNESS = {"os.urandom", "os.getrandom"}
 RANDOM_MODULES = {"random", "secrets"}
 GENERATORS = {"BitGenerator", "Generator", "MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64", "SeedSequence"}
 NUMPY_RANDOM = "numpy.random."
-RINGS = ("kernel", "training", "ledger")
+RINGS = ("kernel", "training", "programs", "ledger")
 MAKES_SENSITIVE = {*RINGS, "data"}
 GUARDED = (*RINGS, "data")
 """Folders whose classes hold private values in slots of their own."""
@@ -33,7 +33,7 @@ OPTIONAL = {
     "torch": ("mechanisms/neural/", "mechanisms/image/"),
 }
 """Optional packages, and the file or folder named for each."""
-STARTS_PROGRAMS = "kernel/programs.py"
+STARTS_PROGRAMS = "programs/run.py"
 PROGRAM_MODULES = {"multiprocessing", "pty", "subprocess"}
 STARTERS = re.compile(r"os\.(system|popen|fork\w*|exec\w+|spawn\w+|posix_spawn\w*)|asyncio\.create_subprocess_\w+")
 EXECUTING_MODULES = {"cloudpickle", "dill", "joblib", "marshal", "pickle", "shelve"}
@@ -113,7 +113,7 @@ def no_code_from_files(source: Source) -> Iterator[str]:
 
 
 def programs(source: Source) -> Iterator[str]:
-    """Other programs are started in kernel/programs.py, by a charge, and nowhere else."""
+    """Other programs are started in programs/run.py, by a charge, and nowhere else."""
     if source.where == STARTS_PROGRAMS:
         return
     for use in source.uses:

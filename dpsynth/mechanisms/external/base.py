@@ -18,12 +18,13 @@ import numpy as np
 from dpsynth.base.domain import Domain
 from dpsynth.kernel.accountant import Accountant
 from dpsynth.kernel.budget import Budget
-from dpsynth.kernel.events import Event, Foreign
-from dpsynth.kernel.programs import Program
+from dpsynth.kernel.events import Event
 from dpsynth.kernel.table import PrivateTable
 from dpsynth.models.base import Model
 from dpsynth.models.refined import RefinedModel
 from dpsynth.models.released import ReleasedRows
+from dpsynth.programs.foreign import Foreign
+from dpsynth.programs.run import Program
 from dpsynth.schema.table import Schema, SchemaError
 
 MOST_ROWS = 20_000_000
@@ -92,7 +93,7 @@ class ForeignMechanism(ABC):
         coarse = table.coarsen({a: g for a, g in groups.items() if g.size > g[-1] + 1})
         domain = grouped(table.domain, groups)
         program = Program(self.name, self.words, domain, self.rows, self.time_limit)
-        released = ReleasedRows.of(domain, charge.foreign(coarse.rows(), program))
+        released = ReleasedRows.of(domain, charge.redeem(coarse.rows(), program=program))
         return RefinedModel(table.domain, released, groups, {a: np.zeros(n) for a, n in table.domain.sizes})
 
 

@@ -10,8 +10,8 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dpsynth.kernel.programs import PLACES
 from dpsynth.mechanisms.external.base import ForeignMechanism
+from dpsynth.programs.run import PLACES
 from dpsynth.schema.table import Schema
 
 

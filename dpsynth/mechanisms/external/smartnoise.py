@@ -15,9 +15,9 @@ from pathlib import Path
 
 from dpsynth.data.tables.codec import schema_domain
 from dpsynth.kernel.budget import Budget
-from dpsynth.kernel.events import Foreign
-from dpsynth.kernel.programs import answer
 from dpsynth.mechanisms.external.base import ForeignMechanism, even_groups
+from dpsynth.programs.foreign import Foreign
+from dpsynth.programs.run import answer
 from dpsynth.schema.table import Schema, SchemaError
 
 VERSION = "1.0.8"

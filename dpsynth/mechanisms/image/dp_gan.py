@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from dpsynth.kernel.accountant import Accountant, Charge
 from dpsynth.kernel.budget import Budget
-from dpsynth.kernel.events import DpSgd, Event, positive
+from dpsynth.kernel.events import Event, positive
 from dpsynth.kernel.rows import SensitiveRows
 from dpsynth.mechanisms.image.embedding import LOOK, ImageEmbedding
 from dpsynth.mechanisms.neural.columns import require_torch
@@ -30,6 +30,7 @@ from dpsynth.mechanisms.neural.plan import (
 from dpsynth.models.images import ImageModel
 from dpsynth.schema.images import ImageSchema
 from dpsynth.training.dpsgd import PIECE, row_rate
+from dpsynth.training.event import DpSgd
 
 if TYPE_CHECKING:
     from dpsynth.mechanisms.image.game import ImageGame
@@ -156,7 +157,7 @@ class ImageGAN(ImageEmbedding):
         game = game_of(self)
         generator = ImageGenerator(model, game, rng)
         critic = critic_of(model.shape, len(model.rows), game, rng)
-        training = charge.train(rows, parameters=parameters(critic), clip=CLIP, assumed_rows=model.total)
+        training = charge.redeem(rows, parameters=parameters(critic), clip=CLIP, assumed_rows=model.total)
         play(training, critic, generator, game, rng)
         return generator.released()
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from dpsynth.kernel.accountant import Accountant, Charge
 from dpsynth.kernel.budget import Budget
-from dpsynth.kernel.events import DpSgd, Event
+from dpsynth.kernel.events import Event
 from dpsynth.kernel.table import PrivateTable
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.mechanisms.base import check_shares, first_look
@@ -34,6 +34,7 @@ from dpsynth.mechanisms.neural.plan import (
 )
 from dpsynth.models.base import Model
 from dpsynth.models.refined import RefinedModel
+from dpsynth.training.event import DpSgd
 
 if TYPE_CHECKING:
     from dpsynth.mechanisms.neural.adversarial import Game
@@ -132,7 +133,7 @@ class DPCTGAN:
         generator = Generator(columns.shares(), game, rng)
         critic = critic_of(generator.sizes, game, rng)
         rows = columns.coarse.rows()
-        training = charge.train(
+        training = charge.redeem(
             rows,
             parameters=parameters(critic),
             clip=CLIP,

@@ -18,7 +18,7 @@ import numpy as np
 from dpsynth.base.domain import Domain
 from dpsynth.kernel.accountant import Accountant, Charge
 from dpsynth.kernel.budget import Budget, BudgetExceeded
-from dpsynth.kernel.events import DpSgd, Event, Gaussian
+from dpsynth.kernel.events import Event, Gaussian
 from dpsynth.kernel.sensitive import Sensitive
 from dpsynth.kernel.table import PrivateTable
 from dpsynth.kernel.unit import PrivacyUnit
@@ -37,6 +37,7 @@ from dpsynth.mechanisms.neural.plan import (
 )
 from dpsynth.models.base import Model
 from dpsynth.models.refined import RefinedModel
+from dpsynth.training.event import DpSgd
 
 TOTAL_SHARE = 0.01
 _REHEARSAL = 40
@@ -139,7 +140,7 @@ class Hybrid:
         shares = [release.coarse.project((a,)) / release.total for a in attributes]
         generator = Generator(shares, game, rng, pairs=_pairs(release.coarse, coarse.domain))
         critic = critic_of(generator.sizes, game, rng)
-        training = charge.train(
+        training = charge.redeem(
             coarse.rows(),
             parameters=parameters(critic),
             clip=CLIP,

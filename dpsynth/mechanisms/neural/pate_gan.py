@@ -37,7 +37,7 @@ from dpsynth.mechanisms.neural.plan import (
 )
 from dpsynth.mechanisms.neural.votes import Questions, Student
 from dpsynth.models.base import Model
-from dpsynth.training.teachers import MOST_TEACHERS, Teachers
+from dpsynth.training.teachers import MOST_TEACHERS, Teachers, part
 
 if TYPE_CHECKING:
     from dpsynth.mechanisms.neural.adversarial import Generator
@@ -108,7 +108,7 @@ class PATEGAN:
         columns = replace(columns, look=look.combined(all_on_columns(table, accountant)))
         spent = accountant.spent().epsilon
         _log.info("epsilon %.4g of %.4g is spent, for all rounds of votes", spent, accountant.budget.epsilon)
-        teachers = accountant.teachers(columns.coarse.rows(), self.teachers(look.rows))
+        teachers = part(accountant, columns.coarse.rows(), self.teachers(look.rows))
         generator = self._taught(teachers, charges, columns)
         asked = f"{teachers.number} teachers voted on {self.questions} rows in each of {self.rounds} rounds"
         return replace(columns.model(generator.columns()), outcome=asked)

@@ -12,9 +12,10 @@ from dpsynth.base.domain import Domain
 from dpsynth.base.text import short
 from dpsynth.kernel.accountant import Accountant
 from dpsynth.kernel.budget import Budget, Cost, affordable
-from dpsynth.kernel.events import DpSgd, Event, Gaussian
+from dpsynth.kernel.events import Event, Gaussian
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.training.dpsgd import PIECE, row_rate
+from dpsynth.training.event import DpSgd
 
 MOST_NOISE = 1.0
 """Of a step, in lengths of the longest gradient: beyond this the game moves columns away from what is known of them."""

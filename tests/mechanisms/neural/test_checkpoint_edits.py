@@ -8,9 +8,10 @@ pytest.importorskip("torch", reason="networks need PyTorch: pip install 'dpsynth
 
 import dpsynth
 from dpsynth.base.archive import read_archive, write_archive
+from dpsynth.kernel.account import Job
 from dpsynth.kernel.budget import Budget
 from dpsynth.kernel.unit import PrivacyUnit
-from dpsynth.ledger.policy import Job, Policy
+from dpsynth.ledger.policy import Policy
 from dpsynth.mechanisms import checkpoint
 from tests.mechanisms.neural.test_checkpoint import died, dies, fit, folder, once_kept, refused  # noqa: F401  # fixtures
 from tests.mechanisms.neural.test_command import schema

@@ -9,9 +9,9 @@ import pytest
 
 pytest.importorskip("torch", reason="networks need PyTorch: pip install 'dpsynth[gan]'")
 
-from dpsynth.kernel.accountant import Accountant
 from dpsynth.kernel.budget import Budget
 from dpsynth.kernel.unit import PrivacyUnit
+from dpsynth.ledger.opening import Accountant
 from dpsynth.mechanisms.neural import adversarial
 from dpsynth.mechanisms.neural.dp_ctgan import DPCTGAN
 from dpsynth.mechanisms.neural.hybrid import Hybrid

@@ -12,11 +12,11 @@ import torch
 import dpsynth
 from dpsynth.data.images.rows import private_images
 from dpsynth.evidence import verify
-from dpsynth.kernel.accountant import Accountant
 from dpsynth.kernel.budget import Budget
-from dpsynth.kernel.events import DpSgd, Gaussian
+from dpsynth.kernel.events import Gaussian
 from dpsynth.kernel.noise import operating_system_bits
 from dpsynth.kernel.unit import PrivacyUnit
+from dpsynth.ledger.opening import Accountant
 from dpsynth.mechanisms.image import dp_gan, game
 from dpsynth.mechanisms.image.dp_gan import ImageGAN, game_of
 from dpsynth.mechanisms.image.game import ImageGenerator, critic_of, rows_of, scored
@@ -24,6 +24,7 @@ from dpsynth.mechanisms.neural.networks import apply, each_row, parameters
 from dpsynth.models.images import ImageModel
 from dpsynth.schema.images import ImageSchema
 from dpsynth.training.dpsgd import PIECE, Training
+from dpsynth.training.event import DpSgd
 from tests.mechanisms.test_image_embedding import random_images
 from tests.rings.blind import BlindAccountant
 from tests.rings.unkept import claims

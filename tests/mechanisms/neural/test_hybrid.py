@@ -12,9 +12,9 @@ import pytest
 pytest.importorskip("torch", reason="networks need PyTorch: pip install 'dpsynth[gan]'")
 
 from dpsynth.base.domain import Domain
-from dpsynth.kernel.accountant import Accountant
 from dpsynth.kernel.budget import Budget
 from dpsynth.kernel.table import PrivateTable
+from dpsynth.ledger.opening import Accountant
 from dpsynth.mechanisms.marginal.canopy import Canopy
 from dpsynth.mechanisms.neural.dp_ctgan import DPCTGAN
 from dpsynth.mechanisms.neural.hybrid import Hybrid, _pairs

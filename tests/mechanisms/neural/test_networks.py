@@ -11,7 +11,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dpsynth.kernel.events import DpSgd
 from dpsynth.kernel.noise import operating_system_bits
 from dpsynth.kernel.rows import SensitiveRows
 from dpsynth.kernel.unit import PrivacyUnit
@@ -28,6 +27,7 @@ from dpsynth.mechanisms.neural.networks import (
 )
 from dpsynth.mechanisms.neural.plan import perceptron_size
 from dpsynth.training.dpsgd import PIECE, Training, clipped_sum
+from dpsynth.training.event import DpSgd
 from tests.rings.unkept import claims
 
 SIZES = (3, 5, 2)

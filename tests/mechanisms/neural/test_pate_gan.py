@@ -14,10 +14,10 @@ pytest.importorskip("torch", reason="networks need PyTorch: pip install 'dpsynth
 
 import dpsynth
 from dpsynth.base.domain import Domain
-from dpsynth.kernel.accountant import Accountant
 from dpsynth.kernel.budget import Budget, BudgetExceeded
 from dpsynth.kernel.table import PrivateTable
 from dpsynth.kernel.unit import PrivacyUnit
+from dpsynth.ledger.opening import Accountant
 from dpsynth.mechanisms.neural.dp_ctgan import DPCTGAN
 from dpsynth.mechanisms.neural.pate_gan import PATEGAN
 from dpsynth.mechanisms.neural.votes import Questions

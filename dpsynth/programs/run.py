@@ -20,16 +20,25 @@ import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Protocol
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dpsynth.base.domain import Domain
-from dpsynth.kernel.events import Foreign
 from dpsynth.kernel.rows import SensitiveRows, _exact_codes
 from dpsynth.kernel.unit import PrivacyUnit
+
+
+class Claim(Protocol):
+    """What a program claims of itself, for one unit."""
+
+    @property
+    def epsilon(self) -> float: ...
+    @property
+    def delta(self) -> float: ...
+
 
 PLACES = ("{input}", "{output}", "{job}", "{epsilon}", "{delta}", "{rows}")
 """What a command's words may hold, to be filled in when it is run."""
@@ -53,7 +62,7 @@ class Program:
     time_limit: float
 
 
-def claim_for_a_row(event: Foreign, unit: PrivacyUnit) -> tuple[float, float]:
+def claim_for_a_row(event: Claim, unit: PrivacyUnit) -> tuple[float, float]:
     """The (epsilon, delta) for one row, added or removed, that make the event true of a unit; rounded down.
 
     Neighbouring tables are k such steps apart: k = max_records where a unit comes or goes, twice as many where its
@@ -79,7 +88,7 @@ def answer(command: Sequence[str], seconds: float) -> str | None:
     return done.stdout.strip()
 
 
-def _run(program: Program, event: Foreign, rows: SensitiveRows) -> np.ndarray:
+def _run(program: Program, event: Claim, rows: SensitiveRows) -> np.ndarray:
     """What the program made of the rows: int32 codes, shape (program.rows, columns). Called by a charge only.
 
     Raises TimeoutError or ChildProcessError, in a sentence that is the same whatever the rows are.

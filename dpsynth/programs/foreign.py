@@ -1,0 +1,50 @@
+"""Foreign: the event of a release by a program that is not ours, and what it costs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from dpsynth.kernel.cost import Cost, units
+from dpsynth.kernel.events import Event, Grant, positive, probability
+from dpsynth.kernel.rows import SensitiveRows
+from dpsynth.programs.run import Program, _run
+
+MAX_FOREIGN_EPSILON = 100.0
+
+
+@dataclass(frozen=True)
+class Foreign(Event):
+    """A release by code that is not ours, of which only this is known: it is (epsilon, delta)-DP for the same unit.
+
+    It is no worse than randomised response that fails with probability delta (Kairouz, Oh and Viswanath, arXiv
+    1311.0776, Thm 3). Epsilons and deltas of such events add up (basic composition), within the part of the budget
+    that is kept for them from the start.
+    """
+
+    epsilon: float
+    delta: float = 0.0
+
+    def __post_init__(self) -> None:
+        epsilon = positive("epsilon of a Foreign event", self.epsilon)
+        if epsilon > MAX_FOREIGN_EPSILON:
+            raise ValueError(f"epsilon of a Foreign event must be at most {MAX_FOREIGN_EPSILON:g}, got {epsilon!r}")
+        delta = 0.0 if _is_zero(self.delta) else probability("delta of a Foreign event", self.delta)
+        object.__setattr__(self, "epsilon", epsilon)
+        object.__setattr__(self, "delta", delta)
+
+    @property
+    def cost(self) -> Cost:
+        return Cost(0, units(self.delta), units(self.epsilon))
+
+    def redeem(self, grant: Grant, rows: SensitiveRows, **options: Program) -> np.ndarray:
+        """The codes that options["program"] made of the rows (int32, rows by columns): see `run.py`.
+
+        Raises TimeoutError or ChildProcessError when it did not; the charge stays spent all the same.
+        """
+        return _run(options["program"], self, rows)
+
+
+def _is_zero(value: object) -> bool:
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and value == 0
