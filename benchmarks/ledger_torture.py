@@ -21,7 +21,7 @@ from _record import RESULTS, ROOT, write
 
 sys.path.insert(0, str(ROOT))
 
-from dpsynth.kernel.account import Job
+from dpsynth.base.job import Job
 from dpsynth.kernel.budget import Budget
 from dpsynth.kernel.events import Gaussian
 from dpsynth.kernel.unit import PrivacyUnit

@@ -11,19 +11,19 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from dpsynth.accounting.policy import Policy, PolicyRefused
     from dpsynth.auditing.mechanism.dp import DPAuditor
     from dpsynth.auditing.release.audit import AuditPolicy, AuditReport, PolicyViolation, PrivacyClaim, audit
     from dpsynth.base.domain import Domain
+    from dpsynth.base.job import Job
     from dpsynth.evaluation.fidelity import Quality, evaluate
     from dpsynth.evaluation.images import ImageQuality, contact_sheet, evaluate_images
     from dpsynth.evidence.certificate import Certificate
-    from dpsynth.kernel.account import Job
     from dpsynth.kernel.budget import Budget, BudgetExceeded
     from dpsynth.kernel.events import Gaussian
     from dpsynth.kernel.unit import PrivacyUnit
     from dpsynth.ledger.ledger import Ledger, LedgerCorrupt
     from dpsynth.ledger.opening import Accountant
-    from dpsynth.ledger.policy import Policy, PolicyRefused
     from dpsynth.mechanisms.marginal.known import Marginal
     from dpsynth.mechanisms.marginal.workload import Workload
     from dpsynth.programs.foreign import Foreign
@@ -50,14 +50,14 @@ _HOME = {
     "Identifier": "schema.table",
     "ImageQuality": "evaluation.images",
     "ImageSynthesizer": "synthesizers.image",
-    "Job": "kernel.account",
+    "Job": "base.job",
     "Ledger": "ledger.ledger",
     "LedgerCorrupt": "ledger.ledger",
     "Marginal": "mechanisms.marginal.known",
     "NotFittedError": "synthesizers.table",
     "Numeric": "schema.table",
-    "Policy": "ledger.policy",
-    "PolicyRefused": "ledger.policy",
+    "Policy": "accounting.policy",
+    "PolicyRefused": "accounting.policy",
     "PolicyViolation": "auditing.release.audit",
     "PrivacyClaim": "auditing.release.audit",
     "PrivacyUnit": "kernel.unit",

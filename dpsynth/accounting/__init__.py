@@ -1,1 +1,1 @@
-"""Figures that gate nothing: what a list of charges fixed beforehand comes to, and the least noise for a plan."""
+"""Figures that gate nothing, the least noise for a plan, and what an owner asks of every run (its policy)."""

@@ -16,6 +16,7 @@ import numpy as np
 from scipy.optimize import brentq, minimize_scalar
 from scipy.special import log_ndtr, ndtr, ndtri
 
+from dpsynth.accounting import currencies
 from dpsynth.kernel import gaussian_dp
 from dpsynth.kernel.budget import Budget
 
@@ -86,7 +87,7 @@ class PrivacyClaim:
 def mu_of_epsilon(epsilon: float, delta: float) -> float:
     """The largest mu that is (epsilon, delta)-DP (Balle and Wang, arXiv 1805.06530, Thm 8)."""
     budget = Budget(epsilon, delta)
-    return gaussian_dp.mu_of(gaussian_dp.gaussian_budget(budget.epsilon, budget.delta))
+    return currencies.mu_of(gaussian_dp.gaussian_budget(budget.epsilon, budget.delta))
 
 
 def epsilon_of_mu(mu: float, delta: float) -> float:

@@ -10,9 +10,9 @@ import typer
 from dpsynth.cli.common import Json, SchemaFile, fail, load_schema, named, new_file, print_json, say
 
 if TYPE_CHECKING:
+    from dpsynth.accounting.policy import Policy
     from dpsynth.kernel.budget import Budget
     from dpsynth.kernel.unit import PrivacyUnit
-    from dpsynth.ledger.policy import Policy
 
 ledger_app = typer.Typer(no_args_is_help=True, help="Keep and read the account of a data set.")
 
@@ -165,8 +165,8 @@ def _can_be_met(policy: Policy, budget: Budget, unit: PrivacyUnit) -> None:
 def _policy(
     budget: Budget, purposes: list[str] | None, approvals: list[str] | None, mechanisms: list[str] | None, persons: bool
 ) -> Policy:
+    from dpsynth.accounting.policy import Policy
     from dpsynth.kernel.budget import Budget
-    from dpsynth.ledger.policy import Policy
 
     caps = named("--purpose", purposes, "research=0.5", default=f"{budget.epsilon!r}")
     try:

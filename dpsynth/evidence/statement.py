@@ -13,7 +13,7 @@ from dataclasses import asdict
 from statistics import NormalDist
 from typing import Any
 
-from dpsynth.accounting import nonadaptive
+from dpsynth.accounting import currencies, nonadaptive
 from dpsynth.base.text import exact, short
 from dpsynth.evidence import wording
 from dpsynth.kernel import budget as budgets
@@ -24,7 +24,6 @@ from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.ledger.ledger import SECURE, Ledger
 from dpsynth.ledger.names import event_from_dict
 from dpsynth.programs.foreign import Foreign
-from dpsynth.training import gdp_upper_bound
 from dpsynth.training.event import DpSgd
 from dpsynth.training.steps import Steps
 
@@ -50,8 +49,8 @@ def _percent_right(budget: Budget) -> float:
     (Dong, Roth and Su, section 2.) It is the budget's mu, as what was spent may depend on charged answers; of what is
     set aside, epsilon counts as the Gaussian curve below it, and delta as it is.
     """
-    cost = budgets.affordable(budget) + (gaussian_dp.pure_cost(budget.aside_epsilon) if budget.aside_epsilon else 0)
-    return min(100.0, math.ceil(1000 * (NormalDist().cdf(gaussian_dp.mu_of(cost) / 2) + budget.aside_delta)) / 10)
+    cost = budgets.affordable(budget) + (currencies.pure_cost(budget.aside_epsilon) if budget.aside_epsilon else 0)
+    return min(100.0, math.ceil(1000 * (NormalDist().cdf(currencies.mu_of(cost) / 2) + budget.aside_delta)) / 10)
 
 
 def events_of(charges: Sequence[Line]) -> list[Event]:
@@ -137,7 +136,7 @@ def ended(lines: Sequence[Line], run: str) -> Line | None:
 
 def _weight(event: Event) -> int:
     """mu^2 of an event, another program's epsilon as that of the Gaussian curve below it."""
-    return gaussian_dp.pure_cost(event.epsilon) if isinstance(event, Foreign) else event.cost.gaussian
+    return currencies.pure_cost(event.epsilon) if isinstance(event, Foreign) else event.cost.gaussian
 
 
 def account_of(ledger: Ledger, lines: Sequence[Line], run: str) -> dict[str, Any]:
@@ -181,13 +180,13 @@ def views(events: Sequence[Event]) -> dict[str, Any]:
     others = [e for e in events if not isinstance(e, Gaussian | DpSgd)]
 
     def divergence(order: int) -> float | None:
-        trained = math.fsum(gdp_upper_bound.rdp(e.rate, e.noise_multiplier, e.steps, order) for e in steps)
-        total = gaussian_dp.rdp(gaussian, order) + trained
+        trained = math.fsum(currencies.sampled_rdp(e.rate, e.noise_multiplier, e.steps, order) for e in steps)
+        total = currencies.gaussian_rdp(gaussian, order) + trained
         return total if not others and math.isfinite(total) else None
 
     return {
-        "mu": None if any(e.cost.delta for e in events) else gaussian_dp.mu_of(sum(map(_weight, events))),
-        "zcdp_rho": gaussian_dp.zcdp(gaussian) if not steps and not others else None,
+        "mu": None if any(e.cost.delta for e in events) else currencies.mu_of(sum(map(_weight, events))),
+        "zcdp_rho": currencies.zcdp(gaussian) if not steps and not others else None,
         "rdp": {str(order): divergence(order) for order in RDP_ORDERS},
     }
 

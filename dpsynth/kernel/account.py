@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
+from dpsynth.base.job import Job
 from dpsynth.kernel.budget import NOTHING, Budget, BudgetExceeded, Cost, fits, gaussian_left, spent, within
 from dpsynth.kernel.events import Event, Gaussian, Progress
 from dpsynth.kernel.unit import PrivacyUnit
@@ -24,25 +25,6 @@ SECURE = "operating system"
 """What a `run` line calls noise that nobody can predict."""
 
 Effect = Callable[[], None]
-
-
-@dataclass(frozen=True)
-class Job:
-    """What a run says about itself, for the ledger's readers and its policy. All of it is public text.
-
-    mechanism: its name. purpose: a label such as "research". approvals: who approved, and where that is written:
-    {"ethics board": "case 2026/17"}. schema: `Schema.fingerprint()`, the SHA-256 of the public facts.
-    """
-
-    mechanism: str = ""
-    purpose: str = ""
-    approvals: Mapping[str, str] = field(default_factory=dict)
-    schema: str = ""
-
-    def __post_init__(self) -> None:
-        for name in ("mechanism", "purpose", "schema"):
-            text(f"the {name} of a job", getattr(self, name))
-        object.__setattr__(self, "approvals", _texts("the approvals of a job", self.approvals))
 
 
 @dataclass
@@ -223,15 +205,3 @@ class Account:
 def gaussian_spending(cost: int, budget: Budget) -> Budget:
     """What a Gaussian run of at most this cost amounts to at the budget's delta, with nothing set aside in it."""
     return spent(Gaussian.spending(cost).cost if cost > 0 else NOTHING, Budget(budget.epsilon, budget.delta))
-
-
-def text(what: str, value: object) -> str:
-    if not isinstance(value, str):
-        raise TypeError(f"{what} must be text, got {type(value).__name__}")
-    return value
-
-
-def _texts(what: str, value: object) -> dict[str, str]:
-    if not isinstance(value, Mapping):
-        raise TypeError(f'{what} must be a mapping of texts, as {{"ethics board": "case 17"}}, got {value!r}')
-    return {text(what, name): text(what, each) for name, each in value.items()}

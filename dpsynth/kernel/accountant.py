@@ -16,8 +16,9 @@ from typing import Any, NoReturn, Protocol, Self, TypeVar
 
 import numpy as np
 
+from dpsynth.base.job import Job
 from dpsynth.kernel import budget as budgets
-from dpsynth.kernel.account import SECURE, Job, Run, gaussian_spending
+from dpsynth.kernel.account import SECURE, Run, gaussian_spending
 from dpsynth.kernel.budget import Budget
 from dpsynth.kernel.cost import Cost
 from dpsynth.kernel.events import Event, Gaussian, Grant, Progress

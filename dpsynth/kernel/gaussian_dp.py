@@ -28,7 +28,8 @@ COST_UNIT = 2**120
 """A cost is a whole number of 2^-120ths of mu^2; sums of costs are exact."""
 
 _BISECTIONS = 90
-_AGAINST_US = 1e-12
+AGAINST_US = 1e-12
+"""Relative: what conversions are moved by against ourselves, far more than evaluation and bisection err."""
 _HOPELESS = COST_UNIT << 20
 """mu above 1,000: epsilon would be hundreds of thousands, and nothing is private."""
 
@@ -40,16 +41,6 @@ _mp.dps = 100
 def gaussian_cost(noise_multiplier: float) -> int:
     """mu^2 = 1 / noise_multiplier^2, in cost units, rounded up."""
     return -(-COST_UNIT // Fraction(noise_multiplier) ** 2)
-
-
-def pure_cost(epsilon: float) -> int:
-    """mu^2 for mu = 2 Phi^-1(e^epsilon / (1 + e^epsilon)), of which any epsilon-DP mechanism is; in cost units.
-
-    Such a mechanism is no worse than randomised response (Kairouz, Oh and Viswanath, arXiv 1311.0776, Thm 3). Its
-    trade-off curve and the Gaussian one pass the point at which both errors are equal, the latter below its chords.
-    """
-    mu = 2 * _mp.sqrt(2) * _mp.erfinv(_mp.tanh(_mp.mpf(epsilon) / 2)) * (1 + _AGAINST_US)
-    return int(_mp.ceil(mu**2 * COST_UNIT))
 
 
 @lru_cache(maxsize=1024)
@@ -113,23 +104,8 @@ def gaussian_budget(epsilon: float, delta: float) -> int:
     low = high / 2
     while not is_private(low):
         low /= 2
-    mu = _bisect(is_private, safe=low, unsafe=2 * low) * (1 - _AGAINST_US)
+    mu = _bisect(is_private, safe=low, unsafe=2 * low) * (1 - AGAINST_US)
     return int(_mp.floor(mu**2 * COST_UNIT))
-
-
-def zcdp(cost: int) -> float:
-    """rho of zero-concentrated DP (Bun and Steinke, arXiv 1605.02065, Prop. 1.6): mu^2 / 2. A view for the reader."""
-    return float(Fraction(cost, 2 * COST_UNIT))
-
-
-def rdp(cost: int, order: float) -> float:
-    """Renyi divergence of this order (Mironov, arXiv 1702.07476, Prop. 7): order * mu^2 / 2. A view for the reader."""
-    return order * zcdp(cost)
-
-
-def mu_of(cost: int) -> float:
-    """mu of Gaussian DP, to double precision. A view for the reader: sums are made of costs."""
-    return math.sqrt(Fraction(cost, COST_UNIT))
 
 
 def _mu(cost: int) -> mpf:
@@ -154,4 +130,4 @@ def _bisect(is_safe: Callable[[mpf], bool], *, safe: mpf, unsafe: mpf) -> mpf:
 
 
 def _round_up(x: mpf) -> float:
-    return math.nextafter(float(x * (1 + _AGAINST_US)), math.inf)
+    return math.nextafter(float(x * (1 + AGAINST_US)), math.inf)

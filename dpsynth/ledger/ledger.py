@@ -26,15 +26,16 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, NoReturn
 
+from dpsynth.accounting.policy import Policy, policy_record
+from dpsynth.base.job import Job
 from dpsynth.kernel import budget as budgets
-from dpsynth.kernel.account import FORMAT, SECURE, Job, Run, gaussian_spending
+from dpsynth.kernel.account import FORMAT, SECURE, Run, gaussian_spending
 from dpsynth.kernel.budget import NOTHING, Budget, BudgetExceeded, Cost
 from dpsynth.kernel.events import Event, Progress
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.ledger import linking
 from dpsynth.ledger.chain import LedgerCorrupt
 from dpsynth.ledger.names import event_from_dict, event_to_dict
-from dpsynth.ledger.policy import Policy, policy_record
 from dpsynth.ledger.reader import Book
 from dpsynth.ledger.store import File, Memory
 

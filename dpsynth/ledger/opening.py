@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from dpsynth.base.job import Job
 from dpsynth.kernel import accountant
-from dpsynth.kernel.account import Job
 from dpsynth.kernel.budget import Budget
 from dpsynth.kernel.events import Event
 from dpsynth.kernel.unit import PrivacyUnit

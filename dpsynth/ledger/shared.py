@@ -6,11 +6,12 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from dpsynth.kernel.account import Account, Effect, Job
+from dpsynth.accounting.policy import Policy
+from dpsynth.base.job import Job
+from dpsynth.kernel.account import Account, Effect
 from dpsynth.kernel.budget import NOTHING, Budget, BudgetExceeded, Cost
 from dpsynth.ledger.chain import Line
 from dpsynth.ledger.names import event_from_dict
-from dpsynth.ledger.policy import Policy
 
 
 @dataclass

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import sqlite3
 import stat
 import time
@@ -19,6 +18,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
+from dpsynth.base.file_systems import file_system
 from dpsynth.kernel.account import FORMAT
 from dpsynth.ledger.chain import LedgerCorrupt
 
@@ -213,25 +213,8 @@ def _sync_folder(folder: Path) -> None:
 
 def _refuse_network(path: Path) -> None:
     """Locks and shared memory of a network file system cannot be relied on. Known by its type, where /proc tells."""
-    kind = _file_system(path)
+    kind = file_system(path)
     if kind in _NETWORK:
         raise OSError(
             f"{path} lies on a network file system ({kind}), where locks fail: keep the ledger on a local disk"
         )
-
-
-def _file_system(path: Path) -> str | None:
-    """The type of the file system that holds `path`: that of the longest mount point above it, the last one mounted."""
-    above = {str(folder) for folder in (path, *path.resolve().parents)}
-    held = [(len(point), number, kind) for number, (point, kind) in enumerate(_mounts()) if point in above]
-    return max(held)[2] if held else None
-
-
-def _mounts() -> list[tuple[str, str]]:
-    """Mount points and their types, oldest first; nothing where the system has no /proc."""
-    try:
-        lines = Path("/proc/self/mounts").read_text("utf-8", "surrogateescape").splitlines()
-    except OSError:
-        return []
-    fields = (line.split(" ") for line in lines)
-    return [(re.sub(r"\\([0-7]{3})", lambda code: chr(int(code[1], 8)), point), kind) for _, point, kind, *_ in fields]

@@ -9,9 +9,9 @@ from typing import Any
 
 import numpy as np
 
+from dpsynth.base.job import Job
 from dpsynth.data.images.rows import check_images, private_images
 from dpsynth.evidence.certificate import Certificate
-from dpsynth.kernel.account import Job
 from dpsynth.kernel.budget import LEAST_COST, Budget, affordable
 from dpsynth.kernel.events import Gaussian
 from dpsynth.kernel.unit import PrivacyUnit

@@ -10,12 +10,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from dpsynth.base.job import Job
 from dpsynth.data.bounding import bounded_rows
 from dpsynth.data.engines.files import Rows, column, column_names, open_rows, take_rows
 from dpsynth.data.tables.codec import check_columns, encode_frame, schema_domain
 from dpsynth.data.tables.magnitude import magnitude_table
 from dpsynth.evidence.certificate import Certificate
-from dpsynth.kernel.account import Job
 from dpsynth.kernel.budget import Budget
 from dpsynth.kernel.table import PrivateTable
 from dpsynth.ledger.ledger import Ledger

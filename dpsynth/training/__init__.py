@@ -1,6 +1,6 @@
-"""The second ring, for certificates that list DP-SGD, votes or embeddings: how networks and teachers learn, and the price.
+"""The second ring, for certificates that list DP-SGD, votes or embeddings: how networks and teachers learn.
 
-Reading order: `dpsgd` (steps over closed rows), `steps` (how they are counted), `teachers` (votes), `embedding` (sums of
-features), `event` (what is charged); then the price: `loss_grid`, `pld` (privacy loss distributions),
+Reading order: `dpsgd` (steps over closed rows), `steps` (how they are counted), `teachers` (votes), `embedding` (sums
+of features), `event` (what is charged); then the price: `loss_grid`, `pld` (privacy loss distributions),
 `gdp_upper_bound` (a Gaussian curve above them, and the proof that one filter holds all).
 """

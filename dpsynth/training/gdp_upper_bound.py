@@ -34,7 +34,7 @@ from fractions import Fraction
 from functools import lru_cache
 
 import numpy as np
-from scipy.special import log_ndtr, logsumexp
+from scipy.special import log_ndtr
 
 from dpsynth.kernel import gaussian_dp
 from dpsynth.training import loss_grid, pld
@@ -95,16 +95,3 @@ def _log_delta(epsilon: np.ndarray, mu: np.ndarray) -> np.ndarray:
     """log delta_mu(epsilon): Balle and Wang (arXiv 1805.06530, Thm 8) in logarithms."""
     first, second = log_ndtr(mu / 2 - epsilon / mu), epsilon + log_ndtr(-mu / 2 - epsilon / mu)
     return first + np.log(-np.expm1(np.minimum(second - first, -1e-300)))
-
-
-def rdp(rate: float, noise_multiplier: float, steps: int, order: int) -> float:
-    """Renyi divergence of a whole order, 2 or more (Mironov, Talwar and Zhang, arXiv 1908.10530, eq. 8): for a reader.
-
-    log of sum_k C(a, k) (1 - q)^(a - k) q^k e^(k (k - 1) / 2 s^2), over a - 1, for each step.
-    """
-    if rate == 1:
-        return steps * order / (2 * noise_multiplier**2)
-    k = np.arange(order + 1)
-    choose = np.array([math.log(math.comb(order, int(i))) for i in k])
-    terms = choose + (order - k) * math.log1p(-rate) + k * math.log(rate) + k * (k - 1) / (2 * noise_multiplier**2)
-    return steps * float(logsumexp(terms)) / (order - 1)

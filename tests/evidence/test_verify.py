@@ -13,9 +13,10 @@ from pathlib import Path
 import pytest
 
 from dpsynth.accounting import nonadaptive
+from dpsynth.accounting.policy import Policy
+from dpsynth.base.job import Job
 from dpsynth.evidence import verify
 from dpsynth.evidence.certificate import Certificate
-from dpsynth.kernel.account import Job
 from dpsynth.kernel.budget import Budget
 from dpsynth.kernel.events import Gaussian
 from dpsynth.kernel.gaussian_dp import COST_UNIT
@@ -23,7 +24,6 @@ from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.ledger.ledger import Ledger
 from dpsynth.ledger.names import event_to_dict
 from dpsynth.ledger.opening import Accountant
-from dpsynth.ledger.policy import Policy
 from dpsynth.programs.foreign import Foreign
 from dpsynth.schema.table import Categorical, Schema
 from dpsynth.training import gdp_upper_bound

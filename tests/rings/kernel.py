@@ -25,8 +25,8 @@ RINGS = {
     ),
     "training": ("loss_grid", "pld", "gdp_upper_bound", "steps", "dpsgd", "event", "teachers", "embedding"),
     "programs": ("run", "foreign"),
-    "ledger": ("chain", "names", "policy", "shared", "store", "reader", "linking", "ledger", "opening"),
-    "accounting": ("nonadaptive", "calibrate"),
+    "ledger": ("chain", "names", "shared", "store", "reader", "linking", "ledger", "opening"),
+    "accounting": ("policy", "nonadaptive", "calibrate", "currencies"),
 }  # fmt: skip
 
 

@@ -8,13 +8,13 @@ import sqlite3
 from pathlib import Path
 from unittest import mock
 
-from dpsynth.kernel.account import Job
+from dpsynth.accounting.policy import Policy
+from dpsynth.base.job import Job
 from dpsynth.kernel.budget import Budget
 from dpsynth.kernel.events import Gaussian
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.ledger.ledger import Ledger
 from dpsynth.ledger.opening import Accountant
-from dpsynth.ledger.policy import Policy
 from dpsynth.training.event import DpSgd
 from tests.rings.laws import rehashed
 

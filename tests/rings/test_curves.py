@@ -17,6 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mpmath import mp
 
+from dpsynth.accounting import currencies
 from dpsynth.kernel import gaussian_dp, noise
 from dpsynth.kernel.budget import NOTHING, Budget, Cost, affordable, spent
 from tests.rings import oracle
@@ -176,7 +177,7 @@ def test_delta_pays_for_the_sampler_and_for_hardly_anything_else():
 
 def test_the_views_agree_with_the_cost():
     cost = gaussian_dp.gaussian_cost(4.0)
-    assert (gaussian_dp.mu_of(cost), gaussian_dp.zcdp(cost), gaussian_dp.rdp(cost, 8.0)) == (0.25, 1 / 32, 0.25)
+    assert (currencies.mu_of(cost), currencies.zcdp(cost), currencies.gaussian_rdp(cost, 8.0)) == (0.25, 1 / 32, 0.25)
 
 
 def test_precision_is_nobody_elses_business():

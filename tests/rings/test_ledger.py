@@ -13,14 +13,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dpsynth.kernel.account import Job
+from dpsynth.accounting.policy import Policy
+from dpsynth.base.job import Job
 from dpsynth.kernel.budget import NOTHING, Budget, BudgetExceeded, affordable
 from dpsynth.kernel.events import Gaussian
 from dpsynth.kernel.sensitive import Sensitive
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.ledger.ledger import Ledger, LedgerCorrupt
 from dpsynth.ledger.opening import Accountant
-from dpsynth.ledger.policy import Policy
 from dpsynth.programs.foreign import Foreign
 from dpsynth.training.steps import Steps
 from tests.rings import oracle

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from dpsynth.base import file_systems
 from dpsynth.kernel.budget import Budget
 from dpsynth.kernel.events import Gaussian
 from dpsynth.ledger import store
@@ -189,7 +190,7 @@ def test_a_folder_that_cannot_be_written_is_one_sentence():
 
 @pytest.mark.parametrize("kind", ["nfs4", "cifs", "fuse.sshfs"])
 def test_a_network_file_system_is_refused_and_gets_no_file(kind, tmp_path, monkeypatch):
-    monkeypatch.setattr(store, "_mounts", lambda: [("/", "ext4"), (str(tmp_path), kind)])
+    monkeypatch.setattr(file_systems, "_mounts", lambda: [("/", "ext4"), (str(tmp_path), kind)])
     with pytest.raises(OSError, match=f"network file system .{kind}."):
         create(tmp_path / "l")
     assert not list(tmp_path.iterdir())
@@ -197,13 +198,15 @@ def test_a_network_file_system_is_refused_and_gets_no_file(kind, tmp_path, monke
 
 @pytest.mark.parametrize("kind", ["ext4", "xfs", "btrfs", "overlay", "9p", "tmpfs", "fuse.lxcfs", "virtiofs"])
 def test_file_systems_of_machines_and_containers_are_not_refused(kind, tmp_path, monkeypatch):
-    monkeypatch.setattr(store, "_mounts", lambda: [("/", "nfs"), (str(tmp_path), kind), (f"{tmp_path}/l2", "nfs")])
+    mounts = [("/", "nfs"), (str(tmp_path), kind), (f"{tmp_path}/l2", "nfs")]
+    monkeypatch.setattr(file_systems, "_mounts", lambda: mounts)
     create(tmp_path / "l").verify()
 
 
 def test_an_existing_ledger_on_a_network_file_system_is_refused(tmp_path, monkeypatch):
     create(tmp_path / "l")
-    monkeypatch.setattr(store, "_mounts", lambda: [("/", "ext4"), (str(tmp_path), "ext4"), (str(tmp_path), "nfs")])
+    mounts = [("/", "ext4"), (str(tmp_path), "ext4"), (str(tmp_path), "nfs")]
+    monkeypatch.setattr(file_systems, "_mounts", lambda: mounts)
     with pytest.raises(OSError, match="network file system"):
         Ledger.open(tmp_path / "l")
 

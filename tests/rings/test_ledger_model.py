@@ -10,12 +10,12 @@ import hypothesis.strategies as st
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 
-from dpsynth.kernel.account import Job
+from dpsynth.accounting.policy import Policy, PolicyRefused
+from dpsynth.base.job import Job
 from dpsynth.kernel.budget import Budget, BudgetExceeded, affordable
 from dpsynth.kernel.events import Gaussian
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.ledger.ledger import Ledger
-from dpsynth.ledger.policy import Policy, PolicyRefused
 from tests.rings.scratch import SCRATCH
 
 CAP, PURPOSE_CAP = Budget(1.0, 1e-6), Budget(0.6, 1e-6)

@@ -39,15 +39,15 @@ MUTANTS = [
     Mutant(
         "epsilon rounded down",
         "gaussian_dp.py",
-        "float(x * (1 + _AGAINST_US)), math.inf)",
-        "float(x * (1 - _AGAINST_US)), 0)",
+        "float(x * (1 + AGAINST_US)), math.inf)",
+        "float(x * (1 - AGAINST_US)), 0)",
         laws.a_conversion_is_the_closed_form_rounded_against_us,
     ),
     Mutant(
         "budget rounded up",
         "gaussian_dp.py",
-        "unsafe=2 * low) * (1 - _AGAINST_US)",
-        "unsafe=2 * low) * (1 + _AGAINST_US)",
+        "unsafe=2 * low) * (1 - AGAINST_US)",
+        "unsafe=2 * low) * (1 + AGAINST_US)",
         laws.a_budget_affords_what_the_closed_form_allows,
     ),
     # budget.py

@@ -8,13 +8,13 @@ import pandas as pd
 import pytest
 
 import dpsynth
-from dpsynth.kernel.account import Job
+from dpsynth.accounting.policy import Policy, PolicyRefused
+from dpsynth.base.job import Job
 from dpsynth.kernel.budget import Budget, BudgetExceeded
 from dpsynth.kernel.events import Gaussian
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.ledger.ledger import Ledger
 from dpsynth.ledger.opening import Accountant
-from dpsynth.ledger.policy import Policy, PolicyRefused
 from tests.rings.ledgers import create
 
 POLICY = Policy({"research": Budget(0.6, 1e-6), "teaching": Budget(0.3, 1e-7)}, ("board", "owner"), ("mst", "aim"))

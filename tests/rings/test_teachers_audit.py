@@ -14,10 +14,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from dpsynth.accounting import currencies
 from dpsynth.auditing.claim import PrivacyClaim
 from dpsynth.auditing.mechanism.dp import DPAuditor
 from dpsynth.auditing.mechanism.pairs import Pair
-from dpsynth.kernel import accountant, gaussian_dp
+from dpsynth.kernel import accountant
 from dpsynth.kernel.accountant import Charge
 from dpsynth.kernel.budget import Budget
 from dpsynth.kernel.events import Grant
@@ -31,7 +32,7 @@ from dpsynth.training import teachers
 ALPHA = 1e-4
 ROUNDS, QUESTIONS, TEACHERS = 4, 25, 5
 EVENTS = PATEGAN(rounds=ROUNDS, questions=QUESTIONS).votes(Budget(10.0, 1e-6))
-CLAIM = PrivacyClaim(mu=gaussian_dp.mu_of(sum(e.cost.gaussian for e in EVENTS)))
+CLAIM = PrivacyClaim(mu=currencies.mu_of(sum(e.cost.gaussian for e in EVENTS)))
 
 SHARES = [np.array([0.85, 0.1, 0.05]), np.array([0.9, 0.1])]
 BASE, ROW, NOBODYS = (0, 1), (1, 1), (2, 1)

@@ -13,11 +13,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dpsynth.accounting import nonadaptive
+from dpsynth.accounting import currencies, nonadaptive
 from dpsynth.auditing.claim import PrivacyClaim
 from dpsynth.auditing.mechanism.dp import DPAuditor
 from dpsynth.auditing.mechanism.pairs import Pair
-from dpsynth.kernel import gaussian_dp
 from dpsynth.kernel.budget import Budget
 from dpsynth.kernel.noise import operating_system_bits
 from dpsynth.kernel.rows import SensitiveRows
@@ -70,7 +69,7 @@ def smallness(found):
 
 def claim_of(event):
     """The Gaussian curve that the event is paid for."""
-    return PrivacyClaim(mu=gaussian_dp.mu_of(event.cost.gaussian))
+    return PrivacyClaim(mu=currencies.mu_of(event.cost.gaussian))
 
 
 def at_delta(event, delta):
@@ -141,7 +140,7 @@ def test_half_the_noise_an_exact_row_count_and_shuffling_are_refuted(attack):
 
 def test_an_attack_sees_much_of_what_was_paid_for():
     """So that a pass means something: the rate is a half, and what Poisson sampling leaves is seen."""
-    assert audit("likelihood", runs=1000).pairs[0].mu_lower > 0.4 * gaussian_dp.mu_of(OFTEN.cost.gaussian)
+    assert audit("likelihood", runs=1000).pairs[0].mu_lower > 0.4 * currencies.mu_of(OFTEN.cost.gaussian)
 
 
 @pytest.mark.parametrize("epsilon", [1.0, 3.0, 10.0])

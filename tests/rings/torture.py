@@ -21,7 +21,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from dpsynth.kernel.account import Job
+from dpsynth.base.job import Job
 from dpsynth.kernel.budget import Budget, BudgetExceeded, affordable, within
 from dpsynth.kernel.events import Gaussian
 from dpsynth.kernel.unit import PrivacyUnit

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dpsynth.accounting import currencies
 from dpsynth.base.domain import Clique, Domain
-from dpsynth.kernel import gaussian_dp
 from dpsynth.kernel.accountant import Accountant
 from dpsynth.kernel.events import Gaussian
 from dpsynth.kernel.sensitive import Sensitive
@@ -41,7 +41,7 @@ class Prices:
 
     def stddev(self, cost: int) -> float:
         """Standard deviation of a cell measured for this cost."""
-        return self.sensitivity / gaussian_dp.mu_of(cost) if cost > 0 else math.inf
+        return self.sensitivity / currencies.mu_of(cost) if cost > 0 else math.inf
 
     def even_stddev(self, parts: int) -> float:
         """Standard deviation of a cell when the budget is shared evenly."""

@@ -7,11 +7,11 @@ import pytest
 pytest.importorskip("torch", reason="networks need PyTorch: pip install 'dpsynth[gan]'")
 
 import dpsynth
+from dpsynth.accounting.policy import Policy
 from dpsynth.base.archive import read_archive, write_archive
-from dpsynth.kernel.account import Job
+from dpsynth.base.job import Job
 from dpsynth.kernel.budget import Budget
 from dpsynth.kernel.unit import PrivacyUnit
-from dpsynth.ledger.policy import Policy
 from dpsynth.mechanisms import checkpoint
 from tests.mechanisms.neural.test_checkpoint import died, dies, fit, folder, once_kept, refused  # noqa: F401  # fixtures
 from tests.mechanisms.neural.test_command import schema

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from dpsynth.kernel.account import Job, text
+from dpsynth.base.job import Job, text
 from dpsynth.kernel.budget import Budget
 from dpsynth.kernel.unit import PrivacyUnit
 

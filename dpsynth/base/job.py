@@ -1,0 +1,37 @@
+"""Job: what a run says about itself. Public text, for the readers of a ledger and its policy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Job:
+    """What a run says about itself, for the ledger's readers and its policy. All of it is public text.
+
+    mechanism: its name. purpose: a label such as "research". approvals: who approved, and where that is written:
+    {"ethics board": "case 2026/17"}. schema: `Schema.fingerprint()`, the SHA-256 of the public facts.
+    """
+
+    mechanism: str = ""
+    purpose: str = ""
+    approvals: Mapping[str, str] = field(default_factory=dict)
+    schema: str = ""
+
+    def __post_init__(self) -> None:
+        for name in ("mechanism", "purpose", "schema"):
+            text(f"the {name} of a job", getattr(self, name))
+        object.__setattr__(self, "approvals", _texts("the approvals of a job", self.approvals))
+
+
+def text(what: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{what} must be text, got {type(value).__name__}")
+    return value
+
+
+def _texts(what: str, value: object) -> dict[str, str]:
+    if not isinstance(value, Mapping):
+        raise TypeError(f'{what} must be a mapping of texts, as {{"ethics board": "case 17"}}, got {value!r}')
+    return {text(what, name): text(what, each) for name, each in value.items()}
