@@ -125,7 +125,8 @@ class Accountant:
     reserve: the events to set aside; None is one Gaussian event of the whole budget.
     unsafe_seed: for tests only; noise becomes predictable, and the ledger and certificate say NOT PRIVATE.
     A run that is never closed stays spent, whole. As a context manager it closes itself, after an exception only if
-    nothing was charged. Raises BudgetExceeded or PolicyRefused when the account cannot bear it; then nothing was spent.
+    nothing was charged and no row was read. Raises BudgetExceeded or PolicyRefused when the account cannot bear it;
+    then nothing was spent.
     """
 
     def __init__(
@@ -171,11 +172,13 @@ class Accountant:
         line = next(line for line in ledger.entries() if line["kind"] == "run" and line["run"] == run)
         accountant._events = tuple(map(event_from_dict, line["reserve"]))
         accountant._protects, accountant._cost, accountant._reserved = ledger.unit, facts.cost, facts.reserved
+        accountant._reading = True
         return accountant
 
     def _begin(self, ledger: Ledger, run: str, budget: Budget, bits: Bits) -> None:
         self.ledger, self.run, self.budget, self._bits = ledger, run, budget, bits
         self._lock, self._cost, self._kept, self._ended = threading.Lock(), budgets.NOTHING, 0, False
+        self._reading = False
 
     @property
     def private(self) -> bool:
@@ -211,6 +214,14 @@ class Accountant:
     def remaining(self) -> Budget:
         return gaussian_spending(self.cost_left, self.budget)
 
+    def begin(self) -> None:
+        """Marks the run as drawing, durably; to be called before the first row is read. Idempotent.
+
+        Whether reading rows fails may depend on them, so from now on a failure leaves the whole reservation spent.
+        """
+        self.ledger.begin(self.run)
+        self._reading = True
+
     def charge(self, event: Event, purpose: str) -> Charge:
         """Records the event, if what this run has reserved covers it, then grants it.
 
@@ -237,9 +248,13 @@ class Accountant:
         return Teachers(rows, number, self._bits)
 
     def close(self, release: str | None = None) -> None:
-        """Ends the run; what was reserved and never charged is free again. release: SHA-256 of what is released."""
+        """Ends the run; what was reserved and never charged is free again. release: SHA-256 of what is released.
+
+        A run that read rows (`begin`) and ends with neither a charge nor a release stays spent, whole.
+        """
         if self._cost == budgets.NOTHING and release is None:
-            self.ledger.void(self.run)
+            if not self._reading:
+                self.ledger.void(self.run)
         else:
             self.ledger.commit(self.run, release)
         self._ended = True
