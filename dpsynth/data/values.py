@@ -54,13 +54,18 @@ class Reader(Protocol):
 
 def read(values: Any, reader: Reader) -> np.ndarray:
     """The reader's codes for a pandas Series or Index, an Arrow array, a numpy array or a list; one for each value."""
+    with np.errstate(all="ignore"):  # a long double beyond any double is infinite, which is what it ought to be
+        return _read(values, reader)
+
+
+def _read(values: Any, reader: Reader) -> np.ndarray:
     if isinstance(values, pa.ChunkedArray):
         chunks = [_read_arrow(chunk, reader) for chunk in values.chunks]
         return np.concatenate([*chunks, reader.objects([])])
     if isinstance(values, pa.Array):
         return _read_arrow(values, reader)
     if isinstance(values, pd.Index) or (isinstance(values, np.ndarray) and values.dtype.kind in "biuf"):
-        values = pd.Series(values)
+        values = pd.Series(values, dtype=values.dtype)
     if isinstance(values, pd.Series):
         return _read_series(values, reader)
     return _read_objects(np.fromiter(values, dtype=object), reader)
@@ -166,12 +171,12 @@ def _read_series(values: pd.Series[Any], reader: Reader) -> np.ndarray:
     dtype: Any = values.dtype
     if isinstance(dtype, pd.CategoricalDtype):
         return _take(read(dtype.categories, reader), values.cat.codes.to_numpy(), reader)
-    if isinstance(dtype, pd.ArrowDtype):
-        return read(pa.array(values.array, from_pandas=True), reader)
+    if isinstance(values.array, pd.arrays.ArrowExtensionArray):  # texts too, whose bytes need not be UTF-8
+        return read(values.array.__arrow_array__(), reader)
     if isinstance(dtype, pd.SparseDtype):
         return read(pd.Series(np.asarray(values)), reader)
     if isinstance(dtype, pd.StringDtype):
-        return _read_distinct(values.astype(object).to_numpy(), reader)
+        return _read_distinct(np.asarray(values.array, dtype=object), reader)
     if isinstance(dtype, pd.DatetimeTZDtype):
         values = values.dt.tz_convert(None)
         return reader.moments(datetime64_seconds(values.to_numpy()))

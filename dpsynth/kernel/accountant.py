@@ -42,6 +42,7 @@ class Ledger(Protocol):
     def event_at(self, line: int) -> Event: ...
     def reserve(self, run: str, budget: Budget, events: Sequence[Event], noise: str, job: Job) -> Cost: ...
     def charge(self, run: str, event: Event, purpose: str) -> int: ...
+    def begin(self, run: str) -> None: ...
     def resume(self, run: str, charge: int, done: int) -> Progress: ...
     def commit(self, run: str, release: str | None = None) -> None: ...
     def void(self, run: str) -> None: ...
@@ -111,7 +112,8 @@ class Accountant:
     reserve: the events to set aside; None is one Gaussian event of the whole budget.
     unsafe_seed: for tests only; noise becomes predictable, and the ledger and certificate say NOT PRIVATE.
     A run that is never closed stays spent, whole. As a context manager it closes itself, after an exception only if
-    nothing was charged. Raises BudgetExceeded or PolicyRefused when the account cannot bear it; then nothing was spent.
+    nothing was charged and no row was read. Raises BudgetExceeded or PolicyRefused when the account cannot bear it;
+    then nothing was spent.
     """
 
     def __init__(
@@ -152,11 +154,13 @@ class Accountant:
         accountant._begin(ledger, run, facts.budget, operating_system_bits)
         accountant._events = ledger.reserved_by(run)
         accountant._protects, accountant._cost, accountant._reserved = ledger.unit, facts.cost, facts.reserved
+        accountant._reading = True
         return accountant
 
     def _begin(self, ledger: Ledger, run: str, budget: Budget, bits: Bits) -> None:
         self.ledger, self.run, self.budget, self._bits = ledger, run, budget, bits
         self._lock, self._cost, self._kept, self._ended = threading.Lock(), budgets.NOTHING, 0, False
+        self._reading = False
 
     @property
     def private(self) -> bool:
@@ -197,6 +201,14 @@ class Accountant:
     def remaining(self) -> Budget:
         return gaussian_spending(self.cost_left, self.budget)
 
+    def begin(self) -> None:
+        """Marks the run as drawing, durably; to be called before the first row is read. Idempotent.
+
+        Whether reading rows fails may depend on them, so from now on a failure leaves the whole reservation spent.
+        """
+        self.ledger.begin(self.run)
+        self._reading = True
+
     def charge(self, event: Event, purpose: str) -> Charge:
         """Records the event, if what this run has reserved covers it, then grants it.
 
@@ -217,9 +229,13 @@ class Accountant:
         return self._grant(self.ledger.event_at(charge), charge, steps)
 
     def close(self, release: str | None = None) -> None:
-        """Ends the run; what was reserved and never charged is free again. release: SHA-256 of what is released."""
+        """Ends the run; what was reserved and never charged is free again. release: SHA-256 of what is released.
+
+        A run that read rows (`begin`) and ends with neither a charge nor a release stays spent, whole.
+        """
         if self._cost == budgets.NOTHING and release is None:
-            self.ledger.void(self.run)
+            if not self._reading:
+                self.ledger.void(self.run)
         else:
             self.ledger.commit(self.run, release)
         self._ended = True

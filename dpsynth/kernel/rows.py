@@ -2,30 +2,52 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, NoReturn
 
 import numpy as np
 
+from dpsynth.kernel.bounded import _BOUNDED, Bounded, _raw, _require
+from dpsynth.kernel.intake import behind_the_wall
 from dpsynth.kernel.unit import PrivacyUnit
 
 
 class SensitiveRows:
-    """The codes of some columns, one row a record; already bounded to `protects.max_records` rows a unit.
+    """The codes of some columns, one row a record; no unit has more than `protects.max_records` rows.
 
-    sizes: how many codes each column has, which is public. How many rows there are is not.
+    sizes: how many codes each column has, which is public. How many rows there are is not. A code outside them is
+    brought to the nearest one. Rows of a unit with an id column come from `encoded` or `PrivateTable.rows` alone.
     """
 
     __slots__ = ("__codes", "protects", "sizes")
     protects: PrivacyUnit
     sizes: tuple[int, ...]
 
-    def __init__(self, codes: np.ndarray, *, sizes: tuple[int, ...], protects: PrivacyUnit) -> None:
+    def __init__(
+        self, codes: np.ndarray, *, sizes: tuple[int, ...], protects: PrivacyUnit, shown: object = None
+    ) -> None:
+        _require(protects, shown)
         if codes.ndim != 2 or codes.shape[1] != len(sizes) or codes.dtype.kind not in "iu":
             raise TypeError(f"rows are integer codes, one column for each of {len(sizes)} sizes")
         put = object.__setattr__
-        put(self, "_SensitiveRows__codes", codes)
+        last = np.minimum(np.array(sizes, dtype=np.int64) - 1, np.iinfo(codes.dtype).max).astype(codes.dtype)
+        put(self, "_SensitiveRows__codes", np.clip(codes, codes.dtype.type(0), last))
         put(self, "sizes", sizes)
         put(self, "protects", protects)
+
+    @classmethod
+    def encoded(cls, rows: Bounded, encode: Callable[..., np.ndarray], sizes: tuple[int, ...]) -> SensitiveRows:
+        """Bounded arrays as codes. encode: from those arrays to codes, one row for each row. RowsError."""
+
+        arrays = _raw(rows)
+
+        def work() -> SensitiveRows:
+            codes = encode(*arrays)
+            if len(codes) != len(arrays[0]):
+                raise ValueError("a row of codes is wanted for each row")
+            return cls(codes, sizes=sizes, protects=rows.unit, shown=_BOUNDED)
+
+        return behind_the_wall(work)
 
     def __repr__(self) -> str:
         return f"SensitiveRows({len(self.sizes)} columns, {self.protects.describe()})"

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, NoReturn
 
 import numpy as np
 
 from dpsynth.base.domain import Clique, Domain
+from dpsynth.kernel.bounded import _BOUNDED, Bounded, _raw, _require, bound_arrays
 from dpsynth.kernel.counting import Backend, count
+from dpsynth.kernel.intake import behind_the_wall
 from dpsynth.kernel.memory import MemoryBackend
 from dpsynth.kernel.rows import SensitiveRows
 from dpsynth.kernel.sensitive import Sensitive
@@ -18,39 +20,77 @@ from dpsynth.kernel.unit import PrivacyUnit
 class PrivateTable:
     """The only thing that a mechanism is given of the private rows.
 
-    The backend's rows must already be bounded to `unit.max_records` a unit (`data/bounding.py`).
+    Of no unit does it hold more than `unit.max_records` rows: `encoded` takes bounded rows, `from_codes` bounds them.
     """
 
     __slots__ = ("__backend", "domain", "unit")
+    __backend: Backend
+    domain: Domain
+    unit: PrivacyUnit
 
-    def __init__(self, backend: Backend, domain: Domain, unit: PrivacyUnit | None = None) -> None:
-        self.__backend, self.domain, self.unit = backend, domain, unit or PrivacyUnit()
+    def __init__(self, backend: Backend, domain: Domain, unit: PrivacyUnit | None = None, shown: object = None) -> None:
+        unit = PrivacyUnit() if unit is None else unit
+        _require(unit, shown)
+        for name, value in (("_PrivateTable__backend", backend), ("domain", domain), ("unit", unit)):
+            object.__setattr__(self, name, value)
+
+    @classmethod
+    def encoded(cls, rows: Bounded, encode: Callable[[Any], Mapping[str, np.ndarray]], domain: Domain) -> PrivateTable:
+        """A bounded table as codes in memory. encode: from that table to a code for each row and attribute. RowsError.
+
+        Codes outside the domain count in the nearest cell.
+        """
+
+        (table,) = _raw(rows)
+
+        def work() -> PrivateTable:
+            codes = encode(table)
+            if any(len(codes[a]) != len(table) for a in domain.attributes):
+                raise ValueError("a code is wanted for each row")
+            return cls(MemoryBackend(codes, domain), domain, rows.unit, _BOUNDED)
+
+        return behind_the_wall(work)
 
     @classmethod
     def from_codes(
-        cls, codes: Mapping[str, np.ndarray], domain: Domain, unit: PrivacyUnit | None = None
+        cls, codes: Mapping[str, np.ndarray], domain: Domain, unit: PrivacyUnit | None = None, ids: Any = None
     ) -> PrivateTable:
-        """A table of codes in memory; codes outside the domain count in the nearest cell."""
-        return cls(MemoryBackend(codes, domain), domain, unit)
+        """A table of codes in memory; codes outside the domain count in the nearest cell.
+
+        ids: whose each row is, if the unit has an id column; each keeps `unit.max_records` rows.
+        """
+        unit = PrivacyUnit() if unit is None else unit
+        if (ids is None) != (unit.id_column is None):
+            raise TypeError("ids say whose each row is: give them if, and only if, the unit has an id column")
+        if ids is not None:
+            (places,) = _raw(bound_arrays((np.arange(len(ids)),), ids, unit))
+            codes = {a: np.asarray(values)[places] for a, values in codes.items()}
+        return cls(MemoryBackend(codes, domain), domain, unit, _BOUNDED)
 
     def marginals(self, cliques: Sequence[Clique]) -> dict[Clique, Sensitive]:
         """Counts of these marginals, each of shape domain.shape(clique), in one pass over the rows.
 
         Sensitivity: a record adds 1 to one cell of each marginal; `PrivacyUnit.count_sensitivity` does the rest.
         """
-        counts = count(self.__backend, self.domain, cliques)
+        for clique in cliques:
+            self.domain.cells(clique)  # an attribute that it lacks is the caller's mistake, and not private
+        counts = behind_the_wall(lambda: count(self.__backend, self.domain, cliques))
         bounds = {c: self.unit.count_sensitivity(self.domain.cells(c)) for c in cliques}
         return {c: Sensitive(counts[c], l1=bounds[c][0], l2=bounds[c][1], protects=self.unit) for c in cliques}
 
     def rows(self) -> SensitiveRows:
         """The codes of all columns, in the domain's order, closed: what a charge for training reads."""
         attributes = self.domain.attributes
-        parts = [
-            np.column_stack([np.asarray(codes[a], dtype=np.int32) for a in attributes])
-            for codes in self.__backend.partitions(attributes)
-        ]
-        codes = np.concatenate([np.zeros((0, len(attributes)), dtype=np.int32), *parts])
-        return SensitiveRows(codes, sizes=self.domain.shape(attributes), protects=self.unit)
+
+        def work() -> SensitiveRows:
+            parts = [
+                np.column_stack([np.asarray(codes[a], dtype=np.int32) for a in attributes])
+                for codes in self.__backend.partitions(attributes)
+            ]
+            codes = np.concatenate([np.zeros((0, len(attributes)), dtype=np.int32), *parts])
+            return SensitiveRows(codes, sizes=self.domain.shape(attributes), protects=self.unit, shown=_BOUNDED)
+
+        return behind_the_wall(work)
 
     def coarsen(self, groups: Mapping[str, np.ndarray]) -> PrivateTable:
         """The same rows with cells merged: `groups[a][code]` is the group of a code, numbered from 0 without gaps.
@@ -59,7 +99,7 @@ class PrivateTable:
         """
         sizes = tuple((a, int(groups[a].max()) + 1 if a in groups else n) for a, n in self.domain.sizes)
         widths = tuple((a, w) for a, w in self.domain.widths if a not in groups)
-        return PrivateTable(_Coarse(self.__backend, groups), Domain(sizes, widths), self.unit)
+        return PrivateTable(_Coarse(self.__backend, groups), Domain(sizes, widths), self.unit, _BOUNDED)
 
     def __repr__(self) -> str:
         return f"PrivateTable({len(self.domain.attributes)} attributes, {self.unit.describe()})"
@@ -68,6 +108,7 @@ class PrivateTable:
         raise TypeError("a PrivateTable cannot be copied or read: ask it for marginals")
 
     __reduce__ = __reduce_ex__ = __getstate__ = __copy__ = __deepcopy__ = _closed
+    __setattr__ = __delattr__ = _closed
 
 
 class _Coarse:

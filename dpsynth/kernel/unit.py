@@ -15,7 +15,8 @@ class PrivacyUnit:
     """Neighbouring tables differ in the records of one unit.
 
     id_column: names the column that says whose record a row is; each unit keeps at most `max_records` rows
-        (`data/bounding.py` enforces it). Without it the unit is any `max_records` rows, whoever they belong to.
+        (`bounding.py` enforces it), and all rows without an id are one unit together. Without a column the unit is any
+        `max_records` rows, whoever they belong to.
     adjacency: "add-remove": the unit's records are in one table and not in the other.
         "replace": the unit's records stand in one table where another unit's stand in the other.
     """

@@ -2,10 +2,11 @@
 
 A ledger is a chain of lines (`chain`), kept in memory or in a file (`store`), which amount to an account (`account`).
 A run is paid in four steps, each durable before the next begins: `reserve` its whole cost, in the one transaction that
-checks that there is room; `charge` each event before its noise is drawn (the first one marks the run as drawing);
-`commit` with the hash of what was released, which gives back what was never begun. A crash anywhere loses a release,
-never a charge: what was reserved stays spent. `void` gives a reservation back as long as nothing was drawn. The steps
-of a training are claimed before they are taken (`steps`), so that one that died may go on with those that are left.
+checks that there is room; `charge` each event before its noise is drawn (the first one, or `begin`, marks the run as
+drawing); `commit` with the hash of what was released, which gives back what was never begun. A crash anywhere loses a
+release, never a charge: what was reserved stays spent. `void` gives a reservation back as long as no row was read for
+it. The steps of a training are claimed before they are taken (`steps`), so that one that died may go on with those that
+are left.
 
 What makes two runs share a budget is the account that they are given, and nothing about the file their rows came from:
 a data set renamed, reordered or exported anew is paid from the same account. An account has a random key, the name of
@@ -219,6 +220,12 @@ class Ledger:
             fields = {"run": run, "budget": asdict(budget), "noise": noise, "reserve": records, "time": self._time()}
             write("run", {**fields, **asdict(job)})
         return cost
+
+    def begin(self, run: str) -> None:
+        """Marks a run as drawing, durably, before its rows are read: from then on it cannot be voided. Idempotent."""
+        with self._book.writing() as write:
+            if self._book.account.open_run(run).state == "reserved":
+                write("drawing", {"run": run})
 
     def charge(self, run: str, event: Event, purpose: str) -> int:
         """Records the event if the run has reserved it, durably, and returns the number of its line.

@@ -69,8 +69,9 @@ class ImageSynthesizer:
     def fit(self, images: np.ndarray, labels: np.ndarray, ids: Any = None) -> ImageSynthesizer:
         """Spends the budget. images: uint8, (n, height, width). labels: whole numbers, (n,). ids: whose each image is.
 
-        Raises SchemaError, ValueError, PolicyRefused or BudgetExceeded before anything is charged; never because of a
-        value. An image whose label is no class adds nothing.
+        Raises SchemaError, ValueError, PolicyRefused or BudgetExceeded before any row is read; never because of a
+        value. From then on a fit that ends early leaves its reservation spent: RowsError, which tells nothing of the
+        rows, when they cannot be read. An image whose label is no class adds nothing.
         """
         budget, mechanism, schema = self._checked()
         check_images(images, labels, ids, schema)
@@ -81,6 +82,7 @@ class ImageSynthesizer:
         with accountant_for(
             self.ledger, schema.unit, budget, job, reserve=reserve, unsafe_seed=self.unsafe_seed
         ) as accountant:
+            accountant.begin()
             model = mechanism.fit(private_images(images, labels, ids, schema), schema, accountant)
             accountant.close(digest_of(*_content(schema, model)))
         certificate = Certificate.issue(

@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 
 from dpsynth.base.job import Job
-from dpsynth.data.bounding import bounded_rows
-from dpsynth.data.engines.files import Rows, column, column_names, open_rows, take_rows
+from dpsynth.data.engines.files import open_source
 from dpsynth.data.tables.codec import check_columns, encode_frame, schema_domain
 from dpsynth.data.tables.magnitude import magnitude_table
 from dpsynth.evidence.certificate import Certificate
+from dpsynth.kernel.bounded import Bounded, bound_table
 from dpsynth.kernel.budget import Budget
 from dpsynth.kernel.table import PrivateTable
 from dpsynth.ledger.ledger import Ledger
@@ -103,22 +103,24 @@ class Synthesizer:
     def fit(self, data: Any) -> Synthesizer:
         """Spends the budget on `data`: a DataFrame, an Arrow table, or the path of a .csv or .parquet file.
 
-        Raises SchemaError, ValueError, PolicyRefused or BudgetExceeded before anything is charged; never because of a
-        value. A fit that ends before its first charge gives its reservation back; a later crash leaves all of it spent,
-        and so does a program that is not ours and fails: TimeoutError or ChildProcessError. With a checkpoint it can go
-        on; CheckpointError, with nothing spent, says in one sentence why one cannot be resumed.
+        Raises SchemaError, ValueError, PolicyRefused or BudgetExceeded before any row is read; never because of a
+        value. From the first row on, a fit that ends early leaves its whole reservation spent: RowsError, which tells
+        nothing of them, when rows cannot be read (a broken file, no memory left), and TimeoutError or ChildProcessError
+        when a program that is not ours fails. Of a file, the names of its columns are read before. With a checkpoint a
+        fit can go on; CheckpointError, with nothing spent, says in one sentence why one cannot be resumed.
         """
         budget, mechanism = self._checked()
-        rows = open_rows(data)
-        check_columns(column_names(rows), self.schema)
-        if self.schema.unit.id_column not in (None, *column_names(rows)):
+        source = open_source(data)
+        check_columns(source.names, self.schema)
+        if self.schema.unit.id_column not in (None, *source.names):
             raise SchemaError(f"the table lacks {self.schema.unit.id_column!r}, which says whose record a row is")
         accountant, checkpoint = self._begun(budget, mechanism)
         with accountant:
-            rows = self._bounded(rows)
+            accountant.begin()
+            rows = bound_table(source.read, self.schema.unit)
             bounds = _kept_bounds(checkpoint, lambda: self._bounds(rows, accountant))
             domain = schema_domain(self.schema, bounds)
-            table = PrivateTable.from_codes(encode_frame(rows, self.schema, bounds), domain, self.schema.unit)
+            table = PrivateTable.encoded(rows, lambda frame: encode_frame(frame, self.schema, bounds), domain)
             model = _modelled(mechanism, table, accountant, checkpoint)
             accountant.close(model_digest(self.schema, model, bounds))
         if checkpoint is not None:
@@ -220,18 +222,12 @@ class Synthesizer:
         accountant = self._accountant(budget, mechanism)
         return accountant, Checkpoint(path, {**facts, "account": accountant.ledger.key}, accountant)
 
-    def _bounded(self, rows: Rows) -> Rows:
-        unit = self.schema.unit
-        if unit.id_column is None:
-            return rows
-        return take_rows(rows, bounded_rows(column(rows, unit.id_column), unit))
-
-    def _bounds(self, rows: Rows, accountant: Accountant) -> Bounds:
+    def _bounds(self, rows: Bounded, accountant: Accountant) -> Bounds:
         wanted = {name: c for name, c in self.schema.columns.items() if isinstance(c, Numeric) and not c.bounded}
         if not wanted:
             return {}
         markers = {name: c.missing_marker for name, c in wanted.items()}
-        table = magnitude_table({name: column(rows, name) for name in wanted}, self.schema.unit, markers)
+        table = magnitude_table(rows, markers)
         return learn_bounds(table, wanted, accountant, int(accountant.cost_left * BOUNDS_SHARE))
 
     def _certify(self, accountant: Accountant, mechanism: Mechanism, model: Model, bounds: Bounds) -> Certificate:

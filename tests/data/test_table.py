@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dpsynth.base.domain import Domain
-from dpsynth.data.bounding import bounded_rows
+from dpsynth.kernel.bounding import bounded_rows
 from dpsynth.kernel.budget import Budget
 from dpsynth.kernel.events import Gaussian
 from dpsynth.kernel.rows import _exact_codes

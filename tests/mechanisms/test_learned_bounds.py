@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from dpsynth.data.tables.magnitude import CELLS, HIGHS, LOWS, _magnitudes, magnitude_table
+from dpsynth.kernel.bounded import bound_table
 from dpsynth.kernel.budget import Budget
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.ledger.opening import Accountant
@@ -15,8 +16,12 @@ from tests.rings.blind import BlindAccountant
 BUDGET = Budget(1.0, 1e-6)
 
 
+def magnitudes(values, marker=None):
+    return magnitude_table(bound_table(lambda: pd.DataFrame({"x": values}), PrivacyUnit()), {"x": marker})
+
+
 def learn(values, column, accountant=None):
-    table = magnitude_table({"x": values}, PrivacyUnit())
+    table = magnitudes(values)
     accountant = accountant or Accountant(BUDGET)
     return learn_bounds(table, {"x": column}, accountant, accountant.cost_left // 2)["x"]
 
@@ -61,7 +66,7 @@ def test_no_value_makes_learning_fail(values, column):
 
 def test_a_missing_marker_is_no_magnitude():
     values = np.tile([-999_999.0, 5.0], 5000)
-    table = magnitude_table({"x": values}, PrivacyUnit(), {"x": -999_999})
+    table = magnitudes(values, -999_999)
     accountant = Accountant(BUDGET)
     low, high = learn_bounds(table, {"x": Numeric(None, None)}, accountant, accountant.cost_left)["x"]
     assert 0 <= low <= high <= 8

@@ -22,7 +22,7 @@ RANDOM_MODULES = {"random", "secrets"}
 GENERATORS = {"BitGenerator", "Generator", "MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64", "SeedSequence"}
 NUMPY_RANDOM = "numpy.random."
 RINGS = ("kernel", "training", "programs", "ledger")
-MAKES_SENSITIVE = {*RINGS, "data"}
+MAKES_SENSITIVE = {*RINGS}
 GUARDED = (*RINGS, "data")
 """Folders whose classes hold private values in slots of their own."""
 OPTIONAL = {
@@ -68,7 +68,7 @@ def private_slots(source: Source) -> Iterator[str]:
             yield source.at(use.line, f"{name} is private to another folder")
     for call in source.calls:
         if call.target.endswith((".Sensitive", ".SensitiveRows")) and source.folder not in MAKES_SENSITIVE:
-            yield source.at(call.line, "Sensitive is made in the rings and in data/ only")
+            yield source.at(call.line, "Sensitive is made in the rings only")
     slots = _slots(source.package, tuple(folder for folder in GUARDED if _home(folder) != _home(source.folder)))
     readers = _readers(source.package) if source.folder not in RINGS else frozenset()
     for node in source.nodes:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import contextlib
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -14,27 +16,58 @@ from dpsynth.schema.columns import SchemaError
 
 Rows: TypeAlias = pd.DataFrame | pa.Table
 
+_BROKEN = (OSError, pa.ArrowException, UnicodeError, OverflowError)
+_RULES = csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False)
+_LARGEST_BLOCK = 2**31 - 1
+"""Bytes; pyarrow counts them in 32 bits."""
 
-def open_rows(data: Any) -> Rows:
-    """The rows of a pandas DataFrame, a pyarrow Table, or a .csv or .parquet file.
 
-    A CSV file is read as text, so that no value decides how others are read; an empty field is a missing value.
-    Raises SchemaError, which quotes nothing of the file, when it cannot be read.
+@dataclass(frozen=True)
+class Source:
+    """Rows that may not have been read yet. names: of the columns, which are public. read: the rows themselves."""
+
+    names: list[Any]
+    read: Callable[[], Rows]
+
+
+def open_source(data: Any) -> Source:
+    """A pandas DataFrame, a pyarrow Table, or a .csv or .parquet file, of which the names of the columns are read only.
+
+    Raises SchemaError, which quotes nothing of the file, when these cannot be read. `read` raises whatever its rows
+    make it raise, such as pyarrow.ArrowInvalid for a line with a field too many.
     """
     if isinstance(data, (pd.DataFrame, pa.Table)):
-        return data
+        return Source(column_names(data), lambda: data)
     if not isinstance(data, (str, Path)):
         raise SchemaError(f"data must be a DataFrame, an Arrow table or a path, got {type(data).__name__}")
     path = Path(data)
-    readers = {".csv": _read_csv, ".parquet": _read_parquet}
+    readers = {".csv": (_csv_names, _read_csv), ".parquet": (_parquet_names, _read_parquet)}
     if path.suffix.lower() not in readers:
         raise SchemaError(f"{path} must be a .csv or .parquet file")
     if not path.exists():
         raise SchemaError(f"{path} does not exist")
-    with contextlib.suppress(OSError, pa.ArrowException, UnicodeError):
-        return readers[path.suffix.lower()](path)
+    names, read = readers[path.suffix.lower()]
+    with contextlib.suppress(*_BROKEN):
+        return Source(names(path), lambda: read(path))
     # Raised out here, where no exception that quotes the file is attached as its context.
-    raise SchemaError(f"{path} cannot be read as {path.suffix[1:].upper()}: check the file's format")
+    raise _unreadable(path)
+
+
+def open_rows(data: Any) -> Rows:
+    """The rows of a pandas DataFrame, a pyarrow Table, or a .csv or .parquet file, for the data owner's own eyes.
+
+    A CSV file is read as text, so that no value decides how others are read; an empty field is a missing value.
+    Raises SchemaError, which quotes nothing of the file, when it cannot be read: which may be because of a value, so
+    no fit calls this.
+    """
+    source = open_source(data)
+    with contextlib.suppress(*_BROKEN):
+        return source.read()
+    raise _unreadable(data)
+
+
+def _unreadable(path: Any) -> SchemaError:
+    return SchemaError(f"{path} cannot be read as {Path(path).suffix[1:].upper()}: check the file's format")
 
 
 def take_rows(rows: Rows, positions: Any) -> Rows:
@@ -51,12 +84,22 @@ def column(rows: Rows, name: str) -> Any:
     return rows[name] if isinstance(rows, pd.DataFrame) else rows.column(name)
 
 
+def _csv_names(path: Path) -> list[str]:
+    """The names in a CSV file's first line, which may hold line breaks in quotes; what follows is not looked at."""
+    with path.open(encoding="latin-1", newline="") as file:  # each byte a character, whatever the encoding is
+        line = file.readline()
+        while line.count('"') % 2 and (more := file.readline()):
+            line += more
+    with csv.open_csv(pa.BufferReader(line.encode("latin-1")), parse_options=_RULES) as reader:
+        names: list[str] = reader.schema.names
+        return names
+
+
 def _read_csv(path: Path) -> pa.Table:
-    whole = csv.ReadOptions(block_size=max(1 << 20, path.stat().st_size + 1), use_threads=False)
-    rules = csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False)
-    with csv.open_csv(path, read_options=whole, parse_options=rules, convert_options=_as_text([])) as reader:
-        names = reader.schema.names
-    return csv.read_csv(path, read_options=whole, parse_options=rules, convert_options=_as_text(names))
+    """The whole file in one block, so that no line is cut; of a larger file than a block can be, as much as can be."""
+    size = min(_LARGEST_BLOCK, max(1 << 20, path.stat().st_size + 1))
+    whole = csv.ReadOptions(block_size=size, use_threads=False)
+    return csv.read_csv(path, read_options=whole, parse_options=_RULES, convert_options=_as_text(_csv_names(path)))
 
 
 def _as_text(names: list[str]) -> csv.ConvertOptions:
@@ -73,3 +116,10 @@ def _read_parquet(path: Path) -> pa.Table:
     from pyarrow import parquet
 
     return parquet.read_table(path)
+
+
+def _parquet_names(path: Path) -> list[str]:
+    from pyarrow import parquet
+
+    names: list[str] = parquet.read_schema(path).names
+    return names

@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
-from dpsynth.data.bounding import bounded_rows
+from dpsynth.kernel.bounded import bound_arrays
 from dpsynth.kernel.rows import SensitiveRows
 from dpsynth.schema.columns import SchemaError
 from dpsynth.schema.images import GREYS, ImageSchema
@@ -34,16 +33,26 @@ def check_images(images: Any, labels: Any, ids: Any, schema: ImageSchema) -> Non
         raise SchemaError(
             "ids say whose image each is: give them if, and only if, the unit has an id_column that they are called by"
         )
-    if ids is not None and (np.ndim(ids) != 1 or len(ids) != len(images)):
+    if ids is not None and not _fits(ids, images):
         raise SchemaError("ids must be one for each image, in one dimension")
 
 
 def private_images(images: np.ndarray, labels: np.ndarray, ids: Any, schema: ImageSchema) -> SensitiveRows:
     """What `check_images` let pass, bounded to the unit. The label of a row without a class is schema.classes."""
-    known = (labels >= 0) & (labels < schema.classes)
-    codes = np.empty((len(images), 1 + schema.pixels), dtype=np.uint8)
-    codes[:, 0] = np.where(known, labels, schema.classes)
-    codes[:, 1:] = images.reshape(len(images), schema.pixels)
-    if ids is not None:
-        codes = codes[bounded_rows(pd.Series(ids), schema.unit)]
-    return SensitiveRows(codes, sizes=(schema.classes + 1, *[GREYS] * schema.pixels), protects=schema.unit)
+
+    def encode(pictures: np.ndarray, classes: np.ndarray) -> np.ndarray:
+        known = (classes >= 0) & (classes < schema.classes)
+        codes = np.empty((len(pictures), 1 + schema.pixels), dtype=np.uint8)
+        codes[:, 0] = np.where(known, classes, schema.classes)
+        codes[:, 1:] = pictures.reshape(len(pictures), schema.pixels)
+        return codes
+
+    bounded = bound_arrays((images, labels), ids, schema.unit)
+    return SensitiveRows.encoded(bounded, encode, (schema.classes + 1, *[GREYS] * schema.pixels))
+
+
+def _fits(ids: Any, images: np.ndarray) -> bool:
+    """Whether ids are one for each image; no id is looked at."""
+    if isinstance(ids, str | bytes) or not hasattr(ids, "__len__"):
+        return False
+    return getattr(ids, "ndim", 1) == 1 and len(ids) == len(images)

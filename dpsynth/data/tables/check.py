@@ -6,17 +6,18 @@ release or leave the owner's screen.
 
 from __future__ import annotations
 
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from dpsynth.data.engines.files import Rows, column, column_names
 from dpsynth.data.tables.codec import check_columns, codec_for
 from dpsynth.data.tables.magnitude import read_numbers
-from dpsynth.data.values import number
+from dpsynth.data.values import is_null, number, read
 from dpsynth.schema.columns import EPOCH, SECONDS
 from dpsynth.schema.table import Boolean, Categorical, Column, Datetime, Numeric, Schema
 
@@ -64,11 +65,29 @@ def _outside(declared: Datetime, values: Any) -> int:
 
 def _missing(values: Any, marker: Any) -> int:
     """Nulls, and values that say what the marker says."""
-    series = values if isinstance(values, pd.Series) else values.to_pandas()
-    said = 0 if marker is None else int((series.astype(str) == str(marker)).sum())
-    if isinstance(marker, int | float):
-        said = int(np.sum(read_numbers(series) == marker))
-    return int(series.isna().sum()) + said
+    return int(read(values, _Missing(marker)).sum())
+
+
+class _Missing:
+    """Reads whether a value is missing: 1 or 0."""
+
+    def __init__(self, marker: Any) -> None:
+        self._text = str(marker) if isinstance(marker, str) else None
+        self._number = math.nan if marker is None else number(marker)
+
+    def objects(self, values: Iterable[object]) -> np.ndarray:
+        return np.fromiter(map(self._is, values), dtype=np.int64)
+
+    def numbers(self, values: np.ndarray) -> np.ndarray:
+        return (np.isnan(values) | (values == self._number)).astype(np.int64)
+
+    def moments(self, values: np.ndarray) -> np.ndarray:
+        return np.isnan(values).astype(np.int64)
+
+    def _is(self, value: object) -> bool:
+        if isinstance(value, str) and self._text is not None:
+            return str.__str__(value) == self._text
+        return is_null(value) or number(value) == self._number
 
 
 def _or(bound: float | None, default: float) -> float:

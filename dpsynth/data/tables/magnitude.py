@@ -9,8 +9,8 @@ import numpy as np
 
 from dpsynth.base.domain import Domain
 from dpsynth.data.values import number, read
+from dpsynth.kernel.bounded import Bounded
 from dpsynth.kernel.table import PrivateTable
-from dpsynth.kernel.unit import PrivacyUnit
 
 _POWERS = 2.0 ** np.arange(-10, 50)
 _ENDS = np.concatenate([[0.0], _POWERS, _POWERS[-1:]])
@@ -24,15 +24,16 @@ CELLS = LOWS.size + 1
 """Cells of a magnitude; the last one is for what is not a number."""
 
 
-def magnitude_table(
-    columns: Mapping[str, Any], unit: PrivacyUnit, markers: Mapping[str, Any] | None = None
-) -> PrivateTable:
-    """The columns' magnitudes as a private table; each value is read by itself, as the codecs do.
+def magnitude_table(rows: Bounded, markers: Mapping[str, Any]) -> PrivateTable:
+    """The magnitudes of some columns as a private table; each value is read by itself, as the codecs do.
 
-    markers: for some columns the value that stands for missing, which is no magnitude.
+    markers: for each column the value that stands for missing, which is no magnitude; None where there is none.
     """
-    codes = {name: _magnitudes(values, (markers or {}).get(name)) for name, values in columns.items()}
-    return PrivateTable.from_codes(codes, Domain.of(dict.fromkeys(codes, CELLS)), unit)
+
+    def encode(table: Any) -> dict[str, np.ndarray]:
+        return {name: _magnitudes(table[name], marker) for name, marker in markers.items()}
+
+    return PrivateTable.encoded(rows, encode, Domain.of(dict.fromkeys(markers, CELLS)))
 
 
 def read_numbers(values: Any) -> np.ndarray:

@@ -1,0 +1,93 @@
+"""Bounded: raw rows that have been through the bounding, which is the only way into private tables and rows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from dpsynth.kernel.bounding import bounded_rows
+from dpsynth.kernel.intake import behind_the_wall
+from dpsynth.kernel.unit import PrivacyUnit
+
+_BOUNDED = object()
+"""Shown to a constructor by code that has bounded its rows; private to the kernel."""
+
+
+class Bounded:
+    """Raw rows, closed, of which no unit has more than `unit.max_records`. `bound_table` and `bound_arrays` make them.
+
+    Rows of a unit without an id column are bounded as they are: any max_records of them are one unit.
+    """
+
+    __slots__ = ("__rows", "unit")
+    unit: PrivacyUnit
+
+    def __init__(self, rows: tuple[Any, ...], unit: PrivacyUnit, shown: object) -> None:
+        if shown is not _BOUNDED:
+            raise TypeError("bounded rows are made by bound_table and bound_arrays only")
+        object.__setattr__(self, "_Bounded__rows", rows)
+        object.__setattr__(self, "unit", unit)
+
+    def __repr__(self) -> str:
+        return f"Bounded({self.unit.describe()})"
+
+    def _closed(self, *args: Any) -> NoReturn:
+        raise TypeError("bounded rows cannot be copied or read: make a PrivateTable or SensitiveRows of them")
+
+    __reduce__ = __reduce_ex__ = __getstate__ = __copy__ = __deepcopy__ = _closed
+    __iter__ = __len__ = __getitem__ = __setattr__ = __delattr__ = _closed
+
+
+def bound_table(read: Callable[[], Any], unit: PrivacyUnit) -> Bounded:
+    """The rows of the DataFrame or Arrow table that `read` returns, by the ids in its own id column. RowsError."""
+
+    def work() -> Bounded:
+        table = read()
+        ids = None if unit.id_column is None else table[unit.id_column]
+        return _bounded((table,), ids, unit)
+
+    return behind_the_wall(work)
+
+
+def bound_arrays(arrays: tuple[np.ndarray, ...], ids: Any, unit: PrivacyUnit) -> Bounded:
+    """The rows of arrays of one length, by an id for each row; None where the unit has no ids. RowsError."""
+    return behind_the_wall(lambda: _bounded(arrays, ids, unit))
+
+
+def _bounded(rows: tuple[Any, ...], ids: Any, unit: PrivacyUnit) -> Bounded:
+    if (ids is None) != (unit.id_column is None):
+        raise ValueError("ids are given if, and only if, the unit has an id column")
+    if ids is not None:
+        kept = bounded_rows(ids, unit)
+        if {len(ids)} != {len(part) for part in rows}:
+            raise ValueError("there must be one id for each row")
+        rows = tuple(_taken(part, kept) for part in rows)
+    return Bounded(rows, unit, _BOUNDED)
+
+
+def _taken(rows: Any, kept: np.ndarray) -> Any:
+    if isinstance(rows, pd.DataFrame):
+        return rows.iloc[kept]
+    if isinstance(rows, pa.Table):
+        mask = np.zeros(len(rows), dtype=bool)
+        mask[kept] = True
+        return rows.filter(pa.array(mask))
+    return rows[kept]
+
+
+def _require(unit: PrivacyUnit, shown: object) -> None:
+    """TypeError for rows of people (a unit with ids) that no bounding has seen."""
+    if unit.id_column is not None and shown is not _BOUNDED:
+        raise TypeError("rows of a unit with an id column must be bounded by the kernel: bound_table or bound_arrays")
+
+
+def _raw(bounded: Bounded) -> tuple[Any, ...]:
+    """The rows themselves. Called in this package only, behind the wall."""
+    if type(bounded) is not Bounded:
+        raise TypeError(f"bounded rows are wanted, got {type(bounded).__name__}: use bound_table or bound_arrays")
+    rows: tuple[Any, ...] = object.__getattribute__(bounded, "_Bounded__rows")
+    return rows

@@ -1,0 +1,198 @@
+"""Ids: what is kept of one unit depends on no other unit's id, in whatever container they come."""
+
+import datetime
+import time
+from decimal import Decimal
+from fractions import Fraction
+from uuid import UUID
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from dpsynth.data.images.rows import check_images, private_images
+from dpsynth.kernel.bounding import bounded_rows
+from dpsynth.kernel.ids import NO_ID, key, units
+from dpsynth.kernel.rows import _exact_codes
+from dpsynth.kernel.unit import PrivacyUnit
+from dpsynth.schema.columns import SchemaError
+from dpsynth.schema.images import ImageSchema
+
+LARGE = [10**15 + i for i in range(9_000, 9_040)]
+MOMENTS = [datetime.datetime(2020, 1, 1) + datetime.timedelta(days=i) for i in range(40)]
+WORDS = [f"p{i}" for i in range(40)]
+ODD = [
+    None, float("nan"), 0.5, True, "text", "\ud800", b"\xff", 2**70, 10**5000, Decimal(7), Decimal("sNaN"), 1j,
+    pd.NA, pd.NaT, pd.Timestamp("1999-01-01", tz="UTC"), datetime.date(1999, 1, 1), np.datetime64("NaT"), np.int8(3),
+    np.longdouble(0.5), np.str_("x"), [1], (1, 2), Fraction(1, 3), UUID(int=5), np.arange(3), object,
+]  # fmt: skip
+
+
+def latin(words, kind=None):
+    """Arrow strings whose bytes are not UTF-8."""
+    kind = kind or pa.string()
+    whole = pa.binary() if kind == pa.string() else pa.large_binary()
+    return pa.array([None if w is None else w.encode("latin-1") for w in words], whole).view(kind)
+
+
+def boxed(values):
+    array = np.empty(len(values), dtype=object)
+    array[:] = values
+    return array
+
+
+LISTS = {
+    "list": list,
+    "tuple": tuple,
+    "object array": boxed,
+    "object Series": lambda v: pd.Series(boxed(v), dtype=object),
+    "object Index": lambda v: pd.Index(boxed(v), dtype=object),
+}
+
+
+def kept_of(ids, container, k=2):
+    """Which rows of each shared unit are kept, as (id, how many rows of it stand before)."""
+    return bounded_rows(container(ids), PrivacyUnit("who", k))
+
+
+@pytest.mark.parametrize("container", LISTS.values(), ids=LISTS.keys())
+@pytest.mark.parametrize("odd", ODD, ids=lambda v: f"{type(v).__name__} {v!r:.12}" if not isinstance(v, int) else "int")
+@pytest.mark.parametrize("shared", [LARGE, MOMENTS, WORDS], ids=["numbers", "moments", "texts"])
+def test_no_odd_id_moves_a_row_of_another_unit(shared, odd, container):
+    ids = [v for v in shared for _ in range(3)]
+    kept = kept_of(ids, container)
+    assert len(kept) == 2 * len(shared)
+    np.testing.assert_array_equal(kept_of([*ids, odd], container), [*kept, len(ids)])
+    np.testing.assert_array_equal(kept_of([odd, *ids], container), [0, *(kept + 1)])
+
+
+TYPED = {
+    "int64": (LARGE, lambda v: np.array(v)),
+    "uint64": (LARGE, lambda v: np.array(v, dtype=np.uint64)),
+    "Series": (LARGE, pd.Series),
+    "Int64": (LARGE, lambda v: pd.Series(v, dtype="Int64")),
+    "categories": (LARGE, lambda v: pd.Series(v, dtype="Int64").astype("category")),
+    "Arrow numbers": (LARGE, pa.array),
+    "Arrow in pandas": (LARGE, lambda v: pd.Series(v, dtype=pd.ArrowDtype(pa.int64()))),
+    "chunks": (LARGE, lambda v: pa.chunked_array([v[:7], v[7:50], [], v[50:]])),
+    "dictionaries": (
+        LARGE,
+        lambda v: pa.chunked_array([pa.array(p).dictionary_encode() for p in (v[:50], v[50:])]),
+    ),
+    "runs": (LARGE, lambda v: pa.compute.run_end_encode(pa.array(v))),
+    "texts": (WORDS, lambda v: np.array(v)),
+    "str": (WORDS, lambda v: pd.Series(v, dtype="str")),
+    "string": (WORDS, lambda v: pd.Series(v, dtype="string")),
+    "string in Python": (WORDS, lambda v: pd.Series(v, dtype=pd.StringDtype("python"))),
+    "text categories": (WORDS, lambda v: pd.Series(v).astype("category")),
+    "Arrow strings": (WORDS, pa.array),
+    "large strings": (WORDS, lambda v: pa.array(v, pa.large_string())),
+    "string views": (WORDS, lambda v: pa.array(v, pa.string_view())),
+    "datetime64": (MOMENTS, lambda v: np.array(v, dtype="datetime64[us]")),
+    "moments": (MOMENTS, lambda v: pd.Series(pd.to_datetime(v))),
+    "moments of a zone": (MOMENTS, lambda v: pd.Series(pd.to_datetime(v, utc=True)).dt.tz_convert("Asia/Tokyo")),
+    "Arrow moments": (MOMENTS, lambda v: pa.array(v, pa.timestamp("ns"))),
+    "Arrow dates": (MOMENTS, lambda v: pa.array([m.date() for m in v])),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("shared", "container"), TYPED.values(), ids=TYPED.keys())
+def test_every_container_keeps_the_rows_that_a_list_keeps(shared, container):
+    """So an id that forces another container on a column moves nothing either."""
+    ids = [v for v in shared for _ in range(3)]
+    np.testing.assert_array_equal(bounded_rows(container(ids), PrivacyUnit("i", 1)), kept_of(ids, list, 1))
+
+
+def test_ids_without_a_value_are_one_unit_in_every_container():
+    for ids in (
+        [None, float("nan"), pd.NA, pd.NaT, np.datetime64("NaT")],
+        np.array([np.nan, np.nan]),
+        np.array(["NaT", "NaT"], dtype="datetime64[s]"),
+        pd.Series([None, None], dtype="Int64"),
+        pd.Series([None, None], dtype="str"),
+        pd.Series([None, None], dtype="category"),
+        pa.array([None, None], pa.string()),
+        pa.array([None, None], pa.dictionary(pa.int8(), pa.string())),
+        pa.DictionaryArray.from_arrays(pa.array([0, None, 0], pa.int8()), pa.array([None], pa.string())),
+        pa.nulls(3),
+    ):
+        keys, numbers = units(ids)
+        assert {keys[n] for n in numbers} == {NO_ID}
+
+
+@pytest.mark.parametrize("kind", [pa.string(), pa.large_string()], ids=str)
+def test_texts_that_are_not_utf_8_are_ids_like_any_other(kind):
+    """So are they read from a file that says UTF-8 and holds latin-1."""
+    words = latin(["M\xfcller", "Meier", "M\xfcller", "M\xf6ller", None, "Meier"], kind)
+    for ids in (
+        words,
+        words.dictionary_encode(),
+        pd.Series(words, dtype=pd.ArrowDtype(kind)),
+        pd.Series(pd.arrays.ArrowStringArray(pa.chunked_array([words]))),
+        pd.Series(pd.arrays.ArrowStringArray(pa.chunked_array([words]))).array,
+    ):
+        kept = bounded_rows(ids, PrivacyUnit("who", 1))
+        assert len(kept) == 4
+        assert {3, 4} <= {*kept}
+
+
+def test_kinds_of_ids_stay_apart_and_equal_numbers_are_one():
+    texts = ["1", b"1", 1, "i1", datetime.date(1, 1, 1), 0.5, "0.5", None, "", b""]
+    assert len({key(v) for v in texts}) == len(texts)
+    assert {key(v) for v in (1, 1.0, True, np.int8(1), np.float32(1), np.longdouble(1), 1 + 0j)} == {b"i1"}
+    assert key(pd.Timestamp("2020-01-01T01", tz="Europe/Paris")) == key(np.datetime64("2020-01-01"))
+
+
+ids = st.one_of(st.none(), st.integers(0, 3), st.integers(2**53, 2**53 + 3), st.sampled_from("abc"), st.floats())
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(ids, max_size=12), ids, st.integers(0, 12), st.sampled_from(sorted(LISTS)))
+def test_taking_a_unit_out_leaves_the_rows_of_all_others(column, gone, place, container):
+    """Places are counted among a unit's own rows, so its rows may be told by their tags."""
+    rows = [(v, i) for i, v in enumerate(column) if key(v) != key(gone)]
+    more = list(rows)
+    for extra in range(3):
+        more.insert(min(place + extra, len(more)), (gone, -1))
+
+    def keep(tagged):
+        return [tagged[i][1] for i in kept_of([v for v, _ in tagged], LISTS[container], 1)]
+
+    assert [tag for tag in keep(more) if tag >= 0] == keep(rows)
+
+
+@pytest.mark.parametrize("odd", [None, 0.5, "text", "\ud800"], ids=repr)
+@pytest.mark.parametrize("shared", [LARGE, MOMENTS], ids=["numbers", "moments"])
+def test_an_odd_id_among_images_moves_no_image_of_another(shared, odd):
+    schema = ImageSchema((1, 1), 2, PrivacyUnit("who"))
+    ids = [v for v in shared for _ in range(2)]
+    images, labels = np.arange(len(ids) + 1, dtype=np.uint8).reshape(-1, 1, 1), np.zeros(len(ids) + 1, dtype=int)
+    before = _exact_codes(private_images(images[:-1], labels[:-1], ids, schema))
+    after = _exact_codes(private_images(images, labels, [*ids, odd], schema))
+    assert len(before) == len(shared)
+    np.testing.assert_array_equal(after[:-1], before)
+
+
+def test_whether_ids_fit_the_images_is_told_without_looking_at_an_id():
+    schema = ImageSchema((1, 1), 2, PrivacyUnit("who"))
+    images, labels = np.zeros((2, 1, 1), dtype=np.uint8), np.zeros(2, dtype=int)
+    for good in ([1, "\ud800"], [[1], [1, 2]], (1, 2), np.array(["a", "b"]), pd.Series([1, 2]), pa.array([1, 2])):
+        check_images(images, labels, good, schema)
+    for bad in ([1], "ab", b"ab", 7, np.zeros((2, 2)), iter([1, 2])):
+        with pytest.raises(SchemaError, match="ids must be one for each image"):
+            check_images(images, labels, bad, schema)
+
+
+@pytest.mark.parametrize(
+    "container",
+    [list, np.array, pa.array, lambda v: pa.array([f"P{i}" for i in v]), lambda v: pd.Series([f"P{i}" for i in v])],
+    ids=["list", "numbers", "Arrow numbers", "Arrow texts", "texts"],
+)
+def test_a_hundred_thousand_ids_are_bounded_in_seconds(container):
+    ids = container([10**15 + i // 2 for i in range(100_000)])
+    start = time.process_time()
+    assert len(bounded_rows(ids, PrivacyUnit("who"))) == 50_000
+    assert time.process_time() - start < 5
