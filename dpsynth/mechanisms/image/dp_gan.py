@@ -16,7 +16,7 @@ from dpsynth.kernel.accountant import Accountant, Charge
 from dpsynth.kernel.budget import Budget
 from dpsynth.kernel.events import DpSgd, Event, positive
 from dpsynth.kernel.rows import SensitiveRows
-from dpsynth.mechanisms.image.embedding import LOOK, ImageEmbedding
+from dpsynth.mechanisms.image.embedding import ImageEmbedding
 from dpsynth.mechanisms.neural.columns import require_torch
 from dpsynth.mechanisms.neural.dp_ctgan import check_train_share
 from dpsynth.mechanisms.neural.plan import (
@@ -85,6 +85,9 @@ class ImageGAN(ImageEmbedding):
         """What a run with this budget trains; BudgetExceeded where it affords no training."""
         return training_for(budget, self.train_share, self.rate, self.steps)
 
+    def settled(self, budget: Budget) -> tuple[DpSgd]:
+        return (self.training(budget),)
+
     def reserve(self, budget: Budget) -> list[Event] | None:
         """The training, and Gaussian noise for the rest of the budget."""
         require_torch()
@@ -135,7 +138,7 @@ class ImageGAN(ImageEmbedding):
         require_torch()
         event = reserved_training(accountant)
         share = accountant.cost_left - event.cost.gaussian
-        frame, number = self.look(rows, schema, accountant, int(share * LOOK))
+        frame, number = self.look(rows, schema, accountant, self.look_cost(share))
         if noise_length(event, self.parameters(schema), number, schema.unit) > MOST_NOISE:
             _log.info("training would drown in noise: all is spent on the embedding")
             return self.embedded(rows, schema, frame, accountant, accountant.cost_left)

@@ -17,7 +17,7 @@ Differences from the paper:
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -25,15 +25,25 @@ import numpy as np
 
 from dpsynth.base.domain import Clique, Domain
 from dpsynth.kernel.accountant import Accountant
-from dpsynth.kernel.events import Gaussian
+from dpsynth.kernel.events import Event, Gaussian
 from dpsynth.kernel.sensitive import Sensitive
 from dpsynth.kernel.table import PrivateTable
-from dpsynth.mechanisms.base import check_shares, first_look, measure_all
+from dpsynth.mechanisms.allocation import (
+    Allocation,
+    Footprint,
+    Part,
+    again_part,
+    first_parts,
+    footprint,
+    most_in_a_tree,
+)
+from dpsynth.mechanisms.base import allocated_look, check_shares, measure_all
 from dpsynth.mechanisms.marginal.binned import Binned
 from dpsynth.mechanisms.marginal.independent import look_at_rest, rest_on_columns
-from dpsynth.mechanisms.marginal.known import Known, beside, check_known, with_known
-from dpsynth.mechanisms.marginal.selection import MEAN_ABS, Prices, Scores, within_reach
+from dpsynth.mechanisms.marginal.known import Known, StartsFromKnown, beside, check_known, with_known
+from dpsynth.mechanisms.marginal.selection import Scores, within_reach
 from dpsynth.mechanisms.marginal.workload import Workload
+from dpsynth.mechanisms.prices import MEAN_ABS, Prices
 from dpsynth.models.base import LinearMeasurement, Model
 from dpsynth.models.engines import estimate_exactly
 from dpsynth.models.junction_tree import tree_cells
@@ -42,10 +52,11 @@ MOST_CANDIDATES = 4000
 MOST_ROUNDS = 1000
 _HALF_THE_NOISE = 4  # times the cost
 _MOST_FAILURES = 100  # of candidates to fit, until the model is taken to be full
+_SLOWEST = 600.0  # seconds of our slowest table
 
 
 @dataclass(frozen=True)
-class AIM:
+class AIM(StartsFromKnown):
     """Settings.
 
     workload: what the release should get right. Of so many columns that there would be more than MOST_CANDIDATES
@@ -81,13 +92,34 @@ class AIM:
         self.workload.check(domain)
         check_known(self.known, domain, self.max_model_cells)
 
+    def first_cost(self, cost: int, most: int) -> int:
+        """Of one of the first measurements, where the rounds share `cost` and a batch holds `most` at the most."""
+        return int(cost * (1 - self.select_share) / (self.rounds * (most + 1)))
+
+    def allocation(self, cost: int, domain: Domain, settled: Sequence[Event] = ()) -> Allocation:
+        total, oneway = int(cost * self.total_share), int(cost * self.oneway_share)
+        rest, look = cost - total - oneway, first_parts(domain, total=total, oneway=oneway)
+        if not candidates(self.workload, domain):
+            return Allocation((*look, again_part(domain, rest, (1, 1))))
+        first = self.first_cost(rest, most_in_a_tree(domain))
+        scored = rest // max(1, int(first * self.select_share))
+        return Allocation(
+            (
+                *look,
+                Part("scores of marginals", (0, scored), (0, rest)),
+                Part("a marginal of two columns or more", (0, rest // first), (first, rest)),
+                again_part(domain, rest, (0, 1)),
+            )
+        )
+
+    def footprint(self, domain: Domain, rows: int) -> Footprint:
+        return footprint(domain, rows, pairs=True, slowest=_SLOWEST, model_cells=self.max_model_cells)
+
     def fit(self, table: PrivateTable, accountant: Accountant) -> Model:
         """A graphical model over bins, refined to cells; independent columns where nothing is worth its noise."""
         self.check(table.domain)
         budget = accountant.cost_left
-        look = first_look(
-            table, accountant, total_cost=int(budget * self.total_share), oneway_cost=int(budget * self.oneway_share)
-        )
+        look = allocated_look(table, accountant, self.allocation(budget, table.domain))
         look = with_known(look, self.known)
         prices = Prices(accountant.cost_left, table.unit.count_sensitivity(2)[1])
         binned = Binned.of(table, look, prices, beside(self.known))
@@ -171,7 +203,7 @@ class Rounds:
         self, settings: AIM, choice: Choice, answers: Mapping[Clique, Sensitive], known: list[LinearMeasurement]
     ) -> None:
         self._settings, self._choice, self._answers = settings, choice, answers
-        self._cost = int(choice.prices.cost * (1 - settings.select_share) / (settings.rounds * (choice.most + 1)))
+        self._cost = settings.first_cost(choice.prices.cost, choice.most)
         self._measurements = known
         self._held = [m.clique for m in known]
         self.bought: dict[Clique, int] = {}

@@ -13,7 +13,7 @@ from dpsynth.kernel.accountant import Accountant
 from dpsynth.kernel.table import PrivateTable
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.mechanisms.base import FirstLook, first_look
-from dpsynth.mechanisms.marginal.selection import Prices
+from dpsynth.mechanisms.prices import Prices
 from dpsynth.models.base import LinearMeasurement
 from dpsynth.models.bins import choose_bins
 from dpsynth.models.hidden import HiddenModel
