@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.structure.source import PACKAGE, Source, plant, sources
+from tests.structure.walls import RINGS
 
 LEVELS = (
     {"base"},
@@ -93,6 +94,44 @@ def test_every_file_imports_at_or_below_its_own_level() -> None:
 
 def test_no_file_imports_itself_by_way_of_others() -> None:
     assert circle(files_imported(PACKAGE)) == []
+
+
+def folder_of(where: str) -> str:
+    """The folder that a file lies in; the three rings count as one, which they are: each holds a part of one wall."""
+    folder = where.rpartition("/")[0]
+    return "the rings" if folder in RINGS else folder
+
+
+def folders_imported(package: Path) -> dict[str, set[str]]:
+    """For each folder that holds files the folders that these import from. A folder and one inside it are two."""
+    folders = {source.name: folder_of(source.where) for source in sources(package)}
+    graph: dict[str, set[str]] = {}
+    for name, modules in files_imported(package).items():
+        others = {folders[module] for module in modules if module in folders}
+        graph.setdefault(folders[name], set()).update(others - {folders[name]})
+    return graph
+
+
+def test_no_two_folders_import_each_other_directly_or_by_way_of_others() -> None:
+    assert circle(folders_imported(PACKAGE)) == []
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["from dpsynth.models.exact.tree import b", "def late():\n    import dpsynth.models.exact.tree"],
+    ids=["above", "late"],
+)
+def test_a_planted_circle_of_a_folder_and_one_inside_it_is_found(tmp_path: Path, code: str) -> None:
+    files = {
+        "models/__init__.py": "",
+        "models/base.py": "",
+        "models/names.py": code,
+        "models/exact/__init__.py": "",
+        "models/exact/tree.py": "from dpsynth.models.base import a",
+    }
+    package = plant(tmp_path, files)
+    assert circle(files_imported(package)) == []
+    assert set(circle(folders_imported(package))) == {"models", "models/exact"}
 
 
 def test_at_most_two_modules_lie_loose_at_the_top() -> None:
