@@ -59,7 +59,7 @@ class Allocation:
     def cost(self, what: str) -> int:
         """The most that a single charge of this kind costs; KeyError for a kind that is not there."""
         if (part := self.part(what)) is None:
-            raise KeyError(what)
+            raise KeyError(f"the allocation has no part {what!r}, only {[part.what for part in self.parts]}")
         return part.costs[1]
 
 

@@ -40,6 +40,18 @@ class Mechanism(ABC):
     resumable: ClassVar[bool] = False
     """Whether a checkpoint keeps its training; see `Resumable`."""
 
+    def __init_subclass__(cls) -> None:
+        """TypeError, where the class is written, for a promise without the method that keeps it."""
+        super().__init_subclass__()
+        if cls.takes_known and cls.with_known is Mechanism.with_known:
+            raise TypeError(
+                f"{cls.__name__} says that it takes known marginals, but has no method with_known: write it"
+            )
+        if cls.resumable and cls.run is Mechanism.run:
+            raise TypeError(
+                f"{cls.__name__} says that it is resumable: derive it from dpsynth.mechanisms.base.Resumable"
+            )
+
     @abstractmethod
     def fit(self, table: PrivateTable, accountant: Accountant) -> Model:
         """The model of a table of codes, for all that the accountant has left."""
@@ -123,7 +135,7 @@ class Mechanism(ABC):
 
     def with_known(self, known: Sequence[Any]) -> Mechanism:
         """The mechanism that starts from these `Known` marginals; asked only where it `takes_known`."""
-        raise ValueError(f"{self.name} says that it takes known marginals, but has no method with_known")
+        raise ValueError(f"{self.name} takes no known marginals: leave them out")
 
     def run(self, table: PrivateTable, accountant: Accountant, checkpoint: Checkpoint | None = None) -> Model:
         """`fit`. checkpoint: only where it is `resumable`."""

@@ -155,7 +155,7 @@ def loaded(entry: EntryPoint) -> type[Any]:
     """The class that an entry names; ValueError in one sentence for one that cannot be had."""
     try:
         kind = entry.load()
-    except (ImportError, AttributeError) as error:
+    except (ImportError, AttributeError, TypeError) as error:
         raise ValueError(
             f"the mechanism {entry.name!r} of {_whose(entry)} cannot be loaded from {entry.value}: {error}"
         ) from None

@@ -115,6 +115,11 @@ def plan(schema: Schema, mechanism: Mechanism, budget: Budget, rows: int) -> Pla
     domain = schema_domain(schema, dict.fromkeys(schema.unbounded, _ASSUMED_BOUNDS))
     bounds = _bounds(cost, schema.unbounded)
     allocation = mechanism.allocation(cost - sum(p.charges[1] * p.costs[1] for p in bounds), domain, settled)
+    if not isinstance(allocation, Allocation):
+        raise ValueError(
+            f"the mechanism {name_of(mechanism)} gave {type(allocation).__name__} for its allocation: an Allocation of"
+            " dpsynth.mechanisms.allocation is wanted"
+        )
     training = mechanism.preview(settled, domain, rows, schema.unit)
     takes = mechanism.footprint(domain, rows)
     most = takes.seconds[1] + (training.seconds if training else 0.0)

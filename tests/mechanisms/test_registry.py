@@ -21,6 +21,7 @@ from dpsynth.mechanisms.allocation import Allocation, first_parts
 from dpsynth.mechanisms.base import Mechanism, allocated_look
 from dpsynth.mechanisms.marginal.independent import independent_model
 from dpsynth.mechanisms.registry import GROUP, MECHANISMS, TABLES, mechanism_for, name_of
+from tests.structure.source import ROOT
 
 SCHEMA = Schema({"sex": dpsynth.Categorical(["f", "m"]), "age": dpsynth.Numeric(0, 99, integer=True)})
 BUDGET = {"epsilon": 1.0, "delta": 1e-6}
@@ -150,6 +151,15 @@ def test_an_object_that_is_not_derived_but_fits_is_taken_with_the_defaults():
     assert "'Own'" in repr(Synthesizer(SCHEMA, Own(), **BUDGET))
 
 
+def test_the_mechanism_of_the_documentation_does_what_is_said_there():
+    text = (ROOT / "docs" / "mechanisms.md").read_text(encoding="utf-8")
+    names = {"__name__": __name__}
+    exec(text.partition("```python\n")[2].partition("```")[0], names)
+    synthesizer = Synthesizer(SCHEMA, names["Halves"](share=0.25), **BUDGET)
+    assert synthesizer.plan(400).queries == Synthesizer(SCHEMA, Halves(share=0.25), **BUDGET).plan(400).queries
+    assert len(synthesizer.fit(records()).sample(10)) == 10
+
+
 @pytest.fixture
 def command(monkeypatch, capsys, tmp_path):
     monkeypatch.chdir(tmp_path)
@@ -221,6 +231,27 @@ def test_what_a_declared_class_lacks_is_said_in_one_sentence(declares, value, wo
     declares.all([EntryPoint("odd", value, GROUP)])
     with pytest.raises(ValueError, match=words) as caught:
         Synthesizer(SCHEMA, "odd", **BUDGET).plan(100)
+    assert "\n" not in str(caught.value)
+
+
+class Vague(OnlyFits):
+    def allocation(self, cost, domain, settled=()):
+        return [cost]
+
+
+def test_what_is_no_allocation_is_refused_in_one_sentence(declares):
+    declares(vague="Vague")
+    with pytest.raises(ValueError, match="the mechanism vague gave list for its allocation: an Allocation"):
+        Synthesizer(SCHEMA, "vague", **BUDGET).plan(100)
+
+
+@pytest.mark.parametrize(
+    ("promise", "words"),
+    [("takes_known", "has no method with_known: write it"), ("resumable", r"derive it from .*Resum")],
+)
+def test_a_promise_that_a_class_does_not_keep_is_refused_where_it_is_written(promise, words):
+    with pytest.raises(TypeError, match=words) as caught:
+        type("Boasts", (OnlyFits,), {promise: True})
     assert "\n" not in str(caught.value)
 
 

@@ -1,9 +1,10 @@
 """DP-GAN of images: a generator that starts from a kernel mean embedding, and a critic of images trained by DP-SGD.
 
-Half of the budget makes the embedding of `mechanisms/images.py`: class sizes, and a Gaussian for each class. The other
-half trains a small convolutional critic (Xie et al., arXiv 1802.06739; Goodfellow et al., arXiv 1406.2661), which tells
-the generator what a Gaussian of low frequencies cannot know. Steps, rate and noise are settled and reserved before
-anything is read. Where the noise of a step would drown any gradient, no game is played: all is spent on the embedding.
+Half of the budget makes the embedding of `mechanisms/image/embedding.py`: class sizes, and a Gaussian for each class.
+The other half trains a small convolutional critic (Xie et al., arXiv 1802.06739; Goodfellow et al., arXiv 1406.2661),
+which tells the generator what a Gaussian of low frequencies cannot know. Steps, rate and noise are settled and reserved
+before anything is read. Where the noise of a step would drown any gradient, no game is played: all is spent on the
+embedding.
 """
 
 from __future__ import annotations

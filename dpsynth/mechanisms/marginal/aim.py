@@ -49,10 +49,19 @@ from dpsynth.models.engines import estimate_exactly
 from dpsynth.models.junction_tree import tree_cells
 
 MOST_CANDIDATES = 4000
+"""All of them are counted once, and those within reach are scored in every round, which takes longer with each."""
+
 MOST_ROUNDS = 1000
-_HALF_THE_NOISE = 4  # times the cost
-_MOST_FAILURES = 100  # of candidates to fit, until the model is taken to be full
-_SLOWEST = 600.0  # seconds of our slowest table
+"""The budget is split into so many parts at first: smaller ones would buy nothing but noise."""
+
+_HALF_THE_NOISE = 4
+"""Times the cost: noise goes as one over its root."""
+
+_MOST_FAILURES = 100
+"""Of candidates to fit, until the model is taken to be full: each is a triangulation of the whole model."""
+
+_SLOWEST = 600.0
+"""Seconds of our slowest table."""
 
 
 @dataclass(frozen=True)
@@ -210,7 +219,12 @@ class Rounds:
         self.model = estimate_exactly(choice.domain, known, total=choice.rows)
 
     def spend(self, accountant: Accountant, budget: int) -> None:
-        """Round after round until the budget is spent; leaves it where no candidate ever was worth measuring."""
+        """Round after round until the budget is spent; leaves it where no candidate ever was worth measuring.
+
+        A round is SELECT, MEASURE and GENERATE, ANNEAL (Algorithm 2). The last one measures for all that is left: it
+        is the last where no candidate is left that is worth its noise, or where what is left would not pay for two
+        more rounds like it.
+        """
         last = not self._choice.weights
         while not last:
             before = accountant.cost_left
@@ -223,17 +237,25 @@ class Rounds:
                 self._measure(accountant, dict.fromkeys(batch, left // len(batch) if last else self._cost))
 
     def _measure(self, accountant: Accountant, costs: Mapping[Clique, int]) -> None:
-        """Adds to the model; where it moved less than the noise, half the noise next, or what is left for a batch."""
-        choice, old = self._choice, self.model.project_all(costs)
+        """MEASURE a batch, one charge for each, and GENERATE: a model of all that has been measured (Algorithm 2)."""
+        old = self.model.project_all(costs)
         self._measurements = [*self._measurements, *measure_all(accountant, self._answers, costs)]
         self.bought.update(costs)
-        self.model = estimate_exactly(choice.domain, self._measurements, total=choice.rows, warm=self.model)
-        moved = sum(float(np.abs(new - old[c]).sum()) for c, new in self.model.project_all(costs).items())
-        if moved <= sum(choice.noise(c, self._cost) for c in costs):
-            self._cost = max(self._cost, min(_HALF_THE_NOISE * self._cost, accountant.cost_left // choice.most))
+        self.model = estimate_exactly(self._choice.domain, self._measurements, total=self._choice.rows, warm=self.model)
+        self._anneal(old, accountant.cost_left)
+
+    def _anneal(self, old: Mapping[Clique, np.ndarray], left: int) -> None:
+        """ANNEAL (Algorithm 4): where the model moved less than the noise, half the noise next; or what a batch can
+        have of what is left. old: what the model before said of the cliques that were measured."""
+        moved = sum(float(np.abs(new - old[c]).sum()) for c, new in self.model.project_all(old).items())
+        if moved <= sum(self._choice.noise(c, self._cost) for c in old):
+            self._cost = max(self._cost, min(_HALF_THE_NOISE * self._cost, left // self._choice.most))
 
     def _select(self, accountant: Accountant, limit: int) -> list[Clique]:
-        """A batch, by noisy scores; at a higher cost of each measurement where the present one finds nothing."""
+        """SELECT a batch, by noisy scores; at a higher cost of each measurement where the present one finds nothing.
+
+        limit: cells that the model may grow to, which the budget that is spent allows (JT-SIZE in the paper).
+        """
         choice = self._choice
         near = within_reach(self.model.tree, choice.weights, limit)
         while pool := self._at_least_cost(partial(choice.pool, near), accountant.cost_left):

@@ -27,7 +27,7 @@ from dpsynth.kernel.budget import Budget
 from dpsynth.kernel.events import Event, Gaussian
 from dpsynth.kernel.table import PrivateTable
 from dpsynth.kernel.unit import PrivacyUnit
-from dpsynth.mechanisms.allocation import Allocation, Footprint, Part, footprint
+from dpsynth.mechanisms.allocation import Allocation, Footprint, Part, footprint, settled_cost
 from dpsynth.mechanisms.base import Mechanism, allocated_look, check_shares
 from dpsynth.mechanisms.marginal.independent import SLOWEST_OF_COLUMNS, rest_on_columns
 from dpsynth.mechanisms.neural.columns import Columns, all_on_columns, require_torch
@@ -101,7 +101,7 @@ class PATEGAN(Mechanism):
 
     def allocation(self, cost: int, domain: Domain, settled: Sequence[Event] = ()) -> Allocation:
         around = columns_around(cost, domain, settled, self.oneway_share)
-        each = settled[0].cost.gaussian
+        each = settled_cost(settled) // self.rounds  # which are alike
         spread = math.sqrt(self.questions)  # a teacher who changes its mind on all questions moves so many counts
         votes = Part("votes of teachers", (0, self.rounds), (each, each), (spread / math.sqrt(2), spread))
         *look, again = around.parts
