@@ -42,7 +42,7 @@ class Independent(Mechanism):
 
     def fit(self, table: PrivateTable, accountant: Accountant) -> Model:
         """A product of one-way distributions."""
-        return _columns(table, _all_on_columns(table, accountant, self))
+        return _columns(table, all_on_columns(table, accountant, self))
 
 
 def rest_on_columns(table: PrivateTable, accountant: Accountant, look: FirstLook) -> RefinedModel:
@@ -52,10 +52,12 @@ def rest_on_columns(table: PrivateTable, accountant: Accountant, look: FirstLook
 
 def look_at_rest(table: PrivateTable, accountant: Accountant, look: FirstLook) -> FirstLook:
     """The look, and another at every column for all that is left."""
-    return look.combined(_all_on_columns(table, accountant, Independent()))
+    return look.combined(all_on_columns(table, accountant))
 
 
-def _all_on_columns(table: PrivateTable, accountant: Accountant, how: Independent) -> FirstLook:
+def all_on_columns(table: PrivateTable, accountant: Accountant, how: Independent | None = None) -> FirstLook:
+    """Spends all that is left on the row count and the columns, shared out as `how` says."""
+    how = how or Independent()
     return allocated_look(table, accountant, how.allocation(accountant.cost_left, table.domain))
 
 

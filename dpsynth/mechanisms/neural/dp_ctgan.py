@@ -21,8 +21,8 @@ from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.mechanisms.allocation import Allocation, Footprint, again_part, first_parts, footprint, settled_cost
 from dpsynth.mechanisms.base import Resumable, allocated_look, check_shares
 from dpsynth.mechanisms.checkpoint import Checkpoint, block_of
-from dpsynth.mechanisms.marginal.independent import SLOWEST_OF_COLUMNS, rest_on_columns
-from dpsynth.mechanisms.neural.columns import Columns, all_on_columns, require_add_remove, require_torch
+from dpsynth.mechanisms.marginal.independent import SLOWEST_OF_COLUMNS, all_on_columns, rest_on_columns
+from dpsynth.mechanisms.neural.columns import Columns, require_add_remove, require_torch
 from dpsynth.mechanisms.neural.plan import (
     MOST_NOISE,
     MOST_SHARE,

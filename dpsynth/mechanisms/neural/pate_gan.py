@@ -29,8 +29,8 @@ from dpsynth.kernel.table import PrivateTable
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.mechanisms.allocation import Allocation, Footprint, Part, footprint, settled_cost
 from dpsynth.mechanisms.base import Mechanism, allocated_look, check_shares
-from dpsynth.mechanisms.marginal.independent import SLOWEST_OF_COLUMNS, rest_on_columns
-from dpsynth.mechanisms.neural.columns import Columns, all_on_columns, require_torch
+from dpsynth.mechanisms.marginal.independent import SLOWEST_OF_COLUMNS, all_on_columns, rest_on_columns
+from dpsynth.mechanisms.neural.columns import Columns, require_torch
 from dpsynth.mechanisms.neural.dp_ctgan import DPCTGAN, check_train_share, columns_around, game_of
 from dpsynth.mechanisms.neural.plan import (
     MOST_VOTE_NOISE,
