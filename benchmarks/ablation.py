@@ -21,7 +21,8 @@ from _tables import DISCRETE, discrete_table
 from utility import one_run
 
 from dpsynth.mechanisms.marginal import binned, canopy
-from dpsynth.mechanisms.marginal.selection import Prices, Scores
+from dpsynth.mechanisms.marginal.selection import Scores
+from dpsynth.mechanisms.prices import Prices
 from dpsynth.models import inference, sampling
 
 WAYS = ("1-way", "2-way", "3-way")

@@ -22,7 +22,7 @@ Classes = Annotated[int, typer.Option(help="Labels are 0 to this less 1: a publi
 Shape = Annotated[str, typer.Option(help="HEIGHTxWIDTH of an image, such as 28x28.")]
 Epsilon = Annotated[float, typer.Option(help="The privacy budget's epsilon.")]
 Delta = Annotated[float, typer.Option(help="The privacy budget's delta.")]
-Mechanism = Annotated[str, typer.Option(help="image-embedding, or dp-gan (needs PyTorch: dpsynth[gan]).")]
+Mechanism = Annotated[str, typer.Option(help="auto (image-embedding), or dp-gan (needs PyTorch: dpsynth[gan]).")]
 Unit = Annotated[str | None, typer.Option(help="What ids name, such as patient; without it, ids are not used.")]
 MaxRecords = Annotated[int, typer.Option(help="How many images of a unit are used at most.")]
 
@@ -35,7 +35,7 @@ def fit(
     epsilon: Epsilon,
     delta: Delta,
     output: Annotated[Path, typer.Option("--output", "-o", help="Where the model goes.")],
-    mechanism: Mechanism = "image-embedding",
+    mechanism: Mechanism = "auto",
     unit: Unit = None,
     max_records: MaxRecords = 1,
     ledger: Annotated[Path | None, typer.Option(help="The data set's account; made if it does not exist.")] = None,
@@ -69,7 +69,7 @@ def plan(
     epsilon: Epsilon,
     delta: Delta,
     rows: Annotated[int, typer.Option(help="About how many images there are: a public guess.")],
-    mechanism: Mechanism = "image-embedding",
+    mechanism: Mechanism = "auto",
     unit: Unit = None,
     max_records: MaxRecords = 1,
 ) -> None:

@@ -146,15 +146,14 @@ def link(
 
 def _can_be_met(policy: Policy, budget: Budget, unit: PrivacyUnit) -> None:
     """ValueError for a policy that no run could ever meet, or a cap that caps nothing."""
-    from dpsynth.mechanisms.registry import MECHANISMS
-    from dpsynth.synthesizers.image import MECHANISMS as OF_IMAGES
+    from dpsynth.mechanisms.registry import AUTO, IMAGES, TABLES
 
-    known = {*MECHANISMS, *OF_IMAGES}
     if policy.persons and unit.id_column is None:
         raise ValueError("--persons needs a unit with an id_column, and this schema protects single rows: leave it out")
     for name in policy.mechanisms:
-        if name not in known and not name.startswith(("smartnoise:", "external:")):
-            raise ValueError(f"--mechanism allows {name!r}, which is none of {', '.join(sorted(known))}")
+        if not TABLES.knows(name) and not IMAGES.knows(name):
+            known = sorted({*TABLES.names(), *IMAGES.names()} - {AUTO})
+            raise ValueError(f"--mechanism allows {name!r}, which is none of {', '.join(known)}")
     for name, cap in policy.purposes.items():
         if cap.epsilon > budget.epsilon:
             raise ValueError(

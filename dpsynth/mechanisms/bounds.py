@@ -16,6 +16,12 @@ from dpsynth.schema.columns import Numeric
 BOUNDS_SHARE = 0.05
 """Of a fit's budget: what learning the bounds of all columns costs together."""
 
+
+def bounds_cost(cost: int) -> int:
+    """What learning the bounds of all columns costs a fit that has this cost left."""
+    return int(cost * BOUNDS_SHARE)
+
+
 _CLEAR, _LIKELY = 5.0, 3.0
 """A cell counts as inhabited from 5 standard deviations on (122 empty cells mislead with probability 0.00004), and next
 to an inhabited one from 3 on: a tail falls off through neighbouring cells, noise does not."""

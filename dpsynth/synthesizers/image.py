@@ -17,15 +17,14 @@ from dpsynth.kernel.events import Gaussian
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.ledger.ledger import Ledger
 from dpsynth.ledger.opening import accountant_for
-from dpsynth.mechanisms.image.dp_gan import ImageGAN
-from dpsynth.mechanisms.image.embedding import LOOK, ImageEmbedding
-from dpsynth.mechanisms.neural.plan import PlannedTraining
+from dpsynth.mechanisms.allocation import Preview, settled_cost
+from dpsynth.mechanisms.image.embedding import ImageEmbedding
+from dpsynth.mechanisms.registry import AUTO, IMAGES
 from dpsynth.models.images import ImageModel
 from dpsynth.schema.images import ImageSchema
 from dpsynth.synthesizers.model_file import VERSION, digest_of, read_model_file, write_model_file
 from dpsynth.synthesizers.table import NotFittedError
 
-MECHANISMS: dict[str, type[ImageEmbedding]] = {"image-embedding": ImageEmbedding, "dp-gan": ImageGAN}
 KIND = "dpsynth_images"
 MOST_IMAGES = 1_000_000
 
@@ -35,7 +34,7 @@ class ImageSynthesizer:
 
     classes: labels are 0 to classes - 1. shape: (height, width) of the images, 64 x 64 at most. unit: whom the
     guarantee protects; by default one image, added or removed. With an id_column, `fit` is given ids.
-    mechanism: "image-embedding", or "dp-gan" (extra gan), which refines it by a critic that DP-SGD trains.
+    mechanism: "image-embedding" ("auto"), or "dp-gan" (extra gan), which refines it by a critic that DP-SGD trains.
     epsilon, delta, ledger, purpose, approvals, unsafe_seed: as of Synthesizer. settings: of ImageEmbedding or ImageGAN.
     """
 
@@ -75,10 +74,8 @@ class ImageSynthesizer:
         """
         budget, mechanism, schema = self._checked()
         check_images(images, labels, ids, schema)
-        job, reserve = (
-            Job(self.mechanism, self.purpose, self.approvals or {}, schema.fingerprint()),
-            mechanism.reserve(budget),
-        )
+        name = IMAGES.resolved(self.mechanism)
+        job, reserve = Job(name, self.purpose, self.approvals or {}, schema.fingerprint()), mechanism.reserve(budget)
         with accountant_for(
             self.ledger, schema.unit, budget, job, reserve=reserve, unsafe_seed=self.unsafe_seed
         ) as accountant:
@@ -89,7 +86,7 @@ class ImageSynthesizer:
             schema=schema,
             ledger=accountant.ledger,
             run=accountant.run,
-            mechanism=self.mechanism,
+            mechanism=name,
             settings=asdict(mechanism),
             bounds={},
             released={"rows": round(model.total), **mechanism.outcome(model)},
@@ -103,16 +100,14 @@ class ImageSynthesizer:
             raise ValueError(f"rows must be a whole number, 1 or more: a guess at how many images, got {rows!r}")
         budget, mechanism, schema = self._checked()
         moves = schema.unit.max_records * (2 if schema.unit.adjacency == "replace" else 1)
-        training = mechanism.planned(budget, rows, schema) if isinstance(mechanism, ImageGAN) else None
-        cost = affordable(budget)
-        if isinstance(mechanism, ImageGAN):
-            cost -= mechanism.training(budget).cost.gaussian
-        stddev = Gaussian.spending(cost - int(cost * LOOK)).noise_multiplier * moves
+        training = mechanism.planned(budget, rows, schema)
+        cost = affordable(budget) - settled_cost(mechanism.settled(budget))
+        stddev = Gaussian.spending(cost - mechanism.look_cost(cost)).noise_multiplier * moves
         w0, w1, _ = mechanism.weights
         waves = mechanism.waves(schema)
         on_mean = stddev / w1 * schema.classes / rows * mechanism.radius * waves.scale
         return ImagePlan(
-            mechanism=self.mechanism,
+            mechanism=IMAGES.resolved(self.mechanism),
             training=training,
             budget=budget,
             unit=schema.unit,
@@ -189,9 +184,11 @@ class ImageSynthesizer:
             raise ValueError("epsilon must be above 0: 0 would mean to learn nothing")
         if affordable(budget) < LEAST_COST:
             raise ValueError(f"{budget} affords only noise of billions of rows: ask for a larger epsilon or delta")
-        if self.mechanism not in MECHANISMS:
-            raise ValueError(f"there is no mechanism {self.mechanism!r} of images: use one of {', '.join(MECHANISMS)}")
-        kind = MECHANISMS[self.mechanism]
+        if self.mechanism != AUTO and not IMAGES.knows(self.mechanism):
+            raise ValueError(
+                f"there is no mechanism {self.mechanism!r} of images: use one of {', '.join(IMAGES.entries())}"
+            )
+        kind, _ = IMAGES.load(self.mechanism)
         known = sorted(kind.__dataclass_fields__)
         if unknown := sorted(set(self.settings) - set(known)):
             raise ValueError(f"there is no setting {unknown[0]!r} of images: the settings are {', '.join(known)}")
@@ -228,7 +225,7 @@ class ImagePlan:
     numbers: int
     count_stddev: float
     mean_stddev: float
-    training: PlannedTraining | None = None
+    training: Preview | None = None
 
     def summary(self) -> str:
         """A few lines for a terminal."""

@@ -3,16 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
-from dpsynth.base.domain import Domain
-from dpsynth.data.tables.codec import codec_for
-from dpsynth.mechanisms.base import Mechanism, Resumes, ServesSomeUnits
-from dpsynth.mechanisms.external.base import ForeignMechanism
-from dpsynth.mechanisms.marginal.aim import AIM
-from dpsynth.mechanisms.marginal.canopy import Canopy
+from dpsynth.mechanisms.base import Mechanism
 from dpsynth.mechanisms.marginal.known import Marginal
-from dpsynth.mechanisms.registry import name_of
+from dpsynth.mechanisms.registry import TABLES, name_of
 from dpsynth.schema.table import Categorical, Schema, SchemaError
 
 _MOST_CATEGORIES = 2**24
@@ -35,27 +29,22 @@ def told(mechanism: Mechanism, known: Sequence[Marginal], schema: Schema) -> Mec
         raise ValueError("known must be a list of dpsynth.Marginal: known=[Marginal(counts, stddev=..., source=...)]")
     if not known:
         return mechanism
-    if not isinstance(mechanism, AIM | Canopy):
-        raise ValueError(f"known marginals serve canopy and aim, not {name_of(mechanism)}: leave them out")
-    if mechanism.known:
-        raise ValueError("known marginals are given to the mechanism and to the synthesizer: give all to one of them")
-    return replace(mechanism, known=tuple(marginal.coded(schema) for marginal in known))
+    if not mechanism.takes_known:
+        able = " and ".join(TABLES.those("takes_known"))
+        raise ValueError(f"known marginals serve {able}, not {name_of(mechanism)}: leave them out")
+    return mechanism.with_known([marginal.coded(schema) for marginal in known])
 
 
 def check_resumable(mechanism: Mechanism, seed: int | None) -> None:
     """Refuses a checkpoint that could not be resumed."""
-    if not isinstance(mechanism, Resumes):
-        raise ValueError(f"a checkpoint serves dp-ctgan and hybrid, not {name_of(mechanism)}: leave it out")
+    if not mechanism.resumable:
+        able = " and ".join(TABLES.those("resumable"))
+        raise ValueError(f"a checkpoint serves {able}, not {name_of(mechanism)}: leave it out")
     if seed is not None:
         raise ValueError("noise from a seed would come again in a fit that is resumed: leave the checkpoint out")
 
 
 def check_settings(mechanism: Mechanism, schema: Schema) -> None:
     """Refuses settings that do not fit the schema, before anything is read or charged."""
-    if isinstance(mechanism, ForeignMechanism):
-        mechanism.check(schema)
-    if isinstance(mechanism, ServesSomeUnits):
-        mechanism.check_unit(schema.unit)
-    if isinstance(mechanism, AIM | Canopy):
-        sizes = {name: 1 if name in schema.unbounded else codec_for(c).size for name, c in schema.coded.items()}
-        mechanism.check(Domain.of(sizes))
+    mechanism.check_schema(schema)
+    mechanism.check_unit(schema.unit)

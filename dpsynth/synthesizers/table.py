@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, is_dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,14 +20,12 @@ from dpsynth.kernel.budget import Budget
 from dpsynth.kernel.table import PrivateTable
 from dpsynth.ledger.ledger import Ledger
 from dpsynth.ledger.opening import Accountant, accountant_for
-from dpsynth.mechanisms.base import Mechanism, Reserves, Resumes
-from dpsynth.mechanisms.bounds import BOUNDS_SHARE, learn_bounds
+from dpsynth.mechanisms.base import Mechanism
+from dpsynth.mechanisms.bounds import bounds_cost, learn_bounds
 from dpsynth.mechanisms.checkpoint import Checkpoint, check_place
-from dpsynth.mechanisms.external.base import ForeignMechanism
 from dpsynth.mechanisms.marginal.known import Marginal
 from dpsynth.mechanisms.registry import mechanism_for, name_of
 from dpsynth.models.base import Model
-from dpsynth.models.refined import RefinedModel
 from dpsynth.schema.table import Numeric, Schema, SchemaError
 from dpsynth.synthesizers.conditions import parse
 from dpsynth.synthesizers.model_file import load_model, model_digest, save_model
@@ -121,7 +119,7 @@ class Synthesizer:
             bounds = _kept_bounds(checkpoint, lambda: self._bounds(rows, accountant))
             domain = schema_domain(self.schema, bounds)
             table = PrivateTable.encoded(rows, lambda frame: encode_frame(frame, self.schema, bounds), domain)
-            model = _modelled(mechanism, table, accountant, checkpoint)
+            model = mechanism.run(table, accountant, checkpoint)
             accountant.close(model_digest(self.schema, model, bounds))
         if checkpoint is not None:
             checkpoint.remove()
@@ -178,7 +176,7 @@ class Synthesizer:
 
     def __repr__(self) -> str:
         state = "fitted" if "fitted_" in self.__dict__ else "not fitted"
-        name = self.mechanism if isinstance(self.mechanism, str) else name_of(self.mechanism)
+        name = self.mechanism if isinstance(self.mechanism, str) else name_of(mechanism_for(self.mechanism, {}))
         return f"Synthesizer({name!r}, epsilon={self.epsilon!r}, delta={self.delta!r}, {state})"
 
     def _checked(self) -> tuple[Budget, Mechanism]:
@@ -187,8 +185,7 @@ class Synthesizer:
         if budget.epsilon == 0:
             raise ValueError("epsilon must be above 0: 0 would mean to learn nothing")
         mechanism = mechanism_for(self.mechanism, self.settings)
-        if isinstance(mechanism, ForeignMechanism):
-            budget = Budget.for_programs(self.epsilon, self.delta)
+        budget = mechanism.budget(self.epsilon, self.delta)
         self.schema.refuse_text()
         check_size(self.schema)
         mechanism = told(mechanism, self.known, self.schema)
@@ -205,7 +202,7 @@ class Synthesizer:
 
     def _accountant(self, budget: Budget, mechanism: Mechanism) -> Accountant:
         job = Job(name_of(mechanism), self.purpose, self.approvals or {}, self.schema.fingerprint())
-        reserve = mechanism.reserve(budget) if isinstance(mechanism, Reserves) else None
+        reserve = mechanism.reserve(budget)
         return accountant_for(self.ledger, self.schema.unit, budget, job, reserve=reserve, unsafe_seed=self.unsafe_seed)
 
     def _begun(self, budget: Budget, mechanism: Mechanism) -> tuple[Accountant, Checkpoint | None]:
@@ -214,7 +211,7 @@ class Synthesizer:
             return self._accountant(budget, mechanism), None
         path, job = Path(self.checkpoint), {"purpose": self.purpose, "approvals": dict(self.approvals or {})}
         facts = {"schema": self.schema.fingerprint(), "mechanism": name_of(mechanism), **asdict(budget), **job}
-        facts |= {f"setting {name}": value for name, value in _settings(mechanism).items()}
+        facts |= {f"setting {name}": value for name, value in mechanism.settings().items()}
         if path.exists() and self.ledger is not None:
             ledger = self.ledger if isinstance(self.ledger, Ledger) else Ledger.open(self.ledger)
             checkpoint, accountant = Checkpoint.read(path, {**facts, "account": ledger.key}, ledger)
@@ -228,7 +225,7 @@ class Synthesizer:
             return {}
         markers = {name: c.missing_marker for name, c in wanted.items()}
         table = magnitude_table(rows, markers)
-        return learn_bounds(table, wanted, accountant, int(accountant.cost_left * BOUNDS_SHARE))
+        return learn_bounds(table, wanted, accountant, bounds_cost(accountant.cost_left))
 
     def _certify(self, accountant: Accountant, mechanism: Mechanism, model: Model, bounds: Bounds) -> Certificate:
         return Certificate.issue(
@@ -236,10 +233,10 @@ class Synthesizer:
             ledger=accountant.ledger,
             run=accountant.run,
             mechanism=name_of(mechanism),
-            settings=_settings(mechanism),
+            settings=mechanism.settings(),
             bounds=bounds,
-            released={} if isinstance(mechanism, ForeignMechanism) else _released(model),
-            cautions=mechanism.cautions if isinstance(mechanism, ForeignMechanism) else (),
+            released=mechanism.released(model),
+            cautions=mechanism.cautions,
         )
 
 
@@ -260,34 +257,6 @@ def _kept_bounds(checkpoint: Checkpoint | None, learned: Callable[[], Bounds]) -
         checkpoint.values["bounds"] = learned()
     with checkpoint.reading():
         return {name: (float(low), float(high)) for name, (low, high) in checkpoint.values["bounds"].items()}
-
-
-def _modelled(
-    mechanism: Mechanism, table: PrivateTable, accountant: Accountant, checkpoint: Checkpoint | None
-) -> Model:
-    if checkpoint is None:
-        return mechanism.fit(table, accountant)
-    assert isinstance(mechanism, Resumes)
-    return (mechanism.resume if checkpoint.resumed else mechanism.fit)(table, accountant, checkpoint)
-
-
-def _settings(mechanism: Mechanism) -> dict[str, Any]:
-    """The mechanism's settings for the certificate; of known marginals what they are and where they come from."""
-    if not is_dataclass(mechanism) or isinstance(mechanism, type):
-        return {}
-    settings = {f.name: getattr(mechanism, f.name) for f in fields(mechanism)}
-    if "known" in settings:
-        settings["known"] = [
-            {"columns": k.clique, "source": k.source, "stddev": k.stddev, "in": "shares" if k.shares else "rows"}
-            for k in settings["known"]
-        ]
-    return {name: asdict(value) if is_dataclass(value) else value for name, value in settings.items()}
-
-
-def _released(model: Model) -> dict[str, Any]:
-    """Post-processing of charged answers: the noisy row count, and what the mechanism made of its charges."""
-    outcome = model.outcome if isinstance(model, RefinedModel) else ""
-    return {"rows": round(model.total), **({"outcome": outcome} if outcome else {})}
 
 
 def _default_rows(model: Model) -> int:

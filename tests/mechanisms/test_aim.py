@@ -18,8 +18,9 @@ from dpsynth.ledger.opening import Accountant
 from dpsynth.mechanisms.marginal import aim, selection
 from dpsynth.mechanisms.marginal.aim import AIM, Choice, acyclic, candidates
 from dpsynth.mechanisms.marginal.mst import MST
-from dpsynth.mechanisms.marginal.selection import Prices, Scores, within_reach
+from dpsynth.mechanisms.marginal.selection import Scores, within_reach
 from dpsynth.mechanisms.marginal.workload import Workload
+from dpsynth.mechanisms.prices import Prices
 from dpsynth.models import projection
 from dpsynth.models.graphical import GraphicalModel
 from dpsynth.models.junction_tree import tree_cells

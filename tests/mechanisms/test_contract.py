@@ -16,12 +16,13 @@ from dpsynth.kernel.sensitive import _integers
 from dpsynth.kernel.table import PrivateTable
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.ledger.opening import Accountant
-from dpsynth.mechanisms.base import Reserves, first_look
+from dpsynth.mechanisms.base import Mechanism, first_look
 from dpsynth.mechanisms.marginal.aim import AIM
 from dpsynth.mechanisms.marginal.canopy import Canopy
 from dpsynth.mechanisms.marginal.independent import Independent, independent_model
 from dpsynth.mechanisms.marginal.mst import MST
-from dpsynth.mechanisms.marginal.selection import Prices, choose_tree
+from dpsynth.mechanisms.marginal.selection import choose_tree
+from dpsynth.mechanisms.prices import Prices
 from tests.rings.blind import BlindAccountant
 
 MECHANISMS = [Independent(), MST(), MST(oneway_share=0.5), Canopy(), Canopy(most_cells=1), AIM()]
@@ -58,7 +59,7 @@ def outcome(mechanism, table, accountant):
 
 def interferes(mechanism):
     """Whether two unrelated tables of different length can be told apart when no charge looks at them."""
-    reserve = mechanism.reserve(BUDGET) if isinstance(mechanism, Reserves) else None
+    reserve = mechanism.reserve(BUDGET)
     one = outcome(mechanism, random_table(10, seed=1), BlindAccountant(BUDGET, reserve=reserve))
     other = outcome(mechanism, random_table(2999, seed=2), BlindAccountant(BUDGET, reserve=reserve))
     return one != other
@@ -69,7 +70,7 @@ def test_what_comes_out_depends_on_the_rows_through_charges_only(mechanism):
     assert not interferes(mechanism)
 
 
-class Peeks:
+class Peeks(Mechanism):
     """A mutant: measures, but opens an exact count for its row count."""
 
     def fit(self, table, accountant):
@@ -79,7 +80,7 @@ class Peeks:
         return independent_model(table.domain, look.masses(), float(_integers(table.marginals([()])[()])))
 
 
-class StopsEarly:
+class StopsEarly(Mechanism):
     """A mutant: how much it spends depends on an exact count."""
 
     def fit(self, table, accountant):
@@ -89,7 +90,7 @@ class StopsEarly:
         return independent_model(table.domain, look.masses(), 10.0)
 
 
-class Tells:
+class Tells(Mechanism):
     """A mutant: what it says of its outcome for the certificate depends on an exact count."""
 
     def fit(self, table, accountant):

@@ -13,7 +13,8 @@ from dpsynth.kernel.budget import Budget
 from dpsynth.kernel.gaussian_dp import COST_UNIT
 from dpsynth.kernel.table import PrivateTable
 from dpsynth.ledger.opening import Accountant
-from dpsynth.mechanisms.marginal.selection import MEAN_ABS, Prices, Scores, choose_batch, choose_tree, distances
+from dpsynth.mechanisms.marginal.selection import Scores, choose_batch, choose_tree, distances
+from dpsynth.mechanisms.prices import MEAN_ABS, Prices
 from dpsynth.models.junction_tree import tree_cells
 
 PRICES = Prices(cost=COST_UNIT, sensitivity=1.0)

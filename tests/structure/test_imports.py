@@ -97,6 +97,43 @@ def test_no_file_imports_itself_by_way_of_others() -> None:
     assert circle(files_imported(PACKAGE)) == []
 
 
+def folder_of(where: str) -> str:
+    """The folder that a file lies in."""
+    return where.rpartition("/")[0]
+
+
+def folders_imported(package: Path) -> dict[str, set[str]]:
+    """For each folder that holds files the folders that these import from. A folder and one inside it are two."""
+    folders = {source.name: folder_of(source.where) for source in sources(package)}
+    graph: dict[str, set[str]] = {}
+    for name, modules in files_imported(package).items():
+        others = {folders[module] for module in modules if module in folders}
+        graph.setdefault(folders[name], set()).update(others - {folders[name]})
+    return graph
+
+
+def test_no_two_folders_import_each_other_directly_or_by_way_of_others() -> None:
+    assert circle(folders_imported(PACKAGE)) == []
+
+
+@pytest.mark.parametrize(
+    "code",
+    ["from dpsynth.models.exact.tree import b", "def late():\n    import dpsynth.models.exact.tree"],
+    ids=["above", "late"],
+)
+def test_a_planted_circle_of_a_folder_and_one_inside_it_is_found(tmp_path: Path, code: str) -> None:
+    files = {
+        "models/__init__.py": "",
+        "models/base.py": "",
+        "models/names.py": code,
+        "models/exact/__init__.py": "",
+        "models/exact/tree.py": "from dpsynth.models.base import a",
+    }
+    package = plant(tmp_path, files)
+    assert circle(files_imported(package)) == []
+    assert set(circle(folders_imported(package))) == {"models", "models/exact"}
+
+
 def test_at_most_two_modules_lie_loose_at_the_top() -> None:
     assert {path.stem for path in PACKAGE.glob("*.py")} - {"__init__", "__main__"} <= {"errors"}
 

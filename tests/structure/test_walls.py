@@ -122,6 +122,13 @@ NO_CODE_FROM_FILES = [
     "import yaml\nyaml.unsafe_load(text)",
     "import torch\ntorch.load(path)",
     "import torch\ntorch.load(path, weights_only=False)",
+    "import runpy",
+    "import pkgutil\npkgutil.resolve_name(name)",
+    "from importlib.util import spec_from_file_location\nspec_from_file_location('m', path)",
+    "from importlib.metadata import entry_points",
+    "from importlib.metadata import EntryPoint\nEntryPoint('m', text, 'g').load()",
+    "from importlib import metadata\nmetadata.entry_points(group='g')",
+    "from importlib import metadata\nmetadata.distribution('d').entry_points",
 ]
 
 PROGRAMS = [
@@ -150,6 +157,33 @@ def test_a_wall_stops_the_mutant_planted_in_a_mechanism(tmp_path: Path, wall: st
     found = breaches(wall, plant(tmp_path, {**KERNEL, "mechanisms/mutant.py": code}))
     assert found
     assert all(sentence.startswith("mechanisms/mutant.py:") for sentence in found)
+
+
+REGISTRY = (
+    "from importlib.metadata import EntryPoint, entry_points\n"
+    "OURS = [EntryPoint('m', 'dpsynth.mechanisms.m:M', 'g')]\n"
+    "def load(name):\n    return {e.name: e for e in (*OURS, *entry_points(group='g'))}[name].load()\n"
+)
+
+
+def test_the_registry_alone_may_load_what_is_stated_there_or_declared_by_a_package(tmp_path: Path) -> None:
+    package = plant(tmp_path, {**KERNEL, "mechanisms/registry.py": REGISTRY})
+    assert [sentence for wall in WALLS for sentence in breaches(wall, package)] == []
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "EntryPoint(name, 'dpsynth.mechanisms.m:M', 'g').load()",
+        "EntryPoint('m', value, 'g').load()",
+        "EntryPoint('m', 'os:system', 'g').load()",
+        "EntryPoint(name='m', value='os:system', group='g').load()",
+        "import importlib\nimportlib.import_module(name)",
+    ],
+)
+def test_nor_does_the_registry_load_a_name_that_somebody_gives(tmp_path: Path, code: str) -> None:
+    package = plant(tmp_path, {**KERNEL, "mechanisms/registry.py": REGISTRY + code})
+    assert len(breaches("no_code_from_files", package)) == 1
 
 
 @pytest.mark.parametrize("wall", WALLS)

@@ -36,7 +36,19 @@ OPTIONAL = {
 STARTS_PROGRAMS = "programs/run.py"
 PROGRAM_MODULES = {"multiprocessing", "pty", "subprocess"}
 STARTERS = re.compile(r"os\.(system|popen|fork\w*|exec\w+|spawn\w+|posix_spawn\w*)|asyncio\.create_subprocess_\w+")
-EXECUTING_MODULES = {"cloudpickle", "dill", "joblib", "marshal", "pickle", "shelve"}
+EXECUTING_MODULES = {"cloudpickle", "dill", "imp", "joblib", "marshal", "pickle", "runpy", "shelve", "zipimport"}
+IMPORTING_CALLS = {
+    "importlib.reload",
+    "importlib.util.module_from_spec",
+    "importlib.util.spec_from_file_location",
+    "pkgutil.resolve_name",
+}
+DECLARATIONS = {"EntryPoint", "EntryPoints", "entry_points"}
+LOADS_DECLARED = "mechanisms/registry.py"
+"""The one file that may load what a name stands for. What it loads is stated there, word for word, or is an entry point
+of an installed package: a line of that package's own metadata, put there by whoever installed it with pip, who might
+have run anything by that. A name from a file, a job or a user is looked up among these and is never imported."""
+
 EXECUTING_BUILTINS = {"__import__", "compile", "eval", "exec"}
 EXECUTING_METHODS = {"query", "read_pickle", "to_pickle"}
 SAFE_LOADERS = {"yaml.CSafeLoader", "yaml.SafeLoader"}
@@ -103,7 +115,13 @@ def no_code_from_files(source: Source) -> Iterator[str]:
             and source.where != "__init__.py"
         ):
             yield source.at(call.line, "import_module takes a literal name, so that checks can read it")
+        if call.target in IMPORTING_CALLS:
+            yield source.at(call.line, f"{call.target} imports what it is given")
+        if call.target == "importlib.metadata.EntryPoint" and not _names_ours(call.node):
+            yield source.at(call.line, "EntryPoint takes literals, and a module of ours")
     for node in source.nodes:
+        if source.where != LOADS_DECLARED and (name := _declaration(node)) is not None:
+            yield source.at(node.lineno, f"{name} leads to what packages declare: that is for {LOADS_DECLARED}")
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in EXECUTING_BUILTINS:
             yield source.at(node.lineno, f"{node.func.id} runs text")
         if _method(node) in EXECUTING_METHODS or (_method(node) == "eval" and node.args):
@@ -154,6 +172,21 @@ def _unseeded(call: ast.AST) -> bool:
 def _method(node: ast.AST) -> str | None:
     """The name of the method that a call calls."""
     return node.func.attr if isinstance(node, ast.Call) and isinstance(node.func, ast.Attribute) else None
+
+
+def _declaration(node: ast.AST) -> str | None:
+    """The name by which a node imports or reaches entry points, if it does."""
+    if isinstance(node, ast.alias | ast.Name | ast.Attribute):
+        name = node.name if isinstance(node, ast.alias) else node.id if isinstance(node, ast.Name) else node.attr
+        return name if name in DECLARATIONS else None
+    return None
+
+
+def _names_ours(call: ast.AST) -> bool:
+    """Whether an EntryPoint is made of a literal name and a literal module of this package."""
+    assert isinstance(call, ast.Call)
+    literals = [a.value for a in call.args[:2] if isinstance(a, ast.Constant) and isinstance(a.value, str)]
+    return len(literals) == 2 and literals[1].startswith("dpsynth.") and not call.keywords
 
 
 def _keywords(node: ast.AST) -> dict[str, object]:

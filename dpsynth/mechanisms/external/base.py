@@ -9,9 +9,10 @@ model draws from it.
 from __future__ import annotations
 
 import math
-from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from abc import abstractmethod
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -20,6 +21,8 @@ from dpsynth.kernel.accountant import Accountant
 from dpsynth.kernel.budget import Budget
 from dpsynth.kernel.events import Event
 from dpsynth.kernel.table import PrivateTable
+from dpsynth.mechanisms.allocation import Allocation, Footprint, Part
+from dpsynth.mechanisms.base import Mechanism
 from dpsynth.models.base import Model
 from dpsynth.models.refined import RefinedModel
 from dpsynth.models.released import ReleasedRows
@@ -31,7 +34,7 @@ MOST_ROWS = 20_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
-class ForeignMechanism(ABC):
+class ForeignMechanism(Mechanism):
     """Settings that every one of them has.
 
     claim: what the program promises a unit, Foreign(epsilon, delta); None is the whole budget of the fit (of delta, all
@@ -65,20 +68,47 @@ class ForeignMechanism(ABC):
     def words(self) -> tuple[str, ...]:
         """The command, with places for what changes from run to run."""
 
-    @property
-    def cautions(self) -> tuple[str, ...]:
-        """What is known against the program's claim, a sentence each, for the certificate."""
-        return ()
-
     def event(self, budget: Budget) -> Foreign:
         """What a fit with this budget pays for: all that the budget has set aside, or what was claimed."""
         return Foreign(budget.aside_epsilon, budget.aside_delta) if self.claim is None else self.claim
 
+    def budget(self, epsilon: float, delta: float) -> Budget:
+        """All that can be set aside for programs is."""
+        return Budget.for_programs(epsilon, delta)
+
+    def settled(self, budget: Budget) -> tuple[Foreign]:
+        return (self.event(budget),)
+
     def reserve(self, budget: Budget) -> list[Event]:
         """The one event, set aside before anything is read."""
-        return [self.event(budget)]
+        return [*self.settled(budget)]
 
-    def check(self, schema: Schema) -> None:
+    def allocation(self, cost: int, domain: Domain, settled: Sequence[Event] = ()) -> Allocation:
+        """One charge, of which all is known that is claimed; of its noise, nothing."""
+        table = Part("a table of synthetic rows", (1, 1), (0, 0), (math.nan, math.nan))
+        return Allocation((table,), tuple(settled))
+
+    def seen(self, domain: Domain) -> Domain:
+        """The cells that are handed over."""
+        return grouped(domain, even_groups(domain, self.most_cells))
+
+    def footprint(self, domain: Domain, rows: int) -> Footprint:
+        """At the most until the time is over; megabytes for both tables, 12 bytes a cell, and for Python."""
+        return Footprint((0.0, self.time_limit), (rows + self.rows) * len(domain.attributes) * 12 / 1e6 + 200)
+
+    def remarks(self, budget: Budget) -> tuple[str, ...]:
+        event = self.event(budget)
+        return (
+            f"it pays for what the program claims: epsilon {event.epsilon:g} at delta {event.delta:g}",
+            "its errors, its time and its memory are the program's own, and unknown here",
+            *self.cautions,
+        )
+
+    def released(self, model: Model) -> dict[str, Any]:
+        """Nothing: what the program says of its rows, nobody here paid for."""
+        return {}
+
+    def check_schema(self, schema: Schema) -> None:
         """Refuses, before anything is read or charged, what cannot be handed to the program."""
         if schema.unbounded:
             raise SchemaError(

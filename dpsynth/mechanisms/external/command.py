@@ -43,8 +43,8 @@ class External(ForeignMechanism):
     def words(self) -> tuple[str, ...]:
         return tuple(self.command)
 
-    def check(self, schema: Schema) -> None:
-        super().check(schema)
+    def check_schema(self, schema: Schema) -> None:
+        super().check_schema(schema)
         if shutil.which(self.words[0]) is None:
             raise ValueError(f"no program {self.words[0]!r} is to be found: give its path, or the first word right")
         pure = self.claim is not None and self.claim.delta == 0

@@ -12,6 +12,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from dpsynth.data.tables.codec import schema_domain
 from dpsynth.kernel.budget import Budget
@@ -89,6 +90,10 @@ class SmartNoise(ForeignMechanism):
     def name(self) -> str:
         return f"smartnoise:{self.synthesizer}"
 
+    @classmethod
+    def family_settings(cls, member: str) -> dict[str, Any]:
+        return {"synthesizer": member}
+
     @property
     def words(self) -> tuple[str, ...]:
         return (str(self._python()), "-I", "-B", str(_WORKER), self.synthesizer, "{input}", "{output}", "{job}")
@@ -102,8 +107,8 @@ class SmartNoise(ForeignMechanism):
         own = super().event(budget)
         return Foreign(own.epsilon) if self.synthesizer == "mwem" else own
 
-    def check(self, schema: Schema) -> None:
-        super().check(schema)
+    def check_schema(self, schema: Schema) -> None:
+        super().check_schema(schema)
         if self.claim is not None and self.claim.delta == 0 and self.synthesizer != "mwem":
             raise ValueError(f"{self.name} needs a delta above 0 in its claim, got {self.claim}")
         if self.synthesizer == "mwem":

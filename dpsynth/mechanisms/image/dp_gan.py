@@ -1,9 +1,10 @@
 """DP-GAN of images: a generator that starts from a kernel mean embedding, and a critic of images trained by DP-SGD.
 
-Half of the budget makes the embedding of `mechanisms/images.py`: class sizes, and a Gaussian for each class. The other
-half trains a small convolutional critic (Xie et al., arXiv 1802.06739; Goodfellow et al., arXiv 1406.2661), which tells
-the generator what a Gaussian of low frequencies cannot know. Steps, rate and noise are settled and reserved before
-anything is read. Where the noise of a step would drown any gradient, no game is played: all is spent on the embedding.
+Half of the budget makes the embedding of `mechanisms/image/embedding.py`: class sizes, and a Gaussian for each class.
+The other half trains a small convolutional critic (Xie et al., arXiv 1802.06739; Goodfellow et al., arXiv 1406.2661),
+which tells the generator what a Gaussian of low frequencies cannot know. Steps, rate and noise are settled and reserved
+before anything is read. Where the noise of a step would drown any gradient, no game is played: all is spent on the
+embedding.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from dpsynth.kernel.accountant import Accountant, Charge
 from dpsynth.kernel.budget import Budget
 from dpsynth.kernel.events import Event, positive
 from dpsynth.kernel.rows import SensitiveRows
-from dpsynth.mechanisms.image.embedding import LOOK, ImageEmbedding
+from dpsynth.mechanisms.image.embedding import ImageEmbedding
 from dpsynth.mechanisms.neural.columns import require_torch
 from dpsynth.mechanisms.neural.dp_ctgan import check_train_share
 from dpsynth.mechanisms.neural.plan import (
@@ -86,6 +87,9 @@ class ImageGAN(ImageEmbedding):
         """What a run with this budget trains; BudgetExceeded where it affords no training."""
         return training_for(budget, self.train_share, self.rate, self.steps)
 
+    def settled(self, budget: Budget) -> tuple[DpSgd]:
+        return (self.training(budget),)
+
     def reserve(self, budget: Budget) -> list[Event] | None:
         """The training, and Gaussian noise for the rest of the budget."""
         require_torch()
@@ -136,7 +140,7 @@ class ImageGAN(ImageEmbedding):
         require_torch()
         event = reserved_training(accountant)
         share = accountant.cost_left - event.cost.gaussian
-        frame, number = self.look(rows, schema, accountant, int(share * LOOK))
+        frame, number = self.look(rows, schema, accountant, self.look_cost(share))
         if noise_length(event, self.parameters(schema), number, schema.unit) > MOST_NOISE:
             _log.info("training would drown in noise: all is spent on the embedding")
             return self.embedded(rows, schema, frame, accountant, accountant.cost_left)

@@ -18,6 +18,7 @@ negative and have the same sum.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,6 +27,7 @@ from dpsynth.kernel.accountant import Accountant
 from dpsynth.kernel.budget import Budget
 from dpsynth.kernel.events import Event, Gaussian, positive
 from dpsynth.kernel.rows import SensitiveRows
+from dpsynth.mechanisms.allocation import Preview
 from dpsynth.models.images import ImageModel, Waves
 from dpsynth.schema.images import ImageSchema
 from dpsynth.training.embedding import Features, embed
@@ -76,6 +78,18 @@ class ImageEmbedding:
 
     def waves(self, schema: ImageSchema) -> Waves:
         return Waves.of(schema.shape, min(self.frequencies, schema.pixels))
+
+    def settled(self, budget: Budget) -> Sequence[Event]:
+        """Charges that this budget settles before anything is read, such as a training; BudgetExceeded."""
+        return ()
+
+    def look_cost(self, cost: int) -> int:
+        """Of a first look, by a fit that has this cost left for Gaussian noise."""
+        return int(cost * LOOK)
+
+    def planned(self, budget: Budget, rows: int, schema: ImageSchema) -> Preview | None:
+        """What training on about so many images would be; None where nothing is trained."""
+        return None
 
     def reserve(self, budget: Budget) -> list[Event] | None:
         """What a run sets aside; None is Gaussian noise of the whole budget."""
@@ -152,8 +166,8 @@ class ImageEmbedding:
         return features
 
     def fit(self, rows: SensitiveRows, schema: ImageSchema, accountant: Accountant) -> ImageModel:
-        """Spends all that is left on the rows of `data/images.py`; a Gaussian for each class."""
-        frame, _ = self.look(rows, schema, accountant, int(accountant.cost_left * LOOK))
+        """Spends all that is left on the rows of `data/images/rows.py`; a Gaussian for each class."""
+        frame, _ = self.look(rows, schema, accountant, self.look_cost(accountant.cost_left))
         return self.embedded(rows, schema, frame, accountant, accountant.cost_left)
 
     def look(self, rows: SensitiveRows, schema: ImageSchema, accountant: Accountant, cost: int) -> tuple[Frame, float]:

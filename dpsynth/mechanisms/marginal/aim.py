@@ -17,7 +17,7 @@ Differences from the paper:
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
@@ -25,27 +25,47 @@ import numpy as np
 
 from dpsynth.base.domain import Clique, Domain
 from dpsynth.kernel.accountant import Accountant
-from dpsynth.kernel.events import Gaussian
+from dpsynth.kernel.events import Event, Gaussian
 from dpsynth.kernel.sensitive import Sensitive
 from dpsynth.kernel.table import PrivateTable
-from dpsynth.mechanisms.base import check_shares, first_look, measure_all
+from dpsynth.mechanisms.allocation import (
+    Allocation,
+    Footprint,
+    Part,
+    again_part,
+    first_parts,
+    footprint,
+    most_in_a_tree,
+)
+from dpsynth.mechanisms.base import allocated_look, check_shares, measure_all
 from dpsynth.mechanisms.marginal.binned import Binned
 from dpsynth.mechanisms.marginal.independent import look_at_rest, rest_on_columns
-from dpsynth.mechanisms.marginal.known import Known, beside, check_known, with_known
-from dpsynth.mechanisms.marginal.selection import MEAN_ABS, Prices, Scores, within_reach
+from dpsynth.mechanisms.marginal.known import Known, StartsFromKnown, beside, check_known, with_known
+from dpsynth.mechanisms.marginal.selection import Scores, within_reach
 from dpsynth.mechanisms.marginal.workload import Workload
+from dpsynth.mechanisms.prices import MEAN_ABS, Prices
 from dpsynth.models.base import LinearMeasurement, Model
 from dpsynth.models.engines import estimate_exactly
 from dpsynth.models.junction_tree import tree_cells
 
 MOST_CANDIDATES = 4000
+"""All of them are counted once, and those within reach are scored in every round, which takes longer with each."""
+
 MOST_ROUNDS = 1000
-_HALF_THE_NOISE = 4  # times the cost
-_MOST_FAILURES = 100  # of candidates to fit, until the model is taken to be full
+"""The budget is split into so many parts at first: smaller ones would buy nothing but noise."""
+
+_HALF_THE_NOISE = 4
+"""Times the cost: noise goes as one over its root."""
+
+_MOST_FAILURES = 100
+"""Of candidates to fit, until the model is taken to be full: each is a triangulation of the whole model."""
+
+_SLOWEST = 600.0
+"""Seconds of our slowest table."""
 
 
 @dataclass(frozen=True)
-class AIM:
+class AIM(StartsFromKnown):
     """Settings.
 
     workload: what the release should get right. Of so many columns that there would be more than MOST_CANDIDATES
@@ -81,13 +101,34 @@ class AIM:
         self.workload.check(domain)
         check_known(self.known, domain, self.max_model_cells)
 
+    def first_cost(self, cost: int, most: int) -> int:
+        """Of one of the first measurements, where the rounds share `cost` and a batch holds `most` at the most."""
+        return int(cost * (1 - self.select_share) / (self.rounds * (most + 1)))
+
+    def allocation(self, cost: int, domain: Domain, settled: Sequence[Event] = ()) -> Allocation:
+        total, oneway = int(cost * self.total_share), int(cost * self.oneway_share)
+        rest, look = cost - total - oneway, first_parts(domain, total=total, oneway=oneway)
+        if not candidates(self.workload, domain):
+            return Allocation((*look, again_part(domain, rest, (1, 1))))
+        first = self.first_cost(rest, most_in_a_tree(domain))
+        scored = rest // max(1, int(first * self.select_share))
+        return Allocation(
+            (
+                *look,
+                Part("scores of marginals", (0, scored), (0, rest)),
+                Part("a marginal of two columns or more", (0, rest // first), (first, rest)),
+                again_part(domain, rest, (0, 1)),
+            )
+        )
+
+    def footprint(self, domain: Domain, rows: int) -> Footprint:
+        return footprint(domain, rows, pairs=True, slowest=_SLOWEST, model_cells=self.max_model_cells)
+
     def fit(self, table: PrivateTable, accountant: Accountant) -> Model:
         """A graphical model over bins, refined to cells; independent columns where nothing is worth its noise."""
         self.check(table.domain)
         budget = accountant.cost_left
-        look = first_look(
-            table, accountant, total_cost=int(budget * self.total_share), oneway_cost=int(budget * self.oneway_share)
-        )
+        look = allocated_look(table, accountant, self.allocation(budget, table.domain))
         look = with_known(look, self.known)
         prices = Prices(accountant.cost_left, table.unit.count_sensitivity(2)[1])
         binned = Binned.of(table, look, prices, beside(self.known))
@@ -171,14 +212,19 @@ class Rounds:
         self, settings: AIM, choice: Choice, answers: Mapping[Clique, Sensitive], known: list[LinearMeasurement]
     ) -> None:
         self._settings, self._choice, self._answers = settings, choice, answers
-        self._cost = int(choice.prices.cost * (1 - settings.select_share) / (settings.rounds * (choice.most + 1)))
+        self._cost = settings.first_cost(choice.prices.cost, choice.most)
         self._measurements = known
         self._held = [m.clique for m in known]
         self.bought: dict[Clique, int] = {}
         self.model = estimate_exactly(choice.domain, known, total=choice.rows)
 
     def spend(self, accountant: Accountant, budget: int) -> None:
-        """Round after round until the budget is spent; leaves it where no candidate ever was worth measuring."""
+        """Round after round until the budget is spent; leaves it where no candidate ever was worth measuring.
+
+        A round is SELECT, MEASURE and GENERATE, ANNEAL (Algorithm 2). The last one measures for all that is left: it
+        is the last where no candidate is left that is worth its noise, or where what is left would not pay for two
+        more rounds like it.
+        """
         last = not self._choice.weights
         while not last:
             before = accountant.cost_left
@@ -191,17 +237,25 @@ class Rounds:
                 self._measure(accountant, dict.fromkeys(batch, left // len(batch) if last else self._cost))
 
     def _measure(self, accountant: Accountant, costs: Mapping[Clique, int]) -> None:
-        """Adds to the model; where it moved less than the noise, half the noise next, or what is left for a batch."""
-        choice, old = self._choice, self.model.project_all(costs)
+        """MEASURE a batch, one charge for each, and GENERATE: a model of all that has been measured (Algorithm 2)."""
+        old = self.model.project_all(costs)
         self._measurements = [*self._measurements, *measure_all(accountant, self._answers, costs)]
         self.bought.update(costs)
-        self.model = estimate_exactly(choice.domain, self._measurements, total=choice.rows, warm=self.model)
-        moved = sum(float(np.abs(new - old[c]).sum()) for c, new in self.model.project_all(costs).items())
-        if moved <= sum(choice.noise(c, self._cost) for c in costs):
-            self._cost = max(self._cost, min(_HALF_THE_NOISE * self._cost, accountant.cost_left // choice.most))
+        self.model = estimate_exactly(self._choice.domain, self._measurements, total=self._choice.rows, warm=self.model)
+        self._anneal(old, accountant.cost_left)
+
+    def _anneal(self, old: Mapping[Clique, np.ndarray], left: int) -> None:
+        """ANNEAL (Algorithm 4): where the model moved less than the noise, half the noise next; or what a batch can
+        have of what is left. old: what the model before said of the cliques that were measured."""
+        moved = sum(float(np.abs(new - old[c]).sum()) for c, new in self.model.project_all(old).items())
+        if moved <= sum(self._choice.noise(c, self._cost) for c in old):
+            self._cost = max(self._cost, min(_HALF_THE_NOISE * self._cost, left // self._choice.most))
 
     def _select(self, accountant: Accountant, limit: int) -> list[Clique]:
-        """A batch, by noisy scores; at a higher cost of each measurement where the present one finds nothing."""
+        """SELECT a batch, by noisy scores; at a higher cost of each measurement where the present one finds nothing.
+
+        limit: cells that the model may grow to, which the budget that is spent allows (JT-SIZE in the paper).
+        """
         choice = self._choice
         near = within_reach(self.model.tree, choice.weights, limit)
         while pool := self._at_least_cost(partial(choice.pool, near), accountant.cost_left):

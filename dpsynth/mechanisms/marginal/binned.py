@@ -13,7 +13,7 @@ from dpsynth.kernel.sensitive import Sensitive
 from dpsynth.kernel.table import PrivateTable
 from dpsynth.mechanisms.base import FirstLook
 from dpsynth.mechanisms.marginal.known import Known
-from dpsynth.mechanisms.marginal.selection import Prices, informative_pairs
+from dpsynth.mechanisms.prices import Prices, informative_pairs
 from dpsynth.models.base import LinearMeasurement, Model
 from dpsynth.models.bins import choose_bins
 from dpsynth.models.refined import RefinedModel

@@ -11,20 +11,33 @@ What was tried besides and left out, with the figures, stands in CHANGELOG.md un
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 
 from dpsynth.base.domain import Clique, Domain
 from dpsynth.kernel.accountant import Accountant
+from dpsynth.kernel.events import Event
 from dpsynth.kernel.table import PrivateTable
-from dpsynth.mechanisms.base import FirstLook, check_shares, first_look, measure, measure_all
+from dpsynth.mechanisms.allocation import (
+    SCORES,
+    Allocation,
+    Footprint,
+    again_part,
+    first_parts,
+    footprint,
+    most_in_a_tree,
+    pairs_part,
+    scores_part,
+)
+from dpsynth.mechanisms.base import FirstLook, allocated_look, check_shares, measure, measure_all
 from dpsynth.mechanisms.marginal.binned import Binned
 from dpsynth.mechanisms.marginal.independent import look_at_rest, rest_on_columns
-from dpsynth.mechanisms.marginal.known import Known, beside, check_known, with_known
-from dpsynth.mechanisms.marginal.selection import Prices, choose_batch, choose_tree, distances, within_reach
+from dpsynth.mechanisms.marginal.known import Known, StartsFromKnown, beside, check_known, with_known
+from dpsynth.mechanisms.marginal.selection import choose_batch, choose_tree, distances, within_reach
 from dpsynth.mechanisms.marginal.workload import Workload
+from dpsynth.mechanisms.prices import Prices, informative_pairs
 from dpsynth.models.base import LinearMeasurement, Model
 from dpsynth.models.engines import estimate_exactly
 from dpsynth.models.graphical import GraphicalModel
@@ -37,10 +50,14 @@ _COLUMN = 3.0
 """What the noise of a column counts beside that of a pair: every marginal that holds the column has it too."""
 
 LEAST_WEIGHT = 1e-6
+"""Of the largest: a pair that is bought for less would have a share of the budget that buys no noise to be drawn."""
+
+SLOWEST = 150.0
+"""Seconds of our slowest table."""
 
 
 @dataclass(frozen=True)
-class Canopy:
+class Canopy(StartsFromKnown):
     """Settings.
 
     total_share, oneway_share, select_share: the parts of the budget that go to the row count, to the one-way
@@ -70,77 +87,129 @@ class Canopy:
         self.workload.check(domain)
         check_known(self.known, domain, self.most_cells)
 
+    def allocation(self, cost: int, domain: Domain, settled: Sequence[Event] = ()) -> Allocation:
+        total, oneway = int(cost * self.total_share), int(cost * self.oneway_share)
+        select = int(cost * self.select_share) // 2  # once for the tree, once for the batch
+        rest, most = cost - total - oneway - select, most_in_a_tree(domain)
+        return Allocation(
+            (
+                *first_parts(domain, total=total, oneway=oneway),
+                scores_part(domain, select, (0, 2 * min(1, most))),
+                pairs_part(rest, (0, most + len(informative_pairs(domain)))),
+                again_part(domain, rest, (0, 1)),
+            )
+        )
+
+    def footprint(self, domain: Domain, rows: int) -> Footprint:
+        return footprint(domain, rows, pairs=True, slowest=SLOWEST, model_cells=self.most_cells)
+
     def fit(self, table: PrivateTable, accountant: Accountant) -> Model:
         """A graphical model over bins, refined to cells; independent columns where no pair is worth its noise."""
         self.check(table.domain)
-        budget = accountant.cost_left
-        look = first_look(
-            table, accountant, total_cost=int(budget * self.total_share), oneway_cost=int(budget * self.oneway_share)
-        )
-        look = with_known(look, self.known)
-        select_cost = int(budget * self.select_share) // 2
-        sensitivity = table.unit.count_sensitivity(2)[1]
-        measuring = accountant.cost_left - 2 * select_cost
-        binned = Binned.of(table, look, Prices(measuring, sensitivity), beside(self.known))
-        weights = pair_weights(self.workload, table.domain, binned.answers)
-        cells = {c: w * binned.domain.cells(c) for c, w in weights.items()}
+        run = _Run.begun(self, table, accountant)
+        tree, tree_prices = run.select_tree()
+        if not tree and not run.binned.known:
+            return rest_on_columns(table, accountant, run.look)
+        run.measure_tree(tree, tree_prices)
+        batch = run.select_batch() or tree
+        if batch:
+            run.measure_batch_and_columns(batch)
+        else:
+            run.look = look_at_rest(table, accountant, run.look)
+        return run.generate()
 
-        # TREE
+
+@dataclass(eq=False)
+class _Run:
+    """One fit as it goes: what has been measured so far, the model of it, and the prices of what comes.
+
+    select_cost: of each of two charges for scores. measuring: what is left for everything else. weights, cells: of each
+    pair, how much it matters and how many cells it has, weighted.
+    """
+
+    settings: Canopy
+    table: PrivateTable
+    accountant: Accountant
+    look: FirstLook
+    binned: Binned
+    select_cost: int
+    measuring: int
+    weights: Mapping[Clique, float]
+    cells: Mapping[Clique, float]
+    pairs: list[LinearMeasurement] = field(default_factory=list)
+    model: GraphicalModel | None = None
+
+    @classmethod
+    def begun(cls, settings: Canopy, table: PrivateTable, accountant: Accountant) -> _Run:
+        """MEASURE the row count and every column; bin the columns to what the noise lets be seen."""
+        allocation = settings.allocation(accountant.cost_left, table.domain)
+        look = with_known(allocated_look(table, accountant, allocation), settings.known)
+        select_cost = allocation.cost(SCORES)
+        measuring = accountant.cost_left - 2 * select_cost
+        prices = Prices(measuring, table.unit.count_sensitivity(2)[1])
+        binned = Binned.of(table, look, prices, beside(settings.known))
+        weights = pair_weights(settings.workload, table.domain, binned.answers)
+        cells = {c: w * binned.domain.cells(c) for c, w in weights.items()}
+        return cls(settings, table, accountant, look, binned, select_cost, measuring, weights, cells)
+
+    def select_tree(self) -> tuple[list[Clique], Prices]:
+        """SELECT a tree of the pairs that independent columns, and what is known, get most wrong; and its prices."""
+        binned = self.binned
         estimates = binned.independent()
         if binned.known:
-            estimates = _estimates(binned, _model(binned, look, []))
-        scores = distances({c: binned.answers[c] for c in estimates}, estimates, accountant, select_cost)
+            estimates = _estimates(binned, _model(binned, self.look, []))
+        scores = distances({c: binned.answers[c] for c in estimates}, estimates, self.accountant, self.select_cost)
         gains = scores.gains() if scores.tell_apart() else {}
-        prices = Prices(int(measuring * self.tree_share), sensitivity)
-        small = (c for c in gains if binned.domain.cells(c) <= self.most_cells)
-        gains = {c: weights[c] * gains[c] for c in small if weights[c] > 0}
-        tree = choose_tree(
-            gains, cells, prices, columns=len(table.domain.attributes), joined=[k.clique for k in binned.known]
-        )
-        if not tree and not binned.known:
-            return rest_on_columns(table, accountant, look)
-        pairs = measure_all(accountant, binned.answers, prices.shared({c: cells[c] for c in tree}))
-        model = _model(binned, look, pairs)
+        small = (c for c in gains if binned.domain.cells(c) <= self.settings.most_cells)
+        gains = {c: self.weights[c] * gains[c] for c in small if self.weights[c] > 0}
+        prices = Prices(int(self.measuring * self.settings.tree_share), self._sensitivity)
+        columns, joined = len(self.table.domain.attributes), [k.clique for k in binned.known]
+        return choose_tree(gains, self.cells, prices, columns=columns, joined=joined), prices
 
-        # BATCH, and the columns once more
-        columns = {(a,): _COLUMN * n for a, n in table.domain.sizes}
-        effort = sum(k ** (2 / 3) for k in columns.values())
-        batch = self._batch(binned, model, weights, accountant, select_cost, sensitivity, effort) or tree
-        if not batch:
-            look = look_at_rest(table, accountant, look)
-            return binned.refined(_model(binned, look, pairs, warm=model), look)
-        costs = Prices(accountant.cost_left, sensitivity).shared(columns | {c: cells[c] for c in batch})
-        answers = table.marginals(list(columns))
-        again = {c[0]: measure(accountant, c, answers[c], costs.pop(c)) for c in columns}
-        look = look.again(again)
-        costs[batch[-1]] = accountant.cost_left - sum(costs[c] for c in batch[:-1])
-        pairs += measure_all(accountant, binned.answers, costs)
+    def measure_tree(self, tree: list[Clique], prices: Prices) -> None:
+        """MEASURE the tree, and fit a model to it."""
+        costs = prices.shared({c: self.cells[c] for c in tree})
+        self.pairs = measure_all(self.accountant, self.binned.answers, costs)
+        self.model = _model(self.binned, self.look, self.pairs)
 
-        # GENERATE
-        return binned.refined(_model(binned, look, pairs, warm=model), look)
-
-    def _batch(
-        self,
-        binned: Binned,
-        model: GraphicalModel,
-        weights: Mapping[Clique, float],
-        accountant: Accountant,
-        cost: int,
-        sensitivity: float,
-        effort: float,
-    ) -> list[Clique]:
-        """Scores every pair against the model, for `cost`, and chooses what to measure with all that is left."""
-        estimates = _estimates(binned, model)
-        scores = distances({c: binned.answers[c] for c in estimates}, estimates, accountant, cost)
+    def select_batch(self) -> list[Clique]:
+        """SELECT the pairs that the model gets most wrong, to be measured with all that is left, columns besides."""
+        assert self.model is not None
+        binned, estimates = self.binned, _estimates(self.binned, self.model)
+        scores = distances({c: binned.answers[c] for c in estimates}, estimates, self.accountant, self.select_cost)
         return choose_batch(
-            {c: weights[c] * g for c, g in scores.gains().items()},
-            {c: weights[c] * binned.domain.cells(c) for c in estimates},
-            Prices(accountant.cost_left, _BELIEVED * sensitivity),
-            effort=effort,
+            {c: self.weights[c] * g for c, g in scores.gains().items()},
+            {c: self.weights[c] * binned.domain.cells(c) for c in estimates},
+            Prices(self.accountant.cost_left, _BELIEVED * self._sensitivity),
+            effort=sum(k ** (2 / 3) for k in self._columns.values()),
             domain=binned.domain,
-            held=[c for c in model.potentials if len(c) > 1],
-            most_cells=self.most_cells,
+            held=[c for c in self.model.potentials if len(c) > 1],
+            most_cells=self.settings.most_cells,
         )
+
+    def measure_batch_and_columns(self, batch: list[Clique]) -> None:
+        """MEASURE every column once more and the batch, for all that is left; the last pair has the crumbs."""
+        columns, accountant = self._columns, self.accountant
+        prices = Prices(accountant.cost_left, self._sensitivity)
+        costs = prices.shared(columns | {c: self.cells[c] for c in batch})
+        answers = self.table.marginals(list(columns))
+        again = {c[0]: measure(accountant, c, answers[c], costs.pop(c)) for c in columns}
+        self.look = self.look.again(again)
+        costs[batch[-1]] = accountant.cost_left - sum(costs[c] for c in batch[:-1])
+        self.pairs += measure_all(accountant, self.binned.answers, costs)
+
+    def generate(self) -> Model:
+        """GENERATE: the model of all that was measured, refined from bins to cells."""
+        return self.binned.refined(_model(self.binned, self.look, self.pairs, warm=self.model), self.look)
+
+    @property
+    def _columns(self) -> dict[Clique, float]:
+        """What each column counts when all are measured again beside pairs."""
+        return {(a,): _COLUMN * n for a, n in self.table.domain.sizes}
+
+    @property
+    def _sensitivity(self) -> float:
+        return self.table.unit.count_sensitivity(2)[1]
 
 
 def _model(

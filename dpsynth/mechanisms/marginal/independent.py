@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from dpsynth.base.domain import Domain
 from dpsynth.kernel.accountant import Accountant
+from dpsynth.kernel.events import Event
 from dpsynth.kernel.table import PrivateTable
-from dpsynth.mechanisms.base import FirstLook, check_shares, first_look
+from dpsynth.mechanisms.allocation import Allocation, Footprint, first_parts, footprint
+from dpsynth.mechanisms.base import FirstLook, Mechanism, allocated_look, check_shares
 from dpsynth.models.base import LinearMeasurement, Model
 from dpsynth.models.inference import estimate
 from dpsynth.models.refined import RefinedModel
 
+SLOWEST_OF_COLUMNS = 2.0
+"""Seconds of our slowest table, single columns only."""
+
 
 @dataclass(frozen=True)
-class Independent:
+class Independent(Mechanism):
     """Spends its budget on one-way marginals, evenly, and a little on the row count.
 
     total_share: the part of the budget that measures the row count.
@@ -27,9 +33,16 @@ class Independent:
     def __post_init__(self) -> None:
         check_shares(total=self.total_share)
 
+    def allocation(self, cost: int, domain: Domain, settled: Sequence[Event] = ()) -> Allocation:
+        total = int(cost * self.total_share)
+        return Allocation(first_parts(domain, total=total, oneway=cost - total))
+
+    def footprint(self, domain: Domain, rows: int) -> Footprint:
+        return footprint(domain, rows, pairs=False, slowest=SLOWEST_OF_COLUMNS)
+
     def fit(self, table: PrivateTable, accountant: Accountant) -> Model:
         """A product of one-way distributions."""
-        return _columns(table, _all_on_columns(table, accountant, self.total_share))
+        return _columns(table, all_on_columns(table, accountant, self))
 
 
 def rest_on_columns(table: PrivateTable, accountant: Accountant, look: FirstLook) -> RefinedModel:
@@ -39,12 +52,13 @@ def rest_on_columns(table: PrivateTable, accountant: Accountant, look: FirstLook
 
 def look_at_rest(table: PrivateTable, accountant: Accountant, look: FirstLook) -> FirstLook:
     """The look, and another at every column for all that is left."""
-    return look.combined(_all_on_columns(table, accountant, 0.02))
+    return look.combined(all_on_columns(table, accountant))
 
 
-def _all_on_columns(table: PrivateTable, accountant: Accountant, total_share: float) -> FirstLook:
-    total_cost = int(accountant.cost_left * total_share)
-    return first_look(table, accountant, total_cost=total_cost, oneway_cost=accountant.cost_left - total_cost)
+def all_on_columns(table: PrivateTable, accountant: Accountant, how: Independent | None = None) -> FirstLook:
+    """Spends all that is left on the row count and the columns, shared out as `how` says."""
+    how = how or Independent()
+    return allocated_look(table, accountant, how.allocation(accountant.cost_left, table.domain))
 
 
 def _columns(table: PrivateTable, look: FirstLook) -> RefinedModel:

@@ -8,10 +8,11 @@ statement of whoever gives it, as the schema is: the certificate names it and do
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
-from dataclasses import dataclass, field
+from abc import abstractmethod
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
 from numbers import Real
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -19,8 +20,8 @@ import pandas as pd
 from dpsynth.base.domain import Clique, Domain
 from dpsynth.data.tables.check import check_rows
 from dpsynth.data.tables.codec import codec_for
-from dpsynth.mechanisms.base import FirstLook
-from dpsynth.mechanisms.marginal.selection import MOST_PAIR_CELLS
+from dpsynth.mechanisms.base import FirstLook, Mechanism
+from dpsynth.mechanisms.prices import MOST_PAIR_CELLS
 from dpsynth.models.base import LinearMeasurement
 from dpsynth.models.junction_tree import tree_cells
 from dpsynth.schema.table import Schema, SchemaError
@@ -110,10 +111,43 @@ class Known:
         if self.shares and gap > 5 * self.stddev * math.sqrt(self.values.size) + 1e-6:
             raise ValueError(f"the shares of the known marginal of {self.clique} do not sum to one: give all of them")
 
+    def stated(self) -> dict[str, Any]:
+        """What it is and where it comes from, for the certificate."""
+        counted = "shares" if self.shares else "rows"
+        return {"columns": self.clique, "source": self.source, "stddev": self.stddev, "in": counted}
+
     def measurement(self, rows: float) -> LinearMeasurement:
         """The same in rows, if there are so many."""
         scale = rows if self.shares else 1.0
         return LinearMeasurement(self.clique, scale * self.values, scale * self.stddev)
+
+
+class StartsFromKnown(Mechanism):
+    """A mechanism with the setting `known`, which a fit starts from."""
+
+    takes_known = True
+    known: tuple[Known, ...]
+
+    @abstractmethod
+    def check(self, domain: Domain) -> None:
+        """ValueError, before any charge, where a setting does not fit the domain."""
+
+    def check_schema(self, schema: Schema) -> None:
+        """The same for all of the domain that the schema says: a column whose bounds are to be learned is one cell."""
+        sizes = {name: 1 if name in schema.unbounded else codec_for(c).size for name, c in schema.coded.items()}
+        self.check(Domain.of(sizes))
+
+    def with_known(self, known: Sequence[Known]) -> Self:
+        """The same mechanism, which starts from these; ValueError where it has some already."""
+        if self.known:
+            raise ValueError(
+                "known marginals are given to the mechanism and to the synthesizer: give all to one of them"
+            )
+        return replace(self, known=tuple(known))  # type: ignore[type-var]  # those derived from it are dataclasses
+
+    def settings(self) -> dict[str, Any]:
+        """As of any mechanism; of known marginals what they are and where they come from, without their counts."""
+        return {**super().settings(), "known": [k.stated() for k in self.known]}
 
 
 _LEAST, _MOST = 1e-6, 1e12

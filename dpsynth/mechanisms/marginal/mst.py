@@ -8,20 +8,38 @@ pairs bought in closed form.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
+from dpsynth.base.domain import Domain
 from dpsynth.kernel.accountant import Accountant
+from dpsynth.kernel.events import Event
 from dpsynth.kernel.table import PrivateTable
-from dpsynth.mechanisms.base import check_shares, first_look, measure_all
+from dpsynth.mechanisms.allocation import (
+    SCORES,
+    Allocation,
+    Footprint,
+    again_part,
+    first_parts,
+    footprint,
+    most_in_a_tree,
+    pairs_part,
+    scores_part,
+)
+from dpsynth.mechanisms.base import Mechanism, allocated_look, check_shares, measure_all
 from dpsynth.mechanisms.marginal.binned import Binned
 from dpsynth.mechanisms.marginal.independent import rest_on_columns
-from dpsynth.mechanisms.marginal.selection import Prices, choose_tree, distances
+from dpsynth.mechanisms.marginal.selection import choose_tree, distances
+from dpsynth.mechanisms.prices import Prices
 from dpsynth.models.base import Model
 from dpsynth.models.engines import estimate_exactly
 
+_SLOWEST = 20.0
+"""Seconds of our slowest table."""
+
 
 @dataclass(frozen=True)
-class MST:
+class MST(Mechanism):
     """Settings: the parts of the budget that go to the row count, to the one-way marginals, and to the choice of
     pairs. What is left measures the pairs.
     """
@@ -33,13 +51,26 @@ class MST:
     def __post_init__(self) -> None:
         check_shares(total=self.total_share, oneway=self.oneway_share, select=self.select_share)
 
+    def allocation(self, cost: int, domain: Domain, settled: Sequence[Event] = ()) -> Allocation:
+        total, oneway, select = (int(cost * s) for s in (self.total_share, self.oneway_share, self.select_share))
+        rest, most = cost - total - oneway - select, most_in_a_tree(domain)
+        return Allocation(
+            (
+                *first_parts(domain, total=total, oneway=oneway),
+                scores_part(domain, select, (0, min(1, most))),
+                pairs_part(rest, (0, most)),
+                again_part(domain, rest, (0, 1)),
+            )
+        )
+
+    def footprint(self, domain: Domain, rows: int) -> Footprint:
+        return footprint(domain, rows, pairs=True, slowest=_SLOWEST)
+
     def fit(self, table: PrivateTable, accountant: Accountant) -> Model:
         """A tree of pairs over bins, refined to cells; independent columns where no pair is worth its noise."""
-        budget = accountant.cost_left
-        look = first_look(
-            table, accountant, total_cost=int(budget * self.total_share), oneway_cost=int(budget * self.oneway_share)
-        )
-        select_cost = int(budget * self.select_share)
+        allocation = self.allocation(accountant.cost_left, table.domain)
+        look = allocated_look(table, accountant, allocation)
+        select_cost = allocation.cost(SCORES)
         prices = Prices(accountant.cost_left - select_cost, table.unit.count_sensitivity(2)[1])
 
         # SELECT

@@ -12,14 +12,13 @@ from dpsynth.base.domain import Clique, Domain
 from dpsynth.kernel.accountant import Accountant
 from dpsynth.kernel.table import PrivateTable
 from dpsynth.kernel.unit import PrivacyUnit
-from dpsynth.mechanisms.base import FirstLook, first_look
-from dpsynth.mechanisms.marginal.selection import Prices
+from dpsynth.mechanisms.base import FirstLook
+from dpsynth.mechanisms.prices import Prices
 from dpsynth.models.base import LinearMeasurement
 from dpsynth.models.bins import choose_bins
 from dpsynth.models.hidden import HiddenModel
 from dpsynth.models.refined import RefinedModel
 
-_TOTAL_SHARE = 0.02
 _LEAST = 1e-12
 _SWEEPS = 50
 
@@ -97,12 +96,6 @@ def _held_to(share: np.ndarray, each: np.ndarray) -> np.ndarray:
         each = each * (share / each.mean(axis=0))
         each = each / each.sum(axis=1, keepdims=True)
     return each
-
-
-def all_on_columns(table: PrivateTable, accountant: Accountant) -> FirstLook:
-    """Spends all that is left on the row count and the columns."""
-    total_cost = int(accountant.cost_left * _TOTAL_SHARE)
-    return first_look(table, accountant, total_cost=total_cost, oneway_cost=accountant.cost_left - total_cost)
 
 
 def require_torch() -> None:

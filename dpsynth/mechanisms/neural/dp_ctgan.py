@@ -8,24 +8,30 @@ noise of a step would drown any gradient, no game is played: all is spent on the
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
+from dpsynth.base.domain import Domain
 from dpsynth.kernel.accountant import Accountant, Charge
 from dpsynth.kernel.budget import Budget
 from dpsynth.kernel.events import Event
 from dpsynth.kernel.table import PrivateTable
 from dpsynth.kernel.unit import PrivacyUnit
-from dpsynth.mechanisms.base import check_shares, first_look
+from dpsynth.mechanisms.allocation import Allocation, Footprint, again_part, first_parts, footprint, settled_cost
+from dpsynth.mechanisms.base import Resumable, allocated_look, check_shares
 from dpsynth.mechanisms.checkpoint import Checkpoint, block_of
-from dpsynth.mechanisms.marginal.independent import rest_on_columns
-from dpsynth.mechanisms.neural.columns import Columns, all_on_columns, require_add_remove, require_torch
+from dpsynth.mechanisms.marginal.independent import SLOWEST_OF_COLUMNS, all_on_columns, rest_on_columns
+from dpsynth.mechanisms.neural.columns import Columns, require_add_remove, require_torch
 from dpsynth.mechanisms.neural.plan import (
     MOST_NOISE,
     MOST_SHARE,
+    PYTORCH_MEGABYTES,
+    PlannedTraining,
     noise_length,
     nothing_trained,
     perceptron_size,
+    planned,
     reserved_training,
     resumed,
     trained,
@@ -43,7 +49,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class DPCTGAN:
+class DPCTGAN(Resumable):
     """Settings.
 
     train_share: the part of the budget that trains. oneway_share: of the rest, the part that measures the row count and
@@ -79,6 +85,9 @@ class DPCTGAN:
         """What a run with this budget trains; BudgetExceeded where it affords no training."""
         return training_for(budget, self.train_share, self.rate, self.steps)
 
+    def settled(self, budget: Budget) -> tuple[DpSgd]:
+        return (self.training(budget),)
+
     def reserve(self, budget: Budget) -> list[Event]:
         """The training, and Gaussian noise for the rest of the budget."""
         require_torch()
@@ -92,14 +101,23 @@ class DPCTGAN:
         """ValueError unless units are added or removed."""
         require_add_remove(unit)
 
+    def allocation(self, cost: int, domain: Domain, settled: Sequence[Event] = ()) -> Allocation:
+        return columns_around(cost, domain, settled, self.oneway_share)
+
+    def footprint(self, domain: Domain, rows: int) -> Footprint:
+        return footprint(domain, rows, pairs=False, slowest=SLOWEST_OF_COLUMNS, extra=PYTORCH_MEGABYTES)
+
+    def preview(self, settled: Sequence[Event], domain: Domain, rows: int, unit: PrivacyUnit) -> PlannedTraining:
+        (event,) = settled
+        assert isinstance(event, DpSgd)
+        return planned(event, self.critic, domain, rows, unit)
+
     def fit(self, table: PrivateTable, accountant: Accountant, checkpoint: Checkpoint | None = None) -> Model:
         """A mixture of products over bins, refined to cells; independent columns where noise would drown the game."""
         require_torch()
         self.check_unit(table.unit)
         event = reserved_training(accountant)
-        oneway_cost = int((accountant.cost_left - event.cost.gaussian) * self.oneway_share)
-        total_cost = oneway_cost // 20
-        look = first_look(table, accountant, total_cost=total_cost, oneway_cost=oneway_cost - total_cost)
+        look = allocated_look(table, accountant, self.allocation(accountant.cost_left, table.domain, [event]))
         columns = Columns.of(table, look, accountant)
         cells = sum(n for _, n in columns.domain.sizes)
         if self.drowns(event, look.rows, cells, table.unit):
@@ -142,6 +160,21 @@ class DPCTGAN:
         )
         play(training, critic, generator, game, rng, checkpoint)
         return columns.model(generator.columns())
+
+
+_ROW_COUNT_SHARE = 20
+"""One part in so many of a look at the columns goes to the row count."""
+
+
+def columns_around(cost: int, domain: Domain, settled: Sequence[Event], oneway_share: float) -> Allocation:
+    """A look at the columns before what is settled, for a share of the rest, and another one after it.
+
+    The second look has all that is left, with what is settled where that would drown in noise.
+    """
+    oneway = int((cost - settled_cost(settled)) * oneway_share)
+    total = oneway // _ROW_COUNT_SHARE
+    look = first_parts(domain, total=total, oneway=oneway - total)
+    return Allocation((*look, again_part(domain, cost - oneway, (1, 1))), tuple(settled))
 
 
 def check_train_share(share: float) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import itertools
 import logging
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -22,12 +23,15 @@ from dpsynth.kernel.events import Event, Gaussian
 from dpsynth.kernel.sensitive import Sensitive
 from dpsynth.kernel.table import PrivateTable
 from dpsynth.kernel.unit import PrivacyUnit
-from dpsynth.mechanisms.base import check_shares, measure
+from dpsynth.mechanisms.allocation import Allocation, Footprint, Part, either, footprint, settled_cost
+from dpsynth.mechanisms.base import Resumable, check_shares, measure
 from dpsynth.mechanisms.checkpoint import Checkpoint, block_of
-from dpsynth.mechanisms.marginal.canopy import Canopy
+from dpsynth.mechanisms.marginal.canopy import SLOWEST, Canopy
 from dpsynth.mechanisms.neural.columns import mixture_of, require_add_remove, require_torch
 from dpsynth.mechanisms.neural.dp_ctgan import DPCTGAN, check_train_share, game_of
 from dpsynth.mechanisms.neural.plan import (
+    PYTORCH_MEGABYTES,
+    PlannedTraining,
     nothing_trained,
     reserved_training,
     resumed,
@@ -43,11 +47,13 @@ TOTAL_SHARE = 0.01
 _REHEARSAL = 40
 """Batches of released rows that the critic learns from before it sees real ones."""
 BINS = 16
+_BEFOREHAND = "the row count, beforehand"
+_COMPARISON = "the comparison of two models"
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class Hybrid:
+class Hybrid(Resumable):
     """Settings.
 
     train_share, compare_share: the parts of the budget that train the critic and that compare; the rest is Canopy's.
@@ -66,6 +72,9 @@ class Hybrid:
         """What a run with this budget trains; BudgetExceeded where it affords no training."""
         return training_for(budget, self.train_share, self.network.rate, self.network.steps)
 
+    def settled(self, budget: Budget) -> tuple[DpSgd]:
+        return (self.training(budget),)
+
     def reserve(self, budget: Budget) -> list[Event]:
         """The training, and Gaussian noise for the rest of the budget."""
         require_torch()
@@ -75,13 +84,31 @@ class Hybrid:
         """ValueError unless units are added or removed."""
         require_add_remove(unit)
 
+    def allocation(self, cost: int, domain: Domain, settled: Sequence[Event] = ()) -> Allocation:
+        """The row count, and Canopy's parts, of all that is left or of that less training and comparison."""
+        total, compare = int(cost * TOTAL_SHARE), int(cost * self.compare_share)
+        rest, pairs = cost - total, max(1, math.comb(len(domain.attributes), 2))
+        canopy = (Canopy().allocation(c, domain) for c in (rest, rest - settled_cost(settled) - compare))
+        parts = (
+            Part(_BEFOREHAND, (1, 1), (total, total), (1 / math.sqrt(2), 1.0)),
+            Part(_COMPARISON, (0, 1), (compare, compare), (1.0, math.sqrt(4 * pairs))),  # two models, each pair
+            *either(*canopy),
+        )
+        return Allocation(parts, tuple(settled))
+
+    def footprint(self, domain: Domain, rows: int) -> Footprint:
+        return footprint(domain, rows, pairs=True, slowest=SLOWEST, extra=PYTORCH_MEGABYTES)
+
+    def preview(self, settled: Sequence[Event], domain: Domain, rows: int, unit: PrivacyUnit) -> PlannedTraining:
+        return self.network.preview(settled, domain, rows, unit)
+
     def fit(self, table: PrivateTable, accountant: Accountant, checkpoint: Checkpoint | None = None) -> Model:
         """The refined generator, or the marginal release where that is as good or no training is worth its cost."""
         require_torch()
         self.check_unit(table.unit)
         event = reserved_training(accountant)
-        budget = accountant.cost_left
-        total = measure(accountant, (), table.marginals([()])[()], int(budget * TOTAL_SHARE))
+        allocation = self.allocation(accountant.cost_left, table.domain, [event])
+        total = measure(accountant, (), table.marginals([()])[()], allocation.cost(_BEFOREHAND))
         rows = max(1.0, float(total.values))
         cells = sum(min(n, BINS) for _, n in table.domain.sizes)
         if self.network.drowns(event, rows, cells, table.unit) or len(table.domain.attributes) < 2:
@@ -89,7 +116,7 @@ class Hybrid:
             _log.info("%s", outcome)
             return replace(_canopy(table, accountant), outcome=outcome)
         training = accountant.charge(event, f"train a critic of rows in {event.steps} steps")
-        comparison = Gaussian.spending(int(budget * self.compare_share))
+        comparison = Gaussian.spending(allocation.cost(_COMPARISON))
         with accountant.keeping(comparison.cost.gaussian):
             release = _canopy(table, accountant)
         spent = accountant.spent().epsilon

@@ -14,22 +14,30 @@ post-processing.
 from __future__ import annotations
 
 import logging
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dpsynth.base.domain import Domain
 from dpsynth.kernel.accountant import Accountant, Charge
 from dpsynth.kernel.budget import Budget
 from dpsynth.kernel.events import Event, Gaussian
 from dpsynth.kernel.table import PrivateTable
-from dpsynth.mechanisms.base import check_shares, first_look
-from dpsynth.mechanisms.marginal.independent import rest_on_columns
-from dpsynth.mechanisms.neural.columns import Columns, all_on_columns, require_torch
-from dpsynth.mechanisms.neural.dp_ctgan import DPCTGAN, check_train_share, game_of
+from dpsynth.kernel.unit import PrivacyUnit
+from dpsynth.mechanisms.allocation import Allocation, Footprint, Part, footprint, settled_cost
+from dpsynth.mechanisms.base import Mechanism, allocated_look, check_shares
+from dpsynth.mechanisms.marginal.independent import SLOWEST_OF_COLUMNS, all_on_columns, rest_on_columns
+from dpsynth.mechanisms.neural.columns import Columns, require_torch
+from dpsynth.mechanisms.neural.dp_ctgan import DPCTGAN, check_train_share, columns_around, game_of
 from dpsynth.mechanisms.neural.plan import (
     MOST_VOTE_NOISE,
+    PYTORCH_MEGABYTES,
+    PlannedVotes,
     nothing_trained,
+    planned_votes,
     reserved_votes,
     vote_noise,
     votes_for,
@@ -50,7 +58,7 @@ _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
-class PATEGAN:
+class PATEGAN(Mechanism):
     """Settings.
 
     vote_share: the part of the budget that pays for votes. oneway_share: of the rest, the part that measures the row
@@ -79,6 +87,9 @@ class PATEGAN:
         """What a run with this budget pays for votes: an event for each round."""
         return votes_for(budget, self.vote_share, self.rounds)
 
+    def settled(self, budget: Budget) -> tuple[Gaussian, ...]:
+        return tuple(self.votes(budget))
+
     def reserve(self, budget: Budget) -> list[Event]:
         """All rounds of votes, and Gaussian noise for the rest of the budget."""
         require_torch()
@@ -88,13 +99,26 @@ class PATEGAN:
         """How many share about so many rows."""
         return max(1, min(MOST_TEACHERS, round(rows / self.rows_per_teacher)))
 
+    def allocation(self, cost: int, domain: Domain, settled: Sequence[Event] = ()) -> Allocation:
+        around = columns_around(cost, domain, settled, self.oneway_share)
+        each = settled_cost(settled) // self.rounds  # which are alike
+        spread = math.sqrt(self.questions)  # a teacher who changes its mind on all questions moves so many counts
+        votes = Part("votes of teachers", (0, self.rounds), (each, each), (spread / math.sqrt(2), spread))
+        *look, again = around.parts
+        return replace(around, parts=(*look, votes, again))
+
+    def footprint(self, domain: Domain, rows: int) -> Footprint:
+        return footprint(domain, rows, pairs=False, slowest=SLOWEST_OF_COLUMNS, extra=PYTORCH_MEGABYTES)
+
+    def preview(self, settled: Sequence[Event], domain: Domain, rows: int, unit: PrivacyUnit) -> PlannedVotes:
+        votes = [event for event in settled if isinstance(event, Gaussian)]
+        return planned_votes(votes, self.questions, self.teachers(rows), self.moves, domain, unit)
+
     def fit(self, table: PrivateTable, accountant: Accountant) -> Model:
         """A mixture of products over bins, refined to cells; independent columns where noise would drown the votes."""
         require_torch()
         votes = reserved_votes(accountant, self.rounds)
-        oneway_cost = int((accountant.cost_left - sum(v.cost.gaussian for v in votes)) * self.oneway_share)
-        total_cost = oneway_cost // 20
-        look = first_look(table, accountant, total_cost=total_cost, oneway_cost=oneway_cost - total_cost)
+        look = allocated_look(table, accountant, self.allocation(accountant.cost_left, table.domain, votes))
         noise = vote_noise(votes[0], self.questions, self.teachers(look.rows), table.unit)
         if noise > MOST_VOTE_NOISE or len(table.domain.attributes) < 2:
             outcome = nothing_trained(look.rows, len(table.domain.attributes), "columns")

@@ -26,6 +26,9 @@ MOST_SHARE = 0.9
 MOST_VOTE_NOISE = 0.25
 """On the count of votes for one question, in numbers of teachers: beyond this few dependences stand out of it."""
 
+PYTORCH_MEGABYTES = 400.0
+"""That PyTorch takes when it is imported."""
+
 _START, _STEP, _GRADIENT = 5.0, 0.05, 8e-9
 """CPU seconds to import PyTorch, of a step's generator, and of one parameter's gradient for one row, at the most."""
 

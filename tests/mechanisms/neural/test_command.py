@@ -8,6 +8,7 @@ import math
 import sys
 import time
 from dataclasses import asdict
+from importlib.metadata import EntryPoint
 
 import numpy as np
 import pandas as pd
@@ -23,7 +24,7 @@ from dpsynth.mechanisms.neural.dp_ctgan import DPCTGAN
 from dpsynth.mechanisms.neural.hybrid import Hybrid
 from dpsynth.mechanisms.neural.pate_gan import PATEGAN
 from dpsynth.mechanisms.neural.plan import MOST_NOISE, MOST_VOTE_NOISE, PlannedVotes
-from dpsynth.mechanisms.registry import MECHANISMS as MECHANISMS_BY_NAME
+from dpsynth.mechanisms.registry import GROUP, TABLES
 
 ROWS = 6000
 SIZES = {"a": 4, "b": 4, "c": 3, "d": 6}
@@ -162,7 +163,7 @@ FIT = "fit rows.parquet --schema schema.yaml --epsilon 8 --delta 1e-6 --mechanis
 
 
 def test_a_fit_tells_its_progress_on_stderr_and_its_certificate_holds(torch, command, tmp_path, monkeypatch):
-    monkeypatch.setitem(MECHANISMS_BY_NAME, "dp-ctgan", Small)
+    monkeypatch.setitem(TABLES.ours, "dp-ctgan", EntryPoint("dp-ctgan", f"{__name__}:Small", GROUP))
     code, out, said = command(f"{FIT} -o m.dpsynth --certificate release")
     assert code == 0
     assert PROGRESS in said

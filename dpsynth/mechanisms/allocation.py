@@ -1,0 +1,159 @@
+"""Allocation: how a mechanism shares a budget out, stated once. `fit` takes its costs from it, a plan its figures."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from dpsynth.base.domain import Domain
+from dpsynth.kernel.events import Event
+from dpsynth.mechanisms.prices import Prices, informative_pairs
+
+ROW_COUNT = "the row count"
+COLUMNS = "every column"
+SCORES = "scores of all pairs"
+PAIRS = "a pair of columns"
+AGAIN = "a column or the row count, again"
+
+_ONE_COUNT = math.sqrt(2)
+"""Noise is stated for marginals of two cells or more. Where units are replaced, a single cell moves by sqrt(2) less."""
+
+
+@dataclass(frozen=True)
+class Part:
+    """One kind of charge of a fit.
+
+    what: in words, by which `Allocation` finds it. charges: the fewest and the most of them. costs: of a single one,
+    the least and the most, in units of `gaussian_dp.COST_UNIT`; alike where it is settled beforehand. factors: what the
+    least and the most noise on a count is, beside that of one count measured for this cost; NaN where nobody knows.
+    """
+
+    what: str
+    charges: tuple[int, int]
+    costs: tuple[int, int]
+    factors: tuple[float, float] = (1.0, 1.0)
+
+    def stddev(self, sensitivity: float) -> tuple[float, float]:
+        """The least and the most noise on a count of this sensitivity, in rows; infinite for a cost of 0."""
+        least, most = (Prices(cost, sensitivity).stddev(cost) for cost in self.costs)
+        return most * self.factors[0], least * self.factors[1]
+
+
+@dataclass(frozen=True)
+class Allocation:
+    """parts: the kinds of Gaussian charges, and of any whose noise is worth stating. settled: charges that are fixed by
+    the budget before anything is read, such as a training; a fit makes all of them or none.
+
+    Where a part gets what is left, a fit has the crumbs besides that rounding leaves of the other parts.
+    """
+
+    parts: tuple[Part, ...]
+    settled: tuple[Event, ...] = ()
+
+    def part(self, what: str) -> Part | None:
+        """The part of this kind, if there is one."""
+        return next((part for part in self.parts if part.what == what), None)
+
+    def cost(self, what: str) -> int:
+        """The most that a single charge of this kind costs; KeyError for a kind that is not there."""
+        if (part := self.part(what)) is None:
+            raise KeyError(f"the allocation has no part {what!r}, only {[part.what for part in self.parts]}")
+        return part.costs[1]
+
+
+def first_parts(domain: Domain, *, total: int, oneway: int) -> tuple[Part, Part]:
+    """A look at the row count for `total`, and at every column for `oneway` together, evenly."""
+    columns = len(domain.attributes)
+    each = oneway // columns
+    fewer = (1 / _ONE_COUNT, 1.0)
+    return (
+        Part(ROW_COUNT, (1, 1), (total, total), fewer),
+        Part(COLUMNS, (columns, columns), (each, each), fewer),
+    )
+
+
+def scores_part(domain: Domain, cost: int, charges: tuple[int, int]) -> Part:
+    """Scores of all pairs, `cost` a charge: one moves as a count does, all together by sqrt(pairs) times as much."""
+    spread = math.sqrt(2 * max(1, len(informative_pairs(domain))))
+    return Part(SCORES, charges, (cost, cost), (1.0, spread))
+
+
+def pairs_part(cost: int, charges: tuple[int, int]) -> Part:
+    """Pairs of columns, which share `cost` by what the scores say: one may get all of it or next to nothing."""
+    return Part(PAIRS, charges, (0, cost))
+
+
+def again_part(domain: Domain, cost: int, looks: tuple[int, int]) -> Part:
+    """Further looks at the columns, the fewest and the most; the most have the row count with them."""
+    columns = len(domain.attributes)
+    charges = (looks[0] * columns, looks[1] * columns + looks[1])
+    return Part(AGAIN, charges, (0, cost), (1 / _ONE_COUNT, 1.0))
+
+
+def most_in_a_tree(domain: Domain) -> int:
+    """The most pairs that a tree of the columns has; columns of a single cell are in none."""
+    return max(0, sum(n > 1 for _, n in domain.sizes) - 1)
+
+
+def either(one: Allocation, other: Allocation) -> tuple[Part, ...]:
+    """Parts of the same kinds from two budgets, of which it is not known which one a run will have."""
+    return tuple(
+        Part(a.what, _widest(a.charges, b.charges), _widest(a.costs, b.costs), a.factors)
+        for a, b in zip(one.parts, other.parts, strict=True)
+    )
+
+
+def _widest(a: tuple[int, int], b: tuple[int, int]) -> tuple[int, int]:
+    return min(a[0], b[0]), max(a[1], b[1])
+
+
+class Preview(Protocol):
+    """What a training would be: a dataclass of public numbers, `seconds` at the most, and a sentence about them."""
+
+    @property
+    def seconds(self) -> float: ...
+
+    def describe(self) -> str: ...
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """What a fit takes, by rules of thumb and our benchmarks, on one core. seconds: the least and the most of a CPU;
+    infinite where nobody knows."""
+
+    seconds: tuple[float, float]
+    megabytes: float
+
+
+_COUNT_SECONDS = 2.5e-9
+"""Of a row and pair, or column, that is counted; benchmarks/results/counting.json."""
+
+_COLUMNS_OF_SLOWEST = 22
+"""Columns of the tables that our slowest fits were of; seconds grow with pairs, by the square of this."""
+
+LARGEST_MODEL = 100_000
+"""Cells of the largest model that a mechanism without a limit of its own is taken to make."""
+
+
+def footprint(
+    domain: Domain, rows: int, *, pairs: bool, slowest: float, model_cells: int = LARGEST_MODEL, extra: float = 0.0
+) -> Footprint:
+    """Of a mechanism that measures marginals. pairs: whether pairs are counted, or single columns only.
+
+    slowest: seconds that our slowest table took, of 22 columns. model_cells: of the largest model. extra: megabytes of
+    libraries. Seconds: counting is the least. Megabytes: codes, counted tables before binning (8 bytes a cell, twice),
+    and six copies of the largest model, beside 200 for Python.
+    """
+    columns, counted = len(domain.attributes), informative_pairs(domain) if pairs else []
+    tables = sum(n for _, n in domain.sizes) + sum(domain.cells(c) for c in counted)
+    count = _COUNT_SECONDS * rows * (len(counted) if pairs else columns)
+    most = 1.0 + 10 * count + slowest * max(0.05, (columns / _COLUMNS_OF_SLOWEST) ** 2)
+    megabytes = (rows * columns * 10 + tables * 16 + model_cells * 8 * 6) / 1e6 + 200 + extra
+    return Footprint((0.02 + count, most), megabytes)
+
+
+def settled_cost(settled: Sequence[Event]) -> int:
+    """The Gaussian cost of charges that are settled beforehand."""
+    return sum(event.cost.gaussian for event in settled)
