@@ -14,6 +14,7 @@ from dpsynth.mechanisms.marginal.canopy import Canopy
 from dpsynth.mechanisms.marginal.known import Marginal
 from dpsynth.mechanisms.registry import name_of
 from dpsynth.schema.table import Categorical, Schema, SchemaError
+from dpsynth.synthesizers.recorded import RecordedMarginal
 
 _MOST_CATEGORIES = 2**24
 
@@ -29,8 +30,13 @@ def check_size(schema: Schema) -> None:
         )
 
 
-def told(mechanism: Mechanism, known: Sequence[Marginal], schema: Schema) -> Mechanism:
+def told(mechanism: Mechanism, known: Sequence[Marginal | RecordedMarginal], schema: Schema) -> Mechanism:
     """The mechanism, and what is known; ValueError where it cannot make use of that."""
+    if isinstance(known, list | tuple) and (lost := [k for k in known if isinstance(k, RecordedMarginal)]):
+        raise ValueError(
+            f"a model file names known marginals without their counts ({', '.join(sorted({k.source for k in lost}))}):"
+            " give them again by set_params(known=[...]), or set_params(known=()) to do without"
+        )
     if not isinstance(known, list | tuple) or not all(isinstance(marginal, Marginal) for marginal in known):
         raise ValueError("known must be a list of dpsynth.Marginal: known=[Marginal(counts, stddev=..., source=...)]")
     if not known:
@@ -39,7 +45,7 @@ def told(mechanism: Mechanism, known: Sequence[Marginal], schema: Schema) -> Mec
         raise ValueError(f"known marginals serve canopy and aim, not {name_of(mechanism)}: leave them out")
     if mechanism.known:
         raise ValueError("known marginals are given to the mechanism and to the synthesizer: give all to one of them")
-    return replace(mechanism, known=tuple(marginal.coded(schema) for marginal in known))
+    return replace(mechanism, known=tuple(k.coded(schema) for k in known if isinstance(k, Marginal)))
 
 
 def check_resumable(mechanism: Mechanism, seed: int | None) -> None:
