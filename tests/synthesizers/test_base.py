@@ -204,3 +204,13 @@ def test_known_marginals_are_named_by_a_model_file_and_given_again_by_a_person(t
         loaded.fit(ROWS)
     again = loaded.set_params(known=[public]).fit(ROWS)
     assert again.certificate.record["mechanism"] == fitted.certificate.record["mechanism"]
+
+
+@DOORS
+def test_a_ledger_that_a_fit_makes_is_told_of_once_with_its_whole_path(make, fit, tmp_path, monkeypatch, caplog):
+    dpsynth.Ledger.create(tmp_path / "wide", dpsynth.Budget(9, 1e-4), dataset="d", unit=dpsynth.PrivacyUnit())
+    monkeypatch.chdir(tmp_path)
+    fit(make(ledger="wide"))
+    assert "new ledger" not in caplog.text
+    fit(make(ledger="l"))
+    assert caplog.text.count(f"{tmp_path / 'l'} did not exist and is a new ledger") == 1
