@@ -63,7 +63,7 @@ def release(train: pd.DataFrame, sizes: dict[str, int], mechanism: str, epsilon:
     schema = dpsynth.Schema({c: dpsynth.Categorical(range(k)) for c, k in sizes.items()})
     name, _, target = mechanism.partition(":")
     settings = {"workload": dpsynth.Workload(target=target)} if target else {}
-    synthesizer = dpsynth.Synthesizer(schema, name, epsilon=epsilon, delta=DELTA, **settings).fit(train)
+    synthesizer = dpsynth.Synthesizer(schema, name, epsilon=epsilon, delta=DELTA, ledger=None, **settings).fit(train)
     return synthesizer.sample(len(train), seed=seed).astype("int64")
 
 

@@ -91,7 +91,14 @@ def ours(train: Labelled, epsilon: float, seed: int, mechanism: str) -> tuple[La
     """Synthetic images, and CPU seconds of fitting and drawing."""
     start = time.process_time()
     classes, shape = int(train[1].max()) + 1, train[0].shape[1:]
-    facts = {"classes": classes, "shape": shape, "epsilon": epsilon, "delta": DELTA, "mechanism": mechanism}
+    facts = {
+        "classes": classes,
+        "shape": shape,
+        "epsilon": epsilon,
+        "delta": DELTA,
+        "mechanism": mechanism,
+        "ledger": None,
+    }
     drawn = dpsynth.ImageSynthesizer(**facts).fit(*train).sample(seed=seed)
     return drawn, time.process_time() - start
 

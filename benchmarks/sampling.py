@@ -82,7 +82,7 @@ def main() -> None:
     options = parser.parse_args()
     real, sizes = discrete_table("adult")
     schema = dpsynth.Schema({c: dpsynth.Categorical(range(k)) for c, k in sizes.items()})
-    synthesizer = dpsynth.Synthesizer(schema, "mst", epsilon=1.0, delta=1e-9, unsafe_seed=1).fit(real)
+    synthesizer = dpsynth.Synthesizer(schema, "mst", epsilon=1.0, delta=1e-9, unsafe_seed=1, ledger=None).fit(real)
     loopy = loopy_model(real, sizes)
     groups = max(loopy.domain.cells(separator) for separator in loopy.tree.separators)
     results: dict[str, Any] = {"rows": options.rows, "columns": len(sizes), "cells of the largest separator": groups}

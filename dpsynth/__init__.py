@@ -1,6 +1,6 @@
 """dpsynth: private records in, synthetic records out, under differential privacy, with evidence.
 
-synth = dpsynth.Synthesizer(schema, epsilon=1.0, delta=1e-6).fit(records)
+synth = dpsynth.Synthesizer(schema, epsilon=1.0, delta=1e-6, ledger="claims.ledger").fit(records)
 release = synth.sample(10_000)
 synth.certificate.save("release/")
 """
@@ -28,9 +28,10 @@ if TYPE_CHECKING:
     from dpsynth.mechanisms.marginal.workload import Workload
     from dpsynth.programs.foreign import Foreign
     from dpsynth.schema.table import Boolean, Categorical, Datetime, Identifier, Numeric, Schema, SchemaError, Text
+    from dpsynth.synthesizers.base import NoLedgerWarning, NotFittedError
     from dpsynth.synthesizers.conditions import ConditionError
     from dpsynth.synthesizers.image import ImageSynthesizer
-    from dpsynth.synthesizers.table import NotFittedError, Synthesizer
+    from dpsynth.synthesizers.table import Synthesizer
 
 _HOME = {
     "Accountant": "ledger.opening",
@@ -54,7 +55,8 @@ _HOME = {
     "Ledger": "ledger.ledger",
     "LedgerCorrupt": "ledger.ledger",
     "Marginal": "mechanisms.marginal.known",
-    "NotFittedError": "synthesizers.table",
+    "NoLedgerWarning": "synthesizers.base",
+    "NotFittedError": "synthesizers.base",
     "Numeric": "schema.table",
     "Policy": "accounting.policy",
     "PolicyRefused": "accounting.policy",
@@ -95,6 +97,7 @@ __all__ = [
     "Ledger",
     "LedgerCorrupt",
     "Marginal",
+    "NoLedgerWarning",
     "NotFittedError",
     "Numeric",
     "Policy",

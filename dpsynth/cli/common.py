@@ -1,4 +1,4 @@
-"""What the commands share: the consoles, the types of their arguments, files refused before anything is spent."""
+"""What the commands share: the consoles, the types of their arguments, and how their results are written."""
 
 from __future__ import annotations
 
@@ -6,23 +6,34 @@ import contextlib
 import json
 import logging
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
 
+from dpsynth.base.places import keep_apart, new_file, new_folder, old_file
+
 if TYPE_CHECKING:
     import pandas as pd
 
     from dpsynth.schema.table import Schema
+    from dpsynth.synthesizers.base import BaseSynthesizer
 
 out = Console(soft_wrap=True)
 err = Console(stderr=True, soft_wrap=True)
 
 Data = Annotated[Path, typer.Argument(help="A .csv or .parquet file.", metavar="DATA")]
 SchemaFile = Annotated[Path, typer.Option("--schema", "-s", help="The schema, .yaml or .json.")]
+Epsilon = Annotated[float, typer.Option(help="The privacy budget's epsilon.")]
+Delta = Annotated[float, typer.Option(help="The privacy budget's delta.")]
+ModelFile = Annotated[Path, typer.Option("--output", "-o", help="Where the model goes.")]
+LedgerFile = Annotated[Path | None, typer.Option(help="The data set's account; made if it does not exist.")]
+Purpose = Annotated[str, typer.Option(help="What it is for, for the ledger and its policy.")]
+Approvals = Annotated[list[str] | None, typer.Option(help="WHO=WHERE: who approved it, and where.")]
+CertificateFolder = Annotated[Path | None, typer.Option(help="A folder for certificate.json and .html.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")]
 
 
@@ -62,22 +73,57 @@ def following(what: str) -> Iterator[None]:
         log.setLevel(before)
 
 
-def new_file(path: Path, remedy: str = "remove it, or choose another name with --output") -> None:
-    """Refuses early what could not be written after the budget is spent. remedy: for a file that is there."""
-    if path.exists():
-        raise ValueError(f"{path} exists already: {remedy}")
-    if not path.parent.is_dir():
-        raise ValueError(f"the directory {path.parent} does not exist: make it first")
-    try:
-        path.touch()
-        path.unlink()
-    except OSError:
-        raise ValueError(f"{path} cannot be written: choose another place") from None
+def job_of(ledger: Path | None, purpose: str, approval: list[str] | None) -> dict[str, Any]:
+    """What a fit says of itself, as a synthesizer takes it."""
+    if ledger is None:
+        err.print("no --ledger: nothing remembers what this fit spends beside others of the same data", highlight=False)
+    return {"ledger": ledger, "purpose": purpose, "approvals": named("--approval", approval, "board=case-17")}
 
 
-def table_file(path: Path) -> None:
-    if path.suffix.lower() not in (".csv", ".parquet"):
-        raise ValueError(f"{path} must end in .csv or .parquet")
+def fit_and_keep(
+    synthesizer: BaseSynthesizer[Any],
+    fit: Callable[[], object],
+    *,
+    output: Path,
+    certificate: Path | None,
+    as_json: bool,
+    checkpoint: Path | None = None,
+) -> None:
+    """Fits, writes the model and the certificate, and says what was promised. Refuses first what could not be written:
+    after a fit the budget is spent, whether or not its release can be kept.
+    """
+    _refuse_places(output, certificate, checkpoint, synthesizer.ledger)
+    start = time.perf_counter()
+    with following("fitting"):
+        fit()
+    synthesizer.save(output)
+    if certificate is not None:
+        synthesizer.certificate.save(certificate)
+    if as_json:
+        print_json(synthesizer.certificate.record)
+        return
+    say(synthesizer.certificate.summary())
+    say(f"{output}: fitted in {time.perf_counter() - start:.1f} s")
+
+
+def _refuse_places(output: Path, certificate: Path | None, checkpoint: Path | None, ledger: Any) -> None:
+    """ValueError, in one sentence, for a place where something could not be written after the budget is spent."""
+    new_file(output)
+    files = {"the model": output, "the ledger": ledger, "the checkpoint": checkpoint}
+    if checkpoint is not None:
+        new_folder(checkpoint.parent)
+    if certificate is not None:
+        new_folder(certificate)
+        for name in ("certificate.json", "certificate.html"):
+            old_file(certificate / name)
+            files[name] = certificate / name
+    keep_apart(files)
+
+
+def output_file(path: Path, *suffixes: str) -> None:
+    """A new file with one of these endings."""
+    if path.suffix.lower() not in suffixes:
+        raise ValueError(f"{path} must end in {' or '.join(suffixes)}")
     new_file(path)
 
 

@@ -2,13 +2,26 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dpsynth.cli.common import Json, following, named, new_file, print_json, say
+from dpsynth.base.places import keep_apart, new_file
+from dpsynth.cli.common import (
+    Approvals,
+    CertificateFolder,
+    Delta,
+    Epsilon,
+    Json,
+    LedgerFile,
+    ModelFile,
+    Purpose,
+    fit_and_keep,
+    job_of,
+    output_file,
+    say,
+)
 
 if TYPE_CHECKING:
     from dpsynth.synthesizers.image import ImageSynthesizer
@@ -20,8 +33,6 @@ Images = Annotated[
 ]
 Classes = Annotated[int, typer.Option(help="Labels are 0 to this less 1: a public fact.")]
 Shape = Annotated[str, typer.Option(help="HEIGHTxWIDTH of an image, such as 28x28.")]
-Epsilon = Annotated[float, typer.Option(help="The privacy budget's epsilon.")]
-Delta = Annotated[float, typer.Option(help="The privacy budget's delta.")]
 Mechanism = Annotated[str, typer.Option(help="auto (image-embedding), or dp-gan (needs PyTorch: dpsynth[gan]).")]
 Unit = Annotated[str | None, typer.Option(help="What ids name, such as patient; without it, ids are not used.")]
 MaxRecords = Annotated[int, typer.Option(help="How many images of a unit are used at most.")]
@@ -34,32 +45,27 @@ def fit(
     shape: Shape,
     epsilon: Epsilon,
     delta: Delta,
-    output: Annotated[Path, typer.Option("--output", "-o", help="Where the model goes.")],
+    output: ModelFile,
     mechanism: Mechanism = "auto",
     unit: Unit = None,
     max_records: MaxRecords = 1,
-    ledger: Annotated[Path | None, typer.Option(help="The data set's account; made if it does not exist.")] = None,
-    purpose: Annotated[str, typer.Option(help="What it is for, for the ledger and its policy.")] = "",
-    approval: Annotated[list[str] | None, typer.Option(help="WHO=WHERE: who approved it, and where.")] = None,
-    certificate: Annotated[Path | None, typer.Option(help="A folder for certificate.json and .html.")] = None,
+    ledger: LedgerFile = None,
+    purpose: Purpose = "",
+    approval: Approvals = None,
+    certificate: CertificateFolder = None,
     as_json: Json = False,
 ) -> None:
     """Spend a budget on images, and keep the model: everything after that is free."""
-    job = {"purpose": purpose, "approvals": named("--approval", approval, "board=case-17"), "ledger": ledger}
+    job = job_of(ledger, purpose, approval)
     synthesizer = _synthesizer(classes, shape, epsilon, delta, mechanism, unit, max_records, **job)
-    new_file(output)
     arrays = _arrays(data)
-    start = time.perf_counter()
-    with following("fitting"):
-        synthesizer.fit(arrays["images"], arrays["labels"], arrays.get("ids"))
-    synthesizer.save(output)
-    if certificate is not None:
-        synthesizer.certificate.save(certificate)
-    if as_json:
-        print_json(synthesizer.certificate.record)
-        return
-    say(synthesizer.certificate.summary())
-    say(f"{output}: fitted in {time.perf_counter() - start:.1f} s")
+    fit_and_keep(
+        synthesizer,
+        lambda: synthesizer.fit(arrays["images"], arrays["labels"], arrays.get("ids")),
+        output=output,
+        certificate=certificate,
+        as_json=as_json,
+    )
 
 
 @images_app.command("plan")
@@ -92,10 +98,10 @@ def sample(
     from dpsynth.evaluation.images import contact_sheet
     from dpsynth.synthesizers.image import ImageSynthesizer
 
-    if output.suffix.lower() != ".npz":
-        raise ValueError(f"{output} must end in .npz")
-    for path in (output, *([] if sheet is None else [sheet])):
-        new_file(path)
+    output_file(output, ".npz")
+    if sheet is not None:
+        new_file(sheet, "remove it, or choose another name with --sheet")
+    keep_apart({"the images": output, "the sheet": sheet})
     images, labels = ImageSynthesizer.load(model).sample(n, labels=label, seed=seed)
     np.savez_compressed(output, images=images, labels=labels)
     if sheet is not None:

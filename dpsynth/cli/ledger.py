@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from dpsynth.cli.common import Json, SchemaFile, fail, load_schema, named, new_file, print_json, say
+from dpsynth.base.places import new_file
+from dpsynth.cli.common import Json, SchemaFile, fail, load_schema, named, print_json, say
 
 if TYPE_CHECKING:
     from dpsynth.accounting.policy import Policy

@@ -2,23 +2,27 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from dpsynth.cli.common import (
+    Approvals,
+    CertificateFolder,
     Data,
+    Delta,
+    Epsilon,
     Json,
+    LedgerFile,
+    ModelFile,
+    Purpose,
     SchemaFile,
-    following,
+    fit_and_keep,
+    job_of,
     load_schema,
-    named,
-    new_file,
-    print_json,
+    output_file,
     say,
-    table_file,
     write_table,
 )
 from dpsynth.cli.foreign import AskedRows, Claim, Command, Environment, TimeLimit, foreign_settings
@@ -27,9 +31,9 @@ from dpsynth.cli.foreign import AskedRows, Claim, Command, Environment, TimeLimi
 def fit(
     data: Data,
     schema: SchemaFile,
-    epsilon: Annotated[float, typer.Option(help="The privacy budget's epsilon.")],
-    delta: Annotated[float, typer.Option(help="The privacy budget's delta.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="Where the model goes.")],
+    epsilon: Epsilon,
+    delta: Delta,
+    output: ModelFile,
     mechanism: Annotated[
         str,
         typer.Option(
@@ -37,9 +41,9 @@ def fit(
         ),
     ] = "auto",
     target: Annotated[str | None, typer.Option(help="A column to be predicted from the others.")] = None,
-    ledger: Annotated[Path | None, typer.Option(help="The data set's account; made if it does not exist.")] = None,
-    purpose: Annotated[str, typer.Option(help="What it is for, for the ledger and its policy.")] = "",
-    approval: Annotated[list[str] | None, typer.Option(help="WHO=WHERE: who approved it, and where.")] = None,
+    ledger: LedgerFile = None,
+    purpose: Purpose = "",
+    approval: Approvals = None,
     environment: Environment = None,
     command: Command = None,
     claim: Claim = None,
@@ -48,7 +52,7 @@ def fit(
     checkpoint: Annotated[
         Path | None, typer.Option(help="Where a training's state is kept; the same command again goes on from it.")
     ] = None,
-    certificate: Annotated[Path | None, typer.Option(help="A folder for certificate.json and .html.")] = None,
+    certificate: CertificateFolder = None,
     as_json: Json = False,
 ) -> None:
     """Spend a budget on a table, and keep the model: everything after that is free."""
@@ -57,23 +61,18 @@ def fit(
 
     settings: dict[str, Any] = {} if target is None else {"workload": Workload(target=target)}
     settings |= foreign_settings(environment, command, claim, ask_rows, time_limit)
-    job: dict[str, Any] = {"purpose": purpose, "approvals": named("--approval", approval, "board=case-17")}
-    job |= {"checkpoint": checkpoint}
+    job = job_of(ledger, purpose, approval)
     synthesizer = Synthesizer(
-        load_schema(schema), mechanism, epsilon=epsilon, delta=delta, ledger=ledger, **job, **settings
+        load_schema(schema), mechanism, epsilon=epsilon, delta=delta, checkpoint=checkpoint, **job, **settings
     )
-    new_file(output)
-    start = time.perf_counter()
-    with following("fitting"):
-        synthesizer.fit(data)
-    synthesizer.save(output)
-    if certificate is not None:
-        synthesizer.certificate.save(certificate)
-    if as_json:
-        print_json(synthesizer.certificate.record)
-        return
-    say(synthesizer.certificate.summary())
-    say(f"{output}: fitted in {time.perf_counter() - start:.1f} s")
+    fit_and_keep(
+        synthesizer,
+        lambda: synthesizer.fit(data),
+        output=output,
+        certificate=certificate,
+        as_json=as_json,
+        checkpoint=checkpoint,
+    )
 
 
 def sample(
@@ -86,7 +85,7 @@ def sample(
     """Draw synthetic rows from a model: any number, at no further cost."""
     from dpsynth.synthesizers.table import Synthesizer
 
-    table_file(output)
+    output_file(output, ".csv", ".parquet")
     rows = Synthesizer.load(model).sample(n, where=where, seed=seed)
     write_table(rows, output)
     say(f"{output}: {len(rows):,} synthetic rows")
@@ -94,7 +93,7 @@ def sample(
 
 def demo(
     out: Annotated[Path, typer.Option("--out", help="The release folder.")] = Path("release"),
-    epsilon: Annotated[float, typer.Option(help="The privacy budget's epsilon.")] = 1.0,
+    epsilon: Epsilon = 1.0,
 ) -> None:
     """Turn 20,190 real health-insurance records into a private synthetic table, with its evidence."""
     from dpsynth.demo.release import run_demo

@@ -8,7 +8,8 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from dpsynth.cli.common import Data, Json, load_schema, new_file, out, print_json, say
+from dpsynth.base.places import new_file
+from dpsynth.cli.common import Data, Json, load_schema, out, print_json, say
 
 schema_app = typer.Typer(no_args_is_help=True, help="Write and check the public facts about a table.")
 

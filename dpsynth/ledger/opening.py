@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -48,7 +49,7 @@ def accountant_for(
     """
     if isinstance(ledger, (str, Path)):
         path = Path(ledger)
-        ledger = Ledger.open(path) if path.exists() else Ledger.create(path, budget, dataset=path.stem, unit=unit)
+        ledger = Ledger.open(path) if path.exists() else _created(path, budget, unit)
     if ledger is None:
         ledger = Ledger.create(None, budget, dataset="in memory", unit=unit)
     if ledger.unit != unit:
@@ -56,3 +57,13 @@ def accountant_for(
             f"the ledger protects {ledger.unit.describe()}, the schema {unit.describe()}: one account needs one unit"
         )
     return Accountant(budget, ledger=ledger, job=job, reserve=reserve, unsafe_seed=unsafe_seed)
+
+
+def _created(path: Path, budget: Budget, unit: PrivacyUnit) -> Ledger:
+    """A new account, and a line in the log that says where: a path that was mistyped would be a second one."""
+    ledger = Ledger.create(path, budget, dataset=path.stem, unit=unit)
+    logging.getLogger("dpsynth").warning(
+        "%s did not exist and is a new ledger: what is spent here does not count in any other of these data",
+        path.absolute(),
+    )
+    return ledger

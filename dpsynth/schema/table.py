@@ -139,7 +139,8 @@ class Schema:
     def draft(table: Any) -> SchemaDraft:
         """A beginning to edit, from the dtypes and names of a pandas DataFrame or an Arrow table; no row is read.
 
-        Every bound and category is left as "TODO". Columns are drafted nullable, since a dtype cannot say.
+        Every bound and category is left as "TODO", and whether numbers are whole: one missing value makes a column of
+        integers one of floats, so that a dtype would tell of a record. Columns are drafted nullable.
         """
         columns = {str(name): _guess(str(name), dtype) for name, dtype in _dtypes(table)}
         return SchemaDraft({"dpsynth_schema": VERSION, "unit": {}, "columns": columns})
@@ -242,8 +243,7 @@ def _guess(name: str, dtype: pd.api.extensions.ExtensionDtype) -> dict[str, Any]
     if types.is_bool_dtype(dtype):
         return {"type": "boolean", "nullable": True}
     if types.is_numeric_dtype(dtype):
-        whole = {"integer": True} if types.is_integer_dtype(dtype) else {}
-        return {"type": "numeric", "low": TODO, "high": TODO, **whole, "nullable": True}
+        return {"type": "numeric", "low": TODO, "high": TODO, "integer": TODO, "nullable": True}
     dated = types.is_datetime64_any_dtype(dtype) or str(dtype).startswith(("date", "timestamp"))
     if dated or _DATE_NAME.search(name):
         return {"type": "datetime", "low": TODO, "high": TODO, "resolution": "D", "nullable": True}

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,21 +14,20 @@ from dpsynth.evidence.certificate import Certificate
 from dpsynth.kernel.budget import LEAST_COST, Budget, affordable
 from dpsynth.kernel.events import Gaussian
 from dpsynth.kernel.unit import PrivacyUnit
-from dpsynth.ledger.ledger import Ledger
 from dpsynth.ledger.opening import accountant_for
 from dpsynth.mechanisms.allocation import Preview, settled_cost
 from dpsynth.mechanisms.image.embedding import ImageEmbedding
 from dpsynth.mechanisms.registry import AUTO, IMAGES
 from dpsynth.models.images import ImageModel
 from dpsynth.schema.images import ImageSchema
-from dpsynth.synthesizers.model_file import VERSION, digest_of, read_model_file, write_model_file
-from dpsynth.synthesizers.table import NotFittedError
+from dpsynth.synthesizers.base import BaseSynthesizer, NamedLedger, NoLedger
+from dpsynth.synthesizers.model_file import IMAGE_FILE, VERSION, digest_of
+from dpsynth.synthesizers.recorded import recorded_arguments
 
-KIND = "dpsynth_images"
 MOST_IMAGES = 1_000_000
 
 
-class ImageSynthesizer:
+class ImageSynthesizer(BaseSynthesizer["FittedImages"]):
     """Fit once under differential privacy, then draw any number of labelled images, which costs nothing more.
 
     classes: labels are 0 to classes - 1. shape: (height, width) of the images, 64 x 64 at most. unit: whom the
@@ -37,6 +35,9 @@ class ImageSynthesizer:
     mechanism: "image-embedding" ("auto"), or "dp-gan" (extra gan), which refines it by a critic that DP-SGD trains.
     epsilon, delta, ledger, purpose, approvals, unsafe_seed: as of Synthesizer. settings: of ImageEmbedding or ImageGAN.
     """
+
+    KIND = IMAGE_FILE
+    FIT = "fit(images, labels)"
 
     def __init__(
         self,
@@ -46,7 +47,7 @@ class ImageSynthesizer:
         epsilon: float,
         delta: float,
         mechanism: str = "image-embedding",
-        ledger: Ledger | str | Path | None = None,
+        ledger: NamedLedger | NoLedger = NoLedger.UNSTATED,
         unit: PrivacyUnit | None = None,
         purpose: str = "",
         approvals: Mapping[str, str] | None = None,
@@ -72,12 +73,13 @@ class ImageSynthesizer:
         value. From then on a fit that ends early leaves its reservation spent: RowsError, which tells nothing of the
         rows, when they cannot be read. An image whose label is no class adds nothing.
         """
+        self._ask_who_pays()
         budget, mechanism, schema = self._checked()
         check_images(images, labels, ids, schema)
         name = IMAGES.resolved(self.mechanism)
         job, reserve = Job(name, self.purpose, self.approvals or {}, schema.fingerprint()), mechanism.reserve(budget)
         with accountant_for(
-            self.ledger, schema.unit, budget, job, reserve=reserve, unsafe_seed=self.unsafe_seed
+            self._ledger, schema.unit, budget, job, reserve=reserve, unsafe_seed=self.unsafe_seed
         ) as accountant:
             accountant.begin()
             model = mechanism.fit(private_images(images, labels, ids, schema), schema, accountant)
@@ -136,21 +138,8 @@ class ImageSynthesizer:
             chosen = _asked(labels, int(n), len(model.rows))
         return model.sample(chosen, rng), chosen
 
-    @property
-    def certificate(self) -> Certificate:
-        """What was promised, what was spent, and what is not promised."""
-        return self._fitted().certificate
-
-    def save(self, path: str | Path) -> None:
-        """Writes the fitted synthesizer: a zip of JSON and arrays, which holds no code and no private value."""
-        fitted, schema = self._fitted(), self._checked()[2]
-        content, arrays = _content(schema, fitted.model)
-        write_model_file(path, {**content, "certificate": fitted.certificate.record}, arrays)
-
-    @classmethod
-    def load(cls, path: str | Path) -> ImageSynthesizer:
-        """A synthesizer that `save` wrote, ready to sample. ModelFileError for any other file."""
-        return read_model_file(path, KIND, cls._built)
+    def _stored(self, fitted: FittedImages) -> tuple[Mapping[str, Any], dict[str, np.ndarray]]:
+        return _content(self._checked()[2], fitted.model)
 
     @classmethod
     def _built(cls, document: dict[str, Any], arrays: dict[str, np.ndarray]) -> ImageSynthesizer:
@@ -160,28 +149,22 @@ class ImageSynthesizer:
         model = ImageModel.from_arrays({"shape": facts["shape"], **arrays})
         if len(model.rows) != schema.classes:
             raise ValueError("the arrays do not fit the schema")
-        budget, settings = record["budget"], record["mechanism"]["settings"]
         made = cls(
             classes=schema.classes,
             shape=schema.shape,
-            epsilon=budget["epsilon"],
-            delta=budget["delta"],
-            mechanism=record["mechanism"]["name"],
+            ledger=NoLedger.LOADED,
             unit=unit,
-            **settings,
+            **recorded_arguments(record),
         )
         made.fitted_ = FittedImages(model, Certificate(record))
         return made
 
-    def __repr__(self) -> str:
-        state = "fitted" if "fitted_" in self.__dict__ else "not fitted"
-        return f"ImageSynthesizer({self.shape!r}, epsilon={self.epsilon!r}, delta={self.delta!r}, {state})"
+    def _what(self) -> str:
+        return repr(self.shape)
 
     def _checked(self) -> tuple[Budget, ImageEmbedding, ImageSchema]:
         """All that public facts can refuse is refused."""
-        budget = Budget(self.epsilon, self.delta)
-        if budget.epsilon == 0:
-            raise ValueError("epsilon must be above 0: 0 would mean to learn nothing")
+        budget = self._budget()
         if affordable(budget) < LEAST_COST:
             raise ValueError(f"{budget} affords only noise of billions of rows: ask for a larger epsilon or delta")
         if self.mechanism != AUTO and not IMAGES.knows(self.mechanism):
@@ -196,11 +179,6 @@ class ImageSynthesizer:
         schema = ImageSchema(self.shape, self.classes, PrivacyUnit() if self.unit is None else self.unit)
         mechanism.dimensions(schema)
         return budget, mechanism, schema
-
-    def _fitted(self) -> FittedImages:
-        if "fitted_" not in self.__dict__:
-            raise NotFittedError("this synthesizer is not fitted yet: call fit(images, labels) first")
-        return self.fitted_
 
 
 @dataclass(frozen=True, eq=False)
@@ -246,7 +224,7 @@ class ImagePlan:
 
 
 def _content(schema: ImageSchema, model: ImageModel) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    return {KIND: VERSION, "schema": asdict(schema)}, model.to_arrays()
+    return {IMAGE_FILE: VERSION, "schema": asdict(schema)}, model.to_arrays()
 
 
 def _asked(labels: Any, n: int, classes: int) -> np.ndarray:

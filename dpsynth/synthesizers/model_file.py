@@ -19,20 +19,16 @@ from dpsynth.schema.table import Schema
 VERSION = 1
 Bounds = dict[str, tuple[float, float]]
 T = TypeVar("T")
+TABLE = "dpsynth_model"
+IMAGE_FILE = "dpsynth_images"
 _KINDS = {
-    "dpsynth_model": "a table: use `dpsynth sample`, or Synthesizer.load",
-    "dpsynth_images": "images: use `dpsynth images sample`, or ImageSynthesizer.load",
+    TABLE: "a table: use `dpsynth sample`, or Synthesizer.load",
+    IMAGE_FILE: "images: use `dpsynth images sample`, or ImageSynthesizer.load",
 }
 
 
 class ModelFileError(ValueError):
     """The file is not a model that this version wrote."""
-
-
-def save_model(path: str | Path, schema: Schema, model: Model, bounds: Bounds, certificate: Mapping[str, Any]) -> None:
-    """Writes the file; TypeError for a model of a kind that cannot be stored."""
-    content, arrays = _content(schema, model, bounds)
-    write_model_file(path, {**content, "certificate": certificate}, arrays)
 
 
 def write_model_file(path: str | Path, content: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
@@ -46,7 +42,7 @@ def model_digest(schema: Schema, model: Model, bounds: Bounds) -> str | None:
     None for a model of a kind that cannot be stored.
     """
     try:
-        return digest_of(*_content(schema, model, bounds))
+        return digest_of(*table_content(schema, model, bounds))
     except TypeError:
         return None
 
@@ -64,12 +60,15 @@ def digest_of(content: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> s
 
 
 def load_model(path: str | Path) -> tuple[Schema, Model, Bounds, dict[str, Any]]:
-    """What `save_model` was given. Raises ModelFileError for any other file; nothing in a file is ever executed."""
-    return read_model_file(path, "dpsynth_model", _built)
+    """What a table's file holds, with its certificate's record. Raises ModelFileError for any other file."""
+    return read_model_file(path, TABLE, built_table)
 
 
 def read_model_file(path: str | Path, kind: str, build: Callable[[dict[str, Any], dict[str, np.ndarray]], T]) -> T:
-    """What `build` makes of the document and the arrays of a file of this kind; ModelFileError where it cannot."""
+    """What `build` makes of the document and the arrays of a file of this kind; ModelFileError where it cannot.
+
+    Nothing in a file is ever executed.
+    """
     try:
         document, arrays = read_archive(path, "model.json")
         if others := [other for other in _KINDS if other != kind and other in document]:
@@ -83,20 +82,23 @@ def read_model_file(path: str | Path, kind: str, build: Callable[[dict[str, Any]
         raise ModelFileError(f"{path} is not a model file, or is damaged: fit again, or fetch another copy") from None
 
 
-def _content(schema: Schema, model: Model, bounds: Bounds) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Plain fields and arrays of a model file, without its certificate."""
+def table_content(schema: Schema, model: Model, bounds: Bounds) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Plain fields and arrays of a model file, without its certificate. TypeError for a model that has no such form."""
     if not isinstance(model, RefinedModel):
         raise TypeError(f"a model of type {type(model).__name__} cannot be stored")
     plain, arrays = split(model.to_arrays())
     ends = {name: (float(low), float(high)) for name, (low, high) in bounds.items()}
-    return {"dpsynth_model": VERSION, "schema": schema.to_dict(), "bounds": ends, "model": plain}, arrays
+    return {TABLE: VERSION, "schema": schema.to_dict(), "bounds": ends, "model": plain}, arrays
 
 
 def _canonical(value: Any) -> bytes:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
 
 
-def _built(document: dict[str, Any], arrays: dict[str, np.ndarray]) -> tuple[Schema, Model, Bounds, dict[str, Any]]:
+def built_table(
+    document: dict[str, Any], arrays: dict[str, np.ndarray]
+) -> tuple[Schema, Model, Bounds, dict[str, Any]]:
+    """Schema, model, bounds and the certificate's record of a file's parts."""
     schema = Schema.from_dict(document["schema"])
     bounds: Bounds = {name: (float(low), float(high)) for name, (low, high) in document["bounds"].items()}
     model = RefinedModel.from_arrays(schema_domain(schema, bounds), {**document["model"], **arrays})

@@ -8,6 +8,7 @@ from dpsynth.mechanisms.base import Mechanism
 from dpsynth.mechanisms.marginal.known import Marginal
 from dpsynth.mechanisms.registry import TABLES, name_of
 from dpsynth.schema.table import Categorical, Schema, SchemaError
+from dpsynth.synthesizers.recorded import RecordedMarginal
 
 _MOST_CATEGORIES = 2**24
 
@@ -23,8 +24,13 @@ def check_size(schema: Schema) -> None:
         )
 
 
-def told(mechanism: Mechanism, known: Sequence[Marginal], schema: Schema) -> Mechanism:
+def told(mechanism: Mechanism, known: Sequence[Marginal | RecordedMarginal], schema: Schema) -> Mechanism:
     """The mechanism, and what is known; ValueError where it cannot make use of that."""
+    if isinstance(known, list | tuple) and (lost := [k for k in known if isinstance(k, RecordedMarginal)]):
+        raise ValueError(
+            f"a model file names known marginals without their counts ({', '.join(sorted({k.source for k in lost}))}):"
+            " give them again by set_params(known=[...]), or set_params(known=()) to do without"
+        )
     if not isinstance(known, list | tuple) or not all(isinstance(marginal, Marginal) for marginal in known):
         raise ValueError("known must be a list of dpsynth.Marginal: known=[Marginal(counts, stddev=..., source=...)]")
     if not known:
@@ -32,7 +38,7 @@ def told(mechanism: Mechanism, known: Sequence[Marginal], schema: Schema) -> Mec
     if not mechanism.takes_known:
         able = " and ".join(TABLES.those("takes_known"))
         raise ValueError(f"known marginals serve {able}, not {name_of(mechanism)}: leave them out")
-    return mechanism.with_known([marginal.coded(schema) for marginal in known])
+    return mechanism.with_known([k.coded(schema) for k in known if isinstance(k, Marginal)])
 
 
 def check_resumable(mechanism: Mechanism, seed: int | None) -> None:

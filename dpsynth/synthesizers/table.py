@@ -27,10 +27,12 @@ from dpsynth.mechanisms.marginal.known import Marginal
 from dpsynth.mechanisms.registry import mechanism_for, name_of
 from dpsynth.models.base import Model
 from dpsynth.schema.table import Numeric, Schema, SchemaError
+from dpsynth.synthesizers.base import BaseSynthesizer, NamedLedger, NoLedger
 from dpsynth.synthesizers.conditions import parse
-from dpsynth.synthesizers.model_file import load_model, model_digest, save_model
+from dpsynth.synthesizers.model_file import TABLE, built_table, model_digest, table_content
 from dpsynth.synthesizers.plan import Plan, plan
 from dpsynth.synthesizers.preflight import check_resumable, check_settings, check_size, told
+from dpsynth.synthesizers.recorded import RecordedMarginal, recorded_arguments, recorded_marginals
 from dpsynth.synthesizers.rows import draw_rows
 
 Bounds = dict[str, tuple[float, float]]
@@ -38,11 +40,7 @@ Bounds = dict[str, tuple[float, float]]
 _MOST_DEFAULT_ROWS = 20_000_000
 
 
-class NotFittedError(ValueError, AttributeError):
-    """Asked for a release before `fit`."""
-
-
-class Synthesizer:
+class Synthesizer(BaseSynthesizer["Fitted"]):
     """Fit once under differential privacy, then sample any number of rows, which costs nothing more.
 
     schema: the public facts. mechanism: a name ("auto", "canopy", "aim", "mst", "independent", "dp-ctgan", "hybrid",
@@ -51,7 +49,8 @@ class Synthesizer:
     "smartnoise:mst" and the like, and "external:" with command=[...], run programs that are not ours (docs/foreign.md).
     known: Marginals that are public or were paid for elsewhere; canopy and aim start from them at no charge.
     epsilon, delta: what one fit spends, all of it. ledger: a Ledger, or the path of one; a path that does not exist
-    becomes a ledger that holds exactly this budget. None keeps it in memory.
+    becomes a ledger that holds exactly this budget. None says that nothing needs to remember what is spent; left out, a
+    warning says so (NoLedgerWarning).
     purpose, approvals: what the fit is for and who approved it, {"ethics board": "case 2026/17"} say: recorded in the
     ledger, whose policy may ask for them.
     unsafe_seed: predictable noise for tests; the certificate says NOT PRIVATE.
@@ -60,6 +59,9 @@ class Synthesizer:
     charges that it began with.
     """
 
+    KIND = TABLE
+    FIT = "fit(data)"
+
     def __init__(
         self,
         schema: Schema,
@@ -67,8 +69,8 @@ class Synthesizer:
         *,
         epsilon: float,
         delta: float,
-        ledger: Ledger | str | Path | None = None,
-        known: Sequence[Marginal] = (),
+        ledger: NamedLedger | NoLedger = NoLedger.UNSTATED,
+        known: Sequence[Marginal | RecordedMarginal] = (),
         purpose: str = "",
         approvals: Mapping[str, str] | None = None,
         unsafe_seed: int | None = None,
@@ -87,17 +89,6 @@ class Synthesizer:
         self.checkpoint = checkpoint
         self.settings = settings
 
-    def get_params(self, deep: bool = True) -> dict[str, Any]:
-        """The constructor's arguments."""
-        names = ("schema", "mechanism", "epsilon", "delta", "ledger", "known", "purpose", "approvals", "unsafe_seed")
-        return {**{name: getattr(self, name) for name in (*names, "checkpoint")}, **self.settings}
-
-    def set_params(self, **params: Any) -> Synthesizer:
-        """The same object with other arguments, and forgetting what it was fitted to."""
-        Synthesizer.__init__(self, **{**self.get_params(), **params})
-        self.__dict__.pop("fitted_", None)
-        return self
-
     def fit(self, data: Any) -> Synthesizer:
         """Spends the budget on `data`: a DataFrame, an Arrow table, or the path of a .csv or .parquet file.
 
@@ -107,6 +98,7 @@ class Synthesizer:
         when a program that is not ours fails. Of a file, the names of its columns are read before. With a checkpoint a
         fit can go on; CheckpointError, with nothing spent, says in one sentence why one cannot be resumed.
         """
+        self._ask_who_pays()
         budget, mechanism = self._checked()
         source = open_source(data)
         check_columns(source.names, self.schema)
@@ -155,35 +147,23 @@ class Synthesizer:
         terms = parse(where, given, self.schema)
         return draw_rows(fitted.model, self.schema, fitted.bounds, rows, terms, np.random.default_rng(seed))
 
-    @property
-    def certificate(self) -> Certificate:
-        """What was promised, what was spent, and what is not promised."""
-        return self._fitted().certificate
-
-    def save(self, path: str | Path) -> None:
-        """Writes the fitted synthesizer: a zip of JSON and arrays, which holds no code and no private value."""
-        fitted = self._fitted()
-        save_model(path, self.schema, fitted.model, fitted.bounds, fitted.certificate.record)
+    def _stored(self, fitted: Fitted) -> tuple[Mapping[str, Any], dict[str, np.ndarray]]:
+        return table_content(self.schema, fitted.model, fitted.bounds)
 
     @classmethod
-    def load(cls, path: str | Path) -> Synthesizer:
-        """A synthesizer that `save` wrote, ready to sample."""
-        schema, model, bounds, record = load_model(path)
-        budget = record["budget"]
-        synthesizer = cls(schema, record["mechanism"]["name"], epsilon=budget["epsilon"], delta=budget["delta"])
-        synthesizer.fitted_ = Fitted(model, bounds, Certificate(record))
-        return synthesizer
+    def _built(cls, document: dict[str, Any], arrays: dict[str, np.ndarray]) -> Synthesizer:
+        schema, model, bounds, record = built_table(document, arrays)
+        known = recorded_marginals(record)
+        made = cls(schema, ledger=NoLedger.LOADED, known=known, **recorded_arguments(record))
+        made.fitted_ = Fitted(model, bounds, Certificate(record))
+        return made
 
-    def __repr__(self) -> str:
-        state = "fitted" if "fitted_" in self.__dict__ else "not fitted"
-        name = self.mechanism if isinstance(self.mechanism, str) else name_of(mechanism_for(self.mechanism, {}))
-        return f"Synthesizer({name!r}, epsilon={self.epsilon!r}, delta={self.delta!r}, {state})"
+    def _what(self) -> str:
+        return repr(self.mechanism if isinstance(self.mechanism, str) else name_of(mechanism_for(self.mechanism, {})))
 
     def _checked(self) -> tuple[Budget, Mechanism]:
         """Budget and mechanism, once all that public facts can refuse is refused."""
-        budget = Budget(self.epsilon, self.delta)
-        if budget.epsilon == 0:
-            raise ValueError("epsilon must be above 0: 0 would mean to learn nothing")
+        budget = self._budget()
         mechanism = mechanism_for(self.mechanism, self.settings)
         budget = mechanism.budget(self.epsilon, self.delta)
         self.schema.refuse_text()
@@ -191,19 +171,16 @@ class Synthesizer:
         mechanism = told(mechanism, self.known, self.schema)
         check_settings(mechanism, self.schema)
         if self.checkpoint is not None:
-            check_place(Path(self.checkpoint), self.ledger)
+            check_place(Path(self.checkpoint), self._ledger)
             check_resumable(mechanism, self.unsafe_seed)
         return budget, mechanism
-
-    def _fitted(self) -> Fitted:
-        if "fitted_" not in self.__dict__:
-            raise NotFittedError("this synthesizer is not fitted yet: call fit(data) first")
-        return self.fitted_
 
     def _accountant(self, budget: Budget, mechanism: Mechanism) -> Accountant:
         job = Job(name_of(mechanism), self.purpose, self.approvals or {}, self.schema.fingerprint())
         reserve = mechanism.reserve(budget)
-        return accountant_for(self.ledger, self.schema.unit, budget, job, reserve=reserve, unsafe_seed=self.unsafe_seed)
+        return accountant_for(
+            self._ledger, self.schema.unit, budget, job, reserve=reserve, unsafe_seed=self.unsafe_seed
+        )
 
     def _begun(self, budget: Budget, mechanism: Mechanism) -> tuple[Accountant, Checkpoint | None]:
         """A new run, or the one whose state lies in the checkpoint."""
@@ -212,8 +189,9 @@ class Synthesizer:
         path, job = Path(self.checkpoint), {"purpose": self.purpose, "approvals": dict(self.approvals or {})}
         facts = {"schema": self.schema.fingerprint(), "mechanism": name_of(mechanism), **asdict(budget), **job}
         facts |= {f"setting {name}": value for name, value in mechanism.settings().items()}
-        if path.exists() and self.ledger is not None:
-            ledger = self.ledger if isinstance(self.ledger, Ledger) else Ledger.open(self.ledger)
+        named = self._ledger
+        if path.exists() and named is not None:
+            ledger = named if isinstance(named, Ledger) else Ledger.open(named)
             checkpoint, accountant = Checkpoint.read(path, {**facts, "account": ledger.key}, ledger)
             return accountant, checkpoint
         accountant = self._accountant(budget, mechanism)

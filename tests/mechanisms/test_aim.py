@@ -239,7 +239,7 @@ def test_the_certificate_holds_the_workload():
     rows = pd.DataFrame(chain(500, 0, columns=3))
     schema = dpsynth.Schema({c: dpsynth.Categorical(range(4)) for c in rows})
     workload = Workload(target="c1", weights={("c0", "c2"): 3.0})
-    synthesizer = dpsynth.Synthesizer(schema, "aim", epsilon=1.0, delta=1e-6, workload=workload).fit(rows)
+    synthesizer = dpsynth.Synthesizer(schema, "aim", epsilon=1.0, delta=1e-6, workload=workload, ledger=None).fit(rows)
     mechanism = json.loads(synthesizer.certificate.to_json())["mechanism"]
     assert mechanism["name"] == "aim"
     assert Workload(**mechanism["settings"]["workload"]) == workload

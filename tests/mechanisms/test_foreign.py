@@ -59,7 +59,7 @@ def generator(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def fitted(generator):
-    return Synthesizer(SCHEMA, "external:", command=generator, rows=3000, **ROOM).fit(records())
+    return Synthesizer(SCHEMA, "external:", command=generator, rows=3000, ledger=None, **ROOM).fit(records())
 
 
 @pytest.fixture
@@ -115,7 +115,7 @@ def test_the_certificate_says_whose_claim_it_is_and_can_be_verified(fitted, tmp_
 
 
 def test_our_own_certificates_say_nothing_of_other_programs():
-    certificate = Synthesizer(SCHEMA, "independent", epsilon=1, delta=1e-6).fit(records(50)).certificate
+    certificate = Synthesizer(SCHEMA, "independent", epsilon=1, delta=1e-6, ledger=None).fit(records(50)).certificate
     assert wording.FOREIGN not in certificate.record["cautions"]
     assert "program\u2019s own" not in certificate.to_html()
 
@@ -123,7 +123,9 @@ def test_our_own_certificates_say_nothing_of_other_programs():
 def test_a_program_sees_bounded_rows_in_few_cells_and_no_ids(looks, tmp_path):
     unit = PrivacyUnit(id_column="who", max_records=2)
     rows = records(600).assign(who=np.arange(600) // 6)
-    Synthesizer(Schema(SCHEMA.columns, unit=unit), "external:", command=looks, rows=4, most_cells=16, **ROOM).fit(rows)
+    Synthesizer(
+        Schema(SCHEMA.columns, unit=unit), "external:", command=looks, rows=4, most_cells=16, ledger=None, **ROOM
+    ).fit(rows)
     seen, job = pd.read_parquet(tmp_path / "input.parquet"), json.loads((tmp_path / "job.json").read_text())
     assert list(seen.columns) == ["age", "cost", "sex"]
     assert len(seen) == 200
@@ -199,7 +201,7 @@ SLEEPS = ["sh", "-c", "sleep 9", "{output}"]
 
 def test_a_program_is_stopped_when_its_time_is_over():
     with pytest.raises(TimeoutError, match=r"did not end within 0\.2 seconds"):
-        Synthesizer(SCHEMA, "external:", command=SLEEPS, time_limit=0.2, **ROOM).fit(records())
+        Synthesizer(SCHEMA, "external:", command=SLEEPS, time_limit=0.2, ledger=None, **ROOM).fit(records())
 
 
 REPLACED = Schema(SCHEMA.columns, unit=PrivacyUnit(adjacency="replace"))

@@ -91,7 +91,9 @@ def test_learned_bounds_beside_known_marginals_waste_no_budget():
     declared = {c: Categorical(range(31)) for c in "ab"} | {f"n{i}": Numeric(0, None) for i in range(4)}
     public = Marginal(frame.value_counts(["a", "b"]), 5.0, "s")
     mechanism = Canopy(most_cells=32 * 32)
-    synth = dpsynth.Synthesizer(Schema(declared), mechanism, epsilon=1.0, delta=1e-9, known=[public]).fit(frame)
+    synth = dpsynth.Synthesizer(Schema(declared), mechanism, epsilon=1.0, delta=1e-9, known=[public], ledger=None).fit(
+        frame
+    )
     assert len(synth.sample(10)) == 10
 
 
@@ -183,7 +185,7 @@ def test_the_front_door_takes_public_counts_and_the_certificate_names_their_sour
     job = rng.integers(0, 3, 5000)
     frame = pd.DataFrame({"job": np.array(["a", "b", "c"])[job], "age": job + rng.integers(0, 2, 5000)})
     public = Marginal(frame.value_counts(["job", "age"]), 5.0, "Yearbook 2020, table 7")
-    synth = dpsynth.Synthesizer(SCHEMA, epsilon=0.01, delta=1e-9, known=[public]).fit(frame)
+    synth = dpsynth.Synthesizer(SCHEMA, epsilon=0.01, delta=1e-9, known=[public], ledger=None).fit(frame)
     release = synth.sample(5000, seed=1)
     both = [t.value_counts(["job", "age"], normalize=True) for t in (frame, release)]
     assert both[0].sub(both[1], fill_value=0).abs().sum() < 0.1
@@ -196,7 +198,7 @@ def test_the_front_door_takes_public_counts_and_the_certificate_names_their_sour
 
 def test_other_mechanisms_refuse_what_is_known():
     public = Marginal(series({("a", 1): 1.0}), 1.0, "s")
-    synth = dpsynth.Synthesizer(SCHEMA, "mst", epsilon=1.0, delta=1e-6, known=[public])
+    synth = dpsynth.Synthesizer(SCHEMA, "mst", epsilon=1.0, delta=1e-6, known=[public], ledger=None)
     with pytest.raises(ValueError, match="serve canopy and aim, not mst"):
         synth.fit(pd.DataFrame({"job": ["a"], "age": [1]}))
 
@@ -212,4 +214,6 @@ def test_dates_outside_the_bounds_are_refused():
 @pytest.mark.parametrize("known", [None, Marginal(series({("a", 1): 1.0}), 1.0, "s"), [series({("a", 1): 1.0})]])
 def test_what_is_no_list_of_marginals_is_refused_in_one_sentence(known):
     with pytest.raises(ValueError, match="must be a list of"):
-        dpsynth.Synthesizer(SCHEMA, epsilon=1.0, delta=1e-6, known=known).fit(pd.DataFrame({"job": ["a"], "age": [1]}))
+        dpsynth.Synthesizer(SCHEMA, epsilon=1.0, delta=1e-6, known=known, ledger=None).fit(
+            pd.DataFrame({"job": ["a"], "age": [1]})
+        )

@@ -105,7 +105,7 @@ def records(rows=400):
 
 def test_a_declared_mechanism_is_planned_fitted_certified_saved_and_sampled(declares, tmp_path):
     declares(halves="Halves")
-    synthesizer = Synthesizer(SCHEMA, "halves", **BUDGET, share=0.25)
+    synthesizer = Synthesizer(SCHEMA, "halves", ledger=None, **BUDGET, share=0.25)
     plan = synthesizer.plan(400)
     assert plan.mechanism == "halves"
     assert [q.what for q in plan.queries] == ["the row count", "every column"]
@@ -128,7 +128,7 @@ def test_a_declared_mechanism_is_planned_fitted_certified_saved_and_sampled(decl
 
 def test_a_class_with_nothing_but_fit_is_fitted_and_its_plan_is_refused_in_a_sentence(declares, tmp_path):
     declares(small="OnlyFits")
-    synthesizer = Synthesizer(SCHEMA, "small", **BUDGET)
+    synthesizer = Synthesizer(SCHEMA, "small", ledger=None, **BUDGET)
     with pytest.raises(ValueError, match="no plan is known for the mechanism OnlyFits, which states no allocation"):
         synthesizer.plan(100)
     assert synthesizer.fit(records()).certificate.record["mechanism"] == {"name": "small", "settings": {}}
@@ -138,7 +138,7 @@ def test_a_class_with_nothing_but_fit_is_fitted_and_its_plan_is_refused_in_a_sen
         ({"share": 0.5}, "has the settings"),
     ):
         with pytest.raises(ValueError, match=words):
-            Synthesizer(SCHEMA, "small", **BUDGET, **changes).fit(records())
+            Synthesizer(SCHEMA, "small", **{**BUDGET, "ledger": None, **changes}).fit(records())
 
 
 def test_an_object_that_is_not_derived_but_fits_is_taken_with_the_defaults():
@@ -146,17 +146,20 @@ def test_an_object_that_is_not_derived_but_fits_is_taken_with_the_defaults():
         def fit(self, table, accountant):
             return Halves().fit(table, accountant)
 
-    record = Synthesizer(SCHEMA, Own(), **BUDGET).fit(records()).certificate.record
+    record = Synthesizer(SCHEMA, Own(), ledger=None, **BUDGET).fit(records()).certificate.record
     assert record["mechanism"] == {"name": "Own", "settings": {}}
-    assert "'Own'" in repr(Synthesizer(SCHEMA, Own(), **BUDGET))
+    assert "'Own'" in repr(Synthesizer(SCHEMA, Own(), ledger=None, **BUDGET))
 
 
 def test_the_mechanism_of_the_documentation_does_what_is_said_there():
     text = (ROOT / "docs" / "mechanisms.md").read_text(encoding="utf-8")
     names = {"__name__": __name__}
     exec(text.partition("```python\n")[2].partition("```")[0], names)
-    synthesizer = Synthesizer(SCHEMA, names["Halves"](share=0.25), **BUDGET)
-    assert synthesizer.plan(400).queries == Synthesizer(SCHEMA, Halves(share=0.25), **BUDGET).plan(400).queries
+    synthesizer = Synthesizer(SCHEMA, names["Halves"](share=0.25), ledger=None, **BUDGET)
+    assert (
+        synthesizer.plan(400).queries
+        == Synthesizer(SCHEMA, Halves(share=0.25), ledger=None, **BUDGET).plan(400).queries
+    )
     assert len(synthesizer.fit(records()).sample(10)) == 10
 
 
@@ -230,7 +233,7 @@ def test_nor_may_two_packages_have_one_name(declares):
 def test_what_a_declared_class_lacks_is_said_in_one_sentence(declares, value, words):
     declares.all([EntryPoint("odd", value, GROUP)])
     with pytest.raises(ValueError, match=words) as caught:
-        Synthesizer(SCHEMA, "odd", **BUDGET).plan(100)
+        Synthesizer(SCHEMA, "odd", ledger=None, **BUDGET).plan(100)
     assert "\n" not in str(caught.value)
 
 
@@ -242,7 +245,7 @@ class Vague(OnlyFits):
 def test_what_is_no_allocation_is_refused_in_one_sentence(declares):
     declares(vague="Vague")
     with pytest.raises(ValueError, match="the mechanism vague gave list for its allocation: an Allocation"):
-        Synthesizer(SCHEMA, "vague", **BUDGET).plan(100)
+        Synthesizer(SCHEMA, "vague", ledger=None, **BUDGET).plan(100)
 
 
 @pytest.mark.parametrize(

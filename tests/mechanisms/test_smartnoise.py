@@ -51,7 +51,7 @@ def interpreter(tmp_path, monkeypatch):
 
 
 def fit(name, **settings):
-    return Synthesizer(SCHEMA, f"smartnoise:{name}", **{**ROOM, "rows": 5, **settings}).fit(records())
+    return Synthesizer(SCHEMA, f"smartnoise:{name}", ledger=None, **{**ROOM, "rows": 5, **settings}).fit(records())
 
 
 @pytest.mark.parametrize("how", ["folder", "file", "variable", "home"])
@@ -93,7 +93,7 @@ def test_what_is_known_against_it_is_on_the_certificate(interpreter, name, tmp_p
 
 def test_it_is_told_what_a_row_may_have_and_public_facts(interpreter):
     schema = Schema(SCHEMA.columns, unit=PrivacyUnit(adjacency="replace"))
-    Synthesizer(schema, "smartnoise:aim", rows=5, environment=interpreter / "env", **ROOM).fit(records())
+    Synthesizer(schema, "smartnoise:aim", rows=5, environment=interpreter / "env", ledger=None, **ROOM).fit(records())
     job = json.loads((interpreter / "job.json").read_text())
     assert job["epsilon"] == pytest.approx(0.5)
     assert [c["name"] for c in job["columns"]] == list(SCHEMA.columns)
@@ -201,7 +201,7 @@ def test_the_real_library_releases_rows(name):
     if VARIABLE not in os.environ:
         pytest.skip(f"{VARIABLE} does not name an environment with smartnoise-synth 1.0.8 (docs/foreign.md)")
     real = records(3000)
-    fitted = Synthesizer(SCHEMA, f"smartnoise:{name}", rows=2000, **ROOM).fit(real)
+    fitted = Synthesizer(SCHEMA, f"smartnoise:{name}", rows=2000, ledger=None, **ROOM).fit(real)
     release = fitted.sample(2000, seed=0)
     assert len(release) == 2000
     assert evaluate(release, real, SCHEMA).outside_domain == 0

@@ -313,7 +313,7 @@ def test_a_draft_is_made_of_types_and_names() -> None:
         "admitted": "datetime",
         "birth_date": "datetime",
     }
-    assert columns["paid"] == {"type": "numeric", "low": "TODO", "high": "TODO", "integer": True, "nullable": True}
+    assert columns["paid"] == {"type": "numeric", "low": "TODO", "high": "TODO", "integer": "TODO", "nullable": True}
     assert columns["ward"] == {"type": "categorical", "categories": "TODO", "nullable": True}
 
 
@@ -322,6 +322,12 @@ def test_a_draft_reads_no_row() -> None:
     assert Schema.draft(FRAME.iloc[:0]).to_dict() == draft
     assert Schema.draft(pa.Table.from_pandas(FRAME)).to_dict() == draft
     assert not any(secret in json.dumps(draft) for secret in ("CANARY", "123456", "0.5", "77777", "1912"))
+
+
+def test_a_missing_number_changes_no_draft() -> None:
+    whole, missing = pd.DataFrame({"paid": [1, 2]}), pd.DataFrame({"paid": [1, None]})
+    assert whole.dtypes["paid"] != missing.dtypes["paid"]
+    assert Schema.draft(whole).to_dict() == Schema.draft(missing).to_dict()
 
 
 def test_a_draft_is_not_a_schema_until_its_todos_are_written(tmp_path: Path) -> None:
@@ -335,7 +341,7 @@ def test_a_draft_is_not_a_schema_until_its_todos_are_written(tmp_path: Path) -> 
     spec = Schema.draft(FRAME).to_dict()
     for facts in spec["columns"].values():
         filled = {"categories": ["a"], "low": "2000-01-01", "high": "2001-01-01"}
-        filled |= {"low": 0, "high": 9} if facts["type"] == "numeric" else {}
+        filled |= {"low": 0, "high": 9, "integer": True} if facts["type"] == "numeric" else {}
         facts |= {key: filled[key] for key, value in facts.items() if value == "TODO"}
     assert list(Schema.from_dict(spec).columns) == list(FRAME.columns)
     assert SchemaDraft(spec).to_dict() == spec

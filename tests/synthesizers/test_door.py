@@ -40,7 +40,7 @@ def rows(n=50):
 
 
 def fit(data, schema=SCHEMA, mechanism="independent", **facts):
-    return Synthesizer(schema, mechanism, epsilon=1.0, delta=1e-6, **facts).fit(data)
+    return Synthesizer(schema, mechanism, epsilon=1.0, delta=1e-6, **{"ledger": None, **facts}).fit(data)
 
 
 def ledger_of(folder, unit=SCHEMA.unit):
@@ -217,7 +217,7 @@ def test_texts_that_are_not_utf_8_are_values_like_any_other(container, where, tm
         data = pd.DataFrame({"name": ["a"] * 80, "age": 1, "who": [str(i) for i in range(80)]}).assign(
             **{where: column}
         )
-    release = Synthesizer(PEOPLE, "independent", epsilon=50, delta=1e-6).fit(data).sample(seed=0)
+    release = Synthesizer(PEOPLE, "independent", epsilon=50, delta=1e-6, ledger=None).fit(data).sample(seed=0)
     expected = 4 if where == "who" else 80
     assert abs(len(release) - expected) < 6
     if where == "name":
@@ -228,7 +228,7 @@ def test_a_long_double_beyond_every_double_is_the_largest_number():
     wide = np.array([np.longdouble("1e400")] * 50)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        release = Synthesizer(SCHEMA, "independent", epsilon=50, delta=1e-6).fit(
+        release = Synthesizer(SCHEMA, "independent", epsilon=50, delta=1e-6, ledger=None).fit(
             pd.DataFrame({"name": "a", "age": pd.Series(wide)})
         )
     assert (release.sample(seed=0)["age"] == 99).mean() > 0.8
@@ -304,7 +304,7 @@ def test_a_table_fit_that_leaves_bounding_out_fails(old, new, monkeypatch):
     data = rows().assign(who=["same"] * 50)
     fit(data, PEOPLE)
     with pytest.raises((TypeError, ValueError, AttributeError, RowsError)):
-        copy.Synthesizer(PEOPLE, "independent", epsilon=1.0, delta=1e-6).fit(data)
+        copy.Synthesizer(PEOPLE, "independent", epsilon=1.0, delta=1e-6, ledger=None).fit(data)
 
 
 IMAGES = "bounded = bound_arrays((images, labels), ids, schema.unit)"
@@ -329,10 +329,10 @@ def test_an_image_fit_that_leaves_bounding_out_fails(old, new, monkeypatch):
     copy = mutant(module, old, new, monkeypatch)
     facts = {"classes": 3, "shape": (6, 5), "epsilon": 1, "delta": 1e-6, "frequencies": 7, "unit": PEOPLE.unit}
     images, labels = random_images(40)
-    dpsynth.ImageSynthesizer(**facts).fit(images, labels, ["same"] * 40)
+    dpsynth.ImageSynthesizer(**facts, ledger=None).fit(images, labels, ["same"] * 40)
     monkeypatch.setattr(image_module, "private_images", copy.private_images)
     with pytest.raises((TypeError, ValueError, RowsError)):
-        dpsynth.ImageSynthesizer(**facts).fit(images, labels, ["same"] * 40)
+        dpsynth.ImageSynthesizer(**facts, ledger=None).fit(images, labels, ["same"] * 40)
 
 
 def test_the_codec_makes_a_code_for_every_row_or_the_fit_fails(monkeypatch):

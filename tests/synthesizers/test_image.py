@@ -15,7 +15,7 @@ from dpsynth.evidence import verify
 from dpsynth.synthesizers.model_file import ModelFileError
 from tests.mechanisms.test_image_embedding import random_images
 
-FACTS = {"classes": 3, "shape": (6, 5), "epsilon": 3, "delta": 1e-5, "frequencies": 7}
+FACTS = {"classes": 3, "shape": (6, 5), "epsilon": 3, "delta": 1e-5, "frequencies": 7, "ledger": None}
 SECRET = 201
 CHEST = Path(__file__).resolve().parents[3] / "shared" / "data" / "pneumoniamnist" / "pneumoniamnist.npz"
 
@@ -175,7 +175,7 @@ def test_chest_images_teach_more_than_noisy_means_ever_do():
     """Balanced accuracy on real validation images at epsilon 3: real images teach .93, noisy means .81 at most."""
     file = np.load(CHEST)
     labels, truth = file["train_labels"].ravel(), file["val_labels"].ravel()
-    synth = dpsynth.ImageSynthesizer(classes=2, shape=(28, 28), epsilon=3, delta=1e-5)
+    synth = dpsynth.ImageSynthesizer(classes=2, shape=(28, 28), epsilon=3, delta=1e-5, ledger=None)
     images, drawn = synth.fit(file["train_images"], labels).sample(seed=0)
     model = LogisticRegression(C=0.01, max_iter=500).fit(images.reshape(-1, 784) / 255, drawn)
     said = model.predict(file["val_images"].reshape(-1, 784) / 255)

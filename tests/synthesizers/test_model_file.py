@@ -17,7 +17,7 @@ def model(tmp_path_factory):
     schema = dpsynth.Schema({"a": dpsynth.Categorical(["x", "y"]), "b": dpsynth.Numeric(0, None)})
     rows = pd.DataFrame({"a": ["x", "y"] * 50, "b": np.arange(100.0)})
     path = tmp_path_factory.mktemp("models") / "m.dpsynth"
-    dpsynth.Synthesizer(schema, epsilon=10, delta=1e-6).fit(rows).save(path)
+    dpsynth.Synthesizer(schema, epsilon=10, delta=1e-6, ledger=None).fit(rows).save(path)
     return path
 
 

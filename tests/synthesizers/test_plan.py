@@ -58,7 +58,7 @@ def table(dependent: bool) -> pd.DataFrame:
 @pytest.mark.parametrize("epsilon", [0.2, 8.0])
 def test_what_a_fit_charges_lies_within_the_plan(mechanism, unit, dependent, epsilon):
     facts = schema(unit, learned=dependent)
-    synthesizer = Synthesizer(facts, mechanism, epsilon=epsilon, delta=1e-6, unsafe_seed=3)
+    synthesizer = Synthesizer(facts, mechanism, epsilon=epsilon, delta=1e-6, unsafe_seed=3, ledger=None)
     queries = {q.what: q for q in synthesizer.plan(ROWS).queries}
     rows = table(dependent)
     synthesizer.fit(rows if unit.id_column is None else rows.assign(who=rows["f"]))
@@ -88,7 +88,7 @@ def kind_of(purpose, queries, seen):
 
 @pytest.mark.parametrize("mechanism", ["independent", "mst", "canopy", "aim"])
 def test_the_error_of_columns_stays_below_what_the_plan_says(mechanism):
-    synthesizer = Synthesizer(schema(), mechanism, epsilon=1, delta=1e-6)
+    synthesizer = Synthesizer(schema(), mechanism, epsilon=1, delta=1e-6, ledger=None)
     plan, real = synthesizer.plan(ROWS), table(True)
     synthetic = synthesizer.fit(real).sample(100_000, seed=1)
     names = ["a", "b", "c", "f"]
@@ -100,7 +100,7 @@ def test_the_error_of_columns_stays_below_what_the_plan_says(mechanism):
 
 def test_more_budget_and_more_rows_mean_less_error():
     def error(epsilon, rows):
-        return Synthesizer(schema(), "mst", epsilon=epsilon, delta=1e-6).plan(rows).columns_error
+        return Synthesizer(schema(), "mst", epsilon=epsilon, delta=1e-6, ledger=None).plan(rows).columns_error
 
     assert error(2, ROWS) < error(1, ROWS)
     assert error(1, 10 * ROWS) == pytest.approx(error(1, ROWS) / 10, rel=0.05)
@@ -134,7 +134,7 @@ def test_what_cannot_be_done_is_refused_beforehand(monkeypatch):
 
 def test_a_single_column_can_be_planned():
     for mechanism in ("independent", "mst", "canopy", AIM()):
-        plan = Synthesizer(Schema({"c": Boolean()}), mechanism, epsilon=1, delta=1e-6).plan(10)
+        plan = Synthesizer(Schema({"c": Boolean()}), mechanism, epsilon=1, delta=1e-6, ledger=None).plan(10)
         assert json.loads(json.dumps(plan.record()))["pairs"] == 0
         assert plan.seconds[0] < plan.seconds[1]
 
@@ -178,7 +178,7 @@ def test_the_command_prints_a_table_from_options_and_from_a_job(tmp_path, comman
 
 
 def test_the_verifier_is_a_command(tmp_path, command):
-    synthesizer = Synthesizer(schema(), "independent", epsilon=1, delta=1e-6).fit(table(True))
+    synthesizer = Synthesizer(schema(), "independent", epsilon=1, delta=1e-6, ledger=None).fit(table(True))
     synthesizer.certificate.save(tmp_path / "release")
     assert command("verify release")[0] == 0
     file = tmp_path / "release" / "certificate.json"

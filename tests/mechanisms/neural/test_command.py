@@ -88,7 +88,7 @@ def said(plan):
 @pytest.mark.parametrize("unit", [PrivacyUnit(), PrivacyUnit("who", 2)], ids=["rows", "people"])
 @pytest.mark.parametrize("epsilon", [0.005, 8.0])
 def test_what_a_fit_charges_lies_within_the_plan(torch, mechanism, unit, epsilon):
-    synthesizer = dpsynth.Synthesizer(schema(unit), mechanism, epsilon=epsilon, delta=1e-6, unsafe_seed=3)
+    synthesizer = dpsynth.Synthesizer(schema(unit), mechanism, epsilon=epsilon, delta=1e-6, unsafe_seed=3, ledger=None)
     plan = synthesizer.plan(ROWS)
     start = time.process_time()
     charges = [c["line"] for c in synthesizer.fit(table(unit.id_column is not None)).certificate.record["charges"]]
@@ -112,23 +112,25 @@ def test_what_a_fit_charges_lies_within_the_plan(torch, mechanism, unit, epsilon
 @pytest.mark.parametrize("name", ["dp-ctgan", "hybrid"])
 def test_a_plan_needs_no_pytorch_and_says_what_will_be_trained(name, monkeypatch):
     monkeypatch.setitem(sys.modules, "torch", None)
-    plan = dpsynth.Synthesizer(schema(), name, epsilon=1, delta=1e-6).plan(50_000)
+    plan = dpsynth.Synthesizer(schema(), name, epsilon=1, delta=1e-6, ledger=None).plan(50_000)
     assert "training: 300 steps on about 2,500 rows each (rate 0.05), noise multiplier" in plan.summary()
     assert json.loads(json.dumps(plan.record()))["training"]["steps"] == 300
 
 
 def test_a_plan_of_votes_says_who_is_asked_and_how_often():
-    plan = dpsynth.Synthesizer(schema(), "pate-gan", epsilon=1, delta=1e-6).plan(50_000)
+    plan = dpsynth.Synthesizer(schema(), "pate-gan", epsilon=1, delta=1e-6, ledger=None).plan(50_000)
     assert "votes: 8 rounds of 250 questions to about 3,571 teachers, noise multiplier" in plan.summary()
     assert json.loads(json.dumps(plan.record()))["training"]["teachers"] == 3571
 
 
 @pytest.mark.parametrize("mechanism", SAMPLED, ids=lambda m: type(m).__name__)
 def test_what_cannot_be_trained_is_refused_by_the_plan_too(mechanism):
-    replaced = dpsynth.Synthesizer(schema(PrivacyUnit(adjacency="replace")), mechanism, epsilon=1, delta=1e-6)
+    replaced = dpsynth.Synthesizer(
+        schema(PrivacyUnit(adjacency="replace")), mechanism, epsilon=1, delta=1e-6, ledger=None
+    )
     with pytest.raises(ValueError, match="add-remove"):
         replaced.plan(ROWS)
-    tiny = dpsynth.Synthesizer(schema(), mechanism, epsilon=1, delta=1e-13)
+    tiny = dpsynth.Synthesizer(schema(), mechanism, epsilon=1, delta=1e-13, ledger=None)
     with pytest.raises(dpsynth.BudgetExceeded, match="does not afford"):
         tiny.plan(ROWS)
 
@@ -182,7 +184,7 @@ def test_a_fit_tells_its_progress_on_stderr_and_its_certificate_holds(torch, com
 
 
 def test_a_certificate_that_says_less_of_its_training_is_refuted(torch, tmp_path):
-    synthesizer = dpsynth.Synthesizer(schema(), NETWORK, epsilon=1, delta=1e-6).fit(table())
+    synthesizer = dpsynth.Synthesizer(schema(), NETWORK, epsilon=1, delta=1e-6, ledger=None).fit(table())
     path = synthesizer.certificate.save(tmp_path / "release") / "certificate.json"
     assert verify.check(path) == []
     record = json.loads(path.read_text())

@@ -27,7 +27,7 @@ importlib.util.find_spec = lambda name, *given: None if name == "torch" else rea
 import pandas as pd, dpsynth
 schema = dpsynth.Schema({"a": dpsynth.Boolean()})
 rows = pd.DataFrame({"a": [True, False] * 50})
-dpsynth.Synthesizer(schema, "canopy", epsilon=1, delta=1e-6).fit(rows).sample(5)
+dpsynth.Synthesizer(schema, "canopy", epsilon=1, delta=1e-6, ledger=None).fit(rows).sample(5)
 ledger = dpsynth.Ledger.create(None, dpsynth.Budget(1, 1e-6), dataset="d", unit=schema.unit)
 try:
     dpsynth.Synthesizer(schema, "dp-ctgan", epsilon=1, delta=1e-6, ledger=ledger).fit(rows)
@@ -95,7 +95,7 @@ def test_the_front_door_fits_saves_and_loads(tmp_path):
     schema = dpsynth.Schema({name: dpsynth.Categorical(range(k)) for name, k in {"a": 4, "b": 4, "c": 3}.items()})
     rows = pd.DataFrame(related(5000))
     synthesizer = dpsynth.Synthesizer(
-        schema, "dp-ctgan", epsilon=5, delta=1e-6, steps=20, rate=0.2, components=64, seed=3
+        schema, "dp-ctgan", epsilon=5, delta=1e-6, steps=20, rate=0.2, components=64, seed=3, ledger=None
     ).fit(rows)
     assert any(c["line"]["event"]["event"] == "dp_sgd" for c in synthesizer.certificate.record["charges"])
     synthesizer.certificate.verify()

@@ -127,7 +127,9 @@ def test_too_few_rows_for_teachers_are_spent_on_columns_and_the_log_says_so(capl
 def test_the_front_door_fits_saves_and_loads(tmp_path):
     schema = dpsynth.Schema({name: dpsynth.Categorical(range(k)) for name, k in SIZES.items()})
     settings = {name: value for name, value in asdict(SMALL).items() if name != "network"}
-    synthesizer = dpsynth.Synthesizer(schema, "pate-gan", epsilon=5, delta=1e-6, network=NETWORK, **settings)
+    synthesizer = dpsynth.Synthesizer(
+        schema, "pate-gan", epsilon=5, delta=1e-6, network=NETWORK, ledger=None, **settings
+    )
     synthesizer.fit(pd.DataFrame(related(3000)))
     synthesizer.certificate.verify()
     asked = synthesizer.certificate.record["released"]["outcome"]
