@@ -3,9 +3,10 @@
     python benchmarks/accounting.py [--compositions 200] [--out benchmarks/results/accounting.json]
 
 "whole" is the epsilon of a list fixed beforehand (privacy loss distributions), "filter" that of the gate, which holds
-for any adaptive choice. "truth" comes from the contour integral of dpsynth/verify.py, which shares no code with either:
-no figure of ours may be below it; where it is undecided, none may be below dp-accounting's optimistic
-estimate. dp-accounting's own figures, with its default interval of 1e-4, are an upper bound as well.
+for any adaptive choice. "truth" comes from the contour integral of dpsynth/evidence/verifier/recompute.py, which
+shares no code with either: no figure of ours may be below it; where it is undecided, none may be below
+dp-accounting's optimistic estimate. dp-accounting's own figures, with its default interval of 1e-4, are an upper bound
+as well.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from _record import RESULTS, write
 
 from dpsynth.accounting import nonadaptive
 from dpsynth.accounting.calibrate import calibrate, training
-from dpsynth.evidence.verify import Mix, Undecided
+from dpsynth.evidence.verifier.recompute import Mix, Undecided
 from dpsynth.kernel.budget import NOTHING, Budget, spent
 from dpsynth.kernel.events import Event, Gaussian
 from dpsynth.ledger.names import event_to_dict

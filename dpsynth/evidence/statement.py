@@ -17,7 +17,6 @@ from dpsynth.accounting import currencies, nonadaptive
 from dpsynth.base.text import exact, short
 from dpsynth.evidence import wording
 from dpsynth.kernel import budget as budgets
-from dpsynth.kernel import gaussian_dp
 from dpsynth.kernel.budget import NOTHING, Budget, Cost
 from dpsynth.kernel.events import Event, Gaussian
 from dpsynth.kernel.unit import PrivacyUnit
@@ -25,7 +24,6 @@ from dpsynth.ledger.ledger import SECURE, Ledger
 from dpsynth.ledger.names import event_from_dict
 from dpsynth.programs.foreign import Foreign
 from dpsynth.training.event import DpSgd
-from dpsynth.training.steps import Steps
 
 RDP_ORDERS = (2, 4, 8, 16, 32, 64)
 
@@ -92,7 +90,22 @@ def _words(event: Event) -> str:
             return f"training: {event.steps} steps, rate {short(event.rate)}, noise multiplier {noise}"
         case Foreign():
             return f"another program: epsilon {exact(event.epsilon)}, delta {exact(event.delta)}"
-    raise TypeError(f"no words for {event}")
+    raise ValueError(f"a certificate has no words for an event of the kind {type(event).__name__}")
+
+
+def parts(opened: Line, begun: Line, charges: Sequence[Line], steps: Sequence[Line]) -> dict[str, Any]:
+    """The parts of a certificate that follow from ledger lines alone: its first, a run's, and those of its charges."""
+    budget, unit, events = Budget(**begun["budget"]), PrivacyUnit(**opened["unit"]), events_of(charges)
+    return {
+        "claim": claim(begun["noise"] == SECURE, budget, unit),
+        "budget": asdict(budget),
+        "spent": budgets.spent(cost_of(charges), budget).claim,
+        "schedule": schedule(begun, charges, budget),
+        "unit": {**asdict(unit), "description": unit.describe()},
+        "charges": charges_in_words(charges, unit),
+        "trainings": trainings(steps),
+        "views": {"budget": budget_views(budget, events), "spent": views(events)},
+    }
 
 
 def charges_in_words(charges: Sequence[Line], unit: PrivacyUnit) -> list[Line]:
@@ -114,19 +127,6 @@ def trainings(steps: Sequence[Line]) -> dict[str, int]:
     """How often trainings were resumed, and how many of their steps were lost, as the last line of each says."""
     last = {line["charge"]: line for line in steps}
     return {name: sum(line[name] for line in last.values()) for name in ("resumed", "lost")}
-
-
-def counted(charges: Sequence[Line], steps: Sequence[Line]) -> bool:
-    """Whether these lines about trainings may follow one another, by the ledger's own rule."""
-    paid = {line["seq"]: event.steps for line in charges if isinstance(event := event_from_dict(line["event"]), DpSgd)}
-    now = {charge: Steps(number) for charge, number in paid.items()}
-    try:
-        for line in sorted(steps, key=lambda line: int(line["seq"])):
-            facts = {name: line[name] for name in ("resumed", "lost", "upto")}
-            now[line["charge"]] = now[line["charge"]].after(**facts)
-    except (KeyError, ValueError):
-        return False
-    return all(line["charge"] < line["seq"] for line in steps)
 
 
 def ended(lines: Sequence[Line], run: str) -> Line | None:
@@ -160,14 +160,19 @@ def account_of(ledger: Ledger, lines: Sequence[Line], run: str) -> dict[str, Any
     }
 
 
-def allowed(budget: Budget, charged: Sequence[Event]) -> list[Event]:
-    """The dearest events of the kinds charged that fit a budget; what is not Gaussian noise has a delta of its own."""
-    noise = budgets.affordable(budget)
-    events: list[Event] = [Gaussian.spending(noise)] if noise > 0 else []
+def budget_views(budget: Budget, charged: Sequence[Event]) -> dict[str, Any]:
+    """The views of the dearest noise that fits a budget; none where something else was charged.
+
+    What is not Gaussian noise has a delta of its own, and no other currency has a word for that.
+    """
     if not all(isinstance(event, Gaussian) for event in charged):
-        own = budgets.set_aside(budget).delta / gaussian_dp.COST_UNIT
-        events.append(Foreign(max(budget.aside_epsilon, 2.0**-60), own))
-    return events
+        return _no_views()
+    noise = budgets.affordable(budget)
+    return views([Gaussian.spending(noise)] if noise > 0 else [])
+
+
+def _no_views() -> dict[str, Any]:
+    return {"mu": None, "zcdp_rho": None, "rdp": {str(order): None for order in RDP_ORDERS}}
 
 
 def views(events: Sequence[Event]) -> dict[str, Any]:

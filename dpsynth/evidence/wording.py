@@ -69,6 +69,20 @@ def schedule(fixed: bool, epsilon: float) -> str:
     return f"{figure}, which were fixed beforehand" if fixed else f"{figure}, had they been fixed beforehand"
 
 
+ROWS_WITHOUT_ID = "all such rows together are one unit"
+
+
+def without_id(id_column: str | None, max_records: int) -> list[str]:
+    """What becomes of rows that no unit's id is on; nothing to say where units have no ids."""
+    if id_column is None:
+        return []
+    rows = "1 of them is" if max_records == 1 else f"{max_records} of them are"
+    return [
+        f"All rows without a value in {id_column!r} together count as one unit, of whom at most {rows} used: the people"
+        " behind them are protected as one, and not each."
+    ]
+
+
 def accounting(private: bool, gaussian: bool, foreign: bool = False) -> list[str]:
     """How the numbers of a certificate come about, with sources.
 

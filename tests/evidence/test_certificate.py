@@ -94,6 +94,21 @@ def test_noise_in_rows_follows_from_the_unit(unit, rows):
     assert record["unit"]["description"] == unit.describe()
 
 
+@pytest.mark.parametrize("seed", [None, 7], ids=["private", "seeded"])
+def test_rows_without_an_id_are_said_to_be_one_unit_together(seed):
+    rows = "All rows without a value in 'patient' together count as one unit, of whom at most"
+    for most, words in ((1, "1 of them is used"), (5, "5 of them are used")):
+        certificate, _ = issue(unit=PrivacyUnit("patient", most), seed=seed)
+        assert certificate.record["accounting"][0].startswith(f"{rows} {words}")
+        assert f"{words}: the people" in certificate.to_html()
+        assert "Rows without a value there</th><td>all such rows together are one unit" in certificate.to_html()
+        assert "without id all such rows together are one unit" in certificate.summary()
+    of_rows, _ = issue(seed=seed)
+    for text in (of_rows.to_json(), of_rows.to_html(), of_rows.summary()):
+        assert "together count" not in text
+        assert "such rows together" not in text
+
+
 def test_other_runs_of_a_shared_ledger_count_in_its_total_only(tmp_path):
     ledger = Ledger.create(tmp_path / "a.ledger", Budget(3, 1e-6), dataset="claims", unit=PrivacyUnit())
     issue((25.0,), ledger=ledger)

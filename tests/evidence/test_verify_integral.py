@@ -10,7 +10,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from dpsynth.evidence import verify
+from dpsynth.evidence.verifier import recompute
 from tests.rings import oracle
 
 
@@ -18,7 +18,7 @@ from tests.rings import oracle
 @pytest.mark.parametrize("deviations", [0, 3, 6])
 def test_the_contour_integral_of_gaussian_noise_is_the_exact_curve(mu, deviations):
     epsilon = mu * mu / 2 + deviations * mu
-    assert verify.Mix(mu * mu).delta(epsilon) == pytest.approx(
+    assert recompute.Mix(mu * mu).delta(epsilon) == pytest.approx(
         float(oracle.delta(epsilon, Fraction(mu * mu))), rel=1e-9
     )
 
@@ -30,7 +30,7 @@ def test_the_contour_integral_of_gaussian_noise_is_the_exact_curve(mu, deviation
 def test_the_contour_integral_does_not_depend_on_where_the_contour_lies(rate, noise, steps, mu_squared):
     """Few or rare steps beside little Gaussian noise: losses spread widely, and the rule must reach beyond them."""
     for removed in (True, False):
-        mix = verify.Mix(mu_squared, ((rate, noise, steps),), removed)
+        mix = recompute.Mix(mu_squared, ((rate, noise, steps),), removed)
         for epsilon in (0.1, 0.4):
             assert mix.delta(epsilon) == pytest.approx(line_integral(mix, epsilon, 2.0), rel=1e-6)
 
@@ -50,8 +50,11 @@ def line_integral(mix, epsilon, t):
 
 def test_responses_beside_noise_are_what_they_are_one_by_one():
     listed = [{"event": "foreign", "epsilon": e, "delta": 1e-9} for e in (0.3, 0.7, 1.1)]
-    alone, noise = verify.Mix.of(listed, True), verify.Mix.of([{"event": "gaussian", "noise_multiplier": 2.0}], True)
-    both = verify.Mix(noise.mu_squared, (), True, alone.responses, alone.failing)
+    alone, noise = (
+        recompute.Mix.of(listed, True),
+        recompute.Mix.of([{"event": "gaussian", "noise_multiplier": 2.0}], True),
+    )
+    both = recompute.Mix(noise.mu_squared, (), True, alone.responses, alone.failing)
     for epsilon in (0.0, 1.0, 2.5):
         exact = 0.0
         for signs in itertools.product((1, -1), repeat=3):
@@ -64,7 +67,7 @@ def test_responses_beside_noise_are_what_they_are_one_by_one():
 def test_very_many_programs_are_recomputed_soon_and_never_from_above():
     listed = [{"event": "foreign", "epsilon": 0.1 + 0.01 * i, "delta": 1e-9} for i in range(25)]
     started = time.process_time()
-    alone = verify.Mix.of(listed, True)
-    beside = verify.Mix.of([*listed, {"event": "gaussian", "noise_multiplier": 200.0}], True)
+    alone = recompute.Mix.of(listed, True)
+    beside = recompute.Mix.of([*listed, {"event": "gaussian", "noise_multiplier": 200.0}], True)
     assert 0.999 * beside.delta(1.0) <= alone.delta(1.0) <= beside.delta(1.0)
     assert time.process_time() - started < 2

@@ -1,0 +1,1 @@
+"""The parts of the independent verifier: they import each other and the standard library only."""

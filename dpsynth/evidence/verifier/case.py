@@ -1,0 +1,74 @@
+"""Case: a certificate's record, and what the checks of the independent verifier ask of it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from dpsynth.evidence.verifier.recompute import Cost, cost_of
+
+SECURE = "operating system"
+Record = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Case:
+    """A certificate's record and what checks ask of it."""
+
+    record: Record
+    folder: Path | None
+
+    @cached_property
+    def opened(self) -> Record:
+        return self.record["ledger"]["line"]
+
+    @cached_property
+    def begun(self) -> Record:
+        return self.record["run"]["line"]
+
+    @cached_property
+    def charges(self) -> list[Record]:
+        return [charge["line"] for charge in self.record["charges"]]
+
+    @cached_property
+    def steps(self) -> list[Record]:
+        return sorted(self.record["steps"], key=lambda line: int(line["seq"]))
+
+    @cached_property
+    def lines(self) -> list[Record]:
+        """All that are quoted, in the order of the ledger."""
+        within = sorted([*self.charges, *self.steps], key=lambda line: int(line["seq"]))
+        ended = self.record["run"]["ended"]
+        return [self.opened, self.begun, *within, *([] if ended is None else [ended])]
+
+    @cached_property
+    def budget(self) -> Record:
+        return self.begun["budget"]
+
+    @cached_property
+    def private(self) -> bool:
+        return self.begun["noise"] == SECURE and not self.begun["run"].startswith("seeded")
+
+    @cached_property
+    def events(self) -> list[Record]:
+        return [line["event"] for line in self.charges]
+
+    @cached_property
+    def lists(self) -> dict[str, Sequence[Record]]:
+        return {"sum of its charges": self.events, "reservation": self.begun["reserve"]}
+
+    @cached_property
+    def cost(self) -> Cost:
+        """What the charges cost together."""
+        return cost_of(self.events)
+
+    @cached_property
+    def event_names(self) -> set[str]:
+        return {event["event"] for event in self.events}
+
+
+Check = Callable[[Case], bool | str]
+"""Says in its first line the fault that it finds; returns the evidence of it, and nothing where all is well."""

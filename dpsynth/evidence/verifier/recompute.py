@@ -1,0 +1,252 @@
+r"""What charges cost, computed a second time: the mathematics of the independent verifier.
+
+This file shares no code with the rest of the package and imports nothing but Python's standard library. It also shares
+no formula: where the kernel composes loss distributions on a grid and rounds up, this evaluates the contour integral
+
+    delta(e) = 1 / (2 pi i)  int  M(z) e^(-z e) / (z (z + 1))  dz      over  Re z = t > 0,   M(z) = E[e^(z loss)],
+
+(Zhu, Dong and Wang, arXiv 2106.08567; Alghamdi et al., arXiv 2208.09595), which is delta itself to about nine digits.
+M is the product over mechanisms, F(z + 1) for a unit removed and F(-z) for one added, with
+F(s) = int n(x) r(x)^s dx, r(x) = 1 - q + q e^((2x - 1) / 2 s^2); the trapezoidal rule converges geometrically.
+"""
+
+from __future__ import annotations
+
+import cmath
+import itertools
+import math
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from fractions import Fraction
+from functools import cache, lru_cache
+from statistics import NormalDist
+from typing import Any
+
+ASIDE = 2.0**-28  # of delta: what events may lack of a Gaussian curve, in all
+LACKING = 2.0**-60  # what one training may lack of its Gaussian curve
+MOST_EPSILON = 100.0  # figures above this are shown as this: nothing is private there
+_MOST_TERMS = 4000  # of the integral: more would take minutes
+_MOST_SUMS = 2**15  # of answers, one by one; further ones are rounded down to a grid
+_NEGLIGIBLE = 30.0  # e^-30 is left out of an integral: far below the nine digits wanted
+_BISECTIONS = 50
+Record = Mapping[str, Any]
+
+
+class Undecided(Exception):
+    """The figures can be neither confirmed nor refuted."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """mu^2 of the Gaussian curves that stand for events, what they may lack of these, and epsilons without a curve."""
+
+    squared: Fraction = Fraction(0)
+    lacking: float = 0.0
+    epsilon: float = 0.0
+
+
+def cost_of(events: Iterable[Record]) -> Cost:
+    costs = [price(event) for event in events]
+    lacking, epsilon = (math.fsum(getattr(c, name) for c in costs) for name in ("lacking", "epsilon"))
+    return Cost(sum((c.squared for c in costs), start=Fraction(0)), lacking, epsilon)
+
+
+def price(event: Record) -> Cost:
+    """What one event costs; ValueError for one that no certificate names."""
+    match event:
+        case {"event": "gaussian", "noise_multiplier": float(s)} if s > 0 and len(event) == 2:
+            return Cost(1 / Fraction(s) ** 2)
+        case {"event": "foreign", "epsilon": float(e), "delta": float(own)} if (
+            0 < e <= MOST_EPSILON and 0 <= own < 1 and len(event) == 3
+        ):
+            return Cost(lacking=own, epsilon=e)
+        case {"event": "dp_sgd", "rate": float(q), "noise_multiplier": float(s), "steps": int(n)} if (
+            0 < q <= 1 <= n and s > 0 and len(event) == 4
+        ):
+            unsampled = Cost(n / Fraction(s) ** 2)
+            if q == 1 or s < 0.1:  # with so little noise the sampling hides next to nothing
+                return unsampled
+            if (squared := _training(q, s, n)) is None:
+                raise Undecided("a training has too few steps for its cost to be recomputed here")
+            sampled = Cost(squared, LACKING)
+            return sampled if sampled.squared < unsampled.squared else unsampled
+    raise ValueError(f"no event is known that reads {event}")
+
+
+@cache
+def _training(q: float, s: float, n: int) -> Fraction | None:
+    """mu^2 whose curve is not below that of the training at eight epsilons (all of them would need more).
+
+    None where an integral has too many terms: it is kept like any other answer, since finding it takes seconds.
+    """
+    needed = 0.0
+    for removed in (True, False):
+        part = Mix(0.0, ((q, s, n),), removed)
+        # beyond this epsilon Chernoff's bound says that nothing is left to cover
+        far = min((part.log_moment(t).real - math.log(4 * LACKING)) / t for t in (1.3**k for k in range(-12, 20)))
+        for epsilon in (far * k / 8 for k in range(1, 9)):
+            try:
+                wanted = part.delta(epsilon) - LACKING
+            except Undecided:
+                return None
+            needed = max(needed, _least_mu(epsilon, wanted))
+    return Fraction(needed) ** 2
+
+
+def _least_mu(epsilon: float, delta: float) -> float:
+    """The mu at which a Gaussian curve has this delta, from below."""
+    low, high = 0.0, 64.0
+    for _ in range(_BISECTIONS):
+        middle = (low + high) / 2
+        if Mix(middle**2).delta(epsilon) < delta:
+            low = middle
+        else:
+            high = middle
+    return low
+
+
+def pure_squared(epsilon: float) -> float:
+    """mu^2 of the Gaussian curve below randomised response with this epsilon: where both errors are equal."""
+    return (2 * NormalDist().inv_cdf(1 / (1 + math.exp(epsilon)))) ** 2
+
+
+@cache
+def affordable(epsilon: float, delta: float) -> float:
+    """mu^2 of the Gaussian noise that an (epsilon, delta) can bear."""
+    return _least_mu(epsilon, delta) ** 2
+
+
+def best_guess(budget: Record) -> float:
+    """How often the best guess between two candidates is right: half, and half the total variation of the two."""
+    left = budget["delta"] * (1 - ASIDE) - budget["aside_delta"]
+    squared = affordable(max(0.0, budget["epsilon"] - budget["aside_epsilon"]), left)
+    if budget["aside_epsilon"]:
+        squared += pure_squared(budget["aside_epsilon"])
+    return min(1.0, (1 + Mix(squared).delta(0.0)) / 2 + float(budget["aside_delta"]))
+
+
+def worst_delta(events: Sequence[Record], epsilon: float) -> float:
+    """delta of a list of events fixed beforehand, for a unit removed or added, whichever is worse."""
+    if epsilon >= MOST_EPSILON:
+        return 0.0
+    return max(Mix.of(events, removed).delta(epsilon) for removed in (True, False))
+
+
+def renyi(events: Sequence[Record], order: int) -> float:
+    """Renyi divergence of noise and trainings together: the logarithm of a moment, over order - 1."""
+    return Mix.of(events, True).log_moment(order - 1.0).real / (order - 1)
+
+
+@dataclass(frozen=True)
+class Mix:
+    """Gaussian noise, trainings (rate, noise multiplier, steps), responses (epsilon), or failure of any, together."""
+
+    mu_squared: float
+    trainings: tuple[tuple[float, float, int], ...] = ()
+    removed: bool = True
+    responses: tuple[float, ...] = ()
+    failing: float = 0.0
+
+    @classmethod
+    def of(cls, events: Sequence[Record], removed: bool) -> Mix:
+        noise = [e for e in events if e["event"] == "gaussian" or e.get("rate") == 1]
+        squared = float(sum(e.get("steps", 1) / Fraction(e["noise_multiplier"]) ** 2 for e in noise))
+        trained = Counter[tuple[float, float]]()
+        for event in events:
+            if event.get("rate", 1) < 1:
+                trained[event["rate"], event["noise_multiplier"]] += event["steps"]
+        others = [e for e in events if e["event"] == "foreign"]
+        failing = -math.expm1(math.fsum(math.log1p(-e["delta"]) for e in others))
+        trainings = tuple((rate, noise, steps) for (rate, noise), steps in trained.items())
+        return cls(squared, trainings, removed, tuple(e["epsilon"] for e in others), failing)
+
+    def delta(self, epsilon: float) -> float:
+        found = self._contour(epsilon) if self.mu_squared or self.trainings else self._answers(epsilon)
+        return self.failing + (1 - self.failing) * found
+
+    def _contour(self, epsilon: float) -> float:
+        t = self._saddle(epsilon)
+        base, top = self.log_moment(t).real, self._height(t, epsilon)
+        if base - t * epsilon < math.log(LACKING / 16):
+            return math.exp(base - t * epsilon)  # Chernoff's bound, below all that matters
+        step = self._step(epsilon, t, top)
+        total = 0.5 / (t * (t + 1))
+        quiet = 0
+        for k in range(1, _MOST_TERMS):
+            z = complex(t, k * step)
+            term = cmath.exp(self.log_moment(z) - base - 1j * k * step * epsilon) / (z * (z + 1))
+            total += term.real
+            quiet = quiet + 1 if abs(term) < 1e-11 * abs(total) else 0
+            if quiet > 20:  # terms turn, so that one alone may be small by chance
+                return math.exp(base - t * epsilon) * total * step / math.pi
+        raise Undecided("a training has too few steps for what it costs in all to be recomputed here")
+
+    def _height(self, t: float, epsilon: float) -> float:
+        """The logarithm of the integrand where the contour crosses the real line."""
+        return self.log_moment(t).real - t * epsilon - math.log(t * (t + 1))
+
+    def _saddle(self, epsilon: float) -> float:
+        """The t at which the integrand is least on the real line, where the contour cancels least: a bracket's end."""
+        low, high = -6.0, 10.0 if self.trainings else 40.0  # of log t
+        for _ in range(30):
+            first, second = low + 0.38 * (high - low), low + 0.62 * (high - low)
+            if self._height(math.exp(first), epsilon) < self._height(math.exp(second), epsilon):
+                high = second
+            else:
+                low = first
+        return math.exp(low)
+
+    def _step(self, epsilon: float, t: float, top: float) -> float:
+        """The step of the trapezoidal rule. What repeats further off weighs at most e^-30, by Chernoff's bound."""
+        ahead = (
+            (self.log_moment(t + u).real - (t + u) * epsilon - top + _NEGLIGIBLE) / u for u in (t / 4, t, 4 * t, 1.0)
+        )
+        behind = (_NEGLIGIBLE - min(0.0, top)) / t
+        return 2 * math.pi / max(behind, min(ahead))
+
+    def _answers(self, epsilon: float) -> float:
+        """Responses alone, all their losses one by one; where they are very many, rounded down to a grid."""
+        grid = sum(self.responses) / 2**16
+        sums = {0.0: 1.0}
+        for e in self.responses:
+            former, sums = sums, {}
+            for (loss, share), more in itertools.product(former.items(), (e, -e)):
+                exactly = len(former) < _MOST_SUMS
+                total = round(loss + more, 12) if exactly else math.floor((loss + more) / grid) * grid
+                sums[total] = sums.get(total, 0.0) + share / (1 + math.exp(-more))
+        return math.fsum(-share * math.expm1(min(0.0, epsilon - loss)) for loss, share in sums.items())
+
+    def log_moment(self, z: complex) -> complex:
+        """log M(z)."""
+        total = z * (z + 1) * self.mu_squared / 2
+        for q, s, n in self.trainings:
+            total += n * _log_sampled(z + 1 if self.removed else -z, q, s)
+        for e in self.responses:
+            total += z * e + cmath.log(1 + cmath.exp(-(2 * z + 1) * e)) - math.log1p(math.exp(-e))
+        return total
+
+
+def _log_sampled(power: complex, q: float, s: float) -> complex:
+    """log F(power) by the trapezoidal rule, with x in units of s; its step follows how fast r^power turns."""
+    turning = min(0.1, 0.3 * s) * (abs(power.imag) / s + 10) / 6
+    finer = math.ceil(math.log2(max(1.0, turning)))
+    top, weights, ratios = _nodes(power.real, q, s, finer)
+    return top + cmath.log(sum(map(cmath.rect, weights, (power.imag * ratio for ratio in ratios))))
+
+
+@lru_cache(maxsize=256)
+def _nodes(power: float, q: float, s: float, finer: int) -> tuple[float, tuple[float, ...], tuple[float, ...]]:
+    """log r at the nodes and their weights, the real power included, over e^top; without those that weigh nothing."""
+    step = min(0.1, 0.3 * s) / 2**finer
+    first, last = -12 + min(0.0, power / s), 12 + max(0.0, power / s)  # 12 deviations beyond where the mass lies
+    found = []
+    for k in range(int((last - first) / step) + 2):
+        x = first + k * step
+        odds = x / s - 0.5 / s**2
+        ratio = math.log1p(q * math.expm1(odds)) if odds < 30 else odds + math.log(q)
+        found.append((power * ratio - x * x / 2, ratio))
+    top = max(height for height, _ in found)
+    kept = [(height, ratio) for height, ratio in found if height > top - 40]
+    weights = tuple(math.exp(height - top) * step / math.sqrt(2 * math.pi) for height, _ in kept)
+    return top, weights, tuple(ratio for _, ratio in kept)

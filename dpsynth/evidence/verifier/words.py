@@ -1,0 +1,170 @@
+"""Checks of what a certificate says in words, each sentence written a second time: its format promises them."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from pathlib import Path
+
+from dpsynth.evidence.verifier import recompute
+from dpsynth.evidence.verifier.case import Case, Check, Record
+
+NOT_PRIVATE = (
+    "NOT PRIVATE: the noise of this run came from a seed, so it can be predicted and removed. "
+    "Nothing is claimed for this release; it is fit for tests with invented data only."
+)
+FOREIGN = (
+    "CAUTION: another program made this release. That it is differentially private is that program's own claim: it was"
+    " recorded and charged for here as it was stated, and nobody has checked it."
+)
+_CHARGE = {"line", "event", "noise_stddev_rows", "share_percent"}
+_PARTS = {
+    "dpsynth_certificate", "claim", "budget", "spent", "schedule", "cautions", "unit", "run", "charges", "trainings",
+    "steps", "ledger", "views", "accounting", "schema", "mechanism", "released", "versions", "created", "not_promised",
+}  # fmt: skip
+
+
+def parts(case: Case) -> str:
+    """Parts of it are missing or empty, or no certificate has them."""
+    record = case.record
+    odd = sorted(_PARTS ^ (record.keys() - {"files"}))
+    odd += [name for name in ("accounting", "not_promised") if record.get(name) == []]
+    odd += [name for name in ("accounting", "not_promised", "cautions") if not _is_told(record.get(name, []))]
+    odd += [] if isinstance(record.get("steps", []), list) else ["steps"]
+    return ", ".join(odd)
+
+
+def _is_told(sentences: object) -> bool:
+    return isinstance(sentences, list) and all(isinstance(each, str) and each for each in sentences)
+
+
+def noise(case: Case) -> bool:
+    """It tells its noise, which may be from a seed, otherwise than its run."""
+    stated = (case.record["claim"]["private"], case.record["run"]["noise"])
+    return stated != (case.private, case.begun["noise"])
+
+
+def unit(case: Case) -> bool:
+    """Its unit is not that of its ledger."""
+    return bool(case.record["unit"] != {**case.opened["unit"], "description": _describe(case.opened["unit"])})
+
+
+def budget(case: Case) -> bool:
+    """Its budget is not that of its run."""
+    return bool(case.record["budget"] != case.budget)
+
+
+def claim(case: Case) -> bool:
+    """What it claims is not the budget of its run."""
+    claimed = (case.record["claim"]["epsilon"], case.record["claim"]["delta"])
+    return claimed != ((case.budget["epsilon"], case.budget["delta"]) if case.private else (None, None))
+
+
+def sentence(case: Case) -> bool:
+    """Its sentence says something else than its figures."""
+    if not case.private:
+        return bool(case.record["claim"]["sentence"] != NOT_PRIVATE)
+    said = _claim(case.budget["epsilon"], case.budget["delta"], case.opened["unit"])
+    return bool(case.record["claim"]["sentence"] != said)
+
+
+def meaning(case: Case) -> bool:
+    """What it says of the best guess is not what its budget allows."""
+    said = case.record["claim"]["meaning"]
+    if not case.private:
+        return said is not None
+    return said not in _meanings(case.opened["unit"], recompute.best_guess(case.budget))
+
+
+def caution(case: Case) -> bool:
+    """It does not say that another program was taken at its word."""
+    return not isinstance(case.record["cautions"], list) or (
+        "foreign" in case.event_names and FOREIGN not in case.record["cautions"]
+    )
+
+
+def charges(case: Case) -> str:
+    """Its charges are told otherwise than their lines."""
+    told = case.record["charges"]
+    odd = [c["line"]["seq"] for c in told if c["event"] != _event(c["line"]["event"]) or c.keys() != _CHARGE]
+    return ", ".join(f"line {seq}" for seq in odd)
+
+
+def files(case: Case) -> str:
+    """A file is not in the directory as the certificate lists it: it is gone, or another file."""
+    listed = case.record.get("files", {})
+    if case.folder is None:
+        return ""
+    return ", ".join(name for name, digest in listed.items() if not _is_held(case.folder, name, digest))
+
+
+def _is_held(folder: Path, name: str, digest: str) -> bool:
+    path = folder / name
+    within = Path(name).name == name and path.is_file()  # not a path that leads elsewhere
+    return within and hashlib.sha256(path.read_bytes()).hexdigest() == digest
+
+
+def _claim(epsilon: float, delta: float, unit: Record) -> str:
+    return f"This release is ({_exact(epsilon)}, {_exact(delta)})-differentially private for {_describe(unit)}."
+
+
+def _describe(unit: Record) -> str:
+    """Whom the guarantee protects."""
+    rows = "1 record" if unit["max_records"] == 1 else f"{unit['max_records']} records"
+    verb = {"add-remove": "added or removed", "replace": "replaced by others"}[unit["adjacency"]]
+    who = f"every {unit['id_column']!r}, of whom at most {rows} are used" if unit["id_column"] else f"any {rows}"
+    return f"{who}, {verb}"
+
+
+def _meanings(unit: Record, right: float) -> set[str]:
+    """What the claim says to somebody who has never heard of it, with the tenth of a percent that is not below `right`.
+
+    right: a probability, known to nine digits; where these do not decide the tenth, two sentences are right.
+    """
+    tenths = {math.ceil(1000 * (right + error)) for error in (-1e-8, 1e-8)}
+    return {
+        f"Whatever else somebody knows, even every other record: the best possible guess of {_secret(unit)}, made from"
+        f" this release alone, is right at most {min(100.0, tenth / 10):g} times in 100, where tossing a coin is right"
+        " 50 times."
+        for tenth in tenths
+    }
+
+
+def _secret(unit: Record) -> str:
+    """What an attacker wants to know of one unit."""
+    if unit["id_column"] is not None:
+        who = f"the records of one {unit['id_column']!r} were"
+    else:
+        who = "one record was" if unit["max_records"] == 1 else f"a group of {unit['max_records']} records was"
+    if unit["adjacency"] == "add-remove":
+        return f"whether {who} in the data"
+    return f"which of two candidates for {who} in the data"
+
+
+def _event(record: Record) -> str:
+    """What a charge paid for."""
+    match record:
+        case {"event": "gaussian", "noise_multiplier": noise}:
+            return f"noise multiplier {_short(noise)}"
+        case {"event": "dp_sgd", "rate": rate, "noise_multiplier": noise, "steps": steps}:
+            return f"training: {steps} steps, rate {_short(rate)}, noise multiplier {_short(noise)}"
+        case {"event": "foreign", "epsilon": epsilon, "delta": delta}:
+            return f"another program: epsilon {_exact(epsilon)}, delta {_exact(delta)}"
+    raise ValueError(f"no event is known that reads {record}")
+
+
+def _exact(x: float) -> str:
+    return f"{x:.15g}"
+
+
+def _short(x: float) -> str:
+    """Four significant digits: 12345.678 is "12,350"; very large and very small numbers as powers of ten."""
+    if x != 0 and not 1e-4 <= abs(x) < 1e7:
+        return f"{x:.4g}"
+    rounded = float(f"{x:.4g}")
+    return f"{rounded:,.0f}" if rounded.is_integer() else f"{rounded:,g}"
+
+
+CHECKS: tuple[Check, ...] = (
+    parts, noise, unit, budget, claim, sentence, meaning, caution, charges, files,
+)  # fmt: skip

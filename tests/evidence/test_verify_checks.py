@@ -1,0 +1,173 @@
+"""Each check of the verifier has a forgery that no other sees, so that none can go or be weakened unnoticed."""
+
+from __future__ import annotations
+
+import copy
+import json
+
+import pytest
+
+from dpsynth.base.job import Job
+from dpsynth.evidence import verify
+from dpsynth.evidence.certificate import Certificate
+from dpsynth.kernel.budget import Budget
+from dpsynth.kernel.events import Gaussian
+from dpsynth.kernel.unit import PrivacyUnit
+from dpsynth.ledger.ledger import Ledger
+from dpsynth.ledger.opening import Accountant
+from dpsynth.schema.table import Schema
+from dpsynth.training.event import DpSgd
+from tests.evidence.test_verify import COLUMNS, MIXED, TRAINING, issue, rechained, rehash
+from tests.evidence.test_verify_trainings import claimed
+
+
+def plain():
+    return issue().record
+
+
+def mixed():
+    return issue(MIXED).record
+
+
+def trained():
+    return issue([TRAINING, Gaussian(30.0)]).record
+
+
+def with_steps():
+    return claimed((0, 0, 100), (1, 40, 100), (1, 40, 500))
+
+
+def with_a_job():
+    schema = Schema(COLUMNS)
+    ledger = Ledger.create(None, Budget(9.0, 1e-6), dataset="claims", unit=PrivacyUnit())
+    accountant = Accountant(Budget(2.0, 1e-6), ledger=ledger, job=Job("mst", schema=schema.fingerprint()))
+    facts = {"settings": {}, "bounds": {}, "released": {}, "run": accountant.run, "ledger": ledger}
+    return Certificate.issue(schema=schema, mechanism="mst", **facts).record
+
+
+def reserve(record, *more):
+    record["run"]["line"]["reserve"].extend(more)
+    rechained(record)
+
+
+def replaced(record):
+    """The certificate for units that are replaced, with every other word and figure as it would be."""
+    unit, meaning = record["unit"], "which of two candidates for one record was in the data"
+    unit.update(adjacency="replace", description="any 1 record, replaced by others")
+    record["claim"].update(
+        sentence=record["claim"]["sentence"].replace("added or removed", "replaced by others"),
+        meaning=record["claim"]["meaning"].replace("whether one record was in the data", meaning),
+    )
+    for charge in record["charges"]:
+        charge["noise_stddev_rows"] = charge["noise_stddev_rows"] and charge["noise_stddev_rows"] * 2**0.5
+    rehash(record["ledger"]["line"], unit={name: value for name, value in unit.items() if name != "description"})
+    rechained(record)
+
+
+def changed(record, what, **facts):
+    rehash(what, **facts)
+    rechained(record)
+
+
+FORGERIES = {
+    "hashes": (plain, lambda r: r["charges"][0]["line"].update(purpose="nothing")),
+    "order": (plain, lambda r: rehash(r["charges"][0]["line"], purpose="nothing")),
+    "beginning": (plain, lambda r: changed(r, r["ledger"]["line"], prev="1" * 64)),
+    "account": (plain, lambda r: r["ledger"].update(dataset="another")),
+    "head": (plain, lambda r: r["ledger"].update(head="0" * 64)),
+    "kinds": (plain, lambda r: changed(r, r["charges"][0]["line"], kind="note")),
+    "run": (plain, lambda r: changed(r, r["charges"][0]["line"], run="another")),
+    "complete": (plain, lambda r: r["ledger"].update(other_lines=1)),
+    "mechanism": (with_a_job, lambda r: r["mechanism"].update(name="aim")),
+    "schema": (with_a_job, lambda r: r["schema"].update(sha256="c0ffee")),
+    "steps": (lambda: claimed((0, 0, 600)), lambda r: None),
+    "trainings": (with_steps, lambda r: r["trainings"].update(lost=0)),
+    "parts": (plain, lambda r: r.update(note="trust me")),
+    "noise": (plain, lambda r: r["run"].update(noise="a die")),
+    "unit": (plain, lambda r: r["unit"].update(description="everybody, always")),
+    "budget": (plain, lambda r: r["budget"].update(epsilon=0.5)),
+    "claim": (plain, lambda r: r["claim"].update(epsilon=0.5)),
+    "sentence": (plain, lambda r: r["claim"].update(sentence="This release is perfectly private.")),
+    "meaning": (plain, lambda r: r["claim"].update(meaning="Nobody can guess anything.")),
+    "caution": (mixed, lambda r: r.update(cautions=[])),
+    "charges": (plain, lambda r: r["charges"][0].update(event="noise multiplier 99")),
+    "files": (plain, lambda r: r.update(files={"rows.csv": "0" * 64})),
+    "sampling": (trained, replaced),
+    "set_aside": (mixed, lambda r: reserve(r, {"event": "foreign", "epsilon": 0.09, "delta": 0.0})),
+    "within_claim": (plain, lambda r: reserve(r, {"event": "gaussian", "noise_multiplier": 1.0})),
+    "reserved": (mixed, lambda r: (r["run"]["line"]["reserve"].pop(0), rechained(r))),
+    "spent": (plain, lambda r: r["spent"].update(epsilon=r["spent"]["epsilon"] * (1 - 1e-6))),
+    "spent_less": (plain, lambda r: r["spent"].update(epsilon=1.9)),
+    "overspent": (trained, lambda r: r["spent"].update(epsilon=2.1)),
+    "account_spent": (plain, lambda r: r["ledger"]["spent"].update(epsilon=1e-9)),
+    "fixed": (mixed, lambda r: r["schedule"].update(fixed=True)),
+    "whole": (mixed, lambda r: r["schedule"].update(epsilon=r["schedule"]["epsilon"] * 0.98)),
+    "rows": (plain, lambda r: r["charges"][0].update(noise_stddev_rows=99.0)),
+    "shares": (plain, lambda r: r["charges"][0].update(share_percent=1.0)),
+    "views": (plain, lambda r: r["views"]["spent"].update(mu=1e-9)),
+    "budget_views": (plain, lambda r: r["views"]["budget"]["rdp"].update({"64": 1e-9})),
+}
+
+
+@pytest.mark.parametrize("name", FORGERIES)
+def test_only_its_own_check_sees_a_forgery(name, tmp_path):
+    make, forge = FORGERIES[name]
+    record = json.loads(json.dumps(make()))
+    forge(record)
+    assert [outcome.check for outcome in verify.examine(record, tmp_path) if outcome.fault] == [name]
+    if name != "files":
+        with pytest.raises(ValueError, match="the certificate contradicts itself"):
+            Certificate(record).verify()
+
+
+@pytest.mark.parametrize("make", {make for make, _ in FORGERIES.values() if make.__name__ != "<lambda>"})
+def test_what_is_forged_was_sound_before(make, tmp_path):
+    record = json.loads(json.dumps(make()))
+    outcomes = verify.examine(record, tmp_path)
+    assert all(outcome.fault is outcome.undecided is None for outcome in outcomes)
+    assert [outcome.check for outcome in outcomes] == [check.__name__ for check in verify.CHECKS]
+    Certificate(record).verify()
+
+
+def test_every_check_has_a_forgery_and_says_its_fault_in_one_sentence():
+    assert [check.__name__ for check in verify.CHECKS] == list(FORGERIES)
+    for check in verify.CHECKS:
+        sentence = check.__doc__.strip()
+        assert "\n" not in sentence
+        assert sentence[0].isupper()
+        assert sentence.endswith(".")
+
+
+FREE = ("released", "versions", "created")  # nothing is computed from them, and any JSON may stand there
+INNER = ("run.ended", "run.line", "ledger.line", "ledger.spent", "views.spent")
+
+
+@pytest.mark.parametrize("part", [*(name for name in plain() if name not in FREE), *INNER])
+def test_what_is_of_another_form_is_a_fault_and_never_an_accident(part):
+    *path, name = part.split(".")
+    for value in (None, 3, "text", [], {}, [[]], [None], {"line": {}}):
+        record = json.loads(json.dumps(plain()))
+        place = record[path[0]] if path else record
+        if place[name] != value:
+            place[name] = value
+            assert name == "dpsynth_certificate" or any(outcome.fault for outcome in verify.examine(record)), value
+            with pytest.raises(ValueError, match="certificate"):
+                Certificate(record).verify()
+
+
+def test_a_training_that_is_told_a_little_too_cheap_is_found_when_the_certificate_is_made_again():
+    """The independent program knows the price of a training from below, by up to three hundredths."""
+    record = copy.deepcopy(issue([DpSgd(0.05, 4.0, 300)]).record)
+    record["spent"]["epsilon"] *= 0.9999
+    with pytest.raises(ValueError, match="its spent would read otherwise"):
+        Certificate(record).verify()
+
+
+def test_a_training_that_the_verifier_leaves_undecided_is_made_again():
+    record = copy.deepcopy(issue([DpSgd(0.01, 3.0, 1)]).record)
+    Certificate(record).verify()
+    record["spent"]["epsilon"] *= 0.99
+    with pytest.raises(ValueError, match="its spent would read otherwise"):
+        Certificate(record).verify()
+    record["claim"]["epsilon"] = 0.1
+    assert verify.faults(record) == ["what it claims is not the budget of its run"]  # a fault is more than a doubt
