@@ -15,8 +15,9 @@ import time
 import numpy as np
 from _record import write
 
+from dpsynth.base.cover import cover
 from dpsynth.base.domain import Domain
-from dpsynth.kernel.counting import count, cover
+from dpsynth.kernel.counting import count
 from dpsynth.kernel.memory import MemoryBackend
 
 SIZES = (74, 9, 16, 16, 16, 7, 15, 6, 5, 2, 32, 32, 32, 42, 2)

@@ -7,8 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dpsynth.base.cover import cover
 from dpsynth.base.domain import Domain
-from dpsynth.kernel.counting import count, cover
+from dpsynth.kernel.counting import count
 from dpsynth.kernel.memory import MemoryBackend
 
 
@@ -100,3 +101,28 @@ def test_a_code_outside_the_domain_counts_in_the_nearest_cell():
 def test_codes_of_the_wrong_structure_are_refused(codes, error):
     with pytest.raises(error):
         MemoryBackend(codes, Domain.of({"a": 2, "b": 2} if "b" in codes else {"a": 2}))
+
+
+@pytest.mark.parametrize(
+    "proposed",
+    [
+        [("a", "b", "c")],
+        [("a", "b"), ("c",)],
+        [("b", "a"), ("a", "b"), ("c", "b")],
+        [("a", "a"), ("a", "b", "c")],
+        [("c",)],
+        [],
+    ],
+    ids=str,
+)
+def test_a_proposal_of_joint_tables_leads_to_the_true_counts_or_to_none(proposed, monkeypatch):
+    domain = Domain.of({"a": 3, "b": 2, "c": 4})
+    codes = {a: np.random.default_rng(7).integers(0, n, 500) for a, n in domain.sizes}
+    cliques = [("a", "b"), ("b", "a"), ("c",), ("b",)]
+    truth = count(MemoryBackend(codes, domain), domain, cliques)
+    monkeypatch.setattr("dpsynth.kernel.counting.cover", lambda *_: proposed)
+    try:
+        found = count(MemoryBackend(codes, domain), domain, cliques)
+    except (ValueError, IndexError):
+        return
+    assert all(np.array_equal(found[clique], truth[clique]) for clique in cliques)
