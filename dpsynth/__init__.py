@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from dpsynth.evidence.certificate import Certificate
     from dpsynth.kernel.budget import Budget, BudgetExceeded
     from dpsynth.kernel.events import Gaussian
+    from dpsynth.kernel.intake import RowsError
     from dpsynth.kernel.unit import PrivacyUnit
     from dpsynth.ledger.ledger import Ledger, LedgerCorrupt
     from dpsynth.ledger.opening import Accountant
@@ -64,6 +65,7 @@ _HOME = {
     "PrivacyClaim": "auditing.release.audit",
     "PrivacyUnit": "kernel.unit",
     "Quality": "evaluation.fidelity",
+    "RowsError": "kernel.intake",
     "Schema": "schema.table",
     "SchemaError": "schema.table",
     "Synthesizer": "synthesizers.table",
@@ -106,6 +108,7 @@ __all__ = [
     "PrivacyClaim",
     "PrivacyUnit",
     "Quality",
+    "RowsError",
     "Schema",
     "SchemaError",
     "Synthesizer",

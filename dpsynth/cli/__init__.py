@@ -28,6 +28,7 @@ app.add_typer(ledger_app, name="ledger")
 def main() -> None:
     """The entry point: what a user can mend becomes a sentence and an exit code."""
     from dpsynth.kernel.budget import BudgetExceeded
+    from dpsynth.kernel.intake import RowsError
 
     try:
         app(prog_name="dpsynth")
@@ -36,5 +37,5 @@ def main() -> None:
     except OSError as error:
         known = error.filename is not None and error.strerror
         fail(OSError(f"{error.filename}: {error.strerror}: give another path") if known else error, 2)
-    except (ValueError, ImportError, MemoryError) as error:
+    except (ValueError, ImportError, MemoryError, RowsError) as error:
         fail(error, 2)

@@ -98,3 +98,15 @@ def test_the_demo_asks_for_its_folder_before_it_spends(folder, run, monkeypatch)
     for out, words in (("/proc/d", "nothing can be written in /proc"), ("a-file/d", "a-file is no folder")):
         code, said = run(f"demo --out {out}")
         assert (code, words in said) == (2, True), said
+
+
+def test_rows_that_cannot_be_read_are_one_sentence_that_says_nothing_of_them(folder, run):
+    (folder / "rows.csv").write_text("age\n1\n2,canary\n3\n")
+    code, said = run(f"{TABLE} -o m.dpsynth")
+    assert code == 2
+    assert "the rows could not be read" in said
+    assert "canary" not in said
+    assert "Traceback" not in said
+    ledger = dpsynth.Ledger.open(folder / "a.ledger")
+    assert [run.state for run in ledger.runs()] == ["drawing"]
+    assert ledger.remaining().epsilon == 0

@@ -21,7 +21,8 @@ _NUMBERS = count()
 SOURCE = Path(dpsynth.__file__).parent
 RINGS = {
     "kernel": (
-        "unit", "cost", "gaussian_dp", "events", "budget", "noise", "sensitive", "rows", "account", "accountant",
+        "unit", "cost", "gaussian_dp", "events", "budget", "noise", "sensitive", "rows", "intake", "bounding",
+        "bounded", "counting", "memory", "table", "account", "accountant",
     ),
     "training": ("loss_grid", "pld", "gdp_upper_bound", "steps", "dpsgd", "event", "teachers", "embedding"),
     "programs": ("run", "foreign"),
