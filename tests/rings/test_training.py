@@ -24,6 +24,7 @@ from dpsynth.kernel.rows import SensitiveRows
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.ledger.opening import Accountant
 from dpsynth.training import dpsgd
+from dpsynth.training.dpsgd import PIECE
 from dpsynth.training.event import DpSgd
 from tests.rings import kernel
 from tests.rings.kernel import Mutant
@@ -186,7 +187,7 @@ MUTANTS = [
         "dpsgd.py",
         """(_SCALE / np.maximum(length, clip))[:, None]
             np.trunc(grains, out=grains)
-            kept = np.einsum("ij,ij->i", grains, grains) <= _GRAINS**2 """,
+            kept = np.vecdot(grains, grains) <= _GRAINS**2 """,
         """_SCALE / clip
             np.trunc(grains, out=grains)
             kept = np.isfinite(length) """,
@@ -194,6 +195,13 @@ MUTANTS = [
     ),
     Mutant(
         "nothing kept out", "dpsgd.py", "grains[~kept] = 0", "pass", one_row_moves_the_clipped_sum_by_the_clip_at_most
+    ),
+    Mutant(
+        "rows scaled by the longest beside them",
+        "dpsgd.py",
+        "length = np.sqrt(np.vecdot(grains, grains))",
+        "length = np.sqrt(np.vecdot(grains, grains)).max() + np.zeros(len(grains))",
+        one_row_moves_the_clipped_sum_by_the_clip_at_most,
     ),
     Mutant(
         "half the noise",
@@ -282,6 +290,24 @@ def test_whatever_the_gradients_are_each_counts_for_the_clip_at_most(gradients, 
     np.testing.assert_array_equal(dpsgd.clipped_sum(gradients, clip), np.sum(grains, axis=0))
 
 
+@pytest.mark.parametrize("parameters", [1, 9, 63, 1001, 10_001, 2**18 + 1])
+def test_a_gradient_is_cut_to_the_same_grains_whoever_is_clipped_beside_it(parameters):
+    """Of any length, so that rows begin wherever in memory, and over as many numbers as are clipped at a time."""
+    rng = np.random.default_rng(parameters)
+    rows = max(3, 2**18 // parameters + 2) if parameters > 1000 else 40
+    gradients = (rng.standard_normal((rows, parameters)) * 10.0 ** rng.integers(-2, 3, size=(rows, 1))).astype("f4")
+    alone = np.sum([dpsgd.clipped_sum(row[None], 1.0) for row in gradients], axis=0)
+    np.testing.assert_array_equal(dpsgd.clipped_sum(gradients, 1.0), alone)
+    assert np.any(alone)
+
+
+@pytest.mark.parametrize(("rows", "columns"), [(0, 3), (1, 1), (5, 8), (7, 13)])
+def test_rows_that_are_clipped_lie_alike_in_memory(rows, columns):
+    room = dpsgd._aligned(rows, columns)
+    assert room.shape == (rows, columns)
+    assert all(room[i : i + 1].ctypes.data % 64 == 0 for i in range(rows))
+
+
 def test_a_gradient_within_the_clip_comes_through_to_a_millionth_of_it():
     gradients = np.random.default_rng(0).standard_normal((50, 20)).astype("f4") / 10
     clipped = dpsgd.clipped_sum(gradients, clip=1.0) * 2.0**-20
@@ -335,7 +361,9 @@ def test_settings_that_mean_nothing_are_refused(bad):
 
 
 @pytest.mark.parametrize(
-    "answer", [np.zeros((127, 4)), np.zeros((128, 5)), np.zeros(128), np.zeros((128, 4), int), None], ids=repr
+    "answer",
+    [np.zeros((PIECE - 1, 4)), np.zeros((PIECE, 5)), np.zeros(PIECE), np.zeros((PIECE, 4), int), None],
+    ids=repr,
 )
 def test_gradients_of_another_shape_are_refused_before_a_row_is_read(answer):
     seen = []
@@ -372,7 +400,7 @@ def test_a_callback_sees_codes_in_pieces_of_one_size_and_empty_steps_are_noised_
 
     run = training(kernel.load(), 300, rate=1.0, steps=1)
     run.step(gradients)
-    assert set(shapes) == {((128, 2), np.dtype(np.int64))}
+    assert set(shapes) == {((PIECE, 2), np.dtype(np.int64))}
     empty = training(kernel.load(), 0, steps=1).step(gradients)
     assert np.all(empty != 0)
 

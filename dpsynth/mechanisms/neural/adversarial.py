@@ -29,7 +29,7 @@ from dpsynth.mechanisms.neural.networks import (
     clipped_mean,
     device,
     drawn,
-    each_row,
+    each_row_of_perceptron,
     indicators,
     perceptron,
     unflattened,
@@ -149,7 +149,7 @@ def play(
 
     checkpoint: keeps the state after each block of steps. A training that was resumed starts from the state in it.
     """
-    real, fake = (each_row(critic, loss) for loss in (_real_loss, _fake_loss))
+    real, fake = (each_row_of_perceptron(critic, loss) for loss in (_real_loss, _fake_loss))
     adam = torch.optim.Adam(critic, lr=game.critic_rate, betas=(0.5, 0.99))
     state = State(
         {"critic": critic, "generator": generator.network, "inputs": [generator.inputs]},
@@ -194,7 +194,7 @@ def rehearse(codes: np.ndarray, critic: Network, generator: Generator, game: Gam
         generator.learn(None, rng)
     released = indicators(codes, generator.sizes)
     adam = torch.optim.Adam(critic, lr=game.critic_rate, betas=(0.5, 0.99))
-    real, fake = (each_row(critic, loss) for loss in (_real_loss, _fake_loss))
+    real, fake = (each_row_of_perceptron(critic, loss) for loss in (_real_loss, _fake_loss))
     for batch in released.split(game.fakes):
         gradient = clipped_mean(real(batch), CLIP) + clipped_mean(fake(generator.fakes(rng)), CLIP)
         for tensor, part in zip(critic, unflattened(gradient.cpu().numpy(), critic), strict=True):
@@ -202,12 +202,12 @@ def rehearse(codes: np.ndarray, critic: Network, generator: Generator, game: Gam
         adam.step()
 
 
-def _real_loss(critic: Network, row: Tensor) -> Tensor:
-    return torch.relu(1 - apply(critic, row)).squeeze()
+def _real_loss(scores: Tensor) -> Tensor:
+    return torch.relu(1 - scores)
 
 
-def _fake_loss(critic: Network, row: Tensor) -> Tensor:
-    return torch.relu(1 + apply(critic, row)).squeeze()
+def _fake_loss(scores: Tensor) -> Tensor:
+    return torch.relu(1 + scores)
 
 
 def _conditions(shares: Sequence[np.ndarray], components: int, rng: torch.Generator) -> Tensor:
