@@ -89,8 +89,9 @@ def main() -> None:
     results: dict[str, Any] = {"piece": PIECE, "delta": DELTA, "rate": RATE, "noise": NOISE, "steps": options.steps}
     results["prices"] = [price(*facts) for facts in TRAININGS]
     results["times"] = []
-    for case in (rows_critic(), images_critic()):
+    for make in (rows_critic, images_critic):
         for rows in BATCHES:
+            case = make()
             ways = {**of_a_step(case, rows), **of_a_run(case, rows, options.steps)}
             found = in_turn(ways, options.repetitions)
             results["times"].append({"critic": case.name, "parameters": parameters(case.network), "rows": rows} | found)
