@@ -16,6 +16,7 @@ import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -87,6 +88,7 @@ def main() -> None:
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
     results: dict[str, Any] = {"piece": PIECE, "delta": DELTA, "rate": RATE, "noise": NOISE, "steps": options.steps}
+    results["versions"] = {name: version(name) for name in ("torch", "opacus")}
     results["prices"] = [price(*facts) for facts in TRAININGS]
     results["times"] = []
     for make in (rows_critic, images_critic):
