@@ -56,7 +56,14 @@ from tests.mechanisms.neural.twins import ImageCritic, per_sample, perceptron_mo
 from tests.rings.unkept import claims
 
 DELTA, RATE, NOISE, BATCHES = 1e-6, 0.05, 4.0, (128, 1024)
-TRAININGS = ((0.01, 1.0, 10_000), (0.01, 2.0, 2000), (0.05, 4.0, 300), (0.05, 4.0, 1000), (0.1, 5.0, 500))
+TRAININGS = (
+    (0.01, 1.0, 1000),
+    (0.01, 1.0, 10_000),
+    (0.01, 2.0, 2000),
+    (0.05, 4.0, 300),
+    (0.05, 4.0, 1000),
+    (0.1, 5.0, 500),
+)
 COLUMNS, VALUES, SHAPE, CLASSES = 20, 10, (28, 28), 10
 
 
@@ -215,7 +222,7 @@ def price(rate: float, noise: float, steps: int) -> dict[str, Any]:
         "rate": rate,
         "noise": noise,
         "steps": steps,
-        "certificate": nonadaptive.epsilon([event], DELTA),
+        "fixed": nonadaptive.epsilon([event], DELTA),
         "account": billed,
         **opacus,
         "noise for 3, account": calibrate(Budget(3.0, DELTA), training(rate, steps)).noise_multiplier,

@@ -121,19 +121,23 @@ def beside_opacus() -> str:
     ways = [f"gradients, {way}" for way in ("torch.func", "ours", "Opacus")]
     ways += ["gradients in pieces, ours", "step, ours", "step, Opacus", "run, ours", "run, Opacus"]
     for row in found["times"]:
-        cells = [f"{1e3 * row[way]['least']:.3g} ({1e3 * row[way]['median']:.3g})" for way in ways]
+        cells = [f"{milliseconds(row[way]['least'])} ({milliseconds(row[way]['median'])})" for way in ways]
         times.append(f"| {row['critic']}, {row['parameters']:,} parameters | {row['rows']:,} | {' | '.join(cells)} |")
     prices = [
-        "| rate | noise | steps | epsilon: certificate | account | Opacus PRV | Opacus RDP | noise for epsilon 3: account"
-        " | Opacus PRV | Opacus RDP |",
+        "| rate | noise | steps | epsilon: fixed | account | Opacus PRV | Opacus RDP | noise for epsilon 3:"
+        " account | Opacus PRV | Opacus RDP |",
         "|---|---|---|---|---|---|---|---|---|---|",
     ]
     for row in found["prices"]:
-        epsilons = [f"{row[way]:.3f}" for way in ("certificate", "account", "PRV", "RDP")]
+        epsilons = [f"{row[way]:.3f}" for way in ("fixed", "account", "PRV", "RDP")]
         noises = [f"{row[f'noise for 3, {way}']:.3f}" for way in ("account", "PRV", "RDP")]
         cells = " | ".join([*epsilons, *noises])
         prices.append(f"| {row['rate']:g} | {row['noise']:g} | {row['steps']:,} | {cells} |")
     return "\n\n".join([said, "\n".join(times), f"Epsilon at delta {found['delta']:g}.", "\n".join(prices)])
+
+
+def milliseconds(seconds: float) -> str:
+    return f"{1e3 * seconds:,.0f}" if seconds >= 0.1 else f"{1e3 * seconds:.2g}"
 
 
 def summary() -> str:
