@@ -16,6 +16,7 @@ import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -55,7 +56,14 @@ from tests.mechanisms.neural.twins import ImageCritic, per_sample, perceptron_mo
 from tests.rings.unkept import claims
 
 DELTA, RATE, NOISE, BATCHES = 1e-6, 0.05, 4.0, (128, 1024)
-TRAININGS = ((0.01, 1.0, 10_000), (0.01, 2.0, 2000), (0.05, 4.0, 300), (0.05, 4.0, 1000), (0.1, 5.0, 500))
+TRAININGS = (
+    (0.01, 1.0, 1000),
+    (0.01, 1.0, 10_000),
+    (0.01, 2.0, 2000),
+    (0.05, 4.0, 300),
+    (0.05, 4.0, 1000),
+    (0.1, 5.0, 500),
+)
 COLUMNS, VALUES, SHAPE, CLASSES = 20, 10, (28, 28), 10
 
 
@@ -87,10 +95,12 @@ def main() -> None:
     warnings.simplefilter("ignore")
     torch.set_num_threads(1)
     results: dict[str, Any] = {"piece": PIECE, "delta": DELTA, "rate": RATE, "noise": NOISE, "steps": options.steps}
+    results["versions"] = {name: version(name) for name in ("torch", "opacus")}
     results["prices"] = [price(*facts) for facts in TRAININGS]
     results["times"] = []
-    for case in (rows_critic(), images_critic()):
+    for make in (rows_critic, images_critic):
         for rows in BATCHES:
+            case = make()
             ways = {**of_a_step(case, rows), **of_a_run(case, rows, options.steps)}
             found = in_turn(ways, options.repetitions)
             results["times"].append({"critic": case.name, "parameters": parameters(case.network), "rows": rows} | found)
@@ -212,7 +222,7 @@ def price(rate: float, noise: float, steps: int) -> dict[str, Any]:
         "rate": rate,
         "noise": noise,
         "steps": steps,
-        "certificate": nonadaptive.epsilon([event], DELTA),
+        "fixed": nonadaptive.epsilon([event], DELTA),
         "account": billed,
         **opacus,
         "noise for 3, account": calibrate(Budget(3.0, DELTA), training(rate, steps)).noise_multiplier,

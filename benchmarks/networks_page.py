@@ -1,4 +1,7 @@
-"""The table of docs/networks.md and its summary for README.md, from `results/gan.json`; `readme.py` writes both."""
+"""The tables of docs/networks.md, from `results/gan.json` and `results/opacus.json`, and README's summary of the first.
+
+`readme.py` writes them.
+"""
 
 from __future__ import annotations
 
@@ -19,8 +22,8 @@ Cells = dict[tuple[str, float, str], Cell]
 
 
 def page(text: str) -> str:
-    """The page with its block as the file has it."""
-    return replaced(text, "figures", figures())
+    """The page with its blocks as the files have them."""
+    return replaced(replaced(text, "figures", figures()), "opacus", beside_opacus())
 
 
 def replaced(text: str, name: str, block: str) -> str:
@@ -98,6 +101,43 @@ def verdict(found: Cells, table: str, ours: str) -> str:
             f" AUC {area:.3f} to {other:.3f}, {mine['CPU s'] / near['CPU s']:.2f} of its CPU time"
         )
     return f"`{ours}` beside smartnoise-synth's networks on {table}: {'; '.join(parts)}."
+
+
+def beside_opacus() -> str:
+    """Two tables: CPU time of a step and of a run, epsilon and noise."""
+    record = json.loads((ROOT / "benchmarks" / "results" / "opacus.json").read_text())
+    found, machine = record["results"], record["machine"]
+    versions = found["versions"]
+    said = (
+        f"`benchmarks/beside_opacus.py`, commit {record['commit']}, {machine['processor']}, one thread, PyTorch"
+        f" {versions['torch']}, Opacus {versions['opacus']}. CPU milliseconds, least (median) of several; a run is"
+        f" {found['steps']} steps with noise and Adam, the rows prepared for Opacus beforehand, for ours in the run."
+    )
+    times = [
+        "| critic | rows a step | gradients: `torch.func` | ours | Opacus | the same in pieces | step: ours | Opacus"
+        " | run: ours | Opacus |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    ways = [f"gradients, {way}" for way in ("torch.func", "ours", "Opacus")]
+    ways += ["gradients in pieces, ours", "step, ours", "step, Opacus", "run, ours", "run, Opacus"]
+    for row in found["times"]:
+        cells = [f"{milliseconds(row[way]['least'])} ({milliseconds(row[way]['median'])})" for way in ways]
+        times.append(f"| {row['critic']}, {row['parameters']:,} parameters | {row['rows']:,} | {' | '.join(cells)} |")
+    prices = [
+        "| rate | noise | steps | epsilon: fixed | account | Opacus PRV | Opacus RDP | noise for epsilon 3:"
+        " account | Opacus PRV | Opacus RDP |",
+        "|---|---|---|---|---|---|---|---|---|---|",
+    ]
+    for row in found["prices"]:
+        epsilons = [f"{row[way]:.3f}" for way in ("fixed", "account", "PRV", "RDP")]
+        noises = [f"{row[f'noise for 3, {way}']:.3f}" for way in ("account", "PRV", "RDP")]
+        cells = " | ".join([*epsilons, *noises])
+        prices.append(f"| {row['rate']:g} | {row['noise']:g} | {row['steps']:,} | {cells} |")
+    return "\n\n".join([said, "\n".join(times), f"Epsilon at delta {found['delta']:g}.", "\n".join(prices)])
+
+
+def milliseconds(seconds: float) -> str:
+    return f"{1e3 * seconds:,.0f}" if seconds >= 0.1 else f"{1e3 * seconds:.2g}"
 
 
 def summary() -> str:
