@@ -63,6 +63,6 @@ class SensitiveRows:
 
 
 def _exact_codes(rows: SensitiveRows) -> np.ndarray:
-    """The exact codes. Called in this package only, by `dpsgd.py`, `programs.py` and `teachers.py`."""
+    """The exact codes. Called in this package only, in `training/` and `programs/`."""
     codes: np.ndarray = object.__getattribute__(rows, "_SensitiveRows__codes")
     return codes
