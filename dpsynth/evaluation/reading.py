@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from dpsynth.data.tables.codec import codec_for
-from dpsynth.data.values import is_null, moment, number, read
+from dpsynth.data.values import is_null, moment, number, read, read_numbers
 from dpsynth.schema.columns import SECONDS, Boolean, Categorical, Column, Datetime, Numeric
 
 _TOLERANCE = 1e-6
@@ -43,7 +43,6 @@ def _unread(values: np.ndarray) -> np.ndarray:
 
 
 _NULLS = _Reader(is_null, np.isnan, np.isnan)
-_NUMBERS = _Reader(number, np.asarray, _unread)
 _MOMENTS = _Reader(moment, _unread, np.asarray)
 
 
@@ -57,7 +56,7 @@ def missing_and_outside(
     missing = read(values, _NULLS).astype(bool) | _marked(values, column)
     match column:
         case Numeric():
-            allowed = _on_grid(read(values, _NUMBERS), column, bounds)
+            allowed = _on_grid(read_numbers(values), column, bounds)
         case Datetime():
             low, high = column.steps
             steps = np.floor(read(values, _MOMENTS) / SECONDS[column.resolution])
@@ -73,7 +72,7 @@ def missing_and_outside(
 
 def span(values: Any, column: Column) -> tuple[float, float] | None:
     """Smallest and largest finite number in a numeric column; None where there is none."""
-    x = read(values, _NUMBERS)
+    x = read_numbers(values)
     missing, _ = missing_and_outside(values, column, None)
     x = x[np.isfinite(x) & ~missing]
     return (float(x.min()), float(x.max())) if x.size else None
@@ -86,7 +85,7 @@ def as_numbers(values: Any, column: Column) -> np.ndarray:
     """
     match column:
         case Numeric():
-            return np.where(_marked(values, column), np.nan, read(values, _NUMBERS))
+            return np.where(_marked(values, column), np.nan, read_numbers(values))
         case Datetime():
             return read(values, _MOMENTS)
         case Boolean() | Categorical():

@@ -12,7 +12,7 @@ import pandas as pd
 
 from dpsynth.base.job import Job
 from dpsynth.data.engines.files import open_source
-from dpsynth.data.tables.codec import check_columns, encode_frame, schema_domain
+from dpsynth.data.tables.codec import check_columns, codecs, schema_domain
 from dpsynth.data.tables.magnitude import magnitude_table
 from dpsynth.evidence.certificate import Certificate
 from dpsynth.kernel.bounded import Bounded, bound_table
@@ -110,7 +110,7 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
             rows = bound_table(source.read, self.schema.unit)
             bounds = _kept_bounds(checkpoint, lambda: self._bounds(rows, accountant))
             domain = schema_domain(self.schema, bounds)
-            table = PrivateTable.encoded(rows, lambda frame: encode_frame(frame, self.schema, bounds), domain)
+            table = PrivateTable.encoded(rows, codecs(self.schema, bounds), domain)
             model = mechanism.run(table, accountant, checkpoint)
             accountant.close(model_digest(self.schema, model, bounds))
         if checkpoint is not None:

@@ -22,7 +22,7 @@ SOURCE = Path(dpsynth.__file__).parent
 RINGS = {
     "kernel": (
         "unit", "cost", "gaussian_dp", "events", "budget", "noise", "sensitive", "rows", "intake", "bounding",
-        "bounded", "counting", "memory", "table", "account", "accountant",
+        "columns", "ids", "codes", "bounded", "counting", "table", "account", "accountant",
     ),
     "training": ("loss_grid", "pld", "gdp_upper_bound", "steps", "dpsgd", "event", "teachers", "embedding"),
     "programs": ("run", "foreign"),
