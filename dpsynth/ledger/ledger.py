@@ -190,12 +190,12 @@ class Ledger:
         again.refresh(check=True)
         if [line.raw for line in again.lines[: len(known)]] != [line.raw for line in known]:
             raise LedgerCorruptError(
-                f"{again.store.where} is no longer the ledger that was opened: take back the file that it was"
+                f"{again.store.where} is no longer the ledger that was opened, lines differ: restore it from a copy"
             )
         if head is not None and not any(line.hash.startswith(head) for line in again.lines):
             raise LedgerCorruptError(
                 f"the ledger of {self.dataset!r} holds no line with hash {head}: its end was cut off,"
-                " it was written anew, or the hash belongs to another ledger: restore it, or give a head of its own"
+                " it was written anew, or the hash belongs to another ledger; restore it, or give a head of its own"
             )
 
     def set_policy(self, policy: Policy) -> None:
