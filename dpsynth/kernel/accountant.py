@@ -12,10 +12,11 @@ import os
 import secrets
 import threading
 from collections.abc import Iterator, Sequence
-from typing import Any, NoReturn, Protocol, Self, TypeVar
+from typing import Any, Protocol, Self, TypeVar
 
 import numpy as np
 
+from dpsynth.base.closed import Closed
 from dpsynth.base.job import Job
 from dpsynth.kernel import budget as budgets
 from dpsynth.kernel.account import SECURE, Run, gaussian_spending
@@ -48,9 +49,10 @@ class Ledger(Protocol):
     def void(self, run: str) -> None: ...
 
 
-class Charge:
+class Charge(Closed):
     """A paid-for event: a receipt that is also the only source of privacy noise. Good once, in one process."""
 
+    _closed_because = "a charge cannot be copied: it is good once"
     __slots__ = ("__event", "__grant", "__process", "__protects")
 
     def __init__(self, event: Event, grant: Grant, protects: PrivacyUnit | None = None) -> None:
@@ -98,13 +100,8 @@ class Charge:
             raise TypeError(f"this charge paid for {event}, not for {kind.__name__}")
         return event
 
-    def _closed(self, *args: Any) -> NoReturn:
-        raise TypeError("a charge cannot be copied: it is good once")
 
-    __reduce__ = __reduce_ex__ = __getstate__ = __copy__ = __deepcopy__ = _closed
-
-
-class Accountant:
+class Accountant(Closed):
     """One run: reserves its whole budget when it is made, charges events against it, gives back the rest at `close`.
 
     budget: what this run may spend. ledger: the account of the data set, which has a cap of its own and outlives the
@@ -115,6 +112,8 @@ class Accountant:
     nothing was charged and no row was read. Raises BudgetExceededError or PolicyRefusedError when the account cannot
     bear it; then nothing was spent.
     """
+
+    _closed_because = "an accountant cannot be copied: its budget would be spent twice"
 
     def __init__(
         self,
@@ -249,8 +248,3 @@ class Accountant:
 
     def _grant(self, event: Event, line: int, progress: Progress | None) -> Charge:
         return Charge(event, Grant(self._bits, self.ledger, self.run, line, progress), self._protects)
-
-    def _closed(self, *args: Any) -> NoReturn:
-        raise TypeError("an accountant cannot be copied: its budget would be spent twice")
-
-    __reduce__ = __reduce_ex__ = __getstate__ = __copy__ = __deepcopy__ = _closed

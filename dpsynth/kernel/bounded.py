@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from dpsynth.base.closed import Closed, closed
 from dpsynth.kernel.bounding import bounded_rows
 from dpsynth.kernel.intake import behind_the_wall
 from dpsynth.kernel.unit import PrivacyUnit
@@ -17,12 +18,13 @@ _BOUNDED = object()
 """Shown to a constructor by code that has bounded its rows; private to the kernel."""
 
 
-class Bounded:
+class Bounded(Closed):
     """Raw rows, closed, of which no unit has more than `unit.max_records`. `bound_table` and `bound_arrays` make them.
 
     Rows of a unit without an id column are bounded as they are: any max_records of them are one unit.
     """
 
+    _closed_because = "bounded rows cannot be copied or read: make a PrivateTable or SensitiveRows of them"
     __slots__ = ("__rows", "unit")
     unit: PrivacyUnit
 
@@ -35,11 +37,7 @@ class Bounded:
     def __repr__(self) -> str:
         return f"Bounded({self.unit.describe()})"
 
-    def _closed(self, *args: Any) -> NoReturn:
-        raise TypeError("bounded rows cannot be copied or read: make a PrivateTable or SensitiveRows of them")
-
-    __reduce__ = __reduce_ex__ = __getstate__ = __copy__ = __deepcopy__ = _closed
-    __iter__ = __len__ = __getitem__ = __setattr__ = __delattr__ = _closed
+    __iter__ = __len__ = __getitem__ = __setattr__ = __delattr__ = closed
 
 
 def bound_table(read: Callable[[], Any], unit: PrivacyUnit) -> Bounded:

@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NoReturn
 
 import numpy as np
 
+from dpsynth.base.closed import Closed, closed
 from dpsynth.kernel.bounded import _BOUNDED, Bounded, _raw, _require
 from dpsynth.kernel.intake import behind_the_wall
 from dpsynth.kernel.unit import PrivacyUnit
 
 
-class SensitiveRows:
+class SensitiveRows(Closed):
     """The codes of some columns, one row a record; no unit has more than `protects.max_records` rows.
 
     sizes: how many codes each column has, which is public. How many rows there are is not. A code outside them is
     brought to the nearest one. Rows of a unit with an id column come from `encoded` or `PrivateTable.rows` alone.
     """
 
+    _closed_because = "private rows are read by a charge only: accountant.charge(event, purpose).redeem(rows, ...)"
     __slots__ = ("__codes", "protects", "sizes")
     protects: PrivacyUnit
     sizes: tuple[int, ...]
@@ -52,13 +53,9 @@ class SensitiveRows:
     def __repr__(self) -> str:
         return f"SensitiveRows({len(self.sizes)} columns, {self.protects.describe()})"
 
-    def _closed(self, *args: Any, **kwargs: Any) -> NoReturn:
-        raise TypeError("private rows are read by a charge only: accountant.charge(event, purpose).redeem(rows, ...)")
-
-    __array__ = __bool__ = __len__ = __iter__ = __getitem__ = __contains__ = __format__ = _closed
-    __eq__ = __ne__ = _closed
-    __reduce__ = __reduce_ex__ = __getstate__ = __copy__ = __deepcopy__ = _closed
-    __setattr__ = __delattr__ = _closed
+    __array__ = __bool__ = __len__ = __iter__ = __getitem__ = __contains__ = __format__ = closed
+    __eq__ = __ne__ = closed
+    __setattr__ = __delattr__ = closed
     __hash__ = None  # type: ignore[assignment]
 
 

@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, NoReturn
 
 import numpy as np
 
+from dpsynth.base.closed import Closed, closed
 from dpsynth.kernel.events import positive
 from dpsynth.kernel.unit import PrivacyUnit
 
@@ -24,12 +24,13 @@ _LARGEST = 2**52
 """Integers are clipped to this size, and so are estimates: exact in a double, and far from the end of an int64."""
 
 
-class Sensitive:
+class Sensitive(Closed):
     """`unit` times an array of integers, neither of which moves further than it says. Its shape and unit are public.
 
     protects: the privacy unit that l1 and l2 are about; None where nobody said.
     """
 
+    _closed_because = "a Sensitive value is read by a charge only: accountant.charge(event, purpose).gaussian(value)"
     __slots__ = ("__integers", "l1", "l2", "protects", "shape", "unit")
     l1: float
     l2: float
@@ -104,13 +105,9 @@ class Sensitive:
     def __repr__(self) -> str:
         return f"Sensitive(shape={self.shape}, l1={self.l1:g}, l2={self.l2:g})"
 
-    def _closed(self, *args: Any, **kwargs: Any) -> NoReturn:
-        raise TypeError("a Sensitive value is read by a charge only: accountant.charge(event, purpose).gaussian(value)")
-
-    __array__ = __float__ = __int__ = __index__ = __complex__ = __bool__ = __len__ = __iter__ = __getitem__ = _closed
-    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = __contains__ = __format__ = _closed
-    __reduce__ = __reduce_ex__ = __getstate__ = __copy__ = __deepcopy__ = _closed
-    __setattr__ = __delattr__ = _closed
+    __array__ = __float__ = __int__ = __index__ = __complex__ = __bool__ = __len__ = __iter__ = __getitem__ = closed
+    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = __contains__ = __format__ = closed
+    __setattr__ = __delattr__ = closed
     __hash__ = None  # type: ignore[assignment]
     __array_ufunc__ = None
 

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
+from dpsynth.base.closed import Closed, closed
 from dpsynth.base.domain import Clique, Domain
 from dpsynth.kernel.bounded import _BOUNDED, Bounded, _raw, _require, bound_arrays
 from dpsynth.kernel.counting import Backend, count
@@ -17,12 +18,13 @@ from dpsynth.kernel.sensitive import Sensitive
 from dpsynth.kernel.unit import PrivacyUnit
 
 
-class PrivateTable:
+class PrivateTable(Closed):
     """The only thing that a mechanism is given of the private rows.
 
     Of no unit does it hold more than `unit.max_records` rows: `encoded` takes bounded rows, `from_codes` bounds them.
     """
 
+    _closed_because = "a PrivateTable cannot be copied or read: ask it for marginals"
     __slots__ = ("__backend", "domain", "unit")
     __backend: Backend
     domain: Domain
@@ -104,11 +106,7 @@ class PrivateTable:
     def __repr__(self) -> str:
         return f"PrivateTable({len(self.domain.attributes)} attributes, {self.unit.describe()})"
 
-    def _closed(self, *args: Any) -> NoReturn:
-        raise TypeError("a PrivateTable cannot be copied or read: ask it for marginals")
-
-    __reduce__ = __reduce_ex__ = __getstate__ = __copy__ = __deepcopy__ = _closed
-    __setattr__ = __delattr__ = _closed
+    __setattr__ = __delattr__ = closed
 
 
 class _Coarse:

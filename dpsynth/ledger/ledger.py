@@ -25,9 +25,10 @@ from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from dpsynth.accounting.policy import Policy, policy_record
+from dpsynth.base.closed import Closed
 from dpsynth.base.job import Job
 from dpsynth.kernel import budget as budgets
 from dpsynth.kernel.account import FORMAT, SECURE, Run, gaussian_spending
@@ -43,8 +44,10 @@ from dpsynth.ledger.store import File, Memory
 __all__ = ["SECURE", "Ledger", "LedgerCorruptError"]
 
 
-class Ledger:
+class Ledger(Closed):
     """The account of one data set: `create` or `open` it, then give it to as many accountants as you like."""
+
+    _closed_because = "a ledger cannot be pickled: open its file again"
 
     def __init__(self, book: Book) -> None:
         self._book = book
@@ -303,11 +306,7 @@ class Ledger:
         """A copy of an account is the account, or it could be spent twice."""
         return self
 
-    def _closed(self, *args: Any) -> NoReturn:
-        raise TypeError("a ledger cannot be pickled: open its file again")
-
-    __copy__ = __deepcopy__ = _itself
-    __reduce__ = __reduce_ex__ = __getstate__ = _closed
+    __copy__ = __deepcopy__ = _itself  # type: ignore[assignment]
 
 
 def _now() -> str:

@@ -29,10 +29,11 @@ from __future__ import annotations
 import math
 import os
 from collections.abc import Callable, Iterator
-from typing import Any, NoReturn, Protocol
+from typing import Any, Protocol
 
 import numpy as np
 
+from dpsynth.base.closed import Closed
 from dpsynth.kernel.events import Progress, positive
 from dpsynth.kernel.noise import MAX_STDDEV, Bits, rounded_gaussian
 from dpsynth.kernel.rows import SensitiveRows, _exact_codes
@@ -73,9 +74,10 @@ class Schedule(Protocol):
     def steps(self) -> int: ...
 
 
-class Training:
+class Training(Closed):
     """The steps that a DpSgd event paid for: each `step` is one of them. block: how many are claimed at a time."""
 
+    _closed_because = "a training cannot be copied: its steps would be taken twice"
     __slots__ = (
         "__bits", "__block", "__claims", "__event", "__probed", "__process", "__rows", "clip", "parameters", "scale",
     )  # fmt: skip
@@ -169,11 +171,6 @@ class Training:
         for piece, taken in _pieces(chosen, places):
             total += clipped_sum(_checked(gradients(piece), self.parameters)[taken], self.clip)
         return total
-
-    def _closed(self, *args: Any) -> NoReturn:
-        raise TypeError("a training cannot be copied: its steps would be taken twice")
-
-    __reduce__ = __reduce_ex__ = __getstate__ = __copy__ = __deepcopy__ = _closed
 
 
 def row_rate(rate: float, max_records: int) -> float:

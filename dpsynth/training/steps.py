@@ -16,8 +16,9 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, replace
-from typing import Any, NoReturn, Protocol
+from typing import Protocol
 
+from dpsynth.base.closed import Closed
 from dpsynth.kernel.events import Progress
 
 
@@ -63,12 +64,13 @@ class Steps:
         return replace(self, upto=upto, resumed=resumed, lost=lost)
 
 
-class Claims:
+class Claims(Closed):
     """The steps that one process may take of a training, in blocks that it claims as it comes to them.
 
     charge: the number of the ledger line that pays. steps: what the ledger said last.
     """
 
+    _closed_because = "claims cannot be copied: their steps would be taken twice"
     __slots__ = ("__granted", "__ledger", "__lock", "__run", "__steps", "charge")
 
     def __init__(self, ledger: Counter, run: str, charge: int, steps: Progress) -> None:
@@ -97,8 +99,3 @@ class Claims:
                 self.__steps = self.__ledger.claim(self.__run, self.charge, before.resumed, block)
                 self.__granted = self.__steps.upto - before.upto
             self.__granted -= 1
-
-    def _closed(self, *args: Any) -> NoReturn:
-        raise TypeError("claims cannot be copied: their steps would be taken twice")
-
-    __reduce__ = __reduce_ex__ = __getstate__ = __copy__ = __deepcopy__ = _closed

@@ -22,10 +22,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 
+from dpsynth.base.closed import Closed
 from dpsynth.kernel.accountant import Accountant
 from dpsynth.kernel.noise import Bits
 from dpsynth.kernel.rows import SensitiveRows, _exact_codes
@@ -39,9 +40,10 @@ MOST_TEACHERS = 100_000
 _MADE_UP = 16
 
 
-class Teachers:
+class Teachers(Closed):
     """`number` teachers, each with rows of its own, the same for as long as this object lives."""
 
+    _closed_because = "teachers cannot be copied or read: ask for their votes"
     __slots__ = ("__parts", "__protects", "__sizes", "number")
     number: int
 
@@ -67,11 +69,6 @@ class Teachers:
         reach = self.__protects.max_records
         l1, l2 = float(reach * questions), _up(reach * math.sqrt(questions))
         return Sensitive(counts, l1=max(l1, l2), l2=l2, protects=self.__protects)
-
-    def _closed(self, *args: Any) -> NoReturn:
-        raise TypeError("teachers cannot be copied or read: ask for their votes")
-
-    __reduce__ = __reduce_ex__ = __getstate__ = __copy__ = __deepcopy__ = _closed
 
 
 def part(accountant: Accountant, rows: SensitiveRows, number: int) -> Teachers:

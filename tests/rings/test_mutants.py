@@ -239,8 +239,8 @@ MUTANTS = [
     Mutant(
         "elements can be read",
         "sensitive.py",
-        " = __getitem__ = _closed",
-        " = _closed\n    __getitem__ = lambda self, i: _integers(self)[i]",
+        " = __getitem__ = closed",
+        " = closed\n    __getitem__ = lambda self, i: _integers(self)[i]",
         laws.a_value_is_closed,
     ),
     Mutant(

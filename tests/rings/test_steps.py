@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import os
 import tempfile
 from pathlib import Path
@@ -188,12 +187,6 @@ def what_was_charged_stays_charged(k: Kernel) -> None:
             fails(ValueError, lambda line=line: other.resume(line, 0))
 
 
-def claims_cannot_be_copied(k: Kernel) -> None:
-    claims = k.Claims(None, "run", 3, k.Steps(5))
-    for copied in (copy.copy, copy.deepcopy, lambda x: x.__reduce__()):
-        fails(TypeError, lambda copied=copied: copied(claims))
-
-
 STEPS_TAKEN = "self.__claims.take(self.__block)\n        total = self._sum(gradients)"
 MUTANTS = [
     Mutant("claimed after the step", "dpsgd.py", STEPS_TAKEN,
@@ -232,9 +225,6 @@ MUTANTS = [
     Mutant("seeds come again", "accountant.py", "or facts.noise != SECURE", "", noise_from_a_seed_is_not_drawn_twice),
     Mutant("begins with nothing spent", "accountant.py", "accountant._reserved = ledger.unit, facts.cost,",
            "accountant._reserved = ledger.unit, budgets.NOTHING,", what_was_charged_stays_charged),
-    Mutant("claims are copied", "steps.py",
-           "__reduce__ = __reduce_ex__ = __getstate__ = __copy__ = __deepcopy__ = _closed", "pass",
-           claims_cannot_be_copied),
 ]  # fmt: skip
 LAWS = list(dict.fromkeys(mutant.law for mutant in MUTANTS))
 
