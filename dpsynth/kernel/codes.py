@@ -62,32 +62,17 @@ class Cuts:
 
 
 class Coding(Protocol):
-    """What a codec says of its column. All of it is public."""
+    """What a codec says of its column, all of it public.
 
-    @property
-    def size(self) -> int:
-        """How many codes there are, from 0 on."""
-        ...
+    size: how many codes there are, from 0 on. null, bad: the codes of what is missing, and of what cannot be read.
+    numbers, moments: the codes of numbers, and of moments in seconds since 1970 UTC.
+    """
 
-    @property
-    def null(self) -> int:
-        """The code of what is missing."""
-        ...
-
-    @property
-    def bad(self) -> int:
-        """The code of what cannot be read."""
-        ...
-
-    @property
-    def numbers(self) -> Cuts:
-        """The codes of numbers."""
-        ...
-
-    @property
-    def moments(self) -> Cuts:
-        """The codes of moments, in seconds since 1970 UTC."""
-        ...
+    size: int
+    null: int
+    bad: int
+    numbers: Cuts
+    moments: Cuts
 
     def code(self, value: Any) -> int:
         """The code of one value that is neither missing nor a number nor a moment, such as a text."""
@@ -103,7 +88,7 @@ def code_of(value: Any, coding: Coding) -> int:
             return coding.numbers.of(real(value))
         if isinstance(value, date | np.datetime64):
             return coding.moments.of(float(nanoseconds(value) // 10**9))
-        return int(coding.code(value))
+        return min(max(int(coding.code(value)), 0), coding.size - 1)
     except Exception:
         return coding.bad
 
@@ -120,6 +105,8 @@ def codes_of(column: Any, coding: Coding) -> np.ndarray:
 
 
 def _coded(values: list[Any] | np.ndarray, coding: Coding) -> np.ndarray:
+    if isinstance(values, list) and {*map(type, values)} <= {float, type(None)}:
+        values = np.array(values, dtype=np.float64)
     if isinstance(values, list):
         return np.array([code_of(value, coding) for value in values], dtype=np.int64)
     cuts = coding.numbers

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -50,7 +51,7 @@ class SensitiveRows(Closed):
             sizes: list[int] = []
             for array, coding in zip(_raw(rows), codings, strict=True):
                 if isinstance(coding, int):
-                    size, codes = coding, array.reshape(len(array), -1)
+                    size, codes = coding, array.reshape(len(array), math.prod(array.shape[1:]))
                 else:
                     size, codes = coding.size, codes_of(array, coding).reshape(-1, 1)
                 parts.append(codes)
