@@ -99,6 +99,7 @@ def verify(
     head: Annotated[str | None, typer.Option(help="A head noted earlier, on a certificate say.")] = None,
 ) -> None:
     """Read the whole account anew; a changed line, or one that is gone, is exit code 1."""
+    from dpsynth.cli import ledger_tables as tables
     from dpsynth.ledger.ledger import Ledger, LedgerCorrupt
 
     try:
@@ -106,7 +107,7 @@ def verify(
         account.verify(head)
     except LedgerCorrupt as error:
         fail(error, 1)
-    say(f"{ledger}: whole; head {account.head}")
+    say(f"{ledger}: whole; head {account.head}; {tables.state(account)}")
 
 
 @ledger_app.command("export")
@@ -123,13 +124,20 @@ def export(ledger: File, lines: Annotated[Path, typer.Argument(help="A new text 
 def import_lines(
     lines: Annotated[Path, typer.Argument(help="What `export` wrote.")],
     ledger: Annotated[Path, typer.Argument(help="Where the account goes.")],
+    only: Annotated[
+        bool, typer.Option("--only", help="Declare that no other copy is spent from any more: this one goes on.")
+    ] = False,
+    by: Annotated[str, typer.Option(help="Who declares it, for the ledger.")] = "",
 ) -> None:
-    """Make an account of exported lines: the same account, to go on in place of the first."""
+    """Make a file of exported lines: a copy to read, or with --only the account that goes on in place of the first."""
+    from dpsynth.cli import ledger_tables as tables
     from dpsynth.ledger.ledger import Ledger
 
     new_file(ledger, _THERE)
-    account = Ledger.import_lines(lines, ledger)
-    say(f"{ledger}: {len(account.entries()):,} lines; head {account.head}; use it in place of the account exported")
+    if by and not only:
+        raise ValueError(f"--by {by!r} says who declares an import the only one: give --only too, or leave it out")
+    account = Ledger.import_lines(lines, ledger, only=only, by=by)
+    say(f"{ledger}: {len(account.entries()):,} lines; head {account.head}; {tables.state(account)}")
 
 
 @ledger_app.command("link")

@@ -14,7 +14,7 @@ import os
 import sqlite3
 import stat
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -70,8 +70,8 @@ class Memory:
 
     where = "the ledger in memory"
 
-    def __init__(self) -> None:
-        self._lines: list[bytes] = []
+    def __init__(self, raws: Iterable[bytes] = ()) -> None:
+        self._lines = list(raws)
 
     @contextlib.contextmanager
     def transaction(self, *, write: bool, check: bool = False) -> Iterator[Transaction]:
