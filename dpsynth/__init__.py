@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from dpsynth.mechanisms.marginal.workload import Workload
     from dpsynth.programs.foreign import Foreign
     from dpsynth.schema.table import Boolean, Categorical, Datetime, Identifier, Numeric, Schema, SchemaError, Text
-    from dpsynth.synthesizers.base import NoLedgerWarning, NotFittedError
+    from dpsynth.synthesizers.base import NewLedgerWarning, NoLedgerWarning, NotFittedError
     from dpsynth.synthesizers.conditions import ConditionError
     from dpsynth.synthesizers.image import ImageSynthesizer
     from dpsynth.synthesizers.table import Synthesizer
@@ -56,6 +56,7 @@ _HOME = {
     "Ledger": "ledger.ledger",
     "LedgerCorrupt": "ledger.ledger",
     "Marginal": "mechanisms.marginal.known",
+    "NewLedgerWarning": "synthesizers.base",
     "NoLedgerWarning": "synthesizers.base",
     "NotFittedError": "synthesizers.base",
     "Numeric": "schema.table",
@@ -99,6 +100,7 @@ __all__ = [
     "Ledger",
     "LedgerCorrupt",
     "Marginal",
+    "NewLedgerWarning",
     "NoLedgerWarning",
     "NotFittedError",
     "Numeric",

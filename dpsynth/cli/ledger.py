@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dpsynth.base.places import new_file
-from dpsynth.cli.common import Json, SchemaFile, fail, load_schema, named, print_json, say
+from dpsynth.cli.common import Json, SchemaFile, fail, from_project, load_schema, named, print_json, say
 
 if TYPE_CHECKING:
     from dpsynth.accounting.policy import Policy
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 ledger_app = typer.Typer(no_args_is_help=True, help="Keep and read the account of a data set.")
 
 File = Annotated[Path, typer.Argument(metavar="LEDGER", help="The account's file.")]
+FileOrProjects = Annotated[
+    Path | None, typer.Argument(metavar="LEDGER", help="The account's file; by default that of dpsynth.toml.")
+]
 Purposes = Annotated[
     list[str] | None,
     typer.Option("--purpose", help="NAME or NAME=EPSILON: what the data may be used for, and its cap."),
@@ -33,9 +36,9 @@ _THERE = "an account is never replaced: show it with `dpsynth ledger show`, or g
 @ledger_app.command("create")
 def create(
     ledger: Annotated[Path, typer.Argument(help="Where the account goes.")],
-    schema: SchemaFile,
     epsilon: Annotated[float, typer.Option(help="What all fits together may spend.")],
     delta: Annotated[float, typer.Option(help="The delta at which epsilon is counted.")],
+    schema: SchemaFile = None,
     aside_epsilon: Annotated[
         float, typer.Option(help="What of epsilon is kept for other programs' releases, and for nothing else.")
     ] = 0.0,
@@ -53,7 +56,8 @@ def create(
     from dpsynth.ledger.ledger import Ledger
 
     new_file(ledger, _THERE)
-    budget, unit = Budget(epsilon, delta, aside_epsilon, aside_delta), load_schema(schema).unit
+    unit = load_schema(from_project(schema=schema)["schema"]).unit
+    budget = Budget(epsilon, delta, aside_epsilon, aside_delta)
     policy = _policy(budget, purpose, approval, mechanism, persons)
     _can_be_met(policy, budget, unit)
     account = Ledger.create(ledger, budget, dataset=name or ledger.stem, unit=unit, policy=policy)
@@ -78,7 +82,7 @@ def policy(
 
 @ledger_app.command("show")
 def show(
-    ledger: File,
+    ledger: FileOrProjects = None,
     charges: Annotated[bool, typer.Option("--charges", help="Also every charge.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -86,7 +90,7 @@ def show(
     from dpsynth.cli import ledger_tables as tables
     from dpsynth.ledger.ledger import Ledger
 
-    account = Ledger.open(ledger)
+    account = Ledger.open(_named(ledger))
     if as_json:
         print_json(tables.record(account))
         return
@@ -95,13 +99,14 @@ def show(
 
 @ledger_app.command("verify")
 def verify(
-    ledger: File,
+    ledger: FileOrProjects = None,
     head: Annotated[str | None, typer.Option(help="A head noted earlier, on a certificate say.")] = None,
 ) -> None:
     """Read the whole account anew; a changed line, or one that is gone, is exit code 1."""
     from dpsynth.cli import ledger_tables as tables
     from dpsynth.ledger.ledger import Ledger, LedgerCorrupt
 
+    ledger = _named(ledger)
     try:
         account = Ledger.open(ledger)
         account.verify(head)
@@ -151,6 +156,14 @@ def link(
     account.link(closed)
     spent, left = account.spent().epsilon, account.remaining().epsilon
     say(f"{other}: closed; {ledger} pays for both: spent epsilon {spent:.6g}, one further job may spend {left:.6g}")
+
+
+def _named(ledger: Path | None) -> Path:
+    """The ledger that was given, or else the project's."""
+    found = from_project(ledger=ledger)["ledger"]
+    if found is None:
+        raise ValueError("no ledger was named: give its path, or name one in dpsynth.toml")
+    return found
 
 
 def _can_be_met(policy: Policy, budget: Budget, unit: PrivacyUnit) -> None:

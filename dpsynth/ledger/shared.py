@@ -37,9 +37,9 @@ class SharedAccount(Account):
             )
         if self.copied:
             return (
-                f"the ledger of {self.dataset!r} is an imported copy, which is read and not spent from: use the one that"
-                " it was exported from, or, where nobody spends from that one any more, import with --only (in Python"
-                " only=True); nothing was spent"
+                f"the ledger of {self.dataset!r} is an imported copy, which is read and not spent from: use the one"
+                " that it was exported from, or, where nobody spends from that one any more, import with --only (in"
+                " Python only=True); nothing was spent"
             )
         return None
 

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 
 import numpy as np
 
+from dpsynth.base.project import place_of
 from dpsynth.evidence.certificate import Certificate
 from dpsynth.kernel.budget import Budget
 from dpsynth.ledger.ledger import Ledger
@@ -25,6 +26,10 @@ class NotFittedError(ValueError, AttributeError):
 
 class NoLedgerWarning(UserWarning):
     """A fit spends, and no ledger will remember it. Said once a process."""
+
+
+class NewLedgerWarning(UserWarning):
+    """A relative path names no ledger yet, and this fit makes one there: from another folder it names another."""
 
 
 class NoLedger(Enum):
@@ -100,7 +105,8 @@ class BaseSynthesizer(ABC, Generic[F]):
     def load(cls, path: str | Path) -> Self:
         """What `save` wrote, ready to sample, with the settings that its certificate records.
 
-        It is not ready to fit: `fit` is refused until a ledger is named, since a second fit spends a second time.
+        It is not ready to fit: `fit` is refused until a ledger is named, since a second fit spends a second time. A
+        project file does not count: it may lie in another project than the one that the model is from.
         ModelFileError for any other file.
         """
         return read_model_file(path, cls.KIND, cls._built)
@@ -148,7 +154,9 @@ class BaseSynthesizer(ABC, Generic[F]):
 
     @property
     def _ledger(self) -> NamedLedger:
-        """The ledger that was named; None where none was."""
+        """The ledger that was named, here or by the project file; None where none was."""
+        if self.ledger is NoLedger.UNSTATED:
+            return place_of("ledger")
         return None if isinstance(self.ledger, NoLedger) else self.ledger
 
     def _ask_who_pays(self) -> None:
@@ -158,8 +166,22 @@ class BaseSynthesizer(ABC, Generic[F]):
                 "a loaded synthesizer does not know which ledger paid for it, and another fit spends again: name the"
                 " ledger by set_params(ledger=...), or say set_params(ledger=None) where nothing needs to remember it"
             )
-        if self.ledger is NoLedger.UNSTATED:
+        named = self._ledger
+        if self.ledger is NoLedger.UNSTATED and named is None:
             _warn_once()
+        elif isinstance(named, str | Path):
+            _warn_of_another_place(Path(named))
+
+
+def _warn_of_another_place(path: Path) -> None:
+    if not path.is_absolute() and not path.exists():
+        warnings.warn(
+            f"the relative path {str(path)!r} names no ledger yet, and this fit makes a new one at {path.absolute()}:"
+            " from another folder the same path is another account, so give the whole path, or name the ledger in"
+            " dpsynth.toml",
+            NewLedgerWarning,
+            stacklevel=4,
+        )
 
 
 def _warn_once() -> None:
@@ -167,7 +189,7 @@ def _warn_once() -> None:
     if not _warned:
         warnings.warn(
             "no ledger was named, so nothing remembers what this fit spends beside others of the same data: give"
-            " ledger=PATH, or ledger=None to say that this is meant",
+            " ledger=PATH, or ledger=None to say that this is meant, or name one in dpsynth.toml",
             NoLedgerWarning,
             stacklevel=4,
         )
