@@ -9,6 +9,7 @@ import typer
 
 from dpsynth.base.places import new_file
 from dpsynth.cli.common import Json, SchemaFile, fail, from_project, load_schema, named, print_json, say
+from dpsynth.cli.exits import exit_code
 
 if TYPE_CHECKING:
     from dpsynth.accounting.policy import Policy
@@ -104,14 +105,14 @@ def verify(
 ) -> None:
     """Read the whole account anew; a changed line, or one that is gone, is exit code 1."""
     from dpsynth.cli import ledger_tables as tables
-    from dpsynth.ledger.ledger import Ledger, LedgerCorrupt
+    from dpsynth.ledger.ledger import Ledger, LedgerCorruptError
 
     ledger = _named(ledger)
     try:
         account = Ledger.open(ledger)
         account.verify(head)
-    except LedgerCorrupt as error:
-        fail(error, 1)
+    except LedgerCorruptError as error:
+        fail(error, exit_code(error, "ledger verify"))
     say(f"{ledger}: whole; head {account.head}; {tables.state(account)}")
 
 

@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from dpsynth.accounting.policy import Policy
 from dpsynth.base.job import Job
 from dpsynth.kernel.account import Account, Effect
-from dpsynth.kernel.budget import NOTHING, Budget, BudgetExceeded, Cost
+from dpsynth.kernel.budget import NOTHING, Budget, BudgetExceededError, Cost
 from dpsynth.ledger.chain import Line
 from dpsynth.ledger.names import event_from_dict
 
@@ -45,7 +45,7 @@ class SharedAccount(Account):
 
     def caps(self, purpose: str) -> dict[str, tuple[Cost, Budget]]:
         if self.closed is not None:
-            raise BudgetExceeded(self.closed)
+            raise BudgetExceededError(self.closed)
         caps = super().caps(purpose)
         if purpose in self.policy.purposes:
             caps[f"the purpose {purpose!r}"] = (self.cost(purpose), self.policy.purposes[purpose])
@@ -79,10 +79,11 @@ class SharedAccount(Account):
         if record["account"] in self.linked:
             raise ValueError(f"account {record['account']!r} was joined already")
         brought = [_joined(**each) for each in record["events"]]
-        through = {_key(key) for key in record["through"]}
+        if not all(isinstance(key, str) for key in record["through"]):
+            raise ValueError("the keys of accounts are text")
 
         def effect() -> None:
-            self.linked |= {record["account"], *through}
+            self.linked |= {record["account"], *record["through"]}
             for purpose, cost in brought:
                 for key in (None, purpose):
                     self._settled[key] = self._settled.get(key, NOTHING) + cost
@@ -108,12 +109,6 @@ class SharedAccount(Account):
         "copy": _read_copy,
         "only": _read_only,
     }
-
-
-def _key(value: object) -> str:
-    if not isinstance(value, str):
-        raise ValueError(f"the key of an account is text, got {type(value).__name__}")
-    return value
 
 
 def _joined(purpose: str, event: Mapping[str, Any]) -> tuple[str, Cost]:

@@ -20,7 +20,7 @@ from typing import Protocol
 
 from dpsynth.base.file_systems import file_system
 from dpsynth.kernel.account import FORMAT
-from dpsynth.ledger.chain import LedgerCorrupt
+from dpsynth.ledger.chain import LedgerCorruptError
 
 PATIENCE = 60.0
 """Seconds that a transaction waits for others."""
@@ -45,10 +45,11 @@ _TROUBLE = {
     sqlite3.SQLITE_LOCKED: "is in use by another program: try again when that is done",
     sqlite3.SQLITE_FULL: "could not be written, as the disk is full: make room",
     sqlite3.SQLITE_IOERR: "could not be read or written (input/output error): look after the disk",
-    sqlite3.SQLITE_READONLY: "cannot be written: an account needs write permission for its file and its folder",
-    sqlite3.SQLITE_CANTOPEN: "cannot be opened: an account needs write permission for its file and its folder",
-    sqlite3.SQLITE_PERM: "cannot be opened: an account needs write permission for its file and its folder",
     sqlite3.SQLITE_NOMEM: "could not be read: memory is full",
+    **dict.fromkeys(
+        (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM),
+        "cannot be opened or written: an account needs write permission for its file and its folder",
+    ),
 }
 _NETWORK = {"nfs", "nfs4", "cifs", "smb2", "smb3", "smbfs", "ncpfs", "afs", "ceph", "lustre", "gpfs", "beegfs",
             "glusterfs", "ocfs2", "gfs2", "fuse.sshfs", "fuse.glusterfs", "fuse.s3fs", "fuse.rclone", "fuse.gcsfuse",
@@ -90,24 +91,20 @@ class Memory:
 
 
 class File:
-    """Lines in a SQLite file on a local disk."""
+    """Lines in a SQLite file on a local disk. OSError on a network file system, known where /proc tells its type."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
-        self.where = str(path)
-
-    @classmethod
-    def existing(cls, path: Path) -> File:
-        """A file that somebody made. Raises OSError where an account cannot be kept."""
-        _refuse_network(path)
-        return cls(path)
+        if (kind := file_system(path)) in _NETWORK:
+            raise OSError(
+                f"{path} lies on a network file system ({kind}), where locks fail: keep the ledger on a local disk"
+            )
+        self.path, self.where = path, str(path)
 
     @classmethod
     def create(cls, path: Path, raws: Sequence[bytes]) -> File:
         """A new file with these lines, or none. Raises FileExistsError, or OSError where an account cannot be kept."""
-        _refuse_network(path)
-        path.touch(exist_ok=False)
         file = cls(path)
+        path.touch(exist_ok=False)
         try:
             with file._connection() as connection:
                 connection.execute("PRAGMA journal_mode = WAL")
@@ -130,11 +127,11 @@ class File:
         self._refuse_what_is_no_file_of_its_own()
         with self._connection() as connection:
             if connection.execute("PRAGMA application_id").fetchone() != (_APPLICATION,):
-                raise LedgerCorrupt(f"{self.path} is not a ledger")
+                raise LedgerCorruptError(f"{self.path} is not a ledger: give another path")
             connection.execute("BEGIN IMMEDIATE" if write else "BEGIN")
             _check_form(connection, self.where)
             if check and connection.execute("PRAGMA integrity_check(1)").fetchall() != [("ok",)]:
-                raise LedgerCorrupt(f"{self.path} is damaged: restore it from a copy, and compare the head")
+                raise LedgerCorruptError(f"{self.path} is damaged: restore it from a copy, and compare the head")
             yield _Rows(connection, self.where)
             if write:
                 _finish(connection)
@@ -152,13 +149,13 @@ class File:
         except (sqlite3.Error, UnicodeDecodeError) as error:
             sentence = _TROUBLE.get(getattr(error, "sqlite_errorcode", 0) & 0xFF)
             if sentence is None:
-                raise LedgerCorrupt(f"{self.path} is not a ledger, or is damaged: restore it from a copy") from None
+                raise LedgerCorruptError(f"{self.path} is no ledger, or is damaged: restore it from a copy") from None
             raise OSError(f"the ledger {self.path} {sentence}") from None
 
     def _refuse_what_is_no_file_of_its_own(self) -> None:
         facts = self.path.stat()
         if not stat.S_ISREG(facts.st_mode):
-            raise LedgerCorrupt(f"{self.path} is not a file")
+            raise LedgerCorruptError(f"{self.path} is not a file: give another path")
         if facts.st_nlink > 1:
             raise OSError(
                 f"the ledger {self.path} has {facts.st_nlink} names (hard links): leave it one, or it is spent twice"
@@ -175,7 +172,7 @@ class _Rows:
         rows = self._connection.execute("SELECT seq, raw FROM line WHERE seq >= ? ORDER BY seq", (seq,)).fetchall()
         for expected, (number, raw) in enumerate(rows, seq):
             if number != expected or not isinstance(raw, bytes):
-                raise LedgerCorrupt(f"line {expected + 1} of {self._where} is gone or replaced")
+                raise LedgerCorruptError.at(expected, self._where, "is gone or replaced")
         return [raw for _, raw in rows]
 
     def add(self, seq: int, raw: bytes) -> None:
@@ -187,9 +184,11 @@ def _check_form(connection: sqlite3.Connection, where: str) -> None:
     found = dict(connection.execute("SELECT name, sql FROM sqlite_master").fetchall())
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version != FORMAT:
-        raise LedgerCorrupt(f"{where} has format {version}, where this version reads {FORMAT}: update dpsynth")
+        raise LedgerCorruptError(f"{where} has format {version}, where this version reads {FORMAT}: update dpsynth")
     if found != _SCHEMA or connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
-        raise LedgerCorrupt(f"{where} is no longer as it was made: its table, a trigger or its journal was changed")
+        raise LedgerCorruptError(
+            f"{where} has another table, trigger or journal than it was made with: restore it from a copy"
+        )
 
 
 def _finish(connection: sqlite3.Connection) -> None:
@@ -209,12 +208,3 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def _refuse_network(path: Path) -> None:
-    """Locks and shared memory of a network file system cannot be relied on. Known by its type, where /proc tells."""
-    kind = file_system(path)
-    if kind in _NETWORK:
-        raise OSError(
-            f"{path} lies on a network file system ({kind}), where locks fail: keep the ledger on a local disk"
-        )

@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 
 import numpy as np
 
+from dpsynth.base.errors import DPSynthError
 from dpsynth.base.project import place_of
 from dpsynth.evidence.certificate import Certificate
 from dpsynth.kernel.budget import Budget
@@ -20,8 +21,8 @@ from dpsynth.ledger.ledger import Ledger
 from dpsynth.synthesizers.model_file import read_model_file, write_model_file
 
 
-class NotFittedError(ValueError, AttributeError):
-    """Asked for a release before `fit`."""
+class NotFittedError(DPSynthError, ValueError, AttributeError):
+    """A release was asked for before `fit`."""
 
 
 class NoLedgerWarning(UserWarning):

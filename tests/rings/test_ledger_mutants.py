@@ -134,7 +134,7 @@ MUTANTS = [
     Mutant(
         "accounts that a joined one paid for are forgotten",
         "shared.py",
-        'self.linked |= {record["account"], *through}',
+        'self.linked |= {record["account"], *record["through"]}',
         'self.linked |= {record["account"]}',
         ledger_laws.what_a_cut_link_left_behind_can_be_brought,
     ),

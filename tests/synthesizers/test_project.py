@@ -116,7 +116,7 @@ def test_a_fit_without_a_named_ledger_is_paid_from_that_of_the_project(make, fit
     assert said["budget"] == named["budget"]
     assert len(ledger.runs()) == 1
     monkeypatch.chdir(project)
-    with pytest.raises(dpsynth.BudgetExceeded):
+    with pytest.raises(dpsynth.BudgetExceededError):
         fit(make(ledger=NoLedger.UNSTATED))
     assert fitted.ledger is NoLedger.UNSTATED
 
