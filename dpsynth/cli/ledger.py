@@ -140,8 +140,6 @@ def import_lines(
     from dpsynth.ledger.ledger import Ledger
 
     new_file(ledger, _THERE)
-    if by and not only:
-        raise ValueError(f"--by {by!r} says who declares an import the only one: give --only too, or leave it out")
     account = Ledger.import_lines(lines, ledger, only=only, by=by)
     say(f"{ledger}: {len(account.entries()):,} lines; head {account.head}; {tables.state(account)}")
 

@@ -164,8 +164,8 @@ def known(sources: Sequence[str], marginals: int) -> str:
 def declared(by: str, time: str | None) -> str:
     """For an account that was imported and goes on in place of the one that it was exported from."""
     return (
-        f"CAUTION: the account was imported, and {by or 'somebody'} declared (time: {time}) that no other copy of it is"
-        " spent from. What was spent from another one is not in this certificate's figures."
+        f"CAUTION: the account was imported, and {repr(by) if by else 'somebody'} declared (time: {time}) that no other"
+        " copy of it is spent from. What was spent from another one is not in this certificate's figures."
     )
 
 

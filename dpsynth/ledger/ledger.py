@@ -88,6 +88,8 @@ class Ledger(Closed):
         only: declares that no other copy of the account is spent from any more; then this one goes on in place of the
         first. by: who declares it. Both are lines of the ledger (`copy`, `only`).
         """
+        if not isinstance(by, str) or (by and not only):
+            raise ValueError(f"by is text, who declares an import the only copy: give it with only=True, got {by!r}")
         *raws, rest = Path(source).read_bytes().split(b"\n")
         if rest or not raws:
             raise LedgerCorruptError(f"{source} is empty, or ends in the middle of a line: fetch it again")

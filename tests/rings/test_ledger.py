@@ -73,6 +73,13 @@ def test_an_import_holds_the_same_lines_and_then_says_what_it_is(only, path, tmp
         first.export(tmp_path / "one")
 
 
+@pytest.mark.parametrize("facts", [{"by": "me"}, {"by": 3, "only": True}, {"by": None, "only": True}], ids=str)
+def test_who_declares_is_named_in_a_declaration_only(facts, tmp_path):
+    with pytest.raises(ValueError, match="by is text, who declares an import the only copy: give it with only=True"):
+        Ledger.import_lines(GOLDEN, tmp_path / "l", **facts)
+    assert not (tmp_path / "l").exists()
+
+
 def test_a_copy_says_in_a_sentence_how_it_could_be_spent_from(path, tmp_path):
     copy = Ledger.import_lines(lines_of(Ledger.open(path), tmp_path / "one"), tmp_path / "again.ledger")
     assert Ledger.open(path).closed is None

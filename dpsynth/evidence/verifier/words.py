@@ -106,8 +106,8 @@ def _is_held(folder: Path, name: str, digest: str) -> bool:
 
 def _declared(by: str, time: str | None) -> str:
     return (
-        f"CAUTION: the account was imported, and {by or 'somebody'} declared (time: {time}) that no other copy of it is"
-        " spent from. What was spent from another one is not in this certificate's figures."
+        f"CAUTION: the account was imported, and {repr(by) if by else 'somebody'} declared (time: {time}) that no other"
+        " copy of it is spent from. What was spent from another one is not in this certificate's figures."
     )
 
 
