@@ -167,22 +167,20 @@ class BaseSynthesizer(ABC, Generic[F]):
                 "a loaded synthesizer does not know which ledger paid for it, and another fit spends again: name the"
                 " ledger by set_params(ledger=...), or say set_params(ledger=None) where nothing needs to remember it"
             )
-        named = self._ledger
-        if self.ledger is NoLedger.UNSTATED and named is None:
+        if self.ledger is NoLedger.UNSTATED and self._ledger is None:
             _warn_once()
-        elif isinstance(named, str | Path):
-            _warn_of_another_place(Path(named))
 
-
-def _warn_of_another_place(path: Path) -> None:
-    if not path.is_absolute() and not path.exists():
-        warnings.warn(
-            f"the relative path {str(path)!r} names no ledger yet, and this fit makes a new one at {path.absolute()}:"
-            " from another folder the same path is another account, so give the whole path, or name the ledger in"
-            " dpsynth.toml",
-            NewLedgerWarning,
-            stacklevel=4,
-        )
+    def _warn_of_a_new_place(self) -> None:
+        """When all that can be refused was: a warning where a relative path is about to become a new ledger."""
+        named = self._ledger
+        if isinstance(named, str | Path) and not Path(named).is_absolute() and not Path(named).exists():
+            warnings.warn(
+                f"the relative path {str(named)!r} names no ledger yet, and this fit makes a new one at"
+                f" {Path(named).absolute()}: from another folder the same path is another account, so give the whole"
+                " path, or name the ledger in dpsynth.toml",
+                NewLedgerWarning,
+                stacklevel=3,
+            )
 
 
 def _warn_once() -> None:

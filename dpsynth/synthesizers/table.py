@@ -107,6 +107,7 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
                 f"the table lacks {self.schema.unit.id_column!r}, which says whose record a row is:"
                 " add it, or choose another unit"
             )
+        self._warn_of_a_new_place()
         accountant, checkpoint = self._begun(budget, mechanism)
         with accountant:
             accountant.begin()
