@@ -22,7 +22,7 @@ from dpsynth.base.text import at_most, exact, printable
 from dpsynth.evidence import verify, wording
 from dpsynth.evidence.describe import Bounds, columns_in_words
 from dpsynth.evidence.pages import render
-from dpsynth.evidence.statement import account_of, borrowed, cost_of, ended, kinds, parts
+from dpsynth.evidence.statement import account_of, borrowed, cost_of, drawing, ended, kinds, parts
 from dpsynth.kernel import budget as budgets
 from dpsynth.kernel.budget import Budget
 from dpsynth.ledger.ledger import Ledger
@@ -40,7 +40,7 @@ _PACKAGES = ("dpsynth", "numpy", "scipy", "pandas", "pyarrow", "mpmath")
 
 @dataclass(frozen=True, repr=False)
 class Certificate:
-    """The evidence for one release, around a JSON record with the version `dpsynth_certificate: 4`."""
+    """The evidence for one release, around a JSON record with the version `dpsynth_certificate: 5`."""
 
     record: dict[str, Any]
 
@@ -72,6 +72,7 @@ class Certificate:
         charges, steps = (
             [line for line in lines if line["kind"] == kind and line["run"] == run] for kind in ("charge", "steps")
         )
+        account = account_of(ledger, lines, run)
         told = parts(lines[0], begun[0], charges, steps)
         private, budget = told["claim"]["private"], Budget(**told["budget"])
         record = {
@@ -80,13 +81,23 @@ class Certificate:
             "budget": told["budget"],
             "spent": told["spent"],
             "schedule": told["schedule"],
-            "cautions": [*borrowed(charges, cautions), *_cautions(schema, budget, settings, released)],
+            "cautions": [
+                *borrowed(charges, cautions),
+                *(wording.declared(line["by"], line["time"]) for line in account["only"]),
+                *_cautions(schema, budget, settings, released),
+            ],
             "unit": told["unit"],
-            "run": {"id": run, "noise": begun[0]["noise"], "line": begun[0], "ended": ended(lines, run)},
+            "run": {
+                "id": run,
+                "noise": begun[0]["noise"],
+                "line": begun[0],
+                "drawing": drawing(lines, run),
+                "ended": ended(lines, run),
+            },
             "charges": told["charges"],
             "trainings": told["trainings"],
             "steps": steps,
-            "ledger": account_of(ledger, lines, run),
+            "ledger": account,
             "views": told["views"],
             "accounting": [
                 *wording.without_id(ledger.unit.id_column, ledger.unit.max_records),

@@ -129,6 +129,11 @@ def trainings(steps: Sequence[Line]) -> dict[str, int]:
     return {name: sum(line[name] for line in last.values()) for name in ("resumed", "lost")}
 
 
+def drawing(lines: Sequence[Line], run: str) -> Line | None:
+    """The line that marked a run as drawing, before its first row was read; None for one that read nothing."""
+    return next((line for line in lines if line["kind"] == "drawing" and line["run"] == run), None)
+
+
 def ended(lines: Sequence[Line], run: str) -> Line | None:
     """The line that ended a run; None for one that is under way, or died."""
     return next((line for line in lines if line["kind"] in ("commit", "void") and line["run"] == run), None)
@@ -142,6 +147,7 @@ def _weight(event: Event) -> int:
 def account_of(ledger: Ledger, lines: Sequence[Line], run: str) -> dict[str, Any]:
     """What the ledger says of all runs up to its head."""
     others = [line for line in lines if line["kind"] == "run" and line["run"] != run]
+    only = [line for line in lines if line["kind"] == "only"]
     charges = [line for line in lines if line["kind"] == "charge"]
     joined = [event_from_dict(each["event"]) for line in lines if line["kind"] == "link" for each in line["events"]]
     return {
@@ -153,7 +159,8 @@ def account_of(ledger: Ledger, lines: Sequence[Line], run: str) -> dict[str, Any
         "line": lines[0],
         "lines": len(lines),
         "head": lines[-1]["hash"],
-        "other_lines": sum(line.get("run") != run for line in lines[1:]),
+        "only": only,
+        "other_lines": sum(line.get("run") != run for line in lines[1:]) - len(only),
         "other_runs": len(others),
         "other_runs_seeded": sum(line["noise"] != SECURE for line in others),
         "other_charges": sum(line["run"] != run for line in charges),

@@ -21,7 +21,7 @@ from dpsynth.evidence.verifier.recompute import Undecided
 
 __all__ = ["CHECKS", "Outcome", "Undecided", "check", "examine", "examine_release", "faults", "parse"]
 
-VERSION = 4
+VERSION = 5
 CHECKS: tuple[Check, ...] = (*lines.CHECKS, *words.CHECKS, *figures.CHECKS)
 
 _NUMBERS = "epsilon|delta|noise_multiplier|rate|steps|seq|lines|max_records|upto|lost|resumed"

@@ -161,6 +161,14 @@ def known(sources: Sequence[str], marginals: int) -> str:
     )
 
 
+def declared(by: str, time: str | None) -> str:
+    """For an account that was imported and goes on in place of the one that it was exported from."""
+    return (
+        f"CAUTION: the account was imported, and {repr(by) if by else 'somebody'} declared (time: {time}) that no other"
+        " copy of it is spent from. What was spent from another one is not in this certificate's figures."
+    )
+
+
 def against(sentence: str) -> str:
     """What is known against another program's claim."""
     return f"CAUTION, of that program: {sentence}"
