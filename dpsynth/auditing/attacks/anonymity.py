@@ -109,7 +109,7 @@ def _rules(
     place = np.minimum(np.searchsorted(alone, mine), alone.size - 1)
     has = np.flatnonzero(alone[place] == mine)
     found = sparse.csr_array((np.ones(has.size), (place[has], has)), (alone.size, mine.size))
-    matches = np.asarray(found.sum(axis=1)).reshape(-1)
+    matches: np.ndarray = np.asarray(found.sum(axis=1)).reshape(-1)
     return found[matches <= _MOST_MATCHES]
 
 
