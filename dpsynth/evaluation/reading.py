@@ -1,6 +1,9 @@
-"""What raw values are, one by one: missing, outside the public domain, repeated. For evidence only, never for a fit.
+"""What raw values are, one by one: missing, outside the public domain, repeated.
 
-A codec forgives: it clips, and maps what it does not know. Evidence does not: a release must keep to its schema.
+For evidence only, never for a fit.
+
+A codec forgives: it clips, and maps what it does not know. Evidence does not: a release must keep
+to its schema.
 """
 
 from __future__ import annotations
@@ -51,7 +54,8 @@ def missing_and_outside(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Two boolean arrays, one entry a row: is the value missing; is it none that the schema allows.
 
-    bounds: what a learned bound came out as. A missing value is outside where the column is not nullable.
+    bounds: what a learned bound came out as. A missing value is outside where the column is not
+    nullable.
     """
     missing = read(values, _NULLS).astype(bool) | _marked(values, column)
     match column:
@@ -79,7 +83,8 @@ def span(values: Any, column: Column) -> tuple[float, float] | None:
 
 
 def as_numbers(values: Any, column: Column) -> np.ndarray:
-    """One float64 a row: the number, the seconds since 1970, or the number of the category; NaN where there is none.
+    """One float64 a row: the number, the seconds since 1970, or the number of the category; NaN
+    where there is none.
 
     Nothing is clipped. Missing values, and what is none of a column's categories, are NaN.
     """
@@ -96,7 +101,9 @@ def as_numbers(values: Any, column: Column) -> np.ndarray:
 
 
 def repeated_share(columns: Iterable[Any], rows: int) -> float:
-    """The share of rows that equal an earlier row in every one of these columns; 0 for an empty table."""
+    """The share of rows that equal an earlier row in every one of these columns; 0 for an empty
+    table.
+    """
     group = np.zeros(rows, dtype=np.int64)
     for values in columns:
         numbers = _grouped(values)

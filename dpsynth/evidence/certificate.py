@@ -1,8 +1,10 @@
-"""Certificate: what is claimed for one release, and everything that a reviewer needs to check the claim.
+"""Certificate: what is claimed for one release, and everything that a reviewer needs to check the
+claim.
 
-A certificate is a plain record, a function of public things only: the schema, the ledger, the settings, the charged
-answers. It holds no row, no exact count, nothing that was not paid for, and may be published with the release.
-A run whose noise came from a seed gets a certificate too, which says NOT PRIVATE and claims nothing.
+A certificate is a plain record, a function of public things only: the schema, the ledger, the
+settings, the charged answers. It holds no row, no exact count, nothing that was not paid for, and
+may be published with the release. A run whose noise came from a seed gets a certificate too, which
+says NOT PRIVATE and claims nothing.
 """
 
 from __future__ import annotations
@@ -57,11 +59,14 @@ class Certificate:
         released: Mapping[str, Any],
         cautions: Sequence[str] = (),
     ) -> Certificate:
-        """The certificate of one run. Unit, budget, noise, charges and head are read from the ledger, never stated.
+        """The certificate of one run.
 
-        run: `Accountant.run`. bounds: of numeric columns, as learned by charges. released: further charged or public
-        facts, such as the noisy row count. cautions: what is known against a mechanism that is not ours. Raises
-        ValueError when the ledger protects another unit than the schema, or has no such run.
+        Unit, budget, noise, charges and head are read from the ledger, never stated.
+
+        run: `Accountant.run`. bounds: of numeric columns, as learned by charges. released: further
+        charged or public facts, such as the noisy row count. cautions: what is known against a
+        mechanism that is not ours. Raises ValueError when the ledger protects another unit than the
+        schema, or has no such run.
         """
         if ledger.unit != schema.unit:
             raise ValueError(f"the ledger protects {ledger.unit.describe()}, the schema {schema.unit.describe()}")
@@ -142,13 +147,12 @@ class Certificate:
     def verify(self) -> None:
         """Recomputes what is stated from the ledger lines that the certificate quotes.
 
-        The independent verifier looks first (`evidence/verify.py`, as `dpsynth verify` does); then what follows from
-        the lines is made again by the program that issues certificates. It shows slips and careless edits. Somebody
-        who rewrites everything is found out by the ledger itself.
+        The independent verifier looks first (`evidence/verify.py`, as `dpsynth verify` does); then
+        what follows from the lines is made again by the program that issues certificates. It shows
+        slips and careless edits. Somebody who rewrites everything is found out by the ledger
+        itself.
 
-        Raises
-        ------
-        ValueError : it does not hold; a sentence for each fault.
+        Raises ------ ValueError : it does not hold; a sentence for each fault.
         """
         if not isinstance(self.record, dict) or self.record.get("dpsynth_certificate") != VERSION:
             raise ValueError(f"this is no certificate of version {VERSION}: update dpsynth, or give another file")
@@ -171,7 +175,9 @@ class Certificate:
         return Certificate({**self.record, "files": hashes})
 
     def save(self, directory: str | Path) -> Path:
-        """Writes certificate.json and certificate.html into a directory, made if need be; returns the directory."""
+        """Writes certificate.json and certificate.html into a directory, made if need be; returns
+        the directory.
+        """
         return render.save(directory, {"certificate.json": self.to_json(), "certificate.html": self.to_html()})
 
     def summary(self) -> str:
@@ -237,7 +243,9 @@ def _version(package: str) -> str:
 
 
 def _same(stated: Any, found: Any, tolerance: float) -> bool:
-    """Whether a part of a record is what the lines give, in words and, but for a relative tolerance, in figures."""
+    """Whether a part of a record is what the lines give, in words and, but for a relative
+    tolerance, in figures.
+    """
     if isinstance(found, Mapping):
         return stated.keys() == found.keys() and all(_same(stated[name], found[name], tolerance) for name in found)
     if isinstance(found, list):
@@ -248,11 +256,12 @@ def _same(stated: Any, found: Any, tolerance: float) -> bool:
 
 
 def _restated(record: Mapping[str, Any]) -> list[str]:
-    """Parts that would read otherwise if the certificate were made again from the lines that it quotes.
+    """Parts that would read otherwise if the certificate were made again from the lines that it
+    quotes.
 
-    The independent verifier knows the price of a training from below only, and leaves a training of a few steps
-    undecided; here the figures are those of the program that made them. A larger epsilon is no fault: other versions
-    may have rounded up further.
+    The independent verifier knows the price of a training from below only, and leaves a training of
+    a few steps undecided; here the figures are those of the program that made them. A larger
+    epsilon is no fault: other versions may have rounded up further.
     """
     charges = [charge["line"] for charge in record["charges"]]
     try:

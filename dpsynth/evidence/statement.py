@@ -1,4 +1,5 @@
-"""What the ledger's lines say of a run, for a certificate: its claim, its charges, and the account that they are from.
+"""What the ledger's lines say of a run, for a certificate: its claim, its charges, and the account
+that they are from.
 
 All of it is a function of the lines alone, so that whoever holds them can do it again.
 """
@@ -43,9 +44,10 @@ def claim(private: bool, budget: Budget, unit: PrivacyUnit) -> dict[str, Any]:
 def _percent_right(budget: Budget) -> float:
     """How often the best test of one unit is right at even odds, in percent, rounded up to a tenth.
 
-    For mu-GDP the errors (a, b) satisfy b >= Phi(Phi^-1(1 - a) - mu); a + b is least at a = b = Phi(-mu / 2).
-    (Dong, Roth and Su, section 2.) It is the budget's mu, as what was spent may depend on charged answers; of what is
-    set aside, epsilon counts as the Gaussian curve below it, and delta as it is.
+    For mu-GDP the errors (a, b) satisfy b >= Phi(Phi^-1(1 - a) - mu); a + b is least at a = b =
+    Phi(-mu / 2). (Dong, Roth and Su, section 2.) It is the budget's mu, as what was spent may
+    depend on charged answers; of what is set aside, epsilon counts as the Gaussian curve below it,
+    and delta as it is.
     """
     cost = budgets.affordable(budget) + (currencies.pure_cost(budget.aside_epsilon) if budget.aside_epsilon else 0)
     return min(100.0, math.ceil(1000 * (NormalDist().cdf(currencies.mu_of(cost) / 2) + budget.aside_delta)) / 10)
@@ -60,10 +62,12 @@ def cost_of(charges: Sequence[Line]) -> Cost:
 
 
 def schedule(begun: Line, charges: Sequence[Line], budget: Budget) -> dict[str, Any]:
-    """Whether all charges had been reserved, event by event, before the run read anything; and what that list costs.
+    """Whether all charges had been reserved, event by event, before the run read anything; and what
+    that list costs.
 
-    Then, and only then, is the loss of the list as a whole a claim of its own, smaller than the budget. Where it was
-    not fixed, the figure says what a run with these charges fixed beforehand would have cost.
+    Then, and only then, is the loss of the list as a whole a claim of its own, smaller than the
+    budget. Where it was not fixed, the figure says what a run with these charges fixed beforehand
+    would have cost.
     """
     reserved, charged = begun["reserve"], [line["event"] for line in charges]
     known = not Counter(map(_canonical, charged)) - Counter(map(_canonical, reserved))
@@ -94,7 +98,9 @@ def _words(event: Event) -> str:
 
 
 def parts(opened: Line, begun: Line, charges: Sequence[Line], steps: Sequence[Line]) -> dict[str, Any]:
-    """The parts of a certificate that follow from ledger lines alone: its first, a run's, and those of its charges."""
+    """The parts of a certificate that follow from ledger lines alone: its first, a run's, and those
+    of its charges.
+    """
     budget, unit, events = Budget(**begun["budget"]), PrivacyUnit(**opened["unit"]), events_of(charges)
     return {
         "claim": claim(begun["noise"] == SECURE, budget, unit),
@@ -109,7 +115,9 @@ def parts(opened: Line, begun: Line, charges: Sequence[Line], steps: Sequence[Li
 
 
 def charges_in_words(charges: Sequence[Line], unit: PrivacyUnit) -> list[Line]:
-    """The ledger's lines, each with its noise in rows (of counts) and its share of what the run spent."""
+    """The ledger's lines, each with its noise in rows (of counts) and its share of what the run
+    spent.
+    """
     total = max(1, sum(map(_weight, events_of(charges))))
     rows = unit.count_sensitivity(2)[1]
     return [
@@ -124,7 +132,9 @@ def charges_in_words(charges: Sequence[Line], unit: PrivacyUnit) -> list[Line]:
 
 
 def trainings(steps: Sequence[Line]) -> dict[str, int]:
-    """How often trainings were resumed, and how many of their steps were lost, as the last line of each says."""
+    """How often trainings were resumed, and how many of their steps were lost, as the last line of
+    each says.
+    """
     last = {line["charge"]: line for line in steps}
     return {name: sum(line[name] for line in last.values()) for name in ("resumed", "lost")}
 
@@ -183,7 +193,8 @@ def _no_views() -> dict[str, Any]:
 
 
 def views(events: Sequence[Event]) -> dict[str, Any]:
-    """The same loss in the currencies of other accountants; None where it has no finite value in one.
+    """The same loss in the currencies of other accountants; None where it has no finite value in
+    one.
 
     What has a delta of its own has no mu: it lies below no Gaussian curve.
     """
