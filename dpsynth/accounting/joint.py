@@ -41,7 +41,8 @@ class Bounded:
         masses = np.zeros(math.floor(self.epsilon / width) - first + 2)
         for loss, mass in ((self.epsilon, upper), (-self.epsilon, 1 - upper)):
             index = math.floor(loss / width)
-            share = math.expm1(-(loss - index * width) - 8 * ROUNDOFF * (1 + self.epsilon)) / math.expm1(-width)
+            above = loss - index * width
+            share = math.expm1(-above - 8 * ROUNDOFF * (1 + self.epsilon)) / math.expm1(-width)
             share = min(1.0, max(0.0, share))
             masses[index - first] += mass * (1 - share)
             masses[index - first + 1] += mass * share
@@ -72,9 +73,11 @@ class Together(Composition):
 
 def epsilon(parts: Sequence[Part], delta: float) -> float:
     """An epsilon, hardly above the smallest, for which all parts together are (epsilon, delta)-DP; or infinity."""
+    if not parts:
+        return 0.0
     if any(isinstance(part, Sampled) and part.noise_multiplier < LEAST_NOISE for part in parts):
         return math.inf
-    return max(curves(parts, [delta], removed)[0].epsilon(delta) for removed in (True, False)) if parts else 0.0
+    return max(curves(parts, [delta], removed)[0].epsilon(delta) for removed in (True, False))
 
 
 def curves(parts: Sequence[Part], deltas: Sequence[float], removed: bool) -> list[Curve]:

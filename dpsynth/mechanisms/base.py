@@ -87,14 +87,14 @@ class Mechanism(ABC):
         return Budget(epsilon, delta)
 
     def settled(self, budget: Budget) -> Sequence[Event]:
-        """Charges that this budget settles before anything is read, such as a training; BudgetExceeded."""
+        """Charges that this budget settles before anything is read, such as a training; BudgetExceededError."""
         return ()
 
     def reserve(self, budget: Budget) -> list[Event] | None:
         """All charges that the accountant has to set aside; None for Gaussian noise alone.
 
-        `fit` needs an accountant made with `reserve=mechanism.reserve(budget)`. Raises BudgetExceeded, or ImportError
-        where this machine cannot train.
+        `fit` needs an accountant made with `reserve=mechanism.reserve(budget)`. Raises BudgetExceededError, or
+        ImportError where this machine cannot train.
         """
         return None
 

@@ -20,7 +20,8 @@ from typing import Any
 import numpy as np
 
 from dpsynth.base.archive import UNREADABLE, read_archive, split, write_archive
-from dpsynth.ledger.ledger import Ledger, LedgerCorrupt
+from dpsynth.base.errors import DPSynthError
+from dpsynth.ledger.ledger import Ledger, LedgerCorruptError
 from dpsynth.ledger.opening import Accountant
 from dpsynth.training.dpsgd import Training
 
@@ -29,7 +30,7 @@ _MEMBER = "checkpoint.json"
 _BLOCKS = 20
 
 
-class CheckpointError(ValueError):
+class CheckpointError(DPSynthError, ValueError):
     """The file is no state that this fit can go on from; nothing was spent."""
 
 
@@ -99,8 +100,10 @@ class Checkpoint:
             accountant = Accountant.resumed(ledger, run)
         except CheckpointError:
             raise
-        except LedgerCorrupt as reason:
-            raise CheckpointError(f"{path} and the ledger do not belong together: {reason}") from None
+        except LedgerCorruptError as reason:
+            raise CheckpointError(
+                f"{path} and the ledger do not belong together ({reason}): restore both, or remove {path} to fit anew"
+            ) from None
         except ValueError as reason:
             raise CheckpointError(f"{path} cannot be resumed: {reason}; remove it to fit anew") from None
         checkpoint = cls(path, facts, accountant)

@@ -80,7 +80,7 @@ class Training(Claims):
 
         Raises RuntimeError after the last step, and ValueError when `gradients` is no function of each row by itself.
         """
-        code = getattr(gradients, "__code__", gradients)  # a step may bring a new closure, but no other function
+        code = getattr(gradients, "__code__", gradients)  # a step may bring a new closure, no other function
         if code is not self.__probed:
             refuse_coupling(gradients, self.__rows.sizes, self.parameters)
             self.__probed = code

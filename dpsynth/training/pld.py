@@ -187,8 +187,8 @@ class Composition:
         spectrum, moved, steps_error = self.transform(t, points)
         masses = np.roll(irfft(spectrum, points), -((start - moved) % points))
         rounding = 8 * ROUNDOFF * math.log2(points)
-        error = 2 * rounding * steps_error + (rounding + 8 * ROUNDOFF * self.steps) * float(np.linalg.norm(masses))
-        return masses, error
+        relative = rounding + 8 * ROUNDOFF * self.steps
+        return masses, 2 * rounding * steps_error + relative * float(np.linalg.norm(masses))
 
 
 def _sums_from(x: np.ndarray) -> np.ndarray:

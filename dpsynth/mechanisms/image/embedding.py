@@ -81,7 +81,7 @@ class ImageEmbedding:
         return Waves.of(schema.shape, min(self.frequencies, schema.pixels))
 
     def settled(self, budget: Budget) -> Sequence[Event]:
-        """Charges that this budget settles before anything is read, such as a training; BudgetExceeded."""
+        """Charges that this budget settles before anything is read, such as a training; BudgetExceededError."""
         return ()
 
     def look_cost(self, cost: int) -> int:

@@ -64,7 +64,9 @@ class Marginal:
         """The same over the schema's cells. SchemaError for columns whose cells are not public, or foreign values."""
         for name in self.columns:
             if name not in schema.coded:
-                raise SchemaError(f"a known marginal has the column {name!r}, which the schema does not model")
+                raise SchemaError(
+                    f"a known marginal has the column {name!r}, which the schema does not model: leave it out"
+                )
             if name in schema.unbounded:
                 raise SchemaError(f"a known marginal needs public cells: declare both bounds of {name!r}")
         declared = {name: schema.coded[name] for name in self.columns}
@@ -75,7 +77,9 @@ class Marginal:
                 or found.clipped
                 or (found.missing and not getattr(declared[found.name], "nullable", 0))
             ):
-                raise SchemaError(f"a known marginal has values of {found.name!r} that the schema does not declare")
+                raise SchemaError(
+                    f"a known marginal has values of {found.name!r} that the schema does not declare: leave them out"
+                )
         codecs = [codec_for(column) for column in declared.values()]
         shape = tuple(codec.size for codec in codecs)
         if math.prod(shape) > MOST_PAIR_CELLS:
