@@ -71,5 +71,7 @@ class SensitiveRows(Closed):
 
 def _exact_codes(rows: SensitiveRows) -> np.ndarray:
     """The exact codes. Called in this package only, in `training/` and `programs/`."""
+    if not isinstance(rows, SensitiveRows):
+        raise TypeError(f"private rows are read as SensitiveRows, got {type(rows).__name__}: use table.rows()")
     codes: np.ndarray = object.__getattribute__(rows, "_SensitiveRows__codes")
     return codes

@@ -30,7 +30,8 @@ from dpsynth.kernel.rows import SensitiveRows
 from dpsynth.mechanisms.allocation import Preview
 from dpsynth.models.images import ImageModel, Waves
 from dpsynth.schema.images import ImageSchema
-from dpsynth.training.embedding import Features, embed
+from dpsynth.training.clipping import Vectors
+from dpsynth.training.embedding import embed
 
 MOST_FREQUENCIES = 400
 MOST_DIMENSIONS = 500_000
@@ -116,7 +117,7 @@ class ImageEmbedding:
             )
         return found
 
-    def coordinates(self, schema: ImageSchema, frame: Frame) -> Features:
+    def coordinates(self, schema: ImageSchema, frame: Frame) -> Vectors:
         """Of a row, [label, pixels]: its coordinates in the frame, cut to a length of 1; whole grains of 2^-16.
 
         Found from whole numbers, exactly, or one at a time from such: they do not depend on the place of a row.
@@ -133,7 +134,7 @@ class ImageEmbedding:
 
         return coordinates
 
-    def look_features(self, schema: ImageSchema) -> Features:
+    def look_features(self, schema: ImageSchema) -> Vectors:
         """Of a row with a class: 1, its coordinates and their squares, in weights; a norm below 1."""
         count, (w0, w1, w2) = min(self.frequencies, schema.pixels), _LOOK_WEIGHTS
         coordinates = self.coordinates(schema, self._widest(count))
@@ -145,7 +146,7 @@ class ImageEmbedding:
 
         return features
 
-    def features(self, schema: ImageSchema, frame: Frame) -> Features:
+    def features(self, schema: ImageSchema, frame: Frame) -> Vectors:
         """Of a row: zeros, but for its class's 1, x and x x' in their weights; a norm below 1. A row without a class
         has zeros only.
         """
