@@ -16,7 +16,14 @@ from dpsynth.kernel.events import Event, Gaussian
 from dpsynth.kernel.sensitive import Sensitive
 from dpsynth.kernel.table import PrivateTable
 from dpsynth.kernel.unit import PrivacyUnit
-from dpsynth.mechanisms.allocation import COLUMNS, ROW_COUNT, Allocation, Footprint, Preview, footprint
+from dpsynth.mechanisms.allocation import (
+    COLUMNS,
+    ROW_COUNT,
+    Allocation,
+    Footprint,
+    Preview,
+    footprint,
+)
 from dpsynth.mechanisms.checkpoint import Checkpoint
 from dpsynth.models.base import LinearMeasurement, Model
 from dpsynth.models.histogram import denoise
@@ -25,13 +32,14 @@ from dpsynth.schema.table import Schema
 
 
 class Mechanism(ABC):
-    """A frozen dataclass of public settings. `fit` is all that one has to write; the rest has a safe default.
+    """A frozen dataclass of public settings. `fit` is all that one has to write; the rest has a
+    safe default.
 
-    Law: what `fit` returns depends on the table through the accountant's charges only, and it spends what the
-    accountant has left, never more.
+    Law: what `fit` returns depends on the table through the accountant's charges only, and it
+    spends what the accountant has left, never more.
 
-    Everybody else asks a mechanism here and never by its class, so that a new one is one file and a name in the
-    registry, or a package that declares it (`registry`).
+    Everybody else asks a mechanism here and never by its class, so that a new one is one file and a
+    name in the registry, or a package that declares it (`registry`).
     """
 
     takes_known: ClassVar[bool] = False
@@ -45,11 +53,13 @@ class Mechanism(ABC):
         super().__init_subclass__()
         if cls.takes_known and cls.with_known is Mechanism.with_known:
             raise TypeError(
-                f"{cls.__name__} says that it takes known marginals, but has no method with_known: write it"
+                f"{cls.__name__} says that it takes known marginals, but has no method with_known:"
+                " write it"
             )
         if cls.resumable and cls.run is Mechanism.run:
             raise TypeError(
-                f"{cls.__name__} says that it is resumable: derive it from dpsynth.mechanisms.base.Resumable"
+                f"{cls.__name__} says that it is resumable: derive it from"
+                " dpsynth.mechanisms.base.Resumable"
             )
 
     @abstractmethod
@@ -66,7 +76,9 @@ class Mechanism(ABC):
     @classmethod
     def family_settings(cls, member: str) -> dict[str, Any]:
         """The settings that `member` stands for in a name "family:member"; ValueError for none."""
-        raise ValueError(f"{cls.__name__} is registered as a family but does not say what {member!r} stands for")
+        raise ValueError(
+            f"{cls.__name__} is registered as a family but does not say what {member!r} stands for"
+        )
 
     def settings(self) -> dict[str, Any]:
         """Public settings, for the certificate."""
@@ -83,28 +95,34 @@ class Mechanism(ABC):
     # What it charges
 
     def budget(self, epsilon: float, delta: float) -> Budget:
-        """The budget of a fit: what of it is set aside for programs that are not ours is settled here."""
+        """The budget of a fit: what of it is set aside for programs that are not ours is settled
+        here.
+        """
         return Budget(epsilon, delta)
 
     def settled(self, budget: Budget) -> Sequence[Event]:
-        """Charges that this budget settles before anything is read, such as a training; BudgetExceeded."""
+        """Charges that this budget settles before anything is read, such as a training;
+        BudgetExceeded.
+        """
         return ()
 
     def reserve(self, budget: Budget) -> list[Event] | None:
         """All charges that the accountant has to set aside; None for Gaussian noise alone.
 
-        `fit` needs an accountant made with `reserve=mechanism.reserve(budget)`. Raises BudgetExceeded, or ImportError
-        where this machine cannot train.
+        `fit` needs an accountant made with `reserve=mechanism.reserve(budget)`. Raises
+        BudgetExceeded, or ImportError where this machine cannot train.
         """
         return None
 
     def allocation(self, cost: int, domain: Domain, settled: Sequence[Event] = ()) -> Allocation:
-        """How a fit shares out the Gaussian `cost`, what is settled included. `fit` takes its costs from it too.
+        """How a fit shares out the Gaussian `cost`, what is settled included. `fit` takes its costs
+        from it too.
 
         Raises ValueError where the mechanism does not say, which a plan refuses.
         """
         raise ValueError(
-            f"no plan is known for the mechanism {self.name}, which states no allocation: name one of ours, or write"
+            f"no plan is known for the mechanism {self.name}, which states no allocation: name one"
+            " of ours, or write"
             " its method allocation"
         )
 
@@ -115,10 +133,14 @@ class Mechanism(ABC):
         return domain
 
     def footprint(self, domain: Domain, rows: int) -> Footprint:
-        """Time and memory of a fit without training; by default as of pairs, for a time that nobody knows."""
+        """Time and memory of a fit without training; by default as of pairs, for a time that nobody
+        knows.
+        """
         return footprint(domain, rows, pairs=True, slowest=float("inf"))
 
-    def preview(self, settled: Sequence[Event], domain: Domain, rows: int, unit: PrivacyUnit) -> Preview | None:
+    def preview(
+        self, settled: Sequence[Event], domain: Domain, rows: int, unit: PrivacyUnit
+    ) -> Preview | None:
         """What the training would be; None where nothing is trained."""
         return None
 
@@ -128,48 +150,64 @@ class Mechanism(ABC):
 
     @property
     def cautions(self) -> tuple[str, ...]:
-        """What is known against the mechanism, a sentence each, for the certificate and the plan."""
+        """What is known against the mechanism, a sentence each, for the certificate and the
+        plan.
+        """
         return ()
 
     # What it may be given, and what it gives
 
     def with_known(self, known: Sequence[Any]) -> Mechanism:
-        """The mechanism that starts from these `Known` marginals; asked only where it `takes_known`."""
+        """The mechanism that starts from these `Known` marginals; asked only where it
+        `takes_known`.
+        """
         raise ValueError(f"{self.name} takes no known marginals: leave them out")
 
-    def run(self, table: PrivateTable, accountant: Accountant, checkpoint: Checkpoint | None = None) -> Model:
+    def run(
+        self, table: PrivateTable, accountant: Accountant, checkpoint: Checkpoint | None = None
+    ) -> Model:
         """`fit`. checkpoint: only where it is `resumable`."""
         if checkpoint is not None:
             raise ValueError(f"{self.name} keeps no checkpoint: leave it out")
         return self.fit(table, accountant)
 
     def released(self, model: Model) -> dict[str, Any]:
-        """Facts for the certificate that are post-processing of charged answers: the noisy row count, the outcome."""
+        """Facts for the certificate that are post-processing of charged answers: the noisy row
+        count, the outcome.
+        """
         outcome = model.outcome if isinstance(model, RefinedModel) else ""
         return {"rows": round(model.total), **({"outcome": outcome} if outcome else {})}
 
 
 class Resumable(Mechanism):
-    """A mechanism whose training can go on in another process, under the charge that it began with."""
+    """A mechanism whose training can go on in another process, under the charge that it began
+    with.
+    """
 
     resumable = True
 
     @abstractmethod
-    def fit(self, table: PrivateTable, accountant: Accountant, checkpoint: Checkpoint | None = None) -> Model:
+    def fit(
+        self, table: PrivateTable, accountant: Accountant, checkpoint: Checkpoint | None = None
+    ) -> Model:
         """As of any mechanism, with a checkpoint to keep its state in."""
 
     @abstractmethod
     def resume(self, table: PrivateTable, accountant: Accountant, checkpoint: Checkpoint) -> Model:
         """Goes on from the state in the checkpoint, with the accountant of the same run."""
 
-    def run(self, table: PrivateTable, accountant: Accountant, checkpoint: Checkpoint | None = None) -> Model:
+    def run(
+        self, table: PrivateTable, accountant: Accountant, checkpoint: Checkpoint | None = None
+    ) -> Model:
         if checkpoint is not None and checkpoint.resumed:
             return self.resume(table, accountant, checkpoint)
         return self.fit(table, accountant, checkpoint)
 
 
 class Bare(Mechanism):
-    """An object that has `fit` and is not derived from Mechanism, with the defaults for what it lacks."""
+    """An object that has `fit` and is not derived from Mechanism, with the defaults for what it
+    lacks.
+    """
 
     def __init__(self, inner: Any) -> None:
         self.inner = inner
@@ -194,7 +232,9 @@ class Bare(Mechanism):
 
 
 def settings_of(it: Any) -> dict[str, Any]:
-    """The fields of a dataclass by name, with dataclasses in them as dictionaries; of anything else none."""
+    """The fields of a dataclass by name, with dataclasses in them as dictionaries; of anything else
+    none.
+    """
     if not _is_record(it):
         return {}
     found = {field.name: getattr(it, field.name) for field in fields(it)}
@@ -215,7 +255,9 @@ class FirstLook:
 
     @property
     def rows(self) -> float:
-        """The estimated number of rows, at least 1: the measurements' own totals, weighted by their precision."""
+        """The estimated number of rows, at least 1: the measurements' own totals, weighted by their
+        precision.
+        """
         sums = [(float(self.total.values), float(np.mean(self.total.stddev)))]
         for m in self.oneways.values():
             sums.append((float(m.values.sum()), float(np.sqrt(np.sum(np.square(m.stddev))))))
@@ -226,7 +268,8 @@ class FirstLook:
         """Estimated counts of each column's cells."""
         rows = self.rows
         return {
-            a: denoise(m.values, float(np.mean(m.stddev)), self.domain.width(a), rows) for a, m in self.oneways.items()
+            a: denoise(m.values, float(np.mean(m.stddev)), self.domain.width(a), rows)
+            for a, m in self.oneways.items()
         }
 
     def combined(self, other: FirstLook) -> FirstLook:
@@ -250,27 +293,44 @@ LEAST_SHARE = 1e-6
 
 
 def check_shares(**shares: float) -> None:
-    """Parts of a budget: each LEAST_SHARE or more, and as much left; ValueError, before any charge, if they are not."""
-    if not all(share >= LEAST_SHARE for share in shares.values()) or not sum(shares.values()) <= 1 - LEAST_SHARE:
-        raise ValueError(f"shares of the budget must be {LEAST_SHARE:g} or more and leave as much, got {shares}")
+    """Parts of a budget: each LEAST_SHARE or more, and as much left; ValueError, before any charge,
+    if they are not.
+    """
+    if (
+        not all(share >= LEAST_SHARE for share in shares.values())
+        or not sum(shares.values()) <= 1 - LEAST_SHARE
+    ):
+        raise ValueError(
+            f"shares of the budget must be {LEAST_SHARE:g} or more and leave as much, got {shares}"
+        )
 
 
-def first_look(table: PrivateTable, accountant: Accountant, *, total_cost: int, oneway_cost: int) -> FirstLook:
-    """Measures the row count for `total_cost` and the one-way marginals for `oneway_cost` together, evenly."""
+def first_look(
+    table: PrivateTable, accountant: Accountant, *, total_cost: int, oneway_cost: int
+) -> FirstLook:
+    """Measures the row count for `total_cost` and the one-way marginals for `oneway_cost` together,
+    evenly.
+    """
     attributes = table.domain.attributes
     answers = table.marginals([(), *((a,) for a in attributes)])
     total = measure(accountant, (), answers[()], total_cost)
     each = oneway_cost // len(attributes)
-    return FirstLook(table.domain, total, {a: measure(accountant, (a,), answers[a,], each) for a in attributes})
+    return FirstLook(
+        table.domain, total, {a: measure(accountant, (a,), answers[a,], each) for a in attributes}
+    )
 
 
-def allocated_look(table: PrivateTable, accountant: Accountant, allocation: Allocation) -> FirstLook:
+def allocated_look(
+    table: PrivateTable, accountant: Accountant, allocation: Allocation
+) -> FirstLook:
     """The first look for what the allocation gives it."""
     oneway = allocation.cost(COLUMNS) * len(table.domain.attributes)
     return first_look(table, accountant, total_cost=allocation.cost(ROW_COUNT), oneway_cost=oneway)
 
 
-def measure(accountant: Accountant, clique: Clique, answer: Sensitive, cost: int) -> LinearMeasurement:
+def measure(
+    accountant: Accountant, clique: Clique, answer: Sensitive, cost: int
+) -> LinearMeasurement:
     """One marginal for this cost: a charge, and what it returns."""
     purpose = f"measure {' x '.join(clique)}" if clique else "measure the row count"
     values, stddev = accountant.charge(Gaussian.spending(cost), purpose).gaussian(answer)
@@ -285,5 +345,8 @@ def measure_all(
 
 
 def _combined(x: LinearMeasurement, y: LinearMeasurement) -> LinearMeasurement:
-    a, b = np.square(x.stddev), np.square(y.stddev)
-    return LinearMeasurement(x.clique, (x.values * b + y.values * a) / (a + b), np.sqrt(a * b / (a + b)))
+    a = np.square(x.stddev)
+    b = np.square(y.stddev)
+    return LinearMeasurement(
+        x.clique, (x.values * b + y.values * a) / (a + b), np.sqrt(a * b / (a + b))
+    )

@@ -1,4 +1,6 @@
-"""Prices: what noise a cost buys for counts, and which pairs of columns are counted at all. Public arithmetic."""
+"""Prices: what noise a cost buys for counts, and which pairs of columns are counted at all. Public
+arithmetic.
+"""
 
 from __future__ import annotations
 
@@ -14,7 +16,9 @@ MEAN_ABS = math.sqrt(2 / math.pi)
 """The mean of |N(0, 1)|."""
 
 MOST_PAIR_CELLS = 1_000_000
-"""Larger pairs are not counted: they would take memory without end, and no budget makes so many cells worth it."""
+"""Larger pairs are not counted: they would take memory without end, and no budget makes so many
+cells worth it.
+"""
 
 
 @dataclass(frozen=True)
@@ -33,7 +37,9 @@ class Prices:
         return self.stddev(self.cost // max(parts, 1))
 
     def shared(self, cells: Mapping[Clique, float]) -> dict[Clique, int]:
-        """Shares that minimise the sum of the L1 noise,  sum_i cells_i / sqrt(share_i):  share_i ~ cells_i^(2/3)."""
+        """Shares that minimise the sum of the L1 noise,  sum_i cells_i / sqrt(share_i):  share_i ~
+        cells_i^(2/3).
+        """
         if not cells:
             return {}
         weights = {c: k ** (2 / 3) for c, k in cells.items()}
@@ -46,6 +52,8 @@ class Prices:
 
 
 def informative_pairs(domain: Domain) -> list[Clique]:
-    """Pairs of columns of which neither is a single cell, and which have MOST_PAIR_CELLS together at most."""
+    """Pairs of columns of which neither is a single cell, and which have MOST_PAIR_CELLS together
+    at most.
+    """
     pairs = itertools.combinations(domain.attributes, 2)
     return [c for c in pairs if min(domain.shape(c)) > 1 and domain.cells(c) <= MOST_PAIR_CELLS]

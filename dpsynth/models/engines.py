@@ -2,20 +2,23 @@
 
 All three fit the same function of the same pooled measurements (see `inference`):
 
-* "junction tree": exact, by eliminating one attribute after another. The best for few cliques in each node of the tree,
-  whatever their size: 44 pairs of Adult on a tree of 10^7 cells take 12 ms a step, calibrating that tree 200 ms.
-* "dense": exact, the same model, by writing the nodes of the tree down. The best for many cliques in each node: 16
-  binary columns with all their pairs and triples take 1.5 ms a step, elimination 130 ms.
+* "junction tree": exact, by eliminating one attribute after another. The best for few cliques in
+  each node of the tree, whatever their size: 44 pairs of Adult on a tree of 10^7 cells take 12 ms a
+  step, calibrating that tree 200 ms.
+* "dense": exact, the same model, by writing the nodes of the tree down. The best for many cliques
+  in each node: 16 binary columns with all their pairs and triples take 1.5 ms a step, elimination
+  130 ms.
 * "mixture": inexact, for cliques that no tree of bearable size holds.
 
-The rule is: exact where a tree of MOST_TREE_CELLS holds the cliques, the faster of the two ways; else the mixture.
-Noise and the number of rows play no part: they do not change which way is faster, and where no tree holds the cliques
-there is no choice.
+The rule is: exact where a tree of MOST_TREE_CELLS holds the cliques, the faster of the two ways;
+else the mixture. Noise and the number of rows play no part: they do not change which way is faster,
+and where no tree holds the cliques there is no choice.
 
-Whoever chooses the cliques chooses the engine with them. By experiment, at epsilon 1 and 10, in mean distance on
-triples: a mixture of 1,000 components of all pairs was 1 to 6 % nearer to the rows than a tree of 10^7 cells on pairs
-chosen for it on two tables (of 14 and 24 columns), and 15 to 24 % farther on a third, where some columns are functions
-of others; on tables of 78 and 233 columns it was farther by 16 to 33 %. At epsilon 0.1, all pairs are too many to buy.
+Whoever chooses the cliques chooses the engine with them. By experiment, at epsilon 1 and 10, in
+mean distance on triples: a mixture of 1,000 components of all pairs was 1 to 6 % nearer to the rows
+than a tree of 10^7 cells on pairs chosen for it on two tables (of 14 and 24 columns), and 15 to 24
+% farther on a third, where some columns are functions of others; on tables of 78 and 233 columns it
+was farther by 16 to 33 %. At epsilon 0.1, all pairs are too many to buy.
 """
 
 from __future__ import annotations
@@ -37,10 +40,16 @@ MOST_TREE_CELLS = 10**7
 
 
 class Estimator(Protocol):
-    """Measurements in, a model out; a deterministic function. total: the number of rows, None to estimate it."""
+    """Measurements in, a model out; a deterministic function. total: the number of rows, None to
+    estimate it.
+    """
 
     def __call__(
-        self, domain: Domain, measurements: Iterable[LinearMeasurement], *, total: float | None = None
+        self,
+        domain: Domain,
+        measurements: Iterable[LinearMeasurement],
+        *,
+        total: float | None = None,
     ) -> Model: ...
 
 
@@ -51,7 +60,9 @@ ENGINES: Mapping[str, Estimator] = {
 }
 
 
-def choose_engine(domain: Domain, cliques: Iterable[Clique], *, most_cells: int | None = None) -> str:
+def choose_engine(
+    domain: Domain, cliques: Iterable[Clique], *, most_cells: int | None = None
+) -> str:
     """The name of the engine for measurements of these cliques; depends on nothing else.
 
     most_cells: the largest junction tree to be had, in cells of all its nodes together.
@@ -62,16 +73,21 @@ def choose_engine(domain: Domain, cliques: Iterable[Clique], *, most_cells: int 
     return "dense" if is_crowded(JunctionTree.of(domain, cliques), cliques) else "junction tree"
 
 
-def estimate(domain: Domain, measurements: Iterable[LinearMeasurement], *, total: float | None = None) -> Model:
+def estimate(
+    domain: Domain, measurements: Iterable[LinearMeasurement], *, total: float | None = None
+) -> Model:
     """The model that the engine chosen for these measurements finds. Deterministic.
 
     domain: `Domain.of({"age": 101, "sex": 2})`. total: the number of rows; None estimates it.
-    Raises ValueError for measurements of other attributes or shapes, and for a total that is no positive number.
+    Raises ValueError for measurements of other attributes or shapes, and for a total that is no
+    positive number.
     """
     measurements = list(measurements)
     for m in measurements:
         if not set(m.clique) <= set(domain.attributes):
-            raise ValueError(f"a measurement must be of different attributes of the domain, got {m.clique}")
+            raise ValueError(
+                f"a measurement must be of different attributes of the domain, got {m.clique}"
+            )
     if total is not None and not 0 < total < math.inf:
         raise ValueError(f"the total must be a finite number above 0, got {total!r}")
     engine = ENGINES[choose_engine(domain, [m.clique for m in measurements])]
@@ -91,4 +107,6 @@ def estimate_exactly(
     cliques = [m.clique for m in measurements]
     tree = structure or JunctionTree.of(domain, cliques)
     engine = Calibration if is_crowded(tree, cliques) else None
-    return inference.estimate(domain, measurements, total=total, structure=tree, warm=warm, engine=engine)
+    return inference.estimate(
+        domain, measurements, total=total, structure=tree, warm=warm, engine=engine
+    )

@@ -1,4 +1,6 @@
-"""ImageModel: a Gaussian of low spatial frequencies for each class of images, and perhaps a network that adds to it."""
+"""ImageModel: a Gaussian of low spatial frequencies for each class of images, and perhaps a network
+that adds to it.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +17,14 @@ _LEAST_VARIANCE = 1e-12
 
 @dataclass(frozen=True, eq=False)
 class Waves:
-    """The `count` lowest spatial frequencies of images of a shape, by the cosine transform; all of it is public.
+    """The `count` lowest spatial frequencies of images of a shape, by the cosine transform; all of
+    it is public.
 
-    basis: orthonormal, (pixels, count). spread: (count,), how far a coordinate of images in general may be expected to
-    spread, as 1 / (1 + frequency) (amplitudes of natural images fall as 1 / f: Field, JOSA A 4, 1987); its squares
-    sum to 1. A coordinate of an image is what its grey levels (0 to 1, less one half) have along a wave, over the root
-    of the number of pixels, over the root of the wave's spread: noise of one size in all of them costs least.
+    basis: orthonormal, (pixels, count). spread: (count,), how far a coordinate of images in general
+    may be expected to spread, as 1 / (1 + frequency) (amplitudes of natural images fall as 1 / f:
+    Field, JOSA A 4, 1987); its squares sum to 1. A coordinate of an image is what its grey levels
+    (0 to 1, less one half) have along a wave, over the root of the number of pixels, over the root
+    of the wave's spread: noise of one size in all of them costs least.
     """
 
     basis: np.ndarray
@@ -43,11 +47,13 @@ class Waves:
 
 @dataclass(frozen=True, eq=False)
 class ImageModel:
-    """For each class how many images there are, and mean and root of the covariance of their coordinates.
+    """For each class how many images there are, and mean and root of the covariance of their
+    coordinates.
 
-    rows: (classes,), charged, at least 1. means: (classes, count). roots: (classes, count, count), covariance is
-    root @ root.T. shape: of the images. network: weights and biases of a perceptron from standardised coordinates,
-    indicators of classes and random numbers to what is added to the grey levels (0 to 1) of each pixel; () for none.
+    rows: (classes,), charged, at least 1. means: (classes, count). roots: (classes, count, count),
+    covariance is root @ root.T. shape: of the images. network: weights and biases of a perceptron
+    from standardised coordinates, indicators of classes and random numbers to what is added to the
+    grey levels (0 to 1) of each pixel; () for none.
     """
 
     shape: tuple[int, int]
@@ -84,7 +90,8 @@ class ImageModel:
 
     def added(self, label: int, coordinates: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """What the network adds to images of one class with these coordinates; (n, pixels)."""
-        n, classes = len(coordinates), len(self.rows)
+        n = len(coordinates)
+        classes = len(self.rows)
         centre, spread = self.standard
         latent = rng.standard_normal((n, len(self.network[0]) - coordinates.shape[1] - classes))
         x = np.hstack([(coordinates - centre) / spread, np.eye(classes)[[label] * n], latent])
@@ -103,30 +110,43 @@ class ImageModel:
     def from_arrays(cls, saved: Mapping[str, Any]) -> ImageModel:
         """A model of its fields by name; ValueError or KeyError for anything that is none."""
         height, width = saved["shape"]
-        rows, means, roots = (np.asarray(saved[name], dtype=np.float64) for name in ("rows", "means", "roots"))
+        rows, means, roots = (
+            np.asarray(saved[name], dtype=np.float64) for name in ("rows", "means", "roots")
+        )
         classes, count = means.shape
-        if rows.shape != (classes,) or roots.shape != (classes, count, count) or count > height * width:
+        if (
+            rows.shape != (classes,)
+            or roots.shape != (classes, count, count)
+            or count > height * width
+        ):
             raise ValueError("the arrays of an image model do not fit one another")
         if not all(np.isfinite(array).all() for array in (rows, means, roots)) or rows.min() < 1:
-            raise ValueError("an image model holds finite numbers, and one image of each class at least")
+            raise ValueError(
+                "an image model holds finite numbers, and one image of each class at least"
+            )
         network = _network(saved, classes + count, height * width)
         return cls((int(height), int(width)), rows, means, roots, network)
 
 
 def _network(saved: Mapping[str, Any], known: int, pixels: int) -> tuple[np.ndarray, ...]:
-    """The layers that were saved; ValueError unless they lead from more than `known` numbers to a number a pixel."""
+    """The layers that were saved; ValueError unless they lead from more than `known` numbers to a
+    number a pixel.
+    """
     names = [f"network:{i}" for i in range(sum(name.startswith("network:") for name in saved))]
     network = tuple(np.asarray(saved[name], dtype=np.float64) for name in names)
     if not network:
         return network
-    weights, biases = network[::2], network[1::2]
+    weights = network[::2]
+    biases = network[1::2]
     fits = len(weights) == len(biases) and all(
         w.ndim == 2 and b.ndim == 1 for w, b in zip(weights, biases, strict=True)
     )
     if not fits or weights[0].shape[0] < known or biases[-1].shape != (pixels,):
         raise ValueError("the network of an image model leads from its coordinates to its pixels")
     ends = [w.shape[0] for w in weights[1:]]
-    if [w.shape[1] for w in weights] != [len(b) for b in biases] or ends != [len(b) for b in biases[:-1]]:
+    if [w.shape[1] for w in weights] != [len(b) for b in biases] or ends != [
+        len(b) for b in biases[:-1]
+    ]:
         raise ValueError("the layers of an image model's network do not fit one another")
     if not all(np.isfinite(array).all() for array in network):
         raise ValueError("the network of an image model holds finite numbers")

@@ -1,4 +1,6 @@
-"""JointModel: what GraphicalModel is, by brute force over every cell of the domain: slow, obvious, the test oracle."""
+"""JointModel: what GraphicalModel is, by brute force over every cell of the domain: slow, obvious,
+the test oracle.
+"""
 
 from __future__ import annotations
 
@@ -22,13 +24,19 @@ class JointModel:
     table: np.ndarray
 
     @classmethod
-    def of(cls, domain: Domain, total: float, potentials: Mapping[Clique, np.ndarray]) -> JointModel:
+    def of(
+        cls, domain: Domain, total: float, potentials: Mapping[Clique, np.ndarray]
+    ) -> JointModel:
         """The distribution proportional to exp(sum of potentials)."""
         return cls(domain, total, _table(domain, potentials)[1])
 
     @classmethod
     def estimate(
-        cls, domain: Domain, measurements: Iterable[LinearMeasurement], *, total: float | None = None
+        cls,
+        domain: Domain,
+        measurements: Iterable[LinearMeasurement],
+        *,
+        total: float | None = None,
     ) -> JointModel:
         """`inference.estimate`, the marginals summed from the whole table."""
         pooled = pool(domain, measurements, total=total)

@@ -1,17 +1,22 @@
-"""AIM, all-Gaussian: measure what the model gets most wrong by the workload (McKenna et al., arXiv 2201.12677).
+"""AIM, all-Gaussian: measure what the model gets most wrong by the workload (McKenna et al., arXiv
+2201.12677).
 
-As in the paper: candidates are the parts of the workload's marginals; their score is weight * (error - expected noise);
-the model may grow with the budget spent; the noise is halved once it hides what is left to learn; all budget is spent.
+As in the paper: candidates are the parts of the workload's marginals; their score is weight *
+(error - expected noise); the model may grow with the budget spent; the noise is halved once it
+hides what is left to learn; all budget is spent.
 
 Differences from the paper:
-- Scores are read under Gaussian noise, all in one charge, instead of one by one by the exponential mechanism, so that
-  the whole run is one Gaussian filter.
-- A round measures a batch, not the best candidate alone: those worth their noise that say little about each other, as
-  no two ways along them lead from one column to another. One look at the scores serves up to d - 1 measurements of d
-  columns, and a handful of rounds make a run. One at a time, errors were larger on all tables that we tried.
-- Scores that noise alone might explain choose nothing; they are read again, with the noise of the round halved.
-- Columns are binned to what the noise lets be seen. A candidate whose expected noise exceeds the table is not scored,
-  and where nothing is worth its noise any more, what has been measured is measured again.
+- Scores are read under Gaussian noise, all in one charge, instead of one by one by the exponential
+  mechanism, so that the whole run is one Gaussian filter.
+- A round measures a batch, not the best candidate alone: those worth their noise that say little
+  about each other, as no two ways along them lead from one column to another. One look at the
+  scores serves up to d - 1 measurements of d columns, and a handful of rounds make a run. One at a
+  time, errors were larger on all tables that we tried.
+- Scores that noise alone might explain choose nothing; they are read again, with the noise of the
+round halved.
+- Columns are binned to what the noise lets be seen. A candidate whose expected noise exceeds the
+  table is not scored, and where nothing is worth its noise any more, what has been measured is
+  measured again.
 """
 
 from __future__ import annotations
@@ -40,7 +45,13 @@ from dpsynth.mechanisms.allocation import (
 from dpsynth.mechanisms.base import allocated_look, check_shares, measure_all
 from dpsynth.mechanisms.marginal.binned import Binned
 from dpsynth.mechanisms.marginal.independent import look_at_rest, rest_on_columns
-from dpsynth.mechanisms.marginal.known import Known, StartsFromKnown, beside, check_known, with_known
+from dpsynth.mechanisms.marginal.known import (
+    Known,
+    StartsFromKnown,
+    beside,
+    check_known,
+    with_known,
+)
 from dpsynth.mechanisms.marginal.selection import Scores, within_reach
 from dpsynth.mechanisms.marginal.workload import Workload
 from dpsynth.mechanisms.prices import MEAN_ABS, Prices
@@ -49,7 +60,9 @@ from dpsynth.models.engines import estimate_exactly
 from dpsynth.models.junction_tree import tree_cells
 
 MOST_CANDIDATES = 4000
-"""All of them are counted once, and those within reach are scored in every round, which takes longer with each."""
+"""All of them are counted once, and those within reach are scored in every round, which takes
+longer with each.
+"""
 
 MOST_ROUNDS = 1000
 """The budget is split into so many parts at first: smaller ones would buy nothing but noise."""
@@ -58,7 +71,9 @@ _HALF_THE_NOISE = 4
 """Times the cost: noise goes as one over its root."""
 
 _MOST_FAILURES = 100
-"""Of candidates to fit, until the model is taken to be full: each is a triangulation of the whole model."""
+"""Of candidates to fit, until the model is taken to be full: each is a triangulation of the whole
+model.
+"""
 
 _SLOWEST = 600.0
 """Seconds of our slowest table."""
@@ -68,11 +83,13 @@ _SLOWEST = 600.0
 class AIM(StartsFromKnown):
     """Settings.
 
-    workload: what the release should get right. Of so many columns that there would be more than MOST_CANDIDATES
-        candidates, 29 or more, only pairs are measured.
-    rounds: the first noise is what the budget buys for rounds * d measurements of d columns; 16 in the paper.
+    workload: what the release should get right. Of so many columns that there would be more than
+        MOST_CANDIDATES candidates, 29 or more, only pairs are measured.
+    rounds: the first noise is what the budget buys for rounds * d measurements of d columns; 16 in
+    the paper.
     max_model_cells: the most cells of the model's junction tree, at the end.
-    total_share, oneway_share: the parts of the budget that go to the row count and to the one-way marginals.
+    total_share, oneway_share: the parts of the budget that go to the row count and to the one-way
+    marginals.
     select_share: the part of a round that goes to its scores.
     known: marginals that cost nothing, in the model from the start.
     """
@@ -97,17 +114,23 @@ class AIM(StartsFromKnown):
         check_shares(select=self.select_share)
 
     def check(self, domain: Domain) -> None:
-        """ValueError, before any charge, where the workload or what is known does not fit the domain."""
+        """ValueError, before any charge, where the workload or what is known does not fit the
+        domain.
+        """
         self.workload.check(domain)
         check_known(self.known, domain, self.max_model_cells)
 
     def first_cost(self, cost: int, most: int) -> int:
-        """Of one of the first measurements, where the rounds share `cost` and a batch holds `most` at the most."""
+        """Of one of the first measurements, where the rounds share `cost` and a batch holds `most`
+        at the most.
+        """
         return int(cost * (1 - self.select_share) / (self.rounds * (most + 1)))
 
     def allocation(self, cost: int, domain: Domain, settled: Sequence[Event] = ()) -> Allocation:
-        total, oneway = int(cost * self.total_share), int(cost * self.oneway_share)
-        rest, look = cost - total - oneway, first_parts(domain, total=total, oneway=oneway)
+        total = int(cost * self.total_share)
+        oneway = int(cost * self.oneway_share)
+        rest = cost - total - oneway
+        look = first_parts(domain, total=total, oneway=oneway)
         if not candidates(self.workload, domain):
             return Allocation((*look, again_part(domain, rest, (1, 1))))
         first = self.first_cost(rest, most_in_a_tree(domain))
@@ -122,10 +145,14 @@ class AIM(StartsFromKnown):
         )
 
     def footprint(self, domain: Domain, rows: int) -> Footprint:
-        return footprint(domain, rows, pairs=True, slowest=_SLOWEST, model_cells=self.max_model_cells)
+        return footprint(
+            domain, rows, pairs=True, slowest=_SLOWEST, model_cells=self.max_model_cells
+        )
 
     def fit(self, table: PrivateTable, accountant: Accountant) -> Model:
-        """A graphical model over bins, refined to cells; independent columns where nothing is worth its noise."""
+        """A graphical model over bins, refined to cells; independent columns where nothing is worth
+        its noise.
+        """
         self.check(table.domain)
         budget = accountant.cost_left
         look = allocated_look(table, accountant, self.allocation(budget, table.domain))
@@ -133,7 +160,9 @@ class AIM(StartsFromKnown):
         prices = Prices(accountant.cost_left, table.unit.count_sensitivity(2)[1])
         binned = Binned.of(table, look, prices, beside(self.known))
         choice = Choice(binned.domain, candidates(self.workload, binned.domain), prices, look.rows)
-        wider = table.coarsen(binned.bins).marginals([c for c in choice.weights if c not in binned.answers])
+        wider = table.coarsen(binned.bins).marginals(
+            [c for c in choice.weights if c not in binned.answers]
+        )
         held = binned.held(look)
         rounds = Rounds(self, choice, {**binned.answers, **wider}, [*binned.oneways(look), *held])
         rounds.spend(accountant, budget)
@@ -147,8 +176,12 @@ class AIM(StartsFromKnown):
 def candidates(workload: Workload, domain: Domain) -> dict[Clique, float]:
     """What may be measured, and what it weighs: two columns or more, none of them a single cell."""
     columns = len(domain.attributes)
-    parts = {degree: sum(math.comb(columns, k) for k in range(2, degree + 1)) for degree in (2, 3, 4)}
-    weights = workload.candidates(domain, degree=max(k for k in parts if k == 2 or parts[k] <= MOST_CANDIDATES))
+    parts = {
+        degree: sum(math.comb(columns, k) for k in range(2, degree + 1)) for degree in (2, 3, 4)
+    }
+    weights = workload.candidates(
+        domain, degree=max(k for k in parts if k == 2 or parts[k] <= MOST_CANDIDATES)
+    )
     return {c: w for c, w in weights.items() if len(c) > 1 and min(domain.shape(c)) > 1 and w > 0}
 
 
@@ -156,7 +189,8 @@ def candidates(workload: Workload, domain: Domain) -> dict[Clique, float]:
 class Choice:
     """What is chosen of the candidates, by public facts and charged answers.
 
-    weights: of the candidates. prices: of the budget that the rounds share. rows: in the table, about.
+    weights: of the candidates. prices: of the budget that the rounds share. rows: in the table,
+    about.
     """
 
     domain: Domain
@@ -177,12 +211,20 @@ class Choice:
         """Those that can be worth their noise at all."""
         return [c for c in near if self.noise(c, cost) < self.rows]
 
-    def batch(self, scores: Scores, bought: Collection[Clique], limit: int, cost: int) -> list[Clique]:
-        """The best by score, above 0, first: no cycle among them, and a tree of `limit` cells for all measured."""
-        worth = {c: self.weights[c] * (error - self.noise(c, cost)) for c, error in scores.values.items()}
+    def batch(
+        self, scores: Scores, bought: Collection[Clique], limit: int, cost: int
+    ) -> list[Clique]:
+        """The best by score, above 0, first: no cycle among them, and a tree of `limit` cells for
+        all measured.
+        """
+        worth = {
+            c: self.weights[c] * (error - self.noise(c, cost)) for c, error in scores.values.items()
+        }
         chunks = [sorted((c for c in worth if worth[c] > 0), key=lambda c: -worth[c])]
-        chosen, failures = list[Clique](), 0
-        while chunks and failures < _MOST_FAILURES:  # most often all fit, and one look at the tree is enough
+        chosen = list[Clique]()
+        failures = 0
+        # most often all fit, and one look at the tree is enough
+        while chunks and failures < _MOST_FAILURES:
             chunk = chunks.pop()
             grown = acyclic([*chosen, *chunk])
             if len(grown) == len(chosen) or tree_cells(self.domain, [*bought, *grown]) <= limit:
@@ -196,7 +238,8 @@ class Choice:
 
 def acyclic(cliques: Iterable[Clique]) -> list[Clique]:
     """The first ones, less those that lead from one column to another in a second way."""
-    part, chosen = dict[str, str](), list[Clique]()
+    part = dict[str, str]()
+    chosen = list[Clique]()
     for clique in cliques:
         parts = {part.setdefault(a, a) for a in clique}
         if len(parts) == len(clique):
@@ -209,9 +252,15 @@ class Rounds:
     """What has been measured, the model of it, and what one more measurement is to cost."""
 
     def __init__(
-        self, settings: AIM, choice: Choice, answers: Mapping[Clique, Sensitive], known: list[LinearMeasurement]
+        self,
+        settings: AIM,
+        choice: Choice,
+        answers: Mapping[Clique, Sensitive],
+        known: list[LinearMeasurement],
     ) -> None:
-        self._settings, self._choice, self._answers = settings, choice, answers
+        self._settings = settings
+        self._choice = choice
+        self._answers = answers
         self._cost = settings.first_cost(choice.prices.cost, choice.most)
         self._measurements = known
         self._held = [m.clique for m in known]
@@ -219,42 +268,58 @@ class Rounds:
         self.model = estimate_exactly(choice.domain, known, total=choice.rows)
 
     def spend(self, accountant: Accountant, budget: int) -> None:
-        """Round after round until the budget is spent; leaves it where no candidate ever was worth measuring.
+        """Round after round until the budget is spent; leaves it where no candidate ever was worth
+        measuring.
 
-        A round is SELECT, MEASURE and GENERATE, ANNEAL (Algorithm 2). The last one measures for all that is left: it
-        is the last where no candidate is left that is worth its noise, or where what is left would not pay for two
-        more rounds like it.
+        A round is SELECT, MEASURE and GENERATE, ANNEAL (Algorithm 2). The last one measures for all
+        that is left: it is the last where no candidate is left that is worth its noise, or where
+        what is left would not pay for two more rounds like it.
         """
         last = not self._choice.weights
         while not last:
             before = accountant.cost_left
             used = 1 - (before - self._choice.most * self._cost) / budget
             batch = self._select(accountant, int(self._settings.max_model_cells * min(1.0, used)))
-            left, price = accountant.cost_left, len(batch) * self._cost
+            left = accountant.cost_left
+            price = len(batch) * self._cost
             last = not batch or left < price + 2 * (price + before - left)
             batch = batch or list(self.bought)
             if batch:
-                self._measure(accountant, dict.fromkeys(batch, left // len(batch) if last else self._cost))
+                self._measure(
+                    accountant, dict.fromkeys(batch, left // len(batch) if last else self._cost)
+                )
 
     def _measure(self, accountant: Accountant, costs: Mapping[Clique, int]) -> None:
-        """MEASURE a batch, one charge for each, and GENERATE: a model of all that has been measured (Algorithm 2)."""
+        """MEASURE a batch, one charge for each, and GENERATE: a model of all that has been measured
+        (Algorithm 2).
+        """
         old = self.model.project_all(costs)
         self._measurements = [*self._measurements, *measure_all(accountant, self._answers, costs)]
         self.bought.update(costs)
-        self.model = estimate_exactly(self._choice.domain, self._measurements, total=self._choice.rows, warm=self.model)
+        self.model = estimate_exactly(
+            self._choice.domain, self._measurements, total=self._choice.rows, warm=self.model
+        )
         self._anneal(old, accountant.cost_left)
 
     def _anneal(self, old: Mapping[Clique, np.ndarray], left: int) -> None:
-        """ANNEAL (Algorithm 4): where the model moved less than the noise, half the noise next; or what a batch can
-        have of what is left. old: what the model before said of the cliques that were measured."""
-        moved = sum(float(np.abs(new - old[c]).sum()) for c, new in self.model.project_all(old).items())
+        """ANNEAL (Algorithm 4): where the model moved less than the noise, half the noise next; or
+        what a batch can have of what is left. old: what the model before said of the cliques that
+        were measured.
+        """
+        moved = sum(
+            float(np.abs(new - old[c]).sum()) for c, new in self.model.project_all(old).items()
+        )
         if moved <= sum(self._choice.noise(c, self._cost) for c in old):
-            self._cost = max(self._cost, min(_HALF_THE_NOISE * self._cost, left // self._choice.most))
+            self._cost = max(
+                self._cost, min(_HALF_THE_NOISE * self._cost, left // self._choice.most)
+            )
 
     def _select(self, accountant: Accountant, limit: int) -> list[Clique]:
-        """SELECT a batch, by noisy scores; at a higher cost of each measurement where the present one finds nothing.
+        """SELECT a batch, by noisy scores; at a higher cost of each measurement where the present
+        one finds nothing.
 
-        limit: cells that the model may grow to, which the budget that is spent allows (JT-SIZE in the paper).
+        limit: cells that the model may grow to, which the budget that is spent allows (JT-SIZE in
+        the paper).
         """
         choice = self._choice
         near = within_reach(self.model.tree, choice.weights, limit)
@@ -262,7 +327,8 @@ class Rounds:
             scores = self._scores(pool, accountant)
             if scores.tell_apart():
                 return self._at_least_cost(
-                    partial(choice.batch, scores, [*self._held, *self.bought], limit), accountant.cost_left
+                    partial(choice.batch, scores, [*self._held, *self.bought], limit),
+                    accountant.cost_left,
                 )
             if self._cost * choice.most >= accountant.cost_left:
                 break
@@ -271,7 +337,8 @@ class Rounds:
 
     def _scores(self, pool: Collection[Clique], accountant: Accountant) -> Scores:
         """How far each one's counts are from the model's; one charge for all."""
-        share, left = self._settings.select_share, accountant.cost_left
+        share = self._settings.select_share
+        left = accountant.cost_left
         cost = int(min(self._cost * self._choice.most * share / (1 - share), left * share))
         guesses = self.model.project_all(pool)
         errors = Sensitive.stack([self._answers[c].l1_error(guesses[c]) for c in pool])
@@ -280,7 +347,9 @@ class Rounds:
         return Scores(dict(zip(pool, values.tolist(), strict=True)), float(np.max(stddev)))
 
     def _at_least_cost(self, chosen: Callable[[int], list[Clique]], left: int) -> list[Clique]:
-        """What is chosen at the present cost, or else at the first higher one at which anything is."""
+        """What is chosen at the present cost, or else at the first higher one at which anything
+        is.
+        """
         while not (found := chosen(self._cost)) and self._cost < left:
             self._cost = min(_HALF_THE_NOISE * self._cost, left)
         return found

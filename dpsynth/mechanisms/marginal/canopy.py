@@ -1,10 +1,11 @@
 """Canopy: a tree of pairs first, then one batch of whatever pairs the tree does not explain.
 
-Against independent columns every pair of a family of related columns looks worth measuring, though a few would
-explain the rest. So half of the measuring budget goes to a maximum spanning tree (as MST does), a model is fitted to
-it, and all pairs are scored again *against that model*. The other half buys a batch in closed form: the pairs whose
-remaining error is largest for what they cost, as long as the junction tree of them all stays small enough for exact
-inference. Everything that is charged for is Gaussian, so the whole run is one Gaussian filter.
+Against independent columns every pair of a family of related columns looks worth measuring, though
+a few would explain the rest. So half of the measuring budget goes to a maximum spanning tree (as
+MST does), a model is fitted to it, and all pairs are scored again *against that model*. The other
+half buys a batch in closed form: the pairs whose remaining error is largest for what they cost, as
+long as the junction tree of them all stays small enough for exact inference. Everything that is
+charged for is Gaussian, so the whole run is one Gaussian filter.
 
 What was tried besides and left out, with the figures, stands in CHANGELOG.md under "Design".
 """
@@ -34,7 +35,13 @@ from dpsynth.mechanisms.allocation import (
 from dpsynth.mechanisms.base import FirstLook, allocated_look, check_shares, measure, measure_all
 from dpsynth.mechanisms.marginal.binned import Binned
 from dpsynth.mechanisms.marginal.independent import look_at_rest, rest_on_columns
-from dpsynth.mechanisms.marginal.known import Known, StartsFromKnown, beside, check_known, with_known
+from dpsynth.mechanisms.marginal.known import (
+    Known,
+    StartsFromKnown,
+    beside,
+    check_known,
+    with_known,
+)
 from dpsynth.mechanisms.marginal.selection import choose_batch, choose_tree, distances, within_reach
 from dpsynth.mechanisms.marginal.workload import Workload
 from dpsynth.mechanisms.prices import Prices, informative_pairs
@@ -44,13 +51,19 @@ from dpsynth.models.graphical import GraphicalModel
 from dpsynth.models.projection import MOST_CELLS
 
 _BELIEVED = 0.5
-"""The part of a measurement's noise that is left in the model: the estimator believes small cells only in part."""
+"""The part of a measurement's noise that is left in the model: the estimator believes small cells
+only in part.
+"""
 
 _COLUMN = 3.0
-"""What the noise of a column counts beside that of a pair: every marginal that holds the column has it too."""
+"""What the noise of a column counts beside that of a pair: every marginal that holds the column has
+it too.
+"""
 
 LEAST_WEIGHT = 1e-6
-"""Of the largest: a pair that is bought for less would have a share of the budget that buys no noise to be drawn."""
+"""Of the largest: a pair that is bought for less would have a share of the budget that buys no
+noise to be drawn.
+"""
 
 SLOWEST = 150.0
 """Seconds of our slowest table."""
@@ -60,12 +73,12 @@ SLOWEST = 150.0
 class Canopy(StartsFromKnown):
     """Settings.
 
-    total_share, oneway_share, select_share: the parts of the budget that go to the row count, to the one-way
-    marginals, and to the choice of pairs. tree_share: of what is left, the part that measures the tree.
-    most_cells: of a pair, and of the junction tree that a batch may lead to; 8 bytes each, of which a fit holds a few
-    copies.
-    workload: how much each pair matters.
-    known: marginals that cost nothing; the tree connects what they leave apart, the batch mends what they get wrong.
+    total_share, oneway_share, select_share: the parts of the budget that go to the row count, to
+    the one-way marginals, and to the choice of pairs. tree_share: of what is left, the part that
+    measures the tree. most_cells: of a pair, and of the junction tree that a batch may lead to; 8
+    bytes each, of which a fit holds a few copies. workload: how much each pair matters. known:
+    marginals that cost nothing; the tree connects what they leave apart, the batch mends what they
+    get wrong.
     """
 
     workload: Workload = field(default_factory=Workload)
@@ -83,14 +96,18 @@ class Canopy(StartsFromKnown):
             raise ValueError(f"most_cells must be 1 or more, got {self.most_cells}")
 
     def check(self, domain: Domain) -> None:
-        """ValueError, before any charge, where the workload or what is known does not fit the domain."""
+        """ValueError, before any charge, where the workload or what is known does not fit the
+        domain.
+        """
         self.workload.check(domain)
         check_known(self.known, domain, self.most_cells)
 
     def allocation(self, cost: int, domain: Domain, settled: Sequence[Event] = ()) -> Allocation:
-        total, oneway = int(cost * self.total_share), int(cost * self.oneway_share)
+        total = int(cost * self.total_share)
+        oneway = int(cost * self.oneway_share)
         select = int(cost * self.select_share) // 2  # once for the tree, once for the batch
-        rest, most = cost - total - oneway - select, most_in_a_tree(domain)
+        rest = cost - total - oneway - select
+        most = most_in_a_tree(domain)
         return Allocation(
             (
                 *first_parts(domain, total=total, oneway=oneway),
@@ -104,7 +121,9 @@ class Canopy(StartsFromKnown):
         return footprint(domain, rows, pairs=True, slowest=SLOWEST, model_cells=self.most_cells)
 
     def fit(self, table: PrivateTable, accountant: Accountant) -> Model:
-        """A graphical model over bins, refined to cells; independent columns where no pair is worth its noise."""
+        """A graphical model over bins, refined to cells; independent columns where no pair is worth
+        its noise.
+        """
         self.check(table.domain)
         run = _Run.begun(self, table, accountant)
         tree, tree_prices = run.select_tree()
@@ -121,10 +140,11 @@ class Canopy(StartsFromKnown):
 
 @dataclass(eq=False)
 class _Run:
-    """One fit as it goes: what has been measured so far, the model of it, and the prices of what comes.
+    """One fit as it goes: what has been measured so far, the model of it, and the prices of what
+    comes.
 
-    select_cost: of each of two charges for scores. measuring: what is left for everything else. weights, cells: of each
-    pair, how much it matters and how many cells it has, weighted.
+    select_cost: of each of two charges for scores. measuring: what is left for everything else.
+    weights, cells: of each pair, how much it matters and how many cells it has, weighted.
     """
 
     settings: Canopy
@@ -141,7 +161,9 @@ class _Run:
 
     @classmethod
     def begun(cls, settings: Canopy, table: PrivateTable, accountant: Accountant) -> _Run:
-        """MEASURE the row count and every column; bin the columns to what the noise lets be seen."""
+        """MEASURE the row count and every column; bin the columns to what the noise lets be
+        seen.
+        """
         allocation = settings.allocation(accountant.cost_left, table.domain)
         look = with_known(allocated_look(table, accountant, allocation), settings.known)
         select_cost = allocation.cost(SCORES)
@@ -150,20 +172,27 @@ class _Run:
         binned = Binned.of(table, look, prices, beside(settings.known))
         weights = pair_weights(settings.workload, table.domain, binned.answers)
         cells = {c: w * binned.domain.cells(c) for c, w in weights.items()}
-        return cls(settings, table, accountant, look, binned, select_cost, measuring, weights, cells)
+        return cls(
+            settings, table, accountant, look, binned, select_cost, measuring, weights, cells
+        )
 
     def select_tree(self) -> tuple[list[Clique], Prices]:
-        """SELECT a tree of the pairs that independent columns, and what is known, get most wrong; and its prices."""
+        """SELECT a tree of the pairs that independent columns, and what is known, get most wrong;
+        and its prices.
+        """
         binned = self.binned
         estimates = binned.independent()
         if binned.known:
             estimates = _estimates(binned, _model(binned, self.look, []))
-        scores = distances({c: binned.answers[c] for c in estimates}, estimates, self.accountant, self.select_cost)
+        scores = distances(
+            {c: binned.answers[c] for c in estimates}, estimates, self.accountant, self.select_cost
+        )
         gains = scores.gains() if scores.tell_apart() else {}
         small = (c for c in gains if binned.domain.cells(c) <= self.settings.most_cells)
         gains = {c: self.weights[c] * gains[c] for c in small if self.weights[c] > 0}
         prices = Prices(int(self.measuring * self.settings.tree_share), self._sensitivity)
-        columns, joined = len(self.table.domain.attributes), [k.clique for k in binned.known]
+        columns = len(self.table.domain.attributes)
+        joined = [k.clique for k in binned.known]
         return choose_tree(gains, self.cells, prices, columns=columns, joined=joined), prices
 
     def measure_tree(self, tree: list[Clique], prices: Prices) -> None:
@@ -173,10 +202,15 @@ class _Run:
         self.model = _model(self.binned, self.look, self.pairs)
 
     def select_batch(self) -> list[Clique]:
-        """SELECT the pairs that the model gets most wrong, to be measured with all that is left, columns besides."""
+        """SELECT the pairs that the model gets most wrong, to be measured with all that is left,
+        columns besides.
+        """
         assert self.model is not None
-        binned, estimates = self.binned, _estimates(self.binned, self.model)
-        scores = distances({c: binned.answers[c] for c in estimates}, estimates, self.accountant, self.select_cost)
+        binned = self.binned
+        estimates = _estimates(self.binned, self.model)
+        scores = distances(
+            {c: binned.answers[c] for c in estimates}, estimates, self.accountant, self.select_cost
+        )
         return choose_batch(
             {c: self.weights[c] * g for c, g in scores.gains().items()},
             {c: self.weights[c] * binned.domain.cells(c) for c in estimates},
@@ -188,8 +222,11 @@ class _Run:
         )
 
     def measure_batch_and_columns(self, batch: list[Clique]) -> None:
-        """MEASURE every column once more and the batch, for all that is left; the last pair has the crumbs."""
-        columns, accountant = self._columns, self.accountant
+        """MEASURE every column once more and the batch, for all that is left; the last pair has the
+        crumbs.
+        """
+        columns = self._columns
+        accountant = self.accountant
         prices = Prices(accountant.cost_left, self._sensitivity)
         costs = prices.shared(columns | {c: self.cells[c] for c in batch})
         answers = self.table.marginals(list(columns))
@@ -200,7 +237,9 @@ class _Run:
 
     def generate(self) -> Model:
         """GENERATE: the model of all that was measured, refined from bins to cells."""
-        return self.binned.refined(_model(self.binned, self.look, self.pairs, warm=self.model), self.look)
+        return self.binned.refined(
+            _model(self.binned, self.look, self.pairs, warm=self.model), self.look
+        )
 
     @property
     def _columns(self) -> dict[Clique, float]:
@@ -213,21 +252,29 @@ class _Run:
 
 
 def _model(
-    binned: Binned, look: FirstLook, measurements: list[LinearMeasurement], warm: GraphicalModel | None = None
+    binned: Binned,
+    look: FirstLook,
+    measurements: list[LinearMeasurement],
+    warm: GraphicalModel | None = None,
 ) -> GraphicalModel:
     measurements = [*binned.oneways(look), *binned.held(look), *measurements]
     return estimate_exactly(binned.domain, measurements, total=look.rows, warm=warm)
 
 
 def _estimates(binned: Binned, model: GraphicalModel) -> dict[Clique, np.ndarray]:
-    """What the model says of every pair that it can be asked for: a model of known marginals may be too wide."""
+    """What the model says of every pair that it can be asked for: a model of known marginals may be
+    too wide.
+    """
     return model.project_all(within_reach(model.tree, binned.answers, MOST_CELLS))
 
 
-def pair_weights(workload: Workload, domain: Domain, pairs: Collection[Clique]) -> dict[Clique, float]:
+def pair_weights(
+    workload: Workload, domain: Domain, pairs: Collection[Clique]
+) -> dict[Clique, float]:
     """How much each pair matters to the workload, 1 on average; 0 throughout where none does.
 
-    A weight above 0 is LEAST_WEIGHT of the largest or more, so that every pair bought has a share of the budget.
+    A weight above 0 is LEAST_WEIGHT of the largest or more, so that every pair bought has a share
+    of the budget.
     """
     importance = workload.importance(domain)
     weights = {(a, b): max(importance[a] + importance[b], 0.0) for a, b in pairs}

@@ -1,4 +1,6 @@
-"""Independent: every column by itself. The floor that any mechanism has to beat, and the answer when data are few."""
+"""Independent: every column by itself. The floor that any mechanism has to beat, and the answer
+when data are few.
+"""
 
 from __future__ import annotations
 
@@ -46,7 +48,9 @@ class Independent(Mechanism):
 
 
 def rest_on_columns(table: PrivateTable, accountant: Accountant, look: FirstLook) -> RefinedModel:
-    """The answer where no pair is worth its noise: all that is left goes to another look at every column."""
+    """The answer where no pair is worth its noise: all that is left goes to another look at every
+    column.
+    """
     return _columns(table, look_at_rest(table, accountant, look))
 
 
@@ -55,7 +59,9 @@ def look_at_rest(table: PrivateTable, accountant: Accountant, look: FirstLook) -
     return look.combined(all_on_columns(table, accountant))
 
 
-def all_on_columns(table: PrivateTable, accountant: Accountant, how: Independent | None = None) -> FirstLook:
+def all_on_columns(
+    table: PrivateTable, accountant: Accountant, how: Independent | None = None
+) -> FirstLook:
     """Spends all that is left on the row count and the columns, shared out as `how` says."""
     how = how or Independent()
     return allocated_look(table, accountant, how.allocation(accountant.cost_left, table.domain))
@@ -66,7 +72,9 @@ def _columns(table: PrivateTable, look: FirstLook) -> RefinedModel:
 
 
 def independent_model(domain: Domain, masses: dict[str, np.ndarray], rows: float) -> RefinedModel:
-    """The product of these one-way distributions, as one bin a column that holds all of its cells."""
+    """The product of these one-way distributions, as one bin a column that holds all of its
+    cells.
+    """
     bins = {a: np.zeros(n, dtype=np.int64) for a, n in domain.sizes}
     coarse = Domain.of(dict.fromkeys(domain.attributes, 1))
     total = LinearMeasurement((), np.asarray(rows), 1.0)

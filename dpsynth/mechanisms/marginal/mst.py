@@ -1,9 +1,10 @@
-"""MST: measure the pairs of a maximum spanning tree (McKenna, Miklau, Sheldon, arXiv 2108.04978), all-Gaussian.
+"""MST: measure the pairs of a maximum spanning tree (McKenna, Miklau, Sheldon, arXiv 2108.04978),
+all-Gaussian.
 
-Differences from the paper: pairs are scored all at once under Gaussian noise instead of one by one by the exponential
-mechanism, so that the whole run is one Gaussian filter; columns are binned to what the noise lets be seen; a pair is
-bought only while it is expected to remove more error than its own noise adds; and the budget is shared among the
-pairs bought in closed form.
+Differences from the paper: pairs are scored all at once under Gaussian noise instead of one by one
+by the exponential mechanism, so that the whole run is one Gaussian filter; columns are binned to
+what the noise lets be seen; a pair is bought only while it is expected to remove more error than
+its own noise adds; and the budget is shared among the pairs bought in closed form.
 """
 
 from __future__ import annotations
@@ -40,8 +41,8 @@ _SLOWEST = 20.0
 
 @dataclass(frozen=True)
 class MST(Mechanism):
-    """Settings: the parts of the budget that go to the row count, to the one-way marginals, and to the choice of
-    pairs. What is left measures the pairs.
+    """Settings: the parts of the budget that go to the row count, to the one-way marginals, and to
+    the choice of pairs. What is left measures the pairs.
     """
 
     total_share: float = 0.01
@@ -52,8 +53,11 @@ class MST(Mechanism):
         check_shares(total=self.total_share, oneway=self.oneway_share, select=self.select_share)
 
     def allocation(self, cost: int, domain: Domain, settled: Sequence[Event] = ()) -> Allocation:
-        total, oneway, select = (int(cost * s) for s in (self.total_share, self.oneway_share, self.select_share))
-        rest, most = cost - total - oneway - select, most_in_a_tree(domain)
+        total, oneway, select = (
+            int(cost * s) for s in (self.total_share, self.oneway_share, self.select_share)
+        )
+        rest = cost - total - oneway - select
+        most = most_in_a_tree(domain)
         return Allocation(
             (
                 *first_parts(domain, total=total, oneway=oneway),
@@ -67,7 +71,9 @@ class MST(Mechanism):
         return footprint(domain, rows, pairs=True, slowest=_SLOWEST)
 
     def fit(self, table: PrivateTable, accountant: Accountant) -> Model:
-        """A tree of pairs over bins, refined to cells; independent columns where no pair is worth its noise."""
+        """A tree of pairs over bins, refined to cells; independent columns where no pair is worth
+        its noise.
+        """
         allocation = self.allocation(accountant.cost_left, table.domain)
         look = allocated_look(table, accountant, allocation)
         select_cost = allocation.cost(SCORES)
