@@ -33,14 +33,32 @@ from dpsynth.schema.table import Schema, SchemaError
 class Marginal:
     """How many rows there are of each combination of values, or which share of them.
 
-    counts: a Series whose index levels are named after columns of the schema, as
-        `frame.value_counts(["job", "sex"])` gives it; a combination that is not there counts 0, so
-        give all that occur.
-    stddev: how far each count may be off, as a standard deviation in rows, or in shares for shares;
-    above 0.
-    source: where it comes from, in words for the reader of the certificate.
-    shares: the counts are parts of all rows, which sum to one; they say nothing about how many rows
-    there are.
+    Parameters
+    ----------
+    counts : pandas.Series
+        Its index levels are named after columns of the schema, as `frame.value_counts(["job",
+        "sex"])` gives it. A combination that is not there counts 0, so give all that occur.
+    stddev : float
+        How far each count may be off, as a standard deviation in rows, or in shares for shares;
+        above 0.
+    source : str
+        Where it comes from, in words for the reader of the certificate.
+    shares : bool
+        The counts are parts of all rows, which sum to one; they say nothing about how many rows
+        there are.
+
+    Raises
+    ------
+    ValueError
+        For counts that are no such series, a combination given twice, a stddev that is out of
+        range, shares that do not sum to one, and a missing source.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> counts = pd.Series([510.0, 490.0], index=pd.Index(["f", "m"], name="sex"))
+    >>> Marginal(counts, stddev=5.0, source="the census of 2021").columns
+    ('sex',)
     """
 
     counts: pd.Series[float]
@@ -78,8 +96,12 @@ class Marginal:
         return tuple(str(name) for name in self.counts.index.names)
 
     def coded(self, schema: Schema) -> Known:
-        """The same over the schema's cells. SchemaError for columns whose cells are not public, or
-        foreign values.
+        """The same over the schema's cells.
+
+        Raises
+        ------
+        SchemaError
+            For columns whose cells are not public, and for values that the schema does not declare.
         """
         for name in self.columns:
             if name not in schema.coded:
@@ -117,8 +139,32 @@ class Marginal:
 
 @dataclass(frozen=True, eq=False)
 class Known:
-    """A known marginal over cells. values: shape domain.shape(clique), in rows or in shares; stddev
-    in the same.
+    """A known marginal over cells.
+
+    Parameters
+    ----------
+    clique : tuple of str
+        Its columns.
+    values : ndarray
+        Shape `domain.shape(clique)`, in rows, or in shares of all rows.
+    stddev : float
+        How far each value may be off, as a standard deviation in the same unit.
+    source : str
+        Where it comes from.
+    shares : bool
+        Whether the values are shares.
+
+    Raises
+    ------
+    ValueError
+        For numbers that are not finite or out of range, and for shares that do not sum to one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> known = Known(("sex",), np.array([0.51, 0.49]), 0.005, "the census of 2021", shares=True)
+    >>> known.measurement(1000.0).values
+    array([510., 490.])
     """
 
     clique: Clique
@@ -153,7 +199,7 @@ class Known:
         return {"columns": self.clique, "source": self.source, "stddev": self.stddev, "in": counted}
 
     def measurement(self, rows: float) -> LinearMeasurement:
-        """The same in rows, if there are so many."""
+        """The same in rows, where the table has `rows` of them."""
         scale = rows if self.shares else 1.0
         return LinearMeasurement(self.clique, scale * self.values, scale * self.stddev)
 
@@ -169,8 +215,9 @@ class StartsFromKnown(Mechanism):
         """ValueError, before any charge, where a setting does not fit the domain."""
 
     def check_schema(self, schema: Schema) -> None:
-        """The same for all of the domain that the schema says: a column whose bounds are to be
-        learned is one cell.
+        """The same for all of the domain that the schema says.
+
+        A column whose bounds are to be learned is one cell.
         """
         sizes = {
             name: 1 if name in schema.unbounded else codec_for(c).size
@@ -188,9 +235,7 @@ class StartsFromKnown(Mechanism):
         return replace(self, known=tuple(known))  # type: ignore[type-var]  # those derived from it are dataclasses
 
     def settings(self) -> dict[str, Any]:
-        """As of any mechanism; of known marginals what they are and where they come from, without
-        their counts.
-        """
+        """As of any mechanism; of known marginals what they are, and not their counts."""
         return {**super().settings(), "known": [k.stated() for k in self.known]}
 
 
@@ -200,9 +245,7 @@ _MOST = 1e12
 
 
 def check_known(known: Collection[Known], domain: Domain, most_cells: int) -> None:
-    """ValueError, before any charge, for marginals that do not fit the domain, or no tree of this
-    size holds.
-    """
+    """ValueError, before any charge, for marginals that no model of this domain and size holds."""
     for k in known:
         if not set(k.clique) <= set(domain.attributes) or k.values.shape != domain.shape(k.clique):
             raise ValueError(f"the known marginal of {k.clique} is not of this table's domain")
@@ -216,9 +259,7 @@ def check_known(known: Collection[Known], domain: Domain, most_cells: int) -> No
 
 
 def with_known(look: FirstLook, known: Collection[Known]) -> FirstLook:
-    """The look, and what known counts say of single columns and of the row count, weighted by their
-    precision.
-    """
+    """The look, and what known counts say of single columns and of the row count besides."""
     for k in known:
         if not k.shares and len(k.clique) == 1:
             look = look.told(k.measurement(look.rows))
@@ -230,8 +271,9 @@ def with_known(look: FirstLook, known: Collection[Known]) -> FirstLook:
 
 
 def beside(known: Collection[Known]) -> tuple[Known, ...]:
-    """What a look does not hold: counts of several columns together, and shares, whose scale the
-    row count is.
+    """What a look does not hold: counts of several columns together, and shares.
+
+    Shares are told once there is a row count, which is their scale.
     """
     return tuple(k for k in known if k.shares or len(k.clique) > 1)
 

@@ -24,9 +24,7 @@ from dpsynth.models.junction_tree import JunctionTree, tree_cells
 from dpsynth.models.projection import MOST_CELLS
 
 MOST_FAILURES = 300
-"""Pairs tried in vain before a junction tree is taken to be full: all there are of 25 columns, and
-seconds of 250.
-"""
+"""Pairs tried in vain before a tree is taken to be full: all of 25 columns, seconds of 250."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -59,9 +57,7 @@ def distances(
     accountant: Accountant,
     cost: int,
 ) -> Scores:
-    """For each pair the noisy L1 distance between its counts and the estimate, in rows; one charge
-    for all.
-    """
+    """For each pair the noisy L1 distance, in rows, of its counts from the estimate; one charge."""
     if not answers:
         return Scores({}, math.inf)
     errors = [x.l1_error(estimates[c]) for c, x in answers.items()]
@@ -77,13 +73,13 @@ def choose_tree(
     columns: int,
     joined: Iterable[Clique] = (),
 ) -> list[Clique]:
-    """A spanning forest of high total worth, a pair's worth being its gain less the L1 noise its
-    measurement adds.
+    """A spanning forest of high total worth: of gains, less the L1 noise that measuring adds.
 
-    gains, cells: of each pair, weighted alike. The noise depends on how many pairs share the
-    budget: start from an even share among all columns, then drop what is not worth its noise and
-    share again, until nothing is dropped. joined: columns that are connected already; the forest
-    connects the rest.
+    The noise depends on how many pairs share the budget: start from an even share among all
+    columns, then drop what is not worth its noise and share again, until nothing is dropped.
+
+    gains, cells: of each pair, weighted alike. joined: columns that are connected already; the
+    forest connects the rest.
     """
     even = prices.even_stddev(columns - 1)
     worth = {c: g - MEAN_ABS * even * cells[c] for c, g in gains.items()}
@@ -108,17 +104,17 @@ def choose_batch(
     held: Sequence[Clique],
     most_cells: int,
 ) -> list[Clique]:
-    """Pairs to be measured together: the best gain for the effort first, while more gain is added
-    than noise.
+    """Pairs to be measured together: the best gain for the effort first.
+
+    A pair joins while it adds more gain than noise to all of them.
 
     gains, cells: of each pair, weighted alike. effort: of what shares the budget with them, see
-    `Prices.noise`. held: cliques the model has already. most_cells: of the junction tree that holds
-    them all; a pair that would outgrow it is passed over, and after MOST_FAILURES of these the tree
-    is taken to be full.
+    `Prices.noise`. held: cliques that the model has already. most_cells: of the junction tree that
+    holds them all; a pair that would outgrow it is passed over, and after MOST_FAILURES of these
+    the tree is taken to be full.
     """
-    order = sorted(
-        (c for c in gains if gains[c] > 0), key=lambda c: -gains[c] / cells[c] ** (2 / 3)
-    )
+    positive = (c for c in gains if gains[c] > 0)
+    order = sorted(positive, key=lambda c: -gains[c] / cells[c] ** (2 / 3))
     chosen: list[Clique] = []
     reward = 0.0
     best = -prices.noise(effort)
@@ -133,7 +129,7 @@ def choose_batch(
             if failures == MOST_FAILURES:
                 break
             continue
-        reward = reward + gains[pair]
+        reward += gains[pair]
         effort = more
         best = total
         chosen.append(pair)
@@ -141,8 +137,7 @@ def choose_batch(
 
 
 def within_reach(tree: JunctionTree, cliques: Iterable[Clique], limit: int) -> list[Clique]:
-    """The cliques that the tree can be asked for, and made to hold, by tables of about `limit`
-    cells.
+    """The cliques that the tree can be asked for, and made to hold, by tables of `limit` cells.
 
     To join columns of several nodes takes, at each step of the way, a table of all of them and the
     separator. Where ways meet, a projection may also pass through one of the whole node and all but
@@ -179,8 +174,8 @@ def _separators_between(tree: JunctionTree, clique: Clique) -> list[Clique]:
 
 
 def _spanning_forest(pairs: Iterable[Clique], joined: Iterable[Clique]) -> list[Clique]:
-    """Kruskal: the pairs in this order, less those that would close a cycle among them and what is
-    joined already.
+    """Kruskal: the pairs in this order, less those that close a cycle with what is joined
+    already.
     """
     component: dict[str, str] = {}
 

@@ -18,16 +18,37 @@ Weights = tuple[tuple[Clique, float], ...]
 
 @dataclass(frozen=True)
 class Workload:
-    """Public settings, which mean something once there is a domain.
+    """Which marginals a release should get right, and how much each of them counts.
 
-    degree: every marginal of so many columns is wanted, 1 to 4; where one would have more than
+    These are public settings, which mean something once there is a domain.
+
+    Parameters
+    ----------
+    degree : int
+        Every marginal of so many columns is wanted, 1 to 4; where one would have more than
         `most_cells` cells, its largest parts that have fewer stand for it. A column by itself is
         always wanted. Each marginal counts once.
-    target: a column that matters more, say the label of a classifier: marginals that hold it count
-        `target_weight` times. 4 makes those among 15 columns taken three at a time weigh as much as
-        all the others together.
-    weights: what single marginals count instead, or besides, as {("age", "income"): 10.0}; 0
-        removes one. Kept as a tuple of pairs.
+    target : str or None
+        A column that matters more, say the label of a classifier.
+    target_weight : float
+        How often a marginal that holds the target counts. 4 makes those among 15 columns taken
+        three at a time weigh as much as all the others together.
+    weights : mapping of tuple of str to float
+        What single marginals count instead, or besides; 0 removes one. Kept as a tuple of pairs.
+    most_cells : int
+        The most cells of a marginal that is wanted as a whole.
+
+    Raises
+    ------
+    ValueError
+        For a degree, a weight or a number that is out of range, and for a marginal stated twice.
+
+    Examples
+    --------
+    >>> from dpsynth import Domain
+    >>> workload = Workload(degree=2, target="job", weights={("age", "sex"): 10.0})
+    >>> workload.marginals(Domain.of({"age": 100, "sex": 2, "job": 12}))
+    {('age', 'sex'): 10.0, ('age', 'job'): 4.0, ('sex', 'job'): 4.0}
     """
 
     degree: int = 3
@@ -52,43 +73,37 @@ class Workload:
 
     def check(self, domain: Domain) -> None:
         """ValueError where a column is named that the domain lacks."""
-        named = {a for clique, _ in self._pairs for a in clique}.union(
-            [self.target] if self.target is not None else []
-        )
+        named = {a for clique, _ in self._pairs for a in clique}
+        if self.target is not None:
+            named.add(self.target)
         if lacking := sorted(named.difference(domain.attributes)):
             raise ValueError(
                 f"the workload names columns that the table lacks: {', '.join(lacking)}"
             )
 
     def marginals(self, domain: Domain) -> dict[Clique, float]:
-        """Every marginal of the workload with its weight, above 0: a long list where there are
-        hundreds of columns.
-        """
+        """Every marginal of the workload with its weight, above 0: a long list for many columns."""
         stated = self._stated(domain)
-        weights = {
-            c: self._usual_weight(c)
-            for c in _Usual(domain, self.degree, self.most_cells).marginals()
-        }
+        usual = _Usual(domain, self.degree, self.most_cells)
+        weights = {c: self._usual_weight(c) for c in usual.marginals()}
         return {c: w for c, w in (weights | stated).items() if w > 0}
 
     def importance(self, domain: Domain) -> dict[str, float]:
-        """For each column the weights of the marginals that hold it, added up: by counting, without
-        a list.
-        """
+        """For each column the weights of the marginals that hold it, added up without a list."""
         return dict(_importance(self, domain))
 
     def weight(self, clique: Clique, domain: Domain) -> float:
-        """How much it matters to measure `clique`: the sum over marginals w of weight(w) * |columns
-        of both|.
+        """How much it matters to measure `clique`: w_r of AIM (arXiv 2201.12677, section 4).
 
-        (AIM, arXiv 2201.12677, section 4.) Which is the importance of its columns, added up.
+        That is the sum over the workload's marginals of their weight times the number of columns
+        that they share with the clique, which is the importance of its columns, added up.
         """
         importance = _importance(self, domain)
         return math.fsum(importance[a] for a in clique)
 
     def candidates(self, domain: Domain, *, degree: int = 4) -> dict[Clique, float]:
-        """What may be measured: the parts of marginals, of `degree` columns at most, each with its
-        `weight`.
+        """What may be measured, each with its `weight`: parts of marginals, of `degree` columns at
+        most.
         """
         usual = _Usual(domain, self.degree, self.most_cells)
         stated = self._stated(domain)
