@@ -29,10 +29,25 @@ by sqrt(2) less.
 class Part:
     """One kind of charge of a fit.
 
-    what: in words, by which `Allocation` finds it. charges: the fewest and the most of them. costs:
-    of a single one, the least and the most, in units of `gaussian_dp.COST_UNIT`; alike where it is
-    settled beforehand. factors: what the least and the most noise on a count is, beside that of one
-    count measured for this cost; NaN where nobody knows.
+    Parameters
+    ----------
+    what : str
+        In words, by which `Allocation` finds it.
+    charges : tuple of int
+        The fewest and the most of them.
+    costs : tuple of int
+        Of a single one, the least and the most, in units of `gaussian_dp.COST_UNIT`; alike where it
+        is settled beforehand.
+    factors : tuple of float
+        What the least and the most noise on a count is, beside that of one count measured for this
+        cost; NaN where nobody knows.
+
+    Examples
+    --------
+    >>> part = Part("a pair of columns", (0, 3), (100, 10_000))
+    >>> least, most = part.stddev(sensitivity=1.0)
+    >>> round(most / least, 6)
+    10.0
     """
 
     what: str
@@ -50,12 +65,23 @@ class Part:
 
 @dataclass(frozen=True)
 class Allocation:
-    """parts: the kinds of Gaussian charges, and of any whose noise is worth stating. settled:
-    charges that are fixed by the budget before anything is read, such as a training; a fit makes
-    all of them or none.
+    """How a mechanism shares a budget out.
 
-    Where a part gets what is left, a fit has the crumbs besides that rounding leaves of the other
-    parts.
+    Parameters
+    ----------
+    parts : tuple of Part
+        The kinds of Gaussian charges, and of any whose noise is worth stating. Where a part gets
+        what is left, a fit has the crumbs besides that rounding leaves of the other parts.
+    settled : tuple of Event
+        Charges that are fixed by the budget before anything is read, such as a training; a fit
+        makes all of them or none.
+
+    Examples
+    --------
+    >>> from dpsynth import Domain
+    >>> allocation = Allocation(first_parts(Domain.of({"age": 9, "sex": 2}), total=100, oneway=900))
+    >>> allocation.cost(COLUMNS)
+    450
     """
 
     parts: tuple[Part, ...]
@@ -77,7 +103,22 @@ class Allocation:
 
 
 def first_parts(domain: Domain, *, total: int, oneway: int) -> tuple[Part, Part]:
-    """A look at the row count for `total`, and at every column for `oneway` together, evenly."""
+    """A look at the row count and at every column.
+
+    Parameters
+    ----------
+    domain : Domain
+        Of the table.
+    total : int
+        What the row count costs.
+    oneway : int
+        What all columns cost together, shared out evenly.
+
+    Returns
+    -------
+    tuple of Part
+        Of ROW_COUNT and of COLUMNS.
+    """
     columns = len(domain.attributes)
     each = oneway // columns
     fewer = (1 / _ONE_COUNT, 1.0)
@@ -88,24 +129,21 @@ def first_parts(domain: Domain, *, total: int, oneway: int) -> tuple[Part, Part]
 
 
 def scores_part(domain: Domain, cost: int, charges: tuple[int, int]) -> Part:
-    """Scores of all pairs, `cost` a charge: one moves as a count does, all together by sqrt(pairs)
-    times as much.
+    """Scores of all pairs, for `cost` a charge.
+
+    One moves as a count does, all together by sqrt(pairs) times as much.
     """
     spread = math.sqrt(2 * max(1, len(informative_pairs(domain))))
     return Part(SCORES, charges, (cost, cost), (1.0, spread))
 
 
 def pairs_part(cost: int, charges: tuple[int, int]) -> Part:
-    """Pairs of columns, which share `cost` by what the scores say: one may get all of it or next to
-    nothing.
-    """
+    """Pairs of columns, which share `cost` by their scores: one may get all of it or nothing."""
     return Part(PAIRS, charges, (0, cost))
 
 
 def again_part(domain: Domain, cost: int, looks: tuple[int, int]) -> Part:
-    """Further looks at the columns, the fewest and the most; the most have the row count with
-    them.
-    """
+    """Further looks at the columns, the fewest and the most; the most have the row count, too."""
     columns = len(domain.attributes)
     charges = (looks[0] * columns, looks[1] * columns + looks[1])
     return Part(AGAIN, charges, (0, cost), (1 / _ONE_COUNT, 1.0))
@@ -131,9 +169,7 @@ def _widest(a: tuple[int, int], b: tuple[int, int]) -> tuple[int, int]:
 
 
 class Preview(Protocol):
-    """What a training would be: a dataclass of public numbers, `seconds` at the most, and a
-    sentence about them.
-    """
+    """What a training would be: public numbers, `seconds` at most, and a sentence about them."""
 
     @property
     def seconds(self) -> float: ...
@@ -143,8 +179,22 @@ class Preview(Protocol):
 
 @dataclass(frozen=True)
 class Footprint:
-    """What a fit takes, by rules of thumb and our benchmarks, on one core. seconds: the least and
-    the most of a CPU; infinite where nobody knows.
+    """What a fit takes, by rules of thumb and our benchmarks, on one core.
+
+    Parameters
+    ----------
+    seconds : tuple of float
+        The least and the most of a CPU; infinite where nobody knows.
+    megabytes : float
+        Of memory, at the most.
+
+    Examples
+    --------
+    >>> from dpsynth import Domain
+    >>> domain = Domain.of({"age": 100, "sex": 2})
+    >>> found = footprint(domain, 1_000_000, pairs=False, slowest=2.0)
+    >>> found.seconds[0] < found.seconds[1]
+    True
     """
 
     seconds: tuple[float, float]
@@ -172,13 +222,30 @@ def footprint(
     model_cells: int = LARGEST_MODEL,
     extra: float = 0.0,
 ) -> Footprint:
-    """Of a mechanism that measures marginals. pairs: whether pairs are counted, or single columns
-    only.
+    """What a mechanism that measures marginals takes.
 
-    slowest: seconds that our slowest table took, of 22 columns. model_cells: of the largest model.
-    extra: megabytes of libraries. Seconds: counting is the least. Megabytes: codes, counted tables
-    before binning (8 bytes a cell, twice), and six copies of the largest model, beside 200 for
-    Python.
+    Seconds: counting is the least. Megabytes: codes, counted tables before binning (8 bytes a cell,
+    twice), and six copies of the largest model, beside 200 for Python.
+
+    Parameters
+    ----------
+    domain : Domain
+        Of the table.
+    rows : int
+        How many it has.
+    pairs : bool
+        Whether pairs are counted, or single columns only.
+    slowest : float
+        Seconds that our slowest table took, of 22 columns.
+    model_cells : int
+        Of the largest model.
+    extra : float
+        Megabytes of libraries.
+
+    Returns
+    -------
+    Footprint
+        Seconds and megabytes.
     """
     columns = len(domain.attributes)
     counted = informative_pairs(domain) if pairs else []

@@ -15,7 +15,7 @@ import contextlib
 import json
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +27,11 @@ from dpsynth.ledger.opening import Accountant
 from dpsynth.training.dpsgd import Training
 
 VERSION = 1
+"""Of the format of the file."""
+
 _MEMBER = "checkpoint.json"
 _BLOCKS = 20
+"""Of steps: a process that dies loses one of them, a twentieth of what it paid for."""
 
 
 class CheckpointError(ValueError):
@@ -38,10 +41,31 @@ class CheckpointError(ValueError):
 class Checkpoint:
     """The state of one run, and the file that it is written to.
 
-    facts: what a fit must have in common with it to go on from it, as JSON. values: what stays as
-    it is while a training lasts, plain or arrays; and once it was read from a file, the state too.
-    charge, done: the number of the line that pays for the training, and how many of its steps led
-    to the state.
+    Parameters
+    ----------
+    path : Path
+        Of the file.
+    facts : mapping of str to object
+        What a fit must have in common with it to go on from it, as JSON.
+    accountant : Accountant
+        Of the run.
+
+    Attributes
+    ----------
+    values : dict
+        What stays as it is while a training lasts, plain or arrays; and once it was read from a
+        file, the state too.
+    charge, done : int
+        The number of the line that pays for the training, and how many of its steps led to the
+        state.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> from dpsynth import Accountant, Budget
+    >>> checkpoint = Checkpoint(Path("fit.checkpoint"), {}, Accountant(Budget(1.0, 1e-6)))
+    >>> checkpoint.resumed
+    False
     """
 
     def __init__(self, path: Path, facts: Mapping[str, Any], accountant: Accountant) -> None:
@@ -54,8 +78,12 @@ class Checkpoint:
         self.done = 0
 
     def save(self, training: Training, state: Mapping[str, np.ndarray]) -> None:
-        """Replaces the file by one that holds this state, or leaves it as it is; OSError when it
-        cannot be written.
+        """Replaces the file by one that holds this state, or leaves it as it is.
+
+        Raises
+        ------
+        OSError
+            When it cannot be written.
         """
         plain, arrays = split({**self.values, **state})
         document = {
@@ -87,48 +115,34 @@ class Checkpoint:
     ) -> tuple[Checkpoint, Accountant]:
         """The state in a file, and the accountant of its run, to go on with.
 
-        Raises CheckpointError, in one sentence, where the file is damaged, was written by another
-        fit, or its run or its lines are not in the ledger, or have ended.
+        Parameters
+        ----------
+        path : Path
+            Of the file.
+        facts : mapping of str to object
+            What this fit has in common with the one that wrote it.
+        ledger : Ledger
+            The one that the run is charged to.
+
+        Returns
+        -------
+        tuple of Checkpoint and Accountant
+            To be handed to `Resumable.resume`.
+
+        Raises
+        ------
+        CheckpointError
+            Where the file is damaged, was written by another fit, or its run or its lines are not
+            in the ledger, or have ended.
         """
-        try:
-            document, arrays = read_archive(path, _MEMBER)
-            if document["dpsynth_checkpoint"] != VERSION:
-                raise CheckpointError(
-                    f"{path} is a checkpoint of another version: resume it with the one that wrote"
-                    " it"
-                )
-            found = document["facts"]
-            run = str(document["run"])
-            head = str(document["head"])
-            values = {**document["values"], **arrays}
-            charge = int(document["charge"])
-            done = int(document["done"])
-        except CheckpointError:
-            raise
-        except UNREADABLE:
-            raise CheckpointError(
-                f"{path} is not a checkpoint, or is damaged: restore it from a copy"
-            ) from None
+        saved = _opened(path)
         wanted = json.loads(json.dumps(facts, default=str))
-        _refuse_others(path, found, wanted)
-        try:
-            ledger.verify(head)
-            _refuse_another_run(path, ledger, run, wanted, charge, done)
-            accountant = Accountant.resumed(ledger, run)
-        except CheckpointError:
-            raise
-        except LedgerCorrupt as reason:
-            raise CheckpointError(
-                f"{path} and the ledger do not belong together: {reason}"
-            ) from None
-        except ValueError as reason:
-            raise CheckpointError(
-                f"{path} cannot be resumed: {reason}; remove it to fit anew"
-            ) from None
+        _refuse_others(path, saved.facts, wanted)
+        accountant = _resumed(path, ledger, saved, wanted)
         checkpoint = cls(path, facts, accountant)
-        checkpoint.values = values
-        checkpoint.charge = charge
-        checkpoint.done = done
+        checkpoint.values = saved.values
+        checkpoint.charge = saved.charge
+        checkpoint.done = saved.done
         return checkpoint, accountant
 
     @property
@@ -138,9 +152,7 @@ class Checkpoint:
 
     @contextlib.contextmanager
     def reading(self) -> Iterator[None]:
-        """While values are made use of: CheckpointError where they are others than such a fit
-        keeps.
-        """
+        """While values are used: CheckpointError where they are others than such a fit keeps."""
         try:
             yield
         except UNREADABLE:
@@ -154,9 +166,7 @@ class Checkpoint:
 
 
 def check_place(path: Path, ledger: Ledger | str | Path | None) -> None:
-    """ValueError where a checkpoint cannot lie, or where no ledger would count the steps that were
-    taken.
-    """
+    """ValueError where a checkpoint cannot lie, or no ledger would count the steps taken."""
     account = ledger.path if isinstance(ledger, Ledger) else ledger
     if account is None:
         raise ValueError(
@@ -176,6 +186,58 @@ def block_of(steps: int, checkpoint: Checkpoint | None) -> int | None:
     claims stay few.
     """
     return None if checkpoint is None else -(-steps // _BLOCKS)
+
+
+@dataclass(frozen=True)
+class _Saved:
+    """What stands in a file, of the types that it should have; nothing of it is believed yet."""
+
+    facts: Mapping[str, Any]
+    run: str
+    head: str
+    values: dict[str, Any]
+    charge: int
+    done: int
+
+
+def _opened(path: Path) -> _Saved:
+    """What stands in the file; CheckpointError where it is none, or of another version."""
+    try:
+        document, arrays = read_archive(path, _MEMBER)
+        if document["dpsynth_checkpoint"] != VERSION:
+            raise CheckpointError(
+                f"{path} is a checkpoint of another version: resume it with the one that wrote it"
+            )
+        return _Saved(
+            facts=document["facts"],
+            run=str(document["run"]),
+            head=str(document["head"]),
+            values={**document["values"], **arrays},
+            charge=int(document["charge"]),
+            done=int(document["done"]),
+        )
+    except CheckpointError:
+        raise
+    except UNREADABLE:
+        raise CheckpointError(
+            f"{path} is not a checkpoint, or is damaged: restore it from a copy"
+        ) from None
+
+
+def _resumed(path: Path, ledger: Ledger, saved: _Saved, wanted: Mapping[str, Any]) -> Accountant:
+    """The accountant of the run; CheckpointError where the ledger does not know of it so."""
+    try:
+        ledger.verify(saved.head)
+        _refuse_another_run(path, ledger, saved.run, wanted, saved.charge, saved.done)
+        return Accountant.resumed(ledger, saved.run)
+    except CheckpointError:
+        raise
+    except LedgerCorrupt as reason:
+        raise CheckpointError(f"{path} and the ledger do not belong together: {reason}") from None
+    except ValueError as reason:
+        raise CheckpointError(
+            f"{path} cannot be resumed: {reason}; remove it to fit anew"
+        ) from None
 
 
 def _refuse_others(path: Path, found: Mapping[str, Any], facts: Mapping[str, Any]) -> None:

@@ -23,7 +23,24 @@ cells worth it.
 
 @dataclass(frozen=True)
 class Prices:
-    """What noise a budget of `cost` buys for counts of this sensitivity."""
+    """What noise a budget buys for counts.
+
+    Parameters
+    ----------
+    cost : int
+        The budget, in units of `gaussian_dp.COST_UNIT`.
+    sensitivity : float
+        How far one unit moves the counts of a marginal, as an L2 norm.
+
+    Examples
+    --------
+    >>> prices = Prices(cost=1_000_000, sensitivity=1.0)
+    >>> shares = prices.shared({("a", "b"): 8.0, ("b", "c"): 1.0})
+    >>> [round(share / prices.cost, 3) for share in shares.values()]
+    [0.8, 0.2]
+    >>> prices.even_stddev(4) / prices.stddev(prices.cost)
+    2.0
+    """
 
     cost: int
     sensitivity: float
@@ -37,8 +54,10 @@ class Prices:
         return self.stddev(self.cost // max(parts, 1))
 
     def shared(self, cells: Mapping[Clique, float]) -> dict[Clique, int]:
-        """Shares that minimise the sum of the L1 noise,  sum_i cells_i / sqrt(share_i):  share_i ~
-        cells_i^(2/3).
+        """Shares that minimise the sum of the L1 noise of all marginals.
+
+        The sum is over i of cells_i / sqrt(share_i), up to a factor; by Lagrange's condition
+        share_i goes as cells_i^(2/3).
         """
         if not cells:
             return {}
@@ -52,8 +71,6 @@ class Prices:
 
 
 def informative_pairs(domain: Domain) -> list[Clique]:
-    """Pairs of columns of which neither is a single cell, and which have MOST_PAIR_CELLS together
-    at most.
-    """
+    """Pairs of columns of two cells or more, which have MOST_PAIR_CELLS together at most."""
     pairs = itertools.combinations(domain.attributes, 2)
     return [c for c in pairs if min(domain.shape(c)) > 1 and domain.cells(c) <= MOST_PAIR_CELLS]

@@ -59,8 +59,25 @@ IMAGE_MECHANISMS: Mapping[str, EntryPoint] = {
 
 @dataclass(frozen=True)
 class Registry:
-    """Names of one kind of mechanism. ours: the table of our own. first: the one of them that
-    "auto" stands for.
+    """Names of one kind of mechanism.
+
+    Parameters
+    ----------
+    group : str
+        Of entry points, by which packages declare theirs.
+    ours : mapping of str to EntryPoint
+        The table of our own.
+    first : str
+        The one of them that "auto" stands for.
+
+    Examples
+    --------
+    >>> TABLES.resolved("auto")
+    'canopy'
+    >>> TABLES.load("mst")[0].__name__
+    'MST'
+    >>> TABLES.knows("no-such-thing")
+    False
     """
 
     group: str
@@ -72,8 +89,12 @@ class Registry:
         return [AUTO, *self.entries()]
 
     def entries(self) -> dict[str, EntryPoint]:
-        """Every entry by its name; ValueError where a package declares a name of ours, or two
-        declare the same.
+        """Every entry by its name.
+
+        Raises
+        ------
+        ValueError
+            Where a package declares a name of ours, or two declare the same.
         """
         found = dict(self.ours)
         for entry in self._declared():
@@ -95,8 +116,12 @@ class Registry:
         return self.first if name == AUTO else name
 
     def load(self, name: str) -> tuple[type[Any], dict[str, Any]]:
-        """The class of this name, and the settings that the name itself gives; ValueError for no
-        such name.
+        """The class of this name, and the settings that the name itself gives.
+
+        Raises
+        ------
+        ValueError
+            For no such name.
         """
         entry = self._entry(self.resolved(name))
         if entry is None:
@@ -106,9 +131,7 @@ class Registry:
         return kind, kind.family_settings(member) if member else {}
 
     def name_of(self, kind: type[Any]) -> str | None:
-        """The name under which just this class is registered; None for a member of a family, or
-        another class.
-        """
+        """The name under which just this class is registered; None for a member of a family."""
         value = f"{kind.__module__}:{kind.__qualname__}"
         known = (*self.ours.values(), *self._declared())
         return next(
@@ -146,8 +169,29 @@ IMAGES = Registry(IMAGE_GROUP, IMAGE_MECHANISMS, first="image-embedding")
 
 
 def mechanism_for(mechanism: str | Mechanism, settings: dict[str, Any]) -> Mechanism:
-    """The mechanism of this name with these settings, or the mechanism itself; ValueError if it is
-    neither.
+    """The mechanism of this name with these settings, or the mechanism itself.
+
+    Parameters
+    ----------
+    mechanism : str or Mechanism
+        A registered name, or an object with `fit`.
+    settings : dict
+        Of the name's class, by name; none for an object.
+
+    Returns
+    -------
+    Mechanism
+        With the defaults for what it lacks.
+
+    Raises
+    ------
+    ValueError
+        For no such name, no such settings, or an object that is no mechanism.
+
+    Examples
+    --------
+    >>> mechanism_for("mst", {"select_share": 0.1})
+    MST(total_share=0.01, oneway_share=0.25, select_share=0.1)
     """
     if not isinstance(mechanism, str):
         if isinstance(mechanism, type) or not callable(getattr(mechanism, "fit", None)):
