@@ -26,13 +26,34 @@ def choose_bins(
     stddev: float,
     sharper: Mapping[str, float] = {},
 ) -> dict[str, np.ndarray]:
-    """For each attribute the bin of each cell, numbered from 0 without gaps; a public function of
-    charged answers.
+    """For each attribute the bin of each cell; a public function of charged answers.
 
-    masses: estimated counts of each attribute's cells (`histogram.denoise`). stddev: expected noise
-    a pair's cell. sharper: of attributes of which something is known with less noise than that, how
-    much. The partner's number of bins is what this very rule gives on average: a few rounds settle
-    it.
+    The partner's number of bins is what this very rule gives on average: a few rounds settle it.
+
+    Parameters
+    ----------
+    domain : Domain
+        Of the cells.
+    masses : mapping of str to ndarray
+        Estimated counts of each attribute's cells (`histogram.denoise`), in rows.
+    stddev : float
+        Expected noise on a cell of a pair, in rows.
+    sharper : mapping of str to float
+        Of attributes of which something is known with less noise than that, how much.
+
+    Returns
+    -------
+    dict of str to ndarray
+        Shape (cells,), bins numbered from 0 without gaps.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dpsynth import Domain
+    >>> domain = Domain.of({"job": 4, "sex": 2})
+    >>> masses = {"job": np.array([900.0, 80.0, 2.0, 1.0]), "sex": np.array([500.0, 485.0])}
+    >>> choose_bins(domain, masses, stddev=5.0)["job"]
+    array([0, 1, 0, 0])
     """
     partner = float(np.mean([min(16, n) for _, n in domain.sizes]))
     for _ in range(4):

@@ -40,9 +40,7 @@ MOST_TREE_CELLS = 10**7
 
 
 class Estimator(Protocol):
-    """Measurements in, a model out; a deterministic function. total: the number of rows, None to
-    estimate it.
-    """
+    """Measurements in, a model out; a deterministic function. total: of rows, or None."""
 
     def __call__(
         self,
@@ -63,9 +61,32 @@ ENGINES: Mapping[str, Estimator] = {
 def choose_engine(
     domain: Domain, cliques: Iterable[Clique], *, most_cells: int | None = None
 ) -> str:
-    """The name of the engine for measurements of these cliques; depends on nothing else.
+    """The name of the engine for measurements of these cliques, by a public rule.
 
-    most_cells: the largest junction tree to be had, in cells of all its nodes together.
+    Parameters
+    ----------
+    domain : Domain
+        Of the table.
+    cliques : iterable of tuple of str
+        What is measured; the name depends on nothing else.
+    most_cells : int or None
+        The largest junction tree to be had, in cells of all its nodes together; None is
+        MOST_TREE_CELLS.
+
+    Returns
+    -------
+    str
+        A key of ENGINES.
+
+    Examples
+    --------
+    >>> from dpsynth import Domain
+    >>> domain = Domain.of({"a": 10, "b": 10, "c": 10})
+    >>> pairs = [("a", "b"), ("b", "c"), ("a", "c")]
+    >>> choose_engine(domain, pairs)
+    'junction tree'
+    >>> choose_engine(domain, pairs, most_cells=999)
+    'mixture'
     """
     cliques = list(cliques)
     if tree_cells(domain, cliques) > (MOST_TREE_CELLS if most_cells is None else most_cells):
@@ -78,9 +99,34 @@ def estimate(
 ) -> Model:
     """The model that the engine chosen for these measurements finds. Deterministic.
 
-    domain: `Domain.of({"age": 101, "sex": 2})`. total: the number of rows; None estimates it.
-    Raises ValueError for measurements of other attributes or shapes, and for a total that is no
-    positive number.
+    Parameters
+    ----------
+    domain : Domain
+        Of the table.
+    measurements : iterable of LinearMeasurement
+        Noisy marginals, in any order, of any attributes of the domain.
+    total : float or None
+        The number of rows; None estimates it.
+
+    Returns
+    -------
+    Model
+        The distribution that fits them.
+
+    Raises
+    ------
+    ValueError
+        For measurements of other attributes or shapes, and for a total that is no positive number.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dpsynth import Domain
+    >>> domain = Domain.of({"a": 2, "b": 2})
+    >>> pair = LinearMeasurement(("a", "b"), np.array([[40.0, 10.0], [10.0, 40.0]]), 0.5)
+    >>> estimate(domain, [pair], total=100.0).project(("b", "a")).round()
+    array([[40., 10.],
+           [10., 40.]])
     """
     measurements = list(measurements)
     for m in measurements:
@@ -102,7 +148,31 @@ def estimate_exactly(
     structure: JunctionTree | None = None,
     warm: GraphicalModel | None = None,
 ) -> GraphicalModel:
-    """`inference.estimate`, by whichever of the exact engines is faster."""
+    """`inference.estimate`, by whichever of the exact engines is faster.
+
+    Parameters
+    ----------
+    domain : Domain
+        Of the table.
+    measurements : iterable of LinearMeasurement
+        Noisy marginals.
+    total : float or None
+        The number of rows; None estimates it.
+    structure : JunctionTree or None
+        A tree that holds every measured clique; None builds the smallest one found.
+    warm : GraphicalModel or None
+        A model whose potentials are a good start.
+
+    Returns
+    -------
+    GraphicalModel
+        The distribution that fits them.
+
+    Raises
+    ------
+    ValueError
+        For measurements that do not fit the domain, or a structure that lacks one of their cliques.
+    """
     measurements = list(measurements)
     cliques = [m.clique for m in measurements]
     tree = structure or JunctionTree.of(domain, cliques)

@@ -24,12 +24,42 @@ from dpsynth.models.sampling import sample_tree
 
 @dataclass(frozen=True, eq=False)
 class GraphicalModel:
-    """The distribution proportional to exp(sum of potentials), scaled to `total` rows.
+    """A distribution that factors over a junction tree, scaled to `total` rows.
 
-    potentials: for some cliques a table of shape domain.shape(clique); each clique lies in a node
-    of the tree. beliefs: the marginal of each node of the tree, summing to one, axes as in
-    `tree.nodes`. iterations, converged: how the potentials were found; see
-    `engines.estimate_exactly`.
+    It is proportional to the exponential of the sum of its potentials. `GraphicalModel.of` builds
+    one from potentials.
+
+    Parameters
+    ----------
+    domain : Domain
+        Of the table.
+    total : float
+        The number of rows.
+    potentials : mapping of tuple of str to ndarray
+        For some cliques a table of shape `domain.shape(clique)`; each clique lies in a node of the
+        tree.
+    tree : JunctionTree
+        What makes it exact.
+    beliefs : tuple of ndarray
+        The marginal of each node of the tree, summing to one, axes as in `tree.nodes`.
+    iterations : int
+        How many steps found the potentials.
+    converged : bool
+        Whether they were enough; see `engines.estimate_exactly`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dpsynth import Domain
+    >>> domain = Domain.of({"a": 2, "b": 2})
+    >>> potential = np.log(np.array([[4.0, 1.0], [1.0, 4.0]]))
+    >>> model = GraphicalModel.of(domain, 100.0, {("a", "b"): potential})
+    >>> model.project(("a", "b"))
+    array([[40., 10.],
+           [10., 40.]])
+    >>> rows = model.sample(50, np.random.default_rng(1), {"a": np.array([1.0, 0.0])})
+    >>> np.bincount(rows["b"])
+    array([40, 10])
     """
 
     domain: Domain
@@ -51,8 +81,13 @@ class GraphicalModel:
         iterations: int = 0,
         converged: bool = True,
     ) -> GraphicalModel:
-        """The model with these potentials; without a tree, on the smallest one found for their
-        cliques.
+        """The model with these potentials; without a tree, on the smallest one found for them.
+
+        Raises
+        ------
+        ValueError
+            For a total that is not positive and finite, and potentials of another shape or not
+            finite.
         """
         if not (math.isfinite(total) and total > 0):
             raise ValueError(f"the total must be positive and finite, got {total}")
@@ -74,15 +109,22 @@ class GraphicalModel:
         return self.project_all([clique])[clique]
 
     def project_all(self, cliques: Iterable[Clique]) -> dict[Clique, np.ndarray]:
-        """`project` of each; what they share on the way is computed once (all pairs of 15
-        attributes: 10 ms).
+        """`project` of each clique; what they share on the way is computed once.
+
+        All pairs of 15 attributes take 10 ms.
         """
         projection = Projection(self.tree, self.beliefs)
         return {clique: np.asarray(self.total * projection(clique)) for clique in cliques}
 
     def sample(self, n: int, rng: np.random.Generator, evidence: Evidence | None = None) -> Codes:
-        """n rows; each follows the model exactly, and counts are nearer to expectation than
-        independent draws.
+        """n rows, each of which follows the model exactly.
+
+        Counts are nearer to expectation than those of independent draws (`models/sampling.py`).
+
+        Raises
+        ------
+        ValueError
+            For n below 0, and for evidence that the model gives no mass to.
         """
         if n < 0:
             raise ValueError(f"the number of rows to sample must be 0 or more, got {n}")
@@ -90,8 +132,9 @@ class GraphicalModel:
         return sample_tree(self.tree, beliefs, n, rng)
 
     def _conditional(self, evidence: Evidence) -> list[np.ndarray]:
-        """The beliefs given the evidence: the same conditionals of node given separator, weighted,
-        propagated again.
+        """The beliefs given the evidence.
+
+        The same conditionals of node given separator, weighted, are propagated again.
         """
         tables = []
         for node, separator, belief in zip(
@@ -112,9 +155,7 @@ class GraphicalModel:
         return beliefs
 
     def to_arrays(self) -> dict[str, Any]:
-        """Everything that makes the model: plain numbers, strings and lists, and arrays named
-        `potential:<i>`.
-        """
+        """All that makes the model: plain numbers, strings, lists, and arrays `potential:<i>`."""
         return {
             "sizes": [[name, size] for name, size in self.domain.sizes],
             "widths": [[name, list(widths)] for name, widths in self.domain.widths],

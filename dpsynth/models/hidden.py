@@ -24,7 +24,26 @@ _LEAST = 1e-12
 
 @dataclass(frozen=True, eq=False)
 class HiddenModel:
-    """whole: the model with the hidden attribute. hidden: its name."""
+    """A graphical model with one attribute that is not shown.
+
+    Parameters
+    ----------
+    whole : GraphicalModel
+        The model with the hidden attribute.
+    hidden : str
+        Its name.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dpsynth import Domain
+    >>> domain = Domain.of({"a": 2, "b": 2})
+    >>> columns = {"a": np.array([[0.9, 0.1], [0.1, 0.9]]), "b": np.array([[0.9, 0.1], [0.1, 0.9]])}
+    >>> model = HiddenModel.mixture(domain, 100.0, columns)
+    >>> model.project(("a", "b")).round(2)
+    array([[41.,  9.],
+           [ 9., 41.]])
+    """
 
     whole: GraphicalModel
     hidden: str
@@ -33,8 +52,9 @@ class HiddenModel:
     def mixture(
         cls, domain: Domain, total: float, columns: Mapping[str, np.ndarray]
     ) -> HiddenModel:
-        """Components of equal weight. columns[a]: shape (components, cells of a), the distribution
-        of a in each.
+        """Components of equal weight, in each of which columns are independent.
+
+        columns[a]: shape (components, cells of a), the distribution of a in each component.
         """
         hidden = "component"
         while hidden in domain.attributes:
@@ -79,9 +99,7 @@ class HiddenModel:
 
     @classmethod
     def from_arrays(cls, saved: Mapping[str, Any]) -> HiddenModel:
-        """The model of which `saved` is `to_arrays()`; ValueError if its attributes lack the hidden
-        one.
-        """
+        """The model of which `saved` is `to_arrays()`; ValueError without its hidden attribute."""
         whole = GraphicalModel.from_arrays({k: v for k, v in saved.items() if k != "hidden"})
         if saved["hidden"] not in whole.domain.attributes or len(whole.domain.attributes) < 2:
             raise ValueError(

@@ -23,10 +23,31 @@ _PRIOR_CELLS = 1.0
 def denoise(
     values: np.ndarray, stddev: float, widths: tuple[float, ...] | None, total: float
 ) -> np.ndarray:
-    """Estimated counts of the cells: shape of `values`, non-negative, summing to `total`.
+    """Estimated counts of a column's cells.
 
-    values: noisy counts, shape (cells,). stddev: of their noise. widths: of the leading, ordered
-    cells, or None.
+    Parameters
+    ----------
+    values : ndarray
+        Noisy counts, shape (cells,).
+    stddev : float
+        Of their noise, in rows.
+    widths : tuple of float or None
+        Of the leading, ordered cells; None where no cell has an order.
+    total : float
+        What the counts are to sum to, in rows.
+
+    Returns
+    -------
+    ndarray
+        Shape (cells,), non-negative, summing to `total`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> noisy = np.array([103.0, 2.0, -3.0, 1.0, -2.0, 48.0])
+    >>> counts = denoise(noisy, stddev=3.0, widths=None, total=150.0)
+    >>> bool((counts >= 0).all()), round(float(counts.sum()), 6)
+    (True, 150.0)
     """
     y = np.asarray(values, dtype=np.float64)
     ordered = len(widths) if widths else 0

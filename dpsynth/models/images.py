@@ -17,14 +17,26 @@ _LEAST_VARIANCE = 1e-12
 
 @dataclass(frozen=True, eq=False)
 class Waves:
-    """The `count` lowest spatial frequencies of images of a shape, by the cosine transform; all of
-    it is public.
+    """The lowest spatial frequencies of images of a shape, by the cosine transform; all public.
 
-    basis: orthonormal, (pixels, count). spread: (count,), how far a coordinate of images in general
-    may be expected to spread, as 1 / (1 + frequency) (amplitudes of natural images fall as 1 / f:
-    Field, JOSA A 4, 1987); its squares sum to 1. A coordinate of an image is what its grey levels
-    (0 to 1, less one half) have along a wave, over the root of the number of pixels, over the root
-    of the wave's spread: noise of one size in all of them costs least.
+    A coordinate of an image is what its grey levels (0 to 1, less one half) have along a wave, over
+    the root of the number of pixels, over the root of the wave's spread: noise of one size in all
+    of them costs least.
+
+    Parameters
+    ----------
+    basis : ndarray
+        Orthonormal waves, shape (pixels, count).
+    spread : ndarray
+        Shape (count,): how far a coordinate of images in general may be expected to spread, as 1 /
+        (1 + frequency), since amplitudes of natural images fall as 1 / f (Field, JOSA A 4, 1987).
+        Its squares sum to 1.
+
+    Examples
+    --------
+    >>> waves = Waves.of((8, 8), 10)
+    >>> waves.basis.shape, waves.scale.shape
+    ((64, 10), (10,))
     """
 
     basis: np.ndarray
@@ -32,6 +44,7 @@ class Waves:
 
     @classmethod
     def of(cls, shape: tuple[int, int], count: int) -> Waves:
+        """The `count` lowest frequencies of images of this shape, the lowest first."""
         frequencies = np.hypot(*np.indices(shape)).reshape(-1)
         chosen = np.argsort(frequencies, kind="stable")[:count]
         pixels = np.eye(len(frequencies)).reshape(-1, *shape)
@@ -47,13 +60,30 @@ class Waves:
 
 @dataclass(frozen=True, eq=False)
 class ImageModel:
-    """For each class how many images there are, and mean and root of the covariance of their
-    coordinates.
+    """A Gaussian of low spatial frequencies for each class of images, and perhaps a network.
 
-    rows: (classes,), charged, at least 1. means: (classes, count). roots: (classes, count, count),
-    covariance is root @ root.T. shape: of the images. network: weights and biases of a perceptron
-    from standardised coordinates, indicators of classes and random numbers to what is added to the
-    grey levels (0 to 1) of each pixel; () for none.
+    Parameters
+    ----------
+    shape : tuple of int
+        Height and width of the images, in pixels.
+    rows : ndarray
+        Shape (classes,): how many images there are of each class, charged, at least 1.
+    means : ndarray
+        Shape (classes, count), of the coordinates of `Waves`.
+    roots : ndarray
+        Shape (classes, count, count); a class's covariance is root @ root.T.
+    network : tuple of ndarray
+        Weights and biases of a perceptron from standardised coordinates, indicators of classes and
+        random numbers to what is added to the grey levels (0 to 1) of each pixel; () for none.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> roots = 0.01 * np.eye(3)[None].repeat(2, axis=0)
+    >>> model = ImageModel((4, 4), np.array([30.0, 20.0]), np.zeros((2, 3)), roots)
+    >>> images = model.sample(np.array([0, 1, 1]), np.random.default_rng(0))
+    >>> images.shape, images.dtype
+    ((3, 4, 4), dtype('uint8'))
     """
 
     shape: tuple[int, int]

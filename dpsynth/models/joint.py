@@ -17,7 +17,25 @@ from dpsynth.models.inference import fit, pool
 
 @dataclass(frozen=True, eq=False)
 class JointModel:
-    """table: the share of each cell of the whole domain, shape domain.shape(domain.attributes)."""
+    """What GraphicalModel is, by brute force over every cell of the domain: the tests' oracle.
+
+    Parameters
+    ----------
+    domain : Domain
+        Small: its cells are all written down.
+    total : float
+        The number of rows.
+    table : ndarray
+        The share of each cell, shape `domain.shape(domain.attributes)`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dpsynth import Domain
+    >>> model = JointModel.of(Domain.of({"a": 2}), 8.0, {("a",): np.log(np.array([3.0, 1.0]))})
+    >>> model.project(("a",)).round(6)
+    array([6., 2.])
+    """
 
     domain: Domain
     total: float

@@ -23,12 +23,32 @@ from dpsynth.models.factor import expand, marginal, quotient
 
 @dataclass(frozen=True, eq=False)
 class JunctionTree:
-    """Nodes in rooted order: a parent comes before its children.
+    """Which attributes must be kept together so that a graphical model stays exact.
 
-    nodes: the attributes of each node, those shared with its parent (the separator) first.
-    parents: for each node the position of its parent; -1 for the first node, which is the root.
-    separators: the attributes that each node shares with its parent, in the parent's order.
-    order: every attribute once, in the order in which it was eliminated.
+    Nodes stand in rooted order: a parent comes before its children. `JunctionTree.of` builds one.
+
+    Parameters
+    ----------
+    domain : Domain
+        Of the table.
+    nodes : tuple of tuple of str
+        The attributes of each node, those shared with its parent (the separator) first.
+    parents : tuple of int
+        For each node the position of its parent; -1 for the first node, which is the root.
+    separators : tuple of tuple of str
+        The attributes that each node shares with its parent, in the parent's order.
+    order : tuple of str
+        Every attribute once, in the order in which it was eliminated.
+
+    Examples
+    --------
+    >>> from dpsynth import Domain
+    >>> domain = Domain.of({"a": 2, "b": 3, "c": 4})
+    >>> tree = JunctionTree.of(domain, [("a", "b"), ("b", "c")])
+    >>> sorted(map(sorted, tree.nodes)), tree.cells
+    ([['a', 'b'], ['b', 'c']], 18)
+    >>> tree.host(("a", "c")) is None
+    True
     """
 
     domain: Domain

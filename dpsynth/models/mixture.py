@@ -58,8 +58,34 @@ _SEED = 0
 class MixtureModel:
     """An even mixture of products, scaled to `total` rows.
 
-    shares: for each attribute the distributions of its cells in the components, shape (K, size),
-    positive. iterations, converged: how they were found; see `estimate`.
+    Parameters
+    ----------
+    domain : Domain
+        Of the table.
+    total : float
+        The number of rows.
+    shares : mapping of str to ndarray
+        For each attribute the distributions of its cells in the components, shape (K, size),
+        positive.
+    iterations : int
+        How many steps found them.
+    converged : bool
+        Whether they were enough; see `estimate`.
+
+    Raises
+    ------
+    ValueError
+        For a total that is not positive and finite, and shares of another shape or that sum to
+        another number than one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dpsynth import Domain
+    >>> shares = {"a": np.array([[0.75, 0.25], [0.25, 0.75]])}
+    >>> model = MixtureModel(Domain.of({"a": 2}), 8.0, shares)
+    >>> model.components, model.project(("a",))
+    (2, array([4., 4.]))
     """
 
     domain: Domain

@@ -18,14 +18,38 @@ from dpsynth.models.sampling import Decks, blocks
 
 @dataclass(frozen=True, eq=False)
 class RefinedModel:
-    """Cells of one bin differ in their own column only: given the bin they are independent of all
+    """A model over bins, refined to the cells inside each bin.
+
+    Cells of one bin differ in their own column only: given the bin they are independent of all
     other columns.
 
-    coarse: a model over bins. bins[a]: the bin of each cell of a. masses[a]: relative masses of a's
-    cells; only their proportions inside each bin matter, the bins' own masses are the coarse
-    model's. outcome: for the certificate, what a mechanism that may do one thing or another has
-    done, in words; it hangs on the rows through charges only, as the arrays do. It is not part of a
-    saved model.
+    Parameters
+    ----------
+    domain : Domain
+        Of the cells.
+    coarse : Model
+        Over the bins.
+    bins : mapping of str to ndarray
+        bins[a]: the bin of each cell of a, numbered from 0.
+    masses : mapping of str to ndarray
+        masses[a]: relative masses of a's cells. Only their proportions inside each bin matter; the
+        bins' own masses are the coarse model's.
+    outcome : str
+        For the certificate, what a mechanism that may do one thing or another has done, in words.
+        It depends on the rows through charges only, as the arrays do. It is not part of a saved
+        model.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dpsynth import Domain
+    >>> from dpsynth.models.engines import estimate
+    >>> from dpsynth.models.base import LinearMeasurement
+    >>> measured = LinearMeasurement(("age",), np.array([60.0, 40.0]), 0.01)
+    >>> coarse = estimate(Domain.of({"age": 2}), [measured], total=100.0)
+    >>> bins, masses = {"age": np.array([0, 0, 1])}, {"age": np.array([1.0, 3.0, 1.0])}
+    >>> RefinedModel(Domain.of({"age": 3}), coarse, bins, masses).project(("age",)).round()
+    array([15., 45., 40.])
     """
 
     domain: Domain
@@ -57,8 +81,12 @@ class RefinedModel:
         }
 
     def to_arrays(self) -> dict[str, Any]:
-        """Everything but the domain: plain numbers, strings and lists, and arrays; TypeError for
-        what has no arrays.
+        """All but the domain: plain numbers, strings and lists, and arrays.
+
+        Raises
+        ------
+        TypeError
+            For a coarse model that cannot be stored.
         """
         if not isinstance(self.coarse, GraphicalModel | HiddenModel | ReleasedRows):
             raise TypeError(
@@ -71,8 +99,12 @@ class RefinedModel:
 
     @classmethod
     def from_arrays(cls, domain: Domain, saved: Mapping[str, Any]) -> RefinedModel:
-        """The model of which `saved` holds `to_arrays()`; ValueError or KeyError if that does not
-        fit the domain.
+        """The model of which `saved` holds `to_arrays()`.
+
+        Raises
+        ------
+        ValueError, KeyError
+            If that does not fit the domain.
         """
         inner = {k.removeprefix("coarse:"): v for k, v in saved.items() if k.startswith("coarse:")}
         kind = (

@@ -18,10 +18,25 @@ from dpsynth.models.base import Codes, Evidence, code_dtype
 
 @dataclass(frozen=True, eq=False)
 class ReleasedRows:
-    """The distribution of one row drawn from `codes`, for each attribute of the domain an array of
-    cells.
+    """A table of synthetic rows as a model: the distribution of one row drawn from it.
 
-    The rows are synthetic: they were released once, and what is drawn from them is post-processing.
+    The rows were released once, and what is drawn from them is post-processing.
+
+    Parameters
+    ----------
+    domain : Domain
+        Of the table.
+    codes : dict of str to ndarray
+        For each attribute an array of cells, one a row.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dpsynth import Domain
+    >>> codes = np.array([[0, 1], [0, 0], [1, 1]])
+    >>> ReleasedRows.of(Domain.of({"a": 2, "b": 2}), codes).project(("a", "b"))
+    array([[1., 1.],
+           [0., 1.]])
     """
 
     domain: Domain
@@ -44,11 +59,15 @@ class ReleasedRows:
         )
 
     def sample(self, n: int, rng: np.random.Generator, evidence: Evidence | None = None) -> Codes:
-        """n rows in random order, each of the released ones as often as its weight says, give or
-        take one.
+        """n rows in random order, each of the released ones as often as its weight says, about.
 
         Without evidence all weights are equal: n rows are a part of the released ones, or all of
         them several times.
+
+        Raises
+        ------
+        ValueError
+            Where no released row agrees with the evidence.
         """
         weights = np.ones(int(self.total))
         for a, cells in (evidence or {}).items():
@@ -75,9 +94,7 @@ class ReleasedRows:
 
     @classmethod
     def from_arrays(cls, saved: Mapping[str, Any]) -> ReleasedRows:
-        """The model of which `saved` is `to_arrays()`; ValueError if its codes do not fit one
-        another or the domain.
-        """
+        """The model of which `saved` is `to_arrays()`; ValueError if its codes do not fit."""
         domain = Domain(tuple((str(a), cells) for a, cells in saved["released"]))
         codes = {a: np.asarray(saved[f"codes:{i}"]) for i, a in enumerate(domain.attributes)}
         for a, cells in domain.sizes:
