@@ -64,15 +64,25 @@ STILL_TO_DO: set[str] = set()
 
 SECTION = re.compile(r"^([A-Z]\w+(?: \w+)?)\n(-+)$", re.MULTILINE)
 ENTRY = re.compile(r"^(\*{0,2}\w+(?:, \*{0,2}\w+)*)(?: : \S.*)?$")
-KNOWN_SECTIONS = {"Attributes", "Examples", "Notes", "Parameters", "Raises", "References", "Returns", "See Also", "Yields"}
+KNOWN_SECTIONS = {
+    "Attributes",
+    "Examples",
+    "Notes",
+    "Parameters",
+    "Raises",
+    "References",
+    "Returns",
+    "See Also",
+    "Yields",
+}
 
 
 def sections(docstring: str) -> dict[str, str]:
     """The sections of a docstring by their titles; ValueError for one that numpydoc would not know."""
     found: dict[str, str] = {}
     heads = list(SECTION.finditer(docstring))
-    ends = [head.start() for head in heads[1:]] + [len(docstring)]
-    for head, end in zip(heads, ends, strict=True):
+    starts = [head.start() for head in heads] + [len(docstring)]
+    for head, end in zip(heads, starts[1:], strict=True):
         title, line = head.groups()
         if title not in KNOWN_SECTIONS or len(line) != len(title) or title in found:
             raise ValueError(f"{title!r} is no section, or twice there, or its line is of another length")

@@ -35,12 +35,30 @@ MOST_ROWS = 20_000_000
 
 @dataclass(frozen=True, kw_only=True)
 class ForeignMechanism(Mechanism):
-    """Settings that every one of them has.
+    """A program that is not ours, and what it claims.
 
-    claim: what the program promises a unit, Foreign(epsilon, delta); None is the whole budget of
-    the fit (of delta, all but a millionth). rows: how many synthetic rows it is asked for, a public
-    number. most_cells: an ordered column is handed over in at most so many cells, neighbours
-    merged. time_limit: in seconds.
+    Parameters
+    ----------
+    claim : Foreign or None
+        What the program promises a unit, `Foreign(epsilon, delta)`; None is the whole budget of the
+        fit (of delta, all but a millionth).
+    rows : int
+        How many synthetic rows it is asked for, a public number.
+    most_cells : int
+        An ordered column is handed over in at most so many cells, neighbours merged.
+    time_limit : float
+        In seconds.
+
+    Raises
+    ------
+    ValueError
+        For a claim that is none, and for numbers out of range.
+
+    Examples
+    --------
+    >>> from dpsynth.mechanisms.registry import TABLES
+    >>> [n for n, e in TABLES.entries().items() if issubclass(e.load(), ForeignMechanism)]
+    ['smartnoise:NAME', 'external:']
     """
 
     claim: Foreign | None = None

@@ -17,9 +17,24 @@ from dpsynth.schema.table import Schema
 
 @dataclass(frozen=True, kw_only=True)
 class External(ForeignMechanism):
-    """command: its words, run without a shell in the current folder. {input} and {output} are
-    Parquet files, {job} a JSON file that says all that is asked; {epsilon}, {delta} and {rows} may
-    be words, or parts of words, too.
+    """Any command that reads a table and writes a table.
+
+    Parameters
+    ----------
+    claim, rows, most_cells, time_limit
+        As of `ForeignMechanism`.
+    command : sequence of str
+        Its words, run without a shell in the current folder. `{input}` and `{output}` are Parquet
+        files, `{job}` a JSON file that says all that is asked; `{epsilon}`, `{delta}` and `{rows}`
+        may be words, or parts of words, too.
+
+    Raises
+    ------
+    ValueError
+        For no words, and for words that name neither `{output}` nor `{job}`.
+
+    Examples -------- >>> External(command=["python", "generator.py", "{input}", "{output}",
+    "{job}"], rows=1000).words ('python', 'generator.py', '{input}', '{output}', '{job}')
     """
 
     command: Sequence[str] = ()

@@ -86,8 +86,31 @@ KNOWN: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class SmartNoise(ForeignMechanism):
-    """synthesizer: its name in that library. environment: the folder of its environment, or its
-    Python; by default what DPSYNTH_SMARTNOISE names, or ~/.dpsynth/smartnoise.
+    """A synthesizer of smartnoise-synth, in an environment of its own.
+
+    Parameters
+    ----------
+    claim, rows, most_cells, time_limit
+        As of `ForeignMechanism`.
+    synthesizer : str
+        Its name in that library, a key of KNOWN.
+    environment : str, Path or None
+        The folder of its environment, or its Python; None is what DPSYNTH_SMARTNOISE names, or
+        ~/.dpsynth/smartnoise.
+
+    Raises
+    ------
+    ValueError
+        For a name that KNOWN does not have.
+
+    Examples
+    --------
+    >>> mechanism = SmartNoise(synthesizer="aim")
+    >>> mechanism.name
+    'smartnoise:aim'
+    >>> mechanism.cautions
+    ('Its noise is added in floating-point arithmetic, whose last digits can betray an exact
+    value.',)
     """
 
     synthesizer: str

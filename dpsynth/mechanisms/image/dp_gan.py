@@ -54,14 +54,45 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class ImageGAN(ImageEmbedding):
-    """Settings, all public, beside those of the embedding.
+    """A generator that starts from the embedding, and a critic of images trained by DP-SGD.
 
-    train_share: the part of the budget that trains. steps, rate: of DP-SGD, and with what
-    probability an image takes part in one. critic: channels of its two convolutions; small, because
-    noise grows with its parameters. generator: widths of hidden layers. latent: random numbers
-    beside those of the embedding. fakes: generated images a step. hold, anchor: how firmly
-    generated images are held to the embedding's moments, and each to where it began. seed: of
-    weights and of generated images, which is public; privacy noise has no seed.
+    Parameters
+    ----------
+    frequencies, radius, count_weight, mean_weight
+        As of `ImageEmbedding`.
+    train_share : float
+        The part of the budget that trains.
+    steps : int
+        Of DP-SGD.
+    rate : float
+        With what probability an image takes part in a step.
+    critic : tuple of int
+        Channels of its two convolutions; small, because noise grows with its parameters.
+    generator : tuple of int
+        Widths of hidden layers.
+    latent : int
+        Random numbers beside those of the embedding.
+    fakes : int
+        Generated images a step.
+    generator_rate, critic_rate : float
+        Learning rates of Adam.
+    hold : float
+        How firmly generated images are held to the embedding's moments.
+    anchor : float
+        How firmly each is held to where it began.
+    seed : int
+        Of weights and of generated images, which is public; privacy noise has no seed.
+
+    Raises
+    ------
+    ValueError
+        For numbers out of range.
+
+    Examples
+    --------
+    >>> from dpsynth.schema.images import ImageSchema
+    >>> ImageGAN(critic=(4, 8)).parameters(ImageSchema((28, 28), 2))
+    1374
     """
 
     train_share: float = 0.5

@@ -63,11 +63,28 @@ class Frame:
 
 @dataclass(frozen=True)
 class ImageEmbedding:
-    """Settings, all public: how many waves (or as many as there are pixels), the radius that
-    coordinates are cut to in the first look, and the weights w0 of counts and w1 of means beside 1
-    of second moments.
+    """A noisy kernel mean embedding of images by class, and the Gaussians that fit it.
 
-    radius: 1.2 leaves all but drawings in black and white as they are.
+    Parameters
+    ----------
+    frequencies : int
+        How many waves, or as many as there are pixels.
+    radius : float
+        What coordinates are cut to in the first look; 1.2 leaves all but drawings in black and
+        white as they are.
+    count_weight, mean_weight : float
+        The weights w0 of counts and w1 of means, beside 1 of second moments.
+
+    Raises
+    ------
+    ValueError
+        For numbers out of range.
+
+    Examples
+    --------
+    >>> from dpsynth.schema.images import ImageSchema
+    >>> ImageEmbedding(frequencies=10).dimensions(ImageSchema((8, 8), 2))
+    132
     """
 
     frequencies: int = 100
@@ -118,7 +135,13 @@ class ImageEmbedding:
         return {}
 
     def dimensions(self, schema: ImageSchema) -> int:
-        """How many numbers the embedding has. Raises ValueError where they would take gigabytes."""
+        """How many numbers the embedding has.
+
+        Raises
+        ------
+        ValueError
+            Where they would take gigabytes.
+        """
         count = min(self.frequencies, schema.pixels)
         found = schema.classes * (1 + count + count * (count + 1) // 2)
         if found > MOST_DIMENSIONS:
@@ -130,11 +153,10 @@ class ImageEmbedding:
         return found
 
     def coordinates(self, schema: ImageSchema, frame: Frame) -> Features:
-        """Of a row, [label, pixels]: its coordinates in the frame, cut to a length of 1; whole
-        grains of 2^-16.
+        """Of a row, [label, pixels]: its coordinates in the frame, cut to a length of 1.
 
-        Found from whole numbers, exactly, or one at a time from such: they do not depend on the
-        place of a row.
+        They are whole grains of 2^-16, found from whole numbers, exactly, or one at a time from
+        such: they do not depend on the place of a row.
         """
         waves = self.waves(schema)
         grains = np.rint(waves.basis * _EXACT)
@@ -166,8 +188,9 @@ class ImageEmbedding:
         return features
 
     def features(self, schema: ImageSchema, frame: Frame) -> Features:
-        """Of a row: zeros, but for its class's 1, x and x x' in their weights; a norm below 1. A
-        row without a class has zeros only.
+        """Of a row: zeros, but for its class's 1, x and x x' in their weights; a norm below 1.
+
+        A row without a class has zeros only.
         """
         count = min(self.frequencies, schema.pixels)
         (w0, w1, w2) = self.weights

@@ -63,14 +63,46 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class DPCTGAN(Resumable):
-    """Settings.
+    """A generator and a critic of rows, the critic trained by DP-SGD.
 
-    train_share: the part of the budget that trains. oneway_share: of the rest, the part that
-    measures the row count and the columns beforehand; what is left measures them once more. steps,
-    rate: of DP-SGD, and with what probability a record takes part in one. generator, critic: widths
-    of hidden layers. The critic is small because noise grows with its parameters. components: of
-    the mixture that the model is. fakes: generated rows a step. anchor: how firmly columns are
-    held. seed: of weights and of generated rows, which is public; privacy noise has no seed.
+    Parameters
+    ----------
+    train_share : float
+        The part of the budget that trains.
+    oneway_share : float
+        Of the rest, the part that measures the row count and the columns beforehand; what is left
+        measures them once more.
+    steps : int
+        Of DP-SGD.
+    rate : float
+        With what probability a record takes part in a step.
+    generator, critic : tuple of int
+        Widths of hidden layers. The critic is small because noise grows with its parameters.
+    components : int
+        Of the mixture that the model is.
+    fakes : int
+        Generated rows a step.
+    generator_rate, critic_rate : float
+        Learning rates of Adam.
+    anchor : float
+        How firmly columns are held to what is measured.
+    seed : int
+        Of weights and of generated rows, which is public; privacy noise has no seed.
+
+    Raises
+    ------
+    ValueError
+        For shares that leave nothing, and for numbers out of range.
+
+    Examples
+    --------
+    >>> from dpsynth import Budget, PrivacyUnit
+    >>> mechanism = DPCTGAN(steps=100)
+    >>> event = mechanism.training(Budget(1.0, 1e-6))
+    >>> event.steps
+    100
+    >>> mechanism.drowns(event, rows=1000.0, cells=300, unit=PrivacyUnit())
+    True
     """
 
     train_share: float = 0.8
@@ -134,9 +166,7 @@ class DPCTGAN(Resumable):
     def fit(
         self, table: PrivateTable, accountant: Accountant, checkpoint: Checkpoint | None = None
     ) -> Model:
-        """A mixture of products over bins, refined to cells; independent columns where noise would
-        drown the game.
-        """
+        """A mixture of products over bins, refined to cells; columns only where noise drowns it."""
         require_torch()
         self.check_unit(table.unit)
         event = reserved_training(accountant)

@@ -62,11 +62,26 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Hybrid(Resumable):
-    """Settings.
+    """A marginal release first, then a generator that starts from it and is refined by DP-SGD.
 
-    train_share, compare_share: the parts of the budget that train the critic and that compare; the
-    rest is Canopy's. network: settings of networks and training, as of `dp-ctgan`; its shares are
-    not used.
+    Parameters
+    ----------
+    train_share, compare_share : float
+        The parts of the budget that train the critic and that compare; the rest is Canopy's.
+    network : DPCTGAN
+        Settings of networks and training; its shares are not used.
+
+    Raises
+    ------
+    ValueError
+        For shares that leave nothing.
+
+    Examples
+    --------
+    >>> from dpsynth import Budget
+    >>> mechanism = Hybrid(network=DPCTGAN(steps=50))
+    >>> [event.steps for event in mechanism.settled(Budget(1.0, 1e-6))]
+    [50]
     """
 
     train_share: float = 0.2
@@ -94,9 +109,7 @@ class Hybrid(Resumable):
         require_add_remove(unit)
 
     def allocation(self, cost: int, domain: Domain, settled: Sequence[Event] = ()) -> Allocation:
-        """The row count, and Canopy's parts, of all that is left or of that less training and
-        comparison.
-        """
+        """The row count, and Canopy's parts, of all that is left or of that less the training."""
         total = int(cost * TOTAL_SHARE)
         compare = int(cost * self.compare_share)
         rest = cost - total
@@ -123,9 +136,7 @@ class Hybrid(Resumable):
     def fit(
         self, table: PrivateTable, accountant: Accountant, checkpoint: Checkpoint | None = None
     ) -> Model:
-        """The refined generator, or the marginal release where that is as good or no training is
-        worth its cost.
-        """
+        """The refined generator, or the marginal release where that is as good."""
         require_torch()
         self.check_unit(table.unit)
         event = reserved_training(accountant)
@@ -157,8 +168,7 @@ class Hybrid(Resumable):
         return self._better(accountant, comparison, release, refined, coarse)
 
     def resume(self, table: PrivateTable, accountant: Accountant, checkpoint: Checkpoint) -> Model:
-        """The same, from the state in a checkpoint: with the steps that are left, and the
-        comparison.
+        """The same, from the state in a checkpoint: the steps that are left, and the comparison.
 
         A process that died after it had charged for the comparison took it along: then the marginal
         release comes out.

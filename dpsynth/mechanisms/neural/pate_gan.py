@@ -66,14 +66,34 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class PATEGAN(Mechanism):
-    """Settings.
+    """Teachers vote on generated rows, a student learns from the noised votes.
 
-    vote_share: the part of the budget that pays for votes. oneway_share: of the rest, the part that
-    measures the row count and the columns beforehand; what is left measures them once more. rounds,
-    questions: of votes, and how many rows teachers are asked about in each. rows_per_teacher: about
-    as many; how many teachers there are follows from the measured row count. moves: of the
-    generator in each round. network: settings of the generator, as of `dp-ctgan`; the rest is not
-    used.
+    Parameters
+    ----------
+    vote_share : float
+        The part of the budget that pays for votes.
+    oneway_share : float
+        Of the rest, the part that measures the row count and the columns beforehand; what is left
+        measures them once more.
+    rounds, questions : int
+        Of votes, and how many rows teachers are asked about in each.
+    rows_per_teacher : int
+        About as many; how many teachers there are follows from the measured row count.
+    moves : int
+        Of the generator in each round.
+    network : DPCTGAN
+        Settings of the generator; the rest of them is not used.
+
+    Raises
+    ------
+    ValueError
+        For shares that leave nothing, and for numbers that are not whole or below 1.
+
+    Examples
+    --------
+    >>> mechanism = PATEGAN(rows_per_teacher=20)
+    >>> mechanism.teachers(rows=10_000.0)
+    500
     """
 
     vote_share: float = 0.8
@@ -132,8 +152,8 @@ class PATEGAN(Mechanism):
         return planned_votes(votes, self.questions, self.teachers(rows), self.moves, domain, unit)
 
     def fit(self, table: PrivateTable, accountant: Accountant) -> Model:
-        """A mixture of products over bins, refined to cells; independent columns where noise would
-        drown the votes.
+        """A mixture of products over bins, refined to cells; columns only where noise drowns
+        votes.
         """
         require_torch()
         votes = reserved_votes(accountant, self.rounds)
