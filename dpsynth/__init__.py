@@ -11,20 +11,22 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dpsynth.accounting.policy import Policy, PolicyRefused
+    from dpsynth.accounting.policy import Policy, PolicyRefusedError
     from dpsynth.auditing.mechanism.dp import DPAuditor
-    from dpsynth.auditing.release.audit import AuditPolicy, AuditReport, PolicyViolation, PrivacyClaim, audit
+    from dpsynth.auditing.release.audit import AuditPolicy, AuditReport, PolicyViolationError, PrivacyClaim, audit
     from dpsynth.base.domain import Domain
+    from dpsynth.base.errors import DPSynthError
     from dpsynth.base.job import Job
     from dpsynth.evaluation.fidelity import Quality, evaluate
     from dpsynth.evaluation.images import ImageQuality, contact_sheet, evaluate_images
     from dpsynth.evidence.certificate import Certificate
-    from dpsynth.kernel.budget import Budget, BudgetExceeded
+    from dpsynth.kernel.budget import Budget, BudgetExceeded, BudgetExceededError
     from dpsynth.kernel.events import Gaussian
     from dpsynth.kernel.intake import RowsError
     from dpsynth.kernel.unit import PrivacyUnit
-    from dpsynth.ledger.ledger import Ledger, LedgerCorrupt
+    from dpsynth.ledger.ledger import Ledger, LedgerCorruptError
     from dpsynth.ledger.opening import Accountant
+    from dpsynth.mechanisms.checkpoint import CheckpointError
     from dpsynth.mechanisms.marginal.known import Marginal
     from dpsynth.mechanisms.marginal.workload import Workload
     from dpsynth.programs.foreign import Foreign
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from dpsynth.synthesizers.base import NoLedgerWarning, NotFittedError
     from dpsynth.synthesizers.conditions import ConditionError
     from dpsynth.synthesizers.image import ImageSynthesizer
+    from dpsynth.synthesizers.model_file import ModelFileError
     from dpsynth.synthesizers.table import Synthesizer
 
 _HOME = {
@@ -41,10 +44,13 @@ _HOME = {
     "Boolean": "schema.table",
     "Budget": "kernel.budget",
     "BudgetExceeded": "kernel.budget",
+    "BudgetExceededError": "kernel.budget",
     "Categorical": "schema.table",
     "Certificate": "evidence.certificate",
+    "CheckpointError": "mechanisms.checkpoint",
     "ConditionError": "synthesizers.conditions",
     "DPAuditor": "auditing.mechanism.dp",
+    "DPSynthError": "base.errors",
     "Datetime": "schema.table",
     "Domain": "base.domain",
     "Foreign": "programs.foreign",
@@ -54,14 +60,15 @@ _HOME = {
     "ImageSynthesizer": "synthesizers.image",
     "Job": "base.job",
     "Ledger": "ledger.ledger",
-    "LedgerCorrupt": "ledger.ledger",
+    "LedgerCorruptError": "ledger.ledger",
     "Marginal": "mechanisms.marginal.known",
+    "ModelFileError": "synthesizers.model_file",
     "NoLedgerWarning": "synthesizers.base",
     "NotFittedError": "synthesizers.base",
     "Numeric": "schema.table",
     "Policy": "accounting.policy",
-    "PolicyRefused": "accounting.policy",
-    "PolicyViolation": "auditing.release.audit",
+    "PolicyRefusedError": "accounting.policy",
+    "PolicyViolationError": "auditing.release.audit",
     "PrivacyClaim": "auditing.release.audit",
     "PrivacyUnit": "kernel.unit",
     "Quality": "evaluation.fidelity",
@@ -84,10 +91,13 @@ __all__ = [
     "Boolean",
     "Budget",
     "BudgetExceeded",
+    "BudgetExceededError",
     "Categorical",
     "Certificate",
+    "CheckpointError",
     "ConditionError",
     "DPAuditor",
+    "DPSynthError",
     "Datetime",
     "Domain",
     "Foreign",
@@ -97,14 +107,15 @@ __all__ = [
     "ImageSynthesizer",
     "Job",
     "Ledger",
-    "LedgerCorrupt",
+    "LedgerCorruptError",
     "Marginal",
+    "ModelFileError",
     "NoLedgerWarning",
     "NotFittedError",
     "Numeric",
     "Policy",
-    "PolicyRefused",
-    "PolicyViolation",
+    "PolicyRefusedError",
+    "PolicyViolationError",
     "PrivacyClaim",
     "PrivacyUnit",
     "Quality",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from dpsynth.kernel.budget import NOTHING, Budget, BudgetExceeded, Cost, fits, gaussian_left
+from dpsynth.kernel.budget import NOTHING, Budget, BudgetExceededError, Cost, fits, gaussian_left
 from dpsynth.kernel.events import Event, Gaussian
 from dpsynth.training.event import DpSgd
 
@@ -20,7 +20,7 @@ def calibrate(budget: Budget, plan: Plan, already: Cost = NOTHING) -> Event:
     """The event of the plan with hardly more noise than the least that the budget affords beside what it has borne.
 
     The filter of `budget.py` decides, so that the event can be charged; noise is found to within a thousandth, from
-    0.05 upward. Raises BudgetExceeded when no noise of the plan fits.
+    0.05 upward. Raises BudgetExceededError when no noise of the plan fits.
     """
     if plan is Gaussian and gaussian_left(already, budget) > 0:
         return Gaussian.spending(gaussian_left(already, budget))
@@ -33,7 +33,7 @@ def calibrate(budget: Budget, plan: Plan, already: Cost = NOTHING) -> Event:
 
     left = gaussian_left(already, budget)
     if left <= 0 or excess(math.log(_MOST)) > 0:
-        raise BudgetExceeded(
+        raise BudgetExceededError(
             f"{budget} does not afford {plan(_MOST)} beside what it has borne, whatever the noise: ask for a larger"
             " budget, or for fewer steps"
         )

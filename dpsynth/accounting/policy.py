@@ -9,12 +9,13 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from dpsynth.base.errors import DPSynthError
 from dpsynth.base.job import Job, text
 from dpsynth.kernel.budget import Budget
 from dpsynth.kernel.unit import PrivacyUnit
 
 
-class PolicyRefused(ValueError):
+class PolicyRefusedError(DPSynthError, ValueError):
     """The data set's policy does not allow this run: nothing was spent, and nothing was read."""
 
 
@@ -46,22 +47,23 @@ class Policy:
         object.__setattr__(self, "purposes", {text("a purpose", p): b for p, b in self.purposes.items()})
 
     def refuse(self, job: Job, unit: PrivacyUnit) -> None:
-        """Raises PolicyRefused, in one sentence, for a run that may not be; caps are the ledger's to check."""
+        """Raises PolicyRefusedError, in one sentence, for a run that may not be; caps are the ledger's to check."""
         missing = [name for name in self.approvals if not job.approvals.get(name, "").strip()]
         if self.persons and unit.id_column is None:
-            raise PolicyRefused(
-                f"the policy asks for runs that protect persons, and this one protects {unit.describe()}"
+            raise PolicyRefusedError(
+                f"the policy asks for runs that protect persons, and this one protects {unit.describe()}:"
+                " use a schema whose unit has an id column"
             )
         if self.purposes and job.purpose not in self.purposes:
-            raise PolicyRefused(
+            raise PolicyRefusedError(
                 f"the policy allows the purposes {_list(self.purposes)}, got {job.purpose!r}: name one of them"
             )
         if self.mechanisms and job.mechanism not in self.mechanisms:
-            raise PolicyRefused(
+            raise PolicyRefusedError(
                 f"the policy allows the mechanisms {_list(self.mechanisms)}, got {job.mechanism!r}: choose one of them"
             )
         if missing:
-            raise PolicyRefused(f"the policy asks for the approval of {_list(missing)}: say where each is written")
+            raise PolicyRefusedError(f"the policy asks for the approval of {_list(missing)}: say where each is written")
 
     def to_dict(self) -> dict[str, Any]:
         return {

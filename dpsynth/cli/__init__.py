@@ -11,6 +11,7 @@ import typer
 
 from dpsynth.cli import audit, evidence, release
 from dpsynth.cli.common import fail
+from dpsynth.cli.exits import CODES, exit_code
 from dpsynth.cli.images import images_app
 from dpsynth.cli.ledger import ledger_app
 from dpsynth.cli.plan import plan
@@ -27,15 +28,7 @@ app.add_typer(ledger_app, name="ledger")
 
 def main() -> None:
     """The entry point: what a user can mend becomes a sentence and an exit code."""
-    from dpsynth.kernel.budget import BudgetExceeded
-    from dpsynth.kernel.intake import RowsError
-
     try:
         app(prog_name="dpsynth")
-    except BudgetExceeded as error:
-        fail(error, 4)
-    except OSError as error:
-        known = error.filename is not None and error.strerror
-        fail(OSError(f"{error.filename}: {error.strerror}: give another path") if known else error, 2)
-    except (ValueError, ImportError, MemoryError, RowsError) as error:
-        fail(error, 2)
+    except tuple(CODES) as error:
+        fail(error, exit_code(error))

@@ -8,8 +8,9 @@ from typing import Annotated
 import typer
 
 from dpsynth.cli.common import err, load_schema, print_json, say
+from dpsynth.cli.exits import Exit
 
-_CODES = {"PASS": 0, "FAIL": 1, "INVALID": 2, "INCONCLUSIVE": 3}
+_CODES = {"PASS": Exit.DONE, "FAIL": Exit.GATE_FAILED, "INVALID": Exit.BAD_INPUT, "INCONCLUSIVE": Exit.INCONCLUSIVE}
 
 
 def audit(

@@ -38,7 +38,11 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instea
 
 
 def fail(error: BaseException, code: int) -> NoReturn:
-    err.print(f"dpsynth: {error}", style="red", highlight=False, markup=False)
+    """Ends the command with the exception's sentence; one is made of what the operating system says of a file."""
+    sentence = str(error)
+    if isinstance(error, OSError) and error.filename is not None and error.strerror:
+        sentence = f"{error.filename}: {error.strerror}: give another path"
+    err.print(f"dpsynth: {sentence}", style="red", highlight=False, markup=False)
     sys.exit(code)
 
 

@@ -9,6 +9,7 @@ import typer
 
 from dpsynth.base.places import new_file
 from dpsynth.cli.common import Json, SchemaFile, fail, load_schema, named, print_json, say
+from dpsynth.cli.exits import exit_code
 
 if TYPE_CHECKING:
     from dpsynth.accounting.policy import Policy
@@ -99,13 +100,13 @@ def verify(
     head: Annotated[str | None, typer.Option(help="A head noted earlier, on a certificate say.")] = None,
 ) -> None:
     """Read the whole account anew; a changed line, or one that is gone, is exit code 1."""
-    from dpsynth.ledger.ledger import Ledger, LedgerCorrupt
+    from dpsynth.ledger.ledger import Ledger, LedgerCorruptError
 
     try:
         account = Ledger.open(ledger)
         account.verify(head)
-    except LedgerCorrupt as error:
-        fail(error, 1)
+    except LedgerCorruptError as error:
+        fail(error, exit_code(error, "ledger verify"))
     say(f"{ledger}: whole; head {account.head}")
 
 

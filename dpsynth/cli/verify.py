@@ -9,6 +9,7 @@ from typing import Annotated
 import typer
 
 from dpsynth.cli.common import Json, err, print_json, say
+from dpsynth.cli.exits import Exit
 
 
 def verify(
@@ -42,4 +43,4 @@ def verify(
     if open_ones and not faults:
         err.print(f"dpsynth: {open_ones[0]}", style="red", highlight=False, markup=False)
     if not holds:
-        raise typer.Exit(1 if faults else 3)
+        raise typer.Exit(Exit.GATE_FAILED if faults else Exit.INCONCLUSIVE)

@@ -113,7 +113,7 @@ class _Comparison:
 def _check(schema: Schema) -> None:
     schema.refuse_text()
     if not schema.coded:
-        raise ValueError("the schema has no column to compare: all of them are identifiers")
+        raise SchemaError("the schema has no column to compare: all of them are identifiers, so declare another")
 
 
 def _open(name: str, table: Any, schema: Schema) -> Rows:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 from dpsynth.base.job import Job
-from dpsynth.kernel.budget import NOTHING, Budget, BudgetExceeded, Cost, fits, gaussian_left, spent, within
+from dpsynth.kernel.budget import NOTHING, Budget, BudgetExceededError, Cost, fits, gaussian_left, spent, within
 from dpsynth.kernel.events import Event, Gaussian, Progress
 from dpsynth.kernel.unit import PrivacyUnit
 
@@ -98,13 +98,13 @@ class Account:
         return {f"the ledger of {self.dataset!r}": (self.cost(), self.budget)}
 
     def refuse_what_has_no_room(self, cost: Cost, budget: Budget, purpose: str) -> None:
-        """Raises BudgetExceeded when a run of this cost and budget does not fit under every cap that it falls under."""
+        """Raises BudgetExceededError when a run of this cost and budget does not fit under every cap over it."""
         for whose, (before, cap) in self.caps(purpose).items():
             if not fits(before + cost, cap):
                 if cost.gaussian <= gaussian_left(before, cap):
-                    raise BudgetExceeded.by("reserve", before + cost, before, cap, whose)
+                    raise BudgetExceededError.by("reserve", before + cost, before, cap, whose)
                 left = gaussian_spending(gaussian_left(before, cap), budget).epsilon
-                raise BudgetExceeded(
+                raise BudgetExceededError(
                     f"{whose} has epsilon {left:.6g} left at delta={budget.delta:g}, less than the"
                     f" {budget.epsilon:.6g} asked for; nothing was spent:"
                     " ask for less, or keep an account with a larger budget from the start"

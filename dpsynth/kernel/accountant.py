@@ -109,8 +109,8 @@ class Accountant(Closed):
     reserve: the events to set aside; None is one Gaussian event of the whole budget.
     unsafe_seed: for tests only; noise becomes predictable, and the ledger and certificate say NOT PRIVATE.
     A run that is never closed stays spent, whole. As a context manager it closes itself, after an exception only if
-    nothing was charged and no row was read. Raises BudgetExceeded or PolicyRefused when the account cannot bear it;
-    then nothing was spent.
+    nothing was charged and no row was read. Raises BudgetExceededError or PolicyRefusedError when the account cannot
+    bear it; then nothing was spent.
     """
 
     _closed_because = "an accountant cannot be copied: its budget would be spent twice"
@@ -211,7 +211,7 @@ class Accountant(Closed):
     def charge(self, event: Event, purpose: str) -> Charge:
         """Records the event, if what this run has reserved covers it, then grants it.
 
-        Raises TypeError for an unknown event and BudgetExceeded when it is not covered; then nothing was spent.
+        Raises TypeError for an unknown event and BudgetExceededError when it is not covered; then nothing was spent.
         """
         number = self.ledger.charge(self.run, event, purpose)
         with self._lock:

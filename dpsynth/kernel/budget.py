@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from fractions import Fraction
 
+from dpsynth.base.errors import DPSynthError
 from dpsynth.kernel import gaussian_dp, noise
 from dpsynth.kernel.cost import NOTHING, Cost
 from dpsynth.kernel.gaussian_dp import COST_UNIT
@@ -14,6 +15,7 @@ __all__ = [
     "NOTHING",
     "Budget",
     "BudgetExceeded",
+    "BudgetExceededError",
     "Cost",
     "affordable",
     "delta_less_sampler",
@@ -82,11 +84,11 @@ MAX_EPSILON = 100.0
 """Above this a guarantee says nothing, and e^epsilon would outgrow what delta keeps for the sampler."""
 
 
-class BudgetExceeded(RuntimeError):
+class BudgetExceededError(DPSynthError, RuntimeError):
     """The charge was refused: nothing was spent, and nothing was read."""
 
     @classmethod
-    def by(cls, purpose: str, after: Cost, before: Cost, budget: Budget, whose: str) -> BudgetExceeded:
+    def by(cls, purpose: str, after: Cost, before: Cost, budget: Budget, whose: str) -> BudgetExceededError:
         kept = set_aside(budget)
         for what, sum_of, most, remedy in (
             ("deltas of their own", after.delta, kept.delta, "aside_delta"),
@@ -103,6 +105,10 @@ class BudgetExceeded(RuntimeError):
             f"{purpose}: this charge would bring epsilon to {would:.6g}, over the {budget.epsilon:.6g} of {whose}"
             f" (spent {now:.6g} at delta={budget.delta:g}); nothing was spent: use a smaller epsilon or a larger budget"
         )
+
+
+BudgetExceeded = BudgetExceededError
+"""The same class by its shorter name."""
 
 
 def fits(cost: Cost, budget: Budget) -> bool:

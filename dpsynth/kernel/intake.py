@@ -15,10 +15,12 @@ from typing import TypeVar
 
 import numpy as np
 
+from dpsynth.base.errors import DPSynthError
+
 T = TypeVar("T")
 
 
-class RowsError(RuntimeError):
+class RowsError(DPSynthError, RuntimeError):
     """Rows could not be read, bounded, encoded or counted. It says nothing of them, and what was reserved is spent."""
 
     def __init__(self) -> None:

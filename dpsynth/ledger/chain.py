@@ -14,6 +14,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from dpsynth.base.errors import DPSynthError
+
 GENESIS = "0" * 64
 """What stands for the hash before the first line."""
 
@@ -34,8 +36,12 @@ _TEXTS = ("dataset", "account", "noise", "run", "mechanism", "purpose", "schema"
 _TEXTS_OR_NULL = ("release", "time")
 
 
-class LedgerCorrupt(ValueError):
+class LedgerCorruptError(DPSynthError, ValueError):
     """The file is not a ledger that this version wrote, or it was changed."""
+
+    @classmethod
+    def at(cls, seq: int, where: str, fault: str) -> LedgerCorruptError:
+        return cls(f"line {seq + 1} of {where} {fault}: restore it from a copy, and compare the head")
 
 
 @dataclass(frozen=True)
@@ -75,12 +81,12 @@ def follow(last: Line | None, raw: bytes, where: str) -> Line:
         linked = record["prev"] == prev and record["seq"] == seq
         known = set(record) == _FIELDS.get(record["kind"], set()) | _CHAIN
     except (ValueError, TypeError, KeyError, RecursionError):
-        raise LedgerCorrupt(f"line {seq + 1} of {where} is not a ledger line") from None
+        raise LedgerCorruptError.at(seq, where, "is not a ledger line") from None
     if not whole or not linked:
-        raise LedgerCorrupt(f"line {seq + 1} of {where} does not follow from the line before it: it was changed")
+        raise LedgerCorruptError.at(seq, where, "was changed, or does not follow from the line before it")
     if not known:
-        raise LedgerCorrupt(f"line {seq + 1} of {where} is of a kind or form that this version does not know")
+        raise LedgerCorruptError(f"line {seq + 1} of {where} is of a form not known here: update dpsynth")
     for name in (*_TEXTS, *_TEXTS_OR_NULL):
         if not isinstance(record.get(name, ""), str) and not (name in _TEXTS_OR_NULL and record[name] is None):
-            raise LedgerCorrupt(f"line {seq + 1} of {where}: {name} must be text, got {type(record[name]).__name__}")
+            raise LedgerCorruptError.at(seq, where, f"has {type(record[name]).__name__} as {name}, not text")
     return Line(record, raw)

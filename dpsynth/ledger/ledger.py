@@ -32,16 +32,16 @@ from dpsynth.base.closed import Closed
 from dpsynth.base.job import Job
 from dpsynth.kernel import budget as budgets
 from dpsynth.kernel.account import FORMAT, SECURE, Run, gaussian_spending
-from dpsynth.kernel.budget import NOTHING, Budget, BudgetExceeded, Cost
+from dpsynth.kernel.budget import NOTHING, Budget, BudgetExceededError, Cost
 from dpsynth.kernel.events import Event, Progress
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.ledger import linking
-from dpsynth.ledger.chain import LedgerCorrupt
+from dpsynth.ledger.chain import LedgerCorruptError
 from dpsynth.ledger.names import event_from_dict, event_to_dict
 from dpsynth.ledger.reader import Book
 from dpsynth.ledger.store import File, Memory
 
-__all__ = ["SECURE", "Ledger", "LedgerCorrupt"]
+__all__ = ["SECURE", "Ledger", "LedgerCorruptError"]
 
 
 class Ledger(Closed):
@@ -78,7 +78,7 @@ class Ledger(Closed):
         book = Book(File.existing(Path(path).absolute()))
         book.refresh(check=True)
         if not book.lines:
-            raise LedgerCorrupt(f"{path} holds no account: remove it, and create one")
+            raise LedgerCorruptError(f"{path} holds no account: remove it, and create one")
         return cls(book)
 
     @classmethod
@@ -86,7 +86,7 @@ class Ledger(Closed):
         """A new file ledger of the lines that `export` wrote: the same account, to go on in place of the first."""
         *raws, rest = Path(source).read_bytes().split(b"\n")
         if rest or not raws:
-            raise LedgerCorrupt(f"{source} is empty, or ends in the middle of a line: fetch it again")
+            raise LedgerCorruptError(f"{source} is empty, or ends in the middle of a line: fetch it again")
         draft = Book(Memory())
         draft.take_in(raws)
         return cls._kept(draft, Path(path))
@@ -182,7 +182,7 @@ class Ledger(Closed):
         return event_from_dict(self.entries()[line]["event"])
 
     def verify(self, head: str | None = None) -> None:
-        """Reads everything anew; raises LedgerCorrupt at the first line that does not follow from the one before.
+        """Reads everything anew; raises LedgerCorruptError at the first line that does not follow from the one before.
 
         head: a hash that was noted earlier, on a certificate say, or its first 16 digits or more; the ledger must still
         hold its line. ValueError for what is no such text.
@@ -192,13 +192,13 @@ class Ledger(Closed):
         again, known = Book(self._book.store), self._book.lines
         again.refresh(check=True)
         if [line.raw for line in again.lines[: len(known)]] != [line.raw for line in known]:
-            raise LedgerCorrupt(
-                f"{again.store.where} is no longer the ledger that was opened: lines are gone or replaced"
+            raise LedgerCorruptError(
+                f"{again.store.where} is no longer the ledger that was opened, lines differ: restore it from a copy"
             )
         if head is not None and not any(line.hash.startswith(head) for line in again.lines):
-            raise LedgerCorrupt(
+            raise LedgerCorruptError(
                 f"the ledger of {self.dataset!r} holds no line with hash {head}: its end was cut off,"
-                " it was written anew, or the hash belongs to another ledger"
+                " it was written anew, or the hash belongs to another ledger; restore it, or give a head of its own"
             )
 
     def set_policy(self, policy: Policy) -> None:
@@ -209,14 +209,14 @@ class Ledger(Closed):
     def reserve(self, run: str, budget: Budget, events: Sequence[Event], noise: str, job: Job) -> Cost:
         """Sets the cost of these events aside for a run, durably, and returns it.
 
-        Raises PolicyRefused or BudgetExceeded, and then records nothing, if the account cannot bear all of it.
+        Raises PolicyRefusedError or BudgetExceededError, and records nothing, if the account cannot bear all of it.
         """
         records = [event_to_dict(event) for event in events]
         for event in events:
             event.refuse(self.unit)
         cost = sum((event.cost for event in events), start=NOTHING)
         if not budgets.fits(cost, budget):
-            raise BudgetExceeded.by("reserve", cost, NOTHING, budget, "this run's budget")
+            raise BudgetExceededError.by("reserve", cost, NOTHING, budget, "this run's budget")
         with self._book.writing() as write:
             self._book.account.policy.refuse(job, self.unit)
             self._book.account.refuse_what_has_no_room(cost, budget, job.purpose)
@@ -233,7 +233,7 @@ class Ledger(Closed):
     def charge(self, run: str, event: Event, purpose: str) -> int:
         """Records the event if the run has reserved it, durably, and returns the number of its line.
 
-        Raises BudgetExceeded, and records nothing, if the run has not.
+        Raises BudgetExceededError, and records nothing, if the run has not.
         """
         record = event_to_dict(event)
         event.refuse(self.unit)
@@ -243,7 +243,7 @@ class Ledger(Closed):
             facts = self._book.account.open_run(run)
             after = facts.cost + event.cost
             if not budgets.within(after, facts.reserved):
-                raise BudgetExceeded.by(purpose, after, facts.cost, facts.budget, "this run's reservation")
+                raise BudgetExceededError.by(purpose, after, facts.cost, facts.budget, "this run's reservation")
             if facts.state == "reserved":
                 write("drawing", {"run": run})
             write("charge", {"run": run, "purpose": purpose, "event": record})

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from dpsynth.ledger.chain import LedgerCorrupt, Line, follow, next_line
+from dpsynth.ledger.chain import LedgerCorruptError, Line, follow, next_line
 from dpsynth.ledger.shared import SharedAccount
 from dpsynth.ledger.store import File, Memory, Transaction
 
@@ -50,13 +50,13 @@ class Book:
             yield write
 
     def take_in(self, raws: Sequence[bytes]) -> None:
-        """Reads further lines. Raises LedgerCorrupt at the first that does not follow or breaks a rule."""
+        """Reads further lines. Raises LedgerCorruptError at the first that does not follow or breaks a rule."""
         for raw in raws:
             line = follow(self.lines[-1] if self.lines else None, raw, self.store.where)
             try:
                 effect = self.account.reading(line.fields)
             except (ValueError, TypeError, KeyError, AttributeError) as reason:
-                raise LedgerCorrupt(f"line {len(self.lines) + 1} of {self.store.where}: {reason}") from None
+                raise LedgerCorruptError.at(len(self.lines), self.store.where, f"breaks a rule ({reason})") from None
             self.lines.append(line)
             effect()
 
@@ -79,7 +79,7 @@ class Book:
         last = len(self.lines) - 1
         raws = transaction.since(max(last, 0))
         if last >= 0 and (not raws or raws[0] != self.lines[last].raw):
-            raise LedgerCorrupt(f"{self.store.where} has lost lines that were in it: restore it from a copy")
+            raise LedgerCorruptError(f"{self.store.where} has lost lines that were in it: restore it from a copy")
         self.take_in(raws[1:] if last >= 0 else raws)
 
     def _forget_after(self, known: int) -> None:

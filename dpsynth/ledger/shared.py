@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from dpsynth.accounting.policy import Policy
 from dpsynth.base.job import Job
 from dpsynth.kernel.account import Account, Effect
-from dpsynth.kernel.budget import NOTHING, Budget, BudgetExceeded, Cost
+from dpsynth.kernel.budget import NOTHING, Budget, BudgetExceededError, Cost
 from dpsynth.ledger.chain import Line
 from dpsynth.ledger.names import event_from_dict
 
@@ -27,7 +27,7 @@ class SharedAccount(Account):
 
     def caps(self, purpose: str) -> dict[str, tuple[Cost, Budget]]:
         if self.forward is not None:
-            raise BudgetExceeded(
+            raise BudgetExceededError(
                 f"the ledger of {self.dataset!r} was joined to that of {self.forward[1]!r}, which pays for both:"
                 " use that one; nothing was spent"
             )

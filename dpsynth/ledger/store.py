@@ -20,7 +20,7 @@ from typing import Protocol
 
 from dpsynth.base.file_systems import file_system
 from dpsynth.kernel.account import FORMAT
-from dpsynth.ledger.chain import LedgerCorrupt
+from dpsynth.ledger.chain import LedgerCorruptError
 
 PATIENCE = 60.0
 """Seconds that a transaction waits for others."""
@@ -130,11 +130,11 @@ class File:
         self._refuse_what_is_no_file_of_its_own()
         with self._connection() as connection:
             if connection.execute("PRAGMA application_id").fetchone() != (_APPLICATION,):
-                raise LedgerCorrupt(f"{self.path} is not a ledger")
+                raise LedgerCorruptError(f"{self.path} is not a ledger: give another path")
             connection.execute("BEGIN IMMEDIATE" if write else "BEGIN")
             _check_form(connection, self.where)
             if check and connection.execute("PRAGMA integrity_check(1)").fetchall() != [("ok",)]:
-                raise LedgerCorrupt(f"{self.path} is damaged: restore it from a copy, and compare the head")
+                raise LedgerCorruptError(f"{self.path} is damaged: restore it from a copy, and compare the head")
             yield _Rows(connection, self.where)
             if write:
                 _finish(connection)
@@ -152,13 +152,13 @@ class File:
         except (sqlite3.Error, UnicodeDecodeError) as error:
             sentence = _TROUBLE.get(getattr(error, "sqlite_errorcode", 0) & 0xFF)
             if sentence is None:
-                raise LedgerCorrupt(f"{self.path} is not a ledger, or is damaged: restore it from a copy") from None
+                raise LedgerCorruptError(f"{self.path} is no ledger, or is damaged: restore it from a copy") from None
             raise OSError(f"the ledger {self.path} {sentence}") from None
 
     def _refuse_what_is_no_file_of_its_own(self) -> None:
         facts = self.path.stat()
         if not stat.S_ISREG(facts.st_mode):
-            raise LedgerCorrupt(f"{self.path} is not a file")
+            raise LedgerCorruptError(f"{self.path} is not a file: give another path")
         if facts.st_nlink > 1:
             raise OSError(
                 f"the ledger {self.path} has {facts.st_nlink} names (hard links): leave it one, or it is spent twice"
@@ -175,7 +175,7 @@ class _Rows:
         rows = self._connection.execute("SELECT seq, raw FROM line WHERE seq >= ? ORDER BY seq", (seq,)).fetchall()
         for expected, (number, raw) in enumerate(rows, seq):
             if number != expected or not isinstance(raw, bytes):
-                raise LedgerCorrupt(f"line {expected + 1} of {self._where} is gone or replaced")
+                raise LedgerCorruptError.at(expected, self._where, "is gone or replaced")
         return [raw for _, raw in rows]
 
     def add(self, seq: int, raw: bytes) -> None:
@@ -187,9 +187,11 @@ def _check_form(connection: sqlite3.Connection, where: str) -> None:
     found = dict(connection.execute("SELECT name, sql FROM sqlite_master").fetchall())
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version != FORMAT:
-        raise LedgerCorrupt(f"{where} has format {version}, where this version reads {FORMAT}: update dpsynth")
+        raise LedgerCorruptError(f"{where} has format {version}, where this version reads {FORMAT}: update dpsynth")
     if found != _SCHEMA or connection.execute("PRAGMA journal_mode").fetchone() != ("wal",):
-        raise LedgerCorrupt(f"{where} is no longer as it was made: its table, a trigger or its journal was changed")
+        raise LedgerCorruptError(
+            f"{where} has another table, trigger or journal than it was made with: restore it from a copy"
+        )
 
 
 def _finish(connection: sqlite3.Connection) -> None:

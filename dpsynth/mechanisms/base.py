@@ -152,7 +152,7 @@ class Mechanism(ABC):
 
         Raises
         ------
-        BudgetExceeded
+        BudgetExceededError
             Where it does not afford them.
         """
         return ()
@@ -164,7 +164,7 @@ class Mechanism(ABC):
 
         Raises
         ------
-        BudgetExceeded
+        BudgetExceededError
             Where the budget does not afford them.
         ImportError
             Where this machine cannot train.

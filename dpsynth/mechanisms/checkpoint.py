@@ -22,7 +22,8 @@ from typing import Any
 import numpy as np
 
 from dpsynth.base.archive import UNREADABLE, read_archive, split, write_archive
-from dpsynth.ledger.ledger import Ledger, LedgerCorrupt
+from dpsynth.base.errors import DPSynthError
+from dpsynth.ledger.ledger import Ledger, LedgerCorruptError
 from dpsynth.ledger.opening import Accountant
 from dpsynth.training.dpsgd import Training
 
@@ -34,7 +35,7 @@ _BLOCKS = 20
 """Of steps: a process that dies loses one of them, a twentieth of what it paid for."""
 
 
-class CheckpointError(ValueError):
+class CheckpointError(DPSynthError, ValueError):
     """The file is no state that this fit can go on from; nothing was spent."""
 
 
@@ -232,8 +233,11 @@ def _resumed(path: Path, ledger: Ledger, saved: _Saved, wanted: Mapping[str, Any
         return Accountant.resumed(ledger, saved.run)
     except CheckpointError:
         raise
-    except LedgerCorrupt as reason:
-        raise CheckpointError(f"{path} and the ledger do not belong together: {reason}") from None
+    except LedgerCorruptError as reason:
+        raise CheckpointError(
+            f"{path} and the ledger do not belong together ({reason}): restore both, or remove"
+            f" {path} to fit anew"
+        ) from None
     except ValueError as reason:
         raise CheckpointError(
             f"{path} cannot be resumed: {reason}; remove it to fit anew"

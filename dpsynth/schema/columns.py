@@ -17,6 +17,8 @@ from typing import Any, Literal
 
 import numpy as np
 
+from dpsynth.base.errors import DPSynthError
+
 EXACT = 2**53
 """Integers below it are exact in float64, whatever container holds them."""
 LATTICE = 2**50
@@ -31,7 +33,7 @@ SECONDS: dict[str, int] = {"D": 86_400, "h": 3_600, "min": 60, "s": 1}
 EPOCH = datetime(1970, 1, 1)
 
 
-class SchemaError(ValueError):
+class SchemaError(DPSynthError, ValueError):
     """A schema that cannot be, or a table whose columns are not the schema's. Says nothing of any row."""
 
 
@@ -89,7 +91,7 @@ class Numeric:
         if self.low is not None and self.high is not None and self.low > self.high:
             raise SchemaError(f"low={self.low} is above high={self.high}: exchange them")
         if self.step is not None and self.step <= 0:
-            raise SchemaError(f"step must be positive, got {self.step}")
+            raise SchemaError(f"step must be positive, got {self.step}: leave it out for a column without steps")
         self._check_lattice()
         _check_marker(self)
 
@@ -109,7 +111,7 @@ class Numeric:
         facts = {"low": self.low, "high": self.high, "step": self.step}
         for name, value in facts.items():
             if self.integer and isinstance(value, float):
-                raise SchemaError(f"{name}={value} of an integer column must be a whole number below 2**53")
+                raise SchemaError(f"{name}={value} of an integer column must be a whole number below 2**53: round it")
             if name != "step" and value is not None and abs(value) > LATTICE * self.spacing:
                 raise SchemaError(
                     f"{name}={value} is more than 2**50 steps of {self.spacing} from zero, too fine for float64: "
@@ -226,7 +228,7 @@ def number_of_text(text: str) -> float:
 
 def _categories(given: Any) -> tuple[Any, ...]:
     if isinstance(given, str | bytes | dict | set | frozenset) or not isinstance(given, Iterable):
-        raise SchemaError(f"categories must be a list, got {type(given).__name__}")
+        raise SchemaError(f"categories must be a list, got {type(given).__name__}: put them in brackets")
     given = given if isinstance(given, Sized) else tuple(given)
     if not len(given):
         raise SchemaError("categories are empty: give one or more")
@@ -237,7 +239,7 @@ def _categories(given: Any) -> tuple[Any, ...]:
         raise SchemaError("categories mix text and numbers: quote the numbers, or give numbers only")
     if len(set(categories)) < len(categories):
         twice = [value for value, times in Counter(categories).items() if times > 1]
-        raise SchemaError(f"categories are listed twice: {twice[:10]}")
+        raise SchemaError(f"categories are listed twice, {twice[:10]}: list each once")
     if any(not isinstance(value, str) and abs(value) >= EXACT for value in categories):
         raise SchemaError("number categories must be below 2**53, where float64 keeps them apart: give them as text")
     if any(isinstance(value, float) for value in categories):
@@ -262,20 +264,22 @@ def _text(value: str, what: str) -> str:
     try:
         plain.encode()
     except UnicodeEncodeError:
-        raise SchemaError(f"{what} is not valid Unicode: {plain!a}") from None
+        raise SchemaError(f"{what} is not valid Unicode, {plain!a}: write it in valid Unicode") from None
     return plain
 
 
 def _number(value: Any, name: str) -> int | float:
     """An int where the number is whole and exact in float64, else a float: one form for one meaning."""
     if isinstance(value, bool) or not isinstance(value, Real | Decimal):
-        raise SchemaError(f"{name} must be a number, got {value!r}")
+        raise SchemaError(f"{name} must be a number, got {value!r}: write one without quotes")
     try:
         number = float(value)
     except (OverflowError, ValueError):
         number = math.nan
     if not abs(number) <= _LARGEST:
-        raise SchemaError(f"{name} must be finite and at most {_LARGEST} in size, got {value!r}")
+        raise SchemaError(
+            f"{name} must be finite and at most {_LARGEST} in size, got {value!r}: give a number in that range"
+        )
     return int(number) if number.is_integer() and abs(number) < EXACT else number
 
 
@@ -303,7 +307,7 @@ def _moment(value: Any) -> datetime:
 def _check_flags(column: Any, *names: str) -> None:
     for name in names:
         if not isinstance(getattr(column, name), bool):
-            raise SchemaError(f"{name} must be true or false, got {getattr(column, name)!r}")
+            raise SchemaError(f"{name} must be true or false, got {getattr(column, name)!r}: write one of them")
 
 
 def _check_marker(column: Any) -> None:
@@ -311,7 +315,7 @@ def _check_marker(column: Any) -> None:
         return
     object.__setattr__(column, "missing_marker", _scalar(column.missing_marker, "missing_marker="))
     if not column.nullable:
-        raise SchemaError(f"missing_marker={column.missing_marker!r} needs nullable=True, as it decodes as missing")
+        raise SchemaError(f"missing_marker={column.missing_marker!r} decodes as missing: add nullable=True")
 
 
 def _matches_any(value: Scalar, categories: Iterable[Any]) -> bool:

@@ -34,7 +34,9 @@ class ImageSchema:
         if type(self.classes) is not int or not 1 <= self.classes <= MOST_CLASSES:
             raise SchemaError(f"classes must be a whole number from 1 to {MOST_CLASSES}, got {self.classes!r}")
         if not isinstance(self.unit, PrivacyUnit):
-            raise SchemaError(f"unit must be a PrivacyUnit, got {type(self.unit).__name__}")
+            raise SchemaError(
+                f"unit must be a PrivacyUnit, got {type(self.unit).__name__}: write PrivacyUnit('patient')"
+            )
         object.__setattr__(self, "shape", shape)
 
     @property

@@ -65,11 +65,13 @@ class Schema:
         object.__setattr__(self, "named", named)
         object.__setattr__(self, "unit", unit if unit is not None else PrivacyUnit())
         if not named:
-            raise SchemaError("a schema needs one column or more")
+            raise SchemaError("a schema needs one column or more, got none: add a column")
         for name, column in named:
             _check_name(name)
             if not isinstance(column, tuple(COLUMN_TYPES.values())):
-                raise SchemaError(f"column {name!r} must be one of {sorted(COLUMN_TYPES)}, got {type(column).__name__}")
+                raise SchemaError(
+                    f"column {name!r} must be one of {sorted(COLUMN_TYPES)}, got {type(column).__name__}: choose one"
+                )
         id_column = self.unit.id_column
         if id_column in self.columns and not isinstance(self.columns[id_column], Identifier):
             raise SchemaError(
@@ -109,7 +111,9 @@ class Schema:
     def from_dict(cls, spec: Mapping[str, Any]) -> Schema:
         """The inverse of `to_dict`."""
         if spec.get("dpsynth_schema") != VERSION or isinstance(spec.get("dpsynth_schema"), bool):
-            raise SchemaError(f"dpsynth_schema must be {VERSION}, got {spec.get('dpsynth_schema')!r}")
+            raise SchemaError(
+                f"dpsynth_schema must be {VERSION}, got {spec.get('dpsynth_schema')!r}: correct it, or update dpsynth"
+            )
         _refuse_unknown("the schema", spec, ("dpsynth_schema", "unit", "columns"))
         columns = _mapping("columns", spec.get("columns"))
         _refuse_todo(columns)
@@ -174,7 +178,7 @@ def _check_name(name: object) -> None:
     try:
         name.encode()
     except UnicodeEncodeError:
-        raise SchemaError(f"a column name is not valid Unicode: {name!a}") from None
+        raise SchemaError(f"a column name is not valid Unicode, {name!a}: rename the column") from None
 
 
 def _facts(record: Any) -> dict[str, Any]:
@@ -186,14 +190,14 @@ def _facts(record: Any) -> dict[str, Any]:
 
 def _mapping(what: str, value: Any) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
-        raise SchemaError(f"{what} must be a mapping of names, got {type(value).__name__}")
+        raise SchemaError(f"{what} must be a mapping, got {type(value).__name__}: write `name: value` in it")
     return value
 
 
 def _refuse_unknown(what: str, given: Mapping[str, Any], known: Iterable[str]) -> None:
     known = tuple(known)
     if unknown := [key for key in given if key not in known]:
-        raise SchemaError(f"{what} has unknown fields {_names(unknown)}: known are {_names(known)}")
+        raise SchemaError(f"{what} has unknown fields {_names(unknown)}: use those that are known, {_names(known)}")
 
 
 def _refuse_todo(columns: Mapping[str, Any]) -> None:
@@ -205,7 +209,7 @@ def _column(name: str, facts: Any) -> Column:
     facts = dict(_mapping(f"column {name!r}", facts))
     kind = facts.pop("type", None)
     if not isinstance(kind, Hashable) or kind not in COLUMN_TYPES:
-        raise SchemaError(f"column {name!r} has type {kind!r}: known are {_names(COLUMN_TYPES)}")
+        raise SchemaError(f"column {name!r} has type {kind!r}: use one of {_names(COLUMN_TYPES)}")
     column: Column = _build(f"column {name!r}", COLUMN_TYPES[kind], facts)
     return column
 
@@ -213,7 +217,7 @@ def _column(name: str, facts: Any) -> Column:
 def _build(what: str, kind: type[Any], facts: Mapping[str, Any]) -> Any:
     _refuse_unknown(what, facts, [field.name for field in fields(kind)])
     if absent := [field.name for field in fields(kind) if field.default is MISSING and field.name not in facts]:
-        raise SchemaError(f"{what} lacks {_names(absent)}")
+        raise SchemaError(f"{what} lacks {_names(absent)}: add what is missing")
     try:
         return kind(**facts)
     except ValueError as error:
@@ -226,7 +230,7 @@ def _dtypes(table: Any) -> Iterable[tuple[object, Any]]:
     if not isinstance(table, pd.DataFrame):
         table = table.schema.empty_table().to_pandas(types_mapper=pd.ArrowDtype)
     if duplicates := sorted({str(name) for name in table.columns[table.columns.duplicated()]}):
-        raise SchemaError(f"the table has columns of one name: {_names(duplicates)}")
+        raise SchemaError(f"the table has several columns of one name, {_names(duplicates)}: rename them")
     return list(zip(table.columns, table.dtypes, strict=True))
 
 

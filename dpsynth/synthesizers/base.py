@@ -13,14 +13,15 @@ from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 
 import numpy as np
 
+from dpsynth.base.errors import DPSynthError
 from dpsynth.evidence.certificate import Certificate
 from dpsynth.kernel.budget import Budget
 from dpsynth.ledger.ledger import Ledger
 from dpsynth.synthesizers.model_file import read_model_file, write_model_file
 
 
-class NotFittedError(ValueError, AttributeError):
-    """Asked for a release before `fit`."""
+class NotFittedError(DPSynthError, ValueError, AttributeError):
+    """A release was asked for before `fit`."""
 
 
 class NoLedgerWarning(UserWarning):

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from dpsynth.base.errors import DPSynthError
 from dpsynth.data.tables.codec import Codec
 from dpsynth.schema.table import Boolean, Categorical, Column, Datetime, Schema
 
@@ -29,7 +30,7 @@ _COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
 _MIRROR = {ast.Lt: ast.Gt, ast.LtE: ast.GtE, ast.Gt: ast.Lt, ast.GtE: ast.LtE, ast.Eq: ast.Eq, ast.NotEq: ast.NotEq}
 
 
-class ConditionError(ValueError):
+class ConditionError(DPSynthError, ValueError):
     """The condition cannot be read, or asks what the schema excludes."""
 
 
@@ -98,7 +99,7 @@ def _term(part: ast.expr, quoted: Mapping[str, str], schema: Schema) -> Term:
 def _checked(name: str, test: ast.expr, schema: Schema) -> Term:
     column = schema.coded.get(name)
     if column is None:
-        raise ConditionError(f"a condition is about {name!r}, which is not among the columns {sorted(schema.coded)}")
+        raise ConditionError(f"a condition is about {name!r}, which is no column: use one of {sorted(schema.coded)}")
     test = _Literals(column, name).visit(test)
     constants = tuple(n.value for n in ast.walk(test) if isinstance(n, ast.Constant) and n.value is not None)
     return Term(name, test, constants)
@@ -120,7 +121,9 @@ class _Literals(ast.NodeTransformer):
                 return ast.Constant(self._value(-number))
             case ast.Constant():
                 return ast.Constant(self._value(node.value))
-        raise ConditionError(f"a condition on {self._name!r} may compare it with constants, no more")
+        raise ConditionError(
+            f"a condition on {self._name!r} may only compare it with constants: write numbers, or text in quotes"
+        )
 
     def _value(self, value: Any) -> Any:
         if value is None:
@@ -134,13 +137,15 @@ class _Literals(ast.NodeTransformer):
                 ) from None
         if isinstance(self._column, Categorical):
             if value not in self._column.categories:
-                raise ConditionError(f"{value!r} is not a category of {self._name!r}")
+                raise ConditionError(f"{value!r} is not a category of {self._name!r}: use one that the schema lists")
         elif isinstance(self._column, Boolean):
             if value not in (True, False):
-                raise ConditionError(f"{self._name!r} is true or false, not {value!r}")
+                raise ConditionError(f"{self._name!r} is true or false, not {value!r}: compare it with one of them")
             return bool(value)
         elif isinstance(value, bool) or not isinstance(value, (int, float)):
-            raise ConditionError(f"{self._name!r} is a number: {value!r} cannot be compared with it")
+            raise ConditionError(
+                f"{self._name!r} is a number: {value!r} cannot be compared with it, so write a number without quotes"
+            )
         return value
 
 
@@ -155,7 +160,9 @@ def _truth(test: ast.expr, x: pd.Series[Any]) -> np.ndarray:
             sides = [left, *comparators]
             steps = [_compare(a, op, b, x) for a, op, b in zip(sides, ops, sides[1:], strict=False)]
             return np.logical_and.reduce(steps)
-    raise ConditionError("a condition is made of comparisons")
+    raise ConditionError(
+        "a condition is made of comparisons, and this one has something else: write it as in 'age >= 65'"
+    )
 
 
 def _compare(left: ast.expr, op: ast.cmpop, right: ast.expr, x: pd.Series[Any]) -> np.ndarray:
@@ -176,4 +183,6 @@ def _compare(left: ast.expr, op: ast.cmpop, right: ast.expr, x: pd.Series[Any]) 
             except TypeError:
                 raise ConditionError(f"{x.name!r} has no order: compare it with == or in") from None
             return known & np.asarray(outcome.fillna(False), dtype=bool)
-    raise ConditionError("a comparison is between a column and a constant, or a list of them")
+    raise ConditionError(
+        "a comparison is between a column and a constant, or a list of them: write it as in 'age >= 65'"
+    )

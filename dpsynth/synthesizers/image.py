@@ -69,7 +69,7 @@ class ImageSynthesizer(BaseSynthesizer["FittedImages"]):
     def fit(self, images: np.ndarray, labels: np.ndarray, ids: Any = None) -> ImageSynthesizer:
         """Spends the budget. images: uint8, (n, height, width). labels: whole numbers, (n,). ids: whose each image is.
 
-        Raises SchemaError, ValueError, PolicyRefused or BudgetExceeded before any row is read; never because of a
+        Raises SchemaError, ValueError, PolicyRefusedError or BudgetExceededError before any row is read; never for a
         value. From then on a fit that ends early leaves its reservation spent: RowsError, which tells nothing of the
         rows, when they cannot be read. An image whose label is no class adds nothing.
         """

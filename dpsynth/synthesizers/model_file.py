@@ -11,6 +11,7 @@ from typing import Any, TypeVar
 import numpy as np
 
 from dpsynth.base.archive import UNREADABLE, read_archive, split, write_archive
+from dpsynth.base.errors import DPSynthError
 from dpsynth.data.tables.codec import schema_domain
 from dpsynth.models.base import Model
 from dpsynth.models.refined import RefinedModel
@@ -27,7 +28,7 @@ _KINDS = {
 }
 
 
-class ModelFileError(ValueError):
+class ModelFileError(DPSynthError, ValueError):
     """The file is not a model that this version wrote."""
 
 

@@ -107,7 +107,7 @@ def plan(schema: Schema, mechanism: Mechanism, budget: Budget, rows: int) -> Pla
     """The plan of one fit. rows: how many the table is assumed to have, 1 or more.
 
     Raises ValueError for a budget that affords no noise that can be drawn, or a mechanism whose charges are not known,
-    and BudgetExceeded where what the mechanism has to set aside is not affordable.
+    and BudgetExceededError where what the mechanism has to set aside is not affordable.
     """
     if isinstance(rows, bool) or not isinstance(rows, int) or rows < 1:
         raise ValueError(f"rows must be a whole number, 1 or more: a guess at the table's size, got {rows!r}")
@@ -152,7 +152,7 @@ def _settled(mechanism: Mechanism, budget: Budget, unit: PrivacyUnit) -> tuple[E
     for event in settled:
         event.refuse(unit)
     if settled:
-        Accountant(budget, reserve=list(settled))  # BudgetExceeded; its ledger is in memory and about no data
+        Accountant(budget, reserve=list(settled))  # BudgetExceededError; its ledger is in memory and about no data
     return settled
 
 

@@ -56,5 +56,5 @@ def _evidence(
         own = term.weights(found[term.column])
         weights[term.column] = weights.get(term.column, np.ones_like(own)) * own
         if not weights[term.column].any():
-            raise ConditionError(f"no value of {term.column!r} can meet the condition")
+            raise ConditionError(f"no value of {term.column!r} can meet the condition: widen it")
     return weights

@@ -92,7 +92,7 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
     def fit(self, data: Any) -> Synthesizer:
         """Spends the budget on `data`: a DataFrame, an Arrow table, or the path of a .csv or .parquet file.
 
-        Raises SchemaError, ValueError, PolicyRefused or BudgetExceeded before any row is read; never because of a
+        Raises SchemaError, ValueError, PolicyRefusedError or BudgetExceededError before any row is read; never for a
         value. From the first row on, a fit that ends early leaves its whole reservation spent: RowsError, which tells
         nothing of them, when rows cannot be read (a broken file, no memory left), and TimeoutError or ChildProcessError
         when a program that is not ours fails. Of a file, the names of its columns are read before. With a checkpoint a
@@ -103,7 +103,10 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         source = open_source(data)
         check_columns(source.names, self.schema)
         if self.schema.unit.id_column not in (None, *source.names):
-            raise SchemaError(f"the table lacks {self.schema.unit.id_column!r}, which says whose record a row is")
+            raise SchemaError(
+                f"the table lacks {self.schema.unit.id_column!r}, which says whose record a row is:"
+                " add it, or choose another unit"
+            )
         accountant, checkpoint = self._begun(budget, mechanism)
         with accountant:
             accountant.begin()

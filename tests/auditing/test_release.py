@@ -14,7 +14,7 @@ from scipy.stats import binom
 
 import dpsynth
 from dpsynth import auditing
-from dpsynth.auditing.release.audit import AuditPolicy, PolicyViolation, PrivacyClaim, audit
+from dpsynth.auditing.release.audit import AuditPolicy, PolicyViolationError, PrivacyClaim, audit
 from dpsynth.schema.table import Boolean, Categorical, Schema, SchemaError
 from tests.auditing.people import SCHEMA, mixed, people
 
@@ -196,7 +196,7 @@ def test_skewed_secrets_and_what_follows_from_the_population_are_not_flagged():
 def test_a_tiny_holdout_is_inconclusive_and_never_passes():
     report = audit(STRANGERS, TRAIN, people(20, 2), schema=SCHEMA)
     assert report.verdict == "INCONCLUSIVE"
-    with pytest.raises(PolicyViolation, match="INCONCLUSIVE"):
+    with pytest.raises(PolicyViolationError, match="INCONCLUSIVE"):
         report.raise_for_policy()
 
 
@@ -299,7 +299,7 @@ def test_the_report_says_all_of_it_in_every_form(bootstrap, tmp_path):
     assert "singling out" in bootstrap._repr_html_()
     bootstrap.save(tmp_path)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["audit.html", "audit.json", "audit.xml"]
-    with pytest.raises(PolicyViolation, match="exact copies"):
+    with pytest.raises(PolicyViolationError, match="exact copies"):
         bootstrap.raise_for_policy()
 
 

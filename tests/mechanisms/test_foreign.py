@@ -12,7 +12,17 @@ import pyarrow.parquet as pq
 import pytest
 
 import dpsynth
-from dpsynth import Budget, BudgetExceeded, Categorical, Ledger, Numeric, PrivacyUnit, Schema, SchemaError, Synthesizer
+from dpsynth import (
+    Budget,
+    BudgetExceededError,
+    Categorical,
+    Ledger,
+    Numeric,
+    PrivacyUnit,
+    Schema,
+    SchemaError,
+    Synthesizer,
+)
 from dpsynth.base.domain import Domain
 from dpsynth.cli import main
 from dpsynth.evidence import wording
@@ -236,7 +246,7 @@ def test_what_cannot_be_done_is_refused_before_anything_is_charged(changes, word
     settings = {name: value for name, value in stated.items() if value is not None}
     ledger = Ledger.create(None, Budget.for_programs(8.0, stated["delta"]), dataset="d", unit=stated["schema"].unit)
     columns = {name: [1.0, 2.0] for name in stated["schema"].columns}
-    with pytest.raises((ValueError, SchemaError, BudgetExceeded), match=word):
+    with pytest.raises((ValueError, SchemaError, BudgetExceededError), match=word):
         Synthesizer(ledger=ledger, **settings).fit(pd.DataFrame(columns))
     assert len(ledger.entries()) == 1
 
@@ -257,7 +267,7 @@ def test_all_that_was_asked_for_is_the_programs(generator, tmp_path):
     assert record["charges"][0]["line"]["event"]["delta"] == pytest.approx(9e-7, rel=1e-5)
     synth.certificate.save(tmp_path / "release")
     assert check(tmp_path / "release") == []
-    with pytest.raises(BudgetExceeded, match="set aside for them"):
+    with pytest.raises(BudgetExceededError, match="set aside for them"):
         synth.fit(records())
     assert Synthesizer(SCHEMA, "independent", epsilon=1.0, delta=1e-6, ledger=account).fit(records()).certificate
 
@@ -268,7 +278,7 @@ def test_a_plan_says_what_would_be_spent_and_that_errors_are_unknown(generator):
     assert "epsilon 1 at delta 1e-13" in plan.summary()
     assert "unknown" in plan.summary()
     json.dumps(plan.record(), allow_nan=False)
-    with pytest.raises(BudgetExceeded):
+    with pytest.raises(BudgetExceededError):
         Synthesizer(SCHEMA, "external:", command=generator, **{**ROOM, "epsilon": 0.5}).plan(1000)
 
 

@@ -125,8 +125,8 @@ def what_is_not_gaussian_is_paid_from_what_was_set_aside(k: Kernel) -> None:
         selection, foreign = k.Foreign(1e-2, 0.6 * delta), k.Foreign(1e-3, 0.6 * delta)
         accountant = k.Accountant(budget, reserve=[selection])
         accountant.charge(selection, "law")
-        fails(k.BudgetExceeded, lambda accountant=accountant, event=selection: accountant.charge(event, "law"))
-        fails(k.BudgetExceeded, lambda b=budget, e=[selection, foreign]: k.Accountant(b, reserve=e))
+        fails(k.BudgetExceededError, lambda accountant=accountant, event=selection: accountant.charge(event, "law"))
+        fails(k.BudgetExceededError, lambda b=budget, e=[selection, foreign]: k.Accountant(b, reserve=e))
         left = Fraction(k.budget._delta_for_mechanisms(budget))
         assert left + Fraction(aside.delta, k.COST_UNIT) <= Fraction(1e-6)
     for cost in (k.Cost(11, 0, 0), k.Cost(0, 1, 0), k.Cost(0, 0, 1)):
@@ -137,8 +137,8 @@ def epsilons_of_other_programs_add_up_and_are_taken_from_the_rest(k: Kernel) -> 
     budget = k.Budget(3.0, 1e-6, 1.0, 1e-7)
     whole = [k.Foreign(0.5), k.Foreign(0.25), k.Foreign(0.25)]
     require(k.budget.fits(sum((e.cost for e in whole), start=k.Cost()), budget))
-    fails(k.BudgetExceeded, lambda: k.Accountant(budget, reserve=[*whole, k.Foreign(0.2)]))
-    fails(k.BudgetExceeded, lambda: k.Accountant(k.Budget(3.0, 1e-6), reserve=[k.Foreign(0.2)]))
+    fails(k.BudgetExceededError, lambda: k.Accountant(budget, reserve=[*whole, k.Foreign(0.2)]))
+    fails(k.BudgetExceededError, lambda: k.Accountant(k.Budget(3.0, 1e-6), reserve=[k.Foreign(0.2)]))
     # What is left for noise: (2, 9e-7) at the most, and all of that but a millionth.
     assert k.gaussian_dp.gaussian_delta(2.0, k.budget.affordable(budget)) <= 9e-7
     assert k.gaussian_dp.gaussian_delta(2.0, k.budget.affordable(budget)) >= 9e-7 * (1 - 1e-6)
@@ -270,7 +270,7 @@ def an_accountant_stays_within_its_budget(k: Kernel) -> None:
     accountant.charge(k.Gaussian.spending(accountant.cost_left // 2), "half")
     granted(lambda: accountant.charge(k.Gaussian.spending(accountant.cost_left), "the rest"))
     lines = len(wide.entries())
-    fails(k.BudgetExceeded, lambda: accountant.charge(k.Gaussian(1e6), "a crumb"))
+    fails(k.BudgetExceededError, lambda: accountant.charge(k.Gaussian(1e6), "a crumb"))
     assert len(wide.entries()) == lines
     assert accountant.spent().epsilon <= 1.0
     accountant.close()

@@ -31,7 +31,7 @@ def a_ledger_stays_within_its_budget(k: Kernel) -> None:
         jobs = [lambda x=x: k.Accountant(k.Budget(0.9, 1e-6), ledger=x, reserve=[half]) for x in ledgers]
         held = [granted(jobs[0]), granted(jobs[1])]
         lines = ledger.entries()
-        fails(k.BudgetExceeded, jobs[2])
+        fails(k.BudgetExceededError, jobs[2])
         assert ledger.entries() == lines
         assert ledger.spent().epsilon <= 1.0
         assert all(accountant.cost_left > 0 for accountant in held)
@@ -83,7 +83,7 @@ def lines_that_break_a_rule_are_refused(k: Kernel) -> None:
     taken_in(k, good)
     for lines in bad:
         taken_in(k, lines[:-1])
-        fails(k.LedgerCorrupt, lambda lines=lines: taken_in(k, lines))
+        fails(k.LedgerCorruptError, lambda lines=lines: taken_in(k, lines))
 
 
 def a_policy_is_kept(k: Kernel) -> None:
@@ -95,12 +95,12 @@ def a_policy_is_kept(k: Kernel) -> None:
         return k.Accountant(k.Budget(epsilon, 1e-6), ledger=ledger, job=k.Job(**facts))
 
     for other in ({"mechanism": "aim"}, {"purpose": "sale"}, {"approvals": {}}, {"approvals": {"board": " "}}):
-        fails(k.PolicyRefused, lambda other=other: job(0.1, **other))
+        fails(k.PolicyRefusedError, lambda other=other: job(0.1, **other))
     ledger.set_policy(k.Policy(persons=True))
-    fails(k.PolicyRefused, lambda: job(0.1))
+    fails(k.PolicyRefusedError, lambda: job(0.1))
     ledger.set_policy(policy)
     job(0.2)
-    fails(k.BudgetExceeded, lambda: job(0.29))
+    fails(k.BudgetExceededError, lambda: job(0.29))
     assert [e["kind"] for e in ledger.entries()] == ["open", "policy", "policy", "policy", "run"]
 
 
@@ -117,7 +117,7 @@ def linked_accounts_are_one(k: Kernel) -> None:
         ]
         assert one.cost_left == k.affordable(one.budget) - cost.gaussian
         for ledger in (other, k.Ledger.open(path)):
-            fails(k.BudgetExceeded, lambda ledger=ledger: k.Accountant(k.Budget(0.1, 1e-6), ledger=ledger))
+            fails(k.BudgetExceededError, lambda ledger=ledger: k.Accountant(k.Budget(0.1, 1e-6), ledger=ledger))
         fails(ValueError, lambda: open_.charge(k.Gaussian(1000.0), "after it was joined"))
         one.link(other)
         assert one.cost_left == k.affordable(one.budget) - cost.gaussian
@@ -206,7 +206,7 @@ def an_edited_ledger_is_refused(k: Kernel) -> None:
         record["event"]["noise_multiplier"] = 2000.0
         forged = [*lines[:3], rehashed(record) + "\n", *lines[4:]]
         for bad in (good.replace("second", "2econd"), "".join(forged), "".join(lines[:2] + lines[3:])):
-            fails(k.LedgerCorrupt, lambda bad=bad: read(bad))
+            fails(k.LedgerCorruptError, lambda bad=bad: read(bad))
 
 
 def a_ledger_that_lost_lines_is_refused(k: Kernel) -> None:
@@ -216,8 +216,8 @@ def a_ledger_that_lost_lines_is_refused(k: Kernel) -> None:
         accountant.charge(k.Gaussian(20.0), "first")
         newer = path.read_bytes()
         path.write_bytes(older)
-        fails(k.LedgerCorrupt, ledger.spent)
-        fails(k.LedgerCorrupt, lambda: accountant.charge(k.Gaussian(20.0), "second"))
+        fails(k.LedgerCorruptError, ledger.spent)
+        fails(k.LedgerCorruptError, lambda: accountant.charge(k.Gaussian(20.0), "second"))
         path.write_bytes(newer)
         ledger.verify(ledger.head)
 
@@ -232,7 +232,7 @@ def a_file_of_another_form_is_refused(k: Kernel) -> None:
         with ledger_file(k) as (path, ledger):
             with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as connection:
                 connection.execute(change)
-            fails(k.LedgerCorrupt, ledger.spent)
+            fails(k.LedgerCorruptError, ledger.spent)
 
 
 def a_page_that_hides_its_last_line_is_refused(k: Kernel) -> None:
@@ -243,7 +243,7 @@ def a_page_that_hides_its_last_line_is_refused(k: Kernel) -> None:
         for page in range(4096, len(whole), 4096):
             if whole[page : page + 5] == bytes([0x0D, 0, 0, 0, 2]):  # a leaf of a table, with two cells
                 path.write_bytes(whole[: page + 4] + b"\x01" + whole[page + 5 :])
-                fails(k.LedgerCorrupt, lambda: k.Ledger.open(path))
+                fails(k.LedgerCorruptError, lambda: k.Ledger.open(path))
                 found += 1
         assert found == 1
 
@@ -278,7 +278,7 @@ def a_ledger_file_is_changed_by_one_at_a_time(k: Kernel) -> None:
             connection.execute("INSERT INTO line VALUES (1, ?)", (line.raw,))
             connection.execute("COMMIT")
         waiting.join()
-        assert failures == [k.BudgetExceeded]
+        assert failures == [k.BudgetExceededError]
 
 
 # What the laws are made of.

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from scipy.stats import chi2
 
 from dpsynth.kernel.accountant import Charge
-from dpsynth.kernel.budget import Budget, BudgetExceeded, affordable
+from dpsynth.kernel.budget import Budget, BudgetExceededError, affordable
 from dpsynth.kernel.events import Gaussian
 from dpsynth.kernel.gaussian_dp import COST_UNIT
 from dpsynth.kernel.sensitive import Sensitive
@@ -122,7 +122,7 @@ def test_what_goes_over_the_accountants_budget_is_refused_and_leaves_no_trace():
     accountant.charge(Gaussian.spending(accountant.cost_left * 2 // 3), "most")
     before = accountant.ledger.entries(), accountant.cost_left, accountant.spent()
     with pytest.raises(
-        BudgetExceeded, match=r"more: this charge would bring epsilon to 1\.\d+, over the 1 of this run"
+        BudgetExceededError, match=r"more: this charge would bring epsilon to 1\.\d+, over the 1 of this run"
     ):
         accountant.charge(Gaussian.spending(accountant.cost_left * 2), "more")
     assert (accountant.ledger.entries(), accountant.cost_left, accountant.spent()) == before
@@ -134,7 +134,9 @@ def test_what_goes_over_the_ledgers_budget_is_refused_and_leaves_no_trace():
     half = Gaussian.spending(affordable(BUDGET) // 2)
     accountants = [Accountant(Budget(0.7, 1e-6), ledger=ledger, reserve=[half]) for _ in range(2)]
     before = ledger.entries()
-    with pytest.raises(BudgetExceeded, match=r"ledger of 'd' has epsilon 0 left at delta=1e-06, less than the 0\.7 "):
+    with pytest.raises(
+        BudgetExceededError, match=r"ledger of 'd' has epsilon 0 left at delta=1e-06, less than the 0\.7 "
+    ):
         Accountant(Budget(0.7, 1e-6), ledger=ledger, reserve=[half])
     assert ledger.entries() == before
     for accountant in accountants:
@@ -172,7 +174,9 @@ def test_a_run_reserves_its_whole_budget_when_it_begins_and_gives_back_what_it_n
     first = Accountant(Budget(0.5, 1e-6), ledger=ledger)
     assert ledger.spent().epsilon == pytest.approx(0.5, rel=1e-9)
     first.charge(Gaussian.spending(first.cost_left // 10), "a tenth")
-    with pytest.raises(BudgetExceeded, match=r"ledger of 'd' has epsilon 0\.\d+ left at delta=1e-06, less than the 1 "):
+    with pytest.raises(
+        BudgetExceededError, match=r"ledger of 'd' has epsilon 0\.\d+ left at delta=1e-06, less than the 1 "
+    ):
         Accountant(BUDGET, ledger=ledger)
     first.close("ab" * 32)
     assert ledger.spent() == first.spent()
@@ -219,7 +223,7 @@ def test_an_exhausted_ledger_has_room_for_nothing(tmp_path):
     ledger.link(other)
     assert ledger.cost_left < 0
     assert ledger.remaining().epsilon == 0
-    with pytest.raises(BudgetExceeded, match="has epsilon 0 left"):
+    with pytest.raises(BudgetExceededError, match="has epsilon 0 left"):
         Accountant(Budget(0.1, 1e-6), ledger=ledger)
 
 
@@ -237,7 +241,7 @@ def test_spending_everything_at_once_spends_the_budget_and_nothing_is_left():
 def test_what_is_spent_to_the_end_grants_no_crumb():
     accountant = Accountant(BUDGET)
     accountant.charge(Gaussian.spending(accountant.cost_left), "everything")
-    with pytest.raises(BudgetExceeded):
+    with pytest.raises(BudgetExceededError):
         accountant.charge(Gaussian(1e6), "a crumb")
 
 
@@ -259,7 +263,7 @@ def test_threads_that_share_an_accountant_stay_within_its_budget():
         for _ in range(20):
             try:
                 granted.append(accountant.charge(event, "work"))
-            except BudgetExceeded:
+            except BudgetExceededError:
                 return
 
     threads = [threading.Thread(target=spend) for _ in range(8)]

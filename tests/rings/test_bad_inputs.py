@@ -12,7 +12,7 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from dpsynth.kernel.budget import Budget, BudgetExceeded, Cost
+from dpsynth.kernel.budget import Budget, BudgetExceededError, Cost
 from dpsynth.kernel.events import Gaussian
 from dpsynth.kernel.sensitive import Sensitive
 from dpsynth.kernel.unit import PrivacyUnit
@@ -163,7 +163,7 @@ def test_any_text_is_a_purpose(purpose, tmp_path):
 def test_what_is_far_too_dear_is_refused_soon_and_nothing_is_charged(multiplier, delta):
     accountant = Accountant(Budget(1.0, delta))
     started = time.process_time()
-    with pytest.raises(BudgetExceeded, match="nothing was spent"):
+    with pytest.raises(BudgetExceededError, match="nothing was spent"):
         accountant.charge(Gaussian(multiplier), "work")
     assert time.process_time() - started < 2
     assert unspent(accountant)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from dpsynth.kernel.budget import Budget, BudgetExceeded
+from dpsynth.kernel.budget import Budget, BudgetExceededError
 from dpsynth.kernel.events import Gaussian
 from dpsynth.kernel.sensitive import Sensitive
 from tests.rings.blind import BlindAccountant
@@ -40,5 +40,5 @@ def test_it_keeps_the_budget_and_its_charges_are_good_once():
     charge.gaussian(x)
     with pytest.raises(RuntimeError, match="good once"):
         charge.gaussian(x)
-    with pytest.raises(BudgetExceeded):
+    with pytest.raises(BudgetExceededError):
         accountant.charge(Gaussian(50.0), "more")

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from dpsynth.accounting import nonadaptive
 from dpsynth.accounting.calibrate import calibrate, training
-from dpsynth.kernel.budget import NOTHING, Budget, BudgetExceeded, Cost, fits, gaussian_left, spent, within
+from dpsynth.kernel.budget import NOTHING, Budget, BudgetExceededError, Cost, fits, gaussian_left, spent, within
 from dpsynth.kernel.events import Gaussian
 from dpsynth.kernel.gaussian_dp import COST_UNIT
 from dpsynth.ledger.ledger import Ledger
@@ -125,7 +125,7 @@ def test_what_an_account_can_hold_depends_on_its_own_delta():
     for delta, most in ((1e-6, 4294), (1e-9, 4), (1e-12, 0)):
         assert fits(Cost(most, most * one.delta), Budget(1.0, delta))
         assert not fits(Cost(most + 1, (most + 1) * one.delta), Budget(1.0, delta))
-    with pytest.raises(BudgetExceeded, match="deltas of their own"):
+    with pytest.raises(BudgetExceededError, match="deltas of their own"):
         Accountant(Budget(1.0, 1e-12), reserve=[DpSgd(0.01, 20.0, 10)])
 
 
@@ -142,9 +142,9 @@ def test_calibration_finds_the_least_noise_that_can_be_charged(already):
 
 def test_what_no_noise_affords_is_refused():
     budget = Budget(1.0, 1e-6)
-    with pytest.raises(BudgetExceeded, match="whatever the noise"):
+    with pytest.raises(BudgetExceededError, match="whatever the noise"):
         calibrate(Budget(1.0, 1e-12), training(0.01, 100))
-    with pytest.raises(BudgetExceeded, match="whatever the noise"):
+    with pytest.raises(BudgetExceededError, match="whatever the noise"):
         calibrate(budget, Gaussian, Cost(gaussian_left(NOTHING, budget)))
 
 
@@ -154,11 +154,11 @@ def test_what_other_programs_spend_adds_up_within_what_was_set_aside():
     for event in whole:
         accountant.charge(event, "theirs")
     assert accountant.spent() == Budget(1.0, 1e-6)
-    with pytest.raises(BudgetExceeded, match=r"come to 1\.01, over the 1 that .* set aside .* \(aside_epsilon\)"):
+    with pytest.raises(BudgetExceededError, match=r"come to 1\.01, over the 1 that .* set aside .* \(aside_epsilon\)"):
         Accountant(Budget(1.0, 1e-6, 1.0, 3e-8), reserve=[*whole, Foreign(0.01)])
-    with pytest.raises(BudgetExceeded, match=r"\(aside_delta\)"):
+    with pytest.raises(BudgetExceededError, match=r"\(aside_delta\)"):
         Accountant(Budget(1.0, 1e-6, 1.0, 2e-8), reserve=whole)
-    with pytest.raises(BudgetExceeded, match="over the 0 that"):
+    with pytest.raises(BudgetExceededError, match="over the 0 that"):
         Accountant(Budget(1.0, 1e-6), reserve=[Foreign(0.25)])
 
 
@@ -168,7 +168,7 @@ def test_the_budget_of_a_program_lends_nothing_to_noise():
     accountant = Accountant(budget, reserve=[Foreign(2.0, budget.aside_delta)])
     accountant.charge(Foreign(2.0, budget.aside_delta), "theirs")
     assert accountant.spent() == Budget(2.0, 1e-6)
-    with pytest.raises(BudgetExceeded):
+    with pytest.raises(BudgetExceededError):
         Accountant(budget, reserve=[Gaussian(1e4)])
     with pytest.raises(ValueError, match="affords only noise of billions of rows"):
         Accountant(budget)

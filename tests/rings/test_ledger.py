@@ -15,11 +15,11 @@ import pytest
 
 from dpsynth.accounting.policy import Policy
 from dpsynth.base.job import Job
-from dpsynth.kernel.budget import NOTHING, Budget, BudgetExceeded, affordable
+from dpsynth.kernel.budget import NOTHING, Budget, BudgetExceededError, affordable
 from dpsynth.kernel.events import Gaussian
 from dpsynth.kernel.sensitive import Sensitive
 from dpsynth.kernel.unit import PrivacyUnit
-from dpsynth.ledger.ledger import Ledger, LedgerCorrupt
+from dpsynth.ledger.ledger import Ledger, LedgerCorruptError
 from dpsynth.ledger.opening import Accountant
 from dpsynth.programs.foreign import Foreign
 from dpsynth.training.steps import Steps
@@ -148,7 +148,7 @@ def test_the_head_changes_with_every_line_and_stays_in_the_ledger(where, tmp_pat
     assert len({*heads, ledger.head}) == 5
     for head in heads:
         ledger.verify(head)
-    with pytest.raises(LedgerCorrupt, match="holds no line with hash"):
+    with pytest.raises(LedgerCorruptError, match="holds no line with hash"):
         ledger.verify("f" * 64)
 
 
@@ -219,7 +219,7 @@ def test_a_clock_decides_nothing(year, tmp_path, monkeypatch):
     other = create(tmp_path / "b")
     for ledger in (now, other):
         Accountant(Budget(0.9, 1e-6), ledger=ledger).charge(Gaussian(20.0), "work")
-        with pytest.raises(BudgetExceeded):
+        with pytest.raises(BudgetExceededError):
             Accountant(Budget(0.9, 1e-6), ledger=ledger)
     assert now.spent() == other.spent()
     assert [e["kind"] for e in now.entries()] == [e["kind"] for e in other.entries()]
@@ -239,9 +239,9 @@ def test_linked_accounts_share_one_budget(tmp_path):
     one.link(other)
     assert 0.8 < one.spent().epsilon < 1
     assert (one.joined_to, other.joined_to, other.remaining().epsilon) == (None, "claims", 0)
-    with pytest.raises(BudgetExceeded, match="was joined to that of 'claims', which pays for both: use that one"):
+    with pytest.raises(BudgetExceededError, match="was joined to that of 'claims', which pays for both: use that one"):
         Accountant(Budget(0.1, 1e-6), ledger=Ledger.open(tmp_path / "b"))
-    with pytest.raises(BudgetExceeded):
+    with pytest.raises(BudgetExceededError):
         Accountant(Budget(0.6, 1e-6), ledger=one)
     for ledger in (one, other):
         ledger.verify(ledger.head)
@@ -259,7 +259,7 @@ def test_caps_of_purposes_follow_a_link_and_a_link_of_links(tmp_path):
     assert first.spent("research") == first.spent()
     assert 0.6 < first.spent("research").epsilon < 0.9
     assert first.spent("teaching").epsilon == 0
-    with pytest.raises(BudgetExceeded, match="the purpose 'research' has epsilon"):
+    with pytest.raises(BudgetExceededError, match="the purpose 'research' has epsilon"):
         Accountant(Budget(0.8, 1e-6), ledger=first, job=research)
     Accountant(Budget(0.8, 1e-6), ledger=first, job=teaching).close()
     Ledger.open(tmp_path / "a").verify(first.head)
@@ -272,7 +272,7 @@ def test_an_account_that_a_link_brought_over_what_it_set_aside_grants_nothing_mo
     assert one.spent().epsilon == 0.5
     assert one.cost_left == 0
     assert one.remaining().epsilon == 0
-    with pytest.raises(BudgetExceeded, match=r"epsilons of other programs would come to 0\.5, over the 0 that"):
+    with pytest.raises(BudgetExceededError, match=r"epsilons of other programs would come to 0\.5, over the 0 that"):
         Accountant(Budget(0.1, 1e-6), ledger=one)
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from dpsynth.kernel.events import Gaussian
-from dpsynth.ledger.ledger import Ledger, LedgerCorrupt
+from dpsynth.ledger.ledger import Ledger, LedgerCorruptError
 from dpsynth.ledger.opening import Accountant
 from tests.rings.ledgers import BUDGET, broken_into, create, edited, golden, lines_of, overwrite
 
@@ -46,7 +46,7 @@ def test_a_flipped_bit_anywhere_is_noticed(few):
     for position in range(len(good)):
         for flip in (7, 0x80):  # 7 turns a line feed into a carriage return
             overwrite(few, position, good[position] ^ flip)
-            with pytest.raises(LedgerCorrupt):
+            with pytest.raises(LedgerCorruptError):
                 read(few)
         overwrite(few, position, good[position])
     assert not list(few.parent.glob("[0-9]*.ledger"))
@@ -57,7 +57,7 @@ def test_a_cut_is_noticed_except_between_lines_where_a_noted_head_shows_it(few):
     good, head = few.read_bytes(), json.loads(few.read_bytes().splitlines()[-1])["hash"]
     for length in reversed(range(len(good))):
         os.truncate(few, length)
-        with pytest.raises(LedgerCorrupt) as caught:
+        with pytest.raises(LedgerCorruptError) as caught:
             read(few).verify(head)
         assert ("its end was cut off" in str(caught.value)) == (length > 0 and good[length - 1] == ord("\n"))
 
@@ -138,7 +138,7 @@ def test_a_cut_is_noticed_except_between_lines_where_a_noted_head_shows_it(few):
 )
 def test_what_this_version_does_not_know_is_refused(line, fields, lines):
     edited(lines, line, **fields)
-    with pytest.raises(LedgerCorrupt, match=r"line \d+ of"):
+    with pytest.raises(LedgerCorruptError, match=r"line \d+ of"):
         read(lines)
     assert not list(lines.parent.glob("[0-9]*.ledger"))
 
@@ -151,9 +151,9 @@ def test_what_this_version_does_not_know_is_refused(line, fields, lines):
 )  # fmt: skip
 def test_text_that_holds_no_lines_is_refused(text, tmp_path):
     (tmp_path / "l").write_bytes(text)
-    with pytest.raises(LedgerCorrupt):
+    with pytest.raises(LedgerCorruptError):
         read(tmp_path / "l")
-    with pytest.raises(LedgerCorrupt):
+    with pytest.raises(LedgerCorruptError):
         Ledger.open(tmp_path / "l")
     assert (tmp_path / "l").read_bytes() == text
 
@@ -163,7 +163,7 @@ def test_text_that_holds_no_lines_is_refused(text, tmp_path):
 )
 def test_another_way_of_writing_the_same_lines_is_refused(change, lines):
     lines.write_bytes(change(lines.read_bytes()))
-    with pytest.raises(LedgerCorrupt):
+    with pytest.raises(LedgerCorruptError):
         read(lines)
 
 
@@ -177,7 +177,7 @@ def test_equal_json_in_other_words_is_refused(lines):
     ):
         assert other != raws[4]
         lines.write_text("\n".join([*raws[:4], other, *raws[5:], ""]))
-        with pytest.raises(LedgerCorrupt):
+        with pytest.raises(LedgerCorruptError):
             read(lines)
 
 
@@ -193,7 +193,7 @@ def test_an_older_copy_put_in_place_of_an_open_ledger_is_noticed(tmp_path):
     path.unlink()
     path.write_bytes(older)
     for act in (ledger.spent, ledger.verify, lambda: accountant.charge(Gaussian(20.0), "again")):
-        with pytest.raises(LedgerCorrupt, match=r"has lost lines|no longer the ledger"):
+        with pytest.raises(LedgerCorruptError, match=r"has lost lines|no longer the ledger"):
             act()
 
 
@@ -203,9 +203,9 @@ def test_a_line_changed_under_an_open_ledger_is_noticed(tmp_path):
     for seq, raw in enumerate((tmp_path / "lines").read_bytes().splitlines()):
         broken_into(tmp_path / "l", f"UPDATE line SET raw = x'{raw.hex()}' WHERE seq = {seq}")
     Ledger.open(tmp_path / "l").verify()  # forged from end to end: a chain that holds, of another history
-    with pytest.raises(LedgerCorrupt):
+    with pytest.raises(LedgerCorruptError):
         ledger.spent()
-    with pytest.raises(LedgerCorrupt, match="no longer the ledger"):
+    with pytest.raises(LedgerCorruptError, match="no longer the ledger"):
         ledger.verify()
 
 
@@ -226,11 +226,11 @@ def test_a_row_changed_past_the_triggers_is_noticed(statement, tmp_path):
     ledger = golden(tmp_path / "l")
     before = ledger.spent()
     broken_into(tmp_path / "l", statement)
-    with pytest.raises(LedgerCorrupt):
+    with pytest.raises(LedgerCorruptError):
         ledger.verify()
-    with pytest.raises(LedgerCorrupt):
+    with pytest.raises(LedgerCorruptError):
         Ledger.open(tmp_path / "l").verify(ledger.head)
-    with contextlib.suppress(LedgerCorrupt):  # lines that were read before are read again by verify only
+    with contextlib.suppress(LedgerCorruptError):  # lines that were read before are read again by verify only
         assert ledger.spent() == before
 
 

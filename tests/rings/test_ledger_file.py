@@ -17,7 +17,7 @@ from dpsynth.base import file_systems
 from dpsynth.kernel.budget import Budget
 from dpsynth.kernel.events import Gaussian
 from dpsynth.ledger import store
-from dpsynth.ledger.ledger import Ledger, LedgerCorrupt
+from dpsynth.ledger.ledger import Ledger, LedgerCorruptError
 from dpsynth.ledger.opening import Accountant
 from tests.rings.ledger_laws import held_open
 from tests.rings.ledgers import BUDGET, create, golden, overwrite
@@ -35,7 +35,7 @@ def harm(path: Path, position: int, mask: int, lines: list) -> str:
         ledger = Ledger.open(path)
         ledger.verify()
         found = ledger.entries()
-    except (LedgerCorrupt, OSError):
+    except (LedgerCorruptError, OSError):
         found = None
     overwrite(path, position, byte)
     assert found in (None, lines), f"byte {position} flipped by {mask}: other lines, and nobody noticed"
@@ -63,10 +63,10 @@ def test_a_file_cut_short_is_noticed(length, tmp_path):
     ledger = golden(tmp_path / "l")
     whole, before = (tmp_path / "l").read_bytes(), ledger.spent()
     (tmp_path / "l").write_bytes(whole[:length])
-    with contextlib.suppress(LedgerCorrupt):  # lines that were read before are read again by verify only
+    with contextlib.suppress(LedgerCorruptError):  # lines that were read before are read again by verify only
         assert ledger.spent() == before
     for act in (ledger.verify, lambda: Ledger.open(tmp_path / "l")):
-        with pytest.raises(LedgerCorrupt):
+        with pytest.raises(LedgerCorruptError):
             act()
     assert (tmp_path / "l").read_bytes() == whole[:length]
 
@@ -75,14 +75,14 @@ def test_a_database_that_is_no_ledger_is_refused_and_left_alone(tmp_path):
     with contextlib.closing(sqlite3.connect(tmp_path / "l")) as connection:
         connection.execute("CREATE TABLE line (seq INTEGER PRIMARY KEY, raw BLOB)")
     before = (tmp_path / "l").read_bytes()
-    with pytest.raises(LedgerCorrupt, match="is not a ledger"):
+    with pytest.raises(LedgerCorruptError, match="is not a ledger"):
         Ledger.open(tmp_path / "l")
     assert (tmp_path / "l").read_bytes() == before
 
 
 def test_a_creation_that_was_cut_short_is_no_account(tmp_path):
     store.File.create(tmp_path / "l", [])
-    with pytest.raises(LedgerCorrupt, match="holds no account"):
+    with pytest.raises(LedgerCorruptError, match="holds no account"):
         Ledger.open(tmp_path / "l")
 
 
@@ -136,7 +136,7 @@ def test_two_copies_of_a_file_diverge_and_a_noted_head_tells_them_apart(tmp_path
         Accountant(BUDGET, ledger=ledger)
         ledger.verify(shared)
     for ledger, other in ((one, two), (two, one)):
-        with pytest.raises(LedgerCorrupt, match="or the hash belongs to another ledger"):
+        with pytest.raises(LedgerCorruptError, match="or the hash belongs to another ledger"):
             ledger.verify(other.head)
 
 

@@ -10,9 +10,9 @@ import hypothesis.strategies as st
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 
-from dpsynth.accounting.policy import Policy, PolicyRefused
+from dpsynth.accounting.policy import Policy, PolicyRefusedError
 from dpsynth.base.job import Job
-from dpsynth.kernel.budget import Budget, BudgetExceeded, affordable
+from dpsynth.kernel.budget import Budget, BudgetExceededError, affordable
 from dpsynth.kernel.events import Gaussian
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.ledger.ledger import Ledger
@@ -78,7 +78,7 @@ class Comparison(RuleBasedStateMachine):
         try:
             act()
             done = True
-        except (BudgetExceeded, PolicyRefused, ValueError):
+        except (BudgetExceededError, PolicyRefusedError, ValueError):
             done = False
         assert done == expected
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dpsynth.kernel.budget import Budget, BudgetExceeded, affordable
+from dpsynth.kernel.budget import Budget, BudgetExceededError, affordable
 from dpsynth.kernel.events import Gaussian
 from dpsynth.ledger.ledger import Ledger
 from dpsynth.ledger.opening import Accountant
@@ -24,7 +24,7 @@ pytestmark = needs_fork
 
 def reserve_all(path: Path, event: Gaussian, tell, *, own: Budget = BUDGET) -> None:
     ledger = Ledger.open(path)
-    with contextlib.suppress(BudgetExceeded):
+    with contextlib.suppress(BudgetExceededError):
         while True:
             Accountant(own, ledger=ledger, reserve=[event]).charge(event, f"by {os.getpid()}")
             tell(b".")
@@ -64,7 +64,7 @@ def test_two_ledgers_on_one_file_in_one_process_take_turns(tmp_path):
     third = Gaussian.spending(affordable(BUDGET) // 3)
     for ledger in (one, other, one):
         Accountant(BUDGET, ledger=ledger, reserve=[third]).charge(third, "a third")
-    with pytest.raises(BudgetExceeded, match="the ledger of"):
+    with pytest.raises(BudgetExceededError, match="the ledger of"):
         Accountant(BUDGET, ledger=other, reserve=[third])
 
 

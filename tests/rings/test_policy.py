@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 
 import dpsynth
-from dpsynth.accounting.policy import Policy, PolicyRefused
+from dpsynth.accounting.policy import Policy, PolicyRefusedError
 from dpsynth.base.job import Job
-from dpsynth.kernel.budget import Budget, BudgetExceeded
+from dpsynth.kernel.budget import Budget, BudgetExceededError
 from dpsynth.kernel.events import Gaussian
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.ledger.ledger import Ledger
@@ -40,7 +40,7 @@ def run(ledger: Ledger, epsilon: float, **facts) -> Accountant:
 def test_a_run_that_the_policy_does_not_allow_is_refused_and_leaves_no_trace(facts, sentence):
     ledger = create(None, policy=POLICY)
     before = ledger.entries()
-    with pytest.raises(PolicyRefused, match=sentence):
+    with pytest.raises(PolicyRefusedError, match=sentence):
         run(ledger, 0.1, **facts)
     assert ledger.entries() == before
 
@@ -49,11 +49,11 @@ def test_each_purpose_has_a_cap_under_the_cap_of_the_data_set():
     policy = replace(POLICY, purposes={"research": Budget(0.6, 1e-6), "teaching": Budget(0.65, 1e-6)})
     ledger = create(None, Budget(0.75, 1e-6), policy=policy)
     first = run(ledger, 0.5)
-    with pytest.raises(BudgetExceeded, match="the purpose 'research' has epsilon"):
+    with pytest.raises(BudgetExceededError, match="the purpose 'research' has epsilon"):
         run(ledger, 0.5)
     first.charge(Gaussian.spending(first.cost_left), "work")
     first.close()
-    with pytest.raises(BudgetExceeded, match="the ledger of 'claims' has epsilon"):
+    with pytest.raises(BudgetExceededError, match="the ledger of 'claims' has epsilon"):
         Accountant(Budget(0.6, 1e-6), ledger=ledger, job=Job("mst", "teaching", APPROVED), reserve=[Gaussian(7.0)])
     run(ledger, 0.1, purpose="teaching").charge(Gaussian(100.0), "work")
     assert ledger.spent("research") == first.spent()
@@ -65,7 +65,7 @@ def test_rows_are_no_persons():
     for unit in (PrivacyUnit(), PrivacyUnit("person", 5)):
         ledger = create(None, unit=unit, policy=Policy(persons=True))
         if unit.id_column is None:
-            with pytest.raises(PolicyRefused, match="protect persons"):
+            with pytest.raises(PolicyRefusedError, match="protect persons"):
                 Accountant(Budget(0.5, 1e-6), ledger=ledger)
         else:
             Accountant(Budget(0.5, 1e-6), ledger=ledger)
@@ -75,7 +75,7 @@ def test_a_change_of_policy_is_a_line_and_counts_from_then_on(tmp_path):
     ledger = create(tmp_path / "l")
     run(ledger, 0.1, mechanism="canopy")
     ledger.set_policy(POLICY)
-    with pytest.raises(PolicyRefused):
+    with pytest.raises(PolicyRefusedError):
         run(Ledger.open(tmp_path / "l"), 0.1, mechanism="canopy")
     ledger.set_policy(Policy())
     run(ledger, 0.1, mechanism="canopy")
@@ -124,7 +124,7 @@ def test_a_fit_states_its_purpose_and_approvals_and_a_refused_one_spends_nothing
     schema = dpsynth.Schema({"a": dpsynth.Categorical(["x", "y"])})
     rows = pd.DataFrame({"a": ["x", "y"] * 50})
     synthesizer = dpsynth.Synthesizer(schema, "mst", epsilon=0.5, delta=1e-6, ledger=ledger, purpose="research")
-    with pytest.raises(PolicyRefused, match="board"):
+    with pytest.raises(PolicyRefusedError, match="board"):
         synthesizer.fit(rows)
     assert ledger.spent().epsilon == 0
     synthesizer.set_params(approvals=APPROVED).fit(rows)

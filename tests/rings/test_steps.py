@@ -120,7 +120,7 @@ def lines_that_claim_out_of_turn_are_refused(k: Kernel) -> None:
     ]
     for lines in bad:
         taken_in(k, [*good, *lines[:-1]])
-        fails(k.LedgerCorrupt, lambda lines=lines: taken_in(k, [*good, *lines]))
+        fails(k.LedgerCorruptError, lambda lines=lines: taken_in(k, [*good, *lines]))
 
 
 def a_run_that_has_ended_is_not_resumed(k: Kernel) -> None:
@@ -182,7 +182,7 @@ def what_was_charged_stays_charged(k: Kernel) -> None:
             accountant.budget,
         )
         assert other.reserved(k.DpSgd) == [event(k)]
-        fails(k.BudgetExceeded, lambda: other.charge(k.Gaussian(100.0), "count"))
+        fails(k.BudgetExceededError, lambda: other.charge(k.Gaussian(100.0), "count"))
         for line in (4, 0, -1, 99, 3.0):
             fails(ValueError, lambda line=line: other.resume(line, 0))
 

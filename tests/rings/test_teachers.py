@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from scipy.stats import chi2, kstest, norm
 
-from dpsynth.kernel.budget import Budget, BudgetExceeded
+from dpsynth.kernel.budget import Budget, BudgetExceededError
 from dpsynth.kernel.events import Gaussian
 from dpsynth.kernel.noise import operating_system_bits, seeded_bits
 from dpsynth.ledger.opening import Accountant
@@ -276,7 +276,7 @@ def test_every_set_of_questions_is_paid_for_and_the_one_after_the_last_is_refuse
         charge.gaussian(asked.vote(lambda part: np.ones(2, bool), 2))
         with pytest.raises(RuntimeError, match="good once"):
             charge.gaussian(asked.vote(lambda part: np.ones(2, bool), 2))
-    with pytest.raises(BudgetExceeded):
+    with pytest.raises(BudgetExceededError):
         accountant.charge(event, "ask once more")
     assert [line["event"] for line in accountant.ledger.entries() if line["kind"] == "charge"] == [
         {"event": "gaussian", "noise_multiplier": 50.0}

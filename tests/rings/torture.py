@@ -22,10 +22,10 @@ from pathlib import Path
 from typing import Any
 
 from dpsynth.base.job import Job
-from dpsynth.kernel.budget import Budget, BudgetExceeded, affordable, within
+from dpsynth.kernel.budget import Budget, BudgetExceededError, affordable, within
 from dpsynth.kernel.events import Gaussian
 from dpsynth.kernel.unit import PrivacyUnit
-from dpsynth.ledger.ledger import Ledger, LedgerCorrupt
+from dpsynth.ledger.ledger import Ledger, LedgerCorruptError
 from dpsynth.training.event import DpSgd
 from tests.rings.processes import finish, in_children, start
 from tests.rings.scratch import SCRATCH
@@ -37,7 +37,7 @@ CAP = Budget(50.0, 1e-6)
 EVENT = Gaussian(500.0)
 TRAINING = DpSgd(1.0, 2000.0, 4)
 GRANTS = ("run", "charge", "steps", "commit")
-REFUSALS = (OSError, LedgerCorrupt)
+REFUSALS = (OSError, LedgerCorruptError)
 SECTOR = 512
 STRIDE = 37
 """Prime: a few faults are spread over all the calls of a life, and as many as there are calls meet each of them."""
@@ -271,7 +271,7 @@ def races(amount: int) -> dict[str, Any]:
 
         def work(tell: Tell) -> None:
             mine, number = Ledger.open(Path(name) / "races.ledger"), 0
-            with contextlib.suppress(BudgetExceeded):
+            with contextlib.suppress(BudgetExceededError):
                 while True:
                     mine.reserve(f"{os.getpid()}/{number}", ledger.budget, [event], "operating system", Job())
                     number += 1

@@ -126,7 +126,7 @@ def test_a_loaded_one_does_not_fit_before_a_ledger_is_named(make, fit, tmp_path)
     for each in locked:
         with pytest.raises(ValueError, match=r"name the ledger by set_params\(ledger=\.\.\.\)"):
             fit(each)
-    with pytest.raises(dpsynth.BudgetExceeded):
+    with pytest.raises(dpsynth.BudgetExceededError):
         fit(load(tmp_path / "m").set_params(ledger=path))
     assert account.spent() == spent
     assert fit(load(tmp_path / "m").set_params(ledger=None)).certificate.private

@@ -50,7 +50,7 @@ def test_a_fit_gives_images_labels_and_a_certificate_that_verifies(tmp_path):
 
 def test_an_account_that_is_spent_refuses_a_second_fit(tmp_path):
     fitted(ledger=tmp_path / "scans.ledger")
-    with pytest.raises(dpsynth.BudgetExceeded):
+    with pytest.raises(dpsynth.BudgetExceededError):
         fitted(ledger=tmp_path / "scans.ledger")
 
 

@@ -177,7 +177,7 @@ def test_the_certificate_states_what_the_ledger_holds(tmp_path):
 
 def test_a_ledger_made_by_a_fit_holds_its_budget_and_refuses_the_next(tmp_path):
     synthesizer(ledger=tmp_path / "a.ledger").fit(records(200))
-    with pytest.raises(dpsynth.BudgetExceeded, match="nothing was spent"):
+    with pytest.raises(dpsynth.BudgetExceededError, match="nothing was spent"):
         synthesizer(ledger=tmp_path / "a.ledger").fit(records(200))
     assert dpsynth.Ledger.open(tmp_path / "a.ledger").spent().epsilon <= 1.0
 
@@ -189,7 +189,7 @@ def test_several_fits_share_one_ledger_until_it_is_spent(tmp_path):
     synthesizer(ledger=ledger).fit(records(100))
     synthesizer(ledger=ledger, mechanism="independent").fit(records(100))
     assert 1.0 < ledger.spent().epsilon < 2.0
-    with pytest.raises(dpsynth.BudgetExceeded):
+    with pytest.raises(dpsynth.BudgetExceededError):
         synthesizer(ledger=ledger, epsilon=1.9).fit(records(100))
 
 

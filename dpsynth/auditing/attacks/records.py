@@ -72,7 +72,7 @@ def read_tables(tables: Mapping[str, Any], schema: Schema) -> dict[str, Records]
     """
     schema.refuse_text()
     if not schema.coded:
-        raise SchemaError("the schema has no column to compare: all of them are identifiers")
+        raise SchemaError("the schema has no column to compare: all of them are identifiers, so declare another")
     opened = {name: _open(name, table, schema) for name, table in tables.items()}
     ends = np.cumsum([len(rows) for rows in opened.values()])
     whole = _together(list(opened.values()), schema.coded)
@@ -108,7 +108,7 @@ def _open(name: str, table: Any, schema: Schema) -> Rows:
     except SchemaError as error:
         raise SchemaError(f"{name}: {error}") from None
     if not len(rows):
-        raise SchemaError(f"{name} has no rows: an audit needs some")
+        raise SchemaError(f"{name} has no rows: give a table with rows")
     return rows
 
 

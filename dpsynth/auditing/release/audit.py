@@ -21,15 +21,15 @@ from dpsynth.auditing.attacks.shadow import FitSample, Shadows, shadow_releases
 from dpsynth.auditing.claim import PrivacyClaim
 from dpsynth.auditing.release import trial
 from dpsynth.auditing.release.plan import EFFORTS, Plan, classifiers, trials
-from dpsynth.auditing.release.policy import AuditPolicy
+from dpsynth.auditing.release.policy import AuditPolicy, PolicyViolationError
 from dpsynth.auditing.release.preconditions import REMEDIES, check_preconditions, check_unused
-from dpsynth.auditing.release.report import AuditReport, Finding, PolicyViolation, Precondition, worst_verdict
+from dpsynth.auditing.release.report import AuditReport, Finding, Precondition, worst_verdict
 from dpsynth.auditing.release.trial import Trial
 from dpsynth.auditing.statistics.intervals import rate_difference, wilson
 from dpsynth.auditing.statistics.permutation import Linear, joint_test
 from dpsynth.schema.table import Schema
 
-__all__ = ["AuditPolicy", "AuditReport", "PolicyViolation", "PrivacyClaim", "audit"]
+__all__ = ["AuditPolicy", "AuditReport", "PolicyViolationError", "PrivacyClaim", "audit"]
 
 Level = Literal["quick", "standard", "deep"]
 

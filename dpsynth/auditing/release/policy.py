@@ -8,9 +8,14 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from dpsynth.base.errors import DPSynthError
 from dpsynth.base.mappings import read_mapping, write_mapping
 
 VERSION = 1
+
+
+class PolicyViolationError(DPSynthError, RuntimeError):
+    """The audit did not pass: the message has the reasons."""
 
 
 @dataclass(frozen=True)

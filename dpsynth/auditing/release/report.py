@@ -12,7 +12,7 @@ import pandas as pd
 
 from dpsynth.auditing.claim import PrivacyClaim
 from dpsynth.auditing.junit import Case, junit
-from dpsynth.auditing.release.policy import AuditPolicy
+from dpsynth.auditing.release.policy import AuditPolicy, PolicyViolationError
 from dpsynth.base.text import difference, percent, printable
 from dpsynth.evidence.pages import render
 
@@ -29,10 +29,6 @@ CRITERIA = {
     "inference": ("attribute",),
 }
 """The three criteria of Opinion 05/2014 (WP 216), and the threats that speak to each."""
-
-
-class PolicyViolation(RuntimeError):
-    """The audit did not pass: the message has the reasons."""
 
 
 @dataclass(frozen=True)
@@ -132,9 +128,12 @@ class AuditReport:
         }
 
     def raise_for_policy(self) -> None:
-        """Raises PolicyViolation, with the reasons, unless the verdict is PASS."""
+        """Raises PolicyViolationError, with the reasons, unless the verdict is PASS."""
         if not self.passed:
-            raise PolicyViolation(f"the audit says {self.verdict}: {'; '.join(self.reasons)}")
+            raise PolicyViolationError(
+                f"the audit says {self.verdict}: {'; '.join(self.reasons)}; hold the release back until a"
+                " person has read the report (save(folder) writes its pages)"
+            )
 
     def to_frame(self) -> pd.DataFrame:
         """One row for each finding."""

@@ -39,13 +39,15 @@ def open_source(data: Any) -> Source:
     if isinstance(data, (pd.DataFrame, pa.Table)):
         return Source(column_names(data), lambda: data)
     if not isinstance(data, (str, Path)):
-        raise SchemaError(f"data must be a DataFrame, an Arrow table or a path, got {type(data).__name__}")
+        raise SchemaError(
+            f"data must be a DataFrame, an Arrow table or a path, got {type(data).__name__}: convert it first"
+        )
     path = Path(data)
     readers = {".csv": (_csv_names, _read_csv), ".parquet": (_parquet_names, _read_parquet)}
     if path.suffix.lower() not in readers:
-        raise SchemaError(f"{path} must be a .csv or .parquet file")
+        raise SchemaError(f"{path} must be a .csv or .parquet file: convert it first")
     if not path.exists():
-        raise SchemaError(f"{path} does not exist")
+        raise SchemaError(f"{path} does not exist: give the path of a .csv or .parquet file")
     names, read = readers[path.suffix.lower()]
     with contextlib.suppress(*_BROKEN):
         return Source(names(path), lambda: read(path))

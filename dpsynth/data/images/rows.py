@@ -34,7 +34,7 @@ def check_images(images: Any, labels: Any, ids: Any, schema: ImageSchema) -> Non
             "ids say whose image each is: give them if, and only if, the unit has an id_column that they are called by"
         )
     if ids is not None and not _fits(ids, images):
-        raise SchemaError("ids must be one for each image, in one dimension")
+        raise SchemaError("ids must be one for each image, in an array of one dimension: ids.ravel(), perhaps")
 
 
 def private_images(images: np.ndarray, labels: np.ndarray, ids: Any, schema: ImageSchema) -> SensitiveRows:

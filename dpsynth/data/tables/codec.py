@@ -107,7 +107,7 @@ def check_columns(names: Sequence[Any], schema: Schema) -> None:
         raise SchemaError("none of the table's columns is declared in the schema: is the header line missing?")
     if any(faults.values()):
         found = "; ".join(f"it {fault} {', '.join(map(repr, at))}" for fault, at in faults.items() if at)
-        raise SchemaError(f"the table's columns are not the schema's: {found}")
+        raise SchemaError(f"the table's columns are not the schema's: {found}; change the table, or the schema")
 
 
 def decode_frame(

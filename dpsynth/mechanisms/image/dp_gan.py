@@ -125,7 +125,7 @@ class ImageGAN(ImageEmbedding):
             positive(name, getattr(self, name))
 
     def training(self, budget: Budget) -> DpSgd:
-        """What a run with this budget trains; BudgetExceeded where it affords no training."""
+        """What a run with this budget trains; BudgetExceededError where it affords no training."""
         return training_for(budget, self.train_share, self.rate, self.steps)
 
     def settled(self, budget: Budget) -> tuple[DpSgd]:

@@ -106,7 +106,7 @@ class ImageEmbedding:
 
     def settled(self, budget: Budget) -> Sequence[Event]:
         """Charges that this budget settles before anything is read, such as a training;
-        BudgetExceeded.
+        BudgetExceededError.
         """
         return ()
 

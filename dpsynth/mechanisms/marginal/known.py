@@ -106,7 +106,8 @@ class Marginal:
         for name in self.columns:
             if name not in schema.coded:
                 raise SchemaError(
-                    f"a known marginal has the column {name!r}, which the schema does not model"
+                    f"a known marginal has the column {name!r}, which the schema does not model:"
+                    " leave it out"
                 )
             if name in schema.unbounded:
                 raise SchemaError(
@@ -122,7 +123,7 @@ class Marginal:
             ):
                 raise SchemaError(
                     f"a known marginal has values of {found.name!r} that the schema does not"
-                    " declare"
+                    " declare: leave them out"
                 )
         codecs = [codec_for(column) for column in declared.values()]
         shape = tuple(codec.size for codec in codecs)

@@ -127,7 +127,7 @@ class DPCTGAN(Resumable):
                 raise ValueError(f"{name} must be 1 or more, got {getattr(self, name)}")
 
     def training(self, budget: Budget) -> DpSgd:
-        """What a run with this budget trains; BudgetExceeded where it affords no training."""
+        """What a run with this budget trains; BudgetExceededError where it affords no training."""
         return training_for(budget, self.train_share, self.rate, self.steps)
 
     def settled(self, budget: Budget) -> tuple[DpSgd]:

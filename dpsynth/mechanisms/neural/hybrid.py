@@ -19,7 +19,7 @@ import numpy as np
 
 from dpsynth.base.domain import Domain
 from dpsynth.kernel.accountant import Accountant, Charge
-from dpsynth.kernel.budget import Budget, BudgetExceeded
+from dpsynth.kernel.budget import Budget, BudgetExceededError
 from dpsynth.kernel.events import Event, Gaussian
 from dpsynth.kernel.sensitive import Sensitive
 from dpsynth.kernel.table import PrivateTable
@@ -93,7 +93,7 @@ class Hybrid(Resumable):
         check_train_share(self.train_share + self.compare_share + TOTAL_SHARE)
 
     def training(self, budget: Budget) -> DpSgd:
-        """What a run with this budget trains; BudgetExceeded where it affords no training."""
+        """What a run with this budget trains; BudgetExceededError where it affords no training."""
         return training_for(budget, self.train_share, self.network.rate, self.network.steps)
 
     def settled(self, budget: Budget) -> tuple[DpSgd]:
@@ -183,7 +183,7 @@ class Hybrid(Resumable):
         refined = replace(refined, outcome=resumed(reserved_training(accountant)))
         try:
             return self._better(accountant, comparison, release, refined, coarse)
-        except BudgetExceeded:
+        except BudgetExceededError:
             outcome = (
                 "the marginal release is what comes out: the comparison was charged,"
                 " and lost with a process that died"

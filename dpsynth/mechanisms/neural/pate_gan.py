@@ -152,9 +152,7 @@ class PATEGAN(Mechanism):
         return planned_votes(votes, self.questions, self.teachers(rows), self.moves, domain, unit)
 
     def fit(self, table: PrivateTable, accountant: Accountant) -> Model:
-        """A mixture of products over bins, refined to cells; columns only where noise drowns
-        votes.
-        """
+        """A mixture of products over bins, refined to cells; columns only where noise drowns it."""
         require_torch()
         votes = reserved_votes(accountant, self.rounds)
         look = allocated_look(

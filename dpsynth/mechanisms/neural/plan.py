@@ -75,7 +75,7 @@ def resumed(event: DpSgd) -> str:
 def training_for(budget: Budget, share: float, rate: float, steps: int) -> DpSgd:
     """So many steps at this rate, with hardly more noise than this share of the budget affords.
 
-    Raises BudgetExceeded where it affords none, whatever the noise.
+    Raises BudgetExceededError where it affords none, whatever the noise.
     """
     rest = math.ceil(affordable(budget) * (1 - share))
     event = calibrate(budget, training(rate, steps), Cost(rest))

@@ -14,7 +14,7 @@ pytest.importorskip("torch", reason="networks need PyTorch: pip install 'dpsynth
 
 import dpsynth
 from dpsynth.base.domain import Domain
-from dpsynth.kernel.budget import Budget, BudgetExceeded
+from dpsynth.kernel.budget import Budget, BudgetExceededError
 from dpsynth.kernel.table import PrivateTable
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.ledger.opening import Accountant
@@ -91,7 +91,7 @@ def test_each_round_is_charged_before_anybody_is_asked_and_there_is_nothing_left
     charged = [x for x in lines if x["kind"] == "charge" and x["purpose"].startswith("ask teachers about 20 rows")]
     event = SMALL.votes(accountant.budget)[0]
     assert [x["event"]["noise_multiplier"] for x in charged] == [event.noise_multiplier] * 3
-    with pytest.raises(BudgetExceeded):
+    with pytest.raises(BudgetExceededError):
         accountant.charge(event, "ask teachers once more")
     assert accountant.spent().epsilon == pytest.approx(8, rel=1e-6)
 

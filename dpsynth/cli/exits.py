@@ -1,0 +1,41 @@
+"""Exit codes: what a shell or a build server learns of how a command ended; docs/errors.md has them in words."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+from dpsynth.auditing.release.policy import PolicyViolationError
+from dpsynth.base.errors import DPSynthError
+from dpsynth.kernel.budget import BudgetExceededError
+from dpsynth.ledger.chain import LedgerCorruptError
+
+
+class Exit(IntEnum):
+    DONE = 0
+    GATE_FAILED = 1
+    BAD_INPUT = 2
+    INCONCLUSIVE = 3
+    BUDGET_EXCEEDED = 4
+
+
+CODES: dict[type[Exception], Exit] = {
+    BudgetExceededError: Exit.BUDGET_EXCEEDED,
+    PolicyViolationError: Exit.GATE_FAILED,
+    DPSynthError: Exit.BAD_INPUT,
+    OSError: Exit.BAD_INPUT,
+    ValueError: Exit.BAD_INPUT,
+    ImportError: Exit.BAD_INPUT,
+    MemoryError: Exit.BAD_INPUT,
+}
+"""What a user can mend, the narrower class first. Any other exception is a fault of ours and ends in a traceback."""
+
+VERDICTS: dict[tuple[str, type[Exception]], Exit] = {("ledger verify", LedgerCorruptError): Exit.GATE_FAILED}
+"""Where an exception is the answer to what a command was asked, and no bad input."""
+
+
+def exit_code(error: Exception, command: str = "") -> Exit:
+    """The exit code of a command that ends with this exception, which must be of a class in CODES."""
+    for (asked, kind), code in VERDICTS.items():
+        if asked == command and isinstance(error, kind):
+            return code
+    return next(code for kind, code in CODES.items() if isinstance(error, kind))
