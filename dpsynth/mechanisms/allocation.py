@@ -1,4 +1,6 @@
-"""Allocation: how a mechanism shares a budget out, stated once. `fit` takes its costs from it, a plan its figures."""
+"""Allocation: how a mechanism shares a budget out, stated once. `fit` takes its costs from it, a
+plan its figures.
+"""
 
 from __future__ import annotations
 
@@ -18,16 +20,34 @@ PAIRS = "a pair of columns"
 AGAIN = "a column or the row count, again"
 
 _ONE_COUNT = math.sqrt(2)
-"""Noise is stated for marginals of two cells or more. Where units are replaced, a single cell moves by sqrt(2) less."""
+"""Noise is stated for marginals of two cells or more. Where units are replaced, a single cell moves
+by sqrt(2) less.
+"""
 
 
 @dataclass(frozen=True)
 class Part:
     """One kind of charge of a fit.
 
-    what: in words, by which `Allocation` finds it. charges: the fewest and the most of them. costs: of a single one,
-    the least and the most, in units of `gaussian_dp.COST_UNIT`; alike where it is settled beforehand. factors: what the
-    least and the most noise on a count is, beside that of one count measured for this cost; NaN where nobody knows.
+    Parameters
+    ----------
+    what : str
+        In words, by which `Allocation` finds it.
+    charges : tuple of int
+        The fewest and the most of them.
+    costs : tuple of int
+        Of a single one, the least and the most, in units of `gaussian_dp.COST_UNIT`; alike where it
+        is settled beforehand.
+    factors : tuple of float
+        What the least and the most noise on a count is, beside that of one count measured for this
+        cost; NaN where nobody knows.
+
+    Examples
+    --------
+    >>> part = Part("a pair of columns", (0, 3), (100, 10_000))
+    >>> least, most = part.stddev(sensitivity=1.0)
+    >>> round(most / least, 6)
+    10.0
     """
 
     what: str
@@ -36,17 +56,32 @@ class Part:
     factors: tuple[float, float] = (1.0, 1.0)
 
     def stddev(self, sensitivity: float) -> tuple[float, float]:
-        """The least and the most noise on a count of this sensitivity, in rows; infinite for a cost of 0."""
+        """The least and the most noise on a count of this sensitivity, in rows; infinite for a cost
+        of 0.
+        """
         least, most = (Prices(cost, sensitivity).stddev(cost) for cost in self.costs)
         return most * self.factors[0], least * self.factors[1]
 
 
 @dataclass(frozen=True)
 class Allocation:
-    """parts: the kinds of Gaussian charges, and of any whose noise is worth stating. settled: charges that are fixed by
-    the budget before anything is read, such as a training; a fit makes all of them or none.
+    """How a mechanism shares a budget out.
 
-    Where a part gets what is left, a fit has the crumbs besides that rounding leaves of the other parts.
+    Parameters
+    ----------
+    parts : tuple of Part
+        The kinds of Gaussian charges, and of any whose noise is worth stating. Where a part gets
+        what is left, a fit has the crumbs besides that rounding leaves of the other parts.
+    settled : tuple of Event
+        Charges that are fixed by the budget before anything is read, such as a training; a fit
+        makes all of them or none.
+
+    Examples
+    --------
+    >>> from dpsynth import Domain
+    >>> allocation = Allocation(first_parts(Domain.of({"age": 9, "sex": 2}), total=100, oneway=900))
+    >>> allocation.cost(COLUMNS)
+    450
     """
 
     parts: tuple[Part, ...]
@@ -57,14 +92,33 @@ class Allocation:
         return next((part for part in self.parts if part.what == what), None)
 
     def cost(self, what: str) -> int:
-        """The most that a single charge of this kind costs; KeyError for a kind that is not there."""
+        """The most that a single charge of this kind costs; KeyError for a kind that is not
+        there.
+        """
         if (part := self.part(what)) is None:
-            raise KeyError(f"the allocation has no part {what!r}, only {[part.what for part in self.parts]}")
+            raise KeyError(
+                f"the allocation has no part {what!r}, only {[part.what for part in self.parts]}"
+            )
         return part.costs[1]
 
 
 def first_parts(domain: Domain, *, total: int, oneway: int) -> tuple[Part, Part]:
-    """A look at the row count for `total`, and at every column for `oneway` together, evenly."""
+    """A look at the row count and at every column.
+
+    Parameters
+    ----------
+    domain : Domain
+        Of the table.
+    total : int
+        What the row count costs.
+    oneway : int
+        What all columns cost together, shared out evenly.
+
+    Returns
+    -------
+    tuple of Part
+        Of ROW_COUNT and of COLUMNS.
+    """
     columns = len(domain.attributes)
     each = oneway // columns
     fewer = (1 / _ONE_COUNT, 1.0)
@@ -75,18 +129,21 @@ def first_parts(domain: Domain, *, total: int, oneway: int) -> tuple[Part, Part]
 
 
 def scores_part(domain: Domain, cost: int, charges: tuple[int, int]) -> Part:
-    """Scores of all pairs, `cost` a charge: one moves as a count does, all together by sqrt(pairs) times as much."""
+    """Scores of all pairs, for `cost` a charge.
+
+    One moves as a count does, all together by sqrt(pairs) times as much.
+    """
     spread = math.sqrt(2 * max(1, len(informative_pairs(domain))))
     return Part(SCORES, charges, (cost, cost), (1.0, spread))
 
 
 def pairs_part(cost: int, charges: tuple[int, int]) -> Part:
-    """Pairs of columns, which share `cost` by what the scores say: one may get all of it or next to nothing."""
+    """Pairs of columns, which share `cost` by their scores: one may get all of it or nothing."""
     return Part(PAIRS, charges, (0, cost))
 
 
 def again_part(domain: Domain, cost: int, looks: tuple[int, int]) -> Part:
-    """Further looks at the columns, the fewest and the most; the most have the row count with them."""
+    """Further looks at the columns, the fewest and the most; the most have the row count, too."""
     columns = len(domain.attributes)
     charges = (looks[0] * columns, looks[1] * columns + looks[1])
     return Part(AGAIN, charges, (0, cost), (1 / _ONE_COUNT, 1.0))
@@ -98,7 +155,9 @@ def most_in_a_tree(domain: Domain) -> int:
 
 
 def either(one: Allocation, other: Allocation) -> tuple[Part, ...]:
-    """Parts of the same kinds from two budgets, of which it is not known which one a run will have."""
+    """Parts of the same kinds from two budgets, of which it is not known which one a run will
+    have.
+    """
     return tuple(
         Part(a.what, _widest(a.charges, b.charges), _widest(a.costs, b.costs), a.factors)
         for a, b in zip(one.parts, other.parts, strict=True)
@@ -110,7 +169,7 @@ def _widest(a: tuple[int, int], b: tuple[int, int]) -> tuple[int, int]:
 
 
 class Preview(Protocol):
-    """What a training would be: a dataclass of public numbers, `seconds` at the most, and a sentence about them."""
+    """What a training would be: public numbers, `seconds` at most, and a sentence about them."""
 
     @property
     def seconds(self) -> float: ...
@@ -120,8 +179,23 @@ class Preview(Protocol):
 
 @dataclass(frozen=True)
 class Footprint:
-    """What a fit takes, by rules of thumb and our benchmarks, on one core. seconds: the least and the most of a CPU;
-    infinite where nobody knows."""
+    """What a fit takes, by rules of thumb and our benchmarks, on one core.
+
+    Parameters
+    ----------
+    seconds : tuple of float
+        The least and the most of a CPU; infinite where nobody knows.
+    megabytes : float
+        Of memory, at the most.
+
+    Examples
+    --------
+    >>> from dpsynth import Domain
+    >>> domain = Domain.of({"age": 100, "sex": 2})
+    >>> found = footprint(domain, 1_000_000, pairs=False, slowest=2.0)
+    >>> found.seconds[0] < found.seconds[1]
+    True
+    """
 
     seconds: tuple[float, float]
     megabytes: float
@@ -131,22 +205,50 @@ _COUNT_SECONDS = 2.5e-9
 """Of a row and pair, or column, that is counted; benchmarks/results/counting.json."""
 
 _COLUMNS_OF_SLOWEST = 22
-"""Columns of the tables that our slowest fits were of; seconds grow with pairs, by the square of this."""
+"""Columns of the tables that our slowest fits were of; seconds grow with pairs, by the square of
+this.
+"""
 
 LARGEST_MODEL = 100_000
 """Cells of the largest model that a mechanism without a limit of its own is taken to make."""
 
 
 def footprint(
-    domain: Domain, rows: int, *, pairs: bool, slowest: float, model_cells: int = LARGEST_MODEL, extra: float = 0.0
+    domain: Domain,
+    rows: int,
+    *,
+    pairs: bool,
+    slowest: float,
+    model_cells: int = LARGEST_MODEL,
+    extra: float = 0.0,
 ) -> Footprint:
-    """Of a mechanism that measures marginals. pairs: whether pairs are counted, or single columns only.
+    """What a mechanism that measures marginals takes.
 
-    slowest: seconds that our slowest table took, of 22 columns. model_cells: of the largest model. extra: megabytes of
-    libraries. Seconds: counting is the least. Megabytes: codes, counted tables before binning (8 bytes a cell, twice),
-    and six copies of the largest model, beside 200 for Python.
+    Seconds: counting is the least. Megabytes: codes, counted tables before binning (8 bytes a cell,
+    twice), and six copies of the largest model, beside 200 for Python.
+
+    Parameters
+    ----------
+    domain : Domain
+        Of the table.
+    rows : int
+        How many it has.
+    pairs : bool
+        Whether pairs are counted, or single columns only.
+    slowest : float
+        Seconds that our slowest table took, of 22 columns.
+    model_cells : int
+        Of the largest model.
+    extra : float
+        Megabytes of libraries.
+
+    Returns
+    -------
+    Footprint
+        Seconds and megabytes.
     """
-    columns, counted = len(domain.attributes), informative_pairs(domain) if pairs else []
+    columns = len(domain.attributes)
+    counted = informative_pairs(domain) if pairs else []
     tables = sum(n for _, n in domain.sizes) + sum(domain.cells(c) for c in counted)
     count = _COUNT_SECONDS * rows * (len(counted) if pairs else columns)
     most = 1.0 + 10 * count + slowest * max(0.05, (columns / _COLUMNS_OF_SLOWEST) ** 2)

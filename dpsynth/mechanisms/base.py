@@ -16,7 +16,14 @@ from dpsynth.kernel.events import Event, Gaussian
 from dpsynth.kernel.sensitive import Sensitive
 from dpsynth.kernel.table import PrivateTable
 from dpsynth.kernel.unit import PrivacyUnit
-from dpsynth.mechanisms.allocation import COLUMNS, ROW_COUNT, Allocation, Footprint, Preview, footprint
+from dpsynth.mechanisms.allocation import (
+    COLUMNS,
+    ROW_COUNT,
+    Allocation,
+    Footprint,
+    Preview,
+    footprint,
+)
 from dpsynth.mechanisms.checkpoint import Checkpoint
 from dpsynth.models.base import LinearMeasurement, Model
 from dpsynth.models.histogram import denoise
@@ -25,13 +32,44 @@ from dpsynth.schema.table import Schema
 
 
 class Mechanism(ABC):
-    """A frozen dataclass of public settings. `fit` is all that one has to write; the rest has a safe default.
+    """What decides what to measure, and what to make of the answers.
 
-    Law: what `fit` returns depends on the table through the accountant's charges only, and it spends what the
-    accountant has left, never more.
+    A mechanism is a frozen dataclass of public settings. `fit` is all that one has to write; the
+    rest has a safe default. Law: what `fit` returns depends on the table through the accountant's
+    charges only, and it spends what the accountant has left, never more.
 
-    Everybody else asks a mechanism here and never by its class, so that a new one is one file and a name in the
-    registry, or a package that declares it (`registry`).
+    Everybody else asks a mechanism here and never by its class, so that a new one is one file and a
+    name in the registry, or a package that declares it (`registry`).
+
+    Attributes
+    ----------
+    takes_known : bool
+        Whether `with_known` gives it marginals that are known already.
+    resumable : bool
+        Whether a checkpoint keeps its training; see `Resumable`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dataclasses import dataclass
+    >>> from dpsynth import Accountant, Budget, Domain
+    >>> from dpsynth.kernel.table import PrivateTable
+    >>> from dpsynth.mechanisms.marginal.independent import independent_model
+    >>> @dataclass(frozen=True)
+    ... class Halves(Mechanism):
+    ...     def fit(self, table, accountant):
+    ...         half = accountant.cost_left // 2
+    ...         look = first_look(table, accountant, total_cost=half, oneway_cost=half)
+    ...         return independent_model(table.domain, look.masses(), look.rows)
+    >>> domain = Domain.of({"age": 3, "sex": 2})
+    >>> codes = {"age": np.arange(300) % 3, "sex": np.arange(300) % 2}
+    >>> table = PrivateTable.from_codes(codes, domain, None)
+    >>> accountant = Accountant(Budget(1.0, 1e-6), unsafe_seed=1)
+    >>> model = Halves().fit(table, accountant)
+    >>> model.project(("age", "sex")).shape
+    (3, 2)
+    >>> len([line for line in accountant.ledger.entries() if line["kind"] == "charge"])
+    3
     """
 
     takes_known: ClassVar[bool] = False
@@ -45,16 +83,31 @@ class Mechanism(ABC):
         super().__init_subclass__()
         if cls.takes_known and cls.with_known is Mechanism.with_known:
             raise TypeError(
-                f"{cls.__name__} says that it takes known marginals, but has no method with_known: write it"
+                f"{cls.__name__} says that it takes known marginals, but has no method with_known:"
+                " write it"
             )
         if cls.resumable and cls.run is Mechanism.run:
             raise TypeError(
-                f"{cls.__name__} says that it is resumable: derive it from dpsynth.mechanisms.base.Resumable"
+                f"{cls.__name__} says that it is resumable: derive it from"
+                " dpsynth.mechanisms.base.Resumable"
             )
 
     @abstractmethod
     def fit(self, table: PrivateTable, accountant: Accountant) -> Model:
-        """The model of a table of codes, for all that the accountant has left."""
+        """The model of a table of codes, for all that the accountant has left.
+
+        Parameters
+        ----------
+        table : PrivateTable
+            Answers that cannot be read; a charge makes them readable, with noise.
+        accountant : Accountant
+            What charges, made with `reserve=self.reserve(budget)`.
+
+        Returns
+        -------
+        Model
+            A distribution over `table.domain`, whatever a charge answered.
+        """
 
     # What it is called, and what it is made of
 
@@ -65,8 +118,16 @@ class Mechanism(ABC):
 
     @classmethod
     def family_settings(cls, member: str) -> dict[str, Any]:
-        """The settings that `member` stands for in a name "family:member"; ValueError for none."""
-        raise ValueError(f"{cls.__name__} is registered as a family but does not say what {member!r} stands for")
+        """The settings that `member` stands for in a name "family:member".
+
+        Raises
+        ------
+        ValueError
+            For a member that there is not; by default for all.
+        """
+        raise ValueError(
+            f"{cls.__name__} is registered as a family but does not say what {member!r} stands for"
+        )
 
     def settings(self) -> dict[str, Any]:
         """Public settings, for the certificate."""
@@ -83,28 +144,58 @@ class Mechanism(ABC):
     # What it charges
 
     def budget(self, epsilon: float, delta: float) -> Budget:
-        """The budget of a fit: what of it is set aside for programs that are not ours is settled here."""
+        """The budget of a fit, with what of it is set aside for programs that are not ours."""
         return Budget(epsilon, delta)
 
     def settled(self, budget: Budget) -> Sequence[Event]:
-        """Charges that this budget settles before anything is read, such as a training; BudgetExceededError."""
+        """Charges that this budget settles before anything is read, such as a training.
+
+        Raises
+        ------
+        BudgetExceededError
+            Where it does not afford them.
+        """
         return ()
 
     def reserve(self, budget: Budget) -> list[Event] | None:
         """All charges that the accountant has to set aside; None for Gaussian noise alone.
 
-        `fit` needs an accountant made with `reserve=mechanism.reserve(budget)`. Raises BudgetExceededError, or
-        ImportError where this machine cannot train.
+        `fit` needs an accountant made with `reserve=mechanism.reserve(budget)`.
+
+        Raises
+        ------
+        BudgetExceededError
+            Where the budget does not afford them.
+        ImportError
+            Where this machine cannot train.
         """
         return None
 
     def allocation(self, cost: int, domain: Domain, settled: Sequence[Event] = ()) -> Allocation:
-        """How a fit shares out the Gaussian `cost`, what is settled included. `fit` takes its costs from it too.
+        """How a fit shares out the Gaussian `cost`. `fit` takes its costs from it too.
 
-        Raises ValueError where the mechanism does not say, which a plan refuses.
+        Parameters
+        ----------
+        cost : int
+            In units of `gaussian_dp.COST_UNIT`, what is settled included.
+        domain : Domain
+            Of the table.
+        settled : sequence of Event
+            What `settled` gave for the budget.
+
+        Returns
+        -------
+        Allocation
+            The kinds of charges, their numbers and their costs.
+
+        Raises
+        ------
+        ValueError
+            Where the mechanism does not say, which a plan refuses.
         """
         raise ValueError(
-            f"no plan is known for the mechanism {self.name}, which states no allocation: name one of ours, or write"
+            f"no plan is known for the mechanism {self.name}, which states no allocation: name one"
+            " of ours, or write"
             " its method allocation"
         )
 
@@ -115,10 +206,12 @@ class Mechanism(ABC):
         return domain
 
     def footprint(self, domain: Domain, rows: int) -> Footprint:
-        """Time and memory of a fit without training; by default as of pairs, for a time that nobody knows."""
+        """Time and memory of a fit without training; by default as of pairs, the time unknown."""
         return footprint(domain, rows, pairs=True, slowest=float("inf"))
 
-    def preview(self, settled: Sequence[Event], domain: Domain, rows: int, unit: PrivacyUnit) -> Preview | None:
+    def preview(
+        self, settled: Sequence[Event], domain: Domain, rows: int, unit: PrivacyUnit
+    ) -> Preview | None:
         """What the training would be; None where nothing is trained."""
         return None
 
@@ -128,48 +221,83 @@ class Mechanism(ABC):
 
     @property
     def cautions(self) -> tuple[str, ...]:
-        """What is known against the mechanism, a sentence each, for the certificate and the plan."""
+        """What is known against the mechanism, a sentence each, for the certificate and the
+        plan.
+        """
         return ()
 
     # What it may be given, and what it gives
 
     def with_known(self, known: Sequence[Any]) -> Mechanism:
-        """The mechanism that starts from these `Known` marginals; asked only where it `takes_known`."""
+        """The mechanism that starts from these `Known` marginals; asked only where it
+        `takes_known`.
+        """
         raise ValueError(f"{self.name} takes no known marginals: leave them out")
 
-    def run(self, table: PrivateTable, accountant: Accountant, checkpoint: Checkpoint | None = None) -> Model:
+    def run(
+        self, table: PrivateTable, accountant: Accountant, checkpoint: Checkpoint | None = None
+    ) -> Model:
         """`fit`. checkpoint: only where it is `resumable`."""
         if checkpoint is not None:
             raise ValueError(f"{self.name} keeps no checkpoint: leave it out")
         return self.fit(table, accountant)
 
     def released(self, model: Model) -> dict[str, Any]:
-        """Facts for the certificate that are post-processing of charged answers: the noisy row count, the outcome."""
+        """Facts for the certificate: the noisy row count, the outcome.
+
+        They are post-processing of charged answers.
+        """
         outcome = model.outcome if isinstance(model, RefinedModel) else ""
         return {"rows": round(model.total), **({"outcome": outcome} if outcome else {})}
 
 
 class Resumable(Mechanism):
-    """A mechanism whose training can go on in another process, under the charge that it began with."""
+    """A mechanism whose training can go on in another process, under the charge that it began with.
+
+    Examples
+    --------
+    >>> from dpsynth.mechanisms.registry import TABLES
+    >>> TABLES.those("resumable")
+    ['dp-ctgan', 'hybrid']
+    """
 
     resumable = True
 
     @abstractmethod
-    def fit(self, table: PrivateTable, accountant: Accountant, checkpoint: Checkpoint | None = None) -> Model:
+    def fit(
+        self, table: PrivateTable, accountant: Accountant, checkpoint: Checkpoint | None = None
+    ) -> Model:
         """As of any mechanism, with a checkpoint to keep its state in."""
 
     @abstractmethod
     def resume(self, table: PrivateTable, accountant: Accountant, checkpoint: Checkpoint) -> Model:
         """Goes on from the state in the checkpoint, with the accountant of the same run."""
 
-    def run(self, table: PrivateTable, accountant: Accountant, checkpoint: Checkpoint | None = None) -> Model:
+    def run(
+        self, table: PrivateTable, accountant: Accountant, checkpoint: Checkpoint | None = None
+    ) -> Model:
         if checkpoint is not None and checkpoint.resumed:
             return self.resume(table, accountant, checkpoint)
         return self.fit(table, accountant, checkpoint)
 
 
 class Bare(Mechanism):
-    """An object that has `fit` and is not derived from Mechanism, with the defaults for what it lacks."""
+    """An object that has `fit` and is not derived from Mechanism, with defaults for what it lacks.
+
+    Parameters
+    ----------
+    inner : object
+        With a method `fit(table, accountant)`; `check_unit` and `reserve` are used where it has
+        them.
+
+    Examples
+    --------
+    >>> class Mine:
+    ...     def fit(self, table, accountant):
+    ...         ...
+    >>> Bare(Mine()).name
+    'Mine'
+    """
 
     def __init__(self, inner: Any) -> None:
         self.inner = inner
@@ -194,7 +322,9 @@ class Bare(Mechanism):
 
 
 def settings_of(it: Any) -> dict[str, Any]:
-    """The fields of a dataclass by name, with dataclasses in them as dictionaries; of anything else none."""
+    """The fields of a dataclass by name, with dataclasses in them as dictionaries; of anything else
+    none.
+    """
     if not _is_record(it):
         return {}
     found = {field.name: getattr(it, field.name) for field in fields(it)}
@@ -207,7 +337,29 @@ def _is_record(value: Any) -> bool:
 
 @dataclass(frozen=True, eq=False)
 class FirstLook:
-    """The row count and every one-way marginal, measured, and what they say about each column."""
+    """The row count and every one-way marginal, measured.
+
+    Parameters
+    ----------
+    domain : Domain
+        Of the table.
+    total : LinearMeasurement
+        Of the row count: its clique is `()`.
+    oneways : mapping of str to LinearMeasurement
+        Of each column.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dpsynth import Domain
+    >>> total = LinearMeasurement((), np.asarray(100.0), 5.0)
+    >>> sexes = LinearMeasurement(("sex",), np.array([60.0, 44.0]), 5.0)
+    >>> look = FirstLook(Domain.of({"sex": 2}), total, {"sex": sexes})
+    >>> round(look.rows, 1)
+    101.3
+    >>> round(float(look.masses()["sex"].sum()), 1)
+    101.3
+    """
 
     domain: Domain
     total: LinearMeasurement
@@ -215,18 +367,22 @@ class FirstLook:
 
     @property
     def rows(self) -> float:
-        """The estimated number of rows, at least 1: the measurements' own totals, weighted by their precision."""
-        sums = [(float(self.total.values), float(np.mean(self.total.stddev)))]
+        """The estimated number of rows, at least 1: all totals, weighted by their precision."""
+        totals = [float(self.total.values)]
+        stddevs = [float(np.mean(self.total.stddev))]
         for m in self.oneways.values():
-            sums.append((float(m.values.sum()), float(np.sqrt(np.sum(np.square(m.stddev))))))
-        weights = np.array([1 / s**2 for _, s in sums])
-        return max(1.0, float(np.dot(weights, [y for y, _ in sums]) / weights.sum()))
+            totals.append(float(m.values.sum()))
+            variances = np.broadcast_to(np.square(m.stddev), m.values.shape)
+            stddevs.append(float(np.sqrt(np.sum(variances))))
+        weights = np.array([1 / stddev**2 for stddev in stddevs])
+        return max(1.0, float(np.dot(weights, totals) / weights.sum()))
 
     def masses(self) -> dict[str, np.ndarray]:
         """Estimated counts of each column's cells."""
         rows = self.rows
         return {
-            a: denoise(m.values, float(np.mean(m.stddev)), self.domain.width(a), rows) for a, m in self.oneways.items()
+            a: denoise(m.values, float(np.mean(m.stddev)), self.domain.width(a), rows)
+            for a, m in self.oneways.items()
         }
 
     def combined(self, other: FirstLook) -> FirstLook:
@@ -250,28 +406,101 @@ LEAST_SHARE = 1e-6
 
 
 def check_shares(**shares: float) -> None:
-    """Parts of a budget: each LEAST_SHARE or more, and as much left; ValueError, before any charge, if they are not."""
-    if not all(share >= LEAST_SHARE for share in shares.values()) or not sum(shares.values()) <= 1 - LEAST_SHARE:
-        raise ValueError(f"shares of the budget must be {LEAST_SHARE:g} or more and leave as much, got {shares}")
+    """Refuses parts of a budget that are too small, or leave too little.
+
+    Parameters
+    ----------
+    **shares : float
+        Parts by name: each LEAST_SHARE or more, and as much left of all.
+
+    Raises
+    ------
+    ValueError
+        Before any charge, where they are not.
+    """
+    if (
+        not all(share >= LEAST_SHARE for share in shares.values())
+        or not sum(shares.values()) <= 1 - LEAST_SHARE
+    ):
+        raise ValueError(
+            f"shares of the budget must be {LEAST_SHARE:g} or more and leave as much, got {shares}"
+        )
 
 
-def first_look(table: PrivateTable, accountant: Accountant, *, total_cost: int, oneway_cost: int) -> FirstLook:
-    """Measures the row count for `total_cost` and the one-way marginals for `oneway_cost` together, evenly."""
+def first_look(
+    table: PrivateTable, accountant: Accountant, *, total_cost: int, oneway_cost: int
+) -> FirstLook:
+    """Measures the row count, and every column evenly.
+
+    Parameters
+    ----------
+    table : PrivateTable
+        What is looked at.
+    accountant : Accountant
+        What charges.
+    total_cost : int
+        Of the row count, in units of `gaussian_dp.COST_UNIT`.
+    oneway_cost : int
+        Of all columns together.
+
+    Returns
+    -------
+    FirstLook
+        What was measured.
+    """
     attributes = table.domain.attributes
     answers = table.marginals([(), *((a,) for a in attributes)])
     total = measure(accountant, (), answers[()], total_cost)
     each = oneway_cost // len(attributes)
-    return FirstLook(table.domain, total, {a: measure(accountant, (a,), answers[a,], each) for a in attributes})
+    return FirstLook(
+        table.domain, total, {a: measure(accountant, (a,), answers[a,], each) for a in attributes}
+    )
 
 
-def allocated_look(table: PrivateTable, accountant: Accountant, allocation: Allocation) -> FirstLook:
-    """The first look for what the allocation gives it."""
+def allocated_look(
+    table: PrivateTable, accountant: Accountant, allocation: Allocation
+) -> FirstLook:
+    """The first look for what the allocation gives it.
+
+    Parameters
+    ----------
+    table : PrivateTable
+        What is looked at.
+    accountant : Accountant
+        What charges.
+    allocation : Allocation
+        With the parts of `first_parts`.
+
+    Returns
+    -------
+    FirstLook
+        What was measured.
+    """
     oneway = allocation.cost(COLUMNS) * len(table.domain.attributes)
     return first_look(table, accountant, total_cost=allocation.cost(ROW_COUNT), oneway_cost=oneway)
 
 
-def measure(accountant: Accountant, clique: Clique, answer: Sensitive, cost: int) -> LinearMeasurement:
-    """One marginal for this cost: a charge, and what it returns."""
+def measure(
+    accountant: Accountant, clique: Clique, answer: Sensitive, cost: int
+) -> LinearMeasurement:
+    """Measures one marginal: a charge, and what it returns.
+
+    Parameters
+    ----------
+    accountant : Accountant
+        What charges.
+    clique : tuple of str
+        The marginal's columns; `()` is the row count.
+    answer : Sensitive
+        Its exact counts, which cannot be read.
+    cost : int
+        In units of `gaussian_dp.COST_UNIT`.
+
+    Returns
+    -------
+    LinearMeasurement
+        Noisy counts, shape `domain.shape(clique)`, and the noise's standard deviation, in rows.
+    """
     purpose = f"measure {' x '.join(clique)}" if clique else "measure the row count"
     values, stddev = accountant.charge(Gaussian.spending(cost), purpose).gaussian(answer)
     return LinearMeasurement(clique, values, stddev)
@@ -280,10 +509,29 @@ def measure(accountant: Accountant, clique: Clique, answer: Sensitive, cost: int
 def measure_all(
     accountant: Accountant, answers: Mapping[Clique, Sensitive], costs: Mapping[Clique, int]
 ) -> list[LinearMeasurement]:
-    """One charge for each of `costs`."""
+    """Measures several marginals, one charge for each of `costs`.
+
+    Parameters
+    ----------
+    accountant : Accountant
+        What charges.
+    answers : mapping of tuple of str to Sensitive
+        Exact counts by clique, at least those of `costs`.
+    costs : mapping of tuple of str to int
+        What each measurement costs.
+
+    Returns
+    -------
+    list of LinearMeasurement
+        In the order of `costs`.
+    """
     return [measure(accountant, clique, answers[clique], cost) for clique, cost in costs.items()]
 
 
 def _combined(x: LinearMeasurement, y: LinearMeasurement) -> LinearMeasurement:
-    a, b = np.square(x.stddev), np.square(y.stddev)
-    return LinearMeasurement(x.clique, (x.values * b + y.values * a) / (a + b), np.sqrt(a * b / (a + b)))
+    """The inverse-variance weighted mean of two measurements of one marginal."""
+    a = np.square(x.stddev)
+    b = np.square(y.stddev)
+    return LinearMeasurement(
+        x.clique, (x.values * b + y.values * a) / (a + b), np.sqrt(a * b / (a + b))
+    )

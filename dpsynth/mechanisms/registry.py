@@ -1,14 +1,16 @@
 """The names of mechanisms: ours in a table, those of installed packages as they declare them.
 
-A package adds a mechanism by one line of its own metadata, an entry point of the group `dpsynth.mechanisms`:
+A package adds a mechanism by one line of its own metadata, an entry point of the group
+`dpsynth.mechanisms`:
 
     [project.entry-points."dpsynth.mechanisms"]
     my-mechanism = "my_package.my_module:MyMechanism"
 
-Importing this module imports no mechanism; the one that is asked for is loaded then. Only what is declared can be
-loaded: a name from a file or a user is looked up, never imported. A name with a colon is a family: the class of
-"smartnoise:NAME" says what each NAME stands for (`Mechanism.family_settings`), and a family with nothing behind its
-colon has one member. No package may take a name, or a family, of ours.
+Importing this module imports no mechanism; the one that is asked for is loaded then. Only what is
+declared can be loaded: a name from a file or a user is looked up, never imported. A name with a
+colon is a family: the class of "smartnoise:NAME" says what each NAME stands for
+(`Mechanism.family_settings`), and a family with nothing behind its colon has one member. No package
+may take a name, or a family, of ours.
 """
 
 from __future__ import annotations
@@ -47,7 +49,9 @@ FAMILIES: Mapping[str, EntryPoint] = {
 IMAGE_MECHANISMS: Mapping[str, EntryPoint] = {
     entry.name: entry
     for entry in (
-        EntryPoint("image-embedding", "dpsynth.mechanisms.image.embedding:ImageEmbedding", IMAGE_GROUP),
+        EntryPoint(
+            "image-embedding", "dpsynth.mechanisms.image.embedding:ImageEmbedding", IMAGE_GROUP
+        ),
         EntryPoint("dp-gan", "dpsynth.mechanisms.image.dp_gan:ImageGAN", IMAGE_GROUP),
     )
 }
@@ -55,7 +59,26 @@ IMAGE_MECHANISMS: Mapping[str, EntryPoint] = {
 
 @dataclass(frozen=True)
 class Registry:
-    """Names of one kind of mechanism. ours: the table of our own. first: the one of them that "auto" stands for."""
+    """Names of one kind of mechanism.
+
+    Parameters
+    ----------
+    group : str
+        Of entry points, by which packages declare theirs.
+    ours : mapping of str to EntryPoint
+        The table of our own.
+    first : str
+        The one of them that "auto" stands for.
+
+    Examples
+    --------
+    >>> TABLES.resolved("auto")
+    'canopy'
+    >>> TABLES.load("mst")[0].__name__
+    'MST'
+    >>> TABLES.knows("no-such-thing")
+    False
+    """
 
     group: str
     ours: Mapping[str, EntryPoint]
@@ -66,12 +89,19 @@ class Registry:
         return [AUTO, *self.entries()]
 
     def entries(self) -> dict[str, EntryPoint]:
-        """Every entry by its name; ValueError where a package declares a name of ours, or two declare the same."""
+        """Every entry by its name.
+
+        Raises
+        ------
+        ValueError
+            Where a package declares a name of ours, or two declare the same.
+        """
         found = dict(self.ours)
         for entry in self._declared():
             if _stem(entry.name) in {AUTO, *map(_stem, found)}:
                 raise ValueError(
-                    f"{_whose(entry)} declares a mechanism {entry.name!r}, a name that is taken: uninstall the package,"
+                    f"{_whose(entry)} declares a mechanism {entry.name!r}, a name that is taken:"
+                    " uninstall the package,"
                     " or have it choose another name"
                 )
             found[entry.name] = entry
@@ -86,7 +116,13 @@ class Registry:
         return self.first if name == AUTO else name
 
     def load(self, name: str) -> tuple[type[Any], dict[str, Any]]:
-        """The class of this name, and the settings that the name itself gives; ValueError for no such name."""
+        """The class of this name, and the settings that the name itself gives.
+
+        Raises
+        ------
+        ValueError
+            For no such name.
+        """
         entry = self._entry(self.resolved(name))
         if entry is None:
             raise ValueError(f"mechanism must be one of {self.names()}, got {name!r}")
@@ -95,14 +131,22 @@ class Registry:
         return kind, kind.family_settings(member) if member else {}
 
     def name_of(self, kind: type[Any]) -> str | None:
-        """The name under which just this class is registered; None for a member of a family, or another class."""
+        """The name under which just this class is registered; None for a member of a family."""
         value = f"{kind.__module__}:{kind.__qualname__}"
         known = (*self.ours.values(), *self._declared())
-        return next((entry.name for entry in known if entry.value == value and ":" not in entry.name), None)
+        return next(
+            (entry.name for entry in known if entry.value == value and ":" not in entry.name), None
+        )
 
     def those(self, property_of_class: str) -> list[str]:
-        """Names of the mechanisms whose class has this flag. It loads every mechanism: for messages."""
-        return [n for n, entry in self.entries().items() if getattr(loaded(entry), property_of_class, False)]
+        """Names of the mechanisms whose class has this flag. It loads every mechanism: for
+        messages.
+        """
+        return [
+            n
+            for n, entry in self.entries().items()
+            if getattr(loaded(entry), property_of_class, False)
+        ]
 
     def _entry(self, name: str) -> EntryPoint | None:
         entries = self.entries()
@@ -115,7 +159,9 @@ class Registry:
 
     def _declared(self) -> Iterator[EntryPoint]:
         """What installed packages declare, in an order that does not depend on the file system."""
-        yield from sorted(entry_points(group=self.group), key=lambda entry: (entry.name, entry.value))
+        yield from sorted(
+            entry_points(group=self.group), key=lambda entry: (entry.name, entry.value)
+        )
 
 
 TABLES = Registry(GROUP, {**MECHANISMS, **FAMILIES}, first="canopy")
@@ -123,15 +169,40 @@ IMAGES = Registry(IMAGE_GROUP, IMAGE_MECHANISMS, first="image-embedding")
 
 
 def mechanism_for(mechanism: str | Mechanism, settings: dict[str, Any]) -> Mechanism:
-    """The mechanism of this name with these settings, or the mechanism itself; ValueError if it is neither."""
+    """The mechanism of this name with these settings, or the mechanism itself.
+
+    Parameters
+    ----------
+    mechanism : str or Mechanism
+        A registered name, or an object with `fit`.
+    settings : dict
+        Of the name's class, by name; none for an object.
+
+    Returns
+    -------
+    Mechanism
+        With the defaults for what it lacks.
+
+    Raises
+    ------
+    ValueError
+        For no such name, no such settings, or an object that is no mechanism.
+
+    Examples
+    --------
+    >>> mechanism_for("mst", {"select_share": 0.1})
+    MST(total_share=0.01, oneway_share=0.25, select_share=0.1)
+    """
     if not isinstance(mechanism, str):
         if isinstance(mechanism, type) or not callable(getattr(mechanism, "fit", None)):
             raise ValueError(
-                f"mechanism must be one of {TABLES.names()} or an object with fit, got {type(mechanism).__name__}"
+                f"mechanism must be one of {TABLES.names()} or an object with fit, got"
+                f" {type(mechanism).__name__}"
             )
         if settings:
             raise ValueError(
-                f"settings {sorted(settings)} belong to a mechanism's name: give them to the object instead"
+                f"settings {sorted(settings)} belong to a mechanism's name: give them to the object"
+                " instead"
             )
         return mechanism if isinstance(mechanism, Mechanism) else Bare(mechanism)
     kind, named = TABLES.load(mechanism)
@@ -157,10 +228,13 @@ def loaded(entry: EntryPoint) -> type[Any]:
         kind = entry.load()
     except (ImportError, AttributeError, TypeError) as error:
         raise ValueError(
-            f"the mechanism {entry.name!r} of {_whose(entry)} cannot be loaded from {entry.value}: {error}"
+            f"the mechanism {entry.name!r} of {_whose(entry)} cannot be loaded from {entry.value}:"
+            f" {error}"
         ) from None
     if not isinstance(kind, type):
-        raise ValueError(f"the mechanism {entry.name!r} of {_whose(entry)} is {entry.value}, which is no class")
+        raise ValueError(
+            f"the mechanism {entry.name!r} of {_whose(entry)} is {entry.value}, which is no class"
+        )
     return kind
 
 
@@ -172,7 +246,10 @@ def _complete(name: str, kind: type[Any]) -> type[Mechanism]:
             " dpsynth.mechanisms.base.Mechanism: derive it, and it has all but fit"
         )
     if lacking := sorted(kind.__abstractmethods__):
-        raise ValueError(f"mechanism {name!r} is the class {kind.__name__}, which lacks {', '.join(lacking)}: write it")
+        raise ValueError(
+            f"mechanism {name!r} is the class {kind.__name__}, which lacks {', '.join(lacking)}:"
+            " write it"
+        )
     return kind
 
 
@@ -183,4 +260,8 @@ def _stem(name: str) -> str:
 
 
 def _whose(entry: EntryPoint) -> str:
-    return "dpsynth" if entry.dist is None else f"the installed package {entry.dist.name} {entry.dist.version}"
+    return (
+        "dpsynth"
+        if entry.dist is None
+        else f"the installed package {entry.dist.name} {entry.dist.version}"
+    )

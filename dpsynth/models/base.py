@@ -1,4 +1,6 @@
-"""What a model is: measurements in, a distribution out. Public mathematics: no private value comes here."""
+"""What a model is: measurements in, a distribution out. Public mathematics: no private value comes
+here.
+"""
 
 from __future__ import annotations
 
@@ -20,15 +22,35 @@ def code_dtype(cells: int) -> type[np.unsignedinteger] | type[np.int32]:
 
 
 Evidence = Mapping[str, np.ndarray]
-"""For some attributes, a non-negative weight for each of their cells: what a sample must agree with."""
+"""For some attributes, a non-negative weight for each of their cells: what a sample must agree
+with.
+"""
 
 
 @dataclass(frozen=True, eq=False)
 class LinearMeasurement:
     """Noisy counts of one marginal.
 
-    values: shape domain.shape(clique), in rows.
-    stddev: standard deviation of the noise, in rows; a float, or an array that broadcasts to `values`.
+    Parameters
+    ----------
+    clique : tuple of str
+        Its columns, `()` for the row count.
+    values : ndarray
+        Shape `domain.shape(clique)`, in rows.
+    stddev : float or ndarray
+        Standard deviation of the noise, in rows; an array broadcasts to `values`.
+
+    Raises
+    ------
+    ValueError
+        For a clique that is no tuple, values that are not finite, and a stddev whose square is not
+        positive and finite.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> LinearMeasurement(("sex",), np.array([52.0, 47.0]), stddev=3.0).clique
+    ('sex',)
     """
 
     clique: Clique
@@ -39,8 +61,15 @@ class LinearMeasurement:
         if not isinstance(self.clique, tuple):
             raise ValueError(f"a clique is a tuple of attributes, got {self.clique!r}")
         variance = np.square(np.asarray(self.stddev, dtype=float))
-        if not (np.all(np.asarray(self.stddev) > 0) and np.all(variance > 0) and np.all(np.isfinite(variance))):
-            raise ValueError(f"the standard deviation of {self.clique} must be positive and finite, and so its square")
+        if not (
+            np.all(np.asarray(self.stddev) > 0)
+            and np.all(variance > 0)
+            and np.all(np.isfinite(variance))
+        ):
+            raise ValueError(
+                f"the standard deviation of {self.clique} must be positive and finite, and so its"
+                " square"
+            )
         if not np.all(np.isfinite(self.values)):
             raise ValueError(f"the values of {self.clique} must be finite")
 
@@ -49,8 +78,20 @@ class LinearMeasurement:
 class Model(Protocol):
     """A distribution over `domain`, scaled to `total` rows.
 
-    Law: projections agree with one another (project(c) summed over an attribute equals project of the rest),
-    are non-negative, and sum to `total`; samples follow them.
+    Law: projections agree with one another (`project(c)` summed over an attribute equals `project`
+    of the rest), are non-negative, and sum to `total`; samples follow them.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dpsynth import Domain
+    >>> from dpsynth.models.engines import estimate
+    >>> measured = LinearMeasurement(("a",), np.array([3.0, 1.0]), 0.1)
+    >>> model = estimate(Domain.of({"a": 2}), [measured], total=4.0)
+    >>> isinstance(model, Model)
+    True
+    >>> model.project(("a",)).round(1)
+    array([3., 1.])
     """
 
     @property
@@ -60,9 +101,36 @@ class Model(Protocol):
     def total(self) -> float: ...
 
     def project(self, clique: Clique) -> np.ndarray:
-        """Expected counts, shape domain.shape(clique), axes in the order of `clique`; `()` gives the total."""
+        """Expected counts of a marginal.
+
+        Parameters
+        ----------
+        clique : tuple of str
+            Its attributes; `()` gives the total.
+
+        Returns
+        -------
+        ndarray
+            Shape `domain.shape(clique)`, axes in the order of `clique`, in rows.
+        """
         ...
 
     def sample(self, n: int, rng: np.random.Generator, evidence: Evidence | None = None) -> Codes:
-        """n rows, each attribute an integer array of length n, conditional on the evidence if there is any."""
+        """Rows that follow the model.
+
+        Parameters
+        ----------
+        n : int
+            How many.
+        rng : numpy.random.Generator
+            Seeded by the caller: no private randomness comes from here.
+        evidence : mapping of str to ndarray, optional
+            For some attributes a weight of 0 or more for each of their cells, which samples agree
+            with.
+
+        Returns
+        -------
+        dict of str to ndarray
+            For each attribute its cell numbers, shape (n,).
+        """
         ...

@@ -1,9 +1,10 @@
 """Bins: which cells of a column are told apart when it is measured together with others.
 
-A cell of mass m costs noise in every pair it takes part in and tells how its rows differ from its neighbours'. With
-noise `stddev` a cell, partners of about `partner` cells, and rows that differ from those they would be merged with
-by a total variation of tau, keeping it apart pays when m * tau exceeds the noise 0.4 * stddev * partner that it adds
-(0.4 = half the mean of |N(0, 1)|). Neighbours on a scale are more alike (tau 1/12) than categories are (tau 1/4).
+A cell of mass m costs noise in every pair it takes part in and tells how its rows differ from its
+neighbours'. With noise `stddev` a cell, partners of about `partner` cells, and rows that differ
+from those they would be merged with by a total variation of tau, keeping it apart pays when m * tau
+exceeds the noise 0.4 * stddev * partner that it adds (0.4 = half the mean of |N(0, 1)|). Neighbours
+on a scale are more alike (tau 1/12) than categories are (tau 1/4).
 """
 
 from __future__ import annotations
@@ -20,17 +21,45 @@ _TAU_NOMINAL = 1 / 4
 
 
 def choose_bins(
-    domain: Domain, masses: Mapping[str, np.ndarray], stddev: float, sharper: Mapping[str, float] = {}
+    domain: Domain,
+    masses: Mapping[str, np.ndarray],
+    stddev: float,
+    sharper: Mapping[str, float] = {},
 ) -> dict[str, np.ndarray]:
-    """For each attribute the bin of each cell, numbered from 0 without gaps; a public function of charged answers.
+    """For each attribute the bin of each cell; a public function of charged answers.
 
-    masses: estimated counts of each attribute's cells (`histogram.denoise`). stddev: expected noise a pair's cell.
-    sharper: of attributes of which something is known with less noise than that, how much.
     The partner's number of bins is what this very rule gives on average: a few rounds settle it.
+
+    Parameters
+    ----------
+    domain : Domain
+        Of the cells.
+    masses : mapping of str to ndarray
+        Estimated counts of each attribute's cells (`histogram.denoise`), in rows.
+    stddev : float
+        Expected noise on a cell of a pair, in rows.
+    sharper : mapping of str to float
+        Of attributes of which something is known with less noise than that, how much.
+
+    Returns
+    -------
+    dict of str to ndarray
+        Shape (cells,), bins numbered from 0 without gaps.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dpsynth import Domain
+    >>> domain = Domain.of({"job": 4, "sex": 2})
+    >>> masses = {"job": np.array([900.0, 80.0, 2.0, 1.0]), "sex": np.array([500.0, 485.0])}
+    >>> choose_bins(domain, masses, stddev=5.0)["job"]
+    array([0, 1, 0, 0])
     """
     partner = float(np.mean([min(16, n) for _, n in domain.sizes]))
     for _ in range(4):
-        noise = {a: 0.4 * min(stddev, sharper.get(a, math.inf)) * partner for a in domain.attributes}
+        noise = {
+            a: 0.4 * min(stddev, sharper.get(a, math.inf)) * partner for a in domain.attributes
+        }
         bins = {a: _bins(masses[a], domain.width(a), noise[a]) for a in domain.attributes}
         partner = float(np.mean([b.max() + 1 for b in bins.values()]))
     return bins
@@ -46,21 +75,28 @@ def _bins(mass: np.ndarray, widths: tuple[float, ...] | None, noise: float) -> n
     small = mass[by_mass] < noise / _TAU_NOMINAL
     bins[by_mass] = first + np.arange(by_mass.size)
     if small.any():
-        bins[by_mass[small]] = first + _merge_in_order(mass[by_mass[small]], noise / _TAU_NOMINAL) + int((~small).sum())
+        bins[by_mass[small]] = (
+            first
+            + _merge_in_order(mass[by_mass[small]], noise / _TAU_NOMINAL)
+            + int((~small).sum())
+        )
     return _absorb(bins, mass, noise)
 
 
 def _merge_in_order(mass: np.ndarray, enough: float) -> np.ndarray:
     """Runs of neighbours, each with `enough` mass; what is left at the end joins the last run."""
     bins = np.empty(mass.size, dtype=np.int64)
-    current, held = 0, 0.0
+    current = 0
+    held = 0.0
     for i, m in enumerate(mass):
         if held > 0 and m >= enough:  # a spike stands alone
-            current, held = current + 1, 0.0
+            current = current + 1
+            held = 0.0
         bins[i] = current
         held += m
         if held >= enough and i + 1 < mass.size:
-            current, held = current + 1, 0.0
+            current = current + 1
+            held = 0.0
     if held < enough and current > 0:
         bins[bins == current] = current - 1
     return bins

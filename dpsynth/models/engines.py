@@ -2,20 +2,23 @@
 
 All three fit the same function of the same pooled measurements (see `inference`):
 
-* "junction tree": exact, by eliminating one attribute after another. The best for few cliques in each node of the tree,
-  whatever their size: 44 pairs of Adult on a tree of 10^7 cells take 12 ms a step, calibrating that tree 200 ms.
-* "dense": exact, the same model, by writing the nodes of the tree down. The best for many cliques in each node: 16
-  binary columns with all their pairs and triples take 1.5 ms a step, elimination 130 ms.
+* "junction tree": exact, by eliminating one attribute after another. The best for few cliques in
+  each node of the tree, whatever their size: 44 pairs of Adult on a tree of 10^7 cells take 12 ms a
+  step, calibrating that tree 200 ms.
+* "dense": exact, the same model, by writing the nodes of the tree down. The best for many cliques
+  in each node: 16 binary columns with all their pairs and triples take 1.5 ms a step, elimination
+  130 ms.
 * "mixture": inexact, for cliques that no tree of bearable size holds.
 
-The rule is: exact where a tree of MOST_TREE_CELLS holds the cliques, the faster of the two ways; else the mixture.
-Noise and the number of rows play no part: they do not change which way is faster, and where no tree holds the cliques
-there is no choice.
+The rule is: exact where a tree of MOST_TREE_CELLS holds the cliques, the faster of the two ways;
+else the mixture. Noise and the number of rows play no part: they do not change which way is faster,
+and where no tree holds the cliques there is no choice.
 
-Whoever chooses the cliques chooses the engine with them. By experiment, at epsilon 1 and 10, in mean distance on
-triples: a mixture of 1,000 components of all pairs was 1 to 6 % nearer to the rows than a tree of 10^7 cells on pairs
-chosen for it on two tables (of 14 and 24 columns), and 15 to 24 % farther on a third, where some columns are functions
-of others; on tables of 78 and 233 columns it was farther by 16 to 33 %. At epsilon 0.1, all pairs are too many to buy.
+Whoever chooses the cliques chooses the engine with them. By experiment, at epsilon 1 and 10, in
+mean distance on triples: a mixture of 1,000 components of all pairs was 1 to 6 % nearer to the rows
+than a tree of 10^7 cells on pairs chosen for it on two tables (of 14 and 24 columns), and 15 to 24
+% farther on a third, where some columns are functions of others; on tables of 78 and 233 columns it
+was farther by 16 to 33 %. At epsilon 0.1, all pairs are too many to buy.
 """
 
 from __future__ import annotations
@@ -37,10 +40,14 @@ MOST_TREE_CELLS = 10**7
 
 
 class Estimator(Protocol):
-    """Measurements in, a model out; a deterministic function. total: the number of rows, None to estimate it."""
+    """Measurements in, a model out; a deterministic function. total: of rows, or None."""
 
     def __call__(
-        self, domain: Domain, measurements: Iterable[LinearMeasurement], *, total: float | None = None
+        self,
+        domain: Domain,
+        measurements: Iterable[LinearMeasurement],
+        *,
+        total: float | None = None,
     ) -> Model: ...
 
 
@@ -51,10 +58,35 @@ ENGINES: Mapping[str, Estimator] = {
 }
 
 
-def choose_engine(domain: Domain, cliques: Iterable[Clique], *, most_cells: int | None = None) -> str:
-    """The name of the engine for measurements of these cliques; depends on nothing else.
+def choose_engine(
+    domain: Domain, cliques: Iterable[Clique], *, most_cells: int | None = None
+) -> str:
+    """The name of the engine for measurements of these cliques, by a public rule.
 
-    most_cells: the largest junction tree to be had, in cells of all its nodes together.
+    Parameters
+    ----------
+    domain : Domain
+        Of the table.
+    cliques : iterable of tuple of str
+        What is measured; the name depends on nothing else.
+    most_cells : int or None
+        The largest junction tree to be had, in cells of all its nodes together; None is
+        MOST_TREE_CELLS.
+
+    Returns
+    -------
+    str
+        A key of ENGINES.
+
+    Examples
+    --------
+    >>> from dpsynth import Domain
+    >>> domain = Domain.of({"a": 10, "b": 10, "c": 10})
+    >>> pairs = [("a", "b"), ("b", "c"), ("a", "c")]
+    >>> choose_engine(domain, pairs)
+    'junction tree'
+    >>> choose_engine(domain, pairs, most_cells=999)
+    'mixture'
     """
     cliques = list(cliques)
     if tree_cells(domain, cliques) > (MOST_TREE_CELLS if most_cells is None else most_cells):
@@ -62,16 +94,46 @@ def choose_engine(domain: Domain, cliques: Iterable[Clique], *, most_cells: int 
     return "dense" if is_crowded(JunctionTree.of(domain, cliques), cliques) else "junction tree"
 
 
-def estimate(domain: Domain, measurements: Iterable[LinearMeasurement], *, total: float | None = None) -> Model:
+def estimate(
+    domain: Domain, measurements: Iterable[LinearMeasurement], *, total: float | None = None
+) -> Model:
     """The model that the engine chosen for these measurements finds. Deterministic.
 
-    domain: `Domain.of({"age": 101, "sex": 2})`. total: the number of rows; None estimates it.
-    Raises ValueError for measurements of other attributes or shapes, and for a total that is no positive number.
+    Parameters
+    ----------
+    domain : Domain
+        Of the table.
+    measurements : iterable of LinearMeasurement
+        Noisy marginals, in any order, of any attributes of the domain.
+    total : float or None
+        The number of rows; None estimates it.
+
+    Returns
+    -------
+    Model
+        The distribution that fits them.
+
+    Raises
+    ------
+    ValueError
+        For measurements of other attributes or shapes, and for a total that is no positive number.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dpsynth import Domain
+    >>> domain = Domain.of({"a": 2, "b": 2})
+    >>> pair = LinearMeasurement(("a", "b"), np.array([[40.0, 10.0], [10.0, 40.0]]), 0.5)
+    >>> estimate(domain, [pair], total=100.0).project(("b", "a")).round()
+    array([[40., 10.],
+           [10., 40.]])
     """
     measurements = list(measurements)
     for m in measurements:
         if not set(m.clique) <= set(domain.attributes):
-            raise ValueError(f"a measurement must be of different attributes of the domain, got {m.clique}")
+            raise ValueError(
+                f"a measurement must be of different attributes of the domain, got {m.clique}"
+            )
     if total is not None and not 0 < total < math.inf:
         raise ValueError(f"the total must be a finite number above 0, got {total!r}")
     engine = ENGINES[choose_engine(domain, [m.clique for m in measurements])]
@@ -86,9 +148,35 @@ def estimate_exactly(
     structure: JunctionTree | None = None,
     warm: GraphicalModel | None = None,
 ) -> GraphicalModel:
-    """`inference.estimate`, by whichever of the exact engines is faster."""
+    """`inference.estimate`, by whichever of the exact engines is faster.
+
+    Parameters
+    ----------
+    domain : Domain
+        Of the table.
+    measurements : iterable of LinearMeasurement
+        Noisy marginals.
+    total : float or None
+        The number of rows; None estimates it.
+    structure : JunctionTree or None
+        A tree that holds every measured clique; None builds the smallest one found.
+    warm : GraphicalModel or None
+        A model whose potentials are a good start.
+
+    Returns
+    -------
+    GraphicalModel
+        The distribution that fits them.
+
+    Raises
+    ------
+    ValueError
+        For measurements that do not fit the domain, or a structure that lacks one of their cliques.
+    """
     measurements = list(measurements)
     cliques = [m.clique for m in measurements]
     tree = structure or JunctionTree.of(domain, cliques)
     engine = Calibration if is_crowded(tree, cliques) else None
-    return inference.estimate(domain, measurements, total=total, structure=tree, warm=warm, engine=engine)
+    return inference.estimate(
+        domain, measurements, total=total, structure=tree, warm=warm, engine=engine
+    )

@@ -1,7 +1,9 @@
-"""Tables on named axes: broadcast one over more attributes, sum it onto fewer, multiply two and sum, divide.
+"""Tables on named axes: broadcast one over more attributes, sum it onto fewer, multiply two and
+sum, divide.
 
-A table over the clique `(a, b)` is an array of shape `domain.shape((a, b))`. All the arithmetic of the
-graphical model is made of these verbs; what touches many cells is left to matrix products (BLAS).
+A table over the clique `(a, b)` is an array of shape `domain.shape((a, b))`. All the arithmetic of
+the graphical model is made of these verbs; what touches many cells is left to matrix products
+(BLAS).
 """
 
 from __future__ import annotations
@@ -16,7 +18,9 @@ from dpsynth.base.domain import Clique
 
 
 def expand(table: np.ndarray, clique: Clique, onto: Clique) -> np.ndarray:
-    """A view of `table` with the axes of `onto`, in that order, of length 1 where `clique` lacks the attribute."""
+    """A view of `table` with the axes of `onto`, in that order, of length 1 where `clique` lacks
+    the attribute.
+    """
     if clique == onto:
         return table
     length = dict(zip(clique, table.shape, strict=True))
@@ -25,7 +29,9 @@ def expand(table: np.ndarray, clique: Clique, onto: Clique) -> np.ndarray:
 
 
 def marginal(table: np.ndarray, clique: Clique, onto: Clique) -> np.ndarray:
-    """`table` summed onto the attributes of `onto`, a subset of `clique`, axes in the order of `onto`."""
+    """`table` summed onto the attributes of `onto`, a subset of `clique`, axes in the order of
+    `onto`.
+    """
     if clique == onto:
         return table
     runs, order = _runs(clique, onto)
@@ -34,18 +40,27 @@ def marginal(table: np.ndarray, clique: Clique, onto: Clique) -> np.ndarray:
     return table.transpose(order)
 
 
-def contract(left: np.ndarray, lefts: Clique, right: np.ndarray, rights: Clique, keep: Clique) -> np.ndarray:
-    """The product of two tables, summed onto `keep` (some attributes of either), axes in that order."""
+def contract(
+    left: np.ndarray, lefts: Clique, right: np.ndarray, rights: Clique, keep: Clique
+) -> np.ndarray:
+    """The product of two tables, summed onto `keep` (some attributes of either), axes in that
+    order.
+    """
     shared, inner, left_only, right_only = _parts(lefts, rights, keep)
     left = marginal(left, lefts, shared + left_only + inner)
     right = marginal(right, rights, shared + inner + right_only)
     if not inner:
-        product: np.ndarray = expand(left, shared + left_only, keep) * expand(right, shared + right_only, keep)
+        product: np.ndarray = expand(left, shared + left_only, keep) * expand(
+            right, shared + right_only, keep
+        )
         return product
-    batch, middle = left.shape[: len(shared)], right.shape[len(shared) : len(shared) + len(inner)]
+    batch = left.shape[: len(shared)]
+    middle = right.shape[len(shared) : len(shared) + len(inner)]
     shape = left.shape[: len(shared) + len(left_only)] + right.shape[len(shared) + len(inner) :]
-    rows, cells = math.prod(batch), math.prod(middle)
-    left, right = left.reshape(rows, -1, cells), right.reshape(rows, cells, -1)
+    rows = math.prod(batch)
+    cells = math.prod(middle)
+    left = left.reshape(rows, -1, cells)
+    right = right.reshape(rows, cells, -1)
     if left.shape[1] == right.shape[2] == 1:
         product = np.einsum("ri,ri->r", left[:, 0, :], right[:, :, 0])
     else:
@@ -61,15 +76,24 @@ def quotient(table: np.ndarray, by: np.ndarray) -> np.ndarray:
 
 
 def _sum_axes(table: np.ndarray, start: int, stop: int) -> np.ndarray:
-    """`table` summed over the adjacent axes start..stop: a product with ones takes half the time of np.sum."""
-    head, run, tail = table.shape[:start], table.shape[start:stop], table.shape[stop:]
+    """`table` summed over the adjacent axes start..stop: a product with ones takes half the time of
+    np.sum.
+    """
+    head = table.shape[:start]
+    run = table.shape[start:stop]
+    tail = table.shape[stop:]
     ones = np.ones(math.prod(run))
-    summed = ones @ table.reshape(math.prod(head), ones.size, -1) if tail else table.reshape(-1, ones.size) @ ones
+    summed = (
+        ones @ table.reshape(math.prod(head), ones.size, -1)
+        if tail
+        else table.reshape(-1, ones.size) @ ones
+    )
     out: np.ndarray = summed.reshape(head + tail)
     return out
 
 
-# The layouts below depend on names alone and recur in every step of an optimisation, hence the caches.
+# The layouts below depend on names alone and recur in every step of an optimisation, hence the
+# caches.
 
 
 @lru_cache(maxsize=65536)
@@ -80,14 +104,19 @@ def _order(clique: Clique, onto: Clique) -> tuple[int, ...]:
 @lru_cache(maxsize=65536)
 def _runs(clique: Clique, onto: Clique) -> tuple[tuple[tuple[int, int], ...], tuple[int, ...]]:
     """The runs of adjacent axes to be summed, last first, and the order of the axes that remain."""
-    runs = [(kept, list(run)) for kept, run in groupby(range(len(clique)), lambda axis: clique[axis] in onto)]
+    runs = [
+        (kept, list(run))
+        for kept, run in groupby(range(len(clique)), lambda axis: clique[axis] in onto)
+    ]
     summed = tuple((run[0], run[-1] + 1) for kept, run in reversed(runs) if not kept)
     return summed, _order(tuple(a for a in clique if a in onto), onto)
 
 
 @lru_cache(maxsize=65536)
 def _parts(lefts: Clique, rights: Clique, keep: Clique) -> tuple[Clique, Clique, Clique, Clique]:
-    """Attributes of both that are kept, of both that are summed, kept of the left alone, kept of the right alone."""
+    """Attributes of both that are kept, of both that are summed, kept of the left alone, kept of
+    the right alone.
+    """
     both = tuple(a for a in lefts if a in rights)
     return (
         tuple(a for a in both if a in keep),

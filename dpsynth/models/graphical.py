@@ -1,7 +1,8 @@
-"""GraphicalModel: a distribution that factors over a junction tree, exact in everything it is asked.
+"""GraphicalModel: a distribution that factors over a junction tree, exact in everything it is
+asked.
 
-It holds potentials, which are few, and the marginals of the tree's nodes ("beliefs"), from which any projection, any
-sample and any conditional sample follow.
+It holds potentials, which are few, and the marginals of the tree's nodes ("beliefs"), from which
+any projection, any sample and any conditional sample follow.
 """
 
 from __future__ import annotations
@@ -23,11 +24,42 @@ from dpsynth.models.sampling import sample_tree
 
 @dataclass(frozen=True, eq=False)
 class GraphicalModel:
-    """The distribution proportional to exp(sum of potentials), scaled to `total` rows.
+    """A distribution that factors over a junction tree, scaled to `total` rows.
 
-    potentials: for some cliques a table of shape domain.shape(clique); each clique lies in a node of the tree.
-    beliefs: the marginal of each node of the tree, summing to one, axes as in `tree.nodes`.
-    iterations, converged: how the potentials were found; see `engines.estimate_exactly`.
+    It is proportional to the exponential of the sum of its potentials. `GraphicalModel.of` builds
+    one from potentials.
+
+    Parameters
+    ----------
+    domain : Domain
+        Of the table.
+    total : float
+        The number of rows.
+    potentials : mapping of tuple of str to ndarray
+        For some cliques a table of shape `domain.shape(clique)`; each clique lies in a node of the
+        tree.
+    tree : JunctionTree
+        What makes it exact.
+    beliefs : tuple of ndarray
+        The marginal of each node of the tree, summing to one, axes as in `tree.nodes`.
+    iterations : int
+        How many steps found the potentials.
+    converged : bool
+        Whether they were enough; see `engines.estimate_exactly`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dpsynth import Domain
+    >>> domain = Domain.of({"a": 2, "b": 2})
+    >>> potential = np.log(np.array([[4.0, 1.0], [1.0, 4.0]]))
+    >>> model = GraphicalModel.of(domain, 100.0, {("a", "b"): potential})
+    >>> model.project(("a", "b"))
+    array([[40., 10.],
+           [10., 40.]])
+    >>> rows = model.sample(50, np.random.default_rng(1), {"a": np.array([1.0, 0.0])})
+    >>> np.bincount(rows["b"])
+    array([40, 10])
     """
 
     domain: Domain
@@ -49,48 +81,81 @@ class GraphicalModel:
         iterations: int = 0,
         converged: bool = True,
     ) -> GraphicalModel:
-        """The model with these potentials; without a tree, on the smallest one found for their cliques."""
+        """The model with these potentials; without a tree, on the smallest one found for them.
+
+        Raises
+        ------
+        ValueError
+            For a total that is not positive and finite, and potentials of another shape or not
+            finite.
+        """
         if not (math.isfinite(total) and total > 0):
             raise ValueError(f"the total must be positive and finite, got {total}")
         for clique, table in potentials.items():
             if table.shape != domain.shape(clique) or not np.isfinite(table).all():
-                raise ValueError(f"the potential of {clique} must be finite and of shape {domain.shape(clique)}")
+                raise ValueError(
+                    f"the potential of {clique} must be finite and of shape {domain.shape(clique)}"
+                )
         tree = tree or JunctionTree.of(domain, potentials)
         _, beliefs = tree.calibrate(potentials)
-        return cls(domain, float(total), dict(potentials), tree, tuple(beliefs), iterations, converged)
+        return cls(
+            domain, float(total), dict(potentials), tree, tuple(beliefs), iterations, converged
+        )
 
     def project(self, clique: Clique) -> np.ndarray:
-        """Expected counts, shape domain.shape(clique); exact whether or not a node holds the clique."""
+        """Expected counts, shape domain.shape(clique); exact whether or not a node holds the
+        clique.
+        """
         return self.project_all([clique])[clique]
 
     def project_all(self, cliques: Iterable[Clique]) -> dict[Clique, np.ndarray]:
-        """`project` of each; what they share on the way is computed once (all pairs of 15 attributes: 10 ms)."""
+        """`project` of each clique; what they share on the way is computed once.
+
+        All pairs of 15 attributes take 10 ms.
+        """
         projection = Projection(self.tree, self.beliefs)
         return {clique: np.asarray(self.total * projection(clique)) for clique in cliques}
 
     def sample(self, n: int, rng: np.random.Generator, evidence: Evidence | None = None) -> Codes:
-        """n rows; each follows the model exactly, and counts are nearer to expectation than independent draws."""
+        """n rows, each of which follows the model exactly.
+
+        Counts are nearer to expectation than those of independent draws (`models/sampling.py`).
+
+        Raises
+        ------
+        ValueError
+            For n below 0, and for evidence that the model gives no mass to.
+        """
         if n < 0:
             raise ValueError(f"the number of rows to sample must be 0 or more, got {n}")
         beliefs = self._conditional(evidence) if evidence else self.beliefs
         return sample_tree(self.tree, beliefs, n, rng)
 
     def _conditional(self, evidence: Evidence) -> list[np.ndarray]:
-        """The beliefs given the evidence: the same conditionals of node given separator, weighted, propagated again."""
+        """The beliefs given the evidence.
+
+        The same conditionals of node given separator, weighted, are propagated again.
+        """
         tables = []
-        for node, separator, belief in zip(self.tree.nodes, self.tree.separators, self.beliefs, strict=True):
-            tables.append(quotient(belief, expand(marginal(belief, node, separator), separator, node)))
+        for node, separator, belief in zip(
+            self.tree.nodes, self.tree.separators, self.beliefs, strict=True
+        ):
+            tables.append(
+                quotient(belief, expand(marginal(belief, node, separator), separator, node))
+            )
         for attribute, given in evidence.items():
             weights = _checked(self.domain, attribute, given)
             home = self.tree.homes[attribute]
             tables[home] *= expand(weights, (attribute,), self.tree.nodes[home])
         log_mass, beliefs = self.tree.propagate(tables)
         if math.isinf(log_mass):
-            raise ValueError(f"the model gives no mass to the evidence on {', '.join(evidence)}, widen it")
+            raise ValueError(
+                f"the model gives no mass to the evidence on {', '.join(evidence)}, widen it"
+            )
         return beliefs
 
     def to_arrays(self) -> dict[str, Any]:
-        """Everything that makes the model: plain numbers, strings and lists, and arrays named `potential:<i>`."""
+        """All that makes the model: plain numbers, strings, lists, and arrays `potential:<i>`."""
         return {
             "sizes": [[name, size] for name, size in self.domain.sizes],
             "widths": [[name, list(widths)] for name, widths in self.domain.widths],
@@ -129,8 +194,11 @@ def _checked(domain: Domain, attribute: str, weights: np.ndarray) -> np.ndarray:
     if attribute not in domain.attributes:
         raise ValueError(f"evidence must be on attributes of the domain, got {attribute!r}")
     weights = np.asarray(weights, dtype=float)
-    if weights.shape != (domain.size(attribute),) or not np.all((weights >= 0) & np.isfinite(weights)):
+    if weights.shape != (domain.size(attribute),) or not np.all(
+        (weights >= 0) & np.isfinite(weights)
+    ):
         raise ValueError(
-            f"evidence on {attribute!r} must be one weight of 0 or more for each of its {domain.size(attribute)} cells"
+            f"evidence on {attribute!r} must be one weight of 0 or more for each of its"
+            f" {domain.size(attribute)} cells"
         )
     return weights

@@ -1,9 +1,9 @@
 """HiddenModel: a graphical model with one attribute that is not shown.
 
-With every column joined to the hidden attribute alone it is a mixture of products: given the component, columns are
-independent. So a network that turns random numbers into distributions of columns becomes, for a fixed set of random
-numbers, a model like all others: exact marginals, exact conditioning, samples that keep their totals, and a file of
-plain arrays.
+With every column joined to the hidden attribute alone it is a mixture of products: given the
+component, columns are independent. So a network that turns random numbers into distributions of
+columns becomes, for a fixed set of random numbers, a model like all others: exact marginals, exact
+conditioning, samples that keep their totals, and a file of plain arrays.
 """
 
 from __future__ import annotations
@@ -24,21 +24,46 @@ _LEAST = 1e-12
 
 @dataclass(frozen=True, eq=False)
 class HiddenModel:
-    """whole: the model with the hidden attribute. hidden: its name."""
+    """A graphical model with one attribute that is not shown.
+
+    Parameters
+    ----------
+    whole : GraphicalModel
+        The model with the hidden attribute.
+    hidden : str
+        Its name.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dpsynth import Domain
+    >>> domain = Domain.of({"a": 2, "b": 2})
+    >>> columns = {"a": np.array([[0.9, 0.1], [0.1, 0.9]]), "b": np.array([[0.9, 0.1], [0.1, 0.9]])}
+    >>> model = HiddenModel.mixture(domain, 100.0, columns)
+    >>> model.project(("a", "b")).round(2)
+    array([[41.,  9.],
+           [ 9., 41.]])
+    """
 
     whole: GraphicalModel
     hidden: str
 
     @classmethod
-    def mixture(cls, domain: Domain, total: float, columns: Mapping[str, np.ndarray]) -> HiddenModel:
-        """Components of equal weight. columns[a]: shape (components, cells of a), the distribution of a in each."""
+    def mixture(
+        cls, domain: Domain, total: float, columns: Mapping[str, np.ndarray]
+    ) -> HiddenModel:
+        """Components of equal weight, in each of which columns are independent.
+
+        columns[a]: shape (components, cells of a), the distribution of a in each component.
+        """
         hidden = "component"
         while hidden in domain.attributes:
             hidden += "'"
         number = len(columns[domain.attributes[0]])
         whole = Domain((*domain.sizes, (hidden, number)), domain.widths)
         potentials: dict[Clique, np.ndarray] = {
-            (hidden, a): np.log(np.maximum(np.asarray(p, np.float64), _LEAST)) for a, p in columns.items()
+            (hidden, a): np.log(np.maximum(np.asarray(p, np.float64), _LEAST))
+            for a, p in columns.items()
         }
         for table in potentials.values():
             table -= np.log(np.exp(table).sum(axis=1, keepdims=True))
@@ -46,7 +71,9 @@ class HiddenModel:
 
     @property
     def domain(self) -> Domain:
-        return self.whole.domain.project(a for a in self.whole.domain.attributes if a != self.hidden)
+        return self.whole.domain.project(
+            a for a in self.whole.domain.attributes if a != self.hidden
+        )
 
     @property
     def total(self) -> float:
@@ -72,8 +99,10 @@ class HiddenModel:
 
     @classmethod
     def from_arrays(cls, saved: Mapping[str, Any]) -> HiddenModel:
-        """The model of which `saved` is `to_arrays()`; ValueError if its attributes lack the hidden one."""
+        """The model of which `saved` is `to_arrays()`; ValueError without its hidden attribute."""
         whole = GraphicalModel.from_arrays({k: v for k, v in saved.items() if k != "hidden"})
         if saved["hidden"] not in whole.domain.attributes or len(whole.domain.attributes) < 2:
-            raise ValueError(f"the model has no attribute {saved['hidden']!r} to hide beside others")
+            raise ValueError(
+                f"the model has no attribute {saved['hidden']!r} to hide beside others"
+            )
         return cls(whole, str(saved["hidden"]))

@@ -1,9 +1,11 @@
-"""From a noisy one-way measurement to the distribution inside the column: public mathematics on a charged answer.
+"""From a noisy one-way measurement to the distribution inside the column: public mathematics on a
+charged answer.
 
-A column on a fine public grid has many cells, most of them below the noise. Keeping every noisy cell turns noise
-into spikes; cutting small cells off loses the rare values' mass. So a cell is pulled towards what its column suggests
-(its neighbours' plateau on a scale, zero among categories), as far as the column's own departures from that make
-likely: a spike that stands out of the noise stays, and a rare value keeps a small positive count.
+A column on a fine public grid has many cells, most of them below the noise. Keeping every noisy
+cell turns noise into spikes; cutting small cells off loses the rare values' mass. So a cell is
+pulled towards what its column suggests (its neighbours' plateau on a scale, zero among categories),
+as far as the column's own departures from that make likely: a spike that stands out of the noise
+stays, and a rare value keeps a small positive count.
 """
 
 from __future__ import annotations
@@ -18,10 +20,34 @@ _EM_STEPS = 60
 _PRIOR_CELLS = 1.0
 
 
-def denoise(values: np.ndarray, stddev: float, widths: tuple[float, ...] | None, total: float) -> np.ndarray:
-    """Estimated counts of the cells: shape of `values`, non-negative, summing to `total`.
+def denoise(
+    values: np.ndarray, stddev: float, widths: tuple[float, ...] | None, total: float
+) -> np.ndarray:
+    """Estimated counts of a column's cells.
 
-    values: noisy counts, shape (cells,). stddev: of their noise. widths: of the leading, ordered cells, or None.
+    Parameters
+    ----------
+    values : ndarray
+        Noisy counts, shape (cells,).
+    stddev : float
+        Of their noise, in rows.
+    widths : tuple of float or None
+        Of the leading, ordered cells; None where no cell has an order.
+    total : float
+        What the counts are to sum to, in rows.
+
+    Returns
+    -------
+    ndarray
+        Shape (cells,), non-negative, summing to `total`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> noisy = np.array([103.0, 2.0, -3.0, 1.0, -2.0, 48.0])
+    >>> counts = denoise(noisy, stddev=3.0, widths=None, total=150.0)
+    >>> bool((counts >= 0).all()), round(float(counts.sum()), 6)
+    (True, 150.0)
     """
     y = np.asarray(values, dtype=np.float64)
     ordered = len(widths) if widths else 0
@@ -35,12 +61,14 @@ def denoise(values: np.ndarray, stddev: float, widths: tuple[float, ...] | None,
 
 
 def _shrink(y: np.ndarray, stddev: float, *, signed: bool) -> tuple[np.ndarray, np.ndarray]:
-    """Posterior mean and variance of theta given y = theta + N(0, stddev^2), under the prior that the cells suggest.
+    """Posterior mean and variance of theta given y = theta + N(0, stddev^2), under the prior that
+    the cells suggest.
 
-    Empirical Bayes by the nonparametric maximum-likelihood prior (Kiefer and Wolfowitz 1956; Jiang and Zhang, Annals
-    of Statistics 37, 2009), by expectation-maximisation on a fixed support, smoothed by one cell spread over it.
-    Many cells are first grouped by value, and the posterior is interpolated between the groups. A count that the
-    prior pins down because no other is like it is still uncertain by stddev, or by itself where it is smaller.
+    Empirical Bayes by the nonparametric maximum-likelihood prior (Kiefer and Wolfowitz 1956; Jiang
+    and Zhang, Annals of Statistics 37, 2009), by expectation-maximisation on a fixed support,
+    smoothed by one cell spread over it. Many cells are first grouped by value, and the posterior is
+    interpolated between the groups. A count that the prior pins down because no other is like it is
+    still uncertain by stddev, or by itself where it is smaller.
     """
     if y.size == 0:
         return y, y
@@ -49,9 +77,11 @@ def _shrink(y: np.ndarray, stddev: float, *, signed: bool) -> tuple[np.ndarray, 
     support = np.unique(np.concatenate([grid, x if signed else np.maximum(x, 0.0)]))
     exponent = -0.5 * ((x[:, None] - support) / stddev) ** 2
     likelihood = np.exp(exponent - exponent.max(axis=1, keepdims=True))
-    counts = np.full(support.size, (y.size + _PRIOR_CELLS) / support.size)  # the prior, times cells and _PRIOR_CELLS
+    # the prior, times cells and _PRIOR_CELLS
+    counts = np.full(support.size, (y.size + _PRIOR_CELLS) / support.size)
     for _ in range(_EM_STEPS):
-        prior, mass = counts, likelihood @ counts
+        prior = counts
+        mass = likelihood @ counts
         counts = prior * ((weight / mass) @ likelihood) + _PRIOR_CELLS / support.size
     posterior = likelihood * prior / mass[:, None]
     mean = posterior @ support
@@ -62,18 +92,25 @@ def _shrink(y: np.ndarray, stddev: float, *, signed: bool) -> tuple[np.ndarray, 
 
 
 def _grouped(y: np.ndarray, width: float) -> tuple[np.ndarray, np.ndarray]:
-    """Values of y, ascending, and how many cells have each; values less than `width` apart share one when many."""
+    """Values of y, ascending, and how many cells have each; values less than `width` apart share
+    one when many.
+    """
     if y.size <= _MAX_SUPPORT:
         return np.sort(y), np.ones(y.size)
     values, counts = np.unique(np.rint(y / width), return_counts=True)
-    starts = np.unique(np.linspace(0, values.size, min(values.size, _MAX_SUPPORT), endpoint=False).astype(np.intp))
+    starts = np.unique(
+        np.linspace(0, values.size, min(values.size, _MAX_SUPPORT), endpoint=False).astype(np.intp)
+    )
     weight = np.add.reduceat(counts, starts).astype(np.float64)
     return np.add.reduceat(values * counts, starts) / weight * width, weight
 
 
 def _to_total(mean: np.ndarray, variance: np.ndarray, total: float) -> np.ndarray:
-    """The most likely non-negative cells that sum to `total`: uncertain cells give way, certain ones hardly move."""
-    out, room = mean, variance
+    """The most likely non-negative cells that sum to `total`: uncertain cells give way, certain
+    ones hardly move.
+    """
+    out = mean
+    room = variance
     for _ in range(30):
         out = np.maximum(out + room * (total - out.sum()) / room.sum(), 0.0)
         if math.isclose(out.sum(), total, rel_tol=1e-9):
@@ -85,12 +122,13 @@ def _to_total(mean: np.ndarray, variance: np.ndarray, total: float) -> np.ndarra
 def _plateaus(y: np.ndarray, widths: np.ndarray, stddev: float) -> np.ndarray:
     """The piecewise constant density that minimises  residual / stddev^2 + log(cells) * pieces.
 
-    Optimal partitioning (Jackson et al., IEEE Signal Processing Letters 12, 2005) with the price of the Bayesian
-    information criterion: exact, in O(cells^2).
+    Optimal partitioning (Jackson et al., IEEE Signal Processing Letters 12, 2005) with the price of
+    the Bayesian information criterion: exact, in O(cells^2).
     """
     if y.size > _MAX_ORDERED:
         return _coarse_plateaus(y, widths, stddev)
-    wy, ww = np.concatenate([[0.0], np.cumsum(widths * y)]), np.concatenate([[0.0], np.cumsum(widths**2)])
+    wy = np.concatenate([[0.0], np.cumsum(widths * y)])
+    ww = np.concatenate([[0.0], np.cumsum(widths**2)])
     price = math.log(max(y.size, 2)) * stddev**2
     best = np.zeros(y.size + 1)
     start = np.zeros(y.size + 1, dtype=np.intp)

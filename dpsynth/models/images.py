@@ -1,4 +1,6 @@
-"""ImageModel: a Gaussian of low spatial frequencies for each class of images, and perhaps a network that adds to it."""
+"""ImageModel: a Gaussian of low spatial frequencies for each class of images, and perhaps a network
+that adds to it.
+"""
 
 from __future__ import annotations
 
@@ -15,12 +17,26 @@ _LEAST_VARIANCE = 1e-12
 
 @dataclass(frozen=True, eq=False)
 class Waves:
-    """The `count` lowest spatial frequencies of images of a shape, by the cosine transform; all of it is public.
+    """The lowest spatial frequencies of images of a shape, by the cosine transform; all public.
 
-    basis: orthonormal, (pixels, count). spread: (count,), how far a coordinate of images in general may be expected to
-    spread, as 1 / (1 + frequency) (amplitudes of natural images fall as 1 / f: Field, JOSA A 4, 1987); its squares
-    sum to 1. A coordinate of an image is what its grey levels (0 to 1, less one half) have along a wave, over the root
-    of the number of pixels, over the root of the wave's spread: noise of one size in all of them costs least.
+    A coordinate of an image is what its grey levels (0 to 1, less one half) have along a wave, over
+    the root of the number of pixels, over the root of the wave's spread: noise of one size in all
+    of them costs least.
+
+    Parameters
+    ----------
+    basis : ndarray
+        Orthonormal waves, shape (pixels, count).
+    spread : ndarray
+        Shape (count,): how far a coordinate of images in general may be expected to spread, as 1 /
+        (1 + frequency), since amplitudes of natural images fall as 1 / f (Field, JOSA A 4, 1987).
+        Its squares sum to 1.
+
+    Examples
+    --------
+    >>> waves = Waves.of((8, 8), 10)
+    >>> waves.basis.shape, waves.scale.shape
+    ((64, 10), (10,))
     """
 
     basis: np.ndarray
@@ -28,6 +44,7 @@ class Waves:
 
     @classmethod
     def of(cls, shape: tuple[int, int], count: int) -> Waves:
+        """The `count` lowest frequencies of images of this shape, the lowest first."""
         frequencies = np.hypot(*np.indices(shape)).reshape(-1)
         chosen = np.argsort(frequencies, kind="stable")[:count]
         pixels = np.eye(len(frequencies)).reshape(-1, *shape)
@@ -43,11 +60,30 @@ class Waves:
 
 @dataclass(frozen=True, eq=False)
 class ImageModel:
-    """For each class how many images there are, and mean and root of the covariance of their coordinates.
+    """A Gaussian of low spatial frequencies for each class of images, and perhaps a network.
 
-    rows: (classes,), charged, at least 1. means: (classes, count). roots: (classes, count, count), covariance is
-    root @ root.T. shape: of the images. network: weights and biases of a perceptron from standardised coordinates,
-    indicators of classes and random numbers to what is added to the grey levels (0 to 1) of each pixel; () for none.
+    Parameters
+    ----------
+    shape : tuple of int
+        Height and width of the images, in pixels.
+    rows : ndarray
+        Shape (classes,): how many images there are of each class, charged, at least 1.
+    means : ndarray
+        Shape (classes, count), of the coordinates of `Waves`.
+    roots : ndarray
+        Shape (classes, count, count); a class's covariance is root @ root.T.
+    network : tuple of ndarray
+        Weights and biases of a perceptron from standardised coordinates, indicators of classes and
+        random numbers to what is added to the grey levels (0 to 1) of each pixel; () for none.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> roots = 0.01 * np.eye(3)[None].repeat(2, axis=0)
+    >>> model = ImageModel((4, 4), np.array([30.0, 20.0]), np.zeros((2, 3)), roots)
+    >>> images = model.sample(np.array([0, 1, 1]), np.random.default_rng(0))
+    >>> images.shape, images.dtype
+    ((3, 4, 4), dtype('uint8'))
     """
 
     shape: tuple[int, int]
@@ -84,7 +120,8 @@ class ImageModel:
 
     def added(self, label: int, coordinates: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """What the network adds to images of one class with these coordinates; (n, pixels)."""
-        n, classes = len(coordinates), len(self.rows)
+        n = len(coordinates)
+        classes = len(self.rows)
         centre, spread = self.standard
         latent = rng.standard_normal((n, len(self.network[0]) - coordinates.shape[1] - classes))
         x = np.hstack([(coordinates - centre) / spread, np.eye(classes)[[label] * n], latent])
@@ -103,30 +140,43 @@ class ImageModel:
     def from_arrays(cls, saved: Mapping[str, Any]) -> ImageModel:
         """A model of its fields by name; ValueError or KeyError for anything that is none."""
         height, width = saved["shape"]
-        rows, means, roots = (np.asarray(saved[name], dtype=np.float64) for name in ("rows", "means", "roots"))
+        rows, means, roots = (
+            np.asarray(saved[name], dtype=np.float64) for name in ("rows", "means", "roots")
+        )
         classes, count = means.shape
-        if rows.shape != (classes,) or roots.shape != (classes, count, count) or count > height * width:
+        if (
+            rows.shape != (classes,)
+            or roots.shape != (classes, count, count)
+            or count > height * width
+        ):
             raise ValueError("the arrays of an image model do not fit one another")
         if not all(np.isfinite(array).all() for array in (rows, means, roots)) or rows.min() < 1:
-            raise ValueError("an image model holds finite numbers, and one image of each class at least")
+            raise ValueError(
+                "an image model holds finite numbers, and one image of each class at least"
+            )
         network = _network(saved, classes + count, height * width)
         return cls((int(height), int(width)), rows, means, roots, network)
 
 
 def _network(saved: Mapping[str, Any], known: int, pixels: int) -> tuple[np.ndarray, ...]:
-    """The layers that were saved; ValueError unless they lead from more than `known` numbers to a number a pixel."""
+    """The layers that were saved; ValueError unless they lead from more than `known` numbers to a
+    number a pixel.
+    """
     names = [f"network:{i}" for i in range(sum(name.startswith("network:") for name in saved))]
     network = tuple(np.asarray(saved[name], dtype=np.float64) for name in names)
     if not network:
         return network
-    weights, biases = network[::2], network[1::2]
+    weights = network[::2]
+    biases = network[1::2]
     fits = len(weights) == len(biases) and all(
         w.ndim == 2 and b.ndim == 1 for w, b in zip(weights, biases, strict=True)
     )
     if not fits or weights[0].shape[0] < known or biases[-1].shape != (pixels,):
         raise ValueError("the network of an image model leads from its coordinates to its pixels")
     ends = [w.shape[0] for w in weights[1:]]
-    if [w.shape[1] for w in weights] != [len(b) for b in biases] or ends != [len(b) for b in biases[:-1]]:
+    if [w.shape[1] for w in weights] != [len(b) for b in biases] or ends != [
+        len(b) for b in biases[:-1]
+    ]:
         raise ValueError("the layers of an image model's network do not fit one another")
     if not all(np.isfinite(array).all() for array in network):
         raise ValueError("the network of an image model holds finite numbers")

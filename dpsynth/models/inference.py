@@ -1,7 +1,7 @@
 """From noisy marginals to a distribution: pool them, say how far each cell may be trusted, fit.
 
-The model is p(x) proportional to exp(sum of theta_S), one table of potentials theta_S for each measured set of
-attributes, and N = its total. With pooled counts y_S the fit minimises
+The model is p(x) proportional to exp(sum of theta_S), one table of potentials theta_S for each
+measured set of attributes, and N = its total. With pooled counts y_S the fit minimises
 
     F(theta) = N log Z(theta) - sum <theta_S, y_S> + 1/2 sum <ridge_S, theta_S^2>,
 
@@ -9,22 +9,26 @@ which is convex; its gradient is N mu_S - y_S + ridge_S theta_S. It is the dual 
 
     minimise over all p:  1/2 sum (N p_S - y_S)^2 / ridge_S - N entropy(p):
 
-weighted least squares, among whose solutions entropy chooses. What the ridge is matters more than anything else here.
+weighted least squares, among whose solutions entropy chooses. What the ridge is matters more than
+anything else here.
 
-**Ridge.** Let a cell hold m rows, measured with variance s^2, and let its potential have variance t^2 a priori. To
-first order m = E exp(theta), so the posterior mode solves (m - y) m / s^2 + theta / t^2 = 0: it is F's with
-ridge = s^2 / (t^2 m). Large cells are believed, and small ones are drawn to what the margins say. `t` is estimated
-for each table from how much its pooled counts scatter about independence beyond their noise (empirical Bayes), and m
-by the linear estimate that follows from it. A uniform ridge lambda s^2, the usual choice, must balance the two.
+**Ridge.** Let a cell hold m rows, measured with variance s^2, and let its potential have variance
+t^2 a priori. To first order m = E exp(theta), so the posterior mode solves (m - y) m / s^2 + theta
+/ t^2 = 0: it is F's with ridge = s^2 / (t^2 m). Large cells are believed, and small ones are drawn
+to what the margins say. `t` is estimated for each table from how much its pooled counts scatter
+about independence beyond their noise (empirical Bayes), and m by the linear estimate that follows
+from it. A uniform ridge lambda s^2, the usual choice, must balance the two.
 
-**Stopping.** At the optimum the noise alone costs about 1/2 sum s^2 / h in F, h being the curvature N mu + ridge; a
-gradient g leaves about 1/2 sum g^2 / h to gain. The optimiser stops when the second is below TOLERANCE^2 times the
-first, on average over the tables by their cells (table by table, so that one of great noise does not excuse the others;
-for the same reason a cell's s^2 counts up to the median of its table). What is left is then small beside what the noise
-has done: theta is the exact optimum for counts y + g, whose disturbance g is a TOLERANCE of the noise.
+**Stopping.** At the optimum the noise alone costs about 1/2 sum s^2 / h in F, h being the curvature
+N mu + ridge; a gradient g leaves about 1/2 sum g^2 / h to gain. The optimiser stops when the second
+is below TOLERANCE^2 times the first, on average over the tables by their cells (table by table, so
+that one of great noise does not excuse the others; for the same reason a cell's s^2 counts up to
+the median of its table). What is left is then small beside what the noise has done: theta is the
+exact optimum for counts y + g, whose disturbance g is a TOLERANCE of the noise.
 
-The constants below were chosen by experiment on a few public tables. From a tolerance of 0.06 to 0.1 and 0.15 three-way
-errors grew by about a percent each, and the time fell to about a half and a third.
+The constants below were chosen by experiment on a few public tables. From a tolerance of 0.06 to
+0.1 and 0.15 three-way errors grew by about a percent each, and the time fell to about a half and a
+third.
 """
 
 from __future__ import annotations
@@ -52,15 +56,27 @@ Engine = Callable[[Domain, Sequence[Clique], JunctionTree], Marginals]
 """Prepares the marginals of these cliques; the tree holds them all."""
 
 TOLERANCE = 0.08
+"""Of the noise: what is left to gain when the fit stops. The head of this file has its price."""
+
 MOST_STEPS = 2000
-_LEAST_SPREAD, _MOST_SPREAD = 1 / 16, 2.0  # bounds of t^2
-_SMALL_CELL = 0.3  # the rows that the ridge adds to each cell, in standard deviations of its noise
-_FLOOR = 0.01  # the least ridge, in the same unit: keeps the curvatures of large and small cells comparable
+"""A guard: it ends a fit that rounding keeps from its tolerance."""
+
+_LEAST_SPREAD = 1 / 16
+_MOST_SPREAD = 2.0
+"""Bounds of t^2, the estimated prior variance of a potential: few cells estimate it badly."""
+
+_SMALL_CELL = 0.3
+"""The rows that the ridge adds to each cell, in standard deviations of its noise."""
+
+_FLOOR = 0.01
+"""The least ridge, in the same unit: keeps the curvatures of large and small cells comparable."""
 
 
 @dataclass(frozen=True, eq=False)
 class Pooled:
-    """What all measurements together say of one marginal: counts, and the variance of each, in rows."""
+    """What all measurements together say of one marginal: counts, and the variance of each, in
+    rows.
+    """
 
     values: np.ndarray
     variance: np.ndarray
@@ -77,10 +93,10 @@ def estimate(
 ) -> GraphicalModel:
     """The distribution that fits the measurements.
 
-    total: the number of rows; None takes the pooled estimate, at least 1.
-    structure: a tree that holds every measured clique; None builds the smallest one found.
-    warm: a model whose potentials are a good start.
-    engine: what computes marginals from potentials, None for elimination; the model does not depend on it.
+    total: the number of rows; None takes the pooled estimate, at least 1. structure: a tree that
+    holds every measured clique; None builds the smallest one found. warm: a model whose potentials
+    are a good start. engine: what computes marginals from potentials, None for elimination; the
+    model does not depend on it.
     """
     pooled = pool(domain, measurements, total=total)
     cliques = [clique for clique in pooled if clique]
@@ -88,21 +104,27 @@ def estimate(
     outside = [clique for clique in cliques if tree.host(clique) is None]
     if outside:
         raise ValueError(f"the structure must hold every measured clique, it lacks {outside[-1]}")
-    marginals = engine(domain, cliques, tree) if engine else Elimination(domain, cliques, tree.order)
+    marginals = (
+        engine(domain, cliques, tree) if engine else Elimination(domain, cliques, tree.order)
+    )
     start = warm.potentials if warm else {}
     potentials, steps, converged = fit(domain, pooled, marginals, start=start)
     rows = float(pooled[()].values)
-    return GraphicalModel.of(domain, rows, potentials, tree=tree, iterations=steps, converged=converged)
+    return GraphicalModel.of(
+        domain, rows, potentials, tree=tree, iterations=steps, converged=converged
+    )
 
 
 def pool(
     domain: Domain, measurements: Iterable[LinearMeasurement], *, total: float | None = None
 ) -> dict[Clique, Pooled]:
-    """Consistent estimates of the total, of each clique, of the attributes and pairs in it, and of what cliques share.
+    """Consistent estimates of the total, of each clique, of the attributes and pairs in it, and of
+    what cliques share.
 
-    Every measurement informs every marginal that it implies, weighted by inverse variance. Then, from small sets to
-    large, each table is moved to agree with the smaller ones, its cells by their share of the variance. For noise of
-    one variance within each table this is generalised least squares.
+    Every measurement informs every marginal that it implies, weighted by inverse variance. Then,
+    from small sets to large, each table is moved to agree with the smaller ones, its cells by their
+    share of the variance. For noise of one variance within each table this is generalised least
+    squares.
     """
     measured = [_in_domain_order(domain, m) for m in measurements]
     pooled: dict[Clique, Pooled] = {}
@@ -123,9 +145,15 @@ def pool(
 
 
 def fit(
-    domain: Domain, pooled: Mapping[Clique, Pooled], marginals: Marginals, *, start: Mapping[Clique, np.ndarray]
+    domain: Domain,
+    pooled: Mapping[Clique, Pooled],
+    marginals: Marginals,
+    *,
+    start: Mapping[Clique, np.ndarray],
 ) -> tuple[dict[Clique, np.ndarray], int, bool]:
-    """Potentials for each pooled clique but the total, in that order; the optimiser's steps; whether it converged."""
+    """Potentials for each pooled clique but the total, in that order; the optimiser's steps;
+    whether it converged.
+    """
     rows = float(pooled[()].values)
     cliques = [clique for clique in pooled if clique]
     shapes = [domain.shape(clique) for clique in cliques]
@@ -133,7 +161,10 @@ def fit(
     variance = _flat(pooled[clique].variance for clique in cliques)
     ridge = _flat(_ridge(domain, clique, pooled) for clique in cliques)
     least = np.maximum(values, np.sqrt(variance))
-    typical = _flat(np.minimum(table.variance, np.median(table.variance)) for table in map(pooled.__getitem__, cliques))
+    typical = _flat(
+        np.minimum(table.variance, np.median(table.variance))
+        for table in map(pooled.__getitem__, cliques)
+    )
     cells = np.array([math.prod(shape) for shape in shapes], dtype=int)
     starts = np.cumsum(cells) - cells
 
@@ -141,7 +172,8 @@ def fit(
         log_mass, shares = marginals(_unflat(theta, shapes))
         if not math.isfinite(log_mass):
             return Point(theta, math.inf, theta, theta)
-        counts, pull = rows * _flat(shares), ridge * theta
+        counts = rows * _flat(shares)
+        pull = ridge * theta
         value = rows * log_mass - float(theta @ values) + 0.5 * float(pull @ theta)
         return Point(theta, value, counts - values + pull, np.maximum(counts, least) + ridge)
 
@@ -150,7 +182,9 @@ def fit(
         noise = np.add.reduceat(typical / point.curvature, starts)
         return bool(np.sum(left / noise * cells) <= TOLERANCE**2 * np.sum(cells))
 
-    theta = _flat(start.get(clique, np.zeros(shape)) for clique, shape in zip(cliques, shapes, strict=True))
+    theta = _flat(
+        start.get(clique, np.zeros(shape)) for clique, shape in zip(cliques, shapes, strict=True)
+    )
     if not math.isfinite(objective(theta).value):
         theta = np.zeros_like(theta)
     point, steps, converged = minimise(objective, theta, finished, MOST_STEPS)
@@ -159,10 +193,13 @@ def fit(
 
 def _ridge(domain: Domain, clique: Clique, pooled: Mapping[Clique, Pooled]) -> np.ndarray:
     """How much a potential of one costs in rows, cell by cell; see the head of this file."""
-    values, variance = pooled[clique].values, pooled[clique].variance
+    values = pooled[clique].values
+    variance = pooled[clique].variance
     expected = _independent(domain, clique, pooled)
     weight = (expected / (variance + expected**2)) ** 2
-    spread = float(np.sum(weight * ((values - expected) ** 2 - variance)) / np.sum(weight * expected**2))
+    spread = float(
+        np.sum(weight * ((values - expected) ** 2 - variance)) / np.sum(weight * expected**2)
+    )
     spread = min(max(spread, _LEAST_SPREAD), _MOST_SPREAD)
     signal = spread * expected**2
     rows = np.maximum(expected + signal / (signal + variance) * (values - expected), 0)
@@ -172,7 +209,9 @@ def _ridge(domain: Domain, clique: Clique, pooled: Mapping[Clique, Pooled]) -> n
 
 
 def _independent(domain: Domain, clique: Clique, pooled: Mapping[Clique, Pooled]) -> np.ndarray:
-    """Counts if the attributes were independent; for a single attribute, if its cells were alike."""
+    """Counts if the attributes were independent; for a single attribute, if its cells were
+    alike.
+    """
     rows = float(pooled[()].values)
     if len(clique) == 1:
         return np.full(domain.shape(clique), rows / domain.cells(clique))
@@ -189,7 +228,9 @@ def _total(tables: Sequence[Pooled], total: float | None) -> Pooled:
     return Pooled(np.asarray(max(1.0, 1.0 if total is None else total)), np.zeros(()))
 
 
-def _agreeing(values: np.ndarray, variance: np.ndarray, clique: Clique, pooled: Mapping[Clique, Pooled]) -> np.ndarray:
+def _agreeing(
+    values: np.ndarray, variance: np.ndarray, clique: Clique, pooled: Mapping[Clique, Pooled]
+) -> np.ndarray:
     for part, table in pooled.items():
         if set(part).issubset(clique):
             gap = table.values - marginal(values, clique, part)
@@ -202,29 +243,44 @@ def _in_domain_order(domain: Domain, measurement: LinearMeasurement) -> tuple[Cl
     clique = measurement.clique
     unknown = [a for a in clique if a not in domain.attributes]
     if unknown or len(set(clique)) < len(clique):
-        raise ValueError(f"a measurement must be of different attributes of the domain, got {clique}")
-    values, shape = np.asarray(measurement.values, dtype=float), domain.shape(clique)
+        raise ValueError(
+            f"a measurement must be of different attributes of the domain, got {clique}"
+        )
+    values = np.asarray(measurement.values, dtype=float)
+    shape = domain.shape(clique)
     if values.shape != shape:
-        raise ValueError(f"a measurement of {clique} must have the shape {shape}, got {values.shape}")
+        raise ValueError(
+            f"a measurement of {clique} must have the shape {shape}, got {values.shape}"
+        )
     variance = np.broadcast_to(np.square(np.asarray(measurement.stddev, dtype=float)), shape)
     ordered = domain.ordered(clique)
     return ordered, Pooled(marginal(values, clique, ordered), marginal(variance, clique, ordered))
 
 
 def _closure(domain: Domain, cliques: Collection[Clique]) -> list[Clique]:
-    """The total, the cliques, their attributes and pairs, and whatever two of them share, from small to large.
+    """The total, the cliques, their attributes and pairs, and whatever two of them share, from
+    small to large.
 
-    Pairs inside a larger clique get potentials of their own, so that what two attributes have in common is shrunk
-    less than what it takes three to see: 3 % less error on pairs where triples were measured.
+    Pairs inside a larger clique get potentials of their own, so that what two attributes have in
+    common is shrunk less than what it takes three to see: 3 % less error on pairs where triples
+    were measured.
     """
-    parts = {part for clique in cliques for size in (0, 1, 2) for part in combinations(clique, size)}
+    parts = {
+        part for clique in cliques for size in (0, 1, 2) for part in combinations(clique, size)
+    }
     wide = {clique for clique in cliques if len(clique) > 2}
     new = wide
     while new:
-        new = {tuple(attribute for attribute in a if attribute in b) for a in new for b in wide} - wide - parts
+        new = (
+            {tuple(attribute for attribute in a if attribute in b) for a in new for b in wide}
+            - wide
+            - parts
+        )
         wide |= new
     position = {attribute: i for i, attribute in enumerate(domain.attributes)}
-    return sorted({(), *parts, *wide}, key=lambda clique: (len(clique), [position[a] for a in clique]))
+    return sorted(
+        {(), *parts, *wide}, key=lambda clique: (len(clique), [position[a] for a in clique])
+    )
 
 
 def _flat(tables: Iterable[np.ndarray]) -> np.ndarray:
@@ -233,4 +289,6 @@ def _flat(tables: Iterable[np.ndarray]) -> np.ndarray:
 
 def _unflat(flat: np.ndarray, shapes: Sequence[tuple[int, ...]]) -> list[np.ndarray]:
     ends = np.cumsum([math.prod(shape) for shape in shapes])
-    return [part.reshape(shape) for part, shape in zip(np.split(flat, ends[:-1]), shapes, strict=False)]
+    return [
+        part.reshape(shape) for part, shape in zip(np.split(flat, ends[:-1]), shapes, strict=False)
+    ]

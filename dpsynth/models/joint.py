@@ -1,4 +1,6 @@
-"""JointModel: what GraphicalModel is, by brute force over every cell of the domain: slow, obvious, the test oracle."""
+"""JointModel: what GraphicalModel is, by brute force over every cell of the domain: slow, obvious,
+the test oracle.
+"""
 
 from __future__ import annotations
 
@@ -15,20 +17,44 @@ from dpsynth.models.inference import fit, pool
 
 @dataclass(frozen=True, eq=False)
 class JointModel:
-    """table: the share of each cell of the whole domain, shape domain.shape(domain.attributes)."""
+    """What GraphicalModel is, by brute force over every cell of the domain: the tests' oracle.
+
+    Parameters
+    ----------
+    domain : Domain
+        Small: its cells are all written down.
+    total : float
+        The number of rows.
+    table : ndarray
+        The share of each cell, shape `domain.shape(domain.attributes)`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dpsynth import Domain
+    >>> model = JointModel.of(Domain.of({"a": 2}), 8.0, {("a",): np.log(np.array([3.0, 1.0]))})
+    >>> model.project(("a",)).round(6)
+    array([6., 2.])
+    """
 
     domain: Domain
     total: float
     table: np.ndarray
 
     @classmethod
-    def of(cls, domain: Domain, total: float, potentials: Mapping[Clique, np.ndarray]) -> JointModel:
+    def of(
+        cls, domain: Domain, total: float, potentials: Mapping[Clique, np.ndarray]
+    ) -> JointModel:
         """The distribution proportional to exp(sum of potentials)."""
         return cls(domain, total, _table(domain, potentials)[1])
 
     @classmethod
     def estimate(
-        cls, domain: Domain, measurements: Iterable[LinearMeasurement], *, total: float | None = None
+        cls,
+        domain: Domain,
+        measurements: Iterable[LinearMeasurement],
+        *,
+        total: float | None = None,
     ) -> JointModel:
         """`inference.estimate`, the marginals summed from the whole table."""
         pooled = pool(domain, measurements, total=total)

@@ -1,9 +1,11 @@
-"""JunctionTree: which attributes must be kept together so that a graphical model stays exact, and its beliefs.
+"""JunctionTree: which attributes must be kept together so that a graphical model stays exact, and
+its beliefs.
 
-A set of cliques becomes a chordal graph by eliminating one attribute after another; the maximal groups met on the
-way are the nodes, and a spanning tree with the largest separators joins them (Koller and Friedman 2009, chapter 10).
-The tree also joins parts of the graph that no clique connects, by empty separators; every attribute of the domain
-is in some node. Ties are broken by the order of the domain, so that equal cliques give equal trees.
+A set of cliques becomes a chordal graph by eliminating one attribute after another; the maximal
+groups met on the way are the nodes, and a spanning tree with the largest separators joins them
+(Koller and Friedman 2009, chapter 10). The tree also joins parts of the graph that no clique
+connects, by empty separators; every attribute of the domain is in some node. Ties are broken by the
+order of the domain, so that equal cliques give equal trees.
 """
 
 from __future__ import annotations
@@ -21,12 +23,32 @@ from dpsynth.models.factor import expand, marginal, quotient
 
 @dataclass(frozen=True, eq=False)
 class JunctionTree:
-    """Nodes in rooted order: a parent comes before its children.
+    """Which attributes must be kept together so that a graphical model stays exact.
 
-    nodes: the attributes of each node, those shared with its parent (the separator) first.
-    parents: for each node the position of its parent; -1 for the first node, which is the root.
-    separators: the attributes that each node shares with its parent, in the parent's order.
-    order: every attribute once, in the order in which it was eliminated.
+    Nodes stand in rooted order: a parent comes before its children. `JunctionTree.of` builds one.
+
+    Parameters
+    ----------
+    domain : Domain
+        Of the table.
+    nodes : tuple of tuple of str
+        The attributes of each node, those shared with its parent (the separator) first.
+    parents : tuple of int
+        For each node the position of its parent; -1 for the first node, which is the root.
+    separators : tuple of tuple of str
+        The attributes that each node shares with its parent, in the parent's order.
+    order : tuple of str
+        Every attribute once, in the order in which it was eliminated.
+
+    Examples
+    --------
+    >>> from dpsynth import Domain
+    >>> domain = Domain.of({"a": 2, "b": 3, "c": 4})
+    >>> tree = JunctionTree.of(domain, [("a", "b"), ("b", "c")])
+    >>> sorted(map(sorted, tree.nodes)), tree.cells
+    ([['a', 'b'], ['b', 'c']], 18)
+    >>> tree.host(("a", "c")) is None
+    True
     """
 
     domain: Domain
@@ -47,7 +69,13 @@ class JunctionTree:
             separator = tuple(a for a in nodes[parent] if a in inside) if parent >= 0 else ()
             separators.append(separator)
             nodes.append(separator + tuple(a for a in inside if a not in separator))
-        return cls(domain, tuple(nodes), tuple(parents), tuple(separators), tuple(domain.attributes[i] for i in order))
+        return cls(
+            domain,
+            tuple(nodes),
+            tuple(parents),
+            tuple(separators),
+            tuple(domain.attributes[i] for i in order),
+        )
 
     @cached_property
     def cells(self) -> int:
@@ -73,23 +101,27 @@ class JunctionTree:
     def host(self, clique: Clique) -> int | None:
         """The smallest node that holds all of `clique`; None where no node does."""
         wanted = set(clique)
-        # If a node holds them all, so does the home that is farthest from the root, by the running intersection.
+        # If a node holds them all, so does the home that is farthest from the root, by the running
+        # intersection.
         if not wanted.issubset(self.nodes[max((self.homes[a] for a in clique), default=0)]):
             return None
         fitting = [i for i, node in enumerate(self.nodes) if wanted.issubset(node)]
         return min(fitting, key=lambda i: self.domain.cells(self.nodes[i]))
 
     def calibrate(self, potentials: Mapping[Clique, np.ndarray]) -> tuple[float, list[np.ndarray]]:
-        """The logarithm of the partition function, and for each node its marginal distribution, axes as in `nodes`.
+        """The logarithm of the partition function, and for each node its marginal distribution,
+        axes as in `nodes`.
 
-        The distribution is proportional to the exponential of the sum of the potentials; each potential's clique
-        must lie inside a node.
+        The distribution is proportional to the exponential of the sum of the potentials; each
+        potential's clique must lie inside a node.
         """
         logs: list[list[np.ndarray]] = [[] for _ in self.nodes]
         for clique, potential in potentials.items():
             host = self.host(clique)
             if host is None:
-                raise ValueError(f"the clique {clique} lies in no node of the tree, build the tree from it too")
+                raise ValueError(
+                    f"the clique {clique} lies in no node of the tree, build the tree from it too"
+                )
             logs[host].append(expand(potential, clique, self.nodes[host]))
         shift = 0.0
         tables = []
@@ -105,11 +137,12 @@ class JunctionTree:
         return log_mass + shift, beliefs
 
     def propagate(self, tables: list[np.ndarray]) -> tuple[float, list[np.ndarray]]:
-        """The log of the total mass of a product of non-negative node tables, and each node's marginal of it.
+        """The log of the total mass of a product of non-negative node tables, and each node's
+        marginal of it.
 
-        Writes into the tables and returns them. Messages are scaled to a largest entry of one, so that hundreds of
-        them multiply without underflow, and 0/0 is 0. No mass at all, or mass too far apart for doubles, gives minus
-        infinity, and no meaning to the tables.
+        Writes into the tables and returns them. Messages are scaled to a largest entry of one, so
+        that hundreds of them multiply without underflow, and 0/0 is 0. No mass at all, or mass too
+        far apart for doubles, gives minus infinity, and no meaning to the tables.
         """
         log_mass = 0.0
         messages: list[np.ndarray] = [np.ones(())] * len(tables)
@@ -147,7 +180,9 @@ def tree_cells(domain: Domain, cliques: Iterable[Clique]) -> int:
 
 
 def _triangulate(domain: Domain, cliques: Iterable[Clique]) -> tuple[list[int], list[int]]:
-    """An elimination order and the maximal groups it meets; a group is an integer whose bits are attributes."""
+    """An elimination order and the maximal groups it meets; a group is an integer whose bits are
+    attributes.
+    """
     sizes = [size for _, size in domain.sizes]
     position = {attribute: i for i, attribute in enumerate(domain.attributes)}
     neighbours = [0] * len(sizes)
@@ -160,11 +195,14 @@ def _triangulate(domain: Domain, cliques: Iterable[Clique]) -> tuple[list[int], 
     return min(tries, key=lambda found: _cells(found[1], sizes))
 
 
-def _eliminate(neighbours: Sequence[int], sizes: Sequence[int], fill_first: bool) -> tuple[list[int], list[int]]:
-    """Greedy elimination by least weight of new edges, then fewest cells (or the other way round), then domain order.
+def _eliminate(
+    neighbours: Sequence[int], sizes: Sequence[int], fill_first: bool
+) -> tuple[list[int], list[int]]:
+    """Greedy elimination by least weight of new edges, then fewest cells (or the other way round),
+    then domain order.
 
-    An edge weighs the logarithm of its cells. On random graphs of 10 to 24 attributes the smaller of the two trees has
-    12 % fewer cells than where edges are counted alike.
+    An edge weighs the logarithm of its cells. On random graphs of 10 to 24 attributes the smaller
+    of the two trees has 12 % fewer cells than where edges are counted alike.
     """
     around = list(neighbours)
     logs = [math.log(size) for size in sizes]
@@ -196,10 +234,13 @@ def _eliminate(neighbours: Sequence[int], sizes: Sequence[int], fill_first: bool
 
 
 def _span(groups: Sequence[int]) -> tuple[list[int], list[int]]:
-    """The groups in rooted order and their parents, by Prim's maximum spanning tree on the separators' sizes."""
+    """The groups in rooted order and their parents, by Prim's maximum spanning tree on the
+    separators' sizes.
+    """
     rest = dict.fromkeys(range(1, len(groups)), 0)
     best = {i: (groups[i] & groups[0]).bit_count() for i in rest}
-    found, parents = [groups[0]], [-1]
+    found = [groups[0]]
+    parents = [-1]
     while rest:
         i = max(rest, key=lambda j: best[j])
         parents.append(rest.pop(i))
@@ -207,7 +248,8 @@ def _span(groups: Sequence[int]) -> tuple[list[int], list[int]]:
         for j in rest:
             shared = (groups[i] & groups[j]).bit_count()
             if shared > best[j]:
-                best[j], rest[j] = shared, len(found) - 1
+                best[j] = shared
+                rest[j] = len(found) - 1
     return found, parents
 
 

@@ -1,7 +1,8 @@
 """A compact L-BFGS for smooth convex functions, with a diagonal that may follow the curvature.
 
-Nocedal and Wright 2006, algorithm 7.4, with backtracking (3.1). scipy's L-BFGS-B keeps one scale for all coordinates
-and stops by the size of the objective; here the caller knows the curvature of each coordinate and what matters.
+Nocedal and Wright 2006, algorithm 7.4, with backtracking (3.1). scipy's L-BFGS-B keeps one scale
+for all coordinates and stops by the size of the objective; here the caller knows the curvature of
+each coordinate and what matters.
 """
 
 from __future__ import annotations
@@ -20,7 +21,9 @@ _SMALLEST_STEP = 1e-10
 
 @dataclass(frozen=True, eq=False)
 class Point:
-    """Where the optimiser is: the value and gradient of the objective, and its curvature along each coordinate."""
+    """Where the optimiser is: the value and gradient of the objective, and its curvature along each
+    coordinate.
+    """
 
     x: np.ndarray
     value: float
@@ -29,12 +32,15 @@ class Point:
 
 
 def minimise(
-    objective: Callable[[np.ndarray], Point], start: np.ndarray, finished: Callable[[Point], bool], limit: int
+    objective: Callable[[np.ndarray], Point],
+    start: np.ndarray,
+    finished: Callable[[Point], bool],
+    limit: int,
 ) -> tuple[Point, int, bool]:
     """The last point, the number of steps, and whether it is finished.
 
-    A value that is not finite turns a step back. Gives up, unfinished, after `limit` steps or where rounding hides
-    any further descent.
+    A value that is not finite turns a step back. Gives up, unfinished, after `limit` steps or where
+    rounding hides any further descent.
     """
     point = objective(start)
     pairs: deque[tuple[np.ndarray, np.ndarray, float]] = deque(maxlen=_MEMORY)
@@ -44,7 +50,8 @@ def minimise(
         following = _line_search(objective, point, _direction(point, pairs))
         if following is None:
             return point, steps, False
-        moved, turned = following.x - point.x, following.gradient - point.gradient
+        moved = following.x - point.x
+        turned = following.gradient - point.gradient
         bend = float(moved @ turned)
         if bend > 1e-14 * math.sqrt(float(moved @ moved) * float(turned @ turned)):
             pairs.append((moved, turned, 1 / bend))
@@ -53,7 +60,9 @@ def minimise(
 
 
 def _direction(point: Point, pairs: deque[tuple[np.ndarray, np.ndarray, float]]) -> np.ndarray:
-    """Minus the inverse Hessian, as the last steps show it, times the gradient: the two-loop recursion."""
+    """Minus the inverse Hessian, as the last steps show it, times the gradient: the two-loop
+    recursion.
+    """
     direction = -point.gradient
     weights = []
     for moved, turned, inverse in reversed(pairs):
@@ -68,7 +77,9 @@ def _direction(point: Point, pairs: deque[tuple[np.ndarray, np.ndarray, float]])
     return direction
 
 
-def _line_search(objective: Callable[[np.ndarray], Point], point: Point, direction: np.ndarray) -> Point | None:
+def _line_search(
+    objective: Callable[[np.ndarray], Point], point: Point, direction: np.ndarray
+) -> Point | None:
     slope = float(point.gradient @ direction)
     rounding = 1e-13 * abs(point.value)
     step = 1.0

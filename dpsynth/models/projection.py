@@ -17,8 +17,9 @@ MOST_CELLS = 2**26
 class Projection:
     """Answers cliques; what they share on the way is computed once and kept as long as this object.
 
-    Below a node k, the attributes q depend on the rest through the separator of k alone. So a clique is gathered from
-    the leaves towards the lowest node that can see all of it, in tables p(q | separator of k).
+    Below a node k, the attributes q depend on the rest through the separator of k alone. So a
+    clique is gathered from the leaves towards the lowest node that can see all of it, in tables p(q
+    | separator of k).
     """
 
     def __init__(self, tree: JunctionTree, beliefs: Sequence[np.ndarray]) -> None:
@@ -48,7 +49,9 @@ class Projection:
         return attribute in self._tree.nodes[node] or self._towards(node, attribute) is not None
 
     def _towards(self, node: int, attribute: str) -> int | None:
-        """The child of `node` below which the attribute lives; None where it does not live below."""
+        """The child of `node` below which the attribute lives; None where it does not live
+        below.
+        """
         below = self._tree.homes[attribute]
         while below > node:
             parent = self._tree.parents[below]
@@ -58,7 +61,9 @@ class Projection:
         return None
 
     def _gather(self, node: int, separator: Clique, wanted: Clique) -> np.ndarray:
-        """The joint share of `separator`, attributes of the node, and `wanted`, attributes of it or below it."""
+        """The joint share of `separator`, attributes of the node, and `wanted`, attributes of it or
+        below it.
+        """
         branches: dict[int, list[str]] = {}
         for attribute in wanted:
             if attribute not in self._tree.nodes[node]:
@@ -86,18 +91,23 @@ class Projection:
             separator = self._tree.separators[node]
             joint = self._gather(node, separator, wanted)
             mass = self._marginal(node, separator)
-            self._conditionals[node, wanted] = quotient(joint, expand(mass, separator, separator + wanted))
+            self._conditionals[node, wanted] = quotient(
+                joint, expand(mass, separator, separator + wanted)
+            )
         return self._conditionals[node, wanted]
 
     def _marginal(self, node: int, clique: Clique) -> np.ndarray:
         if (node, clique) not in self._marginals:
-            self._marginals[node, clique] = marginal(self._beliefs[node], self._tree.nodes[node], clique)
+            self._marginals[node, clique] = marginal(
+                self._beliefs[node], self._tree.nodes[node], clique
+            )
         return self._marginals[node, clique]
 
     def _check(self, clique: Clique) -> None:
         cells = self._tree.domain.cells(clique)
         if cells > MOST_CELLS:
             raise ValueError(
-                f"the projection would pass through a table of {cells} cells, the limit is {MOST_CELLS}: "
+                f"the projection would pass through a table of {cells} cells, the limit is"
+                f" {MOST_CELLS}: "
                 f"ask for fewer attributes at once, or sample"
             )

@@ -18,12 +18,38 @@ from dpsynth.models.sampling import Decks, blocks
 
 @dataclass(frozen=True, eq=False)
 class RefinedModel:
-    """Cells of one bin differ in their own column only: given the bin they are independent of all other columns.
+    """A model over bins, refined to the cells inside each bin.
 
-    coarse: a model over bins. bins[a]: the bin of each cell of a. masses[a]: relative masses of a's cells; only their
-    proportions inside each bin matter, the bins' own masses are the coarse model's.
-    outcome: for the certificate, what a mechanism that may do one thing or another has done, in words; it hangs on the
-    rows through charges only, as the arrays do. It is not part of a saved model.
+    Cells of one bin differ in their own column only: given the bin they are independent of all
+    other columns.
+
+    Parameters
+    ----------
+    domain : Domain
+        Of the cells.
+    coarse : Model
+        Over the bins.
+    bins : mapping of str to ndarray
+        bins[a]: the bin of each cell of a, numbered from 0.
+    masses : mapping of str to ndarray
+        masses[a]: relative masses of a's cells. Only their proportions inside each bin matter; the
+        bins' own masses are the coarse model's.
+    outcome : str
+        For the certificate, what a mechanism that may do one thing or another has done, in words.
+        It depends on the rows through charges only, as the arrays do. It is not part of a saved
+        model.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dpsynth import Domain
+    >>> from dpsynth.models.engines import estimate
+    >>> from dpsynth.models.base import LinearMeasurement
+    >>> measured = LinearMeasurement(("age",), np.array([60.0, 40.0]), 0.01)
+    >>> coarse = estimate(Domain.of({"age": 2}), [measured], total=100.0)
+    >>> bins, masses = {"age": np.array([0, 0, 1])}, {"age": np.array([1.0, 3.0, 1.0])}
+    >>> RefinedModel(Domain.of({"age": 3}), coarse, bins, masses).project(("age",)).round()
+    array([15., 45., 40.])
     """
 
     domain: Domain
@@ -55,9 +81,17 @@ class RefinedModel:
         }
 
     def to_arrays(self) -> dict[str, Any]:
-        """Everything but the domain: plain numbers, strings and lists, and arrays; TypeError for what has no arrays."""
+        """All but the domain: plain numbers, strings and lists, and arrays.
+
+        Raises
+        ------
+        TypeError
+            For a coarse model that cannot be stored.
+        """
         if not isinstance(self.coarse, GraphicalModel | HiddenModel | ReleasedRows):
-            raise TypeError(f"a model of type {type(self.coarse).__name__} over bins cannot be stored")
+            raise TypeError(
+                f"a model of type {type(self.coarse).__name__} over bins cannot be stored"
+            )
         saved = {f"coarse:{k}": v for k, v in self.coarse.to_arrays().items()}
         for a in self.domain.attributes:
             saved[f"bins:{a}"], saved[f"masses:{a}"] = self.bins[a], self.masses[a]
@@ -65,19 +99,39 @@ class RefinedModel:
 
     @classmethod
     def from_arrays(cls, domain: Domain, saved: Mapping[str, Any]) -> RefinedModel:
-        """The model of which `saved` holds `to_arrays()`; ValueError or KeyError if that does not fit the domain."""
+        """The model of which `saved` holds `to_arrays()`.
+
+        Raises
+        ------
+        ValueError, KeyError
+            If that does not fit the domain.
+        """
         inner = {k.removeprefix("coarse:"): v for k, v in saved.items() if k.startswith("coarse:")}
-        kind = HiddenModel if "hidden" in inner else ReleasedRows if "released" in inner else GraphicalModel
+        kind = (
+            HiddenModel
+            if "hidden" in inner
+            else ReleasedRows
+            if "released" in inner
+            else GraphicalModel
+        )
         coarse = kind.from_arrays(inner)
-        bins, masses = ({a: saved[f"{name}:{a}"] for a in coarse.domain.attributes} for name in ("bins", "masses"))
+        bins, masses = (
+            {a: saved[f"{name}:{a}"] for a in coarse.domain.attributes}
+            for name in ("bins", "masses")
+        )
         for a in coarse.domain.attributes:
-            if not len(bins[a]) == len(masses[a]) == domain.size(a) or bins[a].max() + 1 != coarse.domain.size(a):
+            if not len(bins[a]) == len(masses[a]) == domain.size(a) or bins[
+                a
+            ].max() + 1 != coarse.domain.size(a):
                 raise ValueError(f"the arrays of {a!r} do not fit the schema")
         return cls(domain, coarse, bins, masses)
 
     def _within(self, attribute: str) -> np.ndarray:
-        """The share of each cell in its bin; cells of a bin without mass share it by width, or evenly."""
-        bins, mass = self.bins[attribute], self.masses[attribute]
+        """The share of each cell in its bin; cells of a bin without mass share it by width, or
+        evenly.
+        """
+        bins = self.bins[attribute]
+        mass = self.masses[attribute]
         held = np.bincount(bins, mass)
         even = np.ones_like(mass)
         widths = self.domain.width(attribute) or ()
@@ -86,19 +140,25 @@ class RefinedModel:
         return weight / np.bincount(bins, weight)[bins]
 
 
-def _cells_within(binned: np.ndarray, bins: np.ndarray, weights: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """For each row a cell of its bin, with probability proportional to `weights`, drawn as in `sampling`."""
+def _cells_within(
+    binned: np.ndarray, bins: np.ndarray, weights: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """For each row a cell of its bin, with probability proportional to `weights`, drawn as in
+    `sampling`.
+    """
     number = int(bins.max()) + 1
     rows = np.zeros(number, np.int64)
     for at in blocks(len(binned)):
         rows += np.bincount(binned[at], minlength=number)
     cells = np.argsort(bins, kind="stable")
     times = _systematic_counts(bins[cells], weights[cells], rows, rng)
-    cells, times = cells[times > 0], times[times > 0]
+    cells = cells[times > 0]
+    times = times[times > 0]
     of = bins[cells]
     only = np.zeros(number, code_dtype(bins.size))
     only[of] = cells
-    several = np.bincount(of, minlength=number) > 1  # most bins give all their rows to one cell, and need no deck
+    # most bins give all their rows to one cell, and need no deck
+    several = np.bincount(of, minlength=number) > 1
     given = several[of]
     decks = Decks.shuffled(of[given], cells[given].astype(only.dtype), times[given], number, rng)
     out = np.empty(len(binned), only.dtype)
@@ -109,8 +169,12 @@ def _cells_within(binned: np.ndarray, bins: np.ndarray, weights: np.ndarray, rng
     return out
 
 
-def _systematic_counts(bins: np.ndarray, weights: np.ndarray, rows: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """How many of the rows[b] rows of bin b take each of its cells, rounded at random; `bins` are sorted."""
+def _systematic_counts(
+    bins: np.ndarray, weights: np.ndarray, rows: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """How many of the rows[b] rows of bin b take each of its cells, rounded at random; `bins` are
+    sorted.
+    """
     last = np.flatnonzero(np.diff(bins, append=bins[-1] + 1))
     top = np.maximum.reduceat(weights, np.concatenate([[0], last[:-1] + 1]))[bins]
     upto = np.cumsum(weights / np.where(top > 0, top, 1.0))

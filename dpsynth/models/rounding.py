@@ -1,8 +1,10 @@
-"""Whole numbers of rows for the cells of a table: right on average, near in every cell, and near in every column's sum.
+"""Whole numbers of rows for the cells of a table: right on average, near in every cell, and near in
+every column's sum.
 
-`systematic_counts` rounds the rows of a table one by one, which leaves the sum of a column as uncertain as the square
-root of the number of rows. `settle` goes before it: it moves the fractional parts of a table around four corners at a
-time until most of them are whole, and keeps all sums of rows and columns while it does.
+`systematic_counts` rounds the rows of a table one by one, which leaves the sum of a column as
+uncertain as the square root of the number of rows. `settle` goes before it: it moves the fractional
+parts of a table around four corners at a time until most of them are whole, and keeps all sums of
+rows and columns while it does.
 """
 
 from __future__ import annotations
@@ -10,23 +12,26 @@ from __future__ import annotations
 import numpy as np
 
 _STAGES = 16
-_CELLS_A_ROW = 8  # tables with more cells than this times the rows they are to hold are left unsettled, for time
+# tables with more cells than this times the rows they are to hold are left unsettled, for time
+_CELLS_A_ROW = 8
 _NOTHING = 1e-9
 
 
 def counts_of_groups(
     conditional: np.ndarray, sizes: np.ndarray, shape: tuple[int, ...], rng: np.random.Generator
 ) -> np.ndarray:
-    """How many rows of each group take each cell: sizes[g] * conditional[g] / its sum, rounded at random.
+    """How many rows of each group take each cell: sizes[g] * conditional[g] / its sum, rounded at
+    random.
 
-    conditional: shape (groups, cells), where the cells of a group form a table of this `shape`. Each count has the
-    expectation it should and is floor or ceil of it, each group keeps its size, and over all groups what is counted
-    along each axis of `shape` is near to what is expected.
+    conditional: shape (groups, cells), where the cells of a group form a table of this `shape`.
+    Each count has the expectation it should and is floor or ceil of it, each group keeps its size,
+    and over all groups what is counted along each axis of `shape` is near to what is expected.
     """
     counts = np.zeros(conditional.shape, np.int64)
     present = np.flatnonzero(sizes)
     top = conditional[present].max(axis=1, keepdims=True)
-    possible = np.where(top > 0, conditional[present] / np.where(top > 0, top, 1.0), 1.0)  # all underflow: all alike
+    # all underflow: all alike
+    possible = np.where(top > 0, conditional[present] / np.where(top > 0, top, 1.0), 1.0)
     expected = possible * (sizes[present, None] / possible.sum(axis=1, keepdims=True))
     floor = np.floor(expected + _NOTHING)
     part = np.maximum(expected - floor, 0.0)
@@ -41,11 +46,13 @@ def counts_of_groups(
     return counts
 
 
-def systematic_counts(conditional: np.ndarray, sizes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+def systematic_counts(
+    conditional: np.ndarray, sizes: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
     """Systematic sampling (Madow 1949) in each row of `conditional`, whose sum is taken for 1.
 
-    The m = sizes[g] units of a row take the positions (rank + u) / m on its distribution, u uniform, so that each
-    cell is given floor or ceil of what it expects, and each row its size.
+    The m = sizes[g] units of a row take the positions (rank + u) / m on its distribution, u
+    uniform, so that each cell is given floor or ceil of what it expects, and each row its size.
     """
     steps = np.cumsum(conditional, axis=1)
     mass = steps[:, -1:].copy()
@@ -59,17 +66,20 @@ def systematic_counts(conditional: np.ndarray, sizes: np.ndarray, rng: np.random
 
 
 def settle(part: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Fractional parts, most of them made 0 or 1 at random; expectations stay, and all sums of rows and columns.
+    """Fractional parts, most of them made 0 or 1 at random; expectations stay, and all sums of rows
+    and columns.
 
     part: shape (..., columns); the axes before the last number the rows.
 
-    Where two rows are both fractional in two columns, as much as fits is moved around these four cells one way or the
-    other, with the probabilities that make it a fair game, which settles one cell or more: the pivotal method of
-    Deville and Tille (Biometrika 85, 1998) on the cycles of a table (Cox, Journal of the American Statistical
-    Association 82, 1987). Rows are paired at random among those whose first two fractional columns, in an order
-    that is drawn afresh at every stage, are the same.
+    Where two rows are both fractional in two columns, as much as fits is moved around these four
+    cells one way or the other, with the probabilities that make it a fair game, which settles one
+    cell or more: the pivotal method of Deville and Tille (Biometrika 85, 1998) on the cycles of a
+    table (Cox, Journal of the American Statistical Association 82, 1987). Rows are paired at random
+    among those whose first two fractional columns, in an order that is drawn afresh at every stage,
+    are the same.
     """
-    shape, part = part.shape, part.reshape(-1, part.shape[-1]).copy()
+    shape = part.shape
+    part = part.reshape(-1, part.shape[-1]).copy()
     for _ in range(_STAGES):
         columns = rng.permutation(part.shape[1])
         unsettled = _open(part)[:, columns]
@@ -81,30 +91,47 @@ def settle(part: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         unsettled[np.arange(len(rows)), first] = False
         rows = rows[np.argsort(first * len(columns) + unsettled.argmax(axis=1), kind="stable")]
         half = len(rows) // 2
-        one, other = rows[0 : 2 * half : 2], rows[1 : 2 * half : 2]
-        upper, lower = part[one], part[other]
+        one = rows[0 : 2 * half : 2]
+        other = rows[1 : 2 * half : 2]
+        upper = part[one]
+        lower = part[other]
         _settle_pairs(upper, lower, rng)
-        part[one], part[other] = upper, lower
+        part[one] = upper
+        part[other] = lower
     return part.reshape(shape)
 
 
 def _settle_pairs(upper: np.ndarray, lower: np.ndarray, rng: np.random.Generator) -> None:
-    """Moves between upper[i] and lower[i] until they have at most one column where both are fractional."""
+    """Moves between upper[i] and lower[i] until they have at most one column where both are
+    fractional.
+    """
     both = _open(upper) & _open(lower)
     pairs = np.flatnonzero(both.sum(axis=1) > 1)
     last = both.shape[1] - 1
     while len(pairs):
-        left, right = both[pairs].argmax(axis=1), last - both[pairs, ::-1].argmax(axis=1)
+        left = both[pairs].argmax(axis=1)
+        right = last - both[pairs, ::-1].argmax(axis=1)
         two = (left < right) & both[pairs, left]
-        pairs, left, right = pairs[two], left[two], right[two]
-        a, b = upper[pairs, left], upper[pairs, right]
-        c, d = lower[pairs, left], lower[pairs, right]
+        pairs = pairs[two]
+        left = left[two]
+        right = right[two]
+        a = upper[pairs, left]
+        b = upper[pairs, right]
+        c = lower[pairs, left]
+        d = lower[pairs, right]
         up = np.minimum(np.minimum(1 - a, b), np.minimum(c, 1 - d))
         down = np.minimum(np.minimum(a, 1 - b), np.minimum(1 - c, d))
         move = np.where(rng.random(len(pairs)) * (up + down) < down, up, -down)
-        for table, at, by in ((upper, left, move), (upper, right, -move), (lower, left, -move), (lower, right, move)):
+        for table, at, by in (
+            (upper, left, move),
+            (upper, right, -move),
+            (lower, left, -move),
+            (lower, right, move),
+        ):
             value = table[pairs, at] + by
-            table[pairs, at] = np.where(value < _NOTHING, 0.0, np.where(value > 1 - _NOTHING, 1.0, value))
+            table[pairs, at] = np.where(
+                value < _NOTHING, 0.0, np.where(value > 1 - _NOTHING, 1.0, value)
+            )
         for at in (left, right):
             both[pairs, at] = _open(upper[pairs, at]) & _open(lower[pairs, at])
 

@@ -1,9 +1,9 @@
 """Generators that are not ours: what all of them share, whatever they are.
 
-One charge pays for what the program claims, and only then is it run, by the kernel (`kernel/programs.py`): nothing
-here sees a private row. The program is given cells of the schema's public domain, of rows bounded for each unit, so
-that it has nothing left to learn of ids, ranges or categories. What comes back is a table of synthetic rows, and the
-model draws from it.
+One charge pays for what the program claims, and only then is it run, by the kernel
+(`kernel/programs.py`): nothing here sees a private row. The program is given cells of the schema's
+public domain, of rows bounded for each unit, so that it has nothing left to learn of ids, ranges or
+categories. What comes back is a table of synthetic rows, and the model draws from it.
 """
 
 from __future__ import annotations
@@ -35,11 +35,30 @@ MOST_ROWS = 20_000_000
 
 @dataclass(frozen=True, kw_only=True)
 class ForeignMechanism(Mechanism):
-    """Settings that every one of them has.
+    """A program that is not ours, and what it claims.
 
-    claim: what the program promises a unit, Foreign(epsilon, delta); None is the whole budget of the fit (of delta, all
-    but a millionth). rows: how many synthetic rows it is asked for, a public number. most_cells: an ordered column is
-    handed over in at most so many cells, neighbours merged. time_limit: in seconds.
+    Parameters
+    ----------
+    claim : Foreign or None
+        What the program promises a unit, `Foreign(epsilon, delta)`; None is the whole budget of the
+        fit (of delta, all but a millionth).
+    rows : int
+        How many synthetic rows it is asked for, a public number.
+    most_cells : int
+        An ordered column is handed over in at most so many cells, neighbours merged.
+    time_limit : float
+        In seconds.
+
+    Raises
+    ------
+    ValueError
+        For a claim that is none, and for numbers out of range.
+
+    Examples
+    --------
+    >>> from dpsynth.mechanisms.registry import TABLES
+    >>> [n for n, e in TABLES.entries().items() if issubclass(e.load(), ForeignMechanism)]
+    ['smartnoise:NAME', 'external:']
     """
 
     claim: Foreign | None = None
@@ -49,13 +68,22 @@ class ForeignMechanism(Mechanism):
 
     def __post_init__(self) -> None:
         if self.claim is not None and not isinstance(self.claim, Foreign):
-            raise ValueError(f"claim must be what the program promises, Foreign(epsilon, delta), got {self.claim!r}")
+            raise ValueError(
+                "claim must be what the program promises, Foreign(epsilon, delta), got"
+                f" {self.claim!r}"
+            )
         for name, least, most in (("rows", 1, MOST_ROWS), ("most_cells", 2, 2**31 - 1)):
             value = getattr(self, name)
             if type(value) is not int or not least <= value <= most:
-                raise ValueError(f"{name} must be a whole number from {least} to {most}, got {value!r}")
+                raise ValueError(
+                    f"{name} must be a whole number from {least} to {most}, got {value!r}"
+                )
         limit = self.time_limit
-        if isinstance(limit, bool) or not isinstance(limit, int | float) or not 0 < limit < math.inf:
+        if (
+            isinstance(limit, bool)
+            or not isinstance(limit, int | float)
+            or not 0 < limit < math.inf
+        ):
             raise ValueError(f"time_limit must be a number of seconds above 0, got {limit!r}")
 
     @property
@@ -69,8 +97,12 @@ class ForeignMechanism(Mechanism):
         """The command, with places for what changes from run to run."""
 
     def event(self, budget: Budget) -> Foreign:
-        """What a fit with this budget pays for: all that the budget has set aside, or what was claimed."""
-        return Foreign(budget.aside_epsilon, budget.aside_delta) if self.claim is None else self.claim
+        """What a fit with this budget pays for: all that the budget has set aside, or what was
+        claimed.
+        """
+        return (
+            Foreign(budget.aside_epsilon, budget.aside_delta) if self.claim is None else self.claim
+        )
 
     def budget(self, epsilon: float, delta: float) -> Budget:
         """All that can be set aside for programs is."""
@@ -93,13 +125,18 @@ class ForeignMechanism(Mechanism):
         return grouped(domain, even_groups(domain, self.most_cells))
 
     def footprint(self, domain: Domain, rows: int) -> Footprint:
-        """At the most until the time is over; megabytes for both tables, 12 bytes a cell, and for Python."""
-        return Footprint((0.0, self.time_limit), (rows + self.rows) * len(domain.attributes) * 12 / 1e6 + 200)
+        """At the most until the time is over; megabytes for both tables, 12 bytes a cell, and for
+        Python.
+        """
+        return Footprint(
+            (0.0, self.time_limit), (rows + self.rows) * len(domain.attributes) * 12 / 1e6 + 200
+        )
 
     def remarks(self, budget: Budget) -> tuple[str, ...]:
         event = self.event(budget)
         return (
-            f"it pays for what the program claims: epsilon {event.epsilon:g} at delta {event.delta:g}",
+            f"it pays for what the program claims: epsilon {event.epsilon:g} at delta"
+            f" {event.delta:g}",
             "its errors, its time and its memory are the program's own, and unknown here",
             *self.cautions,
         )
@@ -112,23 +149,31 @@ class ForeignMechanism(Mechanism):
         """Refuses, before anything is read or charged, what cannot be handed to the program."""
         if schema.unbounded:
             raise SchemaError(
-                f"{self.name} cannot learn the bounds of {list(schema.unbounded)}, as its claim is all that is paid"
+                f"{self.name} cannot learn the bounds of {list(schema.unbounded)}, as its claim is"
+                " all that is paid"
                 " for: declare them in the schema"
             )
 
     def fit(self, table: PrivateTable, accountant: Accountant) -> Model:
-        """The rows that the program released, over cells; values are spread inside each by public widths."""
-        charge = accountant.charge(self.event(accountant.budget), f"{self.name}: a program that is not ours")
+        """The rows that the program released, over cells; values are spread inside each by public
+        widths.
+        """
+        charge = accountant.charge(
+            self.event(accountant.budget), f"{self.name}: a program that is not ours"
+        )
         groups = even_groups(table.domain, self.most_cells)
         coarse = table.coarsen({a: g for a, g in groups.items() if g.size > g[-1] + 1})
         domain = grouped(table.domain, groups)
         program = Program(self.name, self.words, domain, self.rows, self.time_limit)
         released = ReleasedRows.of(domain, charge.redeem(coarse.rows(), program=program))
-        return RefinedModel(table.domain, released, groups, {a: np.zeros(n) for a, n in table.domain.sizes})
+        return RefinedModel(
+            table.domain, released, groups, {a: np.zeros(n) for a, n in table.domain.sizes}
+        )
 
 
 def even_groups(domain: Domain, most: int) -> dict[str, np.ndarray]:
-    """For each attribute the group of each cell: runs of an ordered column's cells, as even as they can be.
+    """For each attribute the group of each cell: runs of an ordered column's cells, as even as they
+    can be.
 
     Cells without an order, missing ones say, stay alone.
     """

@@ -1,9 +1,11 @@
 """SmartNoise: a synthesizer of smartnoise-synth 1.0.8, run by an interpreter of its own.
 
-It pins packages that cannot live beside ours (opacus 0.14, pandas 2), so it lives elsewhere: `docs/foreign.md` has the
-one line that sets it up. Its preprocessing has nothing to spend on: the worker tells it the public domain.
+It pins packages that cannot live beside ours (opacus 0.14, pandas 2), so it lives elsewhere:
+`docs/foreign.md` has the one line that sets it up. Its preprocessing has nothing to spend on: the
+worker tells it the public domain.
 
-What is known against its claims was found by reading version 1.0.8, or by audits of it; the certificate prints it.
+What is known against its claims was found by reading version 1.0.8, or by audits of it; the
+certificate prints it.
 """
 
 from __future__ import annotations
@@ -28,41 +30,51 @@ _WORKER = Path(__file__).with_name("smartnoise_worker.py")
 _ASK = "from importlib.metadata import version; print(version('smartnoise-synth'))"
 _MWEM_CELLS = 10_000_000
 
-_FLOATS = "Its noise is added in floating-point arithmetic, whose last digits can betray an exact value."
+_FLOATS = (
+    "Its noise is added in floating-point arithmetic, whose last digits can betray an exact value."
+)
 _BATCHES = (
-    "It draws training batches, and what it conditions its release on, by exact category counts, while its accounting"
+    "It draws training batches, and what it conditions its release on, by exact category counts,"
+    " while its accounting"
     " assumes batches at random and knows of no such counts."
 )
 _EPOCHS = "It looks at its budget before each epoch only, so its last epoch may go over it."
 _TEACHERS = (
-    "It shares rows among teachers by their place in the table and their exact number, so one row more may change what"
+    "It shares rows among teachers by their place in the table and their exact number, so one row"
+    " more may change what"
     " every teacher learns, where its accounting says that it changes one."
 )
-_VOTES = "The loss that stops its training is computed from exact votes, and so is itself not private."
+_VOTES = (
+    "The loss that stops its training is computed from exact votes, and so is itself not private."
+)
 KNOWN: Mapping[str, tuple[str, ...]] = {
     "mst": ("It fits its model to the exact number of rows, for which it does not pay.", _FLOATS),
     "aim": (_FLOATS,),
     "mwem": (
-        "It starts from the exact number of rows, and sets by it how long it runs; it does not pay for that.",
+        "It starts from the exact number of rows, and sets by it how long it runs; it does not pay"
+        " for that.",
         "It reads the exact smallest and largest code of each column.",
         _FLOATS,
     ),
     "dpctgan": (_BATCHES, _EPOCHS, _FLOATS),
     "dpgan": (
-        "It draws training batches by shuffling, while its accounting assumes batches at random: published audits"
+        "It draws training batches by shuffling, while its accounting assumes batches at random:"
+        " published audits"
         " found such guarantees overstated several times over (arXiv 2411.10614).",
         _EPOCHS,
         _FLOATS,
     ),
     "patectgan": (
-        "One network stands for all of its teachers and its student, and learns from private rows without noise.",
+        "One network stands for all of its teachers and its student, and learns from private rows"
+        " without noise.",
         "It draws what it conditions its release on from exact private rows.",
         _TEACHERS,
         _VOTES,
         _FLOATS,
     ),
     "pategan": (
-        "A published audit of 2024 told neighbouring tables apart without an error in 400 tries, at a claim of epsilon"
+        "A published audit of 2024 told neighbouring tables apart without an error in 400 tries, at"
+        " a claim of epsilon"
         " 1, which refutes every epsilon below 4.6.",
         _TEACHERS,
         _VOTES,
@@ -74,8 +86,31 @@ KNOWN: Mapping[str, tuple[str, ...]] = {
 
 @dataclass(frozen=True, kw_only=True)
 class SmartNoise(ForeignMechanism):
-    """synthesizer: its name in that library. environment: the folder of its environment, or its Python; by default
-    what DPSYNTH_SMARTNOISE names, or ~/.dpsynth/smartnoise.
+    """A synthesizer of smartnoise-synth, in an environment of its own.
+
+    Parameters
+    ----------
+    claim, rows, most_cells, time_limit
+        As of `ForeignMechanism`.
+    synthesizer : str
+        Its name in that library, a key of KNOWN.
+    environment : str, Path or None
+        The folder of its environment, or its Python; None is what DPSYNTH_SMARTNOISE names, or
+        ~/.dpsynth/smartnoise.
+
+    Raises
+    ------
+    ValueError
+        For a name that KNOWN does not have.
+
+    Examples
+    --------
+    >>> mechanism = SmartNoise(synthesizer="aim")
+    >>> mechanism.name
+    'smartnoise:aim'
+    >>> mechanism.cautions
+    ('Its noise is added in floating-point arithmetic, whose last digits can betray an exact
+    value.',)
     """
 
     synthesizer: str
@@ -84,7 +119,9 @@ class SmartNoise(ForeignMechanism):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.synthesizer not in KNOWN:
-            raise ValueError(f"smartnoise:NAME needs one of the names {list(KNOWN)}, got {self.synthesizer!r}")
+            raise ValueError(
+                f"smartnoise:NAME needs one of the names {list(KNOWN)}, got {self.synthesizer!r}"
+            )
 
     @property
     def name(self) -> str:
@@ -96,7 +133,16 @@ class SmartNoise(ForeignMechanism):
 
     @property
     def words(self) -> tuple[str, ...]:
-        return (str(self._python()), "-I", "-B", str(_WORKER), self.synthesizer, "{input}", "{output}", "{job}")
+        return (
+            str(self._python()),
+            "-I",
+            "-B",
+            str(_WORKER),
+            self.synthesizer,
+            "{input}",
+            "{output}",
+            "{job}",
+        )
 
     @property
     def cautions(self) -> tuple[str, ...]:
@@ -116,8 +162,10 @@ class SmartNoise(ForeignMechanism):
         found = answer([str(self._python()), "-I", "-c", _ASK], 60)
         if found != VERSION:
             raise ValueError(
-                f"{self._python()} has {'no smartnoise-synth' if found is None else f'smartnoise-synth {found}'}, and"
-                f" {VERSION} is needed: set it up as docs/foreign.md says, and name it by environment= or {VARIABLE}"
+                f"{self._python()} has"
+                f" {'no smartnoise-synth' if found is None else f'smartnoise-synth {found}'}, and"
+                f" {VERSION} is needed: set it up as docs/foreign.md says, and name it by"
+                f" environment= or {VARIABLE}"
             )
 
     def _python(self) -> Path:
@@ -132,6 +180,7 @@ def _refuse_many_cells(schema: Schema, most: int) -> None:
         cells *= int(group[-1]) + 1
     if cells > _MWEM_CELLS:
         raise SchemaError(
-            f"smartnoise:mwem keeps a cell for every possible row, {cells:.3g} here; more than {_MWEM_CELLS:,} would"
+            f"smartnoise:mwem keeps a cell for every possible row, {cells:.3g} here; more than"
+            f" {_MWEM_CELLS:,} would"
             " not fit: give it fewer columns, or a smaller most_cells"
         )

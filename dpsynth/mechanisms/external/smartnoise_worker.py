@@ -1,8 +1,10 @@
-"""smartnoise-synth on one table of codes: `python smartnoise_worker.py SYNTHESIZER INPUT OUTPUT JOB`.
+"""smartnoise-synth on one table of codes: `python smartnoise_worker.py SYNTHESIZER INPUT OUTPUT
+JOB`.
 
-It is run by an interpreter that has smartnoise-synth and nothing of ours. The domain is public: every column's
-transformer is fitted to a table that holds each code and no row, so preprocessing reads nothing and costs nothing.
-Columns with a single cell say nothing and are left out, as some of the synthesizers cannot bear them.
+It is run by an interpreter that has smartnoise-synth and nothing of ours. The domain is public:
+every column's transformer is fitted to a table that holds each code and no row, so preprocessing
+reads nothing and costs nothing. Columns with a single cell say nothing and are left out, as some of
+the synthesizers cannot bear them.
 """
 
 from __future__ import annotations
@@ -26,12 +28,18 @@ def main(name: str, source: str, target: str, job: str) -> None:
     sizes = {column["name"]: int(column["cells"]) for column in asked["columns"]}
     told = [column for column, cells in sizes.items() if cells > 1]
     rows = pd.read_parquet(source)[told].astype("int64")
-    released = released_rows(name, rows, {column: sizes[column] for column in told}, asked) if told else {}
-    every = {column: released.get(column, np.zeros(asked["rows"], dtype=np.int64)) for column in sizes}
+    released = (
+        released_rows(name, rows, {column: sizes[column] for column in told}, asked) if told else {}
+    )
+    every = {
+        column: released.get(column, np.zeros(asked["rows"], dtype=np.int64)) for column in sizes
+    }
     pd.DataFrame(every).astype("int64").to_parquet(target, index=False)
 
 
-def released_rows(name: str, rows: pd.DataFrame, sizes: dict[str, int], asked: dict[str, Any]) -> dict[str, np.ndarray]:
+def released_rows(
+    name: str, rows: pd.DataFrame, sizes: dict[str, int], asked: dict[str, Any]
+) -> dict[str, np.ndarray]:
     """As many synthetic rows as are asked for, column by column."""
     delta = {} if name in WITHOUT_DELTA else {"delta": asked["delta"]}
     synthesizer = Synthesizer.create(name, epsilon=asked["epsilon"], **delta)

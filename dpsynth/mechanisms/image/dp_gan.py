@@ -1,9 +1,11 @@
-"""DP-GAN of images: a generator that starts from a kernel mean embedding, and a critic of images trained by DP-SGD.
+"""DP-GAN of images: a generator that starts from a kernel mean embedding, and a critic of images
+trained by DP-SGD.
 
-Half of the budget makes the embedding of `mechanisms/image/embedding.py`: class sizes, and a Gaussian for each class.
-The other half trains a small convolutional critic (Xie et al., arXiv 1802.06739; Goodfellow et al., arXiv 1406.2661),
-which tells the generator what a Gaussian of low frequencies cannot know. Steps, rate and noise are settled and reserved
-before anything is read. Where the noise of a step would drown any gradient, no game is played: all is spent on the
+Half of the budget makes the embedding of `mechanisms/image/embedding.py`: class sizes, and a
+Gaussian for each class. The other half trains a small convolutional critic (Xie et al., arXiv
+1802.06739; Goodfellow et al., arXiv 1406.2661), which tells the generator what a Gaussian of low
+frequencies cannot know. Steps, rate and noise are settled and reserved before anything is read.
+Where the noise of a step would drown any gradient, no game is played: all is spent on the
 embedding.
 """
 
@@ -40,21 +42,58 @@ if TYPE_CHECKING:
 LEAST_SIDE = 4
 """Of images, in pixels: the critic halves them twice."""
 
-_START, _STEP, _ROW, _PRODUCT = 10.0, 0.06, 2e-5, 6e-10
-"""CPU seconds to import PyTorch, of a step's generator, of a row's gradient and of each product in it, at the most."""
+_START = 10.0
+_STEP = 0.06
+_ROW = 2e-5
+_PRODUCT = 6e-10
+"""CPU seconds to import PyTorch, of a step's generator, of a row's gradient and of each product in
+it, at the most.
+"""
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class ImageGAN(ImageEmbedding):
-    """Settings, all public, beside those of the embedding.
+    """A generator that starts from the embedding, and a critic of images trained by DP-SGD.
 
-    train_share: the part of the budget that trains. steps, rate: of DP-SGD, and with what probability an image takes
-    part in one. critic: channels of its two convolutions; small, because noise grows with its parameters.
-    generator: widths of hidden layers. latent: random numbers beside those of the embedding. fakes: generated images a
-    step. hold, anchor: how firmly generated images are held to the embedding's moments, and each to where it began.
-    seed: of weights and of generated images, which is public; privacy noise has no seed.
+    Parameters
+    ----------
+    frequencies, radius, count_weight, mean_weight
+        As of `ImageEmbedding`.
+    train_share : float
+        The part of the budget that trains.
+    steps : int
+        Of DP-SGD.
+    rate : float
+        With what probability an image takes part in a step.
+    critic : tuple of int
+        Channels of its two convolutions; small, because noise grows with its parameters.
+    generator : tuple of int
+        Widths of hidden layers.
+    latent : int
+        Random numbers beside those of the embedding.
+    fakes : int
+        Generated images a step.
+    generator_rate, critic_rate : float
+        Learning rates of Adam.
+    hold : float
+        How firmly generated images are held to the embedding's moments.
+    anchor : float
+        How firmly each is held to where it began.
+    seed : int
+        Of weights and of generated images, which is public; privacy noise has no seed.
+
+    Raises
+    ------
+    ValueError
+        For numbers out of range.
+
+    Examples
+    --------
+    >>> from dpsynth.schema.images import ImageSchema
+    >>> ImageGAN(critic=(4, 8)).parameters(ImageSchema((28, 28), 2))
+    1374
     """
 
     train_share: float = 0.5
@@ -77,7 +116,9 @@ class ImageGAN(ImageEmbedding):
         for name in ("critic", "generator"):
             object.__setattr__(self, name, tuple(getattr(self, name)))
         if len(self.critic) != 2:
-            raise ValueError(f"critic must be the channels of two convolutions, got {self.critic!r}")
+            raise ValueError(
+                f"critic must be the channels of two convolutions, got {self.critic!r}"
+            )
         for name in ("latent", "fakes"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be 1 or more, got {getattr(self, name)}")
@@ -97,19 +138,27 @@ class ImageGAN(ImageEmbedding):
         return with_training(budget, self.training(budget))
 
     def dimensions(self, schema: ImageSchema) -> int:
-        """As of the embedding; ValueError, too, for images that no critic of ours can be trained on."""
+        """As of the embedding; ValueError, too, for images that no critic of ours can be trained
+        on.
+        """
         if min(schema.shape) < LEAST_SIDE:
-            raise ValueError(f"a critic of images needs {LEAST_SIDE} x {LEAST_SIDE} pixels or more, got {schema.shape}")
+            raise ValueError(
+                f"a critic of images needs {LEAST_SIDE} x {LEAST_SIDE} pixels or more, got"
+                f" {schema.shape}"
+            )
         if schema.unit.adjacency != "add-remove":
             raise ValueError(
-                "training on samples of images is accounted for units that are added or removed, and these are"
+                "training on samples of images is accounted for units that are added or removed,"
+                " and these are"
                 ' replaced: use a unit with adjacency="add-remove", or mechanism="image-embedding"'
             )
         return super().dimensions(schema)
 
     def outcome(self, model: ImageModel) -> dict[str, str]:
         """What came of the training, as the released model shows it."""
-        drowned = f"nothing was trained, for on about {model.total:,.0f} images noise would drown it"
+        drowned = (
+            f"nothing was trained, for on about {model.total:,.0f} images noise would drown it"
+        )
         said = f"a critic was trained in {self.steps} steps" if model.network else drowned
         return {"outcome": said}
 
@@ -122,7 +171,9 @@ class ImageGAN(ImageEmbedding):
 
     def planned(self, budget: Budget, rows: int, schema: ImageSchema) -> PlannedTraining:
         """What training on about so many images would be; seconds are an upper bound."""
-        event, parameters, unit = self.training(budget), self.parameters(schema), schema.unit
+        event = self.training(budget)
+        parameters = self.parameters(schema)
+        unit = schema.unit
         batch = row_rate(event.rate, unit.max_records) * rows
         queue = batch / PIECE
         seen = PIECE * (queue + 3 * queue**0.5 + 3) + self.fakes
@@ -148,7 +199,11 @@ class ImageGAN(ImageEmbedding):
         charge = accountant.charge(event, f"train a critic of images in {event.steps} steps")
         model = self.embedded(rows, schema, frame, accountant, accountant.cost_left)
         spent = accountant.spent().epsilon
-        _log.info("epsilon %.4g of %.4g is spent, for all steps of the training", spent, accountant.budget.epsilon)
+        _log.info(
+            "epsilon %.4g of %.4g is spent, for all steps of the training",
+            spent,
+            accountant.budget.epsilon,
+        )
         return self._played(charge, rows, model)
 
     def _played(self, charge: Charge, rows: SensitiveRows, model: ImageModel) -> ImageModel:
@@ -162,7 +217,9 @@ class ImageGAN(ImageEmbedding):
         game = game_of(self)
         generator = ImageGenerator(model, game, rng)
         critic = critic_of(model.shape, len(model.rows), game, rng)
-        training = charge.redeem(rows, parameters=parameters(critic), clip=CLIP, assumed_rows=model.total)
+        training = charge.redeem(
+            rows, parameters=parameters(critic), clip=CLIP, assumed_rows=model.total
+        )
         play(training, critic, generator, game, rng)
         return generator.released()
 

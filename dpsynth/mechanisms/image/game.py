@@ -1,9 +1,11 @@
-"""The game of a generator and a critic of images. Only the critic sees real ones, through the steps of a `Training`.
+"""The game of a generator and a critic of images. Only the critic sees real ones, through the steps
+of a `Training`.
 
-The generator draws an image from the embedding's Gaussian of a class, and a perceptron adds to it; at first it adds
-nothing. It is held to what is released already: the moments of its images, along the embedding's waves, stay those of
-the embedding, and what it adds stays small, so that the critic's noise can do little harm to what is known. The mean of
-its weights over the last steps is what is released, as plain arrays.
+The generator draws an image from the embedding's Gaussian of a class, and a perceptron adds to it;
+at first it adds nothing. It is held to what is released already: the moments of its images, along
+the embedding's waves, stay those of the embedding, and what it adds stays small, so that the
+critic's noise can do little harm to what is known. The mean of its weights over the last steps is
+what is released, as plain arrays.
 """
 
 from __future__ import annotations
@@ -17,7 +19,15 @@ import torch
 from torch import Tensor
 
 from dpsynth.mechanisms.neural.adversarial import CLIP
-from dpsynth.mechanisms.neural.networks import Network, apply, clipped_mean, device, each_row, perceptron, unflattened
+from dpsynth.mechanisms.neural.networks import (
+    Network,
+    apply,
+    clipped_mean,
+    device,
+    each_row,
+    perceptron,
+    unflattened,
+)
 from dpsynth.models.images import ImageModel, Waves
 from dpsynth.training.dpsgd import Training
 
@@ -26,14 +36,17 @@ _AVERAGED = 0.99
 """What a step leaves of the mean of weights before it."""
 
 _PROGRESS = (
-    "step %d of %d: the critic scores generated images %.3f; noisy gradients are %.3f times as long as noise alone"
+    "step %d of %d: the critic scores generated images %.3f;"
+    " noisy gradients are %.3f times as long as noise alone"
 )
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class ImageGame:
-    """Channels, widths, random numbers and fakes a step, learning rates, what holds the generator; see `ImageGAN`."""
+    """Channels, widths, random numbers and fakes a step, learning rates, what holds the generator;
+    see `ImageGAN`.
+    """
 
     critic: tuple[int, int]
     generator: tuple[int, ...]
@@ -49,9 +62,12 @@ class ImageGenerator:
     """Images of an embedding, and the network that adds to them."""
 
     def __init__(self, model: ImageModel, game: ImageGame, rng: torch.Generator) -> None:
-        self.model, self._game, waves = model, game, Waves.of(model.shape, model.means.shape[1])
+        self.model = model
+        self._game = game
+        waves = Waves.of(model.shape, model.means.shape[1])
         self._shares = _tensor(model.rows / model.total)
-        self._means, self._roots = _tensor(model.means), _tensor(model.roots)
+        self._means = _tensor(model.means)
+        self._roots = _tensor(model.roots)
         self._centre, self._spread = (_tensor(x) for x in model.standard)
         self._waves = _tensor(waves.basis * waves.scale)
         self._back = _tensor(waves.basis / waves.scale)
@@ -73,7 +89,9 @@ class ImageGenerator:
         coordinates, labels, begun, added = self._drawn(rng)
         score = scored(critic, self._rows(labels, begun, added), self.model.shape).mean()
         loss = (
-            self._game.anchor * (added**2).mean() + self._game.hold * self._misfit(coordinates, labels, added) - score
+            self._game.anchor * (added**2).mean()
+            + self._game.hold * self._misfit(coordinates, labels, added)
+            - score
         )
         self._adam.zero_grad()
         loss.backward()
@@ -88,8 +106,11 @@ class ImageGenerator:
         return replace(self.model, network=tuple(t.cpu().double().numpy() for t in self._mean))
 
     def _drawn(self, rng: torch.Generator) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Coordinates, indicators of classes, images of the embedding (0 to 1), and what the network adds to them."""
-        number, where = self._game.fakes, self._shares.device
+        """Coordinates, indicators of classes, images of the embedding (0 to 1), and what the
+        network adds to them.
+        """
+        number = self._game.fakes
+        where = self._shares.device
         chosen = torch.multinomial(self._shares.cpu(), number, True, generator=rng).to(where)
         normal = torch.randn(number, self._means.shape[1], generator=rng).to(where)
         latent = torch.randn(number, self._game.latent, generator=rng).to(where)
@@ -103,32 +124,48 @@ class ImageGenerator:
         return torch.cat([labels, 2 * (begun + added).clamp(0, 1) - 1], dim=1)
 
     def _misfit(self, coordinates: Tensor, labels: Tensor, added: Tensor) -> Tensor:
-        """How far what is added moves the classes' means and second moments of coordinates, in units of their spread.
+        """How far what is added moves the classes' means and second moments of coordinates, in
+        units of their spread.
 
-        Both sides are of the same draws, so that what chance does to the moments of a batch does not count.
+        Both sides are of the same draws, so that what chance does to the moments of a batch does
+        not count.
         """
         before = coordinates / self._spread
         after = before + added @ self._back / self._spread
         sizes = labels.sum(dim=0).clamp_min(1)[:, None]
         means = labels.T @ (after - before) / sizes
-        seconds = [torch.einsum("nk,ni,nj->kij", labels, x, x) / sizes[:, :, None] for x in (before, after)]
-        return (means**2).sum(dim=1).mean() + ((seconds[1] - seconds[0]) ** 2).sum(dim=(1, 2)).mean() / 4
+        seconds = [
+            torch.einsum("nk,ni,nj->kij", labels, x, x) / sizes[:, :, None] for x in (before, after)
+        ]
+        return (means**2).sum(dim=1).mean() + ((seconds[1] - seconds[0]) ** 2).sum(
+            dim=(1, 2)
+        ).mean() / 4
 
 
-def critic_of(shape: tuple[int, int], classes: int, game: ImageGame, rng: torch.Generator) -> Network:
-    """A fresh critic: two convolutions of 4 x 4 pixels at every second place, and a linear score for each class."""
-    network, channels = [], 1
+def critic_of(
+    shape: tuple[int, int], classes: int, game: ImageGame, rng: torch.Generator
+) -> Network:
+    """A fresh critic: two convolutions of 4 x 4 pixels at every second place, and a linear score
+    for each class.
+    """
+    network = []
+    channels = 1
     for more in game.critic:
         scale = math.sqrt(2 / (1 + _SLOPE**2) / (16 * channels))
         network += [torch.randn(more, channels, 4, 4, generator=rng) * scale, torch.zeros(more)]
         channels = more
     width = channels * (shape[0] // 4) * (shape[1] // 4)
-    network += [torch.randn(width, classes, generator=rng) * 0.5 / math.sqrt(width), torch.zeros(classes)]
+    network += [
+        torch.randn(width, classes, generator=rng) * 0.5 / math.sqrt(width),
+        torch.zeros(classes),
+    ]
     return [tensor.to(device()) for tensor in network]
 
 
 def scored(critic: Network, rows: Tensor, shape: tuple[int, int]) -> Tensor:
-    """Rows of indicators of a class and of pixels, (rows, classes + pixels), to scores, high for real ones; (rows,)."""
+    """Rows of indicators of a class and of pixels, (rows, classes + pixels), to scores, high for
+    real ones; (rows,).
+    """
     labels, pixels = rows.split([critic[-1].numel(), shape[0] * shape[1]], dim=1)
     x = pixels.reshape(-1, 1, *shape)
     for i in (0, 2):
@@ -138,25 +175,38 @@ def scored(critic: Network, rows: Tensor, shape: tuple[int, int]) -> Tensor:
 
 
 def rows_of(codes: np.ndarray, classes: int) -> Tensor:
-    """Codes, label and pixels, to rows for the critic; no class is indicated for a label that is none."""
+    """Codes, label and pixels, to rows for the critic; no class is indicated for a label that is
+    none.
+    """
     labels = np.eye(classes + 1, classes, dtype=np.float32)[codes[:, 0]]
     pixels = codes[:, 1:].astype(np.float32) / 127.5 - 1
     return torch.from_numpy(np.hstack([labels, pixels])).to(device())
 
 
-def play(training: Training, critic: Network, generator: ImageGenerator, game: ImageGame, rng: torch.Generator) -> None:
+def play(
+    training: Training,
+    critic: Network,
+    generator: ImageGenerator,
+    game: ImageGame,
+    rng: torch.Generator,
+) -> None:
     """Takes all steps of the training, each with a move of the critic and of the generator.
 
-    In the first fifth the generator moves at every fifth step only, so that the critic has a start. What is logged is
-    post-processing of noisy gradients: no loss on real images is computed.
+    In the first fifth the generator moves at every fifth step only, so that the critic has a start.
+    What is logged is post-processing of noisy gradients: no loss on real images is computed.
     """
-    shape, classes = generator.model.shape, len(generator.model.rows)
+    shape = generator.model.shape
+    classes = len(generator.model.rows)
     real, fake = (
-        each_row(critic, lambda n, row, s=sign: torch.relu(1 - s * scored(n, row[None], shape)).squeeze())  # type: ignore[misc]
+        each_row(
+            critic, lambda n, row, s=sign: torch.relu(1 - s * scored(n, row[None], shape)).squeeze()
+        )  # type: ignore[misc]
         for sign in (1, -1)
     )
     adam = torch.optim.Adam(critic, lr=game.critic_rate, betas=(0.5, 0.99))
-    steps, lengths, score = training.steps_left, [], math.nan
+    steps = training.steps_left
+    lengths = []
+    score = math.nan
     noise = training.stddev * math.sqrt(training.parameters)
     for step in range(steps):
         unreal = clipped_mean(fake(generator.fakes(rng)), CLIP).cpu().numpy()

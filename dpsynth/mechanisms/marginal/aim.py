@@ -1,17 +1,35 @@
-"""AIM, all-Gaussian: measure what the model gets most wrong by the workload (McKenna et al., arXiv 2201.12677).
+"""AIM, all-Gaussian: measure what the model gets most wrong by the workload.
 
-As in the paper: candidates are the parts of the workload's marginals; their score is weight * (error - expected noise);
-the model may grow with the budget spent; the noise is halved once it hides what is left to learn; all budget is spent.
+After McKenna, Mullins, Sheldon and Miklau, "AIM: an adaptive and iterative mechanism" (arXiv
+2201.12677). The steps of its Algorithm 2, and what does them here:
+
+* sigma_0 = sqrt(T / (2 alpha rho)), T = 16 d: `AIM.first_cost`, where T is rounds * d and alpha is
+  1 - select_share;
+* the first model, of all one-way marginals (Algorithm 3): `AIM.fit`, `Rounds.__init__`;
+* weights w_r = sum over s in W of c_s |r and s|: `candidates`, by `Workload.candidates`;
+* in each round, until the budget is spent, `Rounds.spend`:
+
+  * candidates C_t, whose JT-SIZE is rho_used / rho * MAX-SIZE at most: `Rounds._limit`, `_select`;
+  * SELECT by q_r = w_r (|M_r(D) - M_r(p)|_1 - sqrt(2 / pi) sigma_t n_r): `_select`, `Choice.batch`;
+  * MEASURE M_r(D) with Gaussian noise of sigma_t, and GENERATE the model p_t of all measurements:
+    `Rounds._measure`;
+  * ANNEAL (Algorithm 4): halve sigma where |M_r(p_t) - M_r(p_t-1)|_1 <= sqrt(2 / pi) sigma_t n_r,
+    `Rounds._anneal`; and spend all that is left where it would not pay for two more such rounds,
+    `Rounds.spend`.
 
 Differences from the paper:
-- Scores are read under Gaussian noise, all in one charge, instead of one by one by the exponential mechanism, so that
-  the whole run is one Gaussian filter.
-- A round measures a batch, not the best candidate alone: those worth their noise that say little about each other, as
-  no two ways along them lead from one column to another. One look at the scores serves up to d - 1 measurements of d
-  columns, and a handful of rounds make a run. One at a time, errors were larger on all tables that we tried.
-- Scores that noise alone might explain choose nothing; they are read again, with the noise of the round halved.
-- Columns are binned to what the noise lets be seen. A candidate whose expected noise exceeds the table is not scored,
-  and where nothing is worth its noise any more, what has been measured is measured again.
+
+- Scores are read under Gaussian noise, all in one charge, instead of one by one by the exponential
+  mechanism, so that the whole run is one Gaussian filter.
+- A round measures a batch, not the best candidate alone: those worth their noise that say little
+  about each other, as no two ways along them lead from one column to another. One look at the
+  scores serves up to d - 1 measurements of d columns, and a handful of rounds make a run. One at a
+  time, errors were larger on all tables that we tried.
+- Scores that noise alone might explain choose nothing; they are read again, with the noise of the
+  round halved.
+- Columns are binned to what the noise lets be seen. A candidate whose expected noise exceeds the
+  table is not scored, and where nothing is worth its noise any more, what has been measured is
+  measured again.
 """
 
 from __future__ import annotations
@@ -40,7 +58,13 @@ from dpsynth.mechanisms.allocation import (
 from dpsynth.mechanisms.base import allocated_look, check_shares, measure_all
 from dpsynth.mechanisms.marginal.binned import Binned
 from dpsynth.mechanisms.marginal.independent import look_at_rest, rest_on_columns
-from dpsynth.mechanisms.marginal.known import Known, StartsFromKnown, beside, check_known, with_known
+from dpsynth.mechanisms.marginal.known import (
+    Known,
+    StartsFromKnown,
+    beside,
+    check_known,
+    with_known,
+)
 from dpsynth.mechanisms.marginal.selection import Scores, within_reach
 from dpsynth.mechanisms.marginal.workload import Workload
 from dpsynth.mechanisms.prices import MEAN_ABS, Prices
@@ -49,7 +73,7 @@ from dpsynth.models.engines import estimate_exactly
 from dpsynth.models.junction_tree import tree_cells
 
 MOST_CANDIDATES = 4000
-"""All of them are counted once, and those within reach are scored in every round, which takes longer with each."""
+"""All are counted once, and those within reach are scored in every round: time grows with it."""
 
 MOST_ROUNDS = 1000
 """The budget is split into so many parts at first: smaller ones would buy nothing but noise."""
@@ -58,7 +82,7 @@ _HALF_THE_NOISE = 4
 """Times the cost: noise goes as one over its root."""
 
 _MOST_FAILURES = 100
-"""Of candidates to fit, until the model is taken to be full: each is a triangulation of the whole model."""
+"""Of candidates to fit, until the model is taken to be full: each is a triangulation of it all."""
 
 _SLOWEST = 600.0
 """Seconds of our slowest table."""
@@ -66,15 +90,42 @@ _SLOWEST = 600.0
 
 @dataclass(frozen=True)
 class AIM(StartsFromKnown):
-    """Settings.
+    """Measures, round after round, the marginals that the model gets most wrong.
 
-    workload: what the release should get right. Of so many columns that there would be more than MOST_CANDIDATES
-        candidates, 29 or more, only pairs are measured.
-    rounds: the first noise is what the budget buys for rounds * d measurements of d columns; 16 in the paper.
-    max_model_cells: the most cells of the model's junction tree, at the end.
-    total_share, oneway_share: the parts of the budget that go to the row count and to the one-way marginals.
-    select_share: the part of a round that goes to its scores.
-    known: marginals that cost nothing, in the model from the start.
+    Parameters
+    ----------
+    workload : Workload
+        What the release should get right. Of so many columns that there would be more than
+        MOST_CANDIDATES candidates, 29 or more, only pairs are measured.
+    rounds : int
+        The first noise is what the budget buys for rounds * d measurements of d columns. The paper
+        has 16, for one measurement a round; a batch needs fewer.
+    max_model_cells : int
+        The most cells of the model's junction tree, at the end of the run.
+    total_share, oneway_share : float
+        The parts of the budget that go to the row count and to the one-way marginals.
+    select_share : float
+        The part of a round that goes to its scores; 0.1 in the paper, too.
+    known : tuple of Known
+        Marginals that cost nothing, in the model from the start.
+
+    Raises
+    ------
+    ValueError
+        For shares that leave nothing, and for numbers that are not whole or out of range.
+
+    Examples
+    --------
+    >>> from dpsynth import Domain, Workload
+    >>> mechanism = AIM(workload=Workload(degree=2, target="job"), rounds=8)
+    >>> domain = Domain.of({"age": 100, "job": 12, "sex": 2})
+    >>> [part.what for part in mechanism.allocation(1_000_000, domain).parts]
+    ['the row count', 'every column', 'scores of marginals', 'a marginal of two columns or more',
+     'a column or the row count, again']
+    >>> AIM(rounds=0)
+    Traceback (most recent call last):
+    ...
+    ValueError: rounds must be a whole number above 0, got 0
     """
 
     workload: Workload = field(default_factory=Workload)
@@ -97,45 +148,55 @@ class AIM(StartsFromKnown):
         check_shares(select=self.select_share)
 
     def check(self, domain: Domain) -> None:
-        """ValueError, before any charge, where the workload or what is known does not fit the domain."""
+        """ValueError, before any charge, where the workload or what is known does not fit."""
         self.workload.check(domain)
         check_known(self.known, domain, self.max_model_cells)
 
     def first_cost(self, cost: int, most: int) -> int:
-        """Of one of the first measurements, where the rounds share `cost` and a batch holds `most` at the most."""
+        """Of one of the first measurements: `cost` for all rounds, at most `most` in a batch."""
         return int(cost * (1 - self.select_share) / (self.rounds * (most + 1)))
 
     def allocation(self, cost: int, domain: Domain, settled: Sequence[Event] = ()) -> Allocation:
-        total, oneway = int(cost * self.total_share), int(cost * self.oneway_share)
-        rest, look = cost - total - oneway, first_parts(domain, total=total, oneway=oneway)
+        total = int(cost * self.total_share)
+        oneway = int(cost * self.oneway_share)
+        rest = cost - total - oneway
+        look = first_parts(domain, total=total, oneway=oneway)
         if not candidates(self.workload, domain):
             return Allocation((*look, again_part(domain, rest, (1, 1))))
+        # Costs never fall: no run has more measurements, or looks at scores, than at first prices.
         first = self.first_cost(rest, most_in_a_tree(domain))
-        scored = rest // max(1, int(first * self.select_share))
+        most_scored = rest // max(1, int(first * self.select_share))
+        most_measured = rest // first
         return Allocation(
             (
                 *look,
-                Part("scores of marginals", (0, scored), (0, rest)),
-                Part("a marginal of two columns or more", (0, rest // first), (first, rest)),
+                Part("scores of marginals", (0, most_scored), (0, rest)),
+                Part("a marginal of two columns or more", (0, most_measured), (first, rest)),
                 again_part(domain, rest, (0, 1)),
             )
         )
 
     def footprint(self, domain: Domain, rows: int) -> Footprint:
-        return footprint(domain, rows, pairs=True, slowest=_SLOWEST, model_cells=self.max_model_cells)
+        return footprint(
+            domain, rows, pairs=True, slowest=_SLOWEST, model_cells=self.max_model_cells
+        )
 
     def fit(self, table: PrivateTable, accountant: Accountant) -> Model:
-        """A graphical model over bins, refined to cells; independent columns where nothing is worth its noise."""
+        """A graphical model over bins, refined to cells; columns only where noise hides them."""
         self.check(table.domain)
         budget = accountant.cost_left
+        # Algorithm 3: the one-way marginals first.
         look = allocated_look(table, accountant, self.allocation(budget, table.domain))
         look = with_known(look, self.known)
         prices = Prices(accountant.cost_left, table.unit.count_sensitivity(2)[1])
         binned = Binned.of(table, look, prices, beside(self.known))
-        choice = Choice(binned.domain, candidates(self.workload, binned.domain), prices, look.rows)
-        wider = table.coarsen(binned.bins).marginals([c for c in choice.weights if c not in binned.answers])
+        weights = candidates(self.workload, binned.domain)
+        choice = Choice(binned.domain, weights, prices, look.rows)
         held = binned.held(look)
-        rounds = Rounds(self, choice, {**binned.answers, **wider}, [*binned.oneways(look), *held])
+        rounds = Rounds(
+            self, choice, _answers(table, binned, weights), [*binned.oneways(look), *held]
+        )
+        # Algorithm 2: the rounds.
         rounds.spend(accountant, budget)
         if not rounds.bought and not held:
             return rest_on_columns(table, accountant, look)
@@ -145,18 +206,30 @@ class AIM(StartsFromKnown):
 
 
 def candidates(workload: Workload, domain: Domain) -> dict[Clique, float]:
-    """What may be measured, and what it weighs: two columns or more, none of them a single cell."""
+    """What may be measured, and its weight: two columns or more, none of them a single cell."""
     columns = len(domain.attributes)
-    parts = {degree: sum(math.comb(columns, k) for k in range(2, degree + 1)) for degree in (2, 3, 4)}
-    weights = workload.candidates(domain, degree=max(k for k in parts if k == 2 or parts[k] <= MOST_CANDIDATES))
+    degree = 2
+    for wider in (3, 4):
+        number = sum(math.comb(columns, k) for k in range(2, wider + 1))
+        if number <= MOST_CANDIDATES:
+            degree = wider
+    weights = workload.candidates(domain, degree=degree)
     return {c: w for c, w in weights.items() if len(c) > 1 and min(domain.shape(c)) > 1 and w > 0}
+
+
+def _answers(
+    table: PrivateTable, binned: Binned, cliques: Iterable[Clique]
+) -> dict[Clique, Sensitive]:
+    """The counts of all candidates, over bins: pairs are there already, wider ones are counted."""
+    wider = [c for c in cliques if c not in binned.answers]
+    return {**binned.answers, **table.coarsen(binned.bins).marginals(wider)}
 
 
 @dataclass(frozen=True, eq=False)
 class Choice:
     """What is chosen of the candidates, by public facts and charged answers.
 
-    weights: of the candidates. prices: of the budget that the rounds share. rows: in the table, about.
+    weights: of the candidates. prices: of the budget that the rounds share. rows: in the table.
     """
 
     domain: Domain
@@ -166,42 +239,55 @@ class Choice:
 
     @property
     def most(self) -> int:
-        """The most candidates in a batch: one less than there are columns."""
+        """The most candidates in a batch: one less than there are columns of two cells or more."""
         return max(1, sum(n > 1 for _, n in self.domain.sizes) - 1)
 
     def noise(self, clique: Clique, cost: int) -> float:
-        """The expected L1 norm of the noise of a measurement at this cost, in rows."""
+        """sqrt(2 / pi) sigma n_r: the expected L1 norm of a measurement's noise, in rows."""
         return MEAN_ABS * self.prices.stddev(cost) * self.domain.cells(clique)
 
     def pool(self, near: Iterable[Clique], cost: int) -> list[Clique]:
-        """Those that can be worth their noise at all."""
+        """Those that can be worth their noise at all: no error is larger than the table."""
         return [c for c in near if self.noise(c, cost) < self.rows]
 
-    def batch(self, scores: Scores, bought: Collection[Clique], limit: int, cost: int) -> list[Clique]:
-        """The best by score, above 0, first: no cycle among them, and a tree of `limit` cells for all measured."""
-        worth = {c: self.weights[c] * (error - self.noise(c, cost)) for c, error in scores.values.items()}
-        chunks = [sorted((c for c in worth if worth[c] > 0), key=lambda c: -worth[c])]
-        chosen, failures = list[Clique](), 0
-        while chunks and failures < _MOST_FAILURES:  # most often all fit, and one look at the tree is enough
+    def batch(
+        self, scores: Scores, bought: Collection[Clique], limit: int, cost: int
+    ) -> list[Clique]:
+        """The best by score, above 0, first: no cycle among them, and a tree of `limit` cells.
+
+        The tree holds all that was bought, too. Most often all candidates fit, and one look at the
+        tree is enough; where they do not, they are tried by halves, the better half first.
+        """
+        worth = {
+            c: self.weights[c] * (error - self.noise(c, cost)) for c, error in scores.values.items()
+        }
+        best_first = sorted((c for c in worth if worth[c] > 0), key=lambda c: -worth[c])
+        chunks = [best_first]  # a stack: the chunk to be tried next is the last
+        chosen: list[Clique] = []
+        failures = 0
+        while chunks and failures < _MOST_FAILURES:
             chunk = chunks.pop()
             grown = acyclic([*chosen, *chunk])
-            if len(grown) == len(chosen) or tree_cells(self.domain, [*bought, *grown]) <= limit:
+            nothing_new = len(grown) == len(chosen)
+            if nothing_new or tree_cells(self.domain, [*bought, *grown]) <= limit:
                 chosen = grown
             elif len(chunk) == 1:
                 failures += 1
             else:
-                chunks += [chunk[len(chunk) // 2 :], chunk[: len(chunk) // 2]]
+                half = len(chunk) // 2
+                chunks += [chunk[half:], chunk[:half]]
         return chosen
 
 
 def acyclic(cliques: Iterable[Clique]) -> list[Clique]:
     """The first ones, less those that lead from one column to another in a second way."""
-    part, chosen = dict[str, str](), list[Clique]()
+    part: dict[str, str] = {}  # for each column a column that stands for all it is joined with
+    chosen: list[Clique] = []
     for clique in cliques:
-        parts = {part.setdefault(a, a) for a in clique}
-        if len(parts) == len(clique):
+        joined = {part.setdefault(a, a) for a in clique}
+        if len(joined) == len(clique):
             chosen.append(clique)
-            part = {a: clique[0] if p in parts else p for a, p in part.items()}
+            part = {a: clique[0] if p in joined else p for a, p in part.items()}
     return chosen
 
 
@@ -209,9 +295,15 @@ class Rounds:
     """What has been measured, the model of it, and what one more measurement is to cost."""
 
     def __init__(
-        self, settings: AIM, choice: Choice, answers: Mapping[Clique, Sensitive], known: list[LinearMeasurement]
+        self,
+        settings: AIM,
+        choice: Choice,
+        answers: Mapping[Clique, Sensitive],
+        known: list[LinearMeasurement],
     ) -> None:
-        self._settings, self._choice, self._answers = settings, choice, answers
+        self._settings = settings
+        self._choice = choice
+        self._answers = answers
         self._cost = settings.first_cost(choice.prices.cost, choice.most)
         self._measurements = known
         self._held = [m.clique for m in known]
@@ -219,68 +311,88 @@ class Rounds:
         self.model = estimate_exactly(choice.domain, known, total=choice.rows)
 
     def spend(self, accountant: Accountant, budget: int) -> None:
-        """Round after round until the budget is spent; leaves it where no candidate ever was worth measuring.
+        """Round after round (Algorithm 2) until the budget is spent.
 
-        A round is SELECT, MEASURE and GENERATE, ANNEAL (Algorithm 2). The last one measures for all that is left: it
-        is the last where no candidate is left that is worth its noise, or where what is left would not pay for two
-        more rounds like it.
+        The last round measures for all that is left. It is the last where no candidate is left that
+        is worth its noise, or where what is left would not pay for two more rounds like it. Where
+        no candidate ever was worth measuring, the budget is left for the caller.
         """
         last = not self._choice.weights
         while not last:
             before = accountant.cost_left
-            used = 1 - (before - self._choice.most * self._cost) / budget
-            batch = self._select(accountant, int(self._settings.max_model_cells * min(1.0, used)))
-            left, price = accountant.cost_left, len(batch) * self._cost
-            last = not batch or left < price + 2 * (price + before - left)
+            batch = self._select(accountant, self._limit(before, budget))
+            left = accountant.cost_left
+            price = len(batch) * self._cost
+            like_this_one = price + before - left
+            last = not batch or left < price + 2 * like_this_one
             batch = batch or list(self.bought)
             if batch:
-                self._measure(accountant, dict.fromkeys(batch, left // len(batch) if last else self._cost))
+                each = left // len(batch) if last else self._cost
+                self._measure(accountant, dict.fromkeys(batch, each))
 
-    def _measure(self, accountant: Accountant, costs: Mapping[Clique, int]) -> None:
-        """MEASURE a batch, one charge for each, and GENERATE: a model of all that has been measured (Algorithm 2)."""
-        old = self.model.project_all(costs)
-        self._measurements = [*self._measurements, *measure_all(accountant, self._answers, costs)]
-        self.bought.update(costs)
-        self.model = estimate_exactly(self._choice.domain, self._measurements, total=self._choice.rows, warm=self.model)
-        self._anneal(old, accountant.cost_left)
-
-    def _anneal(self, old: Mapping[Clique, np.ndarray], left: int) -> None:
-        """ANNEAL (Algorithm 4): where the model moved less than the noise, half the noise next; or what a batch can
-        have of what is left. old: what the model before said of the cliques that were measured."""
-        moved = sum(float(np.abs(new - old[c]).sum()) for c, new in self.model.project_all(old).items())
-        if moved <= sum(self._choice.noise(c, self._cost) for c in old):
-            self._cost = max(self._cost, min(_HALF_THE_NOISE * self._cost, left // self._choice.most))
+    def _limit(self, left: int, budget: int) -> int:
+        """rho_used / rho * MAX-SIZE: cells that the model may grow to, this round being paid."""
+        used = 1 - (left - self._choice.most * self._cost) / budget
+        return int(self._settings.max_model_cells * min(1.0, used))
 
     def _select(self, accountant: Accountant, limit: int) -> list[Clique]:
-        """SELECT a batch, by noisy scores; at a higher cost of each measurement where the present one finds nothing.
+        """SELECT a batch by noisy scores, of candidates that the model can hold in `limit` cells.
 
-        limit: cells that the model may grow to, which the budget that is spent allows (JT-SIZE in the paper).
+        Where the present cost of a measurement finds nothing, at a higher one: scores are read
+        again until they differ by more than noise makes them, or the budget pays for no batch.
         """
         choice = self._choice
         near = within_reach(self.model.tree, choice.weights, limit)
         while pool := self._at_least_cost(partial(choice.pool, near), accountant.cost_left):
             scores = self._scores(pool, accountant)
             if scores.tell_apart():
-                return self._at_least_cost(
-                    partial(choice.batch, scores, [*self._held, *self.bought], limit), accountant.cost_left
-                )
+                held = [*self._held, *self.bought]
+                best = partial(choice.batch, scores, held, limit)
+                return self._at_least_cost(best, accountant.cost_left)
             if self._cost * choice.most >= accountant.cost_left:
                 break
             self._cost = min(_HALF_THE_NOISE * self._cost, accountant.cost_left)
         return []
 
     def _scores(self, pool: Collection[Clique], accountant: Accountant) -> Scores:
-        """How far each one's counts are from the model's; one charge for all."""
-        share, left = self._settings.select_share, accountant.cost_left
-        cost = int(min(self._cost * self._choice.most * share / (1 - share), left * share))
+        """|M_r(D) - M_r(p)|_1 of each candidate, noisy; one charge for all."""
+        share = self._settings.select_share
+        of_a_round = self._cost * self._choice.most * share / (1 - share)
+        cost = int(min(of_a_round, accountant.cost_left * share))
         guesses = self.model.project_all(pool)
         errors = Sensitive.stack([self._answers[c].l1_error(guesses[c]) for c in pool])
         charge = accountant.charge(Gaussian.spending(cost), f"choose among {len(pool)} marginals")
         values, stddev = charge.gaussian(errors)
         return Scores(dict(zip(pool, values.tolist(), strict=True)), float(np.max(stddev)))
 
+    def _measure(self, accountant: Accountant, costs: Mapping[Clique, int]) -> None:
+        """MEASURE a batch, one charge for each, and GENERATE a model of all that was measured."""
+        old = self.model.project_all(costs)
+        self._measurements = [
+            *self._measurements,
+            *measure_all(accountant, self._answers, costs),
+        ]
+        self.bought.update(costs)
+        self.model = estimate_exactly(
+            self._choice.domain, self._measurements, total=self._choice.rows, warm=self.model
+        )
+        self._anneal(old, accountant.cost_left)
+
+    def _anneal(self, old: Mapping[Clique, np.ndarray], left: int) -> None:
+        """ANNEAL (Algorithm 4): half the noise next, where the model moved less than the noise.
+
+        old: what the model before said of the cliques that were measured. A batch can have no more
+        than `left`.
+        """
+        new = self.model.project_all(old)
+        moved = sum(float(np.abs(new[c] - old[c]).sum()) for c in old)
+        noise = sum(self._choice.noise(c, self._cost) for c in old)
+        if moved <= noise:
+            affordable = left // self._choice.most
+            self._cost = max(self._cost, min(_HALF_THE_NOISE * self._cost, affordable))
+
     def _at_least_cost(self, chosen: Callable[[int], list[Clique]], left: int) -> list[Clique]:
-        """What is chosen at the present cost, or else at the first higher one at which anything is."""
+        """What is chosen at the present cost, or else at the first higher one that finds any."""
         while not (found := chosen(self._cost)) and self._cost < left:
             self._cost = min(_HALF_THE_NOISE * self._cost, left)
         return found

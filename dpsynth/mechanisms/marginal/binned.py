@@ -1,4 +1,4 @@
-"""Binned: a table whose columns are told apart only as far as the noise lets them be seen, and its pairs."""
+"""Binned: columns told apart only as far as the noise lets them be seen, and their pairs."""
 
 from __future__ import annotations
 
@@ -21,10 +21,11 @@ from dpsynth.models.refined import RefinedModel
 
 @dataclass(frozen=True, eq=False)
 class Binned:
-    """bins[a]: the bin of each cell of a. domain: of the bins. answers: every informative pair, counted once.
+    """A table whose columns are told apart only as far as the noise lets them be seen.
 
-    masses: estimated counts of the bins when they were chosen; rows: of all of them. known: what was told beforehand
-    and is in no look.
+    bins[a]: the bin of each cell of a. domain: of the bins. answers: every informative pair,
+    counted once. masses: estimated counts of the bins when they were chosen. rows: of all of them.
+    known: what was told beforehand and is in no look.
     """
 
     bins: Mapping[str, np.ndarray]
@@ -35,8 +36,11 @@ class Binned:
     known: Sequence[Known] = ()
 
     @classmethod
-    def of(cls, table: PrivateTable, look: FirstLook, prices: Prices, known: Sequence[Known] = ()) -> Binned:
-        """Bins for the noise that a pair would have if these prices were shared evenly among the pairs of a tree.
+    def of(
+        cls, table: PrivateTable, look: FirstLook, prices: Prices, known: Sequence[Known] = ()
+    ) -> Binned:
+        """Bins for the noise that a pair would have if all pairs of a tree shared these prices
+        evenly.
 
         Columns of which something is known more finely than that keep finer bins.
         """
@@ -45,7 +49,8 @@ class Binned:
             for a in m.clique:
                 sharper[a] = min(sharper.get(a, math.inf), float(np.max(m.stddev)))
         masses = _masses(look, known)
-        bins = choose_bins(table.domain, masses, prices.even_stddev(len(table.domain.attributes) - 1), sharper)
+        of_a_tree = prices.even_stddev(len(table.domain.attributes) - 1)
+        bins = choose_bins(table.domain, masses, of_a_tree, sharper)
         coarse = table.coarsen(bins)
         answers = coarse.marginals(informative_pairs(coarse.domain))
         binned = {a: np.bincount(bins[a], masses[a]) for a in bins}
@@ -53,8 +58,13 @@ class Binned:
 
     def independent(self) -> dict[Clique, np.ndarray]:
         """Expected counts of every pair if columns were independent."""
-        shares = {a: m / m.sum() if m.sum() > 0 else np.full(m.size, 1 / m.size) for a, m in self.masses.items()}
-        return {(a, b): self.rows * np.multiply.outer(shares[a], shares[b]) for a, b in self.answers}
+        shares: dict[str, np.ndarray] = {}
+        for a, mass in self.masses.items():
+            total = mass.sum()
+            shares[a] = mass / total if total > 0 else np.full(mass.size, 1 / mass.size)
+        return {
+            (a, b): self.rows * np.multiply.outer(shares[a], shares[b]) for a, b in self.answers
+        }
 
     def oneways(self, look: FirstLook) -> list[LinearMeasurement]:
         """The look's one-way measurements over bins."""
@@ -66,13 +76,14 @@ class Binned:
 
     def measurement(self, m: LinearMeasurement) -> LinearMeasurement:
         """A measurement of cells, over their bins: noise of merged cells adds in squares."""
-        values, variance = m.values, np.square(m.stddev) * np.ones(m.values.shape)
+        values = m.values
+        variance = np.square(m.stddev) * np.ones(m.values.shape)
         for axis, a in enumerate(m.clique):
             values, variance = (_summed(table, axis, self.bins[a]) for table in (values, variance))
         return LinearMeasurement(m.clique, values, np.sqrt(variance))
 
     def refined(self, model: Model, look: FirstLook) -> RefinedModel:
-        """A model of the bins, refined to cells by the one-way measurements and by what is known."""
+        """A model of the bins, refined to cells by the one-way measurements and what is known."""
         return RefinedModel(look.domain, model, self.bins, _masses(look, self.known))
 
 
@@ -88,7 +99,9 @@ def _onto(m: LinearMeasurement, attribute: str) -> LinearMeasurement:
     """What a measurement says of one of its columns."""
     others = tuple(i for i, a in enumerate(m.clique) if a != attribute)
     variance = np.square(m.stddev) * np.ones(m.values.shape)
-    return LinearMeasurement((attribute,), m.values.sum(axis=others), np.sqrt(variance.sum(axis=others)))
+    return LinearMeasurement(
+        (attribute,), m.values.sum(axis=others), np.sqrt(variance.sum(axis=others))
+    )
 
 
 def _summed(table: np.ndarray, axis: int, labels: np.ndarray) -> np.ndarray:

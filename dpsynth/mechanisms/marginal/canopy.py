@@ -1,10 +1,11 @@
 """Canopy: a tree of pairs first, then one batch of whatever pairs the tree does not explain.
 
-Against independent columns every pair of a family of related columns looks worth measuring, though a few would
-explain the rest. So half of the measuring budget goes to a maximum spanning tree (as MST does), a model is fitted to
-it, and all pairs are scored again *against that model*. The other half buys a batch in closed form: the pairs whose
-remaining error is largest for what they cost, as long as the junction tree of them all stays small enough for exact
-inference. Everything that is charged for is Gaussian, so the whole run is one Gaussian filter.
+Against independent columns every pair of a family of related columns looks worth measuring, though
+a few would explain the rest. So half of the measuring budget goes to a maximum spanning tree (as
+MST does), a model is fitted to it, and all pairs are scored again *against that model*. The other
+half buys a batch in closed form: the pairs whose remaining error is largest for what they cost, as
+long as the junction tree of them all stays small enough for exact inference. Everything that is
+charged for is Gaussian, so the whole run is one Gaussian filter.
 
 What was tried besides and left out, with the figures, stands in CHANGELOG.md under "Design".
 """
@@ -34,8 +35,20 @@ from dpsynth.mechanisms.allocation import (
 from dpsynth.mechanisms.base import FirstLook, allocated_look, check_shares, measure, measure_all
 from dpsynth.mechanisms.marginal.binned import Binned
 from dpsynth.mechanisms.marginal.independent import look_at_rest, rest_on_columns
-from dpsynth.mechanisms.marginal.known import Known, StartsFromKnown, beside, check_known, with_known
-from dpsynth.mechanisms.marginal.selection import choose_batch, choose_tree, distances, within_reach
+from dpsynth.mechanisms.marginal.known import (
+    Known,
+    StartsFromKnown,
+    beside,
+    check_known,
+    with_known,
+)
+from dpsynth.mechanisms.marginal.selection import (
+    Scores,
+    choose_batch,
+    choose_tree,
+    distances,
+    within_reach,
+)
 from dpsynth.mechanisms.marginal.workload import Workload
 from dpsynth.mechanisms.prices import Prices, informative_pairs
 from dpsynth.models.base import LinearMeasurement, Model
@@ -44,13 +57,18 @@ from dpsynth.models.graphical import GraphicalModel
 from dpsynth.models.projection import MOST_CELLS
 
 _BELIEVED = 0.5
-"""The part of a measurement's noise that is left in the model: the estimator believes small cells only in part."""
+"""The part of a measurement's noise that is left in the model, as the estimator believes small
+cells only in part. The ablation "all of the noise counts against a pair" sets it to 1
+(benchmarks/results/ablation.json).
+"""
 
 _COLUMN = 3.0
-"""What the noise of a column counts beside that of a pair: every marginal that holds the column has it too."""
+"""What the noise of a column counts beside that of a pair: every marginal that holds the column has
+it, too. The ablation "columns get little of the second look" all but removes it.
+"""
 
 LEAST_WEIGHT = 1e-6
-"""Of the largest: a pair that is bought for less would have a share of the budget that buys no noise to be drawn."""
+"""Of the largest: a pair bought for less would have a share of the budget that buys no noise."""
 
 SLOWEST = 150.0
 """Seconds of our slowest table."""
@@ -58,14 +76,37 @@ SLOWEST = 150.0
 
 @dataclass(frozen=True)
 class Canopy(StartsFromKnown):
-    """Settings.
+    """A tree of pairs first, then one batch of the pairs that the tree does not explain.
 
-    total_share, oneway_share, select_share: the parts of the budget that go to the row count, to the one-way
-    marginals, and to the choice of pairs. tree_share: of what is left, the part that measures the tree.
-    most_cells: of a pair, and of the junction tree that a batch may lead to; 8 bytes each, of which a fit holds a few
-    copies.
-    workload: how much each pair matters.
-    known: marginals that cost nothing; the tree connects what they leave apart, the batch mends what they get wrong.
+    Parameters
+    ----------
+    workload : Workload
+        How much each pair matters: by the columns that it is of.
+    total_share, oneway_share, select_share : float
+        The parts of the budget that go to the row count, to the one-way marginals, and to the
+        choice of pairs, half of it for the tree and half for the batch.
+    tree_share : float
+        Of what is left, the part that measures the tree.
+    most_cells : int
+        Of a pair, and of the junction tree that a batch may lead to; 8 bytes each, of which a fit
+        holds a few copies.
+    known : tuple of Known
+        Marginals that cost nothing; the tree connects what they leave apart, the batch mends what
+        they get wrong.
+
+    Raises
+    ------
+    ValueError
+        For shares that leave nothing, and for most_cells below 1.
+
+    Examples
+    --------
+    >>> from dpsynth import Domain, Workload
+    >>> mechanism = Canopy(workload=Workload(target="job"), most_cells=100_000)
+    >>> domain = Domain.of({"age": 100, "job": 12, "sex": 2})
+    >>> [(part.what, part.costs[1]) for part in mechanism.allocation(1_000_000, domain).parts]
+    [('the row count', 10000), ('every column', 33333), ('scores of all pairs', 25000),
+     ('a pair of columns', 865000), ('a column or the row count, again', 865000)]
     """
 
     workload: Workload = field(default_factory=Workload)
@@ -83,14 +124,16 @@ class Canopy(StartsFromKnown):
             raise ValueError(f"most_cells must be 1 or more, got {self.most_cells}")
 
     def check(self, domain: Domain) -> None:
-        """ValueError, before any charge, where the workload or what is known does not fit the domain."""
+        """ValueError, before any charge, where the workload or what is known does not fit."""
         self.workload.check(domain)
         check_known(self.known, domain, self.most_cells)
 
     def allocation(self, cost: int, domain: Domain, settled: Sequence[Event] = ()) -> Allocation:
-        total, oneway = int(cost * self.total_share), int(cost * self.oneway_share)
+        total = int(cost * self.total_share)
+        oneway = int(cost * self.oneway_share)
         select = int(cost * self.select_share) // 2  # once for the tree, once for the batch
-        rest, most = cost - total - oneway - select, most_in_a_tree(domain)
+        rest = cost - total - oneway - select
+        most = most_in_a_tree(domain)
         return Allocation(
             (
                 *first_parts(domain, total=total, oneway=oneway),
@@ -104,13 +147,14 @@ class Canopy(StartsFromKnown):
         return footprint(domain, rows, pairs=True, slowest=SLOWEST, model_cells=self.most_cells)
 
     def fit(self, table: PrivateTable, accountant: Accountant) -> Model:
-        """A graphical model over bins, refined to cells; independent columns where no pair is worth its noise."""
+        """A graphical model over bins, refined to cells; columns only where no pair is worth it."""
         self.check(table.domain)
         run = _Run.begun(self, table, accountant)
         tree, tree_prices = run.select_tree()
         if not tree and not run.binned.known:
             return rest_on_columns(table, accountant, run.look)
         run.measure_tree(tree, tree_prices)
+        # Where the model explains every pair, what is left measures the tree once more.
         batch = run.select_batch() or tree
         if batch:
             run.measure_batch_and_columns(batch)
@@ -121,10 +165,10 @@ class Canopy(StartsFromKnown):
 
 @dataclass(eq=False)
 class _Run:
-    """One fit as it goes: what has been measured so far, the model of it, and the prices of what comes.
+    """One fit as it goes: what has been measured, the model of it, and the prices of the rest.
 
-    select_cost: of each of two charges for scores. measuring: what is left for everything else. weights, cells: of each
-    pair, how much it matters and how many cells it has, weighted.
+    select_cost: of each of two charges for scores. measuring: what is left for everything else.
+    weights, cells: of each pair, how much it matters and how many cells it has, weighted.
     """
 
     settings: Canopy
@@ -141,7 +185,9 @@ class _Run:
 
     @classmethod
     def begun(cls, settings: Canopy, table: PrivateTable, accountant: Accountant) -> _Run:
-        """MEASURE the row count and every column; bin the columns to what the noise lets be seen."""
+        """MEASURE the row count and every column; bin the columns to what the noise lets be
+        seen.
+        """
         allocation = settings.allocation(accountant.cost_left, table.domain)
         look = with_known(allocated_look(table, accountant, allocation), settings.known)
         select_cost = allocation.cost(SCORES)
@@ -150,21 +196,28 @@ class _Run:
         binned = Binned.of(table, look, prices, beside(settings.known))
         weights = pair_weights(settings.workload, table.domain, binned.answers)
         cells = {c: w * binned.domain.cells(c) for c, w in weights.items()}
-        return cls(settings, table, accountant, look, binned, select_cost, measuring, weights, cells)
+        return cls(
+            settings, table, accountant, look, binned, select_cost, measuring, weights, cells
+        )
 
     def select_tree(self) -> tuple[list[Clique], Prices]:
-        """SELECT a tree of the pairs that independent columns, and what is known, get most wrong; and its prices."""
+        """SELECT a tree of the pairs that independent columns get most wrong; and its prices.
+
+        Where something is known, what it says takes the place of independent columns.
+        """
         binned = self.binned
         estimates = binned.independent()
         if binned.known:
             estimates = _estimates(binned, _model(binned, self.look, []))
-        scores = distances({c: binned.answers[c] for c in estimates}, estimates, self.accountant, self.select_cost)
+        scores = self._scores(estimates)
+        # Scores that noise alone might explain choose no tree.
         gains = scores.gains() if scores.tell_apart() else {}
         small = (c for c in gains if binned.domain.cells(c) <= self.settings.most_cells)
-        gains = {c: self.weights[c] * gains[c] for c in small if self.weights[c] > 0}
+        worth = {c: self.weights[c] * gains[c] for c in small if self.weights[c] > 0}
         prices = Prices(int(self.measuring * self.settings.tree_share), self._sensitivity)
-        columns, joined = len(self.table.domain.attributes), [k.clique for k in binned.known]
-        return choose_tree(gains, self.cells, prices, columns=columns, joined=joined), prices
+        columns = len(self.table.domain.attributes)
+        joined = [k.clique for k in binned.known]
+        return choose_tree(worth, self.cells, prices, columns=columns, joined=joined), prices
 
     def measure_tree(self, tree: list[Clique], prices: Prices) -> None:
         """MEASURE the tree, and fit a model to it."""
@@ -173,34 +226,46 @@ class _Run:
         self.model = _model(self.binned, self.look, self.pairs)
 
     def select_batch(self) -> list[Clique]:
-        """SELECT the pairs that the model gets most wrong, to be measured with all that is left, columns besides."""
+        """SELECT the pairs that the model gets most wrong, to be measured with all that is left.
+
+        Every column is measured again beside them, and so has its effort in the price.
+        """
         assert self.model is not None
-        binned, estimates = self.binned, _estimates(self.binned, self.model)
-        scores = distances({c: binned.answers[c] for c in estimates}, estimates, self.accountant, self.select_cost)
+        estimates = _estimates(self.binned, self.model)
+        scores = self._scores(estimates)
+        domain = self.binned.domain
         return choose_batch(
-            {c: self.weights[c] * g for c, g in scores.gains().items()},
-            {c: self.weights[c] * binned.domain.cells(c) for c in estimates},
+            {c: self.weights[c] * gain for c, gain in scores.gains().items()},
+            {c: self.weights[c] * domain.cells(c) for c in estimates},
             Prices(self.accountant.cost_left, _BELIEVED * self._sensitivity),
             effort=sum(k ** (2 / 3) for k in self._columns.values()),
-            domain=binned.domain,
+            domain=domain,
             held=[c for c in self.model.potentials if len(c) > 1],
             most_cells=self.settings.most_cells,
         )
 
     def measure_batch_and_columns(self, batch: list[Clique]) -> None:
-        """MEASURE every column once more and the batch, for all that is left; the last pair has the crumbs."""
-        columns, accountant = self._columns, self.accountant
+        """MEASURE every column once more, and the batch, for all that is left."""
+        accountant = self.accountant
+        columns = self._columns
         prices = Prices(accountant.cost_left, self._sensitivity)
         costs = prices.shared(columns | {c: self.cells[c] for c in batch})
         answers = self.table.marginals(list(columns))
         again = {c[0]: measure(accountant, c, answers[c], costs.pop(c)) for c in columns}
         self.look = self.look.again(again)
+        # The last pair has the crumbs that rounding left of the shares.
         costs[batch[-1]] = accountant.cost_left - sum(costs[c] for c in batch[:-1])
         self.pairs += measure_all(accountant, self.binned.answers, costs)
 
     def generate(self) -> Model:
         """GENERATE: the model of all that was measured, refined from bins to cells."""
-        return self.binned.refined(_model(self.binned, self.look, self.pairs, warm=self.model), self.look)
+        model = _model(self.binned, self.look, self.pairs, warm=self.model)
+        return self.binned.refined(model, self.look)
+
+    def _scores(self, estimates: Mapping[Clique, np.ndarray]) -> Scores:
+        """How far each estimated pair's counts are from the estimate; one charge."""
+        answers = {c: self.binned.answers[c] for c in estimates}
+        return distances(answers, estimates, self.accountant, self.select_cost)
 
     @property
     def _columns(self) -> dict[Clique, float]:
@@ -209,25 +274,36 @@ class _Run:
 
     @property
     def _sensitivity(self) -> float:
+        """Of a pair's counts: how far one unit moves them, as an L2 norm."""
         return self.table.unit.count_sensitivity(2)[1]
 
 
 def _model(
-    binned: Binned, look: FirstLook, measurements: list[LinearMeasurement], warm: GraphicalModel | None = None
+    binned: Binned,
+    look: FirstLook,
+    measurements: list[LinearMeasurement],
+    warm: GraphicalModel | None = None,
 ) -> GraphicalModel:
-    measurements = [*binned.oneways(look), *binned.held(look), *measurements]
-    return estimate_exactly(binned.domain, measurements, total=look.rows, warm=warm)
+    """The model of the columns, of what is known, and of these measurements."""
+    everything = [*binned.oneways(look), *binned.held(look), *measurements]
+    return estimate_exactly(binned.domain, everything, total=look.rows, warm=warm)
 
 
 def _estimates(binned: Binned, model: GraphicalModel) -> dict[Clique, np.ndarray]:
-    """What the model says of every pair that it can be asked for: a model of known marginals may be too wide."""
+    """What the model says of every pair that it can be asked for.
+
+    A model of known marginals may be too wide for some.
+    """
     return model.project_all(within_reach(model.tree, binned.answers, MOST_CELLS))
 
 
-def pair_weights(workload: Workload, domain: Domain, pairs: Collection[Clique]) -> dict[Clique, float]:
+def pair_weights(
+    workload: Workload, domain: Domain, pairs: Collection[Clique]
+) -> dict[Clique, float]:
     """How much each pair matters to the workload, 1 on average; 0 throughout where none does.
 
-    A weight above 0 is LEAST_WEIGHT of the largest or more, so that every pair bought has a share of the budget.
+    A weight above 0 is LEAST_WEIGHT of the largest or more, so that every pair bought has a share
+    of the budget.
     """
     importance = workload.importance(domain)
     weights = {(a, b): max(importance[a] + importance[b], 0.0) for a, b in pairs}

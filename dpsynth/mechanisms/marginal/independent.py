@@ -1,4 +1,6 @@
-"""Independent: every column by itself. The floor that any mechanism has to beat, and the answer when data are few."""
+"""Independent: every column by itself. The floor that any mechanism has to beat, and the answer
+when data are few.
+"""
 
 from __future__ import annotations
 
@@ -23,9 +25,24 @@ SLOWEST_OF_COLUMNS = 2.0
 
 @dataclass(frozen=True)
 class Independent(Mechanism):
-    """Spends its budget on one-way marginals, evenly, and a little on the row count.
+    """Measures every column by itself, evenly, and the row count a little.
 
-    total_share: the part of the budget that measures the row count.
+    Parameters
+    ----------
+    total_share : float
+        The part of the budget that measures the row count.
+
+    Raises
+    ------
+    ValueError
+        For a share that leaves nothing for the columns.
+
+    Examples
+    --------
+    >>> from dpsynth import Domain
+    >>> domain = Domain.of({"age": 100, "sex": 2})
+    >>> [(part.what, part.costs[1]) for part in Independent().allocation(1_000_000, domain).parts]
+    [('the row count', 20000), ('every column', 490000)]
     """
 
     total_share: float = 0.02
@@ -46,7 +63,9 @@ class Independent(Mechanism):
 
 
 def rest_on_columns(table: PrivateTable, accountant: Accountant, look: FirstLook) -> RefinedModel:
-    """The answer where no pair is worth its noise: all that is left goes to another look at every column."""
+    """The answer where no pair is worth its noise: all that is left goes to another look at every
+    column.
+    """
     return _columns(table, look_at_rest(table, accountant, look))
 
 
@@ -55,7 +74,9 @@ def look_at_rest(table: PrivateTable, accountant: Accountant, look: FirstLook) -
     return look.combined(all_on_columns(table, accountant))
 
 
-def all_on_columns(table: PrivateTable, accountant: Accountant, how: Independent | None = None) -> FirstLook:
+def all_on_columns(
+    table: PrivateTable, accountant: Accountant, how: Independent | None = None
+) -> FirstLook:
     """Spends all that is left on the row count and the columns, shared out as `how` says."""
     how = how or Independent()
     return allocated_look(table, accountant, how.allocation(accountant.cost_left, table.domain))
@@ -66,7 +87,33 @@ def _columns(table: PrivateTable, look: FirstLook) -> RefinedModel:
 
 
 def independent_model(domain: Domain, masses: dict[str, np.ndarray], rows: float) -> RefinedModel:
-    """The product of these one-way distributions, as one bin a column that holds all of its cells."""
+    """The product of one-way distributions, as a model that can be stored.
+
+    Parameters
+    ----------
+    domain : Domain
+        Of the columns.
+    masses : dict of str to ndarray
+        For each column the relative masses of its cells, shape (cells,), 0 or more.
+    rows : float
+        What the model is scaled to.
+
+    Returns
+    -------
+    RefinedModel
+        One bin a column, which holds all of its cells.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from dpsynth import Domain
+    >>> domain = Domain.of({"age": 3, "sex": 2})
+    >>> masses = {"age": np.array([1.0, 1.0, 2.0]), "sex": np.array([3.0, 1.0])}
+    >>> independent_model(domain, masses, 100.0).project(("age", "sex")).round(2)
+    array([[18.75,  6.25],
+           [18.75,  6.25],
+           [37.5 , 12.5 ]])
+    """
     bins = {a: np.zeros(n, dtype=np.int64) for a, n in domain.sizes}
     coarse = Domain.of(dict.fromkeys(domain.attributes, 1))
     total = LinearMeasurement((), np.asarray(rows), 1.0)

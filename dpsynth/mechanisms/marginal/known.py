@@ -1,8 +1,10 @@
-"""Marginals that are known before a fit, and cost it nothing: public, released earlier, or measured elsewhere.
+"""Marginals that are known before a fit, and cost it nothing: public, released earlier, or measured
+elsewhere.
 
-Nothing here reads the private rows. A known marginal enters the estimate beside the fit's own measurements, weighted
-by the standard deviation that is stated for it; what it explains need not be bought. Where it comes from is a
-statement of whoever gives it, as the schema is: the certificate names it and does not answer for it.
+Nothing here reads the private rows. A known marginal enters the estimate beside the fit's own
+measurements, weighted by the standard deviation that is stated for it; what it explains need not be
+bought. Where it comes from is a statement of whoever gives it, as the schema is: the certificate
+names it and does not answer for it.
 """
 
 from __future__ import annotations
@@ -31,11 +33,32 @@ from dpsynth.schema.table import Schema, SchemaError
 class Marginal:
     """How many rows there are of each combination of values, or which share of them.
 
-    counts: a Series whose index levels are named after columns of the schema, as `frame.value_counts(["job", "sex"])`
-        gives it; a combination that is not there counts 0, so give all that occur.
-    stddev: how far each count may be off, as a standard deviation in rows, or in shares for shares; above 0.
-    source: where it comes from, in words for the reader of the certificate.
-    shares: the counts are parts of all rows, which sum to one; they say nothing about how many rows there are.
+    Parameters
+    ----------
+    counts : pandas.Series
+        Its index levels are named after columns of the schema, as `frame.value_counts(["job",
+        "sex"])` gives it. A combination that is not there counts 0, so give all that occur.
+    stddev : float
+        How far each count may be off, as a standard deviation in rows, or in shares for shares;
+        above 0.
+    source : str
+        Where it comes from, in words for the reader of the certificate.
+    shares : bool
+        The counts are parts of all rows, which sum to one; they say nothing about how many rows
+        there are.
+
+    Raises
+    ------
+    ValueError
+        For counts that are no such series, a combination given twice, a stddev that is out of
+        range, shares that do not sum to one, and a missing source.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> counts = pd.Series([510.0, 490.0], index=pd.Index(["f", "m"], name="sex"))
+    >>> Marginal(counts, stddev=5.0, source="the census of 2021").columns
+    ('sex',)
     """
 
     counts: pd.Series[float]
@@ -44,15 +67,27 @@ class Marginal:
     shares: bool = False
 
     def __post_init__(self) -> None:
-        if not isinstance(self.counts, pd.Series) or not all(isinstance(name, str) for name in self.counts.index.names):
-            raise ValueError("a marginal needs a Series whose index levels are named after columns of the schema")
+        if not isinstance(self.counts, pd.Series) or not all(
+            isinstance(name, str) for name in self.counts.index.names
+        ):
+            raise ValueError(
+                "a marginal needs a Series whose index levels are named after columns of the schema"
+            )
         if len(set(self.columns)) < len(self.columns) or not self.counts.index.is_unique:
-            raise ValueError(f"a marginal gives each combination of different columns once, see {self.columns}")
+            raise ValueError(
+                f"a marginal gives each combination of different columns once, see {self.columns}"
+            )
         numbers = _numbers(self.counts)
-        if isinstance(self.stddev, bool) or not isinstance(self.stddev, Real) or not isinstance(self.shares, bool):
+        if (
+            isinstance(self.stddev, bool)
+            or not isinstance(self.stddev, Real)
+            or not isinstance(self.shares, bool)
+        ):
             raise ValueError("the stddev of a marginal is a number, and shares is True or False")
         if not isinstance(self.source, str) or not self.source.strip():
-            raise ValueError(f"the marginal of {self.columns} needs a source: say where it comes from")
+            raise ValueError(
+                f"the marginal of {self.columns} needs a source: say where it comes from"
+            )
         object.__setattr__(self, "counts", pd.Series(numbers, index=self.counts.index))
         Known(self.columns, numbers, self.stddev, self.source, self.shares)
 
@@ -61,14 +96,23 @@ class Marginal:
         return tuple(str(name) for name in self.counts.index.names)
 
     def coded(self, schema: Schema) -> Known:
-        """The same over the schema's cells. SchemaError for columns whose cells are not public, or foreign values."""
+        """The same over the schema's cells.
+
+        Raises
+        ------
+        SchemaError
+            For columns whose cells are not public, and for values that the schema does not declare.
+        """
         for name in self.columns:
             if name not in schema.coded:
                 raise SchemaError(
-                    f"a known marginal has the column {name!r}, which the schema does not model: leave it out"
+                    f"a known marginal has the column {name!r}, which the schema does not model:"
+                    " leave it out"
                 )
             if name in schema.unbounded:
-                raise SchemaError(f"a known marginal needs public cells: declare both bounds of {name!r}")
+                raise SchemaError(
+                    f"a known marginal needs public cells: declare both bounds of {name!r}"
+                )
         declared = {name: schema.coded[name] for name in self.columns}
         rows = self.counts.index.to_frame(index=False)
         for found in check_rows(rows, Schema(declared)):
@@ -78,13 +122,15 @@ class Marginal:
                 or (found.missing and not getattr(declared[found.name], "nullable", 0))
             ):
                 raise SchemaError(
-                    f"a known marginal has values of {found.name!r} that the schema does not declare: leave them out"
+                    f"a known marginal has values of {found.name!r} that the schema does not"
+                    " declare: leave them out"
                 )
         codecs = [codec_for(column) for column in declared.values()]
         shape = tuple(codec.size for codec in codecs)
         if math.prod(shape) > MOST_PAIR_CELLS:
             raise SchemaError(
-                f"the marginal of {self.columns} has more than {MOST_PAIR_CELLS:,} cells: give fewer columns"
+                f"the marginal of {self.columns} has more than {MOST_PAIR_CELLS:,} cells: give"
+                " fewer columns"
             )
         values = np.zeros(shape)
         codes = (codec.encode(rows[name]) for name, codec in zip(self.columns, codecs, strict=True))
@@ -94,7 +140,33 @@ class Marginal:
 
 @dataclass(frozen=True, eq=False)
 class Known:
-    """A known marginal over cells. values: shape domain.shape(clique), in rows or in shares; stddev in the same."""
+    """A known marginal over cells.
+
+    Parameters
+    ----------
+    clique : tuple of str
+        Its columns.
+    values : ndarray
+        Shape `domain.shape(clique)`, in rows, or in shares of all rows.
+    stddev : float
+        How far each value may be off, as a standard deviation in the same unit.
+    source : str
+        Where it comes from.
+    shares : bool
+        Whether the values are shares.
+
+    Raises
+    ------
+    ValueError
+        For numbers that are not finite or out of range, and for shares that do not sum to one.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> known = Known(("sex",), np.array([0.51, 0.49]), 0.005, "the census of 2021", shares=True)
+    >>> known.measurement(1000.0).values
+    array([510., 490.])
+    """
 
     clique: Clique
     values: np.ndarray = field(repr=False)
@@ -106,14 +178,21 @@ class Known:
         least, most = (_LEAST / _MOST, 1.0) if self.shares else (_LEAST, _MOST)
         if not least <= self.stddev <= most:
             raise ValueError(
-                f"the stddev of the known marginal of {self.clique} must be from {least:g} to {most:g}"
+                f"the stddev of the known marginal of {self.clique} must be from {least:g} to"
+                f" {most:g}"
                 f" {'for shares' if self.shares else 'rows'}"
             )
         if not np.isfinite(self.values).all() or np.abs(self.values).max(initial=0.0) > _MOST:
-            raise ValueError(f"the counts of the known marginal of {self.clique} must be finite and at most {_MOST:g}")
+            raise ValueError(
+                f"the counts of the known marginal of {self.clique} must be finite and at most"
+                f" {_MOST:g}"
+            )
         gap = abs(float(self.values.sum()) - 1)
         if self.shares and gap > 5 * self.stddev * math.sqrt(self.values.size) + 1e-6:
-            raise ValueError(f"the shares of the known marginal of {self.clique} do not sum to one: give all of them")
+            raise ValueError(
+                f"the shares of the known marginal of {self.clique} do not sum to one: give all of"
+                " them"
+            )
 
     def stated(self) -> dict[str, Any]:
         """What it is and where it comes from, for the certificate."""
@@ -121,7 +200,7 @@ class Known:
         return {"columns": self.clique, "source": self.source, "stddev": self.stddev, "in": counted}
 
     def measurement(self, rows: float) -> LinearMeasurement:
-        """The same in rows, if there are so many."""
+        """The same in rows, where the table has `rows` of them."""
         scale = rows if self.shares else 1.0
         return LinearMeasurement(self.clique, scale * self.values, scale * self.stddev)
 
@@ -137,56 +216,72 @@ class StartsFromKnown(Mechanism):
         """ValueError, before any charge, where a setting does not fit the domain."""
 
     def check_schema(self, schema: Schema) -> None:
-        """The same for all of the domain that the schema says: a column whose bounds are to be learned is one cell."""
-        sizes = {name: 1 if name in schema.unbounded else codec_for(c).size for name, c in schema.coded.items()}
+        """The same for all of the domain that the schema says.
+
+        A column whose bounds are to be learned is one cell.
+        """
+        sizes = {
+            name: 1 if name in schema.unbounded else codec_for(c).size
+            for name, c in schema.coded.items()
+        }
         self.check(Domain.of(sizes))
 
     def with_known(self, known: Sequence[Known]) -> Self:
         """The same mechanism, which starts from these; ValueError where it has some already."""
         if self.known:
             raise ValueError(
-                "known marginals are given to the mechanism and to the synthesizer: give all to one of them"
+                "known marginals are given to the mechanism and to the synthesizer: give all to one"
+                " of them"
             )
         return replace(self, known=tuple(known))  # type: ignore[type-var]  # those derived from it are dataclasses
 
     def settings(self) -> dict[str, Any]:
-        """As of any mechanism; of known marginals what they are and where they come from, without their counts."""
+        """As of any mechanism; of known marginals what they are, and not their counts."""
         return {**super().settings(), "known": [k.stated() for k in self.known]}
 
 
-_LEAST, _MOST = 1e-6, 1e12
+_LEAST = 1e-6
+_MOST = 1e12
 """Of a stddev, and of counts: what squares and quotients of doubles bear."""
 
 
 def check_known(known: Collection[Known], domain: Domain, most_cells: int) -> None:
-    """ValueError, before any charge, for marginals that do not fit the domain, or no tree of this size holds."""
+    """ValueError, before any charge, for marginals that no model of this domain and size holds."""
     for k in known:
         if not set(k.clique) <= set(domain.attributes) or k.values.shape != domain.shape(k.clique):
             raise ValueError(f"the known marginal of {k.clique} is not of this table's domain")
     told = domain.project(domain.ordered({a for k in known for a in k.clique}))
     if known and tree_cells(told, [k.clique for k in known]) > most_cells:
         raise ValueError(
-            f"the known marginals need a model of more than {most_cells:,} cells: give fewer of them, or raise the"
+            f"the known marginals need a model of more than {most_cells:,} cells: give fewer of"
+            " them, or raise the"
             " mechanism's limit of cells"
         )
 
 
 def with_known(look: FirstLook, known: Collection[Known]) -> FirstLook:
-    """The look, and what known counts say of single columns and of the row count, weighted by their precision."""
+    """The look, and what known counts say of single columns and of the row count besides."""
     for k in known:
         if not k.shares and len(k.clique) == 1:
             look = look.told(k.measurement(look.rows))
         elif not k.shares:
-            look = look.told(LinearMeasurement((), k.values.sum(), k.stddev * math.sqrt(k.values.size)))
+            look = look.told(
+                LinearMeasurement((), k.values.sum(), k.stddev * math.sqrt(k.values.size))
+            )
     return look
 
 
 def beside(known: Collection[Known]) -> tuple[Known, ...]:
-    """What a look does not hold: counts of several columns together, and shares, whose scale the row count is."""
+    """What a look does not hold: counts of several columns together, and shares.
+
+    Shares are told once there is a row count, which is their scale.
+    """
     return tuple(k for k in known if k.shares or len(k.clique) > 1)
 
 
 def _numbers(counts: pd.Series[Any]) -> np.ndarray:
-    if not pd.api.types.is_numeric_dtype(counts.dtype) or pd.api.types.is_complex_dtype(counts.dtype):
+    if not pd.api.types.is_numeric_dtype(counts.dtype) or pd.api.types.is_complex_dtype(
+        counts.dtype
+    ):
         raise ValueError("the counts of a marginal must be numbers")
     return np.array(counts, dtype=float)

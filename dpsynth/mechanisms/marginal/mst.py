@@ -1,9 +1,14 @@
-"""MST: measure the pairs of a maximum spanning tree (McKenna, Miklau, Sheldon, arXiv 2108.04978), all-Gaussian.
+"""MST: measure the pairs of a maximum spanning tree, all-Gaussian.
 
-Differences from the paper: pairs are scored all at once under Gaussian noise instead of one by one by the exponential
-mechanism, so that the whole run is one Gaussian filter; columns are binned to what the noise lets be seen; a pair is
-bought only while it is expected to remove more error than its own noise adds; and the budget is shared among the
-pairs bought in closed form.
+After McKenna, Miklau and Sheldon, "Winning the NIST contest" (arXiv 2108.04978): one-way marginals
+first, then a maximum spanning tree of the pairs that independent columns get most wrong, then a
+model of all that was measured.
+
+Differences from the paper: pairs are scored all at once under Gaussian noise instead of one by one
+by the exponential mechanism, so that the whole run is one Gaussian filter; columns are binned to
+what the noise lets be seen, where the paper merges rare values; a pair is bought only while it is
+expected to remove more error than its own noise adds; and the budget is shared among the pairs
+bought in closed form.
 """
 
 from __future__ import annotations
@@ -11,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dpsynth.base.domain import Domain
+from dpsynth.base.domain import Clique, Domain
 from dpsynth.kernel.accountant import Accountant
 from dpsynth.kernel.events import Event
 from dpsynth.kernel.table import PrivateTable
@@ -26,12 +31,12 @@ from dpsynth.mechanisms.allocation import (
     pairs_part,
     scores_part,
 )
-from dpsynth.mechanisms.base import Mechanism, allocated_look, check_shares, measure_all
+from dpsynth.mechanisms.base import FirstLook, Mechanism, allocated_look, check_shares, measure_all
 from dpsynth.mechanisms.marginal.binned import Binned
 from dpsynth.mechanisms.marginal.independent import rest_on_columns
 from dpsynth.mechanisms.marginal.selection import choose_tree, distances
 from dpsynth.mechanisms.prices import Prices
-from dpsynth.models.base import Model
+from dpsynth.models.base import LinearMeasurement, Model
 from dpsynth.models.engines import estimate_exactly
 
 _SLOWEST = 20.0
@@ -40,8 +45,26 @@ _SLOWEST = 20.0
 
 @dataclass(frozen=True)
 class MST(Mechanism):
-    """Settings: the parts of the budget that go to the row count, to the one-way marginals, and to the choice of
-    pairs. What is left measures the pairs.
+    """Measures every column, and the pairs of one tree of columns.
+
+    Parameters
+    ----------
+    total_share, oneway_share, select_share : float
+        The parts of the budget that go to the row count, to the one-way marginals, and to the
+        choice of pairs. What is left measures the pairs.
+
+    Raises
+    ------
+    ValueError
+        For shares that leave nothing for the pairs.
+
+    Examples
+    --------
+    >>> from dpsynth import Domain
+    >>> domain = Domain.of({"age": 100, "job": 12, "sex": 2})
+    >>> [(part.what, part.charges) for part in MST().allocation(1_000_000, domain).parts]
+    [('the row count', (1, 1)), ('every column', (3, 3)), ('scores of all pairs', (0, 1)),
+     ('a pair of columns', (0, 2)), ('a column or the row count, again', (0, 4))]
     """
 
     total_share: float = 0.01
@@ -52,8 +75,11 @@ class MST(Mechanism):
         check_shares(total=self.total_share, oneway=self.oneway_share, select=self.select_share)
 
     def allocation(self, cost: int, domain: Domain, settled: Sequence[Event] = ()) -> Allocation:
-        total, oneway, select = (int(cost * s) for s in (self.total_share, self.oneway_share, self.select_share))
-        rest, most = cost - total - oneway - select, most_in_a_tree(domain)
+        total = int(cost * self.total_share)
+        oneway = int(cost * self.oneway_share)
+        select = int(cost * self.select_share)
+        rest = cost - total - oneway - select
+        most = most_in_a_tree(domain)
         return Allocation(
             (
                 *first_parts(domain, total=total, oneway=oneway),
@@ -67,25 +93,41 @@ class MST(Mechanism):
         return footprint(domain, rows, pairs=True, slowest=_SLOWEST)
 
     def fit(self, table: PrivateTable, accountant: Accountant) -> Model:
-        """A tree of pairs over bins, refined to cells; independent columns where no pair is worth its noise."""
+        """A tree of pairs over bins, refined to cells; columns only where no pair is worth it."""
         allocation = self.allocation(accountant.cost_left, table.domain)
         look = allocated_look(table, accountant, allocation)
         select_cost = allocation.cost(SCORES)
         prices = Prices(accountant.cost_left - select_cost, table.unit.count_sensitivity(2)[1])
-
-        # SELECT
         binned = Binned.of(table, look, prices)
-        scores = distances(binned.answers, binned.independent(), accountant, select_cost)
-        gains = scores.gains() if scores.tell_apart() else {}
-        cells = {c: float(binned.domain.cells(c)) for c in gains}
-        tree = choose_tree(gains, cells, prices, columns=len(table.domain.attributes))
+        tree = _select(binned, prices, accountant, select_cost)
         if not tree:
             return rest_on_columns(table, accountant, look)
+        pairs = _measure(binned, tree, prices, accountant)
+        return _generate(binned, look, pairs)
 
-        # MEASURE
-        costs = prices.shared({c: cells[c] for c in tree})
-        costs[tree[-1]] = accountant.cost_left - sum(costs[c] for c in tree[:-1])
-        measurements = [*binned.oneways(look), *measure_all(accountant, binned.answers, costs)]
 
-        # GENERATE
-        return binned.refined(estimate_exactly(binned.domain, measurements, total=look.rows), look)
+def _select(binned: Binned, prices: Prices, accountant: Accountant, cost: int) -> list[Clique]:
+    """SELECT: a spanning forest of the pairs that independent columns get most wrong.
+
+    Scores that noise alone might explain choose none.
+    """
+    scores = distances(binned.answers, binned.independent(), accountant, cost)
+    gains = scores.gains() if scores.tell_apart() else {}
+    cells = {c: float(binned.domain.cells(c)) for c in gains}
+    return choose_tree(gains, cells, prices, columns=len(binned.domain.attributes))
+
+
+def _measure(
+    binned: Binned, tree: list[Clique], prices: Prices, accountant: Accountant
+) -> list[LinearMeasurement]:
+    """MEASURE: every pair of the tree, one charge for each, with all that is left."""
+    costs = prices.shared({c: float(binned.domain.cells(c)) for c in tree})
+    # The last pair has the crumbs that rounding left of the shares.
+    costs[tree[-1]] = accountant.cost_left - sum(costs[c] for c in tree[:-1])
+    return measure_all(accountant, binned.answers, costs)
+
+
+def _generate(binned: Binned, look: FirstLook, pairs: list[LinearMeasurement]) -> Model:
+    """GENERATE: a model of columns and pairs, refined from bins to cells."""
+    measurements = [*binned.oneways(look), *pairs]
+    return binned.refined(estimate_exactly(binned.domain, measurements, total=look.rows), look)

@@ -1,7 +1,9 @@
-"""Selection: which pairs of columns to measure. Public mathematics, but for `distances`, which is one charge.
+"""Selection: which pairs of columns to measure. Public mathematics, but for `distances`, which is
+one charge.
 
-Everything here is about L1 errors in rows. A pair's *score* is how far its counts are from what is believed of them,
-as a noisy answer; its *price* is the L1 error that the noise of its own measurement would add.
+Everything here is about L1 errors in rows. A pair's *score* is how far its counts are from what is
+believed of them, as a noisy answer; its *price* is the L1 error that the noise of its own
+measurement would add.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from dpsynth.models.junction_tree import JunctionTree, tree_cells
 from dpsynth.models.projection import MOST_CELLS
 
 MOST_FAILURES = 300
-"""Pairs tried in vain before a junction tree is taken to be full: all there are of 25 columns, and seconds of 250."""
+"""Pairs tried in vain before a tree is taken to be full: all of 25 columns, seconds of 250."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,8 +37,9 @@ class Scores:
     def tell_apart(self) -> bool:
         """Whether the scores differ by more than their noise makes them differ.
 
-        A chi-square test of equal scores at two standard deviations: P scores of pure noise have a variance of
-        stddev^2 (1 +- sqrt(2 / P)). Where it finds nothing, to choose among the pairs is to choose at random.
+        A chi-square test of equal scores at two standard deviations: P scores of pure noise have a
+        variance of stddev^2 (1 +- sqrt(2 / P)). Where it finds nothing, to choose among the pairs
+        is to choose at random.
         """
         if len(self.values) < 2:
             return bool(self.values) and max(self.values.values()) > 2 * self.stddev
@@ -49,9 +52,12 @@ class Scores:
 
 
 def distances(
-    answers: Mapping[Clique, Sensitive], estimates: Mapping[Clique, np.ndarray], accountant: Accountant, cost: int
+    answers: Mapping[Clique, Sensitive],
+    estimates: Mapping[Clique, np.ndarray],
+    accountant: Accountant,
+    cost: int,
 ) -> Scores:
-    """For each pair the noisy L1 distance between its counts and the estimate, in rows; one charge for all."""
+    """For each pair the noisy L1 distance, in rows, of its counts from the estimate; one charge."""
     if not answers:
         return Scores({}, math.inf)
     errors = [x.l1_error(estimates[c]) for c, x in answers.items()]
@@ -67,11 +73,13 @@ def choose_tree(
     columns: int,
     joined: Iterable[Clique] = (),
 ) -> list[Clique]:
-    """A spanning forest of high total worth, a pair's worth being its gain less the L1 noise its measurement adds.
+    """A spanning forest of high total worth: of gains, less the L1 noise that measuring adds.
 
-    gains, cells: of each pair, weighted alike. The noise depends on how many pairs share the budget: start from an
-    even share among all columns, then drop what is not worth its noise and share again, until nothing is dropped.
-    joined: columns that are connected already; the forest connects the rest.
+    The noise depends on how many pairs share the budget: start from an even share among all
+    columns, then drop what is not worth its noise and share again, until nothing is dropped.
+
+    gains, cells: of each pair, weighted alike. joined: columns that are connected already; the
+    forest connects the rest.
     """
     even = prices.even_stddev(columns - 1)
     worth = {c: g - MEAN_ABS * even * cells[c] for c, g in gains.items()}
@@ -96,15 +104,21 @@ def choose_batch(
     held: Sequence[Clique],
     most_cells: int,
 ) -> list[Clique]:
-    """Pairs to be measured together: the best gain for the effort first, while more gain is added than noise.
+    """Pairs to be measured together: the best gain for the effort first.
 
-    gains, cells: of each pair, weighted alike. effort: of what shares the budget with them, see `Prices.noise`.
-    held: cliques the model has already. most_cells: of the junction tree that holds them all; a pair that would
-    outgrow it is passed over, and after MOST_FAILURES of these the tree is taken to be full.
+    A pair joins while it adds more gain than noise to all of them.
+
+    gains, cells: of each pair, weighted alike. effort: of what shares the budget with them, see
+    `Prices.noise`. held: cliques that the model has already. most_cells: of the junction tree that
+    holds them all; a pair that would outgrow it is passed over, and after MOST_FAILURES of these
+    the tree is taken to be full.
     """
-    order = sorted((c for c in gains if gains[c] > 0), key=lambda c: -gains[c] / cells[c] ** (2 / 3))
+    positive = (c for c in gains if gains[c] > 0)
+    order = sorted(positive, key=lambda c: -gains[c] / cells[c] ** (2 / 3))
     chosen: list[Clique] = []
-    reward, best, failures = 0.0, -prices.noise(effort), 0
+    reward = 0.0
+    best = -prices.noise(effort)
+    failures = 0
     for pair in order:
         more = effort + cells[pair] ** (2 / 3)
         total = reward + gains[pair] - prices.noise(more)
@@ -115,18 +129,22 @@ def choose_batch(
             if failures == MOST_FAILURES:
                 break
             continue
-        reward, effort, best = reward + gains[pair], more, total
+        reward += gains[pair]
+        effort = more
+        best = total
         chosen.append(pair)
     return chosen
 
 
 def within_reach(tree: JunctionTree, cliques: Iterable[Clique], limit: int) -> list[Clique]:
-    """The cliques that the tree can be asked for, and made to hold, by tables of about `limit` cells.
+    """The cliques that the tree can be asked for, and made to hold, by tables of `limit` cells.
 
-    To join columns of several nodes takes, at each step of the way, a table of all of them and the separator. Where
-    ways meet, a projection may also pass through one of the whole node and all but two of them.
+    To join columns of several nodes takes, at each step of the way, a table of all of them and the
+    separator. Where ways meet, a projection may also pass through one of the whole node and all but
+    two of them.
     """
-    domain, limit = tree.domain, min(limit, MOST_CELLS)
+    domain = tree.domain
+    limit = min(limit, MOST_CELLS)
     widest = max(map(domain.cells, tree.separators))
     largest = max(map(domain.cells, tree.nodes))
 
@@ -137,7 +155,8 @@ def within_reach(tree: JunctionTree, cliques: Iterable[Clique], limit: int) -> l
         if largest * math.prod(sizes[2:]) > MOST_CELLS:
             return False
         return widest * math.prod(sizes) <= limit or all(
-            domain.cells(domain.ordered((*s, *clique))) <= limit for s in _separators_between(tree, clique)
+            domain.cells(domain.ordered((*s, *clique))) <= limit
+            for s in _separators_between(tree, clique)
         )
 
     return [c for c in cliques if near(c)]
@@ -155,7 +174,9 @@ def _separators_between(tree: JunctionTree, clique: Clique) -> list[Clique]:
 
 
 def _spanning_forest(pairs: Iterable[Clique], joined: Iterable[Clique]) -> list[Clique]:
-    """Kruskal: the pairs in this order, less those that would close a cycle among them and what is joined already."""
+    """Kruskal: the pairs in this order, less those that close a cycle with what is joined
+    already.
+    """
     component: dict[str, str] = {}
 
     def root(a: str) -> str:

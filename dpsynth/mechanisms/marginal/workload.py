@@ -18,14 +18,37 @@ Weights = tuple[tuple[Clique, float], ...]
 
 @dataclass(frozen=True)
 class Workload:
-    """Public settings, which mean something once there is a domain.
+    """Which marginals a release should get right, and how much each of them counts.
 
-    degree: every marginal of so many columns is wanted, 1 to 4; where one would have more than `most_cells` cells, its
-        largest parts that have fewer stand for it. A column by itself is always wanted. Each marginal counts once.
-    target: a column that matters more, say the label of a classifier: marginals that hold it count `target_weight`
-        times. 4 makes those among 15 columns taken three at a time weigh as much as all the others together.
-    weights: what single marginals count instead, or besides, as {("age", "income"): 10.0}; 0 removes one. Kept as
-        a tuple of pairs.
+    These are public settings, which mean something once there is a domain.
+
+    Parameters
+    ----------
+    degree : int
+        Every marginal of so many columns is wanted, 1 to 4; where one would have more than
+        `most_cells` cells, its largest parts that have fewer stand for it. A column by itself is
+        always wanted. Each marginal counts once.
+    target : str or None
+        A column that matters more, say the label of a classifier.
+    target_weight : float
+        How often a marginal that holds the target counts. 4 makes those among 15 columns taken
+        three at a time weigh as much as all the others together.
+    weights : mapping of tuple of str to float
+        What single marginals count instead, or besides; 0 removes one. Kept as a tuple of pairs.
+    most_cells : int
+        The most cells of a marginal that is wanted as a whole.
+
+    Raises
+    ------
+    ValueError
+        For a degree, a weight or a number that is out of range, and for a marginal stated twice.
+
+    Examples
+    --------
+    >>> from dpsynth import Domain
+    >>> workload = Workload(degree=2, target="job", weights={("age", "sex"): 10.0})
+    >>> workload.marginals(Domain.of({"age": 100, "sex": 2, "job": 12}))
+    {('age', 'sex'): 10.0, ('age', 'job'): 4.0, ('sex', 'job'): 4.0}
     """
 
     degree: int = 3
@@ -42,38 +65,55 @@ class Workload:
         if self.target is not None and not isinstance(self.target, str):
             raise ValueError(f"the target must be a column name or None, got {self.target!r}")
         if not _is_weight(self.target_weight) or self.target_weight == 0:
-            raise ValueError(f"target_weight must be a number above 0 and at most 1e12, got {self.target_weight!r}")
+            raise ValueError(
+                "target_weight must be a number above 0 and at most 1e12, got"
+                f" {self.target_weight!r}"
+            )
         object.__setattr__(self, "weights", _checked(self.weights))
 
     def check(self, domain: Domain) -> None:
         """ValueError where a column is named that the domain lacks."""
-        named = {a for clique, _ in self._pairs for a in clique}.union([self.target] if self.target is not None else [])
+        named = {a for clique, _ in self._pairs for a in clique}
+        if self.target is not None:
+            named.add(self.target)
         if lacking := sorted(named.difference(domain.attributes)):
-            raise ValueError(f"the workload names columns that the table lacks: {', '.join(lacking)}")
+            raise ValueError(
+                f"the workload names columns that the table lacks: {', '.join(lacking)}"
+            )
 
     def marginals(self, domain: Domain) -> dict[Clique, float]:
-        """Every marginal of the workload with its weight, above 0: a long list where there are hundreds of columns."""
+        """Every marginal of the workload with its weight, above 0: a long list for many columns."""
         stated = self._stated(domain)
-        weights = {c: self._usual_weight(c) for c in _Usual(domain, self.degree, self.most_cells).marginals()}
+        usual = _Usual(domain, self.degree, self.most_cells)
+        weights = {c: self._usual_weight(c) for c in usual.marginals()}
         return {c: w for c, w in (weights | stated).items() if w > 0}
 
     def importance(self, domain: Domain) -> dict[str, float]:
-        """For each column the weights of the marginals that hold it, added up: by counting, without a list."""
+        """For each column the weights of the marginals that hold it, added up without a list."""
         return dict(_importance(self, domain))
 
     def weight(self, clique: Clique, domain: Domain) -> float:
-        """How much it matters to measure `clique`: the sum over marginals w of weight(w) * |columns of both|.
+        """How much it matters to measure `clique`: w_r of AIM (arXiv 2201.12677, section 4).
 
-        (AIM, arXiv 2201.12677, section 4.) Which is the importance of its columns, added up.
+        That is the sum over the workload's marginals of their weight times the number of columns
+        that they share with the clique, which is the importance of its columns, added up.
         """
         importance = _importance(self, domain)
         return math.fsum(importance[a] for a in clique)
 
     def candidates(self, domain: Domain, *, degree: int = 4) -> dict[Clique, float]:
-        """What may be measured: the parts of marginals, of `degree` columns at most, each with its `weight`."""
-        usual, stated = _Usual(domain, self.degree, self.most_cells), self._stated(domain)
+        """What may be measured, each with its `weight`: parts of marginals, of `degree` columns at
+        most.
+        """
+        usual = _Usual(domain, self.degree, self.most_cells)
+        stated = self._stated(domain)
         sizes = range(1, min(degree, usual.degree) + 1)
-        parts = {c for size in sizes for c in itertools.combinations(domain.attributes, size) if usual.fits(c)}
+        parts = {
+            c
+            for size in sizes
+            for c in itertools.combinations(domain.attributes, size)
+            if usual.fits(c)
+        }
         removed = [c for c, w in stated.items() if w == 0 and usual.wants(c)]
         for part in _parts(removed, degree):
             if usual.holding(part) == sum(set(part) <= set(c) for c in removed):
@@ -116,7 +156,9 @@ class _Usual:
         return clique in self.lesser or (len(clique) == self.degree and self.fits(clique))
 
     def marginals(self) -> Iterable[Clique]:
-        full = (c for c in itertools.combinations(self.domain.attributes, self.degree) if self.fits(c))
+        full = (
+            c for c in itertools.combinations(self.domain.attributes, self.degree) if self.fits(c)
+        )
         return itertools.chain(self.lesser, full)
 
     def holding(self, clique: Clique) -> int:
@@ -125,7 +167,9 @@ class _Usual:
         if len(clique) >= self.degree:
             return lesser + (len(clique) == self.degree and self.fits(clique))
         others = tuple(n for n, a in self._ascending if a not in clique)
-        return lesser + _products(others, self.degree - len(clique), self.most_cells // self.domain.cells(clique))
+        return lesser + _products(
+            others, self.degree - len(clique), self.most_cells // self.domain.cells(clique)
+        )
 
     @cached_property
     def _ascending(self) -> list[tuple[int, str]]:
@@ -136,7 +180,9 @@ class _Usual:
         """Those of fewer columns: they fit, and with any further column they would not."""
         if math.prod(n for n, _ in self._ascending[-self.degree :]) <= self.most_cells:
             return frozenset()
-        shorter = (itertools.combinations(self.domain.attributes, size) for size in range(1, self.degree))
+        shorter = (
+            itertools.combinations(self.domain.attributes, size) for size in range(1, self.degree)
+        )
         return frozenset(c for c in itertools.chain(*shorter) if self.fits(c) and self._full(c))
 
     @cached_property
@@ -155,7 +201,9 @@ def _importance(workload: Workload, domain: Domain) -> dict[str, float]:
     found = {a: float(usual.holding((a,))) for a in domain.attributes}
     if workload.target is not None:
         for a in found:
-            found[a] += (workload.target_weight - 1) * usual.holding(domain.ordered((a, workload.target)))
+            found[a] += (workload.target_weight - 1) * usual.holding(
+                domain.ordered((a, workload.target))
+            )
     for clique, weight in stated.items():
         change = weight - (workload._usual_weight(clique) if usual.wants(clique) else 0.0)
         for a in clique:
@@ -165,7 +213,9 @@ def _importance(workload: Workload, domain: Domain) -> dict[str, float]:
 
 @lru_cache(maxsize=4096)
 def _products(sizes: tuple[int, ...], number: int, limit: int) -> int:
-    """How many sets of `number` of these sizes, in ascending order, have a product of at most `limit`."""
+    """How many sets of `number` of these sizes, in ascending order, have a product of at most
+    `limit`.
+    """
     if number == 1:
         return bisect_right(sizes, limit)
     if math.prod(sizes[-number:]) <= limit:
@@ -175,21 +225,35 @@ def _products(sizes: tuple[int, ...], number: int, limit: int) -> int:
 
 
 def _parts(cliques: Iterable[Clique], degree: int) -> set[Clique]:
-    return {part for c in cliques for size in range(1, degree + 1) for part in itertools.combinations(c, size)}
+    return {
+        part
+        for c in cliques
+        for size in range(1, degree + 1)
+        for part in itertools.combinations(c, size)
+    }
 
 
 def _checked(weights: Any) -> Weights:
     pairs = list(weights.items() if isinstance(weights, Mapping) else weights)
     for pair in pairs:
         if len(pair) != 2 or not _is_clique(pair[0]) or not _is_weight(pair[1]):
-            raise ValueError(f"weights give tuples of different columns a number from 0 to 1e12, got {pair!r}")
+            raise ValueError(
+                f"weights give tuples of different columns a number from 0 to 1e12, got {pair!r}"
+            )
     if len({frozenset(clique) for clique, _ in pairs}) < len(pairs):
-        raise ValueError("a workload states the weight of a marginal once, in whatever order its columns are named")
+        raise ValueError(
+            "a workload states the weight of a marginal once, in whatever order its columns are"
+            " named"
+        )
     return tuple((tuple(clique), float(weight)) for clique, weight in pairs)
 
 
 def _is_clique(value: Any) -> bool:
-    names = isinstance(value, tuple | list) and len(value) > 0 and all(isinstance(a, str) for a in value)
+    names = (
+        isinstance(value, tuple | list)
+        and len(value) > 0
+        and all(isinstance(a, str) for a in value)
+    )
     return names and len(set(value)) == len(value)
 
 

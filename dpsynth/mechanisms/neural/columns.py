@@ -33,7 +33,9 @@ class Columns:
 
     @classmethod
     def of(cls, table: PrivateTable, look: FirstLook, accountant: Accountant) -> Columns:
-        """Values told apart as far as a tree of pairs could be measured with what is left of the budget."""
+        """Values told apart as far as a tree of pairs could be measured with what is left of the
+        budget.
+        """
         prices = Prices(accountant.cost_left, table.unit.count_sensitivity(2)[1])
         stddev = prices.even_stddev(len(table.domain.attributes) - 1)
         bins = choose_bins(table.domain, look.masses(), stddev)
@@ -54,7 +56,9 @@ class Columns:
 
     @classmethod
     def from_arrays(cls, table: PrivateTable, saved: Mapping[str, np.ndarray]) -> Columns:
-        """The columns of which `saved` holds `to_arrays()`, for the same table; KeyError or ValueError for others."""
+        """The columns of which `saved` holds `to_arrays()`, for the same table; KeyError or
+        ValueError for others.
+        """
 
         def measured(clique: Clique) -> LinearMeasurement:
             name = ":".join(("", *clique))
@@ -72,26 +76,37 @@ class Columns:
         return [m / m.sum() if m.sum() > 0 else np.full(m.size, 1 / m.size) for m in binned]
 
     def model(self, columns: Sequence[np.ndarray]) -> RefinedModel:
-        """The mixture of components in which columns have these distributions, each of shape (components, bins)."""
-        return RefinedModel(self.look.domain, self.coarse_model(columns), self.bins, self.look.masses())
+        """The mixture of components in which columns have these distributions, each of shape
+        (components, bins).
+        """
+        return RefinedModel(
+            self.look.domain, self.coarse_model(columns), self.bins, self.look.masses()
+        )
 
     def coarse_model(self, columns: Sequence[np.ndarray]) -> HiddenModel:
         """The same mixture, of bins, held to the measured columns."""
         return mixture_of(self.domain, self.look.rows, columns, self.shares())
 
 
-def mixture_of(domain: Domain, rows: float, columns: Sequence[np.ndarray], shares: Sequence[np.ndarray]) -> HiddenModel:
-    """The mixture of components with these distributions, each of shape (components, cells), held to the shares."""
+def mixture_of(
+    domain: Domain, rows: float, columns: Sequence[np.ndarray], shares: Sequence[np.ndarray]
+) -> HiddenModel:
+    """The mixture of components with these distributions, each of shape (components, cells), held
+    to the shares.
+    """
     held = [_held_to(share, each) for share, each in zip(shares, columns, strict=True)]
     return HiddenModel.mixture(domain, rows, dict(zip(domain.attributes, held, strict=True)))
 
 
 def _held_to(share: np.ndarray, each: np.ndarray) -> np.ndarray:
-    """The nearest distributions, in relative entropy, whose mean is `share`: Sinkhorn's iteration (1967).
+    """The nearest distributions, in relative entropy, whose mean is `share`: Sinkhorn's iteration
+    (1967).
 
-    share: shape (cells,). each: shape (components, cells), and so is what is returned, each row with sum 1.
+    share: shape (cells,). each: shape (components, cells), and so is what is returned, each row
+    with sum 1.
     """
-    share, each = np.maximum(share, _LEAST), np.maximum(each, _LEAST)
+    share = np.maximum(share, _LEAST)
+    each = np.maximum(each, _LEAST)
     for _ in range(_SWEEPS):
         each = each * (share / each.mean(axis=0))
         each = each / each.sum(axis=1, keepdims=True)
@@ -101,13 +116,16 @@ def _held_to(share: np.ndarray, each: np.ndarray) -> np.ndarray:
 def require_torch() -> None:
     """ImportError, before anything is charged, where PyTorch is missing."""
     if find_spec("torch") is None:
-        raise ImportError("networks need PyTorch, which is not installed: pip install 'dpsynth[gan]'")
+        raise ImportError(
+            "networks need PyTorch, which is not installed: pip install 'dpsynth[gan]'"
+        )
 
 
 def require_add_remove(unit: PrivacyUnit) -> None:
     """ValueError, before anything is charged, where units are replaced and not added or removed."""
     if unit.adjacency != "add-remove":
         raise ValueError(
-            "training on samples of rows is accounted for units that are added or removed, and these are"
+            "training on samples of rows is accounted for units that are added or removed, and"
+            " these are"
             ' replaced: use a unit with adjacency="add-remove", or a marginal mechanism'
         )

@@ -1,8 +1,10 @@
-"""DP-CTGAN: a generator and a critic of rows, the critic trained by DP-SGD (Xie et al., arXiv 1802.06739).
+"""DP-CTGAN: a generator and a critic of rows, the critic trained by DP-SGD (Xie et al., arXiv
+1802.06739).
 
-A small part of the budget measures every column; the rest trains the critic. Steps, rate and noise are settled and
-reserved before anything is read, and nothing stops early: a loss on real rows would be a release of its own. Where the
-noise of a step would drown any gradient, no game is played: all is spent on the columns, the better model then.
+A small part of the budget measures every column; the rest trains the critic. Steps, rate and noise
+are settled and reserved before anything is read, and nothing stops early: a loss on real rows would
+be a release of its own. Where the noise of a step would drown any gradient, no game is played: all
+is spent on the columns, the better model then.
 """
 
 from __future__ import annotations
@@ -18,10 +20,21 @@ from dpsynth.kernel.budget import Budget
 from dpsynth.kernel.events import Event
 from dpsynth.kernel.table import PrivateTable
 from dpsynth.kernel.unit import PrivacyUnit
-from dpsynth.mechanisms.allocation import Allocation, Footprint, again_part, first_parts, footprint, settled_cost
+from dpsynth.mechanisms.allocation import (
+    Allocation,
+    Footprint,
+    again_part,
+    first_parts,
+    footprint,
+    settled_cost,
+)
 from dpsynth.mechanisms.base import Resumable, allocated_look, check_shares
 from dpsynth.mechanisms.checkpoint import Checkpoint, block_of
-from dpsynth.mechanisms.marginal.independent import SLOWEST_OF_COLUMNS, all_on_columns, rest_on_columns
+from dpsynth.mechanisms.marginal.independent import (
+    SLOWEST_OF_COLUMNS,
+    all_on_columns,
+    rest_on_columns,
+)
 from dpsynth.mechanisms.neural.columns import Columns, require_add_remove, require_torch
 from dpsynth.mechanisms.neural.plan import (
     MOST_NOISE,
@@ -50,14 +63,46 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class DPCTGAN(Resumable):
-    """Settings.
+    """A generator and a critic of rows, the critic trained by DP-SGD.
 
-    train_share: the part of the budget that trains. oneway_share: of the rest, the part that measures the row count and
-    the columns beforehand; what is left measures them once more.
-    steps, rate: of DP-SGD, and with what probability a record takes part in one.
-    generator, critic: widths of hidden layers. The critic is small because noise grows with its parameters.
-    components: of the mixture that the model is. fakes: generated rows a step. anchor: how firmly columns are held.
-    seed: of weights and of generated rows, which is public; privacy noise has no seed.
+    Parameters
+    ----------
+    train_share : float
+        The part of the budget that trains.
+    oneway_share : float
+        Of the rest, the part that measures the row count and the columns beforehand; what is left
+        measures them once more.
+    steps : int
+        Of DP-SGD.
+    rate : float
+        With what probability a record takes part in a step.
+    generator, critic : tuple of int
+        Widths of hidden layers. The critic is small because noise grows with its parameters.
+    components : int
+        Of the mixture that the model is.
+    fakes : int
+        Generated rows a step.
+    generator_rate, critic_rate : float
+        Learning rates of Adam.
+    anchor : float
+        How firmly columns are held to what is measured.
+    seed : int
+        Of weights and of generated rows, which is public; privacy noise has no seed.
+
+    Raises
+    ------
+    ValueError
+        For shares that leave nothing, and for numbers out of range.
+
+    Examples
+    --------
+    >>> from dpsynth import Budget, PrivacyUnit
+    >>> mechanism = DPCTGAN(steps=100)
+    >>> event = mechanism.training(Budget(1.0, 1e-6))
+    >>> event.steps
+    100
+    >>> mechanism.drowns(event, rows=1000.0, cells=300, unit=PrivacyUnit())
+    True
     """
 
     train_share: float = 0.8
@@ -95,7 +140,9 @@ class DPCTGAN(Resumable):
 
     def drowns(self, event: DpSgd, rows: float, cells: int, unit: PrivacyUnit) -> bool:
         """Whether noise drowns the training of a critic of so many cells, for so many rows."""
-        return noise_length(event, perceptron_size([cells, *self.critic, 1]), rows, unit) > MOST_NOISE
+        return (
+            noise_length(event, perceptron_size([cells, *self.critic, 1]), rows, unit) > MOST_NOISE
+        )
 
     def check_unit(self, unit: PrivacyUnit) -> None:
         """ValueError unless units are added or removed."""
@@ -105,19 +152,27 @@ class DPCTGAN(Resumable):
         return columns_around(cost, domain, settled, self.oneway_share)
 
     def footprint(self, domain: Domain, rows: int) -> Footprint:
-        return footprint(domain, rows, pairs=False, slowest=SLOWEST_OF_COLUMNS, extra=PYTORCH_MEGABYTES)
+        return footprint(
+            domain, rows, pairs=False, slowest=SLOWEST_OF_COLUMNS, extra=PYTORCH_MEGABYTES
+        )
 
-    def preview(self, settled: Sequence[Event], domain: Domain, rows: int, unit: PrivacyUnit) -> PlannedTraining:
+    def preview(
+        self, settled: Sequence[Event], domain: Domain, rows: int, unit: PrivacyUnit
+    ) -> PlannedTraining:
         (event,) = settled
         assert isinstance(event, DpSgd)
         return planned(event, self.critic, domain, rows, unit)
 
-    def fit(self, table: PrivateTable, accountant: Accountant, checkpoint: Checkpoint | None = None) -> Model:
-        """A mixture of products over bins, refined to cells; independent columns where noise would drown the game."""
+    def fit(
+        self, table: PrivateTable, accountant: Accountant, checkpoint: Checkpoint | None = None
+    ) -> Model:
+        """A mixture of products over bins, refined to cells; columns only where noise drowns it."""
         require_torch()
         self.check_unit(table.unit)
         event = reserved_training(accountant)
-        look = allocated_look(table, accountant, self.allocation(accountant.cost_left, table.domain, [event]))
+        look = allocated_look(
+            table, accountant, self.allocation(accountant.cost_left, table.domain, [event])
+        )
         columns = Columns.of(table, look, accountant)
         cells = sum(n for _, n in columns.domain.sizes)
         if self.drowns(event, look.rows, cells, table.unit):
@@ -127,20 +182,30 @@ class DPCTGAN(Resumable):
         charge = accountant.charge(event, f"train a critic of rows in {event.steps} steps")
         columns = replace(columns, look=look.combined(all_on_columns(table, accountant)))
         spent = accountant.spent().epsilon
-        _log.info("epsilon %.4g of %.4g is spent, for all steps of the training", spent, accountant.budget.epsilon)
+        _log.info(
+            "epsilon %.4g of %.4g is spent, for all steps of the training",
+            spent,
+            accountant.budget.epsilon,
+        )
         if checkpoint is not None:
             checkpoint.values |= columns.to_arrays()
         return replace(self._played(charge, columns, checkpoint), outcome=trained(event))
 
     def resume(self, table: PrivateTable, accountant: Accountant, checkpoint: Checkpoint) -> Model:
-        """The same, from the state in a checkpoint: with the steps that are left, and no further charge."""
+        """The same, from the state in a checkpoint: with the steps that are left, and no further
+        charge.
+        """
         require_torch()
         with checkpoint.reading():
             columns = Columns.from_arrays(table, checkpoint.values)
-        model = self._played(accountant.resume(checkpoint.charge, checkpoint.done), columns, checkpoint)
+        model = self._played(
+            accountant.resume(checkpoint.charge, checkpoint.done), columns, checkpoint
+        )
         return replace(model, outcome=resumed(reserved_training(accountant)))
 
-    def _played(self, charge: Charge, columns: Columns, checkpoint: Checkpoint | None) -> RefinedModel:
+    def _played(
+        self, charge: Charge, columns: Columns, checkpoint: Checkpoint | None
+    ) -> RefinedModel:
         import torch
 
         from dpsynth.mechanisms.neural.adversarial import CLIP, Generator, critic_of, play
@@ -166,8 +231,11 @@ _ROW_COUNT_SHARE = 20
 """One part in so many of a look at the columns goes to the row count."""
 
 
-def columns_around(cost: int, domain: Domain, settled: Sequence[Event], oneway_share: float) -> Allocation:
-    """A look at the columns before what is settled, for a share of the rest, and another one after it.
+def columns_around(
+    cost: int, domain: Domain, settled: Sequence[Event], oneway_share: float
+) -> Allocation:
+    """A look at the columns before what is settled, for a share of the rest, and another one after
+    it.
 
     The second look has all that is left, with what is settled where that would drown in noise.
     """

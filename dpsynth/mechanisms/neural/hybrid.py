@@ -1,9 +1,10 @@
 """Hybrid: a marginal release first, then a generator that starts from it and is refined by DP-SGD.
 
-Three quarters of the budget go to Canopy. Generator and critic are trained on its release, which is free; then the
-critic sees real rows by DP-SGD. At last a charged comparison on all pairs of columns says whether the refined
-generator is the better one: unless it is by more than two standard deviations, the marginal release is what comes out,
-and the certificate says so. So the price of the attempt is the part of the budget that it took, and never more.
+Three quarters of the budget go to Canopy. Generator and critic are trained on its release, which is
+free; then the critic sees real rows by DP-SGD. At last a charged comparison on all pairs of columns
+says whether the refined generator is the better one: unless it is by more than two standard
+deviations, the marginal release is what comes out, and the certificate says so. So the price of the
+attempt is the part of the budget that it took, and never more.
 """
 
 from __future__ import annotations
@@ -23,7 +24,14 @@ from dpsynth.kernel.events import Event, Gaussian
 from dpsynth.kernel.sensitive import Sensitive
 from dpsynth.kernel.table import PrivateTable
 from dpsynth.kernel.unit import PrivacyUnit
-from dpsynth.mechanisms.allocation import Allocation, Footprint, Part, either, footprint, settled_cost
+from dpsynth.mechanisms.allocation import (
+    Allocation,
+    Footprint,
+    Part,
+    either,
+    footprint,
+    settled_cost,
+)
 from dpsynth.mechanisms.base import Resumable, check_shares, measure
 from dpsynth.mechanisms.checkpoint import Checkpoint, block_of
 from dpsynth.mechanisms.marginal.canopy import SLOWEST, Canopy
@@ -54,10 +62,26 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Hybrid(Resumable):
-    """Settings.
+    """A marginal release first, then a generator that starts from it and is refined by DP-SGD.
 
-    train_share, compare_share: the parts of the budget that train the critic and that compare; the rest is Canopy's.
-    network: settings of networks and training, as of `dp-ctgan`; its shares are not used.
+    Parameters
+    ----------
+    train_share, compare_share : float
+        The parts of the budget that train the critic and that compare; the rest is Canopy's.
+    network : DPCTGAN
+        Settings of networks and training; its shares are not used.
+
+    Raises
+    ------
+    ValueError
+        For shares that leave nothing.
+
+    Examples
+    --------
+    >>> from dpsynth import Budget
+    >>> mechanism = Hybrid(network=DPCTGAN(steps=50))
+    >>> [event.steps for event in mechanism.settled(Budget(1.0, 1e-6))]
+    [50]
     """
 
     train_share: float = 0.2
@@ -85,13 +109,18 @@ class Hybrid(Resumable):
         require_add_remove(unit)
 
     def allocation(self, cost: int, domain: Domain, settled: Sequence[Event] = ()) -> Allocation:
-        """The row count, and Canopy's parts, of all that is left or of that less training and comparison."""
-        total, compare = int(cost * TOTAL_SHARE), int(cost * self.compare_share)
-        rest, pairs = cost - total, max(1, math.comb(len(domain.attributes), 2))
-        canopy = (Canopy().allocation(c, domain) for c in (rest, rest - settled_cost(settled) - compare))
+        """The row count, and Canopy's parts, of all that is left or of that less the training."""
+        total = int(cost * TOTAL_SHARE)
+        compare = int(cost * self.compare_share)
+        rest = cost - total
+        pairs = max(1, math.comb(len(domain.attributes), 2))
+        canopy = (
+            Canopy().allocation(c, domain) for c in (rest, rest - settled_cost(settled) - compare)
+        )
         parts = (
             Part(_BEFOREHAND, (1, 1), (total, total), (1 / math.sqrt(2), 1.0)),
-            Part(_COMPARISON, (0, 1), (compare, compare), (1.0, math.sqrt(4 * pairs))),  # two models, each pair
+            # two models, each pair
+            Part(_COMPARISON, (0, 1), (compare, compare), (1.0, math.sqrt(4 * pairs))),
             *either(*canopy),
         )
         return Allocation(parts, tuple(settled))
@@ -99,11 +128,15 @@ class Hybrid(Resumable):
     def footprint(self, domain: Domain, rows: int) -> Footprint:
         return footprint(domain, rows, pairs=True, slowest=SLOWEST, extra=PYTORCH_MEGABYTES)
 
-    def preview(self, settled: Sequence[Event], domain: Domain, rows: int, unit: PrivacyUnit) -> PlannedTraining:
+    def preview(
+        self, settled: Sequence[Event], domain: Domain, rows: int, unit: PrivacyUnit
+    ) -> PlannedTraining:
         return self.network.preview(settled, domain, rows, unit)
 
-    def fit(self, table: PrivateTable, accountant: Accountant, checkpoint: Checkpoint | None = None) -> Model:
-        """The refined generator, or the marginal release where that is as good or no training is worth its cost."""
+    def fit(
+        self, table: PrivateTable, accountant: Accountant, checkpoint: Checkpoint | None = None
+    ) -> Model:
+        """The refined generator, or the marginal release where that is as good."""
         require_torch()
         self.check_unit(table.unit)
         event = reserved_training(accountant)
@@ -121,20 +154,24 @@ class Hybrid(Resumable):
             release = _canopy(table, accountant)
         spent = accountant.spent().epsilon
         _log.info(
-            "epsilon %.4g of %.4g is spent, for all steps of the training, and all but the comparison",
+            "epsilon %.4g of %.4g is spent, for all steps of the training, and all but the"
+            " comparison",
             spent,
             accountant.budget.epsilon,
         )
         if checkpoint is not None:
             checkpoint.values |= {**release.to_arrays(), "comparison": comparison.noise_multiplier}
         coarse = table.coarsen(release.bins)
-        refined = replace(self._refined(training, release, coarse, checkpoint), outcome=trained(event))
+        refined = replace(
+            self._refined(training, release, coarse, checkpoint), outcome=trained(event)
+        )
         return self._better(accountant, comparison, release, refined, coarse)
 
     def resume(self, table: PrivateTable, accountant: Accountant, checkpoint: Checkpoint) -> Model:
-        """The same, from the state in a checkpoint: with the steps that are left, and the comparison.
+        """The same, from the state in a checkpoint: the steps that are left, and the comparison.
 
-        A process that died after it had charged for the comparison took it along: then the marginal release comes out.
+        A process that died after it had charged for the comparison took it along: then the marginal
+        release comes out.
         """
         require_torch()
         with checkpoint.reading():
@@ -148,13 +185,18 @@ class Hybrid(Resumable):
             return self._better(accountant, comparison, release, refined, coarse)
         except BudgetExceededError:
             outcome = (
-                "the marginal release is what comes out: the comparison was charged, and lost with a process that died"
+                "the marginal release is what comes out: the comparison was charged,"
+                " and lost with a process that died"
             )
             _log.info("%s", outcome)
             return replace(release, outcome=outcome)
 
     def _refined(
-        self, charge: Charge, release: RefinedModel, coarse: PrivateTable, checkpoint: Checkpoint | None
+        self,
+        charge: Charge,
+        release: RefinedModel,
+        coarse: PrivateTable,
+        checkpoint: Checkpoint | None,
     ) -> RefinedModel:
         import torch
 
@@ -175,8 +217,16 @@ class Hybrid(Resumable):
             block=block_of(self.network.steps, checkpoint),
         )
         if not training.steps.resumed:
-            sample = release.coarse.sample(_REHEARSAL * self.network.fakes, np.random.default_rng(self.network.seed))
-            rehearse(np.column_stack([sample[a].astype(np.int64) for a in attributes]), critic, generator, game, rng)
+            sample = release.coarse.sample(
+                _REHEARSAL * self.network.fakes, np.random.default_rng(self.network.seed)
+            )
+            rehearse(
+                np.column_stack([sample[a].astype(np.int64) for a in attributes]),
+                critic,
+                generator,
+                game,
+                rng,
+            )
         play(training, critic, generator, game, rng, checkpoint)
         mixture = mixture_of(coarse.domain, release.total, generator.columns(), shares)
         return RefinedModel(release.domain, mixture, release.bins, release.masses)
@@ -189,17 +239,24 @@ class Hybrid(Resumable):
         refined: RefinedModel,
         coarse: PrivateTable,
     ) -> RefinedModel:
-        """The refined model if its errors on all pairs are smaller by more than two standard deviations."""
+        """The refined model if its errors on all pairs are smaller by more than two standard
+        deviations.
+        """
         cliques = list(itertools.combinations(coarse.domain.attributes, 2))
         answers = coarse.marginals(cliques)
-        scores = [answers[c].l1_error(model.coarse.project(c)) for model in (release, refined) for c in cliques]
+        scores = [
+            answers[c].l1_error(model.coarse.project(c))
+            for model in (release, refined)
+            for c in cliques
+        ]
         charge = accountant.charge(comparison, "compare the generator with the marginal release")
         values, stddev = charge.gaussian(Sensitive.stack(scores))
         half = len(cliques)
         gain = float(values[:half].sum() - values[half:].sum())
         better = gain > 2 * math.sqrt(float(np.square(stddev).sum()))
         outcome = (
-            f"{refined.outcome}, and {'the refined generator' if better else 'the marginal release'} is what comes out:"
+            f"{refined.outcome}, and"
+            f" {'the refined generator' if better else 'the marginal release'} is what comes out:"
             f" in the charged comparison the generator gained {gain / half:.3g} rows a pair"
         )
         _log.info("%s", outcome)
@@ -214,10 +271,13 @@ def _canopy(table: PrivateTable, accountant: Accountant) -> RefinedModel:
 
 def _pairs(model: Model, domain: Domain) -> np.ndarray:
     """The share of each pair of values of different columns, shape (all values, all values)."""
-    starts = dict(zip(domain.attributes, np.cumsum([0, *(n for _, n in domain.sizes)]), strict=False))
+    starts = dict(
+        zip(domain.attributes, np.cumsum([0, *(n for _, n in domain.sizes)]), strict=False)
+    )
     cells = sum(n for _, n in domain.sizes)
     table = np.zeros((cells, cells))
     for a, b in itertools.permutations(domain.attributes, 2):
-        rows, columns = slice(starts[a], starts[a] + domain.size(a)), slice(starts[b], starts[b] + domain.size(b))
+        rows = slice(starts[a], starts[a] + domain.size(a))
+        columns = slice(starts[b], starts[b] + domain.size(b))
         table[rows, columns] = model.project((a, b)) / model.total
     return table

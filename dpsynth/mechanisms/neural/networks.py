@@ -1,8 +1,10 @@
-"""Small networks without hidden state: a network is a list of tensors, and applying it is a function.
+"""Small networks without hidden state: a network is a list of tensors, and applying it is a
+function.
 
-No layer here looks at more than one row, so a row's gradient is the row's own. PyTorch is imported in this folder only.
-Networks lie on a GPU where PyTorch finds one. Random numbers are drawn on the CPU all the same, so that a seed gives
-the same game on both, up to the rounding of floating-point arithmetic.
+No layer here looks at more than one row, so a row's gradient is the row's own. PyTorch is imported
+in this folder only. Networks lie on a GPU where PyTorch finds one. Random numbers are drawn on the
+CPU all the same, so that a seed gives the same game on both, up to the rounding of floating-point
+arithmetic.
 """
 
 from __future__ import annotations
@@ -28,7 +30,9 @@ def device() -> torch.device:
 
 
 def perceptron(widths: Sequence[int], rng: torch.Generator) -> Network:
-    """Weights and biases of layers of these widths, drawn as He et al. (arXiv 1502.01852) propose; biases are zero."""
+    """Weights and biases of layers of these widths, drawn as He et al. (arXiv 1502.01852) propose;
+    biases are zero.
+    """
     network = []
     for fan_in, fan_out in pairwise(widths):
         scale = math.sqrt(2 / (1 + _SLOPE**2) / fan_in)
@@ -37,7 +41,9 @@ def perceptron(widths: Sequence[int], rng: torch.Generator) -> Network:
 
 
 def apply(network: Network, x: Tensor) -> Tensor:
-    """x: shape (..., first width) to (..., last width), with leaky rectifiers between the layers."""
+    """x: shape (..., first width) to (..., last width), with leaky rectifiers between the
+    layers.
+    """
     for i in range(0, len(network), 2):
         x = x @ network[i] + network[i + 1]
         if i + 2 < len(network):
@@ -46,13 +52,20 @@ def apply(network: Network, x: Tensor) -> Tensor:
 
 
 def indicators(codes: np.ndarray, sizes: Sequence[int]) -> Tensor:
-    """Codes of shape (rows, columns) to indicators of shape (rows, sum of sizes), a block a column."""
+    """Codes of shape (rows, columns) to indicators of shape (rows, sum of sizes), a block a
+    column.
+    """
     ends = np.cumsum([0, *sizes[:-1]])
-    return torch.zeros(len(codes), sum(sizes)).scatter_(1, torch.from_numpy(codes + ends), 1.0).to(device())
+    return (
+        torch.zeros(len(codes), sum(sizes))
+        .scatter_(1, torch.from_numpy(codes + ends), 1.0)
+        .to(device())
+    )
 
 
 def drawn(logits: Tensor, sizes: Sequence[int], rng: torch.Generator) -> Tensor:
-    """One row for each of `logits` (rows, sum of sizes): indicators, with the gradient of softened ones.
+    """One row for each of `logits` (rows, sum of sizes): indicators, with the gradient of softened
+    ones.
 
     Gumbel-softmax, straight through: Jang, Gu, Poole, arXiv 1611.01144.
     """
@@ -66,8 +79,11 @@ def drawn(logits: Tensor, sizes: Sequence[int], rng: torch.Generator) -> Tensor:
     return torch.cat(blocks, dim=1)
 
 
-def each_row(network: Network, loss: Callable[[Network, Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
-    """Rows of indicators to the gradient of the loss of each row by itself, shape (rows, parameters of the network).
+def each_row(
+    network: Network, loss: Callable[[Network, Tensor], Tensor]
+) -> Callable[[Tensor], Tensor]:
+    """Rows of indicators to the gradient of the loss of each row by itself, shape (rows, parameters
+    of the network).
 
     loss: of the network and one row, a scalar. The network may change between calls.
     """
@@ -79,12 +95,16 @@ def each_row(network: Network, loss: Callable[[Network, Tensor], Tensor]) -> Cal
     return gradients
 
 
-def each_row_of_perceptron(network: Network, loss: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
-    """As `each_row` does for a perceptron, in a quarter of the time; loss: of scores, shape (rows, 1), one a row.
+def each_row_of_perceptron(
+    network: Network, loss: Callable[[Tensor], Tensor]
+) -> Callable[[Tensor], Tensor]:
+    """As `each_row` does for a perceptron, in a quarter of the time; loss: of scores, shape (rows,
+    1), one a row.
 
-    The gradient of a row by the weights of a layer is what came into the layer, times the gradient by what came out of
-    it (Goodfellow, arXiv 1510.01799). So one pass back gives all rows, and each product is one multiplication.
-    `benchmarks/beside_opacus.py` has the times of this, of `each_row` and of Opacus.
+    The gradient of a row by the weights of a layer is what came into the layer, times the gradient
+    by what came out of it (Goodfellow, arXiv 1510.01799). So one pass back gives all rows, and each
+    product is one multiplication. `benchmarks/beside_opacus.py` has the times of this, of
+    `each_row` and of Opacus.
     """
 
     def gradients(rows: Tensor) -> Tensor:
@@ -102,7 +122,9 @@ def each_row_of_perceptron(network: Network, loss: Callable[[Tensor], Tensor]) -
 
 
 def _passed(network: Network, rows: Tensor) -> tuple[list[Tensor], list[Tensor]]:
-    """What comes into each layer, and what comes out of it before its rectifier, which keeps how it came about."""
+    """What comes into each layer, and what comes out of it before its rectifier, which keeps how it
+    came about.
+    """
     entered: list[Tensor] = []
     left: list[Tensor] = []
     x = rows.detach()
@@ -115,7 +137,9 @@ def _passed(network: Network, rows: Tensor) -> tuple[list[Tensor], list[Tensor]]
 
 
 def clipped_mean(gradients: Tensor, clip: float) -> Tensor:
-    """The mean of rows, each shortened to the length `clip` where it is longer; shape (parameters,)."""
+    """The mean of rows, each shortened to the length `clip` where it is longer; shape
+    (parameters,).
+    """
     lengths = gradients.norm(dim=1, keepdim=True)
     return torch.mean(gradients * (clip / lengths.clamp_min(clip)), dim=0)
 
@@ -126,6 +150,13 @@ def parameters(network: Network) -> int:
 
 
 def unflattened(vector: np.ndarray, network: Network) -> list[Tensor]:
-    """A vector with a number for each parameter as tensors of the network's shapes, in the order of `each_row`."""
-    parts = torch.from_numpy(vector.astype(np.float32)).split([tensor.numel() for tensor in network])
-    return [part.reshape(tensor.shape).to(tensor.device) for part, tensor in zip(parts, network, strict=True)]
+    """A vector with a number for each parameter as tensors of the network's shapes, in the order of
+    `each_row`.
+    """
+    parts = torch.from_numpy(vector.astype(np.float32)).split(
+        [tensor.numel() for tensor in network]
+    )
+    return [
+        part.reshape(tensor.shape).to(tensor.device)
+        for part, tensor in zip(parts, network, strict=True)
+    ]

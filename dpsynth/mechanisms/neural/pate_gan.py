@@ -1,14 +1,16 @@
-"""PATE-GAN: teachers vote on generated rows, a student learns from the noised votes, a generator from the student.
+"""PATE-GAN: teachers vote on generated rows, a student learns from the noised votes, a generator
+from the student.
 
-After Papernot et al. (arXiv 1802.08908) and Jordon, Yoon and van der Schaar (ICLR 2019), with three changes. Teachers
-hold a handful of rows each, and there are thousands: the noise on a count does not depend on how many vote. The price
-does not depend on how far they agree, so that it is known before anything is read and is no release of its own. And the
-student is a regression whose noise is known, not a network, so that noise is not taken for dependence.
+After Papernot et al. (arXiv 1802.08908) and Jordon, Yoon and van der Schaar (ICLR 2019), with three
+changes. Teachers hold a handful of rows each, and there are thousands: the noise on a count does
+not depend on how many vote. The price does not depend on how far they agree, so that it is known
+before anything is read and is no release of its own. And the student is a regression whose noise is
+known, not a network, so that noise is not taken for dependence.
 
-A small part of the budget measures every column. In each round the generator makes rows; teachers, who see private
-rows, say whether these go together; their noised counts, beside what teachers of *generated* rows would say, tell the
-student about pairs of values; and the generator is fitted to what the student knows. All but the counts is
-post-processing.
+A small part of the budget measures every column. In each round the generator makes rows; teachers,
+who see private rows, say whether these go together; their noised counts, beside what teachers of
+*generated* rows would say, tell the student about pairs of values; and the generator is fitted to
+what the student knows. All but the counts is post-processing.
 """
 
 from __future__ import annotations
@@ -29,7 +31,11 @@ from dpsynth.kernel.table import PrivateTable
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.mechanisms.allocation import Allocation, Footprint, Part, footprint, settled_cost
 from dpsynth.mechanisms.base import Mechanism, allocated_look, check_shares
-from dpsynth.mechanisms.marginal.independent import SLOWEST_OF_COLUMNS, all_on_columns, rest_on_columns
+from dpsynth.mechanisms.marginal.independent import (
+    SLOWEST_OF_COLUMNS,
+    all_on_columns,
+    rest_on_columns,
+)
 from dpsynth.mechanisms.neural.columns import Columns, require_torch
 from dpsynth.mechanisms.neural.dp_ctgan import DPCTGAN, check_train_share, columns_around, game_of
 from dpsynth.mechanisms.neural.plan import (
@@ -51,7 +57,8 @@ if TYPE_CHECKING:
     from dpsynth.mechanisms.neural.adversarial import Generator
 
 _ROUND = (
-    "round %d of %d: votes of %d teachers on %d generated rows differ from those of generated rows' teachers by %.2f"
+    "round %d of %d: votes of %d teachers on %d generated rows differ from those of generated rows'"
+    " teachers by %.2f"
     " standard deviations"
 )
 _log = logging.getLogger(__name__)
@@ -59,13 +66,34 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class PATEGAN(Mechanism):
-    """Settings.
+    """Teachers vote on generated rows, a student learns from the noised votes.
 
-    vote_share: the part of the budget that pays for votes. oneway_share: of the rest, the part that measures the row
-    count and the columns beforehand; what is left measures them once more.
-    rounds, questions: of votes, and how many rows teachers are asked about in each. rows_per_teacher: about as many;
-    how many teachers there are follows from the measured row count.
-    moves: of the generator in each round. network: settings of the generator, as of `dp-ctgan`; the rest is not used.
+    Parameters
+    ----------
+    vote_share : float
+        The part of the budget that pays for votes.
+    oneway_share : float
+        Of the rest, the part that measures the row count and the columns beforehand; what is left
+        measures them once more.
+    rounds, questions : int
+        Of votes, and how many rows teachers are asked about in each.
+    rows_per_teacher : int
+        About as many; how many teachers there are follows from the measured row count.
+    moves : int
+        Of the generator in each round.
+    network : DPCTGAN
+        Settings of the generator; the rest of them is not used.
+
+    Raises
+    ------
+    ValueError
+        For shares that leave nothing, and for numbers that are not whole or below 1.
+
+    Examples
+    --------
+    >>> mechanism = PATEGAN(rows_per_teacher=20)
+    >>> mechanism.teachers(rows=10_000.0)
+    500
     """
 
     vote_share: float = 0.8
@@ -81,7 +109,9 @@ class PATEGAN(Mechanism):
         check_train_share(self.vote_share)
         for name in ("rounds", "questions", "rows_per_teacher", "moves"):
             if type(getattr(self, name)) is not int or getattr(self, name) < 1:
-                raise ValueError(f"{name} must be a whole number, 1 or more, got {getattr(self, name)!r}")
+                raise ValueError(
+                    f"{name} must be a whole number, 1 or more, got {getattr(self, name)!r}"
+                )
 
     def votes(self, budget: Budget) -> list[Gaussian]:
         """What a run with this budget pays for votes: an event for each round."""
@@ -102,23 +132,32 @@ class PATEGAN(Mechanism):
     def allocation(self, cost: int, domain: Domain, settled: Sequence[Event] = ()) -> Allocation:
         around = columns_around(cost, domain, settled, self.oneway_share)
         each = settled_cost(settled) // self.rounds  # which are alike
-        spread = math.sqrt(self.questions)  # a teacher who changes its mind on all questions moves so many counts
-        votes = Part("votes of teachers", (0, self.rounds), (each, each), (spread / math.sqrt(2), spread))
+        # a teacher who changes its mind on all questions moves so many counts
+        spread = math.sqrt(self.questions)
+        votes = Part(
+            "votes of teachers", (0, self.rounds), (each, each), (spread / math.sqrt(2), spread)
+        )
         *look, again = around.parts
         return replace(around, parts=(*look, votes, again))
 
     def footprint(self, domain: Domain, rows: int) -> Footprint:
-        return footprint(domain, rows, pairs=False, slowest=SLOWEST_OF_COLUMNS, extra=PYTORCH_MEGABYTES)
+        return footprint(
+            domain, rows, pairs=False, slowest=SLOWEST_OF_COLUMNS, extra=PYTORCH_MEGABYTES
+        )
 
-    def preview(self, settled: Sequence[Event], domain: Domain, rows: int, unit: PrivacyUnit) -> PlannedVotes:
+    def preview(
+        self, settled: Sequence[Event], domain: Domain, rows: int, unit: PrivacyUnit
+    ) -> PlannedVotes:
         votes = [event for event in settled if isinstance(event, Gaussian)]
         return planned_votes(votes, self.questions, self.teachers(rows), self.moves, domain, unit)
 
     def fit(self, table: PrivateTable, accountant: Accountant) -> Model:
-        """A mixture of products over bins, refined to cells; independent columns where noise would drown the votes."""
+        """A mixture of products over bins, refined to cells; columns only where noise drowns it."""
         require_torch()
         votes = reserved_votes(accountant, self.rounds)
-        look = allocated_look(table, accountant, self.allocation(accountant.cost_left, table.domain, votes))
+        look = allocated_look(
+            table, accountant, self.allocation(accountant.cost_left, table.domain, votes)
+        )
         noise = vote_noise(votes[0], self.questions, self.teachers(look.rows), table.unit)
         if noise > MOST_VOTE_NOISE or len(table.domain.attributes) < 2:
             outcome = nothing_trained(look.rows, len(table.domain.attributes), "columns")
@@ -126,15 +165,24 @@ class PATEGAN(Mechanism):
             return replace(rest_on_columns(table, accountant, look), outcome=outcome)
         columns = Columns.of(table, look, accountant)
         charges = [
-            accountant.charge(v, f"ask teachers about {self.questions} rows, round {i} of {self.rounds}")
+            accountant.charge(
+                v, f"ask teachers about {self.questions} rows, round {i} of {self.rounds}"
+            )
             for i, v in enumerate(votes, start=1)
         ]
         columns = replace(columns, look=look.combined(all_on_columns(table, accountant)))
         spent = accountant.spent().epsilon
-        _log.info("epsilon %.4g of %.4g is spent, for all rounds of votes", spent, accountant.budget.epsilon)
+        _log.info(
+            "epsilon %.4g of %.4g is spent, for all rounds of votes",
+            spent,
+            accountant.budget.epsilon,
+        )
         teachers = part(accountant, columns.coarse.rows(), self.teachers(look.rows))
         generator = self._taught(teachers, charges, columns)
-        asked = f"{teachers.number} teachers voted on {self.questions} rows in each of {self.rounds} rounds"
+        asked = (
+            f"{teachers.number} teachers voted on {self.questions} rows"
+            f" in each of {self.rounds} rounds"
+        )
         return replace(columns.model(generator.columns()), outcome=asked)
 
     def _taught(self, teachers: Teachers, charges: list[Charge], columns: Columns) -> Generator:
@@ -142,14 +190,20 @@ class PATEGAN(Mechanism):
 
         from dpsynth.mechanisms.neural.adversarial import Generator
 
-        rng, numbers = torch.Generator().manual_seed(self.network.seed), np.random.default_rng(self.network.seed)
+        rng = torch.Generator().manual_seed(self.network.seed)
+        numbers = np.random.default_rng(self.network.seed)
         shares = columns.shares()
-        generator, student = Generator(shares, game_of(self.network), rng), Student(shares)
+        generator = Generator(shares, game_of(self.network), rng)
+        student = Student(shares)
         rows = round(columns.look.rows)
         size = rows / teachers.number
         for i, charge in enumerate(charges, start=1):
-            generated = columns.coarse_model(generator.columns()).sample(rows + self.questions, numbers)
-            codes = numbers.permutation(np.column_stack([generated[a] for a in columns.domain.attributes]).astype(int))
+            generated = columns.coarse_model(generator.columns()).sample(
+                rows + self.questions, numbers
+            )
+            codes = numbers.permutation(
+                np.column_stack([generated[a] for a in columns.domain.attributes]).astype(int)
+            )
             questions = Questions(codes[rows:], shares)
             counts, stddev = charge.gaussian(teachers.vote(questions.teacher(), self.questions))
             expected = questions.expected(codes[:rows], size, numbers)

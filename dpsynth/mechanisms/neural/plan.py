@@ -1,4 +1,6 @@
-"""What is trained, settled before anything is read: public arithmetic on the budget and the settings."""
+"""What is trained, settled before anything is read: public arithmetic on the budget and the
+settings.
+"""
 
 from __future__ import annotations
 
@@ -19,27 +21,45 @@ from dpsynth.training.dpsgd import row_rate
 from dpsynth.training.event import DpSgd
 
 MOST_NOISE = 1.0
-"""Of a step, in lengths of the longest gradient: beyond this the game moves columns away from what is known of them."""
+"""Of a step, in lengths of the longest gradient: beyond this the game moves columns away from what
+is known of them.
+"""
 
 MOST_SHARE = 0.9
 """Of a budget, for training: columns have to be measured too, and their bounds learned perhaps."""
 
 MOST_VOTE_NOISE = 0.25
-"""On the count of votes for one question, in numbers of teachers: beyond this few dependences stand out of it."""
+"""On the count of votes for one question, in numbers of teachers: beyond this few dependences stand
+out of it.
+"""
 
 PYTORCH_MEGABYTES = 400.0
 """That PyTorch takes when it is imported."""
 
-_START, _STEP, _GRADIENT = 5.0, 0.05, 8e-9
-"""CPU seconds to import PyTorch, of a step's generator, and of one parameter's gradient for one row, at the most."""
+_START = 5.0
+_STEP = 0.05
+_GRADIENT = 8e-9
+"""CPU seconds to import PyTorch, of a step's generator, and of one parameter's gradient for one
+row, at the most.
+"""
 
-_TEACHER, _VOTE, _ANSWER = 2e-4, 5e-8, 2e-7
-"""CPU seconds of a teacher in a round, of each of its answers for each cell, and of a pair of answers for a column."""
+_TEACHER = 2e-4
+_VOTE = 5e-8
+_ANSWER = 2e-7
+"""CPU seconds of a teacher in a round, of each of its answers for each cell, and of a pair of
+answers for a column.
+"""
 
 
 def nothing_trained(rows: float, columns: int, spent_on: str) -> str:
-    """The outcome of a run without training. rows: as they were measured. spent_on: what took the whole budget."""
-    reason = f"on about {rows:,.0f} rows noise would drown it" if columns > 1 else "there is one column only"
+    """The outcome of a run without training. rows: as they were measured. spent_on: what took the
+    whole budget.
+    """
+    reason = (
+        f"on about {rows:,.0f} rows noise would drown it"
+        if columns > 1
+        else "there is one column only"
+    )
     return f"nothing was trained, for {reason}: all was spent on {spent_on}"
 
 
@@ -70,11 +90,14 @@ def with_training(budget: Budget, event: DpSgd) -> list[Event]:
 
 
 def reserved_training(accountant: Accountant) -> DpSgd:
-    """The training that the run has set aside; ValueError, before any charge, unless there is one."""
+    """The training that the run has set aside; ValueError, before any charge, unless there is
+    one.
+    """
     events = accountant.reserved(DpSgd)
     if len(events) != 1:
         raise ValueError(
-            f"this mechanism needs an accountant that has set one training aside, got {len(events)}:"
+            "this mechanism needs an accountant that has set one training aside, got"
+            f" {len(events)}:"
             " Accountant(budget, reserve=mechanism.reserve(budget))"
         )
     return events[0]
@@ -92,7 +115,9 @@ def with_votes(budget: Budget, votes: Sequence[Gaussian]) -> list[Event]:
 
 
 def reserved_votes(accountant: Accountant, rounds: int) -> list[Gaussian]:
-    """The rounds of votes that the run has set aside; ValueError, before any charge, unless they are there."""
+    """The rounds of votes that the run has set aside; ValueError, before any charge, unless they
+    are there.
+    """
     events = accountant.reserved(Gaussian)
     if len(events) != rounds + 1 or len(set(events[:rounds])) > 1:
         raise ValueError(
@@ -108,9 +133,16 @@ def vote_noise(event: Gaussian, questions: int, teachers: int, unit: PrivacyUnit
 
 
 def noise_length(event: DpSgd, parameters: int, rows: float, unit: PrivacyUnit) -> float:
-    """The expected length of the noise of one step beside the longest gradient that a step can have, 1."""
+    """The expected length of the noise of one step beside the longest gradient that a step can
+    have, 1.
+    """
     records = unit.max_records
-    return event.noise_multiplier * records * math.sqrt(parameters) / (row_rate(event.rate, records) * rows)
+    return (
+        event.noise_multiplier
+        * records
+        * math.sqrt(parameters)
+        / (row_rate(event.rate, records) * rows)
+    )
 
 
 def perceptron_size(widths: Sequence[int]) -> int:
@@ -122,8 +154,9 @@ def perceptron_size(widths: Sequence[int]) -> int:
 class PlannedTraining:
     """Steps of DP-SGD, all paid for at once. rows: that take part in a step, on average.
 
-    noise_length: the expected length of a step's noise, where 1 is the longest gradient that a step can have. It is an
-    upper bound, as is `seconds`: values of columns may be merged, so that the critic becomes smaller.
+    noise_length: the expected length of a step's noise, where 1 is the longest gradient that a step
+    can have. It is an upper bound, as is `seconds`: values of columns may be merged, so that the
+    critic becomes smaller.
     """
 
     steps: int
@@ -136,13 +169,17 @@ class PlannedTraining:
     def describe(self) -> str:
         length = short(self.noise_length, 2)
         return (
-            f"training: {self.steps:,} steps on about {self.rows:,.0f} rows each (rate {self.rate:g}), noise multiplier"
-            f" {short(self.noise_multiplier, 3)}: a step's noise is at most {length} times as long as its longest"
+            f"training: {self.steps:,} steps on about {self.rows:,.0f} rows each (rate"
+            f" {self.rate:g}), noise multiplier"
+            f" {short(self.noise_multiplier, 3)}: a step's noise is at most {length} times as long"
+            " as its longest"
             f" gradient; where it is over {MOST_NOISE:g}, nothing is trained"
         )
 
 
-def planned(event: DpSgd, critic: Sequence[int], domain: Domain, rows: int, unit: PrivacyUnit) -> PlannedTraining:
+def planned(
+    event: DpSgd, critic: Sequence[int], domain: Domain, rows: int, unit: PrivacyUnit
+) -> PlannedTraining:
     """What training a critic with hidden layers of these widths would be, on about so many rows."""
     parameters = perceptron_size([sum(n for _, n in domain.sizes), *critic, 1])
     batch = row_rate(event.rate, unit.max_records) * rows
@@ -160,8 +197,8 @@ def planned(event: DpSgd, critic: Sequence[int], domain: Domain, rows: int, unit
 class PlannedVotes:
     """Rounds of votes of teachers, all paid for at once.
 
-    noise: the standard deviation of the noise on a count of votes, beside the number of teachers. seconds: an upper
-    bound.
+    noise: the standard deviation of the noise on a count of votes, beside the number of teachers.
+    seconds: an upper bound.
     """
 
     rounds: int
@@ -173,18 +210,31 @@ class PlannedVotes:
 
     def describe(self) -> str:
         return (
-            f"votes: {self.rounds:,} rounds of {self.questions:,} questions to about {self.teachers:,} teachers, noise"
-            f" multiplier {short(self.noise_multiplier, 3)}: the noise on a count is {short(self.noise, 2)} of the"
+            f"votes: {self.rounds:,} rounds of {self.questions:,} questions to about"
+            f" {self.teachers:,} teachers, noise"
+            f" multiplier {short(self.noise_multiplier, 3)}: the noise on a count is"
+            f" {short(self.noise, 2)} of the"
             f" number of teachers; where it is over {MOST_VOTE_NOISE:g}, nothing is asked"
         )
 
 
 def planned_votes(
-    votes: Sequence[Gaussian], questions: int, teachers: int, moves: int, domain: Domain, unit: PrivacyUnit
+    votes: Sequence[Gaussian],
+    questions: int,
+    teachers: int,
+    moves: int,
+    domain: Domain,
+    unit: PrivacyUnit,
 ) -> PlannedVotes:
     """What asking so many teachers would be, with `moves` of the generator after each round."""
-    rounds, cells, asked = len(votes), sum(n for _, n in domain.sizes), len(votes) * questions
-    each = teachers * (_TEACHER + _VOTE * questions * cells) + moves * _STEP + _ANSWER * asked**2 * len(domain.sizes)
+    rounds = len(votes)
+    cells = sum(n for _, n in domain.sizes)
+    asked = len(votes) * questions
+    each = (
+        teachers * (_TEACHER + _VOTE * questions * cells)
+        + moves * _STEP
+        + _ANSWER * asked**2 * len(domain.sizes)
+    )
     return PlannedVotes(
         rounds=rounds,
         questions=questions,

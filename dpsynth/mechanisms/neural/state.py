@@ -1,4 +1,6 @@
-"""The state of a game as plain arrays: networks, optimisers, the public generator of random numbers."""
+"""The state of a game as plain arrays: networks, optimisers, the public generator of random
+numbers.
+"""
 
 from __future__ import annotations
 
@@ -15,14 +17,20 @@ from dpsynth.mechanisms.neural.networks import Network
 
 @dataclass(frozen=True, eq=False)
 class State:
-    """What a game changes as it goes, and what its inputs are: `restore(arrays())` in another process goes on alike."""
+    """What a game changes as it goes, and what its inputs are: `restore(arrays())` in another
+    process goes on alike.
+    """
 
     networks: Mapping[str, Network]
     optimisers: Mapping[str, torch.optim.Optimizer]
     rng: torch.Generator
 
     def arrays(self) -> dict[str, np.ndarray]:
-        found = {f"{name}:{i}": _array(x) for name, network in self.networks.items() for i, x in enumerate(network)}
+        found = {
+            f"{name}:{i}": _array(x)
+            for name, network in self.networks.items()
+            for i, x in enumerate(network)
+        }
         for name, optimiser in self.optimisers.items():
             for i, moments in optimiser.state_dict()["state"].items():
                 found |= {f"{name} optimiser:{i}:{kind}": _array(x) for kind, x in moments.items()}
@@ -53,6 +61,7 @@ def _array(tensor: Tensor) -> np.ndarray:
 def _fitting(array: np.ndarray, like: Tensor) -> Tensor:
     if array.shape != tuple(like.shape) or array.dtype != np.float32:
         raise ValueError(
-            f"the state of a game has {array.dtype} of shape {array.shape} where {tuple(like.shape)} belongs"
+            f"the state of a game has {array.dtype} of shape {array.shape} where"
+            f" {tuple(like.shape)} belongs"
         )
     return torch.from_numpy(array.copy())
