@@ -16,7 +16,7 @@ from fractions import Fraction
 from dpsynth.kernel import gaussian_dp
 from dpsynth.kernel.budget import delta_less_sampler
 from dpsynth.kernel.events import Event, Gaussian
-from dpsynth.programs.foreign import Foreign
+from dpsynth.programs.event import ExternalProgram
 from dpsynth.training import loss_grid, pld
 from dpsynth.training.event import DpSgd
 
@@ -32,7 +32,7 @@ def epsilon(events: Iterable[Event], delta: float) -> float:
 
 def parts(events: Iterable[Event]) -> list[loss_grid.Part]:
     """All events, for `pld`: Gaussian noise as one, equal steps together."""
-    gaussian, steps, foreign = 0, Counter[tuple[float, float]](), Counter[Foreign]()
+    gaussian, steps, programs = 0, Counter[tuple[float, float]](), Counter[ExternalProgram]()
     for event in events:
         match event:
             case Gaussian():
@@ -41,10 +41,10 @@ def parts(events: Iterable[Event]) -> list[loss_grid.Part]:
                 gaussian += event.steps * gaussian_dp.gaussian_cost(event.noise_multiplier)
             case DpSgd():
                 steps[event.rate, event.noise_multiplier] += event.steps
-            case Foreign():
-                foreign[event] += 1
+            case ExternalProgram():
+                programs[event] += 1
     found: list[loss_grid.Part] = [loss_grid.Sampled(rate, noise, count) for (rate, noise), count in steps.items()]
-    found += [loss_grid.Bounded(event.epsilon, event.delta, count) for event, count in foreign.items()]
+    found += [loss_grid.Bounded(event.epsilon, event.delta, count) for event, count in programs.items()]
     if gaussian:
         found.append(loss_grid.Sampled(1.0, math.nextafter(math.sqrt(Fraction(gaussian_dp.COST_UNIT, gaussian)), 0), 1))
     return found

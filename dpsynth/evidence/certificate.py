@@ -175,7 +175,7 @@ class Certificate:
             "spent": f"epsilon {spent} in {len(it['charges'])} charges",
             "ledger": f"{it['ledger']['dataset']}: {account} {whose}; head {it['ledger']['head'][:16]}",
             "schedule": wording.schedule(it["schedule"]["fixed"], it["schedule"]["epsilon"]),
-            "noise": "the other program's own" if _all_foreign(it) else it["run"]["noise"],
+            "noise": "the other program's own" if _all_programs(it) else it["run"]["noise"],
             "mechanism": it["mechanism"]["name"],
             "schema": f"{len(it['schema']['columns'])} columns, sha256 {it['schema']['sha256'][:16]}",
             "created": it["created"],
@@ -209,7 +209,7 @@ def _cautions(
     return found
 
 
-def _all_foreign(record: Mapping[str, Any]) -> bool:
+def _all_programs(record: Mapping[str, Any]) -> bool:
     return kinds([charge["line"] for charge in record["charges"]])[1]
 
 

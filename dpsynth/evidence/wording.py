@@ -83,15 +83,15 @@ def without_id(id_column: str | None, max_records: int) -> list[str]:
     ]
 
 
-def accounting(private: bool, gaussian: bool, foreign: bool = False) -> list[str]:
+def accounting(private: bool, gaussian: bool, program: bool = False) -> list[str]:
     """How the numbers of a certificate come about, with sources.
 
-    gaussian: whether all charges are Gaussian noise. foreign: whether all are for another program.
+    gaussian: whether all charges are Gaussian noise. program: whether all are for another program.
     """
     if not private:
         return ["The random bits came from a seed: the noise can be repeated and subtracted."]
-    if foreign:
-        return FOREIGN_ACCOUNTING
+    if program:
+        return PROGRAM_ACCOUNTING
     return [
         *(["Private values left through Gaussian noise only."] if gaussian else OTHER_EVENTS),
         "A charge with noise multiplier s costs 1/s² of the budget, "
@@ -115,13 +115,13 @@ OTHER_EVENTS = [
     "Private values left through Gaussian noise, and through the other events that the list of charges names.",
     "Training on random samples is charged as the Gaussian curve that lies nowhere more than 2^-60 below its own, "
     "found by privacy loss distributions that are rounded up throughout. What events lack of a Gaussian curve, and "
-    "deltas of their own, are paid from a part of delta that was set aside before anything was read.",
+    "deltas of their own, are paid from a part of delta that was kept for them before anything was read.",
     "Another program's epsilon and delta are added as they are (basic composition), within parts of epsilon and delta "
-    "that were set aside before anything was read; that it keeps to them is its own promise, and not checked here.",
+    "that were kept for programs before anything was read; that it keeps to them is its own promise, not checked here.",
     "Figures for a list of charges as a whole come from privacy loss distributions of all of them together. They hold "
     "where the list was fixed beforehand; nothing was ever gated by them.",
 ]
-FOREIGN_ACCOUNTING = [
+PROGRAM_ACCOUNTING = [
     "Private values left through another program only. It was given rows bounded for each unit, as cells of the public "
     "domain, after its charge was recorded; what it wrote was taken only as cells of that domain, in the number of "
     "rows asked for; what it printed was not kept.",
@@ -131,7 +131,7 @@ FOREIGN_ACCOUNTING = [
     "differential privacy, Theorem 2.2).",
     *OTHER_EVENTS[2:],
 ]
-FOREIGN = (
+EXTERNAL_PROGRAM = (
     "CAUTION: another program made this release. That it is differentially private is that program's own claim: it was"
     " recorded and charged for here as it was stated, and nobody has checked it."
 )

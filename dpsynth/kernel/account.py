@@ -203,5 +203,5 @@ class Account:
 
 
 def gaussian_spending(cost: int, budget: Budget) -> Budget:
-    """What a Gaussian run of at most this cost amounts to at the budget's delta, with nothing set aside in it."""
+    """What a Gaussian run of at most this cost amounts to at the budget's delta, nothing of it kept for programs."""
     return spent(Gaussian.spending(cost).cost if cost > 0 else NOTHING, Budget(budget.epsilon, budget.delta))

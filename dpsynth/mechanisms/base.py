@@ -83,7 +83,7 @@ class Mechanism(ABC):
     # What it charges
 
     def budget(self, epsilon: float, delta: float) -> Budget:
-        """The budget of a fit: what of it is set aside for programs that are not ours is settled here."""
+        """The budget of a fit: what of it is kept for programs that are not ours is settled here."""
         return Budget(epsilon, delta)
 
     def settled(self, budget: Budget) -> Sequence[Event]:
@@ -91,7 +91,7 @@ class Mechanism(ABC):
         return ()
 
     def reserve(self, budget: Budget) -> list[Event] | None:
-        """All charges that the accountant has to set aside; None for Gaussian noise alone.
+        """All charges that the accountant has to reserve; None for Gaussian noise alone.
 
         `fit` needs an accountant made with `reserve=mechanism.reserve(budget)`. Raises BudgetExceededError, or
         ImportError where this machine cannot train.

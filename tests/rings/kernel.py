@@ -25,7 +25,7 @@ RINGS = {
         "bounded", "counting", "memory", "table", "account", "accountant",
     ),
     "training": ("loss_grid", "pld", "gdp_upper_bound", "steps", "dpsgd", "event", "teachers", "embedding"),
-    "programs": ("run", "foreign"),
+    "programs": ("run", "event"),
     "ledger": ("chain", "names", "shared", "store", "reader", "linking", "ledger", "opening"),
     "accounting": ("policy", "nonadaptive", "calibrate", "currencies"),
 }  # fmt: skip

@@ -13,7 +13,7 @@ NOT_PRIVATE = (
     "NOT PRIVATE: the noise of this run came from a seed, so it can be predicted and removed. "
     "Nothing is claimed for this release; it is fit for tests with invented data only."
 )
-FOREIGN = (
+EXTERNAL_PROGRAM = (
     "CAUTION: another program made this release. That it is differentially private is that program's own claim: it was"
     " recorded and charged for here as it was stated, and nobody has checked it."
 )
@@ -79,7 +79,7 @@ def meaning(case: Case) -> bool:
 def caution(case: Case) -> bool:
     """It does not say that another program was taken at its word."""
     return not isinstance(case.record["cautions"], list) or (
-        "foreign" in case.event_names and FOREIGN not in case.record["cautions"]
+        "external_program" in case.event_names and EXTERNAL_PROGRAM not in case.record["cautions"]
     )
 
 
@@ -148,7 +148,7 @@ def _event(record: Record) -> str:
             return f"noise multiplier {_short(noise)}"
         case {"event": "dp_sgd", "rate": rate, "noise_multiplier": noise, "steps": steps}:
             return f"training: {steps} steps, rate {_short(rate)}, noise multiplier {_short(noise)}"
-        case {"event": "foreign", "epsilon": epsilon, "delta": delta}:
+        case {"event": "external_program", "epsilon": epsilon, "delta": delta}:
             return f"another program: epsilon {_exact(epsilon)}, delta {_exact(delta)}"
     raise ValueError(f"no event is known that reads {record}")
 

@@ -26,7 +26,7 @@ from dpsynth.mechanisms.base import Mechanism
 from dpsynth.models.base import Model
 from dpsynth.models.refined import RefinedModel
 from dpsynth.models.released import ReleasedRows
-from dpsynth.programs.foreign import Foreign
+from dpsynth.programs.event import ExternalProgram
 from dpsynth.programs.run import Program
 from dpsynth.schema.table import Schema, SchemaError
 
@@ -34,22 +34,24 @@ MOST_ROWS = 20_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
-class ForeignMechanism(Mechanism):
+class ExternalMechanism(Mechanism):
     """Settings that every one of them has.
 
-    claim: what the program promises a unit, Foreign(epsilon, delta); None is the whole budget of the fit (of delta, all
-    but a millionth). rows: how many synthetic rows it is asked for, a public number. most_cells: an ordered column is
-    handed over in at most so many cells, neighbours merged. time_limit: in seconds.
+    claim: what the program promises a unit, ExternalProgram(epsilon, delta); None is the whole budget of the fit (of
+    delta, all but a millionth). rows: how many synthetic rows it is asked for, a public number. most_cells: an ordered
+    column is handed over in at most so many cells, neighbours merged. time_limit: in seconds.
     """
 
-    claim: Foreign | None = None
+    claim: ExternalProgram | None = None
     rows: int = 100_000
     most_cells: int = 64
     time_limit: float = 3600.0
 
     def __post_init__(self) -> None:
-        if self.claim is not None and not isinstance(self.claim, Foreign):
-            raise ValueError(f"claim must be what the program promises, Foreign(epsilon, delta), got {self.claim!r}")
+        if self.claim is not None and not isinstance(self.claim, ExternalProgram):
+            raise ValueError(
+                f"claim must be what the program promises, ExternalProgram(epsilon, delta), got {self.claim!r}"
+            )
         for name, least, most in (("rows", 1, MOST_ROWS), ("most_cells", 2, 2**31 - 1)):
             value = getattr(self, name)
             if type(value) is not int or not least <= value <= most:
@@ -68,19 +70,19 @@ class ForeignMechanism(Mechanism):
     def words(self) -> tuple[str, ...]:
         """The command, with places for what changes from run to run."""
 
-    def event(self, budget: Budget) -> Foreign:
-        """What a fit with this budget pays for: all that the budget has set aside, or what was claimed."""
-        return Foreign(budget.aside_epsilon, budget.aside_delta) if self.claim is None else self.claim
+    def event(self, budget: Budget) -> ExternalProgram:
+        """What a fit with this budget pays for: all that the budget keeps for programs, or what was claimed."""
+        return ExternalProgram(budget.programs_epsilon, budget.programs_delta) if self.claim is None else self.claim
 
     def budget(self, epsilon: float, delta: float) -> Budget:
-        """All that can be set aside for programs is."""
+        """All that can be kept for programs is."""
         return Budget.for_programs(epsilon, delta)
 
-    def settled(self, budget: Budget) -> tuple[Foreign]:
+    def settled(self, budget: Budget) -> tuple[ExternalProgram]:
         return (self.event(budget),)
 
     def reserve(self, budget: Budget) -> list[Event]:
-        """The one event, set aside before anything is read."""
+        """The one event, reserved before anything is read."""
         return [*self.settled(budget)]
 
     def allocation(self, cost: int, domain: Domain, settled: Sequence[Event] = ()) -> Allocation:

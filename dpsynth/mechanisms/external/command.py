@@ -10,13 +10,13 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dpsynth.mechanisms.external.base import ForeignMechanism
+from dpsynth.mechanisms.external.base import ExternalMechanism
 from dpsynth.programs.run import PLACES
 from dpsynth.schema.table import Schema
 
 
 @dataclass(frozen=True, kw_only=True)
-class External(ForeignMechanism):
+class External(ExternalMechanism):
     """command: its words, run without a shell in the current folder. {input} and {output} are Parquet files, {job} a
     JSON file that says all that is asked; {epsilon}, {delta} and {rows} may be words, or parts of words, too.
     """

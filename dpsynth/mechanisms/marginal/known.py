@@ -61,7 +61,7 @@ class Marginal:
         return tuple(str(name) for name in self.counts.index.names)
 
     def coded(self, schema: Schema) -> Known:
-        """The same over the schema's cells. SchemaError for columns whose cells are not public, or foreign values."""
+        """The same over the schema's cells. SchemaError for columns of unknown cells, or values outside of them."""
         for name in self.columns:
             if name not in schema.coded:
                 raise SchemaError(
