@@ -40,7 +40,7 @@ _PACKAGES = ("dpsynth", "numpy", "scipy", "pandas", "pyarrow", "mpmath")
 
 @dataclass(frozen=True, repr=False)
 class Certificate:
-    """The evidence for one release, around a JSON record with the version `dpsynth_certificate: 4`."""
+    """The evidence for one release, around a JSON record with the format `dpsynth_certificate: 1`."""
 
     record: dict[str, Any]
 
@@ -112,7 +112,7 @@ class Certificate:
         Raises
         ------
         OSError : the file cannot be read.
-        ValueError : it is no certificate of this version, or does not hold; the sentence says why.
+        ValueError : it is no certificate of this format, or does not hold; the sentence says why.
         """
         file = Path(path) / "certificate.json" if Path(path).is_dir() else Path(path)
         try:
@@ -140,7 +140,7 @@ class Certificate:
         ValueError : it does not hold; a sentence for each fault.
         """
         if not isinstance(self.record, dict) or self.record.get("dpsynth_certificate") != VERSION:
-            raise ValueError(f"this is no certificate of version {VERSION}: update dpsynth, or give another file")
+            raise ValueError(f"this is no certificate of format {VERSION}: read it with the dpsynth that wrote it")
         found = [outcome.fault for outcome in verify.examine(self.record) if outcome.fault]
         if not found:
             found = [f"its {name} would read otherwise, made again from its lines" for name in _restated(self.record)]

@@ -21,7 +21,7 @@ from dpsynth.evidence.verifier.recompute import Undecided
 
 __all__ = ["CHECKS", "Outcome", "Undecided", "check", "examine", "examine_release", "faults", "parse"]
 
-VERSION = 4
+VERSION = 1
 CHECKS: tuple[Check, ...] = (*lines.CHECKS, *words.CHECKS, *figures.CHECKS)
 
 _NUMBERS = "epsilon|delta|noise_multiplier|rate|steps|seq|lines|max_records|upto|lost|resumed"
@@ -72,13 +72,13 @@ def examine_release(directory: str | Path) -> list[Outcome]:
 
 
 def parse(text: str, name: str | Path) -> dict[str, Any]:
-    """The record in a certificate's JSON; ValueError, which names it, where it is none of this version."""
+    """The record in a certificate's JSON; ValueError, which names it, where it is none of this format."""
     try:
         record = json.loads(text, parse_constant=int, object_pairs_hook=_strict)  # int: refuses NaN and Infinity
     except (ValueError, RecursionError):
         raise ValueError(f"{name} cannot be read as a certificate: it is not JSON as certificates have it") from None
     if not isinstance(record, dict) or record.get("dpsynth_certificate") != VERSION:
-        raise ValueError(f"{name} is no certificate of version {VERSION}: update dpsynth, or give another file")
+        raise ValueError(f"{name} is no certificate of format {VERSION}: read it with the dpsynth that wrote it")
     return record
 
 

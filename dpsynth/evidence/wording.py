@@ -1,7 +1,7 @@
 """The sentences of a certificate, in one place, so that a reviewer can read all that we ever promise.
 
 `claim` and `meaning` belong to the certificate's format: a certificate is checked against them, so that another
-wording is another version of the format.
+wording is another format.
 """
 
 from __future__ import annotations
@@ -37,10 +37,14 @@ NOT_PROMISED = (
 
 
 def claim(private: bool, epsilon: float, delta: float, unit: str) -> str:
-    """The one sentence that is signed for. unit: `PrivacyUnit.describe()`."""
+    """What is signed for: how much, for whom, and under which composition. unit: `PrivacyUnit.describe()`."""
     if not private:
         return NOT_PRIVATE
-    return f"This release is ({exact(epsilon)}, {exact(delta)})-differentially private for {unit}."
+    return (
+        f"This release is ({exact(epsilon)}, {exact(delta)})-differentially private for {unit}. This holds for all"
+        " charges of its run together, even where later ones depend on earlier answers; other releases of the same data"
+        " add to it."
+    )
 
 
 def meaning(secret: str, percent_right: float) -> str:

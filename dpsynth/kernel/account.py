@@ -18,7 +18,7 @@ from dpsynth.kernel.budget import NOTHING, Budget, BudgetExceededError, Cost, fi
 from dpsynth.kernel.events import Event, Gaussian, Progress
 from dpsynth.kernel.unit import PrivacyUnit
 
-FORMAT = 4
+FORMAT = 1
 """Of the lines."""
 
 SECURE = "operating system"

@@ -82,9 +82,7 @@ class Checkpoint:
         try:
             document, arrays = read_archive(path, _MEMBER)
             if document["dpsynth_checkpoint"] != VERSION:
-                raise CheckpointError(
-                    f"{path} is a checkpoint of another version: resume it with the one that wrote it"
-                )
+                raise CheckpointError(f"{path} is a checkpoint of another format: resume it with the one that wrote it")
             found, run, head = document["facts"], str(document["run"]), str(document["head"])
             values = {**document["values"], **arrays}
             charge, done = int(document["charge"]), int(document["done"])

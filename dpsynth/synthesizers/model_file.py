@@ -75,7 +75,9 @@ def read_model_file(path: str | Path, kind: str, build: Callable[[dict[str, Any]
         if others := [other for other in _KINDS if other != kind and other in document]:
             raise ModelFileError(f"{path} is a model of {_KINDS[others[0]]}")
         if document[kind] != VERSION:
-            raise ModelFileError(f"{path} has version {document[kind]!r}, not {VERSION}: update dpsynth")
+            raise ModelFileError(
+                f"{path} has format {document[kind]!r}, where this version reads {VERSION}: update dpsynth, or fit again"
+            )
         return build(document, arrays)
     except ModelFileError:
         raise

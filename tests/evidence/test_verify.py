@@ -319,7 +319,7 @@ def test_files_of_a_release_are_compared_with_their_hashes(tmp_path):
     assert "not in the directory" in verify.check(tmp_path)[0]
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", "\x00", '{"dpsynth_certificate": 1}'])
+@pytest.mark.parametrize("text", ["", "[]", "{}", "\x00", '{"dpsynth_certificate": 2}'])
 def test_what_is_no_certificate_is_refused(text, tmp_path):
     (tmp_path / "certificate.json").write_text(text)
     with pytest.raises(ValueError, match="certificate"):

@@ -105,7 +105,11 @@ def _is_held(folder: Path, name: str, digest: str) -> bool:
 
 
 def _claim(epsilon: float, delta: float, unit: Record) -> str:
-    return f"This release is ({_exact(epsilon)}, {_exact(delta)})-differentially private for {_describe(unit)}."
+    return (
+        f"This release is ({_exact(epsilon)}, {_exact(delta)})-differentially private for {_describe(unit)}. This"
+        " holds for all charges of its run together, even where later ones depend on earlier answers; other releases of"
+        " the same data add to it."
+    )
 
 
 def _describe(unit: Record) -> str:

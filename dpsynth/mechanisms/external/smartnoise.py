@@ -1,7 +1,8 @@
 """SmartNoise: a synthesizer of smartnoise-synth 1.0.8, run by an interpreter of its own.
 
 It pins packages that cannot live beside ours (opacus 0.14, pandas 2), so it lives elsewhere:
-`docs/external-programs.md` has the one line that sets it up. Its preprocessing has nothing to spend on: the worker tells it the public domain.
+`docs/external-programs.md` has the one line that sets it up. Its preprocessing has nothing to spend on: the worker
+tells it the public domain.
 
 What is known against its claims was found by reading version 1.0.8, or by audits of it; the certificate prints it.
 """
