@@ -139,7 +139,7 @@ class Certificate:
         ------
         ValueError : it does not hold; a sentence for each fault.
         """
-        if not isinstance(self.record, dict) or self.record.get("dpsynth_certificate") != VERSION:
+        if not isinstance(self.record, dict) or not verify.is_of_format(self.record):
             raise ValueError(f"this is no certificate of format {VERSION}: read it with the dpsynth that wrote it")
         found = [outcome.fault for outcome in verify.examine(self.record) if outcome.fault]
         if not found:

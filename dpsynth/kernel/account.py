@@ -117,7 +117,7 @@ class Account:
         return self.READERS[record["kind"]](self, record)
 
     def _read_open(self, record: Mapping[str, Any]) -> Effect:
-        if record["format"] != FORMAT:
+        if type(record["format"]) is not int or record["format"] != FORMAT:  # True and 1.0 equal 1
             raise ValueError(f"format {record['format']!r}, where this version reads {FORMAT}: update dpsynth")
         unit, budget = PrivacyUnit(**record["unit"]), Budget(**record["budget"])
 

@@ -81,9 +81,9 @@ class Checkpoint:
         """
         try:
             document, arrays = read_archive(path, _MEMBER)
-            if document["dpsynth_checkpoint"] != VERSION:
+            if type(found := document["dpsynth_checkpoint"]) is not int or found != VERSION:
                 raise CheckpointError(f"{path} is a checkpoint of another format: resume it with the one that wrote it")
-            found, run, head = document["facts"], str(document["run"]), str(document["head"])
+            theirs, run, head = document["facts"], str(document["run"]), str(document["head"])
             values = {**document["values"], **arrays}
             charge, done = int(document["charge"]), int(document["done"])
         except CheckpointError:
@@ -91,7 +91,7 @@ class Checkpoint:
         except UNREADABLE:
             raise CheckpointError(f"{path} is not a checkpoint, or is damaged: restore it from a copy") from None
         wanted = json.loads(json.dumps(facts, default=str))
-        _refuse_others(path, found, wanted)
+        _refuse_others(path, theirs, wanted)
         try:
             ledger.verify(head)
             _refuse_another_run(path, ledger, run, wanted, charge, done)

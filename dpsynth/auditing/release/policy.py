@@ -59,7 +59,7 @@ class AuditPolicy:
     @classmethod
     def from_dict(cls, spec: Mapping[str, Any]) -> AuditPolicy:
         """The inverse of `to_dict`; what is left out keeps its default, and what is not known is refused."""
-        if spec.get("dpsynth_policy") != VERSION or isinstance(spec.get("dpsynth_policy"), bool):
+        if type(spec.get("dpsynth_policy")) is not int or spec["dpsynth_policy"] != VERSION:
             raise ValueError(f"dpsynth_policy must be {VERSION}, got {spec.get('dpsynth_policy')!r}")
         known = [field.name for field in fields(cls)]
         given = {name: value for name, value in spec.items() if name != "dpsynth_policy"}
