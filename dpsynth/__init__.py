@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from dpsynth.mechanisms.checkpoint import CheckpointError
     from dpsynth.mechanisms.marginal.known import Marginal
     from dpsynth.mechanisms.marginal.workload import Workload
-    from dpsynth.programs.foreign import Foreign
+    from dpsynth.programs.event import ExternalProgram
     from dpsynth.schema.table import Boolean, Categorical, Datetime, Identifier, Numeric, Schema, SchemaError, Text
     from dpsynth.synthesizers.base import NewLedgerWarning, NoLedgerWarning, NotFittedError
     from dpsynth.synthesizers.conditions import ConditionError
@@ -53,7 +53,7 @@ _HOME = {
     "DPSynthError": "base.errors",
     "Datetime": "schema.table",
     "Domain": "base.domain",
-    "Foreign": "programs.foreign",
+    "ExternalProgram": "programs.event",
     "Gaussian": "kernel.events",
     "Identifier": "schema.table",
     "ImageQuality": "evaluation.images",
@@ -101,7 +101,7 @@ __all__ = [
     "DPSynthError",
     "Datetime",
     "Domain",
-    "Foreign",
+    "ExternalProgram",
     "Gaussian",
     "Identifier",
     "ImageQuality",

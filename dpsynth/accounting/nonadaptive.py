@@ -17,7 +17,7 @@ from dpsynth.accounting import joint
 from dpsynth.kernel import gaussian_dp
 from dpsynth.kernel.budget import delta_less_sampler
 from dpsynth.kernel.events import Event, Gaussian
-from dpsynth.programs.foreign import Foreign
+from dpsynth.programs.event import ExternalProgram
 from dpsynth.training.event import DpSgd
 from dpsynth.training.loss_grid import Sampled
 
@@ -33,7 +33,7 @@ def epsilon(events: Iterable[Event], delta: float) -> float:
 
 def parts(events: Iterable[Event]) -> list[joint.Part]:
     """All events, for `joint`: Gaussian noise as one, equal steps together."""
-    gaussian, steps, foreign = 0, Counter[tuple[float, float]](), Counter[Foreign]()
+    gaussian, steps, programs = 0, Counter[tuple[float, float]](), Counter[ExternalProgram]()
     for event in events:
         match event:
             case Gaussian():
@@ -42,10 +42,10 @@ def parts(events: Iterable[Event]) -> list[joint.Part]:
                 gaussian += event.steps * gaussian_dp.gaussian_cost(event.noise_multiplier)
             case DpSgd():
                 steps[event.rate, event.noise_multiplier] += event.steps
-            case Foreign():
-                foreign[event] += 1
+            case ExternalProgram():
+                programs[event] += 1
     found: list[joint.Part] = [Sampled(rate, noise, count) for (rate, noise), count in steps.items()]
-    found += [joint.Bounded(event.epsilon, event.delta, count) for event, count in foreign.items()]
+    found += [joint.Bounded(event.epsilon, event.delta, count) for event, count in programs.items()]
     if gaussian:
         found.append(Sampled(1.0, math.nextafter(math.sqrt(Fraction(gaussian_dp.COST_UNIT, gaussian)), 0), 1))
     return found

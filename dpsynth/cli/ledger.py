@@ -40,10 +40,10 @@ def create(
     epsilon: Annotated[float, typer.Option(help="What all fits together may spend.")],
     delta: Annotated[float, typer.Option(help="The delta at which epsilon is counted.")],
     schema: SchemaFile = None,
-    aside_epsilon: Annotated[
+    programs_epsilon: Annotated[
         float, typer.Option(help="What of epsilon is kept for other programs' releases, and for nothing else.")
     ] = 0.0,
-    aside_delta: Annotated[
+    programs_delta: Annotated[
         float, typer.Option(help="What of delta is kept for deltas of their own: other programs, many trainings.")
     ] = 0.0,
     name: Annotated[str | None, typer.Option(help="The data set's name; by default the file's.")] = None,
@@ -58,7 +58,7 @@ def create(
 
     new_file(ledger, _THERE)
     unit = load_schema(from_project(schema=schema)["schema"]).unit
-    budget = Budget(epsilon, delta, aside_epsilon, aside_delta)
+    budget = Budget(epsilon, delta, programs_epsilon, programs_delta)
     policy = _policy(budget, purpose, approval, mechanism, persons)
     _can_be_met(policy, budget, unit)
     account = Ledger.create(ledger, budget, dataset=name or ledger.stem, unit=unit, policy=policy)

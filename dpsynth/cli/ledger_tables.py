@@ -60,10 +60,10 @@ def notes(account: Ledger, runs: list[Run]) -> list[str]:
     if any(run.noise != SECURE for run in runs):
         found.append("NOT PRIVATE: the noise of runs marked * came from a seed")
     budget, cost = account.budget, account.cost
-    if budget.aside_epsilon or budget.aside_delta:
+    if budget.programs_epsilon or budget.programs_delta:
         used = [at_most(figure / COST_UNIT) for figure in (cost.epsilon, cost.delta)]
         found.append(
-            f"epsilon {exact(budget.aside_epsilon)} and delta {exact(budget.aside_delta)} are set aside for other"
+            f"epsilon {exact(budget.programs_epsilon)} and delta {exact(budget.programs_delta)} are kept for other"
             f" programs and for deltas of their own; spent of it: epsilon {used[0]}, delta {used[1]}"
         )
     for line in account.entries():

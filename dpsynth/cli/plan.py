@@ -9,10 +9,10 @@ import typer
 from rich.table import Table
 
 from dpsynth.cli.common import Json, SchemaFile, from_project, load_schema, out, print_json, say
-from dpsynth.cli.foreign import Claim, Command, Environment, foreign_settings
+from dpsynth.cli.programs import Claim, Command, Environment, program_settings
 
-_FOREIGN = ("environment", "command", "claim")
-_KNOWN = {"schema", "mechanism", "epsilon", "delta", "rows", "target", *_FOREIGN}
+_PROGRAM = ("environment", "command", "claim")
+_KNOWN = {"schema", "mechanism", "epsilon", "delta", "rows", "target", *_PROGRAM}
 _NEEDED = ("schema", "epsilon", "delta", "rows")
 
 
@@ -51,7 +51,7 @@ def plan(
     if lacking := [name for name in _NEEDED if name not in facts]:
         raise ValueError(f"a plan needs {', '.join(lacking)}: give them as options or in the job's file")
     settings: dict[str, Any] = {} if facts.get("target") is None else {"workload": Workload(target=facts["target"])}
-    settings |= foreign_settings(**{name: facts[name] for name in _FOREIGN if name in facts})
+    settings |= program_settings(**{name: facts[name] for name in _PROGRAM if name in facts})
     made = Synthesizer(
         load_schema(Path(facts["schema"])),
         facts.get("mechanism", "auto"),

@@ -26,7 +26,7 @@ from dpsynth.cli.common import (
     say,
     write_table,
 )
-from dpsynth.cli.foreign import AskedRows, Claim, Command, Environment, TimeLimit, foreign_settings
+from dpsynth.cli.programs import AskedRows, Claim, Command, Environment, TimeLimit, program_settings
 
 
 def fit(
@@ -61,7 +61,7 @@ def fit(
     from dpsynth.synthesizers.table import Synthesizer
 
     settings: dict[str, Any] = {} if target is None else {"workload": Workload(target=target)}
-    settings |= foreign_settings(environment, command, claim, ask_rows, time_limit)
+    settings |= program_settings(environment, command, claim, ask_rows, time_limit)
     given = from_project(schema=schema, ledger=ledger)
     job = job_of(given["ledger"], purpose, approval)
     synthesizer = Synthesizer(

@@ -42,7 +42,7 @@ _PACKAGES = ("dpsynth", "numpy", "scipy", "pandas", "pyarrow", "mpmath")
 
 @dataclass(frozen=True, repr=False)
 class Certificate:
-    """The evidence for one release, around a JSON record with the version `dpsynth_certificate: 5`."""
+    """The evidence for one release, around a JSON record with the format `dpsynth_certificate: 1`."""
 
     record: dict[str, Any]
 
@@ -128,7 +128,7 @@ class Certificate:
         Raises
         ------
         OSError : the file cannot be read.
-        ValueError : it is no certificate of this version, or does not hold; the sentence says why.
+        ValueError : it is no certificate of this format, or does not hold; the sentence says why.
         """
         file = Path(path) / "certificate.json" if Path(path).is_dir() else Path(path)
         try:
@@ -154,8 +154,8 @@ class Certificate:
 
         Raises ------ ValueError : it does not hold; a sentence for each fault.
         """
-        if not isinstance(self.record, dict) or self.record.get("dpsynth_certificate") != VERSION:
-            raise ValueError(f"this is no certificate of version {VERSION}: update dpsynth, or give another file")
+        if not isinstance(self.record, dict) or not verify.is_of_format(self.record):
+            raise ValueError(f"this is no certificate of format {VERSION}: read it with the dpsynth that wrote it")
         found = [outcome.fault for outcome in verify.examine(self.record) if outcome.fault]
         if not found:
             found = [f"its {name} would read otherwise, made again from its lines" for name in _restated(self.record)]
@@ -192,7 +192,7 @@ class Certificate:
             "spent": f"epsilon {spent} in {len(it['charges'])} charges",
             "ledger": f"{it['ledger']['dataset']}: {account} {whose}; head {it['ledger']['head'][:16]}",
             "schedule": wording.schedule(it["schedule"]["fixed"], it["schedule"]["epsilon"]),
-            "noise": "the other program's own" if _all_foreign(it) else it["run"]["noise"],
+            "noise": "the other program's own" if _all_programs(it) else it["run"]["noise"],
             "mechanism": it["mechanism"]["name"],
             "schema": f"{len(it['schema']['columns'])} columns, sha256 {it['schema']['sha256'][:16]}",
             "created": it["created"],
@@ -226,7 +226,7 @@ def _cautions(
     return found
 
 
-def _all_foreign(record: Mapping[str, Any]) -> bool:
+def _all_programs(record: Mapping[str, Any]) -> bool:
     return kinds([charge["line"] for charge in record["charges"]])[1]
 
 

@@ -23,7 +23,7 @@ from dpsynth.kernel.events import Event, Gaussian
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.ledger.ledger import SECURE, Ledger
 from dpsynth.ledger.names import event_from_dict
-from dpsynth.programs.foreign import Foreign
+from dpsynth.programs.event import ExternalProgram
 from dpsynth.training.event import DpSgd
 
 RDP_ORDERS = (2, 4, 8, 16, 32, 64)
@@ -46,11 +46,13 @@ def _percent_right(budget: Budget) -> float:
 
     For mu-GDP the errors (a, b) satisfy b >= Phi(Phi^-1(1 - a) - mu); a + b is least at a = b =
     Phi(-mu / 2). (Dong, Roth and Su, section 2.) It is the budget's mu, as what was spent may
-    depend on charged answers; of what is set aside, epsilon counts as the Gaussian curve below it,
+    depend on charged answers; of what is kept for programs, epsilon counts as the Gaussian curve below it,
     and delta as it is.
     """
-    cost = budgets.affordable(budget) + (currencies.pure_cost(budget.aside_epsilon) if budget.aside_epsilon else 0)
-    return min(100.0, math.ceil(1000 * (NormalDist().cdf(currencies.mu_of(cost) / 2) + budget.aside_delta)) / 10)
+    cost = budgets.affordable(budget) + (
+        currencies.pure_cost(budget.programs_epsilon) if budget.programs_epsilon else 0
+    )
+    return min(100.0, math.ceil(1000 * (NormalDist().cdf(currencies.mu_of(cost) / 2) + budget.programs_delta)) / 10)
 
 
 def events_of(charges: Sequence[Line]) -> list[Event]:
@@ -92,7 +94,7 @@ def _words(event: Event) -> str:
         case DpSgd():
             noise = short(event.noise_multiplier)
             return f"training: {event.steps} steps, rate {short(event.rate)}, noise multiplier {noise}"
-        case Foreign():
+        case ExternalProgram():
             return f"another program: epsilon {exact(event.epsilon)}, delta {exact(event.delta)}"
     raise ValueError(f"a certificate has no words for an event of the kind {type(event).__name__}")
 
@@ -151,7 +153,7 @@ def ended(lines: Sequence[Line], run: str) -> Line | None:
 
 def _weight(event: Event) -> int:
     """mu^2 of an event, another program's epsilon as that of the Gaussian curve below it."""
-    return currencies.pure_cost(event.epsilon) if isinstance(event, Foreign) else event.cost.gaussian
+    return currencies.pure_cost(event.epsilon) if isinstance(event, ExternalProgram) else event.cost.gaussian
 
 
 def account_of(ledger: Ledger, lines: Sequence[Line], run: str) -> dict[str, Any]:
@@ -217,11 +219,13 @@ def views(events: Sequence[Event]) -> dict[str, Any]:
 def kinds(charges: Sequence[Line]) -> tuple[bool, bool]:
     """Whether all charges are Gaussian noise, and whether all are for another program."""
     events = events_of(charges)
-    return all(isinstance(e, Gaussian) for e in events), bool(events) and all(isinstance(e, Foreign) for e in events)
+    return all(isinstance(e, Gaussian) for e in events), bool(events) and all(
+        isinstance(e, ExternalProgram) for e in events
+    )
 
 
 def borrowed(charges: Sequence[Line], known: Sequence[str]) -> list[str]:
     """What to say of a claim that is another program's. known: sentences against it."""
-    if not any(isinstance(event, Foreign) for event in events_of(charges)):
+    if not any(isinstance(event, ExternalProgram) for event in events_of(charges)):
         return []
-    return [wording.FOREIGN, *(wording.against(sentence) for sentence in known)]
+    return [wording.EXTERNAL_PROGRAM, *(wording.against(sentence) for sentence in known)]

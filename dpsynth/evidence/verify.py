@@ -22,7 +22,7 @@ from dpsynth.evidence.verifier.recompute import Undecided
 
 __all__ = ["CHECKS", "Outcome", "Undecided", "check", "examine", "examine_release", "faults", "parse"]
 
-VERSION = 5
+VERSION = 1
 CHECKS: tuple[Check, ...] = (*lines.CHECKS, *words.CHECKS, *figures.CHECKS)
 
 _NUMBERS = "epsilon|delta|noise_multiplier|rate|steps|seq|lines|max_records|upto|lost|resumed"
@@ -75,9 +75,15 @@ def parse(text: str, name: str | Path) -> dict[str, Any]:
         record = json.loads(text, parse_constant=int, object_pairs_hook=_strict)  # int: refuses NaN and Infinity
     except (ValueError, RecursionError):
         raise ValueError(f"{name} cannot be read as a certificate: it is not JSON as certificates have it") from None
-    if not isinstance(record, dict) or record.get("dpsynth_certificate") != VERSION:
-        raise ValueError(f"{name} is no certificate of version {VERSION}: update dpsynth, or give another file")
+    if not isinstance(record, dict) or not is_of_format(record):
+        raise ValueError(f"{name} is no certificate of format {VERSION}: read it with the dpsynth that wrote it")
     return record
+
+
+def is_of_format(record: Record) -> bool:
+    """Whether a record says that it is a certificate of the format that is read here. True and 1.0 equal 1."""
+    found = record.get("dpsynth_certificate")
+    return type(found) is int and found == VERSION
 
 
 def _strict(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

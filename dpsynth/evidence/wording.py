@@ -38,10 +38,14 @@ NOT_PROMISED = (
 
 
 def claim(private: bool, epsilon: float, delta: float, unit: str) -> str:
-    """The one sentence that is signed for. unit: `PrivacyUnit.describe()`."""
+    """What is signed for: how much, for whom, and under which composition. unit: `PrivacyUnit.describe()`."""
     if not private:
         return NOT_PRIVATE
-    return f"This release is ({exact(epsilon)}, {exact(delta)})-differentially private for {unit}."
+    return (
+        f"This release is ({exact(epsilon)}, {exact(delta)})-differentially private for {unit}. This holds for all"
+        " charges of its run together, even where later ones depend on earlier answers; other releases of the same data"
+        " add to it."
+    )
 
 
 def meaning(secret: str, percent_right: float) -> str:
@@ -86,15 +90,15 @@ def without_id(id_column: str | None, max_records: int) -> list[str]:
     ]
 
 
-def accounting(private: bool, gaussian: bool, foreign: bool = False) -> list[str]:
+def accounting(private: bool, gaussian: bool, program: bool = False) -> list[str]:
     """How the numbers of a certificate come about, with sources.
 
-    gaussian: whether all charges are Gaussian noise. foreign: whether all are for another program.
+    gaussian: whether all charges are Gaussian noise. program: whether all are for another program.
     """
     if not private:
         return ["The random bits came from a seed: the noise can be repeated and subtracted."]
-    if foreign:
-        return FOREIGN_ACCOUNTING
+    if program:
+        return PROGRAM_ACCOUNTING
     return [
         *(["Private values left through Gaussian noise only."] if gaussian else OTHER_EVENTS),
         "A charge with noise multiplier s costs 1/s² of the budget, "
@@ -118,13 +122,13 @@ OTHER_EVENTS = [
     "Private values left through Gaussian noise, and through the other events that the list of charges names.",
     "Training on random samples is charged as the Gaussian curve that lies nowhere more than 2^-60 below its own, "
     "found by privacy loss distributions that are rounded up throughout. What events lack of a Gaussian curve, and "
-    "deltas of their own, are paid from a part of delta that was set aside before anything was read.",
+    "deltas of their own, are paid from a part of delta that was kept for them before anything was read.",
     "Another program's epsilon and delta are added as they are (basic composition), within parts of epsilon and delta "
-    "that were set aside before anything was read; that it keeps to them is its own promise, and not checked here.",
+    "that were kept for programs before anything was read; that it keeps to them is its own promise, not checked here.",
     "Figures for a list of charges as a whole come from privacy loss distributions of all of them together. They hold "
     "where the list was fixed beforehand; nothing was ever gated by them.",
 ]
-FOREIGN_ACCOUNTING = [
+PROGRAM_ACCOUNTING = [
     "Private values left through another program only. It was given rows bounded for each unit, as cells of the public "
     "domain, after its charge was recorded; what it wrote was taken only as cells of that domain, in the number of "
     "rows asked for; what it printed was not kept.",
@@ -134,7 +138,7 @@ FOREIGN_ACCOUNTING = [
     "differential privacy, Theorem 2.2).",
     *OTHER_EVENTS[2:],
 ]
-FOREIGN = (
+EXTERNAL_PROGRAM = (
     "CAUTION: another program made this release. That it is differentially private is that program's own claim: it was"
     " recorded and charged for here as it was stated, and nobody has checked it."
 )

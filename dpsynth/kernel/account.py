@@ -18,7 +18,7 @@ from dpsynth.kernel.budget import NOTHING, Budget, BudgetExceededError, Cost, fi
 from dpsynth.kernel.events import Event, Gaussian, Progress
 from dpsynth.kernel.unit import PrivacyUnit
 
-FORMAT = 4
+FORMAT = 1
 """Of the lines."""
 
 SECURE = "operating system"
@@ -117,7 +117,7 @@ class Account:
         return self.READERS[record["kind"]](self, record)
 
     def _read_open(self, record: Mapping[str, Any]) -> Effect:
-        if record["format"] != FORMAT:
+        if type(record["format"]) is not int or record["format"] != FORMAT:  # True and 1.0 equal 1
             raise ValueError(f"format {record['format']!r}, where this version reads {FORMAT}: update dpsynth")
         unit, budget = PrivacyUnit(**record["unit"]), Budget(**record["budget"])
 
@@ -203,5 +203,5 @@ class Account:
 
 
 def gaussian_spending(cost: int, budget: Budget) -> Budget:
-    """What a Gaussian run of at most this cost amounts to at the budget's delta, with nothing set aside in it."""
+    """What a Gaussian run of at most this cost amounts to at the budget's delta, nothing of it kept for programs."""
     return spent(Gaussian.spending(cost).cost if cost > 0 else NOTHING, Budget(budget.epsilon, budget.delta))

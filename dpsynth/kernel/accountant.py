@@ -106,7 +106,7 @@ class Accountant(Closed):
 
     budget: what this run may spend. ledger: the account of the data set, which has a cap of its own and outlives the
     run. job: what the run says about itself.
-    reserve: the events to set aside; None is one Gaussian event of the whole budget.
+    reserve: the events to reserve; None is one Gaussian event of the whole budget.
     unsafe_seed: for tests only; noise becomes predictable, and the ledger and certificate say NOT PRIVATE.
     A run that is never closed stays spent, whole. As a context manager it closes itself, after an exception only if
     nothing was charged and no row was read. Raises BudgetExceededError or PolicyRefusedError when the account cannot
@@ -191,7 +191,7 @@ class Accountant(Closed):
             self._kept -= cost
 
     def reserved(self, kind: type[E]) -> list[E]:
-        """The events of this kind that the run has set aside."""
+        """The events of this kind that the run has reserved."""
         return [event for event in self._events if isinstance(event, kind)]
 
     def spent(self) -> Budget:

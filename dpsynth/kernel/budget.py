@@ -22,7 +22,7 @@ __all__ = [
     "fits",
     "gaussian_left",
     "gaussian_within",
-    "set_aside",
+    "kept_for_programs",
     "spent",
     "within",
 ]
@@ -38,14 +38,14 @@ LEAST_COST = gaussian_dp.COST_UNIT >> 60
 class Budget:
     """(epsilon, delta) differential privacy. epsilon: a finite number, 0 or more; delta: strictly between 0 and 1.
 
-    aside_epsilon, aside_delta: what of it is kept from the start for events that are not Gaussian: the epsilons of
-    other programs (`Foreign`), and deltas of their own beyond delta / 2^28. Nothing else can be paid from this part.
+    programs_epsilon, programs_delta: what of it is kept from the start for other programs (`ExternalProgram`); deltas
+    that trainings have of their own, beyond delta / 2^28, are paid from it too. Nothing else can be.
     """
 
     epsilon: float
     delta: float
-    aside_epsilon: float = 0.0
-    aside_delta: float = 0.0
+    programs_epsilon: float = 0.0
+    programs_delta: float = 0.0
 
     def __post_init__(self) -> None:
         for name, value in vars(self).items():
@@ -55,21 +55,21 @@ class Budget:
             raise ValueError(f"epsilon must be between 0 and {MAX_EPSILON:g}, got {self.epsilon!r}")
         if not 0 < self.delta < 1:
             raise ValueError(f"delta must lie strictly between 0 and 1 (1e-6, say), got {self.delta!r}")
-        if not 0 <= self.aside_epsilon <= self.epsilon:
-            raise ValueError(f"aside_epsilon is a part of epsilon ({self.epsilon:g}), got {self.aside_epsilon!r}")
-        if not 0 <= self.aside_delta <= self.delta * MOST_ASIDE:
+        if not 0 <= self.programs_epsilon <= self.epsilon:
+            raise ValueError(f"programs_epsilon is a part of epsilon ({self.epsilon:g}), got {self.programs_epsilon!r}")
+        if not 0 <= self.programs_delta <= self.delta * MOST_FOR_PROGRAMS:
             raise ValueError(
-                f"aside_delta must be between 0 and {self.delta * MOST_ASIDE:.9g} (delta less a millionth of it), got"
-                f" {self.aside_delta!r}"
+                f"programs_delta must be between 0 and {self.delta * MOST_FOR_PROGRAMS:.9g} (delta less a millionth of"
+                f" it), got {self.programs_delta!r}"
             )
         for name, value in vars(self).items():
             object.__setattr__(self, name, float(value))
 
     @classmethod
     def for_programs(cls, epsilon: float, delta: float) -> Budget:
-        """The budget of a run that has another program do everything: all that can be set aside is."""
+        """The budget of a run that has another program do everything: all that can be kept for programs is."""
         whole = cls(epsilon, delta)
-        return cls(epsilon, delta, whole.epsilon, whole.delta * MOST_ASIDE)
+        return cls(epsilon, delta, whole.epsilon, whole.delta * MOST_FOR_PROGRAMS)
 
     @property
     def claim(self) -> dict[str, float]:
@@ -77,8 +77,8 @@ class Budget:
         return {"epsilon": self.epsilon, "delta": self.delta}
 
 
-MOST_ASIDE = 1 - 2.0**-20
-"""The part of delta that can be set aside at most."""
+MOST_FOR_PROGRAMS = 1 - 2.0**-20
+"""The part of delta that can be kept for programs at most."""
 
 MAX_EPSILON = 100.0
 """Above this a guarantee says nothing, and e^epsilon would outgrow what delta keeps for the sampler."""
@@ -89,16 +89,16 @@ class BudgetExceededError(DPSynthError, RuntimeError):
 
     @classmethod
     def by(cls, purpose: str, after: Cost, before: Cost, budget: Budget, whose: str) -> BudgetExceededError:
-        kept = set_aside(budget)
+        kept = kept_for_programs(budget)
         for what, sum_of, most, remedy in (
-            ("deltas of their own", after.delta, kept.delta, "aside_delta"),
-            ("epsilons of other programs", after.epsilon, kept.epsilon, "aside_epsilon"),
+            ("deltas of their own", after.delta, kept.delta, "programs_delta"),
+            ("epsilons of other programs", after.epsilon, kept.epsilon, "programs_epsilon"),
         ):
             if sum_of > most:
                 return cls(
                     f"{purpose}: the {what} would come to {sum_of / COST_UNIT:.6g}, over the {most / COST_UNIT:.6g}"
-                    f" that {whose} set aside for them from the start; nothing was spent: ask for less, or use a"
-                    f" budget that sets more aside ({remedy})"
+                    f" that {whose} keeps for them from the start; nothing was spent: ask for less, or use a"
+                    f" budget that keeps more ({remedy})"
                 )
         would, now = spent(after, budget).epsilon, spent(before, budget).epsilon
         return cls(
@@ -113,7 +113,7 @@ BudgetExceeded = BudgetExceededError
 
 def fits(cost: Cost, budget: Budget) -> bool:
     """Whether events of this total cost stay within the budget, whatever made them be chosen."""
-    kept = set_aside(budget)
+    kept = kept_for_programs(budget)
     return cost.gaussian <= affordable(budget) and cost.delta <= kept.delta and cost.epsilon <= kept.epsilon
 
 
@@ -135,14 +135,14 @@ def gaussian_within(cost: Cost, reserved: Cost) -> int:
 def affordable(budget: Budget) -> int:
     """The largest Gaussian cost (units of `gaussian_dp.COST_UNIT`) that this budget can bear, rounded down."""
     left = budget.epsilon
-    if budget.aside_epsilon:
-        left = max(0.0, math.nextafter(budget.epsilon - budget.aside_epsilon, -math.inf))
+    if budget.programs_epsilon:
+        left = max(0.0, math.nextafter(budget.epsilon - budget.programs_epsilon, -math.inf))
     return gaussian_dp.gaussian_budget(left, _delta_for_mechanisms(budget))
 
 
 def spent(cost: Cost, budget: Budget) -> Budget:
     """What events of this total cost amount to, at the budget's delta; MAX_EPSILON where no epsilon holds at it."""
-    if cost.delta > set_aside(budget).delta:
+    if cost.delta > kept_for_programs(budget).delta:
         return Budget(MAX_EPSILON, budget.delta)
     epsilon = gaussian_dp.gaussian_epsilon(cost.gaussian, _delta_for_mechanisms(budget))
     if cost.epsilon and epsilon < MAX_EPSILON:
@@ -151,10 +151,10 @@ def spent(cost: Cost, budget: Budget) -> Budget:
     return Budget(min(MAX_EPSILON, epsilon), budget.delta)
 
 
-def set_aside(budget: Budget) -> Cost:
+def kept_for_programs(budget: Budget) -> Cost:
     """What events other than Gaussian noise may cost in all; of delta, one part in 2^28 is kept in any case."""
-    delta = Fraction(budget.delta) / 2**28 + Fraction(budget.aside_delta)
-    return Cost(0, math.floor(delta * COST_UNIT), math.floor(Fraction(budget.aside_epsilon) * COST_UNIT))
+    delta = Fraction(budget.delta) / 2**28 + Fraction(budget.programs_delta)
+    return Cost(0, math.floor(delta * COST_UNIT), math.floor(Fraction(budget.programs_epsilon) * COST_UNIT))
 
 
 def delta_less_sampler(delta: float) -> float:
@@ -168,5 +168,6 @@ def delta_less_sampler(delta: float) -> float:
 
 
 def _delta_for_mechanisms(budget: Budget) -> float:
-    """What is left of delta for the Gaussian curve: less the sampler's part, and less what is set aside."""
-    return math.nextafter(delta_less_sampler(budget.delta) - set_aside(budget).delta / COST_UNIT * (1 + 2**-50), 0)
+    """What is left of delta for the Gaussian curve: less the sampler's part, and less what is kept for programs."""
+    kept = kept_for_programs(budget).delta / COST_UNIT * (1 + 2**-50)
+    return math.nextafter(delta_less_sampler(budget.delta) - kept, 0)

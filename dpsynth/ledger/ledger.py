@@ -189,7 +189,7 @@ class Ledger(Closed):
         return [json.loads(line.raw) for line in self._book.lines]
 
     def reserved_by(self, run: str) -> tuple[Event, ...]:
-        """The events that a run has set aside."""
+        """The events that a run has reserved."""
         line = next(line for line in self.entries() if line["kind"] == "run" and line["run"] == run)
         return tuple(map(event_from_dict, line["reserve"]))
 
@@ -223,7 +223,7 @@ class Ledger(Closed):
             write("policy", {"policy": policy_record(policy), "time": self._time()})
 
     def reserve(self, run: str, budget: Budget, events: Sequence[Event], noise: str, job: Job) -> Cost:
-        """Sets the cost of these events aside for a run, durably, and returns it.
+        """Reserves the cost of these events for a run, durably, and returns it.
 
         Raises PolicyRefusedError or BudgetExceededError, and records nothing, if the account cannot bear all of it.
         """

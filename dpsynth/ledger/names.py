@@ -10,13 +10,13 @@ from dataclasses import asdict
 from typing import Any
 
 from dpsynth.kernel.events import Event, Gaussian
-from dpsynth.programs.foreign import Foreign
+from dpsynth.programs.event import ExternalProgram
 from dpsynth.training.event import DpSgd
 
-_NAMES: dict[str, type[Gaussian] | type[DpSgd] | type[Foreign]] = {
+_NAMES: dict[str, type[Gaussian] | type[DpSgd] | type[ExternalProgram]] = {
     "gaussian": Gaussian,
     "dp_sgd": DpSgd,
-    "foreign": Foreign,
+    "external_program": ExternalProgram,
 }
 
 

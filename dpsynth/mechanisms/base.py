@@ -144,7 +144,7 @@ class Mechanism(ABC):
     # What it charges
 
     def budget(self, epsilon: float, delta: float) -> Budget:
-        """The budget of a fit, with what of it is set aside for programs that are not ours."""
+        """The budget of a fit, with what of it is kept for programs that are not ours."""
         return Budget(epsilon, delta)
 
     def settled(self, budget: Budget) -> Sequence[Event]:
@@ -158,7 +158,7 @@ class Mechanism(ABC):
         return ()
 
     def reserve(self, budget: Budget) -> list[Event] | None:
-        """All charges that the accountant has to set aside; None for Gaussian noise alone.
+        """All charges that the accountant has to reserve; None for Gaussian noise alone.
 
         `fit` needs an accountant made with `reserve=mechanism.reserve(budget)`.
 

@@ -205,9 +205,9 @@ def _opened(path: Path) -> _Saved:
     """What stands in the file; CheckpointError where it is none, or of another version."""
     try:
         document, arrays = read_archive(path, _MEMBER)
-        if document["dpsynth_checkpoint"] != VERSION:
+        if type(found := document["dpsynth_checkpoint"]) is not int or found != VERSION:
             raise CheckpointError(
-                f"{path} is a checkpoint of another version: resume it with the one that wrote it"
+                f"{path} is a checkpoint of another format: resume it with the one that wrote it"
             )
         return _Saved(
             facts=document["facts"],

@@ -112,13 +112,13 @@ def _run(program: Program, event: Claim, rows: SensitiveRows) -> np.ndarray:
     if status != 0:
         raise ChildProcessError(
             f"{program.name} failed; {spent}. What it printed may hold private values, so nobody kept it:"
-            " find the reason with invented rows (docs/foreign.md)"
+            " find the reason with invented rows (docs/external-programs.md)"
         )
     if codes is None:
         raise ChildProcessError(
             f"{program.name} did not write what it was asked for, {program.rows} rows of the columns it was given, each"
             f" a whole number from 0 to the number of cells less one; {spent}: try it with invented rows"
-            " (docs/foreign.md)"
+            " (docs/external-programs.md)"
         )
     return codes
 

@@ -110,7 +110,7 @@ class Schema:
     @classmethod
     def from_dict(cls, spec: Mapping[str, Any]) -> Schema:
         """The inverse of `to_dict`."""
-        if spec.get("dpsynth_schema") != VERSION or isinstance(spec.get("dpsynth_schema"), bool):
+        if type(spec.get("dpsynth_schema")) is not int or spec["dpsynth_schema"] != VERSION:
             raise SchemaError(
                 f"dpsynth_schema must be {VERSION}, got {spec.get('dpsynth_schema')!r}: correct it, or update dpsynth"
             )

@@ -74,8 +74,8 @@ def read_model_file(path: str | Path, kind: str, build: Callable[[dict[str, Any]
         document, arrays = read_archive(path, "model.json")
         if others := [other for other in _KINDS if other != kind and other in document]:
             raise ModelFileError(f"{path} is a model of {_KINDS[others[0]]}")
-        if document[kind] != VERSION:
-            raise ModelFileError(f"{path} has version {document[kind]!r}, not {VERSION}: update dpsynth")
+        if type(found := document[kind]) is not int or found != VERSION:
+            raise ModelFileError(f"{path} has format {found!r}, where this version reads {VERSION}: update dpsynth")
         return build(document, arrays)
     except ModelFileError:
         raise

@@ -107,7 +107,7 @@ def plan(schema: Schema, mechanism: Mechanism, budget: Budget, rows: int) -> Pla
     """The plan of one fit. rows: how many the table is assumed to have, 1 or more.
 
     Raises ValueError for a budget that affords no noise that can be drawn, or a mechanism whose charges are not known,
-    and BudgetExceededError where what the mechanism has to set aside is not affordable.
+    and BudgetExceededError where what the mechanism has to reserve is not affordable.
     """
     if isinstance(rows, bool) or not isinstance(rows, int) or rows < 1:
         raise ValueError(f"rows must be a whole number, 1 or more: a guess at the table's size, got {rows!r}")
@@ -144,9 +144,9 @@ def plan(schema: Schema, mechanism: Mechanism, budget: Budget, rows: int) -> Pla
 def _settled(mechanism: Mechanism, budget: Budget, unit: PrivacyUnit) -> tuple[Event, ...]:
     """What the budget settles beforehand, refused here where a fit would refuse it.
 
-    A budget that is set aside for other programs buys no noise, and need not.
+    A budget that is kept for other programs buys no noise, and need not.
     """
-    if affordable(budget) < LEAST_COST and not budget.aside_epsilon:
+    if affordable(budget) < LEAST_COST and not budget.programs_epsilon:
         raise ValueError(f"{budget} affords only noise of billions of rows: ask for a larger epsilon or delta")
     settled = tuple(mechanism.settled(budget))
     for event in settled:

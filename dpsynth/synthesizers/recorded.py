@@ -9,9 +9,9 @@ from typing import Any
 from dpsynth.base.domain import Clique
 from dpsynth.mechanisms.marginal.workload import Workload
 from dpsynth.mechanisms.neural.dp_ctgan import DPCTGAN
-from dpsynth.programs.foreign import Foreign
+from dpsynth.programs.event import ExternalProgram
 
-_KINDS: dict[str, type[Any]] = {"workload": Workload, "network": DPCTGAN, "claim": Foreign}
+_KINDS: dict[str, type[Any]] = {"workload": Workload, "network": DPCTGAN, "claim": ExternalProgram}
 """Settings that are objects."""
 _IN_THE_NAME = "synthesizer"
 """A setting that the mechanism's name gives: smartnoise:mst."""

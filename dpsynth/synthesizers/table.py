@@ -46,7 +46,8 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
     schema: the public facts. mechanism: a name ("auto", "canopy", "aim", "mst", "independent", "dp-ctgan", "hybrid",
     "pate-gan") or a mechanism object; `settings` are those of the named one, as workload=Workload(target="income") of
     canopy and aim.
-    "smartnoise:mst" and the like, and "external:" with command=[...], run programs that are not ours (docs/foreign.md).
+    "smartnoise:mst" and the like, and "external:" with command=[...], run programs that are not ours
+    (docs/external-programs.md).
     known: Marginals that are public or were paid for elsewhere; canopy and aim start from them at no charge.
     epsilon, delta: what one fit spends, all of it. ledger: a Ledger, or the path of one; a path that does not exist
     becomes a ledger that holds exactly this budget. None says that nothing needs to remember what is spent. Left out,

@@ -89,10 +89,10 @@ def test_an_account_pays_for_several_fits_and_each_gets_its_certificate(folder, 
     assert run(f"ledger verify a.ledger --head {head[:15]}")[0] == run("ledger verify a.ledger --head no-hash")[0] == 2
     assert json.loads(run("ledger show a.ledger --json")[1])["spent"]["epsilon"] < 2
     assert run("ledger create a.ledger --schema schema.yaml --epsilon 3 --delta 1e-6")[0] == 2
-    aside = "--aside-epsilon 1 --aside-delta 5e-7"
-    assert run(f"ledger create b.ledger --schema schema.yaml --epsilon 3 --delta 1e-6 {aside}")[0] == 0
+    kept = "--programs-epsilon 1 --programs-delta 5e-7"
+    assert run(f"ledger create b.ledger --schema schema.yaml --epsilon 3 --delta 1e-6 {kept}")[0] == 0
     shown = " ".join(run("ledger show b.ledger")[1].split())
-    assert "epsilon 1 and delta 5e-07 are set aside for other programs" in shown
+    assert "epsilon 1 and delta 5e-07 are kept for other programs" in shown
     assert "spent of it: epsilon 0, delta 0" in shown
 
 
@@ -195,7 +195,7 @@ def test_a_file_that_is_no_ledger_is_left_alone(folder, run):
 
 def test_results_come_as_json_when_asked(folder, run):
     record = json.loads(run(f"{FIT} -o m.dpsynth --json")[1])
-    assert record["budget"] == {"epsilon": 1.0, "delta": 1e-06, "aside_epsilon": 0.0, "aside_delta": 0.0}
+    assert record["budget"] == {"epsilon": 1.0, "delta": 1e-06, "programs_epsilon": 0.0, "programs_delta": 0.0}
     checks = json.loads(run("schema check schema.yaml rows.csv --json")[1])
     assert checks["PRIVATE"] is True
     assert [c["name"] for c in checks["columns"]] == ["age", "sex"]

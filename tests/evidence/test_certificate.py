@@ -67,7 +67,11 @@ def test_what_was_spent_is_recomputed_from_the_charges(multipliers):
 def test_the_claim_is_the_budget_and_not_what_was_spent():
     claim = issue()[0].record["claim"]
     assert (claim["epsilon"], claim["delta"]) == (1.0, 1e-6)
-    assert claim["sentence"] == "This release is (1, 1e-06)-differentially private for any 1 record, added or removed."
+    assert claim["sentence"] == (
+        "This release is (1, 1e-06)-differentially private for any 1 record, added or removed. This holds for all"
+        " charges of its run together, even where later ones depend on earlier answers; other releases of the same data"
+        " add to it."
+    )
 
 
 def test_the_guess_that_the_page_speaks_of_is_the_best_one():
@@ -161,7 +165,7 @@ def test_a_certificate_comes_back_from_its_file(tmp_path):
     folder = certificate.save(tmp_path / "new" / "release")
     assert sorted(p.name for p in folder.iterdir()) == ["certificate.html", "certificate.json"]
     assert Certificate.load(folder) == Certificate.load(folder / "certificate.json") == certificate
-    assert json.loads(certificate.to_json())["dpsynth_certificate"] == 5
+    assert json.loads(certificate.to_json())["dpsynth_certificate"] == 1
 
 
 EDITS = {
@@ -199,10 +203,10 @@ def test_a_seeded_certificate_cannot_be_made_private_by_hand():
         Certificate(record).verify()
 
 
-@pytest.mark.parametrize("text", ["{}", "[]", "not json", '{"dpsynth_certificate": 1}'])
+@pytest.mark.parametrize("text", ["{}", "[]", "not json", '{"dpsynth_certificate": 2}'])
 def test_a_file_of_another_kind_is_refused_in_a_sentence(text, tmp_path):
     (tmp_path / "c.json").write_text(text)
-    with pytest.raises(ValueError, match=r"no certificate of version 5|is not JSON"):
+    with pytest.raises(ValueError, match=r"no certificate of format 1|is not JSON"):
         Certificate.load(tmp_path / "c.json")
 
 

@@ -25,7 +25,7 @@ from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.ledger.ledger import Ledger
 from dpsynth.ledger.names import event_to_dict
 from dpsynth.ledger.opening import Accountant
-from dpsynth.programs.foreign import Foreign
+from dpsynth.programs.event import ExternalProgram
 from dpsynth.schema.table import Categorical, Schema
 from dpsynth.training import gdp_upper_bound
 from dpsynth.training.event import DpSgd
@@ -34,7 +34,7 @@ from tests.structure.source import ROOT
 COLUMNS = {"a": Categorical(["x", "y"])}
 TRAINING = DpSgd(0.02, 4.0, 500)
 PLAIN = (Gaussian(20.0), Gaussian(30.0))
-MIXED = (Gaussian(30.0), TRAINING, Foreign(0.03125, 8e-9), Foreign(0.015625, 2e-9), Gaussian(40.0))
+MIXED = (Gaussian(30.0), TRAINING, ExternalProgram(0.03125, 8e-9), ExternalProgram(0.015625, 2e-9), Gaussian(40.0))
 ROOMY = Budget(2.0, 1e-6, 0.1, 2e-8)
 
 
@@ -112,7 +112,7 @@ def test_a_fixed_schedule_is_recomputed():
     assert any("did not reserve" in fault for fault in verify.faults(other))
 
 
-@pytest.mark.parametrize("event", [DpSgd(0.01, 2.0, 2000), DpSgd(0.05, 4.0, 300), Foreign(0.7, 1e-9)], ids=str)
+@pytest.mark.parametrize("event", [DpSgd(0.01, 2.0, 2000), DpSgd(0.05, 4.0, 300), ExternalProgram(0.7, 1e-9)], ids=str)
 def test_both_programs_find_the_same_cost(event):
     price = recompute.price(event_to_dict(event))
     assert [price.lacking, price.epsilon] == [event.cost.delta / COST_UNIT, event.cost.epsilon / COST_UNIT]
@@ -133,7 +133,7 @@ def test_the_contour_integral_never_exceeds_delta_at_the_certified_epsilon(event
 
 
 def test_a_mixture_is_what_the_kernel_says_it_is():
-    events = [Gaussian(3.0), DpSgd(0.05, 3.0, 100), Foreign(0.4, 1e-8), Foreign(0.1, 1e-8)]
+    events = [Gaussian(3.0), DpSgd(0.05, 3.0, 100), ExternalProgram(0.4, 1e-8), ExternalProgram(0.1, 1e-8)]
     epsilon = nonadaptive.epsilon(events, 1e-6)
     listed = [event_to_dict(e) for e in events]
     found = max(recompute.Mix.of(listed, removed).delta(epsilon) for removed in (True, False))
@@ -141,31 +141,31 @@ def test_a_mixture_is_what_the_kernel_says_it_is():
 
 
 @pytest.mark.parametrize(
-    ("aside", "fault"),
+    ("kept", "fault"),
     [
-        ({"aside_epsilon": 0.04}, "more than was set aside"),
-        ({"aside_delta": 5e-9}, "more than was set aside"),
-        ({"aside_epsilon": 2.5}, "more than was set aside"),
-        ({"aside_delta": 1e-6}, "more than was set aside"),
-        ({"aside_epsilon": 1.9}, "costs more than the claim"),
+        ({"programs_epsilon": 0.04}, "more than was kept for them"),
+        ({"programs_delta": 5e-9}, "more than was kept for them"),
+        ({"programs_epsilon": 2.5}, "more than was kept for them"),
+        ({"programs_delta": 1e-6}, "more than was kept for them"),
+        ({"programs_epsilon": 1.9}, "costs more than the claim"),
     ],
     ids=str,
 )
-def test_what_is_set_aside_is_recomputed(aside, fault):
+def test_what_is_kept_for_programs_is_recomputed(kept, fault):
     record = json.loads(issue(MIXED).to_json())
-    record["budget"].update(aside)
+    record["budget"].update(kept)
     record["run"]["line"]["budget"] = record["budget"]
     assert any(fault in found for found in verify.faults(rechained(record)))
 
 
-def test_what_is_set_aside_may_be_used_up():
+def test_what_is_kept_may_be_used_up():
     assert verify.faults(issue(MIXED, budget=Budget(2.0, 1e-6, 0.047, 1.1e-8)).record) == []
 
 
 def test_a_program_that_did_everything_is_recomputed(tmp_path):
     budget = Budget.for_programs(1.5, 1e-7)
     ledger = Ledger.create(None, budget, dataset="claims", unit=PrivacyUnit())
-    event = Foreign(1.5, budget.aside_delta)
+    event = ExternalProgram(1.5, budget.programs_delta)
     accountant = Accountant(budget, ledger=ledger, reserve=[event])
     accountant.charge(event, "theirs")
     facts = {"mechanism": "m", "settings": {}, "bounds": {}, "released": {}}
@@ -209,7 +209,7 @@ FORGERIES = {
         rehash(r["run"]["line"], budget={**r["budget"], "epsilon": 0.5}),
     ),
     "another program's epsilon lowered": lambda r: rehash(
-        r["charges"][2]["line"], event={"event": "foreign", "epsilon": 0.03, "delta": 8e-9}
+        r["charges"][2]["line"], event={"event": "external_program", "epsilon": 0.03, "delta": 8e-9}
     ),
     "spent lowered": lambda r: r["spent"].update(epsilon=r["spent"]["epsilon"] * 0.9),
     "whole lowered": lambda r: r["schedule"].update(epsilon=r["schedule"]["epsilon"] * 0.98),
@@ -320,7 +320,7 @@ def test_files_of_a_release_are_compared_with_their_hashes(tmp_path):
     assert "not in the directory" in verify.check(tmp_path)[0]
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{}", "\x00", '{"dpsynth_certificate": 1}'])
+@pytest.mark.parametrize("text", ["", "[]", "{}", "\x00", '{"dpsynth_certificate": 2}'])
 def test_what_is_no_certificate_is_refused(text, tmp_path):
     (tmp_path / "certificate.json").write_text(text)
     with pytest.raises(ValueError, match="certificate"):
@@ -369,8 +369,8 @@ def test_a_planted_import_is_found(code):
 
 def test_its_constants_are_those_of_the_kernel():
     from dpsynth.kernel import budget
-    from dpsynth.programs import foreign
+    from dpsynth.programs import event
 
     assert recompute.LACKING == gdp_upper_bound.TAU
-    assert budget.set_aside(Budget(1.0, 1e-3)).delta / COST_UNIT == pytest.approx(recompute.ASIDE * 1e-3)
-    assert budget.MAX_EPSILON == foreign.MAX_FOREIGN_EPSILON == recompute.MOST_EPSILON
+    assert budget.kept_for_programs(Budget(1.0, 1e-3)).delta / COST_UNIT == pytest.approx(recompute.KEPT * 1e-3)
+    assert budget.MAX_EPSILON == event.MAX_PROGRAM_EPSILON == recompute.MOST_EPSILON

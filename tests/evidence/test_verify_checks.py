@@ -118,7 +118,7 @@ FORGERIES = {
     "charges": (plain, lambda r: r["charges"][0].update(event="noise multiplier 99")),
     "files": (plain, lambda r: r.update(files={"rows.csv": "0" * 64})),
     "sampling": (trained, replaced),
-    "set_aside": (mixed, lambda r: reserve(r, {"event": "foreign", "epsilon": 0.09, "delta": 0.0})),
+    "kept_for_programs": (mixed, lambda r: reserve(r, {"event": "external_program", "epsilon": 0.09, "delta": 0.0})),
     "within_claim": (plain, lambda r: reserve(r, {"event": "gaussian", "noise_multiplier": 1.0})),
     "reserved": (mixed, lambda r: (r["run"]["line"]["reserve"].pop(0), rechained(r))),
     "spent": (plain, lambda r: r["spent"].update(epsilon=r["spent"]["epsilon"] * (1 - 1e-6))),

@@ -49,7 +49,7 @@ def line_integral(mix, epsilon, t):
 
 
 def test_responses_beside_noise_are_what_they_are_one_by_one():
-    listed = [{"event": "foreign", "epsilon": e, "delta": 1e-9} for e in (0.3, 0.7, 1.1)]
+    listed = [{"event": "external_program", "epsilon": e, "delta": 1e-9} for e in (0.3, 0.7, 1.1)]
     alone, noise = (
         recompute.Mix.of(listed, True),
         recompute.Mix.of([{"event": "gaussian", "noise_multiplier": 2.0}], True),
@@ -65,7 +65,7 @@ def test_responses_beside_noise_are_what_they_are_one_by_one():
 
 
 def test_very_many_programs_are_recomputed_soon_and_never_from_above():
-    listed = [{"event": "foreign", "epsilon": 0.1 + 0.01 * i, "delta": 1e-9} for i in range(25)]
+    listed = [{"event": "external_program", "epsilon": 0.1 + 0.01 * i, "delta": 1e-9} for i in range(25)]
     started = time.process_time()
     alone = recompute.Mix.of(listed, True)
     beside = recompute.Mix.of([*listed, {"event": "gaussian", "noise_multiplier": 200.0}], True)

@@ -32,7 +32,7 @@ from dpsynth.mechanisms.neural.dp_ctgan import DPCTGAN
 from dpsynth.mechanisms.neural.hybrid import Hybrid
 from dpsynth.mechanisms.neural.pate_gan import PATEGAN
 from dpsynth.mechanisms.registry import FAMILIES, MECHANISMS, loaded
-from dpsynth.programs.foreign import Foreign
+from dpsynth.programs.event import ExternalProgram
 from dpsynth.training.event import DpSgd
 
 ROWS = 4000
@@ -52,16 +52,16 @@ CASES = [
     NETWORK,
     Hybrid(network=NETWORK),
     PATEGAN(rounds=3, questions=20, rows_per_teacher=10, moves=4, network=NETWORK),
-    External(command=["cp", "{input}", "{output}"], rows=ROWS, claim=Foreign(0.5, 1e-9)),
+    External(command=["cp", "{input}", "{output}"], rows=ROWS, claim=ExternalProgram(0.5, 1e-9)),
 ]
 NOT_HERE = {"smartnoise:NAME"}
 """It is an External with a command of its own, which needs another environment."""
 
-FOREIGN = "a table of synthetic rows"
+EXTERNAL_PROGRAM = "a table of synthetic rows"
 KINDS = {
     "ask teachers": "votes of teachers",
     "compare": "the comparison of two models",
-    "external:": FOREIGN,
+    "external:": EXTERNAL_PROGRAM,
     "choose among": SCORES,
 }
 
@@ -115,7 +115,7 @@ def _differences(allocation, charges):
             yield f"{what} is not in the allocation"
         elif not part.charges[0] <= len(events) <= part.charges[1]:
             yield f"{len(events)} charges for {what}, and {part.charges} were said"
-        elif what == FOREIGN:
+        elif what == EXTERNAL_PROGRAM:
             if events != [event_to_dict(e) for e in allocation.settled]:
                 yield f"{events} was not claimed"
         else:

@@ -20,11 +20,11 @@ from dpsynth.evidence import wording
 from dpsynth.evidence.verify import check
 from dpsynth.mechanisms.external import smartnoise
 from dpsynth.mechanisms.external.smartnoise import KNOWN, VARIABLE, SmartNoise
-from dpsynth.programs.foreign import Foreign
+from dpsynth.programs.event import ExternalProgram
 
 SCHEMA = Schema({"age": Numeric(0, 80, integer=True), "sex": Categorical(["f", "m"]), "one": Categorical(["x"])})
-ROOM = {"epsilon": 8.0, "delta": 1e-4, "claim": Foreign(1.0, 1e-13)}
-CLAIMS = {"mwem": Foreign(1.0)}
+ROOM = {"epsilon": 8.0, "delta": 1e-4, "claim": ExternalProgram(1.0, 1e-13)}
+CLAIMS = {"mwem": ExternalProgram(1.0)}
 
 
 def records(n=600, seed=0):
@@ -68,7 +68,9 @@ def test_its_interpreter_is_found(interpreter, monkeypatch, how):
 
 
 def test_an_interpreter_that_will_not_do_is_refused_before_anything_is_charged(interpreter):
-    with pytest.raises(ValueError, match=r"has no smartnoise-synth, and 1\.0\.8 is needed: set it up as docs/foreign"):
+    with pytest.raises(
+        ValueError, match=r"has no smartnoise-synth, and 1\.0\.8 is needed: set it up as docs/external-programs"
+    ):
         fit("mst")
     (interpreter / "version").write_text("1.0.5")
     with pytest.raises(ValueError, match=r"has smartnoise-synth 1\.0\.5, and 1\.0\.8 is needed"):
@@ -81,7 +83,7 @@ def test_what_is_known_against_it_is_on_the_certificate(interpreter, name, tmp_p
     fitted = fit(name, environment=interpreter / "env")
     record = fitted.certificate.record
     assert record["mechanism"]["name"] == f"smartnoise:{name}"
-    assert record["cautions"][: 1 + len(KNOWN[name])] == [wording.FOREIGN, *map(wording.against, KNOWN[name])]
+    assert record["cautions"][: 1 + len(KNOWN[name])] == [wording.EXTERNAL_PROGRAM, *map(wording.against, KNOWN[name])]
     (charge,) = record["charges"]
     wanted = CLAIMS.get(name, ROOM["claim"])
     assert (charge["line"]["event"]["epsilon"], charge["line"]["event"]["delta"]) == (wanted.epsilon, wanted.delta)
@@ -104,7 +106,7 @@ def test_it_is_told_what_a_row_may_have_and_public_facts(interpreter):
     [
         ("dpctgam", {}, "needs one of the names"),
         ("pacsynth", {}, "needs one of the names"),
-        ("mst", {"claim": Foreign(1.0)}, "needs a delta above 0"),
+        ("mst", {"claim": ExternalProgram(1.0)}, "needs a delta above 0"),
         ("mst", {"synthesizer": "aim"}, "not \\['synthesizer'\\]"),
         ("mst", {"command": ["cp"]}, "not \\['command'\\]"),
     ],
@@ -116,8 +118,8 @@ def test_what_cannot_be_asked_of_it_is_refused(interpreter, name, changes, word)
 
 def test_mwem_claims_no_delta_and_takes_small_domains_only(interpreter):
     budget = Budget.for_programs(2.0, 1e-6)
-    assert SmartNoise(synthesizer="mwem").reserve(budget) == [Foreign(2.0)]
-    assert SmartNoise(synthesizer="mst").reserve(budget) == [Foreign(2.0, budget.aside_delta)]
+    assert SmartNoise(synthesizer="mwem").reserve(budget) == [ExternalProgram(2.0)]
+    assert SmartNoise(synthesizer="mst").reserve(budget) == [ExternalProgram(2.0, budget.programs_delta)]
     wide = Schema({f"c{i}": Numeric(0, 1000) for i in range(4)})
     settings = {"environment": interpreter / "env", **ROOM}
     with pytest.raises(SchemaError, match="a cell for every possible row"):
@@ -199,7 +201,7 @@ def test_columns_that_say_nothing_are_answered_without_the_library(worker, tmp_p
 @pytest.mark.parametrize("name", KNOWN)
 def test_the_real_library_releases_rows(name):
     if VARIABLE not in os.environ:
-        pytest.skip(f"{VARIABLE} does not name an environment with smartnoise-synth 1.0.8 (docs/foreign.md)")
+        pytest.skip(f"{VARIABLE} does not name an environment with smartnoise-synth 1.0.8 (docs/external-programs.md)")
     real = records(3000)
     fitted = Synthesizer(SCHEMA, f"smartnoise:{name}", rows=2000, ledger=None, **ROOM).fit(real)
     release = fitted.sample(2000, seed=0)

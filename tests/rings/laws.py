@@ -97,7 +97,7 @@ def a_schedule_costs_no_less_than_its_closed_form(k: Kernel) -> None:
         epsilon = k.joint.epsilon([k.loss_grid.Sampled(rate, noise, 1)], delta) if epsilon is None else epsilon
         exact = [oracle.sampled_delta(epsilon, rate, noise, removed) for removed in (True, False)]
         assert max(exact) <= delta
-    failing = [k.Foreign(0.5, 1e-3), k.Foreign(0.5, 1e-3), k.Foreign(1e-9, 1e-3)]
+    failing = [k.ExternalProgram(0.5, 1e-3), k.ExternalProgram(0.5, 1e-3), k.ExternalProgram(1e-9, 1e-3)]
     assert k.nonadaptive.epsilon(failing, 2.9e-3) == math.inf
     assert k.nonadaptive.epsilon(failing[:2], 2.9e-3) >= 0.9
 
@@ -118,32 +118,32 @@ def a_price_lies_nowhere_below_the_training(k: Kernel) -> None:
             assert k.gaussian_dp.gaussian_delta(epsilon, cost.gaussian) + 2.0**-60 >= exact
 
 
-def what_is_not_gaussian_is_paid_from_what_was_set_aside(k: Kernel) -> None:
+def what_is_not_gaussian_is_paid_from_what_was_kept(k: Kernel) -> None:
     for budget in (k.Budget(3.0, 1e-6, 0.5), k.Budget(3.0, 1e-6, 0.5, 1e-7)):
-        aside = k.budget.set_aside(budget)
-        delta = aside.delta / k.COST_UNIT
-        selection, foreign = k.Foreign(1e-2, 0.6 * delta), k.Foreign(1e-3, 0.6 * delta)
+        kept = k.budget.kept_for_programs(budget)
+        delta = kept.delta / k.COST_UNIT
+        selection, program = k.ExternalProgram(1e-2, 0.6 * delta), k.ExternalProgram(1e-3, 0.6 * delta)
         accountant = k.Accountant(budget, reserve=[selection])
         accountant.charge(selection, "law")
         fails(k.BudgetExceededError, lambda accountant=accountant, event=selection: accountant.charge(event, "law"))
-        fails(k.BudgetExceededError, lambda b=budget, e=[selection, foreign]: k.Accountant(b, reserve=e))
+        fails(k.BudgetExceededError, lambda b=budget, e=[selection, program]: k.Accountant(b, reserve=e))
         left = Fraction(k.budget._delta_for_mechanisms(budget))
-        assert left + Fraction(aside.delta, k.COST_UNIT) <= Fraction(1e-6)
+        assert left + Fraction(kept.delta, k.COST_UNIT) <= Fraction(1e-6)
     for cost in (k.Cost(11, 0, 0), k.Cost(0, 1, 0), k.Cost(0, 0, 1)):
         fails(AssertionError, lambda cost=cost: require(k.within(cost, k.Cost(10, 0, 0))))
 
 
 def epsilons_of_other_programs_add_up_and_are_taken_from_the_rest(k: Kernel) -> None:
     budget = k.Budget(3.0, 1e-6, 1.0, 1e-7)
-    whole = [k.Foreign(0.5), k.Foreign(0.25), k.Foreign(0.25)]
+    whole = [k.ExternalProgram(0.5), k.ExternalProgram(0.25), k.ExternalProgram(0.25)]
     require(k.budget.fits(sum((e.cost for e in whole), start=k.Cost()), budget))
-    fails(k.BudgetExceededError, lambda: k.Accountant(budget, reserve=[*whole, k.Foreign(0.2)]))
-    fails(k.BudgetExceededError, lambda: k.Accountant(k.Budget(3.0, 1e-6), reserve=[k.Foreign(0.2)]))
+    fails(k.BudgetExceededError, lambda: k.Accountant(budget, reserve=[*whole, k.ExternalProgram(0.2)]))
+    fails(k.BudgetExceededError, lambda: k.Accountant(k.Budget(3.0, 1e-6), reserve=[k.ExternalProgram(0.2)]))
     # What is left for noise: (2, 9e-7) at the most, and all of that but a millionth.
     assert k.gaussian_dp.gaussian_delta(2.0, k.budget.affordable(budget)) <= 9e-7
     assert k.gaussian_dp.gaussian_delta(2.0, k.budget.affordable(budget)) >= 9e-7 * (1 - 1e-6)
     noise = k.Gaussian.spending(k.budget.affordable(budget))
-    assert k.budget.spent(noise.cost + k.Foreign(1.0).cost, budget).epsilon >= 3.0 - 1e-9
+    assert k.budget.spent(noise.cost + k.ExternalProgram(1.0).cost, budget).epsilon >= 3.0 - 1e-9
 
 
 def training_on_samples_is_for_units_that_come_and_go(k: Kernel) -> None:
@@ -156,7 +156,7 @@ def training_on_samples_is_for_units_that_come_and_go(k: Kernel) -> None:
 
 
 def a_charge_draws_only_what_it_paid_for(k: Kernel) -> None:
-    for event in (k.DpSgd(0.01, 20.0, 10), k.Foreign(0.01)):
+    for event in (k.DpSgd(0.01, 20.0, 10), k.ExternalProgram(0.01)):
         charge = k.Accountant(k.Budget(3.0, 1e-6, 0.1, 0.0), reserve=[event]).charge(event, "law")
         fails(TypeError, lambda charge=charge: charge.gaussian(counts(k, np.array([1]), 1, 1)))
 

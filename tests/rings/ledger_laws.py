@@ -263,7 +263,7 @@ def a_file_of_another_form_is_refused(k: Kernel) -> None:
     for change in (
         "DROP TRIGGER line_changed",
         "CREATE TABLE more (x)",
-        "PRAGMA user_version = 1",
+        "PRAGMA user_version = 2",
         "PRAGMA application_id = 1",
     ):
         with ledger_file(k) as (path, ledger):

@@ -19,7 +19,7 @@ from dpsynth.training.event import DpSgd
 from tests.rings.laws import rehashed
 
 BUDGET = Budget(1.0, 1e-6)
-GOLDEN = Path(__file__).parents[1] / "golden" / "ledger-4.jsonl"
+GOLDEN = Path(__file__).parents[1] / "golden" / "formats" / "ledger.jsonl"
 JOB = Job("mst", "research", {"ethics board": "case 2026/17"}, "c0ffee")
 NOON = "2026-11-22T12:00:00+00:00"
 

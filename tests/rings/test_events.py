@@ -22,13 +22,13 @@ from dpsynth.kernel.gaussian_dp import COST_UNIT
 from dpsynth.ledger.ledger import Ledger
 from dpsynth.ledger.names import event_from_dict, event_to_dict
 from dpsynth.ledger.opening import Accountant
-from dpsynth.programs.foreign import Foreign
+from dpsynth.programs.event import ExternalProgram
 from dpsynth.training.event import DpSgd
 
 GOOD = {
     "gaussian": {"noise_multiplier": 50.0},
     "dp_sgd": {"rate": 0.01, "noise_multiplier": 20.0, "steps": 10},
-    "foreign": {"epsilon": 0.01, "delta": 1e-16},
+    "external_program": {"epsilon": 0.01, "delta": 1e-16},
 }
 NO_NUMBERS = [
     math.nan, math.inf, -math.inf, -1, -1e-300, 10**400, -(10**400), True, False, "1", "", b"1", None, 1j, [1.0],
@@ -53,13 +53,13 @@ def malformed():
             for bad, worse in product(NO_NUMBERS[:14], repeat=2):
                 yield {"event": name, **fields, one: bad, other: worse}
         for field in fields:
-            if (name, field) != ("foreign", "delta"):
+            if (name, field) != ("external_program", "delta"):
                 yield {"event": name, **{k: v for k, v in fields.items() if k != field}}
 
 
 def _wrong(name, field, bad):
     if bad == 0:
-        return (name, field) != ("foreign", "delta")
+        return (name, field) != ("external_program", "delta")
     limits = {"delta": 1, "rate": 1.5, "steps": 2**32, "epsilon": 100.1}
     return (field == "steps" and isinstance(bad, float)) or bad >= limits.get(field, math.inf)
 
@@ -120,7 +120,7 @@ def test_a_gaussian_reservation_holds_no_training():
 
 
 def test_what_an_account_can_hold_depends_on_its_own_delta():
-    """4,294 trainings at delta 1e-6, 4 at 1e-9, none at 1e-12: what is set aside is one part in 2^28."""
+    """4,294 trainings at delta 1e-6, 4 at 1e-9, none at 1e-12: what is kept is one part in 2^28."""
     one = Cost(1, COST_UNIT >> 60)
     for delta, most in ((1e-6, 4294), (1e-9, 4), (1e-12, 0)):
         assert fits(Cost(most, most * one.delta), Budget(1.0, delta))
@@ -148,25 +148,25 @@ def test_what_no_noise_affords_is_refused():
         calibrate(budget, Gaussian, Cost(gaussian_left(NOTHING, budget)))
 
 
-def test_what_other_programs_spend_adds_up_within_what_was_set_aside():
-    whole = [Foreign(0.25, 1e-8), Foreign(0.5, 2e-8), Foreign(0.25)]
+def test_what_other_programs_spend_adds_up_within_what_was_kept():
+    whole = [ExternalProgram(0.25, 1e-8), ExternalProgram(0.5, 2e-8), ExternalProgram(0.25)]
     accountant = Accountant(Budget(1.0, 1e-6, 1.0, 3e-8), reserve=whole)
     for event in whole:
         accountant.charge(event, "theirs")
     assert accountant.spent() == Budget(1.0, 1e-6)
-    with pytest.raises(BudgetExceededError, match=r"come to 1\.01, over the 1 that .* set aside .* \(aside_epsilon\)"):
-        Accountant(Budget(1.0, 1e-6, 1.0, 3e-8), reserve=[*whole, Foreign(0.01)])
-    with pytest.raises(BudgetExceededError, match=r"\(aside_delta\)"):
+    with pytest.raises(BudgetExceededError, match=r"come to 1\.01, over the 1 that .* keeps .* \(programs_epsilon\)"):
+        Accountant(Budget(1.0, 1e-6, 1.0, 3e-8), reserve=[*whole, ExternalProgram(0.01)])
+    with pytest.raises(BudgetExceededError, match=r"\(programs_delta\)"):
         Accountant(Budget(1.0, 1e-6, 1.0, 2e-8), reserve=whole)
     with pytest.raises(BudgetExceededError, match="over the 0 that"):
-        Accountant(Budget(1.0, 1e-6), reserve=[Foreign(0.25)])
+        Accountant(Budget(1.0, 1e-6), reserve=[ExternalProgram(0.25)])
 
 
 def test_the_budget_of_a_program_lends_nothing_to_noise():
     budget = Budget.for_programs(2.0, 1e-6)
     assert budget.claim == {"epsilon": 2.0, "delta": 1e-6}
-    accountant = Accountant(budget, reserve=[Foreign(2.0, budget.aside_delta)])
-    accountant.charge(Foreign(2.0, budget.aside_delta), "theirs")
+    accountant = Accountant(budget, reserve=[ExternalProgram(2.0, budget.programs_delta)])
+    accountant.charge(ExternalProgram(2.0, budget.programs_delta), "theirs")
     assert accountant.spent() == Budget(2.0, 1e-6)
     with pytest.raises(BudgetExceededError):
         Accountant(budget, reserve=[Gaussian(1e4)])
@@ -174,10 +174,10 @@ def test_the_budget_of_a_program_lends_nothing_to_noise():
         Accountant(budget)
 
 
-@pytest.mark.parametrize("aside", [(1.1, 0.0), (-0.1, 0.0), (0.1, 1e-6), (0.1, -1e-9)])
-def test_no_more_is_set_aside_than_there_is(aside):
+@pytest.mark.parametrize("kept", [(1.1, 0.0), (-0.1, 0.0), (0.1, 1e-6), (0.1, -1e-9)])
+def test_no_more_is_kept_than_there_is(kept):
     with pytest.raises(ValueError, match=r"a part of epsilon|a millionth of it"):
-        Budget(1.0, 1e-6, *aside)
+        Budget(1.0, 1e-6, *kept)
 
 
 @pytest.mark.parametrize("seed", range(5))
@@ -185,7 +185,7 @@ def test_what_is_spent_together_is_never_below_the_exact_loss_of_the_list(seed):
     """The filter against the loss distributions of noise and randomised response with failures, composed jointly."""
     rng = np.random.default_rng(seed)
     noise = [Gaussian(float(rng.uniform(1.0, 9.0))) for _ in range(int(rng.integers(0, 4)))]
-    theirs = [Foreign(float(rng.uniform(0.01, 1.5)), float(rng.choice([0.0, 1e-8]))) for _ in range(2)]
+    theirs = [ExternalProgram(float(rng.uniform(0.01, 1.5)), float(rng.choice([0.0, 1e-8]))) for _ in range(2)]
     epsilon, delta = sum(e.epsilon for e in theirs), sum(e.delta for e in theirs)
     budget = Budget(50.0, 1e-6, epsilon * (1 + 1e-12), delta)
     cost = sum((e.cost for e in [*noise, *theirs]), start=NOTHING)

@@ -21,7 +21,7 @@ from dpsynth.kernel.sensitive import Sensitive
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.ledger.ledger import Ledger, LedgerCorruptError
 from dpsynth.ledger.opening import Accountant
-from dpsynth.programs.foreign import Foreign
+from dpsynth.programs.event import ExternalProgram
 from dpsynth.training.steps import Steps
 from tests.rings import oracle
 from tests.rings.laws import rehashed
@@ -305,9 +305,11 @@ def test_caps_of_purposes_follow_a_link_and_a_link_of_links(tmp_path):
     Ledger.open(tmp_path / "a").verify(first.head)
 
 
-def test_an_account_that_a_link_brought_over_what_it_set_aside_grants_nothing_more(tmp_path):
+def test_an_account_that_a_link_brought_over_what_it_kept_grants_nothing_more(tmp_path):
     one, other = create(tmp_path / "one"), create(tmp_path / "other", Budget(1.0, 1e-6, 0.5))
-    Accountant(Budget(0.5, 1e-6, 0.5), ledger=other, reserve=[Foreign(0.5)]).charge(Foreign(0.5), "theirs")
+    Accountant(Budget(0.5, 1e-6, 0.5), ledger=other, reserve=[ExternalProgram(0.5)]).charge(
+        ExternalProgram(0.5), "theirs"
+    )
     one.link(other)
     assert one.spent().epsilon == 0.5
     assert one.cost_left == 0

@@ -65,9 +65,9 @@ def test_a_cut_is_noticed_except_between_lines_where_a_noted_head_shows_it(few):
 @pytest.mark.parametrize(
     ("line", "fields"),
     [
-        (0, {"format": 5}),
         (0, {"format": 2}),
-        (0, {"format": "3"}),
+        (0, {"format": 0}),
+        (0, {"format": "1"}),
         (0, {"dataset": None}),
         (0, {"account": 7}),
         (0, {"kind": "run"}),

@@ -18,13 +18,18 @@ from dpsynth.accounting import currencies, joint, nonadaptive
 from dpsynth.kernel import gaussian_dp
 from dpsynth.kernel.budget import NOTHING, Budget, spent
 from dpsynth.kernel.events import Gaussian
-from dpsynth.programs.foreign import Foreign
+from dpsynth.programs.event import ExternalProgram
 from dpsynth.training import gdp_upper_bound, loss_grid, pld
 from dpsynth.training.event import DpSgd
 from tests.rings import oracle
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "fixed_schedules.json").read_text())
-KINDS = {"gaussian": Gaussian, "dp_sgd": DpSgd, "foreign": Foreign, "partition_selection": partial(Foreign, 5e-324)}
+KINDS = {
+    "gaussian": Gaussian,
+    "dp_sgd": DpSgd,
+    "external_program": ExternalProgram,
+    "partition_selection": partial(ExternalProgram, 5e-324),
+}
 AIM = [Gaussian(30.205847446909623)] * 40 + [Gaussian(90.61754234072887)] * 40
 TRAINING = DpSgd(0.01, 2.0, 2000)
 
@@ -226,10 +231,10 @@ def test_the_price_is_monotone_in_every_argument(cases):
         DpSgd(0.999999, 0.01, 1),
         DpSgd(1e-5, 5e-324, 1),
         DpSgd(0.2, 0.021, 10**7),
-        Foreign(100.0, 0.1),
-        Foreign(5e-324),
-        Foreign(5e-324, 5e-324),
-        Foreign(5e-324, 1 - 2**-53),
+        ExternalProgram(100.0, 0.1),
+        ExternalProgram(5e-324),
+        ExternalProgram(5e-324, 5e-324),
+        ExternalProgram(5e-324, 1 - 2**-53),
         Gaussian(5e-324),
     ],
     ids=str,
@@ -242,5 +247,5 @@ def test_extreme_events_are_answered_soon(event):
 
 
 def test_what_cannot_be_private_is_infinite():
-    assert nonadaptive.epsilon([Foreign(1.0, 1e-6)], 1e-6) == math.inf
+    assert nonadaptive.epsilon([ExternalProgram(1.0, 1e-6)], 1e-6) == math.inf
     assert nonadaptive.epsilon([], 1e-6) == 0

@@ -60,7 +60,7 @@ def test_no_mechanism_is_named_where_mechanisms_are_asked(source: Source) -> Non
         "from dpsynth.mechanisms.marginal.aim import AIM",
         "def late():\n    import dpsynth.mechanisms.neural.hybrid",
         "from dpsynth.mechanisms.marginal import canopy",
-        "from dpsynth.mechanisms.external.base import ForeignMechanism",
+        "from dpsynth.mechanisms.external.base import ExternalMechanism",
         "if name == 'mst': pass",
         "quick = {'pate-gan': 2.0}",
         "name.startswith(('smartnoise:', 'other:'))",

@@ -24,7 +24,7 @@ from dpsynth.mechanisms.neural.dp_ctgan import DPCTGAN
 from dpsynth.mechanisms.neural.hybrid import Hybrid
 from dpsynth.mechanisms.neural.pate_gan import PATEGAN
 from dpsynth.mechanisms.registry import TABLES, mechanism_for
-from dpsynth.programs.foreign import Foreign
+from dpsynth.programs.event import ExternalProgram
 from dpsynth.synthesizers import base
 from dpsynth.synthesizers.base import NoLedger
 from dpsynth.synthesizers.recorded import recorded_arguments
@@ -162,8 +162,8 @@ STATED = {
     "dp-ctgan": DPCTGAN(critic=(8, 4), steps=3),
     "hybrid": Hybrid(network=DPCTGAN(generator=(5,))),
     "pate-gan": PATEGAN(network=DPCTGAN(components=7), rounds=2),
-    "external:": External(command=["a", "{output}"], claim=Foreign(0.5, 1e-9), rows=7),
-    "smartnoise:mst": SmartNoise(synthesizer="mst", environment="/opt/env", claim=Foreign(0.5, 1e-9)),
+    "external:": External(command=["a", "{output}"], claim=ExternalProgram(0.5, 1e-9), rows=7),
+    "smartnoise:mst": SmartNoise(synthesizer="mst", environment="/opt/env", claim=ExternalProgram(0.5, 1e-9)),
 }
 
 

@@ -89,7 +89,7 @@ class AuditPolicy:
         refused.
         """
         version = spec.get("dpsynth_policy")
-        if version != VERSION or isinstance(version, bool):
+        if type(version) is not int or version != VERSION:  # True and 1.0 equal 1
             raise ValueError(f"dpsynth_policy must be {VERSION}, got {version!r}")
         known = [field.name for field in fields(cls)]
         given = {name: value for name, value in spec.items() if name != "dpsynth_policy"}

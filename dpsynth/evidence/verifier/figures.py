@@ -10,7 +10,7 @@ from typing import Any
 
 from dpsynth.evidence.verifier import recompute
 from dpsynth.evidence.verifier.case import Case, Check, Record
-from dpsynth.evidence.verifier.recompute import ASIDE, MOST_EPSILON, Cost, Mix
+from dpsynth.evidence.verifier.recompute import KEPT, MOST_EPSILON, Cost, Mix
 
 EXACT = 1e-12  # relative: sums of a few doubles
 CLOSE = 1e-6  # relative: the integral is known to nine digits, and honest figures are rounded up by less
@@ -24,16 +24,16 @@ def sampling(case: Case) -> bool:
     return trained and case.opened["unit"]["adjacency"] != "add-remove"
 
 
-def set_aside(case: Case) -> str:
-    """Events have epsilons or deltas of their own that come to more than was set aside."""
+def kept_for_programs(case: Case) -> str:
+    """Events have epsilons or deltas of their own that come to more than was kept for them."""
     budget = case.budget
-    if not 0 <= budget["aside_epsilon"] <= budget["epsilon"] or not 0 <= budget["aside_delta"] < budget["delta"]:
-        return "more is set aside than there is"
-    kept_delta = budget["delta"] * ASIDE + budget["aside_delta"]
+    if not 0 <= budget["programs_epsilon"] <= budget["epsilon"] or not 0 <= budget["programs_delta"] < budget["delta"]:
+        return "more is kept for programs than there is"
+    kept_delta = budget["delta"] * KEPT + budget["programs_delta"]
     return "; ".join(
         f"the {what}: epsilon {cost.epsilon:.6g}, delta {cost.lacking:.6g}"
         for what, cost in _costs(case)
-        if cost.epsilon > budget["aside_epsilon"] * (1 + EXACT) or cost.lacking > kept_delta * (1 + EXACT)
+        if cost.epsilon > budget["programs_epsilon"] * (1 + EXACT) or cost.lacking > kept_delta * (1 + EXACT)
     )
 
 
@@ -41,7 +41,7 @@ def within_claim(case: Case) -> str:
     """What was charged or reserved costs more than the claim."""
     epsilon, delta = _left(case.budget)
     found = ((what, Mix(float(cost.squared)).delta(epsilon)) for what, cost in _costs(case))
-    own = case.budget["aside_delta"]
+    own = case.budget["programs_delta"]
     at = f"at epsilon {case.budget['epsilon']:g}"
     return "; ".join(
         f"the {what}: delta {found + own:.6g} {at}" for what, found in found if found > delta * (1 + CLOSE)
@@ -146,9 +146,9 @@ def _costs(case: Case) -> Iterator[tuple[str, Cost]]:
 
 
 def _left(budget: Record) -> tuple[float, float]:
-    """epsilon and delta that are left for noise, when what is set aside is taken away."""
-    delta = budget["delta"] * (1 - ASIDE) - budget["aside_delta"]
-    return max(0.0, budget["epsilon"] - budget["aside_epsilon"]), delta
+    """epsilon and delta that are left for noise, when what is kept for programs is taken away."""
+    delta = budget["delta"] * (1 - KEPT) - budget["programs_delta"]
+    return max(0.0, budget["epsilon"] - budget["programs_epsilon"]), delta
 
 
 def _covers(epsilon: float, cost: Cost, budget: Record) -> bool:
@@ -168,11 +168,11 @@ def _views(events: Sequence[Record] | None) -> dict[str, Any]:
     if events is None:
         return nothing
     cost = recompute.cost_of(events)
-    pure = sum(recompute.pure_squared(e["epsilon"]) for e in events if e["event"] == "foreign")
+    pure = sum(recompute.pure_squared(e["epsilon"]) for e in events if e["event"] == "external_program")
     found: dict[str, Any] = {**nothing, "mu": None if cost.lacking else math.sqrt(float(cost.squared) + pure)}
     if all(e["event"] == "gaussian" for e in events):
         found["zcdp_rho"] = float(cost.squared) / 2
-    if all(e["event"] != "foreign" for e in events):
+    if all(e["event"] != "external_program" for e in events):
         found["rdp"] = {str(order): recompute.renyi(events, order) for order in RDP_ORDERS}
     return found
 
@@ -198,6 +198,6 @@ def _same(stated: float | None, found: float | None, tolerance: float) -> bool:
 
 
 CHECKS: tuple[Check, ...] = (
-    sampling, set_aside, within_claim, reserved, spent, spent_less, overspent, account_spent, fixed, whole, rows,
-    shares, views, budget_views,
+    sampling, kept_for_programs, within_claim, reserved, spent, spent_less, overspent, account_spent, fixed, whole,
+    rows, shares, views, budget_views,
 )  # fmt: skip

@@ -23,7 +23,7 @@ from functools import cache, lru_cache
 from statistics import NormalDist
 from typing import Any
 
-ASIDE = 2.0**-28  # of delta: what events may lack of a Gaussian curve, in all
+KEPT = 2.0**-28  # of delta: what events may lack of a Gaussian curve, in all
 LACKING = 2.0**-60  # what one training may lack of its Gaussian curve
 MOST_EPSILON = 100.0  # figures above this are shown as this: nothing is private there
 _MOST_TERMS = 4000  # of the integral: more would take minutes
@@ -57,7 +57,7 @@ def price(event: Record) -> Cost:
     match event:
         case {"event": "gaussian", "noise_multiplier": float(s)} if s > 0 and len(event) == 2:
             return Cost(1 / Fraction(s) ** 2)
-        case {"event": "foreign", "epsilon": float(e), "delta": float(own)} if (
+        case {"event": "external_program", "epsilon": float(e), "delta": float(own)} if (
             0 < e <= MOST_EPSILON and 0 <= own < 1 and len(event) == 3
         ):
             return Cost(lacking=own, epsilon=e)
@@ -119,11 +119,11 @@ def affordable(epsilon: float, delta: float) -> float:
 
 def best_guess(budget: Record) -> float:
     """How often the best guess between two candidates is right: half, and half the total variation of the two."""
-    left = budget["delta"] * (1 - ASIDE) - budget["aside_delta"]
-    squared = affordable(max(0.0, budget["epsilon"] - budget["aside_epsilon"]), left)
-    if budget["aside_epsilon"]:
-        squared += pure_squared(budget["aside_epsilon"])
-    return min(1.0, (1 + Mix(squared).delta(0.0)) / 2 + float(budget["aside_delta"]))
+    left = budget["delta"] * (1 - KEPT) - budget["programs_delta"]
+    squared = affordable(max(0.0, budget["epsilon"] - budget["programs_epsilon"]), left)
+    if budget["programs_epsilon"]:
+        squared += pure_squared(budget["programs_epsilon"])
+    return min(1.0, (1 + Mix(squared).delta(0.0)) / 2 + float(budget["programs_delta"]))
 
 
 def worst_delta(events: Sequence[Record], epsilon: float) -> float:
@@ -156,7 +156,7 @@ class Mix:
         for event in events:
             if event.get("rate", 1) < 1:
                 trained[event["rate"], event["noise_multiplier"]] += event["steps"]
-        others = [e for e in events if e["event"] == "foreign"]
+        others = [e for e in events if e["event"] == "external_program"]
         failing = -math.expm1(math.fsum(math.log1p(-e["delta"]) for e in others))
         trainings = tuple((rate, noise, steps) for (rate, noise), steps in trained.items())
         return cls(squared, trainings, removed, tuple(e["epsilon"] for e in others), failing)

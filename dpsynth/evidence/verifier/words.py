@@ -13,7 +13,7 @@ NOT_PRIVATE = (
     "NOT PRIVATE: the noise of this run came from a seed, so it can be predicted and removed. "
     "Nothing is claimed for this release; it is fit for tests with invented data only."
 )
-FOREIGN = (
+EXTERNAL_PROGRAM = (
     "CAUTION: another program made this release. That it is differentially private is that program's own claim: it was"
     " recorded and charged for here as it was stated, and nobody has checked it."
 )
@@ -78,7 +78,7 @@ def meaning(case: Case) -> bool:
 
 def caution(case: Case) -> bool:
     """It does not say that somebody was taken at his word: another program, or who declared an account the only one."""
-    needed = [FOREIGN] if "foreign" in case.event_names else []
+    needed = [EXTERNAL_PROGRAM] if "external_program" in case.event_names else []
     needed += [_declared(line["by"], line["time"]) for line in case.only]
     return not isinstance(case.record["cautions"], list) or any(each not in case.record["cautions"] for each in needed)
 
@@ -112,7 +112,11 @@ def _declared(by: str, time: str | None) -> str:
 
 
 def _claim(epsilon: float, delta: float, unit: Record) -> str:
-    return f"This release is ({_exact(epsilon)}, {_exact(delta)})-differentially private for {_describe(unit)}."
+    return (
+        f"This release is ({_exact(epsilon)}, {_exact(delta)})-differentially private for {_describe(unit)}. This"
+        " holds for all charges of its run together, even where later ones depend on earlier answers; other releases of"
+        " the same data add to it."
+    )
 
 
 def _describe(unit: Record) -> str:
@@ -155,7 +159,7 @@ def _event(record: Record) -> str:
             return f"noise multiplier {_short(noise)}"
         case {"event": "dp_sgd", "rate": rate, "noise_multiplier": noise, "steps": steps}:
             return f"training: {steps} steps, rate {_short(rate)}, noise multiplier {_short(noise)}"
-        case {"event": "foreign", "epsilon": epsilon, "delta": delta}:
+        case {"event": "external_program", "epsilon": epsilon, "delta": delta}:
             return f"another program: epsilon {_exact(epsilon)}, delta {_exact(delta)}"
     raise ValueError(f"no event is known that reads {record}")
 

@@ -26,7 +26,7 @@ from dpsynth.mechanisms.base import Mechanism
 from dpsynth.models.base import Model
 from dpsynth.models.refined import RefinedModel
 from dpsynth.models.released import ReleasedRows
-from dpsynth.programs.foreign import Foreign
+from dpsynth.programs.event import ExternalProgram
 from dpsynth.programs.run import Program
 from dpsynth.schema.table import Schema, SchemaError
 
@@ -34,14 +34,14 @@ MOST_ROWS = 20_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
-class ForeignMechanism(Mechanism):
+class ExternalMechanism(Mechanism):
     """A program that is not ours, and what it claims.
 
     Parameters
     ----------
-    claim : Foreign or None
-        What the program promises a unit, `Foreign(epsilon, delta)`; None is the whole budget of the
-        fit (of delta, all but a millionth).
+    claim : ExternalProgram or None
+        What the program promises a unit, `ExternalProgram(epsilon, delta)`; None is the whole
+        budget of the fit (of delta, all but a millionth).
     rows : int
         How many synthetic rows it is asked for, a public number.
     most_cells : int
@@ -57,19 +57,19 @@ class ForeignMechanism(Mechanism):
     Examples
     --------
     >>> from dpsynth.mechanisms.registry import TABLES
-    >>> [n for n, e in TABLES.entries().items() if issubclass(e.load(), ForeignMechanism)]
+    >>> [n for n, e in TABLES.entries().items() if issubclass(e.load(), ExternalMechanism)]
     ['smartnoise:NAME', 'external:']
     """
 
-    claim: Foreign | None = None
+    claim: ExternalProgram | None = None
     rows: int = 100_000
     most_cells: int = 64
     time_limit: float = 3600.0
 
     def __post_init__(self) -> None:
-        if self.claim is not None and not isinstance(self.claim, Foreign):
+        if self.claim is not None and not isinstance(self.claim, ExternalProgram):
             raise ValueError(
-                "claim must be what the program promises, Foreign(epsilon, delta), got"
+                "claim must be what the program promises, ExternalProgram(epsilon, delta), got"
                 f" {self.claim!r}"
             )
         for name, least, most in (("rows", 1, MOST_ROWS), ("most_cells", 2, 2**31 - 1)):
@@ -96,23 +96,25 @@ class ForeignMechanism(Mechanism):
     def words(self) -> tuple[str, ...]:
         """The command, with places for what changes from run to run."""
 
-    def event(self, budget: Budget) -> Foreign:
-        """What a fit with this budget pays for: all that the budget has set aside, or what was
+    def event(self, budget: Budget) -> ExternalProgram:
+        """What a fit with this budget pays for: all that the budget keeps for programs, or what was
         claimed.
         """
         return (
-            Foreign(budget.aside_epsilon, budget.aside_delta) if self.claim is None else self.claim
+            ExternalProgram(budget.programs_epsilon, budget.programs_delta)
+            if self.claim is None
+            else self.claim
         )
 
     def budget(self, epsilon: float, delta: float) -> Budget:
-        """All that can be set aside for programs is."""
+        """All that can be kept for programs is."""
         return Budget.for_programs(epsilon, delta)
 
-    def settled(self, budget: Budget) -> tuple[Foreign]:
+    def settled(self, budget: Budget) -> tuple[ExternalProgram]:
         return (self.event(budget),)
 
     def reserve(self, budget: Budget) -> list[Event]:
-        """The one event, set aside before anything is read."""
+        """The one event, reserved before anything is read."""
         return [*self.settled(budget)]
 
     def allocation(self, cost: int, domain: Domain, settled: Sequence[Event] = ()) -> Allocation:

@@ -10,19 +10,19 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from dpsynth.mechanisms.external.base import ForeignMechanism
+from dpsynth.mechanisms.external.base import ExternalMechanism
 from dpsynth.programs.run import PLACES
 from dpsynth.schema.table import Schema
 
 
 @dataclass(frozen=True, kw_only=True)
-class External(ForeignMechanism):
+class External(ExternalMechanism):
     """Any command that reads a table and writes a table.
 
     Parameters
     ----------
     claim, rows, most_cells, time_limit
-        As of `ForeignMechanism`.
+        As of `ExternalMechanism`.
     command : sequence of str
         Its words, run without a shell in the current folder. `{input}` and `{output}` are Parquet
         files, `{job}` a JSON file that says all that is asked; `{epsilon}`, `{delta}` and `{rows}`

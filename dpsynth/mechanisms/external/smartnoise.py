@@ -1,8 +1,8 @@
 """SmartNoise: a synthesizer of smartnoise-synth 1.0.8, run by an interpreter of its own.
 
 It pins packages that cannot live beside ours (opacus 0.14, pandas 2), so it lives elsewhere:
-`docs/foreign.md` has the one line that sets it up. Its preprocessing has nothing to spend on: the
-worker tells it the public domain.
+`docs/external-programs.md` has the one line that sets it up. Its preprocessing has nothing to spend
+on: the worker tells it the public domain.
 
 What is known against its claims was found by reading version 1.0.8, or by audits of it; the
 certificate prints it.
@@ -18,8 +18,8 @@ from typing import Any
 
 from dpsynth.data.tables.codec import schema_domain
 from dpsynth.kernel.budget import Budget
-from dpsynth.mechanisms.external.base import ForeignMechanism, even_groups
-from dpsynth.programs.foreign import Foreign
+from dpsynth.mechanisms.external.base import ExternalMechanism, even_groups
+from dpsynth.programs.event import ExternalProgram
 from dpsynth.programs.run import answer
 from dpsynth.schema.table import Schema, SchemaError
 
@@ -85,13 +85,13 @@ KNOWN: Mapping[str, tuple[str, ...]] = {
 
 
 @dataclass(frozen=True, kw_only=True)
-class SmartNoise(ForeignMechanism):
+class SmartNoise(ExternalMechanism):
     """A synthesizer of smartnoise-synth, in an environment of its own.
 
     Parameters
     ----------
     claim, rows, most_cells, time_limit
-        As of `ForeignMechanism`.
+        As of `ExternalMechanism`.
     synthesizer : str
         Its name in that library, a key of KNOWN.
     environment : str, Path or None
@@ -148,10 +148,10 @@ class SmartNoise(ForeignMechanism):
     def cautions(self) -> tuple[str, ...]:
         return KNOWN[self.synthesizer]
 
-    def event(self, budget: Budget) -> Foreign:
+    def event(self, budget: Budget) -> ExternalProgram:
         """What a fit with this budget pays for; mwem claims no delta."""
         own = super().event(budget)
-        return Foreign(own.epsilon) if self.synthesizer == "mwem" else own
+        return ExternalProgram(own.epsilon) if self.synthesizer == "mwem" else own
 
     def check_schema(self, schema: Schema) -> None:
         super().check_schema(schema)
@@ -164,7 +164,7 @@ class SmartNoise(ForeignMechanism):
             raise ValueError(
                 f"{self._python()} has"
                 f" {'no smartnoise-synth' if found is None else f'smartnoise-synth {found}'}, and"
-                f" {VERSION} is needed: set it up as docs/foreign.md says, and name it by"
+                f" {VERSION} is needed: set it up as docs/external-programs.md says, and name it by"
                 f" environment= or {VARIABLE}"
             )
 

@@ -120,7 +120,7 @@ class ImageEmbedding:
         return None
 
     def reserve(self, budget: Budget) -> list[Event] | None:
-        """What a run sets aside; None is Gaussian noise of the whole budget."""
+        """What a run reserves; None is Gaussian noise of the whole budget."""
         return None
 
     @property

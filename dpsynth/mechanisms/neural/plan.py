@@ -85,18 +85,18 @@ def training_for(budget: Budget, share: float, rate: float, steps: int) -> DpSgd
 
 
 def with_training(budget: Budget, event: DpSgd) -> list[Event]:
-    """What a run sets aside: the training, and Gaussian noise for all else."""
+    """What a run reserves: the training, and Gaussian noise for all else."""
     return [event, Gaussian.spending(affordable(budget) - event.cost.gaussian)]
 
 
 def reserved_training(accountant: Accountant) -> DpSgd:
-    """The training that the run has set aside; ValueError, before any charge, unless there is
+    """The training that the run has reserved; ValueError, before any charge, unless there is
     one.
     """
     events = accountant.reserved(DpSgd)
     if len(events) != 1:
         raise ValueError(
-            "this mechanism needs an accountant that has set one training aside, got"
+            "this mechanism needs an accountant that has reserved one training, got"
             f" {len(events)}:"
             " Accountant(budget, reserve=mechanism.reserve(budget))"
         )
@@ -110,18 +110,18 @@ def votes_for(budget: Budget, share: float, rounds: int) -> list[Gaussian]:
 
 
 def with_votes(budget: Budget, votes: Sequence[Gaussian]) -> list[Event]:
-    """What a run sets aside: each round of votes, and Gaussian noise for all else."""
+    """What a run reserves: each round of votes, and Gaussian noise for all else."""
     return [*votes, Gaussian.spending(affordable(budget) - sum(v.cost.gaussian for v in votes))]
 
 
 def reserved_votes(accountant: Accountant, rounds: int) -> list[Gaussian]:
-    """The rounds of votes that the run has set aside; ValueError, before any charge, unless they
+    """The rounds of votes that the run has reserved; ValueError, before any charge, unless they
     are there.
     """
     events = accountant.reserved(Gaussian)
     if len(events) != rounds + 1 or len(set(events[:rounds])) > 1:
         raise ValueError(
-            f"this mechanism needs an accountant that has set {rounds} rounds of votes aside:"
+            f"this mechanism needs an accountant that has reserved {rounds} rounds of votes:"
             " Accountant(budget, reserve=mechanism.reserve(budget))"
         )
     return events[:rounds]

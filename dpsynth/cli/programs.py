@@ -22,7 +22,7 @@ AskedRows = Annotated[int | None, typer.Option("--ask-rows", help="How many rows
 TimeLimit = Annotated[float | None, typer.Option(help="Seconds after which the program is stopped.")]
 
 
-def foreign_settings(
+def program_settings(
     environment: Path | str | None = None,
     command: str | None = None,
     claim: str | None = None,
@@ -48,7 +48,7 @@ def _words(command: str) -> list[str]:
 
 
 def _claim(text: str) -> Any:
-    from dpsynth.programs.foreign import Foreign
+    from dpsynth.programs.event import ExternalProgram
 
     try:
         numbers = [float(part) for part in str(text).split(",")]
@@ -56,4 +56,4 @@ def _claim(text: str) -> Any:
         numbers = []
     if len(numbers) not in (1, 2):
         raise ValueError(f"--claim is written EPSILON or EPSILON,DELTA, as 1,1e-9, got {text!r}")
-    return Foreign(*numbers)
+    return ExternalProgram(*numbers)

@@ -1,4 +1,4 @@
-"""Foreign: the event of a release by a program that is not ours, and what it costs."""
+"""ExternalProgram: the event of a release by a program that is not ours, and what it costs."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from dpsynth.kernel.events import Event, Grant, positive, probability
 from dpsynth.kernel.rows import SensitiveRows
 from dpsynth.programs.run import Program, _run
 
-MAX_FOREIGN_EPSILON = 100.0
+MAX_PROGRAM_EPSILON = 100.0
 
 
 @dataclass(frozen=True)
-class Foreign(Event):
+class ExternalProgram(Event):
     """A release by code that is not ours, of which only this is known: it is (epsilon, delta)-DP for the same unit.
 
     It is no worse than randomised response that fails with probability delta (Kairouz, Oh and Viswanath, arXiv
@@ -27,10 +27,12 @@ class Foreign(Event):
     delta: float = 0.0
 
     def __post_init__(self) -> None:
-        epsilon = positive("epsilon of a Foreign event", self.epsilon)
-        if epsilon > MAX_FOREIGN_EPSILON:
-            raise ValueError(f"epsilon of a Foreign event must be at most {MAX_FOREIGN_EPSILON:g}, got {epsilon!r}")
-        delta = 0.0 if _is_zero(self.delta) else probability("delta of a Foreign event", self.delta)
+        epsilon = positive("epsilon of an ExternalProgram event", self.epsilon)
+        if epsilon > MAX_PROGRAM_EPSILON:
+            raise ValueError(
+                f"epsilon of an ExternalProgram event must be at most {MAX_PROGRAM_EPSILON:g}, got {epsilon!r}"
+            )
+        delta = 0.0 if _is_zero(self.delta) else probability("delta of an ExternalProgram event", self.delta)
         object.__setattr__(self, "epsilon", epsilon)
         object.__setattr__(self, "delta", delta)
 

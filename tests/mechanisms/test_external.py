@@ -31,7 +31,7 @@ from dpsynth.kernel.rows import _exact_codes
 from dpsynth.kernel.table import PrivateTable
 from dpsynth.mechanisms.external.base import even_groups, grouped
 from dpsynth.mechanisms.external.command import External
-from dpsynth.programs.foreign import Foreign
+from dpsynth.programs.event import ExternalProgram
 from tests.rings.blind import BlindAccountant
 
 SCHEMA = Schema(
@@ -41,7 +41,7 @@ SCHEMA = Schema(
         "sex": Categorical(["f", "m"]),
     }
 )
-ROOM = {"epsilon": 8.0, "delta": 1e-4, "claim": Foreign(1.0, 1e-13)}
+ROOM = {"epsilon": 8.0, "delta": 1e-4, "claim": ExternalProgram(1.0, 1e-13)}
 GENERATOR = """
 import json, sys
 import numpy as np, pyarrow.parquet as pq
@@ -104,10 +104,10 @@ def test_a_saved_release_is_the_same(fitted, tmp_path):
 def test_the_certificate_says_whose_claim_it_is_and_can_be_verified(fitted, tmp_path):
     record = fitted.certificate.record
     assert [charge["line"]["event"] for charge in record["charges"]] == [
-        {"event": "foreign", "epsilon": 1.0, "delta": 1e-13}
+        {"event": "external_program", "epsilon": 1.0, "delta": 1e-13}
     ]
-    assert wording.FOREIGN in record["cautions"]
-    assert record["accounting"] == wording.FOREIGN_ACCOUNTING
+    assert wording.EXTERNAL_PROGRAM in record["cautions"]
+    assert record["accounting"] == wording.PROGRAM_ACCOUNTING
     assert "operating system" not in fitted.certificate.summary()
     assert record["mechanism"]["settings"]["claim"] == {"epsilon": 1.0, "delta": 1e-13}
     assert record["schedule"]["fixed"]
@@ -126,7 +126,7 @@ def test_the_certificate_says_whose_claim_it_is_and_can_be_verified(fitted, tmp_
 
 def test_our_own_certificates_say_nothing_of_other_programs():
     certificate = Synthesizer(SCHEMA, "independent", epsilon=1, delta=1e-6, ledger=None).fit(records(50)).certificate
-    assert wording.FOREIGN not in certificate.record["cautions"]
+    assert wording.EXTERNAL_PROGRAM not in certificate.record["cautions"]
     assert "program\u2019s own" not in certificate.to_html()
 
 
@@ -238,7 +238,7 @@ REPLACED = Schema(SCHEMA.columns, unit=PrivacyUnit(adjacency="replace"))
         ({"mechanism": "external"}, "mechanism must be one of"),
         ({"mechanism": "external:gen"}, "mechanism must be one of"),
         ({"mechanism": "smartnoise"}, "mechanism must be one of"),
-        ({"claim": Foreign(8.5)}, "set aside for them"),
+        ({"claim": ExternalProgram(8.5)}, "keeps for them"),
     ],
 )
 def test_what_cannot_be_done_is_refused_before_anything_is_charged(changes, word, tmp_path):
@@ -254,9 +254,11 @@ def test_what_cannot_be_done_is_refused_before_anything_is_charged(changes, word
 def test_a_claim_is_the_whole_budget_where_nothing_else_is_said():
     mechanism = External(command=["cp", "{input}", "{output}"])
     budget = Budget.for_programs(2.0, 1e-6)
-    assert mechanism.reserve(budget) == [Foreign(2.0, budget.aside_delta)]
-    assert 0.999999e-6 < budget.aside_delta < 1e-6
-    assert External(command=["cp", "{input}", "{output}"], claim=Foreign(0.5)).reserve(budget) == [Foreign(0.5)]
+    assert mechanism.reserve(budget) == [ExternalProgram(2.0, budget.programs_delta)]
+    assert 0.999999e-6 < budget.programs_delta < 1e-6
+    assert External(command=["cp", "{input}", "{output}"], claim=ExternalProgram(0.5)).reserve(budget) == [
+        ExternalProgram(0.5)
+    ]
 
 
 def test_all_that_was_asked_for_is_the_programs(generator, tmp_path):
@@ -267,7 +269,7 @@ def test_all_that_was_asked_for_is_the_programs(generator, tmp_path):
     assert record["charges"][0]["line"]["event"]["delta"] == pytest.approx(9e-7, rel=1e-5)
     synth.certificate.save(tmp_path / "release")
     assert check(tmp_path / "release") == []
-    with pytest.raises(BudgetExceededError, match="set aside for them"):
+    with pytest.raises(BudgetExceededError, match="keeps for them"):
         synth.fit(records())
     assert Synthesizer(SCHEMA, "independent", epsilon=1.0, delta=1e-6, ledger=account).fit(records()).certificate
 

@@ -51,7 +51,7 @@ def write(path: Path, columns: dict[str, list]) -> None:
 
 
 def a_charge(k: Kernel, ledger=None, unit=None):
-    budget, event = k.Budget.for_programs(8.0, 1e-4), k.Foreign(1.0, 1e-13)
+    budget, event = k.Budget.for_programs(8.0, 1e-4), k.ExternalProgram(1.0, 1e-13)
     ledger = ledger or k.Ledger.create(None, budget, dataset="d", unit=unit or k.PrivacyUnit())
     accountant = k.Accountant(budget, ledger=ledger, reserve=[event])
     return accountant, accountant.charge(event, "a program")
@@ -172,13 +172,17 @@ def a_failure_stays_spent(k: Kernel) -> None:
     program = k.Program("the program", ("false",), DOMAIN, ROWS, 5.0)
     try:
         with k.Accountant(
-            k.Budget.for_programs(8.0, 1e-4), ledger=ledger, reserve=[k.Foreign(1.0, 1e-13)]
+            k.Budget.for_programs(8.0, 1e-4), ledger=ledger, reserve=[k.ExternalProgram(1.0, 1e-13)]
         ) as accountant:
-            accountant.charge(k.Foreign(1.0, 1e-13), "a program").redeem(private_rows(k)[0], program=program)
+            accountant.charge(k.ExternalProgram(1.0, 1e-13), "a program").redeem(private_rows(k)[0], program=program)
     except ChildProcessError:
         pass
     assert [line["kind"] for line in ledger.entries()] == ["open", "run", "drawing", "charge"]
-    assert 0 < ledger.spent().epsilon == k.spent(k.Foreign(1.0, 1e-13).cost, k.Budget.for_programs(8.0, 1e-4)).epsilon
+    assert (
+        0
+        < ledger.spent().epsilon
+        == k.spent(k.ExternalProgram(1.0, 1e-13).cost, k.Budget.for_programs(8.0, 1e-4)).epsilon
+    )
 
 
 def a_program_starts_after_its_charge_is_durable(k: Kernel) -> None:
@@ -265,7 +269,12 @@ def a_row_is_promised_enough_for_a_unit(k: Kernel) -> None:
         ):
             unit = k.PrivacyUnit(max_records=records, adjacency=adjacency)
             steps = records * (2 if adjacency == "replace" else 1)
-            for event in (k.Foreign(1.0, 1e-6), k.Foreign(100.0, 0.5), k.Foreign(1e-3, 1e-12), k.Foreign(2.0)):
+            for event in (
+                k.ExternalProgram(1.0, 1e-6),
+                k.ExternalProgram(100.0, 0.5),
+                k.ExternalProgram(1e-3, 1e-12),
+                k.ExternalProgram(2.0),
+            ):
                 epsilon, delta = k.claim_for_a_row(event, unit)
                 assert (
                     Fraction(epsilon) * steps
@@ -281,7 +290,7 @@ def a_program_is_told_what_a_row_may_have(k: Kernel) -> None:
     with place() as folder:
         released(k, shell(f"cp {{job}} {folder}; cp {folder}/good.parquet {{output}}"), unit=unit)
         job = json.loads((folder / "job.json").read_text())
-    assert (job["epsilon"], job["delta"]) == k.claim_for_a_row(k.Foreign(1.0, 1e-13), unit)
+    assert (job["epsilon"], job["delta"]) == k.claim_for_a_row(k.ExternalProgram(1.0, 1e-13), unit)
     assert job["epsilon"] < 0.2501
 
 
@@ -408,4 +417,4 @@ def test_an_answer_is_what_a_command_prints_if_it_ends_well() -> None:
     assert k.answer(shell("echo 1; exit 1"), 5) is None
     assert k.answer(["/no/such/program"], 5) is None
     assert k.answer(shell("sleep 9"), 0.2) is None
-    fails(ValueError, lambda: k.Foreign(math.nan))
+    fails(ValueError, lambda: k.ExternalProgram(math.nan))
