@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from dpsynth.mechanisms.checkpoint import CheckpointError
     from dpsynth.mechanisms.marginal.known import Marginal
     from dpsynth.mechanisms.marginal.workload import Workload
-    from dpsynth.programs.event import ExternalProgram
+    from dpsynth.programs.external import ExternalProgram
     from dpsynth.schema.table import Boolean, Categorical, Datetime, Identifier, Numeric, Schema, SchemaError, Text
     from dpsynth.synthesizers.base import NewLedgerWarning, NoLedgerWarning, NotFittedError
     from dpsynth.synthesizers.conditions import ConditionError
@@ -53,7 +53,7 @@ _HOME = {
     "DPSynthError": "base.errors",
     "Datetime": "schema.table",
     "Domain": "base.domain",
-    "ExternalProgram": "programs.event",
+    "ExternalProgram": "programs.external",
     "Gaussian": "kernel.events",
     "Identifier": "schema.table",
     "ImageQuality": "evaluation.images",

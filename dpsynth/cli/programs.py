@@ -48,7 +48,7 @@ def _words(command: str) -> list[str]:
 
 
 def _claim(text: str) -> Any:
-    from dpsynth.programs.event import ExternalProgram
+    from dpsynth.programs.external import ExternalProgram
 
     try:
         numbers = [float(part) for part in str(text).split(",")]

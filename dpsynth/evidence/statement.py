@@ -23,7 +23,7 @@ from dpsynth.kernel.events import Event, Gaussian
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.ledger.ledger import SECURE, Ledger
 from dpsynth.ledger.names import event_from_dict
-from dpsynth.programs.event import ExternalProgram
+from dpsynth.programs.external import ExternalProgram
 from dpsynth.training.event import DpSgd
 
 RDP_ORDERS = (2, 4, 8, 16, 32, 64)

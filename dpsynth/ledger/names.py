@@ -10,7 +10,7 @@ from dataclasses import asdict
 from typing import Any
 
 from dpsynth.kernel.events import Event, Gaussian
-from dpsynth.programs.event import ExternalProgram
+from dpsynth.programs.external import ExternalProgram
 from dpsynth.training.event import DpSgd
 
 _NAMES: dict[str, type[Gaussian] | type[DpSgd] | type[ExternalProgram]] = {

@@ -9,7 +9,7 @@ from typing import Any
 from dpsynth.base.domain import Clique
 from dpsynth.mechanisms.marginal.workload import Workload
 from dpsynth.mechanisms.neural.dp_ctgan import DPCTGAN
-from dpsynth.programs.event import ExternalProgram
+from dpsynth.programs.external import ExternalProgram
 
 _KINDS: dict[str, type[Any]] = {"workload": Workload, "network": DPCTGAN, "claim": ExternalProgram}
 """Settings that are objects."""

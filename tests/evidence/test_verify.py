@@ -25,7 +25,7 @@ from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.ledger.ledger import Ledger
 from dpsynth.ledger.names import event_to_dict
 from dpsynth.ledger.opening import Accountant
-from dpsynth.programs.event import ExternalProgram
+from dpsynth.programs.external import ExternalProgram
 from dpsynth.schema.table import Categorical, Schema
 from dpsynth.training import gdp_upper_bound
 from dpsynth.training.event import DpSgd
@@ -369,8 +369,8 @@ def test_a_planted_import_is_found(code):
 
 def test_its_constants_are_those_of_the_kernel():
     from dpsynth.kernel import budget
-    from dpsynth.programs import event
+    from dpsynth.programs import external
 
     assert recompute.LACKING == gdp_upper_bound.TAU
     assert budget.kept_for_programs(Budget(1.0, 1e-3)).delta / COST_UNIT == pytest.approx(recompute.KEPT * 1e-3)
-    assert budget.MAX_EPSILON == event.MAX_PROGRAM_EPSILON == recompute.MOST_EPSILON
+    assert budget.MAX_EPSILON == external.MAX_PROGRAM_EPSILON == recompute.MOST_EPSILON

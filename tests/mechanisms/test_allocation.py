@@ -32,7 +32,7 @@ from dpsynth.mechanisms.neural.dp_ctgan import DPCTGAN
 from dpsynth.mechanisms.neural.hybrid import Hybrid
 from dpsynth.mechanisms.neural.pate_gan import PATEGAN
 from dpsynth.mechanisms.registry import FAMILIES, MECHANISMS, loaded
-from dpsynth.programs.event import ExternalProgram
+from dpsynth.programs.external import ExternalProgram
 from dpsynth.training.event import DpSgd
 
 ROWS = 4000

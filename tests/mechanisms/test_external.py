@@ -31,7 +31,7 @@ from dpsynth.kernel.rows import _exact_codes
 from dpsynth.kernel.table import PrivateTable
 from dpsynth.mechanisms.external.base import even_groups, grouped
 from dpsynth.mechanisms.external.command import External
-from dpsynth.programs.event import ExternalProgram
+from dpsynth.programs.external import ExternalProgram
 from tests.rings.blind import BlindAccountant
 
 SCHEMA = Schema(

@@ -20,7 +20,7 @@ from dpsynth.evidence import wording
 from dpsynth.evidence.verify import check
 from dpsynth.mechanisms.external import smartnoise
 from dpsynth.mechanisms.external.smartnoise import KNOWN, VARIABLE, SmartNoise
-from dpsynth.programs.event import ExternalProgram
+from dpsynth.programs.external import ExternalProgram
 
 SCHEMA = Schema({"age": Numeric(0, 80, integer=True), "sex": Categorical(["f", "m"]), "one": Categorical(["x"])})
 ROOM = {"epsilon": 8.0, "delta": 1e-4, "claim": ExternalProgram(1.0, 1e-13)}

@@ -25,7 +25,7 @@ RINGS = {
         "columns", "ids", "codes", "bounded", "counting", "table", "account", "accountant",
     ),
     "training": ("loss_grid", "pld", "gdp_upper_bound", "steps", "clipping", "dpsgd", "event", "teachers", "embedding"),
-    "programs": ("run", "event"),
+    "programs": ("run", "external"),
     "ledger": ("chain", "names", "shared", "store", "reader", "linking", "ledger", "opening"),
     "accounting": ("policy", "joint", "nonadaptive", "calibrate", "currencies"),
 }  # fmt: skip

@@ -22,7 +22,7 @@ from dpsynth.kernel.gaussian_dp import COST_UNIT
 from dpsynth.ledger.ledger import Ledger
 from dpsynth.ledger.names import event_from_dict, event_to_dict
 from dpsynth.ledger.opening import Accountant
-from dpsynth.programs.event import ExternalProgram
+from dpsynth.programs.external import ExternalProgram
 from dpsynth.training.event import DpSgd
 
 GOOD = {

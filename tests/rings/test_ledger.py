@@ -21,7 +21,7 @@ from dpsynth.kernel.sensitive import Sensitive
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.ledger.ledger import Ledger, LedgerCorruptError
 from dpsynth.ledger.opening import Accountant
-from dpsynth.programs.event import ExternalProgram
+from dpsynth.programs.external import ExternalProgram
 from dpsynth.training.steps import Steps
 from tests.rings import oracle
 from tests.rings.laws import rehashed

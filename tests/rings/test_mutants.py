@@ -68,8 +68,8 @@ MUTANTS = [
     Mutant(
         "what is kept for programs not taken from delta",
         "budget.py",
-        " - kept_for_programs(budget).delta / COST_UNIT * (1 + 2**-50)",
-        "",
+        "delta_less_sampler(budget.delta) - kept, 0)",
+        "delta_less_sampler(budget.delta), 0)",
         laws.what_is_not_gaussian_is_paid_from_what_was_kept,
     ),
     Mutant(

@@ -18,7 +18,7 @@ from dpsynth.accounting import currencies, joint, nonadaptive
 from dpsynth.kernel import gaussian_dp
 from dpsynth.kernel.budget import NOTHING, Budget, spent
 from dpsynth.kernel.events import Gaussian
-from dpsynth.programs.event import ExternalProgram
+from dpsynth.programs.external import ExternalProgram
 from dpsynth.training import gdp_upper_bound, loss_grid, pld
 from dpsynth.training.event import DpSgd
 from tests.rings import oracle

@@ -24,7 +24,7 @@ from dpsynth.mechanisms.neural.dp_ctgan import DPCTGAN
 from dpsynth.mechanisms.neural.hybrid import Hybrid
 from dpsynth.mechanisms.neural.pate_gan import PATEGAN
 from dpsynth.mechanisms.registry import TABLES, mechanism_for
-from dpsynth.programs.event import ExternalProgram
+from dpsynth.programs.external import ExternalProgram
 from dpsynth.synthesizers import base
 from dpsynth.synthesizers.base import NoLedger
 from dpsynth.synthesizers.recorded import recorded_arguments

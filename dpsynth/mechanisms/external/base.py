@@ -26,7 +26,7 @@ from dpsynth.mechanisms.base import Mechanism
 from dpsynth.models.base import Model
 from dpsynth.models.refined import RefinedModel
 from dpsynth.models.released import ReleasedRows
-from dpsynth.programs.event import ExternalProgram
+from dpsynth.programs.external import ExternalProgram
 from dpsynth.programs.run import Program
 from dpsynth.schema.table import Schema, SchemaError
 

@@ -19,7 +19,7 @@ from typing import Any
 from dpsynth.data.tables.codec import schema_domain
 from dpsynth.kernel.budget import Budget
 from dpsynth.mechanisms.external.base import ExternalMechanism, even_groups
-from dpsynth.programs.event import ExternalProgram
+from dpsynth.programs.external import ExternalProgram
 from dpsynth.programs.run import answer
 from dpsynth.schema.table import Schema, SchemaError
 

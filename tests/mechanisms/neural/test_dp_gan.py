@@ -148,7 +148,9 @@ def test_three_charges_spend_the_budget_and_one_of_them_trains():
 
 
 def test_where_noise_would_drown_the_game_all_is_spent_on_the_embedding():
-    accountant = account(Budget(0.01, 1e-5))
+    """Of 30 images the noisy count is mostly too small; by chance, once in ten fits, it is not: hence the seed."""
+    budget = Budget(0.01, 1e-5)
+    accountant = Accountant(budget, reserve=SMALL.reserve(budget), unsafe_seed=2)
     model = SMALL.fit(private_images(*random_images(30), None, SCHEMA), SCHEMA, accountant)
     assert model.network == ()
     assert SMALL.outcome(model)["outcome"].startswith("nothing was trained, for on about")
