@@ -197,12 +197,15 @@ def play(
     """
     shape = generator.model.shape
     classes = len(generator.model.rows)
-    real, fake = (
-        each_row(
-            critic, lambda n, row, s=sign: torch.relu(1 - s * scored(n, row[None], shape)).squeeze()
-        )  # type: ignore[misc]
-        for sign in (1, -1)
-    )
+
+    def real_loss(network: Network, row: Tensor) -> Tensor:
+        return torch.relu(1 - scored(network, row[None], shape)).squeeze()
+
+    def fake_loss(network: Network, row: Tensor) -> Tensor:
+        return torch.relu(1 + scored(network, row[None], shape)).squeeze()
+
+    real = each_row(critic, real_loss)
+    fake = each_row(critic, fake_loss)
     adam = torch.optim.Adam(critic, lr=game.critic_rate, betas=(0.5, 0.99))
     steps = training.steps_left
     lengths = []
