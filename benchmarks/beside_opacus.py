@@ -33,7 +33,6 @@ from opacus.optimizers import DPOptimizer
 from dpsynth.accounting import nonadaptive
 from dpsynth.accounting.calibrate import calibrate, training
 from dpsynth.kernel.budget import Budget, spent
-from dpsynth.kernel.noise import operating_system_bits
 from dpsynth.kernel.rows import SensitiveRows
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.mechanisms.image.dp_gan import ImageGAN, game_of
@@ -48,12 +47,13 @@ from dpsynth.mechanisms.neural.networks import (
     perceptron,
     unflattened,
 )
-from dpsynth.training.dpsgd import PIECE, Training, _checked, _pieces, clipped_sum
+from dpsynth.training.clipping import PIECE, _answers, _pieces, clipped_sum
+from dpsynth.training.dpsgd import Training
 from dpsynth.training.event import DpSgd
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
 from tests.mechanisms.neural.twins import ImageCritic, per_sample, perceptron_module
-from tests.rings.unkept import claims
+from tests.rings.unkept import grant
 
 DELTA, RATE, NOISE, BATCHES = 1e-6, 0.05, 4.0, (128, 1024)
 TRAININGS = (
@@ -139,7 +139,7 @@ def of_a_step(case: Case, rows: int) -> dict[str, Callable[[], Any]]:
 
     def placed(take: Callable[[np.ndarray], Any]) -> Any:
         for piece, taken in _pieces(codes, rng.integers(0, PIECE, rows)):
-            take(_checked(case.gradients(piece), parameters(case.network))[taken])
+            take(_answers(case.gradients, piece, parameters(case.network))[taken])
 
     def step() -> None:
         theirs.zero_grad()
@@ -165,7 +165,7 @@ def our_run(case: Case, codes: np.ndarray, steps: int) -> None:
     event = DpSgd(RATE, NOISE, steps)
     rows = SensitiveRows(codes, sizes=case.sizes, protects=PrivacyUnit())
     size = {"parameters": parameters(case.network), "clip": 1.0, "assumed_rows": len(codes)}
-    run, adam = Training(event, operating_system_bits, rows, claims(event), **size), torch.optim.Adam(case.network)
+    run, adam = Training(event.rate, event.noise_multiplier, grant(event), rows, **size), torch.optim.Adam(case.network)
     for _ in range(steps):
         for tensor, part in zip(case.network, unflattened(run.step(case.gradients), case.network), strict=True):
             tensor.grad = part

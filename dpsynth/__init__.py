@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from dpsynth.mechanisms.marginal.workload import Workload
     from dpsynth.programs.foreign import Foreign
     from dpsynth.schema.table import Boolean, Categorical, Datetime, Identifier, Numeric, Schema, SchemaError, Text
-    from dpsynth.synthesizers.base import NoLedgerWarning, NotFittedError
+    from dpsynth.synthesizers.base import NewLedgerWarning, NoLedgerWarning, NotFittedError
     from dpsynth.synthesizers.conditions import ConditionError
     from dpsynth.synthesizers.image import ImageSynthesizer
     from dpsynth.synthesizers.model_file import ModelFileError
@@ -63,6 +63,7 @@ _HOME = {
     "LedgerCorruptError": "ledger.ledger",
     "Marginal": "mechanisms.marginal.known",
     "ModelFileError": "synthesizers.model_file",
+    "NewLedgerWarning": "synthesizers.base",
     "NoLedgerWarning": "synthesizers.base",
     "NotFittedError": "synthesizers.base",
     "Numeric": "schema.table",
@@ -110,6 +111,7 @@ __all__ = [
     "LedgerCorruptError",
     "Marginal",
     "ModelFileError",
+    "NewLedgerWarning",
     "NoLedgerWarning",
     "NotFittedError",
     "Numeric",

@@ -24,7 +24,9 @@ class Case:
 
 def junit(suite: str, cases: Sequence[Case]) -> str:
     """A failure for FAIL, an error for INVALID, and for INCONCLUSIVE a test that was skipped."""
-    counts = {tag: str(sum(c.verdict in verdicts for c in cases)) for tag, verdicts in _COUNTED.items()}
+    counts = {}
+    for tag, verdicts in _COUNTED.items():
+        counts[tag] = str(sum(case.verdict in verdicts for case in cases))
     root = ET.Element("testsuite", {"name": suite, "tests": str(len(cases)), **counts})
     for each in cases:
         case = ET.SubElement(root, "testcase", classname=each.group, name=str(printable(each.name)))

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from dpsynth.cli.common import err, load_schema, print_json, say
+from dpsynth.cli.common import SchemaFile, err, from_project, load_schema, print_json, say
 from dpsynth.cli.exits import Exit
 
 _CODES = {"PASS": Exit.DONE, "FAIL": Exit.GATE_FAILED, "INVALID": Exit.BAD_INPUT, "INCONCLUSIVE": Exit.INCONCLUSIVE}
@@ -18,8 +18,10 @@ def audit(
     train: Annotated[Path, typer.Option(help="The real rows that the release was made from.")],
     holdout: Annotated[Path | None, typer.Option(help="Real rows that it was not made from.")] = None,
     reference: Annotated[Path | None, typer.Option(help="More real rows, which help the attacker.")] = None,
-    schema: Annotated[Path | None, typer.Option("--schema", "-s", help="The schema, .yaml or .json.")] = None,
-    policy: Annotated[Path | None, typer.Option(help="What is tolerated, .yaml or .json.")] = None,
+    schema: SchemaFile = None,
+    policy: Annotated[
+        Path | None, typer.Option(help="What is tolerated, .yaml or .json; by default that of dpsynth.toml.")
+    ] = None,
     level: Annotated[str, typer.Option(help="quick, standard or deep.")] = "quick",
     epsilon: Annotated[float | None, typer.Option(help="The claimed epsilon.")] = None,
     delta: Annotated[float | None, typer.Option(help="The claimed delta.")] = None,
@@ -40,16 +42,17 @@ def audit(
     if (epsilon is None) != (delta is None):
         raise ValueError("a claim needs both --epsilon and --delta")
     claim = None if epsilon is None or delta is None else PrivacyClaim(epsilon, delta)
+    given = from_project(schema=schema, policy=policy)
     with err.status("attacking"):
         report = attack(
             synthetic,
             train,
             holdout,
             reference=reference,
-            schema=None if schema is None else load_schema(schema),
+            schema=None if given["schema"] is None else load_schema(given["schema"]),
             claim=claim,
             level=level,  # type: ignore[arg-type]  # checked by the function, in one sentence
-            policy=policy,
+            policy=given["policy"],
             sensitive=sensitive,
             seed=seed,
         )

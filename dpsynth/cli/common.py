@@ -15,6 +15,7 @@ import typer
 from rich.console import Console
 
 from dpsynth.base.places import keep_apart, new_file, new_folder, old_file
+from dpsynth.base.project import find_project
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,11 +27,16 @@ out = Console(soft_wrap=True)
 err = Console(stderr=True, soft_wrap=True)
 
 Data = Annotated[Path, typer.Argument(help="A .csv or .parquet file.", metavar="DATA")]
-SchemaFile = Annotated[Path, typer.Option("--schema", "-s", help="The schema, .yaml or .json.")]
+SchemaFile = Annotated[
+    Path | None, typer.Option("--schema", "-s", help="The schema, .yaml or .json; by default that of dpsynth.toml.")
+]
 Epsilon = Annotated[float, typer.Option(help="The privacy budget's epsilon.")]
 Delta = Annotated[float, typer.Option(help="The privacy budget's delta.")]
 ModelFile = Annotated[Path, typer.Option("--output", "-o", help="Where the model goes.")]
-LedgerFile = Annotated[Path | None, typer.Option(help="The data set's account; made if it does not exist.")]
+LedgerFile = Annotated[
+    Path | None,
+    typer.Option(help="The data set's account, by default that of dpsynth.toml; made if it does not exist."),
+]
 Purpose = Annotated[str, typer.Option(help="What it is for, for the ledger and its policy.")]
 Approvals = Annotated[list[str] | None, typer.Option(help="WHO=WHERE: who approved it, and where.")]
 CertificateFolder = Annotated[Path | None, typer.Option(help="A folder for certificate.json and .html.")]
@@ -51,9 +57,23 @@ def say(line: str) -> None:
     out.print(line, highlight=False, markup=False)
 
 
-def load_schema(path: Path) -> Schema:
+def from_project(**given: Path | None) -> dict[str, Path | None]:
+    """The options that were given, and of the others what the project file names, which a line on stderr then tells."""
+    project = find_project() if None in given.values() else None
+    if project is None:
+        return given
+    found = {name: project.places[name] for name, path in given.items() if path is None and name in project.places}
+    if found:
+        options = ", ".join(f"{name} {path}" for name, path in found.items())
+        err.print(f"from {project.file}: {options}", highlight=False, markup=False)
+    return {**given, **found}
+
+
+def load_schema(path: Path | None) -> Schema:
     from dpsynth.schema.table import Schema
 
+    if path is None:
+        raise ValueError("no schema was named: give it by --schema, or name one in dpsynth.toml")
     return Schema.load(path)
 
 
@@ -81,6 +101,8 @@ def job_of(ledger: Path | None, purpose: str, approval: list[str] | None) -> dic
     """What a fit says of itself, as a synthesizer takes it."""
     if ledger is None:
         err.print("no --ledger: nothing remembers what this fit spends beside others of the same data", highlight=False)
+    else:
+        ledger = ledger.absolute()  # where it lies is said on stderr when it is new
     return {"ledger": ledger, "purpose": purpose, "approvals": named("--approval", approval, "board=case-17")}
 
 

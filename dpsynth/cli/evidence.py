@@ -7,20 +7,21 @@ from typing import Annotated
 
 import typer
 
-from dpsynth.cli.common import SchemaFile, load_schema, say
+from dpsynth.cli.common import SchemaFile, from_project, load_schema, say
 
 
 def evaluate(
     synthetic: Annotated[Path, typer.Argument(help="Synthetic rows, .csv or .parquet.")],
     real: Annotated[Path, typer.Argument(help="Real rows, .csv or .parquet.")],
-    schema: SchemaFile,
+    schema: SchemaFile = None,
     output: Annotated[Path, typer.Option("--output", "-o", help="A directory for the page.")] = Path("quality"),
 ) -> None:
     """Compare synthetic with real rows. INTERNAL: exact statistics of private rows, not for release."""
     from dpsynth.data.engines.files import open_rows
     from dpsynth.evaluation.fidelity import evaluate as compare
 
-    quality = compare(open_rows(synthetic), open_rows(real), load_schema(schema))
+    facts = load_schema(from_project(schema=schema)["schema"])
+    quality = compare(open_rows(synthetic), open_rows(real), facts)
     quality.save(output)
     say(quality.summary())
     say(f"{output / 'quality.html'}: INTERNAL, compares with real records")

@@ -18,6 +18,7 @@ from dpsynth.cli.common import (
     ModelFile,
     Purpose,
     fit_and_keep,
+    from_project,
     job_of,
     output_file,
     say,
@@ -56,7 +57,7 @@ def fit(
     as_json: Json = False,
 ) -> None:
     """Spend a budget on images, and keep the model: everything after that is free."""
-    job = job_of(ledger, purpose, approval)
+    job = job_of(from_project(ledger=ledger)["ledger"], purpose, approval)
     synthesizer = _synthesizer(classes, shape, epsilon, delta, mechanism, unit, max_records, **job)
     arrays = _arrays(data)
     fit_and_keep(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dpsynth.base.places import new_file
-from dpsynth.cli.common import Json, SchemaFile, fail, load_schema, named, print_json, say
+from dpsynth.cli.common import Json, SchemaFile, fail, from_project, load_schema, named, print_json, say
 from dpsynth.cli.exits import exit_code
 
 if TYPE_CHECKING:
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 ledger_app = typer.Typer(no_args_is_help=True, help="Keep and read the account of a data set.")
 
 File = Annotated[Path, typer.Argument(metavar="LEDGER", help="The account's file.")]
+FileOrProjects = Annotated[
+    Path | None, typer.Argument(metavar="LEDGER", help="The account's file; by default that of dpsynth.toml.")
+]
 Purposes = Annotated[
     list[str] | None,
     typer.Option("--purpose", help="NAME or NAME=EPSILON: what the data may be used for, and its cap."),
@@ -34,9 +37,9 @@ _THERE = "an account is never replaced: show it with `dpsynth ledger show`, or g
 @ledger_app.command("create")
 def create(
     ledger: Annotated[Path, typer.Argument(help="Where the account goes.")],
-    schema: SchemaFile,
     epsilon: Annotated[float, typer.Option(help="What all fits together may spend.")],
     delta: Annotated[float, typer.Option(help="The delta at which epsilon is counted.")],
+    schema: SchemaFile = None,
     aside_epsilon: Annotated[
         float, typer.Option(help="What of epsilon is kept for other programs' releases, and for nothing else.")
     ] = 0.0,
@@ -54,7 +57,8 @@ def create(
     from dpsynth.ledger.ledger import Ledger
 
     new_file(ledger, _THERE)
-    budget, unit = Budget(epsilon, delta, aside_epsilon, aside_delta), load_schema(schema).unit
+    unit = load_schema(from_project(schema=schema)["schema"]).unit
+    budget = Budget(epsilon, delta, aside_epsilon, aside_delta)
     policy = _policy(budget, purpose, approval, mechanism, persons)
     _can_be_met(policy, budget, unit)
     account = Ledger.create(ledger, budget, dataset=name or ledger.stem, unit=unit, policy=policy)
@@ -79,7 +83,7 @@ def policy(
 
 @ledger_app.command("show")
 def show(
-    ledger: File,
+    ledger: FileOrProjects = None,
     charges: Annotated[bool, typer.Option("--charges", help="Also every charge.")] = False,
     as_json: Json = False,
 ) -> None:
@@ -87,7 +91,7 @@ def show(
     from dpsynth.cli import ledger_tables as tables
     from dpsynth.ledger.ledger import Ledger
 
-    account = Ledger.open(ledger)
+    account = Ledger.open(_named(ledger))
     if as_json:
         print_json(tables.record(account))
         return
@@ -96,18 +100,20 @@ def show(
 
 @ledger_app.command("verify")
 def verify(
-    ledger: File,
+    ledger: FileOrProjects = None,
     head: Annotated[str | None, typer.Option(help="A head noted earlier, on a certificate say.")] = None,
 ) -> None:
     """Read the whole account anew; a changed line, or one that is gone, is exit code 1."""
+    from dpsynth.cli import ledger_tables as tables
     from dpsynth.ledger.ledger import Ledger, LedgerCorruptError
 
+    ledger = _named(ledger)
     try:
         account = Ledger.open(ledger)
         account.verify(head)
     except LedgerCorruptError as error:
         fail(error, exit_code(error, "ledger verify"))
-    say(f"{ledger}: whole; head {account.head}")
+    say(f"{ledger}: whole; head {account.head}; {tables.state(account)}")
 
 
 @ledger_app.command("export")
@@ -124,13 +130,18 @@ def export(ledger: File, lines: Annotated[Path, typer.Argument(help="A new text 
 def import_lines(
     lines: Annotated[Path, typer.Argument(help="What `export` wrote.")],
     ledger: Annotated[Path, typer.Argument(help="Where the account goes.")],
+    only: Annotated[
+        bool, typer.Option("--only", help="Declare that no other copy is spent from any more: this one goes on.")
+    ] = False,
+    by: Annotated[str, typer.Option(help="Who declares it, for the ledger.")] = "",
 ) -> None:
-    """Make an account of exported lines: the same account, to go on in place of the first."""
+    """Make a file of exported lines: a copy to read, or with --only the account that goes on in place of the first."""
+    from dpsynth.cli import ledger_tables as tables
     from dpsynth.ledger.ledger import Ledger
 
     new_file(ledger, _THERE)
-    account = Ledger.import_lines(lines, ledger)
-    say(f"{ledger}: {len(account.entries()):,} lines; head {account.head}; use it in place of the account exported")
+    account = Ledger.import_lines(lines, ledger, only=only, by=by)
+    say(f"{ledger}: {len(account.entries()):,} lines; head {account.head}; {tables.state(account)}")
 
 
 @ledger_app.command("link")
@@ -144,6 +155,14 @@ def link(
     account.link(closed)
     spent, left = account.spent().epsilon, account.remaining().epsilon
     say(f"{other}: closed; {ledger} pays for both: spent epsilon {spent:.6g}, one further job may spend {left:.6g}")
+
+
+def _named(ledger: Path | None) -> Path:
+    """The ledger that was given, or else the project's."""
+    found = from_project(ledger=ledger)["ledger"]
+    if found is None:
+        raise ValueError("no ledger was named: give its path, or name one in dpsynth.toml")
+    return found
 
 
 def _can_be_met(policy: Policy, budget: Budget, unit: PrivacyUnit) -> None:

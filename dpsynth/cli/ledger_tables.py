@@ -41,10 +41,17 @@ def show(account: Ledger, *, charges: bool) -> None:
     for note in notes(account, runs):
         say(f"  {note}")
     spent, budget = account.spent(), account.budget
-    left = math.floor(1e4 * account.remaining().epsilon) / 1e4
-    joined = account.joined_to
-    rest = f"closed: {text(joined)} pays now" if joined else f"one further job may spend {left:g}"
-    say(f"spent epsilon {at_most(spent.epsilon)} of {exact(budget.epsilon)} at delta {exact(budget.delta)}; {rest}")
+    of = f"{exact(budget.epsilon)} at delta {exact(budget.delta)}"
+    say(f"spent epsilon {at_most(spent.epsilon)} of {of}; {state(account)}")
+
+
+def state(account: Ledger) -> str:
+    """Whether anything can be spent, and why not."""
+    if account.joined_to is not None:
+        return f"closed: {text(account.joined_to)} pays now"
+    if account.closed is not None:
+        return "a copy that is not spent from: import it with --only once nobody spends from what it was exported from"
+    return f"one further job may spend {math.floor(1e4 * account.remaining().epsilon) / 1e4:g}"
 
 
 def notes(account: Ledger, runs: list[Run]) -> list[str]:
@@ -59,10 +66,15 @@ def notes(account: Ledger, runs: list[Run]) -> list[str]:
             f"epsilon {exact(budget.aside_epsilon)} and delta {exact(budget.aside_delta)} are set aside for other"
             f" programs and for deltas of their own; spent of it: epsilon {used[0]}, delta {used[1]}"
         )
-    links = [line for line in account.entries() if line["kind"] == "link"]
-    return found + [
-        f"pays for {text(k['dataset'])} too, since {k['time'][:10]}: what was spent there counts" for k in links
-    ]
+    for line in account.entries():
+        if line["kind"] == "link":
+            found.append(
+                f"pays for {text(line['dataset'])} too, since {line['time'][:10]}: what was spent there counts"
+            )
+        if line["kind"] == "only":
+            who = f" by {text(line['by'])}" if line["by"] else ""
+            found.append(f"imported, and declared{who} to be the only copy that is spent from, on {line['time'][:10]}")
+    return found
 
 
 def asked(policy: Policy) -> list[str]:
@@ -145,6 +157,7 @@ def record(account: Ledger) -> dict[str, Any]:
         "spent": vars(account.spent()),
         "remaining": vars(account.remaining()),
         "joined_to": account.joined_to,
+        "state": "joined" if account.joined_to else "copy" if account.closed else "open",
         "policy": account.policy.to_dict(),
         "runs": runs,
         "head": account.head,

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 from rich.table import Table
 
-from dpsynth.cli.common import Json, load_schema, out, print_json, say
+from dpsynth.cli.common import Json, SchemaFile, from_project, load_schema, out, print_json, say
 from dpsynth.cli.foreign import Claim, Command, Environment, foreign_settings
 
 _FOREIGN = ("environment", "command", "claim")
@@ -18,7 +18,7 @@ _NEEDED = ("schema", "epsilon", "delta", "rows")
 
 def plan(
     job: Annotated[Path | None, typer.Argument(help="A .yaml with what the options say; options go before it.")] = None,
-    schema: Annotated[Path | None, typer.Option("--schema", "-s", help="The schema, .yaml or .json.")] = None,
+    schema: SchemaFile = None,
     epsilon: Annotated[float | None, typer.Option(help="The privacy budget's epsilon.")] = None,
     delta: Annotated[float | None, typer.Option(help="The privacy budget's delta.")] = None,
     rows: Annotated[int | None, typer.Option(help="About how many rows there are: a public guess.")] = None,
@@ -46,6 +46,8 @@ def plan(
         "claim": claim,
     }
     facts = {**stated, **{name: value for name, value in given.items() if value is not None}}
+    if "schema" not in facts and (found := from_project(schema=None)["schema"]) is not None:
+        facts["schema"] = found
     if lacking := [name for name in _NEEDED if name not in facts]:
         raise ValueError(f"a plan needs {', '.join(lacking)}: give them as options or in the job's file")
     settings: dict[str, Any] = {} if facts.get("target") is None else {"workload": Workload(target=facts["target"])}

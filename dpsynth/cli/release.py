@@ -19,6 +19,7 @@ from dpsynth.cli.common import (
     Purpose,
     SchemaFile,
     fit_and_keep,
+    from_project,
     job_of,
     load_schema,
     output_file,
@@ -30,10 +31,10 @@ from dpsynth.cli.foreign import AskedRows, Claim, Command, Environment, TimeLimi
 
 def fit(
     data: Data,
-    schema: SchemaFile,
     epsilon: Epsilon,
     delta: Delta,
     output: ModelFile,
+    schema: SchemaFile = None,
     mechanism: Annotated[
         str,
         typer.Option(
@@ -61,9 +62,10 @@ def fit(
 
     settings: dict[str, Any] = {} if target is None else {"workload": Workload(target=target)}
     settings |= foreign_settings(environment, command, claim, ask_rows, time_limit)
-    job = job_of(ledger, purpose, approval)
+    given = from_project(schema=schema, ledger=ledger)
+    job = job_of(given["ledger"], purpose, approval)
     synthesizer = Synthesizer(
-        load_schema(schema), mechanism, epsilon=epsilon, delta=delta, checkpoint=checkpoint, **job, **settings
+        load_schema(given["schema"]), mechanism, epsilon=epsilon, delta=delta, checkpoint=checkpoint, **job, **settings
     )
     fit_and_keep(
         synthesizer,

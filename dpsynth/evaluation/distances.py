@@ -1,8 +1,9 @@
 """Total-variation distances between two coded tables, and the bins on which they are taken.
 
-The total-variation distance of two distributions is half the sum of their absolute differences: the share of rows
-that would have to change for one table to have the other's frequencies. It is 0 for equal and 1 for disjoint ones.
-An empty table has no frequencies: it is at distance 0 from an empty table and 1 from any other.
+The total-variation distance of two distributions is half the sum of their absolute differences: the
+share of rows that would have to change for one table to have the other's frequencies. It is 0 for
+equal and 1 for disjoint ones. An empty table has no frequencies: it is at distance 0 from an empty
+table and 1 from any other.
 """
 
 from __future__ import annotations
@@ -20,10 +21,11 @@ _TRIPLES_SEED = 20240607
 
 
 def equal_mass(counts: np.ndarray, most: int) -> np.ndarray:
-    """For each cell of an ordered column its bin: at most `most` (3 or more) bins of neighbours, about equal in counts.
+    """For each cell of an ordered column its bin: at most `most` (3 or more) bins of neighbours,
+    about equal in counts.
 
-    Few enough cells stay as they are. Cells below the first row and above the last make bins of their own, so that
-    values where there should be none are not hidden among others.
+    Few enough cells stay as they are. Cells below the first row and above the last make bins of
+    their own, so that values where there should be none are not hidden among others.
     """
     if counts.size <= most:
         return np.arange(counts.size)
@@ -37,7 +39,9 @@ def equal_mass(counts: np.ndarray, most: int) -> np.ndarray:
 
 
 def _runs(counts: np.ndarray, most: int) -> np.ndarray:
-    """Greedy: a cell with a bin's worth of what is left stands alone, and the others share the rest evenly."""
+    """Greedy: a cell with a bin's worth of what is left stands alone, and the others share the rest
+    evenly.
+    """
     bins = np.empty(counts.size, dtype=np.int64)
     current, held, left = 0, 0, int(counts.sum())
     for cell, count in enumerate(counts.tolist()):
@@ -50,7 +54,9 @@ def _runs(counts: np.ndarray, most: int) -> np.ndarray:
 
 
 def most_frequent(counts: np.ndarray, most: int) -> np.ndarray:
-    """For each cell of a nominal column its bin: the most frequent cells alone, the others in one last bin."""
+    """For each cell of a nominal column its bin: the most frequent cells alone, the others in one
+    last bin.
+    """
     if counts.size <= most:
         return np.arange(counts.size)
     bins = np.full(counts.size, most - 1)
@@ -59,7 +65,9 @@ def most_frequent(counts: np.ndarray, most: int) -> np.ndarray:
 
 
 def choose_bins(counts: np.ndarray, ordered: int, most: int) -> np.ndarray:
-    """Bins of a column whose first `ordered` cells have an order (0: nominal); the special cells after them stay."""
+    """Bins of a column whose first `ordered` cells have an order (0: nominal); the special cells
+    after them stay.
+    """
     if not ordered:
         return most_frequent(counts, most)
     bins = equal_mass(counts[:ordered], most - (counts.size - ordered))
@@ -77,14 +85,17 @@ def frequencies(codes: Codes, clique: Clique, domain: Domain) -> np.ndarray:
 
 
 def total_variation(p: np.ndarray, q: np.ndarray) -> float:
-    """Half the sum of absolute differences of two arrays of frequencies, either of which may be all zero."""
+    """Half the sum of absolute differences of two arrays of frequencies, either of which may be all
+    zero.
+    """
     if not (p.any() and q.any()):
         return float(p.any() != q.any())
     return min(1.0, 0.5 * math.fsum(np.abs(p - q)))
 
 
 def all_ways(attributes: Clique) -> dict[int, list[Clique]]:
-    """The cliques over which distances are averaged: all attributes, all pairs, and up to 200 triples.
+    """The cliques over which distances are averaged: all attributes, all pairs, and up to 200
+    triples.
 
     The triples are the same for the same names, whatever their order.
     """

@@ -1,7 +1,9 @@
-"""Fidelity: how far a release is from real records, beside how far another sample of real people would be.
+"""Fidelity: how far a release is from real records, beside how far another sample of real people
+would be.
 
-Numbers alone say little: two samples of the same people differ too. So each distance stands beside a floor, the same
-distance for a holdout of real records, or, without one, for the real records drawn anew with replacement.
+Numbers alone say little: two samples of the same people differ too. So each distance stands beside
+a floor, the same distance for a holdout of real records, or, without one, for the real records
+drawn anew with replacement.
 """
 
 from __future__ import annotations
@@ -41,9 +43,9 @@ def evaluate(
     """Compares a release with the real records.
 
     synthetic, real, holdout: tables with the schema's columns, as `Synthesizer.fit` takes them.
-    holdout: real records that the release was not made from, as a yardstick. bounds: of the columns whose bounds
-    were learned; without them the common range of the real and the synthetic values makes the grid.
-    The result is exact and internal: it is not differentially private.
+    holdout: real records that the release was not made from, as a yardstick. bounds: of the columns
+    whose bounds were learned; without them the common range of the real and the synthetic values
+    makes the grid. The result is exact and internal: it is not differentially private.
     """
     _check(schema)
     real, synthetic = _open("real", real, schema), _open("synthetic", synthetic, schema)
@@ -76,7 +78,9 @@ def evaluate(
 
 @dataclass(frozen=True, eq=False)
 class _Comparison:
-    """Three tables on the same bins: the real one, the release, the yardstick. bins: of each cell of each column."""
+    """Three tables on the same bins: the real one, the release, the yardstick. bins: of each cell
+    of each column.
+    """
 
     bins: Mapping[str, np.ndarray]
     domain: Domain
@@ -84,7 +88,9 @@ class _Comparison:
 
     @classmethod
     def on_columns(cls, domain: Domain, coded: Sequence[Codes]) -> _Comparison:
-        """For columns alone: every category, and ordered columns in up to 20 bins and what is missing."""
+        """For columns alone: every category, and ordered columns in up to 20 bins and what is
+        missing.
+        """
         return cls._of({a: _bins(a, domain, coded[0], ONE_WAY_BINS, nominal=False) for a in domain.attributes}, coded)
 
     @classmethod

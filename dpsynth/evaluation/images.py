@@ -1,4 +1,6 @@
-"""Synthetic images beside real ones: a contact sheet, and how far means and spreads of pixels are off in each class."""
+"""Synthetic images beside real ones: a contact sheet, and how far means and spreads of pixels are
+off in each class.
+"""
 
 from __future__ import annotations
 
@@ -22,8 +24,9 @@ _BOOTSTRAP_SEED = 20240607
 
 @dataclass(frozen=True)
 class ClassQuality:
-    """One class. mean_error: root mean square over pixels of the difference of mean images, in grey levels;
-    spread_error: the same of the pixels' standard deviations; floors: the same for real images drawn anew.
+    """One class. mean_error: root mean square over pixels of the difference of mean images, in grey
+    levels; spread_error: the same of the pixels' standard deviations; floors: the same for real
+    images drawn anew.
 
     None where one side has no image of the class.
     """
@@ -39,9 +42,11 @@ class ClassQuality:
 
 @dataclass(frozen=True, repr=False)
 class ImageQuality:
-    """The comparison of synthetic with real images: exact, hence not differentially private, hence internal.
+    """The comparison of synthetic with real images: exact, hence not differentially private, hence
+    internal.
 
-    sheet: a PNG of synthetic images, in base64. real_sheet: the same of real ones, empty unless it was asked for.
+    sheet: a PNG of synthetic images, in base64. real_sheet: the same of real ones, empty unless it
+    was asked for.
     """
 
     shape: tuple[int, int]
@@ -64,7 +69,9 @@ class ImageQuality:
         return render.page("images", self.record, images=True)
 
     def save(self, directory: str | Path) -> Path:
-        """Writes images.json and images.html into a directory, made if need be; returns the directory."""
+        """Writes images.json and images.html into a directory, made if need be; returns the
+        directory.
+        """
         return render.save(directory, {"images.json": self.to_json(), "images.html": self.to_html()})
 
     def summary(self) -> str:
@@ -84,9 +91,11 @@ class ImageQuality:
 
 
 def contact_sheet(images: np.ndarray, labels: np.ndarray, *, per_class: int = 12) -> bytes:
-    """A PNG file with the first `per_class` images of each class, a row for each class in the order of the labels.
+    """A PNG file with the first `per_class` images of each class, a row for each class in the order
+    of the labels.
 
-    Raises ValueError for images that are not uint8 of shape (n, height, width), 1 or more, each with a label.
+    Raises ValueError for images that are not uint8 of shape (n, height, width), 1 or more, each
+    with a label.
     """
     _check("images", images, labels)
     if type(per_class) is not int or per_class < 1:

@@ -15,7 +15,9 @@ Namer = Callable[[int, int], str]
 
 
 def bin_labels(column: Column, bins: np.ndarray, widths: tuple[float, ...] | None, low: float) -> tuple[str, ...]:
-    """A name for each bin. bins: of each cell. widths: of the ordered cells. low: of a numeric column's grid."""
+    """A name for each bin. bins: of each cell. widths: of the ordered cells. low: of a numeric
+    column's grid.
+    """
     name = _namer(column, widths or (), low)
     valid = valid_cells(column, widths)
     firsts = np.unique(bins, return_index=True)[1]
@@ -50,7 +52,9 @@ def _namer(column: Column, widths: tuple[float, ...], low: float) -> Namer:
 
 
 def _steps(widths: tuple[float, ...], low: float, spacing: float, write: Callable[[float], str]) -> Namer:
-    """Cells that hold whole steps: from the first step of the first cell to the last step of the last."""
+    """Cells that hold whole steps: from the first step of the first cell to the last step of the
+    last.
+    """
     starts = np.concatenate([[0.0], np.cumsum(widths)])
 
     def name(first: int, last: int) -> str:

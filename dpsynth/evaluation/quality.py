@@ -1,4 +1,7 @@
-"""Quality: how far a release is from real records, column by column, pair by pair. Internal, never to be published."""
+"""Quality: how far a release is from real records, column by column, pair by pair.
+
+Internal, never to be published.
+"""
 
 from __future__ import annotations
 
@@ -21,11 +24,13 @@ WORST = 5
 
 @dataclass(frozen=True)
 class ColumnQuality:
-    """One column. distance, floor: total variation from the real column, of the release and of the yardstick.
+    """One column. distance, floor: total variation from the real column, of the release and of the
+    yardstick.
 
-    labels, real, synthetic: the bins compared, with their shares of the rows; after the first `values` of them comes
-    at most one for what is no value. missing_*: shares of the rows.
-    outside_domain: how many synthetic values the schema does not allow. range_*: of numbers, else None.
+    labels, real, synthetic: the bins compared, with their shares of the rows; after the first
+    `values` of them comes at most one for what is no value. missing_*: shares of the rows.
+    outside_domain: how many synthetic values the schema does not allow. range_*: of numbers, else
+    None.
     """
 
     name: str
@@ -47,7 +52,9 @@ class ColumnQuality:
 
 @dataclass(frozen=True)
 class WayQuality:
-    """The mean distance over sets of `columns` columns, with the yardstick's, and how many sets there were."""
+    """The mean distance over sets of `columns` columns, with the yardstick's, and how many sets
+    there were.
+    """
 
     columns: int
     sets: int
@@ -57,11 +64,13 @@ class WayQuality:
 
 @dataclass(frozen=True, repr=False)
 class Quality:
-    """The comparison of a release with real records: exact, hence not differentially private, hence internal.
+    """The comparison of a release with real records: exact, hence not differentially private, hence
+    internal.
 
-    yardstick: what `floor` compares with the real records: "holdout" or "bootstrap". ways: means over single columns,
-    pairs, triples. pairs: distances of all pairs, in the order of `columns`, on the diagonal of the columns alone.
-    repeated_*: shares of the rows that equal an earlier row of their own table.
+    yardstick: what `floor` compares with the real records: "holdout" or "bootstrap". ways: means
+    over single columns, pairs, triples. pairs: distances of all pairs, in the order of `columns`,
+    on the diagonal of the columns alone. repeated_*: shares of the rows that equal an earlier row
+    of their own table.
     """
 
     rows_real: int
@@ -112,7 +121,9 @@ class Quality:
         return render.page("quality", self.record)
 
     def save(self, directory: str | Path) -> Path:
-        """Writes quality.json and quality.html into a directory, made if need be; returns the directory."""
+        """Writes quality.json and quality.html into a directory, made if need be; returns the
+        directory.
+        """
         return render.save(directory, {"quality.json": self.to_json(), "quality.html": self.to_html()})
 
     def summary(self) -> str:

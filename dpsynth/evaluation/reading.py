@@ -1,6 +1,9 @@
-"""What raw values are, one by one: missing, outside the public domain, repeated. For evidence only, never for a fit.
+"""What raw values are, one by one: missing, outside the public domain, repeated.
 
-A codec forgives: it clips, and maps what it does not know. Evidence does not: a release must keep to its schema.
+For evidence only, never for a fit.
+
+A codec forgives: it clips, and maps what it does not know. Evidence does not: a release must keep
+to its schema.
 """
 
 from __future__ import annotations
@@ -14,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from dpsynth.data.tables.codec import codec_for
-from dpsynth.data.values import is_null, moment, number, read
+from dpsynth.data.values import is_null, moment, number, read, read_numbers
 from dpsynth.schema.columns import SECONDS, Boolean, Categorical, Column, Datetime, Numeric
 
 _TOLERANCE = 1e-6
@@ -43,7 +46,6 @@ def _unread(values: np.ndarray) -> np.ndarray:
 
 
 _NULLS = _Reader(is_null, np.isnan, np.isnan)
-_NUMBERS = _Reader(number, np.asarray, _unread)
 _MOMENTS = _Reader(moment, _unread, np.asarray)
 
 
@@ -52,12 +54,13 @@ def missing_and_outside(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Two boolean arrays, one entry a row: is the value missing; is it none that the schema allows.
 
-    bounds: what a learned bound came out as. A missing value is outside where the column is not nullable.
+    bounds: what a learned bound came out as. A missing value is outside where the column is not
+    nullable.
     """
     missing = read(values, _NULLS).astype(bool) | _marked(values, column)
     match column:
         case Numeric():
-            allowed = _on_grid(read(values, _NUMBERS), column, bounds)
+            allowed = _on_grid(read_numbers(values), column, bounds)
         case Datetime():
             low, high = column.steps
             steps = np.floor(read(values, _MOMENTS) / SECONDS[column.resolution])
@@ -73,20 +76,21 @@ def missing_and_outside(
 
 def span(values: Any, column: Column) -> tuple[float, float] | None:
     """Smallest and largest finite number in a numeric column; None where there is none."""
-    x = read(values, _NUMBERS)
+    x = read_numbers(values)
     missing, _ = missing_and_outside(values, column, None)
     x = x[np.isfinite(x) & ~missing]
     return (float(x.min()), float(x.max())) if x.size else None
 
 
 def as_numbers(values: Any, column: Column) -> np.ndarray:
-    """One float64 a row: the number, the seconds since 1970, or the number of the category; NaN where there is none.
+    """One float64 a row: the number, the seconds since 1970, or the number of the category; NaN
+    where there is none.
 
     Nothing is clipped. Missing values, and what is none of a column's categories, are NaN.
     """
     match column:
         case Numeric():
-            return np.where(_marked(values, column), np.nan, read(values, _NUMBERS))
+            return np.where(_marked(values, column), np.nan, read_numbers(values))
         case Datetime():
             return read(values, _MOMENTS)
         case Boolean() | Categorical():
@@ -97,7 +101,9 @@ def as_numbers(values: Any, column: Column) -> np.ndarray:
 
 
 def repeated_share(columns: Iterable[Any], rows: int) -> float:
-    """The share of rows that equal an earlier row in every one of these columns; 0 for an empty table."""
+    """The share of rows that equal an earlier row in every one of these columns; 0 for an empty
+    table.
+    """
     group = np.zeros(rows, dtype=np.int64)
     for values in columns:
         numbers = _grouped(values)

@@ -1,8 +1,10 @@
-"""Certificate: what is claimed for one release, and everything that a reviewer needs to check the claim.
+"""Certificate: what is claimed for one release, and everything that a reviewer needs to check the
+claim.
 
-A certificate is a plain record, a function of public things only: the schema, the ledger, the settings, the charged
-answers. It holds no row, no exact count, nothing that was not paid for, and may be published with the release.
-A run whose noise came from a seed gets a certificate too, which says NOT PRIVATE and claims nothing.
+A certificate is a plain record, a function of public things only: the schema, the ledger, the
+settings, the charged answers. It holds no row, no exact count, nothing that was not paid for, and
+may be published with the release. A run whose noise came from a seed gets a certificate too, which
+says NOT PRIVATE and claims nothing.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from dpsynth.base.text import at_most, exact, printable
 from dpsynth.evidence import verify, wording
 from dpsynth.evidence.describe import Bounds, columns_in_words
 from dpsynth.evidence.pages import render
-from dpsynth.evidence.statement import account_of, borrowed, cost_of, ended, kinds, parts
+from dpsynth.evidence.statement import account_of, borrowed, cost_of, drawing, ended, kinds, parts
 from dpsynth.kernel import budget as budgets
 from dpsynth.kernel.budget import Budget
 from dpsynth.ledger.ledger import Ledger
@@ -40,7 +42,7 @@ _PACKAGES = ("dpsynth", "numpy", "scipy", "pandas", "pyarrow", "mpmath")
 
 @dataclass(frozen=True, repr=False)
 class Certificate:
-    """The evidence for one release, around a JSON record with the version `dpsynth_certificate: 4`."""
+    """The evidence for one release, around a JSON record with the version `dpsynth_certificate: 5`."""
 
     record: dict[str, Any]
 
@@ -57,11 +59,14 @@ class Certificate:
         released: Mapping[str, Any],
         cautions: Sequence[str] = (),
     ) -> Certificate:
-        """The certificate of one run. Unit, budget, noise, charges and head are read from the ledger, never stated.
+        """The certificate of one run.
 
-        run: `Accountant.run`. bounds: of numeric columns, as learned by charges. released: further charged or public
-        facts, such as the noisy row count. cautions: what is known against a mechanism that is not ours. Raises
-        ValueError when the ledger protects another unit than the schema, or has no such run.
+        Unit, budget, noise, charges and head are read from the ledger, never stated.
+
+        run: `Accountant.run`. bounds: of numeric columns, as learned by charges. released: further
+        charged or public facts, such as the noisy row count. cautions: what is known against a
+        mechanism that is not ours. Raises ValueError when the ledger protects another unit than the
+        schema, or has no such run.
         """
         if ledger.unit != schema.unit:
             raise ValueError(f"the ledger protects {ledger.unit.describe()}, the schema {schema.unit.describe()}")
@@ -72,6 +77,7 @@ class Certificate:
         charges, steps = (
             [line for line in lines if line["kind"] == kind and line["run"] == run] for kind in ("charge", "steps")
         )
+        account = account_of(ledger, lines, run)
         told = parts(lines[0], begun[0], charges, steps)
         private, budget = told["claim"]["private"], Budget(**told["budget"])
         record = {
@@ -80,13 +86,23 @@ class Certificate:
             "budget": told["budget"],
             "spent": told["spent"],
             "schedule": told["schedule"],
-            "cautions": [*borrowed(charges, cautions), *_cautions(schema, budget, settings, released)],
+            "cautions": [
+                *borrowed(charges, cautions),
+                *(wording.declared(line["by"], line["time"]) for line in account["only"]),
+                *_cautions(schema, budget, settings, released),
+            ],
             "unit": told["unit"],
-            "run": {"id": run, "noise": begun[0]["noise"], "line": begun[0], "ended": ended(lines, run)},
+            "run": {
+                "id": run,
+                "noise": begun[0]["noise"],
+                "line": begun[0],
+                "drawing": drawing(lines, run),
+                "ended": ended(lines, run),
+            },
             "charges": told["charges"],
             "trainings": told["trainings"],
             "steps": steps,
-            "ledger": account_of(ledger, lines, run),
+            "ledger": account,
             "views": told["views"],
             "accounting": [
                 *wording.without_id(ledger.unit.id_column, ledger.unit.max_records),
@@ -131,13 +147,12 @@ class Certificate:
     def verify(self) -> None:
         """Recomputes what is stated from the ledger lines that the certificate quotes.
 
-        The independent verifier looks first (`evidence/verify.py`, as `dpsynth verify` does); then what follows from
-        the lines is made again by the program that issues certificates. It shows slips and careless edits. Somebody
-        who rewrites everything is found out by the ledger itself.
+        The independent verifier looks first (`evidence/verify.py`, as `dpsynth verify` does); then
+        what follows from the lines is made again by the program that issues certificates. It shows
+        slips and careless edits. Somebody who rewrites everything is found out by the ledger
+        itself.
 
-        Raises
-        ------
-        ValueError : it does not hold; a sentence for each fault.
+        Raises ------ ValueError : it does not hold; a sentence for each fault.
         """
         if not isinstance(self.record, dict) or self.record.get("dpsynth_certificate") != VERSION:
             raise ValueError(f"this is no certificate of version {VERSION}: update dpsynth, or give another file")
@@ -160,7 +175,9 @@ class Certificate:
         return Certificate({**self.record, "files": hashes})
 
     def save(self, directory: str | Path) -> Path:
-        """Writes certificate.json and certificate.html into a directory, made if need be; returns the directory."""
+        """Writes certificate.json and certificate.html into a directory, made if need be; returns
+        the directory.
+        """
         return render.save(directory, {"certificate.json": self.to_json(), "certificate.html": self.to_html()})
 
     def summary(self) -> str:
@@ -226,7 +243,9 @@ def _version(package: str) -> str:
 
 
 def _same(stated: Any, found: Any, tolerance: float) -> bool:
-    """Whether a part of a record is what the lines give, in words and, but for a relative tolerance, in figures."""
+    """Whether a part of a record is what the lines give, in words and, but for a relative
+    tolerance, in figures.
+    """
     if isinstance(found, Mapping):
         return stated.keys() == found.keys() and all(_same(stated[name], found[name], tolerance) for name in found)
     if isinstance(found, list):
@@ -237,11 +256,12 @@ def _same(stated: Any, found: Any, tolerance: float) -> bool:
 
 
 def _restated(record: Mapping[str, Any]) -> list[str]:
-    """Parts that would read otherwise if the certificate were made again from the lines that it quotes.
+    """Parts that would read otherwise if the certificate were made again from the lines that it
+    quotes.
 
-    The independent verifier knows the price of a training from below only, and leaves a training of a few steps
-    undecided; here the figures are those of the program that made them. A larger epsilon is no fault: other versions
-    may have rounded up further.
+    The independent verifier knows the price of a training from below only, and leaves a training of
+    a few steps undecided; here the figures are those of the program that made them. A larger
+    epsilon is no fault: other versions may have rounded up further.
     """
     charges = [charge["line"] for charge in record["charges"]]
     try:

@@ -1,4 +1,5 @@
-"""What the ledger's lines say of a run, for a certificate: its claim, its charges, and the account that they are from.
+"""What the ledger's lines say of a run, for a certificate: its claim, its charges, and the account
+that they are from.
 
 All of it is a function of the lines alone, so that whoever holds them can do it again.
 """
@@ -43,9 +44,10 @@ def claim(private: bool, budget: Budget, unit: PrivacyUnit) -> dict[str, Any]:
 def _percent_right(budget: Budget) -> float:
     """How often the best test of one unit is right at even odds, in percent, rounded up to a tenth.
 
-    For mu-GDP the errors (a, b) satisfy b >= Phi(Phi^-1(1 - a) - mu); a + b is least at a = b = Phi(-mu / 2).
-    (Dong, Roth and Su, section 2.) It is the budget's mu, as what was spent may depend on charged answers; of what is
-    set aside, epsilon counts as the Gaussian curve below it, and delta as it is.
+    For mu-GDP the errors (a, b) satisfy b >= Phi(Phi^-1(1 - a) - mu); a + b is least at a = b =
+    Phi(-mu / 2). (Dong, Roth and Su, section 2.) It is the budget's mu, as what was spent may
+    depend on charged answers; of what is set aside, epsilon counts as the Gaussian curve below it,
+    and delta as it is.
     """
     cost = budgets.affordable(budget) + (currencies.pure_cost(budget.aside_epsilon) if budget.aside_epsilon else 0)
     return min(100.0, math.ceil(1000 * (NormalDist().cdf(currencies.mu_of(cost) / 2) + budget.aside_delta)) / 10)
@@ -60,10 +62,12 @@ def cost_of(charges: Sequence[Line]) -> Cost:
 
 
 def schedule(begun: Line, charges: Sequence[Line], budget: Budget) -> dict[str, Any]:
-    """Whether all charges had been reserved, event by event, before the run read anything; and what that list costs.
+    """Whether all charges had been reserved, event by event, before the run read anything; and what
+    that list costs.
 
-    Then, and only then, is the loss of the list as a whole a claim of its own, smaller than the budget. Where it was
-    not fixed, the figure says what a run with these charges fixed beforehand would have cost.
+    Then, and only then, is the loss of the list as a whole a claim of its own, smaller than the
+    budget. Where it was not fixed, the figure says what a run with these charges fixed beforehand
+    would have cost.
     """
     reserved, charged = begun["reserve"], [line["event"] for line in charges]
     known = not Counter(map(_canonical, charged)) - Counter(map(_canonical, reserved))
@@ -94,7 +98,9 @@ def _words(event: Event) -> str:
 
 
 def parts(opened: Line, begun: Line, charges: Sequence[Line], steps: Sequence[Line]) -> dict[str, Any]:
-    """The parts of a certificate that follow from ledger lines alone: its first, a run's, and those of its charges."""
+    """The parts of a certificate that follow from ledger lines alone: its first, a run's, and those
+    of its charges.
+    """
     budget, unit, events = Budget(**begun["budget"]), PrivacyUnit(**opened["unit"]), events_of(charges)
     return {
         "claim": claim(begun["noise"] == SECURE, budget, unit),
@@ -109,7 +115,9 @@ def parts(opened: Line, begun: Line, charges: Sequence[Line], steps: Sequence[Li
 
 
 def charges_in_words(charges: Sequence[Line], unit: PrivacyUnit) -> list[Line]:
-    """The ledger's lines, each with its noise in rows (of counts) and its share of what the run spent."""
+    """The ledger's lines, each with its noise in rows (of counts) and its share of what the run
+    spent.
+    """
     total = max(1, sum(map(_weight, events_of(charges))))
     rows = unit.count_sensitivity(2)[1]
     return [
@@ -124,9 +132,16 @@ def charges_in_words(charges: Sequence[Line], unit: PrivacyUnit) -> list[Line]:
 
 
 def trainings(steps: Sequence[Line]) -> dict[str, int]:
-    """How often trainings were resumed, and how many of their steps were lost, as the last line of each says."""
+    """How often trainings were resumed, and how many of their steps were lost, as the last line of
+    each says.
+    """
     last = {line["charge"]: line for line in steps}
     return {name: sum(line[name] for line in last.values()) for name in ("resumed", "lost")}
+
+
+def drawing(lines: Sequence[Line], run: str) -> Line | None:
+    """The line that marked a run as drawing, before its first row was read; None for one that read nothing."""
+    return next((line for line in lines if line["kind"] == "drawing" and line["run"] == run), None)
 
 
 def ended(lines: Sequence[Line], run: str) -> Line | None:
@@ -142,6 +157,7 @@ def _weight(event: Event) -> int:
 def account_of(ledger: Ledger, lines: Sequence[Line], run: str) -> dict[str, Any]:
     """What the ledger says of all runs up to its head."""
     others = [line for line in lines if line["kind"] == "run" and line["run"] != run]
+    only = [line for line in lines if line["kind"] == "only"]
     charges = [line for line in lines if line["kind"] == "charge"]
     joined = [event_from_dict(each["event"]) for line in lines if line["kind"] == "link" for each in line["events"]]
     return {
@@ -153,7 +169,8 @@ def account_of(ledger: Ledger, lines: Sequence[Line], run: str) -> dict[str, Any
         "line": lines[0],
         "lines": len(lines),
         "head": lines[-1]["hash"],
-        "other_lines": sum(line.get("run") != run for line in lines[1:]),
+        "only": only,
+        "other_lines": sum(line.get("run") != run for line in lines[1:]) - len(only),
         "other_runs": len(others),
         "other_runs_seeded": sum(line["noise"] != SECURE for line in others),
         "other_charges": sum(line["run"] != run for line in charges),
@@ -176,7 +193,8 @@ def _no_views() -> dict[str, Any]:
 
 
 def views(events: Sequence[Event]) -> dict[str, Any]:
-    """The same loss in the currencies of other accountants; None where it has no finite value in one.
+    """The same loss in the currencies of other accountants; None where it has no finite value in
+    one.
 
     What has a delta of its own has no mu: it lies below no Gaussian curve.
     """

@@ -1,9 +1,10 @@
 """An independent look at a certificate: the claim recomputed from the ledger lines that it quotes.
 
-This file and the folder `verifier/` are a program of their own. It shares no code with the rest of the package and no
-formula; it imports its own parts and Python's standard library only. `verifier/lines.py`, `words.py` and `figures.py`
-have the checks, small functions: the first line of each says the one fault that it finds. A ledger written anew shows
-against a head kept elsewhere only.
+This file and the folder `verifier/` are a program of their own. It shares no code with the rest of
+the package and no formula; it imports its own parts and Python's standard library only.
+`verifier/lines.py`, `words.py` and `figures.py` have the checks, small functions: the first line of
+each says the one fault that it finds. A ledger written anew shows against a head kept elsewhere
+only.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from dpsynth.evidence.verifier.recompute import Undecided
 
 __all__ = ["CHECKS", "Outcome", "Undecided", "check", "examine", "examine_release", "faults", "parse"]
 
-VERSION = 4
+VERSION = 5
 CHECKS: tuple[Check, ...] = (*lines.CHECKS, *words.CHECKS, *figures.CHECKS)
 
 _NUMBERS = "epsilon|delta|noise_multiplier|rate|steps|seq|lines|max_records|upto|lost|resumed"
@@ -39,18 +40,13 @@ class Outcome:
 def check(directory: str | Path) -> list[str]:
     """What is wrong with a release.
 
-    Parameters
-    ----------
-    directory : the directory of a release, with certificate.json and the files that it lists, or that file.
+    Parameters ---------- directory : the directory of a release, with certificate.json and the
+    files that it lists, or that file.
 
-    Returns
-    -------
-    A sentence for each fault; empty where the certificate holds.
+    Returns ------- A sentence for each fault; empty where the certificate holds.
 
-    Raises
-    ------
-    ValueError : there is no certificate.
-    Undecided : no fault was found, and some figures can be neither confirmed nor refuted.
+    Raises ------ ValueError : there is no certificate. Undecided : no fault was found, and some
+    figures can be neither confirmed nor refuted.
     """
     return _faults_in(examine_release(directory))
 
@@ -72,7 +68,9 @@ def examine_release(directory: str | Path) -> list[Outcome]:
 
 
 def parse(text: str, name: str | Path) -> dict[str, Any]:
-    """The record in a certificate's JSON; ValueError, which names it, where it is none of this version."""
+    """The record in a certificate's JSON; ValueError, which names it, where it is none of this
+    version.
+    """
     try:
         record = json.loads(text, parse_constant=int, object_pairs_hook=_strict)  # int: refuses NaN and Infinity
     except (ValueError, RecursionError):
@@ -89,7 +87,9 @@ def _strict(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def examine(record: Record, folder: Path | None = None) -> list[Outcome]:
-    """What each check says of a record. folder: where the files lie that it lists; without it they are not read."""
+    """What each check says of a record. folder: where the files lie that it lists; without it they
+    are not read.
+    """
     return [_outcome(each, Case(record, folder)) for each in CHECKS]
 
 

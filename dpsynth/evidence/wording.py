@@ -1,7 +1,8 @@
-"""The sentences of a certificate, in one place, so that a reviewer can read all that we ever promise.
+"""The sentences of a certificate, in one place, so that a reviewer can read all that we ever
+promise.
 
-`claim` and `meaning` belong to the certificate's format: a certificate is checked against them, so that another
-wording is another version of the format.
+`claim` and `meaning` belong to the certificate's format: a certificate is checked against them, so
+that another wording is another version of the format.
 """
 
 from __future__ import annotations
@@ -44,7 +45,9 @@ def claim(private: bool, epsilon: float, delta: float, unit: str) -> str:
 
 
 def meaning(secret: str, percent_right: float) -> str:
-    """What the claim says to somebody who has never heard of it. secret: what an attacker wants to know."""
+    """What the claim says to somebody who has never heard of it. secret: what an attacker wants to
+    know.
+    """
     return (
         f"Whatever else somebody knows, even every other record: the best possible guess of {secret}, made from this "
         f"release alone, is right at most {percent_right:g} times in 100, where tossing a coin is right 50 times."
@@ -158,6 +161,14 @@ def known(sources: Sequence[str], marginals: int) -> str:
     return (
         f"CAUTION: {marginals} marginal(s) entered this release at no charge, as known beforehand, from:"
         f" {'; '.join(sources)}. This certificate does not answer for them: they must be public, or paid for elsewhere."
+    )
+
+
+def declared(by: str, time: str | None) -> str:
+    """For an account that was imported and goes on in place of the one that it was exported from."""
+    return (
+        f"CAUTION: the account was imported, and {repr(by) if by else 'somebody'} declared (time: {time}) that no other"
+        " copy of it is spent from. What was spent from another one is not in this certificate's figures."
     )
 
 

@@ -6,7 +6,7 @@ partitions come from. Nothing here knows of privacy: exact counts go to `Private
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
 import numpy as np
@@ -23,6 +23,29 @@ class Backend(Protocol):
     def partitions(self, attributes: Sequence[str]) -> Iterable[Mapping[str, np.ndarray]]:
         """Pieces of the table: for each attribute (one or more) an integer array of codes, all of one length."""
         ...
+
+
+class MemoryBackend:
+    """Coded rows held in memory.
+
+    codes: for each attribute of the domain a one-dimensional integer array, all of one length.
+
+    A code outside the domain is brought to the nearest cell: a value never makes a fit fail.
+    """
+
+    def __init__(self, codes: Mapping[str, np.ndarray], domain: Domain) -> None:
+        missing = [a for a in domain.attributes if a not in codes]
+        if missing:
+            raise ValueError(f"codes lack the attributes {missing}")
+        if len({len(codes[a]) for a in domain.attributes}) > 1:
+            raise ValueError("codes must have one length for every attribute")
+        for a in domain.attributes:
+            if np.asarray(codes[a]).dtype.kind not in "iu":
+                raise TypeError(f"codes of {a!r} must be integers")
+        self._codes = {a: np.clip(codes[a], 0, domain.size(a) - 1) for a in domain.attributes}
+
+    def partitions(self, attributes: Sequence[str]) -> Iterator[dict[str, np.ndarray]]:
+        yield {a: self._codes[a] for a in attributes}
 
 
 def count(backend: Backend, domain: Domain, cliques: Sequence[Clique]) -> dict[Clique, np.ndarray]:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Sequence
 
 import numpy as np
 
 from dpsynth.base.closed import Closed, closed
 from dpsynth.kernel.bounded import _BOUNDED, Bounded, _raw, _require
+from dpsynth.kernel.codes import Coding, codes_of
 from dpsynth.kernel.intake import behind_the_wall
 from dpsynth.kernel.unit import PrivacyUnit
 
@@ -37,16 +39,24 @@ class SensitiveRows(Closed):
         put(self, "protects", protects)
 
     @classmethod
-    def encoded(cls, rows: Bounded, encode: Callable[..., np.ndarray], sizes: tuple[int, ...]) -> SensitiveRows:
-        """Bounded arrays as codes. encode: from those arrays to codes, one row for each row. RowsError."""
+    def encoded(cls, rows: Bounded, codings: Sequence[Coding | int]) -> SensitiveRows:
+        """Bounded arrays as codes, one after another in each row. RowsError.
 
-        arrays = _raw(rows)
+        codings: for each array its coding; or, for an array of integers that are codes already, of one dimension or
+        more, how many codes there are.
+        """
 
         def work() -> SensitiveRows:
-            codes = encode(*arrays)
-            if len(codes) != len(arrays[0]):
-                raise ValueError("a row of codes is wanted for each row")
-            return cls(codes, sizes=sizes, protects=rows.unit, shown=_BOUNDED)
+            parts: list[np.ndarray] = []
+            sizes: list[int] = []
+            for array, coding in zip(_raw(rows), codings, strict=True):
+                if isinstance(coding, int):
+                    size, codes = coding, array.reshape(len(array), math.prod(array.shape[1:]))
+                else:
+                    size, codes = coding.size, codes_of(array, coding).reshape(-1, 1)
+                parts.append(codes)
+                sizes += [size] * codes.shape[1]
+            return cls(np.hstack(parts), sizes=tuple(sizes), protects=rows.unit, shown=_BOUNDED)
 
         return behind_the_wall(work)
 
@@ -61,5 +71,7 @@ class SensitiveRows(Closed):
 
 def _exact_codes(rows: SensitiveRows) -> np.ndarray:
     """The exact codes. Called in this package only, in `training/` and `programs/`."""
+    if not isinstance(rows, SensitiveRows):
+        raise TypeError(f"private rows are read as SensitiveRows, got {type(rows).__name__}: use table.rows()")
     codes: np.ndarray = object.__getattribute__(rows, "_SensitiveRows__codes")
     return codes

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,9 +10,9 @@ import numpy as np
 from dpsynth.base.closed import Closed, closed
 from dpsynth.base.domain import Clique, Domain
 from dpsynth.kernel.bounded import _BOUNDED, Bounded, _raw, _require, bound_arrays
-from dpsynth.kernel.counting import Backend, count
+from dpsynth.kernel.codes import Coding, codes_of
+from dpsynth.kernel.counting import Backend, MemoryBackend, count
 from dpsynth.kernel.intake import behind_the_wall
-from dpsynth.kernel.memory import MemoryBackend
 from dpsynth.kernel.rows import SensitiveRows
 from dpsynth.kernel.sensitive import Sensitive
 from dpsynth.kernel.unit import PrivacyUnit
@@ -37,18 +37,12 @@ class PrivateTable(Closed):
             object.__setattr__(self, name, value)
 
     @classmethod
-    def encoded(cls, rows: Bounded, encode: Callable[[Any], Mapping[str, np.ndarray]], domain: Domain) -> PrivateTable:
-        """A bounded table as codes in memory. encode: from that table to a code for each row and attribute. RowsError.
-
-        Codes outside the domain count in the nearest cell.
-        """
-
-        (table,) = _raw(rows)
+    def encoded(cls, rows: Bounded, codings: Mapping[str, Coding], domain: Domain) -> PrivateTable:
+        """A bounded table as codes in memory: each column of the domain by its own coding. RowsError."""
 
         def work() -> PrivateTable:
-            codes = encode(table)
-            if any(len(codes[a]) != len(table) for a in domain.attributes):
-                raise ValueError("a code is wanted for each row")
+            (table,) = _raw(rows)
+            codes = {a: codes_of(table[a], codings[a]) for a in domain.attributes}
             return cls(MemoryBackend(codes, domain), domain, rows.unit, _BOUNDED)
 
         return behind_the_wall(work)

@@ -31,8 +31,10 @@ _FIELDS = {
     "void": {"run", "time"},
     "link": {"account", "dataset", "head", "through", "events", "time"},
     "forward": {"account", "dataset", "time"},
+    "copy": {"time"},
+    "only": {"by", "time"},
 }
-_TEXTS = ("dataset", "account", "noise", "run", "mechanism", "purpose", "schema", "head")
+_TEXTS = ("dataset", "account", "noise", "run", "mechanism", "purpose", "schema", "head", "by")
 _TEXTS_OR_NULL = ("release", "time")
 
 

@@ -75,20 +75,30 @@ class Ledger(Closed):
         """An existing file ledger, verified."""
         if not Path(path).is_file():
             raise FileNotFoundError(f"{path} does not exist: give the path of a ledger, or create one")
-        book = Book(File.existing(Path(path).absolute()))
+        book = Book(File(Path(path).absolute()))
         book.refresh(check=True)
         if not book.lines:
             raise LedgerCorruptError(f"{path} holds no account: remove it, and create one")
         return cls(book)
 
     @classmethod
-    def import_lines(cls, source: str | Path, path: str | Path) -> Ledger:
-        """A new file ledger of the lines that `export` wrote: the same account, to go on in place of the first."""
+    def import_lines(cls, source: str | Path, path: str | Path, *, only: bool = False, by: str = "") -> Ledger:
+        """A new file ledger of the lines that `export` wrote: a copy, which is read and not spent from.
+
+        only: declares that no other copy of the account is spent from any more; then this one goes on in place of the
+        first. by: who declares it. Both are lines of the ledger (`copy`, `only`).
+        """
+        if not isinstance(by, str) or (by and not only):
+            raise ValueError(f"by is text, who declares an import the only copy: give it with only=True, got {by!r}")
         *raws, rest = Path(source).read_bytes().split(b"\n")
         if rest or not raws:
             raise LedgerCorruptError(f"{source} is empty, or ends in the middle of a line: fetch it again")
-        draft = Book(Memory())
-        draft.take_in(raws)
+        draft = Book(Memory(raws))
+        with draft.writing() as write:
+            if draft.account.closed is None:
+                write("copy", {"time": _now()})
+            if only:
+                write("only", {"by": by, "time": _now()})
         return cls._kept(draft, Path(path))
 
     def export(self, path: str | Path) -> None:
@@ -141,10 +151,16 @@ class Ledger(Closed):
         return self._book.account.forward[1] if self._book.account.forward else None
 
     @property
+    def closed(self) -> str | None:
+        """Why nothing can be spent here, in a sentence: it was joined to another, or is a copy. None where it pays."""
+        self._book.refresh()
+        return self._book.account.closed
+
+    @property
     def cost_left(self) -> int:
         """What a Gaussian run could still reserve, in the units of `Event.cost`."""
         cost = self.cost
-        left = 0 if self._book.account.forward is not None else budgets.gaussian_left(cost, self.budget)
+        left = budgets.gaussian_left(cost, self.budget) if self._book.account.closed is None else 0
         return left if budgets.fits(cost, self.budget) else min(0, left)
 
     @property

@@ -22,13 +22,13 @@ def link(mine: Book, theirs: Book, time: str) -> None:
         raise ValueError(
             f"one protects {one.unit.describe()}, the other {other.unit.describe()}: one account needs one unit"
         )
-    if one.forward is not None:
-        raise ValueError(f"{one.dataset!r} was itself joined to {one.forward[1]!r}: link to that one")
+    if one.closed is not None:
+        raise ValueError(one.closed)
     with theirs.writing() as write:
         if theirs.account.forward is None:
             write("forward", {"account": one.key, "dataset": one.dataset, "time": time})
         elif theirs.account.forward[0] not in (one.key, *mine.account.linked):
-            raise ValueError(f"{other.dataset!r} was joined to {theirs.account.forward[1]!r} already")
+            raise ValueError(theirs.account.closed)
     with mine.writing() as write:
         if other.key not in mine.account.linked:
             facts = {"account": other.key, "dataset": other.dataset, "head": theirs.lines[-1].hash, "time": time}

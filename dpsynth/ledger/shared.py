@@ -24,13 +24,28 @@ class SharedAccount(Account):
     """Keys of the accounts that this one pays for, those that they paid for among them."""
     forward: tuple[str, str] | None = None
     """Key and data set of the account that this one was joined to: from then on it bears nothing more."""
+    copied: bool = False
+    """Whether its lines were imported, and nobody has declared since that no other copy is spent from."""
 
-    def caps(self, purpose: str) -> dict[str, tuple[Cost, Budget]]:
+    @property
+    def closed(self) -> str | None:
+        """Why nothing can be spent here, with the remedy; None for an account that pays."""
         if self.forward is not None:
-            raise BudgetExceededError(
+            return (
                 f"the ledger of {self.dataset!r} was joined to that of {self.forward[1]!r}, which pays for both:"
                 " use that one; nothing was spent"
             )
+        if self.copied:
+            return (
+                f"the ledger of {self.dataset!r} is an imported copy, which is read and not spent from: use the one"
+                " that it was exported from, or, where nobody spends from that one any more, import with --only (in"
+                " Python only=True); nothing was spent"
+            )
+        return None
+
+    def caps(self, purpose: str) -> dict[str, tuple[Cost, Budget]]:
+        if self.closed is not None:
+            raise BudgetExceededError(self.closed)
         caps = super().caps(purpose)
         if purpose in self.policy.purposes:
             caps[f"the purpose {purpose!r}"] = (self.cost(purpose), self.policy.purposes[purpose])
@@ -52,8 +67,8 @@ class SharedAccount(Account):
         return found
 
     def reading(self, record: Mapping[str, Any]) -> Effect:
-        if self.forward is not None:
-            raise ValueError("nothing follows the line that joined this ledger to another")
+        if self.closed is not None and (self.forward is not None or record["kind"] != "only"):
+            raise ValueError(self.closed)
         return super().reading(record)
 
     def _read_policy(self, record: Mapping[str, Any]) -> Effect:
@@ -64,10 +79,11 @@ class SharedAccount(Account):
         if record["account"] in self.linked:
             raise ValueError(f"account {record['account']!r} was joined already")
         brought = [_joined(**each) for each in record["events"]]
-        through = {_key(key) for key in record["through"]}
+        if not all(isinstance(key, str) for key in record["through"]):
+            raise ValueError("the keys of accounts are text")
 
         def effect() -> None:
-            self.linked |= {record["account"], *through}
+            self.linked |= {record["account"], *record["through"]}
             for purpose, cost in brought:
                 for key in (None, purpose):
                     self._settled[key] = self._settled.get(key, NOTHING) + cost
@@ -77,18 +93,22 @@ class SharedAccount(Account):
     def _read_forward(self, record: Mapping[str, Any]) -> Effect:
         return lambda: setattr(self, "forward", (record["account"], record["dataset"]))
 
+    def _read_copy(self, record: Mapping[str, Any]) -> Effect:
+        return lambda: setattr(self, "copied", True)
+
+    def _read_only(self, record: Mapping[str, Any]) -> Effect:
+        if not self.copied:
+            raise ValueError("an imported copy is declared the only one, and this ledger is none")
+        return lambda: setattr(self, "copied", False)
+
     READERS: ClassVar = {
         **Account.READERS,
         "policy": _read_policy,
         "link": _read_link,
         "forward": _read_forward,
+        "copy": _read_copy,
+        "only": _read_only,
     }
-
-
-def _key(value: object) -> str:
-    if not isinstance(value, str):
-        raise ValueError(f"the key of an account is text, got {type(value).__name__}")
-    return value
 
 
 def _joined(purpose: str, event: Mapping[str, Any]) -> tuple[str, Cost]:

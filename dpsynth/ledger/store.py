@@ -14,7 +14,7 @@ import os
 import sqlite3
 import stat
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Protocol
 
@@ -45,10 +45,11 @@ _TROUBLE = {
     sqlite3.SQLITE_LOCKED: "is in use by another program: try again when that is done",
     sqlite3.SQLITE_FULL: "could not be written, as the disk is full: make room",
     sqlite3.SQLITE_IOERR: "could not be read or written (input/output error): look after the disk",
-    sqlite3.SQLITE_READONLY: "cannot be written: an account needs write permission for its file and its folder",
-    sqlite3.SQLITE_CANTOPEN: "cannot be opened: an account needs write permission for its file and its folder",
-    sqlite3.SQLITE_PERM: "cannot be opened: an account needs write permission for its file and its folder",
     sqlite3.SQLITE_NOMEM: "could not be read: memory is full",
+    **dict.fromkeys(
+        (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM),
+        "cannot be opened or written: an account needs write permission for its file and its folder",
+    ),
 }
 _NETWORK = {"nfs", "nfs4", "cifs", "smb2", "smb3", "smbfs", "ncpfs", "afs", "ceph", "lustre", "gpfs", "beegfs",
             "glusterfs", "ocfs2", "gfs2", "fuse.sshfs", "fuse.glusterfs", "fuse.s3fs", "fuse.rclone", "fuse.gcsfuse",
@@ -70,8 +71,8 @@ class Memory:
 
     where = "the ledger in memory"
 
-    def __init__(self) -> None:
-        self._lines: list[bytes] = []
+    def __init__(self, raws: Iterable[bytes] = ()) -> None:
+        self._lines = list(raws)
 
     @contextlib.contextmanager
     def transaction(self, *, write: bool, check: bool = False) -> Iterator[Transaction]:
@@ -90,24 +91,20 @@ class Memory:
 
 
 class File:
-    """Lines in a SQLite file on a local disk."""
+    """Lines in a SQLite file on a local disk. OSError on a network file system, known where /proc tells its type."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
-        self.where = str(path)
-
-    @classmethod
-    def existing(cls, path: Path) -> File:
-        """A file that somebody made. Raises OSError where an account cannot be kept."""
-        _refuse_network(path)
-        return cls(path)
+        if (kind := file_system(path)) in _NETWORK:
+            raise OSError(
+                f"{path} lies on a network file system ({kind}), where locks fail: keep the ledger on a local disk"
+            )
+        self.path, self.where = path, str(path)
 
     @classmethod
     def create(cls, path: Path, raws: Sequence[bytes]) -> File:
         """A new file with these lines, or none. Raises FileExistsError, or OSError where an account cannot be kept."""
-        _refuse_network(path)
-        path.touch(exist_ok=False)
         file = cls(path)
+        path.touch(exist_ok=False)
         try:
             with file._connection() as connection:
                 connection.execute("PRAGMA journal_mode = WAL")
@@ -211,12 +208,3 @@ def _sync_folder(folder: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def _refuse_network(path: Path) -> None:
-    """Locks and shared memory of a network file system cannot be relied on. Known by its type, where /proc tells."""
-    kind = file_system(path)
-    if kind in _NETWORK:
-        raise OSError(
-            f"{path} lies on a network file system ({kind}), where locks fail: keep the ledger on a local disk"
-        )

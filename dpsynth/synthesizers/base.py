@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 import numpy as np
 
 from dpsynth.base.errors import DPSynthError
+from dpsynth.base.project import place_of
 from dpsynth.evidence.certificate import Certificate
 from dpsynth.kernel.budget import Budget
 from dpsynth.ledger.ledger import Ledger
@@ -26,6 +27,10 @@ class NotFittedError(DPSynthError, ValueError, AttributeError):
 
 class NoLedgerWarning(UserWarning):
     """A fit spends, and no ledger will remember it. Said once a process."""
+
+
+class NewLedgerWarning(UserWarning):
+    """A relative path names no ledger yet, and this fit makes one there: from another folder it names another."""
 
 
 class NoLedger(Enum):
@@ -101,7 +106,8 @@ class BaseSynthesizer(ABC, Generic[F]):
     def load(cls, path: str | Path) -> Self:
         """What `save` wrote, ready to sample, with the settings that its certificate records.
 
-        It is not ready to fit: `fit` is refused until a ledger is named, since a second fit spends a second time.
+        It is not ready to fit: `fit` is refused until a ledger is named, since a second fit spends a second time. A
+        project file does not count: it may lie in another project than the one that the model is from.
         ModelFileError for any other file.
         """
         return read_model_file(path, cls.KIND, cls._built)
@@ -149,7 +155,9 @@ class BaseSynthesizer(ABC, Generic[F]):
 
     @property
     def _ledger(self) -> NamedLedger:
-        """The ledger that was named; None where none was."""
+        """The ledger that was named, here or by the project file; None where none was."""
+        if self.ledger is NoLedger.UNSTATED:
+            return place_of("ledger")
         return None if isinstance(self.ledger, NoLedger) else self.ledger
 
     def _ask_who_pays(self) -> None:
@@ -159,8 +167,20 @@ class BaseSynthesizer(ABC, Generic[F]):
                 "a loaded synthesizer does not know which ledger paid for it, and another fit spends again: name the"
                 " ledger by set_params(ledger=...), or say set_params(ledger=None) where nothing needs to remember it"
             )
-        if self.ledger is NoLedger.UNSTATED:
+        if self.ledger is NoLedger.UNSTATED and self._ledger is None:
             _warn_once()
+
+    def _warn_of_a_new_place(self) -> None:
+        """When all that can be refused was: a warning where a relative path is about to become a new ledger."""
+        named = self._ledger
+        if isinstance(named, str | Path) and not Path(named).is_absolute() and not Path(named).exists():
+            warnings.warn(
+                f"the relative path {str(named)!r} names no ledger yet, and this fit makes a new one at"
+                f" {Path(named).absolute()}: from another folder the same path is another account, so give the whole"
+                " path, or name the ledger in dpsynth.toml",
+                NewLedgerWarning,
+                stacklevel=3,
+            )
 
 
 def _warn_once() -> None:
@@ -168,7 +188,7 @@ def _warn_once() -> None:
     if not _warned:
         warnings.warn(
             "no ledger was named, so nothing remembers what this fit spends beside others of the same data: give"
-            " ledger=PATH, or ledger=None to say that this is meant",
+            " ledger=PATH, or ledger=None to say that this is meant, or name one in dpsynth.toml",
             NoLedgerWarning,
             stacklevel=4,
         )

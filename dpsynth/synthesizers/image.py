@@ -76,6 +76,7 @@ class ImageSynthesizer(BaseSynthesizer["FittedImages"]):
         self._ask_who_pays()
         budget, mechanism, schema = self._checked()
         check_images(images, labels, ids, schema)
+        self._warn_of_a_new_place()
         name = IMAGES.resolved(self.mechanism)
         job, reserve = Job(name, self.purpose, self.approvals or {}, schema.fingerprint()), mechanism.reserve(budget)
         with accountant_for(

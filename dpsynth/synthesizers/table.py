@@ -12,7 +12,7 @@ import pandas as pd
 
 from dpsynth.base.job import Job
 from dpsynth.data.engines.files import open_source
-from dpsynth.data.tables.codec import check_columns, encode_frame, schema_domain
+from dpsynth.data.tables.codec import check_columns, codecs, schema_domain
 from dpsynth.data.tables.magnitude import magnitude_table
 from dpsynth.evidence.certificate import Certificate
 from dpsynth.kernel.bounded import Bounded, bound_table
@@ -49,8 +49,8 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
     "smartnoise:mst" and the like, and "external:" with command=[...], run programs that are not ours (docs/foreign.md).
     known: Marginals that are public or were paid for elsewhere; canopy and aim start from them at no charge.
     epsilon, delta: what one fit spends, all of it. ledger: a Ledger, or the path of one; a path that does not exist
-    becomes a ledger that holds exactly this budget. None says that nothing needs to remember what is spent; left out, a
-    warning says so (NoLedgerWarning).
+    becomes a ledger that holds exactly this budget. None says that nothing needs to remember what is spent. Left out,
+    it is what `dpsynth.toml` names (docs/ledger.md), and where nothing does, a warning says so (NoLedgerWarning).
     purpose, approvals: what the fit is for and who approved it, {"ethics board": "case 2026/17"} say: recorded in the
     ledger, whose policy may ask for them.
     unsafe_seed: predictable noise for tests; the certificate says NOT PRIVATE.
@@ -107,13 +107,14 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
                 f"the table lacks {self.schema.unit.id_column!r}, which says whose record a row is:"
                 " add it, or choose another unit"
             )
+        self._warn_of_a_new_place()
         accountant, checkpoint = self._begun(budget, mechanism)
         with accountant:
             accountant.begin()
             rows = bound_table(source.read, self.schema.unit)
             bounds = _kept_bounds(checkpoint, lambda: self._bounds(rows, accountant))
             domain = schema_domain(self.schema, bounds)
-            table = PrivateTable.encoded(rows, lambda frame: encode_frame(frame, self.schema, bounds), domain)
+            table = PrivateTable.encoded(rows, codecs(self.schema, bounds), domain)
             model = mechanism.run(table, accountant, checkpoint)
             accountant.close(model_digest(self.schema, model, bounds))
         if checkpoint is not None:

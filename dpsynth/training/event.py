@@ -5,13 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+from dpsynth.base.numbers import whole
 from dpsynth.kernel.cost import Cost, units
 from dpsynth.kernel.events import Event, Grant, positive
 from dpsynth.kernel.rows import SensitiveRows
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.training import gdp_upper_bound
 from dpsynth.training.dpsgd import Training
-from dpsynth.training.steps import Claims, Steps
+from dpsynth.training.steps import Steps
 
 MAX_STEPS = 2**32
 
@@ -35,8 +36,7 @@ class DpSgd(Event):
         rate = positive("rate of a DpSgd event", self.rate)
         if rate > 1:
             raise ValueError(f"rate of a DpSgd event must be a probability above 0 and at most 1, got {self.rate!r}")
-        if type(self.steps) is not int or not 1 <= self.steps <= MAX_STEPS:
-            raise ValueError(f"steps of a DpSgd event must be a whole number from 1 to 2^32, got {self.steps!r}")
+        whole("steps of a DpSgd event", self.steps, MAX_STEPS)
         object.__setattr__(self, "noise_multiplier", multiplier)
         object.__setattr__(self, "rate", rate)
 
@@ -58,5 +58,4 @@ class DpSgd(Event):
 
     def redeem(self, grant: Grant, rows: SensitiveRows, **options: Any) -> Training:
         """The steps that are paid for, or that are left of them. Options: parameters, clip, assumed_rows, block."""
-        claims = Claims(grant.ledger, grant.run, grant.line, grant.progress)
-        return Training(self, grant.bits, rows, claims, **options)
+        return Training(self.rate, self.noise_multiplier, grant, rows, **options)

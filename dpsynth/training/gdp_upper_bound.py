@@ -66,7 +66,7 @@ def gaussian_price(rate: float, noise_multiplier: float, steps: int) -> tuple[in
 
 def _dominating(part: loss_grid.Sampled, removed: bool) -> float:
     """The smallest mu found whose curve lies nowhere on [0, infinity) more than TAU below that of the part."""
-    curves_found = pld.curves([part], _LEVELS, removed)
+    curves_found = pld.curves(part, _LEVELS, removed)
     farthest = curves_found[-1].epsilon(TAU)
     if not math.isfinite(farthest):
         return math.inf

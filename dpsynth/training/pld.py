@@ -1,11 +1,10 @@
-r"""Privacy loss distributions: what mechanisms that were fixed beforehand cost together, never less than the truth.
+r"""Privacy loss distributions: what the steps of a training cost together, never less than the truth.
 
 **What is composed.** For neighbours with output distributions P and Q, the loss is log(P/Q) of an output drawn from P,
-and delta(epsilon) = E[(1 - e^(epsilon - loss))_+]. Mechanisms fixed beforehand add their losses independently (Sommer,
+and delta(epsilon) = E[(1 - e^(epsilon - loss))_+]. Steps fixed beforehand add their losses independently (Sommer,
 Meiser and Mohammadi, PoPETs 2019; Koskela, Jaelkoe and Honkela, arXiv 1906.03049). Each is stood for by a pair that
-dominates it: a step of sampled training by ((1 - q) N(0, s^2) + q N(1, s^2), N(0, s^2)) for a unit removed, and by the
-same pair swapped for one added (Zhu, Dong and Wang, arXiv 2106.08567); a Gaussian by the same with q = 1; any
-(epsilon, delta)-DP mechanism by randomised response, and an infinite loss of probability delta.
+dominates it: ((1 - q) N(0, s^2) + q N(1, s^2), N(0, s^2)) for a unit removed, and the same pair swapped for one added
+(Zhu, Dong and Wang, arXiv 2106.08567).
 
 **Why no figure is below the truth.** Every approximation moves losses up, or is bounded and added to delta.
 
@@ -23,18 +22,18 @@ same pair swapped for one added (Zhu, Dong and Wang, arXiv 2106.08567); a Gaussi
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.fft import irfft, next_fast_len, rfft
 
-from dpsynth.training.loss_grid import ROUNDOFF, Losses, Part, grid_width, one_step
+from dpsynth.training.loss_grid import ROUNDOFF, Losses, Sampled, grid_width
 
 MOST_POINTS = 1 << 20
 """Of a Fourier transform: 8 MB. What would need more gets a coarser grid, which costs tightness only."""
 
-_TAIL = 1e-9  # of the delta in question: what the tails of single steps may cost
+TAIL = 1e-9  # of the delta in question: what the tails of single steps may cost
 _WINDOW_TAIL = math.log(1e-13)
 _FARTHEST = 300.0  # in exponents: no further from the mean are figures made
 
@@ -68,128 +67,128 @@ class Curve:
         return max(0.0, float(min(found, self.epsilons[i]) * (1 + 1e-12)))
 
 
-def epsilon(parts: Sequence[Part], delta: float) -> float:
-    """An epsilon, hardly above the smallest, for which all parts together are (epsilon, delta)-DP; or infinity."""
-    return max(curves(parts, [delta], removed)[0].epsilon(delta) for removed in (True, False)) if parts else 0.0
+def curves(part: Sampled, deltas: Sequence[float], removed: bool) -> list[Curve]:
+    """All steps of a training, for a unit removed or one added: a curve for each delta, tight near it."""
+    tail = min(deltas) * TAIL / part.steps
+
+    def compose(width: float) -> Composition:
+        return Composition(part.losses(width, tail, removed), width, part.steps)
+
+    return curves_on(compose, grid_width(part.steps * part.variance, part.steps, part.reach), deltas)
 
 
-def curves(parts: Sequence[Part], deltas: Sequence[float], removed: bool) -> list[Curve]:
-    """All parts together, for a unit removed or one added: a curve for each delta, tight near it."""
-    width = grid_width(parts)
-    tail = min(deltas) * _TAIL / sum(part.steps for part in parts)
+def curves_on(compose: Callable[[float], Composition], width: float, deltas: Sequence[float]) -> list[Curve]:
+    """The curves on a grid of this width, or on the next coarser one that MOST_POINTS are enough for."""
     while True:
-        losses = [one_step(part, width, tail, removed) for part in parts]
-        made = [_composed(losses, width, delta) for delta in deltas]
+        composed = compose(width)
+        made = [composed.curve(delta) for delta in deltas]
         if None not in made:
             return [one for one in made if one is not None]
         width *= 4
 
 
-class _Tilted:
-    """The steps tilted by e^(t loss): K(t), the logarithm of the moment-generating function of all steps, and more."""
+class Composition:
+    """The sum of `steps` independent losses. K(t) is the logarithm of its moment-generating function."""
 
-    def __init__(self, losses: Sequence[Losses], width: float) -> None:
-        self._parts = []
-        for part in losses:
-            kept = part.masses > 0
-            self._parts.append((part, np.log(part.masses[kept]), width * (part.first + np.flatnonzero(kept))))
+    def __init__(self, losses: Losses, width: float, steps: int) -> None:
+        kept = losses.masses > 0
         self.width = width
-        self._bounds = dict[float, float]()
+        self.steps = steps
+        self.infinite = steps * losses.infinite
+        self.last = steps * (losses.first + losses.masses.size - 1)
+        self._logs = np.log(losses.masses[kept])
+        self._loss = width * (losses.first + np.flatnonzero(kept))
 
     def cumulants(self, t: float) -> tuple[float, float, float]:
-        """K(t) and its first two derivatives: mean and variance of the tilted loss."""
-        found = np.zeros(3)
-        for part, logs, loss in self._parts:
-            found += np.multiply(part.steps, _moments(logs + t * loss, loss))
-        return float(found[0]), float(found[1]), float(found[2])
+        """K(t) and its first two derivatives: mean and variance of the sum tilted by e^(t loss)."""
+        value, mean, variance = self._moments(t)
+        return self.steps * value, self.steps * mean, self.steps * variance
 
-    def toward(self, delta: float) -> float:
+    def transform(self, t: float, points: int) -> tuple[np.ndarray, int, float]:
+        """Fourier transform of the tilted masses; by how many points they are moved; how rounding of a step counts."""
+        value, mean, _ = self._moments(t)
+        centre = round(mean / self.width)
+        index = np.rint(self._loss / self.width).astype(np.int64) - centre
+        one = np.bincount(index % points, np.exp(self._logs + t * self._loss - value), points)
+        return rfft(one) ** self.steps, self.steps * centre, self.steps * float(np.linalg.norm(one))
+
+    def curve(self, delta: float) -> Curve | None:
+        """The curve of the sum, tight near this delta; None where the grid is too fine for MOST_POINTS."""
+        if self.infinite >= 1:
+            return Curve(np.zeros(1), np.ones(1))
+        t = self._toward(delta)
+        low, high = self._window(t)
+        if not (high - low) / self.width < MOST_POINTS:
+            return None
+        start = math.floor(low / self.width)
+        points = next_fast_len(math.ceil(high / self.width) - start + 2, real=True)
+        masses, error = self._masses(t, start, points)
+        value, mean, _ = self.cumulants(t)
+
+        # delta(e) = sum over losses l > e of p (1 - e^(e - l)), p = masses e^(K - t l); all of it over e^(K - t mean)
+        loss = self.width * (start + np.arange(points))
+        apart = loss - mean
+        kept = slice(*np.searchsorted(apart, (-_FARTHEST / max(t, 1.0), _FARTHEST)))
+        epsilons, beyond, clipped = loss[kept], apart[kept], np.maximum(apart, apart[kept][0])
+        weights = masses * np.exp(-t * clipped)
+        above = _sums_from(weights)[kept]
+        deltas = above - np.exp(beyond) * _sums_from(weights * np.exp(-clipped))[kept]
+        deltas += 4 * points * ROUNDOFF * np.abs(above)
+        far = self.width * np.arange(points)
+        gain = float(np.linalg.norm(np.exp(-t * far) * -np.expm1(-far)))
+        deltas += np.exp(-t * beyond) * (error * gain + 2 * math.exp(_WINDOW_TAIL))
+        deltas *= math.exp(min(700.0, value - t * mean))
+        deltas = deltas * (1 + 8 * ROUNDOFF * self.steps) + self.infinite
+        deltas = np.where(np.isfinite(deltas), deltas, np.inf)
+        largest = self.width * self.last
+        deltas[epsilons >= largest] = self.infinite
+        if largest > epsilons[-1]:
+            return Curve(np.append(epsilons, largest), np.append(deltas, self.infinite))
+        return Curve(epsilons, deltas)
+
+    def _moments(self, t: float) -> tuple[float, float, float]:
+        """Of one step: the logarithm of the moment-generating function; mean and variance of the tilted loss."""
+        logs = self._logs + t * self._loss
+        top = float(logs.max())
+        weights = np.exp(logs - top)
+        total = float(weights.sum())
+        mean = float(weights @ self._loss) / total
+        return top + math.log(total), mean, float(weights @ np.square(self._loss - mean)) / total
+
+    def _toward(self, delta: float) -> float:
         """The t at which Chernoff's bound K(t) - t K'(t) is log delta, or the largest that this grid can bear."""
-        wanted, low, high = math.log(delta), 0.0, 0.25
-        while self._bound(high) > wanted and high * self.width < 0.1:
+
+        def too_small(t: float) -> bool:
+            value, mean, _ = self.cumulants(t)
+            return value - t * mean > math.log(delta)
+
+        low, high = 0.0, 0.25
+        while too_small(high) and high * self.width < 0.1:
             low, high = high, 1.5 * high
         for _ in range(5):
             middle = (low + high) / 2
-            low, high = (middle, high) if self._bound(middle) > wanted else (low, middle)
+            low, high = (middle, high) if too_small(middle) else (low, middle)
         return high
 
-    def _bound(self, t: float) -> float:
-        if t not in self._bounds:
-            value, mean, _ = self.cumulants(t)
-            self._bounds[t] = value - t * mean
-        return self._bounds[t]
-
-    def window(self, t: float) -> tuple[float, float]:
+    def _window(self, t: float) -> tuple[float, float]:
         """Where all of the tilted loss lies but e^_WINDOW_TAIL on either side, by Chernoff's inequality."""
         value, mean, variance = self.cumulants(t)
         usual = math.sqrt(-2 * _WINDOW_TAIL / (variance + self.width**2))
-        ends = []
-        for side in (-1, 1):
+
+        def end(side: int) -> float:
             tilts = [usual * 2.0**k for k in (-6, -4, -2, -1, 0)]
             further = [self.cumulants(t + side * s)[0] - value - side * s * mean for s in tilts]
-            ends.append(mean + side * min((f - _WINDOW_TAIL) / s for f, s in zip(further, tilts, strict=True)))
-        return ends[0], ends[1]
+            return mean + side * min((f - _WINDOW_TAIL) / s for f, s in zip(further, tilts, strict=True))
 
-    def power(self, t: float, start: int, points: int) -> tuple[np.ndarray, float]:
+        return end(-1), end(1)
+
+    def _masses(self, t: float, start: int, points: int) -> tuple[np.ndarray, float]:
         """Masses of the tilted sum at start, start + 1, ... grid points, and the 2-norm of their error, at most."""
-        spectrum, shift, error, factors = np.ones(points // 2 + 1, dtype=complex), 0, 0.0, 0
-        for part, logs, loss in self._parts:
-            value, mean, _ = _moments(logs + t * loss, loss)
-            centre = round(mean / self.width)
-            index = np.rint(loss / self.width).astype(np.int64) - centre
-            one = np.bincount(index % points, np.exp(logs + t * loss - value), points)
-            spectrum *= rfft(one) ** part.steps
-            shift += centre * part.steps
-            error += part.steps * float(np.linalg.norm(one))
-            factors += part.steps
-        masses = np.roll(irfft(spectrum, points), -((start - shift) % points))
-        transform = 8 * ROUNDOFF * math.log2(points)
-        return masses, 2 * transform * error + (transform + 8 * ROUNDOFF * factors) * float(np.linalg.norm(masses))
-
-
-def _moments(logs: np.ndarray, loss: np.ndarray) -> tuple[float, float, float]:
-    """Logarithm of the sum of e^logs, mean and variance of the loss under these weights."""
-    top = float(logs.max(initial=-np.inf))
-    if top == -np.inf:
-        return -math.inf, 0.0, 0.0
-    weights = np.exp(logs - top)
-    total = float(weights.sum())
-    mean = float(weights @ loss) / total
-    return top + math.log(total), mean, float(weights @ np.square(loss - mean)) / total
-
-
-def _composed(losses: Sequence[Losses], width: float, delta: float) -> Curve | None:
-    """The curve of all losses; None where the grid is too fine for MOST_POINTS."""
-    infinite = sum(part.steps * part.infinite for part in losses)
-    if infinite >= 1:
-        return Curve(np.zeros(1), np.ones(1))
-    tilted = _Tilted(losses, width)
-    t = tilted.toward(delta)
-    low, high = tilted.window(t)
-    if not (high - low) / width < MOST_POINTS:
-        return None
-    start = math.floor(low / width)
-    points = next_fast_len(math.ceil(high / width) - start + 2, real=True)
-    masses, error = tilted.power(t, start, points)
-    value, mean, _ = tilted.cumulants(t)
-
-    # delta(e) = sum over losses l > e of p (1 - e^(e - l)), and p = masses e^(K - t l); all of it over e^(K - t mean)
-    loss = width * (start + np.arange(points))
-    kept = slice(*np.searchsorted(loss - mean, (-_FARTHEST / max(t, 1.0), _FARTHEST)))
-    apart = loss - mean
-    weights = masses * np.exp(-t * np.maximum(apart, apart[kept][0]))
-    above, divided = _sums_from(weights)[kept], _sums_from(weights * np.exp(-np.maximum(apart, apart[kept][0])))[kept]
-    deltas = above - np.exp(apart[kept]) * divided + 4 * points * ROUNDOFF * np.abs(above)
-    steps = width * np.arange(points)
-    gain = float(np.linalg.norm(np.exp(-t * steps) * -np.expm1(-steps)))
-    deltas += np.exp(-t * apart[kept]) * (error * gain + 2 * math.exp(_WINDOW_TAIL))
-    factor = 1 + 8 * ROUNDOFF * sum(part.steps for part in losses)
-    deltas = deltas * math.exp(min(700.0, value - t * mean)) * factor + infinite
-    largest = width * sum(part.steps * (part.first + part.masses.size - 1) for part in losses)
-    if largest > loss[kept][-1]:
-        return Curve(np.append(loss[kept], largest), np.append(np.where(np.isfinite(deltas), deltas, np.inf), infinite))
-    deltas[loss[kept] >= largest] = infinite
-    return Curve(loss[kept], np.where(np.isfinite(deltas), deltas, np.inf))
+        spectrum, moved, steps_error = self.transform(t, points)
+        masses = np.roll(irfft(spectrum, points), -((start - moved) % points))
+        rounding = 8 * ROUNDOFF * math.log2(points)
+        relative = rounding + 8 * ROUNDOFF * self.steps
+        return masses, 2 * rounding * steps_error + relative * float(np.linalg.norm(masses))
 
 
 def _sums_from(x: np.ndarray) -> np.ndarray:

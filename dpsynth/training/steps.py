@@ -14,20 +14,12 @@ taken to say nothing of the rows, as nothing else does that a machine shows of i
 
 from __future__ import annotations
 
+import os
 import threading
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 from dpsynth.base.closed import Closed
-from dpsynth.kernel.events import Progress
-
-
-class Counter(Protocol):
-    """What counts the steps of a training, durably: a ledger."""
-
-    def claim(self, run: str, charge: int, resumed: int, most: int) -> Progress:
-        """Claims the next steps, before the first of them is taken."""
-        ...
+from dpsynth.kernel.events import Grant, Progress
 
 
 @dataclass(frozen=True)
@@ -65,37 +57,56 @@ class Steps:
 
 
 class Claims(Closed):
-    """The steps that one process may take of a training, in blocks that it claims as it comes to them.
+    """The steps that one process may take of a training, in blocks that it claims as it comes to them."""
 
-    charge: the number of the ledger line that pays. steps: what the ledger said last.
-    """
+    _closed_because = "a training cannot be copied: its steps would be taken twice"
 
-    _closed_because = "claims cannot be copied: their steps would be taken twice"
-    __slots__ = ("__granted", "__ledger", "__lock", "__run", "__steps", "charge")
+    __slots__ = ("__grant", "__granted", "__lock", "__process", "__steps")
 
-    def __init__(self, ledger: Counter, run: str, charge: int, steps: Progress) -> None:
-        self.__ledger, self.__run, self.__steps, self.charge = ledger, run, steps, charge
-        self.__granted, self.__lock = 0, threading.Lock()
+    def __init__(self, grant: Grant) -> None:
+        self.__grant = grant
+        self.__granted = 0
+        self.__lock = threading.Lock()
+        self.__process = os.getpid()
+        self.__steps: Progress = grant.progress
 
     @property
     def steps(self) -> Progress:
+        """What the ledger said of them last: how many are paid for, claimed, lost."""
         return self.__steps
 
     @property
-    def granted(self) -> int:
-        """Steps that are claimed and not taken."""
-        return self.__granted
+    def steps_left(self) -> int:
+        return self.__steps.left + self.__granted
 
-    def take(self, block: int) -> None:
+    @property
+    def done(self) -> int:
+        """Steps taken, by this process and by those that it goes on from."""
+        return self.__steps.upto - self.__steps.lost - self.__granted
+
+    @property
+    def between_blocks(self) -> bool:
+        """Whether all steps that are claimed were taken or lost, so that a process that ends here loses none."""
+        return self.__granted == 0
+
+    @property
+    def charge(self) -> int:
+        """The number of the ledger line that pays."""
+        return self.__grant.line
+
+    def _take(self, block: int) -> None:
         """Counts one step, before it draws anything, and claims the next `block` first where none is granted.
 
         Raises RuntimeError when all that were paid for are taken, ValueError when the ledger refuses the claim.
         """
+        if self.__process != os.getpid():
+            raise RuntimeError("this training belongs to another process: a fork cannot spend it a second time")
         with self.__lock:
             if not self.__granted:
                 before = self.__steps
                 if not before.left:
                     raise RuntimeError(f"all {before.paid} steps that were paid for are taken: there is no further one")
-                self.__steps = self.__ledger.claim(self.__run, self.charge, before.resumed, block)
+                grant = self.__grant
+                self.__steps = grant.ledger.claim(grant.run, grant.line, before.resumed, block)
                 self.__granted = self.__steps.upto - before.upto
             self.__granted -= 1

@@ -14,29 +14,30 @@ k sqrt(L) in the 2-norm. Nothing depends on how far teachers agree: the price is
 may depend on former answers; every set of questions is paid for by a charge of its own, which adds the noise.
 
 **What is trusted.** A teacher is a function of its own rows: nothing passes from one to another, or from one set of
-questions to the next, unless the function keeps what it sees. Python has no walls (see `dpsgd.py`); made-up rows show
-whether an answer depends on chance or on whom the function saw before, and such a function is refused.
+questions to the next, unless the function keeps what it sees. Python has no walls (see `clipping.py`); made-up rows
+show whether an answer depends on chance or on whom the function saw before, and such a function is refused.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
 from dpsynth.base.closed import Closed
+from dpsynth.base.numbers import whole
 from dpsynth.kernel.accountant import Accountant
 from dpsynth.kernel.noise import Bits
 from dpsynth.kernel.rows import SensitiveRows, _exact_codes
 from dpsynth.kernel.sensitive import Sensitive, _up
+from dpsynth.training.clipping import checked
 
 Teacher = Callable[[np.ndarray], np.ndarray]
 """The codes of one teacher's rows, shape (rows, columns), to its answers: booleans, shape (questions,)."""
 
 MOST_TEACHERS = 100_000
-
+MOST_QUESTIONS = 10_000_000
 _MADE_UP = 16
 
 
@@ -48,24 +49,22 @@ class Teachers(Closed):
     number: int
 
     def __init__(self, rows: SensitiveRows, number: int, bits: Bits) -> None:
-        if not isinstance(rows, SensitiveRows):
-            raise TypeError(f"teachers are given SensitiveRows (table.rows()), got {type(rows).__name__}")
-        if type(number) is not int or not 1 <= number <= MOST_TEACHERS:
-            raise ValueError(f"teachers must be a whole number from 1 to {MOST_TEACHERS:,}, got {number!r}")
-        self.number, self.__protects, self.__sizes = number, rows.protects, rows.sizes
-        self.__parts = parted(_exact_codes(rows), number, bits)
+        codes = _exact_codes(rows)
+        self.number = whole("teachers", number, MOST_TEACHERS)
+        self.__parts = parted(codes, number, bits)
+        self.__protects = rows.protects
+        self.__sizes = rows.sizes
 
     def vote(self, teacher: Teacher, questions: int) -> Sensitive:
         """How many teachers say yes to each question; shape (questions,).
 
         Raises ValueError when `teacher` is no function of one teacher's rows, or its answers have another shape.
         """
-        if type(questions) is not int or questions < 1:
-            raise ValueError(f"questions must be a whole number, 1 or more, got {questions!r}")
+        whole("questions", questions, MOST_QUESTIONS)
         _refuse_memory(teacher, self.__sizes, questions)
         counts = np.zeros(questions, dtype=np.int64)
         for part in self.__parts:
-            counts += _checked(teacher(part.copy()), questions)
+            counts += _answers(teacher, part, questions)
         reach = self.__protects.max_records
         l1, l2 = float(reach * questions), _up(reach * math.sqrt(questions))
         return Sensitive(counts, l1=max(l1, l2), l2=l2, protects=self.__protects)
@@ -84,21 +83,17 @@ def parted(codes: np.ndarray, number: int, bits: Bits) -> list[np.ndarray]:
     return np.split(codes[order].astype(np.int64), ends)
 
 
-def _checked(answers: Any, questions: int) -> np.ndarray:
-    array = np.asarray(answers)
-    if array.shape != (questions,) or array.dtype != np.bool_:
-        raise ValueError(
-            f"a teacher's answers must be booleans of shape ({questions},), got {array.dtype} of shape {array.shape}"
-        )
-    return array
+def _answers(teacher: Teacher, rows: np.ndarray, questions: int) -> np.ndarray:
+    """What a teacher says of a copy of its rows, which it may keep or change; the answers are copied too."""
+    what = "a teacher's answers must be booleans"
+    return checked(what, teacher(rows.copy()), (questions,), (np.dtype(np.bool_),)).copy()
 
 
 def _refuse_memory(teacher: Teacher, sizes: tuple[int, ...], questions: int) -> None:
     """ValueError if made-up rows show that an answer depends on chance, or on the rows of other teachers."""
     one, two = np.random.default_rng(0).integers(0, sizes, size=(2, _MADE_UP, len(sizes)))
-    first = _checked(teacher(one.copy()), questions).copy()
-    teacher(two.copy())
-    if not np.array_equal(first, _checked(teacher(one.copy()), questions)):
+    first, _, again = (_answers(teacher, rows, questions) for rows in (one, two, one))
+    if not np.array_equal(first, again):
         raise ValueError(
             "a teacher's answers change by chance or with the rows of other teachers, so one row could change them all:"
             " compute them from its own rows and public settings only"

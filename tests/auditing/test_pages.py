@@ -11,7 +11,8 @@ import pytest
 
 from dpsynth.auditing.claim import PrivacyClaim
 from dpsynth.auditing.mechanism.dp import DPAuditor
-from dpsynth.auditing.mechanism.noise import Answer, Check, audit_noise
+from dpsynth.auditing.mechanism.noise import Answer, audit_noise
+from dpsynth.auditing.mechanism.noise_report import Check
 from dpsynth.auditing.mechanism.pairs import Pair
 from tests.auditing.faults import GAUSSIAN, PURE
 

@@ -145,9 +145,21 @@ def test_an_account_is_exported_imported_and_linked(folder, run):
         run(f"ledger create {name}.ledger --schema schema.yaml --epsilon 3 --delta 1e-6")
         assert run(f"{FIT} --ledger {name}.ledger -o {name}.dpsynth")[0] == 0
     assert run("ledger export a.ledger a.jsonl")[0] == 0
-    assert run("ledger import a.jsonl c.ledger")[0] == 0
-    heads = [json.loads(run(f"ledger show {name}.ledger --json")[1])["head"] for name in "ac"]
-    assert heads[0] == heads[1]
+    code, out, _ = run("ledger import a.jsonl c.ledger")
+    assert (code, "a copy that is not spent from: import it with --only" in " ".join(out.split())) == (0, True)
+    shown = [json.loads(run(f"ledger show {name}.ledger --json")[1]) for name in "ac"]
+    assert [each["state"] for each in shown] == ["open", "copy"]
+    assert run(f"ledger verify c.ledger --head {shown[0]['head']}")[0] == 0
+    for command in ("show", "verify"):
+        assert "a copy that is not spent from" in " ".join(run(f"ledger {command} c.ledger")[1].split())
+    code, _, err = run(f"{FIT} --ledger c.ledger -o e.dpsynth")
+    assert (code, "is an imported copy" in err, "--only" in err) == (4, True, True)
+    assert (folder / "e.dpsynth").exists() is False
+    assert run("ledger import a.jsonl f.ledger --by ann")[0] == 2
+    assert run("ledger import a.jsonl f.ledger --only --by ann")[0] == 0
+    assert "declared by ann to be the only copy that is spent from" in run("ledger show f.ledger")[1]
+    assert "one further job may spend" in run("ledger verify f.ledger")[1]
+    assert run(f"{FIT} --ledger f.ledger -o e.dpsynth")[0] == 0
     assert run("ledger export a.ledger a.jsonl")[0] == 2
     assert run("ledger import rows.csv d.ledger")[0] == 2
     assert not (folder / "d.ledger").exists()
@@ -156,6 +168,8 @@ def test_an_account_is_exported_imported_and_linked(folder, run):
     assert run(f"{FIT} --ledger b.ledger -o d.dpsynth")[0] == 4
     for name, word in (("a", "pays for b too"), ("b", "closed: a pays now")):
         assert word in run(f"ledger show {name}.ledger")[1]
+    assert "closed: a pays now" in run("ledger verify b.ledger")[1]
+    assert "joined" not in run("ledger show c.ledger")[1]
     assert run("ledger link a.ledger a.ledger")[0] == 2
 
 

@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 
 from dpsynth.base.cover import cover
 from dpsynth.base.domain import Domain
-from dpsynth.kernel.counting import count
-from dpsynth.kernel.memory import MemoryBackend
+from dpsynth.kernel.counting import MemoryBackend, count
 
 
 class Pieces:

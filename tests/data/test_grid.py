@@ -7,7 +7,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from dpsynth.data.tables.grid import Edges, Grid, RealGrid, StepGrid, moment_edges, number_edges
+from dpsynth.data.tables.grid import Grid, RealGrid, StepGrid, moment_edges, number_edges
+from dpsynth.kernel.codes import Cuts
 
 bounds = st.tuples(st.floats(-1e9, 1e9), st.floats(-1e9, 1e9)).map(sorted) | st.sampled_from(
     [(0.0, 1e6), (-1e6, 0.0), (-50.0, 1e5), (0.0, 0.0), (1e9, 1e9 + 1e-6), (0.0, 1e-310), (-1e300, 1e300), (5.0, 5.0)]
@@ -17,8 +18,13 @@ lattices = st.tuples(
 )
 
 
-def edges_of(grid: Grid) -> np.ndarray:
-    return grid._finder.edges  # type: ignore[attr-defined]
+def cells_of(grid: Grid, values: np.ndarray) -> np.ndarray:
+    return Cuts(grid.starts, range(len(grid.widths))).at(np.asarray(values, dtype=np.float64))
+
+
+def edges_of(grid: RealGrid) -> np.ndarray:
+    first, last = grid.ends()
+    return np.append(first, np.nextafter(last[-1], np.inf))
 
 
 @given(bounds=bounds, seed=st.integers(0, 99))
@@ -29,7 +35,7 @@ def test_a_real_value_stays_in_its_cell_and_in_the_bounds(bounds: tuple[float, f
     values = grid.draw(cells, rng)
     assert low <= values.min()
     assert values.max() <= high
-    assert np.array_equal(grid.cell(values), cells)
+    assert np.array_equal(cells_of(grid, values), cells)
 
 
 @given(bounds=bounds)
@@ -49,10 +55,10 @@ def test_real_cells_are_fine_everywhere_and_finest_near_zero(bounds: tuple[float
 @pytest.mark.parametrize(("low", "high"), [(0, 1e6), (-1e6, 0), (-1, 1), (-5, 1e5)])
 def test_zero_has_a_cell_of_its_own(low: float, high: float) -> None:
     grid = RealGrid(low, high)
-    zero = grid.cell(np.array([0.0, -0.0]))
+    zero = cells_of(grid, np.array([0.0, -0.0]))
     near = [x for x in (1e-9, -1e-9) if low <= x <= high]
     assert zero[0] == zero[1]
-    assert not np.isin(grid.cell(np.array(near)), zero).any()
+    assert not np.isin(cells_of(grid, np.array(near)), zero).any()
     assert np.array_equal(grid.draw(zero.repeat(50), np.random.default_rng(0)), np.zeros(100))
 
 
@@ -68,7 +74,7 @@ def test_a_step_is_found_where_counting_finds_it(lattice: tuple[int, float, int]
     assert grid.widths == tuple(np.diff(edges).astype(float))
     steps = rng.integers(0, count, 50)
     cells = np.searchsorted(edges, steps, side="right") - 1
-    assert np.array_equal(grid.cell(low + steps * step), cells)
+    assert np.array_equal(cells_of(grid, low + steps * step), cells)
     drawn = grid.draw(cells, rng)
     assert np.array_equal(np.searchsorted(edges, drawn, side="right") - 1, cells)
 
@@ -77,7 +83,7 @@ def test_few_values_have_a_cell_each_and_many_have_one_each_near_zero() -> None:
     assert np.array_equal(number_edges(3, 1, 1024), np.arange(1025))
     incomes = StepGrid(-1000, 1, number_edges(-1000, 1, 1_001_001))
     assert len(incomes.widths) < 700
-    near_zero = incomes.cell(np.arange(-10.0, 11.0))
+    near_zero = cells_of(incomes, np.arange(-10.0, 11.0))
     assert len(set(near_zero.tolist())) == 21
     assert {incomes.widths[cell] for cell in near_zero} == {1.0}
     assert max(incomes.widths) <= 1_001_000 / 256 + 1
@@ -85,7 +91,7 @@ def test_few_values_have_a_cell_each_and_many_have_one_each_near_zero() -> None:
 
 def test_values_outside_are_clipped_and_between_steps_belong_to_the_nearest() -> None:
     grid = StepGrid(0, 0.5, number_edges(0, 0.5, 5))
-    assert grid.cell(np.array([-np.inf, -3, 0.2, 0.3, 0.6, 2, 2.1, 1e300, np.inf])).tolist() == [
+    assert cells_of(grid, np.array([-np.inf, -3, 0.2, 0.3, 0.6, 2, 2.1, 1e300, np.inf])).tolist() == [
         0,
         0,
         0,
@@ -97,8 +103,8 @@ def test_values_outside_are_clipped_and_between_steps_belong_to_the_nearest() ->
         4,
     ]
     real = RealGrid(-2, 3)
-    assert real.cell(np.array([-np.inf, -1e300])).tolist() == [0, 0]
-    assert set(real.cell(np.array([np.inf, 1e300, 3.0]))) == {len(real.widths) - 1}
+    assert cells_of(real, np.array([-np.inf, -1e300])).tolist() == [0, 0]
+    assert set(cells_of(real, np.array([np.inf, 1e300, 3.0]))) == {len(real.widths) - 1}
 
 
 @pytest.mark.parametrize("count", [1, 2, 1024, 1025, 9131, 10**6, 3 * 10**9])
@@ -115,7 +121,14 @@ def test_moments_have_equal_cells(count: int) -> None:
 )
 def test_buckets_find_what_a_binary_search_finds(edges: list[float], places: list[float]) -> None:
     low, high = edges[0], edges[-1]
-    values = np.array([*edges[:-1], *(low + place * (high - low) for place in places)])
-    values = values[values < high]
-    found = Edges(np.array(edges)).find(values)
-    assert np.array_equal(found, np.searchsorted(edges, values, side="right") - 1)
+    values = np.array([*edges, *(low + place * (high - low) for place in places), -np.inf, np.inf, -1e300, 1e300])
+    codes = np.random.default_rng(len(places)).integers(0, 9, len(edges) + 1)
+    cuts = Cuts(edges, codes)
+    assert np.array_equal(cuts.at(values), codes[np.searchsorted(edges, values, side="right")])
+    assert [cuts.of(value) for value in values.tolist()] == cuts.at(values).tolist()
+
+
+def test_cuts_need_ascending_edges_and_a_code_for_each_interval() -> None:
+    for edges, codes in (([1, 1], [0, 1, 2]), ([2, 1], [0, 1, 2]), ([1], [0]), ([np.nan, 1], [0, 1, 2])):
+        with pytest.raises(ValueError, match="ascend strictly"):
+            Cuts(edges, codes)

@@ -161,7 +161,7 @@ def test_a_certificate_comes_back_from_its_file(tmp_path):
     folder = certificate.save(tmp_path / "new" / "release")
     assert sorted(p.name for p in folder.iterdir()) == ["certificate.html", "certificate.json"]
     assert Certificate.load(folder) == Certificate.load(folder / "certificate.json") == certificate
-    assert json.loads(certificate.to_json())["dpsynth_certificate"] == 4
+    assert json.loads(certificate.to_json())["dpsynth_certificate"] == 5
 
 
 EDITS = {
@@ -202,7 +202,7 @@ def test_a_seeded_certificate_cannot_be_made_private_by_hand():
 @pytest.mark.parametrize("text", ["{}", "[]", "not json", '{"dpsynth_certificate": 1}'])
 def test_a_file_of_another_kind_is_refused_in_a_sentence(text, tmp_path):
     (tmp_path / "c.json").write_text(text)
-    with pytest.raises(ValueError, match=r"no certificate of version 4|is not JSON"):
+    with pytest.raises(ValueError, match=r"no certificate of version 5|is not JSON"):
         Certificate.load(tmp_path / "c.json")
 
 

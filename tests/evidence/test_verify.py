@@ -72,7 +72,8 @@ def reserved(events, charged):
 
 def rechained(record):
     """Every hash computed anew: what is left to find is what the figures say."""
-    lines = [record["run"]["line"], *(c["line"] for c in record["charges"])]
+    drawing = record["run"]["drawing"]
+    lines = [record["run"]["line"], *([drawing] if drawing else []), *(c["line"] for c in record["charges"])]
     before = record["ledger"]["line"]["hash"]
     for line in lines:
         rehash(line, prev=before)

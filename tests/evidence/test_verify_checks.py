@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import copy
 import json
+import tempfile
+from pathlib import Path
 
 import pytest
 
@@ -19,6 +21,7 @@ from dpsynth.schema.table import Schema
 from dpsynth.training.event import DpSgd
 from tests.evidence.test_verify import COLUMNS, MIXED, TRAINING, issue, rechained, rehash
 from tests.evidence.test_verify_trainings import claimed
+from tests.rings.scratch import SCRATCH
 
 
 def plain():
@@ -43,6 +46,28 @@ def with_a_job():
     accountant = Accountant(Budget(2.0, 1e-6), ledger=ledger, job=Job("mst", schema=schema.fingerprint()))
     facts = {"settings": {}, "bounds": {}, "released": {}, "run": accountant.run, "ledger": ledger}
     return Certificate.issue(schema=schema, mechanism="mst", **facts).record
+
+
+def without_charges():
+    """The certificate of a run that read rows, and made nothing of them."""
+    ledger = Ledger.create(None, Budget(9.0, 1e-6), dataset="claims", unit=PrivacyUnit())
+    accountant = Accountant(Budget(2.0, 1e-6), ledger=ledger)
+    accountant.begin()
+    accountant.close("ab" * 32)
+    facts = {"settings": {}, "bounds": {}, "released": {}, "run": accountant.run, "ledger": ledger}
+    return Certificate.issue(schema=Schema(COLUMNS), mechanism="m", **facts).record
+
+
+def declared():
+    """The certificate of a run on an account that was imported, twice, and declared the only one each time."""
+    with tempfile.TemporaryDirectory(dir=SCRATCH) as name:
+        ledger = Ledger.create(Path(name) / "0", Budget(9.0, 1e-6), dataset="claims", unit=PrivacyUnit())
+        for number, by in enumerate(("the data office", "")):
+            ledger.export(Path(name) / f"{number}.lines")
+            ledger = Ledger.import_lines(Path(name) / f"{number}.lines", Path(name) / f"{number + 1}", only=True, by=by)
+        record = issue(ledger=ledger).record
+    assert [line["by"] for line in record["ledger"]["only"]] == ["the data office", ""]
+    return record
 
 
 def reserve(record, *more):
@@ -109,9 +134,39 @@ FORGERIES = {
 }
 
 
-@pytest.mark.parametrize("name", FORGERIES)
-def test_only_its_own_check_sees_a_forgery(name, tmp_path):
-    make, forge = FORGERIES[name]
+def hidden(record):
+    """The line that says that rows were read is passed off as another run's."""
+    record["run"]["drawing"] = None
+    record["ledger"]["other_lines"] += 1
+
+
+FURTHER = {
+    "a run without charges that hides that it read rows": (
+        "complete", without_charges, lambda r: r["run"].update(drawing=None),
+    ),
+    "charges without a line that says that rows were read": ("complete", plain, hidden),
+    "the drawing line is changed": ("hashes", without_charges, lambda r: r["run"]["drawing"].update(seq=2, note="")),
+    "another line in its place": ("kinds", plain, lambda r: changed(r, r["run"]["drawing"], kind="note")),
+    "the drawing of another run": ("run", plain, lambda r: changed(r, r["run"]["drawing"], run="another")),
+    "a drawing after its charge": ("order", plain, lambda r: rehash(r["run"]["drawing"], seq=4)),
+    "another declaration": ("kinds", declared, lambda r: rehash(r["ledger"]["only"][0], kind="note")),
+    "a declaration that is not told": ("caution", declared, lambda r: r["cautions"].pop()),
+    "a declaration by somebody else": (
+        "caution", declared,
+        lambda r: r.update(cautions=[each.replace("the data office", "the board") for each in r["cautions"]]),
+    ),
+    "a declaration that is left out": (
+        "complete", declared, lambda r: (r["ledger"]["only"].pop(), r["cautions"].pop()),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("name", "make", "forge"),
+    [*((name, *each) for name, each in FORGERIES.items()), *FURTHER.values()],
+    ids=[*FORGERIES, *FURTHER],
+)
+def test_only_its_own_check_sees_a_forgery(name, make, forge, tmp_path):
     record = json.loads(json.dumps(make()))
     forge(record)
     assert [outcome.check for outcome in verify.examine(record, tmp_path) if outcome.fault] == [name]
@@ -120,7 +175,10 @@ def test_only_its_own_check_sees_a_forgery(name, tmp_path):
             Certificate(record).verify()
 
 
-@pytest.mark.parametrize("make", {make for make, _ in FORGERIES.values() if make.__name__ != "<lambda>"})
+MAKERS = {make for *_, make, _ in (*FORGERIES.values(), *FURTHER.values())}
+
+
+@pytest.mark.parametrize("make", {make for make in MAKERS if make.__name__ != "<lambda>"})
 def test_what_is_forged_was_sound_before(make, tmp_path):
     record = json.loads(json.dumps(make()))
     outcomes = verify.examine(record, tmp_path)
@@ -139,7 +197,7 @@ def test_every_check_has_a_forgery_and_says_its_fault_in_one_sentence():
 
 
 FREE = ("released", "versions", "created")  # nothing is computed from them, and any JSON may stand there
-INNER = ("run.ended", "run.line", "ledger.line", "ledger.spent", "views.spent")
+INNER = ("run.drawing", "run.ended", "run.line", "ledger.line", "ledger.only", "ledger.spent", "views.spent")
 
 
 @pytest.mark.parametrize("part", [*(name for name in plain() if name not in FREE), *INNER])

@@ -4,9 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dpsynth.data.tables.magnitude import CELLS, HIGHS, LOWS, _magnitudes, magnitude_table
+from dpsynth.data.tables.magnitude import CELLS, HIGHS, LOWS, Magnitudes, magnitude_table
 from dpsynth.kernel.bounded import bound_table
 from dpsynth.kernel.budget import Budget
+from dpsynth.kernel.codes import codes_of
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.ledger.opening import Accountant
 from dpsynth.mechanisms.bounds import learn_bounds
@@ -50,10 +51,10 @@ def test_a_stated_bound_is_kept():
 
 def test_every_number_lies_between_the_ends_of_its_cell():
     numbers = np.array([0.0, -0.0, 1e-9, -1e-9, 1.0, -1.0, 1.5, -1.5, 2.0, -2.0, 2.0**49, -(2.0**49)])
-    cells = _magnitudes(numbers, None)
+    cells = codes_of(numbers, Magnitudes(None))
     assert np.all(numbers >= LOWS[cells])
     assert np.all(numbers <= HIGHS[cells])
-    assert list(_magnitudes(np.array([np.inf, -np.inf, np.nan]), None)) == [CELLS - 2, 0, CELLS - 1]
+    assert list(codes_of(np.array([np.inf, -np.inf, np.nan]), Magnitudes(None))) == [CELLS - 2, 0, CELLS - 1]
     assert np.all(np.diff(LOWS) >= 0)
 
 

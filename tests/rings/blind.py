@@ -25,7 +25,8 @@ from dpsynth.kernel.sensitive import Sensitive
 from dpsynth.ledger.ledger import Ledger
 from dpsynth.ledger.opening import Accountant
 from dpsynth.programs.run import Program
-from dpsynth.training.dpsgd import Gradients, Training
+from dpsynth.training.clipping import Vectors
+from dpsynth.training.dpsgd import Training
 
 
 class BlindAccountant(Accountant):
@@ -91,6 +92,6 @@ class BlindTraining:
         """What it says of its steps."""
         return getattr(self._training, name)
 
-    def step(self, gradients: Gradients) -> np.ndarray:
+    def step(self, gradients: Vectors) -> np.ndarray:
         self._training.step(gradients)
         return self._answers.normal(scale=self.stddev, size=self.parameters)

@@ -22,12 +22,12 @@ SOURCE = Path(dpsynth.__file__).parent
 RINGS = {
     "kernel": (
         "unit", "cost", "gaussian_dp", "events", "budget", "noise", "sensitive", "rows", "intake", "bounding",
-        "bounded", "counting", "memory", "table", "account", "accountant",
+        "columns", "ids", "codes", "bounded", "counting", "table", "account", "accountant",
     ),
-    "training": ("loss_grid", "pld", "gdp_upper_bound", "steps", "dpsgd", "event", "teachers", "embedding"),
+    "training": ("loss_grid", "pld", "gdp_upper_bound", "steps", "clipping", "dpsgd", "event", "teachers", "embedding"),
     "programs": ("run", "foreign"),
     "ledger": ("chain", "names", "shared", "store", "reader", "linking", "ledger", "opening"),
-    "accounting": ("policy", "nonadaptive", "calibrate", "currencies"),
+    "accounting": ("policy", "joint", "nonadaptive", "calibrate", "currencies"),
 }  # fmt: skip
 
 

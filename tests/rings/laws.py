@@ -94,7 +94,7 @@ def the_sampler_is_paid_from_delta(k: Kernel) -> None:
 def a_schedule_costs_no_less_than_its_closed_form(k: Kernel) -> None:
     for rate, noise, delta in ((0.1, 1.0, 1e-6), (1.0, 2.0, 1e-9), (0.6, 3.0, 0.3)):
         epsilon = k.nonadaptive.epsilon([k.DpSgd(rate, noise, 1)], delta) if rate < 1 else None
-        epsilon = k.pld.epsilon([k.loss_grid.Sampled(rate, noise, 1)], delta) if epsilon is None else epsilon
+        epsilon = k.joint.epsilon([k.loss_grid.Sampled(rate, noise, 1)], delta) if epsilon is None else epsilon
         exact = [oracle.sampled_delta(epsilon, rate, noise, removed) for removed in (True, False)]
         assert max(exact) <= delta
     failing = [k.Foreign(0.5, 1e-3), k.Foreign(0.5, 1e-3), k.Foreign(1e-9, 1e-3)]
@@ -104,7 +104,7 @@ def a_schedule_costs_no_less_than_its_closed_form(k: Kernel) -> None:
 
 def a_schedule_is_counted_step_by_step(k: Kernel) -> None:
     for steps in (2, 9):
-        together = k.pld.epsilon([k.loss_grid.Sampled(1.0, 3.0, steps)], 1e-6)
+        together = k.joint.epsilon([k.loss_grid.Sampled(1.0, 3.0, steps)], 1e-6)
         exact = k.gaussian_dp.gaussian_epsilon(steps * k.gaussian_dp.gaussian_cost(3.0), 1e-6)
         assert exact * (1 - 1e-12) <= together <= exact * (1 + 1e-4)
 

@@ -79,6 +79,10 @@ def lines_that_break_a_rule_are_refused(k: Kernel) -> None:
         2 * [("link", {**joined, "head": "", "through": [], "events": [{"purpose": "", "event": event}]})],
         [("link", {**joined, "head": "", "through": [], "events": [{"purpose": 1, "event": event}]})],
         [("link", {**joined, "head": "", "through": [1], "events": []})],
+        [("only", {"by": "", "time": None})],
+        [("copy", {"time": None}), good[0]],
+        [("copy", {"time": None}), ("copy", {"time": None})],
+        [("forward", joined), ("copy", {"time": None})],
     ]
     taken_in(k, good)
     for lines in bad:
@@ -136,6 +140,39 @@ def what_a_cut_link_left_behind_can_be_brought(k: Kernel) -> None:
             last.link(spent)
         assert last.spent().epsilon == spent.spent().epsilon > 0
         fails(ValueError, lambda: middle.link(spent))
+
+
+def a_copy_is_not_spent_from_until_it_is_declared_the_only_one(k: Kernel) -> None:
+    with ledger_file(k) as (path, ledger), ledger_file(k) as (_, other):
+        names = (path.with_name(f"{number}") for number in itertools.count())
+        held = k.Accountant(k.Budget(0.3, 1e-6), ledger=ledger)
+        held.charge(k.Gaussian(1000.0), "before")
+
+        def imported(source: object, **facts: object) -> object:
+            lines, copy = next(names), next(names)
+            source.export(lines)
+            return k.Ledger.import_lines(lines, copy, **facts)
+
+        first = imported(ledger)
+        copies = [first, k.Ledger.open(first.path), imported(first)]
+        for copy in copies:
+            lines = copy.entries()
+            assert lines[:-1] == ledger.entries()
+            fails(k.BudgetExceededError, lambda copy=copy: k.Accountant(k.Budget(0.1, 1e-6), ledger=copy))
+            for act in (lambda c: c.charge(held.run, k.Gaussian(1000.0), "after"), lambda c: c.commit(held.run),
+                        lambda c: c.link(other), lambda c: other.link(c)):  # fmt: skip
+                fails(ValueError, lambda copy=copy, act=act: act(copy))
+            assert copy.entries() == lines
+            assert copy.cost_left == 0 < copy.spent().epsilon == ledger.spent().epsilon
+        assert len(other.entries()) == 1
+        declared = imported(first, only=True, by="the owner")
+        assert [line["kind"] for line in declared.entries()[-2:]] == ["copy", "only"]
+        declared.charge(held.run, k.Gaussian(1000.0), "after")
+        assert declared.cost_left == ledger.cost_left > 0
+        k.Accountant(k.Budget(0.1, 1e-6), ledger=declared)
+        other.link(declared)
+        fails(ValueError, lambda: imported(declared, only=True))
+        fails(k.BudgetExceededError, lambda: k.Accountant(k.Budget(0.1, 1e-6), ledger=imported(declared)))
 
 
 # What is durable when.

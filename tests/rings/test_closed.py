@@ -15,7 +15,7 @@ from dpsynth.base.closed import Closed
 from tests.rings import kernel
 from tests.rings.kernel import Mutant
 from tests.rings.laws import Kernel
-from tests.rings.unkept import claims
+from tests.rings.unkept import grant
 from tests.structure.source import PACKAGE
 from tests.structure.walls import RINGS
 
@@ -38,7 +38,7 @@ def table(k: Kernel) -> Any:
 def training(k: Kernel) -> Any:
     event = k.DpSgd(0.1, 1.0, 10)
     options = {"parameters": 4, "clip": 1.0, "assumed_rows": 1000.0}
-    return k.Training(event, k.noise.operating_system_bits, rows(k), claims(event, k), **options)
+    return k.Training(event.rate, event.noise_multiplier, grant(event, k), rows(k), **options)
 
 
 CLOSED: dict[str, tuple[str, Callable[[Kernel], Any]]] = {
@@ -50,7 +50,7 @@ CLOSED: dict[str, tuple[str, Callable[[Kernel], Any]]] = {
     "Accountant": ("accountant.py", accountant),
     "Ledger": ("ledger.py", lambda k: accountant(k).ledger),
     "Training": ("dpsgd.py", training),
-    "Claims": ("steps.py", lambda k: k.Claims(None, "run", 3, k.Steps(5))),
+    "Claims": ("steps.py", lambda k: k.Claims(grant(k.DpSgd(0.1, 1.0, 5), k))),
     "Teachers": ("teachers.py", lambda k: k.Teachers(rows(k), 7, k.noise.operating_system_bits)),
 }
 """Every class of the rings that holds private values or a budget: its file, and how one is made."""
@@ -98,7 +98,9 @@ def is_closed(name: str) -> Callable[[Kernel], None]:
 MUTANTS = [
     Mutant(name, file, f"class {name}(Closed):\n", f"class {name}:\n", is_closed(name))
     for name, (file, _) in CLOSED.items()
+    if name != "Training"
 ]
+MUTANTS.append(Mutant("Training", "steps.py", "class Claims(Closed):\n", "class Claims:\n", is_closed("Training")))
 
 
 def holders(ring: str) -> set[str]:

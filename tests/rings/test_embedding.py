@@ -64,8 +64,8 @@ def one_row_moves_an_embedding_by_what_it_says_at_most(k):
                     for table in (np.vstack([codes, one]), codes)
                 )
                 moved = [int(d) for d in total_of(with_it) - total_of(without)]
-                assert sum(d * d for d in moved) * k.GRAIN**2 <= with_it.l2**2
-                assert sum(map(abs, moved)) * k.GRAIN <= with_it.l1
+                assert sum(d * d for d in moved) * (1 / k.GRAINS) ** 2 <= with_it.l2**2
+                assert sum(map(abs, moved)) * (1 / k.GRAINS) <= with_it.l1
 
 
 def a_units_rows_move_it_by_as_much_as_it_says_and_no_less_is_said(k):
@@ -77,7 +77,7 @@ def a_units_rows_move_it_by_as_much_as_it_says_and_no_less_is_said(k):
             one, other = (
                 k.embed(rows_of(k, table, **unit), scaled(9.0), dimensions=DIMENSIONS) for table in (ours, theirs)
             )
-            moved = math.dist(total_of(one), total_of(other)) * k.GRAIN
+            moved = math.dist(total_of(one), total_of(other)) * (1 / k.GRAINS)
             assert one.l2 * (1 - 1e-5) < moved <= one.l2
             assert one.l2 <= one.l1
             assert one.protects == k.unit.PrivacyUnit(**unit)
@@ -123,9 +123,13 @@ def features_that_lean_on_other_rows_are_refused(k):
 MUTANTS = [
     Mutant(
         "clipped to sqrt(2)",
-        "embedding.py",
-        "dimensions)[taken], 1.0)",
-        "dimensions)[taken] * (1 / math.sqrt(2)), 1 / math.sqrt(2)) * 2",
+        "clipping.py",
+        """(_SCALE / np.maximum(length, clip))[:, None]
+            np.trunc(grains, out=grains)
+            kept = np.vecdot(grains, grains) <= GRAINS**2 """,
+        """(np.sqrt(2) * _SCALE / np.maximum(length, clip))[:, None]
+            np.trunc(grains, out=grains)
+            kept = np.vecdot(grains, grains) <= 2 * GRAINS**2 """,
         one_row_moves_an_embedding_by_what_it_says_at_most,
     ),
     Mutant(
@@ -137,9 +141,9 @@ MUTANTS = [
     ),
     Mutant(
         "not clipped",
-        "embedding.py",
-        "total += clipped_sum(_checked(features(piece), dimensions)[taken], 1.0)",
-        "total += np.nan_to_num(_checked(features(piece), dimensions)[taken] / GRAIN).sum(axis=0).astype(np.int64)",
+        "clipping.py",
+        "total += clipped_sum(_answers(vectors, piece, length)[taken], clip)",
+        "total += np.nan_to_num(_answers(vectors, piece, length)[taken] * GRAINS).sum(axis=0).astype(np.int64)",
         one_row_moves_an_embedding_by_what_it_says_at_most,
     ),
     Mutant(
@@ -159,22 +163,22 @@ MUTANTS = [
     Mutant(
         "divided by how many rows there are",
         "embedding.py",
-        "unit=GRAIN, protects",
-        "unit=GRAIN / max(1, len(_exact_codes(rows))), protects",
+        "unit=1 / GRAINS, protects",
+        "unit=1 / GRAINS / max(1, len(codes)), protects",
         its_scale_is_public,
     ),
     Mutant(
         "what fills up a piece counted too",
-        "embedding.py",
-        "dimensions)[taken], 1.0)",
-        "dimensions), 1.0)",
+        "clipping.py",
+        "_answers(vectors, piece, length)[taken], clip)",
+        "_answers(vectors, piece, length), clip)",
         its_scale_is_public,
     ),
     Mutant(
         "rows after the first piece left out",
-        "embedding.py",
-        "    unit = rows.protects\n",
-        "        break\n    unit = rows.protects\n",
+        "clipping.py",
+        "[taken], clip)\n    return total",
+        "[taken], clip)\n        break\n    return total",
         a_sum_does_not_depend_on_the_order_of_rows,
     ),
     Mutant(
@@ -187,7 +191,7 @@ MUTANTS = [
     Mutant(
         "no look at coupling",
         "embedding.py",
-        "    _refuse_coupling(features, rows.sizes, dimensions)\n",
+        "    refuse_coupling(features, rows.sizes, dimensions)\n",
         "",
         features_that_lean_on_other_rows_are_refused,
     ),

@@ -25,7 +25,7 @@ from dpsynth.programs.foreign import Foreign
 from dpsynth.training.steps import Steps
 from tests.rings import oracle
 from tests.rings.laws import rehashed
-from tests.rings.ledgers import BUDGET, GOLDEN, create, golden, lines_of
+from tests.rings.ledgers import BUDGET, GOLDEN, JOB, create, golden, lines_of
 
 KINDS = ["open", "policy", "run", "drawing", "charge", "charge", "commit", "run", "void", "run", "drawing", "charge"]
 KINDS += ["charge", "steps", "steps", "steps"]
@@ -54,17 +54,57 @@ def test_lines_that_the_first_version_wrote_can_be_read(tmp_path):
     counted = [e["noise_multiplier"] for e in (lines[4]["event"], lines[5]["event"], *lines[9]["reserve"])]
     mu_squared = sum(1 / Fraction(multiplier) ** 2 for multiplier in counted)
     assert float(oracle.delta(ledger.spent().epsilon, mu_squared)) == pytest.approx(1e-6, rel=1e-9)
-    assert [e["kind"] for e in ledger.entries()] == KINDS
+    assert [e["kind"] for e in lines] == [*KINDS, "copy"]
     assert [run.state for run in ledger.runs()] == ["committed", "void", "drawing"]
 
 
-def test_an_export_and_its_import_are_the_same_lines_and_the_same_account(path, tmp_path):
+@pytest.mark.parametrize("only", [False, True])
+def test_an_import_holds_the_same_lines_and_then_says_what_it_is(only, path, tmp_path):
     first = Ledger.open(path)
-    again = Ledger.import_lines(lines_of(first, tmp_path / "one"), tmp_path / "again.ledger")
-    assert lines_of(again, tmp_path / "two").read_bytes() == (tmp_path / "one").read_bytes()
-    assert (again.head, again.spent(), again.policy) == (first.head, first.spent(), first.policy)
+    lines = lines_of(first, tmp_path / "one")
+    again = Ledger.import_lines(lines, tmp_path / "again.ledger", only=only, by="the owner" if only else "")
+    *same, last = lines_of(again, tmp_path / "two").read_bytes().splitlines(keepends=True)
+    assert b"".join(same[: len(KINDS)]) == lines.read_bytes()
+    assert [e["kind"] for e in again.entries()[len(KINDS) :]] == (["copy", "only"] if only else ["copy"])
+    assert (json.loads(last).get("by"), again.key) == ("the owner" if only else None, first.key)
+    assert (again.spent(), again.policy, again.runs()) == (first.spent(), first.policy, first.runs())
+    again.verify(first.head)
     with pytest.raises(FileExistsError):
         first.export(tmp_path / "one")
+
+
+@pytest.mark.parametrize("facts", [{"by": "me"}, {"by": 3, "only": True}, {"by": None, "only": True}], ids=str)
+def test_who_declares_is_named_in_a_declaration_only(facts, tmp_path):
+    with pytest.raises(ValueError, match="by is text, who declares an import the only copy: give it with only=True"):
+        Ledger.import_lines(GOLDEN, tmp_path / "l", **facts)
+    assert not (tmp_path / "l").exists()
+
+
+def test_a_copy_says_in_a_sentence_how_it_could_be_spent_from(path, tmp_path):
+    copy = Ledger.import_lines(lines_of(Ledger.open(path), tmp_path / "one"), tmp_path / "again.ledger")
+    assert Ledger.open(path).closed is None
+    assert "is an imported copy, which is read and not spent from: use the one that it was exported" in copy.closed
+    for ledger in (copy, Ledger.open(tmp_path / "again.ledger")):
+        with pytest.raises(BudgetExceededError, match=r"import with --only .*; nothing was spent"):
+            Accountant(Budget(0.1, 1e-7), ledger=ledger, job=JOB)
+        with pytest.raises(ValueError, match="is an imported copy"):
+            ledger.set_policy(Policy())
+    with pytest.raises(ValueError, match="is an imported copy"):
+        copy.commit(copy.runs()[-1].name)
+
+
+def test_what_was_joined_is_imported_as_it_is_and_cannot_be_declared_the_only_one(tmp_path):
+    one, other = create(tmp_path / "a"), create(tmp_path / "b", dataset="visits")
+    one.link(other)
+    lines = lines_of(other, tmp_path / "lines")
+    copy = Ledger.import_lines(lines, tmp_path / "c")
+    assert copy.entries() == other.entries()
+    assert copy.closed == other.closed == (
+        "the ledger of 'visits' was joined to that of 'claims', which pays for both: use that one; nothing was spent"
+    )  # fmt: skip
+    with pytest.raises(ValueError, match="was joined to that of 'claims'"):
+        Ledger.import_lines(lines, tmp_path / "d", only=True)
+    assert not (tmp_path / "d").exists()
 
 
 def test_each_line_holds_the_hash_of_the_one_before(path, tmp_path):
@@ -300,7 +340,7 @@ def test_what_a_link_that_was_cut_short_left_behind_can_be_brought_to_whoever_pa
             middle.link(spent)
     third.link(middle)
     last.link(third)
-    with pytest.raises(ValueError, match="'z' was itself joined to 'v': link to that one"):
+    with pytest.raises(ValueError, match="'z' was joined to that of 'v', which pays for both: use that one"):
         middle.link(spent)
     assert last.spent().epsilon == 0
     last.link(spent)
@@ -316,8 +356,7 @@ def test_accounts_that_cannot_be_one_are_not_linked(tmp_path):
         with pytest.raises(ValueError, match=r"a file of its own|one account needs one unit"):
             one.link(other)
     one.link(third)
-    with pytest.raises(ValueError, match="joined to 'claims' already"):
-        fourth.link(third)
-    with pytest.raises(ValueError, match="link to that one"):
-        third.link(fourth)
+    for refused in (lambda: fourth.link(third), lambda: third.link(fourth)):
+        with pytest.raises(ValueError, match="was joined to that of 'claims', which pays for both: use that one"):
+            refused()
     assert [e["kind"] for e in fourth.entries()] == ["open"]

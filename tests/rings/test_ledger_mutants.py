@@ -85,8 +85,8 @@ MUTANTS = [
     Mutant(
         "lines after the forward",
         "shared.py",
-        "if self.forward is not None:\n            raise ValueError",
-        "if False:\n            raise ValueError",
+        "if self.closed is not None and (",
+        "if self.closed is not None and self.forward is None and (",
         ledger_laws.lines_that_break_a_rule_are_refused,
     ),
     Mutant(
@@ -134,7 +134,7 @@ MUTANTS = [
     Mutant(
         "accounts that a joined one paid for are forgotten",
         "shared.py",
-        'self.linked |= {record["account"], *through}',
+        'self.linked |= {record["account"], *record["through"]}',
         'self.linked |= {record["account"]}',
         ledger_laws.what_a_cut_link_left_behind_can_be_brought,
     ),
@@ -165,6 +165,48 @@ MUTANTS = [
         'write("forward", {"account": one.key, "dataset": one.dataset, "time": time})',
         "pass",
         ledger_laws.linked_accounts_are_one,
+    ),
+    Mutant(
+        "copies are spent from",
+        "shared.py",
+        "if self.copied:",
+        "if False:",
+        ledger_laws.a_copy_is_not_spent_from_until_it_is_declared_the_only_one,
+    ),
+    Mutant(
+        "every import is the only one",
+        "ledger.py",
+        "if only:",
+        "if True:",
+        ledger_laws.a_copy_is_not_spent_from_until_it_is_declared_the_only_one,
+    ),
+    Mutant(
+        "an import is no copy",
+        "ledger.py",
+        'write("copy", {"time": _now()})',
+        "pass",
+        ledger_laws.a_copy_is_not_spent_from_until_it_is_declared_the_only_one,
+    ),
+    Mutant(
+        "a run goes on in a copy",
+        "shared.py",
+        '(self.forward is not None or record["kind"] != "only")',
+        "self.forward is not None",
+        ledger_laws.a_copy_is_not_spent_from_until_it_is_declared_the_only_one,
+    ),
+    Mutant(
+        "a copy closes another account",
+        "linking.py",
+        "if one.closed is not None:",
+        "if False:",
+        ledger_laws.a_copy_is_not_spent_from_until_it_is_declared_the_only_one,
+    ),
+    Mutant(
+        "declared the only one without being a copy",
+        "shared.py",
+        "if not self.copied:",
+        "if False:",
+        ledger_laws.lines_that_break_a_rule_are_refused,
     ),
     Mutant(
         "not recorded",

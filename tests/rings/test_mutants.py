@@ -121,7 +121,7 @@ MUTANTS = [
         "max(self.epsilon, other.epsilon)",
         laws.epsilons_of_other_programs_add_up_and_are_taken_from_the_rest,
     ),
-    # loss_grid.py, pld.py, gdp_upper_bound.py, nonadaptive.py, events.py
+    # loss_grid.py, pld.py, gdp_upper_bound.py, joint.py, nonadaptive.py, events.py
     Mutant(
         "losses moved down",
         "loss_grid.py",
@@ -131,16 +131,16 @@ MUTANTS = [
     ),
     Mutant(
         "one order of the neighbours forgotten",
-        "pld.py",
-        "for removed in (True, False)) if parts",
-        "for removed in (False,)) if parts",
+        "joint.py",
+        "for removed in (True, False))",
+        "for removed in (False,))",
         laws.a_schedule_costs_no_less_than_its_closed_form,
     ),
     Mutant(
         "failures forgotten",
-        "loss_grid.py",
-        "* (1 + MASS_ERROR), part.delta, part.steps)",
-        "* (1 + MASS_ERROR), 0.0, part.steps)",
+        "joint.py",
+        "* (1 + MASS_ERROR), self.delta)",
+        "* (1 + MASS_ERROR), 0.0)",
         laws.a_schedule_costs_no_less_than_its_closed_form,
     ),
     Mutant(
@@ -160,8 +160,8 @@ MUTANTS = [
     Mutant(
         "steps not counted",
         "pld.py",
-        "spectrum *= rfft(one) ** part.steps",
-        "spectrum *= rfft(one)",
+        "rfft(one) ** self.steps, ",
+        "rfft(one), ",
         laws.a_schedule_is_counted_step_by_step,
     ),
     Mutant(

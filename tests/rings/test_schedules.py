@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dpsynth.accounting import currencies, nonadaptive
+from dpsynth.accounting import currencies, joint, nonadaptive
 from dpsynth.kernel import gaussian_dp
 from dpsynth.kernel.budget import NOTHING, Budget, spent
 from dpsynth.kernel.events import Gaussian
@@ -54,11 +54,11 @@ def test_one_step_is_the_closed_form_and_nowhere_below(rate, noise):
 
     part = loss_grid.Sampled(rate, noise, 1)
     for delta in (1e-12, 1e-4):
-        epsilon = pld.epsilon([part], delta)
+        epsilon = joint.epsilon([part], delta)
         assert exact(epsilon, True, False) <= delta
         assert epsilon == 0 or exact(epsilon * (1 - 5e-3) - 1e-6, True, False) > delta
         for removed in (True, False):
-            (curve,) = pld.curves([part], [delta], removed)
+            (curve,) = pld.curves(part, [delta], removed)
             near = np.linspace(0, 2 * epsilon + 1e-3, 20)
             assert all(bound >= exact(e, removed) * (1 - 1e-12) for e, bound in zip(near, curve.at(near), strict=True))
 
@@ -67,11 +67,11 @@ def test_one_step_is_the_closed_form_and_nowhere_below(rate, noise):
 @pytest.mark.parametrize("delta", [1e-14, 1e-6, 0.1])
 def test_gaussian_noise_as_a_loss_distribution_is_the_exact_curve(mu, delta):
     exact = gaussian_dp.gaussian_epsilon(gaussian_dp.gaussian_cost(1 / mu), delta)
-    assert exact - 1e-12 <= pld.epsilon([loss_grid.Sampled(1.0, 1 / mu, 1)], delta) <= exact * (1 + 1e-4) + 1e-5
+    assert exact - 1e-12 <= joint.epsilon([loss_grid.Sampled(1.0, 1 / mu, 1)], delta) <= exact * (1 + 1e-4) + 1e-5
 
 
 def test_randomised_response_is_its_closed_form():
-    (curve,) = pld.curves([loss_grid.Bounded(0.7, 1e-5, 1)], [1e-5], True)
+    (curve,) = joint.curves([joint.Bounded(0.7, 1e-5, 1)], [1e-5], True)
     p = math.exp(0.7) / (1 + math.exp(0.7))
     for epsilon in (0.0, 0.3, 0.69):
         exact = 1e-5 + (1 - 1e-5) * (p - math.exp(epsilon) * (1 - p))
@@ -85,7 +85,7 @@ def test_two_steps_are_no_less_than_brute_force():
         p, loss = oracle.sampled_losses(0.2, 1.0, removed)
         for epsilon in (0.05, 0.2, 0.4):
             exact = oracle.composed_delta(p, loss, epsilon)
-            (curve,) = pld.curves([loss_grid.Sampled(0.2, 1.0, 2)], [exact], removed)
+            (curve,) = pld.curves(loss_grid.Sampled(0.2, 1.0, 2), [exact], removed)
             assert exact * (1 - 1e-6) <= curve.at(np.array([epsilon]))[0] <= exact * 1.1
 
 
@@ -127,7 +127,7 @@ def test_the_price_of_training_is_a_curve_that_lies_below_it_nowhere(steps, rate
     event = DpSgd(rate, noise, steps)
     for removed in (True, False):
         for delta in (1e-3, 1e-9):
-            (curve,) = pld.curves([loss_grid.Sampled(rate, noise, steps)], [delta], removed)
+            (curve,) = pld.curves(loss_grid.Sampled(rate, noise, steps), [delta], removed)
             epsilon = curve.epsilon(delta)
             if 0 < epsilon < math.inf:
                 assert gaussian_dp.gaussian_delta(epsilon, event.cost.gaussian) + gdp_upper_bound.TAU >= delta * (

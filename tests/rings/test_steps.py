@@ -187,12 +187,15 @@ def what_was_charged_stays_charged(k: Kernel) -> None:
             fails(ValueError, lambda line=line: other.resume(line, 0))
 
 
-STEPS_TAKEN = "self.__claims.take(self.__block)\n        total = self._sum(gradients)"
+CLAIM = "        self._take(self.__block)\n"
+STEP = "        total = sum_of_rows(chosen, gradients, self.parameters, self.clip, self.__bits)\n"
+SAMPLE = """        codes = _exact_codes(self.__rows)
+        chosen = codes[poisson_sample(len(codes), self.__rate, self.__bits)]
+"""
 MUTANTS = [
-    Mutant("claimed after the step", "dpsgd.py", STEPS_TAKEN,
-           "total = self._sum(gradients)\n        self.__claims.take(self.__block)",
+    Mutant("claimed after the step", "dpsgd.py", CLAIM + SAMPLE + STEP, SAMPLE + STEP + CLAIM,
            steps_are_claimed_before_they_are_taken),
-    Mutant("never claimed", "steps.py", "self.__ledger.claim(self.__run, self.charge, before.resumed, block)",
+    Mutant("never claimed", "steps.py", "grant.ledger.claim(grant.run, grant.line, before.resumed, block)",
            "before.after(resumed=before.resumed, lost=before.lost, upto=min(before.upto + block, before.paid))",
            steps_are_claimed_before_they_are_taken),
     Mutant("as many as are asked for", "ledger.py", "min(steps.upto + most, steps.paid)", "steps.upto + most",
@@ -220,7 +223,7 @@ MUTANTS = [
            who_was_superseded_claims_no_more),
     Mutant("a step more a block", "steps.py", "self.__granted = self.__steps.upto - before.upto",
            "self.__granted = self.__steps.upto - before.upto + 1", who_was_superseded_claims_no_more),
-    Mutant("one step at a time, unasked", "dpsgd.py", "block or event.steps", "block or 1",
+    Mutant("one step at a time, unasked", "dpsgd.py", "self.steps.paid if block is None", "1 if block is None",
            a_training_without_blocks_leaves_nothing_to_resume),
     Mutant("seeds come again", "accountant.py", "or facts.noise != SECURE", "", noise_from_a_seed_is_not_drawn_twice),
     Mutant("begins with nothing spent", "accountant.py", "accountant._reserved = ledger.unit, facts.cost,",

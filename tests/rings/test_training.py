@@ -23,13 +23,13 @@ from dpsynth.kernel.events import Gaussian
 from dpsynth.kernel.rows import SensitiveRows
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.ledger.opening import Accountant
-from dpsynth.training import dpsgd
-from dpsynth.training.dpsgd import PIECE
+from dpsynth.training import clipping, dpsgd
+from dpsynth.training.clipping import PIECE
 from dpsynth.training.event import DpSgd
 from tests.rings import kernel
 from tests.rings.kernel import Mutant
 from tests.rings.processes import in_children, needs_fork
-from tests.rings.unkept import claims
+from tests.rings.unkept import grant
 
 SIZES = (3, 5)
 Law = Callable[[SimpleNamespace], None]
@@ -42,10 +42,9 @@ def table(k: SimpleNamespace, rows: int, unit: dict | None = None, seed: int = 0
 
 def training(k, rows, *, rate=0.1, multiplier=1.0, steps=10, parameters=4, clip=1.0, assumed=1000.0, unit=None):
     event = k.DpSgd(rate, multiplier, steps)
-    bits = k.noise.operating_system_bits
     made = table(k, rows, unit)
     options = {"parameters": parameters, "clip": clip, "assumed_rows": assumed}
-    return k.dpsgd.Training(event, bits, made, claims(event, k), **options)
+    return k.dpsgd.Training(rate, multiplier, grant(event, k), made, **options)
 
 
 def constant(value: float, parameters: int = 4):
@@ -67,9 +66,9 @@ def one_row_moves_the_clipped_sum_by_the_clip_at_most(k):
         if trial % 3 == 0:
             gradients[rng.integers(rows), rng.integers(parameters)] = odd[trial % len(odd)]
         clip = float(10.0 ** rng.integers(-3, 4))
-        whole = k.dpsgd.clipped_sum(gradients, clip)
+        whole = k.clipping.clipped_sum(gradients, clip)
         gone = int(rng.integers(rows))
-        moved = whole - k.dpsgd.clipped_sum(np.delete(gradients, gone, axis=0), clip)
+        moved = whole - k.clipping.clipped_sum(np.delete(gradients, gone, axis=0), clip)
         assert sum(int(x) ** 2 for x in moved) <= 2**40
 
 
@@ -150,9 +149,9 @@ def images_are_trained_on_like_any_rows(k):
     codes[:, 0] %= 4
     rows = k.rows.SensitiveRows(codes, sizes=(4, *[256] * 16), protects=k.unit.PrivacyUnit())
     event = k.DpSgd(1.0, 1e-6, 1)
-    bits, size = k.noise.operating_system_bits, {"parameters": 17, "clip": 1.0, "assumed_rows": 1}
-    run = k.dpsgd.Training(event, bits, rows, claims(event, k), **size)
-    expected = k.dpsgd.clipped_sum(codes / 255 - 0.5, 1.0) * 2.0**-20
+    size = {"parameters": 17, "clip": 1.0, "assumed_rows": 1}
+    run = k.dpsgd.Training(event.rate, event.noise_multiplier, grant(event, k), rows, **size)
+    expected = k.clipping.clipped_sum(codes / 255 - 0.5, 1.0) * 2.0**-20
     np.testing.assert_allclose(run.step(lambda piece: piece / 255 - 0.5), expected, atol=1e-4)
 
 
@@ -170,35 +169,39 @@ LAWS: list[Law] = [
 MUTANTS = [
     Mutant(
         "what fills up a piece counted too",
-        "dpsgd.py",
-        "self.parameters)[taken], self.clip)",
-        "self.parameters), self.clip)",
+        "clipping.py",
+        "_answers(vectors, piece, length)[taken], clip)",
+        "_answers(vectors, piece, length), clip)",
         images_are_trained_on_like_any_rows,
     ),
     Mutant(
         "codes cut to half a byte",
-        "dpsgd.py",
+        "clipping.py",
         "piece[taken] = chosen[order[turn == now]]",
         "piece[taken] = chosen[order[turn == now]].astype(np.int8)",
         images_are_trained_on_like_any_rows,
     ),
     Mutant(
         "not clipped",
-        "dpsgd.py",
+        "clipping.py",
         """(_SCALE / np.maximum(length, clip))[:, None]
             np.trunc(grains, out=grains)
-            kept = np.vecdot(grains, grains) <= _GRAINS**2 """,
+            kept = np.vecdot(grains, grains) <= GRAINS**2 """,
         """_SCALE / clip
             np.trunc(grains, out=grains)
             kept = np.isfinite(length) """,
         one_row_moves_the_clipped_sum_by_the_clip_at_most,
     ),
     Mutant(
-        "nothing kept out", "dpsgd.py", "grains[~kept] = 0", "pass", one_row_moves_the_clipped_sum_by_the_clip_at_most
+        "nothing kept out",
+        "clipping.py",
+        "grains[~kept] = 0",
+        "pass",
+        one_row_moves_the_clipped_sum_by_the_clip_at_most,
     ),
     Mutant(
         "rows scaled by the longest beside them",
-        "dpsgd.py",
+        "clipping.py",
         "length = np.sqrt(np.vecdot(grains, grains))",
         "length = np.sqrt(np.vecdot(grains, grains)).max() + np.zeros(len(grains))",
         one_row_moves_the_clipped_sum_by_the_clip_at_most,
@@ -206,8 +209,8 @@ MUTANTS = [
     Mutant(
         "half the noise",
         "dpsgd.py",
-        "math.nextafter(multiplier, math.inf) * _GRAINS)",
-        "multiplier * _GRAINS / 2)",
+        "math.nextafter(self.__noise, math.inf) * GRAINS)",
+        "self.__noise * GRAINS / 2)",
         noise_has_the_scale_that_was_paid_for,
     ),
     Mutant(
@@ -228,7 +231,7 @@ MUTANTS = [
         "divided by how many rows there are",
         "dpsgd.py",
         "self.__bits)) * self.scale)",
-        "self.__bits)) * self.clip / _GRAINS / self.__event.rate / len(_exact_codes(self.__rows)))",
+        "self.__bits)) * self.clip / GRAINS / self.__rate / len(codes))",
         the_scale_of_an_answer_is_public,
     ),
     Mutant(
@@ -240,7 +243,7 @@ MUTANTS = [
     ),
     Mutant(
         "no look at coupling",
-        "dpsgd.py",
+        "clipping.py",
         "if not np.array_equal(",
         "if False and np.array_equal(",
         rows_that_lean_on_one_another_are_refused,
@@ -255,8 +258,8 @@ MUTANTS = [
     Mutant(
         "several rows of a unit as one",
         "dpsgd.py",
-        "multiplier = self.__event.noise_multiplier * self.__rows.protects.max_records",
-        "multiplier = self.__event.noise_multiplier",
+        "self.__noise = noise_multiplier * unit.max_records",
+        "self.__noise = noise_multiplier",
         a_unit_of_several_rows_is_hidden_as_a_whole,
     ),
     Mutant(
@@ -285,9 +288,9 @@ def test_a_broken_kernel_is_seen(tmp_path, monkeypatch, mutant):
 @given(arrays(np.float32, (6, 9), elements=st.floats(width=32)), st.floats(1e-20, 1e20))
 @settings(max_examples=150, deadline=None)
 def test_whatever_the_gradients_are_each_counts_for_the_clip_at_most(gradients, clip):
-    grains = [dpsgd.clipped_sum(row[None], clip) for row in gradients]
+    grains = [clipping.clipped_sum(row[None], clip) for row in gradients]
     assert all(sum(int(x) ** 2 for x in g) <= 2**40 for g in grains)
-    np.testing.assert_array_equal(dpsgd.clipped_sum(gradients, clip), np.sum(grains, axis=0))
+    np.testing.assert_array_equal(clipping.clipped_sum(gradients, clip), np.sum(grains, axis=0))
 
 
 @pytest.mark.parametrize("parameters", [1, 9, 63, 1001, 10_001, 2**18 + 1])
@@ -296,21 +299,21 @@ def test_a_gradient_is_cut_to_the_same_grains_whoever_is_clipped_beside_it(param
     rng = np.random.default_rng(parameters)
     rows = max(3, 2**18 // parameters + 2) if parameters > 1000 else 40
     gradients = (rng.standard_normal((rows, parameters)) * 10.0 ** rng.integers(-2, 3, size=(rows, 1))).astype("f4")
-    alone = np.sum([dpsgd.clipped_sum(row[None], 1.0) for row in gradients], axis=0)
-    np.testing.assert_array_equal(dpsgd.clipped_sum(gradients, 1.0), alone)
+    alone = np.sum([clipping.clipped_sum(row[None], 1.0) for row in gradients], axis=0)
+    np.testing.assert_array_equal(clipping.clipped_sum(gradients, 1.0), alone)
     assert np.any(alone)
 
 
 @pytest.mark.parametrize(("rows", "columns"), [(0, 3), (1, 1), (5, 8), (7, 13)])
 def test_rows_that_are_clipped_lie_alike_in_memory(rows, columns):
-    room = dpsgd._aligned(rows, columns)
+    room = clipping._aligned(rows, columns)
     assert room.shape == (rows, columns)
     assert all(room[i : i + 1].ctypes.data % 64 == 0 for i in range(rows))
 
 
 def test_a_gradient_within_the_clip_comes_through_to_a_millionth_of_it():
     gradients = np.random.default_rng(0).standard_normal((50, 20)).astype("f4") / 10
-    clipped = dpsgd.clipped_sum(gradients, clip=1.0) * 2.0**-20
+    clipped = clipping.clipped_sum(gradients, clip=1.0) * 2.0**-20
     np.testing.assert_allclose(clipped, gradients.sum(axis=0, dtype=float), atol=50 * 2.0**-20)
 
 
@@ -376,12 +379,12 @@ def test_gradients_of_another_shape_are_refused_before_a_row_is_read(answer):
 def test_a_row_keeps_its_place_whoever_else_takes_part(rows):
     """Arithmetic may differ from place to place: one row more must not move the others."""
     rng = np.random.default_rng(rows)
-    codes, places = np.arange(1, rows + 2)[:, None], rng.integers(0, dpsgd.PIECE, rows + 1)
+    codes, places = np.arange(1, rows + 2)[:, None], rng.integers(0, clipping.PIECE, rows + 1)
 
     def seen(number):
         found = {}
-        for piece, taken in dpsgd._pieces(codes[:number], places[:number]):
-            assert piece.shape == (dpsgd.PIECE, 1)
+        for piece, taken in clipping._pieces(codes[:number], places[:number]):
+            assert piece.shape == (clipping.PIECE, 1)
             assert np.count_nonzero(piece) == len(set(taken.tolist())) == len(taken)
             found |= {int(piece[place, 0]): int(place) for place in taken}
         return found

@@ -18,13 +18,12 @@ from dpsynth.auditing.claim import PrivacyClaim
 from dpsynth.auditing.mechanism.dp import DPAuditor
 from dpsynth.auditing.mechanism.pairs import Pair
 from dpsynth.kernel.budget import Budget
-from dpsynth.kernel.noise import operating_system_bits
 from dpsynth.kernel.rows import SensitiveRows
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.mechanisms.neural.dp_ctgan import DPCTGAN
 from dpsynth.training import dpsgd
 from dpsynth.training.event import DpSgd
-from tests.rings.unkept import claims
+from tests.rings.unkept import grant
 
 ALPHA = 1e-4
 PAIR = Pair("one record more", pd.DataFrame({"a": [0] * 10}), pd.DataFrame({"a": [0] * 10 + [1]}))
@@ -46,7 +45,7 @@ def transcript(event):
     def run(table, rng):
         rows = SensitiveRows(table.to_numpy(np.int64), sizes=(2,), protects=PrivacyUnit())
         options = {"parameters": PARAMETERS, "clip": 1.0, "assumed_rows": 10.0}
-        training = dpsgd.Training(event, operating_system_bits, rows, claims(event), **options)
+        training = dpsgd.Training(event.rate, event.noise_multiplier, grant(event), rows, **options)
         return np.array([training.step(gradients) for _ in range(event.steps)]) * event.rate * 10
 
     return run

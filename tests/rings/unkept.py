@@ -5,6 +5,8 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
+from dpsynth.kernel import events
+from dpsynth.kernel.noise import Bits, operating_system_bits
 from dpsynth.training import steps
 from dpsynth.training.event import DpSgd
 
@@ -21,7 +23,10 @@ class Unkept:
         return self.counted
 
 
-def claims(event: DpSgd, k: SimpleNamespace = SimpleNamespace(steps=steps)) -> Any:  # noqa: B008  # only read
+REAL = SimpleNamespace(steps=steps, events=events)
+
+
+def grant(event: DpSgd, k: SimpleNamespace = REAL, bits: Bits = operating_system_bits) -> Any:
     """All steps of the event, of the real kernel or of a copy of it."""
     counted = k.steps.Steps(event.steps)
-    return k.steps.Claims(Unkept(counted), "run", 3, counted)
+    return k.events.Grant(bits, Unkept(counted), "run", 3, counted)

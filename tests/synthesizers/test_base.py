@@ -143,6 +143,7 @@ def test_a_fit_without_a_named_ledger_says_once_that_nothing_remembers_it(make, 
         fit(make())
     assert [each.category for each in said] == [dpsynth.NoLedgerWarning]
     assert "ledger=PATH, or ledger=None" in str(said[0].message)
+    assert "dpsynth.toml" in str(said[0].message)
     assert said[0].filename == __file__
 
 
@@ -213,5 +214,24 @@ def test_a_ledger_that_a_fit_makes_is_told_of_once_with_its_whole_path(make, fit
     monkeypatch.chdir(tmp_path)
     fit(make(ledger="wide"))
     assert "new ledger" not in caplog.text
-    fit(make(ledger="l"))
+    fit(make(ledger=tmp_path / "l"))
     assert caplog.text.count(f"{tmp_path / 'l'} did not exist and is a new ledger") == 1
+
+
+@DOORS
+def test_a_relative_path_that_makes_a_ledger_is_warned_of_with_the_whole_path(make, fit, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(dpsynth.NewLedgerWarning, match=f"makes a new one at {tmp_path / 'l'}: from another folder"):
+        fit(make(ledger="l"))
+    assert not (tmp_path / "l").exists()
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        fit(make(ledger="l"))
+        assert [(each.category, each.filename) for each in said] == [(dpsynth.NewLedgerWarning, __file__)]
+        with pytest.raises(dpsynth.BudgetExceededError):
+            fit(make(ledger="l"))
+        (tmp_path / "elsewhere").mkdir()
+        monkeypatch.chdir("elsewhere")
+        fit(make(ledger="l"))
+    assert [each.category for each in said] == [dpsynth.NewLedgerWarning] * 2
+    assert str(tmp_path / "elsewhere" / "l") in str(said[1].message)

@@ -20,7 +20,8 @@ from dpsynth.data.engines import files
 from dpsynth.data.engines.files import open_source
 from dpsynth.data.tables import codec
 from dpsynth.kernel import bounded as bounded_module
-from dpsynth.kernel import memory
+from dpsynth.kernel import codes as codes_module
+from dpsynth.kernel import counting
 from dpsynth.kernel import table as table_module
 from dpsynth.kernel.budget import Budget
 from dpsynth.kernel.intake import RowsError, behind_the_wall
@@ -119,8 +120,8 @@ def broken(module, name, error):
 
 PLACES = {
     "bounding": broken(bounded_module, "bounded_rows", MemoryError("31561 CANARY")),
-    "encoding": broken(synthesizer_module, "encode_frame", ValueError("CANARY")),
-    "keeping": broken(memory.MemoryBackend, "__init__", ValueError("CANARY")),
+    "encoding": broken(codes_module, "pieces", ValueError("CANARY")),
+    "keeping": broken(counting.MemoryBackend, "__init__", ValueError("CANARY")),
     "counting": broken(table_module, "count", MemoryError("31561 CANARY")),
 }
 
@@ -278,7 +279,7 @@ def mutant(module, old, new, monkeypatch):
 
 
 READ = "rows = bound_table(source.read, self.schema.unit)"
-ENCODED = "PrivateTable.encoded(rows, lambda frame: encode_frame(frame, self.schema, bounds), domain)"
+ENCODED = "PrivateTable.encoded(rows, codecs(self.schema, bounds), domain)"
 UNBOUNDED = {
     "the rows as they are": (READ, "rows = source.read()"),
     "bounded as if nobody had several rows": (READ, "rows = bound_table(source.read, PrivacyUnit())"),
@@ -292,7 +293,7 @@ UNBOUNDED = {
     ),
     "all rows encoded in place of the bounded": (
         ENCODED,
-        "PrivateTable.encoded(rows, lambda frame: encode_frame(source.read(), self.schema, bounds), domain)",
+        "PrivateTable.encoded(source.read(), codecs(self.schema, bounds), domain)",
     ),
 }
 
@@ -301,24 +302,24 @@ UNBOUNDED = {
 def test_a_table_fit_that_leaves_bounding_out_fails(old, new, monkeypatch):
     copy = mutant(synthesizer_module, old, new, monkeypatch)
     copy.PrivacyUnit = PrivacyUnit
+    copy.encode_frame = codec.encode_frame
     data = rows().assign(who=["same"] * 50)
     fit(data, PEOPLE)
     with pytest.raises((TypeError, ValueError, AttributeError, RowsError)):
         copy.Synthesizer(PEOPLE, "independent", epsilon=1.0, delta=1e-6, ledger=None).fit(data)
 
 
-IMAGES = "bounded = bound_arrays((images, labels), ids, schema.unit)"
-MADE = "return SensitiveRows.encoded(bounded, encode, (schema.classes + 1, *[GREYS] * schema.pixels))"
+IMAGES = "bounded = bound_arrays((labels, images), ids, schema.unit)"
+MADE = "return SensitiveRows.encoded(bounded, (Classes(schema.classes), GREYS))"
 UNBOUNDED_IMAGES = {
-    "without ids": (IMAGES, "bounded = bound_arrays((images, labels), None, schema.unit)"),
-    "as if nobody had several": (IMAGES, "bounded = bound_arrays((images, labels), None, type(schema.unit)())"),
-    "as they are": (IMAGES, "bounded = (images, labels)"),
+    "without ids": (IMAGES, "bounded = bound_arrays((labels, images), None, schema.unit)"),
+    "as if nobody had several": (IMAGES, "bounded = bound_arrays((labels, images), None, type(schema.unit)())"),
+    "as they are": (IMAGES, "bounded = (labels, images)"),
     "made by hand": (
         MADE,
-        "return SensitiveRows(encode(images, labels), sizes=(schema.classes + 1, *[GREYS] * schema.pixels),"
-        " protects=schema.unit)",
+        "return SensitiveRows(images.reshape(len(images), -1), sizes=(GREYS,) * schema.pixels, protects=schema.unit)",
     ),
-    "all of them encoded": (MADE, MADE.replace("encode,", "lambda *few: encode(images, labels),")),
+    "all of them encoded": (MADE, MADE.replace("bounded", "(labels, images)")),
 }
 
 
@@ -335,9 +336,32 @@ def test_an_image_fit_that_leaves_bounding_out_fails(old, new, monkeypatch):
         dpsynth.ImageSynthesizer(**facts, ledger=None).fit(images, labels, ["same"] * 40)
 
 
-def test_the_codec_makes_a_code_for_every_row_or_the_fit_fails(monkeypatch):
-    whole = codec.encode_frame
-    twice = lambda *args: {a: np.tile(c, 2) for a, c in whole(*args).items()}  # noqa: E731
-    monkeypatch.setattr(synthesizer_module, "encode_frame", twice)
-    with pytest.raises(RowsError):
-        fit(rows())
+class Deaf:
+    """A codec that answers as it likes: what it was asked before, nothing, numbers that are no codes."""
+
+    null = bad = 10**9
+    size = 2
+
+    def __init__(self):
+        self.asked = []
+        self.numbers = self.moments = codes_module.Cuts([0], [-(10**9), 10**9])
+
+    def code(self, value):
+        self.asked.append(value)
+        return [7, -7, None, 10**30, "x", 1][len(self.asked) % 6]
+
+
+def test_whatever_a_codec_answers_there_is_a_code_for_every_row_and_within_the_public_range():
+    codec_that_lies = Deaf()
+    column = pd.Series(["a", "b", "a", None, 3, -3, pd.Timestamp("2020"), b"c", [1], "a"], dtype=object)
+    codes = codes_module.codes_of(column, codec_that_lies)
+    assert len(codes) == len(column)
+    assert {*codes.tolist()} <= {0, 1}
+    assert codec_that_lies.asked == ["a", "b", b"c", [1]]
+
+
+def test_a_codec_that_fails_is_told_from_no_other():
+    """One value that a codec cannot read must not end a fit, which would be seen."""
+    failing = Deaf()
+    failing.code = lambda value: 1 / 0
+    assert codes_module.codes_of(["a", "b"], failing).tolist() == [1, 1]

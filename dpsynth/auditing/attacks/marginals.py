@@ -1,9 +1,10 @@
 """Marginal ratio: is a record in cells that the release fills more than the population does?
 
-A synthesizer that keeps marginals keeps the sampling errors of its training records too: a cell that a member is in
-holds, in expectation, that one member more. Summed over many marginals, the log ratio of the cell's share in the
-release to its share among all other real records tells members from others (MAMA-MIA, arXiv 2402.06699, for focal
-marginals of a known mechanism; Homer et al. 2008 for one-way marginals).
+A synthesizer that keeps marginals keeps the sampling errors of its training records too: a cell
+that a member is in holds, in expectation, that one member more. Summed over many marginals, the log
+ratio of the cell's share in the release to its share among all other real records tells members
+from others (MAMA-MIA, arXiv 2402.06699, for focal marginals of a known mechanism; Homer et al. 2008
+for one-way marginals).
 """
 
 from __future__ import annotations
@@ -17,21 +18,33 @@ from dpsynth.auditing.attacks.records import Records
 from dpsynth.base.domain import Clique
 
 MOST_CLIQUES = 300
+"""Of one size: scores of further ones add little, being sums over cells that overlap."""
+_COUNTED_CELLS = 1 << 22
+"""Up to which counts are kept for each cell: 32 MB; above, rows are sorted."""
 
 
 def marginal_ratio(
-    records: Records, synthetic: Records, population: Records, cliques: Sequence[Clique], *, own: bool = True
+    records: Records,
+    synthetic: Records,
+    population: Records,
+    cliques: Sequence[Clique],
+    *,
+    own: bool = True,
 ) -> np.ndarray:
-    """For each record the sum over the cliques of log(share in the release / share in the population).
+    """For each record the sum over the cliques of log(share in the release / share in the
+    population).
 
-    own: the records are in the population, and each is left out of it for its own score. Half a row is added to each
-    cell, so that empty ones have a logarithm.
+    own: the records are in the population, and each is left out of it for its own score. Half a row
+    is added to each cell, so that empty ones have a logarithm.
     """
     sizes = _sizes(records, synthetic, population)
     ratio = len(population) / len(synthetic)
     score = np.zeros(len(records))
     for clique in cliques:
-        released, real, mine = (_cells(r.bins, clique, sizes) for r in (synthetic, population, records))
+        mine = _cells(records.bins, clique, sizes)
+        released = _cells(synthetic.bins, clique, sizes)
+        real = _cells(population.bins, clique, sizes)
+        # Half a synthetic row for each cell is, in rows of the population, 0.5 * ratio.
         seen = rows_alike(released, mine) + 0.5
         known = rows_alike(real, mine) - own + 0.5 * ratio
         score += np.log(seen * ratio / known)
@@ -56,10 +69,15 @@ def cells_of(tables: Sequence[Records], clique: Clique) -> list[np.ndarray]:
 
 
 def _sizes(*tables: Records) -> dict[str, int]:
-    return {a: int(max(table.bins[a].max(initial=0) for table in tables)) + 1 for a in tables[0].columns}
+    """For each column how many bins there are in any of the tables."""
+    sizes = {}
+    for name in tables[0].columns:
+        sizes[name] = int(max(table.bins[name].max(initial=0) for table in tables)) + 1
+    return sizes
 
 
 def _cells(bins: Mapping[str, np.ndarray], clique: Clique, sizes: Mapping[str, int]) -> np.ndarray:
+    """The number of the cell that each row is in: its bins as the digits of one number."""
     cell = np.zeros(len(bins[clique[0]]), dtype=np.int64)
     for a in clique:
         cell = cell * sizes[a] + bins[a]
@@ -69,7 +87,7 @@ def _cells(bins: Mapping[str, np.ndarray], clique: Clique, sizes: Mapping[str, i
 def rows_alike(among: np.ndarray, cells: np.ndarray) -> np.ndarray:
     """For each of `cells` how many of the others are equal to it."""
     top = int(max(among.max(initial=0), cells.max(initial=0))) + 1
-    if top <= 1 << 22:
+    if top <= _COUNTED_CELLS:
         return np.bincount(among, minlength=top)[cells]
     ordered = np.sort(among)
     return np.searchsorted(ordered, cells, "right") - np.searchsorted(ordered, cells, "left")

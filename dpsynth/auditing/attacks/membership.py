@@ -1,21 +1,24 @@
-"""Membership inference: scores that are higher for records that the release was made from, if it gives them away.
+"""Membership inference: scores that are higher for records that the release was made from, if it
+gives them away.
 
-Every attack sees the release and all real records at hand, unlabelled: it knows the population but not who of it was
-used. Each record is left out of the population when it is scored. This attacker knows more than a real one, and
-because no score looks at the labels, dealing them anew is an exact test.
+Every attack sees the release and all real records at hand, unlabelled: it knows the population but
+not who of it was used. Each record is left out of the population when it is scored. This attacker
+knows more than a real one, and because no score looks at the labels, dealing them anew is an exact
+test.
 
-* distance: minus the distance to the nearest synthetic record. Ranks dense regions first, and is blind to leaks that
-  move every record a long way.
-* calibrated distance: the distance to the nearest other real record less that to the nearest synthetic one. Blind to
-  the same leaks.
-* partial distance: the most by which, without some one column, the nearest synthetic record is nearer than the nearest
-  other real one. Finds records that were moved along one column, however far; blind to changes of several columns.
-* density ratio: log of kernel densities at the record, release over population (as DOMIAS, arXiv 2302.12580). Weak
-  with few synthetic rows and many columns.
-* local likelihood: how much likelier the population makes a record's synthetic neighbours once it holds that record
-  (as Gen-LRA, arXiv 2508.21146). Blind to leaks far from the record.
-* marginal ratio: see `marginals`; of pairs, of triples, and of focal marginals that the caller names. Blind to leaks
-  that no such marginal shows.
+* distance: minus the distance to the nearest synthetic record. Ranks dense regions first, and is
+  blind to leaks that move every record a long way.
+* calibrated distance: the distance to the nearest other real record less that to the nearest
+  synthetic one. Blind to the same leaks.
+* partial distance: the most by which, without some one column, the nearest synthetic record is
+  nearer than the nearest other real one. Finds records that were moved along one column, however
+  far; blind to changes of several columns.
+* density ratio: log of kernel densities at the record, release over population (as DOMIAS,
+  arXiv 2302.12580). Weak with few synthetic rows and many columns.
+* local likelihood: how much likelier the population makes a record's synthetic neighbours once it
+  holds that record (as Gen-LRA, arXiv 2508.21146). Blind to leaks far from the record.
+* marginal ratio: see `marginals`; of pairs, of triples, and of focal marginals that the caller
+  names. Blind to leaks that no such marginal shows.
 * shadow models: see `shadow`; where the synthesizer can be run again.
 """
 
@@ -35,6 +38,7 @@ from dpsynth.auditing.attacks.shadow import Shadows, shadow_scores
 from dpsynth.base.domain import Clique
 
 NEIGHBOURS = 5
+"""Enough to say how dense a region is, few enough to stay in it."""
 _LEAST_BANDWIDTH = 1e-3
 """h^2: tells ranks apart by some percent, where a record has equals."""
 _LEAST_MASS = 1e-3
@@ -43,9 +47,22 @@ _LEAST_MASS = 1e-3
 
 @dataclass(frozen=True, eq=False)
 class Scene:
-    """What an attacker sees. records: to be told apart, unlabelled. others: further real records of the population,
-    known to be none of them. focal: marginals that the synthesizer is known to keep. shadows: what it makes of other
-    tables.
+    """What an attacker sees.
+
+    Parameters
+    ----------
+    records : Records
+        To be told apart, unlabelled.
+    synthetic : Records
+        The release.
+    others : Records, optional
+        Further real records of the population, known to be none of them.
+    focal : sequence of Clique
+        Marginals that the synthesizer is known to keep.
+    rng_seed : int
+        Of the draws of marginals.
+    shadows : Shadows, optional
+        What the synthesizer makes of other tables.
     """
 
     records: Records
@@ -68,7 +85,8 @@ class Scene:
     @cached_property
     def real(self) -> Neighbours:
         """The nearest other real records."""
-        return nearest(self.records, self.population, NEIGHBOURS, columns=self.records.columns, own=True)
+        columns = self.records.columns
+        return nearest(self.records, self.population, NEIGHBOURS, columns=columns, own=True)
 
     @cached_property
     def without(self) -> dict[str, Neighbours]:
@@ -77,7 +95,7 @@ class Scene:
 
 
 def membership_scores(scene: Scene) -> dict[str, np.ndarray]:
-    """A score for each record by each attack, then by all of them together (the mean of their ranks)."""
+    """A score for each record by each attack, higher for members."""
     rng = np.random.default_rng(scene.rng_seed)
     columns = scene.records.columns
     found = {
@@ -109,22 +127,31 @@ def _distance(neighbours: Neighbours) -> np.ndarray:
 
 
 def _partial_distance(scene: Scene) -> np.ndarray:
-    """The most by which, without one column, a record is nearer to the release than to the other real records."""
+    """The most by which, one column left out, the release is nearer than the other real records."""
     if len(scene.records.columns) < 2:
         return _distance(scene.real) - _distance(scene.released)
     real = nearest_without(scene.records, scene.population, own=True)
-    most: np.ndarray = np.max([_distance(real[c]) - _distance(near) for c, near in scene.without.items()], axis=0)
+    gaps = []
+    for column, released in scene.without.items():
+        gaps.append(_distance(real[column]) - _distance(released))
+    most: np.ndarray = np.max(gaps, axis=0)
     return most
 
 
 def _bandwidth(neighbours: Neighbours) -> np.ndarray:
-    """h^2 at each record: its fifth neighbour is three h away, so that nearer ones outweigh all that are farther."""
+    """h^2 at each record: its fifth neighbour is three h away.
+
+    There the kernel is e^-4.5, so that nearer records outweigh all that are farther.
+    """
     found: np.ndarray = np.maximum(neighbours.squared[:, -1] / 9, _LEAST_BANDWIDTH)
     return found
 
 
 def _density_ratio(scene: Scene) -> np.ndarray:
-    """One bandwidth for both densities at each record, so that kernels need no norm and dense regions no correction."""
+    """One bandwidth for both densities at each record.
+
+    So kernels need no norm, and dense regions no correction.
+    """
     bandwidth = _bandwidth(scene.real)
     released = log_kernel_sum(scene.records, scene.synthetic, bandwidth)
     real = log_kernel_sum(scene.records, scene.population, bandwidth, own=True)
@@ -135,10 +162,12 @@ def _density_ratio(scene: Scene) -> np.ndarray:
 def _local_likelihood(scene: Scene) -> np.ndarray:
     """Sum over a record's synthetic neighbours s of log p(s) with the record - log p(s) without it.
 
-    With m(s) the kernel sum over the whole population and K(s, x) the record's own part of it, the two are m(s) and
-    m(s) - K(s, x), but for a factor that is the same for all: one kernel sum serves every record.
+    With m(s) the kernel sum over the whole population and K(s, x) the record's own part of it, the
+    two are m(s) and m(s) - K(s, x), but for a factor that is the same for all: one kernel sum
+    serves every record.
     """
-    synthetic, population = scene.synthetic, scene.population
+    synthetic = scene.synthetic
+    population = scene.population
     bandwidth = _bandwidth(nearest(synthetic, population, NEIGHBOURS, columns=population.columns))
     mass = np.exp(log_kernel_sum(synthetic, population, bandwidth)) + _LEAST_MASS
     near = scene.released

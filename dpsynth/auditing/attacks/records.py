@@ -1,10 +1,9 @@
 """Records: tables brought into the forms that attacks compare, all tables together.
 
-points: ordered columns as ranks, so that no unit and no tail decides; nominal ones as categories. The squared distance
-of two records is the sum over columns of 1 for different categories (a missing value is one) and of twice the squared
-difference of the ranks, ranks from 0 to 1: on average 1/3 for unrelated records, as in Gower's coefficient.
-bins: every column in at most 12 bins, for marginals. same: a number for each record, equal for records that are equal
-in every column.
+Ordered columns become ranks, so that no unit and no tail decides; nominal ones stay categories. The
+squared distance of two records is the sum over columns of 1 for different categories (a missing
+value is one) and of twice the squared difference of the ranks, ranks from 0 to 1: on average 1/3
+for unrelated records, as in Gower's coefficient.
 """
 
 from __future__ import annotations
@@ -25,12 +24,24 @@ from dpsynth.schema.columns import Categorical, Column, Datetime, Numeric
 from dpsynth.schema.table import Schema, SchemaError
 
 BINS = 12
+"""Of each column in marginals: as many as `evaluation.fidelity.PAIR_BINS` for pairs."""
 
 
 @dataclass(frozen=True, eq=False)
 class Records:
-    """Rows of one table. ranks: float32, shape (rows, ordered columns), NaN where missing. categories: int32, shape
-    (rows, nominal columns). bins: int64 for each column, in the schema's order. same: int64 of shape (rows,).
+    """Rows of one table.
+
+    Parameters
+    ----------
+    ordered, nominal : tuple of str
+        The names of the two kinds of columns.
+    ranks : ndarray of float32, shape (rows, ordered columns)
+        From 0 to 1; NaN where missing.
+    categories : ndarray of int32, shape (rows, nominal columns)
+    bins : mapping of str to ndarray of int64, shape (rows,)
+        Every column in at most 12 bins, for marginals; in the schema's order.
+    same : ndarray of int64, shape (rows,)
+        Equal for records that are equal in every column.
     """
 
     ordered: tuple[str, ...]
@@ -51,24 +62,35 @@ class Records:
     def take(self, rows: np.ndarray) -> Records:
         """These rows, by position or by boolean."""
         bins = {name: codes[rows] for name, codes in self.bins.items()}
-        return Records(self.ordered, self.nominal, self.ranks[rows], self.categories[rows], bins, self.same[rows])
+        return Records(
+            self.ordered,
+            self.nominal,
+            self.ranks[rows],
+            self.categories[rows],
+            bins,
+            self.same[rows],
+        )
 
     def joined(self, other: Records) -> Records:
         """These rows, then the other's."""
+        bins = {}
+        for name, codes in self.bins.items():
+            bins[name] = np.concatenate([codes, other.bins[name]])
         return Records(
             self.ordered,
             self.nominal,
             np.concatenate([self.ranks, other.ranks]),
             np.concatenate([self.categories, other.categories]),
-            {name: np.concatenate([codes, other.bins[name]]) for name, codes in self.bins.items()},
+            bins,
             np.concatenate([self.same, other.same]),
         )
 
 
 def read_tables(tables: Mapping[str, Any], schema: Schema) -> dict[str, Records]:
-    """The tables by name, each a DataFrame, an Arrow table or a path, in forms that may be compared with each other.
+    """The tables by name, in forms that may be compared with each other.
 
-    Raises SchemaError, which names the table, when one cannot be read or its columns are not the schema's.
+    Each is a DataFrame, an Arrow table or a path. Raises SchemaError, which names the table, when
+    one cannot be read or its columns are not the schema's.
     """
     schema.refuse_text()
     if not schema.coded:
@@ -81,21 +103,33 @@ def read_tables(tables: Mapping[str, Any], schema: Schema) -> dict[str, Records]
 
 
 def drafted_schema(tables: Mapping[str, Any]) -> Schema:
-    """A schema from the values themselves, for an audit without one: numbers, moments, and categories as they occur."""
-    opened = {name: open_rows(table) for name, table in tables.items()}
-    frames = [rows if isinstance(rows, pd.DataFrame) else rows.to_pandas() for rows in opened.values()]
-    names = list(frames[0].columns)
-    for title, frame in zip(opened, frames, strict=True):
+    """A schema from the values themselves, for an audit without one.
+
+    Numbers, moments, and categories as they occur: private facts, which never leave the audit.
+    """
+    frames = {}
+    for title, table in tables.items():
+        rows = open_rows(table)
+        frames[title] = rows if isinstance(rows, pd.DataFrame) else rows.to_pandas()
+    first = next(iter(frames))
+    names = list(frames[first].columns)
+    for title, frame in frames.items():
         if list(frame.columns) != names:
-            raise SchemaError(f"{title} has other columns than {next(iter(opened))}: give tables with the same columns")
-    return Schema({str(name): _drafted(pd.concat([f[name] for f in frames], ignore_index=True)) for name in names})
+            raise SchemaError(f"{title} has other columns than {first}: give tables with the same columns")
+    columns = {}
+    for name in names:
+        values = pd.concat([frame[name] for frame in frames.values()], ignore_index=True)
+        columns[str(name)] = _drafted(values)
+    return Schema(columns)
 
 
 def _drafted(values: pd.Series[Any]) -> Column:
     types = pd.api.types
     if types.is_datetime64_any_dtype(values.dtype) and values.notna().any():
-        days = values.dt.tz_localize(None)
-        return Datetime(str(days.min().date()), str(days.max().date()), resolution="s", nullable=True)
+        moments = values.dt.tz_localize(None)
+        first = str(moments.min().date())
+        last = str(moments.max().date())
+        return Datetime(first, last, resolution="s", nullable=True)
     if types.is_numeric_dtype(values.dtype) and not types.is_bool_dtype(values.dtype):
         return Numeric(None, None, nullable=True)
     return Categorical([*sorted({str(v) for v in values.dropna()})] or ["none"], nullable=True)
@@ -113,49 +147,62 @@ def _open(name: str, table: Any, schema: Schema) -> Rows:
 
 
 def _together(tables: Sequence[Rows], columns: Mapping[str, Column]) -> Records:
+    """All tables as one, so that ranks, categories and bins mean the same in each."""
     ordered = tuple(name for name, column in columns.items() if _is_ordered(column))
     nominal = tuple(name for name in columns if name not in ordered)
-    numbers = {
-        name: np.concatenate([as_numbers(values_of(rows, name), column) for rows in tables])
-        for name, column in columns.items()
-    }
-    groups = {name: pd.factorize(x, use_na_sentinel=False, sort=True)[0] for name, x in numbers.items()}
-    bins = {name: _binned(numbers[name], groups[name], name in ordered) for name in columns}
-    ranks = [_ranks(numbers[name]) for name in ordered]
-    rows = sum(len(rows) for rows in tables)
-    categories = [groups[name] for name in nominal]
+    numbers = {}
+    groups = {}
+    for name, column in columns.items():
+        parts = [as_numbers(values_of(rows, name), column) for rows in tables]
+        numbers[name] = np.concatenate(parts)
+        groups[name] = pd.factorize(numbers[name], use_na_sentinel=False, sort=True)[0]
+    rows = sum(len(table) for table in tables)
     return Records(
         ordered,
         nominal,
-        np.stack(ranks, axis=1) if ranks else np.zeros((rows, 0), dtype=np.float32),
-        np.stack(categories, axis=1).astype(np.int32) if categories else np.zeros((rows, 0), dtype=np.int32),
-        bins,
+        _side_by_side([_ranks(numbers[name]) for name in ordered], rows, np.float32),
+        _side_by_side([groups[name] for name in nominal], rows, np.int32),
+        {name: _binned(numbers[name], groups[name], name in ordered) for name in columns},
         _equal_rows(list(groups.values())),
     )
 
 
+def _side_by_side(columns: Sequence[np.ndarray], rows: int, dtype: type[np.generic]) -> np.ndarray:
+    """Shape (rows, columns), of which there may be none."""
+    if not columns:
+        return np.zeros((rows, 0), dtype=dtype)
+    return np.stack(columns, axis=1).astype(dtype)
+
+
 def _is_ordered(column: Column) -> bool:
-    return isinstance(column, Numeric | Datetime) or (isinstance(column, Categorical) and column.ordered)
+    if isinstance(column, Categorical):
+        return column.ordered
+    return isinstance(column, Numeric | Datetime)
 
 
 def _ranks(numbers: np.ndarray) -> np.ndarray:
     """Mid-ranks among the values that are there, from 0 to 1; NaN where missing."""
     known = np.sort(numbers[~np.isnan(numbers)])
-    middle = (np.searchsorted(known, numbers, "left") + np.searchsorted(known, numbers, "right")) / 2
-    return np.where(np.isnan(numbers), np.nan, middle / max(known.size, 1)).astype(np.float32)
+    below = np.searchsorted(known, numbers, "left")
+    not_above = np.searchsorted(known, numbers, "right")
+    share = (below + not_above) / 2 / max(known.size, 1)
+    return np.where(np.isnan(numbers), np.nan, share).astype(np.float32)
 
 
 def _binned(numbers: np.ndarray, groups: np.ndarray, ordered: bool) -> np.ndarray:
-    """groups: of equal values, in the order of the values, missing ones last."""
+    """The bin of each value. groups: of equal values, in their order, missing ones last."""
     counts = np.bincount(groups)
     if not ordered:
         return most_frequent(counts, BINS)[groups]
     missing = np.isnan(numbers).any()
     bins = equal_mass(counts[: counts.size - missing], BINS)
-    return np.append(bins, bins.max(initial=-1) + 1)[groups] if missing else bins[groups]
+    if missing:
+        bins = np.append(bins, bins.max(initial=-1) + 1)  # a bin of their own
+    return bins[groups]
 
 
 def _equal_rows(groups: Sequence[np.ndarray]) -> np.ndarray:
+    """A number for each row, equal for equal rows. groups: for each column, of equal values."""
     same = np.zeros(len(groups[0]), dtype=np.int64)
     for numbers in groups:
         same = pd.factorize(same * (int(numbers.max(initial=0)) + 1) + numbers)[0]

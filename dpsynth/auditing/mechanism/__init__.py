@@ -1,1 +1,1 @@
-"""Audits of a mechanism: lower bounds on what it leaks, and whether the noise is what was paid for."""
+"""Audits of a mechanism: bounds on what it leaks, and whether its noise is what was paid for."""

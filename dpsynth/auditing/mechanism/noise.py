@@ -1,26 +1,29 @@
 """Mechanism audit: is the noise what the ledger says? White-box, in milliseconds.
 
-For whoever may look at exact values: noisy answers are compared with the exact ones. A few hundred numbers show noise
-that is half of what was paid for (76 are enough), where runs on neighbouring tables would take thousands. What this
-cannot see is everything outside the noise: domains, row counts, errors. `dp.DPAuditor` is for that.
+For whoever may look at exact values: noisy answers are compared with the exact ones. A few hundred
+numbers show noise that is half of what was paid for (76 are enough), where runs on neighbouring
+tables would take thousands. What this cannot see is everything outside the noise: domains, row
+counts, errors. `dp.DPAuditor` is for that.
 
-* scale: residuals in units of the claimed deviation; a sum of squares too small for chi-squared refutes.
-* shape: their distribution function; so does a Kolmogorov-Smirnov distance from uniform that is too large.
+* scale: residuals in units of the claimed deviation; a sum of squares too small for chi-squared
+  refutes.
+* shape: their distribution function; so does a Kolmogorov-Smirnov distance from uniform that is too
+  large.
 * independence: the correlation of neighbouring residuals.
 * reuse: two answers with the same residuals.
-* grid: noisy values that lie between two steps of their unit, and so may have low-order bits of the exact ones.
+* grid: noisy values that lie between two steps of their unit, and so may have low-order bits of the
+  exact ones.
 * sensitivity: a query that moves farther between neighbouring tables than was declared.
 * budget: charges that add up to more than the budget, in arithmetic of its own.
-* sampling: batches that were not drawn by one coin for each record, though they are billed as if they were.
+* sampling: batches that were not drawn by one coin for each record, though they are billed as if
+  they were.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass, replace
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
@@ -28,23 +31,36 @@ from scipy import stats
 from scipy.special import ndtr, ndtri
 
 from dpsynth.auditing.claim import epsilon_of_mu
-from dpsynth.auditing.junit import Case, junit
+from dpsynth.auditing.mechanism.noise_report import Check, MechanismAudit
 from dpsynth.auditing.mechanism.pairs import Pair
-from dpsynth.auditing.mechanism.refutation import ENOUGH
-from dpsynth.evidence.pages import render
 from dpsynth.kernel.budget import Budget
 
-VERSION = 1
-INTERNAL = (
-    "Exact answers went into these numbers. They are for internal use, not differentially private, and no budget was "
-    "charged for them."
-)
+_ROUNDING = 1 + 1e-9
+"""What doubles may lose in a few operations, many times over; no breach is so small."""
+_TESTS = 4
+"""Checks that share alpha: of scale, shape, independence and reuse. The others leave nothing to
+chance.
+"""
+_FEWEST_BATCHES = 10
+_FEWEST_DRAWS = 100
+"""For which `check_sampling` takes binomial numbers for nearly normal ones: the least number of
+batches and of records, and the least expected number of records drawn and not drawn.
+"""
 
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """noisy, exact: arrays of one shape. stddev: of the noise, as claimed. unit: of the grid that noise is rounded to;
-    None for noise that is claimed to be continuous.
+    """A noisy answer beside the exact one.
+
+    Parameters
+    ----------
+    noisy, exact : ndarray
+        Of one shape, in the units of the answer.
+    stddev : float or ndarray
+        The standard deviation of the noise, as claimed.
+    unit : float or ndarray, optional
+        The step of the grid that noise is rounded to; None for noise that is claimed to be
+        continuous.
     """
 
     noisy: np.ndarray
@@ -53,148 +69,183 @@ class Answer:
     unit: float | np.ndarray | None = 1.0
 
 
-@dataclass(frozen=True)
-class Check:
-    """p_value: None where nothing is left to chance."""
-
-    name: str
-    holds: bool
-    p_value: float | None
-    detail: str
-
-
-@dataclass(frozen=True, repr=False)
-class MechanismAudit:
-    """alpha: the chance that sound noise fails any check. power: that noise of half the deviation is found."""
-
-    checks: tuple[Check, ...]
-    alpha: float
-    power: float
-
-    @property
-    def refuted(self) -> bool:
-        return not all(check.holds for check in self.checks)
-
-    @property
-    def verdict(self) -> str:
-        """FAIL where a check fails; PASS where none does and the power is ENOUGH; else INCONCLUSIVE."""
-        return "FAIL" if self.refuted else "PASS" if self.power >= ENOUGH else "INCONCLUSIVE"
-
-    def beside(self, *checks: Check) -> MechanismAudit:
-        """These checks too: of a sensitivity, or of the budget."""
-        return replace(self, checks=(*self.checks, *checks))
-
-    @property
-    def record(self) -> dict[str, Any]:
-        """All of it as plain data, with the version `dpsynth_mechanism_audit: 1`."""
-        found = {"internal": INTERNAL, "refuted": self.refuted, "verdict": self.verdict}
-        return {"dpsynth_mechanism_audit": VERSION, **found, **asdict(self)}
-
-    def to_frame(self) -> pd.DataFrame:
-        """One row for each check."""
-        return pd.DataFrame([asdict(check) for check in self.checks]).set_index("name")
-
-    def to_json(self) -> str:
-        return render.to_json(self.record)
-
-    def to_html(self) -> str:
-        """One self-contained page, stamped INTERNAL."""
-        return render.page("audit_mechanism", self.record)
-
-    def to_junit(self) -> str:
-        """JUnit XML: a test case for each check, and one for the power."""
-        cases = [Case("audit.mechanism", c.name, "PASS" if c.holds else "FAIL", c.detail) for c in self.checks]
-        power = "PASS" if self.power >= ENOUGH else "INCONCLUSIVE"
-        cases.append(Case("audit.mechanism", "power", power, f"half the noise is found with {self.power:.0%}"))
-        return junit("dpsynth mechanism audit", cases)
-
-    def save(self, directory: str | Path) -> Path:
-        """Writes audit_mechanism.json, .html and .xml into a directory, made if need be; returns it."""
-        forms = {"json": self.to_json(), "html": self.to_html(), "xml": self.to_junit()}
-        return render.save(directory, {f"audit_mechanism.{end}": text for end, text in forms.items()})
-
-    def summary(self) -> str:
-        """A few lines for a terminal."""
-        said = "REFUTED" if self.refuted else "not refuted"
-        lines = [f"  {'holds ' if c.holds else 'BROKEN'} {c.name}: {c.detail}" for c in self.checks]
-        return "\n".join([f"noise {said} ({self.verdict}), alpha {self.alpha:g}", *lines])
-
-    def __repr__(self) -> str:
-        return self.summary()
-
-    def _repr_html_(self) -> str:
-        return render.fragment("audit_mechanism", self.record)
-
-
 def audit_noise(answers: Sequence[Answer], *, alpha: float = 1e-6, seed: int = 0) -> MechanismAudit:
-    """The first five checks. seed: of the numbers that spread a rounded residual evenly over its step."""
+    """Is the noise in these answers what was claimed? The first five checks.
+
+    Parameters
+    ----------
+    answers : sequence of Answer
+        Those of one run or more.
+    alpha : float
+        The chance that sound noise fails any check.
+    seed : int
+        Of the numbers that spread a rounded residual evenly over its step.
+
+    Returns
+    -------
+    MechanismAudit
+
+    Raises
+    ------
+    ValueError
+        There is no number among the answers.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> rng = np.random.default_rng(0)
+    >>> exact = np.full(500, 40.0)
+    >>> noisy = exact + np.rint(rng.normal(scale=5.0, size=500))
+    >>> audit_noise([Answer(noisy, exact, stddev=5.0)]).verdict
+    'PASS'
+    >>> audit_noise([Answer(noisy, exact, stddev=10.0)]).verdict
+    'FAIL'
+    """
     if not any(np.size(answer.noisy) for answer in answers):
         raise ValueError("an audit of noise needs answers: give those of one run or more")
     rng = np.random.default_rng(seed)
     levels = np.concatenate([_levels(answer, rng) for answer in answers])
-    z = ndtri(np.clip(levels, 1e-16, 1 - 1e-16))
-    each = alpha / 4
-    checks = _scale(z, each), _shape(levels, each), _independence(z, each), _reuse(answers, each), _grid(answers)
+    z = ndtri(np.clip(levels, 1e-16, 1 - 1e-16))  # where Phi^-1 is finite
+    each = alpha / _TESTS
+    checks = (
+        _scale(z, each),
+        _shape(levels, each),
+        _independence(z, each),
+        _reuse(answers, each),
+        _grid(answers),
+    )
     return MechanismAudit(checks, alpha, _power(z.size, each))
 
 
-def probe_sensitivity(query: Callable[[pd.DataFrame], np.ndarray], pairs: Iterable[Pair], l2: float) -> Check:
-    """Does a query move by at most l2, in the 2-norm, on these neighbouring tables?"""
-    moves = {p.name: float(np.linalg.norm(np.subtract(query(p.second), query(p.first)))) for p in pairs}
+def probe_sensitivity(
+    query: Callable[[pd.DataFrame], np.ndarray],
+    pairs: Iterable[Pair],
+    l2: float,
+) -> Check:
+    """Does a query move by at most l2, in the 2-norm, on these neighbouring tables?
+
+    Parameters
+    ----------
+    query : callable
+        From a table to its exact answer.
+    pairs : iterable of Pair
+        Neighbouring tables.
+    l2 : float
+        The declared sensitivity, in the units of the answer.
+
+    Returns
+    -------
+    Check
+        Its detail names the pair with the largest move.
+    """
+    moves = {}
+    for pair in pairs:
+        difference = np.subtract(query(pair.second), query(pair.first))
+        moves[pair.name] = float(np.linalg.norm(difference))
     name, most = max(moves.items(), key=lambda item: item[1])
-    return Check("sensitivity", most <= l2 * (1 + 1e-9), None, f"moves by {most:.4g} of {l2:.4g} at most ({name})")
+    detail = f"moves by {most:.4g} of {l2:.4g} at most ({name})"
+    return Check("sensitivity", most <= l2 * _ROUNDING, None, detail)
 
 
 def check_budget(noise_multipliers: Iterable[float], budget: Budget) -> Check:
-    """Do Gaussian charges compose to the budget? In doubles, apart from the exact arithmetic of the ledger."""
+    """Do Gaussian charges compose to the budget?
+
+    Computed in doubles, apart from the exact arithmetic of the ledger: the mu^2 of Gaussian noise
+    is 1 / multiplier^2, and mu^2 adds (Dong, Roth and Su, JRSS-B 2022, section 3).
+
+    Parameters
+    ----------
+    noise_multipliers : iterable of float
+        The standard deviation of each charge's noise in units of its sensitivity.
+    budget : Budget
+
+    Returns
+    -------
+    Check
+    """
     mu = math.sqrt(math.fsum(1 / m**2 for m in noise_multipliers))
     epsilon = epsilon_of_mu(mu, budget.delta)
-    holds = epsilon <= budget.epsilon * (1 + 1e-9)
-    return Check("budget", holds, None, f"epsilon {epsilon:.6g} of {budget.epsilon:.6g} at delta {budget.delta:g}")
+    holds = epsilon <= budget.epsilon * _ROUNDING
+    detail = f"epsilon {epsilon:.6g} of {budget.epsilon:.6g} at delta {budget.delta:g}"
+    return Check("budget", holds, None, detail)
 
 
 def check_sampling(batches: np.ndarray, rate: float, alpha: float = 1e-6) -> Check:
-    """Were records put into batches by coins of this rate? batches: booleans, shape (batches, records).
+    """Were records put into batches by coins of this rate?
 
-    The sizes of batches, and how often each record is in one, scatter as binomial numbers do. Shuffled records and
-    batches of one size, which amplify privacy less, do not.
+    The sizes of batches, and how often each record is in one, scatter as binomial numbers do.
+    Shuffled records and batches of one size, which amplify privacy less, do not.
+
+    Parameters
+    ----------
+    batches : ndarray of bool, shape (batches, records)
+        Which record is in which batch.
+    rate : float
+        The chance of each record to be in a batch, as billed.
+    alpha : float
+        The chance that sound batches fail.
+
+    Returns
+    -------
+    Check
+
+    Raises
+    ------
+    ValueError
+        There are too few batches, records or draws to tell.
     """
     drawn = np.asarray(batches, dtype=np.float64)
-    if drawn.ndim != 2 or not 0 < rate < 1 or min(drawn.shape) < 10 or drawn.size * rate * (1 - rate) < 100:
+    enough = (
+        drawn.ndim == 2
+        and 0 < rate < 1
+        and min(drawn.shape) >= _FEWEST_BATCHES
+        and drawn.size * rate * (1 - rate) >= _FEWEST_DRAWS
+    )
+    if not enough:
         raise ValueError(
             "batches must have the shape (batches, records), 10 of each or more, 100 expected in them and out of them"
         )
-    p = [_binomial(drawn.sum(axis=axis), drawn.shape[axis], rate) for axis in (0, 1)]
-    detail = f"p = {p[1]:.2g} for the sizes of batches, {p[0]:.2g} for how often a record is in one"
-    return Check("sampling", min(1.0, 2 * min(p)) > alpha, min(1.0, 2 * min(p)), detail)
+    of_records = _binomial(drawn.sum(axis=0), drawn.shape[0], rate)
+    of_sizes = _binomial(drawn.sum(axis=1), drawn.shape[1], rate)
+    both = min(1.0, 2 * min(of_records, of_sizes))  # Bonferroni
+    detail = f"p = {of_sizes:.2g} for the sizes of batches, {of_records:.2g} for how often a record is in one"
+    return Check("sampling", both > alpha, both, detail)
 
 
 def _binomial(times: np.ndarray, trials: int, rate: float) -> float:
-    """The two-sided p-value of the scatter of binomial numbers: a multiple of chi-squared, about, of the right mean and
-    variance (Satterthwaite).
+    """The two-sided p-value of the scatter of binomial numbers: a multiple of chi-squared, about,
+    of the right mean and variance (Satterthwaite).
     """
     variance = trials * rate * (1 - rate)
     total = float(np.square(times - trials * rate).sum() / variance)
+    # The square of a standardised binomial number has mean 1 and variance 2 + its excess kurtosis,
+    # (1 - 6 rate (1 - rate)) / variance = 1 / variance - 6 / trials.
     unit = 1 + (1 / variance - 6 / trials) / 2
     degrees = times.size / unit
-    return 2 * float(min(stats.chi2.cdf(total / unit, degrees), stats.chi2.sf(total / unit, degrees)))
+    below = stats.chi2.cdf(total / unit, degrees)
+    above = stats.chi2.sf(total / unit, degrees)
+    return 2 * float(min(below, above))
 
 
 def _levels(answer: Answer, rng: np.random.Generator) -> np.ndarray:
-    """Of each residual the value of its distribution function: uniform, if the noise is what is claimed.
+    """Of each residual the value of its distribution function: uniform, if the noise is what is
+    claimed.
 
-    A rounded one stands for all numbers that round to it, so a level is drawn evenly between those of its ends.
+    A rounded one stands for all numbers that round to it, so a level is drawn evenly between those
+    of its ends.
     """
     residual = np.ravel(np.subtract(answer.noisy, answer.exact))
     stddev = np.broadcast_to(answer.stddev, np.shape(answer.noisy)).ravel()
     if answer.unit is None:
         return np.asarray(ndtr(residual / stddev))
     half = np.broadcast_to(answer.unit, np.shape(answer.noisy)).ravel() / 2
-    low, high = ndtr((residual - half) / stddev), ndtr((residual + half) / stddev)
+    low = ndtr((residual - half) / stddev)
+    high = ndtr((residual + half) / stddev)
     return np.asarray(low + rng.random(residual.size) * (high - low))
 
 
 def _scale(z: np.ndarray, alpha: float) -> Check:
+    """Only noise that is too small is refuted: more of it leaks less."""
     total = float(np.square(z).sum())
     p = float(stats.chi2.cdf(total, z.size))
     detail = f"{math.sqrt(total / z.size):.4g} times the claimed deviation, over {z.size} numbers"
@@ -202,13 +253,17 @@ def _scale(z: np.ndarray, alpha: float) -> Check:
 
 
 def _power(numbers: int, alpha: float) -> float:
-    """The probability that the check of the scale finds noise of half the deviation."""
+    """The probability that the check of the scale finds noise of half the deviation.
+
+    Its sum of squares is a quarter of what sound noise would have.
+    """
     return float(stats.chi2.cdf(4 * stats.chi2.ppf(alpha, numbers), numbers))
 
 
 def _shape(levels: np.ndarray, alpha: float) -> Check:
     found = stats.kstest(levels, "uniform")
-    return Check("shape", bool(found.pvalue > alpha), float(found.pvalue), f"largest distance {found.statistic:.4g}")
+    p = float(found.pvalue)
+    return Check("shape", p > alpha, p, f"largest distance {found.statistic:.4g}")
 
 
 def _independence(z: np.ndarray, alpha: float) -> Check:
@@ -217,20 +272,32 @@ def _independence(z: np.ndarray, alpha: float) -> Check:
         return Check("independence", True, 1.0, "too few numbers to say")
     standard = float(z[1:] @ z[:-1]) / math.sqrt(z.size - 1)
     p = float(2 * stats.norm.sf(abs(standard)))
-    return Check("independence", p > alpha, p, f"correlation of neighbours {standard / math.sqrt(z.size - 1):.4g}")
+    correlation = standard / math.sqrt(z.size - 1)
+    return Check("independence", p > alpha, p, f"correlation of neighbours {correlation:.4g}")
 
 
 def _reuse(answers: Sequence[Answer], alpha: float) -> Check:
-    """Only answers so long and so noisy that chance repeats none of them, but with probability alpha, are compared."""
+    """Only answers so long and so noisy that chance repeats none of them, but with probability
+    alpha, are compared.
+    """
+    # Two of n answers are alike by chance with a probability below n^2 times that of one pair.
     bar = 2 * math.log(len(answers)) - math.log(alpha)
-    long = [a for a in answers if _surprise(a) > bar]
-    residuals = [np.ravel(np.round(np.subtract(a.noisy, a.exact) / a.stddev, 9)).tobytes() for a in long]
-    repeats = len(residuals) - len(set(residuals))
-    return Check("reuse", repeats == 0, None, f"{repeats} of {len(long)} long answers with noise that was used before")
+    long = [answer for answer in answers if _surprise(answer) > bar]
+    repeats = len(long) - len({_noise_of(answer) for answer in long})
+    detail = f"{repeats} of {len(long)} long answers with noise that was used before"
+    return Check("reuse", repeats == 0, None, detail)
+
+
+def _noise_of(answer: Answer) -> bytes:
+    """The residuals in units of the deviation, without the last digits, which rounding changes."""
+    residuals = np.subtract(answer.noisy, answer.exact) / answer.stddev
+    return np.ravel(np.round(residuals, 9)).tobytes()
 
 
 def _surprise(answer: Answer) -> float:
-    """-log of the chance that noise like this comes twice: 1 / (2 sqrt(pi) s) for each number, s in units."""
+    """-log of the chance that noise like this comes twice: 1 / (2 sqrt(pi) s) for each number, s in
+    units.
+    """
     if answer.unit is None:
         return math.inf
     steps = np.broadcast_to(np.divide(answer.stddev, answer.unit), np.shape(answer.noisy))
@@ -241,6 +308,8 @@ def _grid(answers: Sequence[Answer]) -> Check:
     off = 0
     for answer in answers:
         if answer.unit is not None:
-            steps = np.ravel(answer.noisy) / np.ravel(np.broadcast_to(answer.unit, np.shape(answer.noisy)))
-            off += int((np.abs(steps - np.rint(steps)) > 1e-9 * (1 + np.abs(steps))).sum())
+            unit = np.broadcast_to(answer.unit, np.shape(answer.noisy))
+            steps = np.ravel(answer.noisy) / np.ravel(unit)
+            between = np.abs(steps - np.rint(steps)) > 1e-9 * (1 + np.abs(steps))
+            off += int(between.sum())
     return Check("grid", off == 0, None, f"{off} values between two steps")

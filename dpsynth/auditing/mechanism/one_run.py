@@ -1,12 +1,14 @@
-"""One run instead of thousands: membership decided by coins, and the guesses counted (arXiv 2305.08846).
+"""One run instead of thousands: membership decided by coins, and the guesses counted (arXiv
+2305.08846).
 
     >>> import pandas as pd
     >>> flips = coin_flip_split(pd.DataFrame({"x": range(1000)}), seed=1)
     >>> len(flips.train) + len(flips.holdout)
     1000
 
-Fit on `flips.train` alone; score all records by any attack that does not look at `flips.member`; then `one_run_audit`.
-The bound is about the guarantee for single records and holds with probability 1 - alpha over coins and noise.
+Fit on `flips.train` alone; score all records by any attack that does not look at `flips.member`;
+then `one_run_audit`. The bound is about the guarantee for single records and holds with probability
+1 - alpha over coins and noise.
 """
 
 from __future__ import annotations
@@ -22,7 +24,9 @@ from dpsynth.data.engines.files import Rows, open_rows, take_rows
 
 @dataclass(frozen=True, eq=False)
 class CoinFlips:
-    """train, holdout: the rows whose coin said yes, and no. member: the coins, one for each row of the table."""
+    """train, holdout: the rows whose coin said yes, and no. member: the coins, one for each row of
+    the table.
+    """
 
     train: Rows
     holdout: Rows
@@ -42,26 +46,69 @@ class OneRunResult:
 
 
 def coin_flip_split(table: Any, *, seed: int) -> CoinFlips:
-    """Each row into training records or holdout by a fair coin of its own. The seed is the secret of the audit."""
+    """Each row into training records or holdout by a fair coin of its own.
+
+    Parameters
+    ----------
+    table : DataFrame, Arrow table or path
+    seed : int
+        Of the coins: the secret of the audit.
+
+    Returns
+    -------
+    CoinFlips
+    """
     rows = open_rows(table)
     member = np.random.default_rng(seed).random(len(rows)) < 0.5
-    return CoinFlips(take_rows(rows, np.flatnonzero(member)), take_rows(rows, np.flatnonzero(~member)), member)
+    train = take_rows(rows, np.flatnonzero(member))
+    holdout = take_rows(rows, np.flatnonzero(~member))
+    return CoinFlips(train, holdout, member)
 
 
 def one_run_audit(
-    scores: np.ndarray, member: np.ndarray, *, delta: float, guesses: int | None = None, alpha: float = 0.05
+    scores: np.ndarray,
+    member: np.ndarray,
+    *,
+    delta: float,
+    guesses: int | None = None,
+    alpha: float = 0.05,
 ) -> OneRunResult:
-    """Guesses "member" for the highest scores and "not" for the lowest, half of `guesses` each, and counts.
+    """Guesses "member" for the highest scores and "not" for the lowest, and counts.
 
-    scores: one for each record, from an attack that saw no coin. guesses: fixed beforehand; by default a fifth of the
-    records. Ties are broken by the order of the rows, which the coins do not know.
+    Half of the guesses go to each side. Ties are broken by the order of the rows, which the coins
+    do not know.
+
+    Parameters
+    ----------
+    scores : ndarray of float, shape (records,)
+        From an attack that saw no coin; higher for members.
+    member : ndarray of bool, shape (records,)
+        The coins.
+    delta : float
+        At which epsilon is bounded.
+    guesses : int, optional
+        Fixed beforehand; by default a fifth of the records.
+    alpha : float
+        The chance that the bound is above the truth.
+
+    Returns
+    -------
+    OneRunResult
+
+    Raises
+    ------
+    ValueError
+        Scores and coins are not one for each record, or there are more guesses than records.
     """
     if scores.shape != member.shape or scores.ndim != 1 or not scores.size:
         raise ValueError(f"scores and coins must be one for each record, got shapes {scores.shape} and {member.shape}")
-    half = max(1, (scores.size // 5 if guesses is None else guesses) // 2)
+    wanted = scores.size // 5 if guesses is None else guesses
+    half = max(1, wanted // 2)
     if 2 * half > scores.size:
         raise ValueError(f"guesses must be at most the number of records, {scores.size}, got {guesses}")
     order = np.argsort(scores, kind="stable")
-    right = int((~member[order[:half]]).sum() + member[order[-half:]].sum())
+    right_below = (~member[order[:half]]).sum()
+    right_above = member[order[-half:]].sum()
+    right = int(right_below + right_above)
     found = one_run(scores.size, 2 * half, right, delta, alpha)
     return OneRunResult(found, scores.size, 2 * half, right, delta, alpha)

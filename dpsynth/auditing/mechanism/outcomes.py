@@ -1,7 +1,7 @@
 """Everything that a run shows, as named numbers: values, but also row counts, types, and errors.
 
-An exception is an output like any other: a fit that fails for some tables only tells which tables these are. So are
-the number of rows and the dtype of a column.
+An exception is an output like any other: a fit that fails for some tables only tells which tables
+these are. So are the number of rows and the dtype of a column.
 """
 
 from __future__ import annotations
@@ -18,7 +18,9 @@ from dpsynth.auditing.mechanism.queries import Target, combinations, counts
 Features = dict[str, float]
 
 _MOST_VALUES = 50
+"""Distinct values up to which each has a feature: 200 runs for learning bear no more features."""
 _MOST_COUNTS = 64
+"""Combinations of columns that are asked about: all of them for 6 columns, as 2^6 = 64."""
 NEAR = "like "
 """How the names of features begin that are about a target."""
 
@@ -32,16 +34,22 @@ def outcome(run: Callable[[], Any]) -> Any:
 
 
 def features(found: Any, targets: Sequence[Target] = ()) -> Features:
-    """Named numbers of a DataFrame, an array or a number, a mapping from names to these, or an exception.
+    """Named numbers of a DataFrame, an array or a number, a mapping from names to these, or an
+    exception.
 
-    targets: records of which it is asked whether they were there; rows that agree with one are counted.
+    targets: records of which it is asked whether they were there; rows that agree with one are
+    counted.
     """
     if isinstance(found, Exception):
         return {f"exception {type(found).__name__}: {found}": 1.0}
     if isinstance(found, pd.DataFrame):
         return _of_table(found) | _near(found, targets)
     if isinstance(found, Mapping):
-        return {f"{name} {key}": x for name, part in found.items() for key, x in features(part, targets).items()}
+        named: Features = {}
+        for name, part in found.items():
+            for key, number in features(part, targets).items():
+                named[f"{name} {key}"] = number
+        return named
     values = np.asarray(found, dtype=np.float64).reshape(-1)
     return {"length": float(values.size), **{f"value {i}": float(x) for i, x in enumerate(values)}}
 
@@ -58,7 +66,9 @@ def _of_table(table: pd.DataFrame) -> Features:
             found[f"categories {name}"] = float(len(column.dtype.categories))
         elif pd.api.types.is_numeric_dtype(column.dtype) and column.notna().any():
             numbers = column.dropna().astype(np.float64)
-            found |= {f"least {name}": numbers.min(), f"mean {name}": numbers.mean(), f"most {name}": numbers.max()}
+            found[f"least {name}"] = numbers.min()
+            found[f"mean {name}"] = numbers.mean()
+            found[f"most {name}"] = numbers.max()
         texts.append([str(value) for value in column])
         found |= _shares(texts[-1], f"{name} =")
     if rows and len(texts) > 1:
@@ -72,12 +82,15 @@ def _near(table: pd.DataFrame, targets: Sequence[Target]) -> Features:
         names = tuple(target.values)
         asked = combinations(names, _MOST_COUNTS)
         numbers = counts(target.agreement(table), names, asked).tolist()
-        found |= {f"{NEAR}{i} in {' x '.join(c)}": x for c, x in zip(asked, numbers, strict=True)}
+        for combination, number in zip(asked, numbers, strict=True):
+            found[f"{NEAR}{i} in {' x '.join(combination)}"] = number
     return found
 
 
 def _shares(texts: Iterable[str], what: str) -> Features:
-    """The share of each value; of more than 50 values, of none, since they would be numbers cut to pieces."""
+    """The share of each value; of more than 50 values, of none, since they would be numbers cut to
+    pieces.
+    """
     times = Counter(texts)
     if len(times) > _MOST_VALUES:
         return {f"{what} distinct": float(len(times))}

@@ -1,4 +1,4 @@
-"""Neighbouring tables on which leaks show best: small, and as unlike as one record can make them."""
+"""Neighbouring tables on which leaks show best: small, and as unlike as one record makes them."""
 
 from __future__ import annotations
 
@@ -14,6 +14,9 @@ from dpsynth.schema.columns import Boolean, Categorical, Column, Datetime, Ident
 from dpsynth.schema.table import Schema
 
 ROWS = 10
+"""Of the smaller tables: few, so that a run takes little time and one record is a large part."""
+_FAR = 1000
+"""How far a number without an upper bound lies from the lowest; any such number would do."""
 Record = Mapping[str, Any]
 
 
@@ -28,9 +31,15 @@ class Pair:
     @property
     def targets(self) -> tuple[Target, ...]:
         """The records that are in the second table only, then those that are in the first only."""
-        first, second = (Counter(_rows(table)) for table in (self.first, self.second))
-        found = [(key, self.second) for key in second - first] + [(key, self.first) for key in first - second]
-        return tuple(Target.of(_record(table, _rows(table).index(key)), table) for key, table in found)
+        first = Counter(_rows(self.first))
+        second = Counter(_rows(self.second))
+        only_here = [(self.second, second - first), (self.first, first - second)]
+        found = []
+        for table, rows in only_here:
+            for row in rows:
+                record = _record(table, _rows(table).index(row))
+                found.append(Target.of(record, table))
+        return tuple(found)
 
 
 def _record(table: pd.DataFrame, row: int) -> Record:
@@ -44,16 +53,37 @@ def _rows(table: pd.DataFrame) -> list[str]:
 def worst_case_pairs(schema: Schema, rows: int = ROWS) -> tuple[Pair, ...]:
     """Pairs for the schema's adjacency; the plainest first.
 
-    | pair                       | what it shows                                                            |
-    |----------------------------|--------------------------------------------------------------------------|
-    | one among zeros            | wrong noise, sensitivity or composition; exact row counts; empty cells   |
-    | one more of the same       | counts that are scaled, capped or thresholded                            |
-    | first in line              | work that depends on the order or the position of rows                   |
-    | one record                 | special cases of the empty table                                         |
-    | a record of nothing        | missing values that change types, bounds or paths                        |
-    | a record from outside      | categories, bounds and bins read from the data; errors that quote values |
+    | pair                  | what it shows                                                |
+    |-----------------------|--------------------------------------------------------------|
+    | one among zeros       | wrong noise, sensitivity, composition; exact counts          |
+    | one more of the same  | counts that are scaled, capped or thresholded                |
+    | first in line         | work that depends on the order or the position of rows       |
+    | one record            | special cases of the empty table                             |
+    | a record of nothing   | missing values that change types, bounds or paths            |
+    | a record from outside | domains read from the data; errors that quote values         |
+
+    Parameters
+    ----------
+    schema : Schema
+        Its adjacency decides whether a record is added or replaced.
+    rows : int
+        That the first tables have, 1 or more.
+
+    Returns
+    -------
+    tuple of Pair
+
+    Examples
+    --------
+    >>> from dpsynth.schema.table import Categorical, Schema
+    >>> pairs = worst_case_pairs(Schema({"sex": Categorical(["f", "m"])}))
+    >>> [pair.name for pair in pairs[:2]]
+    ['one among zeros', 'one more of the same']
+    >>> len(pairs[0].first), len(pairs[0].second)
+    (10, 11)
     """
-    low, high = ({name: pick(c) for name, c in schema.columns.items()} for pick in (_first, _last))
+    low = {name: _first(column) for name, column in schema.columns.items()}
+    high = {name: _last(column) for name, column in schema.columns.items()}
     strange = {name: _outside(c) for name, c in schema.columns.items()}
     missing: Record = dict.fromkeys(schema.columns)
     table = _maker(schema)
@@ -77,14 +107,20 @@ def worst_case_pairs(schema: Schema, rows: int = ROWS) -> tuple[Pair, ...]:
 
 
 def _maker(schema: Schema) -> Callable[[list[Record]], pd.DataFrame]:
-    """Tables with the schema's columns, and with the unit's id column, in which every record is a unit of its own."""
+    """Tables with the schema's columns, and with the unit's id column, in which every record is a
+    unit of its own.
+    """
     ids = {name for name, column in schema.columns.items() if isinstance(column, Identifier)}
     ids |= set() if schema.unit.id_column is None else {schema.unit.id_column}
 
     def table(records: list[Record]) -> pd.DataFrame:
-        columns = {name: [r[name] for r in records] for name in schema.columns if name not in ids}
-        named = {name: [f"unit {i}" for i in range(len(records))] for name in sorted(ids)}
-        return pd.DataFrame({**named, **{n: pd.Series(v, dtype=object) for n, v in columns.items()}})
+        columns: dict[str, Any] = {}
+        for name in sorted(ids):
+            columns[name] = [f"unit {i}" for i in range(len(records))]
+        for name in schema.columns:
+            if name not in ids:
+                columns[name] = pd.Series([record[name] for record in records], dtype=object)
+        return pd.DataFrame(columns)
 
     return table
 
@@ -96,7 +132,8 @@ def _first(column: Column) -> Any:
         case Boolean():
             return False
         case Numeric():
-            return column.low if column.low is not None else 0 if column.high is None else column.high
+            known = (bound for bound in (column.low, column.high) if bound is not None)
+            return next(known, 0)
         case Datetime():
             return column.low
     return None
@@ -109,7 +146,9 @@ def _last(column: Column) -> Any:
         case Boolean():
             return True
         case Numeric():
-            return column.high if column.high is not None else 1000 if column.low is None else column.low + 1000
+            if column.high is not None:
+                return column.high
+            return _FAR if column.low is None else column.low + _FAR
         case Datetime():
             return column.high
     return None

@@ -1,4 +1,4 @@
-"""What a DP audit found: for each pair of neighbouring tables, and together; and pages made of it."""
+"""What a DP audit found for each pair of neighbouring tables and together, and pages made of it."""
 
 from __future__ import annotations
 
@@ -22,19 +22,32 @@ ENOUGH = 0.8
 """The power from which on an audit that refutes nothing has passed."""
 
 NO_RELEASE = (
-    "Bounds from many runs of a mechanism, for internal use. They are not differentially private where a pair holds "
-    "real records. An audit can refute a claim of privacy; it can never certify one."
+    "Bounds from many runs of a mechanism, for internal use. They are not differentially private"
+    " where a pair holds real records. An audit can refute a claim of privacy; it can never certify one."
 )
 
 
 @dataclass(frozen=True)
 class PairResult:
-    """counts: of the runs that were not used for learning. mu_point, mu_lower: None without a Gaussian claim.
+    """What one pair of neighbouring tables showed.
 
-    epsilon_lower: at the claim's delta (1e-5 where it has none), by Clopper-Pearson. most_epsilon: what it would be if
-    every guess were right. power: about how likely so many runs refute a mechanism that spends twice the claimed mu, or
-    epsilon, by the best rule: one that is learned, and does not see the leak, has less. verdict: FAIL where the claim
-    is refuted; PASS where it is not, and the power is ENOUGH; else INCONCLUSIVE.
+    Parameters
+    ----------
+    pair : str
+        Its name.
+    counts : Counts
+        Of the runs that were not used for learning.
+    mu_point, mu_lower : float or None
+        The estimate of mu and the bound below it; None without a Gaussian claim.
+    epsilon_lower : float
+        At the claim's delta (1e-5 where it has none), by Clopper-Pearson.
+    most_epsilon : float
+        What it would be if every guess were right.
+    power : float
+        About how likely so many runs refute a mechanism that spends twice the claimed mu, or
+        epsilon, by the best rule. One that is learned, and does not see the leak, has less.
+    verdict : {"FAIL", "PASS", "INCONCLUSIVE"}
+        FAIL where the claim is refuted; PASS where it is not, and the power is ENOUGH.
     """
 
     pair: str
@@ -53,7 +66,8 @@ class PairResult:
     def sentence(self) -> str:
         """The result in words."""
         if self.mu_lower is None:
-            found = f"epsilon at least {self.epsilon_lower:.3g}, of {self.most_epsilon:.3g} that could be shown"
+            least = f"epsilon at least {self.epsilon_lower:.3g}"
+            found = f"{least}, of {self.most_epsilon:.3g} that could be shown"
             return f"{found}; twice the epsilon is found with {self.power:.0%}"
         found = f"mu about {self.mu_point:.3g}, at least {self.mu_lower:.3g}"
         return f"{found}; twice the mu is found with {self.power:.0%}"
@@ -61,7 +75,18 @@ class PairResult:
 
 @dataclass(frozen=True, repr=False)
 class DPAuditResult:
-    """What the pairs showed together. runs: on each table of a pair. alpha: the chance that a true claim is refuted."""
+    """What the pairs showed together.
+
+    Parameters
+    ----------
+    claim : PrivacyClaim
+    access : {"black-box", "white-box"}
+    runs : int
+        On each table of a pair.
+    alpha : float
+        The chance that a true claim is refuted.
+    pairs : tuple of PairResult
+    """
 
     claim: PrivacyClaim
     access: str
@@ -75,7 +100,9 @@ class DPAuditResult:
 
     @property
     def verdict(self) -> str:
-        """FAIL where a pair refutes the claim; PASS where none does and each had the power to; else INCONCLUSIVE."""
+        """FAIL where a pair refutes the claim; PASS where none does and each had the power to; else
+        INCONCLUSIVE.
+        """
         found = {p.verdict for p in self.pairs}
         return next(v for v in ("FAIL", "INCONCLUSIVE", "PASS") if v in found)
 
@@ -94,14 +121,25 @@ class DPAuditResult:
     @property
     def record(self) -> dict[str, Any]:
         """All of it as plain data, with the version `dpsynth_dp_audit: 1`."""
-        found = {"verdict": self.verdict, "mu_lower": self.mu_lower, "epsilon_lower": self.epsilon_lower}
-        shown = {"internal": NO_RELEASE, "delta": delta_of(self.claim), **found, **asdict(self)}
-        pairs = [{**asdict(p), "refuted": p.refuted, "sentence": p.sentence()} for p in self.pairs]
-        return {"dpsynth_dp_audit": VERSION, "refuted": self.refuted, **shown, "pairs": pairs}
+        pairs = [{**asdict(pair), "refuted": pair.refuted, "sentence": pair.sentence()} for pair in self.pairs]
+        return {
+            "dpsynth_dp_audit": VERSION,
+            "refuted": self.refuted,
+            "internal": NO_RELEASE,
+            "delta": delta_of(self.claim),
+            "verdict": self.verdict,
+            "mu_lower": self.mu_lower,
+            "epsilon_lower": self.epsilon_lower,
+            **asdict(self),
+            "pairs": pairs,
+        }
 
     def to_frame(self) -> pd.DataFrame:
         """One row for each pair."""
-        rows = [{**asdict(p.counts), **{k: v for k, v in asdict(p).items() if k != "counts"}} for p in self.pairs]
+        rows = []
+        for pair in self.pairs:
+            facts = asdict(pair)
+            rows.append({**facts.pop("counts"), **facts})
         return pd.DataFrame(rows).set_index("pair")
 
     def to_json(self) -> str:
@@ -113,17 +151,25 @@ class DPAuditResult:
 
     def to_junit(self) -> str:
         """JUnit XML: a test case for each pair."""
-        return junit("dpsynth DP audit", [Case("audit.dp", p.pair, p.verdict, p.sentence()) for p in self.pairs])
+        cases = [Case("audit.dp", p.pair, p.verdict, p.sentence()) for p in self.pairs]
+        return junit("dpsynth DP audit", cases)
 
     def save(self, directory: str | Path) -> Path:
-        """Writes audit_dp.json, audit_dp.html and audit_dp.xml into a directory, made if need be; returns it."""
-        files = {"audit_dp.json": self.to_json(), "audit_dp.html": self.to_html(), "audit_dp.xml": self.to_junit()}
+        """Writes audit_dp.json, audit_dp.html and audit_dp.xml into a directory, made if need be;
+        returns it.
+        """
+        files = {
+            "audit_dp.json": self.to_json(),
+            "audit_dp.html": self.to_html(),
+            "audit_dp.xml": self.to_junit(),
+        }
         return render.save(directory, files)
 
     def summary(self) -> str:
         """A few lines for a terminal."""
+        said = "REFUTED" if self.refuted else "not refuted"
         lines = [
-            f"claim {'REFUTED' if self.refuted else 'not refuted'} ({self.verdict}): {claim_in_words(self.claim)};"
+            f"claim {said} ({self.verdict}): {claim_in_words(self.claim)};"
             f" {self.access}, {self.runs} runs on each table of a pair, alpha {self.alpha:g}",
             f"  epsilon is at least {self.epsilon_lower:.3g} at delta {delta_of(self.claim):g}",
             *(f"  {'REFUTED ' if p.refuted else ''}{p.pair}: {p.sentence()}" for p in self.pairs),

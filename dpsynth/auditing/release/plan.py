@@ -15,11 +15,15 @@ from dpsynth.auditing.release import trial
 from dpsynth.auditing.release.trial import Trial
 
 _EXPOSED = 0.1
+"""The share of the records that are called the most isolated."""
 
 
 @dataclass(frozen=True)
 class Effort:
-    """most_rows: of each table, in attacks that compare record with record. deals: of the labels."""
+    """most_rows: of each table, in attacks that compare record with record.
+
+    deals: of the labels; no p-value is below 1 / (deals + 1). classifier: whether any is trained.
+    """
 
     most_rows: int
     deals: int
@@ -35,7 +39,8 @@ EFFORTS = {
 
 @dataclass(frozen=True)
 class Plan:
-    """How hard to try, with which learned models, and what the caller asked about (see `release.audit`).
+    """How hard to try, with which learned models, and what the caller asked about (see
+    `release.audit`).
 
     shadows: about the training records, then the holdout.
     """
@@ -59,40 +64,69 @@ def classifiers() -> ModuleType:
 def trials(scene: Scene, plan: Plan, rng: np.random.Generator) -> list[Trial]:
     """What the plan's attacks achieved, still without a look at any label."""
     columns = scene.records.columns
-    scores = membership_scores(scene)
-    if plan.learned is not None:
-        scores["classifier"] = plan.learned.classifier_ratio(scene, rng)
-    together = ensemble(scores)
-    found = [t for name, score in scores.items() for t in trial.ranking("membership", name, score)]
-    found += trial.ranking("membership", "ensemble", together)
-    for name, among in _groups(scene, plan.subgroups):
-        found += trial.ranking("membership", f"ensemble, {name}", together, among)
+    found = _membership_trials(scene, plan, rng)
     found.append(trial.hits("near-copies", "nearest record", anonymity.near_copies(scene)))
-    rules = {"one column": anonymity.single_column_rules(scene, rng)}
+    found += _rule_trials(scene, rng)
     if len(columns) > 1:
-        rules["3 to 6 columns"] = anonymity.many_column_rules(scene, rng)
-    found += [trial.predicates("singling out", name, r, rng) for name, r in rules.items() if r.shape[0]]
-    if len(columns) > 1:
-        found.append(trial.hits("linkability", "two halves", anonymity.linked(scene, *anonymity.halves(columns, rng))))
+        halves = anonymity.halves(columns, rng)
+        found.append(trial.hits("linkability", "two halves", anonymity.linked(scene, *halves)))
         for secret in columns if plan.sensitive is None else plan.sensitive:
             found += _secret_trials(scene, secret, plan, rng)
     return found
 
 
-def _secret_trials(scene: Scene, secret: str, plan: Plan, rng: np.random.Generator) -> Iterable[Trial]:
-    yield trial.hits("attribute", f"{secret}, nearest record", attribute.nearest_guess(scene, secret))
-    if keys := [name for name in plan.keys if name != secret]:
-        yield trial.hits("attribute", f"{secret}, CAP", attribute.correct_attribution(scene, secret, keys))
-    if plan.sensitive is not None or plan.learned is not None:
-        yield trial.hits("attribute", f"{secret}, reconstruction", attribute.reconstruction(scene, secret, rng))
+def _membership_trials(scene: Scene, plan: Plan, rng: np.random.Generator) -> list[Trial]:
+    scores = membership_scores(scene)
     if plan.learned is not None:
-        yield trial.hits("attribute", f"{secret}, model", plan.learned.model_guess(scene, secret, rng))
+        scores["classifier"] = plan.learned.classifier_ratio(scene, rng)
+    found: list[Trial] = []
+    for name, score in scores.items():
+        found += trial.ranking("membership", name, score)
+    together = ensemble(scores)
+    found += trial.ranking("membership", "ensemble", together)
+    for name, among in _groups(scene, plan.subgroups):
+        found += trial.ranking("membership", f"ensemble, {name}", together, among)
+    return found
+
+
+def _rule_trials(scene: Scene, rng: np.random.Generator) -> list[Trial]:
+    rules = {"one column": anonymity.single_column_rules(scene, rng)}
+    if len(scene.records.columns) > 1:
+        rules["3 to 6 columns"] = anonymity.many_column_rules(scene, rng)
+    found = []
+    for name, matches in rules.items():
+        if matches.shape[0]:
+            found.append(trial.predicates("singling out", name, matches, rng))
+    return found
+
+
+def _secret_trials(
+    scene: Scene,
+    secret: str,
+    plan: Plan,
+    rng: np.random.Generator,
+) -> Iterable[Trial]:
+    def made(name: str, right: np.ndarray) -> Trial:
+        return trial.hits("attribute", f"{secret}, {name}", right)
+
+    yield made("nearest record", attribute.nearest_guess(scene, secret))
+    keys = [name for name in plan.keys if name != secret]
+    if keys:
+        yield made("CAP", attribute.correct_attribution(scene, secret, keys))
+    # It takes seconds a column: only where few secrets are named, or a slow level was asked for.
+    if plan.sensitive is not None or plan.learned is not None:
+        yield made("reconstruction", attribute.reconstruction(scene, secret, rng))
+    if plan.learned is not None:
+        yield made("model", plan.learned.model_guess(scene, secret, rng))
 
 
 def _groups(scene: Scene, subgroups: Sequence[str]) -> Iterable[tuple[str, np.ndarray]]:
-    """The tenth of the records that are farthest from all others, and the groups that the caller names."""
+    """The tenth of the records that are farthest from all others, and the groups that the caller
+    names.
+    """
     isolation = scene.real.squared[:, -1]
     isolated = isolation >= np.quantile(isolation, 1 - _EXPOSED)
+    # Where many records are equally isolated they are no tenth, and nothing is said of them.
     groups = [("the most isolated tenth", isolated)] if isolated.mean() <= 2 * _EXPOSED else []
     for name in subgroups:
         bins = scene.records.bins[name]

@@ -1,4 +1,7 @@
-"""AuditPolicy: what an organisation tolerates. Numbers of a policy, not of science; kept in a file that people sign."""
+"""AuditPolicy: what an organisation tolerates.
+
+Numbers of a policy, not of science; kept in a file that people sign.
+"""
 
 from __future__ import annotations
 
@@ -20,13 +23,35 @@ class PolicyViolationError(DPSynthError, RuntimeError):
 
 @dataclass(frozen=True)
 class AuditPolicy:
-    """A finding fails when chance does not explain it (adjusted p-value up to alpha) and its whole 95 % interval lies
-    above the limit; it passes when its whole interval lies at or below; in between it is inconclusive.
+    """What an organisation tolerates of a release.
 
-    alpha: the false-alarm rate of the whole report, half of it for exact copies. auc, tpr: limits for membership
-    inference, the area under the curve and the true-positive rate at 1 % false positives. attribute, singling_out,
-    linkability, copies, near_copies: limits for the rate on training records less the rate on the holdout.
-    invalid_alpha: the p-value up to which training records and holdout are taken to differ without the release.
+    A finding fails when chance does not explain it (adjusted p-value up to alpha) and its whole
+    95 % interval lies above the limit; it passes when its whole interval lies at or below; in
+    between it is inconclusive.
+
+    Parameters
+    ----------
+    alpha : float
+        The false-alarm rate of the whole report, half of it for exact copies.
+    auc, tpr : float
+        Limits for membership inference: the area under the curve, 0.5 or more, and the
+        true-positive rate at 1 % false positives.
+    attribute, singling_out, linkability, copies, near_copies : float
+        Limits for the rate on training records less the rate on the holdout.
+    invalid_alpha : float
+        The p-value up to which training records and holdout are taken to differ without the
+        release.
+
+    Raises
+    ------
+    ValueError
+        A number is out of its range.
+
+    Examples
+    --------
+    >>> strict = AuditPolicy(auc=0.52)
+    >>> strict.limit("membership", "auc"), strict.limit("singling out", "gap")
+    (0.52, 0.05)
     """
 
     alpha: float = 0.01
@@ -42,25 +67,30 @@ class AuditPolicy:
     def __post_init__(self) -> None:
         for field in fields(self):
             value = getattr(self, field.name)
-            least, most = (0.5, 1.0) if field.name == "auc" else (0.0, 1.0)
+            least = 0.5 if field.name == "auc" else 0.0  # 0.5 is the area of a guess
             number = isinstance(value, int | float) and not isinstance(value, bool)
-            if not (number and least <= value <= most):
-                raise ValueError(f"{field.name} of a policy must be between {least:g} and {most:g}, got {value!r}")
+            if not (number and least <= value <= 1):
+                allowed = f"between {least:g} and 1"
+                raise ValueError(f"{field.name} of a policy must be {allowed}, got {value!r}")
         if not self.alpha > 0 or not self.invalid_alpha > 0:
             raise ValueError("alpha and invalid_alpha of a policy must be above 0: no finding could ever be made")
 
     def limit(self, threat: str, measure: str) -> float:
         """What is tolerated of this threat, in this measure."""
-        return float(getattr(self, measure if threat == "membership" else re.sub(r"[ -]", "_", threat)))
+        field = measure if threat == "membership" else re.sub(r"[ -]", "_", threat)
+        return float(getattr(self, field))
 
     def to_dict(self) -> dict[str, Any]:
         return {"dpsynth_policy": VERSION, **asdict(self)}
 
     @classmethod
     def from_dict(cls, spec: Mapping[str, Any]) -> AuditPolicy:
-        """The inverse of `to_dict`; what is left out keeps its default, and what is not known is refused."""
-        if spec.get("dpsynth_policy") != VERSION or isinstance(spec.get("dpsynth_policy"), bool):
-            raise ValueError(f"dpsynth_policy must be {VERSION}, got {spec.get('dpsynth_policy')!r}")
+        """The inverse of `to_dict`; what is left out keeps its default, and what is not known is
+        refused.
+        """
+        version = spec.get("dpsynth_policy")
+        if version != VERSION or isinstance(version, bool):
+            raise ValueError(f"dpsynth_policy must be {VERSION}, got {version!r}")
         known = [field.name for field in fields(cls)]
         given = {name: value for name, value in spec.items() if name != "dpsynth_policy"}
         if unknown := [name for name in given if name not in known]:

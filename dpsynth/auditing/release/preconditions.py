@@ -1,8 +1,10 @@
-"""What can be told of training records and holdout without the release: nothing, or an audit means nothing.
+"""What can be told of training records and holdout without the release: nothing, or an audit means
+nothing.
 
-Attacks compare how a release treats two tables. If these differ by themselves (one is later, or from elsewhere, or was
-filtered; or records stand in both), a difference says nothing about the release. So columns are compared, and attacks
-of the same kind are made blind: half of each table plays the release and its reference against the other half.
+Attacks compare how a release treats two tables. If these differ by themselves (one is later, or
+from elsewhere, or was filtered; or records stand in both), a difference says nothing about the
+release. So columns are compared, and attacks of the same kind are made blind: half of each table
+plays the release and its reference against the other half.
 """
 
 from __future__ import annotations
@@ -33,13 +35,23 @@ REMEDIES = {
 
 
 def check_preconditions(
-    records: Records, member: np.ndarray, others: Records | None, alpha: float, deals: int, rng: np.random.Generator
+    records: Records,
+    member: np.ndarray,
+    others: Records | None,
+    alpha: float,
+    deals: int,
+    rng: np.random.Generator,
 ) -> tuple[Precondition, ...]:
-    """records: training records and holdout, told apart by `member`. others: the reference, if there is one."""
-    blind = (_columns(records, member, deals, rng), _blind(records, member, deals, rng))
-    found = {COMPARABLE: min(1.0, 2 * min(blind))}
+    """records: training records and holdout, told apart by `member`. others: the reference, if
+    there is one.
+    """
+    by_columns = _columns(records, member, deals, rng)
+    by_attacks = _blind(records, member, deals, rng)
+    found = {COMPARABLE: min(1.0, 2 * min(by_columns, by_attacks))}
     shared: list[Statistic] = [_Shared(records.same), _Shared(records.same, -1.0)]
-    found[DISJOINT], found[APART] = map(float, joint_test(shared, member, deals, rng)[0])
+    more, fewer = joint_test(shared, member, deals, rng)[0]
+    found[DISJOINT] = float(more)
+    found[APART] = float(fewer)
     if others is not None:
         known = np.isin(records.same, others.same).astype(np.float64)
         sides: Sequence[Statistic] = [Linear(known), Linear(-known)]
@@ -48,22 +60,33 @@ def check_preconditions(
 
 
 def check_unused(
-    nearer: Sequence[Linear], member: np.ndarray, copied: np.ndarray, alpha: float, deals: int, rng: np.random.Generator
+    nearer: Sequence[Linear],
+    member: np.ndarray,
+    copied: np.ndarray,
+    alpha: float,
+    deals: int,
+    rng: np.random.Generator,
 ) -> Precondition:
-    """Whether the release is nearer to the holdout than to the training records, which nothing sound makes it: tables
-    that were exchanged, a holdout that was used, or rows near training records taken out of the release, which tells
-    who these are. nearer: statistics of attacks, up = nearer to the members. copied: integers of shape (2, 2), training
-    and holdout records, of each those that are in the release, exactly, and those that are not.
+    """Whether the release is nearer to the holdout than to the training records, which nothing
+    sound makes it: tables that were exchanged, a holdout that was used, or rows near training
+    records taken out of the release, which tells who these are. nearer: statistics of attacks, up =
+    nearer to the members. copied: integers of shape (2, 2), training and holdout records, of each
+    those that are in the release, exactly, and those that are not.
     """
     (inside, _), (outside, unseen) = copied.tolist()
-    exact = float(stats.hypergeom.sf(outside - 1, int(copied.sum()), inside + outside, outside + unseen))
+    # The test of exact copies (`judgement.copies_finding`), of the holdout.
+    everybody = int(copied.sum())
+    exact = float(stats.hypergeom.sf(outside - 1, everybody, inside + outside, outside + unseen))
     reverse: Sequence[Statistic] = [Linear(-each.weights) for each in nearer]
-    p = min(1.0, 2 * min(exact, float(joint_test(reverse, member, deals, rng)[1].min())))
+    by_attacks = float(joint_test(reverse, member, deals, rng)[1].min())
+    p = min(1.0, 2 * min(exact, by_attacks))
     return Precondition(UNUSED, p, p > alpha)
 
 
 def _columns(records: Records, member: np.ndarray, deals: int, rng: np.random.Generator) -> float:
-    """Is there a column that is higher in one table than in the other, or has some value more often?"""
+    """Is there a column that is higher in one table than in the other, or has some value more
+    often?
+    """
     found: list[Statistic] = []
     for ranks in records.ranks.T:
         found += [rank_sum(sign * np.nan_to_num(ranks, nan=0.5)) for sign in (1, -1)]
@@ -77,21 +100,32 @@ def _columns(records: Records, member: np.ndarray, deals: int, rng: np.random.Ge
 def _blind(records: Records, member: np.ndarray, deals: int, rng: np.random.Generator) -> float:
     """The blind attacks of each half on the other."""
     half = rng.permutation(len(records)) % 2 == 0
-    return min(1.0, 2 * min(_blind_half(records, member, side, deals, rng) for side in (half, ~half)))
+    found = [_blind_half(records, member, seen, deals, rng) for seen in (half, ~half)]
+    return min(1.0, 2 * min(found))
 
 
-def _blind_half(records: Records, member: np.ndarray, seen: np.ndarray, deals: int, rng: np.random.Generator) -> float:
-    inside, outside, judged = (records.take(rows) for rows in (seen & member, seen & ~member, ~seen))
+def _blind_half(
+    records: Records,
+    member: np.ndarray,
+    seen: np.ndarray,
+    deals: int,
+    rng: np.random.Generator,
+) -> float:
+    """The seen training records play the release, the seen holdout its reference."""
+    inside = records.take(seen & member)
+    outside = records.take(seen & ~member)
+    judged = records.take(~seen)
     labels = member[~seen]
     if not (len(inside) and len(outside) and labels.any() and not labels.all()):
         return 1.0
     columns = records.columns
-    gaps = [nearest(judged, side, 1, columns=columns).squared[:, 0] for side in (outside, inside)]
-    scores = [
-        marginal_ratio(judged, inside, outside, all_cliques(columns, (1, 2), rng), own=False),
-        np.sqrt(gaps[0]) - np.sqrt(gaps[1]),
+    to_outside = nearest(judged, outside, 1, columns=columns).squared[:, 0]
+    to_inside = nearest(judged, inside, 1, columns=columns).squared[:, 0]
+    cliques = all_cliques(columns, (1, 2), rng)
+    statistics: list[Statistic] = [
+        rank_sum(marginal_ratio(judged, inside, outside, cliques, own=False)),
+        rank_sum(np.sqrt(to_outside) - np.sqrt(to_inside)),
     ]
-    statistics: list[Statistic] = [rank_sum(score) for score in scores]
     return float(joint_test(statistics, labels, deals, rng)[1].min())
 
 
@@ -106,10 +140,12 @@ class _Shared:
         row[repeated] = np.arange(repeated.size)
         held = np.flatnonzero(row[group] >= 0)
         shape = (repeated.size, same.size)
-        self._groups = sparse.csr_array((np.ones(held.size, dtype=np.float32), (row[group[held]], held)), shape)
+        ones = np.ones(held.size, dtype=np.float32)
+        self._groups = sparse.csr_array((ones, (row[group[held]], held)), shape)
         self._size = size[repeated].astype(np.float32)[:, None]
 
     def of(self, member: np.ndarray) -> np.ndarray:
         inside = self._groups @ member
-        found: np.ndarray = self._sign * (inside * (self._size - inside)).sum(axis=0, dtype=np.float64)
+        pairs = inside * (self._size - inside)
+        found: np.ndarray = self._sign * pairs.sum(axis=0, dtype=np.float64)
         return found

@@ -1,10 +1,14 @@
-"""AuditReport: findings, verdicts, and pages made of them. Internal, never to be published nor acted on by a loop."""
+"""AuditReport: findings, verdicts, and pages made of them.
+
+Internal, never to be published nor acted on by a loop.
+"""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +22,11 @@ from dpsynth.evidence.pages import render
 
 VERSION = 1
 INTERNAL = (
-    "These are exact comparisons with real records, for internal use. They are not differentially private, and no "
-    "budget was charged for them. Do not publish them, and do not send them where the real records may not go. Never "
-    "let a program choose, filter or regenerate releases by these numbers: whoever may ask often enough rebuilds the "
-    "training records from the answers (arXiv 2312.05114)."
+    "These are exact comparisons with real records, for internal use. They are not differentially"
+    " private, and no budget was charged for them. Do not publish them, and do not send them where"
+    " the real records may not go. Never let a program choose, filter or regenerate releases by"
+    " these numbers: whoever may ask often enough rebuilds the training records from the answers"
+    " (arXiv 2312.05114)."
 )
 CRITERIA = {
     "singling out": ("singling out", "copies", "near-copies"),
@@ -35,10 +40,26 @@ CRITERIA = {
 class Finding:
     """What one attack achieved, and what that means under the policy.
 
-    measure: "auc", "tpr" (true-positive rate at 1 % false positives) or "gap" (rate on training records less rate on
-    the holdout). estimate, low, high: with the 95 % interval. p_value: that chance alone does as much; p_adjusted:
-    for all findings together. limit: of the policy. ceiling: what the claim allows; None without a claim, or where it
-    allows nothing that can be compared. verdict: PASS, FAIL or INCONCLUSIVE. details: further numbers, by name.
+    Parameters
+    ----------
+    threat, attack : str
+    measure : {"auc", "tpr", "gap"}
+        "tpr" is the true-positive rate at 1 % false positives, "gap" the rate on training records
+        less the rate on the holdout.
+    estimate : float or None
+        None where it cannot be measured.
+    low, high : float
+        The 95 % interval.
+    p_value, p_adjusted : float
+        The chance that nothing but chance does as much: for this finding, and for all together.
+    limit : float
+        Of the policy.
+    ceiling : float or None
+        What the claim allows; None without a claim, or where it allows nothing that can be
+        compared.
+    verdict : {"PASS", "FAIL", "INCONCLUSIVE"}
+    details : mapping of str to float
+        Further numbers, by name.
     """
 
     threat: str
@@ -60,16 +81,18 @@ class Finding:
 
     def sentence(self) -> str:
         """The finding in words."""
-        value = "not measurable" if self.estimate is None else _shown(self.measure, self.estimate)
-        interval = f"{_shown(self.measure, self.low)} to {_shown(self.measure, self.high)}"
-        return (
-            f"{self.attack}: {_MEASURES[self.measure]} {value} ({interval}), limit {_shown(self.measure, self.limit)}"
-        )
+        shown = partial(_shown, self.measure)
+        value = "not measurable" if self.estimate is None else shown(self.estimate)
+        interval = f"{shown(self.low)} to {shown(self.high)}"
+        found = f"{_MEASURES[self.measure]} {value} ({interval})"
+        return f"{self.attack}: {found}, limit {shown(self.limit)}"
 
 
 @dataclass(frozen=True)
 class Precondition:
-    """Whether training records and holdout are comparable at all. p_value: that chance alone makes them so unlike."""
+    """Whether training records and holdout are comparable at all. p_value: that chance alone makes
+    them so unlike.
+    """
 
     name: str
     p_value: float
@@ -78,11 +101,25 @@ class Precondition:
 
 @dataclass(frozen=True, repr=False)
 class AuditReport:
-    """What attacks on a release achieved against its training records, beside a holdout: exact, hence internal.
+    """What attacks on a release achieved against its training records, beside a holdout.
 
-    verdict: "PASS", "FAIL", "INCONCLUSIVE" (too few records to say) or "INVALID" (training records and holdout differ
-    without the release, so that nothing can be said). rows: of each table. copies: synthetic rows equal to a
-    training record, and to a holdout record.
+    Exact, hence internal.
+
+    Parameters
+    ----------
+    verdict : {"PASS", "FAIL", "INCONCLUSIVE", "INVALID"}
+        INCONCLUSIVE: too few records to say. INVALID: training records and holdout differ without
+        the release, so that nothing can be said.
+    reasons : tuple of str
+    level : {"quick", "standard", "deep"}
+    rows : mapping of str to int
+        Of each table.
+    copies : mapping of str to int
+        Synthetic rows equal to a record of each real table.
+    findings : tuple of Finding
+    preconditions : tuple of Precondition
+    policy : AuditPolicy
+    claim : PrivacyClaim or None
     """
 
     verdict: str
@@ -105,8 +142,14 @@ class AuditReport:
         found = []
         for criterion, threats in CRITERIA.items():
             under = [f for f in self.findings if f.threat in threats]
-            verdict = "INVALID" if self.verdict == "INVALID" else worst_verdict([f.verdict for f in under])
-            found.append({"criterion": criterion, "verdict": verdict, "findings": [f.id for f in under]})
+            worst = worst_verdict([f.verdict for f in under])
+            found.append(
+                {
+                    "criterion": criterion,
+                    "verdict": "INVALID" if self.verdict == "INVALID" else worst,
+                    "findings": [f.id for f in under],
+                }
+            )
         return found
 
     @property
@@ -137,9 +180,9 @@ class AuditReport:
 
     def to_frame(self) -> pd.DataFrame:
         """One row for each finding."""
-        names = ("threat", "attack", "measure", "estimate", "low", "high", "p_value", "p_adjusted", "limit", "ceiling")
-        rows = [{name: getattr(f, name) for name in (*names, "verdict")} for f in self.findings]
-        return pd.DataFrame(rows, columns=[*names, "verdict"])
+        names = [field.name for field in fields(Finding) if field.name != "details"]
+        rows = [{name: getattr(finding, name) for name in names} for finding in self.findings]
+        return pd.DataFrame(rows, columns=names)
 
     def to_json(self) -> str:
         return render.to_json(self.record)
@@ -149,19 +192,27 @@ class AuditReport:
         return render.page("audit", self.record)
 
     def to_junit(self) -> str:
-        """JUnit XML: a test case for each finding and precondition, so that a pipeline shows which gate failed."""
+        """JUnit XML: a test case for each finding and precondition, so that a pipeline shows which
+        gate failed.
+        """
         cases = [Case(f"audit.{f.threat}", f.id, f.verdict, f.sentence()) for f in self.findings]
-        cases += [
-            Case("audit.precondition", p.name, "PASS" if p.holds else "INVALID", f"p = {p.p_value:.2g}")
-            for p in self.preconditions
-        ]
+        for precondition in self.preconditions:
+            verdict = "PASS" if precondition.holds else "INVALID"
+            detail = f"p = {precondition.p_value:.2g}"
+            cases.append(Case("audit.precondition", precondition.name, verdict, detail))
         if not self.findings:
             cases.append(Case("audit.audit", "verdict", self.verdict, "; ".join(self.reasons)))
         return junit("dpsynth audit", cases)
 
     def save(self, directory: str | Path) -> Path:
-        """Writes audit.json, audit.html and audit.xml into a directory, made if need be; returns the directory."""
-        files = {"audit.json": self.to_json(), "audit.html": self.to_html(), "audit.xml": self.to_junit()}
+        """Writes audit.json, audit.html and audit.xml into a directory, made if need be; returns
+        the directory.
+        """
+        files = {
+            "audit.json": self.to_json(),
+            "audit.html": self.to_html(),
+            "audit.xml": self.to_junit(),
+        }
         return render.save(directory, files)
 
     def summary(self) -> str:
@@ -169,7 +220,7 @@ class AuditReport:
         lines = [f"INTERNAL, not DP: {self.verdict}", *(f"  {reason}" for reason in self.reasons)]
         for criterion in self.criteria:
             under = [f for f in self.findings if f.id in criterion["findings"]]
-            worst = min(under, key=lambda f: (_ORDER.index(f.verdict), f.p_adjusted, f.p_value), default=None)
+            worst = min(under, key=_rank, default=None)
             shown = "nothing measured" if worst is None else worst.sentence()
             lines.append(f"  {criterion['criterion']:<13} {criterion['verdict']:<13} {shown}")
         return str(printable("\n".join(lines)))
@@ -194,6 +245,11 @@ def worst_verdict(verdicts: list[str]) -> str:
     return next((v for v in _ORDER if v in verdicts), "INCONCLUSIVE")
 
 
+def _rank(finding: Finding) -> tuple[int, float, float]:
+    """By which the worst finding comes first."""
+    return _ORDER.index(finding.verdict), finding.p_adjusted, finding.p_value
+
+
 def _shown(measure: str, value: float) -> str:
     if measure == "auc":
         return f"{value:.3f}"
@@ -201,5 +257,9 @@ def _shown(measure: str, value: float) -> str:
 
 
 def _claim(claim: PrivacyClaim) -> dict[str, Any]:
-    ceilings = {"auc": claim.auc_ceiling, "tpr": claim.tpr_ceiling(0.01), "advantage": claim.advantage_ceiling}
+    ceilings = {
+        "auc": claim.auc_ceiling,
+        "tpr": claim.tpr_ceiling(0.01),
+        "advantage": claim.advantage_ceiling,
+    }
     return {**asdict(claim), "ceilings": {k: v for k, v in ceilings.items() if not math.isnan(v)}}

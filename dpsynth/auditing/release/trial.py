@@ -1,10 +1,10 @@
 """Trial: what one attack achieved, as a statistic for the joint test and as an estimate for people.
 
-| trial      | of an attack that              | estimate                                              |
-|------------|--------------------------------|-------------------------------------------------------|
-| ranking    | scores every record            | area under the curve; true-positive rate at 1 % false |
-| hits       | is right or wrong on a record  | rate on training records less rate on the holdout     |
-| predicates | points at records by a rule    | rules that isolate a training record, less holdout    |
+| trial      | of an attack that             | estimate                                           |
+|------------|-------------------------------|----------------------------------------------------|
+| ranking    | scores every record           | area under the curve; true-positive rate at 1 %    |
+| hits       | is right or wrong on a record | rate on training records less rate on the holdout  |
+| predicates | points at records by a rule   | rules that isolate a training record, less holdout |
 """
 
 from __future__ import annotations
@@ -36,7 +36,9 @@ LEAST_GROUP = 60
 
 @dataclass(frozen=True)
 class Measured:
-    """estimate: of the effect. details: further numbers for the report, by name, in percent where they are rates."""
+    """estimate: of the effect. details: further numbers for the report, by name, in percent where
+    they are rates.
+    """
 
     estimate: Estimate
     details: Mapping[str, float] = field(default_factory=dict)
@@ -44,9 +46,10 @@ class Measured:
 
 @dataclass(frozen=True, eq=False)
 class Trial:
-    """threat: "membership", "attribute", "singling out", "linkability" or
-    "near-copies". measure: what is estimated: "auc",
-    "tpr" or "gap". measured: from the labels.
+    """One attack and what is measured of it.
+
+    threat: "membership", "attribute", "singling out", "linkability" or "near-copies". measure: what
+    is estimated: "auc", "tpr" or "gap". measured: gives the estimate, from the labels.
     """
 
     threat: str
@@ -56,8 +59,15 @@ class Trial:
     measured: Callable[[np.ndarray], Measured]
 
 
-def ranking(threat: str, attack: str, scores: np.ndarray, among: np.ndarray | None = None) -> list[Trial]:
-    """A trial of the area under the curve, and one of its beginning. among: booleans, the records of a subgroup."""
+def ranking(
+    threat: str,
+    attack: str,
+    scores: np.ndarray,
+    among: np.ndarray | None = None,
+) -> list[Trial]:
+    """A trial of the area under the curve, and one of its beginning. among: booleans, the records
+    of a subgroup.
+    """
     scores = np.round(scores, _DECIMALS)
     chosen = np.ones(scores.size, dtype=bool) if among is None else among
 
@@ -77,7 +87,9 @@ def ranking(threat: str, attack: str, scores: np.ndarray, among: np.ndarray | No
 
 
 def hits(threat: str, attack: str, right: np.ndarray) -> Trial:
-    """right: for each record 1 where the attack was right, 0 where wrong, or the chance that its guess was right."""
+    """right: for each record 1 where the attack was right, 0 where wrong, or the chance that its
+    guess was right.
+    """
     weights = np.asarray(right, dtype=np.float64)
 
     def gap(member: np.ndarray) -> Measured:
@@ -88,13 +100,24 @@ def hits(threat: str, attack: str, right: np.ndarray) -> Trial:
     return Trial(threat, attack, "gap", Linear(weights - weights.mean()), gap)
 
 
-def predicates(threat: str, attack: str, matches: sparse.csr_array, rng: np.random.Generator) -> Trial:
-    """matches: (rules, records), 1 where a record meets a rule. A rule succeeds when one record alone meets it."""
+def predicates(
+    threat: str,
+    attack: str,
+    matches: sparse.csr_array,
+    rng: np.random.Generator,
+) -> Trial:
+    """matches: (rules, records), 1 where a record meets a rule.
+
+    A rule succeeds when one record alone meets it.
+    """
 
     def gap(member: np.ndarray) -> Measured:
-        """Counted among equally many records of both kinds, since fewer records are easier to isolate."""
+        """Counted among equally many records of both kinds, since fewer records are easier to
+        isolate.
+        """
         few = int(min(member.sum(), (~member).sum()))
-        inside, outside = (_alone(matches, rng.permutation(np.flatnonzero(m))[:few]) for m in (member, ~member))
+        inside = _alone(matches, rng.permutation(np.flatnonzero(member))[:few])
+        outside = _alone(matches, rng.permutation(np.flatnonzero(~member))[:few])
         rules = matches.shape[0]
         return _against_control(wilson(inside, rules), wilson(outside, rules), member)
 
@@ -110,7 +133,9 @@ class _Isolated:
 
     def of(self, member: np.ndarray) -> np.ndarray:
         inside = self._matches @ member
-        found: np.ndarray = (inside == 1).sum(axis=0, dtype=np.float64) - (self._met - inside == 1).sum(axis=0)
+        outside = self._met - inside
+        found: np.ndarray = (inside == 1).sum(axis=0, dtype=np.float64)
+        found -= (outside == 1).sum(axis=0)
         return found
 
 

@@ -1,6 +1,8 @@
-"""Confidence intervals for what an attack achieves: rates, differences of rates, relative risk, the area under a curve.
+"""Confidence intervals for what an attack achieves: rates, differences of rates, relative risk, the
+area under a curve.
 
-All are two-sided; `confidence` is the level. A rate of 0 or 1 among few rows is never taken for certainty.
+All are two-sided; `confidence` is the level. A rate of 0 or 1 among few rows is never taken for
+certainty.
 """
 
 from __future__ import annotations
@@ -23,7 +25,10 @@ class Estimate:
 
 
 def clopper_pearson(hits: float, n: int, confidence: float = 0.95) -> Estimate:
-    """The rate behind `hits` of n trials, exact (Clopper and Pearson 1934). Without trials anything is possible."""
+    """The rate behind `hits` of n trials, exact (Clopper and Pearson 1934).
+
+    Without trials anything is possible.
+    """
     if n == 0:
         return Estimate(math.nan, 0.0, 1.0)
     tail = (1 - confidence) / 2
@@ -33,10 +38,14 @@ def clopper_pearson(hits: float, n: int, confidence: float = 0.95) -> Estimate:
 
 
 def wilson(hits: float, n: int, confidence: float = 0.95) -> Estimate:
-    """The rate behind `hits` of n trials, by the score test (Wilson 1927). `hits` may be a sum of shares."""
+    """The rate behind `hits` of n trials, by the score test (Wilson 1927).
+
+    `hits` may be a sum of shares.
+    """
     if n == 0:
         return Estimate(math.nan, 0.0, 1.0)
-    z, p = float(ndtri((1 + confidence) / 2)), hits / n
+    p = hits / n
+    z = float(ndtri((1 + confidence) / 2))
     middle = (p + z * z / (2 * n)) / (1 + z * z / n)
     half = z / (1 + z * z / n) * math.sqrt(p * (1 - p) / n + z * z / (4 * n * n))
     return Estimate(p, max(0.0, middle - half), min(1.0, middle + half))
@@ -52,73 +61,117 @@ def rate_difference(x: Estimate, y: Estimate) -> Estimate:
 def relative_risk(x: Estimate, y: Estimate) -> Estimate:
     """(x - y) / (1 - y): the part of what could still be learned that was learned. Not clipped.
 
-    1 minus the ratio of the two survival rates, whose interval is that of Donner and Zou (2012) for a ratio. Where the
-    control may be 1 nothing could still be learned, and the interval is open below.
+    1 minus the ratio of the two survival rates, whose interval is that of Donner and Zou (2012) for
+    a ratio. Where the control may be 1 nothing could still be learned, and the interval is open
+    below.
     """
-    a, b = 1 - x.value, 1 - y.value
-    if b <= 0:
+    a = _survival(x)
+    b = _survival(y)
+    if b.value <= 0:
         return Estimate(0.0, -math.inf, 1.0)
-    (a_low, a_high), (b_low, b_high) = (1 - x.high, 1 - x.low), (1 - y.high, 1 - y.low)
-    below = _ratio_end(a, b, a_low, b_high, -1.0)
-    above = _ratio_end(a, b, a_high, b_low, 1.0) if b_low > 0 else math.inf
-    return Estimate(1 - a / b, 1 - above, 1 - below)
+    below = _ratio_end(a.value, b.value, a.low, b.high, -1.0)
+    above = _ratio_end(a.value, b.value, a.high, b.low, 1.0) if b.low > 0 else math.inf
+    return Estimate(1 - a.value / b.value, 1 - above, 1 - below)
+
+
+def _survival(rate: Estimate) -> Estimate:
+    """1 - rate, whose interval has the ends the other way round."""
+    return Estimate(1 - rate.value, 1 - rate.high, 1 - rate.low)
 
 
 def _ratio_end(a: float, b: float, a_end: float, b_end: float, sign: float) -> float:
-    root = math.sqrt(max(0.0, (a * b) ** 2 - a_end * b_end * (2 * a - a_end) * (2 * b - b_end)))
+    """One end of the interval of a / b: Donner and Zou's closed form, sign -1 below and 1 above."""
+    square = (a * b) ** 2 - a_end * b_end * (2 * a - a_end) * (2 * b - b_end)
+    root = math.sqrt(max(0.0, square))
     return (a * b + sign * root) / (b_end * (2 * b - b_end))
 
 
 def area_under_curve(scores: np.ndarray, member: np.ndarray, confidence: float = 0.95) -> Estimate:
-    """The chance that a member's score is above a non-member's (ties count half), after DeLong et al. (1988).
+    """The chance that a member's score is above a non-member's (ties count half), after DeLong et
+    al. (1988).
 
-    member: booleans. The variance is never taken below that of one row in each group being misplaced.
+    member: booleans. The variance is never taken below that of one row in each group being
+    misplaced.
     """
-    inside, outside = scores[member], scores[~member]
-    m, n = inside.size, outside.size
-    if not (m and n):
+    inside = scores[member]
+    outside = scores[~member]
+    if not (inside.size and outside.size):
         return Estimate(math.nan, 0.0, 1.0)
+    # DeLong's placement values: the share of the other group that each row beats.
     beats = _shares_below(inside, outside)
     beaten = 1 - _shares_below(outside, inside)
     area = float(beats.mean())
-    variance = (beats.var(ddof=1) / m if m > 1 else 0.25) + (beaten.var(ddof=1) / n if n > 1 else 0.25)
-    half = float(ndtri((1 + confidence) / 2)) * math.sqrt(max(float(variance), (1 / m**2 + 1 / n**2) / 4))
+    variance = float(_variance_of_mean(beats) + _variance_of_mean(beaten))
+    one_misplaced = (1 / inside.size**2 + 1 / outside.size**2) / 4
+    half = float(ndtri((1 + confidence) / 2)) * math.sqrt(max(variance, one_misplaced))
     return Estimate(area, max(0.0, area - half), min(1.0, area + half))
+
+
+def _variance_of_mean(shares: np.ndarray) -> float:
+    """Of one share alone the largest variance that a share can have, 1/4."""
+    return shares.var(ddof=1) / shares.size if shares.size > 1 else 0.25
 
 
 def rate_at(
     scores: np.ndarray, member: np.ndarray, fpr: float, confidence: float = 0.95
 ) -> tuple[Estimate, Estimate] | None:
-    """The true- and the false-positive rate at the lowest threshold whose false-positive rate is at most `fpr`.
+    """The true- and the false-positive rate at the lowest threshold whose false-positive rate is at
+    most `fpr`.
 
-    A step of the curve, without interpolation. None where there are fewer than 3 / fpr non-members: no false positive
-    among fewer does not even show that the rate is below `fpr`.
+    A step of the curve, without interpolation. None where there are fewer than 3 / fpr non-members:
+    no false positive among fewer does not even show that the rate is below `fpr`.
 
-    The threshold is chosen by the non-members, and what it lets through of all that there are is uncertain too. So the
-    interval is that of the true-positive rate where the false-positive rate *is* `fpr`: its low end is Clopper and
-    Pearson's at a threshold above which no more than `fpr` lies, its high end at one from which on no less does. Which
-    order statistics of the non-members these are depends on their number alone (what lies beyond is Beta distributed,
-    Wilks 1941). Threshold and rate may err with half of a side's probability each. Ties at the threshold are left out
-    at the low end, and taken in part at the high one, as if by a coin for each.
+    The threshold is chosen by the non-members, and what it lets through of all that there are is
+    uncertain too. So the interval is that of the true-positive rate where the false-positive rate
+    *is* `fpr`: its low end is Clopper and Pearson's at a threshold above which no more than `fpr`
+    lies, its high end at one from which on no less does. Which order statistics of the non-members
+    these are depends on their number alone (what lies beyond is Beta distributed, Wilks 1941).
+    Threshold and rate may err with half of a side's probability each. Ties at the threshold are
+    left out at the low end, and taken in part at the high one, as if by a coin for each.
     """
-    inside, outside = scores[member], np.sort(scores[~member])[::-1]
-    n, half = outside.size, (1 - confidence) / 4
+    inside = scores[member]
+    outside = np.sort(scores[~member])[::-1]  # highest first
+    n = outside.size
     if n < 3 / fpr or not inside.size:
         return None
-    threshold = outside[math.floor(fpr * n + 1e-9)]  # rows above it, ties excluded, are few enough
-    hits, false = int((inside > threshold).sum()), int((outside > threshold).sum())
-    above = stats.beta.cdf(fpr, np.arange(1, n + 1), np.arange(n, 0, -1))  # of each order statistic: few enough beyond
-    strict = np.flatnonzero(above >= 1 - half)
-    lenient = np.flatnonzero(above <= half)
-    low = float((inside > outside[strict[-1]]).sum()) if strict.size else 0.0
-    high = _reaching(inside, outside, int(lenient[0]) + 1) if lenient.size else float(inside.size)
-    ends = (clopper_pearson(x, inside.size, 1 - 2 * half) for x in (low, high))
-    found = Estimate(hits / inside.size, next(ends).low, next(ends).high)
+    # Ties excluded, no more than a share `fpr` lies above; 1e-9 mends products such as 0.29 * 100.
+    threshold = outside[math.floor(fpr * n + 1e-9)]
+    hits = int((inside > threshold).sum())
+    false = int((outside > threshold).sum())
+    tail = (1 - confidence) / 4
+    low, high = _hits_at_rate(inside, outside, fpr, tail)
+    found = Estimate(
+        hits / inside.size,
+        clopper_pearson(low, inside.size, 1 - 2 * tail).low,
+        clopper_pearson(high, inside.size, 1 - 2 * tail).high,
+    )
     return found, clopper_pearson(false, n, confidence)
 
 
+def _hits_at_rate(
+    inside: np.ndarray,
+    outside: np.ndarray,
+    fpr: float,
+    tail: float,
+) -> tuple[float, float]:
+    """The fewest and the most hits at a threshold whose true false-positive rate may be `fpr`.
+
+    outside: highest first. tail: the chance that either threshold lies on the wrong side.
+    """
+    n = outside.size
+    # For the k-th highest non-member: the chance that at most `fpr` of all non-members lie above.
+    few_above = stats.beta.cdf(fpr, np.arange(1, n + 1), np.arange(n, 0, -1))
+    strict = np.flatnonzero(few_above >= 1 - tail)
+    lenient = np.flatnonzero(few_above <= tail)
+    low = float((inside > outside[strict[-1]]).sum()) if strict.size else 0.0
+    high = _reaching(inside, outside, int(lenient[0]) + 1) if lenient.size else float(inside.size)
+    return low, high
+
+
 def _reaching(inside: np.ndarray, outside: np.ndarray, count: int) -> float:
-    """How many of `inside` lie as high as the first `count` of `outside`, which descends; ties at the end in part."""
+    """How many of `inside` lie as high as the first `count` of `outside`, which descends; ties at
+    the end in part.
+    """
     last = outside[count - 1]
     part = (count - int((outside > last).sum())) / int((outside == last).sum())
     return float((inside > last).sum() + part * (inside == last).sum())

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from dpsynth.kernel.bounded import bound_arrays
+from dpsynth.kernel.codes import Cuts
 from dpsynth.kernel.rows import SensitiveRows
 from dpsynth.schema.columns import SchemaError
 from dpsynth.schema.images import GREYS, ImageSchema
@@ -39,16 +40,22 @@ def check_images(images: Any, labels: Any, ids: Any, schema: ImageSchema) -> Non
 
 def private_images(images: np.ndarray, labels: np.ndarray, ids: Any, schema: ImageSchema) -> SensitiveRows:
     """What `check_images` let pass, bounded to the unit. The label of a row without a class is schema.classes."""
+    bounded = bound_arrays((labels, images), ids, schema.unit)
+    return SensitiveRows.encoded(bounded, (Classes(schema.classes), GREYS))
 
-    def encode(pictures: np.ndarray, classes: np.ndarray) -> np.ndarray:
-        known = (classes >= 0) & (classes < schema.classes)
-        codes = np.empty((len(pictures), 1 + schema.pixels), dtype=np.uint8)
-        codes[:, 0] = np.where(known, classes, schema.classes)
-        codes[:, 1:] = pictures.reshape(len(pictures), schema.pixels)
-        return codes
 
-    bounded = bound_arrays((images, labels), ids, schema.unit)
-    return SensitiveRows.encoded(bounded, encode, (schema.classes + 1, *[GREYS] * schema.pixels))
+class Classes:
+    """The coding of labels: the classes from 0 on, and a last code for labels that are none of them."""
+
+    moments = Cuts([], [0])
+
+    def __init__(self, classes: int) -> None:
+        self.size = classes + 1
+        self.null = self.bad = classes
+        self.numbers = Cuts(np.arange(classes + 1), [classes, *range(classes), classes])
+
+    def code(self, value: object) -> int:
+        return int(value) if isinstance(value, bool) else self.bad
 
 
 def _fits(ids: Any, images: np.ndarray) -> bool:

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
+from collections.abc import Mapping
 from decimal import Decimal
 from functools import cached_property
 from typing import Any
@@ -24,6 +24,7 @@ import pandas as pd
 
 from dpsynth.data import values as raw
 from dpsynth.data.tables.grid import Grid, RealGrid, StepGrid, moment_edges, number_edges
+from dpsynth.kernel.codes import Cuts, codes_of
 from dpsynth.schema.columns import (
     LATTICE,
     SECONDS,
@@ -45,22 +46,27 @@ class _Cells(ABC):
     widths: tuple[float, ...] | None
 
     def __init__(self, valid: int, nullable: bool, other: int | None = None) -> None:
-        self._valid, self._nullable = valid, nullable
+        self._valid, self.nullable = valid, nullable
         special = nullable or other is None
         self.size = valid + special
-        self._null = valid if special else int(other or 0)
-        self._bad = valid if other is None else other
-        self._dtype = np.uint8 if self.size <= 1 << 8 else np.uint16 if self.size <= 1 << 16 else np.int32
+        self.null = valid if special else int(other or 0)
+        self.bad = valid if other is None else other
+        self.numbers = self.moments = Cuts([], [self.bad])
 
     def encode(self, values: Any) -> np.ndarray:
         """Cell numbers, one for each value, in the smallest of uint8, uint16 and int32. No value makes it raise."""
-        return raw.read(values, self).astype(self._dtype, copy=False)
+        with np.errstate(all="ignore"):  # a long double beyond any double is infinite, which is what it ought to be
+            return codes_of(values, self)
+
+    @abstractmethod
+    def code(self, value: object) -> int:
+        """The cell of one value that is neither missing nor a number nor a moment."""
 
     def decode(self, codes: np.ndarray, rng: np.random.Generator) -> pd.Series[Any]:
         """Values drawn from the cells; the dtype follows from the column alone."""
         cells = np.asarray(codes)
         missing = cells >= self._valid
-        if not self._nullable and missing.any():
+        if not self.nullable and missing.any():
             cells, missing = self._redrawn(cells, missing, rng), np.zeros(len(cells), dtype=bool)
         return self._shown(self._draw(np.where(missing, 0, cells), rng), missing)
 
@@ -69,16 +75,6 @@ class _Cells(ABC):
         first, last = self._ends()
         known = np.zeros(self._valid, dtype=bool)
         return self._shown(first, known), self._shown(last, known)
-
-    @abstractmethod
-    def objects(self, values: Iterable[object]) -> np.ndarray:
-        """Cells of Python objects, one by one."""
-
-    def numbers(self, values: np.ndarray) -> np.ndarray:
-        return np.where(np.isnan(values), self._null, self._bad)
-
-    def moments(self, values: np.ndarray) -> np.ndarray:
-        return np.where(np.isnan(values), self._null, self._bad)
 
     def _draw(self, cells: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         return cells
@@ -111,32 +107,22 @@ class _Named(_Cells):
         self._numbers: dict[float, int] = {}
         self._truths: dict[bool, int] = {}
 
-    def objects(self, values: Iterable[object]) -> np.ndarray:
-        return np.fromiter(map(self._code, values), dtype=np.int64)
+    def _settle(self) -> None:
+        """To be called once all names are there."""
+        self.numbers = exact_cuts(self._numbers, self.bad)
 
-    def numbers(self, values: np.ndarray) -> np.ndarray:
-        keys, codes = self._sorted
-        position = np.minimum(np.searchsorted(keys, values), len(keys) - 1)
-        found = np.where(keys[position] == values, codes[position], self._bad)
-        return np.where(np.isnan(values), self._null, found)
-
-    @cached_property
-    def _sorted(self) -> tuple[np.ndarray, np.ndarray]:
-        keys = sorted(self._numbers)
-        return np.array([*keys, math.inf]), np.array([*(self._numbers[key] for key in keys), self._bad])
-
-    def _code(self, value: object) -> int:
+    def code(self, value: object) -> int:
         if isinstance(value, str):
             return self._code_of_text(str.__str__(value))
-        if isinstance(value, bool | np.bool_):  # before the numbers: True == 1 must not merge them
-            return self._truths.get(bool(value), self._bad)
+        if isinstance(value, bool | np.bool_):  # True == 1 must not merge them
+            return self._truths.get(bool(value), self.bad)
         if raw.is_null(value):
-            return self._null
-        return self._numbers.get(raw.plain_number(value), self._bad)
+            return self.null
+        return self._numbers.get(raw.plain_number(value), self.bad)
 
     def _code_of_text(self, text: str) -> int:
         code = self._texts.get(text)
-        return self._numbers.get(number_of_text(text), self._bad) if code is None else code
+        return self._numbers.get(number_of_text(text), self.bad) if code is None else code
 
 
 class CategoricalCodec(_Named):
@@ -151,9 +137,10 @@ class CategoricalCodec(_Named):
         for code, name in enumerate(names):
             self._add(name, code)
         if column.missing_marker is not None:
-            self._add(column.missing_marker, self._null)
+            self._add(column.missing_marker, self.null)
         if self._textual:
             self._truths = {truth: self._texts[str(truth)] for truth in (False, True) if str(truth) in self._texts}
+        self._settle()
 
     def _add(self, name: str | float, code: int) -> None:
         """A name and what matches it: for text the number of that name, for a number the same number."""
@@ -171,7 +158,7 @@ class CategoricalCodec(_Named):
                 self._numbers[number] = code
 
     def _code_of_text(self, text: str) -> int:
-        return self._texts.get(text, self._bad) if self._textual else super()._code_of_text(text)
+        return self._texts.get(text, self.bad) if self._textual else super()._code_of_text(text)
 
     @cached_property
     def _categories(self) -> pd.CategoricalDtype:
@@ -194,9 +181,10 @@ class BooleanCodec(_Named):
         self._texts = {word: int(truth) for word, truth in TRUTHS.items()}
         marker = column.missing_marker
         if isinstance(marker, str):
-            self._texts[marker.strip().lower()] = self._null
+            self._texts[marker.strip().lower()] = self.null
         elif marker is not None:
-            self._numbers[float(marker)] = self._null
+            self._numbers[float(marker)] = self.null
+        self._settle()
 
     def _code_of_text(self, text: str) -> int:
         return super()._code_of_text(text.strip().lower())
@@ -226,15 +214,14 @@ class NumericCodec(_Gridded):
         self._low, self._high = settled_bounds(column, bounds)
         self._spacing = column.spacing
         self._integer = column.integer
-        self._marker = math.nan if column.missing_marker is None else raw.number(column.missing_marker)
         super().__init__(_number_grid(self._low, self._high, column.spacing), column.nullable)
+        self.numbers = Cuts(self._grid.starts, np.arange(len(self._grid.widths)))
+        if column.missing_marker is not None:
+            self.numbers = with_exact(self.numbers, raw.number(column.missing_marker), self.null)
 
-    def objects(self, values: Iterable[object]) -> np.ndarray:
-        return self.numbers(np.fromiter(map(raw.number, values), dtype=np.float64))
-
-    def numbers(self, values: np.ndarray) -> np.ndarray:
-        missing = np.isnan(values) | (values == self._marker)
-        return np.where(missing, self._null, self._grid.cell(np.where(missing, self._low, values)))
+    def code(self, value: object) -> int:
+        number = raw.number(value)
+        return self.null if math.isnan(number) else self.numbers.of(number)
 
     def _shown(self, drawn: np.ndarray, missing: np.ndarray) -> pd.Series[Any]:
         if self._integer:
@@ -251,20 +238,38 @@ class DatetimeCodec(_Gridded):
     def __init__(self, column: Datetime) -> None:
         self._first, last = column.steps
         self._seconds = SECONDS[column.resolution]
-        super().__init__(StepGrid(self._first, 1, moment_edges(last - self._first + 1)), column.nullable)
+        edges = moment_edges(last - self._first + 1)
+        super().__init__(StepGrid(self._first, 1, edges), column.nullable)
+        self.moments = Cuts((self._first + edges[1:-1]) * float(self._seconds), np.arange(len(edges) - 1))
 
-    def objects(self, values: Iterable[object]) -> np.ndarray:
-        return self.moments(np.fromiter(map(raw.moment, values), dtype=np.float64))
-
-    def moments(self, values: np.ndarray) -> np.ndarray:
-        missing = np.isnan(values)
-        steps = np.floor(np.where(missing, 0.0, values) / self._seconds)
-        return np.where(missing, self._null, self._grid.cell(steps))
+    def code(self, value: object) -> int:
+        seconds = raw.moment(value)
+        return self.null if math.isnan(seconds) else self.moments.of(seconds)
 
     def _shown(self, drawn: np.ndarray, missing: np.ndarray) -> pd.Series[Any]:
         moments = ((self._first + drawn) * self._seconds).astype("datetime64[s]")
         moments[missing] = np.datetime64("NaT")
         return pd.Series(moments)
+
+
+def exact_cuts(codes: Mapping[float, int], otherwise: int) -> Cuts:
+    """The codes of these numbers; all others have another."""
+    cuts = Cuts([], [otherwise])
+    keys = sorted(codes)
+    if keys:
+        edges = np.unique([*keys, *np.nextafter(keys, math.inf)])
+        cuts = Cuts(edges, [otherwise, *(codes.get(edge, otherwise) for edge in edges.tolist())])
+    return cuts
+
+
+def with_exact(cuts: Cuts, number: float, code: int) -> Cuts:
+    """The same cuts but for one number, which has this code."""
+    if math.isnan(number):
+        return cuts
+    after = math.nextafter(number, math.inf)
+    edges = np.union1d(cuts.edges, [number, after])
+    codes = [code if edge == number else cuts.of(edge) for edge in edges.tolist()]
+    return Cuts(edges, [cuts.codes[0], *codes])
 
 
 def _number_grid(low: float, high: float, spacing: float | None) -> Grid:

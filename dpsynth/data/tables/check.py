@@ -16,8 +16,7 @@ import numpy as np
 
 from dpsynth.data.engines.files import Rows, column, column_names
 from dpsynth.data.tables.codec import check_columns, codec_for
-from dpsynth.data.tables.magnitude import read_numbers
-from dpsynth.data.values import is_null, number, read
+from dpsynth.data.values import is_null, number, read, read_numbers
 from dpsynth.schema.columns import EPOCH, SECONDS
 from dpsynth.schema.table import Boolean, Categorical, Column, Datetime, Numeric, Schema
 

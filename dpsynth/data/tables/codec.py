@@ -26,14 +26,13 @@ import pyarrow as pa
 from dpsynth.base.domain import Domain
 from dpsynth.data.tables.cells import BooleanCodec, CategoricalCodec, DatetimeCodec, NumericCodec
 from dpsynth.data.tables.identifiers import generate_identifiers
+from dpsynth.kernel.codes import Coding
 from dpsynth.schema.table import Boolean, Categorical, Column, Datetime, Identifier, Numeric, Schema, SchemaError
 
 
-class Codec(Protocol):
+class Codec(Coding, Protocol):
     """Cells of one column. Laws: encode(a + b) == encode(a) + encode(b); encode(decode(codes)) == codes."""
 
-    size: int
-    """Cells, a special one included."""
     widths: tuple[float, ...] | None
     """For an ordered column the public width of each valid cell: how many values, or how much length."""
 

@@ -17,8 +17,6 @@ edges are half-open, [edge, next edge), and a decoded value lies in the cell it 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from functools import cached_property
 from typing import Protocol
 
 import numpy as np
@@ -28,7 +26,6 @@ UNIFORM_CELLS = 256
 PER_OCTAVE = 8
 OCTAVES = 20
 MOMENT_CELLS = 512
-_BUCKETS = 1 << 16
 
 
 class Grid(Protocol):
@@ -36,9 +33,8 @@ class Grid(Protocol):
 
     widths: tuple[float, ...]
 
-    def cell(self, values: np.ndarray) -> np.ndarray:
-        """Cell number of each value; float64 without NaN, values outside the bounds are clipped."""
-        ...
+    starts: np.ndarray
+    """Where each cell but the first begins, float64, ascending; what lies outside the bounds is in the outer cells."""
 
     def draw(self, cells: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """For each cell number a value in that cell, uniform over what it holds."""
@@ -49,36 +45,6 @@ class Grid(Protocol):
         ...
 
 
-@dataclass(frozen=True, eq=False)
-class Edges:
-    """Finds the cell of a value: edges[cell] <= value < edges[cell + 1].
-
-    A binary search costs 100 ns a value, so values first fall into equal buckets; only a bucket with an edge in it
-    needs the search. The bucket is a monotone function of the value, rounding included, so this is exact.
-    """
-
-    edges: np.ndarray
-
-    def find(self, values: np.ndarray) -> np.ndarray:
-        bucket = self._bucket(values)
-        cells: np.ndarray = self._cell_of_bucket[bucket]
-        unsure = np.flatnonzero(cells < 0)
-        cells[unsure] = np.searchsorted(self.edges[1:-1], values[unsure], side="right")
-        return cells
-
-    def _bucket(self, values: np.ndarray) -> np.ndarray:
-        low, high = float(self.edges[0]), float(self.edges[-1])
-        scale = min(_BUCKETS / max(high - low, 1e-300), 1e300)
-        return ((values - low) * scale).astype(np.int64)
-
-    @cached_property
-    def _cell_of_bucket(self) -> np.ndarray:
-        inner = self._bucket(self.edges[1:-1])
-        cells = np.searchsorted(inner, np.arange(_BUCKETS + 2), side="left")
-        cells[inner] = -1
-        return cells
-
-
 class StepGrid:
     """Cells of the values low + k * step, k = 0 ... count - 1; widths count values.
 
@@ -86,15 +52,10 @@ class StepGrid:
     """
 
     def __init__(self, low: float, step: float, edges: np.ndarray) -> None:
-        self._low, self._step, self._edges = low, step, edges
-        self._high = low + float(edges[-1] - 1) * step
-        self._finder = Edges(edges.astype(np.float64))
+        self._edges = edges
         self._single = len(edges) - 1 == edges[-1]
+        self.starts = low + (edges[1:-1] - 0.5) * step
         self.widths: tuple[float, ...] = tuple(np.diff(edges).astype(np.float64).tolist())
-
-    def cell(self, values: np.ndarray) -> np.ndarray:
-        steps = np.rint((np.clip(values, self._low, self._high) - self._low) / self._step)
-        return steps.astype(np.int64) if self._single else self._finder.find(steps)
 
     def draw(self, cells: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Step numbers k, int64."""
@@ -118,15 +79,12 @@ class RealGrid:
         zero = [0.0, tiny] if low <= 0 <= high and low < high else []
         edges = np.unique(np.concatenate([[low], _inner_edges(low, high, finest), zero, [end]]))
         edges = edges[edges <= end]
-        self._low, self._high, self._finder = low, high, Edges(edges)
+        self.starts = edges[1:-1]
         holds_only_zero = (edges[:-1] == 0) & (low < high)
         widths = np.where(holds_only_zero, finest, np.diff(edges)) if low < high else np.ones(1)
         self.widths: tuple[float, ...] = tuple(widths.tolist())
         last = np.minimum(np.nextafter(edges[1:], -np.inf), high)
         self._ends = edges[:-1], np.where(holds_only_zero, 0.0, last)
-
-    def cell(self, values: np.ndarray) -> np.ndarray:
-        return self._finder.find(np.clip(values, self._low, self._high))
 
     def draw(self, cells: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Values in [low, high], float64."""

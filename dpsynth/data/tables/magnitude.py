@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
 from dpsynth.base.domain import Domain
-from dpsynth.data.values import number, read
+from dpsynth.data.tables.cells import with_exact
+from dpsynth.data.values import number
 from dpsynth.kernel.bounded import Bounded
+from dpsynth.kernel.codes import Cuts
 from dpsynth.kernel.table import PrivateTable
 
 _POWERS = 2.0 ** np.arange(-10, 50)
@@ -29,33 +32,30 @@ def magnitude_table(rows: Bounded, markers: Mapping[str, Any]) -> PrivateTable:
 
     markers: for each column the value that stands for missing, which is no magnitude; None where there is none.
     """
-
-    def encode(table: Any) -> dict[str, np.ndarray]:
-        return {name: _magnitudes(table[name], marker) for name, marker in markers.items()}
-
-    return PrivateTable.encoded(rows, encode, Domain.of(dict.fromkeys(markers, CELLS)))
+    codings = {name: Magnitudes(marker) for name, marker in markers.items()}
+    return PrivateTable.encoded(rows, codings, Domain.of(dict.fromkeys(markers, CELLS)))
 
 
-def read_numbers(values: Any) -> np.ndarray:
-    """The float64 that each value says, NaN if it says none: a pure function of each value."""
-    return read(values, _Numbers())
+class Magnitudes:
+    """The coding of a column by the powers of two between which its numbers lie."""
+
+    size = CELLS
+    null = bad = CELLS - 1
+    moments = Cuts([], [bad])
+
+    def __init__(self, marker: Any) -> None:
+        self.numbers = with_exact(_MAGNITUDES, number(marker), self.null)
+
+    def code(self, value: object) -> int:
+        x = number(value)
+        return self.null if math.isnan(x) else self.numbers.of(x)
 
 
-def _magnitudes(values: Any, marker: Any) -> np.ndarray:
-    x = read_numbers(values)
-    steps = np.where(x == 0, 0, 1 + np.searchsorted(_POWERS, np.abs(x)))
-    cells = LOWS.size // 2 + np.sign(np.nan_to_num(x)).astype(np.int64) * steps
-    return np.where(np.isnan(x) | (x == number(marker)), CELLS - 1, cells).astype(np.uint8)
+def _magnitudes() -> Cuts:
+    """Zero alone; else 2^k belongs to what lies below it on the side of zero, as `LOWS` and `HIGHS` say."""
+    above = np.nextafter(_POWERS, math.inf)
+    edges = np.concatenate([-_POWERS[::-1], [0.0, 5e-324], above])
+    return Cuts(edges, np.arange(len(edges) + 1))
 
 
-class _Numbers:
-    """Reads numbers as they are; what is none is NaN."""
-
-    def objects(self, values: Iterable[object]) -> np.ndarray:
-        return np.fromiter((number(v) for v in values), dtype=np.float64)
-
-    def numbers(self, values: np.ndarray) -> np.ndarray:
-        return values
-
-    def moments(self, values: np.ndarray) -> np.ndarray:
-        return np.full(len(values), np.nan)
+_MAGNITUDES = _magnitudes()

@@ -1,5 +1,7 @@
-"""Report: plain dicts in, pages out. It knows nothing of the rest of dpsynth, so that all evidence may use it.
+"""Report: plain dicts in, pages out.
 
-A page is one file that needs nothing else: no script, no network, no font, no image. It prints, and it reads on a
-narrow screen and without colour.
+It knows nothing of the rest of dpsynth, so that all evidence may use it.
+
+A page is one file that needs nothing else: no script, no network, no font, no image. It prints, and
+it reads on a narrow screen and without colour.
 """

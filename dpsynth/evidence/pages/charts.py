@@ -1,8 +1,9 @@
-"""Charts as inline SVG. Built as an element tree, so that they are well-formed and every name in them is escaped.
+"""Charts as inline SVG. Built as an element tree, so that they are well-formed and every name in
+them is escaped.
 
-Colours come from the page's style sheet, by class. No chart tells anything by colour alone: real data are filled
-bars and synthetic data are outlined marks, cells of the heat map carry a number or a title, and the page repeats the
-numbers in a table.
+Colours come from the page's style sheet, by class. No chart tells anything by colour alone: real
+data are filled bars and synthetic data are outlined marks, cells of the heat map carry a number or
+a title, and the page repeats the numbers in a table.
 """
 
 from __future__ import annotations
@@ -59,7 +60,8 @@ def distribution(column: Mapping[str, Any]) -> Markup:
 
 
 def shown(column: Mapping[str, Any]) -> list[tuple[str, float, float]]:
-    """Label, real and synthetic share of what is drawn: a nominal column's most frequent categories, then the rest.
+    """Label, real and synthetic share of what is drawn: a nominal column's most frequent
+    categories, then the rest.
 
     What is no value is left out where nobody has it.
     """
@@ -75,7 +77,9 @@ def shown(column: Mapping[str, Any]) -> list[tuple[str, float, float]]:
 
 
 def rows(title: str, labels: Sequence[str], real: Sequence[float], synthetic: Sequence[float]) -> Markup:
-    """One row for each category: a filled bar for the real share, an outlined diamond for the synthetic one."""
+    """One row for each category: a filled bar for the real share, an outlined diamond for the
+    synthetic one.
+    """
     top = max([*real, *synthetic, 1e-12])
     width = WIDTH - _LABEL - _NUMBER - 8
     svg = _svg(WIDTH, _ROW * len(labels) + 4, "plot", title)
@@ -90,10 +94,12 @@ def rows(title: str, labels: Sequence[str], real: Sequence[float], synthetic: Se
 
 
 def steps(title: str, labels: Sequence[str], real: Sequence[float], synthetic: Sequence[float], values: int) -> Markup:
-    """One upright bar for each interval of an ordered column, and a diamond for the synthetic share.
+    """One upright bar for each interval of an ordered column, and a diamond for the synthetic
+    share.
 
-    Intervals after the first `values` hold what is no value; they stand apart. Only some intervals are named under
-    the axis; each has its name as a title. A spike that would flatten all others is cut, and carries its number.
+    Intervals after the first `values` hold what is no value; they stand apart. Only some intervals
+    are named under the axis; each has its name as a title. A spike that would flatten all others is
+    cut, and carries its number.
     """
     gap = 8.0 if values < len(labels) else 0.0
     slot = (WIDTH - 12 - gap) / max(len(labels), 1)
@@ -120,7 +126,8 @@ def steps(title: str, labels: Sequence[str], real: Sequence[float], synthetic: S
 
 
 def heatmap(title: str, names: Sequence[str], matrix: Sequence[Sequence[float]]) -> Markup:
-    """The lower triangle of a matrix of distances in classes of `LEVELS`; up to 20 names, with numbers in percent.
+    """The lower triangle of a matrix of distances in classes of `LEVELS`; up to 20 names, with
+    numbers in percent.
 
     Of more than 60 names the 60 with the largest mean are drawn.
     """
@@ -155,7 +162,9 @@ def _farthest(names: Sequence[str], matrix: Sequence[Sequence[float]]) -> tuple[
 
 
 def _scale(shares: Sequence[float]) -> float:
-    """The share that fills the height: the largest, unless it is far above all others; then a little above those."""
+    """The share that fills the height: the largest, unless it is far above all others; then a
+    little above those.
+    """
     first, second = sorted([0.0, 0.0, *shares])[:-3:-1]
     return 1.5 * second if first > 4 * second > 0 else max(first, 1e-12)
 

@@ -19,7 +19,9 @@ def png(grey: np.ndarray) -> bytes:
 
 
 def sheet(rows: list[np.ndarray], scale: int) -> np.ndarray:
-    """Images side by side, one list of them (uint8, (n, height, width)) a row, enlarged and with white gaps."""
+    """Images side by side, one list of them (uint8, (n, height, width)) a row, enlarged and with
+    white gaps.
+    """
     height, width = (side * scale for side in rows[0].shape[1:])
     gap = 2
     most = max(len(images) for images in rows)

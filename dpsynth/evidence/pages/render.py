@@ -1,4 +1,5 @@
-"""Pages from plain records: Jinja templates with escaping on, one inline style sheet, and a policy against the rest.
+"""Pages from plain records: Jinja templates with escaping on, one inline style sheet, and a policy
+against the rest.
 
 `page` gives a whole document; `fragment` a small piece for a notebook, without a style of its own.
 """
@@ -25,7 +26,8 @@ _TEMPLATES = Path(__file__).parent / "templates"
 def page(template: str, record: Mapping[str, Any], *, images: bool = False) -> str:
     """A complete HTML document: templates/<template>.html, in which the record is `it`.
 
-    images: whether the page holds images, inside itself; its policy lets it load none from elsewhere.
+    images: whether the page holds images, inside itself; its policy lets it load none from
+    elsewhere.
     """
     style = (_TEMPLATES / "style.css").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
@@ -45,7 +47,8 @@ def to_json(record: Mapping[str, Any]) -> str:
 
 
 def save(directory: str | Path, files: Mapping[str, str]) -> Path:
-    """Writes the files (name to text) into a directory, which is made if need be; returns the directory.
+    """Writes the files (name to text) into a directory, which is made if need be; returns the
+    directory.
 
     Raises OSError in one sentence when they cannot be written.
     """

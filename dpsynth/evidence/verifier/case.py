@@ -38,11 +38,22 @@ class Case:
         return sorted(self.record["steps"], key=lambda line: int(line["seq"]))
 
     @cached_property
+    def own(self) -> list[Record]:
+        """The first line of the ledger and those of the run, in the order in which they must stand."""
+        within = sorted([*self.charges, *self.steps], key=lambda line: int(line["seq"]))
+        drawing, ended = self.record["run"]["drawing"], self.record["run"]["ended"]
+        found = [self.opened, self.begun, drawing, *within, ended]
+        return [line for line in found if line is not None]
+
+    @cached_property
+    def only(self) -> list[Record]:
+        """Lines that declare an imported account to be the only one that is spent from."""
+        return list(self.record["ledger"]["only"])
+
+    @cached_property
     def lines(self) -> list[Record]:
         """All that are quoted, in the order of the ledger."""
-        within = sorted([*self.charges, *self.steps], key=lambda line: int(line["seq"]))
-        ended = self.record["run"]["ended"]
-        return [self.opened, self.begun, *within, *([] if ended is None else [ended])]
+        return sorted([*self.own, *self.only], key=lambda line: int(line["seq"]))
 
     @cached_property
     def budget(self) -> Record:

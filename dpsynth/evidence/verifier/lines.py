@@ -18,12 +18,12 @@ def hashes(case: Case) -> str:
 
 def order(case: Case) -> str:
     """A line does not follow from the one before it: one was changed, or lines are doubled."""
-    broken = [
+    broken = {
         later["seq"]
-        for one, later in itertools.pairwise(case.lines)
+        for one, later in (*itertools.pairwise(case.own), *itertools.pairwise(case.lines))
         if later["seq"] <= one["seq"] or (later["seq"] == one["seq"] + 1 and later["prev"] != one["hash"])
-    ]
-    return ", ".join(f"line {seq}" for seq in broken)
+    }
+    return ", ".join(f"line {seq}" for seq in sorted(broken))
 
 
 def beginning(case: Case) -> bool:
@@ -47,24 +47,27 @@ def head(case: Case) -> bool:
 
 def kinds(case: Case) -> bool:
     """Lines of other kinds than a certificate quotes are quoted, or in other places."""
-    ended = case.record["run"]["ended"]
+    drawing, ended = case.record["run"]["drawing"], case.record["run"]["ended"]
     return (
         case.begun["kind"] != "run"
         or any(line["kind"] != "charge" for line in case.charges)
         or any(line["kind"] != "steps" for line in case.steps)
+        or not isinstance(case.record["ledger"]["only"], list)
+        or any(line["kind"] != "only" for line in case.only)
+        or (drawing is not None and drawing["kind"] != "drawing")
         or (ended is not None and ended["kind"] not in ("commit", "void"))
     )
 
 
 def run(case: Case) -> bool:
     """A line is of another run than it names."""
-    return any(line["run"] != case.record["run"]["id"] for line in case.lines[1:])
+    return any(line["run"] != case.record["run"]["id"] for line in case.own[1:])
 
 
 def complete(case: Case) -> bool:
     """Lines of its run are left out, or more are stated of others than there are."""
     hidden = case.record["ledger"]["lines"] - len(case.lines) - case.record["ledger"]["other_lines"]
-    return hidden not in ((1,) if case.charges else (0, 1))  # a run that reads rows or charges has a drawing line
+    return hidden != 0 or bool(case.charges and case.record["run"]["drawing"] is None)  # it draws before it charges
 
 
 def mechanism(case: Case) -> bool:

@@ -77,10 +77,10 @@ def meaning(case: Case) -> bool:
 
 
 def caution(case: Case) -> bool:
-    """It does not say that another program was taken at its word."""
-    return not isinstance(case.record["cautions"], list) or (
-        "foreign" in case.event_names and FOREIGN not in case.record["cautions"]
-    )
+    """It does not say that somebody was taken at his word: another program, or who declared an account the only one."""
+    needed = [FOREIGN] if "foreign" in case.event_names else []
+    needed += [_declared(line["by"], line["time"]) for line in case.only]
+    return not isinstance(case.record["cautions"], list) or any(each not in case.record["cautions"] for each in needed)
 
 
 def charges(case: Case) -> str:
@@ -102,6 +102,13 @@ def _is_held(folder: Path, name: str, digest: str) -> bool:
     path = folder / name
     within = Path(name).name == name and path.is_file()  # not a path that leads elsewhere
     return within and hashlib.sha256(path.read_bytes()).hexdigest() == digest
+
+
+def _declared(by: str, time: str | None) -> str:
+    return (
+        f"CAUTION: the account was imported, and {repr(by) if by else 'somebody'} declared (time: {time}) that no other"
+        " copy of it is spent from. What was spent from another one is not in this certificate's figures."
+    )
 
 
 def _claim(epsilon: float, delta: float, unit: Record) -> str:

@@ -32,7 +32,8 @@ from dpsynth.mechanisms.neural.plan import (
 )
 from dpsynth.models.images import ImageModel
 from dpsynth.schema.images import ImageSchema
-from dpsynth.training.dpsgd import PIECE, row_rate
+from dpsynth.training.clipping import PIECE
+from dpsynth.training.dpsgd import row_rate
 from dpsynth.training.event import DpSgd
 
 if TYPE_CHECKING:

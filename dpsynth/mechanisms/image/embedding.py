@@ -32,7 +32,8 @@ from dpsynth.kernel.rows import SensitiveRows
 from dpsynth.mechanisms.allocation import Preview
 from dpsynth.models.images import ImageModel, Waves
 from dpsynth.schema.images import ImageSchema
-from dpsynth.training.embedding import Features, embed
+from dpsynth.training.clipping import Vectors
+from dpsynth.training.embedding import embed
 
 MOST_FREQUENCIES = 400
 MOST_DIMENSIONS = 500_000
@@ -152,7 +153,7 @@ class ImageEmbedding:
             )
         return found
 
-    def coordinates(self, schema: ImageSchema, frame: Frame) -> Features:
+    def coordinates(self, schema: ImageSchema, frame: Frame) -> Vectors:
         """Of a row, [label, pixels]: its coordinates in the frame, cut to a length of 1.
 
         They are whole grains of 2^-16, found from whole numbers, exactly, or one at a time from
@@ -172,7 +173,7 @@ class ImageEmbedding:
 
         return coordinates
 
-    def look_features(self, schema: ImageSchema) -> Features:
+    def look_features(self, schema: ImageSchema) -> Vectors:
         """Of a row with a class: 1, its coordinates and their squares, in weights; a norm below
         1.
         """
@@ -187,7 +188,7 @@ class ImageEmbedding:
 
         return features
 
-    def features(self, schema: ImageSchema, frame: Frame) -> Features:
+    def features(self, schema: ImageSchema, frame: Frame) -> Vectors:
         """Of a row: zeros, but for its class's 1, x and x x' in their weights; a norm below 1.
 
         A row without a class has zeros only.

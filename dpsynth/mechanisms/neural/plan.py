@@ -16,7 +16,8 @@ from dpsynth.kernel.accountant import Accountant
 from dpsynth.kernel.budget import Budget, Cost, affordable
 from dpsynth.kernel.events import Event, Gaussian
 from dpsynth.kernel.unit import PrivacyUnit
-from dpsynth.training.dpsgd import PIECE, row_rate
+from dpsynth.training.clipping import PIECE
+from dpsynth.training.dpsgd import row_rate
 from dpsynth.training.event import DpSgd
 
 MOST_NOISE = 1.0

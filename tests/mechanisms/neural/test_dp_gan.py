@@ -14,7 +14,6 @@ from dpsynth.data.images.rows import private_images
 from dpsynth.evidence import verify
 from dpsynth.kernel.budget import Budget
 from dpsynth.kernel.events import Gaussian
-from dpsynth.kernel.noise import operating_system_bits
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.ledger.opening import Accountant
 from dpsynth.mechanisms.image import dp_gan, game
@@ -23,11 +22,12 @@ from dpsynth.mechanisms.image.game import ImageGenerator, critic_of, rows_of, sc
 from dpsynth.mechanisms.neural.networks import apply, each_row, parameters
 from dpsynth.models.images import ImageModel
 from dpsynth.schema.images import ImageSchema
-from dpsynth.training.dpsgd import PIECE, Training
+from dpsynth.training.clipping import PIECE
+from dpsynth.training.dpsgd import Training
 from dpsynth.training.event import DpSgd
 from tests.mechanisms.test_image_embedding import random_images
 from tests.rings.blind import BlindAccountant
-from tests.rings.unkept import claims
+from tests.rings.unkept import grant
 
 SCHEMA, BUDGET = ImageSchema((6, 5), 3), Budget(5.0, 1e-5)
 SMALL = ImageGAN(frequencies=7, critic=(2, 3), generator=(8,), latent=2, fakes=16, steps=4, rate=0.5)
@@ -89,7 +89,7 @@ def test_the_kernel_trains_on_images_and_refuses_a_critic_that_packs_them():
     rows, critic = private_images(*random_images(50), None, SCHEMA), fresh_critic()
     size = parameters(critic)
     event, options = DpSgd(0.5, 1.0, 1), {"parameters": size, "clip": 1.0, "assumed_rows": 50}
-    training = Training(event, operating_system_bits, rows, claims(event), **options)
+    training = Training(event.rate, event.noise_multiplier, grant(event), rows, **options)
 
     def packed(codes):
         x = rows_of(codes, 3)

@@ -11,7 +11,6 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dpsynth.kernel.noise import operating_system_bits
 from dpsynth.kernel.rows import SensitiveRows
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.mechanisms.neural import adversarial
@@ -27,9 +26,10 @@ from dpsynth.mechanisms.neural.networks import (
     unflattened,
 )
 from dpsynth.mechanisms.neural.plan import perceptron_size
-from dpsynth.training.dpsgd import PIECE, Training, clipped_sum
+from dpsynth.training.clipping import PIECE, clipped_sum
+from dpsynth.training.dpsgd import Training
 from dpsynth.training.event import DpSgd
-from tests.rings.unkept import claims
+from tests.rings.unkept import grant
 
 SIZES = (3, 5, 2)
 
@@ -92,10 +92,10 @@ def test_a_packed_critic_is_refused_by_the_kernel():
     network = critic()
     event = DpSgd(0.5, 1.0, 1)
     training = Training(
-        event,
-        operating_system_bits,
+        event.rate,
+        event.noise_multiplier,
+        grant(event),
         table,
-        claims(event),
         parameters=parameters(network),
         clip=1.0,
         assumed_rows=50,

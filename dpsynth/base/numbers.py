@@ -1,0 +1,10 @@
+"""Numbers that callers give, checked."""
+
+from __future__ import annotations
+
+
+def whole(what: str, value: object, most: int) -> int:
+    """`value`, when it is a whole number from 1 to `most`; else one sentence."""
+    if type(value) is int and 1 <= value <= most:
+        return value
+    raise ValueError(f"{what} must be a whole number from 1 to {most:,}, got {value!r}")
