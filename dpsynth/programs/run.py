@@ -19,6 +19,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import IO, Protocol
 
@@ -27,6 +28,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dpsynth.base.domain import Domain
+from dpsynth.kernel.intake import behind_the_wall
 from dpsynth.kernel.rows import SensitiveRows, _exact_codes
 from dpsynth.kernel.unit import PrivacyUnit
 
@@ -96,7 +98,9 @@ def _run(program: Program, event: Claim, rows: SensitiveRows) -> np.ndarray:
     if rows.sizes != program.domain.shape(program.domain.attributes):
         raise ValueError(f"the rows have columns of {rows.sizes} cells, not those of {program.domain}")
     with _guarded_folder() as (folder, guard):
-        words = _prepare(folder, program, claim_for_a_row(event, rows.protects), _exact_codes(rows))
+        words = behind_the_wall(
+            partial(_prepare, folder, program, claim_for_a_row(event, rows.protects), _exact_codes(rows))
+        )
         status = _finish(words, folder, guard, program.time_limit)
         codes = _read(folder / "output.parquet", program)
     spent = "its charge stays spent"

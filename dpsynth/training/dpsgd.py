@@ -17,11 +17,13 @@ hockey-stick divergence is convex in it.
 from __future__ import annotations
 
 import math
+from functools import partial
 
 import numpy as np
 
 from dpsynth.base.numbers import whole
 from dpsynth.kernel.events import Grant, positive
+from dpsynth.kernel.intake import behind_the_wall
 from dpsynth.kernel.noise import MAX_STDDEV, Bits, rounded_gaussian
 from dpsynth.kernel.rows import SensitiveRows, _exact_codes
 from dpsynth.training.clipping import GRAINS, MOST_PARAMETERS, Vectors, refuse_coupling, sum_of_rows
@@ -78,18 +80,22 @@ class Training(Claims):
     def step(self, gradients: Vectors) -> np.ndarray:
         """The noisy mean of the clipped gradients over a fresh Poisson sample; float64, shape (parameters,).
 
-        Raises RuntimeError after the last step, and ValueError when `gradients` is no function of each row by itself.
+        Raises RuntimeError after the last step, ValueError when made-up rows show that `gradients` is no function of
+        each row by itself, and RowsError, which says nothing of any row, when it fails on real ones.
         """
         code = getattr(gradients, "__code__", gradients)  # a step may bring a new closure, no other function
         if code is not self.__probed:
             refuse_coupling(gradients, self.__rows.sizes, self.parameters)
             self.__probed = code
         self._take(self.__block)
-        codes = _exact_codes(self.__rows)
-        chosen = codes[poisson_sample(len(codes), self.__rate, self.__bits)]
-        total = sum_of_rows(chosen, gradients, self.parameters, self.clip, self.__bits)
+        total = behind_the_wall(partial(self._sum, gradients))
         stddev = np.full(self.parameters, math.nextafter(self.__noise, math.inf) * GRAINS)
         return np.asarray((total + rounded_gaussian(stddev, self.__bits)) * self.scale)
+
+    def _sum(self, gradients: Vectors) -> np.ndarray:
+        codes = _exact_codes(self.__rows)
+        chosen = codes[poisson_sample(len(codes), self.__rate, self.__bits)]
+        return sum_of_rows(chosen, gradients, self.parameters, self.clip, self.__bits)
 
 
 def row_rate(rate: float, max_records: int) -> float:

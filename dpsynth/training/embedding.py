@@ -13,8 +13,10 @@ divided here.
 from __future__ import annotations
 
 import math
+from functools import partial
 
 from dpsynth.base.numbers import whole
+from dpsynth.kernel.intake import behind_the_wall
 from dpsynth.kernel.noise import operating_system_bits
 from dpsynth.kernel.rows import SensitiveRows, _exact_codes
 from dpsynth.kernel.sensitive import Sensitive
@@ -24,13 +26,13 @@ from dpsynth.training.clipping import GRAINS, MOST_PARAMETERS, Vectors, refuse_c
 def embed(rows: SensitiveRows, features: Vectors, *, dimensions: int) -> Sensitive:
     """The sum of the features of all rows, each clipped to a 2-norm of 1; shape (dimensions,).
 
-    Raises TypeError for anything but SensitiveRows, and ValueError when `features` is no function of each row by
-    itself, or returns arrays of another shape.
+    Raises TypeError for anything but SensitiveRows, ValueError when made-up rows show that `features` is no function
+    of each row by itself or returns arrays of another shape, and RowsError when it fails on real ones.
     """
     codes = _exact_codes(rows)
     whole("dimensions", dimensions, MOST_PARAMETERS)
     refuse_coupling(features, rows.sizes, dimensions)
-    total = sum_of_rows(codes, features, dimensions, 1.0, operating_system_bits)
+    total = behind_the_wall(partial(sum_of_rows, codes, features, dimensions, 1.0, operating_system_bits))
     unit = rows.protects
     l2 = float(unit.max_records * (2 if unit.adjacency == "replace" else 1))
     l1 = math.nextafter(l2 * math.sqrt(dimensions), math.inf)

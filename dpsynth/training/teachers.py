@@ -22,12 +22,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 import numpy as np
 
 from dpsynth.base.closed import Closed
 from dpsynth.base.numbers import whole
 from dpsynth.kernel.accountant import Accountant
+from dpsynth.kernel.intake import behind_the_wall
 from dpsynth.kernel.noise import Bits
 from dpsynth.kernel.rows import SensitiveRows, _exact_codes
 from dpsynth.kernel.sensitive import Sensitive, _up
@@ -51,20 +53,19 @@ class Teachers(Closed):
     def __init__(self, rows: SensitiveRows, number: int, bits: Bits) -> None:
         codes = _exact_codes(rows)
         self.number = whole("teachers", number, MOST_TEACHERS)
-        self.__parts = parted(codes, number, bits)
+        self.__parts = behind_the_wall(partial(parted, codes, number, bits))
         self.__protects = rows.protects
         self.__sizes = rows.sizes
 
     def vote(self, teacher: Teacher, questions: int) -> Sensitive:
         """How many teachers say yes to each question; shape (questions,).
 
-        Raises ValueError when `teacher` is no function of one teacher's rows, or its answers have another shape.
+        Raises ValueError when made-up rows show that `teacher` is no function of one teacher's rows, or that its
+        answers have another shape; RowsError, which says nothing of any row, when it fails on real ones.
         """
         whole("questions", questions, MOST_QUESTIONS)
         _refuse_memory(teacher, self.__sizes, questions)
-        counts = np.zeros(questions, dtype=np.int64)
-        for part in self.__parts:
-            counts += _answers(teacher, part, questions)
+        counts = behind_the_wall(partial(_counted, teacher, self.__parts, questions))
         reach = self.__protects.max_records
         l1, l2 = float(reach * questions), _up(reach * math.sqrt(questions))
         return Sensitive(counts, l1=max(l1, l2), l2=l2, protects=self.__protects)
@@ -87,6 +88,13 @@ def _answers(teacher: Teacher, rows: np.ndarray, questions: int) -> np.ndarray:
     """What a teacher says of a copy of its rows, which it may keep or change; the answers are copied too."""
     what = "a teacher's answers must be booleans"
     return checked(what, teacher(rows.copy()), (questions,), (np.dtype(np.bool_),)).copy()
+
+
+def _counted(teacher: Teacher, parts: list[np.ndarray], questions: int) -> np.ndarray:
+    counts = np.zeros(questions, dtype=np.int64)
+    for rows in parts:
+        counts += _answers(teacher, rows, questions)
+    return counts
 
 
 def _refuse_memory(teacher: Teacher, sizes: tuple[int, ...], questions: int) -> None:

@@ -52,9 +52,11 @@ def steps_are_claimed_before_they_are_taken(k: Kernel) -> None:
     """Whenever a step draws a bit, or shows a row to a callback, the file holds the claim of that step."""
     with ledger_file(k) as (path, ledger):
         accountant, line, taken = *begun(k, ledger)[:2], [0]
+        unclaimed = []  # noted, and not asserted: a step runs behind the wall
 
         def bits(count: int) -> bytes:
-            assert upto(k, path, line) >= taken[0]
+            if upto(k, path, line) < taken[0]:
+                unclaimed.append(taken[0])
             return os.urandom(count)
 
         accountant._bits = bits
@@ -63,6 +65,7 @@ def steps_are_claimed_before_they_are_taken(k: Kernel) -> None:
             for number in range(1, STEPS + 1):
                 taken[0] = number
                 training.step(gradients)
+                assert not unclaimed
 
 
 def no_more_steps_are_claimed_than_were_paid_for(k: Kernel) -> None:
@@ -188,12 +191,9 @@ def what_was_charged_stays_charged(k: Kernel) -> None:
 
 
 CLAIM = "        self._take(self.__block)\n"
-STEP = "        total = sum_of_rows(chosen, gradients, self.parameters, self.clip, self.__bits)\n"
-SAMPLE = """        codes = _exact_codes(self.__rows)
-        chosen = codes[poisson_sample(len(codes), self.__rate, self.__bits)]
-"""
+STEP = "        total = behind_the_wall(partial(self._sum, gradients))\n"
 MUTANTS = [
-    Mutant("claimed after the step", "dpsgd.py", CLAIM + SAMPLE + STEP, SAMPLE + STEP + CLAIM,
+    Mutant("claimed after the step", "dpsgd.py", CLAIM + STEP, STEP + CLAIM,
            steps_are_claimed_before_they_are_taken),
     Mutant("never claimed", "steps.py", "grant.ledger.claim(grant.run, grant.line, before.resumed, block)",
            "before.after(resumed=before.resumed, lost=before.lost, upto=min(before.upto + block, before.paid))",

@@ -239,8 +239,8 @@ MUTANTS = [
     Mutant(
         "silent teachers count as yes",
         "teachers.py",
-        "counts += _answers(teacher, part, questions)",
-        "counts += _answers(teacher, part, questions) | (len(part) == 0)",
+        "counts += _answers(teacher, rows, questions)",
+        "counts += _answers(teacher, rows, questions) | (len(rows) == 0)",
         counts_are_how_many_say_yes,
     ),
     Mutant(

@@ -231,7 +231,7 @@ MUTANTS = [
         "divided by how many rows there are",
         "dpsgd.py",
         "self.__bits)) * self.scale)",
-        "self.__bits)) * self.clip / GRAINS / self.__rate / len(codes))",
+        "self.__bits)) * self.clip / GRAINS / self.__rate / len(_exact_codes(self.__rows)))",
         the_scale_of_an_answer_is_public,
     ),
     Mutant(

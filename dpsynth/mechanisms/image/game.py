@@ -13,6 +13,7 @@ from __future__ import annotations
 import logging
 import math
 from dataclasses import dataclass, replace
+from functools import partial
 
 import numpy as np
 import torch
@@ -174,6 +175,11 @@ def scored(critic: Network, rows: Tensor, shape: tuple[int, int]) -> Tensor:
     return torch.sum((x.flatten(start_dim=1) @ critic[4] + critic[5]) * labels, dim=1)
 
 
+def _hinge(sign: int, shape: tuple[int, int], critic: Network, row: Tensor) -> Tensor:
+    """The hinge loss of one row; sign: 1 for a real one, -1 for a made one."""
+    return torch.relu(1 - sign * scored(critic, row[None], shape)).squeeze()
+
+
 def rows_of(codes: np.ndarray, classes: int) -> Tensor:
     """Codes, label and pixels, to rows for the critic; no class is indicated for a label that is
     none.
@@ -197,15 +203,8 @@ def play(
     """
     shape = generator.model.shape
     classes = len(generator.model.rows)
-
-    def real_loss(network: Network, row: Tensor) -> Tensor:
-        return torch.relu(1 - scored(network, row[None], shape)).squeeze()
-
-    def fake_loss(network: Network, row: Tensor) -> Tensor:
-        return torch.relu(1 + scored(network, row[None], shape)).squeeze()
-
-    real = each_row(critic, real_loss)
-    fake = each_row(critic, fake_loss)
+    real = each_row(critic, partial(_hinge, 1, shape))
+    fake = each_row(critic, partial(_hinge, -1, shape))
     adam = torch.optim.Adam(critic, lr=game.critic_rate, betas=(0.5, 0.99))
     steps = training.steps_left
     lengths = []
