@@ -165,8 +165,8 @@ def _shuffle(
     if parts == 1 or len(card) > _PART // 8:
         rng.shuffle(deck)
         return
-    wide = card.astype(np.int64)
-    end = 0  # of 8 bytes: numpy shuffles these a third faster
+    wide = card.astype(np.int64)  # of 8 bytes: numpy shuffles these a third faster
+    end = 0
     for share in rng.multinomial(times, np.full(parts, 1 / parts)).T:
         part = np.repeat(wide, share)
         rng.shuffle(part)
