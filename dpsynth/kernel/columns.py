@@ -43,8 +43,7 @@ def pieces(column: Any) -> Iterator[Piece]:
     elif isinstance(column, pd.Series | pd.Index):
         yield from pieces(column.array)
     elif isinstance(column, pd.Categorical):
-        for values, places in pieces(column.categories):
-            yield _looked_up(values, places, np.asarray(column.codes))
+        yield _looked_up(_objects(pieces(column.categories)), None, np.asarray(column.codes))
     elif isinstance(column, _MASKED):
         yield from pieces(column.__arrow_array__())
     elif isinstance(column, pd.arrays.DatetimeArray):
@@ -104,6 +103,15 @@ def _looked_up(values: list[Any] | np.ndarray, places: np.ndarray | None, indice
     return values, np.append(entries, -1)[indices]
 
 
+def _objects(parts: Iterable[Piece]) -> list[Any]:
+    """The values of all rows, however many pieces they come in."""
+    found: list[Any] = []
+    for values, places in parts:
+        entries = [*values, None]
+        found += entries[:-1] if places is None else [entries[place] for place in places]
+    return found
+
+
 def _indices(values: Any) -> np.ndarray:
     indices: np.ndarray = values.cast(pa.int64()).fill_null(-1).to_numpy(zero_copy_only=False)
     return indices
@@ -161,6 +169,8 @@ def real(value: Any) -> float:
 
 def nanoseconds(value: Any) -> int:
     """Whole nanoseconds since 1970 UTC of a date, a datetime, a Timestamp or a datetime64; a date is its midnight."""
+    if isinstance(value, pd.Timestamp):  # may lie beyond the years of Python, as in an array; in UTC
+        value = value.asm8
     if isinstance(value, np.datetime64):
         unit, count = np.datetime_data(value.dtype)
         steps = int(value.astype(np.int64)) * count
@@ -172,7 +182,7 @@ def nanoseconds(value: Any) -> int:
     if isinstance(value, datetime):
         clock = timedelta(hours=value.hour, minutes=value.minute, seconds=value.second, microseconds=value.microsecond)
         clock -= value.utcoffset() or timedelta(0)
-        ns += clock // timedelta(microseconds=1) * 1000 + getattr(value, "nanosecond", 0)
+        ns += clock // timedelta(microseconds=1) * 1000
     return ns
 
 
