@@ -1,10 +1,28 @@
 """Settings shared by all tests."""
 
 import os
+import sys
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # threads that wait for a busy core spin, and spinning is CPU time
 
+import pytest
 from hypothesis import settings
 
 settings.register_profile("dpsynth", deadline=None, print_blob=True, derandomize="CI" in os.environ)
 settings.load_profile("dpsynth")
+
+
+@pytest.fixture
+def run(monkeypatch, capsys):
+    """Runs a command line; gives the exit code, what went to stdout, and what went to stderr."""
+
+    from dpsynth.cli import main
+
+    def call(line):
+        monkeypatch.setattr(sys, "argv", ["dpsynth", *line.split(" ")])
+        with pytest.raises(SystemExit) as left:
+            main()
+        streams = capsys.readouterr()
+        return left.value.code or 0, streams.out, streams.err
+
+    return call

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 import json
-import sys
 
 import numpy as np
 import pandas as pd
 import pytest
 
 import dpsynth
-from dpsynth.cli import main
 
 SCHEMA = dpsynth.Schema(
     {"age": dpsynth.Numeric(0, 120, integer=True), "sex": dpsynth.Categorical(["f", "m"], nullable=True)}
@@ -27,20 +25,6 @@ def folder(tmp_path, monkeypatch):
     rows.to_csv("rows.csv", index=False)
     rows.to_parquet("rows.parquet")
     return tmp_path
-
-
-@pytest.fixture
-def run(monkeypatch, capsys):
-    """Runs a command line; gives the exit code, what went to stdout, and what went to stderr."""
-
-    def call(line):
-        monkeypatch.setattr(sys, "argv", ["dpsynth", *line.split(" ")])
-        with pytest.raises(SystemExit) as left:
-            main()
-        streams = capsys.readouterr()
-        return left.value.code or 0, streams.out, streams.err
-
-    return call
 
 
 FIT = "fit rows.csv --schema schema.yaml --epsilon 1 --delta 1e-6"

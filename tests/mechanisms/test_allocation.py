@@ -21,8 +21,9 @@ from dpsynth.mechanisms.allocation import (
     either,
     first_parts,
 )
-from dpsynth.mechanisms.base import Mechanism, allocated_look
+from dpsynth.mechanisms.base import Mechanism
 from dpsynth.mechanisms.external.command import External
+from dpsynth.mechanisms.first_look import allocated_look
 from dpsynth.mechanisms.marginal.aim import AIM
 from dpsynth.mechanisms.marginal.canopy import Canopy
 from dpsynth.mechanisms.marginal.independent import Independent, independent_model

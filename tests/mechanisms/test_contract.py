@@ -16,7 +16,8 @@ from dpsynth.kernel.sensitive import _integers
 from dpsynth.kernel.table import PrivateTable
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.ledger.opening import Accountant
-from dpsynth.mechanisms.base import Mechanism, first_look
+from dpsynth.mechanisms.base import Mechanism
+from dpsynth.mechanisms.first_look import first_look
 from dpsynth.mechanisms.marginal.aim import AIM
 from dpsynth.mechanisms.marginal.canopy import Canopy
 from dpsynth.mechanisms.marginal.independent import Independent, independent_model

@@ -80,3 +80,11 @@ def workshop(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Build]:
     yield build
     for name in [m for m in sys.modules if m.split(".")[0] == package]:
         del sys.modules[name]
+
+
+def kill(mutant: Mutant, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Fails unless the mutant's law sees that the kernel is broken."""
+    with workshop(folder, monkeypatch) as build:
+        broken = build(mutant.file, mutant.old, mutant.new)
+        with pytest.raises(AssertionError):
+            mutant.law(broken)

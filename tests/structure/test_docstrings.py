@@ -18,7 +18,8 @@ Public = type[Any] | Callable[..., Any]
 
 SHOWN = {
     "mechanisms.allocation": ("Allocation", "Footprint", "Part"),
-    "mechanisms.base": ("Bare", "FirstLook", "Mechanism", "Resumable"),
+    "mechanisms.base": ("Bare", "Mechanism", "Resumable"),
+    "mechanisms.first_look": ("FirstLook",),
     "mechanisms.checkpoint": ("Checkpoint",),
     "mechanisms.external.base": ("ExternalMechanism",),
     "mechanisms.external.command": ("External",),
@@ -50,7 +51,7 @@ SHOWN = {
 
 FUNCTIONS = {
     "mechanisms.allocation": ("first_parts", "footprint"),
-    "mechanisms.base": ("allocated_look", "check_shares", "first_look", "measure", "measure_all"),
+    "mechanisms.first_look": ("allocated_look", "check_shares", "first_look", "measure", "measure_all"),
     "mechanisms.marginal.independent": ("independent_model",),
     "mechanisms.registry": ("mechanism_for",),
     "models.bins": ("choose_bins",),

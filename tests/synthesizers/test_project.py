@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sys
 from pathlib import Path
 
 import pandas as pd
@@ -11,7 +10,6 @@ import pytest
 
 import dpsynth
 from dpsynth.base.project import KEYS, find_project, place_of
-from dpsynth.cli import main
 from dpsynth.synthesizers import base
 from dpsynth.synthesizers.base import NoLedger
 from tests.synthesizers.test_base import DOORS
@@ -32,20 +30,6 @@ def project(tmp_path, monkeypatch):
     SCHEMA.save(folder / "schema.yaml")
     pd.DataFrame({"sex": ["f", "m"] * 200}).to_csv(folder / "rows.csv", index=False)
     return folder
-
-
-@pytest.fixture
-def run(monkeypatch, capsys):
-    """Runs a command line; gives the exit code, what went to stdout, and what went to stderr."""
-
-    def call(line):
-        monkeypatch.setattr(sys, "argv", ["dpsynth", *line.split(" ")])
-        with pytest.raises(SystemExit) as left:
-            main()
-        streams = capsys.readouterr()
-        return left.value.code or 0, streams.out, streams.err
-
-    return call
 
 
 # Which file is read, and what it may say.

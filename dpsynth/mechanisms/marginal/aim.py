@@ -55,7 +55,7 @@ from dpsynth.mechanisms.allocation import (
     footprint,
     most_in_a_tree,
 )
-from dpsynth.mechanisms.base import allocated_look, check_shares, measure_all
+from dpsynth.mechanisms.first_look import allocated_look, check_shares, measure_all
 from dpsynth.mechanisms.marginal.binned import Binned
 from dpsynth.mechanisms.marginal.independent import look_at_rest, rest_on_columns
 from dpsynth.mechanisms.marginal.known import (

@@ -11,7 +11,7 @@ import numpy as np
 from dpsynth.base.domain import Clique, Domain
 from dpsynth.kernel.sensitive import Sensitive
 from dpsynth.kernel.table import PrivateTable
-from dpsynth.mechanisms.base import FirstLook
+from dpsynth.mechanisms.first_look import FirstLook
 from dpsynth.mechanisms.marginal.known import Known
 from dpsynth.mechanisms.prices import Prices, informative_pairs
 from dpsynth.models.base import LinearMeasurement, Model

@@ -32,7 +32,13 @@ from dpsynth.mechanisms.allocation import (
     pairs_part,
     scores_part,
 )
-from dpsynth.mechanisms.base import FirstLook, allocated_look, check_shares, measure, measure_all
+from dpsynth.mechanisms.first_look import (
+    FirstLook,
+    allocated_look,
+    check_shares,
+    measure,
+    measure_all,
+)
 from dpsynth.mechanisms.marginal.binned import Binned
 from dpsynth.mechanisms.marginal.independent import look_at_rest, rest_on_columns
 from dpsynth.mechanisms.marginal.known import (

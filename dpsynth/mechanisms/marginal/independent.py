@@ -14,7 +14,8 @@ from dpsynth.kernel.accountant import Accountant
 from dpsynth.kernel.events import Event
 from dpsynth.kernel.table import PrivateTable
 from dpsynth.mechanisms.allocation import Allocation, Footprint, first_parts, footprint
-from dpsynth.mechanisms.base import FirstLook, Mechanism, allocated_look, check_shares
+from dpsynth.mechanisms.base import Mechanism
+from dpsynth.mechanisms.first_look import FirstLook, allocated_look, check_shares
 from dpsynth.models.base import LinearMeasurement, Model
 from dpsynth.models.inference import estimate
 from dpsynth.models.refined import RefinedModel

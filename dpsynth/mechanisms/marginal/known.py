@@ -22,7 +22,8 @@ import pandas as pd
 from dpsynth.base.domain import Clique, Domain
 from dpsynth.data.tables.check import check_rows
 from dpsynth.data.tables.codec import codec_for
-from dpsynth.mechanisms.base import FirstLook, Mechanism
+from dpsynth.mechanisms.base import Mechanism
+from dpsynth.mechanisms.first_look import FirstLook
 from dpsynth.mechanisms.prices import MOST_PAIR_CELLS
 from dpsynth.models.base import LinearMeasurement
 from dpsynth.models.junction_tree import tree_cells

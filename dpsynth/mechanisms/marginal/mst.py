@@ -31,7 +31,8 @@ from dpsynth.mechanisms.allocation import (
     pairs_part,
     scores_part,
 )
-from dpsynth.mechanisms.base import FirstLook, Mechanism, allocated_look, check_shares, measure_all
+from dpsynth.mechanisms.base import Mechanism
+from dpsynth.mechanisms.first_look import FirstLook, allocated_look, check_shares, measure_all
 from dpsynth.mechanisms.marginal.binned import Binned
 from dpsynth.mechanisms.marginal.independent import rest_on_columns
 from dpsynth.mechanisms.marginal.selection import choose_tree, distances

@@ -12,7 +12,7 @@ from dpsynth.base.domain import Clique, Domain
 from dpsynth.kernel.accountant import Accountant
 from dpsynth.kernel.table import PrivateTable
 from dpsynth.kernel.unit import PrivacyUnit
-from dpsynth.mechanisms.base import FirstLook
+from dpsynth.mechanisms.first_look import FirstLook
 from dpsynth.mechanisms.prices import Prices
 from dpsynth.models.base import LinearMeasurement
 from dpsynth.models.bins import choose_bins

@@ -28,8 +28,9 @@ from dpsynth.mechanisms.allocation import (
     footprint,
     settled_cost,
 )
-from dpsynth.mechanisms.base import Resumable, allocated_look, check_shares
+from dpsynth.mechanisms.base import Resumable
 from dpsynth.mechanisms.checkpoint import Checkpoint, block_of
+from dpsynth.mechanisms.first_look import allocated_look, check_shares
 from dpsynth.mechanisms.marginal.independent import (
     SLOWEST_OF_COLUMNS,
     all_on_columns,

@@ -32,8 +32,9 @@ from dpsynth.mechanisms.allocation import (
     footprint,
     settled_cost,
 )
-from dpsynth.mechanisms.base import Resumable, check_shares, measure
+from dpsynth.mechanisms.base import Resumable
 from dpsynth.mechanisms.checkpoint import Checkpoint, block_of
+from dpsynth.mechanisms.first_look import check_shares, measure
 from dpsynth.mechanisms.marginal.canopy import SLOWEST, Canopy
 from dpsynth.mechanisms.neural.columns import mixture_of, require_add_remove, require_torch
 from dpsynth.mechanisms.neural.dp_ctgan import DPCTGAN, check_train_share, game_of

@@ -30,7 +30,8 @@ from dpsynth.kernel.events import Event, Gaussian
 from dpsynth.kernel.table import PrivateTable
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.mechanisms.allocation import Allocation, Footprint, Part, footprint, settled_cost
-from dpsynth.mechanisms.base import Mechanism, allocated_look, check_shares
+from dpsynth.mechanisms.base import Mechanism
+from dpsynth.mechanisms.first_look import allocated_look, check_shares
 from dpsynth.mechanisms.marginal.independent import (
     SLOWEST_OF_COLUMNS,
     all_on_columns,
