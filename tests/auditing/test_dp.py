@@ -66,6 +66,14 @@ def test_the_bound_comes_close_to_what_the_mechanism_spends():
     assert result.pairs[0].epsilon_lower < result.epsilon_lower  # the Gaussian route is the tighter one
 
 
+def test_a_claim_of_delta_zero_has_its_epsilon_bounded_by_counts_although_it_names_a_mu():
+    """No Gaussian noise has an epsilon at delta 0, so a bound on mu bounds none there."""
+    result = DPAuditor(honest, PrivacyClaim(3.0, 0.0, 5.0), PAIRS[:1], runs=200).run()
+    assert result.mu_lower is not None
+    assert 0 < result.epsilon_lower == result.pairs[0].epsilon_lower == result.record["epsilon_lower"]
+    assert "at delta 0" in result.summary()
+
+
 def test_a_claim_that_is_not_gaussian_is_refuted_by_events_alone():
     result = FAULTS[half_the_laplace].run(half_the_laplace)
     assert result.refuted

@@ -113,9 +113,13 @@ class DPAuditResult:
 
     @property
     def epsilon_lower(self) -> float:
-        """The largest bound on epsilon: of a Gaussian claim by way of mu."""
-        if self.mu_lower is not None:
-            return epsilon_of_mu(self.mu_lower, delta_of(self.claim))
+        """The largest bound on epsilon: of a Gaussian claim by way of mu, where delta is above 0.
+
+        At delta 0 no Gaussian noise has an epsilon, so a bound on mu bounds none.
+        """
+        delta = delta_of(self.claim)
+        if self.mu_lower is not None and delta > 0:
+            return epsilon_of_mu(self.mu_lower, delta)
         return max(p.epsilon_lower for p in self.pairs)
 
     @property
