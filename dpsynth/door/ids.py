@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from dpsynth.kernel.columns import is_missing, is_number, nanoseconds, pieces
+from dpsynth.door.columns import is_missing, is_number, nanoseconds, pieces
 
 NO_ID = b""
 """The key of rows without an id: they are one unit."""
