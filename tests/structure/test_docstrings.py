@@ -46,6 +46,10 @@ SHOWN = {
     "models.mixture": ("MixtureModel",),
     "models.refined": ("RefinedModel",),
     "models.released": ("ReleasedRows",),
+    "synthesizers.image": ("ImagePlan", "ImageSynthesizer"),
+    "synthesizers.plan": ("Plan", "Query"),
+    "synthesizers.recorded": ("RecordedMarginal",),
+    "synthesizers.table": ("Synthesizer",),
 }
 """Classes that users and authors of mechanisms meet in these folders: each has an example."""
 
@@ -57,6 +61,7 @@ FUNCTIONS = {
     "models.bins": ("choose_bins",),
     "models.engines": ("choose_engine", "estimate", "estimate_exactly"),
     "models.histogram": ("denoise",),
+    "synthesizers.plan": ("plan",),
 }
 """Functions that authors of mechanisms call."""
 
@@ -73,7 +78,6 @@ STILL_TO_DO = {
     "Gaussian",
     "Identifier",
     "ImageQuality",
-    "ImageSynthesizer",
     "Job",
     "Ledger",
     "Numeric",
@@ -81,7 +85,6 @@ STILL_TO_DO = {
     "PrivacyUnit",
     "Quality",
     "Schema",
-    "Synthesizer",
     "contact_sheet",
     "evaluate",
     "evaluate_images",
