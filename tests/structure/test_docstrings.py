@@ -17,6 +17,7 @@ from tests.structure.source import Source, sources
 Public = type[Any] | Callable[..., Any]
 
 SHOWN = {
+    "evidence.certificate": ("Certificate",),
     "mechanisms.allocation": ("Allocation", "Footprint", "Part"),
     "mechanisms.base": ("Bare", "Mechanism", "Resumable"),
     "mechanisms.first_look": ("FirstLook",),
@@ -71,7 +72,6 @@ STILL_TO_DO = {
     "Boolean",
     "Budget",
     "Categorical",
-    "Certificate",
     "Datetime",
     "Domain",
     "ExternalProgram",
