@@ -108,11 +108,7 @@ class Certificate:
         ValueError
             When the ledger protects another unit than the schema, or has no such run.
         """
-        if ledger.unit != schema.unit:
-            raise ValueError(
-                f"the ledger protects {ledger.unit.describe()}, the schema"
-                f" {schema.unit.describe()}: use a ledger that was created for this schema"
-            )
+        _check_unit(ledger, schema)
         lines = ledger.entries()
         begun = _beginning(lines, run)
         charges = [line for line in lines if line["kind"] == "charge" and line["run"] == run]
@@ -140,10 +136,7 @@ class Certificate:
                 *wording.without_id(ledger.unit.id_column, ledger.unit.max_records),
                 *wording.accounting(private, *kinds(charges)),
             ],
-            "schema": {
-                "sha256": schema.fingerprint(),
-                "columns": columns_in_words(schema, bounds),
-            },
+            "schema": _described(schema, bounds),
             "mechanism": {"name": mechanism, "settings": settings},
             "released": released,
             "versions": _versions(),
@@ -291,6 +284,18 @@ class Certificate:
 
     def _repr_html_(self) -> str:
         return render.fragment("certificate", self.record)
+
+
+def _check_unit(ledger: Ledger, schema: Schema | ImageSchema) -> None:
+    if ledger.unit != schema.unit:
+        raise ValueError(
+            f"the ledger protects {ledger.unit.describe()}, the schema {schema.unit.describe()}:"
+            " use a ledger that was created for this schema"
+        )
+
+
+def _described(schema: Schema | ImageSchema, bounds: Bounds) -> dict[str, Any]:
+    return {"sha256": schema.fingerprint(), "columns": columns_in_words(schema, bounds)}
 
 
 def _beginning(lines: Sequence[dict[str, Any]], run: str) -> dict[str, Any]:
