@@ -101,8 +101,8 @@ class ImageSynthesizer(BaseSynthesizer["FittedImages"]):
     def fit(self, images: np.ndarray, labels: np.ndarray, ids: Any = None) -> ImageSynthesizer:
         """Learns from the images, and spends the whole budget.
 
-        An image whose label is not one of the classes adds nothing. Once images are read, the
-        whole reservation is spent, even if the fit ends early.
+        An image whose label is not one of the classes adds nothing. From the first image on, a fit
+        that ends early leaves its whole reservation spent.
 
         Parameters
         ----------
@@ -130,7 +130,7 @@ class ImageSynthesizer(BaseSynthesizer["FittedImages"]):
         check_images(images, labels, ids, schema)
         self._warn_of_a_new_place()
         with self._accountant(budget, mechanism, schema) as accountant:
-            accountant.begin()  # from here on the reservation stays spent
+            accountant.begin()  # a fit that fails from here on stays paid for
             rows = private_images(images, labels, ids, schema)
             model = mechanism.fit(rows, schema, accountant)
             accountant.close(digest_of(*_content(schema, model)))

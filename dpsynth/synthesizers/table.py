@@ -122,8 +122,8 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
     def fit(self, data: Any) -> Synthesizer:
         """Learns from the rows, and spends the whole budget.
 
-        The column names of a file are read beforehand, to compare them with the schema. Once rows
-        are read, the whole reservation is spent, even if the fit ends early.
+        The column names of a file are read beforehand, to compare them with the schema. From the
+        first row on, a fit that ends early leaves its whole reservation spent.
 
         Parameters
         ----------
@@ -153,7 +153,7 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         self._warn_of_a_new_place()
         accountant, checkpoint = self._begun(budget, mechanism)
         with accountant:
-            accountant.begin()  # from here on the reservation stays spent
+            accountant.begin()  # a fit that fails from here on stays paid for
             rows = bound_table(source.read, self.schema.unit)
             bounds = _kept_bounds(checkpoint, lambda: self._bounds(rows, accountant))
             domain = schema_domain(self.schema, bounds)
