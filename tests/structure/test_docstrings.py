@@ -17,6 +17,8 @@ from tests.structure.source import Source, sources
 Public = type[Any] | Callable[..., Any]
 
 SHOWN = {
+    "base.domain": ("Domain",),
+    "base.job": ("Job",),
     "mechanisms.allocation": ("Allocation", "Footprint", "Part"),
     "mechanisms.base": ("Bare", "Mechanism", "Resumable"),
     "mechanisms.first_look": ("FirstLook",),
@@ -46,8 +48,11 @@ SHOWN = {
     "models.mixture": ("MixtureModel",),
     "models.refined": ("RefinedModel",),
     "models.released": ("ReleasedRows",),
+    "schema.columns": ("Boolean", "Categorical", "Datetime", "Identifier", "Numeric"),
+    "schema.images": ("ImageSchema",),
+    "schema.table": ("Schema", "SchemaDraft"),
 }
-"""Classes that users and authors of mechanisms meet in these folders: each has an example."""
+"""Classes that users and authors of mechanisms meet: each has an example."""
 
 FUNCTIONS = {
     "mechanisms.allocation": ("first_parts", "footprint"),
@@ -63,22 +68,16 @@ FUNCTIONS = {
 STILL_TO_DO = {
     "Accountant",
     "AuditReport",
-    "Boolean",
     "Budget",
-    "Categorical",
     "Certificate",
-    "Datetime",
     "ExternalProgram",
     "Gaussian",
-    "Identifier",
     "ImageQuality",
     "ImageSynthesizer",
     "Ledger",
-    "Numeric",
     "Policy",
     "PrivacyUnit",
     "Quality",
-    "Schema",
     "Synthesizer",
     "contact_sheet",
     "evaluate",
