@@ -17,6 +17,7 @@ from tests.structure.source import Source, sources
 Public = type[Any] | Callable[..., Any]
 
 SHOWN = {
+    "accounting.policy": ("Policy",),
     "base.domain": ("Domain",),
     "base.job": ("Job",),
     "mechanisms.allocation": ("Allocation", "Footprint", "Part"),
@@ -55,6 +56,7 @@ SHOWN = {
 """Classes that users and authors of mechanisms meet: each has an example."""
 
 FUNCTIONS = {
+    "accounting.calibrate": ("calibrate", "training"),
     "mechanisms.allocation": ("first_parts", "footprint"),
     "mechanisms.first_look": ("allocated_look", "check_shares", "first_look", "measure", "measure_all"),
     "mechanisms.marginal.independent": ("independent_model",),
@@ -75,7 +77,6 @@ STILL_TO_DO = {
     "ImageQuality",
     "ImageSynthesizer",
     "Ledger",
-    "Policy",
     "PrivacyUnit",
     "Quality",
     "Synthesizer",
