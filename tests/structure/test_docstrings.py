@@ -57,6 +57,8 @@ SHOWN = {
 
 FUNCTIONS = {
     "accounting.calibrate": ("calibrate", "training"),
+    "data.engines.files": ("open_rows", "open_source"),
+    "data.tables.codec": ("codec_for", "codecs", "decode_frame", "encode_frame", "schema_domain"),
     "mechanisms.allocation": ("first_parts", "footprint"),
     "mechanisms.first_look": ("allocated_look", "check_shares", "first_look", "measure", "measure_all"),
     "mechanisms.marginal.independent": ("independent_model",),

@@ -41,11 +41,24 @@ class Source:
 
 
 def open_source(data: Any) -> Source:
-    """The source of a pandas DataFrame, a pyarrow Table, or a .csv or .parquet file.
+    """The source of a data frame, an Arrow table or a file, whose rows are read later.
 
-    Of a file only the names of the columns are read now. Where they cannot be, SchemaError, which
-    quotes nothing of the file. `read` raises whatever the rows make it raise, such as
-    pyarrow.ArrowInvalid for a line with a field too many.
+    Parameters
+    ----------
+    data : pandas.DataFrame, pyarrow.Table, str or pathlib.Path
+        Rows, or the path of a .csv or .parquet file.
+
+    Returns
+    -------
+    Source
+        With the names of the columns; of a file nothing else has been read. Its `read` raises
+        whatever the rows make it raise, such as pyarrow.ArrowInvalid for a line with a field too
+        many.
+
+    Raises
+    ------
+    SchemaError
+        Where the names cannot be read. It quotes nothing of the file.
     """
     if isinstance(data, (pd.DataFrame, pa.Table)):
         return Source(column_names(data), lambda: data)
@@ -68,11 +81,25 @@ def open_source(data: Any) -> Source:
 
 
 def open_rows(data: Any) -> Rows:
-    """The rows of a pandas DataFrame, a pyarrow Table, or a .csv or .parquet file.
+    """The rows of a data frame, an Arrow table or a file, for the data owner only.
 
     A CSV file is read as text, so that no value decides how others are read; an empty field is a
-    missing value. SchemaError, which quotes nothing of the file, where it cannot be read. That may
-    be because of a value, so this is for the data owner only, and no fit calls it.
+    missing value. No fit calls this, as a value can make it fail.
+
+    Parameters
+    ----------
+    data : pandas.DataFrame, pyarrow.Table, str or pathlib.Path
+        Rows, or the path of a .csv or .parquet file.
+
+    Returns
+    -------
+    pandas.DataFrame or pyarrow.Table
+        What was given, or an Arrow table of the file's rows.
+
+    Raises
+    ------
+    SchemaError
+        Where the file cannot be read. It quotes nothing of the file.
     """
     source = open_source(data)
     with contextlib.suppress(*_BROKEN):

@@ -72,7 +72,25 @@ class Codec(Coding, Protocol):
 
 @lru_cache(maxsize=256)
 def codec_for(column: Column, bounds: tuple[float, float] | None = None) -> Codec:
-    """The codec of a column. bounds: needed for a Numeric column with an open bound."""
+    """The codec of a column.
+
+    Parameters
+    ----------
+    column : Column
+        Of any type but `Identifier` and `Text`, which are never read.
+    bounds : tuple of float or None
+        (low, high), learned by a charged query. Needed for a `Numeric` column with an open bound.
+
+    Returns
+    -------
+    Codec
+        The same object for equal columns and bounds.
+
+    Raises
+    ------
+    ValueError
+        For a column that is never read, and where bounds are needed and not given.
+    """
     match column:
         case Categorical():
             return CategoricalCodec(column)
@@ -89,7 +107,27 @@ def codec_for(column: Column, bounds: tuple[float, float] | None = None) -> Code
 
 
 def codecs(schema: Schema, bounds: Mapping[str, tuple[float, float]] = {}) -> dict[str, Codec]:
-    """The codecs of all columns that are read, in the schema's order."""
+    """The codecs of all columns that are read.
+
+    Parameters
+    ----------
+    schema : Schema
+        Of the table.
+    bounds : mapping of str to tuple of float
+        (low, high) for each column with an open bound, learned by charged queries.
+
+    Returns
+    -------
+    dict of str to Codec
+        In the schema's order.
+
+    Raises
+    ------
+    SchemaError
+        For a column of free text.
+    ValueError
+        Where bounds are needed and not given.
+    """
     schema.refuse_text()
     if lacking := [name for name in schema.unbounded if name not in bounds]:
         raise ValueError(
@@ -100,7 +138,31 @@ def codecs(schema: Schema, bounds: Mapping[str, tuple[float, float]] = {}) -> di
 
 
 def schema_domain(schema: Schema, bounds: Mapping[str, tuple[float, float]] = {}) -> Domain:
-    """The domain of the columns that are read. bounds: those learned by charged queries."""
+    """The domain of the columns that are read.
+
+    Parameters
+    ----------
+    schema : Schema
+        Of the table.
+    bounds : mapping of str to tuple of float
+        (low, high) for each column with an open bound, learned by charged queries.
+
+    Returns
+    -------
+    Domain
+        The size of each column, and the widths of ordered ones, in the schema's order.
+
+    Raises
+    ------
+    SchemaError, ValueError
+        As for `codecs`.
+
+    Examples
+    --------
+    >>> from dpsynth import Categorical, Schema
+    >>> schema_domain(Schema({"sex": Categorical(["f", "m"], nullable=True)}))
+    Domain(sizes=(('sex', 3),), widths=())
+    """
     found = codecs(schema, bounds)
     sizes = tuple((name, codec.size) for name, codec in found.items())
     widths = ((name, codec.widths) for name, codec in found.items())
@@ -110,10 +172,31 @@ def schema_domain(schema: Schema, bounds: Mapping[str, tuple[float, float]] = {}
 def encode_frame(
     frame: Any, schema: Schema, bounds: Mapping[str, tuple[float, float]] = {}
 ) -> dict[str, np.ndarray]:
-    """Codes of a pandas DataFrame or an Arrow table whose columns are the schema's, in any order.
+    """The codes of a table, column by column.
 
-    Identifiers are not read and may be absent. The unit's id column may be absent or present,
-    declared or not.
+    Parameters
+    ----------
+    frame : pandas.DataFrame or pyarrow.Table
+        Its columns are the schema's, in any order. Identifiers are not read and may be absent. The
+        unit's id column may be absent or present, declared or not.
+    schema : Schema
+        Of the table.
+    bounds : mapping of str to tuple of float
+        (low, high) for each column with an open bound, learned by charged queries.
+
+    Returns
+    -------
+    dict of str to ndarray
+        Cell numbers, shape (rows,), as uint8, uint16 or int32.
+
+    Raises
+    ------
+    TypeError
+        For another kind of table.
+    SchemaError
+        For columns that are not the schema's, and for a column of free text.
+    ValueError
+        Where bounds are needed and not given.
     """
     if not isinstance(frame, pd.DataFrame | pa.Table):
         raise TypeError(
@@ -156,9 +239,24 @@ def decode_frame(
     bounds: Mapping[str, tuple[float, float]],
     rng: np.random.Generator,
 ) -> pd.DataFrame:
-    """Rows drawn from coded ones, with the schema's columns, order and dtypes and new identifiers.
+    """Rows drawn from coded ones: a value for each cell, and new identifiers.
 
-    Takes the columns out of `codes`, so that none is held twice in memory.
+    Parameters
+    ----------
+    codes : dict of str to ndarray
+        Cell numbers, shape (rows,). The columns are taken out of it, so that none is held twice in
+        memory.
+    schema : Schema
+        Of the table.
+    bounds : mapping of str to tuple of float
+        Those with which the codes were made.
+    rng : numpy.random.Generator
+        Draws the values and the identifiers.
+
+    Returns
+    -------
+    pandas.DataFrame
+        With the schema's columns, their order and their dtypes.
     """
     found = codecs(schema, bounds)
     rows = max((len(codes[name]) for name in found), default=0)
