@@ -223,7 +223,7 @@ def check_columns(names: Sequence[Any], schema: Schema) -> None:
     if times and not any(name in known for name in times):
         raise SchemaError(
             "none of the table's columns is declared in the schema: use the schema of this table,"
-            " and give the table its line of column names"
+            " or add the header line that names its columns"
         )
     if any(faults.values()):
         found = {fault: ", ".join(map(repr, at)) for fault, at in faults.items() if at}
