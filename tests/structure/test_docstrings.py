@@ -18,6 +18,9 @@ Public = type[Any] | Callable[..., Any]
 
 SHOWN = {
     "evidence.certificate": ("Certificate",),
+    "accounting.policy": ("Policy",),
+    "base.domain": ("Domain",),
+    "base.job": ("Job",),
     "mechanisms.allocation": ("Allocation", "Footprint", "Part"),
     "mechanisms.base": ("Bare", "Mechanism", "Resumable"),
     "mechanisms.first_look": ("FirstLook",),
@@ -51,10 +54,16 @@ SHOWN = {
     "synthesizers.plan": ("Plan", "Query"),
     "synthesizers.recorded": ("RecordedMarginal",),
     "synthesizers.table": ("Synthesizer",),
+    "schema.columns": ("Boolean", "Categorical", "Datetime", "Identifier", "Numeric"),
+    "schema.images": ("ImageSchema",),
+    "schema.table": ("Schema", "SchemaDraft"),
 }
-"""Classes that users and authors of mechanisms meet in these folders: each has an example."""
+"""Classes that users and authors of mechanisms meet: each has an example."""
 
 FUNCTIONS = {
+    "accounting.calibrate": ("calibrate", "training"),
+    "data.engines.files": ("open_rows", "open_source"),
+    "data.tables.codec": ("codec_for", "codecs", "decode_frame", "encode_frame", "schema_domain"),
     "mechanisms.allocation": ("first_parts", "footprint"),
     "mechanisms.first_look": ("allocated_look", "check_shares", "first_look", "measure", "measure_all"),
     "mechanisms.marginal.independent": ("independent_model",),
@@ -69,22 +78,13 @@ FUNCTIONS = {
 STILL_TO_DO = {
     "Accountant",
     "AuditReport",
-    "Boolean",
     "Budget",
-    "Categorical",
-    "Datetime",
-    "Domain",
     "ExternalProgram",
     "Gaussian",
-    "Identifier",
     "ImageQuality",
-    "Job",
     "Ledger",
-    "Numeric",
-    "Policy",
     "PrivacyUnit",
     "Quality",
-    "Schema",
     "contact_sheet",
     "evaluate",
     "evaluate_images",
