@@ -17,6 +17,15 @@ from tests.structure.source import Source, sources
 Public = type[Any] | Callable[..., Any]
 
 SHOWN = {
+    "auditing.claim": ("PrivacyClaim",),
+    "auditing.mechanism.dp": ("DPAuditor",),
+    "auditing.mechanism.noise": ("Answer",),
+    "auditing.mechanism.noise_report": ("Check", "MechanismAudit"),
+    "auditing.mechanism.one_run": ("CoinFlips", "OneRunResult"),
+    "auditing.mechanism.pairs": ("Pair",),
+    "auditing.mechanism.refutation": ("DPAuditResult", "PairResult"),
+    "auditing.release.policy": ("AuditPolicy",),
+    "auditing.release.report": ("AuditReport", "Finding", "Precondition"),
     "mechanisms.allocation": ("Allocation", "Footprint", "Part"),
     "mechanisms.base": ("Bare", "Mechanism", "Resumable"),
     "mechanisms.first_look": ("FirstLook",),
@@ -47,9 +56,19 @@ SHOWN = {
     "models.refined": ("RefinedModel",),
     "models.released": ("ReleasedRows",),
 }
-"""Classes that users and authors of mechanisms meet in these folders: each has an example."""
+"""Classes that users, auditors and authors of mechanisms meet in these folders: each has an example."""
 
 FUNCTIONS = {
+    "auditing.mechanism.exposed": ("exposed_pairs",),
+    "auditing.mechanism.noise": (
+        "audit_noise",
+        "check_budget",
+        "check_sampling",
+        "probe_sensitivity",
+    ),
+    "auditing.mechanism.one_run": ("coin_flip_split", "one_run_audit"),
+    "auditing.mechanism.pairs": ("worst_case_pairs",),
+    "auditing.release.audit": ("audit",),
     "mechanisms.allocation": ("first_parts", "footprint"),
     "mechanisms.first_look": ("allocated_look", "check_shares", "first_look", "measure", "measure_all"),
     "mechanisms.marginal.independent": ("independent_model",),
@@ -58,11 +77,10 @@ FUNCTIONS = {
     "models.engines": ("choose_engine", "estimate", "estimate_exactly"),
     "models.histogram": ("denoise",),
 }
-"""Functions that authors of mechanisms call."""
+"""Functions that auditors and authors of mechanisms call."""
 
 STILL_TO_DO = {
     "Accountant",
-    "AuditReport",
     "Boolean",
     "Budget",
     "Categorical",

@@ -152,7 +152,8 @@ class _Space:
         return squared
 
     def _coordinates(self, records: Records, narrow: dict[int, int]) -> np.ndarray:
-        """float32, shape (records, coordinates): ranks, whether each is missing, one-hot categories.
+        """float32, shape (records, coordinates): ranks, whether each is missing, one-hot
+        categories.
 
         Two records with different categories differ in two places, by the root of 1/2 in each.
         """

@@ -13,8 +13,8 @@ try:
     from sklearn.ensemble import HistGradientBoostingClassifier
 except ImportError:
     raise ImportError(
-        'levels "standard" and "deep" train classifiers with scikit-learn: pip install "dpsynth[audit]", or ask for '
-        'level="quick"'
+        'levels "standard" and "deep" train classifiers with scikit-learn: pip install'
+        ' "dpsynth[audit]", or ask for level="quick"'
     ) from None
 
 _FOLDS = 2

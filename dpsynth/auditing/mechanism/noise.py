@@ -61,6 +61,13 @@ class Answer:
     unit : float or ndarray, optional
         The step of the grid that noise is rounded to; None for noise that is claimed to be
         continuous.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> answer = Answer(noisy=np.array([41.0, 18.0]), exact=np.array([40.0, 20.0]), stddev=5.0)
+    >>> float(answer.unit)
+    1.0
     """
 
     noisy: np.ndarray
@@ -143,7 +150,7 @@ def probe_sensitivity(
         difference = np.subtract(query(pair.second), query(pair.first))
         moves[pair.name] = float(np.linalg.norm(difference))
     name, most = max(moves.items(), key=lambda item: item[1])
-    detail = f"moves by {most:.4g} of {l2:.4g} at most ({name})"
+    detail = f"moves by {most:.4g}, where at most {l2:.4g} was declared ({name})"
     return Check("sensitivity", most <= l2 * _ROUNDING, None, detail)
 
 
@@ -158,6 +165,7 @@ def check_budget(noise_multipliers: Iterable[float], budget: Budget) -> Check:
     noise_multipliers : iterable of float
         The standard deviation of each charge's noise in units of its sensitivity.
     budget : Budget
+        What they may add up to.
 
     Returns
     -------
@@ -203,12 +211,17 @@ def check_sampling(batches: np.ndarray, rate: float, alpha: float = 1e-6) -> Che
     )
     if not enough:
         raise ValueError(
-            "batches must have the shape (batches, records), 10 of each or more, 100 expected in them and out of them"
+            "batches must have the shape (batches, records) with 10 of each or more, a rate between"
+            " 0 and 1, and batches x records x rate x (1 - rate) of 100 or more, got shape"
+            f" {drawn.shape} and rate {rate!r}: give more batches or more records"
         )
     of_records = _binomial(drawn.sum(axis=0), drawn.shape[0], rate)
     of_sizes = _binomial(drawn.sum(axis=1), drawn.shape[1], rate)
     both = min(1.0, 2 * min(of_records, of_sizes))  # Bonferroni
-    detail = f"p = {of_sizes:.2g} for the sizes of batches, {of_records:.2g} for how often a record is in one"
+    detail = (
+        f"p = {of_sizes:.2g} for the sizes of batches,"
+        f" {of_records:.2g} for how often a record is in one"
+    )
     return Check("sampling", both > alpha, both, detail)
 
 
@@ -248,7 +261,7 @@ def _scale(z: np.ndarray, alpha: float) -> Check:
     """Only noise that is too small is refuted: more of it leaks less."""
     total = float(np.square(z).sum())
     p = float(stats.chi2.cdf(total, z.size))
-    detail = f"{math.sqrt(total / z.size):.4g} times the claimed deviation, over {z.size} numbers"
+    detail = f"{math.sqrt(total / z.size):.4g} times the claimed deviation, in {z.size} numbers"
     return Check("scale", p > alpha, p, detail)
 
 
@@ -284,7 +297,7 @@ def _reuse(answers: Sequence[Answer], alpha: float) -> Check:
     bar = 2 * math.log(len(answers)) - math.log(alpha)
     long = [answer for answer in answers if _surprise(answer) > bar]
     repeats = len(long) - len({_noise_of(answer) for answer in long})
-    detail = f"{repeats} of {len(long)} long answers with noise that was used before"
+    detail = f"{repeats} of {len(long)} long answers repeat the noise of another"
     return Check("reuse", repeats == 0, None, detail)
 
 
@@ -312,4 +325,4 @@ def _grid(answers: Sequence[Answer]) -> Check:
             steps = np.ravel(answer.noisy) / np.ravel(unit)
             between = np.abs(steps - np.rint(steps)) > 1e-9 * (1 + np.abs(steps))
             off += int(between.sum())
-    return Check("grid", off == 0, None, f"{off} values between two steps")
+    return Check("grid", off == 0, None, f"{off} values lie between two steps of their grid")

@@ -22,7 +22,22 @@ Record = Mapping[str, Any]
 
 @dataclass(frozen=True, eq=False)
 class Pair:
-    """Two tables that differ in one record."""
+    """Two tables that differ in one record.
+
+    Parameters
+    ----------
+    name : str
+        What the pair shows.
+    first, second : DataFrame
+        The tables, with the same columns.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> pair = Pair("one more", pd.DataFrame({"x": [1, 1]}), pd.DataFrame({"x": [1, 1, 7]}))
+    >>> len(pair.targets)
+    1
+    """
 
     name: str
     first: pd.DataFrame

@@ -91,7 +91,10 @@ def verdict_of(
     """The verdict of the whole report, and its reasons."""
     broken = [p for p in preconditions if not p.holds]
     if broken:
-        said = (f"not so: {p.name} (p = {p.p_value:.2g}): {REMEDIES[p.name]}" for p in broken)
+        said = (
+            f"this does not hold: {p.name} (p = {p.p_value:.2g}): {REMEDIES[p.name]}"
+            for p in broken
+        )
         return "INVALID", tuple(said)
     verdict = worst_verdict([f.verdict for f in findings])
     if verdict == "PASS":

@@ -26,11 +26,14 @@ APART = "no records are repeated within one table more often than chance keeps t
 UNUSED = "the release is no nearer to the holdout than to the training records"
 REFERENCE = "the reference has no more records of one table than of the other"
 REMEDIES = {
-    COMPARABLE: "deal records of one time and place into the two tables by chance, before the fit",
-    DISJOINT: "take out of the holdout what was used",
-    APART: "give one record of each person",
-    UNUSED: "see whether tables were exchanged, the holdout was used, or rows were filtered by training records",
-    REFERENCE: "give other records as reference than those of the two tables",
+    COMPARABLE: "split records of one time and place at random into the two tables, before the fit",
+    DISJOINT: "remove from the holdout the records that were used for the fit",
+    APART: "give one record for each person",
+    UNUSED: (
+        "check whether the two tables were swapped, the holdout was used for the fit, or synthetic"
+        " rows near training records were removed"
+    ),
+    REFERENCE: "give a reference that shares no records with the two tables",
 }
 
 

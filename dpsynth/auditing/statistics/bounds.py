@@ -42,7 +42,10 @@ class Counts:
     def __post_init__(self) -> None:
         within = 0 <= self.false <= self.n0 and 0 <= self.true <= self.n1
         if not (within and self.n0 and self.n1):
-            raise ValueError(f"counts must lie between 0 and the number of runs, which must be 1 or more, got {self}")
+            raise ValueError(
+                "counts must lie between 0 and the number of runs, which must be 1 or more, got"
+                f" {self}"
+            )
 
 
 def mu_point(counts: Counts) -> float:
@@ -114,7 +117,9 @@ def one_run(canaries: int, guesses: int, right: int, delta: float, alpha: float)
     right: correctly.
     """
     if not 0 <= right <= guesses <= canaries:
-        raise ValueError(f"right <= guesses <= canaries must hold, got {right}, {guesses}, {canaries}")
+        raise ValueError(
+            f"right <= guesses <= canaries must hold, got {right}, {guesses}, {canaries}"
+        )
 
     def refuted(epsilon: float) -> bool:
         return _one_run_p_value(canaries, guesses, right, epsilon, delta) <= alpha
