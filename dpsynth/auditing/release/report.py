@@ -260,7 +260,8 @@ class AuditReport:
 
     def summary(self) -> str:
         """A few lines for a terminal."""
-        lines = [f"INTERNAL, not DP: {self.verdict}", *(f"  {reason}" for reason in self.reasons)]
+        lines = [f"INTERNAL, not differentially private: {self.verdict}"]
+        lines += [f"  {reason}" for reason in self.reasons]
         for criterion in self.criteria:
             under = [f for f in self.findings if f.id in criterion["findings"]]
             worst = min(under, key=_rank, default=None)
