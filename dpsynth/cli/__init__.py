@@ -1,5 +1,7 @@
-"""The command line: demo, plan, fit, sample, evaluate, audit, verify, schema (draft, check), images
-(fit, plan, sample, evaluate), ledger (create, policy, show, verify, export, import, link).
+"""The command line: its commands, and how a mistake ends.
+
+fit, sample, evaluate, audit, demo, plan, verify; schema (draft, check); images (fit, plan, sample,
+evaluate); ledger (create, policy, show, verify, export, import, link).
 
 Results go to stdout, progress to stderr. Exit codes: 0 done, 1 a gate failed, 2 bad input or usage,
 3 inconclusive, 4 budget exceeded. A user's mistake ends in one sentence, never in a traceback.

@@ -257,8 +257,9 @@ def _is_about_the_record(feature: str) -> bool:
 
 
 def _separation(first: np.ndarray, second: np.ndarray) -> float:
-    """The gap between the worlds along a direction learned from one half of the runs, in standard
-    deviations of the other half.
+    """How far a direction that one half of the runs taught separates the other half.
+
+    It is the gap between the two worlds, in standard deviations of that other half.
     """
     gap = 0.0
     variance = 0.0

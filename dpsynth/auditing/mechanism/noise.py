@@ -226,8 +226,10 @@ def check_sampling(batches: np.ndarray, rate: float, alpha: float = 1e-6) -> Che
 
 
 def _binomial(times: np.ndarray, trials: int, rate: float) -> float:
-    """The two-sided p-value of the scatter of binomial numbers: a multiple of chi-squared, about,
-    of the right mean and variance (Satterthwaite).
+    """The two-sided p-value of the scatter of binomial numbers.
+
+    Their sum of squares is taken for a multiple of chi-squared with the right mean and variance
+    (Satterthwaite).
     """
     variance = trials * rate * (1 - rate)
     total = float(np.square(times - trials * rate).sum() / variance)
@@ -241,8 +243,7 @@ def _binomial(times: np.ndarray, trials: int, rate: float) -> float:
 
 
 def _levels(answer: Answer, rng: np.random.Generator) -> np.ndarray:
-    """Of each residual the value of its distribution function: uniform, if the noise is what is
-    claimed.
+    """The value of its distribution function for each residual: uniform, if the claim is true.
 
     A rounded one stands for all numbers that round to it, so a level is drawn evenly between those
     of its ends.
@@ -290,8 +291,10 @@ def _independence(z: np.ndarray, alpha: float) -> Check:
 
 
 def _reuse(answers: Sequence[Answer], alpha: float) -> Check:
-    """Only answers so long and so noisy that chance repeats none of them, but with probability
-    alpha, are compared.
+    """Do two answers have the same noise?
+
+    Only answers so long and so noisy are compared that chance repeats one with probability alpha at
+    most.
     """
     # Two of n answers are alike by chance with a probability below n^2 times that of one pair.
     bar = 2 * math.log(len(answers)) - math.log(alpha)
@@ -308,8 +311,9 @@ def _noise_of(answer: Answer) -> bytes:
 
 
 def _surprise(answer: Answer) -> float:
-    """-log of the chance that noise like this comes twice: 1 / (2 sqrt(pi) s) for each number, s in
-    units.
+    """-log of the chance that noise like this comes twice.
+
+    It is 1 / (2 sqrt(pi) s) for each number, with the deviation s in units of the grid.
     """
     if answer.unit is None:
         return math.inf

@@ -1,5 +1,6 @@
-"""One run instead of thousands: membership decided by coins, and the guesses counted (arXiv
-2305.08846).
+"""One run instead of thousands: membership decided by coins, and the guesses counted.
+
+The method is that of arXiv 2305.08846.
 
     >>> import pandas as pd
     >>> flips = coin_flip_split(pd.DataFrame({"x": range(1000)}), seed=1)

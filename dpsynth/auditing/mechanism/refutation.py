@@ -119,8 +119,9 @@ class DPAuditResult:
 
     @property
     def verdict(self) -> str:
-        """FAIL where a pair refutes the claim; PASS where none does and each had the power to; else
-        INCONCLUSIVE.
+        """FAIL where a pair refutes the claim; PASS where none does and each had the power to.
+
+        Else INCONCLUSIVE.
         """
         found = {p.verdict for p in self.pairs}
         return next(v for v in ("FAIL", "INCONCLUSIVE", "PASS") if v in found)
@@ -181,8 +182,9 @@ class DPAuditResult:
         return junit("dpsynth DP audit", cases)
 
     def save(self, directory: str | Path) -> Path:
-        """Writes audit_dp.json, audit_dp.html and audit_dp.xml into a directory, made if need be;
-        returns it.
+        """Writes audit_dp.json, audit_dp.html and audit_dp.xml into a directory, and returns it.
+
+        The directory is made if it is not there.
         """
         files = {
             "audit_dp.json": self.to_json(),

@@ -1,5 +1,4 @@
-"""audit: what a release tells about the records that it was made from, beside records that it was
-not made from.
+"""audit: what a release tells about its training records, beside records that it was not made from.
 
 A holdout is what makes numbers out of suspicions: real records of the same population that the
 synthesizer never saw. Whatever an attack achieves on these, the release does not give away; what it
@@ -248,8 +247,9 @@ def _nearer(made: Sequence[Trial]) -> list[Linear]:
 
 
 def _copied(tables: Mapping[str, Records]) -> np.ndarray:
-    """Training and holdout records that are in the release, exactly, and that are not: shape (2,
-    2).
+    """How many training and holdout records have an exact copy in the release, and how many not.
+
+    Shape (2, 2).
     """
     known = [np.isin(tables[name].same, tables["synthetic"].same) for name in ("train", "holdout")]
     return np.array([[k.sum(), (~k).sum()] for k in known])

@@ -21,8 +21,9 @@ _BEYOND_CHANCE = 0.05
 
 
 def copies_finding(copied: np.ndarray, policy: AuditPolicy) -> Finding:
-    """Training records that are in the release, against holdout records that are, exactly
-    (hypergeometric).
+    """Training records that are in the release, against holdout records that are.
+
+    The test is exact (hypergeometric).
 
     Of all real records with a copy, chance puts no more into the training table than into any
     sample of its size.

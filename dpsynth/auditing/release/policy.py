@@ -87,8 +87,9 @@ class AuditPolicy:
 
     @classmethod
     def from_dict(cls, spec: Mapping[str, Any]) -> AuditPolicy:
-        """The inverse of `to_dict`; what is left out keeps its default, and what is not known is
-        refused.
+        """The inverse of `to_dict`.
+
+        What is left out keeps its default, and a name that is not known is refused.
         """
         version = spec.get("dpsynth_policy")
         if type(version) is not int or version != VERSION:  # True and 1.0 equal 1

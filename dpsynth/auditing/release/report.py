@@ -235,8 +235,9 @@ class AuditReport:
         return render.page("audit", self.record)
 
     def to_junit(self) -> str:
-        """JUnit XML: a test case for each finding and precondition, so that a pipeline shows which
-        gate failed.
+        """JUnit XML with a test case for each finding and precondition.
+
+        So a pipeline shows which gate failed.
         """
         cases = [Case(f"audit.{f.threat}", f.id, f.verdict, f.sentence()) for f in self.findings]
         for precondition in self.preconditions:
@@ -248,8 +249,9 @@ class AuditReport:
         return junit("dpsynth audit", cases)
 
     def save(self, directory: str | Path) -> Path:
-        """Writes audit.json, audit.html and audit.xml into a directory, made if need be; returns
-        the directory.
+        """Writes audit.json, audit.html and audit.xml into a directory, and returns it.
+
+        The directory is made if it is not there.
         """
         files = {
             "audit.json": self.to_json(),
