@@ -122,9 +122,9 @@ def fit_and_keep(
     start = time.perf_counter()
     with following("fitting"):
         fit()
-    synthesizer.save(output)
     if certificate is not None:
-        synthesizer.certificate.save(certificate)
+        synthesizer.certificate.save(certificate)  # first: it answers for a budget that is spent, model or not
+    synthesizer.save(output)
     if as_json:
         print_json(synthesizer.certificate.record)
         return
