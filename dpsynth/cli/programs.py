@@ -1,13 +1,21 @@
-"""Options for generators that are not ours: `--mechanism smartnoise:mst` and `--mechanism external:`."""
+"""Options for mechanisms, and for generators that are not ours: `smartnoise:mst`, `external:`."""
 
 from __future__ import annotations
 
+import inspect
+import json
 import shlex
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from dpsynth.cli.common import named
+
+Target = Annotated[str | None, typer.Option(help="canopy, aim: a column to be predicted from the others.")]
+Settings = Annotated[
+    list[str] | None, typer.Option("--set", help="NAME=VALUE: a setting of the mechanism, one for each --set.")
+]
 Environment = Annotated[
     Path | None,
     typer.Option(help="smartnoise: the folder of its environment, or its Python; DPSYNTH_SMARTNOISE otherwise."),
@@ -20,6 +28,27 @@ Claim = Annotated[
 ]
 AskedRows = Annotated[int | None, typer.Option("--ask-rows", help="How many rows the program is asked for.")]
 TimeLimit = Annotated[float | None, typer.Option(help="Seconds after which the program is stopped.")]
+
+
+def mechanism_settings(target: str | None, stated: list[str] | None) -> dict[str, Any]:
+    """What --target and --set say. A value that reads as JSON (0.5, true, [1, 2]) is that; any other is text."""
+    from dpsynth.mechanisms.marginal.workload import Workload
+    from dpsynth.synthesizers.table import Synthesizer
+
+    given = {} if target is None else {"workload": Workload(target=target)}
+    found = given | {name: _value(text) for name, text in named("--set", stated, "share=0.5").items()}
+    if others := sorted(set(found) & set(inspect.signature(Synthesizer).parameters)):
+        raise ValueError(
+            f"--set is for settings of the mechanism, and {others} are none: use the options of those names"
+        )
+    return found
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 def program_settings(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -26,7 +26,17 @@ from dpsynth.cli.common import (
     say,
     write_table,
 )
-from dpsynth.cli.programs import AskedRows, Claim, Command, Environment, TimeLimit, program_settings
+from dpsynth.cli.programs import (
+    AskedRows,
+    Claim,
+    Command,
+    Environment,
+    Settings,
+    Target,
+    TimeLimit,
+    mechanism_settings,
+    program_settings,
+)
 
 
 def fit(
@@ -38,10 +48,12 @@ def fit(
     mechanism: Annotated[
         str,
         typer.Option(
-            help="auto (canopy), aim, mst, independent, dp-ctgan, hybrid, pate-gan, smartnoise:NAME or external:."
+            help="auto (canopy), aim, mst, independent, dp-ctgan, hybrid, pate-gan, smartnoise:NAME, external:, or a"
+            " name that an installed package declares."
         ),
     ] = "auto",
-    target: Annotated[str | None, typer.Option(help="A column to be predicted from the others.")] = None,
+    target: Target = None,
+    settings: Settings = None,
     ledger: LedgerFile = None,
     purpose: Purpose = "",
     approval: Approvals = None,
@@ -57,15 +69,13 @@ def fit(
     as_json: Json = False,
 ) -> None:
     """Spend a budget on a table, and keep the model: everything after that is free."""
-    from dpsynth.mechanisms.marginal.workload import Workload
     from dpsynth.synthesizers.table import Synthesizer
 
-    settings: dict[str, Any] = {} if target is None else {"workload": Workload(target=target)}
-    settings |= program_settings(environment, command, claim, ask_rows, time_limit)
+    chosen = mechanism_settings(target, settings) | program_settings(environment, command, claim, ask_rows, time_limit)
     given = from_project(schema=schema, ledger=ledger)
     job = job_of(given["ledger"], purpose, approval)
     synthesizer = Synthesizer(
-        load_schema(given["schema"]), mechanism, epsilon=epsilon, delta=delta, checkpoint=checkpoint, **job, **settings
+        load_schema(given["schema"]), mechanism, epsilon=epsilon, delta=delta, checkpoint=checkpoint, **job, **chosen
     )
     fit_and_keep(
         synthesizer,

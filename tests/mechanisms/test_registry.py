@@ -67,6 +67,13 @@ class NoFamily(OnlyFits):
     pass
 
 
+@dataclass(frozen=True)
+class Needs(OnlyFits):
+    """Has a setting without a default."""
+
+    target: str
+
+
 class Bare:
     """No mechanism, though it has fit: a package has to derive its class."""
 
@@ -140,6 +147,13 @@ def test_a_class_with_nothing_but_fit_is_fitted_and_its_plan_is_refused_in_a_sen
     ):
         with pytest.raises(ValueError, match=words):
             Synthesizer(SCHEMA, "small", **{**BUDGET, "ledger": None, **changes}).fit(records())
+
+
+def test_a_setting_without_a_default_is_asked_for_in_one_sentence(declares):
+    declares(needs="Needs")
+    with pytest.raises(ValueError, match=r"'needs' cannot be made with the settings {}: .*'target'"):
+        Synthesizer(SCHEMA, "needs", ledger=None, **BUDGET).fit(records())
+    assert Synthesizer(SCHEMA, "needs", ledger=None, **BUDGET, target="sex").fit(records())
 
 
 def test_an_object_that_is_not_derived_but_fits_is_taken_with_the_defaults():

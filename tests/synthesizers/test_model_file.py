@@ -136,6 +136,6 @@ def test_a_model_without_a_file_is_refused_with_a_remedy_and_still_samples(tmp_p
     rows = pd.DataFrame({"a": ["x", "y"] * 50})
     synthesizer = dpsynth.Synthesizer(schema, Even("dense"), epsilon=10, delta=1e-6, ledger=None).fit(rows)
     assert len(synthesizer.sample(5)) == 5
-    with pytest.raises(TypeError, match="type Own has no file: .*return what dpsynth.models.engines.estimate gives"):
+    with pytest.raises(TypeError, match=r"type Own has no file: .*return what dpsynth.models.engines.estimate gives"):
         synthesizer.save(tmp_path / "m.dpsynth")
     assert not (tmp_path / "m.dpsynth").exists()
