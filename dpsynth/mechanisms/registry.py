@@ -125,7 +125,10 @@ class Registry:
         """
         entry = self._entry(self.resolved(name))
         if entry is None:
-            raise ValueError(f"mechanism must be one of {self.names()}, got {name!r}")
+            raise ValueError(
+                f"mechanism must be one of {self.names()}, got {name!r}: name one of these, or"
+                " install the package that declares it"
+            )
         kind = loaded(entry)
         member = name.partition(":")[2]
         return kind, kind.family_settings(member) if member else {}
