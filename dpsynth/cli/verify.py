@@ -16,7 +16,7 @@ def verify(
     release: Annotated[Path, typer.Argument(help="A release's directory, or its certificate.json.")],
     as_json: Json = False,
 ) -> None:
-    """Recompute a certificate's claim from the ledger lines that it quotes, check by check.
+    """Recompute a certificate's claim from the ledger lines that it quotes, check by check: docs/verify.md.
 
     Exit code 1 where it does not hold, 3 where some figures can be neither confirmed nor refuted.
     """
