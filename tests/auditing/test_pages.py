@@ -16,6 +16,7 @@ from dpsynth.auditing.mechanism.noise import Answer, audit_noise
 from dpsynth.auditing.mechanism.noise_report import Check
 from dpsynth.auditing.mechanism.pairs import Pair
 from dpsynth.auditing.release.audit import audit as audit_release
+from dpsynth.auditing.release.report import Finding
 from dpsynth.evidence.pages import render
 from dpsynth.schema.table import Categorical, Numeric, Schema
 from tests.auditing.faults import GAUSSIAN, PURE
@@ -111,3 +112,9 @@ def test_the_page_of_a_release_begins_with_what_fails_then_what_is_inconclusive(
     shown = [heading.lower() for heading in re.findall(r"<h3>(.*?)</h3>", page)]
     assert shown == [*verdicts, *(threat for threat in threats if threat not in verdicts)]
     assert "FAIL" in page.partition("<h3>")[2].partition("<tbody>")[2].partition("</tr>")[0]
+
+
+@pytest.mark.parametrize(("high", "exceeds"), [(0.5496, False), (0.55, False), (0.5503, True), (0.552, False)])
+def test_an_interval_that_exceeds_its_limit_by_less_than_is_shown_says_so(high, exceeds):
+    finding = Finding("membership", "distance", "auc", 0.52, 0.48, high, 0.1, 0.1, 0.55, None, "INCONCLUSIVE")
+    assert finding.sentence().endswith(", limit 0.550" + ", which the interval just exceeds" * exceeds)
