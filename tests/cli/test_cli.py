@@ -208,7 +208,7 @@ def test_a_setting_of_the_mechanism_is_given_by_name(folder, run):
     (folder / "job.yaml").write_text("settings: 5\n")
     for mistake, word in (
         (f"{plan} --set share=0.5", "has the settings"),
-        (f"{plan} --set share", "--set is written share=0.5"),
+        (f"{plan} --set share", "share=0.5, got 'share'"),
         (f"{plan} --set oneway_share=much", "cannot be made with the settings"),
         (f"{plan} --set epsilon=2", "use the options of those names"),
         (plan.replace("plan ", "plan job.yaml "), "NAME: VALUE pairs"),
