@@ -73,7 +73,8 @@ def line_hash(record: Mapping[str, Any]) -> str:
 def next_line(last: Line | None, kind: str, fields: Mapping[str, Any]) -> Line:
     """The line of these fields that follows `last`, checked as a reader would check it."""
     seq, prev = (last.fields["seq"] + 1, last.hash) if last else (0, GENESIS)
-    record = {"kind": kind, "seq": seq, "prev": prev, **fields}
+    said = {k: v for k, v in fields.items() if v is not None or k not in _OPTIONAL.get(kind, ())}
+    record = {"kind": kind, "seq": seq, "prev": prev, **said}
     return follow(last, encode({**record, "hash": line_hash(record)}), "the ledger")
 
 

@@ -264,7 +264,7 @@ class Ledger(Closed):
                 raise BudgetExceededError.by(purpose, after, facts.cost, facts.budget, "this run's reservation")
             if facts.state == "reserved":
                 write("drawing", {"run": run})
-            write("charge", {"run": run, "purpose": purpose, "event": record, **_named(code)})
+            write("charge", {"run": run, "purpose": purpose, "event": record, "code": code})
             return len(self._book.lines) - 1
 
     def claim(self, run: str, charge: int, resumed: int, most: int) -> Progress:
@@ -289,7 +289,7 @@ class Ledger(Closed):
         with self._book.writing() as write:
             steps = self._book.account.training(run, charge)
             facts = {"resumed": steps.resumed + 1, "lost": steps.upto - done, "upto": steps.upto}
-            write("steps", {"run": run, "charge": charge, **facts, **_named(code)})
+            write("steps", {"run": run, "charge": charge, **facts, "code": code})
             return self._book.account.training(run, charge)
 
     def commit(self, run: str, release: str | None = None) -> None:
@@ -330,8 +330,3 @@ class Ledger(Closed):
 def _now() -> str:
     """An annotation for readers: no decision is taken by a clock."""
     return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def _named(code: str | None) -> dict[str, str]:
-    """The key of a line for code that sees raw rows; a line for which none does lacks it."""
-    return {} if code is None else {"code": code}

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
+from unittest import mock
 
 import mpmath
 import numpy as np
@@ -294,7 +295,22 @@ def a_program_is_told_what_a_row_may_have(k: Kernel) -> None:
     assert job["epsilon"] < 0.2501
 
 
+def what_fails_before_it_starts_says_nothing(k: Kernel) -> None:
+    """A full disk, say, while its input is written: the message may quote the rows."""
+    failing = mock.patch.object(pq, "write_table", side_effect=OSError(SECRET))
+    with place() as folder, failing:
+        command = shell(f"touch {folder}/started; false")
+        told = refusal(k, command, k.wall.RowsError)
+        assert SECRET not in told
+        assert not (folder / "started").exists()
+
+
 MUTANTS = [
+    Mutant("input written outside of the wall", "run.py",
+           "behind_the_wall(\n            partial(_prepare, folder, program, claim_for_a_row(event, rows.protects),"
+           " _exact_codes(rows))\n        )",
+           "_prepare(folder, program, claim_for_a_row(event, rows.protects), _exact_codes(rows))",
+           what_fails_before_it_starts_says_nothing),
     Mutant("exact row count told", "run.py", '"rows": program.rows,', '"rows": len(codes),',
            a_program_sees_cells_and_public_facts_only),
     Mutant("exact row count in a word", "run.py", "(*claim, program.rows)", "(*claim, len(codes))",
