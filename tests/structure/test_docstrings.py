@@ -17,6 +17,7 @@ from tests.structure.source import Source, sources
 Public = type[Any] | Callable[..., Any]
 
 SHOWN = {
+    "evidence.certificate": ("Certificate",),
     "mechanisms.allocation": ("Allocation", "Footprint", "Part"),
     "mechanisms.base": ("Bare", "Mechanism", "Resumable"),
     "mechanisms.first_look": ("FirstLook",),
@@ -46,6 +47,10 @@ SHOWN = {
     "models.mixture": ("MixtureModel",),
     "models.refined": ("RefinedModel",),
     "models.released": ("ReleasedRows",),
+    "synthesizers.image": ("ImagePlan", "ImageSynthesizer"),
+    "synthesizers.plan": ("Plan", "Query"),
+    "synthesizers.recorded": ("RecordedMarginal",),
+    "synthesizers.table": ("Synthesizer",),
 }
 """Classes that users and authors of mechanisms meet in these folders: each has an example."""
 
@@ -57,6 +62,7 @@ FUNCTIONS = {
     "models.bins": ("choose_bins",),
     "models.engines": ("choose_engine", "estimate", "estimate_exactly"),
     "models.histogram": ("denoise",),
+    "synthesizers.plan": ("plan",),
 }
 """Functions that authors of mechanisms call."""
 
@@ -66,14 +72,12 @@ STILL_TO_DO = {
     "Boolean",
     "Budget",
     "Categorical",
-    "Certificate",
     "Datetime",
     "Domain",
     "ExternalProgram",
     "Gaussian",
     "Identifier",
     "ImageQuality",
-    "ImageSynthesizer",
     "Job",
     "Ledger",
     "Numeric",
@@ -81,7 +85,6 @@ STILL_TO_DO = {
     "PrivacyUnit",
     "Quality",
     "Schema",
-    "Synthesizer",
     "contact_sheet",
     "evaluate",
     "evaluate_images",
