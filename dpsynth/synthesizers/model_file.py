@@ -1,4 +1,7 @@
-"""A fitted synthesizer as a zip of one JSON document and plain arrays. It holds no code, and no private value."""
+"""A fitted synthesizer as a zip of one JSON document and plain arrays.
+
+It holds no code and no private value.
+"""
 
 from __future__ import annotations
 
@@ -23,6 +26,9 @@ from dpsynth.schema.table import Schema
 VERSION = 1
 Bounds = dict[str, tuple[float, float]]
 T = TypeVar("T")
+Build = Callable[[dict[str, Any], dict[str, np.ndarray]], T]
+"""Makes an object of a file's document and arrays."""
+
 TABLE = "dpsynth_model"
 IMAGE_FILE = "dpsynth_images"
 _KINDS = {
@@ -35,25 +41,30 @@ class ModelFileError(DPSynthError, ValueError):
     """The file is not a model that this version wrote."""
 
 
-def write_model_file(path: str | Path, content: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
-    """A zip of model.json and the arrays."""
+def write_model_file(
+    path: str | Path, content: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
+) -> None:
+    """Writes a zip of model.json and the arrays."""
     write_archive(path, "model.json", content, arrays)
 
 
 def in_stored_form(model: Model) -> Model:
-    """What a mechanism returned, as a model that has a file: what an engine found, over cells, becomes one over bins.
+    """What a mechanism returned, as a model that has a file.
 
-    A model of any other class stays as it is: it can be sampled, and not be saved.
+    What an engine found, over cells, becomes one over bins. A model of any other class stays as it
+    is: it can be sampled, and not be saved.
     """
     if isinstance(model, MixtureModel):
         model = HiddenModel.mixture(model.domain, model.total, model.shares)
-    return RefinedModel.of_cells(model) if isinstance(model, GraphicalModel | HiddenModel) else model
+    return (
+        RefinedModel.of_cells(model) if isinstance(model, GraphicalModel | HiddenModel) else model
+    )
 
 
 def model_digest(schema: Schema, model: Model, bounds: Bounds) -> str | None:
-    """The SHA-256 of all that sampling depends on, the same for the model that is saved and the one that is loaded.
+    """The SHA-256 of all that sampling depends on; None for a model that cannot be stored.
 
-    None for a model of a kind that cannot be stored.
+    It is the same for the model that was saved and for the one that is loaded.
     """
     try:
         return digest_of(*table_content(schema, model, bounds))
@@ -62,8 +73,9 @@ def model_digest(schema: Schema, model: Model, bounds: Bounds) -> str | None:
 
 
 def digest_of(content: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> str:
-    """SHA-256 of canonical JSON of the plain fields, then of each array's name, dtype and shape in JSON and its bytes
-    in C order.
+    """The SHA-256 of the plain fields in canonical JSON, followed by the arrays.
+
+    For each array: its name, dtype and shape in canonical JSON, then its bytes in C order.
     """
     digest = hashlib.sha256(_canonical(content))
     for name in sorted(arrays):
@@ -74,34 +86,51 @@ def digest_of(content: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> s
 
 
 def load_model(path: str | Path) -> tuple[Schema, Model, Bounds, dict[str, Any]]:
-    """What a table's file holds, with its certificate's record. Raises ModelFileError for any other file."""
+    """What a table's file holds, with its certificate's record; ModelFileError for other files."""
     return read_model_file(path, TABLE, built_table)
 
 
-def read_model_file(path: str | Path, kind: str, build: Callable[[dict[str, Any], dict[str, np.ndarray]], T]) -> T:
-    """What `build` makes of the document and the arrays of a file of this kind; ModelFileError where it cannot.
+def read_model_file(path: str | Path, kind: str, build: Build[T]) -> T:
+    """What `build` makes of a file of this kind; ModelFileError where that cannot be done.
 
     Nothing in a file is ever executed.
     """
     try:
         document, arrays = read_archive(path, "model.json")
-        if others := [other for other in _KINDS if other != kind and other in document]:
-            raise ModelFileError(f"{path} is a model of {_KINDS[others[0]]}")
-        if type(found := document[kind]) is not int or found != VERSION:
-            raise ModelFileError(f"{path} has format {found!r}, where this version reads {VERSION}: update dpsynth")
+        _check_kind(path, document, kind)
         return build(document, arrays)
     except ModelFileError:
         raise
     except UNREADABLE:
-        raise ModelFileError(f"{path} is not a model file, or is damaged: fit again, or fetch another copy") from None
+        raise ModelFileError(
+            f"{path} is not a model file, or is damaged: fit again, or fetch another copy"
+        ) from None
 
 
-def table_content(schema: Schema, model: Model, bounds: Bounds) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Plain fields and arrays of a model file, without its certificate. TypeError for a model that has no such form."""
+def _check_kind(path: str | Path, document: Mapping[str, Any], kind: str) -> None:
+    others = [other for other in _KINDS if other != kind and other in document]
+    if others:
+        raise ModelFileError(f"{path} is a model of {_KINDS[others[0]]}")
+    found = document[kind]
+    if type(found) is not int or found != VERSION:  # True and 1.0 equal 1, and are no version
+        raise ModelFileError(
+            f"{path} has format {found!r}, and this version of dpsynth reads format {VERSION}:"
+            " update dpsynth"
+        )
+
+
+def table_content(
+    schema: Schema, model: Model, bounds: Bounds
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Plain fields and arrays of a model file, without its certificate.
+
+    TypeError for a model of a kind that has no such form.
+    """
     if not isinstance(model, RefinedModel):
         raise TypeError(
-            f"a model of type {type(model).__name__} has no file: its rows can be sampled in this process only; let the"
-            " mechanism's fit return what dpsynth.models.engines.estimate gives, or a RefinedModel"
+            f"a model of type {type(model).__name__} has no file: its rows can be sampled in this"
+            " process only; let the mechanism's fit return what dpsynth.models.engines.estimate"
+            " gives, or a RefinedModel"
         )
     plain, arrays = split(model.to_arrays())
     ends = {name: (float(low), float(high)) for name, (low, high) in bounds.items()}
@@ -117,6 +146,8 @@ def built_table(
 ) -> tuple[Schema, Model, Bounds, dict[str, Any]]:
     """Schema, model, bounds and the certificate's record of a file's parts."""
     schema = Schema.from_dict(document["schema"])
-    bounds: Bounds = {name: (float(low), float(high)) for name, (low, high) in document["bounds"].items()}
-    model = RefinedModel.from_arrays(schema_domain(schema, bounds), {**document["model"], **arrays})
+    stored = document["bounds"]
+    bounds: Bounds = {name: (float(low), float(high)) for name, (low, high) in stored.items()}
+    domain = schema_domain(schema, bounds)
+    model = RefinedModel.from_arrays(domain, {**document["model"], **arrays})
     return schema, model, bounds, document["certificate"]
