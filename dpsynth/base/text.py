@@ -21,7 +21,10 @@ def printable(value: object) -> object:
 
 
 def plain(value: object) -> str:
-    """What JSON may hold, in a reader's notation: {"cells": 1000, "target": None} is "cells = 1,000; target = none"."""
+    """What JSON may hold, in a reader's notation.
+
+    {"cells": 1000, "target": None} is "cells = 1,000; target = none".
+    """
     match value:
         case {**items} if items:
             return "; ".join(f"{plain(name)} = {_grouped(each)}" for name, each in items.items())
