@@ -75,8 +75,6 @@ FUNCTIONS = {
     "accounting.calibrate": ("calibrate", "training"),
     "data.engines.files": ("open_rows", "open_source"),
     "data.tables.codec": ("codec_for", "codecs", "decode_frame", "encode_frame", "schema_domain"),
-"""Classes that users, auditors and authors of mechanisms meet in these folders: each has an example."""
-
     "auditing.mechanism.exposed": ("exposed_pairs",),
     "auditing.mechanism.noise": (
         "audit_noise",
