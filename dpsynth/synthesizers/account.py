@@ -42,7 +42,7 @@ def accountant_for(
 
 
 def _created(path: Path, budget: Budget, unit: PrivacyUnit) -> Ledger:
-    """A new account, and a line in the log that says where: a mistyped path would be a second one."""
+    """A new account, and a line in the log that says where: a mistyped path would be a second."""
     ledger = Ledger.create(path, budget, dataset=path.stem, unit=unit)
     logging.getLogger("dpsynth").warning(
         "%s did not exist and is a new ledger: what is spent here does not count in any other of"
