@@ -1,15 +1,18 @@
 """Whose record a row is: each id as bytes that are made from it alone, whatever container holds it.
 
-Ids that say the same whole number, text, bytes or moment have the same bytes in every container; those of any other
-kind go by their type and what Python writes for them.
+Ids that say the same number, text, bytes, moment or span of time have the same bytes in every container, and so have
+lists, records and intervals of them; those of any other kind go by their type and what Python writes for them.
 """
 
 from __future__ import annotations
 
-from datetime import date
+from collections.abc import Iterable
+from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from dpsynth.kernel.columns import is_missing, is_number, nanoseconds, pieces
 
@@ -43,11 +46,47 @@ def key(value: Any) -> bytes:
             return b"b" + bytes(value)
         if isinstance(value, date | np.datetime64):
             return b"m%x" % nanoseconds(value)
+        if isinstance(value, timedelta | np.timedelta64):
+            return b"d%x" % _span(value)
+        if isinstance(value, pd.Interval):
+            return b"v" + _joined([value.left, value.right, value.closed])
         plain = value.item() if isinstance(value, np.generic) else value
+        if isinstance(plain, dict):  # Arrow gives a record all fields that any record has: those without a value go
+            return b"{" + _joined(part for name in sorted(plain) if key(plain[name]) for part in (name, plain[name]))
+        if isinstance(plain, list | tuple | np.ndarray):
+            return b"[" + _joined(plain)
         if is_number(plain):
             plain = plain.real
-        if isinstance(plain, int) or (isinstance(plain, float | np.floating) and plain.is_integer()):
-            return b"i%x" % int(plain)
+        elif isinstance(plain, complex | np.complexfloating):
+            return b"c" + _joined([plain.real, plain.imag])
+        if isinstance(plain, int | float | np.floating) or (
+            isinstance(plain, Decimal) and -_FAR < plain.adjusted() < _FAR
+        ):
+            return _exact(plain)
         return b"o" + f"{type(plain).__name__} {plain!r}".encode("utf-8", "surrogatepass")
     except Exception:
         return b"unreadable" + type(value).__name__.encode("utf-8", "surrogatepass")
+
+
+_FAR = 10_000
+"""Digits before or after the point: no column of decimals holds as many, and to write out more would take long."""
+
+
+def _exact(number: Any) -> bytes:
+    """The number itself: 1.5, Decimal("1.50") and a long double of that size say the same."""
+    if abs(number) == np.inf:
+        return b"+" if number > 0 else b"-"
+    top, bottom = number.as_integer_ratio()
+    return b"i%x" % top if bottom == 1 else b"r%x/%x" % (top, bottom)
+
+
+def _span(value: Any) -> int:
+    """Nanoseconds in a span of time, whatever unit its column counts in."""
+    span = pd.Timedelta(value) if isinstance(value, np.timedelta64) else value
+    whole = (span.days * 86_400 + span.seconds) * 10**6 + span.microseconds
+    return int(whole * 1000 + getattr(span, "nanoseconds", 0))
+
+
+def _joined(parts: Iterable[Any]) -> bytes:
+    """The keys of several values, each after its length, so that no two lists of values have the same bytes."""
+    return b"".join(b"%x:%b" % (len(each), each) for each in map(key, parts))

@@ -196,3 +196,51 @@ def test_a_hundred_thousand_ids_are_bounded_in_seconds(container):
     start = time.process_time()
     assert len(bounded_rows(ids, PrivacyUnit("who"))) == 50_000
     assert time.process_time() - start < 5
+
+
+HALF, SPAN = Decimal("1.5"), datetime.timedelta(seconds=5)
+ONE_MORE = {
+    "a decimal with more digits": (pa.array([HALF]), pa.array([HALF, Decimal("2.25")])),
+    "whole decimals and one with a fraction": (pa.array([Decimal(7)]), pa.array([Decimal(7), Decimal("2.25")])),
+    "a decimal among whole numbers": (pa.array([7]), pa.array([7, Decimal("2.25")])),
+    "a long double": (np.array([0.5, 0.1]), np.array([0.5, 0.1, np.longdouble(1)])),
+    "a long complex number": (np.array([0.5]), np.array([0.5, np.clongdouble(1j)])),
+    "complex numbers": (np.array([1j]), np.array([1j, np.clongdouble(1j)])),
+    "a word among spans": (pd.Series([SPAN]), pd.Series([SPAN, "x"])),
+    "a finer span": (np.array([SPAN], "m8[s]"), np.array([np.timedelta64(SPAN), np.timedelta64(1, "ns")])),
+    "a finer span in Arrow": (pa.array([SPAN], pa.duration("s")), pa.array([SPAN, SPAN], pa.duration("ns"))),
+    "a span before its start": (pd.Series([-SPAN / 4]), pd.Series([-SPAN / 4, "x"])),
+    "an interval with a fraction": (
+        pd.Series([pd.Interval(0, 1)]),
+        pd.Series([pd.Interval(0, 1), pd.Interval(0.5, 1)]),
+    ),
+    "a list with a fraction": (pa.array([[1, 2]]), pa.array([[1, 2], [2.5]])),
+    "a record with another field": (pa.array([{"a": 1}]), pa.array([{"a": 1}, {"a": 0.5, "b": "x"}])),
+    "a record of numpy": (np.array([(1,)], [("a", "i8")]), np.array([(1,), (0.5,)], [("a", "f8")])),
+}
+
+
+@pytest.mark.parametrize(("column", "longer"), ONE_MORE.values(), ids=ONE_MORE.keys())
+def test_an_id_that_changes_how_its_whole_column_is_kept_changes_no_other_key(column, longer):
+    """Decimals of Arrow share a scale, spans a unit, records their fields: a key says the value, and none of that."""
+    (keys, numbers), (more, places) = units(column), units(longer)
+    assert [more[place] for place in places[: len(column)]] == [keys[number] for number in numbers]
+
+
+def test_other_scales_units_and_fields_keep_the_rows_that_were_kept():
+    """As the release is counted: three rows a person, of which one is kept, and one more person."""
+    for value in (Decimal, lambda i: Decimal(i) / 2, lambda i: [i], lambda i: {"a": i}):
+        ids = [value(i) for i in range(40) for _ in range(3)]
+        odd = {"b": 0.5} if isinstance(ids[0], dict) else [0.5] if isinstance(ids[0], list) else Decimal("0.125")
+        before = bounded_rows(pa.array(ids), PrivacyUnit("who", 1))
+        np.testing.assert_array_equal(bounded_rows(pa.array([*ids, odd]), PrivacyUnit("who", 1)), [*before, len(ids)])
+
+
+def test_ids_of_several_parts_and_odd_numbers_stay_apart():
+    apart = [
+        [1, 2], [12], [1, [2]], [[1], 2], [], ["1", 2], ["a", "b"], ["ab"], {"a": 1}, {"b": 1}, {"a": "1"}, 0.5, 1.5,
+        Decimal("0.1"), 0.1, np.inf, -np.inf, SPAN, -SPAN, SPAN / 3, pd.Interval(0, 1), pd.Interval(0, 1, "left"), 1j, 2j,
+        Decimal("1E+999999999"), Decimal("1E-999999999"), 10**9999, Decimal("1E+9998"),
+    ]  # fmt: skip
+    assert len({key(v) for v in apart}) == len(apart)
+    assert key(Decimal("1E+9999")) == key(10**9999)
