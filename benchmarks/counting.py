@@ -17,7 +17,7 @@ from _record import write
 
 from dpsynth.base.cover import cover
 from dpsynth.base.domain import Domain
-from dpsynth.kernel.counting import MemoryBackend, count
+from dpsynth.door.counting import MemoryBackend, count
 
 SIZES = (74, 9, 16, 16, 16, 7, 15, 6, 5, 2, 32, 32, 32, 42, 2)
 

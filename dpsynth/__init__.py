@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from dpsynth.evidence.certificate import Certificate
     from dpsynth.kernel.budget import Budget, BudgetExceeded, BudgetExceededError
     from dpsynth.kernel.events import Gaussian
-    from dpsynth.kernel.intake import RowsError
     from dpsynth.kernel.unit import PrivacyUnit
+    from dpsynth.kernel.wall import RowsError
     from dpsynth.ledger.ledger import Ledger, LedgerCorruptError
     from dpsynth.ledger.opening import Accountant
     from dpsynth.mechanisms.checkpoint import CheckpointError
@@ -73,7 +73,7 @@ _HOME = {
     "PrivacyClaim": "auditing.release.audit",
     "PrivacyUnit": "kernel.unit",
     "Quality": "evaluation.fidelity",
-    "RowsError": "kernel.intake",
+    "RowsError": "kernel.wall",
     "Schema": "schema.table",
     "SchemaError": "schema.table",
     "Synthesizer": "synthesizers.table",

@@ -1,6 +1,6 @@
 """Which joint tables to count, so that many marginals follow from few passes over the rows. Public arithmetic.
 
-A proposal only: `kernel/counting.py` counts what is proposed, and takes a marginal from a table that holds all of its
+A proposal only: `door/counting.py` counts what is proposed, and takes a marginal from a table that holds all of its
 attributes or not at all.
 """
 

@@ -1,6 +1,6 @@
 """What one raw value says: a number, a moment, or that it is missing. Nothing here raises because of a value.
 
-The kernel reads the containers, and of them numbers and moments (`kernel.columns`); what a text or any other object
+The kernel reads the containers, and of them numbers and moments (`door.columns`); what a text or any other object
 says is read here, one value at a time.
 """
 
@@ -15,7 +15,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from dpsynth.kernel.columns import is_missing, is_number, nanoseconds, pieces, real, seconds
+from dpsynth.door.columns import is_missing, is_number, nanoseconds, pieces, real, seconds
 from dpsynth.schema.columns import number_of_text
 
 
@@ -36,7 +36,7 @@ class Reader(Protocol):
 
 
 def read(column: Any, reader: Reader) -> np.ndarray:
-    """What the reader reads of each value of a column (see `kernel.columns.pieces`)."""
+    """What the reader reads of each value of a column (see `door.columns.pieces`)."""
     found = [reader.objects([])]
     with np.errstate(all="ignore"):  # a long double beyond any double is infinite, which is what it ought to be
         for values, places in pieces(column):

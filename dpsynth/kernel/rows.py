@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-
 import numpy as np
 
 from dpsynth.base.closed import Closed, closed
-from dpsynth.kernel.bounded import _BOUNDED, Bounded, _raw, _require
-from dpsynth.kernel.codes import Coding, codes_of
-from dpsynth.kernel.intake import behind_the_wall
 from dpsynth.kernel.unit import PrivacyUnit
+
+_BOUNDED = object()
+"""Shown to a constructor by code that has bounded its rows: `door/bounded.py`, and what is made of its rows."""
 
 
 class SensitiveRows(Closed):
     """The codes of some columns, one row a record; no unit has more than `protects.max_records` rows.
 
     sizes: how many codes each column has, which is public. How many rows there are is not. A code outside them is
-    brought to the nearest one. Rows of a unit with an id column come from `encoded` or `PrivateTable.rows` alone.
+    brought to the nearest one. Rows of a unit with an id column come from `door/table.py` alone.
     """
 
     _closed_because = "private rows are read by a charge only: accountant.charge(event, purpose).redeem(rows, ...)"
@@ -29,7 +26,7 @@ class SensitiveRows(Closed):
     def __init__(
         self, codes: np.ndarray, *, sizes: tuple[int, ...], protects: PrivacyUnit, shown: object = None
     ) -> None:
-        _require(protects, shown)
+        _require_bounded(protects, shown)
         if codes.ndim != 2 or codes.shape[1] != len(sizes) or codes.dtype.kind not in "iu":
             raise TypeError(f"rows are integer codes, one column for each of {len(sizes)} sizes")
         put = object.__setattr__
@@ -37,28 +34,6 @@ class SensitiveRows(Closed):
         put(self, "_SensitiveRows__codes", np.clip(codes, codes.dtype.type(0), last))
         put(self, "sizes", sizes)
         put(self, "protects", protects)
-
-    @classmethod
-    def encoded(cls, rows: Bounded, codings: Sequence[Coding | int]) -> SensitiveRows:
-        """Bounded arrays as codes, one after another in each row. RowsError.
-
-        codings: for each array its coding; or, for an array of integers that are codes already, of one dimension or
-        more, how many codes there are.
-        """
-
-        def work() -> SensitiveRows:
-            parts: list[np.ndarray] = []
-            sizes: list[int] = []
-            for array, coding in zip(_raw(rows), codings, strict=True):
-                if isinstance(coding, int):
-                    size, codes = coding, array.reshape(len(array), math.prod(array.shape[1:]))
-                else:
-                    size, codes = coding.size, codes_of(array, coding).reshape(-1, 1)
-                parts.append(codes)
-                sizes += [size] * codes.shape[1]
-            return cls(np.hstack(parts), sizes=tuple(sizes), protects=rows.unit, shown=_BOUNDED)
-
-        return behind_the_wall(work)
 
     def __repr__(self) -> str:
         return f"SensitiveRows({len(self.sizes)} columns, {self.protects.describe()})"
@@ -75,3 +50,9 @@ def _exact_codes(rows: SensitiveRows) -> np.ndarray:
         raise TypeError(f"private rows are read as SensitiveRows, got {type(rows).__name__}: use table.rows()")
     codes: np.ndarray = object.__getattribute__(rows, "_SensitiveRows__codes")
     return codes
+
+
+def _require_bounded(unit: PrivacyUnit, shown: object) -> None:
+    """TypeError for rows of people (a unit with ids) that no bounding has seen."""
+    if unit.id_column is not None and shown is not _BOUNDED:
+        raise TypeError("rows of a unit with an id column must be bounded by the door: bound_table or bound_arrays")

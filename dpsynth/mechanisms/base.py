@@ -8,10 +8,10 @@ from dataclasses import asdict, fields, is_dataclass
 from typing import Any, ClassVar
 
 from dpsynth.base.domain import Domain
+from dpsynth.door.table import PrivateTable
 from dpsynth.kernel.accountant import Accountant
 from dpsynth.kernel.budget import Budget
 from dpsynth.kernel.events import Event
-from dpsynth.kernel.table import PrivateTable
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.mechanisms.allocation import (
     Allocation,
@@ -47,7 +47,7 @@ class Mechanism(ABC):
     >>> import numpy as np
     >>> from dataclasses import dataclass
     >>> from dpsynth import Accountant, Budget, Domain
-    >>> from dpsynth.kernel.table import PrivateTable
+    >>> from dpsynth.door.table import PrivateTable
     >>> from dpsynth.mechanisms.first_look import first_look
     >>> from dpsynth.mechanisms.marginal.independent import independent_model
     >>> @dataclass(frozen=True)

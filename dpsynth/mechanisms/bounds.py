@@ -8,9 +8,9 @@ import numpy as np
 
 from dpsynth.data.tables.cells import settled_bounds
 from dpsynth.data.tables.magnitude import HIGHS, LOWS
+from dpsynth.door.table import PrivateTable
 from dpsynth.kernel.accountant import Accountant
 from dpsynth.kernel.events import Gaussian
-from dpsynth.kernel.table import PrivateTable
 from dpsynth.schema.columns import Numeric
 
 BOUNDS_SHARE = 0.05

@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from dpsynth.base.domain import Clique, Domain
+from dpsynth.door.table import PrivateTable
 from dpsynth.kernel.accountant import Accountant
 from dpsynth.kernel.events import Gaussian
 from dpsynth.kernel.sensitive import Sensitive
-from dpsynth.kernel.table import PrivateTable
 from dpsynth.mechanisms.allocation import COLUMNS, ROW_COUNT, Allocation
 from dpsynth.models.base import LinearMeasurement
 from dpsynth.models.histogram import denoise

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from dpsynth.base.domain import Clique, Domain
-from dpsynth.kernel.counting import MemoryBackend, count
+from dpsynth.door.counting import MemoryBackend, count
 from dpsynth.models.base import Codes, Evidence, code_dtype
 
 

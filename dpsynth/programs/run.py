@@ -28,9 +28,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dpsynth.base.domain import Domain
-from dpsynth.kernel.intake import behind_the_wall
 from dpsynth.kernel.rows import SensitiveRows, _exact_codes
 from dpsynth.kernel.unit import PrivacyUnit
+from dpsynth.kernel.wall import behind_the_wall
 
 
 class Claim(Protocol):

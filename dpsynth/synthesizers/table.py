@@ -14,10 +14,10 @@ from dpsynth.base.job import Job
 from dpsynth.data.engines.files import open_source
 from dpsynth.data.tables.codec import check_columns, codecs, schema_domain
 from dpsynth.data.tables.magnitude import magnitude_table
+from dpsynth.door.bounded import Bounded, bound_table
+from dpsynth.door.table import PrivateTable
 from dpsynth.evidence.certificate import Certificate
-from dpsynth.kernel.bounded import Bounded, bound_table
 from dpsynth.kernel.budget import Budget
-from dpsynth.kernel.table import PrivateTable
 from dpsynth.ledger.ledger import Ledger
 from dpsynth.ledger.opening import Accountant, accountant_for
 from dpsynth.mechanisms.base import Mechanism

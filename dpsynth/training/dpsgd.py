@@ -23,9 +23,9 @@ import numpy as np
 
 from dpsynth.base.numbers import whole
 from dpsynth.kernel.events import Grant, positive
-from dpsynth.kernel.intake import behind_the_wall
 from dpsynth.kernel.noise import MAX_STDDEV, Bits, rounded_gaussian
 from dpsynth.kernel.rows import SensitiveRows, _exact_codes
+from dpsynth.kernel.wall import behind_the_wall
 from dpsynth.training.clipping import GRAINS, MOST_PARAMETERS, Vectors, refuse_coupling, sum_of_rows
 from dpsynth.training.steps import Claims
 

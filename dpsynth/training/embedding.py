@@ -16,10 +16,10 @@ import math
 from functools import partial
 
 from dpsynth.base.numbers import whole
-from dpsynth.kernel.intake import behind_the_wall
 from dpsynth.kernel.noise import operating_system_bits
 from dpsynth.kernel.rows import SensitiveRows, _exact_codes
 from dpsynth.kernel.sensitive import Sensitive
+from dpsynth.kernel.wall import behind_the_wall
 from dpsynth.training.clipping import GRAINS, MOST_PARAMETERS, Vectors, refuse_coupling, sum_of_rows
 
 

@@ -29,10 +29,10 @@ import numpy as np
 from dpsynth.base.closed import Closed
 from dpsynth.base.numbers import whole
 from dpsynth.kernel.accountant import Accountant
-from dpsynth.kernel.intake import behind_the_wall
 from dpsynth.kernel.noise import Bits
 from dpsynth.kernel.rows import SensitiveRows, _exact_codes
 from dpsynth.kernel.sensitive import Sensitive, _up
+from dpsynth.kernel.wall import behind_the_wall
 from dpsynth.training.clipping import checked
 
 Teacher = Callable[[np.ndarray], np.ndarray]

@@ -15,10 +15,10 @@ import pandas as pd
 
 from dpsynth.auditing.mechanism.pairs import Pair, worst_case_pairs
 from dpsynth.data.tables.codec import encode_frame, schema_domain
+from dpsynth.door.table import PrivateTable
 from dpsynth.kernel import accountant
 from dpsynth.kernel.budget import Budget
 from dpsynth.kernel.sensitive import _integers
-from dpsynth.kernel.table import PrivateTable
 from dpsynth.ledger.opening import Accountant
 from dpsynth.mechanisms.registry import mechanism_for
 from dpsynth.schema.table import Boolean, Categorical, Schema

@@ -7,8 +7,8 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from dpsynth.kernel.codes import code_of, codes_of
-from dpsynth.kernel.ids import key, units
+from dpsynth.door.codes import code_of, codes_of
+from dpsynth.door.ids import key, units
 from tests.data.examples import CODECS
 
 WHOLE = [0, 1, -1, 2, 3, 10**3, 10**6, 10**9, 2**53 + 1, 10**15, -(10**15), 10**18, 2**63 - 1, -(2**63) + 1, -(2**63)]

@@ -8,7 +8,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from dpsynth.data.tables.grid import Grid, RealGrid, StepGrid, moment_edges, number_edges
-from dpsynth.kernel.codes import Cuts
+from dpsynth.door.codes import Cuts
 
 bounds = st.tuples(st.floats(-1e9, 1e9), st.floats(-1e9, 1e9)).map(sorted) | st.sampled_from(
     [(0.0, 1e6), (-1e6, 0.0), (-50.0, 1e5), (0.0, 0.0), (1e9, 1e9 + 1e-6), (0.0, 1e-310), (-1e300, 1e300), (5.0, 5.0)]

@@ -14,8 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dpsynth.data.images.rows import check_images, private_images
-from dpsynth.kernel.bounding import bounded_rows
-from dpsynth.kernel.ids import NO_ID, key, units
+from dpsynth.door.bounding import bounded_rows
+from dpsynth.door.ids import NO_ID, key, units
 from dpsynth.kernel.rows import _exact_codes
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.schema.columns import SchemaError

@@ -12,12 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dpsynth.base.domain import Domain
-from dpsynth.kernel.bounding import bounded_rows
+from dpsynth.door.bounding import bounded_rows
+from dpsynth.door.table import PrivateTable
 from dpsynth.kernel.budget import Budget
 from dpsynth.kernel.events import Gaussian
 from dpsynth.kernel.rows import _exact_codes
 from dpsynth.kernel.sensitive import Sensitive, _integers
-from dpsynth.kernel.table import PrivateTable
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.ledger.ledger import Ledger
 from dpsynth.ledger.opening import Accountant

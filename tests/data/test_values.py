@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from dpsynth.data.tables.codec import Codec
 from dpsynth.data.values import moment, number
-from dpsynth.kernel import columns
+from dpsynth.door import columns
 from tests.data.examples import CODECS, ODDITIES
 
 values = st.sampled_from(ODDITIES) | st.integers(-60, 60) | st.floats(-60, 60) | st.text("ab1.", max_size=2)

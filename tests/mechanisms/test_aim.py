@@ -11,9 +11,9 @@ import pytest
 
 import dpsynth
 from dpsynth.base.domain import Domain
+from dpsynth.door.table import PrivateTable
 from dpsynth.kernel.budget import Budget
 from dpsynth.kernel.gaussian_dp import COST_UNIT
-from dpsynth.kernel.table import PrivateTable
 from dpsynth.ledger.opening import Accountant
 from dpsynth.mechanisms.marginal import aim, selection
 from dpsynth.mechanisms.marginal.aim import AIM, Choice, acyclic, candidates

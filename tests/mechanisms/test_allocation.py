@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from dpsynth.base.domain import Domain
+from dpsynth.door.table import PrivateTable
 from dpsynth.kernel.events import Gaussian
-from dpsynth.kernel.table import PrivateTable
 from dpsynth.ledger.names import event_to_dict
 from dpsynth.ledger.opening import Accountant
 from dpsynth.mechanisms.allocation import (

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from dpsynth.base.domain import Domain
+from dpsynth.door.table import PrivateTable
 from dpsynth.kernel.budget import Budget
 from dpsynth.kernel.sensitive import _integers
-from dpsynth.kernel.table import PrivateTable
 from dpsynth.ledger.opening import Accountant
 from dpsynth.mechanisms.marginal.canopy import Canopy, pair_weights
 from dpsynth.mechanisms.marginal.mst import MST

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 
 from dpsynth.base.domain import Domain
+from dpsynth.door.table import PrivateTable
 from dpsynth.kernel.budget import Budget
 from dpsynth.kernel.gaussian_dp import COST_UNIT
 from dpsynth.kernel.sensitive import _integers
-from dpsynth.kernel.table import PrivateTable
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.ledger.opening import Accountant
 from dpsynth.mechanisms.base import Mechanism

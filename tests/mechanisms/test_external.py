@@ -25,10 +25,10 @@ from dpsynth import (
 )
 from dpsynth.base.domain import Domain
 from dpsynth.cli import main
+from dpsynth.door.table import PrivateTable
 from dpsynth.evidence import wording
 from dpsynth.evidence.verify import check
 from dpsynth.kernel.rows import _exact_codes
-from dpsynth.kernel.table import PrivateTable
 from dpsynth.mechanisms.external.base import even_groups, grouped
 from dpsynth.mechanisms.external.command import External
 from dpsynth.programs.external import ExternalProgram

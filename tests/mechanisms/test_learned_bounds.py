@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 
 from dpsynth.data.tables.magnitude import CELLS, HIGHS, LOWS, Magnitudes, magnitude_table
-from dpsynth.kernel.bounded import bound_table
+from dpsynth.door.bounded import bound_table
+from dpsynth.door.codes import codes_of
 from dpsynth.kernel.budget import Budget
-from dpsynth.kernel.codes import codes_of
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.ledger.opening import Accountant
 from dpsynth.mechanisms.bounds import learn_bounds

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from dpsynth.base.domain import Domain
+from dpsynth.door.table import PrivateTable
 from dpsynth.kernel.budget import Budget
 from dpsynth.kernel.gaussian_dp import COST_UNIT
-from dpsynth.kernel.table import PrivateTable
 from dpsynth.ledger.opening import Accountant
 from dpsynth.mechanisms.marginal.selection import Scores, choose_batch, choose_tree, distances
 from dpsynth.mechanisms.prices import MEAN_ABS, Prices

@@ -21,9 +21,10 @@ _NUMBERS = count()
 SOURCE = Path(dpsynth.__file__).parent
 RINGS = {
     "kernel": (
-        "unit", "cost", "gaussian_dp", "events", "budget", "noise", "sensitive", "rows", "intake", "bounding",
-        "columns", "ids", "codes", "bounded", "counting", "table", "account", "accountant",
+        "unit", "cost", "gaussian_dp", "events", "budget", "noise", "sensitive", "rows", "wall",
+        "account", "accountant",
     ),
+    "door": ("columns", "ids", "bounding", "bounded", "codes", "counting", "table"),
     "training": ("loss_grid", "pld", "gdp_upper_bound", "steps", "clipping", "dpsgd", "event", "teachers", "embedding"),
     "programs": ("run", "external"),
     "ledger": ("chain", "names", "shared", "store", "reader", "linking", "ledger", "opening"),

@@ -47,7 +47,7 @@ def refused(k, run, answer):
     behind = [error for error in told if not isinstance(error, ValueError)]
     assert behind, "no failure on real rows was tried"
     for error in told[told.index(behind[0]) :]:
-        assert type(error) is k.intake.RowsError
+        assert type(error) is k.wall.RowsError
         assert error.__context__ is None
         assert "CANARY" not in "".join(traceback.format_exception(error))
 

@@ -43,7 +43,7 @@ class Source:
 
     @cached_property
     def name(self) -> str:
-        """The module's dotted name: "dpsynth.kernel.table"; a folder's own file has the folder's name."""
+        """The module's dotted name: "dpsynth.door.table"; a folder's own file has the folder's name."""
         parts = (self.package.name, *self.path.relative_to(self.package).with_suffix("").parts)
         return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 

@@ -20,11 +20,11 @@ KERNEL = {
     "def _integers(x: Sensitive):\n    return object.__getattribute__(x, '_Sensitive__integers')",
     "kernel/rows.py": "class SensitiveRows:\n    __slots__ = ('__codes',)\n"
     "def _exact_codes(rows: SensitiveRows):\n    return 0",
-    "kernel/bounded.py": "_BOUNDED = object()\nclass Bounded:\n    __slots__ = ('__rows',)\n"
+    "door/bounded.py": "_BOUNDED = object()\nclass Bounded:\n    __slots__ = ('__rows',)\n"
     "def _raw(bounded: Bounded):\n    return object.__getattribute__(bounded, '_Bounded__rows')",
     "programs/run.py": "import subprocess\ndef _run(program, event, rows):\n    subprocess.Popen(program)",
     "data/__init__.py": "",
-    "kernel/table.py": "from dpsynth.kernel.sensitive import Sensitive\n"
+    "door/table.py": "from dpsynth.kernel.sensitive import Sensitive\n"
     "class PrivateTable:\n    def marginals(self):\n        return Sensitive(self.__backend)",
 }
 
@@ -198,8 +198,8 @@ def test_every_wall_has_mutants_and_lets_the_kernel_pass(tmp_path: Path, wall: s
         "from dpsynth.kernel.sensitive import _integers",
         "from dpsynth.kernel.sensitive import Sensitive\nSensitive([1], l1=1, l2=1)",
         "from dpsynth.kernel.rows import SensitiveRows\nSensitiveRows([[1]], sizes=(2,), protects=unit)",
-        "from dpsynth.kernel.bounded import _BOUNDED",
-        "from dpsynth.kernel.bounded import Bounded, _raw\n_raw(rows)",
+        "from dpsynth.door.bounded import _BOUNDED",
+        "from dpsynth.door.bounded import Bounded, _raw\n_raw(rows)",
         "rows._Bounded__rows",
     ],
 )

@@ -21,7 +21,9 @@ OS_RANDOMNESS = {"os.urandom", "os.getrandom"}
 RANDOM_MODULES = {"random", "secrets"}
 GENERATORS = {"BitGenerator", "Generator", "MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64", "SeedSequence"}
 NUMPY_RANDOM = "numpy.random."
-RINGS = ("kernel", "training", "programs", "ledger")
+RINGS = ("kernel", "door", "training", "programs", "ledger")
+DRAWING = {*RINGS} - {"door"}
+"""Rings that may ask the operating system for randomness."""
 MAKES_SENSITIVE = {*RINGS}
 GUARDED = (*RINGS, "data")
 """Folders whose classes hold private values in slots of their own."""
@@ -55,7 +57,7 @@ SAFE_LOADERS = {"yaml.CSafeLoader", "yaml.SafeLoader"}
 
 def randomness(source: Source) -> Iterator[str]:
     """Entropy and privacy noise live in the rings; elsewhere only generators that somebody seeded."""
-    if source.folder in RINGS:
+    if source.folder in DRAWING:
         return
     for use in source.uses:
         if use.target in OS_RANDOMNESS or use.target.partition(".")[0] in RANDOM_MODULES:

@@ -19,12 +19,12 @@ from dpsynth import Categorical, Numeric, PrivacyUnit, Schema, Synthesizer
 from dpsynth.data.engines import files
 from dpsynth.data.engines.files import open_source
 from dpsynth.data.tables import codec
-from dpsynth.kernel import bounded as bounded_module
-from dpsynth.kernel import codes as codes_module
-from dpsynth.kernel import counting
-from dpsynth.kernel import table as table_module
+from dpsynth.door import bounded as bounded_module
+from dpsynth.door import codes as codes_module
+from dpsynth.door import counting
+from dpsynth.door import table as table_module
 from dpsynth.kernel.budget import Budget
-from dpsynth.kernel.intake import RowsError, behind_the_wall
+from dpsynth.kernel.wall import RowsError, behind_the_wall
 from dpsynth.ledger.ledger import Ledger
 from dpsynth.ledger.opening import Accountant
 from dpsynth.synthesizers import image as image_module
@@ -310,7 +310,7 @@ def test_a_table_fit_that_leaves_bounding_out_fails(old, new, monkeypatch):
 
 
 IMAGES = "bounded = bound_arrays((labels, images), ids, schema.unit)"
-MADE = "return SensitiveRows.encoded(bounded, (Classes(schema.classes), GREYS))"
+MADE = "return encoded_rows(bounded, (Classes(schema.classes), GREYS))"
 UNBOUNDED_IMAGES = {
     "without ids": (IMAGES, "bounded = bound_arrays((labels, images), None, schema.unit)"),
     "as if nobody had several": (IMAGES, "bounded = bound_arrays((labels, images), None, type(schema.unit)())"),

@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from dpsynth.kernel.bounded import bound_arrays
-from dpsynth.kernel.codes import Cuts
+from dpsynth.door.bounded import bound_arrays
+from dpsynth.door.codes import Cuts
+from dpsynth.door.table import encoded_rows
 from dpsynth.kernel.rows import SensitiveRows
 from dpsynth.schema.columns import SchemaError
 from dpsynth.schema.images import GREYS, ImageSchema
@@ -41,7 +42,7 @@ def check_images(images: Any, labels: Any, ids: Any, schema: ImageSchema) -> Non
 def private_images(images: np.ndarray, labels: np.ndarray, ids: Any, schema: ImageSchema) -> SensitiveRows:
     """What `check_images` let pass, bounded to the unit. The label of a row without a class is schema.classes."""
     bounded = bound_arrays((labels, images), ids, schema.unit)
-    return SensitiveRows.encoded(bounded, (Classes(schema.classes), GREYS))
+    return encoded_rows(bounded, (Classes(schema.classes), GREYS))
 
 
 class Classes:

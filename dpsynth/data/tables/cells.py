@@ -24,7 +24,7 @@ import pandas as pd
 
 from dpsynth.data import values as raw
 from dpsynth.data.tables.grid import Grid, RealGrid, StepGrid, moment_edges, number_edges
-from dpsynth.kernel.codes import Cuts, codes_of
+from dpsynth.door.codes import Cuts, codes_of
 from dpsynth.schema.columns import (
     LATTICE,
     SECONDS,

@@ -26,7 +26,7 @@ import pyarrow as pa
 from dpsynth.base.domain import Domain
 from dpsynth.data.tables.cells import BooleanCodec, CategoricalCodec, DatetimeCodec, NumericCodec
 from dpsynth.data.tables.identifiers import generate_identifiers
-from dpsynth.kernel.codes import Coding
+from dpsynth.door.codes import Coding
 from dpsynth.schema.table import Boolean, Categorical, Column, Datetime, Identifier, Numeric, Schema, SchemaError
 
 

@@ -11,9 +11,9 @@ import numpy as np
 from dpsynth.base.domain import Domain
 from dpsynth.data.tables.cells import with_exact
 from dpsynth.data.values import number
-from dpsynth.kernel.bounded import Bounded
-from dpsynth.kernel.codes import Cuts
-from dpsynth.kernel.table import PrivateTable
+from dpsynth.door.bounded import Bounded
+from dpsynth.door.codes import Cuts
+from dpsynth.door.table import PrivateTable
 
 _POWERS = 2.0 ** np.arange(-10, 50)
 _ENDS = np.concatenate([[0.0], _POWERS, _POWERS[-1:]])

@@ -17,10 +17,10 @@ from typing import Any
 import numpy as np
 
 from dpsynth.base.domain import Domain
+from dpsynth.door.table import PrivateTable
 from dpsynth.kernel.accountant import Accountant
 from dpsynth.kernel.budget import Budget
 from dpsynth.kernel.events import Event
-from dpsynth.kernel.table import PrivateTable
 from dpsynth.mechanisms.allocation import Allocation, Footprint, Part
 from dpsynth.mechanisms.base import Mechanism
 from dpsynth.models.base import Model

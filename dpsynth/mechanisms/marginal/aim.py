@@ -42,10 +42,10 @@ from functools import partial
 import numpy as np
 
 from dpsynth.base.domain import Clique, Domain
+from dpsynth.door.table import PrivateTable
 from dpsynth.kernel.accountant import Accountant
 from dpsynth.kernel.events import Event, Gaussian
 from dpsynth.kernel.sensitive import Sensitive
-from dpsynth.kernel.table import PrivateTable
 from dpsynth.mechanisms.allocation import (
     Allocation,
     Footprint,

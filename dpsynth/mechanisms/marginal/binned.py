@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from dpsynth.base.domain import Clique, Domain
+from dpsynth.door.table import PrivateTable
 from dpsynth.kernel.sensitive import Sensitive
-from dpsynth.kernel.table import PrivateTable
 from dpsynth.mechanisms.first_look import FirstLook
 from dpsynth.mechanisms.marginal.known import Known
 from dpsynth.mechanisms.prices import Prices, informative_pairs

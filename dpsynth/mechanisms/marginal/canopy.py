@@ -18,9 +18,9 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from dpsynth.base.domain import Clique, Domain
+from dpsynth.door.table import PrivateTable
 from dpsynth.kernel.accountant import Accountant
 from dpsynth.kernel.events import Event
-from dpsynth.kernel.table import PrivateTable
 from dpsynth.mechanisms.allocation import (
     SCORES,
     Allocation,

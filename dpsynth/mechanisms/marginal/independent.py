@@ -10,9 +10,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from dpsynth.base.domain import Domain
+from dpsynth.door.table import PrivateTable
 from dpsynth.kernel.accountant import Accountant
 from dpsynth.kernel.events import Event
-from dpsynth.kernel.table import PrivateTable
 from dpsynth.mechanisms.allocation import Allocation, Footprint, first_parts, footprint
 from dpsynth.mechanisms.base import Mechanism
 from dpsynth.mechanisms.first_look import FirstLook, allocated_look, check_shares

@@ -17,9 +17,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dpsynth.base.domain import Clique, Domain
+from dpsynth.door.table import PrivateTable
 from dpsynth.kernel.accountant import Accountant
 from dpsynth.kernel.events import Event
-from dpsynth.kernel.table import PrivateTable
 from dpsynth.mechanisms.allocation import (
     SCORES,
     Allocation,

@@ -9,8 +9,8 @@ from importlib.util import find_spec
 import numpy as np
 
 from dpsynth.base.domain import Clique, Domain
+from dpsynth.door.table import PrivateTable
 from dpsynth.kernel.accountant import Accountant
-from dpsynth.kernel.table import PrivateTable
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.mechanisms.first_look import FirstLook
 from dpsynth.mechanisms.prices import Prices

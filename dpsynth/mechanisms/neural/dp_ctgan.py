@@ -15,10 +15,10 @@ from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING
 
 from dpsynth.base.domain import Domain
+from dpsynth.door.table import PrivateTable
 from dpsynth.kernel.accountant import Accountant, Charge
 from dpsynth.kernel.budget import Budget
 from dpsynth.kernel.events import Event
-from dpsynth.kernel.table import PrivateTable
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.mechanisms.allocation import (
     Allocation,

@@ -18,11 +18,11 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from dpsynth.base.domain import Domain
+from dpsynth.door.table import PrivateTable
 from dpsynth.kernel.accountant import Accountant, Charge
 from dpsynth.kernel.budget import Budget, BudgetExceededError
 from dpsynth.kernel.events import Event, Gaussian
 from dpsynth.kernel.sensitive import Sensitive
-from dpsynth.kernel.table import PrivateTable
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.mechanisms.allocation import (
     Allocation,

@@ -24,10 +24,10 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dpsynth.base.domain import Domain
+from dpsynth.door.table import PrivateTable
 from dpsynth.kernel.accountant import Accountant, Charge
 from dpsynth.kernel.budget import Budget
 from dpsynth.kernel.events import Event, Gaussian
-from dpsynth.kernel.table import PrivateTable
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.mechanisms.allocation import Allocation, Footprint, Part, footprint, settled_cost
 from dpsynth.mechanisms.base import Mechanism

@@ -17,8 +17,8 @@ import pytest
 import dpsynth
 from dpsynth.base.domain import Domain
 from dpsynth.cli import main
+from dpsynth.door.table import PrivateTable
 from dpsynth.evidence import verify
-from dpsynth.kernel.table import PrivateTable
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.mechanisms.neural.dp_ctgan import DPCTGAN
 from dpsynth.mechanisms.neural.hybrid import Hybrid

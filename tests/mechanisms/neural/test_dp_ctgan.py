@@ -12,8 +12,8 @@ import pytest
 
 import dpsynth
 from dpsynth.base.domain import Domain
+from dpsynth.door.table import PrivateTable
 from dpsynth.kernel.budget import Budget
-from dpsynth.kernel.table import PrivateTable
 from dpsynth.ledger.opening import Accountant
 from dpsynth.mechanisms.neural.dp_ctgan import DPCTGAN
 from tests.structure.source import ROOT

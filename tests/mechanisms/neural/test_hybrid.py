@@ -12,8 +12,8 @@ import pytest
 pytest.importorskip("torch", reason="networks need PyTorch: pip install 'dpsynth[gan]'")
 
 from dpsynth.base.domain import Domain
+from dpsynth.door.table import PrivateTable
 from dpsynth.kernel.budget import Budget
-from dpsynth.kernel.table import PrivateTable
 from dpsynth.ledger.opening import Accountant
 from dpsynth.mechanisms.marginal.canopy import Canopy
 from dpsynth.mechanisms.neural.dp_ctgan import DPCTGAN

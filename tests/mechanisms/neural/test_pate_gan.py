@@ -14,8 +14,8 @@ pytest.importorskip("torch", reason="networks need PyTorch: pip install 'dpsynth
 
 import dpsynth
 from dpsynth.base.domain import Domain
+from dpsynth.door.table import PrivateTable
 from dpsynth.kernel.budget import Budget, BudgetExceededError
-from dpsynth.kernel.table import PrivateTable
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.ledger.opening import Accountant
 from dpsynth.mechanisms.neural.dp_ctgan import DPCTGAN

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dpsynth.kernel.columns import is_missing, is_number, nanoseconds, pieces
+from dpsynth.door.columns import is_missing, is_number, nanoseconds, pieces
 
 NO_ID = b""
 """The key of rows without an id: they are one unit."""

@@ -1,7 +1,11 @@
-"""PrivateTable: coded rows behind a door. It answers in Sensitive values only, and has no length."""
+"""PrivateTable: coded rows behind a door. It answers in Sensitive values only, and has no length.
+
+`encoded_rows` makes the other closed form of rows, for events that read records and not counts.
+"""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
@@ -9,13 +13,13 @@ import numpy as np
 
 from dpsynth.base.closed import Closed, closed
 from dpsynth.base.domain import Clique, Domain
-from dpsynth.kernel.bounded import _BOUNDED, Bounded, _raw, _require, bound_arrays
-from dpsynth.kernel.codes import Coding, codes_of
-from dpsynth.kernel.counting import Backend, MemoryBackend, count
-from dpsynth.kernel.intake import behind_the_wall
-from dpsynth.kernel.rows import SensitiveRows
+from dpsynth.door.bounded import Bounded, _raw, bound_arrays
+from dpsynth.door.codes import Coding, codes_of
+from dpsynth.door.counting import Backend, MemoryBackend, count
+from dpsynth.kernel.rows import _BOUNDED, SensitiveRows, _require_bounded
 from dpsynth.kernel.sensitive import Sensitive
 from dpsynth.kernel.unit import PrivacyUnit
+from dpsynth.kernel.wall import behind_the_wall
 
 
 class PrivateTable(Closed):
@@ -32,7 +36,7 @@ class PrivateTable(Closed):
 
     def __init__(self, backend: Backend, domain: Domain, unit: PrivacyUnit | None = None, shown: object = None) -> None:
         unit = PrivacyUnit() if unit is None else unit
-        _require(unit, shown)
+        _require_bounded(unit, shown)
         for name, value in (("_PrivateTable__backend", backend), ("domain", domain), ("unit", unit)):
             object.__setattr__(self, name, value)
 
@@ -111,3 +115,25 @@ class _Coarse:
     def partitions(self, attributes: Sequence[str]) -> Iterator[dict[str, np.ndarray]]:
         for codes in self._backend.partitions(attributes):
             yield {a: self._groups[a][codes[a]] if a in self._groups else codes[a] for a in attributes}
+
+
+def encoded_rows(rows: Bounded, codings: Sequence[Coding | int]) -> SensitiveRows:
+    """Bounded arrays as codes, one after another in each row. RowsError.
+
+    codings: for each array its coding; or, for an array of integers that are codes already, of one dimension or more,
+    how many codes there are.
+    """
+
+    def work() -> SensitiveRows:
+        parts: list[np.ndarray] = []
+        sizes: list[int] = []
+        for array, coding in zip(_raw(rows), codings, strict=True):
+            if isinstance(coding, int):
+                size, codes = coding, array.reshape(len(array), math.prod(array.shape[1:]))
+            else:
+                size, codes = coding.size, codes_of(array, coding).reshape(-1, 1)
+            parts.append(codes)
+            sizes += [size] * codes.shape[1]
+        return SensitiveRows(np.hstack(parts), sizes=tuple(sizes), protects=rows.unit, shown=_BOUNDED)
+
+    return behind_the_wall(work)

@@ -14,7 +14,7 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from dpsynth.kernel.columns import is_missing, is_number, nanoseconds, pieces, real, seconds
+from dpsynth.door.columns import is_missing, is_number, nanoseconds, pieces, real, seconds
 
 _BUCKETS = 1 << 16
 _FEW = 16

@@ -10,12 +10,10 @@ import pandas as pd
 import pyarrow as pa
 
 from dpsynth.base.closed import Closed, closed
-from dpsynth.kernel.bounding import bounded_rows
-from dpsynth.kernel.intake import behind_the_wall
+from dpsynth.door.bounding import bounded_rows
+from dpsynth.kernel.rows import _BOUNDED
 from dpsynth.kernel.unit import PrivacyUnit
-
-_BOUNDED = object()
-"""Shown to a constructor by code that has bounded its rows; private to the kernel."""
+from dpsynth.kernel.wall import behind_the_wall
 
 
 class Bounded(Closed):
@@ -75,12 +73,6 @@ def _taken(rows: Any, kept: np.ndarray) -> Any:
         mask[kept] = True
         return rows.filter(pa.array(mask))
     return rows[kept]
-
-
-def _require(unit: PrivacyUnit, shown: object) -> None:
-    """TypeError for rows of people (a unit with ids) that no bounding has seen."""
-    if unit.id_column is not None and shown is not _BOUNDED:
-        raise TypeError("rows of a unit with an id column must be bounded by the kernel: bound_table or bound_arrays")
 
 
 def _raw(bounded: Bounded) -> tuple[Any, ...]:

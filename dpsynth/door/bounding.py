@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from dpsynth.kernel.ids import units
+from dpsynth.door.ids import units
 from dpsynth.kernel.unit import PrivacyUnit
 
 

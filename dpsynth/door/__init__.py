@@ -1,0 +1,6 @@
+"""The door: rows come in here, and counts and closed rows are all that leaves. Read for every certificate.
+
+Reading order: `columns` (values, whatever container holds them), `ids` (whose row is whose), `bounding` (at most so
+many rows a unit), `bounded` (rows that have been through it), `codes` (a public cell for each value), `counting` (the
+one kernel that counts), `table` (counts as Sensitive values, with how far a unit moves them; rows as SensitiveRows).
+"""
