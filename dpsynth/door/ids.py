@@ -59,10 +59,10 @@ def key(value: Any) -> bytes:
             plain = plain.real
         elif isinstance(plain, complex | np.complexfloating):
             return b"c" + _joined([plain.real, plain.imag])
-        if isinstance(plain, int | float | np.floating) or (
-            isinstance(plain, Decimal) and -_FAR < plain.adjusted() < _FAR
-        ):
+        if isinstance(plain, int | float | np.floating):
             return _exact(plain)
+        if isinstance(plain, Decimal) and -_FAR < plain.adjusted() < _FAR:
+            return b"e" + _exact(plain)
         return b"o" + f"{type(plain).__name__} {plain!r}".encode("utf-8", "surrogatepass")
     except Exception:
         return b"unreadable" + type(value).__name__.encode("utf-8", "surrogatepass")
@@ -73,7 +73,7 @@ _FAR = 10_000
 
 
 def _exact(number: Any) -> bytes:
-    """The number itself: 1.5, Decimal("1.50") and a long double of that size say the same."""
+    """The number itself: a long double says what 1.5 says, and Decimal("1.50") what Decimal("1.5") says."""
     if abs(number) == np.inf:
         return b"+" if number > 0 else b"-"
     top, bottom = number.as_integer_ratio()
