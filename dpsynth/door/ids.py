@@ -1,7 +1,7 @@
 """Whose record a row is: each id as bytes that are made from it alone, whatever container holds it.
 
-Ids that say the same number, text, bytes, moment or span of time have the same bytes in every container, and so have
-lists, records and intervals of them; those of any other kind go by their type and what Python writes for them.
+Ids that say the same number, decimal, text, bytes, moment or span of time have the same bytes in every container, and
+so have lists, records and intervals of them; others go by their type and what Python writes for them.
 """
 
 from __future__ import annotations
