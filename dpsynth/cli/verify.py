@@ -37,7 +37,8 @@ def verify(
     if holds and not as_json:
         say(
             f"{release}: certificate.json agrees with the ledger lines that it quotes, and with the files that it"
-            " lists; pages made from it (certificate.html) were not looked at, and whether lines were left out shows"
+            " lists, if it lists any; a model file is compared with its own certificate when it is loaded;"
+            " pages made from it (certificate.html) were not looked at, and whether lines were left out shows"
             " against the ledger only (dpsynth ledger verify LEDGER --head HEAD)"
         )
     if open_ones and not faults:

@@ -13,6 +13,7 @@ import numpy as np
 from dpsynth.base.archive import UNREADABLE, read_archive, split, write_archive
 from dpsynth.base.errors import DPSynthError
 from dpsynth.data.tables.codec import schema_domain
+from dpsynth.evidence.verify import misquotes
 from dpsynth.models.base import Model
 from dpsynth.models.refined import RefinedModel
 from dpsynth.schema.table import Schema
@@ -68,7 +69,7 @@ def load_model(path: str | Path) -> tuple[Schema, Model, Bounds, dict[str, Any]]
 def read_model_file(path: str | Path, kind: str, build: Callable[[dict[str, Any], dict[str, np.ndarray]], T]) -> T:
     """What `build` makes of the document and the arrays of a file of this kind; ModelFileError where it cannot.
 
-    Nothing in a file is ever executed.
+    Nothing in a file is ever executed. Its certificate must be whole, and of the model in it: see `_refuse_forged`.
     """
     try:
         document, arrays = read_archive(path, "model.json")
@@ -76,11 +77,27 @@ def read_model_file(path: str | Path, kind: str, build: Callable[[dict[str, Any]
             raise ModelFileError(f"{path} is a model of {_KINDS[others[0]]}")
         if type(found := document[kind]) is not int or found != VERSION:
             raise ModelFileError(f"{path} has format {found!r}, where this version reads {VERSION}: update dpsynth")
-        return build(document, arrays)
+        built = build(document, arrays)
+        _refuse_forged(path, document, arrays)
+        return built
     except ModelFileError:
         raise
     except UNREADABLE:
         raise ModelFileError(f"{path} is not a model file, or is damaged: fit again, or fetch another copy") from None
+
+
+def _refuse_forged(path: str | Path, document: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
+    """ModelFileError unless the certificate agrees with its ledger lines, the last of which names this very model.
+
+    Its figures are not computed again, which takes seconds where networks were trained: `dpsynth verify` does that.
+    """
+    record = document["certificate"]
+    if found := misquotes(record):
+        raise ModelFileError(f"the certificate in {path} does not hold ({'; '.join(found)}): fetch another copy")
+    content = {name: value for name, value in document.items() if name not in ("certificate", "arrays")}
+    ended = record["run"]["ended"]
+    if ended is None or ended["kind"] != "commit" or ended["release"] != digest_of(content, arrays):
+        raise ModelFileError(f"{path} holds another model than its certificate is of: fetch another copy, or fit again")
 
 
 def table_content(schema: Schema, model: Model, bounds: Bounds) -> tuple[dict[str, Any], dict[str, np.ndarray]]:

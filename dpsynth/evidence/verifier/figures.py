@@ -87,6 +87,13 @@ def account_spent(case: Case) -> str:
     return "" if _covers(stated["epsilon"], case.cost, budget) else f"epsilon {stated['epsilon']:.6g} is stated"
 
 
+def account_whole(case: Case) -> str:
+    """As a whole the charges of its account are stated to cost less than its own alone."""
+    stated, delta = case.record["ledger"]["if_fixed"], case.opened["budget"]["delta"]
+    worst = recompute.worst_delta(case.events, stated)
+    return f"delta {worst:.6g} at epsilon {stated:.6g}" if worst > delta * (1 + CLOSE) else ""
+
+
 def fixed(case: Case) -> bool:
     """It says that its charges were fixed beforehand, and the run did not reserve them; or it denies what is so."""
     charged, planned = (Counter(json.dumps(e, sort_keys=True) for e in each) for each in case.lists.values())
@@ -198,6 +205,6 @@ def _same(stated: float | None, found: float | None, tolerance: float) -> bool:
 
 
 CHECKS: tuple[Check, ...] = (
-    sampling, kept_for_programs, within_claim, reserved, spent, spent_less, overspent, account_spent, fixed, whole,
-    rows, shares, views, budget_views,
+    sampling, kept_for_programs, within_claim, reserved, spent, spent_less, overspent, account_spent, account_whole,
+    fixed, whole, rows, shares, views, budget_views,
 )  # fmt: skip

@@ -70,6 +70,15 @@ def complete(case: Case) -> bool:
     return hidden != 0 or bool(case.charges and case.record["run"]["drawing"] is None)  # it draws before it charges
 
 
+def others(case: Case) -> bool:
+    """Of the other runs of its account it tells what their lines cannot be."""
+    told = case.record["ledger"]
+    runs, seeded, charged = (told[name] for name in ("other_runs", "other_runs_seeded", "other_charges"))
+    if {*map(type, (runs, seeded, charged, told["lines"], told["other_lines"]))} != {int}:
+        return True
+    return not 0 <= seeded <= runs or charged < 0 or runs + charged > told["other_lines"]
+
+
 def mechanism(case: Case) -> bool:
     """Its mechanism is not that of its run."""
     return case.begun["mechanism"] not in ("", case.record["mechanism"]["name"])  # "": a run without a job
@@ -113,5 +122,5 @@ def _hash(line: Record) -> str:
 
 
 CHECKS: tuple[Check, ...] = (
-    hashes, order, beginning, account, head, kinds, run, complete, mechanism, schema, steps, trainings,
+    hashes, order, beginning, account, head, kinds, run, complete, others, mechanism, schema, steps, trainings,
 )  # fmt: skip
