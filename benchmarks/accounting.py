@@ -23,7 +23,8 @@ from _record import RESULTS, write
 from dpsynth.accounting import nonadaptive
 from dpsynth.accounting.calibrate import calibrate, training
 from dpsynth.evidence.verifier.recompute import Mix, Undecided
-from dpsynth.kernel.budget import NOTHING, Budget, spent
+from dpsynth.kernel.budget import Budget, spent
+from dpsynth.kernel.cost import NOTHING
 from dpsynth.kernel.events import Event, Gaussian
 from dpsynth.ledger.names import event_to_dict
 from dpsynth.training import gdp_upper_bound

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-from dpsynth.kernel.budget import NOTHING, Budget, BudgetExceededError, Cost, fits, gaussian_left
+from dpsynth.kernel.budget import Budget, BudgetExceededError, fits, gaussian_left
+from dpsynth.kernel.cost import NOTHING, Cost
 from dpsynth.kernel.events import Event, Gaussian
 from dpsynth.training.event import DpSgd
 

@@ -18,7 +18,8 @@ from dpsynth.accounting import currencies, nonadaptive
 from dpsynth.base.text import exact, short
 from dpsynth.evidence import wording
 from dpsynth.kernel import budget as budgets
-from dpsynth.kernel.budget import NOTHING, Budget, Cost
+from dpsynth.kernel.budget import Budget
+from dpsynth.kernel.cost import NOTHING, Cost
 from dpsynth.kernel.events import Event, Gaussian
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.ledger.ledger import SECURE, Ledger

@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar, Literal
 
 from dpsynth.base.job import Job
-from dpsynth.kernel.budget import NOTHING, Budget, BudgetExceededError, Cost, fits, gaussian_left, spent, within
+from dpsynth.kernel.budget import Budget, BudgetExceededError, fits, gaussian_left, spent, within
+from dpsynth.kernel.cost import NOTHING, Cost
 from dpsynth.kernel.events import Event, Gaussian, Progress
 from dpsynth.kernel.unit import PrivacyUnit
 

@@ -11,17 +11,18 @@ import contextlib
 import os
 import secrets
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Protocol, Self, TypeVar
 
 import numpy as np
 
 from dpsynth.base.closed import Closed
+from dpsynth.base.code_name import code_name
 from dpsynth.base.job import Job
 from dpsynth.kernel import budget as budgets
 from dpsynth.kernel.account import SECURE, Run, gaussian_spending
 from dpsynth.kernel.budget import Budget
-from dpsynth.kernel.cost import Cost
+from dpsynth.kernel.cost import NOTHING, Cost
 from dpsynth.kernel.events import Event, Gaussian, Grant, Progress
 from dpsynth.kernel.noise import Bits, operating_system_bits, rounded_gaussian, seeded_bits
 from dpsynth.kernel.rows import SensitiveRows
@@ -42,9 +43,9 @@ class Ledger(Protocol):
     def reserved_by(self, run: str) -> tuple[Event, ...]: ...
     def event_at(self, line: int) -> Event: ...
     def reserve(self, run: str, budget: Budget, events: Sequence[Event], noise: str, job: Job) -> Cost: ...
-    def charge(self, run: str, event: Event, purpose: str) -> int: ...
+    def charge(self, run: str, event: Event, purpose: str, code: str | None = None) -> int: ...
     def begin(self, run: str) -> None: ...
-    def resume(self, run: str, charge: int, done: int) -> Progress: ...
+    def resume(self, run: str, charge: int, done: int, code: str | None = None) -> Progress: ...
     def commit(self, run: str, release: str | None = None) -> None: ...
     def void(self, run: str) -> None: ...
 
@@ -68,6 +69,11 @@ class Charge(Closed):
         if not isinstance(x, Sensitive):
             raise TypeError(f"a charge reads a Sensitive value, got {type(x).__name__}")
         self.__check_unit(x.protects)
+        if x.code != self.__grant.code:
+            raise ValueError(
+                f"the value was computed by {x.code}, the charge names {self.__grant.code}: name the function that sees"
+                " raw rows when you charge, charge(event, purpose, reads=function)"
+            )
         event = self.__redeem(Gaussian)
         stddev = np.broadcast_to(_up(event.noise_multiplier * x.l2) / x.unit, x.shape)
         stddev = np.nextafter(stddev, np.inf)
@@ -158,7 +164,7 @@ class Accountant(Closed):
 
     def _begin(self, ledger: Ledger, run: str, budget: Budget, bits: Bits) -> None:
         self.ledger, self.run, self.budget, self._bits = ledger, run, budget, bits
-        self._lock, self._cost, self._kept, self._ended = threading.Lock(), budgets.NOTHING, 0, False
+        self._lock, self._cost, self._kept, self._ended = threading.Lock(), NOTHING, 0, False
         self._reading = False
 
     @property
@@ -208,31 +214,35 @@ class Accountant(Closed):
         self.ledger.begin(self.run)
         self._reading = True
 
-    def charge(self, event: Event, purpose: str) -> Charge:
+    def charge(self, event: Event, purpose: str, reads: Callable[..., Any] | None = None) -> Charge:
         """Records the event, if what this run has reserved covers it, then grants it.
 
+        reads: the function from outside the rings that is shown raw rows for it, of which the line has the hash.
         Raises TypeError for an unknown event and BudgetExceededError when it is not covered; then nothing was spent.
         """
-        number = self.ledger.charge(self.run, event, purpose)
+        code = None if reads is None else code_name(reads)
+        number = self.ledger.charge(self.run, event, purpose, code)
         with self._lock:
             self._cost = self._cost + event.cost
-        return self._grant(event, number, event.progress())
+        return self._grant(event, number, event.progress(), code)
 
-    def resume(self, charge: int, done: int) -> Charge:
+    def resume(self, charge: int, done: int, reads: Callable[..., Any] | None = None) -> Charge:
         """Grants what is left of a training that was charged before, to go on from a state after `done` of its steps.
 
-        charge: the number of its line. Whoever held the training is refused from now on. Raises ValueError where the
-        line charges this run for no training, or fewer steps were claimed.
+        charge: the number of its line. reads: as in `charge`; it may be another version than before. Whoever held the
+        training is refused from now on. Raises ValueError where the line charges this run for no training, or fewer
+        steps were claimed.
         """
-        steps = self.ledger.resume(self.run, charge, done)
-        return self._grant(self.ledger.event_at(charge), charge, steps)
+        code = None if reads is None else code_name(reads)
+        steps = self.ledger.resume(self.run, charge, done, code)
+        return self._grant(self.ledger.event_at(charge), charge, steps, code)
 
     def close(self, release: str | None = None) -> None:
         """Ends the run; what was reserved and never charged is free again. release: SHA-256 of what is released.
 
         A run that read rows (`begin`) and ends with neither a charge nor a release stays spent, whole.
         """
-        if self._cost == budgets.NOTHING and release is None:
+        if self._cost == NOTHING and release is None:
             if not self._reading:
                 self.ledger.void(self.run)
         else:
@@ -243,8 +253,8 @@ class Accountant(Closed):
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *rest: object) -> None:
-        if not self._ended and (kind is None or self._cost == budgets.NOTHING):
+        if not self._ended and (kind is None or self._cost == NOTHING):
             self.close()
 
-    def _grant(self, event: Event, line: int, progress: Progress | None) -> Charge:
-        return Charge(event, Grant(self._bits, self.ledger, self.run, line, progress), self._protects)
+    def _grant(self, event: Event, line: int, progress: Progress | None, code: str | None) -> Charge:
+        return Charge(event, Grant(self._bits, self.ledger, self.run, line, progress, code), self._protects)

@@ -8,24 +8,8 @@ from fractions import Fraction
 
 from dpsynth.base.errors import DPSynthError
 from dpsynth.kernel import gaussian_dp, noise
-from dpsynth.kernel.cost import NOTHING, Cost
+from dpsynth.kernel.cost import Cost
 from dpsynth.kernel.gaussian_dp import COST_UNIT
-
-__all__ = [
-    "NOTHING",
-    "Budget",
-    "BudgetExceeded",
-    "BudgetExceededError",
-    "Cost",
-    "affordable",
-    "delta_less_sampler",
-    "fits",
-    "gaussian_left",
-    "gaussian_within",
-    "kept_for_programs",
-    "spent",
-    "within",
-]
 
 MAX_DRAWS = 2**60
 """No account can hold more noise draws than this; their total variation is taken from delta beforehand."""

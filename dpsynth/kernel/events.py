@@ -37,13 +37,14 @@ class Progress(Protocol):
 
 
 class Grant(NamedTuple):
-    """What a charge hands to its event: the run's randomness, the line that pays for it, how far it has come."""
+    """What a charge hands to its event: randomness, the line that pays, how far it has come, what it may show rows."""
 
     bits: Bits
     ledger: Any
     run: str
     line: int
     progress: Any = None
+    code: str | None = None
 
 
 class Event(ABC):

@@ -28,10 +28,12 @@ class Sensitive(Closed):
     """`unit` times an array of integers, neither of which moves further than it says. Its shape and unit are public.
 
     protects: the privacy unit that l1 and l2 are about; None where nobody said.
+    code: the name of the function from outside the rings that computed it from raw rows (`base/code_name.py`), if any.
     """
 
     _closed_because = "a Sensitive value is read by a charge only: accountant.charge(event, purpose).gaussian(value)"
-    __slots__ = ("__integers", "l1", "l2", "protects", "shape", "unit")
+    __slots__ = ("__integers", "code", "l1", "l2", "protects", "shape", "unit")
+    code: str | None
     l1: float
     l2: float
     protects: PrivacyUnit | None
@@ -46,6 +48,7 @@ class Sensitive(Closed):
         l2: float,
         unit: float | np.ndarray = 1.0,
         protects: PrivacyUnit | None = None,
+        code: str | None = None,
     ):
         array = np.asarray(integers)
         if array.dtype.kind not in "iu" or not np.can_cast(array.dtype, np.int64):
@@ -58,6 +61,7 @@ class Sensitive(Closed):
         units.setflags(write=False)
         put = object.__setattr__
         put(self, "_Sensitive__integers", np.clip(array.astype(np.int64), -_LARGEST, _LARGEST))
+        put(self, "code", code)
         put(self, "l1", float(l1))
         put(self, "l2", float(l2))
         put(self, "protects", protects)
@@ -79,7 +83,7 @@ class Sensitive(Closed):
         errors = np.abs(_integers(self) - np.clip(np.rint(guess), -_LARGEST, _LARGEST).astype(np.int64))
         bound = _up(unit * self.l1)
         total = np.minimum(errors, 2**62 // max(1, errors.size)).sum()
-        return Sensitive(total, l1=bound, l2=bound, unit=unit, protects=self.protects)
+        return Sensitive(total, l1=bound, l2=bound, unit=unit, protects=self.protects, code=self.code)
 
     @staticmethod
     def stack(values: Sequence[Sensitive]) -> Sensitive:
@@ -90,8 +94,8 @@ class Sensitive(Closed):
         parts = list(values)
         if not parts or not all(isinstance(x, Sensitive) for x in parts):
             raise TypeError("stack needs one Sensitive value or more, and nothing else")
-        if len({x.protects for x in parts}) > 1:
-            raise ValueError("stack needs values that protect one and the same privacy unit")
+        if len({(x.protects, x.code) for x in parts}) > 1:
+            raise ValueError("stack needs values that protect one privacy unit and were computed by one function")
         l1 = _up(math.fsum(x.l1 for x in parts))
         l2 = _up(math.sqrt(_up(math.fsum(_up(x.l2 * x.l2) for x in parts))))
         return Sensitive(
@@ -100,6 +104,7 @@ class Sensitive(Closed):
             l2=min(l1, l2),
             unit=np.concatenate([np.broadcast_to(x.unit, x.shape).reshape(-1) for x in parts]),
             protects=parts[0].protects,
+            code=parts[0].code,
         )
 
     def __repr__(self) -> str:

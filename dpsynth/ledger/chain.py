@@ -34,7 +34,10 @@ _FIELDS = {
     "copy": {"time"},
     "only": {"by", "time"},
 }
-_TEXTS = ("dataset", "account", "noise", "run", "mechanism", "purpose", "schema", "head", "by")
+_OPTIONAL = {"charge": {"code"}, "steps": {"code"}}
+"""code: what saw raw rows (`base/code_name.py`)."""
+
+_TEXTS = ("dataset", "account", "noise", "run", "mechanism", "purpose", "schema", "head", "by", "code")
 _TEXTS_OR_NULL = ("release", "time")
 
 
@@ -70,7 +73,8 @@ def line_hash(record: Mapping[str, Any]) -> str:
 def next_line(last: Line | None, kind: str, fields: Mapping[str, Any]) -> Line:
     """The line of these fields that follows `last`, checked as a reader would check it."""
     seq, prev = (last.fields["seq"] + 1, last.hash) if last else (0, GENESIS)
-    record = {"kind": kind, "seq": seq, "prev": prev, **fields}
+    said = {k: v for k, v in fields.items() if v is not None or k not in _OPTIONAL.get(kind, ())}
+    record = {"kind": kind, "seq": seq, "prev": prev, **said}
     return follow(last, encode({**record, "hash": line_hash(record)}), "the ledger")
 
 
@@ -81,7 +85,8 @@ def follow(last: Line | None, raw: bytes, where: str) -> Line:
         record = json.loads(raw)
         whole = encode(record) == raw and record["hash"] == line_hash(record)
         linked = record["prev"] == prev and record["seq"] == seq
-        known = set(record) == _FIELDS.get(record["kind"], set()) | _CHAIN
+        kind, fields = record["kind"], set(record) - _CHAIN
+        known = fields - _OPTIONAL.get(kind, set()) == _FIELDS.get(kind) and record.keys() >= _CHAIN
     except (ValueError, TypeError, KeyError, RecursionError):
         raise LedgerCorruptError.at(seq, where, "is not a ledger line") from None
     if not whole or not linked:

@@ -32,7 +32,8 @@ from dpsynth.base.closed import Closed
 from dpsynth.base.job import Job
 from dpsynth.kernel import budget as budgets
 from dpsynth.kernel.account import FORMAT, SECURE, Run, gaussian_spending
-from dpsynth.kernel.budget import NOTHING, Budget, BudgetExceededError, Cost
+from dpsynth.kernel.budget import Budget, BudgetExceededError
+from dpsynth.kernel.cost import NOTHING, Cost
 from dpsynth.kernel.events import Event, Progress
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.ledger import linking
@@ -246,9 +247,10 @@ class Ledger(Closed):
             if self._book.account.open_run(run).state == "reserved":
                 write("drawing", {"run": run})
 
-    def charge(self, run: str, event: Event, purpose: str) -> int:
+    def charge(self, run: str, event: Event, purpose: str, code: str | None = None) -> int:
         """Records the event if the run has reserved it, durably, and returns the number of its line.
 
+        code: of a function that sees raw rows (`base/code_name.py`).
         Raises BudgetExceededError, and records nothing, if the run has not.
         """
         record = event_to_dict(event)
@@ -262,7 +264,7 @@ class Ledger(Closed):
                 raise BudgetExceededError.by(purpose, after, facts.cost, facts.budget, "this run's reservation")
             if facts.state == "reserved":
                 write("drawing", {"run": run})
-            write("charge", {"run": run, "purpose": purpose, "event": record})
+            write("charge", {"run": run, "purpose": purpose, "event": record, "code": code})
             return len(self._book.lines) - 1
 
     def claim(self, run: str, charge: int, resumed: int, most: int) -> Progress:
@@ -278,7 +280,7 @@ class Ledger(Closed):
             write("steps", {"run": run, "charge": charge, **facts})
             return self._book.account.training(run, charge)
 
-    def resume(self, run: str, charge: int, done: int) -> Progress:
+    def resume(self, run: str, charge: int, done: int, code: str | None = None) -> Progress:
         """Takes a training over, durably, from a state after `done` steps; what else was claimed by now is lost.
 
         Whoever had it before is refused from then on. It may have no steps left. Raises ValueError where the run has
@@ -287,7 +289,7 @@ class Ledger(Closed):
         with self._book.writing() as write:
             steps = self._book.account.training(run, charge)
             facts = {"resumed": steps.resumed + 1, "lost": steps.upto - done, "upto": steps.upto}
-            write("steps", {"run": run, "charge": charge, **facts})
+            write("steps", {"run": run, "charge": charge, **facts, "code": code})
             return self._book.account.training(run, charge)
 
     def commit(self, run: str, release: str | None = None) -> None:

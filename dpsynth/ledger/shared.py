@@ -9,7 +9,8 @@ from typing import Any, ClassVar
 from dpsynth.accounting.policy import Policy
 from dpsynth.base.job import Job
 from dpsynth.kernel.account import Account, Effect
-from dpsynth.kernel.budget import NOTHING, Budget, BudgetExceededError, Cost
+from dpsynth.kernel.budget import Budget, BudgetExceededError
+from dpsynth.kernel.cost import NOTHING, Cost
 from dpsynth.ledger.chain import Line
 from dpsynth.ledger.names import event_from_dict
 

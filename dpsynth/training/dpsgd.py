@@ -21,6 +21,7 @@ from functools import partial
 
 import numpy as np
 
+from dpsynth.base.code_name import code_name, code_of
 from dpsynth.base.numbers import whole
 from dpsynth.kernel.events import Grant, positive
 from dpsynth.kernel.noise import MAX_STDDEV, Bits, rounded_gaussian
@@ -35,7 +36,18 @@ _MOST_NOISE = MAX_STDDEV / GRAINS / 2
 class Training(Claims):
     """The steps that a DpSgd event paid for: each `step` is one of them. block: how many are claimed at a time."""
 
-    __slots__ = ("__bits", "__block", "__noise", "__probed", "__rate", "__rows", "clip", "parameters", "scale")
+    __slots__ = (
+        "__bits",
+        "__block",
+        "__code",
+        "__noise",
+        "__probed",
+        "__rate",
+        "__rows",
+        "clip",
+        "parameters",
+        "scale",
+    )
 
     def __init__(
         self,
@@ -69,6 +81,7 @@ class Training(Claims):
         expected = self.__rate * positive("assumed_rows", assumed_rows)
         self.scale = self.clip / GRAINS / expected
         self.__bits = grant.bits
+        self.__code = grant.code
         self.__rows = rows
         self.__probed: object = None
 
@@ -80,11 +93,16 @@ class Training(Claims):
     def step(self, gradients: Vectors) -> np.ndarray:
         """The noisy mean of the clipped gradients over a fresh Poisson sample; float64, shape (parameters,).
 
-        Raises RuntimeError after the last step, ValueError when made-up rows show that `gradients` is no function of
-        each row by itself, and RowsError, which says nothing of any row, when it fails on real ones.
+        Raises RuntimeError after the last step; ValueError when the charge names other code, or made-up rows show that
+        `gradients` is no function of each row by itself; RowsError, which says nothing of them, when it fails on rows.
         """
-        code = getattr(gradients, "__code__", gradients)  # a step may bring a new closure, no other function
+        code = code_of(gradients)  # a step may bring a new closure, no other function
         if code is not self.__probed:
+            if code_name(gradients) != self.__code:
+                raise ValueError(
+                    f"the gradients are computed by {code_name(gradients)}, the charge names {self.__code}: name the"
+                    " function when you charge, charge(event, purpose, reads=function)"
+                )
             refuse_coupling(gradients, self.__rows.sizes, self.parameters)
             self.__probed = code
         self._take(self.__block)

@@ -15,6 +15,7 @@ from __future__ import annotations
 import math
 from functools import partial
 
+from dpsynth.base.code_name import code_name
 from dpsynth.base.numbers import whole
 from dpsynth.kernel.noise import operating_system_bits
 from dpsynth.kernel.rows import SensitiveRows, _exact_codes
@@ -36,4 +37,4 @@ def embed(rows: SensitiveRows, features: Vectors, *, dimensions: int) -> Sensiti
     unit = rows.protects
     l2 = float(unit.max_records * (2 if unit.adjacency == "replace" else 1))
     l1 = math.nextafter(l2 * math.sqrt(dimensions), math.inf)
-    return Sensitive(total, l1=l1, l2=l2, unit=1 / GRAINS, protects=unit)
+    return Sensitive(total, l1=l1, l2=l2, unit=1 / GRAINS, protects=unit, code=code_name(features))

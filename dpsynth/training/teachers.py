@@ -27,6 +27,7 @@ from functools import partial
 import numpy as np
 
 from dpsynth.base.closed import Closed
+from dpsynth.base.code_name import code_name
 from dpsynth.base.numbers import whole
 from dpsynth.kernel.accountant import Accountant
 from dpsynth.kernel.noise import Bits
@@ -68,7 +69,7 @@ class Teachers(Closed):
         counts = behind_the_wall(partial(_counted, teacher, self.__parts, questions))
         reach = self.__protects.max_records
         l1, l2 = float(reach * questions), _up(reach * math.sqrt(questions))
-        return Sensitive(counts, l1=max(l1, l2), l2=l2, protects=self.__protects)
+        return Sensitive(counts, l1=max(l1, l2), l2=l2, protects=self.__protects, code=code_name(teacher))
 
 
 def part(accountant: Accountant, rows: SensitiveRows, number: int) -> Teachers:

@@ -12,7 +12,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
-from dpsynth.kernel.budget import Budget, BudgetExceededError, Cost
+from dpsynth.kernel.budget import Budget, BudgetExceededError
+from dpsynth.kernel.cost import Cost
 from dpsynth.kernel.events import Gaussian
 from dpsynth.kernel.sensitive import Sensitive
 from dpsynth.kernel.unit import PrivacyUnit

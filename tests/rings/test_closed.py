@@ -38,7 +38,7 @@ def table(k: Kernel) -> Any:
 def training(k: Kernel) -> Any:
     event = k.DpSgd(0.1, 1.0, 10)
     options = {"parameters": 4, "clip": 1.0, "assumed_rows": 1000.0}
-    return k.Training(event.rate, event.noise_multiplier, grant(event, k), rows(k), **options)
+    return k.Training(event.rate, event.noise_multiplier, grant(event, k, reads=rows), rows(k), **options)
 
 
 CLOSED: dict[str, tuple[str, Callable[[Kernel], Any]]] = {
@@ -50,7 +50,7 @@ CLOSED: dict[str, tuple[str, Callable[[Kernel], Any]]] = {
     "Accountant": ("accountant.py", accountant),
     "Ledger": ("ledger.py", lambda k: accountant(k).ledger),
     "Training": ("dpsgd.py", training),
-    "Claims": ("steps.py", lambda k: k.Claims(grant(k.DpSgd(0.1, 1.0, 5), k))),
+    "Claims": ("steps.py", lambda k: k.Claims(grant(k.DpSgd(0.1, 1.0, 5), k, reads=rows))),
     "Teachers": ("teachers.py", lambda k: k.Teachers(rows(k), 7, k.noise.operating_system_bits)),
 }
 """Every class of the rings that holds private values or a budget: its file, and how one is made."""

@@ -19,7 +19,8 @@ from mpmath import mp
 
 from dpsynth.accounting import currencies
 from dpsynth.kernel import gaussian_dp, noise
-from dpsynth.kernel.budget import NOTHING, Budget, Cost, affordable, spent
+from dpsynth.kernel.budget import Budget, affordable, spent
+from dpsynth.kernel.cost import NOTHING, Cost
 from tests.rings import oracle
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "gaussian.json").read_text())

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from scipy.stats import chi2
 
+from dpsynth.base.code_name import code_name
 from dpsynth.kernel.rows import SensitiveRows
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.training.embedding import embed
@@ -108,11 +109,27 @@ def a_charge_adds_the_noise_that_was_billed(k):
     )
     x = k.embed(empty, lambda codes: np.zeros((len(codes), many)), dimensions=many)
     noisy, stddev = k.accountant.Charge(
-        k.events.Gaussian(multiplier), k.Grant(k.noise.operating_system_bits, None, "", 0)
+        k.events.Gaussian(multiplier), k.Grant(k.noise.operating_system_bits, None, "", 0, code=code_name(scaled))
     ).gaussian(x)
     np.testing.assert_allclose(stddev, 4 * multiplier, rtol=1e-12)
     squares = float((noisy**2).sum()) / (4 * multiplier) ** 2
     assert chi2.ppf(5e-7, many) < squares < chi2.ppf(1 - 5e-7, many)
+
+
+def a_charge_that_names_other_code_does_not_read(k):
+    """It stays good: what it refused was not drawn."""
+    event = k.events.Gaussian(1.0)
+    x = k.embed(rows_of(k, np.zeros((2, DIMENSIONS), int)), scaled(1e-3), dimensions=DIMENSIONS)
+    parts = [x, k.Sensitive.stack([x, x])]
+    for value in parts:
+        for named in (None, code_name(chi2.ppf)):
+            charge = k.accountant.Charge(event, k.Grant(k.noise.operating_system_bits, None, "", 0, code=named))
+            with pytest.raises(ValueError, match="name the function"):
+                charge.gaussian(value)
+            plain = k.Sensitive(np.array([1]), l1=1, l2=1, code=named)
+            charge.gaussian(plain)
+    with pytest.raises(ValueError, match="one function"):
+        k.Sensitive.stack([x, k.Sensitive(np.array([1]), l1=x.l1, l2=x.l2, protects=x.protects)])
 
 
 def features_that_lean_on_other_rows_are_refused(k):
@@ -121,6 +138,27 @@ def features_that_lean_on_other_rows_are_refused(k):
 
 
 MUTANTS = [
+    Mutant(
+        "read by any charge",
+        "accountant.py",
+        "if x.code != self.__grant.code:",
+        "if False:",
+        a_charge_that_names_other_code_does_not_read,
+    ),
+    Mutant(
+        "nobody's features",
+        "embedding.py",
+        ", code=code_name(features))",
+        ")",
+        a_charge_that_names_other_code_does_not_read,
+    ),
+    Mutant(
+        "forgotten in a stack",
+        "sensitive.py",
+        "            code=parts[0].code,\n",
+        "",
+        a_charge_that_names_other_code_does_not_read,
+    ),
     Mutant(
         "clipped to sqrt(2)",
         "clipping.py",

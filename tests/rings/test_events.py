@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from dpsynth.accounting import nonadaptive
 from dpsynth.accounting.calibrate import calibrate, training
-from dpsynth.kernel.budget import NOTHING, Budget, BudgetExceededError, Cost, fits, gaussian_left, spent, within
+from dpsynth.kernel.budget import Budget, BudgetExceededError, fits, gaussian_left, spent, within
+from dpsynth.kernel.cost import NOTHING, Cost
 from dpsynth.kernel.events import Gaussian
 from dpsynth.kernel.gaussian_dp import COST_UNIT
 from dpsynth.ledger.ledger import Ledger

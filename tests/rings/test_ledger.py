@@ -15,7 +15,8 @@ import pytest
 
 from dpsynth.accounting.policy import Policy
 from dpsynth.base.job import Job
-from dpsynth.kernel.budget import NOTHING, Budget, BudgetExceededError, affordable
+from dpsynth.kernel.budget import Budget, BudgetExceededError, affordable
+from dpsynth.kernel.cost import NOTHING
 from dpsynth.kernel.events import Gaussian
 from dpsynth.kernel.sensitive import Sensitive
 from dpsynth.kernel.unit import PrivacyUnit

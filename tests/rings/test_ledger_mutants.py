@@ -50,7 +50,7 @@ MUTANTS = [
     Mutant(
         "an exception ends a run",
         "accountant.py",
-        "if not self._ended and (kind is None or self._cost == budgets.NOTHING):",
+        "if not self._ended and (kind is None or self._cost == NOTHING):",
         "if not self._ended:",
         ledger_laws.what_was_drawn_is_never_given_back,
     ),
@@ -211,15 +211,16 @@ MUTANTS = [
     Mutant(
         "not recorded",
         "accountant.py",
-        "self.ledger.charge(self.run, event, purpose)",
+        "self.ledger.charge(self.run, event, purpose, code)",
         "0",
         ledger_laws.what_is_granted_was_recorded_before,
     ),
     Mutant(
         "recorded after the noise was drawn",
         "accountant.py",
-        "number = self.ledger.charge(self.run, event, purpose)",
-        "number = 0; b = self._bits; self._bits = lambda n: (b(n), self.ledger.charge(self.run, event, purpose))[0]",
+        "number = self.ledger.charge(self.run, event, purpose, code)",
+        "number = 0; b, a = self._bits, (self.run, event, purpose, code);"
+        " self._bits = lambda n: (b(n), self.ledger.charge(*a))[0]",
         ledger_laws.what_is_granted_was_recorded_before,
     ),
     Mutant(

@@ -13,6 +13,7 @@ from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 from types import SimpleNamespace
+from unittest import mock
 
 import mpmath
 import numpy as np
@@ -294,7 +295,22 @@ def a_program_is_told_what_a_row_may_have(k: Kernel) -> None:
     assert job["epsilon"] < 0.2501
 
 
+def what_fails_before_it_starts_says_nothing(k: Kernel) -> None:
+    """A full disk, say, while its input is written: the message may quote the rows."""
+    failing = mock.patch.object(pq, "write_table", side_effect=OSError(SECRET))
+    with place() as folder, failing:
+        command = shell(f"touch {folder}/started; false")
+        told = refusal(k, command, k.wall.RowsError)
+        assert SECRET not in told
+        assert not (folder / "started").exists()
+
+
 MUTANTS = [
+    Mutant("input written outside of the wall", "run.py",
+           "behind_the_wall(\n            partial(_prepare, folder, program, claim_for_a_row(event, rows.protects),"
+           " _exact_codes(rows))\n        )",
+           "_prepare(folder, program, claim_for_a_row(event, rows.protects), _exact_codes(rows))",
+           what_fails_before_it_starts_says_nothing),
     Mutant("exact row count told", "run.py", '"rows": program.rows,', '"rows": len(codes),',
            a_program_sees_cells_and_public_facts_only),
     Mutant("exact row count in a word", "run.py", "(*claim, program.rows)", "(*claim, len(codes))",
@@ -320,11 +336,12 @@ MUTANTS = [
     Mutant("failure with a table accepted", "run.py", "if status != 0:", "if False:",
            what_it_prints_and_how_it_fails_is_not_told),
     Mutant("a failure given back", "accountant.py",
-           "if not self._ended and (kind is None or self._cost == budgets.NOTHING):",
+           "if not self._ended and (kind is None or self._cost == NOTHING):",
            "if not self._ended:", a_failure_stays_spent),
-    Mutant("a failure not recorded", "accountant.py", "self.ledger.charge(self.run, event, purpose)", "0",
+    Mutant("a failure not recorded", "accountant.py", "self.ledger.charge(self.run, event, purpose, code)", "0",
            a_failure_stays_spent),
-    Mutant("run before the charge is durable", "accountant.py", "self.ledger.charge(self.run, event, purpose)", "0",
+    Mutant("run before the charge is durable", "accountant.py", "self.ledger.charge(self.run, event, purpose, code)",
+           "0",
            a_program_starts_after_its_charge_is_durable),
     Mutant("high codes accepted", "run.py", "np.all((values >= 0) & (values < cells))", "np.all(values >= 0)",
            only_codes_of_the_domain_come_back),

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from dpsynth.accounting import currencies, joint, nonadaptive
 from dpsynth.kernel import gaussian_dp
-from dpsynth.kernel.budget import NOTHING, Budget, spent
+from dpsynth.kernel.budget import Budget, spent
+from dpsynth.kernel.cost import NOTHING
 from dpsynth.kernel.events import Gaussian
 from dpsynth.programs.external import ExternalProgram
 from dpsynth.training import gdp_upper_bound, loss_grid, pld

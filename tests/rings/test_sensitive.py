@@ -115,7 +115,7 @@ def test_a_sensitive_value_refuses_to_be_read_or_changed(way, shape):
 def test_what_is_shown_of_it_is_public():
     assert repr(secret(2, 3)) == str(secret(2, 3)) == "Sensitive(shape=(2, 3), l1=3, l2=2)"
     public = {name for name in dir(Sensitive) if not name.startswith("_")}
-    assert public == {"l1", "l2", "protects", "shape", "unit", "l1_error", "stack"}
+    assert public == {"code", "l1", "l2", "protects", "shape", "unit", "l1_error", "stack"}
 
 
 def test_the_caller_cannot_reach_in_through_the_arrays_it_gave():

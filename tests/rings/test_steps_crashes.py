@@ -69,7 +69,7 @@ class Crashes(RuleBasedStateMachine):
         done = self.saved[which % len(self.saved)]
         try:
             accountant = Accountant.resumed(Ledger.open(self.path), self.run)
-            training = trained(K, accountant.resume(self.line, done), block)
+            training = trained(K, accountant.resume(self.line, done, gradients), block)
         except ValueError:
             assert self.ended
         else:
@@ -115,7 +115,7 @@ def counted(path):
 def goes_on(training, block, tell, done=0, seen=gradients):
     """Takes all the steps that it can get, and tells of each."""
     path, run, line = training
-    mine = trained(K, Accountant.resumed(Ledger.open(path), run).resume(line, done), block)
+    mine = trained(K, Accountant.resumed(Ledger.open(path), run).resume(line, done, seen), block)
     with contextlib.suppress(RuntimeError, ValueError):
         while True:
             mine.step(seen)

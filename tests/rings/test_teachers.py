@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 from scipy.stats import chi2, kstest, norm
 
+from dpsynth.base.code_name import code_name
 from dpsynth.kernel.budget import Budget, BudgetExceededError
 from dpsynth.kernel.events import Gaussian
 from dpsynth.kernel.noise import operating_system_bits, seeded_bits
@@ -114,7 +115,9 @@ def a_unit_moves_the_votes_no_further_than_stated(k):
 
 def votes_are_noised_as_billed(k):
     """No teacher says yes, so that what comes out is noise: of multiplier * sqrt(questions), and no other scale."""
-    charge = k.accountant.Charge(k.events.Gaussian(3.0), k.Grant(operating_system_bits, None, "", 0))
+    charge = k.accountant.Charge(
+        k.events.Gaussian(3.0), k.Grant(operating_system_bits, None, "", 0, code=code_name(codes))
+    )
     noisy, stddev = charge.gaussian(teachers(k, codes(5)).vote(lambda part: np.zeros(4000, bool), 4000))
     scale = 3 * math.sqrt(4000)
     np.testing.assert_allclose(stddev, scale)
@@ -130,7 +133,9 @@ def counts_are_how_many_say_yes(k):
     def teacher(part):
         return np.array([[1, 1] in part.tolist(), len(part) == 0, True])
 
-    charge = k.accountant.Charge(k.events.Gaussian(1e-6), k.Grant(operating_system_bits, None, "", 0))
+    charge = k.accountant.Charge(
+        k.events.Gaussian(1e-6), k.Grant(operating_system_bits, None, "", 0, code=code_name(codes))
+    )
     counts, _ = charge.gaussian(teachers(k, rows, bits=bits).vote(teacher, 3))
     assert counts.tolist() == np.sum([teacher(np.array(part).reshape(-1, 2)) for part in parts], axis=0).tolist()
 
@@ -272,15 +277,15 @@ def test_every_set_of_questions_is_paid_for_and_the_one_after_the_last_is_refuse
     accountant = Accountant(Budget(5.0, 1e-6), reserve=[event] * 3)
     asked = k.teachers.part(accountant, k.rows.SensitiveRows(codes(30), sizes=SIZES, protects=k.unit.PrivacyUnit()), 4)
     for i in range(3):
-        charge = accountant.charge(event, f"ask, round {i + 1}")
+        charge = accountant.charge(event, f"ask, round {i + 1}", reads=codes)
         charge.gaussian(asked.vote(lambda part: np.ones(2, bool), 2))
         with pytest.raises(RuntimeError, match="good once"):
             charge.gaussian(asked.vote(lambda part: np.ones(2, bool), 2))
     with pytest.raises(BudgetExceededError):
         accountant.charge(event, "ask once more")
-    assert [line["event"] for line in accountant.ledger.entries() if line["kind"] == "charge"] == [
-        {"event": "gaussian", "noise_multiplier": 50.0}
-    ] * 3
+    charges = [line for line in accountant.ledger.entries() if line["kind"] == "charge"]
+    assert [line["event"] for line in charges] == [{"event": "gaussian", "noise_multiplier": 50.0}] * 3
+    assert {line["code"] for line in charges} == {code_name(codes)}
 
 
 def test_votes_of_another_unit_are_refused_by_the_ledger():

@@ -18,6 +18,7 @@ from dpsynth.accounting import currencies
 from dpsynth.auditing.claim import PrivacyClaim
 from dpsynth.auditing.mechanism.dp import DPAuditor
 from dpsynth.auditing.mechanism.pairs import Pair
+from dpsynth.base.code_name import code_name
 from dpsynth.kernel import accountant
 from dpsynth.kernel.accountant import Charge
 from dpsynth.kernel.budget import Budget
@@ -47,7 +48,10 @@ def transcript(about):
     def run(table, rng):
         rows = SensitiveRows(table.to_numpy(np.int64), sizes=(3, 2), protects=PrivacyUnit())
         asked = teachers.Teachers(rows, TEACHERS, operating_system_bits)
-        charges = [Charge(event, Grant(operating_system_bits, None, "", 0)) for event in EVENTS]
+        charges = [
+            Charge(event, Grant(operating_system_bits, None, "", 0, code=code_name(Questions.teacher)))
+            for event in EVENTS
+        ]
         questions = [Questions(np.array([row] * QUESTIONS), SHARES) for row in about]
         votes = [asked.vote(q.teacher(), QUESTIONS) for q in questions]
         return np.array([c.gaussian(v)[0] for c, v in zip(charges, votes, strict=True)])
@@ -140,6 +144,8 @@ def test_the_row_moves_every_count_by_one():
             with mock.patch.object(accountant, "rounded_gaussian", lambda stddev, bits: np.zeros(stddev.shape)):
                 for row, count in ((ROW, expected), (NOBODYS, 0)):
                     teacher = Questions(np.array([row]), SHARES).teacher()
-                    charge = Charge(EVENTS[0], Grant(operating_system_bits, None, "", 0))
+                    charge = Charge(
+                        EVENTS[0], Grant(operating_system_bits, None, "", 0, code=code_name(Questions.teacher))
+                    )
                     counts, _ = charge.gaussian(asked.vote(teacher, 1))
                     assert counts.tolist() == [count]

@@ -44,7 +44,7 @@ def training(k, rows, *, rate=0.1, multiplier=1.0, steps=10, parameters=4, clip=
     event = k.DpSgd(rate, multiplier, steps)
     made = table(k, rows, unit)
     options = {"parameters": parameters, "clip": clip, "assumed_rows": assumed}
-    return k.dpsgd.Training(rate, multiplier, grant(event, k), made, **options)
+    return k.dpsgd.Training(rate, multiplier, grant(event, k, reads=constant), made, **options)
 
 
 def constant(value: float, parameters: int = 4):
@@ -150,12 +150,30 @@ def images_are_trained_on_like_any_rows(k):
     rows = k.rows.SensitiveRows(codes, sizes=(4, *[256] * 16), protects=k.unit.PrivacyUnit())
     event = k.DpSgd(1.0, 1e-6, 1)
     size = {"parameters": 17, "clip": 1.0, "assumed_rows": 1}
-    run = k.dpsgd.Training(event.rate, event.noise_multiplier, grant(event, k), rows, **size)
+    run = k.dpsgd.Training(event.rate, event.noise_multiplier, grant(event, k, reads=constant), rows, **size)
     expected = k.clipping.clipped_sum(codes / 255 - 0.5, 1.0) * 2.0**-20
     np.testing.assert_allclose(run.step(lambda piece: piece / 255 - 0.5), expected, atol=1e-4)
 
 
+def code_that_no_line_names_sees_no_row(k):
+    """Of another file: refused before a step is claimed or made-up rows are shown; of this file, whichever function."""
+    rows = table(k, 5)
+    event = k.DpSgd(1.0, 1.0, 3)
+    shown = []
+    for named, works in ((in_children, False), (constant, True)):
+        held = grant(event, k, reads=named)
+        run = k.dpsgd.Training(1.0, 1.0, held, rows, parameters=4, clip=1.0, assumed_rows=5.0)
+        if works:
+            run.step(lambda codes: shown.append(0) or np.zeros((len(codes), 4)))
+            assert shown
+        else:
+            with pytest.raises(ValueError, match="name the function"):
+                run.step(lambda codes: shown.append(0) or np.zeros((len(codes), 4)))
+            assert (shown, held.ledger.counted.upto) == ([], 0)
+
+
 LAWS: list[Law] = [
+    code_that_no_line_names_sees_no_row,
     images_are_trained_on_like_any_rows,
     one_row_moves_the_clipped_sum_by_the_clip_at_most,
     noise_has_the_scale_that_was_paid_for,
@@ -167,6 +185,13 @@ LAWS: list[Law] = [
 ]
 
 MUTANTS = [
+    Mutant(
+        "any code",
+        "dpsgd.py",
+        "if code_name(gradients) != self.__code:",
+        "if False:",
+        code_that_no_line_names_sees_no_row,
+    ),
     Mutant(
         "what fills up a piece counted too",
         "clipping.py",

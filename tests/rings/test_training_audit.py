@@ -45,7 +45,7 @@ def transcript(event):
     def run(table, rng):
         rows = SensitiveRows(table.to_numpy(np.int64), sizes=(2,), protects=PrivacyUnit())
         options = {"parameters": PARAMETERS, "clip": 1.0, "assumed_rows": 10.0}
-        training = dpsgd.Training(event.rate, event.noise_multiplier, grant(event), rows, **options)
+        training = dpsgd.Training(event.rate, event.noise_multiplier, grant(event, reads=transcript), rows, **options)
         return np.array([training.step(gradients) for _ in range(event.steps)]) * event.rate * 10
 
     return run

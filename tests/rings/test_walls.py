@@ -55,7 +55,7 @@ def refused(k, run, answer):
 def a_gradient_that_fails_says_nothing(k):
     def run(function):
         options = {"parameters": 4, "clip": 1.0, "assumed_rows": 100.0}
-        training = k.dpsgd.Training(0.9, 1.0, grant(k.DpSgd(0.9, 1.0, 5), k), rows_of(k), **options)
+        training = k.dpsgd.Training(0.9, 1.0, grant(k.DpSgd(0.9, 1.0, 5), k, reads=rows_of), rows_of(k), **options)
         training.step(function)
 
     refused(k, run, lambda codes: np.zeros((len(codes), 4)))

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
 
+from dpsynth.base.code_name import code_name
 from dpsynth.kernel import events
 from dpsynth.kernel.noise import Bits, operating_system_bits
 from dpsynth.training import steps
@@ -26,7 +28,9 @@ class Unkept:
 REAL = SimpleNamespace(steps=steps, events=events)
 
 
-def grant(event: DpSgd, k: SimpleNamespace = REAL, bits: Bits = operating_system_bits) -> Any:
-    """All steps of the event, of the real kernel or of a copy of it."""
+def grant(
+    event: DpSgd, k: SimpleNamespace = REAL, bits: Bits = operating_system_bits, *, reads: Callable[..., Any]
+) -> Any:
+    """All steps of the event, of the real kernel or of a copy of it, for functions of the file that defines `reads`."""
     counted = k.steps.Steps(event.steps)
-    return k.events.Grant(bits, Unkept(counted), "run", 3, counted)
+    return k.events.Grant(bits, Unkept(counted), "run", 3, counted, code_name(reads))

@@ -196,7 +196,10 @@ class ImageGAN(ImageEmbedding):
         if noise_length(event, self.parameters(schema), number, schema.unit) > MOST_NOISE:
             _log.info("training would drown in noise: all is spent on the embedding")
             return self.embedded(rows, schema, frame, accountant, accountant.cost_left)
-        charge = accountant.charge(event, f"train a critic of images in {event.steps} steps")
+        from dpsynth.mechanisms.image.game import play
+
+        purpose = f"train a critic of images in {event.steps} steps"
+        charge = accountant.charge(event, purpose, reads=play)
         model = self.embedded(rows, schema, frame, accountant, accountant.cost_left)
         spent = accountant.spent().epsilon
         _log.info(

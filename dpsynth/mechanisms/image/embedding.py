@@ -223,10 +223,12 @@ class ImageEmbedding:
     ) -> tuple[Frame, float]:
         """Where all images lie, and about how many there are; for this cost."""
         count = min(self.frequencies, schema.pixels)
-        sums = embed(rows, self.look_features(schema), dimensions=1 + 2 * count)
-        noisy, stddev = accountant.charge(
-            Gaussian.spending(cost), "mean and spread of all images"
-        ).gaussian(sums)
+        features = self.look_features(schema)
+        sums = embed(rows, features, dimensions=1 + 2 * count)
+        charge = accountant.charge(
+            Gaussian.spending(cost), "mean and spread of all images", reads=features
+        )
+        noisy, stddev = charge.gaussian(sums)
         return self.framed(noisy, float(stddev.max()), schema), max(
             1.0, float(noisy[0]) / _LOOK_WEIGHTS[0]
         )
@@ -240,8 +242,11 @@ class ImageEmbedding:
         cost: int,
     ) -> ImageModel:
         """A Gaussian for each class, for this cost."""
-        embedding = embed(rows, self.features(schema, frame), dimensions=self.dimensions(schema))
-        charge = accountant.charge(Gaussian.spending(cost), "embedding of all images by class")
+        features = self.features(schema, frame)
+        embedding = embed(rows, features, dimensions=self.dimensions(schema))
+        charge = accountant.charge(
+            Gaussian.spending(cost), "embedding of all images by class", reads=features
+        )
         noisy, stddev = charge.gaussian(embedding)
         return self.fitted(noisy.reshape(schema.classes, -1), float(stddev.max()), schema, frame)
 

@@ -180,7 +180,10 @@ class DPCTGAN(Resumable):
             outcome = nothing_trained(look.rows, len(table.domain.attributes), "columns")
             _log.info("%s", outcome)
             return replace(rest_on_columns(table, accountant, look), outcome=outcome)
-        charge = accountant.charge(event, f"train a critic of rows in {event.steps} steps")
+        from dpsynth.mechanisms.neural.adversarial import play
+
+        purpose = f"train a critic of rows in {event.steps} steps"
+        charge = accountant.charge(event, purpose, reads=play)
         columns = replace(columns, look=look.combined(all_on_columns(table, accountant)))
         spent = accountant.spent().epsilon
         _log.info(
@@ -197,10 +200,12 @@ class DPCTGAN(Resumable):
         charge.
         """
         require_torch()
+        from dpsynth.mechanisms.neural.adversarial import play
+
         with checkpoint.reading():
             columns = Columns.from_arrays(table, checkpoint.values)
         model = self._played(
-            accountant.resume(checkpoint.charge, checkpoint.done), columns, checkpoint
+            accountant.resume(checkpoint.charge, checkpoint.done, reads=play), columns, checkpoint
         )
         return replace(model, outcome=resumed(reserved_training(accountant)))
 

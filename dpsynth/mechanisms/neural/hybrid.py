@@ -149,7 +149,10 @@ class Hybrid(Resumable):
             outcome = nothing_trained(rows, len(table.domain.attributes), "marginals")
             _log.info("%s", outcome)
             return replace(_canopy(table, accountant), outcome=outcome)
-        training = accountant.charge(event, f"train a critic of rows in {event.steps} steps")
+        from dpsynth.mechanisms.neural.adversarial import play
+
+        purpose = f"train a critic of rows in {event.steps} steps"
+        training = accountant.charge(event, purpose, reads=play)
         comparison = Gaussian.spending(allocation.cost(_COMPARISON))
         with accountant.keeping(comparison.cost.gaussian):
             release = _canopy(table, accountant)
@@ -179,7 +182,9 @@ class Hybrid(Resumable):
             release = RefinedModel.from_arrays(table.domain, checkpoint.values)
             comparison = Gaussian(checkpoint.values["comparison"])
             coarse = table.coarsen(release.bins)
-        training = accountant.resume(checkpoint.charge, checkpoint.done)
+        from dpsynth.mechanisms.neural.adversarial import play
+
+        training = accountant.resume(checkpoint.charge, checkpoint.done, reads=play)
         refined = self._refined(training, release, coarse, checkpoint)
         refined = replace(refined, outcome=resumed(reserved_training(accountant)))
         try:

@@ -167,7 +167,9 @@ class PATEGAN(Mechanism):
         columns = Columns.of(table, look, accountant)
         charges = [
             accountant.charge(
-                v, f"ask teachers about {self.questions} rows, round {i} of {self.rounds}"
+                v,
+                f"ask teachers about {self.questions} rows, round {i} of {self.rounds}",
+                reads=Questions.teacher,
             )
             for i, v in enumerate(votes, start=1)
         ]

@@ -13,7 +13,8 @@ from dpsynth.accounting.calibrate import calibrate, training
 from dpsynth.base.domain import Domain
 from dpsynth.base.text import short
 from dpsynth.kernel.accountant import Accountant
-from dpsynth.kernel.budget import Budget, Cost, affordable
+from dpsynth.kernel.budget import Budget, affordable
+from dpsynth.kernel.cost import Cost
 from dpsynth.kernel.events import Event, Gaussian
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.training.clipping import PIECE

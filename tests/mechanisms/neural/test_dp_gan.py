@@ -89,7 +89,7 @@ def test_the_kernel_trains_on_images_and_refuses_a_critic_that_packs_them():
     rows, critic = private_images(*random_images(50), None, SCHEMA), fresh_critic()
     size = parameters(critic)
     event, options = DpSgd(0.5, 1.0, 1), {"parameters": size, "clip": 1.0, "assumed_rows": 50}
-    training = Training(event.rate, event.noise_multiplier, grant(event), rows, **options)
+    training = Training(event.rate, event.noise_multiplier, grant(event, reads=gradients), rows, **options)
 
     def packed(codes):
         x = rows_of(codes, 3)

@@ -94,7 +94,7 @@ def test_a_packed_critic_is_refused_by_the_kernel():
     training = Training(
         event.rate,
         event.noise_multiplier,
-        grant(event),
+        grant(event, reads=gradients),
         table,
         parameters=parameters(network),
         clip=1.0,
