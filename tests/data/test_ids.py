@@ -18,7 +18,9 @@ from hypothesis import strategies as st
 
 from dpsynth.data.images.rows import check_images, private_images
 from dpsynth.data.tables.codec import codec_for
+from dpsynth.data.tables.magnitude import Magnitudes
 from dpsynth.door.bounding import bounded_rows
+from dpsynth.door.codes import codes_of
 from dpsynth.door.ids import NO_ID, key, units
 from dpsynth.kernel.rows import _exact_codes
 from dpsynth.kernel.unit import PrivacyUnit
@@ -298,18 +300,18 @@ def held(container, values):
 @pytest.mark.parametrize("container", WIDENERS.values(), ids=WIDENERS.keys())
 def test_the_key_and_the_code_of_a_value_are_its_own_beside_every_other_kind(container):
     """Every kind of value beside every other one, in every container that may widen the two to one type."""
-    codecs = [codec_for(column) for column in DECLARED]
+    codings = [*map(codec_for, DECLARED), Magnitudes(None)]
     tried = 0
     for value in ALL_KINDS.values():
         alone = held(container, [value, value])
         if alone is None:
             continue
-        own = key_at_first(alone), [codec.encode(alone)[0] for codec in codecs]
+        own = key_at_first(alone), [codes_of(alone, coding)[0] for coding in codings]
         for other in ALL_KINDS.values():
             both = held(container, [value, value, other])
             if both is not None:
                 tried += 1
-                found = key_at_first(both), [codec.encode(both)[0] for codec in codecs]
+                found = key_at_first(both), [codes_of(both, coding)[0] for coding in codings]
                 assert found == own, f"{value!r} beside {other!r}"
     assert tried > 150
 
