@@ -1,5 +1,7 @@
 """dpsynth: private records in, synthetic records out, under differential privacy, with evidence.
 
+A fit spends a privacy budget, once; samples of what it made cost nothing more:
+
 synth = dpsynth.Synthesizer(schema, epsilon=1.0, delta=1e-6, ledger="claims.ledger").fit(records)
 release = synth.sample(10_000)
 synth.certificate.save("release/")
@@ -13,7 +15,13 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from dpsynth.accounting.policy import Policy, PolicyRefusedError
     from dpsynth.auditing.mechanism.dp import DPAuditor
-    from dpsynth.auditing.release.audit import AuditPolicy, AuditReport, PolicyViolationError, PrivacyClaim, audit
+    from dpsynth.auditing.release.audit import (
+        AuditPolicy,
+        AuditReport,
+        PolicyViolationError,
+        PrivacyClaim,
+        audit,
+    )
     from dpsynth.base.domain import Domain
     from dpsynth.base.errors import DPSynthError
     from dpsynth.base.job import Job
@@ -30,13 +38,23 @@ if TYPE_CHECKING:
     from dpsynth.mechanisms.marginal.known import Marginal
     from dpsynth.mechanisms.marginal.workload import Workload
     from dpsynth.programs.external import ExternalProgram
-    from dpsynth.schema.table import Boolean, Categorical, Datetime, Identifier, Numeric, Schema, SchemaError, Text
+    from dpsynth.schema.table import (
+        Boolean,
+        Categorical,
+        Datetime,
+        Identifier,
+        Numeric,
+        Schema,
+        SchemaError,
+        Text,
+    )
     from dpsynth.synthesizers.base import NewLedgerWarning, NoLedgerWarning, NotFittedError
     from dpsynth.synthesizers.conditions import ConditionError
     from dpsynth.synthesizers.image import ImageSynthesizer
     from dpsynth.synthesizers.model_file import ModelFileError
     from dpsynth.synthesizers.table import Synthesizer
 
+# Where each public name is defined, below `dpsynth`.
 _HOME = {
     "Accountant": "ledger.opening",
     "AuditPolicy": "auditing.release.audit",
@@ -135,7 +153,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Each noun is imported when it is first asked for, so that `import dpsynth` costs next to nothing."""
+    """Imports a name when it is first used, so that `import dpsynth` takes next to no time."""
     if name not in _HOME:
         raise AttributeError(f"module 'dpsynth' has no attribute {name!r}")
     value = getattr(import_module(f"dpsynth.{_HOME[name]}"), name)

@@ -1,1 +1,1 @@
-"""Figures that gate nothing, the least noise for a plan, and what an owner asks of every run (its policy)."""
+"""Figures beside the filter's, the least noise for a plan, and what an owner asks of every run."""

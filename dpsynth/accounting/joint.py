@@ -1,8 +1,9 @@
-"""Several mechanisms that were fixed beforehand, as one privacy loss distribution: the sum of theirs.
+"""The privacy loss of several mechanisms together that were fixed beforehand: the sum of theirs.
 
-`dpsynth/training/pld.py` composes equal steps, and says why no figure is below the truth. Here compositions of several
-kinds are added: Gaussian noise is a step that everybody takes part in; any (epsilon, delta)-DP mechanism is no worse
-than randomised response and an infinite loss of probability delta (Kairouz, Oh and Viswanath, arXiv 1311.0776, Thm 3).
+`dpsynth/training/pld.py` composes equal steps, and says why no figure is below the truth. Here
+compositions of several kinds are added. Gaussian noise is a step in which everybody takes part. Any
+(epsilon, delta)-DP mechanism is no worse than randomised response together with an infinite loss of
+probability delta (Kairouz, Oh and Viswanath, arXiv 1311.0776, Thm 3).
 """
 
 from __future__ import annotations
@@ -14,13 +15,20 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import expit
 
-from dpsynth.training.loss_grid import LEAST_NOISE, MASS_ERROR, ROUNDOFF, Losses, Sampled, grid_width
+from dpsynth.training.loss_grid import (
+    LEAST_NOISE,
+    MASS_ERROR,
+    ROUNDOFF,
+    Losses,
+    Sampled,
+    grid_width,
+)
 from dpsynth.training.pld import TAIL, Composition, Curve, curves_on
 
 
 @dataclass(frozen=True)
 class Bounded:
-    """`steps` mechanisms that are (epsilon, delta)-DP, and of which nothing else is known."""
+    """`steps` mechanisms, each of them (epsilon, delta)-DP, of which nothing more is known."""
 
     epsilon: float
     delta: float
@@ -28,21 +36,29 @@ class Bounded:
 
     @property
     def variance(self) -> float:
+        """Of a step's loss at most: it lies within epsilon of 0."""
         return self.epsilon**2
 
     @property
     def reach(self) -> float:
+        """The distance between a step's least and largest finite loss."""
         return 2 * self.epsilon
 
     def losses(self, width: float, tail: float, removed: bool) -> Losses:
-        """Those of randomised response on the grid of this width, which are the same for both orders."""
-        upper = float(expit(self.epsilon))
+        """The losses of randomised response on the grid of this width.
+
+        They are the same for a unit removed and one added, and have no tail.
+        """
+        upper = float(expit(self.epsilon))  # the probability of the true answer
         first = math.floor(-self.epsilon / width)
         masses = np.zeros(math.floor(self.epsilon / width) - first + 2)
         for loss, mass in ((self.epsilon, upper), (-self.epsilon, 1 - upper)):
             index = math.floor(loss / width)
             above = loss - index * width
-            share = math.expm1(-above - 8 * ROUNDOFF * (1 + self.epsilon)) / math.expm1(-width)
+            # The mass goes to the grid points on both sides as `pld.py` says (1. Grid), and to the
+            # upper one a little more than that: as much as the loss may be rounded by.
+            rounding = 8 * ROUNDOFF * (1 + self.epsilon)
+            share = math.expm1(-above - rounding) / math.expm1(-width)
             share = min(1.0, max(0.0, share))
             masses[index - first] += mass * (1 - share)
             masses[index - first + 1] += mass * share
@@ -50,10 +66,14 @@ class Bounded:
 
 
 Part = Sampled | Bounded
+"""Equal steps of one kind."""
 
 
 class Together(Composition):
-    """The sum of several compositions on one grid: cumulants add, and Fourier transforms are multiplied."""
+    """The sum of several compositions on one grid.
+
+    Their cumulants are added, and their Fourier transforms multiplied.
+    """
 
     def __init__(self, parts: Sequence[Composition]) -> None:
         self._parts = parts
@@ -63,16 +83,21 @@ class Together(Composition):
         self.last = sum(part.last for part in parts)
 
     def cumulants(self, t: float) -> tuple[float, float, float]:
-        values, means, variances = zip(*(part.cumulants(t) for part in self._parts), strict=True)
+        each = [part.cumulants(t) for part in self._parts]
+        values, means, variances = zip(*each, strict=True)
         return sum(values), sum(means), sum(variances)
 
     def transform(self, t: float, points: int) -> tuple[np.ndarray, int, float]:
-        spectra, moved, errors = zip(*(part.transform(t, points) for part in self._parts), strict=True)
+        each = [part.transform(t, points) for part in self._parts]
+        spectra, moved, errors = zip(*each, strict=True)
         return np.prod(spectra, axis=0), sum(moved), sum(errors)
 
 
 def epsilon(parts: Sequence[Part], delta: float) -> float:
-    """An epsilon, hardly above the smallest, for which all parts together are (epsilon, delta)-DP; or infinity."""
+    """An epsilon, near the smallest, at which all parts together are (epsilon, delta)-DP.
+
+    Infinity where noise is so little that there is none.
+    """
     if not parts:
         return 0.0
     if any(isinstance(part, Sampled) and part.noise_multiplier < LEAST_NOISE for part in parts):
@@ -81,12 +106,17 @@ def epsilon(parts: Sequence[Part], delta: float) -> float:
 
 
 def curves(parts: Sequence[Part], deltas: Sequence[float], removed: bool) -> list[Curve]:
-    """All parts together, for a unit removed or one added: a curve for each delta, tight near it."""
+    """The privacy curves of all parts together, for a unit removed or one added.
+
+    There is one for each delta, and near that delta it is tight.
+    """
     steps = sum(part.steps for part in parts)
     tail = min(deltas) * TAIL / steps
 
     def compose(width: float) -> Composition:
-        return Together([Composition(part.losses(width, tail, removed), width, part.steps) for part in parts])
+        each = [(part.losses(width, tail, removed), part.steps) for part in parts]
+        return Together([Composition(losses, width, count) for losses, count in each])
 
     variance = sum(part.steps * part.variance for part in parts)
-    return curves_on(compose, grid_width(variance, steps, max(part.reach for part in parts)), deltas)
+    width = grid_width(variance, steps, max(part.reach for part in parts))
+    return curves_on(compose, width, deltas)

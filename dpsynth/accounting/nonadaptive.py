@@ -1,9 +1,10 @@
-"""What a list of events that was fixed beforehand costs: tighter than the filter, and no use as one.
+"""What a list of events costs that was fixed beforehand: tighter than the filter.
 
-The filter of `budget.py` gates whatever is chosen when. Where the whole list was known before anything was read, the
-loss of it all is found exactly (Gaussian events) or by privacy loss distributions (`joint.py`), jointly. To stop by
-such figures, or to choose by them, would be wrong: they hold for the whole list only (Rogers et al., arXiv 1605.08294;
-Feldman and Zrnic, arXiv 2008.11193, say what holds of filters).
+The filter of `kernel/budget.py` holds whatever is chosen and whenever. Where the whole list was
+known before anything was read, its loss is found exactly (Gaussian events), or by privacy loss
+distributions of all events jointly (`joint.py`). No run may stop or choose by these figures: they
+hold for the whole list only (Rogers et al., arXiv 1605.08294; Feldman and Zrnic, arXiv 2008.11193,
+say what holds of filters).
 """
 
 from __future__ import annotations
@@ -23,29 +24,39 @@ from dpsynth.training.loss_grid import Sampled
 
 
 def epsilon(events: Iterable[Event], delta: float) -> float:
-    """The smallest epsilon found at which all events together are (epsilon, delta)-DP; infinity where there is none."""
+    """The smallest epsilon found at which all events together are (epsilon, delta)-DP.
+
+    Infinity where there is none.
+    """
     events = list(events)
     left = delta_less_sampler(delta)
     if all(isinstance(event, Gaussian) for event in events):
-        return gaussian_dp.gaussian_epsilon(sum(event.cost.gaussian for event in events), left)
+        cost = sum(event.cost.gaussian for event in events)
+        return gaussian_dp.gaussian_epsilon(cost, left)
     return joint.epsilon(parts(events), math.nextafter(left, 0))
 
 
 def parts(events: Iterable[Event]) -> list[joint.Part]:
-    """All events, for `joint`: Gaussian noise as one, equal steps together."""
-    gaussian, steps, programs = 0, Counter[tuple[float, float]](), Counter[ExternalProgram]()
+    """All events in the form of `joint`: all Gaussian noise as one step, equal steps together."""
+    gaussian = 0
+    steps = Counter[tuple[float, float]]()
+    programs = Counter[ExternalProgram]()
     for event in events:
         match event:
             case Gaussian():
                 gaussian += event.cost.gaussian
-            case DpSgd(rate=1.0):
+            case DpSgd(rate=1.0):  # everybody is in every batch: plain Gaussian noise
                 gaussian += event.steps * gaussian_dp.gaussian_cost(event.noise_multiplier)
             case DpSgd():
                 steps[event.rate, event.noise_multiplier] += event.steps
             case ExternalProgram():
                 programs[event] += 1
-    found: list[joint.Part] = [Sampled(rate, noise, count) for (rate, noise), count in steps.items()]
+    found: list[joint.Part] = [
+        Sampled(rate, noise, count) for (rate, noise), count in steps.items()
+    ]
     found += [joint.Bounded(event.epsilon, event.delta, count) for event, count in programs.items()]
     if gaussian:
-        found.append(Sampled(1.0, math.nextafter(math.sqrt(Fraction(gaussian_dp.COST_UNIT, gaussian)), 0), 1))
+        noise = math.sqrt(Fraction(gaussian_dp.COST_UNIT, gaussian))
+        # Rounded towards less noise, so that no figure is below the truth.
+        found.append(Sampled(1.0, math.nextafter(noise, 0), 1))
     return found

@@ -68,12 +68,14 @@ class PrivacyClaim:
     def __post_init__(self) -> None:
         nothing = self.epsilon is None and self.mu is None
         if nothing or (self.epsilon is None) != (self.delta is None):
-            raise ValueError("a claim needs epsilon and delta, or mu, or all three")
+            raise ValueError("a claim needs epsilon and delta together, or mu, or all three")
         for name, end in (("epsilon", math.inf), ("delta", 1.0), ("mu", math.inf)):
             value = getattr(self, name)
             number = isinstance(value, int | float) and not isinstance(value, bool)
             if value is not None and not (number and 0.0 <= value < end):
-                raise ValueError(f"{name} of a claim must be a number, 0 or more, below {end:g}, got {value!r}")
+                raise ValueError(
+                    f"{name} of a claim must be a number, 0 or more, below {end:g}, got {value!r}"
+                )
         if self.adjacency not in ("add-remove", "replace"):
             raise ValueError(f'adjacency must be "add-remove" or "replace", got {self.adjacency!r}')
 

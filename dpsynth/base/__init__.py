@@ -1,1 +1,1 @@
-"""Small public things that every other folder uses: domains of codes, archives, files of settings, figures in words."""
+"""What every other folder uses, all of it public: domains, archives, settings, figures in words."""

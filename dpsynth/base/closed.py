@@ -1,4 +1,7 @@
-"""Closed: the base of what cannot be copied, as it holds private values, or a budget that a copy would spend again."""
+"""Closed: the base of objects that cannot be copied or pickled.
+
+They hold private values, or a budget that a copy would spend a second time.
+"""
 
 from __future__ import annotations
 
@@ -6,14 +9,17 @@ from typing import Any, ClassVar, NoReturn
 
 
 def closed(self: Any, *args: Any, **kwargs: Any) -> NoReturn:
-    """A method that refuses. A closed class gives it to every further operation that would show what it holds."""
+    """A method that refuses.
+
+    A closed class gives it to every other operation that would show what the object holds.
+    """
     raise TypeError(self._closed_because)
 
 
 class Closed:
     """Refuses copy, deepcopy and pickle by every protocol, and hands out no state.
 
-    _closed_because: what a caller is told, one sentence.
+    _closed_because: the sentence that a caller is told.
     """
 
     __slots__ = ()

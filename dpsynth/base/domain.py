@@ -8,17 +8,39 @@ from dataclasses import dataclass
 from functools import cached_property
 
 Clique = tuple[str, ...]
-"""A tuple of attribute names. `()` is the total: the row count is a marginal like any other."""
+"""Attributes whose marginal is meant. `()` is the total: a row count is a marginal, too."""
 
 
 @dataclass(frozen=True)
 class Domain:
-    """Attributes in column order, each with its number of cells.
+    """The attributes of a table in column order, each with its number of cells; all of it public.
 
-    `widths` holds, for an *ordered* attribute, the public width of each of its leading cells
-    (how many values, or how much length, a cell covers). Neighbouring cells of an ordered
-    attribute are alike, so they may be merged; cells past the end of `widths` are special
-    (missing, invalid) and have no neighbour. An attribute without widths is nominal.
+    Neighbouring cells of an ordered attribute are alike, so they may be merged. An attribute
+    without widths is nominal.
+
+    Parameters
+    ----------
+    sizes : tuple of tuple of str and int
+        (name, number of cells) for each attribute.
+    widths : tuple of tuple of str and tuple of float
+        (name, widths) for each ordered attribute: the public width of each of its leading cells,
+        in values of the column or as a length. Cells past the end of the widths are special
+        (missing, invalid) and have no neighbour.
+
+    Raises
+    ------
+    ValueError
+        For a name given twice, a size below 1, or widths of more cells than the attribute has.
+
+    Examples
+    --------
+    >>> domain = Domain.of({"age": 100, "sex": 2})
+    >>> domain.attributes
+    ('age', 'sex')
+    >>> domain.cells(("age", "sex"))
+    200
+    >>> domain.project(["sex"])
+    Domain(sizes=(('sex', 2),), widths=())
     """
 
     sizes: tuple[tuple[str, int], ...]
@@ -27,16 +49,22 @@ class Domain:
     def __post_init__(self) -> None:
         names = [name for name, _ in self.sizes]
         if len(set(names)) != len(names):
-            raise ValueError(f"attributes must have different names, got {names}")
+            raise ValueError(f"attributes must have different names, got {names}: rename them")
         for name, size in self.sizes:
             if not isinstance(size, int) or size < 1:
-                raise ValueError(f"attribute {name!r} must have one cell or more, got {size!r}")
+                raise ValueError(
+                    f"attribute {name!r} must have a whole number of cells, 1 or more, got {size!r}"
+                )
         for name, widths in self.widths:
             if name not in self._size or len(widths) > self._size[name]:
-                raise ValueError(f"widths of {name!r} do not fit its cells")
+                raise ValueError(
+                    f"{name!r} has {len(widths)} widths, which must be those of an attribute of as"
+                    " many cells or more: correct the widths, or the size"
+                )
 
     @classmethod
     def of(cls, sizes: Mapping[str, int]) -> Domain:
+        """The domain of nominal attributes with these names and numbers of cells."""
         return cls(tuple((name, int(size)) for name, size in sizes.items()))
 
     @cached_property
@@ -45,19 +73,23 @@ class Domain:
 
     @cached_property
     def attributes(self) -> Clique:
+        """The names, in column order."""
         return tuple(name for name, _ in self.sizes)
 
     def size(self, attribute: str) -> int:
+        """The number of cells of one attribute."""
         return self._size[attribute]
 
     def shape(self, clique: Clique) -> tuple[int, ...]:
+        """The numbers of cells of some attributes: the shape of the array of their marginal."""
         return tuple(self._size[a] for a in clique)
 
     def cells(self, clique: Clique) -> int:
+        """The number of cells of the marginal of some attributes."""
         return math.prod(self.shape(clique))
 
     def width(self, attribute: str) -> tuple[float, ...] | None:
-        """Widths of the leading, ordered cells; None for a nominal attribute."""
+        """The widths of the leading, ordered cells; None for a nominal attribute."""
         return dict(self.widths).get(attribute)
 
     def project(self, attributes: Iterable[str]) -> Domain:

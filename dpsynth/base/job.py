@@ -8,10 +8,29 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Job:
-    """What a run says about itself, for the ledger's readers and its policy. All of it is public text.
+    """What a run says about itself, for the ledger's readers and its policy; all of it is public.
 
-    mechanism: its name. purpose: a label such as "research". approvals: who approved, and where that is written:
-    {"ethics board": "case 2026/17"}. schema: `Schema.fingerprint()`, the SHA-256 of the public facts.
+    Parameters
+    ----------
+    mechanism : str
+        The mechanism's name.
+    purpose : str
+        What the release is for, a label such as "research".
+    approvals : mapping of str to str
+        Who approved the run, and where that is written.
+    schema : str
+        `Schema.fingerprint()`, the SHA-256 (hex) of the public facts.
+
+    Raises
+    ------
+    TypeError
+        For anything that is not text.
+
+    Examples
+    --------
+    >>> job = Job("canopy", "research", approvals={"ethics board": "case 2026/17"})
+    >>> job.approvals["ethics board"]
+    'case 2026/17'
     """
 
     mechanism: str = ""
@@ -26,6 +45,7 @@ class Job:
 
 
 def text(what: str, value: object) -> str:
+    """`value`, where it is text; else TypeError. what: what the message calls it."""
     if not isinstance(value, str):
         raise TypeError(f"{what} must be text, got {type(value).__name__}")
     return value
@@ -33,5 +53,7 @@ def text(what: str, value: object) -> str:
 
 def _texts(what: str, value: object) -> dict[str, str]:
     if not isinstance(value, Mapping):
-        raise TypeError(f'{what} must be a mapping of texts, as {{"ethics board": "case 17"}}, got {value!r}')
+        raise TypeError(
+            f'{what} must be texts by name, such as {{"ethics board": "case 17"}}, got {value!r}'
+        )
     return {text(what, name): text(what, each) for name, each in value.items()}

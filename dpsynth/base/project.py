@@ -1,4 +1,4 @@
-"""Project: the file `dpsynth.toml`, which says once where a project's ledger, schema and audit policy lie."""
+"""Project: the file `dpsynth.toml`, which says where a project's ledger, schema and policy are."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from pathlib import Path
 
 NAME = "dpsynth.toml"
 KEYS = ("ledger", "schema", "policy")
+"""The paths that the file may state; the policy is one for audits."""
 
 
 @dataclass(frozen=True)
 class Project:
-    """What the file names; every place is a whole path."""
+    """The project file, and the paths that it states, each taken from the file's own folder."""
 
     file: Path
     places: Mapping[str, Path]
@@ -22,10 +23,11 @@ class Project:
 def find_project() -> Project | None:
     """The nearest project file: in the working folder, or else in its parents, one by one.
 
-    The last folder that is looked in is the home folder, where that is a parent, or else the root of the file system.
-    ValueError, in one sentence, for a file that is there and is none.
+    The search ends at the home folder, where that is a parent, or else at the root of the file
+    system. ValueError, in one sentence, for a file that exists and is not a project file.
     """
-    here, home = Path.cwd(), _home()
+    here = Path.cwd()
+    home = _home()
     for folder in (here, *here.parents):
         file = folder / NAME
         if file.exists() or file.is_symlink():
@@ -36,15 +38,16 @@ def find_project() -> Project | None:
 
 
 def place_of(what: str) -> Path | None:
-    """Where the project file says that the ledger, the schema or the policy lies; None where nothing says so."""
+    """The path that the project file states for one of KEYS; None where there is none."""
     project = find_project()
     return None if project is None else project.places.get(what)
 
 
 def _home() -> Path | None:
+    """The home folder; None for a user who has none, as in some containers."""
     try:
         return Path.home().resolve()
-    except (RuntimeError, OSError):  # nobody knows whose home
+    except (RuntimeError, OSError):
         return None
 
 
@@ -52,12 +55,20 @@ def _read(file: Path) -> Project:
     try:
         stated = tomllib.loads(file.read_text(encoding="utf-8"))
     except OSError as error:
-        raise ValueError(f"{file} cannot be read ({error.strerror}): mend it, or remove it") from None
+        raise ValueError(
+            f"{file} cannot be read ({error.strerror}): correct it, or remove it"
+        ) from None
     except ValueError as error:
-        raise ValueError(f"{file} is not TOML as a project file needs it: {error}") from None
+        raise ValueError(
+            f"{file} must be a TOML file, and reading it says: {error}; correct it, or remove it"
+        ) from None
     if unknown := sorted(set(stated) - set(KEYS)):
-        raise ValueError(f"{file} has the keys {unknown}, where it may have {', '.join(KEYS)}: remove the others")
+        raise ValueError(
+            f"{file} has the keys {unknown}, and may have only {', '.join(KEYS)}: remove the others"
+        )
     for key, path in stated.items():
         if not isinstance(path, str) or not path:
-            raise ValueError(f'{file} must name a path as text, as in {key} = "claims.{key}", got {path!r}')
+            raise ValueError(
+                f'{file} must name a path as text, as in {key} = "claims.{key}", got {path!r}'
+            )
     return Project(file, {key: file.parent / path for key, path in stated.items()})

@@ -1,16 +1,18 @@
-"""How numbers and names are written for people: in a terminal and on a page."""
+"""How numbers and names are written for people, in a terminal and on a page."""
 
 from __future__ import annotations
 
 from decimal import ROUND_CEILING, Context, Decimal
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+"""What stands for a character that must not be shown."""
 
 
 def printable(value: object) -> object:
-    """Text without control characters and marks that turn the direction of reading; anything else as it is.
+    """Text without control characters or marks of reading direction; other values as they are.
 
-    Names come from outside: an escape sequence must not reach a terminal, nor a reversing mark a page.
+    Names come from outside: no escape sequence may reach a terminal, and no mark that reverses the
+    direction of reading may reach a page.
     """
     if type(value) is not str or value.isprintable():
         return value
@@ -18,17 +20,21 @@ def printable(value: object) -> object:
 
 
 def exact(x: float) -> str:
-    """A number that was stated, as it was stated: 1.0 is "1", 1e-06 is "1e-06"."""
+    """A number as a person stated it: 1.0 is "1", 1e-06 is "1e-06"."""
     return f"{x:.15g}"
 
 
 def at_most(x: float, digits: int = 4) -> str:
-    """x to some significant digits, rounded up: a privacy loss is never shown smaller than it is."""
-    return exact(float(Context(prec=digits, rounding=ROUND_CEILING).create_decimal(Decimal(x))))
+    """x to some significant digits, rounded up: no privacy loss is shown smaller than it is."""
+    upwards = Context(prec=digits, rounding=ROUND_CEILING)
+    return exact(float(upwards.create_decimal(Decimal(x))))
 
 
 def short(x: float, digits: int = 4) -> str:
-    """x to some significant digits: 12345.678 is "12,350"; very large and very small ones as powers of ten."""
+    """x to some significant digits: 12345.678 is "12,350".
+
+    Below 0.0001 and from ten million on it is written with a power of ten.
+    """
     if x != 0 and not 1e-4 <= abs(x) < 1e7:
         return f"{x:.{digits}g}"
     rounded = float(f"{x:.{digits}g}")
@@ -36,7 +42,10 @@ def short(x: float, digits: int = 4) -> str:
 
 
 def percent(share: float) -> str:
-    """A share in percent: 0.0123 is "1.2 %", 0 is "0 %"; a little is not nothing, and nearly all is not all."""
+    """A share in percent: 0.0123 is "1.2 %".
+
+    "0 %" and "100 %" are exact: a little is "under 0.1 %", nearly all is "over 99.9 %".
+    """
     hundred = 100 * share
     if hundred in (0, 100):
         return f"{hundred:.0f}\xa0%"
@@ -48,12 +57,12 @@ def percent(share: float) -> str:
 
 
 def difference(share: float) -> str:
-    """A difference of shares in percent: 0.0123 is "1.2 %", and -0.0123 the same after a minus sign."""
+    """A difference of shares in percent: 0.0123 is "1.2 %", -0.0123 is that after a minus sign."""
     rounded = round(100 * share, 1)
     sign = "\N{MINUS SIGN}" if rounded < 0 else ""
     return f"{sign}{abs(rounded):.1f}\xa0%"
 
 
 def clip(text: str, length: int) -> str:
-    """The text, or as much of it as fits, with an ellipsis."""
+    """The text, cut to `length` characters with an ellipsis where it is longer."""
     return text if len(text) <= length else text[: length - 1] + "…"

@@ -1,8 +1,10 @@
-"""The command line: demo, plan, fit, sample, evaluate, audit, verify, schema (draft, check), images (fit, plan, sample,
-evaluate), ledger (create, policy, show, verify, export, import, link).
+"""The command line: its commands, and how a mistake ends.
 
-Results go to stdout, progress to stderr. Exit codes: 0 done, 1 a gate failed, 2 bad input or usage, 3
-inconclusive, 4 budget exceeded. A user's mistake ends in one sentence, never in a traceback.
+fit, sample, evaluate, audit, demo, plan, verify; schema (draft, check); images (fit, plan, sample,
+evaluate); ledger (create, policy, show, verify, export, import, link).
+
+Results go to stdout, progress to stderr. Exit codes: 0 done, 1 a gate failed, 2 bad input or usage,
+3 inconclusive, 4 budget exceeded. A user's mistake ends in one sentence, never in a traceback.
 """
 
 from __future__ import annotations
@@ -18,8 +20,25 @@ from dpsynth.cli.plan import plan
 from dpsynth.cli.schema import schema_app
 from dpsynth.cli.verify import verify
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=__doc__)
-for command in (release.fit, release.sample, evidence.evaluate, audit.audit, release.demo, plan, verify):
+_HELP = """Turn private records into synthetic ones under differential privacy, with evidence.
+
+Results go to stdout, progress to stderr. Exit codes: 0 done, 1 a gate failed, 2 bad input or usage,
+3 inconclusive, 4 budget exceeded.
+"""
+
+app = typer.Typer(
+    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=_HELP
+)
+_COMMANDS = (
+    release.fit,
+    release.sample,
+    evidence.evaluate,
+    audit.audit,
+    release.demo,
+    plan,
+    verify,
+)
+for command in _COMMANDS:
     app.command()(command)
 app.add_typer(schema_app, name="schema")
 app.add_typer(images_app, name="images")

@@ -3,45 +3,84 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dpsynth.cli.common import SchemaFile, err, from_project, load_schema, print_json, say
+from dpsynth.cli.common import (
+    Json,
+    SchemaFile,
+    Synthetic,
+    err,
+    from_project,
+    load_schema,
+    print_json,
+    say,
+)
 from dpsynth.cli.exits import Exit
 
-_CODES = {"PASS": Exit.DONE, "FAIL": Exit.GATE_FAILED, "INVALID": Exit.BAD_INPUT, "INCONCLUSIVE": Exit.INCONCLUSIVE}
+if TYPE_CHECKING:
+    from dpsynth.auditing.claim import PrivacyClaim
+
+_CODES = {
+    "PASS": Exit.DONE,
+    "FAIL": Exit.GATE_FAILED,
+    "INVALID": Exit.BAD_INPUT,
+    "INCONCLUSIVE": Exit.INCONCLUSIVE,
+}
+
+Train = Annotated[Path, typer.Option(help="The real rows that the release was made from.")]
+Holdout = Annotated[
+    Path | None,
+    typer.Option(help="Real rows of the same population that the release was not made from."),
+]
+Reference = Annotated[
+    Path | None, typer.Option(help="More real rows, in neither table, which help the attacker.")
+]
+PolicyFile = Annotated[
+    Path | None,
+    typer.Option(
+        help="What is tolerated, .yaml or .json; by default the file named in dpsynth.toml."
+    ),
+]
+Level = Annotated[str, typer.Option(help="How hard to try: quick, standard or deep.")]
+ClaimedEpsilon = Annotated[float | None, typer.Option(help="The epsilon that was promised.")]
+ClaimedDelta = Annotated[float | None, typer.Option(help="The delta that was promised.")]
+Sensitive = Annotated[
+    list[str] | None,
+    typer.Option(help="A column whose values may be secret; repeat for more. By default all."),
+]
+Seed = Annotated[
+    int | None, typer.Option(help="Repeats the same samples of rows and random splits.")
+]
+Folder = Annotated[
+    Path | None,
+    typer.Option("--output", "-o", help="A folder for the page, the JSON and the JUnit XML."),
+]
 
 
 def audit(
-    synthetic: Annotated[Path, typer.Argument(help="Synthetic rows, .csv or .parquet.")],
-    train: Annotated[Path, typer.Option(help="The real rows that the release was made from.")],
-    holdout: Annotated[Path | None, typer.Option(help="Real rows that it was not made from.")] = None,
-    reference: Annotated[Path | None, typer.Option(help="More real rows, which help the attacker.")] = None,
+    synthetic: Synthetic,
+    train: Train,
+    holdout: Holdout = None,
+    reference: Reference = None,
     schema: SchemaFile = None,
-    policy: Annotated[
-        Path | None, typer.Option(help="What is tolerated, .yaml or .json; by default that of dpsynth.toml.")
-    ] = None,
-    level: Annotated[str, typer.Option(help="quick, standard or deep.")] = "quick",
-    epsilon: Annotated[float | None, typer.Option(help="The claimed epsilon.")] = None,
-    delta: Annotated[float | None, typer.Option(help="The claimed delta.")] = None,
-    sensitive: Annotated[list[str] | None, typer.Option(help="A column that may be secret; repeat for more.")] = None,
-    seed: Annotated[int | None, typer.Option(help="Of row samples and random deals.")] = None,
-    output: Annotated[
-        Path | None, typer.Option("--output", "-o", help="A folder for the page, JSON and JUnit XML.")
-    ] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")] = False,
+    policy: PolicyFile = None,
+    level: Level = "quick",
+    epsilon: ClaimedEpsilon = None,
+    delta: ClaimedDelta = None,
+    sensitive: Sensitive = None,
+    seed: Seed = None,
+    output: Folder = None,
+    as_json: Json = False,
 ) -> None:
     """Attack a release. INTERNAL: exact statistics of private rows, not for release.
 
     Exit codes: 0 pass, 1 a gate failed, 2 bad input or an invalid comparison, 3 inconclusive.
     """
-    from dpsynth.auditing.claim import PrivacyClaim
     from dpsynth.auditing.release.audit import audit as attack
 
-    if (epsilon is None) != (delta is None):
-        raise ValueError("a claim needs both --epsilon and --delta")
-    claim = None if epsilon is None or delta is None else PrivacyClaim(epsilon, delta)
+    claim = _claim(epsilon, delta)
     given = from_project(schema=schema, policy=policy)
     with err.status("attacking"):
         report = attack(
@@ -65,3 +104,13 @@ def audit(
         if output is not None:
             say(f"{output / 'audit.html'}: INTERNAL, compares with real records")
     raise typer.Exit(_CODES[report.verdict])
+
+
+def _claim(epsilon: float | None, delta: float | None) -> PrivacyClaim | None:
+    from dpsynth.auditing.claim import PrivacyClaim
+
+    if (epsilon is None) != (delta is None):
+        raise ValueError("a claim needs both --epsilon and --delta: give both, or neither")
+    if epsilon is None or delta is None:
+        return None
+    return PrivacyClaim(epsilon, delta)

@@ -1,4 +1,4 @@
-"""What the commands share: the consoles, the types of their arguments, and how their results are written."""
+"""What the commands share: the consoles, their options, and how results are written."""
 
 from __future__ import annotations
 
@@ -28,23 +28,53 @@ err = Console(stderr=True, soft_wrap=True)
 
 Data = Annotated[Path, typer.Argument(help="A .csv or .parquet file.", metavar="DATA")]
 SchemaFile = Annotated[
-    Path | None, typer.Option("--schema", "-s", help="The schema, .yaml or .json; by default that of dpsynth.toml.")
+    Path | None,
+    typer.Option(
+        "--schema",
+        "-s",
+        help="The schema, .yaml or .json; by default the file named in dpsynth.toml.",
+    ),
 ]
 Epsilon = Annotated[float, typer.Option(help="The privacy budget's epsilon.")]
 Delta = Annotated[float, typer.Option(help="The privacy budget's delta.")]
-ModelFile = Annotated[Path, typer.Option("--output", "-o", help="Where the model goes.")]
+ModelFile = Annotated[
+    Path, typer.Option("--output", "-o", help="The file that the model is written to.")
+]
 LedgerFile = Annotated[
     Path | None,
-    typer.Option(help="The data set's account, by default that of dpsynth.toml; made if it does not exist."),
+    typer.Option(
+        help="The data set's account; by default the file named in dpsynth.toml. Made if it is not"
+        " there."
+    ),
 ]
-Purpose = Annotated[str, typer.Option(help="What it is for, for the ledger and its policy.")]
-Approvals = Annotated[list[str] | None, typer.Option(help="WHO=WHERE: who approved it, and where.")]
-CertificateFolder = Annotated[Path | None, typer.Option(help="A folder for certificate.json and .html.")]
+Purpose = Annotated[
+    str,
+    typer.Option(help="What the release is for: recorded in the ledger, checked by its policy."),
+]
+Approvals = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="WHO=WHERE, such as board=case-17: who approved the fit, and where it is recorded."
+    ),
+]
+CertificateFolder = Annotated[
+    Path | None, typer.Option(help="A folder for certificate.json and .html.")
+]
+Synthetic = Annotated[Path, typer.Argument(help="Synthetic rows, .csv or .parquet.")]
+Target = Annotated[
+    str | None,
+    typer.Option(help="A column to be predicted from the others later: the fit favours it."),
+]
+PageFolder = Annotated[Path, typer.Option("--output", "-o", help="A folder for the page.")]
+Seed = Annotated[int | None, typer.Option(help="For a sample that can be repeated.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")]
 
 
 def fail(error: BaseException, code: int) -> NoReturn:
-    """Ends the command with the exception's sentence; one is made of what the operating system says of a file."""
+    """Ends the command with the exception's sentence.
+
+    Where the operating system refuses a file, its words are made into one.
+    """
     sentence = str(error)
     if isinstance(error, OSError) and error.filename is not None and error.strerror:
         sentence = f"{error.filename}: {error.strerror}: give another path"
@@ -58,11 +88,15 @@ def say(line: str) -> None:
 
 
 def from_project(**given: Path | None) -> dict[str, Path | None]:
-    """The options that were given, and of the others what the project file names, which a line on stderr then tells."""
+    """The options that were given, and for the others what the project file names.
+
+    A line on stderr says which of them came from that file.
+    """
     project = find_project() if None in given.values() else None
     if project is None:
         return given
-    found = {name: project.places[name] for name, path in given.items() if path is None and name in project.places}
+    missing = [name for name, path in given.items() if path is None]
+    found = {name: project.places[name] for name in missing if name in project.places}
     if found:
         options = ", ".join(f"{name} {path}" for name, path in found.items())
         err.print(f"from {project.file}: {options}", highlight=False, markup=False)
@@ -73,7 +107,7 @@ def load_schema(path: Path | None) -> Schema:
     from dpsynth.schema.table import Schema
 
     if path is None:
-        raise ValueError("no schema was named: give it by --schema, or name one in dpsynth.toml")
+        raise ValueError("no schema was given: name one with --schema, or in dpsynth.toml")
     return Schema.load(path)
 
 
@@ -81,12 +115,19 @@ def print_json(record: dict[str, Any]) -> None:
     typer.echo(json.dumps(record, indent=2, default=str))
 
 
+class _ToConsole(logging.Handler):
+    """Prints each message on stderr, above the spinner."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        err.print(record.getMessage(), highlight=False, markup=False)
+
+
 @contextlib.contextmanager
 def following(what: str) -> Iterator[None]:
-    """A spinner on stderr while it lasts, and lines of what mechanisms log of their progress."""
-    handler, log = logging.Handler(), logging.getLogger("dpsynth")
+    """Shows a spinner on stderr while the block runs, and what mechanisms log of their progress."""
+    handler = _ToConsole()
+    log = logging.getLogger("dpsynth")
     before = log.level
-    handler.emit = lambda record: err.print(record.getMessage(), highlight=False, markup=False)  # type: ignore[method-assign]
     log.addHandler(handler)
     log.setLevel(logging.INFO)
     try:
@@ -98,12 +139,27 @@ def following(what: str) -> Iterator[None]:
 
 
 def job_of(ledger: Path | None, purpose: str, approval: list[str] | None) -> dict[str, Any]:
-    """What a fit says of itself, as a synthesizer takes it."""
+    """A synthesizer's arguments: who pays for a fit, what it is for, and who approved it."""
     if ledger is None:
-        err.print("no --ledger: nothing remembers what this fit spends beside others of the same data", highlight=False)
+        err.print(
+            "no --ledger: nothing remembers what this fit spends, or adds it to what other fits of"
+            " the same data spent",
+            highlight=False,
+        )
     else:
-        ledger = ledger.absolute()  # where it lies is said on stderr when it is new
-    return {"ledger": ledger, "purpose": purpose, "approvals": named("--approval", approval, "board=case-17")}
+        ledger = ledger.absolute()  # a new one is announced on stderr, with its whole path
+    return {
+        "ledger": ledger,
+        "purpose": purpose,
+        "approvals": named("--approval", approval, "board=case-17"),
+    }
+
+
+def target_settings(target: str | None) -> dict[str, Any]:
+    """The mechanism's setting for a column that matters more, if one was named."""
+    from dpsynth.mechanisms.marginal.workload import Workload
+
+    return {} if target is None else {"workload": Workload(target=target)}
 
 
 def fit_and_keep(
@@ -115,8 +171,10 @@ def fit_and_keep(
     as_json: bool,
     checkpoint: Path | None = None,
 ) -> None:
-    """Fits, writes the model and the certificate, and says what was promised. Refuses first what could not be written:
-    after a fit the budget is spent, whether or not its release can be kept.
+    """Fits, writes the model and the certificate, and says what was promised.
+
+    First it refuses places that cannot be written: after a fit the budget is spent, whether or not
+    the model can be saved.
     """
     _refuse_places(output, certificate, checkpoint, synthesizer.ledger)
     start = time.perf_counter()
@@ -132,8 +190,10 @@ def fit_and_keep(
     say(f"{output}: fitted in {time.perf_counter() - start:.1f} s")
 
 
-def _refuse_places(output: Path, certificate: Path | None, checkpoint: Path | None, ledger: Any) -> None:
-    """ValueError, in one sentence, for a place where something could not be written after the budget is spent."""
+def _refuse_places(
+    output: Path, certificate: Path | None, checkpoint: Path | None, ledger: Any
+) -> None:
+    """ValueError, in one sentence, for a place that could not be written after the fit."""
     new_file(output)
     files = {"the model": output, "the ledger": ledger, "the checkpoint": checkpoint}
     if checkpoint is not None:
@@ -149,7 +209,7 @@ def _refuse_places(output: Path, certificate: Path | None, checkpoint: Path | No
 def output_file(path: Path, *suffixes: str) -> None:
     """A new file with one of these endings."""
     if path.suffix.lower() not in suffixes:
-        raise ValueError(f"{path} must end in {' or '.join(suffixes)}")
+        raise ValueError(f"{path} must end in {' or '.join(suffixes)}: choose another name")
     new_file(path)
 
 
@@ -160,12 +220,14 @@ def write_table(rows: pd.DataFrame, path: Path) -> None:
         rows.to_parquet(path, index=False)
 
 
-def named(option: str, given: list[str] | None, example: str, *, default: str | None = None) -> dict[str, str]:
-    """NAME=TEXT options as a mapping; a NAME alone gets the default, where there is one."""
+def named(
+    option: str, given: list[str] | None, example: str, *, default: str | None = None
+) -> dict[str, str]:
+    """NAME=TEXT options as a mapping; a NAME alone gets the default, if there is one."""
     found = {}
     for each in given or ():
         name, equals, text = each.partition("=")
         if not name or (not equals and default is None):
-            raise ValueError(f"{option} is written {example}, got {each!r}")
+            raise ValueError(f"{option} must be written like {example}, got {each!r}")
         found[name] = text if equals else str(default)
     return found

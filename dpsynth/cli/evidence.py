@@ -1,4 +1,4 @@
-"""`dpsynth evaluate`: what a release is worth, beside real records."""
+"""`dpsynth evaluate`: how close a release is to real records."""
 
 from __future__ import annotations
 
@@ -7,16 +7,23 @@ from typing import Annotated
 
 import typer
 
-from dpsynth.cli.common import SchemaFile, from_project, load_schema, say
+from dpsynth.cli.common import (
+    PageFolder,
+    SchemaFile,
+    Synthetic,
+    from_project,
+    load_schema,
+    say,
+)
 
 
 def evaluate(
-    synthetic: Annotated[Path, typer.Argument(help="Synthetic rows, .csv or .parquet.")],
+    synthetic: Synthetic,
     real: Annotated[Path, typer.Argument(help="Real rows, .csv or .parquet.")],
     schema: SchemaFile = None,
-    output: Annotated[Path, typer.Option("--output", "-o", help="A directory for the page.")] = Path("quality"),
+    output: PageFolder = Path("quality"),
 ) -> None:
-    """Compare synthetic with real rows. INTERNAL: exact statistics of private rows, not for release."""
+    """Compare synthetic with real rows. INTERNAL: exact figures of private rows."""
     from dpsynth.data.engines.files import open_rows
     from dpsynth.evaluation.fidelity import evaluate as compare
 

@@ -1,4 +1,4 @@
-"""Exit codes: what a shell or a build server learns of how a command ended; docs/errors.md has them in words."""
+"""Exit codes: how a command ended, for a shell or a build server; docs/errors.md explains them."""
 
 from __future__ import annotations
 
@@ -27,14 +27,19 @@ CODES: dict[type[Exception], Exit] = {
     ImportError: Exit.BAD_INPUT,
     MemoryError: Exit.BAD_INPUT,
 }
-"""What a user can mend, the narrower class first. Any other exception is a fault of ours and ends in a traceback."""
+"""What a user can mend, the narrower class first.
 
-VERDICTS: dict[tuple[str, type[Exception]], Exit] = {("ledger verify", LedgerCorruptError): Exit.GATE_FAILED}
-"""Where an exception is the answer to what a command was asked, and no bad input."""
+Any other exception is a fault of dpsynth and ends in a traceback.
+"""
+
+VERDICTS: dict[tuple[str, type[Exception]], Exit] = {
+    ("ledger verify", LedgerCorruptError): Exit.GATE_FAILED
+}
+"""Where an exception is the command's answer, rather than bad input."""
 
 
 def exit_code(error: Exception, command: str = "") -> Exit:
-    """The exit code of a command that ends with this exception, which must be of a class in CODES."""
+    """The exit code of a command that ends with this exception, of a class in CODES."""
     for (asked, kind), code in VERDICTS.items():
         if asked == command and isinstance(error, kind):
             return code

@@ -1,4 +1,4 @@
-"""`dpsynth images`: labelled grey images from .npz to a release, under the same ledger as tables."""
+"""`dpsynth images`: from labelled grey images to a release, on the same ledger as tables."""
 
 from __future__ import annotations
 
@@ -16,7 +16,9 @@ from dpsynth.cli.common import (
     Json,
     LedgerFile,
     ModelFile,
+    PageFolder,
     Purpose,
+    Seed,
     fit_and_keep,
     from_project,
     job_of,
@@ -27,16 +29,31 @@ from dpsynth.cli.common import (
 if TYPE_CHECKING:
     from dpsynth.synthesizers.image import ImageSynthesizer
 
-images_app = typer.Typer(no_args_is_help=True, help="Release small labelled grey images (.npz): docs/images.md.")
+images_app = typer.Typer(
+    no_args_is_help=True, help="Release small labelled grey images (.npz): docs/images.md."
+)
 
 Images = Annotated[
-    Path, typer.Argument(help="A .npz with images (uint8, n x height x width), labels (n), and perhaps ids (n).")
+    Path,
+    typer.Argument(
+        help="A .npz with images (uint8, n x height x width), labels (n), and, if known, ids (n)."
+    ),
 ]
-Classes = Annotated[int, typer.Option(help="Labels are 0 to this less 1: a public fact.")]
+Classes = Annotated[
+    int, typer.Option(help="How many classes there are, a public fact: labels are 0 to one less.")
+]
 Shape = Annotated[str, typer.Option(help="HEIGHTxWIDTH of an image, such as 28x28.")]
-Mechanism = Annotated[str, typer.Option(help="auto (image-embedding), or dp-gan (needs PyTorch: dpsynth[gan]).")]
-Unit = Annotated[str | None, typer.Option(help="What ids name, such as patient; without it, ids are not used.")]
-MaxRecords = Annotated[int, typer.Option(help="How many images of a unit are used at most.")]
+Mechanism = Annotated[
+    str, typer.Option(help="auto (image-embedding), or dp-gan (needs PyTorch: the extra gan).")
+]
+Unit = Annotated[
+    str | None,
+    typer.Option(help="What an id stands for, such as patient; without it, ids are not used."),
+]
+MaxRecords = Annotated[int, typer.Option(help="The most images that are used of one unit.")]
+
+_UNREADABLE = (ValueError, OSError, EOFError, AttributeError, TypeError)
+"""What `numpy.load` raises for files that are damaged or of another kind."""
 
 
 @images_app.command("fit")
@@ -56,7 +73,7 @@ def fit(
     certificate: CertificateFolder = None,
     as_json: Json = False,
 ) -> None:
-    """Spend a budget on images, and keep the model: everything after that is free."""
+    """Fit a model of images, which spends the budget. Sampling from the model costs nothing."""
     job = job_of(from_project(ledger=ledger)["ledger"], purpose, approval)
     synthesizer = _synthesizer(classes, shape, epsilon, delta, mechanism, unit, max_records, **job)
     arrays = _arrays(data)
@@ -75,13 +92,19 @@ def plan(
     shape: Shape,
     epsilon: Epsilon,
     delta: Delta,
-    rows: Annotated[int, typer.Option(help="About how many images there are: a public guess.")],
+    rows: Annotated[
+        int, typer.Option(help="About how many images there are: a guess that is no secret.")
+    ],
     mechanism: Mechanism = "auto",
     unit: Unit = None,
     max_records: MaxRecords = 1,
 ) -> None:
-    """Say what a fit would spend, and how noisy its answers would be. Opens no data, charges nothing."""
-    say(_synthesizer(classes, shape, epsilon, delta, mechanism, unit, max_records).plan(rows).summary())
+    """Say what a fit would spend, and how noisy its answers would be.
+
+    Opens no data, costs nothing.
+    """
+    synthesizer = _synthesizer(classes, shape, epsilon, delta, mechanism, unit, max_records)
+    say(synthesizer.plan(rows).summary())
 
 
 @images_app.command("sample")
@@ -90,8 +113,10 @@ def sample(
     output: Annotated[Path, typer.Option("--output", "-o", help="A .npz, with images and labels.")],
     n: Annotated[int | None, typer.Option("-n", help="Images; by default the noisy count.")] = None,
     label: Annotated[int | None, typer.Option(help="One class for all of them.")] = None,
-    seed: Annotated[int | None, typer.Option(help="For a reproducible sample.")] = None,
-    sheet: Annotated[Path | None, typer.Option(help="A .png with the first images of each class.")] = None,
+    seed: Seed = None,
+    sheet: Annotated[
+        Path | None, typer.Option(help="A .png with the first images of each class.")
+    ] = None,
 ) -> None:
     """Draw synthetic images from a model: any number, at no further cost."""
     import numpy as np
@@ -114,14 +139,19 @@ def sample(
 def evaluate(
     synthetic: Annotated[Path, typer.Argument(help="Synthetic images, .npz.")],
     real: Annotated[Path, typer.Argument(help="Real images, .npz.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="A directory for the page.")] = Path("quality"),
-    show_real: Annotated[bool, typer.Option("--show-real", help="Put real images on the page as well.")] = False,
+    output: PageFolder = Path("quality"),
+    show_real: Annotated[
+        bool, typer.Option("--show-real", help="Put real images on the page as well.")
+    ] = False,
 ) -> None:
-    """Compare synthetic with real images. INTERNAL: exact statistics of private images, not for release."""
+    """Compare synthetic with real images. INTERNAL: exact figures of private images."""
     from dpsynth.evaluation.images import evaluate_images
 
-    ours, theirs = _arrays(synthetic), _arrays(real)
-    quality = evaluate_images(ours["images"], ours["labels"], theirs["images"], theirs["labels"], show_real=show_real)
+    ours = _arrays(synthetic)
+    theirs = _arrays(real)
+    quality = evaluate_images(
+        ours["images"], ours["labels"], theirs["images"], theirs["labels"], show_real=show_real
+    )
     quality.save(output)
     say(quality.summary())
     say(f"{output / 'images.html'}: INTERNAL, compares with real images")
@@ -142,7 +172,7 @@ def _synthesizer(
 
     height, x, width = shape.partition("x")
     if not (x and height.isdecimal() and width.isdecimal()):
-        raise ValueError(f"--shape is written HEIGHTxWIDTH, such as 28x28, got {shape!r}")
+        raise ValueError(f"--shape must be HEIGHTxWIDTH, such as 28x28, got {shape!r}")
     return ImageSynthesizer(
         classes=classes,
         shape=(int(height), int(width)),
@@ -155,19 +185,27 @@ def _synthesizer(
 
 
 def _arrays(path: Path) -> dict[str, Any]:
-    """The arrays of a .npz; nothing in it is executed. ValueError in one sentence for any other file."""
+    """The arrays of a .npz; nothing in it is executed.
+
+    ValueError, in one sentence, for any other file.
+    """
     import zipfile
     import zlib
 
     import numpy as np
 
     if not path.is_file():
-        raise ValueError(f"{path} does not exist, or is no file: give a .npz with the arrays images and labels")
+        raise ValueError(f"{path} is not a file: give a .npz with the arrays images and labels")
     try:
         with np.load(path, allow_pickle=False) as file:
             found = {name: file[name] for name in ("images", "labels", "ids") if name in file.files}
-    except (ValueError, OSError, EOFError, AttributeError, TypeError, zipfile.BadZipFile, zlib.error):
-        raise ValueError(f"{path} is no .npz of plain arrays: write it by numpy.savez, without objects") from None
+    except (*_UNREADABLE, zipfile.BadZipFile, zlib.error):
+        raise ValueError(
+            f"{path} is not a .npz of plain arrays: write it with numpy.savez, without objects"
+        ) from None
     if lacking := [name for name in ("images", "labels") if name not in found]:
-        raise ValueError(f"{path} has no array {lacking[0]!r}: numpy.savez({path.name!r}, images=..., labels=...)")
+        raise ValueError(
+            f"{path} has no array {lacking[0]!r}: write it with"
+            f" numpy.savez({path.name!r}, images=..., labels=...)"
+        )
     return found

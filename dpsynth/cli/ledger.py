@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from dpsynth.base.places import new_file
-from dpsynth.cli.common import Json, SchemaFile, fail, from_project, load_schema, named, print_json, say
+from dpsynth.cli.common import (
+    Json,
+    SchemaFile,
+    fail,
+    from_project,
+    load_schema,
+    named,
+    print_json,
+    say,
+)
 from dpsynth.cli.exits import exit_code
 
 if TYPE_CHECKING:
@@ -20,39 +29,54 @@ ledger_app = typer.Typer(no_args_is_help=True, help="Keep and read the account o
 
 File = Annotated[Path, typer.Argument(metavar="LEDGER", help="The account's file.")]
 FileOrProjects = Annotated[
-    Path | None, typer.Argument(metavar="LEDGER", help="The account's file; by default that of dpsynth.toml.")
+    Path | None,
+    typer.Argument(
+        metavar="LEDGER", help="The account's file; by default the one named in dpsynth.toml."
+    ),
 ]
 Purposes = Annotated[
     list[str] | None,
-    typer.Option("--purpose", help="NAME or NAME=EPSILON: what the data may be used for, and its cap."),
+    typer.Option(
+        "--purpose", help="NAME or NAME=EPSILON: what the data may be used for, and its cap."
+    ),
 ]
-Approvals = Annotated[list[str] | None, typer.Option("--approval", help="Whose approval every run must quote.")]
-Mechanisms = Annotated[list[str] | None, typer.Option("--mechanism", help="A mechanism that may be used.")]
-Persons = Annotated[bool, typer.Option("--persons", help="Runs must protect persons, by an id column.")]
+Approvals = Annotated[
+    list[str] | None,
+    typer.Option("--approval", help="Somebody whose approval every run must quote."),
+]
+Mechanisms = Annotated[
+    list[str] | None, typer.Option("--mechanism", help="A mechanism that may be used.")
+]
+Persons = Annotated[
+    bool, typer.Option("--persons", help="Runs must protect persons, by an id column.")
+]
 
 
+_PROGRAMS_EPSILON = "The part of epsilon that is kept for other programs, and for nothing else."
+_PROGRAMS_DELTA = "The part of delta that is kept for other programs and many trainings."
+_ONLY = (
+    "Declare that nobody spends from the original or another copy: this one becomes the account."
+)
 _THERE = "an account is never replaced: show it with `dpsynth ledger show`, or give another path"
 
 
 @ledger_app.command("create")
 def create(
-    ledger: Annotated[Path, typer.Argument(help="Where the account goes.")],
+    ledger: Annotated[Path, typer.Argument(help="The file that the account is written to.")],
     epsilon: Annotated[float, typer.Option(help="What all fits together may spend.")],
     delta: Annotated[float, typer.Option(help="The delta at which epsilon is counted.")],
     schema: SchemaFile = None,
-    programs_epsilon: Annotated[
-        float, typer.Option(help="What of epsilon is kept for other programs' releases, and for nothing else.")
-    ] = 0.0,
-    programs_delta: Annotated[
-        float, typer.Option(help="What of delta is kept for deltas of their own: other programs, many trainings.")
-    ] = 0.0,
-    name: Annotated[str | None, typer.Option(help="The data set's name; by default the file's.")] = None,
+    programs_epsilon: Annotated[float, typer.Option(help=_PROGRAMS_EPSILON)] = 0.0,
+    programs_delta: Annotated[float, typer.Option(help=_PROGRAMS_DELTA)] = 0.0,
+    name: Annotated[
+        str | None, typer.Option(help="The data set's name; by default the file's.")
+    ] = None,
     purpose: Purposes = None,
     approval: Approvals = None,
     mechanism: Mechanisms = None,
     persons: Persons = False,
 ) -> None:
-    """Open an account from which several fits may spend. The schema says whom it protects."""
+    """Open an account from which several fits may spend. The schema says what it protects."""
     from dpsynth.kernel.budget import Budget
     from dpsynth.ledger.ledger import Ledger
 
@@ -73,7 +97,7 @@ def policy(
     mechanism: Mechanisms = None,
     persons: Persons = False,
 ) -> None:
-    """Ask this of every run from now on, in place of what was asked before. The change is a line in the ledger."""
+    """Replace what every run must meet from now on. The ledger records the change."""
     from dpsynth.ledger.ledger import Ledger
 
     account = Ledger.open(ledger)
@@ -84,10 +108,10 @@ def policy(
 @ledger_app.command("show")
 def show(
     ledger: FileOrProjects = None,
-    charges: Annotated[bool, typer.Option("--charges", help="Also every charge.")] = False,
+    charges: Annotated[bool, typer.Option("--charges", help="Show every charge as well.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Who has spent what on a data set, and what is left."""
+    """Show who has spent what on a data set, and what is left."""
     from dpsynth.cli import ledger_tables as tables
     from dpsynth.ledger.ledger import Ledger
 
@@ -101,9 +125,11 @@ def show(
 @ledger_app.command("verify")
 def verify(
     ledger: FileOrProjects = None,
-    head: Annotated[str | None, typer.Option(help="A head noted earlier, on a certificate say.")] = None,
+    head: Annotated[
+        str | None, typer.Option(help="A head noted earlier, such as one on a certificate.")
+    ] = None,
 ) -> None:
-    """Read the whole account anew; a changed line, or one that is gone, is exit code 1."""
+    """Check every line of the account. Exit code 1 if a line was changed or is missing."""
     from dpsynth.cli import ledger_tables as tables
     from dpsynth.ledger.ledger import Ledger, LedgerCorruptError
 
@@ -117,7 +143,10 @@ def verify(
 
 
 @ledger_app.command("export")
-def export(ledger: File, lines: Annotated[Path, typer.Argument(help="A new text file, one JSON line each.")]) -> None:
+def export(
+    ledger: File,
+    lines: Annotated[Path, typer.Argument(help="A new text file, one JSON line each.")],
+) -> None:
     """Write the account's lines as text, to read, to compare, or to keep elsewhere."""
     from dpsynth.ledger.ledger import Ledger
 
@@ -129,13 +158,11 @@ def export(ledger: File, lines: Annotated[Path, typer.Argument(help="A new text 
 @ledger_app.command("import")
 def import_lines(
     lines: Annotated[Path, typer.Argument(help="What `export` wrote.")],
-    ledger: Annotated[Path, typer.Argument(help="Where the account goes.")],
-    only: Annotated[
-        bool, typer.Option("--only", help="Declare that no other copy is spent from any more: this one goes on.")
-    ] = False,
-    by: Annotated[str, typer.Option(help="Who declares it, for the ledger.")] = "",
+    ledger: Annotated[Path, typer.Argument(help="The file that the account is written to.")],
+    only: Annotated[bool, typer.Option("--only", help=_ONLY)] = False,
+    by: Annotated[str, typer.Option(help="Who declares it: the ledger records the name.")] = "",
 ) -> None:
-    """Make a file of exported lines: a copy to read, or with --only the account that goes on in place of the first."""
+    """Make an account of exported lines: a copy to read, or with --only the one to spend from."""
     from dpsynth.cli import ledger_tables as tables
     from dpsynth.ledger.ledger import Ledger
 
@@ -146,51 +173,72 @@ def import_lines(
 
 @ledger_app.command("link")
 def link(
-    ledger: File, other: Annotated[Path, typer.Argument(help="An account of overlapping people, which is closed.")]
+    ledger: File,
+    other: Annotated[Path, typer.Argument(help="An account of overlapping people; it is closed.")],
 ) -> None:
-    """Let one account pay for two data sets with overlapping people, from now on and for what was spent on both."""
+    """Let one account pay for two data sets with overlapping people.
+
+    What was spent on either counts from now on.
+    """
     from dpsynth.ledger.ledger import Ledger
 
-    account, closed = Ledger.open(ledger), Ledger.open(other)
+    account = Ledger.open(ledger)
+    closed = Ledger.open(other)
     account.link(closed)
-    spent, left = account.spent().epsilon, account.remaining().epsilon
-    say(f"{other}: closed; {ledger} pays for both: spent epsilon {spent:.6g}, one further job may spend {left:.6g}")
+    spent = account.spent().epsilon
+    left = account.remaining().epsilon
+    say(
+        f"{other}: closed; {ledger} pays for both: spent epsilon {spent:.6g}, one further job may"
+        f" spend {left:.6g}"
+    )
 
 
 def _named(ledger: Path | None) -> Path:
     """The ledger that was given, or else the project's."""
     found = from_project(ledger=ledger)["ledger"]
     if found is None:
-        raise ValueError("no ledger was named: give its path, or name one in dpsynth.toml")
+        raise ValueError("no ledger was given: give its path, or name one in dpsynth.toml")
     return found
 
 
 def _can_be_met(policy: Policy, budget: Budget, unit: PrivacyUnit) -> None:
-    """ValueError for a policy that no run could ever meet, or a cap that caps nothing."""
+    """ValueError for a policy that no run could ever meet, or a cap above the whole budget."""
     from dpsynth.mechanisms.registry import AUTO, IMAGES, TABLES
 
     if policy.persons and unit.id_column is None:
-        raise ValueError("--persons needs a unit with an id_column, and this schema protects single rows: leave it out")
+        raise ValueError(
+            "--persons needs a schema whose unit names an id_column, and this one protects single"
+            " rows: leave out --persons, or name the column"
+        )
     for name in policy.mechanisms:
         if not TABLES.knows(name) and not IMAGES.knows(name):
             known = sorted({*TABLES.names(), *IMAGES.names()} - {AUTO})
-            raise ValueError(f"--mechanism allows {name!r}, which is none of {', '.join(known)}")
+            raise ValueError(
+                f"--mechanism allows {name!r}, which is none of {', '.join(known)}: choose one"
+            )
     for name, cap in policy.purposes.items():
         if cap.epsilon > budget.epsilon:
             raise ValueError(
-                f"--purpose {name}={cap.epsilon:g} is above the {budget.epsilon:g} of all purposes together"
+                f"--purpose {name}={cap.epsilon:g} is above the {budget.epsilon:g} of all purposes"
+                " together: give it at most that"
             )
 
 
 def _policy(
-    budget: Budget, purposes: list[str] | None, approvals: list[str] | None, mechanisms: list[str] | None, persons: bool
+    budget: Budget,
+    purposes: list[str] | None,
+    approvals: list[str] | None,
+    mechanisms: list[str] | None,
+    persons: bool,
 ) -> Policy:
     from dpsynth.accounting.policy import Policy
     from dpsynth.kernel.budget import Budget
 
     caps = named("--purpose", purposes, "research=0.5", default=f"{budget.epsilon!r}")
+    each: dict[str, Budget] = {}
     try:
-        each: dict[str, Any] = {name: Budget(float(epsilon), budget.delta) for name, epsilon in caps.items()}
+        for name, epsilon in caps.items():
+            each[name] = Budget(float(epsilon), budget.delta)
     except ValueError as error:
         raise ValueError(f"--purpose needs an epsilon, as in research=0.5: {error}") from None
     return Policy(each, tuple(approvals or ()), tuple(mechanisms or ()), persons)

@@ -19,20 +19,23 @@ from dpsynth.kernel.gaussian_dp import COST_UNIT
 from dpsynth.ledger.ledger import SECURE, Ledger
 
 _MEANING = {
-    "reserved": "reserved: all of it counts until it ends",
-    "drawing": "drawing: began to draw noise and has not ended; all of it counts",
-    "void": "void: ended before it drew, counts nothing",
+    "reserved": "reserved: the run has drawn no noise yet; its whole budget counts until it ends",
+    "drawing": "drawing: the run has begun to draw noise and not ended; its whole budget counts",
+    "void": "void: the run ended before it drew noise, and spent nothing",
 }
 
 
 def show(account: Ledger, *, charges: bool) -> None:
-    """Prints what a reader asks: whose account, what is asked of a run, who spent what, and what is left."""
+    """Prints whose account it is, what a run must meet, who spent what, and what is left."""
     say(f"{text(account.dataset)}: protects {text(account.unit.describe())}")
     for line in asked(account.policy):
         say(f"  policy: {line}")
     for name, cap in account.policy.purposes.items():
         used = at_most(account.spent(name).epsilon)
-        say(f"  {text(name)}: spent epsilon {used} of {exact(cap.epsilon)} at delta {exact(account.budget.delta)}")
+        say(
+            f"  {text(name)}: spent epsilon {used} of {exact(cap.epsilon)} at delta"
+            f" {exact(account.budget.delta)}"
+        )
     runs = account.runs()
     if runs:
         out.print(table_of(runs))
@@ -40,7 +43,8 @@ def show(account: Ledger, *, charges: bool) -> None:
         out.print(charges_of(account))
     for note in notes(account, runs):
         say(f"  {note}")
-    spent, budget = account.spent(), account.budget
+    spent = account.spent()
+    budget = account.budget
     of = f"{exact(budget.epsilon)} at delta {exact(budget.delta)}"
     say(f"spent epsilon {at_most(spent.epsilon)} of {of}; {state(account)}")
 
@@ -50,39 +54,52 @@ def state(account: Ledger) -> str:
     if account.joined_to is not None:
         return f"closed: {text(account.joined_to)} pays now"
     if account.closed is not None:
-        return "a copy that is not spent from: import it with --only once nobody spends from what it was exported from"
+        return (
+            "a copy that is not spent from: import it with --only once nobody spends from the"
+            " original"
+        )
     return f"one further job may spend {math.floor(1e4 * account.remaining().epsilon) / 1e4:g}"
 
 
 def notes(account: Ledger, runs: list[Run]) -> list[str]:
-    """What a reader of the table may not know."""
-    found = [meaning for state, meaning in _MEANING.items() if any(run.state == state for run in runs)]
+    """What explains the table: words for states, what is kept for programs, links and copies."""
+    found = [
+        meaning for state, meaning in _MEANING.items() if any(run.state == state for run in runs)
+    ]
     if any(run.noise != SECURE for run in runs):
         found.append("NOT PRIVATE: the noise of runs marked * came from a seed")
-    budget, cost = account.budget, account.cost
+    budget = account.budget
+    cost = account.cost
     if budget.programs_epsilon or budget.programs_delta:
         used = [at_most(figure / COST_UNIT) for figure in (cost.epsilon, cost.delta)]
         found.append(
-            f"epsilon {exact(budget.programs_epsilon)} and delta {exact(budget.programs_delta)} are kept for other"
-            f" programs and for deltas of their own; spent of it: epsilon {used[0]}, delta {used[1]}"
+            f"epsilon {exact(budget.programs_epsilon)} and delta {exact(budget.programs_delta)} are"
+            " kept for other programs and for trainings with a delta of their own; spent of it:"
+            f" epsilon {used[0]}, delta {used[1]}"
         )
     for line in account.entries():
         if line["kind"] == "link":
             found.append(
-                f"pays for {text(line['dataset'])} too, since {line['time'][:10]}: what was spent there counts"
+                f"pays for {text(line['dataset'])} too, since {line['time'][:10]}: what was spent"
+                " there counts"
             )
         if line["kind"] == "only":
             who = f" by {text(line['by'])}" if line["by"] else ""
-            found.append(f"imported, and declared{who} to be the only copy that is spent from, on {line['time'][:10]}")
+            found.append(
+                f"imported, and declared{who} to be the only copy that is spent from, on"
+                f" {line['time'][:10]}"
+            )
     return found
 
 
 def asked(policy: Policy) -> list[str]:
-    """The policy, a sentence for each thing that it asks."""
-    caps = [f"{text(p)} (epsilon {exact(b.epsilon)} at delta {exact(b.delta)})" for p, b in policy.purposes.items()]
+    """The policy, a line for each thing that it asks of a run."""
+    caps = []
+    for name, cap in policy.purposes.items():
+        caps.append(f"{text(name)} (epsilon {exact(cap.epsilon)} at delta {exact(cap.delta)})")
     said = {
         "purposes": ", ".join(caps),
-        "approvals asked for": ", ".join(map(text, policy.approvals)),
+        "approvals needed": ", ".join(map(text, policy.approvals)),
         "mechanisms allowed": ", ".join(map(text, policy.mechanisms)),
         "unit": "persons, by an id column" if policy.persons else "",
     }
@@ -96,15 +113,24 @@ def table_of(runs: list[Run]) -> Table:
     for name in ("charges", "epsilon", "of", "at delta"):
         table.add_column(name, justify="right", no_wrap=True)
     for run in runs:
-        mark, began = "" if run.noise == SECURE else "*", (run.began or "")[:10]
-        words = (text(run.name)[:8] + mark, began, text(run.job.mechanism), clip(text(run.job.purpose), 60), run.state)
+        mark = "" if run.noise == SECURE else "*"
+        began = (run.began or "")[:10]
+        words = (
+            text(run.name)[:8] + mark,
+            began,
+            text(run.job.mechanism),
+            clip(text(run.job.purpose), 60),
+            run.state,
+        )
         numbers = (at_most(run.spent.epsilon), exact(run.budget.epsilon), exact(run.budget.delta))
         table.add_row(*map(Text, (*words, f"{run.charges:,}", *numbers)))
     return table
 
 
 def charges_of(account: Ledger) -> Table:
-    table = Table("line", "run", "what", "event", box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
+    table = Table(
+        "line", "run", "what", "event", box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True
+    )
     trainings = {number: steps for run in account.runs() for number, steps in run.trainings.items()}
     for line in account.entries():
         if line["kind"] == "charge":
@@ -115,7 +141,7 @@ def charges_of(account: Ledger) -> Table:
 
 
 def taken(steps: Progress | None) -> str:
-    """Of a training: how many of its steps were claimed, how often it was resumed, how many steps were lost by that."""
+    """Of a training: the steps taken, how often it was resumed, and the steps lost by that."""
     if steps is None:
         return ""
     again = f", resumed {steps.resumed}x, {steps.lost} lost" if steps.resumed else ""
@@ -125,31 +151,15 @@ def taken(steps: Progress | None) -> str:
 def event(record: Mapping[str, Any]) -> str:
     """gaussian: noise multiplier 12.3."""
     facts = {name.replace("_", " "): value for name, value in record.items() if name != "event"}
-    said = (f"{name} {short(value) if isinstance(value, float) else value}" for name, value in facts.items())
+    said = []
+    for name, value in facts.items():
+        shown = short(value) if isinstance(value, float) else value
+        said.append(f"{name} {shown}")
     return f"{record['event']}: {', '.join(said)}"
 
 
 def record(account: Ledger) -> dict[str, Any]:
     """All that `show` shows, and every line."""
-    runs = [
-        {
-            "run": run.name,
-            "began": run.began,
-            "ended": run.ended,
-            "state": run.state,
-            "mechanism": run.job.mechanism,
-            "purpose": run.job.purpose,
-            "approvals": dict(run.job.approvals),
-            "schema": run.job.schema,
-            "noise": run.noise,
-            "charges": run.charges,
-            "trainings": {number: vars(steps) for number, steps in run.trainings.items()},
-            "budget": vars(run.budget),
-            "spent": vars(run.spent),
-            "release": run.release,
-        }
-        for run in account.runs()
-    ]
     return {
         "dataset": account.dataset,
         "unit": vars(account.unit),
@@ -157,11 +167,36 @@ def record(account: Ledger) -> dict[str, Any]:
         "spent": vars(account.spent()),
         "remaining": vars(account.remaining()),
         "joined_to": account.joined_to,
-        "state": "joined" if account.joined_to else "copy" if account.closed else "open",
+        "state": _state_word(account),
         "policy": account.policy.to_dict(),
-        "runs": runs,
+        "runs": [_run_record(run) for run in account.runs()],
         "head": account.head,
         "entries": account.entries(),
+    }
+
+
+def _state_word(account: Ledger) -> str:
+    if account.joined_to:
+        return "joined"
+    return "copy" if account.closed else "open"
+
+
+def _run_record(run: Run) -> dict[str, Any]:
+    return {
+        "run": run.name,
+        "began": run.began,
+        "ended": run.ended,
+        "state": run.state,
+        "mechanism": run.job.mechanism,
+        "purpose": run.job.purpose,
+        "approvals": dict(run.job.approvals),
+        "schema": run.job.schema,
+        "noise": run.noise,
+        "charges": run.charges,
+        "trainings": {number: vars(steps) for number, steps in run.trainings.items()},
+        "budget": vars(run.budget),
+        "spent": vars(run.spent),
+        "release": run.release,
     }
 
 

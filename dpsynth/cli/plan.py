@@ -1,40 +1,63 @@
-"""`dpsynth plan`: what a fit would spend and how good it could be, before any private record is opened."""
+"""`dpsynth plan`: what a fit would spend and how good it could be, before any row is opened."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
 
-from dpsynth.cli.common import Json, SchemaFile, from_project, load_schema, out, print_json, say
+from dpsynth.cli.common import (
+    Json,
+    SchemaFile,
+    Target,
+    from_project,
+    load_schema,
+    out,
+    print_json,
+    say,
+    target_settings,
+)
 from dpsynth.cli.programs import Claim, Command, Environment, program_settings
+
+if TYPE_CHECKING:
+    from dpsynth.synthesizers.plan import Plan
 
 _PROGRAM = ("environment", "command", "claim")
 _KNOWN = {"schema", "mechanism", "epsilon", "delta", "rows", "target", *_PROGRAM}
 _NEEDED = ("schema", "epsilon", "delta", "rows")
 
+JobFile = Annotated[
+    Path | None,
+    typer.Argument(help="A .yaml with the same facts as the options; an option overrides it."),
+]
+MaybeEpsilon = Annotated[float | None, typer.Option(help="The privacy budget's epsilon.")]
+MaybeDelta = Annotated[float | None, typer.Option(help="The privacy budget's delta.")]
+Rows = Annotated[
+    int | None, typer.Option(help="About how many rows there are: a guess that is no secret.")
+]
+Mechanism = Annotated[str | None, typer.Option(help="The mechanism, as for fit.")]
+
 
 def plan(
-    job: Annotated[Path | None, typer.Argument(help="A .yaml with what the options say; options go before it.")] = None,
+    job: JobFile = None,
     schema: SchemaFile = None,
-    epsilon: Annotated[float | None, typer.Option(help="The privacy budget's epsilon.")] = None,
-    delta: Annotated[float | None, typer.Option(help="The privacy budget's delta.")] = None,
-    rows: Annotated[int | None, typer.Option(help="About how many rows there are: a public guess.")] = None,
-    mechanism: Annotated[str | None, typer.Option(help="As of fit.")] = None,
-    target: Annotated[str | None, typer.Option(help="A column to be predicted from the others.")] = None,
+    epsilon: MaybeEpsilon = None,
+    delta: MaybeDelta = None,
+    rows: Rows = None,
+    mechanism: Mechanism = None,
+    target: Target = None,
     environment: Environment = None,
     command: Command = None,
     claim: Claim = None,
     as_json: Json = False,
 ) -> None:
-    """Say what a fit would spend, and how noisy its answers would be. Opens no data, charges nothing."""
-    from dpsynth.mechanisms.marginal.workload import Workload
-    from dpsynth.synthesizers.table import Synthesizer
+    """Say what a fit would spend, and how noisy its answers would be.
 
-    stated = _job(job) if job is not None else {}
-    given = {
+    Opens no data, costs nothing.
+    """
+    options = {
         "schema": schema,
         "epsilon": epsilon,
         "delta": delta,
@@ -45,27 +68,50 @@ def plan(
         "command": command,
         "claim": claim,
     }
-    facts = {**stated, **{name: value for name, value in given.items() if value is not None}}
-    if "schema" not in facts and (found := from_project(schema=None)["schema"]) is not None:
-        facts["schema"] = found
+    stated = {} if job is None else _job(job)
+    made = _plan(_facts(stated, options))
+    if as_json:
+        print_json(made.record())
+    else:
+        _show(made)
+
+
+def _facts(stated: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
+    """What is planned: from the options, else the job's file, else the project's schema."""
+    given = {name: value for name, value in options.items() if value is not None}
+    facts = {**stated, **given}
+    if "schema" not in facts:
+        found = from_project(schema=None)["schema"]
+        if found is not None:
+            facts["schema"] = found
     if lacking := [name for name in _NEEDED if name not in facts]:
-        raise ValueError(f"a plan needs {', '.join(lacking)}: give them as options or in the job's file")
-    settings: dict[str, Any] = {} if facts.get("target") is None else {"workload": Workload(target=facts["target"])}
-    settings |= program_settings(**{name: facts[name] for name in _PROGRAM if name in facts})
-    made = Synthesizer(
+        raise ValueError(
+            f"a plan needs {', '.join(lacking)}: give them as options or in the job's file"
+        )
+    return facts
+
+
+def _plan(facts: dict[str, Any]) -> Plan:
+    from dpsynth.synthesizers.table import Synthesizer
+
+    settings = program_settings(**{name: facts[name] for name in _PROGRAM if name in facts})
+    settings |= target_settings(facts.get("target"))
+    synthesizer = Synthesizer(
         load_schema(Path(facts["schema"])),
         facts.get("mechanism", "auto"),
         epsilon=facts["epsilon"],
         delta=facts["delta"],
         **settings,
-    ).plan(facts["rows"])
-    if as_json:
-        print_json(made.record())
-        return
+    )
+    return synthesizer.plan(facts["rows"])
+
+
+def _show(made: Plan) -> None:
+    """The summary, with its lines on single queries laid out as a table."""
     first, second, *others = made.summary().splitlines()
     say(first)
     say(second)
-    table = Table("what is asked", "charges", "noise on a count (std. dev., rows)")
+    table = Table("what is measured", "charges", "noise on a count (std. dev., rows)")
     for cells in made.table():
         table.add_row(*cells)
     out.print(table)
@@ -79,7 +125,9 @@ def _job(path: Path) -> dict[str, Any]:
 
     stated = read_mapping(path)
     if unknown := sorted(set(stated) - _KNOWN):
-        raise ValueError(f"{path} has the fields {unknown}, which no plan knows: use {sorted(_KNOWN)}")
+        raise ValueError(
+            f"{path} has the fields {unknown}, which a plan does not know: use {sorted(_KNOWN)}"
+        )
     if "schema" in stated:
         stated["schema"] = path.parent / str(stated["schema"])
     return stated

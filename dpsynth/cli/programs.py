@@ -1,4 +1,4 @@
-"""Options for generators that are not ours: `--mechanism smartnoise:mst` and `--mechanism external:`."""
+"""Options for other programs: `--mechanism smartnoise:mst` and `--mechanism external:`."""
 
 from __future__ import annotations
 
@@ -10,16 +10,29 @@ import typer
 
 Environment = Annotated[
     Path | None,
-    typer.Option(help="smartnoise: the folder of its environment, or its Python; DPSYNTH_SMARTNOISE otherwise."),
+    typer.Option(
+        help="smartnoise: the folder of its Python environment, or that Python; by default what"
+        " DPSYNTH_SMARTNOISE says."
+    ),
 ]
 Command = Annotated[
-    str | None, typer.Option(help="external: the command, as 'python gen.py {input} {output} {epsilon}'; no shell.")
+    str | None,
+    typer.Option(
+        help="external: the command, such as 'python gen.py {input} {output} {epsilon}'; no shell."
+    ),
 ]
 Claim = Annotated[
-    str | None, typer.Option(help="What the program promises, EPSILON or EPSILON,DELTA; otherwise the whole budget.")
+    str | None,
+    typer.Option(
+        help="What the program promises, EPSILON or EPSILON,DELTA; by default the whole budget."
+    ),
 ]
-AskedRows = Annotated[int | None, typer.Option("--ask-rows", help="How many rows the program is asked for.")]
-TimeLimit = Annotated[float | None, typer.Option(help="Seconds after which the program is stopped.")]
+AskedRows = Annotated[
+    int | None, typer.Option("--ask-rows", help="How many rows the program is asked for.")
+]
+TimeLimit = Annotated[
+    float | None, typer.Option(help="Seconds after which the program is stopped.")
+]
 
 
 def program_settings(
@@ -44,7 +57,9 @@ def _words(command: str) -> list[str]:
     try:
         return shlex.split(command)
     except ValueError:
-        raise ValueError(f"--command has a quote that does not end: {command!r}") from None
+        raise ValueError(
+            f"--command has a quote that does not end: close it in {command!r}"
+        ) from None
 
 
 def _claim(text: str) -> Any:
@@ -55,5 +70,7 @@ def _claim(text: str) -> Any:
     except ValueError:
         numbers = []
     if len(numbers) not in (1, 2):
-        raise ValueError(f"--claim is written EPSILON or EPSILON,DELTA, as 1,1e-9, got {text!r}")
+        raise ValueError(
+            f"--claim is written EPSILON or EPSILON,DELTA, such as 1,1e-9, got {text!r}"
+        )
     return ExternalProgram(*numbers)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
@@ -18,15 +18,34 @@ from dpsynth.cli.common import (
     ModelFile,
     Purpose,
     SchemaFile,
+    Seed,
+    Target,
     fit_and_keep,
     from_project,
     job_of,
     load_schema,
     output_file,
     say,
+    target_settings,
     write_table,
 )
 from dpsynth.cli.programs import AskedRows, Claim, Command, Environment, TimeLimit, program_settings
+
+Mechanism = Annotated[
+    str,
+    typer.Option(
+        help="auto (canopy), aim, mst, independent, dp-ctgan, hybrid, pate-gan, smartnoise:NAME or"
+        " external:."
+    ),
+]
+Checkpoint = Annotated[
+    Path | None,
+    typer.Option(
+        help="Where a training keeps its state: after an interruption, the same command goes on"
+        " from there."
+    ),
+]
+Where = Annotated[str | None, typer.Option(help="A condition that every row meets: 'age >= 65'.")]
 
 
 def fit(
@@ -35,13 +54,8 @@ def fit(
     delta: Delta,
     output: ModelFile,
     schema: SchemaFile = None,
-    mechanism: Annotated[
-        str,
-        typer.Option(
-            help="auto (canopy), aim, mst, independent, dp-ctgan, hybrid, pate-gan, smartnoise:NAME or external:."
-        ),
-    ] = "auto",
-    target: Annotated[str | None, typer.Option(help="A column to be predicted from the others.")] = None,
+    mechanism: Mechanism = "auto",
+    target: Target = None,
     ledger: LedgerFile = None,
     purpose: Purpose = "",
     approval: Approvals = None,
@@ -50,22 +64,25 @@ def fit(
     claim: Claim = None,
     ask_rows: AskedRows = None,
     time_limit: TimeLimit = None,
-    checkpoint: Annotated[
-        Path | None, typer.Option(help="Where a training's state is kept; the same command again goes on from it.")
-    ] = None,
+    checkpoint: Checkpoint = None,
     certificate: CertificateFolder = None,
     as_json: Json = False,
 ) -> None:
-    """Spend a budget on a table, and keep the model: everything after that is free."""
-    from dpsynth.mechanisms.marginal.workload import Workload
+    """Fit a model of a table, which spends the budget. Sampling from the model costs nothing."""
     from dpsynth.synthesizers.table import Synthesizer
 
-    settings: dict[str, Any] = {} if target is None else {"workload": Workload(target=target)}
-    settings |= program_settings(environment, command, claim, ask_rows, time_limit)
+    settings = program_settings(environment, command, claim, ask_rows, time_limit)
+    settings |= target_settings(target)
     given = from_project(schema=schema, ledger=ledger)
     job = job_of(given["ledger"], purpose, approval)
     synthesizer = Synthesizer(
-        load_schema(given["schema"]), mechanism, epsilon=epsilon, delta=delta, checkpoint=checkpoint, **job, **settings
+        load_schema(given["schema"]),
+        mechanism,
+        epsilon=epsilon,
+        delta=delta,
+        checkpoint=checkpoint,
+        **job,
+        **settings,
     )
     fit_and_keep(
         synthesizer,
@@ -80,9 +97,11 @@ def fit(
 def sample(
     model: Annotated[Path, typer.Argument(help="A model that `fit` wrote.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="A .csv or .parquet file.")],
-    n: Annotated[int | None, typer.Option("-n", help="Rows; by default the noisy row count.")] = None,
-    where: Annotated[str | None, typer.Option(help="A condition that every row meets: 'age >= 65'.")] = None,
-    seed: Annotated[int | None, typer.Option(help="For a reproducible sample.")] = None,
+    n: Annotated[
+        int | None, typer.Option("-n", help="Rows; by default the noisy row count.")
+    ] = None,
+    where: Where = None,
+    seed: Seed = None,
 ) -> None:
     """Draw synthetic rows from a model: any number, at no further cost."""
     from dpsynth.synthesizers.table import Synthesizer
@@ -97,7 +116,7 @@ def demo(
     out: Annotated[Path, typer.Option("--out", help="The release folder.")] = Path("release"),
     epsilon: Epsilon = 1.0,
 ) -> None:
-    """Turn 20,190 real health-insurance records into a private synthetic table, with its evidence."""
+    """Turn 20,190 real health-insurance records into a private synthetic table with evidence."""
     from dpsynth.demo.release import run_demo
 
     run_demo(out, epsilon, say)

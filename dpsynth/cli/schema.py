@@ -11,23 +11,35 @@ from rich.table import Table
 from dpsynth.base.places import new_file
 from dpsynth.cli.common import Data, Json, load_schema, out, print_json, say
 
-schema_app = typer.Typer(no_args_is_help=True, help="Write and check the public facts about a table.")
+schema_app = typer.Typer(
+    no_args_is_help=True, help="Write and check the public facts about a table."
+)
 
 
 @schema_app.command("draft")
-def draft(data: Data, output: Annotated[Path, typer.Option("--output", "-o")] = Path("schema.yaml")) -> None:
-    """Begin a schema from names and dtypes. No row is read: every bound and category is left for you to write."""
+def draft(
+    data: Data,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", help="The file that the draft is written to.")
+    ] = Path("schema.yaml"),
+) -> None:
+    """Draft a schema from the names and types of columns.
+
+    No row is read: every bound and category is left for you to write.
+    """
     from dpsynth.data.engines.files import open_rows
     from dpsynth.schema.table import Schema
 
     new_file(output)
     Schema.draft(open_rows(data)).save(output)
-    say(f"{output}: replace every TODO by a public fact, known without looking at the rows")
+    say(f"{output}: replace every TODO with a public fact that you know without the rows")
 
 
 @schema_app.command("check")
 def check(
-    schema: Annotated[Path, typer.Argument(help="The schema, .yaml or .json.")], data: Data, as_json: Json = False
+    schema: Annotated[Path, typer.Argument(help="The schema, .yaml or .json.")],
+    data: Data,
+    as_json: Json = False,
 ) -> None:
     """Count what a fit would clip or map. PRIVATE: for the data owner's screen only."""
     from dpsynth.data.engines.files import open_rows
@@ -37,7 +49,14 @@ def check(
     if as_json:
         print_json({"PRIVATE": True, "columns": [vars(c) for c in checks]})
         return
-    table = Table("column", "missing", "undeclared", "clipped", title="PRIVATE: exact counts, not for release")
+    table = Table(
+        "column", "missing", "undeclared", "clipped", title="PRIVATE: exact counts, not for release"
+    )
     for c in checks:
-        table.add_row(c.name, *(f"{n:,}" if n else "." for n in (c.missing, c.undeclared, c.clipped)))
+        table.add_row(c.name, *map(_count, (c.missing, c.undeclared, c.clipped)))
     out.print(table)
+
+
+def _count(n: int) -> str:
+    """A dot for 0, so that the other counts stand out."""
+    return f"{n:,}" if n else "."

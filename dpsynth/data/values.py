@@ -1,7 +1,7 @@
-"""What one raw value says: a number, a moment, or that it is missing. Nothing here raises because of a value.
+"""What one raw value says: a number, a time, or that it is missing.
 
-The kernel reads the containers, and of them numbers and moments (`door.columns`); what a text or any other object
-says is read here, one value at a time.
+Nothing here raises because of a value. The door reads containers, and in them numbers and times
+(`door.columns`); what a text or any other object says is read here, one value at a time.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from dpsynth.schema.columns import number_of_text
 
 
 class Reader(Protocol):
-    """Reads a column for the eyes of whoever owns it, in the three forms that containers come down to."""
+    """Reads a column for the data owner, in the three forms in which containers hold values."""
 
     def objects(self, values: Iterable[object]) -> np.ndarray:
         """What is read of Python objects; None is missing."""
@@ -38,10 +38,14 @@ class Reader(Protocol):
 def read(column: Any, reader: Reader) -> np.ndarray:
     """What the reader reads of each value of a column (see `door.columns.pieces`)."""
     found = [reader.objects([])]
-    with np.errstate(all="ignore"):  # a long double beyond any double is infinite, which is what it ought to be
+    # A long double beyond the largest double becomes infinite, as it should, without a warning.
+    with np.errstate(all="ignore"):
         for values, places in pieces(column):
             answers = _read(values, reader)
-            found.append(answers if places is None else np.append(answers, reader.objects([None]))[places])
+            if places is not None:
+                # Place -1 is a missing value: it finds the last answer, which is that for None.
+                answers = np.append(answers, reader.objects([None]))[places]
+            found.append(answers)
     return np.concatenate(found)
 
 
@@ -51,6 +55,8 @@ def read_numbers(column: Any) -> np.ndarray:
 
 
 class _Numbers:
+    """Reads the number that a value says; a time says none."""
+
     def objects(self, values: Iterable[object]) -> np.ndarray:
         return np.fromiter(map(number, values), dtype=np.float64)
 
@@ -70,10 +76,15 @@ def _read(values: list[Any] | np.ndarray, reader: Reader) -> np.ndarray:
 
 
 def number(value: object) -> float:
-    """The float64 that a value says; NaN if it says none. True is 1; text is read as Python reads it."""
+    """The float64 that a value says; NaN if it says none.
+
+    True is 1, also as text; other text is read as Python reads numbers.
+    """
     if isinstance(value, str):
         parsed = number_of_text(value)
-        return {"true": 1.0, "false": 0.0}.get(str.lower(value), parsed) if math.isnan(parsed) else parsed
+        if math.isnan(parsed):
+            return {"true": 1.0, "false": 0.0}.get(str.lower(value), math.nan)
+        return parsed
     if isinstance(value, bool | np.bool_):
         return float(value)
     return plain_number(value)
@@ -84,19 +95,20 @@ def plain_number(value: object) -> float:
     try:
         if is_number(value):
             return real(value)
-        if isinstance(value, Real | Decimal) and not isinstance(value, bool | np.bool_ | np.timedelta64):
-            return float(value)
+        if isinstance(value, bool | np.bool_ | np.timedelta64):  # which count as real numbers
+            return math.nan
+        return float(value) if isinstance(value, Real | Decimal) else math.nan
     except OverflowError:
         return math.inf if value > 0 else -math.inf  # type: ignore[operator]
-    except Exception:  # a number that will not be converted, such as a signalling NaN
+    except Exception:  # a number that cannot be converted, such as a signalling NaN
         return math.nan
-    return math.nan
 
 
 def moment(value: object) -> float:
-    """Whole seconds since 1970-01-01 UTC that a value says; NaN if it says none. Numbers are no moments.
+    """The whole seconds since 1970-01-01 UTC that a value says; NaN if it says none.
 
-    Text is ISO-8601 with hyphens: "2020-01-31", "2020-01-31T12:00:00Z". A moment without a zone is taken as UTC.
+    Text is ISO-8601 with hyphens: "2020-01-31", "2020-01-31T12:00:00Z". A time without a zone is
+    taken as UTC. Numbers are not read as times.
     """
     try:
         if isinstance(value, str):
@@ -110,7 +122,7 @@ def moment(value: object) -> float:
 
 
 def is_null(value: object) -> bool:
-    """Whether a value is a missing one: None, NA, NaT, or a number that is not a number."""
+    """Whether a value is missing: None, NA, NaT or NaN."""
     try:
         return is_missing(value) or (isinstance(value, Complex | Decimal) and bool(value != value))
     except Exception:  # a signalling NaN

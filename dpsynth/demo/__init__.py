@@ -1,1 +1,1 @@
-"""The whole road on real records that an installed package holds."""
+"""The demo: from real records to a private release, on data inside an installed package."""

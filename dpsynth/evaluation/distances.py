@@ -17,14 +17,16 @@ from dpsynth.base.domain import Clique, Domain
 from dpsynth.models.base import Codes
 
 TRIPLES = 200
+"""How many sets of three columns are compared at most: a table of 50 columns has 19,600."""
 _TRIPLES_SEED = 20240607
+"""Any number: it makes every comparison of the same columns use the same sets of three."""
 
 
 def equal_mass(counts: np.ndarray, most: int) -> np.ndarray:
-    """For each cell of an ordered column its bin: at most `most` (3 or more) bins of neighbours,
-    about equal in counts.
+    """For each cell of an ordered column its bin, about equally many rows in each.
 
-    Few enough cells stay as they are. Cells below the first row and above the last make bins of
+    counts: rows in each cell. most: the largest number of bins, 3 or more. If there are no more
+    cells than that, each is its own bin. Cells below the first row and above the last get bins of
     their own, so that values where there should be none are not hidden among others.
     """
     if counts.size <= most:
@@ -32,30 +34,40 @@ def equal_mass(counts: np.ndarray, most: int) -> np.ndarray:
     inhabited = np.flatnonzero(counts)
     if not inhabited.size:
         return np.arange(counts.size) * most // counts.size
-    first, end = int(inhabited[0]), int(inhabited[-1]) + 1
-    below, above = int(first > 0), int(end < counts.size)
+    first = int(inhabited[0])
+    end = int(inhabited[-1]) + 1
+    below = int(first > 0)
+    above = int(end < counts.size)
     inner = _runs(counts[first:end], most - below - above) + below
-    return np.concatenate([np.zeros(first, dtype=np.int64), inner, np.full(counts.size - end, inner[-1] + 1)])
+    lower = np.zeros(first, dtype=np.int64)
+    upper = np.full(counts.size - end, inner[-1] + 1)
+    return np.concatenate([lower, inner, upper])
 
 
 def _runs(counts: np.ndarray, most: int) -> np.ndarray:
-    """Greedy: a cell with a bin's worth of what is left stands alone, and the others share the rest
-    evenly.
+    """Bins of neighbouring cells, filled one after the other.
+
+    A cell that holds as many rows as a bin should stands alone; the others share the rest evenly.
     """
     bins = np.empty(counts.size, dtype=np.int64)
-    current, held, left = 0, 0, int(counts.sum())
+    current = 0
+    held = 0
+    left = int(counts.sum())
     for cell, count in enumerate(counts.tolist()):
-        enough = left / (most - current)
+        enough = left / (most - current)  # rows for each bin that is still to be filled
         if held and current < most - 1 and max(held, count) >= enough:
-            current, left, held = current + 1, left - held, 0
+            current += 1
+            left -= held
+            held = 0
         bins[cell] = current
         held += count
     return bins
 
 
 def most_frequent(counts: np.ndarray, most: int) -> np.ndarray:
-    """For each cell of a nominal column its bin: the most frequent cells alone, the others in one
-    last bin.
+    """For each cell of a column without an order its bin.
+
+    The most frequent cells stand alone, the others share the last bin.
     """
     if counts.size <= most:
         return np.arange(counts.size)
@@ -65,8 +77,9 @@ def most_frequent(counts: np.ndarray, most: int) -> np.ndarray:
 
 
 def choose_bins(counts: np.ndarray, ordered: int, most: int) -> np.ndarray:
-    """Bins of a column whose first `ordered` cells have an order (0: nominal); the special cells
-    after them stay.
+    """Bins of a column whose first `ordered` cells have an order (0: it has none).
+
+    The special cells after them, such as the one for missing values, keep bins of their own.
     """
     if not ordered:
         return most_frequent(counts, most)
@@ -85,8 +98,9 @@ def frequencies(codes: Codes, clique: Clique, domain: Domain) -> np.ndarray:
 
 
 def total_variation(p: np.ndarray, q: np.ndarray) -> float:
-    """Half the sum of absolute differences of two arrays of frequencies, either of which may be all
-    zero.
+    """Half the sum of the absolute differences of two arrays of frequencies.
+
+    Frequencies that are all zero are those of an empty table.
     """
     if not (p.any() and q.any()):
         return float(p.any() != q.any())
@@ -94,10 +108,10 @@ def total_variation(p: np.ndarray, q: np.ndarray) -> float:
 
 
 def all_ways(attributes: Clique) -> dict[int, list[Clique]]:
-    """The cliques over which distances are averaged: all attributes, all pairs, and up to 200
-    triples.
+    """The sets of columns over which distances are averaged, by how many columns they have.
 
-    The triples are the same for the same names, whatever their order.
+    All columns, all pairs, and up to 200 triples, which are the same for the same names, whatever
+    their order.
     """
     triples = list(itertools.combinations(sorted(attributes), 3))
     if len(triples) > TRIPLES:

@@ -1,9 +1,8 @@
-"""Fidelity: how far a release is from real records, beside how far another sample of real people
-would be.
+"""Fidelity: how far a release is from real records, and how far another real sample would be.
 
 Numbers alone say little: two samples of the same people differ too. So each distance stands beside
-a floor, the same distance for a holdout of real records, or, without one, for the real records
-drawn anew with replacement.
+a floor. That is the same distance for a holdout of real records, or, without one, for the real
+records drawn anew with replacement.
 """
 
 from __future__ import annotations
@@ -29,10 +28,14 @@ from dpsynth.schema.table import Schema
 __all__ = ["Quality", "evaluate"]
 
 ONE_WAY_BINS = 20
+"""Bins of an ordered column by itself: enough to see its shape, and few enough to draw."""
 PAIR_BINS = 12
+"""Bins of each column in a pair or triple: more would leave most of the cells without a row."""
 
 _BOOTSTRAP_SEED = 20240607
+"""Any number: it makes the same tables give the same figures."""
 _LARGEST = 1e300
+"""The largest bound that a schema may state: differences of larger ones may overflow a double."""
 
 Bounds = Mapping[str, tuple[float, float]]
 
@@ -40,46 +43,79 @@ Bounds = Mapping[str, tuple[float, float]]
 def evaluate(
     synthetic: Any, real: Any, schema: Schema, *, holdout: Any = None, bounds: Bounds | None = None
 ) -> Quality:
-    """Compares a release with the real records.
+    """Compares a release with the real records, column by column and pair by pair.
 
-    synthetic, real, holdout: tables with the schema's columns, as `Synthesizer.fit` takes them.
-    holdout: real records that the release was not made from, as a yardstick. bounds: of the columns
-    whose bounds were learned; without them the common range of the real and the synthetic values
-    makes the grid. The result is exact and internal: it is not differentially private.
+    Parameters
+    ----------
+    synthetic, real : DataFrame, Arrow table or path of a .csv or .parquet file
+        The release, and real records with the schema's columns.
+    schema : Schema
+        Of both tables.
+    holdout : table or path, optional
+        Real records that the release was not made from. The distance between these and `real` is
+        the yardstick; without them, `real` is drawn anew with replacement.
+    bounds : mapping of str to (float, float), optional
+        The lowest and highest value of each column whose bounds were learned, in the column's
+        units. Without them, the range of the real and the synthetic values together is used.
+
+    Returns
+    -------
+    Quality
+        Exact, hence internal: it is not differentially private.
+
+    Raises
+    ------
+    SchemaError
+        A table cannot be read, its columns are not the schema's, or the schema has no column to
+        compare; never for a value.
+    ValueError
+        The holdout has no rows.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from dpsynth import Categorical, Schema
+    >>> schema = Schema({"sex": Categorical(["f", "m"])})
+    >>> real = pd.DataFrame({"sex": ["f"] * 50 + ["m"] * 50})
+    >>> release = pd.DataFrame({"sex": ["f"] * 80 + ["m"] * 20})
+    >>> round(evaluate(release, real, schema).columns[0].distance, 3)
+    0.3
     """
     _check(schema)
-    real, synthetic = _open("real", real, schema), _open("synthetic", synthetic, schema)
+    rows = (_open("real", real, schema), _open("synthetic", synthetic, schema))
     held = None if holdout is None else _open("holdout", holdout, schema)
     if held is not None and not len(held):
         raise ValueError("the holdout has no rows: leave it out, or give one with rows")
-    grid = {**_spans(schema, real, synthetic), **(bounds or {})}
-    domain = schema_domain(schema, grid)
-    coded = [encode_frame(real, schema, grid), encode_frame(synthetic, schema, grid)]
+    learned = bounds or {}
+    grid = {**_spans(schema, *rows), **learned}
+    coded = [encode_frame(table, schema, grid) for table in rows]
     coded.append(_redrawn(coded[0]) if held is None else encode_frame(held, schema, grid))
-    ones, more = _Comparison.on_columns(domain, coded), _Comparison.on_pairs(domain, coded)
-    ways = {k: (ones if k == 1 else more).distances(cliques) for k, cliques in all_ways(domain.attributes).items()}
-    found = {**ways[1], **ways.get(2, {})}
+    domain = schema_domain(schema, grid)
+    ones = _Comparison.on_columns(domain, coded)
+    ways = _distances(domain, ones, _Comparison.on_pairs(domain, coded))
+    pairs = {**ways[1], **ways.get(2, {})}
     return Quality(
-        rows_real=len(real),
-        rows_synthetic=len(synthetic),
-        rows_yardstick=len(real if held is None else held),
+        rows_real=len(rows[0]),
+        rows_synthetic=len(rows[1]),
+        rows_yardstick=len(rows[0] if held is None else held),
         yardstick="bootstrap" if held is None else "holdout",
-        ways=tuple(_mean(k, list(distances.values())) for k, distances in ways.items()),
+        ways=tuple(_mean(k, list(found.values())) for k, found in ways.items()),
         columns=tuple(
-            _column(name, column, ones, domain, (real, synthetic), grid.get(name), (bounds or {}).get(name))
+            _column(name, column, ones, domain, rows, grid.get(name), learned.get(name))
             for name, column in schema.coded.items()
         ),
-        pairs=_matrix(domain, found, 0),
-        pair_floors=_matrix(domain, found, 1),
-        repeated_real=repeated_share([values_of(real, name) for name in schema.coded], len(real)),
-        repeated_synthetic=repeated_share([values_of(synthetic, name) for name in schema.coded], len(synthetic)),
+        pairs=_matrix(domain, pairs, 0),
+        pair_floors=_matrix(domain, pairs, 1),
+        repeated_real=_repeated(rows[0], schema),
+        repeated_synthetic=_repeated(rows[1], schema),
     )
 
 
 @dataclass(frozen=True, eq=False)
 class _Comparison:
-    """Three tables on the same bins: the real one, the release, the yardstick. bins: of each cell
-    of each column.
+    """Three tables on the same bins: the real one, the release, the yardstick.
+
+    bins: for each column the bin of each of its cells.
     """
 
     bins: Mapping[str, np.ndarray]
@@ -88,20 +124,25 @@ class _Comparison:
 
     @classmethod
     def on_columns(cls, domain: Domain, coded: Sequence[Codes]) -> _Comparison:
-        """For columns alone: every category, and ordered columns in up to 20 bins and what is
-        missing.
-        """
-        return cls._of({a: _bins(a, domain, coded[0], ONE_WAY_BINS, nominal=False) for a in domain.attributes}, coded)
+        """For columns alone: every category, and ordered columns in up to 20 bins."""
+        real = coded[0]
+        bins = {}
+        for a in domain.attributes:
+            bins[a] = _bins(a, domain, real, ONE_WAY_BINS, nominal=False)
+        return cls._of(bins, coded)
 
     @classmethod
     def on_pairs(cls, domain: Domain, coded: Sequence[Codes]) -> _Comparison:
         """For columns together: up to 12 bins of each."""
-        return cls._of({a: _bins(a, domain, coded[0], PAIR_BINS, nominal=True) for a in domain.attributes}, coded)
+        real = coded[0]
+        bins = {a: _bins(a, domain, real, PAIR_BINS, nominal=True) for a in domain.attributes}
+        return cls._of(bins, coded)
 
     @classmethod
     def _of(cls, bins: Mapping[str, np.ndarray], coded: Sequence[Codes]) -> _Comparison:
         tables = [{a: b[table[a]] for a, b in bins.items()} for table in coded]
-        return cls(bins, Domain.of({a: int(b.max()) + 1 for a, b in bins.items()}), tables)
+        sizes = {a: int(b.max()) + 1 for a, b in bins.items()}
+        return cls(bins, Domain.of(sizes), tables)
 
     def shares(self, clique: Clique) -> list[np.ndarray]:
         """The frequencies of the three tables."""
@@ -116,10 +157,28 @@ class _Comparison:
         return found
 
 
+def _distances(
+    domain: Domain, ones: _Comparison, more: _Comparison
+) -> dict[int, dict[Clique, tuple[float, float]]]:
+    """The distances of single columns, pairs and triples, by how many columns are compared."""
+    found = {}
+    for k, cliques in all_ways(domain.attributes).items():
+        comparison = ones if k == 1 else more
+        found[k] = comparison.distances(cliques)
+    return found
+
+
+def _repeated(rows: Rows, schema: Schema) -> float:
+    return repeated_share([values_of(rows, name) for name in schema.coded], len(rows))
+
+
 def _check(schema: Schema) -> None:
     schema.refuse_text()
     if not schema.coded:
-        raise SchemaError("the schema has no column to compare: all of them are identifiers, so declare another")
+        raise SchemaError(
+            "the schema has no column to compare, only identifiers: declare at least one other"
+            " column"
+        )
 
 
 def _open(name: str, table: Any, schema: Schema) -> Rows:
@@ -135,21 +194,24 @@ def _spans(schema: Schema, *tables: Rows) -> dict[str, tuple[float, float]]:
     """The common range of the values in each column whose bounds the schema leaves open."""
     found = {}
     for name in schema.unbounded:
-        spans = [span(values_of(table, name), schema.columns[name]) for table in tables]
+        column = schema.columns[name]
+        spans = [span(values_of(table, name), column) for table in tables]
+        # A column without a single number has no range: 0 to 1 stands for it.
         lows, highs = zip(*([s for s in spans if s is not None] or [(0.0, 1.0)]), strict=True)
         found[name] = max(min(lows), -_LARGEST), min(max(highs), _LARGEST)
     return found
 
 
 def _redrawn(codes: Codes) -> dict[str, np.ndarray]:
-    """As many rows, drawn with replacement: what another sample of the same people might look like."""
+    """As many rows, drawn with replacement, as another sample of the same people might be."""
     rows = len(next(iter(codes.values())))
     drawn = np.random.default_rng(_BOOTSTRAP_SEED).integers(max(rows, 1), size=rows)
     return {a: c[drawn] for a, c in codes.items()}
 
 
 def _bins(attribute: str, domain: Domain, real: Codes, most: int, *, nominal: bool) -> np.ndarray:
-    size, ordered = domain.size(attribute), len(domain.width(attribute) or ())
+    size = domain.size(attribute)
+    ordered = len(domain.width(attribute) or ())
     if not ordered and not nominal:
         return np.arange(size)
     return choose_bins(np.bincount(real[attribute], minlength=size), ordered, most)
@@ -164,10 +226,13 @@ def _column(
     grid: tuple[float, float] | None,
     learned: tuple[float, float] | None,
 ) -> ColumnQuality:
-    bins, widths = ones.bins[name], domain.width(name)
+    bins = ones.bins[name]
+    widths = domain.width(name)
     real, synthetic, yardstick = ones.shares((name,))
-    (missing_real, _), (missing, outside) = (missing_and_outside(values_of(t, name), column, learned) for t in tables)
-    ranges = [span(values_of(t, name), column) if isinstance(column, Numeric) else None for t in tables]
+    values = [values_of(table, name) for table in tables]
+    missing_real, _ = missing_and_outside(values[0], column, learned)
+    missing_synthetic, outside = missing_and_outside(values[1], column, learned)
+    numbers = isinstance(column, Numeric)
     return ColumnQuality(
         name=name,
         type=type(column).__name__.lower(),
@@ -177,10 +242,10 @@ def _column(
         distance=total_variation(real, synthetic),
         floor=total_variation(real, yardstick),
         missing_real=_share(missing_real),
-        missing_synthetic=_share(missing),
+        missing_synthetic=_share(missing_synthetic),
         outside_domain=int(outside.sum()),
-        range_real=ranges[0],
-        range_synthetic=ranges[1],
+        range_real=span(values[0], column) if numbers else None,
+        range_synthetic=span(values[1], column) if numbers else None,
         labels=bin_labels(column, bins, widths, _low(column, grid)),
         real=tuple(real.tolist()),
         synthetic=tuple(synthetic.tolist()),
@@ -188,10 +253,12 @@ def _column(
 
 
 def _low(column: Column, grid: tuple[float, float] | None) -> float:
-    """Where the grid of a numeric column begins; 0 for other columns, which do not ask."""
+    """Where the grid of a numeric column begins; 0 for other columns, which do not use it."""
     if not isinstance(column, Numeric):
         return 0.0
-    return column.low if column.low is not None else grid[0] if grid is not None else 0.0
+    if column.low is not None:
+        return column.low
+    return 0.0 if grid is None else grid[0]
 
 
 def _values(column: Column, bins: np.ndarray, widths: tuple[float, ...] | None) -> int:
@@ -203,7 +270,8 @@ def _measured_on(column: Column, bins: np.ndarray, widths: tuple[float, ...] | N
     count = _values(column, bins, widths)
     if count < valid_cells(column, widths):
         return f"{count} bins with about equal numbers of real rows"
-    return f"all {count} {'categories' if isinstance(column, Categorical | Boolean) else 'cells of its grid'}"
+    cells = "categories" if isinstance(column, Categorical | Boolean) else "cells of its grid"
+    return f"all {count} {cells}"
 
 
 def _share(flags: np.ndarray) -> float:
@@ -215,11 +283,15 @@ def _mean(k: int, found: Sequence[tuple[float, float]]) -> WayQuality:
     return WayQuality(columns=k, sets=len(found), distance=distance, floor=floor)
 
 
-def _matrix(domain: Domain, found: Mapping[Clique, tuple[float, float]], which: int) -> tuple[tuple[float, ...], ...]:
+def _matrix(
+    domain: Domain, found: Mapping[Clique, tuple[float, float]], which: int
+) -> tuple[tuple[float, ...], ...]:
     """Symmetric; on the diagonal the columns alone."""
     index = {a: i for i, a in enumerate(domain.attributes)}
     matrix = np.zeros((len(index), len(index)))
     for clique, distances in found.items():
-        i, j = index[clique[0]], index[clique[-1]]
-        matrix[i, j] = matrix[j, i] = distances[which]
+        i = index[clique[0]]
+        j = index[clique[-1]]
+        matrix[i, j] = distances[which]
+        matrix[j, i] = distances[which]
     return tuple(tuple(row) for row in matrix.tolist())

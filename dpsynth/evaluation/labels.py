@@ -14,9 +14,13 @@ Namer = Callable[[int, int], str]
 """The name of the cells from the first to the last of these numbers."""
 
 
-def bin_labels(column: Column, bins: np.ndarray, widths: tuple[float, ...] | None, low: float) -> tuple[str, ...]:
-    """A name for each bin. bins: of each cell. widths: of the ordered cells. low: of a numeric
-    column's grid.
+def bin_labels(
+    column: Column, bins: np.ndarray, widths: tuple[float, ...] | None, low: float
+) -> tuple[str, ...]:
+    """A name for each bin.
+
+    bins: the bin of each cell. widths: of the cells, if they have an order. low: where the grid of
+    a numeric column begins.
     """
     name = _namer(column, widths or (), low)
     valid = valid_cells(column, widths)
@@ -51,21 +55,25 @@ def _namer(column: Column, widths: tuple[float, ...], low: float) -> Namer:
     return lambda first, last: names[first] if first == last else f"{names[first]} to {names[last]}"
 
 
-def _steps(widths: tuple[float, ...], low: float, spacing: float, write: Callable[[float], str]) -> Namer:
-    """Cells that hold whole steps: from the first step of the first cell to the last step of the
-    last.
-    """
+def _steps(
+    widths: tuple[float, ...], low: float, spacing: float, write: Callable[[float], str]
+) -> Namer:
+    """Cells that hold whole steps: a name gives the first and the last step."""
     starts = np.concatenate([[0.0], np.cumsum(widths)])
 
     def name(first: int, last: int) -> str:
-        a, b = starts[first], starts[last + 1] - 1
-        return write(low + a * spacing) if a == b else f"{write(low + a * spacing)} to {write(low + b * spacing)}"
+        first_step = starts[first]
+        last_step = starts[last + 1] - 1
+        lowest = write(low + first_step * spacing)
+        if first_step == last_step:
+            return lowest
+        return f"{lowest} to {write(low + last_step * spacing)}"
 
     return name
 
 
 def _lengths(widths: tuple[float, ...], low: float) -> Namer:
-    """Cells that hold a stretch of numbers; a grid that begins with 0 gives it a cell of its own."""
+    """Cells that hold a range of numbers. In a grid that begins with 0, that cell is 0 alone."""
     edges = low + np.concatenate([[0.0], np.cumsum(widths)])
 
     def name(first: int, last: int) -> str:
@@ -82,4 +90,6 @@ def _whole(x: float) -> str:
 
 def _moment(step: float, column: Datetime) -> str:
     moment = EPOCH + timedelta(seconds=int(step) * SECONDS[column.resolution])
-    return moment.date().isoformat() if column.resolution == "D" else moment.isoformat(sep=" ", timespec="minutes")
+    if column.resolution == "D":
+        return moment.date().isoformat()
+    return moment.isoformat(sep=" ", timespec="minutes")

@@ -16,21 +16,54 @@ from dpsynth.evidence.pages import render
 
 VERSION = 1
 INTERNAL = (
-    "These are exact comparisons with real records, for internal use. They are not differentially private, and no "
-    "budget was charged for them. Do not publish them, and do not send them where the real records may not go."
+    "These are exact comparisons with real records, for internal use. They are not differentially"
+    " private, and no budget was charged for them. Do not publish them, and do not send them where"
+    " the real records may not go."
 )
 WORST = 5
+"""How many of the worst pairs a caller gets who names no number."""
+
+_RECORDED_PAIRS = 50
+"""How many of the worst pairs stand in the file; all distances stand in `pairs`."""
 
 
 @dataclass(frozen=True)
 class ColumnQuality:
-    """One column. distance, floor: total variation from the real column, of the release and of the
-    yardstick.
+    """How far one column of a release is from the real column.
 
-    labels, real, synthetic: the bins compared, with their shares of the rows; after the first
-    `values` of them comes at most one for what is no value. missing_*: shares of the rows.
-    outside_domain: how many synthetic values the schema does not allow. range_*: of numbers, else
-    None.
+    Parameters
+    ----------
+    name, type : str
+        Of the column; the type in lower case, such as "numeric".
+    ordered : bool
+        Whether its values have an order.
+    values : int
+        How many of the bins hold values; after them comes at most one for missing values.
+    measured_on : str
+        The bins in words.
+    distance, floor : float
+        Total-variation distance from the real column, 0 to 1, of the release and of the
+        yardstick.
+    missing_real, missing_synthetic : float
+        Missing values, as shares of the rows.
+    outside_domain : int
+        Synthetic values that the schema does not allow.
+    range_real, range_synthetic : (float, float) or None
+        The smallest and largest number; None where there is none.
+    labels : tuple of str
+        The names of the bins.
+    real, synthetic : tuple of float
+        The shares of the rows in each bin.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from dpsynth import Categorical, Schema, evaluate
+    >>> schema = Schema({"sex": Categorical(["f", "m"])})
+    >>> real = pd.DataFrame({"sex": ["f"] * 50 + ["m"] * 50})
+    >>> sex = evaluate(real[25:], real, schema).columns[0]
+    >>> sex.measured_on, sex.labels[:2], sex.real[:2]
+    ('all 2 categories', ('f', 'm'), (0.5, 0.5))
     """
 
     name: str
@@ -52,8 +85,21 @@ class ColumnQuality:
 
 @dataclass(frozen=True)
 class WayQuality:
-    """The mean distance over sets of `columns` columns, with the yardstick's, and how many sets
-    there were.
+    """The mean distance over sets of columns: single ones, pairs, or triples.
+
+    Parameters
+    ----------
+    columns : int
+        How many columns a set has, 1 to 3.
+    sets : int
+        Over how many sets the mean is taken.
+    distance, floor : float
+        The mean total-variation distance, 0 to 1, of the release and of the yardstick.
+
+    Examples
+    --------
+    >>> WayQuality(columns=2, sets=6, distance=0.04, floor=0.03).distance
+    0.04
     """
 
     columns: int
@@ -64,13 +110,39 @@ class WayQuality:
 
 @dataclass(frozen=True, repr=False)
 class Quality:
-    """The comparison of a release with real records: exact, hence not differentially private, hence
-    internal.
+    """The comparison of a release with real records.
 
-    yardstick: what `floor` compares with the real records: "holdout" or "bootstrap". ways: means
-    over single columns, pairs, triples. pairs: distances of all pairs, in the order of `columns`,
-    on the diagonal of the columns alone. repeated_*: shares of the rows that equal an earlier row
-    of their own table.
+    It is exact and not differentially private, and so internal. `evaluate` makes it.
+
+    Parameters
+    ----------
+    rows_real, rows_synthetic, rows_yardstick : int
+        The number of rows in each table.
+    yardstick : {"holdout", "bootstrap"}
+        What each `floor` compares with the real records: other real records, or these drawn anew
+        with replacement.
+    ways : tuple of WayQuality
+        Mean distances over single columns, pairs and triples.
+    columns : tuple of ColumnQuality
+        Each column by itself, in the schema's order.
+    pairs, pair_floors : tuple of tuple of float
+        The distances of all pairs, of the release and of the yardstick: square matrices in the
+        order of `columns`, with the columns alone on the diagonal.
+    repeated_real, repeated_synthetic : float
+        Rows that equal an earlier row of their own table, as shares of the rows.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from dpsynth import Boolean, Categorical, Schema, evaluate
+    >>> schema = Schema({"sex": Categorical(["f", "m"]), "died": Boolean()})
+    >>> real = pd.DataFrame({"sex": ["f", "m"] * 50, "died": [False, True] * 50})
+    >>> release = pd.DataFrame({"sex": ["f", "m"] * 50, "died": [False, False, True, True] * 25})
+    >>> quality = evaluate(release, real, schema)
+    >>> quality.worst_pairs(1)[0]["columns"], quality.worst_pairs(1)[0]["distance"]
+    (['sex', 'died'], 0.5)
+    >>> quality.outside_domain
+    0
     """
 
     rows_real: int
@@ -87,7 +159,12 @@ class Quality:
     @property
     def record(self) -> dict[str, Any]:
         """All of it as plain data, with the version `dpsynth_quality: 1`."""
-        return {"dpsynth_quality": VERSION, "internal": INTERNAL, **asdict(self), "worst_pairs": self.worst_pairs(50)}
+        return {
+            "dpsynth_quality": VERSION,
+            "internal": INTERNAL,
+            **asdict(self),
+            "worst_pairs": self.worst_pairs(_RECORDED_PAIRS),
+        }
 
     @property
     def outside_domain(self) -> int:
@@ -96,22 +173,22 @@ class Quality:
 
     def worst_pairs(self, most: int = WORST) -> list[dict[str, Any]]:
         """The pairs at the greatest distance, worst first: columns, distance, floor."""
-        n = len(self.columns)
-        order = sorted(((i, j) for i in range(n) for j in range(i)), key=lambda ij: -self.pairs[ij[0]][ij[1]])
-        return [
-            {
-                "columns": [self.columns[j].name, self.columns[i].name],
-                "distance": self.pairs[i][j],
-                "floor": self.pair_floors[i][j],
-            }
-            for i, j in order[:most]
-        ]
+        found: list[dict[str, Any]] = []
+        for i, later in enumerate(self.columns):
+            for j, earlier in enumerate(self.columns[:i]):
+                pair = {
+                    "columns": [earlier.name, later.name],
+                    "distance": self.pairs[i][j],
+                    "floor": self.pair_floors[i][j],
+                }
+                found.append(pair)
+        return sorted(found, key=lambda pair: -pair["distance"])[:most]
 
     def to_frame(self) -> pd.DataFrame:
         """One row for each column, in the schema's order."""
-        names = ("type", "distance", "floor", "missing_real", "missing_synthetic", "outside_domain", "measured_on")
-        rows = [{name: getattr(column, name) for name in names} for column in self.columns]
-        return pd.DataFrame(rows, index=pd.Index([column.name for column in self.columns], name="column"))
+        rows = [{name: getattr(column, name) for name in _SHOWN} for column in self.columns]
+        index = pd.Index([column.name for column in self.columns], name="column")
+        return pd.DataFrame(rows, index=index)
 
     def to_json(self) -> str:
         return render.to_json(self.record)
@@ -121,22 +198,38 @@ class Quality:
         return render.page("quality", self.record)
 
     def save(self, directory: str | Path) -> Path:
-        """Writes quality.json and quality.html into a directory, made if need be; returns the
-        directory.
+        """Writes quality.json and quality.html into a directory, which is made if it is not there.
+
+        Parameters
+        ----------
+        directory : str or Path
+            An older report in it is replaced.
+
+        Returns
+        -------
+        Path
+            The directory.
         """
-        return render.save(directory, {"quality.json": self.to_json(), "quality.html": self.to_html()})
+        files = {"quality.json": self.to_json(), "quality.html": self.to_html()}
+        return render.save(directory, files)
 
     def summary(self) -> str:
         """A few lines for a terminal."""
-        means = [f"  {_WAYS[w.columns]:<15} {percent(w.distance):>12} {percent(w.floor):>12}" for w in self.ways]
-        worst = [f"{' x '.join(p['columns'])} ({percent(p['distance'])})" for p in self.worst_pairs(3)]
+        means = []
+        for way in self.ways:
+            numbers = f"{percent(way.distance):>12} {percent(way.floor):>12}"
+            means.append(f"  {_WAYS[way.columns]:<15} {numbers}")
+        worst = []
+        for pair in self.worst_pairs(3):
+            worst.append(f"{' x '.join(pair['columns'])} ({percent(pair['distance'])})")
         repeated = f"{percent(self.repeated_synthetic)} (real {percent(self.repeated_real)})"
         lines = [
-            f"INTERNAL, not DP: {self.rows_synthetic:,} synthetic rows against {self.rows_real:,} real ones",
+            f"INTERNAL, not differentially private: {self.rows_synthetic:,} synthetic rows beside"
+            f" {self.rows_real:,} real ones",
             f"  {'mean distance':<15} {'synthetic':>12} {self.yardstick:>12}",
             *means,
             f"  worst pairs     {', '.join(worst) or 'none'}",
-            f"  outside domain  {self.outside_domain:,} synthetic values",
+            f"  outside schema  {self.outside_domain:,} synthetic values",
             f"  repeated rows   {repeated}",
         ]
         return str(printable("\n".join(lines)))
@@ -149,3 +242,13 @@ class Quality:
 
 
 _WAYS = {1: "single columns", 2: "pairs", 3: "triples"}
+_SHOWN = (
+    "type",
+    "distance",
+    "floor",
+    "missing_real",
+    "missing_synthetic",
+    "outside_domain",
+    "measured_on",
+)
+"""What `to_frame` says of each column."""

@@ -21,6 +21,7 @@ from dpsynth.data.values import is_null, moment, number, read, read_numbers
 from dpsynth.schema.columns import SECONDS, Boolean, Categorical, Column, Datetime, Numeric
 
 _TOLERANCE = 1e-6
+"""How far, in steps, a number may lie from its grid: decimal steps such as 0.1 are not exact."""
 
 
 @dataclass(frozen=True)
@@ -52,9 +53,9 @@ _MOMENTS = _Reader(moment, _unread, np.asarray)
 def missing_and_outside(
     values: Any, column: Column, bounds: tuple[float, float] | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Two boolean arrays, one entry a row: is the value missing; is it none that the schema allows.
+    """Two boolean arrays, one entry for each row: is the value missing; does the schema forbid it.
 
-    bounds: what a learned bound came out as. A missing value is outside where the column is not
+    bounds: the learned bounds, if any were. A missing value is forbidden where the column is not
     nullable.
     """
     missing = read(values, _NULLS).astype(bool) | _marked(values, column)
@@ -70,7 +71,10 @@ def missing_and_outside(
             allowed = codec.encode(values) < codec.size - 1
             missing &= ~allowed
         case _:
-            raise ValueError(f"a column of type {type(column).__name__} has no public domain to compare with")
+            raise ValueError(
+                f"a column of type {type(column).__name__} has no public values to compare with:"
+                " leave it out of the schema that is compared"
+            )
     return missing, ~np.where(missing, column.nullable, allowed)
 
 
@@ -83,8 +87,7 @@ def span(values: Any, column: Column) -> tuple[float, float] | None:
 
 
 def as_numbers(values: Any, column: Column) -> np.ndarray:
-    """One float64 a row: the number, the seconds since 1970, or the number of the category; NaN
-    where there is none.
+    """One float64 for each row: the number, the seconds since 1970, or the category's position.
 
     Nothing is clipped. Missing values, and what is none of a column's categories, are NaN.
     """
@@ -97,13 +100,11 @@ def as_numbers(values: Any, column: Column) -> np.ndarray:
             codec = codec_for(_strict(column))
             codes = codec.encode(values)
             return np.where(codes < codec.size - 1, codes, np.nan)
-    raise ValueError(f"a column of type {type(column).__name__} is never read")
+    raise ValueError(f"a column of type {type(column).__name__} is never read: leave it out")
 
 
 def repeated_share(columns: Iterable[Any], rows: int) -> float:
-    """The share of rows that equal an earlier row in every one of these columns; 0 for an empty
-    table.
-    """
+    """The share of rows that equal an earlier row in all of these columns; 0 for no rows."""
     group = np.zeros(rows, dtype=np.int64)
     for values in columns:
         numbers = _grouped(values)
@@ -113,12 +114,14 @@ def repeated_share(columns: Iterable[Any], rows: int) -> float:
 
 def _on_grid(x: np.ndarray, column: Numeric, bounds: tuple[float, float] | None) -> np.ndarray:
     low, high = bounds or (-math.inf, math.inf)
-    low, high = low if column.low is None else column.low, high if column.high is None else column.high
+    low = low if column.low is None else column.low
+    high = high if column.high is None else column.high
     allowed: np.ndarray = (low <= x) & (x <= high)
     if column.spacing is not None:
         anchor = next((bound for bound in (column.low, column.high) if bound is not None), 0)
         with np.errstate(invalid="ignore"):
             steps = (x - anchor) / column.spacing
+            # A double far from the anchor has fewer digits left for the fraction of a step.
             allowed &= np.abs(steps - np.rint(steps)) <= _TOLERANCE + np.abs(steps) * 2.0**-50
     return allowed
 
@@ -134,10 +137,13 @@ def _marked(values: Any, column: Column) -> np.ndarray:
     marker = getattr(column, "missing_marker", None)
     if marker is None:
         return np.zeros(len(values), dtype=bool)
-    text, as_number = _folded(marker, column), number(marker)
+    text = _folded(marker, column)
+    as_number = number(marker)
 
     def is_marker(value: object) -> bool:
-        return (isinstance(value, str) and _folded(value, column) == text) or number(value) == as_number
+        if isinstance(value, str) and _folded(value, column) == text:
+            return True
+        return number(value) == as_number
 
     found: np.ndarray = read(values, _Reader(is_marker, lambda x: x == as_number, _unread)) == 1
     return found

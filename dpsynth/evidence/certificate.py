@@ -1,5 +1,4 @@
-"""Certificate: what is claimed for one release, and everything that a reviewer needs to check the
-claim.
+"""Certificate: what is claimed for one release, and all that a reviewer needs to check it.
 
 A certificate is a plain record, a function of public things only: the schema, the ledger, the
 settings, the charged answers. It holds no row, no exact count, nothing that was not paid for, and
@@ -42,7 +41,24 @@ _PACKAGES = ("dpsynth", "numpy", "scipy", "pandas", "pyarrow", "mpmath")
 
 @dataclass(frozen=True, repr=False)
 class Certificate:
-    """The evidence for one release, around a JSON record with the format `dpsynth_certificate: 1`."""
+    """The evidence for one release: what is claimed for it, and what it spent.
+
+    Parameters
+    ----------
+    record : dict of str to object
+        What certificate.json holds, in the format `dpsynth_certificate: 1` (docs/formats.md).
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from dpsynth import Boolean, Schema, Synthesizer
+    >>> schema = Schema({"smoker": Boolean()})
+    >>> patients = pd.DataFrame({"smoker": [True, False] * 500})
+    >>> synth = Synthesizer(schema, epsilon=1.0, delta=1e-6, ledger=None).fit(patients)
+    >>> synth.certificate.verify()
+    >>> synth.certificate.private, synth.certificate.record["budget"]["epsilon"]
+    (True, 1.0)
+    """
 
     record: dict[str, Any]
 
@@ -59,46 +75,58 @@ class Certificate:
         released: Mapping[str, Any],
         cautions: Sequence[str] = (),
     ) -> Certificate:
-        """The certificate of one run.
+        """Makes the certificate of one run.
 
-        Unit, budget, noise, charges and head are read from the ledger, never stated.
+        Unit, budget, noise, charges and head are read from the ledger, never given by the caller.
 
-        run: `Accountant.run`. bounds: of numeric columns, as learned by charges. released: further
-        charged or public facts, such as the noisy row count. cautions: what is known against a
-        mechanism that is not ours. Raises ValueError when the ledger protects another unit than the
-        schema, or has no such run.
+        Parameters
+        ----------
+        schema : Schema or ImageSchema
+            The public facts.
+        ledger : Ledger
+            Where the run is recorded.
+        run : str
+            The run's id, `Accountant.run`.
+        mechanism : str
+            The mechanism's name.
+        settings : mapping of str to object
+            Its public settings.
+        bounds : mapping of str to tuple of float
+            Low and high of the numeric columns whose bounds were learned by charges.
+        released : mapping of str to object
+            Further charged or public facts, such as the noisy row count.
+        cautions : sequence of str
+            What is known against a mechanism that is not ours.
+
+        Returns
+        -------
+        Certificate
+            With the record of this run.
+
+        Raises
+        ------
+        ValueError
+            When the ledger protects another unit than the schema, or has no such run.
         """
-        if ledger.unit != schema.unit:
-            raise ValueError(f"the ledger protects {ledger.unit.describe()}, the schema {schema.unit.describe()}")
+        _check_unit(ledger, schema)
         lines = ledger.entries()
-        begun = [line for line in lines if line["kind"] == "run" and line["run"] == run]
-        if len(begun) != 1:
-            raise ValueError(f"the ledger has no run {run!r}: give the ledger and the run of one accountant")
-        charges, steps = (
-            [line for line in lines if line["kind"] == kind and line["run"] == run] for kind in ("charge", "steps")
-        )
+        begun = _beginning(lines, run)
+        charges = [line for line in lines if line["kind"] == "charge" and line["run"] == run]
+        steps = [line for line in lines if line["kind"] == "steps" and line["run"] == run]
         account = account_of(ledger, lines, run)
-        told = parts(lines[0], begun[0], charges, steps)
-        private, budget = told["claim"]["private"], Budget(**told["budget"])
+        told = parts(lines[0], begun, charges, steps)
+        private = told["claim"]["private"]
+        imported = [wording.declared(line["by"], line["time"]) for line in account["only"]]
+        public = _cautions(schema, Budget(**told["budget"]), settings, released)
         record = {
             "dpsynth_certificate": VERSION,
             "claim": told["claim"],
             "budget": told["budget"],
             "spent": told["spent"],
             "schedule": told["schedule"],
-            "cautions": [
-                *borrowed(charges, cautions),
-                *(wording.declared(line["by"], line["time"]) for line in account["only"]),
-                *_cautions(schema, budget, settings, released),
-            ],
+            "cautions": [*borrowed(charges, cautions), *imported, *public],
             "unit": told["unit"],
-            "run": {
-                "id": run,
-                "noise": begun[0]["noise"],
-                "line": begun[0],
-                "drawing": drawing(lines, run),
-                "ended": ended(lines, run),
-            },
+            "run": _run(lines, begun),
             "charges": told["charges"],
             "trainings": told["trainings"],
             "steps": steps,
@@ -108,7 +136,7 @@ class Certificate:
                 *wording.without_id(ledger.unit.id_column, ledger.unit.max_records),
                 *wording.accounting(private, *kinds(charges)),
             ],
-            "schema": {"sha256": schema.fingerprint(), "columns": columns_in_words(schema, bounds)},
+            "schema": _described(schema, bounds),
             "mechanism": {"name": mechanism, "settings": settings},
             "released": released,
             "versions": _versions(),
@@ -119,16 +147,24 @@ class Certificate:
 
     @classmethod
     def load(cls, path: str | Path) -> Certificate:
-        """The certificate in a JSON file, after `verify`.
+        """Reads the certificate in a JSON file, and verifies it.
 
         Parameters
         ----------
-        path : a certificate.json, or the directory that holds it.
+        path : str or Path
+            A certificate.json, or the directory that holds it.
+
+        Returns
+        -------
+        Certificate
+            With the record of the file.
 
         Raises
         ------
-        OSError : the file cannot be read.
-        ValueError : it is no certificate of this format, or does not hold; the sentence says why.
+        OSError
+            When the file cannot be read.
+        ValueError
+            When it is not a certificate of this format, or does not hold; the message says why.
         """
         file = Path(path) / "certificate.json" if Path(path).is_dir() else Path(path)
         try:
@@ -141,67 +177,106 @@ class Certificate:
 
     @property
     def private(self) -> bool:
-        """Whether anything is claimed at all: False for a seeded run."""
+        """Whether anything is claimed: False for a run with a seed."""
         return bool(self.record["claim"]["private"])
 
     def verify(self) -> None:
         """Recomputes what is stated from the ledger lines that the certificate quotes.
 
-        The independent verifier looks first (`evidence/verify.py`, as `dpsynth verify` does); then
-        what follows from the lines is made again by the program that issues certificates. It shows
-        slips and careless edits. Somebody who rewrites everything is found out by the ledger
-        itself.
+        The independent verifier looks first (`evidence/verify.py`, as `dpsynth verify` does). Then
+        the program that issues certificates makes again what follows from the lines. This finds
+        slips and careless edits. A certificate that was rewritten as a whole, with lines that fit,
+        is found by comparing it with the ledger itself.
 
-        Raises ------ ValueError : it does not hold; a sentence for each fault.
+        Raises
+        ------
+        ValueError
+            When it does not hold; the message names each fault.
         """
         if not isinstance(self.record, dict) or not verify.is_of_format(self.record):
-            raise ValueError(f"this is no certificate of format {VERSION}: read it with the dpsynth that wrote it")
+            raise ValueError(
+                f"this is not a certificate of format {VERSION}: read it with the version of"
+                " dpsynth that wrote it"
+            )
         found = [outcome.fault for outcome in verify.examine(self.record) if outcome.fault]
         if not found:
-            found = [f"its {name} would read otherwise, made again from its lines" for name in _restated(self.record)]
+            found = _restated(self.record)
         if found:
             raise ValueError(f"the certificate contradicts itself: {'; '.join(found)}")
 
     def to_json(self) -> str:
+        """The text of certificate.json."""
         return render.to_json(self.record)
 
     def to_html(self) -> str:
-        """One self-contained page for a reader who signs for the release."""
+        """The text of certificate.html: one self-contained page for those who approve a release."""
         return render.page("certificate", self.record)
 
     def listing(self, *files: str | Path) -> Certificate:
-        """The same certificate, which names these files of the release with their SHA-256."""
-        hashes = {Path(file).name: hashlib.sha256(Path(file).read_bytes()).hexdigest() for file in files}
+        """Adds files of the release to the certificate.
+
+        Parameters
+        ----------
+        *files : str or Path
+            Files that are released with it.
+
+        Returns
+        -------
+        Certificate
+            Another one, with the SHA-256 of each file under the file's name.
+        """
+        hashes = {}
+        for path in map(Path, files):
+            hashes[path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
         return Certificate({**self.record, "files": hashes})
 
     def save(self, directory: str | Path) -> Path:
-        """Writes certificate.json and certificate.html into a directory, made if need be; returns
-        the directory.
+        """Writes certificate.json and certificate.html.
+
+        Parameters
+        ----------
+        directory : str or Path
+            Where; it is created if it does not exist.
+
+        Returns
+        -------
+        Path
+            The directory.
+
+        Raises
+        ------
+        OSError
+            When the files cannot be written; the message is one sentence.
         """
-        return render.save(directory, {"certificate.json": self.to_json(), "certificate.html": self.to_html()})
+        files = {"certificate.json": self.to_json(), "certificate.html": self.to_html()}
+        return render.save(directory, files)
 
     def summary(self) -> str:
         """A few lines for a terminal."""
         it = self.record
-        budget, spent = it["budget"], at_most(it["spent"]["epsilon"])
-        account = f"epsilon {at_most(it['ledger']['spent']['epsilon'])} of {exact(it['ledger']['budget']['epsilon'])}"
-        whose = "spent by all runs" if it["ledger"]["kept"] == "in a file" else "spent; other fits are not counted"
+        budget = it["budget"]
+        spent = at_most(it["spent"]["epsilon"])
+        schema = it["schema"]
         facts = {
             "protects": it["unit"]["description"],
             "budget": f"epsilon {exact(budget['epsilon'])}, delta {exact(budget['delta'])}",
             "spent": f"epsilon {spent} in {len(it['charges'])} charges",
-            "ledger": f"{it['ledger']['dataset']}: {account} {whose}; head {it['ledger']['head'][:16]}",
+            "ledger": _account_in_words(it["ledger"]),
             "schedule": wording.schedule(it["schedule"]["fixed"], it["schedule"]["epsilon"]),
             "noise": "the other program's own" if _all_programs(it) else it["run"]["noise"],
             "mechanism": it["mechanism"]["name"],
-            "schema": f"{len(it['schema']['columns'])} columns, sha256 {it['schema']['sha256'][:16]}",
+            "schema": f"{len(schema['columns'])} columns, sha256 {schema['sha256'][:16]}",
             "created": it["created"],
         }
         if it["unit"]["id_column"] is not None:
             facts["without id"] = wording.ROWS_WITHOUT_ID
         if it["trainings"]["resumed"]:
             facts["trained"] = wording.resumed(**it["trainings"])
-        lines = [it["claim"]["sentence"], *it["cautions"], *(f"  {name:<10} {text}" for name, text in facts.items())]
+        lines = [
+            it["claim"]["sentence"],
+            *it["cautions"],
+            *(f"  {name:<10} {text}" for name, text in facts.items()),
+        ]
         return str(printable("\n".join(lines)))
 
     def __repr__(self) -> str:
@@ -211,10 +286,56 @@ class Certificate:
         return render.fragment("certificate", self.record)
 
 
+def _check_unit(ledger: Ledger, schema: Schema | ImageSchema) -> None:
+    if ledger.unit != schema.unit:
+        raise ValueError(
+            f"the ledger protects {ledger.unit.describe()}, the schema {schema.unit.describe()}:"
+            " use a ledger that was created for this schema"
+        )
+
+
+def _described(schema: Schema | ImageSchema, bounds: Bounds) -> dict[str, Any]:
+    return {"sha256": schema.fingerprint(), "columns": columns_in_words(schema, bounds)}
+
+
+def _beginning(lines: Sequence[dict[str, Any]], run: str) -> dict[str, Any]:
+    """The ledger's line with which the run began."""
+    begun = [line for line in lines if line["kind"] == "run" and line["run"] == run]
+    if len(begun) != 1:
+        raise ValueError(
+            f"the ledger has no run {run!r}: give the ledger and the run of one accountant"
+        )
+    return begun[0]
+
+
+def _run(lines: Sequence[dict[str, Any]], begun: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "id": begun["run"],
+        "noise": begun["noise"],
+        "line": begun,
+        "drawing": drawing(lines, begun["run"]),
+        "ended": ended(lines, begun["run"]),
+    }
+
+
+def _account_in_words(account: Mapping[str, Any]) -> str:
+    spent = at_most(account["spent"]["epsilon"])
+    allowed = exact(account["budget"]["epsilon"])
+    if account["kept"] == "in a file":
+        whose = "spent by all runs"
+    else:
+        whose = "spent; other fits are not counted"
+    head = account["head"][:16]
+    return f"{account['dataset']}: epsilon {spent} of {allowed} {whose}; head {head}"
+
+
 def _cautions(
-    schema: Schema | ImageSchema, budget: Budget, settings: Mapping[str, Any], released: Mapping[str, Any]
+    schema: Schema | ImageSchema,
+    budget: Budget,
+    settings: Mapping[str, Any],
+    released: Mapping[str, Any],
 ) -> list[str]:
-    """Sentences for what is allowed and yet seldom meant."""
+    """Sentences about what is allowed but rarely intended."""
     found = []
     if budget.delta * max(1, released.get("rows", 1)) > _LARGE_DELTA:
         found.append(wording.LARGE_DELTA)
@@ -222,7 +343,9 @@ def _cautions(
     if schema.unit.id_column is None and any(isinstance(c, Identifier) for c in columns.values()):
         found.append(wording.IDENTIFIER_WITHOUT_UNIT)
     if known := settings.get("known"):
-        found.append(wording.known(sorted({str(marginal["source"]) for marginal in known}), len(known)))
+        found.append(
+            wording.known(sorted({str(marginal["source"]) for marginal in known}), len(known))
+        )
     return found
 
 
@@ -243,43 +366,51 @@ def _version(package: str) -> str:
 
 
 def _same(stated: Any, found: Any, tolerance: float) -> bool:
-    """Whether a part of a record is what the lines give, in words and, but for a relative
-    tolerance, in figures.
-    """
+    """Whether a part of a record is as found: figures within a relative tolerance, else exactly."""
     if isinstance(found, Mapping):
-        return stated.keys() == found.keys() and all(_same(stated[name], found[name], tolerance) for name in found)
+        if stated.keys() != found.keys():
+            return False
+        return all(_same(stated[name], found[name], tolerance) for name in found)
     if isinstance(found, list):
-        return len(stated) == len(found) and all(_same(*pair, tolerance) for pair in zip(stated, found, strict=True))
+        if len(stated) != len(found):
+            return False
+        return all(_same(*pair, tolerance) for pair in zip(stated, found, strict=True))
     if isinstance(found, float) and isinstance(stated, int | float):
         return math.isclose(stated, found, rel_tol=tolerance)
     return bool(stated == found)
 
 
 def _restated(record: Mapping[str, Any]) -> list[str]:
-    """Parts that would read otherwise if the certificate were made again from the lines that it
-    quotes.
+    """A sentence for each part that differs from what follows from the quoted ledger lines.
 
     The independent verifier knows the price of a training from below only, and leaves a training of
     a few steps undecided; here the figures are those of the program that made them. A larger
     epsilon is no fault: other versions may have rounded up further.
     """
     charges = [charge["line"] for charge in record["charges"]]
+    opened = record["ledger"]["line"]
+    begun = record["run"]["line"]
     try:
-        found = _plain(parts(record["ledger"]["line"], record["run"]["line"], charges, record["steps"]))
+        found = _plain(parts(opened, begun, charges, record["steps"]))
     except (TypeError, ValueError):
-        return ["ledger line"]  # no budget, unit or event that the kernel would accept
+        return ["a ledger line that it quotes has no valid budget, unit or event"]
     stated = {name: record[name] for name in found}
     for name in ("spent", "schedule"):
-        least, said = found[name]["epsilon"], stated[name]["epsilon"]
-        if least <= said:
+        least = found[name]["epsilon"]
+        if least <= stated[name]["epsilon"]:
             stated[name] = {**stated[name], "epsilon": least}
-    tolerances = {"spent": _SAME_SUM, "charges": _SAME_SUM}
-    odd = [name for name in found if not _same(stated[name], found[name], tolerances.get(name, _SAME_FIGURE))]
-    return odd if budgets.fits(cost_of(charges), Budget(**found["budget"])) else [*odd, "charges within its budget"]
+    odd = []
+    for name in found:
+        tolerance = _SAME_SUM if name in ("spent", "charges") else _SAME_FIGURE
+        if not _same(stated[name], found[name], tolerance):
+            odd.append(f"its {name} is not what follows from its ledger lines")
+    if not budgets.fits(cost_of(charges), Budget(**found["budget"])):
+        odd.append("its charges cost more than its budget")
+    return odd
 
 
 def _plain(value: Any) -> Any:
-    """Public settings as JSON can hold them: what is no number, text or container becomes text."""
+    """Public settings as JSON can hold them: what is not a number or container becomes text."""
     if value is None or isinstance(value, bool | int | str):
         return value
     if isinstance(value, Mapping):

@@ -1,4 +1,4 @@
-"""The public domain of a schema in words: what each column may hold, and where that is known from."""
+"""The public domain of a schema in words: what each column may hold, and who says so."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from dpsynth.schema.columns import Boolean, Categorical, Column, Datetime, Ident
 from dpsynth.schema.images import ImageSchema
 from dpsynth.schema.table import Schema
 
-_LISTED = 12
+_LISTED = 12  # categories: more of them would fill the page
 _UNITS = {"D": "day", "h": "hour", "min": "minute", "s": "second"}
 
 Bounds = Mapping[str, tuple[float, float]]
 
 
 def columns_in_words(schema: Schema | ImageSchema, bounds: Bounds) -> list[dict[str, str]]:
+    """For each column its name, its type, what it may hold, and where that comes from."""
     if isinstance(schema, ImageSchema):
         return schema.in_words()
     return [
@@ -59,7 +60,9 @@ def _listed(column: Categorical) -> str:
 
 
 def _bound(value: float | None) -> str:
-    return "a bound not told" if value is None else exact(value) if value == int(value) else short(value, 6)
+    if value is None:
+        return "a bound that is not stated"
+    return exact(value) if value == int(value) else short(value, 6)
 
 
 def _origin(column: Column, learned: tuple[float, float] | None) -> str:
@@ -70,4 +73,5 @@ def _origin(column: Column, learned: tuple[float, float] | None) -> str:
         return "declared in the schema"
     if column.low is None and column.high is None:
         return "both bounds learned by a charge"
-    return f"{'low' if column.low is None else 'high'} learned by a charge, the other bound declared in the schema"
+    learned_end = "low" if column.low is None else "high"
+    return f"{learned_end} learned by a charge, the other bound declared in the schema"

@@ -1,7 +1,6 @@
-"""What the ledger's lines say of a run, for a certificate: its claim, its charges, and the account
-that they are from.
+"""What the ledger's lines say of a run, for a certificate: its claim, its charges, its account.
 
-All of it is a function of the lines alone, so that whoever holds them can do it again.
+All of it is a function of the lines alone, so that whoever holds them can recompute it.
 """
 
 from __future__ import annotations
@@ -27,16 +26,17 @@ from dpsynth.ledger.names import event_from_dict
 from dpsynth.programs.external import ExternalProgram
 from dpsynth.training.event import DpSgd
 
-RDP_ORDERS = (2, 4, 8, 16, 32, 64)
+RDP_ORDERS = (2, 4, 8, 16, 32, 64)  # those that other accountants report
 
 Line = dict[str, Any]
 
 
 def claim(private: bool, budget: Budget, unit: PrivacyUnit) -> dict[str, Any]:
-    """The claim; for a seeded run the same form with nothing in it."""
+    """The claim; for a run with a seed the same form with nothing in it."""
     sentence = wording.claim(private, budget.epsilon, budget.delta, unit.describe())
     if not private:
-        return {"private": False, "sentence": sentence, "meaning": None, "epsilon": None, "delta": None}
+        nothing = {"meaning": None, "epsilon": None, "delta": None}
+        return {"private": False, "sentence": sentence, **nothing}
     secret = wording.secret(unit.id_column, unit.max_records, unit.adjacency)
     meaning = wording.meaning(secret, _percent_right(budget))
     return {"private": True, "sentence": sentence, "meaning": meaning, **budget.claim}
@@ -47,39 +47,46 @@ def _percent_right(budget: Budget) -> float:
 
     For mu-GDP the errors (a, b) satisfy b >= Phi(Phi^-1(1 - a) - mu); a + b is least at a = b =
     Phi(-mu / 2). (Dong, Roth and Su, section 2.) It is the budget's mu, as what was spent may
-    depend on charged answers; of what is kept for programs, epsilon counts as the Gaussian curve below it,
-    and delta as it is.
+    depend on charged answers. Of what is kept for programs, epsilon counts as the Gaussian curve
+    below it, and delta as it is.
     """
-    cost = budgets.affordable(budget) + (
-        currencies.pure_cost(budget.programs_epsilon) if budget.programs_epsilon else 0
-    )
-    return min(100.0, math.ceil(1000 * (NormalDist().cdf(currencies.mu_of(cost) / 2) + budget.programs_delta)) / 10)
+    cost = budgets.affordable(budget)
+    if budget.programs_epsilon:
+        cost += currencies.pure_cost(budget.programs_epsilon)
+    right = NormalDist().cdf(currencies.mu_of(cost) / 2) + budget.programs_delta
+    return min(100.0, math.ceil(1000 * right) / 10)
 
 
 def events_of(charges: Sequence[Line]) -> list[Event]:
+    """What each line charged for."""
     return [event_from_dict(line["event"]) for line in charges]
 
 
 def cost_of(charges: Sequence[Line]) -> Cost:
+    """What the charges cost together."""
     return sum((event.cost for event in events_of(charges)), start=NOTHING)
 
 
 def schedule(begun: Line, charges: Sequence[Line], budget: Budget) -> dict[str, Any]:
-    """Whether all charges had been reserved, event by event, before the run read anything; and what
-    that list costs.
+    """Whether all charges were reserved one by one before anything was read; and their cost.
 
-    Then, and only then, is the loss of the list as a whole a claim of its own, smaller than the
-    budget. Where it was not fixed, the figure says what a run with these charges fixed beforehand
-    would have cost.
+    Only then is the loss of the list as a whole a claim of its own, smaller than the budget. Where
+    it was not fixed, the figure says what a run with these charges fixed beforehand would have
+    cost.
     """
-    reserved, charged = begun["reserve"], [line["event"] for line in charges]
-    known = not Counter(map(_canonical, charged)) - Counter(map(_canonical, reserved))
-    events = [event_from_dict(record) for record in (reserved if known else charged)]
-    by_filter = budgets.spent(sum((event.cost for event in events), start=NOTHING), budget).epsilon
-    return {"fixed": known, "epsilon": min(by_filter, nonadaptive.epsilon(events, budget.delta)), "delta": budget.delta}
+    reserved = begun["reserve"]
+    charged = [line["event"] for line in charges]
+    fixed = not Counter(map(_canonical, charged)) - Counter(map(_canonical, reserved))
+    events = [event_from_dict(record) for record in (reserved if fixed else charged)]
+    cost = sum((event.cost for event in events), start=NOTHING)
+    # both figures are upper bounds, so that the smaller one holds
+    by_filter = budgets.spent(cost, budget).epsilon
+    as_a_whole = nonadaptive.epsilon(events, budget.delta)
+    return {"fixed": fixed, "epsilon": min(by_filter, as_a_whole), "delta": budget.delta}
 
 
 def _finite(epsilon: float) -> float:
+    """An epsilon that JSON can hold."""
     return min(epsilon, budgets.MAX_EPSILON)
 
 
@@ -93,18 +100,24 @@ def _words(event: Event) -> str:
         case Gaussian():
             return f"noise multiplier {short(event.noise_multiplier)}"
         case DpSgd():
+            rate = short(event.rate)
             noise = short(event.noise_multiplier)
-            return f"training: {event.steps} steps, rate {short(event.rate)}, noise multiplier {noise}"
+            return f"training: {event.steps} steps, rate {rate}, noise multiplier {noise}"
         case ExternalProgram():
             return f"another program: epsilon {exact(event.epsilon)}, delta {exact(event.delta)}"
     raise ValueError(f"a certificate has no words for an event of the kind {type(event).__name__}")
 
 
-def parts(opened: Line, begun: Line, charges: Sequence[Line], steps: Sequence[Line]) -> dict[str, Any]:
-    """The parts of a certificate that follow from ledger lines alone: its first, a run's, and those
-    of its charges.
+def parts(
+    opened: Line, begun: Line, charges: Sequence[Line], steps: Sequence[Line]
+) -> dict[str, Any]:
+    """The parts of a certificate that follow from ledger lines alone.
+
+    The lines are the ledger's first, the run's first, and those of its charges and steps.
     """
-    budget, unit, events = Budget(**begun["budget"]), PrivacyUnit(**opened["unit"]), events_of(charges)
+    budget = Budget(**begun["budget"])
+    unit = PrivacyUnit(**opened["unit"])
+    events = events_of(charges)
     return {
         "claim": claim(begun["noise"] == SECURE, budget, unit),
         "budget": asdict(budget),
@@ -118,43 +131,47 @@ def parts(opened: Line, begun: Line, charges: Sequence[Line], steps: Sequence[Li
 
 
 def charges_in_words(charges: Sequence[Line], unit: PrivacyUnit) -> list[Line]:
-    """The ledger's lines, each with its noise in rows (of counts) and its share of what the run
-    spent.
-    """
-    total = max(1, sum(map(_weight, events_of(charges))))
+    """The ledger's lines, each with its noise on a count, and its share of what the run spent."""
+    events = events_of(charges)
+    total = max(1, sum(map(_weight, events)))
     rows = unit.count_sensitivity(2)[1]
-    return [
-        {
-            "line": line,
-            "event": _words(event),
-            "noise_stddev_rows": event.noise_multiplier * rows if isinstance(event, Gaussian) else None,
-            "share_percent": 100 * _weight(event) / total,
-        }
-        for line, event in zip(charges, events_of(charges), strict=True)
-    ]
+    found = []
+    for line, event in zip(charges, events, strict=True):
+        noise = event.noise_multiplier * rows if isinstance(event, Gaussian) else None
+        found.append(
+            {
+                "line": line,
+                "event": _words(event),
+                "noise_stddev_rows": noise,
+                "share_percent": 100 * _weight(event) / total,
+            }
+        )
+    return found
 
 
 def trainings(steps: Sequence[Line]) -> dict[str, int]:
-    """How often trainings were resumed, and how many of their steps were lost, as the last line of
-    each says.
-    """
+    """How often trainings were resumed and how many steps were lost, by the last line of each."""
     last = {line["charge"]: line for line in steps}
     return {name: sum(line[name] for line in last.values()) for name in ("resumed", "lost")}
 
 
 def drawing(lines: Sequence[Line], run: str) -> Line | None:
-    """The line that marked a run as drawing, before its first row was read; None for one that read nothing."""
-    return next((line for line in lines if line["kind"] == "drawing" and line["run"] == run), None)
+    """The line that was written before a run read its first row; None for one that read nothing."""
+    found = (line for line in lines if line["kind"] == "drawing" and line["run"] == run)
+    return next(found, None)
 
 
 def ended(lines: Sequence[Line], run: str) -> Line | None:
-    """The line that ended a run; None for one that is under way, or died."""
-    return next((line for line in lines if line["kind"] in ("commit", "void") and line["run"] == run), None)
+    """The line that ended a run; None for one that is still running, or died."""
+    ends = ("commit", "void")
+    return next((line for line in lines if line["kind"] in ends and line["run"] == run), None)
 
 
 def _weight(event: Event) -> int:
-    """mu^2 of an event, another program's epsilon as that of the Gaussian curve below it."""
-    return currencies.pure_cost(event.epsilon) if isinstance(event, ExternalProgram) else event.cost.gaussian
+    """mu^2 of an event; of another program, mu^2 of the Gaussian curve below its epsilon."""
+    if isinstance(event, ExternalProgram):
+        return currencies.pure_cost(event.epsilon)
+    return event.cost.gaussian
 
 
 def account_of(ledger: Ledger, lines: Sequence[Line], run: str) -> dict[str, Any]:
@@ -162,13 +179,16 @@ def account_of(ledger: Ledger, lines: Sequence[Line], run: str) -> dict[str, Any
     others = [line for line in lines if line["kind"] == "run" and line["run"] != run]
     only = [line for line in lines if line["kind"] == "only"]
     charges = [line for line in lines if line["kind"] == "charge"]
-    joined = [event_from_dict(each["event"]) for line in lines if line["kind"] == "link" for each in line["events"]]
+    # links bring the charges of data sets whose people overlap with those of this one
+    links = [line for line in lines if line["kind"] == "link"]
+    joined = [event_from_dict(each["event"]) for line in links for each in line["events"]]
+    if_fixed = nonadaptive.epsilon([*events_of(charges), *joined], ledger.budget.delta)
     return {
         "dataset": ledger.dataset,
         "kept": "in memory" if ledger.path is None else "in a file",
         "budget": asdict(ledger.budget),
         "spent": ledger.spent().claim,
-        "if_fixed": _finite(nonadaptive.epsilon([*events_of(charges), *joined], ledger.budget.delta)),
+        "if_fixed": _finite(if_fixed),
         "line": lines[0],
         "lines": len(lines),
         "head": lines[-1]["hash"],
@@ -181,7 +201,7 @@ def account_of(ledger: Ledger, lines: Sequence[Line], run: str) -> dict[str, Any
 
 
 def budget_views(budget: Budget, charged: Sequence[Event]) -> dict[str, Any]:
-    """The views of the dearest noise that fits a budget; none where something else was charged.
+    """The views of the costliest noise that fits a budget; none where something else was charged.
 
     What is not Gaussian noise has a delta of its own, and no other currency has a word for that.
     """
@@ -196,22 +216,22 @@ def _no_views() -> dict[str, Any]:
 
 
 def views(events: Sequence[Event]) -> dict[str, Any]:
-    """The same loss in the currencies of other accountants; None where it has no finite value in
-    one.
+    """The same loss in the currencies of other accountants; None where one has no finite value.
 
-    What has a delta of its own has no mu: it lies below no Gaussian curve.
+    An event with a delta of its own has no mu: it lies below no Gaussian curve.
     """
     gaussian = sum(e.cost.gaussian for e in events if isinstance(e, Gaussian))
     steps = [e for e in events if isinstance(e, DpSgd)]
     others = [e for e in events if not isinstance(e, Gaussian | DpSgd)]
 
     def divergence(order: int) -> float | None:
-        trained = math.fsum(currencies.sampled_rdp(e.rate, e.noise_multiplier, e.steps, order) for e in steps)
-        total = currencies.gaussian_rdp(gaussian, order) + trained
+        each = [currencies.sampled_rdp(e.rate, e.noise_multiplier, e.steps, order) for e in steps]
+        total = currencies.gaussian_rdp(gaussian, order) + math.fsum(each)
         return total if not others and math.isfinite(total) else None
 
+    lacking = any(e.cost.delta for e in events)
     return {
-        "mu": None if any(e.cost.delta for e in events) else currencies.mu_of(sum(map(_weight, events))),
+        "mu": None if lacking else currencies.mu_of(sum(map(_weight, events))),
         "zcdp_rho": currencies.zcdp(gaussian) if not steps and not others else None,
         "rdp": {str(order): divergence(order) for order in RDP_ORDERS},
     }
@@ -220,13 +240,13 @@ def views(events: Sequence[Event]) -> dict[str, Any]:
 def kinds(charges: Sequence[Line]) -> tuple[bool, bool]:
     """Whether all charges are Gaussian noise, and whether all are for another program."""
     events = events_of(charges)
-    return all(isinstance(e, Gaussian) for e in events), bool(events) and all(
-        isinstance(e, ExternalProgram) for e in events
-    )
+    gaussian = all(isinstance(event, Gaussian) for event in events)
+    program = bool(events) and all(isinstance(event, ExternalProgram) for event in events)
+    return gaussian, program
 
 
 def borrowed(charges: Sequence[Line], known: Sequence[str]) -> list[str]:
-    """What to say of a claim that is another program's. known: sentences against it."""
+    """Cautions about a claim that is another program's. known: what is known against it."""
     if not any(isinstance(event, ExternalProgram) for event in events_of(charges)):
         return []
     return [wording.EXTERNAL_PROGRAM, *(wording.against(sentence) for sentence in known)]

@@ -3,8 +3,7 @@
 This file and the folder `verifier/` are a program of their own. It shares no code with the rest of
 the package and no formula; it imports its own parts and Python's standard library only.
 `verifier/lines.py`, `words.py` and `figures.py` have the checks, small functions: the first line of
-each says the one fault that it finds. A ledger written anew shows against a head kept elsewhere
-only.
+each says the one fault that it finds. A ledger rewritten as a whole is found by an older head only.
 """
 
 from __future__ import annotations
@@ -20,10 +19,12 @@ from dpsynth.evidence.verifier import figures, lines, words
 from dpsynth.evidence.verifier.case import Case, Check, Record
 from dpsynth.evidence.verifier.recompute import Undecided
 
-__all__ = ["CHECKS", "Outcome", "Undecided", "check", "examine", "examine_release", "faults", "misquotes", "parse"]
+__all__ = ["CHECKS", "Outcome", "Undecided"]
+__all__ += ["check", "examine", "examine_release", "faults", "parse"]
 
 VERSION = 1
-CHECKS: tuple[Check, ...] = (*lines.CHECKS, *words.CHECKS, *figures.CHECKS)
+Checks = tuple[Check, ...]
+CHECKS: Checks = (*lines.CHECKS, *words.CHECKS, *figures.CHECKS)
 
 _NUMBERS = "epsilon|delta|noise_multiplier|rate|steps|seq|lines|max_records|upto|lost|resumed"
 
@@ -38,15 +39,11 @@ class Outcome:
 
 
 def check(directory: str | Path) -> list[str]:
-    """What is wrong with a release.
+    """A sentence for each fault of a release; none where its certificate holds.
 
-    Parameters ---------- directory : the directory of a release, with certificate.json and the
-    files that it lists, or that file.
-
-    Returns ------- A sentence for each fault; empty where the certificate holds.
-
-    Raises ------ ValueError : there is no certificate. Undecided : no fault was found, and some
-    figures can be neither confirmed nor refuted.
+    directory: where certificate.json and the files that it lists are, or that file. ValueError
+    where there is no certificate; Undecided where no fault was found, and some figures can be
+    neither confirmed nor refuted.
     """
     return _faults_in(examine_release(directory))
 
@@ -56,12 +53,6 @@ def faults(record: Record) -> list[str]:
     return _faults_in(examine(record))
 
 
-def misquotes(record: Record) -> list[str]:
-    """The same without the figures, which take seconds to recompute where networks were trained."""
-    case = Case(record, None)
-    return [found.fault for each in (*lines.CHECKS, *words.CHECKS) if (found := _outcome(each, case)).fault]
-
-
 def examine_release(directory: str | Path) -> list[Outcome]:
     """What each check says of a release, as `check` takes it."""
     folder = Path(directory)
@@ -69,40 +60,38 @@ def examine_release(directory: str | Path) -> list[Outcome]:
     try:
         text = file.read_text(encoding="utf-8")
     except (OSError, ValueError):
-        raise ValueError(f"{file} cannot be read as a certificate: give the directory of a release") from None
+        raise ValueError(f"{file} cannot be read as a certificate: give a release folder") from None
     return examine(parse(text, file), file.parent)
 
 
 def parse(text: str, name: str | Path) -> dict[str, Any]:
-    """The record in a certificate's JSON; ValueError, which names it, where it is none of this
-    version.
-    """
+    """The record in a certificate's JSON; ValueError, with this name, where there is none."""
     try:
-        record = json.loads(text, parse_constant=int, object_pairs_hook=_strict)  # int: refuses NaN and Infinity
+        # int refuses the constants NaN and Infinity
+        record = json.loads(text, parse_constant=int, object_pairs_hook=_strict)
     except (ValueError, RecursionError):
-        raise ValueError(f"{name} cannot be read as a certificate: it is not JSON as certificates have it") from None
+        raise ValueError(f"{name} cannot be read as a certificate: its JSON is faulty") from None
     if not isinstance(record, dict) or not is_of_format(record):
-        raise ValueError(f"{name} is no certificate of format {VERSION}: read it with the dpsynth that wrote it")
+        remedy = "read it with the version of dpsynth that wrote it"
+        raise ValueError(f"{name} is not a certificate of format {VERSION}: {remedy}")
     return record
 
 
 def is_of_format(record: Record) -> bool:
-    """Whether a record says that it is a certificate of the format that is read here. True and 1.0 equal 1."""
-    found = record.get("dpsynth_certificate")
-    return type(found) is int and found == VERSION
+    """Whether a record says that it is a certificate of the format that is read here."""
+    return type(found := record.get("dpsynth_certificate")) is int and found == VERSION  # not True
 
 
 def _strict(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    if len(dict(pairs)) < len(pairs) or any(isinstance(value, bool) and re.search(_NUMBERS, k) for k, value in pairs):
-        raise ValueError("a name stands twice, or a number is true or false")
+    truths = [name for name, value in pairs if isinstance(value, bool)]
+    if len(dict(pairs)) < len(pairs) or any(re.search(_NUMBERS, name) for name in truths):
+        raise ValueError("a name occurs twice, or true or false stands for a number")
     return dict(pairs)
 
 
-def examine(record: Record, folder: Path | None = None) -> list[Outcome]:
-    """What each check says of a record. folder: where the files lie that it lists; without it they
-    are not read.
-    """
-    return [_outcome(each, Case(record, folder)) for each in CHECKS]
+def examine(record: Record, folder: Path | None = None, checks: Checks = CHECKS) -> list[Outcome]:
+    """What each check says of a record. folder: of the files that it lists; None to skip them."""
+    return [_outcome(each, Case(record, folder)) for each in checks]
 
 
 def _outcome(each: Check, case: Case) -> Outcome:
@@ -112,8 +101,8 @@ def _outcome(each: Check, case: Case) -> Outcome:
         found = each(case)
     except Undecided as reason:
         return Outcome(name, undecided=str(reason))
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError, OverflowError, ZeroDivisionError):
-        return Outcome(name, f"it is incomplete, or says what no certificate says ({name})")
+    except (LookupError, TypeError, ValueError, AttributeError, ArithmeticError):
+        return Outcome(name, f"it is incomplete, or has values that no certificate has ({name})")
     if not found:
         return Outcome(name)
     fault = sentence[0].lower() + sentence[1:]

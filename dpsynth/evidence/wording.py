@@ -1,5 +1,4 @@
-"""The sentences of a certificate, in one place, so that a reviewer can read all that we ever
-promise.
+"""The sentences of a certificate, in one place, so that a reviewer can read all that is promised.
 
 `claim` and `meaning` belong to the certificate's format: a certificate is checked against them, so
 that another wording is another version of the format.
@@ -12,49 +11,57 @@ from collections.abc import Sequence
 from dpsynth.base.text import at_most, exact
 
 NOT_PRIVATE = (
-    "NOT PRIVATE: the noise of this run came from a seed, so it can be predicted and removed. "
-    "Nothing is claimed for this release; it is fit for tests with invented data only."
+    "NOT PRIVATE: the noise of this run came from a seed, so it can be predicted and removed."
+    " Nothing is claimed for this release; it is fit for tests with invented data only."
 )
 
-NOTHING_PROMISED = ("The noise of this run can be predicted, so that no promise about privacy can be made of it.",)
+NOTHING_PROMISED = (
+    "The noise of this run can be predicted, so nothing is promised about privacy.",
+)
 
 NOT_PROMISED = (
-    "Differential privacy is not anonymity by itself: whether the release is still personal data under a law is for "
-    "a person to judge, with this certificate as evidence.",
-    "Statistics about the population are learned by design. They may say something about a person who is like "
-    "others, whether or not that person's records were used.",
-    "Groups are protected less than single units: for k units together the loss is about k times as large.",
-    "The public facts in the schema are taken as declared. Bounds and categories must be known without looking at "
-    "the rows; nobody can check this from the release.",
-    "Other releases made from the same data outside this ledger are not counted. Their losses add to this one.",
-    "Code in the same process, or anyone who can read the memory or the disk of the machine that made the release, "
-    "is not held back.",
-    "How long the run took, how much memory it used, and other traces of it on that machine are not covered.",
-    "Nothing is said here about how true, fair or useful the synthetic records are. The quality page says some of it; "
-    "that page compares with real records exactly, is internal, and is not differentially private.",
-    "This page is a statement and not a signature: it binds only together with a ledger kept by somebody else, whose "
-    "lines must hold the head given above.",
+    "Differential privacy is not anonymity by itself: whether the release is still personal data"
+    " under a law is for a person to judge, with this certificate as evidence.",
+    "Statistics about the population are learned by design. They may say something about a"
+    " person who is like others, whether or not that person's records were used.",
+    "Groups are protected less than single units: for k units together the loss is about k times"
+    " as large.",
+    "The public facts in the schema are taken as declared. Bounds and categories must be known"
+    " without looking at the rows; nobody can check this from the release.",
+    "Other releases made from the same data outside this ledger are not counted. Their losses"
+    " add to this one.",
+    "Code in the same process is not kept out, nor is anyone who can read the memory or the disk"
+    " of the machine that made the release.",
+    "How long the run took, how much memory it used, and other traces of it on that machine are"
+    " not covered.",
+    "This certificate does not say how accurate, fair or useful the synthetic records are. The"
+    " quality page answers a part of that. It compares them with the real records exactly, so it"
+    " is internal and not differentially private.",
+    "This page is a statement and not a signature. It can be relied on only together with a"
+    " ledger that somebody else keeps, whose lines must include the head given above.",
 )
 
 
 def claim(private: bool, epsilon: float, delta: float, unit: str) -> str:
-    """What is signed for: how much, for whom, and under which composition. unit: `PrivacyUnit.describe()`."""
+    """What is claimed: how much, for whom, and under which composition.
+
+    unit: `PrivacyUnit.describe()`.
+    """
     if not private:
         return NOT_PRIVATE
     return (
-        f"This release is ({exact(epsilon)}, {exact(delta)})-differentially private for {unit}. This holds for all"
-        " charges of its run together, even where later ones depend on earlier answers; other releases of the same data"
-        " add to it."
+        f"This release is ({exact(epsilon)}, {exact(delta)})-differentially private for {unit}."
+        " This holds for all charges of its run together, even where later ones depend on earlier"
+        " answers; other releases of the same data add to it."
     )
 
 
 def meaning(secret: str, percent_right: float) -> str:
-    """What the claim says to somebody who has never heard of it. secret: what an attacker wants to
-    know.
-    """
+    """The claim for readers who are new to it. secret: what an attacker wants to know."""
     return (
-        f"Whatever else somebody knows, even every other record: the best possible guess of {secret}, made from this "
-        f"release alone, is right at most {percent_right:g} times in 100, where tossing a coin is right 50 times."
+        "Whatever else somebody knows, even every other record: the best possible guess of"
+        f" {secret}, made from this release alone, is right at most {percent_right:g} times in"
+        " 100, where tossing a coin is right 50 times."
     )
 
 
@@ -73,20 +80,24 @@ def secret(id_column: str | None, max_records: int, adjacency: str) -> str:
 def schedule(fixed: bool, epsilon: float) -> str:
     """What the list of charges costs as a whole, and whether that is a claim."""
     figure = f"epsilon {at_most(epsilon)} for the charges as a whole"
-    return f"{figure}, which were fixed beforehand" if fixed else f"{figure}, had they been fixed beforehand"
+    return (
+        f"{figure}, which were fixed beforehand"
+        if fixed
+        else f"{figure}, had they been fixed beforehand"
+    )
 
 
 ROWS_WITHOUT_ID = "all such rows together are one unit"
 
 
 def without_id(id_column: str | None, max_records: int) -> list[str]:
-    """What becomes of rows that no unit's id is on; nothing to say where units have no ids."""
+    """What happens to rows without an id; nothing to say where units have no ids."""
     if id_column is None:
         return []
     rows = "1 of them is" if max_records == 1 else f"{max_records} of them are"
     return [
-        f"All rows without a value in {id_column!r} together count as one unit, of whom at most {rows} used: the people"
-        " behind them are protected as one, and not each."
+        f"All rows without a value in {id_column!r} together count as one unit, and at most {rows}"
+        " used: the people behind them are protected as a group, not one by one."
     ]
 
 
@@ -100,79 +111,98 @@ def accounting(private: bool, gaussian: bool, program: bool = False) -> list[str
     if program:
         return PROGRAM_ACCOUNTING
     return [
-        *(["Private values left through Gaussian noise only."] if gaussian else OTHER_EVENTS),
-        "A charge with noise multiplier s costs 1/s² of the budget, "
-        "measured as mu² of Gaussian differential privacy (Dong, Roth and Su, Journal of the Royal Statistical "
-        "Society B, 2022, Theorem 1).",
-        "Costs add, exactly, as whole numbers. Each charge was recorded before it was granted, and granted only while "
-        "the sum stayed within the budget. This holds although later charges depend on earlier answers (Smith and "
-        "Thakurta, arXiv 2210.17520: the Gaussian privacy filter). The claim is the budget fixed beforehand, not the "
-        "amount spent.",
-        "The sum is turned into (epsilon, delta) without loss (Balle and Wang, arXiv 1805.06530, Theorem 8), in "
-        "100-digit arithmetic, rounded against the claim.",
-        "Noise is a Gaussian rounded to whole numbers and added to whole-number counts. This equals the exact Gaussian "
-        "mechanism followed by rounding, and leaves no low-order bits that could betray a count.",
-        "The drawn noise differs from the ideal one by a total variation of at most 2^-400 a draw. This, for up to "
-        "2^60 draws, is taken from delta before anything is granted.",
-        "The random bits came from the operating system. No seed exists with which the noise could be repeated.",
+        *(
+            ["Private values entered the release with Gaussian noise added, and in no other way."]
+            if gaussian
+            else OTHER_EVENTS
+        ),
+        "A charge with noise multiplier s costs 1/s² of the budget, measured as mu² of Gaussian"
+        " differential privacy (Dong, Roth and Su, Journal of the Royal Statistical Society B,"
+        " 2022, Theorem 1).",
+        "Costs add, exactly, as whole numbers. Each charge was recorded before it was granted,"
+        " and granted only while the sum stayed within the budget. This holds although later"
+        " charges depend on earlier answers (Smith and Thakurta, arXiv 2210.17520: the Gaussian"
+        " privacy filter). The claim is the budget fixed beforehand, not the amount spent.",
+        "The sum is turned into (epsilon, delta) without loss (Balle and Wang, arXiv 1805.06530,"
+        " Theorem 8), in 100-digit arithmetic, rounded against the claim.",
+        "Noise is a Gaussian rounded to whole numbers and added to whole-number counts. This"
+        " equals the exact Gaussian mechanism followed by rounding, and leaves no low-order bits"
+        " that could reveal a count.",
+        "The drawn noise differs from the ideal one by a total variation of at most 2^-400 a"
+        " draw. This, for up to 2^60 draws, is taken from delta before anything is granted.",
+        "The random bits came from the operating system. No seed exists with which the noise"
+        " could be repeated.",
     ]
 
 
 OTHER_EVENTS = [
-    "Private values left through Gaussian noise, and through the other events that the list of charges names.",
-    "Training on random samples is charged as the Gaussian curve that lies nowhere more than 2^-60 below its own, "
-    "found by privacy loss distributions that are rounded up throughout. What events lack of a Gaussian curve, and "
-    "deltas of their own, are paid from a part of delta that was kept for them before anything was read.",
-    "Another program's epsilon and delta are added as they are (basic composition), within parts of epsilon and delta "
-    "that were kept for programs before anything was read; that it keeps to them is its own promise, not checked here.",
-    "Figures for a list of charges as a whole come from privacy loss distributions of all of them together. They hold "
-    "where the list was fixed beforehand; nothing was ever gated by them.",
+    "Private values entered the release with Gaussian noise added, or through the other events"
+    " that the list of charges names.",
+    "Training on random samples is charged as a Gaussian curve that lies at no point more than"
+    " 2^-60 below its own privacy curve. It is found by privacy loss distributions that are"
+    " rounded up throughout. What a Gaussian curve falls short of its event, and an event's own"
+    " delta, are paid from a part of delta that was kept for them before anything was read.",
+    "Another program's epsilon and delta are added as they are (basic composition), within parts"
+    " of epsilon and delta that were kept for programs before anything was read; that it keeps"
+    " to them is its own promise, not checked here.",
+    "Figures for a list of charges as a whole come from privacy loss distributions of all of"
+    " them together. They hold where the list was fixed beforehand; no charge was ever allowed"
+    " because of them.",
 ]
 PROGRAM_ACCOUNTING = [
-    "Private values left through another program only. It was given rows bounded for each unit, as cells of the public "
-    "domain, after its charge was recorded; what it wrote was taken only as cells of that domain, in the number of "
-    "rows asked for; what it printed was not kept.",
-    "Its noise, its random bits and its own accounting are its own. Nothing of them was checked here.",
-    "Its claim is for one row added or removed. Where the unit is more than that, the program was asked for as much "
-    "less as the unit has rows, or twice that where units are replaced (Dwork and Roth, The algorithmic foundations of "
-    "differential privacy, Theorem 2.2).",
+    "Private values entered the release through another program only. It was given at most so"
+    " many rows of each unit as the unit allows, as cells of the public domain, after its charge"
+    " was recorded. Of what it wrote, only cells of that domain were accepted, in the number of"
+    " rows requested. What it printed was not kept.",
+    "Its noise, its random bits and its accounting are its own, and were not checked here.",
+    "Its claim is for one row added or removed. Where a unit has k rows, the program was asked for"
+    " an epsilon k times smaller, and 2k times smaller where units are replaced (Dwork and Roth,"
+    " The algorithmic foundations of differential privacy, Theorem 2.2).",
     *OTHER_EVENTS[2:],
 ]
 EXTERNAL_PROGRAM = (
-    "CAUTION: another program made this release. That it is differentially private is that program's own claim: it was"
-    " recorded and charged for here as it was stated, and nobody has checked it."
+    "CAUTION: another program made this release. That it is differentially private is that"
+    " program's own claim: it was recorded and charged for here as it was stated, and nobody has"
+    " checked it."
 )
 
 
 def resumed(resumed: int, lost: int) -> str:
     """For a training that went on after its process had died."""
     times = "once" if resumed == 1 else f"{resumed} times"
-    return f"interrupted, and resumed {times} under the charge it had begun with: {lost} of its steps were lost"
+    return (
+        f"interrupted, and resumed {times} under the charge it had begun with: {lost} of its steps"
+        " were lost"
+    )
 
 
 LARGE_DELTA = (
-    "CAUTION: delta is large for this many rows. A release that published one random row in ten thousand would meet a"
-    " delta of 1e-4; delta should be far below one divided by the number of rows."
+    "CAUTION: delta is large for this many rows. A release that published one random row in ten"
+    " thousand would meet a delta of 1e-4; delta should be far below one divided by the number of"
+    " rows."
 )
 IDENTIFIER_WITHOUT_UNIT = (
-    "CAUTION: the schema has an identifier column and protects single records. If a person may have several records,"
-    " name the column in the schema's unit (id_column), or each person is protected less than this certificate says."
+    "CAUTION: the schema has an identifier column and protects single records. If a person may"
+    " have several records, name the column in the schema's unit (id_column), or each person is"
+    " protected less than this certificate says."
 )
 
 
 def known(sources: Sequence[str], marginals: int) -> str:
-    """For a fit that started from what was known at no charge."""
+    """For a fit that started from known marginals."""
     return (
-        f"CAUTION: {marginals} marginal(s) entered this release at no charge, as known beforehand, from:"
-        f" {'; '.join(sources)}. This certificate does not answer for them: they must be public, or paid for elsewhere."
+        f"CAUTION: {marginals} known marginal(s) entered this release at no charge, from:"
+        f" {'; '.join(sources)}. This certificate does not answer for them: they must be public,"
+        " or paid for elsewhere."
     )
 
 
 def declared(by: str, time: str | None) -> str:
-    """For an account that was imported and goes on in place of the one that it was exported from."""
+    """For an account that was imported, and continues the one that it was exported from."""
     return (
-        f"CAUTION: the account was imported, and {repr(by) if by else 'somebody'} declared (time: {time}) that no other"
-        " copy of it is spent from. What was spent from another one is not in this certificate's figures."
+        f"CAUTION: the account was imported, and {repr(by) if by else 'somebody'} declared (time:"
+        f" {time}) that no other copy of it is spent from. What was spent from another one is not"
+        " in this certificate's figures."
     )
 
 

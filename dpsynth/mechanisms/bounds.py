@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from dpsynth.data.tables.cells import settled_bounds
+from dpsynth.data.tables.bounds import settled_bounds
 from dpsynth.data.tables.magnitude import HIGHS, LOWS
 from dpsynth.door.table import PrivateTable
 from dpsynth.kernel.accountant import Accountant

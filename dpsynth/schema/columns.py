@@ -1,7 +1,7 @@
-"""Column types: the public facts about one column, written by a person and checked when written down.
+"""Column types: the public facts about one column, stated by a person and checked at once.
 
-A column says which values exist, never which values occur. All of them are frozen and hashable, and compare equal
-when they mean the same: `Numeric(0, 10.0)` is `Numeric(0, 10)`.
+A column says which values are possible, never which values occur. All column types are frozen and
+hashable, and two columns are equal where they mean the same: `Numeric(0, 10.0) == Numeric(0, 10)`.
 """
 
 from __future__ import annotations
@@ -21,29 +21,65 @@ from dpsynth.base.errors import DPSynthError
 
 EXACT = 2**53
 """Integers below it are exact in float64, whatever container holds them."""
+
 LATTICE = 2**50
-"""Largest |value| / step of an integer or stepped column: neighbours stay apart under float64 arithmetic."""
+"""The most steps from zero of a bound: neighbouring values stay apart in float64 arithmetic."""
+
 MOST_CATEGORIES = 2**24
-_LARGEST = 1e300
+"""A code of four bytes could hold more; a table of counts of so many cells takes 128 MiB."""
+
+LARGEST = 1e300
+"""The largest size of a number: sums and products of a few such numbers stay finite in float64."""
 
 Scalar = str | int | float
 Resolution = Literal["D", "h", "min", "s"]
+
 SECONDS: dict[str, int] = {"D": 86_400, "h": 3_600, "min": 60, "s": 1}
 """Seconds in one step of each resolution."""
+
 EPOCH = datetime(1970, 1, 1)
+"""The point in time from which steps are counted, in UTC."""
 
 
 class SchemaError(DPSynthError, ValueError):
-    """A schema that cannot be, or a table whose columns are not the schema's. Says nothing of any row."""
+    """A schema is not valid, or a table's columns are not the schema's; no row is quoted."""
 
 
 @dataclass(frozen=True)
 class Categorical:
-    """One of `categories`, all text or all numbers; kept as a tuple.
+    """A column whose values are one of some categories, all of them text or all of them numbers.
 
-    Text matches exactly; a number matches the category that `text_of_number` names. With number categories any
-    value that reads as the same number matches. `other` names the category of values that are none of them;
-    `missing_marker` is a value that stands for missing, such as "?".
+    A text value matches the same text only, and a number the text that writes it: 1 and 1.0 match
+    "1". Where the categories are numbers, any value that reads as the same number matches.
+
+    Parameters
+    ----------
+    categories : sequence of str or float
+        The categories, in their order. Kept as a tuple.
+    ordered : bool
+        Whether the order means something, so that neighbours may be merged.
+    nullable : bool
+        Whether values may be missing.
+    other : str, int, float or None
+        The category that takes every value which is none of them.
+    missing_marker : str, int, float or None
+        A value that stands for missing, such as "?".
+
+    Raises
+    ------
+    SchemaError
+        For categories that are not a list, mixed, listed twice or too many, for another category
+        that is not among them, and for a marker that is a category or of a column without missing
+        values.
+
+    Examples
+    --------
+    >>> Categorical(["admitted", "discharged", "other"], other="other").categories
+    ('admitted', 'discharged', 'other')
+    >>> Categorical(["f", "m"], missing_marker="?")
+    Traceback (most recent call last):
+    ...
+    dpsynth.schema.columns.SchemaError: missing_marker='?' decodes as missing: add nullable=True
     """
 
     categories: Sequence[str] | Sequence[float]
@@ -64,15 +100,44 @@ class Categorical:
             object.__setattr__(self, "other", other)
         _check_marker(self)
         if self.missing_marker is not None and _matches_any(self.missing_marker, categories):
-            raise SchemaError(f"missing_marker={self.missing_marker!r} is also a category: take it out of one of them")
+            raise SchemaError(
+                f"missing_marker={self.missing_marker!r} is also a category: choose another marker,"
+                " or remove the category"
+            )
 
 
 @dataclass(frozen=True)
 class Numeric:
-    """A number in [low, high]; numbers outside are clipped. None as a bound asks for one learned by a charged query.
+    """A column of numbers from `low` to `high`; numbers outside are clipped.
 
-    integer: values are whole numbers and decode as Int64. step: values are low + k * step.
-    `missing_marker` is a value that stands for missing, such as -1 or "N".
+    Parameters
+    ----------
+    low, high : float or None
+        Public bounds, in the column's own unit. None asks for a bound that is learned from the
+        rows by a charged query.
+    integer : bool
+        Whether values are whole numbers, which decode as pandas `Int64`.
+    step : float or None
+        The distance between neighbouring values, low + k * step; None for a continuous column.
+    nullable : bool
+        Whether values may be missing.
+    missing_marker : str, int, float or None
+        A value that stands for missing, such as -1 or "N".
+
+    Raises
+    ------
+    SchemaError
+        For bounds that are not finite or in the wrong order, for a step that does not divide their
+        difference or is too fine for float64, and for a marker of a column without missing values.
+
+    Examples
+    --------
+    >>> Numeric(0, 10.0) == Numeric(0, 10)
+    True
+    >>> Numeric(0, None).bounded
+    False
+    >>> Numeric(0, 120, integer=True, step=5).spacing
+    5
     """
 
     low: float | None
@@ -86,48 +151,83 @@ class Numeric:
     def __post_init__(self) -> None:
         _check_flags(self, "integer", "nullable")
         for name in ("low", "high", "step"):
-            if getattr(self, name) is not None:
-                object.__setattr__(self, name, _number(getattr(self, name), name))
+            given = getattr(self, name)
+            if given is not None:
+                object.__setattr__(self, name, _number(given, name))
         if self.low is not None and self.high is not None and self.low > self.high:
             raise SchemaError(f"low={self.low} is above high={self.high}: exchange them")
         if self.step is not None and self.step <= 0:
-            raise SchemaError(f"step must be positive, got {self.step}: leave it out for a column without steps")
+            raise SchemaError(
+                f"step must be positive, got {self.step}: leave it out for a column without steps"
+            )
         self._check_lattice()
         _check_marker(self)
 
     @property
     def spacing(self) -> float | None:
-        """Distance between neighbouring values; None for a continuous column."""
-        return self.step if self.step is not None else (1 if self.integer else None)
+        """The distance between neighbouring values; None for a continuous column."""
+        if self.step is not None:
+            return self.step
+        return 1 if self.integer else None
 
     @property
     def bounded(self) -> bool:
-        """Whether both bounds are public; else they are to be learned."""
+        """Whether both bounds are public; else at least one is learned from the rows."""
         return self.low is not None and self.high is not None
 
     def _check_lattice(self) -> None:
+        """SchemaError where the values of a column with steps are not all exact, or not apart."""
         if self.spacing is None:
             return
         facts = {"low": self.low, "high": self.high, "step": self.step}
         for name, value in facts.items():
             if self.integer and isinstance(value, float):
-                raise SchemaError(f"{name}={value} of an integer column must be a whole number below 2**53: round it")
+                raise SchemaError(
+                    f"{name}={value} of an integer column must be a whole number below 2**53:"
+                    " round it"
+                )
             if name != "step" and value is not None and abs(value) > LATTICE * self.spacing:
                 raise SchemaError(
-                    f"{name}={value} is more than 2**50 steps of {self.spacing} from zero, too fine for float64: "
-                    "take a larger step, or declare a continuous column"
+                    f"{name}={value} is more than 2**50 steps of {self.spacing} from zero, too fine"
+                    " for float64: take a larger step, or declare a continuous column"
                 )
         if self.low is not None and self.high is not None:
-            steps = (self.high - self.low) / self.spacing
-            if abs(steps - round(steps)) > 1e-9 * max(1.0, steps):
-                raise SchemaError(f"step={self.step} does not divide [{self.low}, {self.high}]: move a bound")
+            self._check_division(self.low, self.high, self.spacing)
+
+    def _check_division(self, low: float, high: float, spacing: float) -> None:
+        steps = (high - low) / spacing
+        # Decimal steps such as 0.1 are not exact in float64: an error of 1e-9 is rounding.
+        if abs(steps - round(steps)) > 1e-9 * max(1.0, steps):
+            raise SchemaError(
+                f"step={self.step} does not divide [{low}, {high}]: move a bound, or change step"
+            )
 
 
 @dataclass(frozen=True)
 class Datetime:
-    """A moment in [low, high], known to one step of `resolution`; moments outside are clipped.
+    """A column of dates or times from `low` to `high`; those outside are clipped.
 
-    Bounds are ISO-8601 text or datetimes; kept as ISO text in UTC without a zone, cut to the resolution.
+    Parameters
+    ----------
+    low, high : str or datetime.date
+        Public bounds: ISO-8601 text, dates or datetimes. Kept as ISO text in UTC without a zone,
+        cut to the resolution.
+    resolution : {"D", "h", "min", "s"}
+        How finely times are kept: to the day, hour, minute or second.
+    nullable : bool
+        Whether values may be missing.
+
+    Raises
+    ------
+    SchemaError
+        For bounds that are no dates or in the wrong order, and for another resolution.
+
+    Examples
+    --------
+    >>> Datetime("2020-01-01T05:59", "2021-01-01", resolution="h").low
+    '2020-01-01T05:00'
+    >>> Datetime("1969-12-31", "1970-01-02").steps
+    (-1, 1)
     """
 
     low: str | date
@@ -139,7 +239,9 @@ class Datetime:
     def __post_init__(self) -> None:
         _check_flags(self, "nullable")
         if self.resolution not in tuple(SECONDS):
-            raise SchemaError(f"resolution must be one of {list(SECONDS)}, got {self.resolution!r}")
+            raise SchemaError(
+                f"resolution must be one of {list(SECONDS)}, got {self.resolution!r}: choose one"
+            )
         for name in ("low", "high"):
             object.__setattr__(self, name, _iso(getattr(self, name), name, self.resolution))
         low, high = self.steps
@@ -156,7 +258,25 @@ class Datetime:
 
 @dataclass(frozen=True)
 class Boolean:
-    """True or false, also written 1/0, yes/no, y/n, t/f in any case. `missing_marker` stands for missing."""
+    """A column of true and false, also written 1/0, yes/no, y/n or t/f, in upper or lower case.
+
+    Parameters
+    ----------
+    nullable : bool
+        Whether values may be missing.
+    missing_marker : str, int, float or None
+        A value that stands for missing, such as "?".
+
+    Raises
+    ------
+    SchemaError
+        For a marker that means true or false, or of a column without missing values.
+
+    Examples
+    --------
+    >>> Boolean(nullable=True, missing_marker="?")
+    Boolean(nullable=True, missing_marker='?')
+    """
 
     _: KW_ONLY
     nullable: bool = False
@@ -165,48 +285,77 @@ class Boolean:
     def __post_init__(self) -> None:
         _check_flags(self, "nullable")
         _check_marker(self)
-        if self.missing_marker is not None and _matches_any(str(self.missing_marker).lower(), (*TRUTHS, 0, 1)):
-            raise SchemaError(f"missing_marker={self.missing_marker!r} already means true or false: choose another")
+        if self.missing_marker is None:
+            return
+        if _matches_any(str(self.missing_marker).lower(), (*TRUTHS, 0, 1)):
+            raise SchemaError(
+                f"missing_marker={self.missing_marker!r} already means true or false: choose"
+                " another marker"
+            )
 
 
 TRUTHS: dict[str, bool] = {
     **dict.fromkeys(("true", "yes", "t", "y"), True),
     **dict.fromkeys(("false", "no", "f", "n"), False),
 }
-"""Words that a Boolean column understands, in lower case; the numbers 1 and 0 besides."""
+"""The words that a Boolean column understands, in lower case, beside the numbers 1 and 0."""
 
 
 @dataclass(frozen=True)
 class Identifier:
-    """A name of a record: never read, generated afresh.
+    """A column of record names, which is never read: a release has new ones.
 
-    pattern: "#" becomes a digit, "?" an upper-case letter, anything else stays: "P-######". Without one, a running
-    number in shuffled order.
+    Parameters
+    ----------
+    pattern : str or None
+        What a name looks like, such as "P-######": "#" becomes a digit, "?" an upper-case letter,
+        and anything else stays. None for running numbers in shuffled order.
+
+    Raises
+    ------
+    SchemaError
+        For a pattern that is empty or not printable text.
+
+    Examples
+    --------
+    >>> Identifier(pattern="P-######")
+    Identifier(pattern='P-######')
     """
 
     _: KW_ONLY
     pattern: str | None = None
 
     def __post_init__(self) -> None:
-        if self.pattern is not None and (not isinstance(self.pattern, str) or not self.pattern.isprintable()):
-            raise SchemaError(f"pattern must be printable text such as 'P-######', got {self.pattern!r}")
+        if self.pattern is None:
+            return
+        if not isinstance(self.pattern, str) or not self.pattern.isprintable():
+            raise SchemaError(
+                f"pattern must be printable text such as 'P-######', got {self.pattern!r}: write"
+                " such text"
+            )
         if self.pattern == "":
             raise SchemaError("pattern is empty: leave it out for a running number")
 
 
 @dataclass(frozen=True)
 class Text:
-    """Free text. It may be declared, so that a schema describes the table; fitting is refused, never copied."""
+    """A column of free text, which can be declared but not synthesized.
+
+    A schema may have such a column, so that it describes the whole table. A fit refuses it: text
+    is neither modelled nor copied.
+    """
 
 
 Column = Categorical | Numeric | Datetime | Boolean | Identifier | Text
 COLUMN_TYPES: dict[str, type[Column]] = {
-    kind.__name__.lower(): kind for kind in (Categorical, Numeric, Datetime, Boolean, Identifier, Text)
+    kind.__name__.lower(): kind
+    for kind in (Categorical, Numeric, Datetime, Boolean, Identifier, Text)
 }
+"""The column types by the names that stand in schema files."""
 
 
 def text_of_number(number: float) -> str | None:
-    """The text category that a number answers to: 1 and 1.0 to "1", 0.5 to "0.5".
+    """The text category that a number matches: 1 and 1.0 match "1", 0.5 matches "0.5".
 
     None for NaN and from 2**53 on, where a float64 container would merge neighbouring integers.
     """
@@ -216,7 +365,7 @@ def text_of_number(number: float) -> str | None:
 
 
 def number_of_text(text: str) -> float:
-    """The number that a text spells, as Python reads it but without underscores; NaN if none."""
+    """The number that a text writes, as Python reads it but without underscores; else NaN."""
     stripped = str.strip(text)
     if "_" in stripped:
         return math.nan
@@ -227,75 +376,105 @@ def number_of_text(text: str) -> float:
 
 
 def _categories(given: Any) -> tuple[Any, ...]:
-    if isinstance(given, str | bytes | dict | set | frozenset) or not isinstance(given, Iterable):
-        raise SchemaError(f"categories must be a list, got {type(given).__name__}: put them in brackets")
-    given = given if isinstance(given, Sized) else tuple(given)
-    if not len(given):
-        raise SchemaError("categories are empty: give one or more")
-    if len(given) > MOST_CATEGORIES:
-        raise SchemaError(f"{len(given)} categories are over {MOST_CATEGORIES}: group them, or declare Identifier")
-    categories = tuple(_scalar(value, "a category") for value in given)
+    """Categories as they are kept; SchemaError where they are not valid."""
+    categories = tuple(_scalar(value, "a category") for value in _listed(given))
     if len({isinstance(value, str) for value in categories}) > 1:
-        raise SchemaError("categories mix text and numbers: quote the numbers, or give numbers only")
+        raise SchemaError(
+            "categories mix text and numbers: put the numbers in quotes, or give numbers only"
+        )
     if len(set(categories)) < len(categories):
         twice = [value for value, times in Counter(categories).items() if times > 1]
         raise SchemaError(f"categories are listed twice, {twice[:10]}: list each once")
     if any(not isinstance(value, str) and abs(value) >= EXACT for value in categories):
-        raise SchemaError("number categories must be below 2**53, where float64 keeps them apart: give them as text")
+        raise SchemaError(
+            "number categories must be below 2**53, where float64 keeps them apart: give them as"
+            " text"
+        )
     if any(isinstance(value, float) for value in categories):
         return tuple(float(value) for value in categories)
     return categories
 
 
+def _listed(given: Any) -> Iterable[Any]:
+    """What is given, where it is a list of possible length."""
+    if isinstance(given, str | bytes | dict | set | frozenset) or not isinstance(given, Iterable):
+        raise SchemaError(
+            f"categories must be a list, got {type(given).__name__}: put them in brackets"
+        )
+    given = given if isinstance(given, Sized) else tuple(given)
+    if not len(given):
+        raise SchemaError("categories are empty: give one or more")
+    if len(given) > MOST_CATEGORIES:
+        raise SchemaError(
+            f"there are {len(given)} categories, and at most {MOST_CATEGORIES} may be: group them,"
+            " or declare Identifier"
+        )
+    return given
+
+
 def _scalar(value: Any, what: str) -> Scalar:
+    """A text or a number as it is kept. what: the name that a message gives it."""
     if isinstance(value, str):
         return _text(value, what)
     if value is None or (isinstance(value, float) and math.isnan(value)):
-        raise SchemaError(f"{what} is {value!r}: missing is no value; say nullable=True instead")
+        raise SchemaError(f"{what} is {value!r}, which is missing: write nullable=True instead")
     if isinstance(value, bool | np.bool_):
-        raise SchemaError(f"{what} is {value!r}: declare a Boolean column, or write it as text in quotes")
+        raise SchemaError(
+            f"{what} is {value!r}: declare a Boolean column, or write it as text in quotes"
+        )
     if not isinstance(value, Real | Decimal):
-        raise SchemaError(f"{what} must be text or a number, got {type(value).__name__}: write it as text in quotes")
+        raise SchemaError(
+            f"{what} must be text or a number, got {type(value).__name__}: write it as text in"
+            " quotes"
+        )
     return _number(value, what)
 
 
 def _text(value: str, what: str) -> str:
-    plain = str.__str__(value)
+    plain = str.__str__(value)  # of numpy's and other subclasses of str, too
     try:
         plain.encode()
     except UnicodeEncodeError:
-        raise SchemaError(f"{what} is not valid Unicode, {plain!a}: write it in valid Unicode") from None
+        raise SchemaError(
+            f"{what} is not valid Unicode, {plain!a}: write it in valid Unicode"
+        ) from None
     return plain
 
 
 def _number(value: Any, name: str) -> int | float:
-    """An int where the number is whole and exact in float64, else a float: one form for one meaning."""
+    """An int where the number is whole and exact in float64, else a float: one form for each."""
     if isinstance(value, bool) or not isinstance(value, Real | Decimal):
         raise SchemaError(f"{name} must be a number, got {value!r}: write one without quotes")
     try:
         number = float(value)
     except (OverflowError, ValueError):
         number = math.nan
-    if not abs(number) <= _LARGEST:
+    if not abs(number) <= LARGEST:  # so written, as NaN is neither
         raise SchemaError(
-            f"{name} must be finite and at most {_LARGEST} in size, got {value!r}: give a number in that range"
+            f"{name} must be finite and at most {LARGEST} in size, got {value!r}: give a number in"
+            " that range"
         )
     return int(number) if number.is_integer() and abs(number) < EXACT else number
 
 
 def _iso(value: Any, name: str, resolution: str) -> str:
+    """A bound as ISO text in UTC, cut to the resolution."""
     try:
         moment = _moment(value)
     except (ValueError, OverflowError):
-        raise SchemaError(f"{name} must be an ISO-8601 date such as '2020-01-31', got {value!r}") from None
+        raise SchemaError(
+            f"{name} must be an ISO-8601 date such as '2020-01-31', got {value!r}: write it so"
+        ) from None
     if resolution == "D":
         return moment.date().isoformat()
     if resolution == "h":
         moment = moment.replace(minute=0)
-    return moment.replace(tzinfo=None).isoformat(timespec="seconds" if resolution == "s" else "minutes")
+    precision = "seconds" if resolution == "s" else "minutes"
+    return moment.replace(tzinfo=None).isoformat(timespec=precision)
 
 
 def _moment(value: Any) -> datetime:
+    """A bound as a datetime in UTC, without a zone where none was given; else ValueError."""
     if isinstance(value, np.datetime64):
         value = str(value.astype("datetime64[s]"))
     if not isinstance(value, str | date):
@@ -306,16 +485,20 @@ def _moment(value: Any) -> datetime:
 
 def _check_flags(column: Any, *names: str) -> None:
     for name in names:
-        if not isinstance(getattr(column, name), bool):
-            raise SchemaError(f"{name} must be true or false, got {getattr(column, name)!r}: write one of them")
+        given = getattr(column, name)
+        if not isinstance(given, bool):
+            raise SchemaError(f"{name} must be true or false, got {given!r}: write one of them")
 
 
 def _check_marker(column: Any) -> None:
+    """Keep the marker in its one form; SchemaError for a column without missing values."""
     if column.missing_marker is None:
         return
     object.__setattr__(column, "missing_marker", _scalar(column.missing_marker, "missing_marker="))
     if not column.nullable:
-        raise SchemaError(f"missing_marker={column.missing_marker!r} decodes as missing: add nullable=True")
+        raise SchemaError(
+            f"missing_marker={column.missing_marker!r} decodes as missing: add nullable=True"
+        )
 
 
 def _matches_any(value: Scalar, categories: Iterable[Any]) -> bool:

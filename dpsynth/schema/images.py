@@ -10,15 +10,37 @@ from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.schema.columns import SchemaError
 
 MOST_SIDE = 64
+"""Pixels. What is measured are low-frequency waves, which show no detail of larger images."""
+
 MOST_CLASSES = 255
+"""With one more code, for labels that are no class, a label fits in one byte."""
+
 GREYS = 256
+"""Grey levels, those of uint8."""
 
 
 @dataclass(frozen=True)
 class ImageSchema:
-    """Images of `shape` (height, width) in 256 grey levels, each with a label from 0 to `classes` - 1.
+    """Grey images of one shape in 256 levels, each with a label from 0 to `classes` - 1.
 
-    unit: whom the guarantee protects; each image is a record. Raises SchemaError.
+    Parameters
+    ----------
+    shape : tuple of int
+        (height, width) of every image, in pixels, each from 1 to 64.
+    classes : int
+        How many classes there are, 1 to 255.
+    unit : PrivacyUnit
+        Whom the guarantee protects; each image is a record.
+
+    Raises
+    ------
+    SchemaError
+        For a shape or a number of classes out of range, and for another kind of unit.
+
+    Examples
+    --------
+    >>> ImageSchema((28, 28), classes=10).pixels
+    784
     """
 
     shape: tuple[int, int]
@@ -27,31 +49,41 @@ class ImageSchema:
 
     def __post_init__(self) -> None:
         shape = tuple(self.shape) if isinstance(self.shape, tuple | list) else ()
-        if len(shape) != 2 or not all(type(side) is int and 1 <= side <= MOST_SIDE for side in shape):
+        fits = all(type(side) is int and 1 <= side <= MOST_SIDE for side in shape)
+        if len(shape) != 2 or not fits:
             raise SchemaError(
-                f"shape must be (height, width) of the images, whole numbers from 1 to {MOST_SIDE}, got {self.shape!r}"
+                f"shape must be (height, width) of the images, whole numbers from 1 to {MOST_SIDE},"
+                f" got {self.shape!r}: scale the images to such a shape"
             )
         if type(self.classes) is not int or not 1 <= self.classes <= MOST_CLASSES:
-            raise SchemaError(f"classes must be a whole number from 1 to {MOST_CLASSES}, got {self.classes!r}")
+            raise SchemaError(
+                f"classes must be a whole number from 1 to {MOST_CLASSES}, got {self.classes!r}:"
+                " say how many there are"
+            )
         if not isinstance(self.unit, PrivacyUnit):
             raise SchemaError(
-                f"unit must be a PrivacyUnit, got {type(self.unit).__name__}: write PrivacyUnit('patient')"
+                f"unit must be a PrivacyUnit, got {type(self.unit).__name__}: write"
+                " PrivacyUnit('patient')"
             )
         object.__setattr__(self, "shape", shape)
 
     @property
     def pixels(self) -> int:
+        """How many pixels an image has."""
         return self.shape[0] * self.shape[1]
 
     def fingerprint(self) -> str:
-        """SHA-256 of canonical JSON of all fields."""
-        text = json.dumps({"dpsynth_images": 1, **asdict(self)}, sort_keys=True, separators=(",", ":"))
+        """SHA-256 (hex) of all fields as canonical JSON."""
+        facts = {"dpsynth_images": 1, **asdict(self)}
+        text = json.dumps(facts, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()
 
     def in_words(self) -> list[dict[str, str]]:
-        """What may occur, as a certificate says it of the columns of a table."""
+        """The possible values, in the form in which a certificate lists a table's columns."""
         height, width = self.shape
-        labels = f"whole numbers from 0 to {self.classes - 1}; a record with another label adds nothing"
+        labels = (
+            f"whole numbers from 0 to {self.classes - 1}; a record with another label adds nothing"
+        )
         facts = [
             ("image", "grey image", f"{height} x {width} pixels in {GREYS} grey levels"),
             ("label", "class", labels),

@@ -1,7 +1,8 @@
 """Schema: the public facts about a table, in a file that a person writes and signs.
 
-Everything in a schema is public and chosen without looking at the rows; whatever depends on the rows is charged.
-The file (YAML or JSON) carries the version `dpsynth_schema: 1`; a field or a version that is not known is refused.
+Everything in a schema is public and chosen without looking at the rows; whatever depends on the
+rows is charged. The file (YAML or JSON) states its version, `dpsynth_schema: 1`. An unknown field
+or version is refused.
 """
 
 from __future__ import annotations
@@ -46,16 +47,48 @@ __all__ = [
 ]
 
 VERSION = 1
-_DRAFT_COMMENT = (
-    "Replace every TODO by a public fact, known without looking at the rows. Where somebody may have several rows, say "
-    "whose they are:\n#   unit: {id_column: patient_id, max_records: 20}"
-)
+"""Of the file's format. A file of another version is refused."""
+
 TODO = "TODO"
+"""What stands in a draft for a fact that a person has to write."""
+
+_DRAFT_COMMENT = (
+    "Replace every TODO by a public fact, known without looking at the rows. Where a person may"
+    " have several rows,\n"
+    "# name the column that says whose they are:\n"
+    "#   unit: {id_column: patient_id, max_records: 20}"
+)
 
 
 @dataclass(frozen=True, init=False, repr=False)
 class Schema:
-    """Columns in order, and the unit of privacy. Two schemas are equal when their files would be."""
+    """The columns of a table in their order, and the unit of privacy; all of it public.
+
+    Two schemas are equal where their files are.
+
+    Parameters
+    ----------
+    columns : mapping of str to Column
+        For each name a `Numeric`, `Categorical`, `Datetime`, `Boolean`, `Identifier` or `Text`.
+    unit : PrivacyUnit or None
+        Whom the guarantee protects; None for a row by itself.
+
+    Raises
+    ------
+    SchemaError
+        For no columns, a name that is not text, something that is no column type, and an id column
+        that is declared as data to release.
+
+    Examples
+    --------
+    >>> from dpsynth import PrivacyUnit
+    >>> columns = {"age": Numeric(0, 120, integer=True), "sex": Categorical(["f", "m"])}
+    >>> schema = Schema(columns, unit=PrivacyUnit("patient_id", max_records=20))
+    >>> schema
+    Schema(age: Numeric, sex: Categorical)
+    >>> Schema.from_dict(schema.to_dict()) == schema
+    True
+    """
 
     named: tuple[tuple[str, Column], ...]
     unit: PrivacyUnit
@@ -70,49 +103,57 @@ class Schema:
             _check_name(name)
             if not isinstance(column, tuple(COLUMN_TYPES.values())):
                 raise SchemaError(
-                    f"column {name!r} must be one of {sorted(COLUMN_TYPES)}, got {type(column).__name__}: choose one"
+                    f"column {name!r} must be one of {sorted(COLUMN_TYPES)}, got"
+                    f" {type(column).__name__}: choose one"
                 )
         id_column = self.unit.id_column
         if id_column in self.columns and not isinstance(self.columns[id_column], Identifier):
             raise SchemaError(
-                f"column {id_column!r} says whose record a row is and may not be released: "
-                "declare it Identifier(), or leave it out of the columns"
+                f"column {id_column!r} says whose record a row is and may not be released:"
+                " declare it Identifier(), or leave it out of the columns"
             )
 
     @property
     def columns(self) -> dict[str, Column]:
-        """A fresh mapping from name to column, in the table's order."""
+        """The columns by name, in the table's order; a new mapping each time."""
         return dict(self.named)
 
     @property
     def coded(self) -> dict[str, Column]:
         """The columns that are read and modelled: all but identifiers and text."""
-        return {name: column for name, column in self.named if not isinstance(column, Identifier | Text)}
+        return {
+            name: column for name, column in self.named if not isinstance(column, Identifier | Text)
+        }
 
     @property
     def unbounded(self) -> tuple[str, ...]:
-        """Numeric columns with a bound to be learned by a charged query."""
-        return tuple(name for name, column in self.named if isinstance(column, Numeric) and not column.bounded)
+        """The numeric columns with a bound that is learned by a charged query."""
+        numeric = {name: column for name, column in self.named if isinstance(column, Numeric)}
+        return tuple(name for name, column in numeric.items() if not column.bounded)
 
     def refuse_text(self) -> None:
-        """Raise if a column is free text: it can be neither modelled here nor copied."""
+        """SchemaError where a column is free text, which can be neither modelled nor copied."""
         if names := [name for name, column in self.named if isinstance(column, Text)]:
             raise SchemaError(
-                f"free text cannot be synthesized, and {_names(names)} is declared Text: remove it from the schema "
-                "and from the data, or declare it Categorical or Identifier"
+                f"free text cannot be synthesized, and {_names(names)} is declared Text: remove it"
+                " from the schema and from the data, or declare it Categorical or Identifier"
             )
 
     def to_dict(self) -> dict[str, Any]:
-        """The file's content; fields left at their default are left out."""
-        columns = {name: {"type": type(column).__name__.lower(), **_facts(column)} for name, column in self.named}
+        """The content of the schema's file; fields at their default are left out."""
+        columns = {
+            name: {"type": type(column).__name__.lower(), **_facts(column)}
+            for name, column in self.named
+        }
         return {"dpsynth_schema": VERSION, "unit": _facts(self.unit), "columns": columns}
 
     @classmethod
     def from_dict(cls, spec: Mapping[str, Any]) -> Schema:
-        """The inverse of `to_dict`."""
+        """The schema of which `spec` is the `to_dict()`; SchemaError where it is none."""
         if type(spec.get("dpsynth_schema")) is not int or spec["dpsynth_schema"] != VERSION:
             raise SchemaError(
-                f"dpsynth_schema must be {VERSION}, got {spec.get('dpsynth_schema')!r}: correct it, or update dpsynth"
+                f"dpsynth_schema must be {VERSION}, got {spec.get('dpsynth_schema')!r}: correct it,"
+                " or update dpsynth"
             )
         _refuse_unknown("the schema", spec, ("dpsynth_schema", "unit", "columns"))
         columns = _mapping("columns", spec.get("columns"))
@@ -122,18 +163,21 @@ class Schema:
 
     @classmethod
     def load(cls, path: str | Path) -> Schema:
-        """Read a .yaml, .yml or .json file."""
+        """The schema in a .yaml, .yml or .json file; SchemaError, with the path, for another."""
         try:
             return cls.from_dict(read_mapping(path))
         except ValueError as error:
             raise SchemaError(f"{path}: {error}") from None
 
     def save(self, path: str | Path) -> None:
-        """Write a .yaml, .yml or .json file, chosen by the suffix."""
+        """Write the schema; the name's end, .yaml, .yml or .json, says in which format."""
         write_mapping(path, self.to_dict())
 
     def fingerprint(self) -> str:
-        """SHA-256 (hex) of the canonical JSON: the same for the YAML and the JSON file; column order counts."""
+        """SHA-256 (hex) of the facts as canonical JSON, whichever format they are stored in.
+
+        The order of the columns is one of the facts.
+        """
         spec = self.to_dict()
         spec["columns"] = list(spec["columns"].items())
         canonical = json.dumps(spec, sort_keys=True, separators=(",", ":"), allow_nan=False)
@@ -141,10 +185,11 @@ class Schema:
 
     @staticmethod
     def draft(table: Any) -> SchemaDraft:
-        """A beginning to edit, from the dtypes and names of a pandas DataFrame or an Arrow table; no row is read.
+        """A draft to edit, from names and dtypes of a pandas DataFrame or an Arrow table.
 
-        Every bound and category is left as "TODO", and whether numbers are whole: one missing value makes a column of
-        integers one of floats, so that a dtype would tell of a record. Columns are drafted nullable.
+        No row is read. Every bound and category is left as "TODO". So is whether numbers are
+        whole: a single missing value turns a column of integers into one of floats, so the dtype
+        would tell something of a record. All columns are drafted as nullable.
         """
         columns = {str(name): _guess(str(name), dtype) for name, dtype in _dtypes(table)}
         return SchemaDraft({"dpsynth_schema": VERSION, "unit": {}, "columns": columns})
@@ -156,15 +201,29 @@ class Schema:
 
 @dataclass(frozen=True)
 class SchemaDraft:
-    """A schema with its public facts still to be written: every "TODO" is a person's to replace."""
+    """A schema whose public facts are still to be written, by a person, in place of each "TODO".
+
+    Parameters
+    ----------
+    spec : dict
+        The content of the file, as `Schema.to_dict` has it.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> draft = Schema.draft(pd.DataFrame({"smokes": [True], "paid": [1.5]}))
+    >>> draft.to_dict()["columns"]["paid"]
+    {'type': 'numeric', 'low': 'TODO', 'high': 'TODO', 'integer': 'TODO', 'nullable': True}
+    """
 
     spec: dict[str, Any]
 
     def to_dict(self) -> dict[str, Any]:
+        """A copy of the file's content."""
         return deepcopy(self.spec)
 
     def save(self, path: str | Path) -> None:
-        """Write a .yaml, .yml or .json file, chosen by the suffix."""
+        """Write the draft; the name's end, .yaml, .yml or .json, says in which format."""
         write_mapping(path, self.spec, comment=_DRAFT_COMMENT)
 
 
@@ -178,34 +237,46 @@ def _check_name(name: object) -> None:
     try:
         name.encode()
     except UnicodeEncodeError:
-        raise SchemaError(f"a column name is not valid Unicode, {name!a}: rename the column") from None
+        raise SchemaError(
+            f"a column name is not valid Unicode, {name!a}: rename the column"
+        ) from None
 
 
 def _facts(record: Any) -> dict[str, Any]:
     """Fields that differ from their default, as plain data."""
-    named = ((field, getattr(record, field.name)) for field in fields(record))
-    kept = {field.name: value for field, value in named if field.default is MISSING or value != field.default}
-    return {name: list(value) if isinstance(value, tuple) else value for name, value in kept.items()}
+    facts = {}
+    for field in fields(record):
+        value = getattr(record, field.name)
+        if field.default is MISSING or value != field.default:
+            facts[field.name] = list(value) if isinstance(value, tuple) else value
+    return facts
 
 
 def _mapping(what: str, value: Any) -> Mapping[str, Any]:
     if not isinstance(value, Mapping):
-        raise SchemaError(f"{what} must be a mapping, got {type(value).__name__}: write `name: value` in it")
+        raise SchemaError(
+            f"{what} must be a mapping, got {type(value).__name__}: write `name: value` lines"
+        )
     return value
 
 
 def _refuse_unknown(what: str, given: Mapping[str, Any], known: Iterable[str]) -> None:
     known = tuple(known)
     if unknown := [key for key in given if key not in known]:
-        raise SchemaError(f"{what} has unknown fields {_names(unknown)}: use those that are known, {_names(known)}")
+        raise SchemaError(f"{what} has unknown fields {_names(unknown)}: use only {_names(known)}")
 
 
 def _refuse_todo(columns: Mapping[str, Any]) -> None:
-    if open_ := [name for name, facts in columns.items() if isinstance(facts, Mapping) and TODO in facts.values()]:
-        raise SchemaError(f"columns {_names(open_)} still say TODO: write their public bounds and categories there")
+    mappings = {name: facts for name, facts in columns.items() if isinstance(facts, Mapping)}
+    if open_ := [name for name, facts in mappings.items() if TODO in facts.values()]:
+        raise SchemaError(
+            f"columns {_names(open_)} still say TODO: write their public bounds and categories"
+            " there"
+        )
 
 
 def _column(name: str, facts: Any) -> Column:
+    """The column that a file states under this name."""
     facts = dict(_mapping(f"column {name!r}", facts))
     kind = facts.pop("type", None)
     if not isinstance(kind, Hashable) or kind not in COLUMN_TYPES:
@@ -215,8 +286,10 @@ def _column(name: str, facts: Any) -> Column:
 
 
 def _build(what: str, kind: type[Any], facts: Mapping[str, Any]) -> Any:
+    """The object of these facts; SchemaError, beginning with `what`, where they are not valid."""
     _refuse_unknown(what, facts, [field.name for field in fields(kind)])
-    if absent := [field.name for field in fields(kind) if field.default is MISSING and field.name not in facts]:
+    needed = [field.name for field in fields(kind) if field.default is MISSING]
+    if absent := [name for name in needed if name not in facts]:
         raise SchemaError(f"{what} lacks {_names(absent)}: add what is missing")
     try:
         return kind(**facts)
@@ -225,21 +298,29 @@ def _build(what: str, kind: type[Any], facts: Mapping[str, Any]) -> Any:
 
 
 def _dtypes(table: Any) -> Iterable[tuple[object, Any]]:
+    """Name and dtype of each column."""
     import pandas as pd
 
     if not isinstance(table, pd.DataFrame):
         table = table.schema.empty_table().to_pandas(types_mapper=pd.ArrowDtype)
     if duplicates := sorted({str(name) for name in table.columns[table.columns.duplicated()]}):
-        raise SchemaError(f"the table has several columns of one name, {_names(duplicates)}: rename them")
+        raise SchemaError(
+            f"the table has several columns of one name, {_names(duplicates)}: rename them"
+        )
     return list(zip(table.columns, table.dtypes, strict=True))
 
 
 _IDENTIFIER_NAME = re.compile(r"(?i:(^|[\s_.-])(id|uuid|guid)$)|[a-z](Id|ID)$")
-_DATE_NAME = re.compile(r"(^|[\s_.-])(date|datetime|timestamp|dob)($|[\s_.-])|[\s_.-]at$", re.IGNORECASE)
+"""Such as "patient_id", "caseId", "UUID"; a draft only, which a person corrects."""
+
+_DATE_NAME = re.compile(
+    r"(^|[\s_.-])(date|datetime|timestamp|dob)($|[\s_.-])|[\s_.-]at$", re.IGNORECASE
+)
+"""Such as "birth_date", "dob", "created_at": many tables hold dates as text."""
 
 
 def _guess(name: str, dtype: pd.api.extensions.ExtensionDtype) -> dict[str, Any]:
-    """What a dtype and a name suggest."""
+    """The type and the open facts that a column's name and dtype suggest."""
     from pandas.api import types
 
     if _IDENTIFIER_NAME.search(name):

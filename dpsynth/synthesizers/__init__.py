@@ -1,1 +1,1 @@
-"""The front doors: schema, ledger, mechanism and codecs joined."""
+"""The synthesizers: they join schema, ledger, mechanism and codecs."""

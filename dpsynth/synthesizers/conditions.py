@@ -1,7 +1,8 @@
 """Conditions: which rows a sample should consist of, as weights on cells and a test on rows.
 
-A condition is written as in Python, `age >= 65 and sex == "female"`: parts joined by `and`, each about one column.
-Column names that are no Python names stand in backticks. A missing value meets `x is None` and nothing else.
+A condition is written as in Python, `age >= 65 and sex == "female"`: parts joined by `and`, each
+about one column. Column names that are not Python names stand in backticks. A missing value meets
+`x is None` and nothing else.
 """
 
 from __future__ import annotations
@@ -27,16 +28,25 @@ _COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.Gt: lambda x, c: x > c,
     ast.GtE: lambda x, c: x >= c,
 }
-_MIRROR = {ast.Lt: ast.Gt, ast.LtE: ast.GtE, ast.Gt: ast.Lt, ast.GtE: ast.LtE, ast.Eq: ast.Eq, ast.NotEq: ast.NotEq}
+"""Comparisons by their place in Python's syntax."""
+_MIRROR = {
+    ast.Lt: ast.Gt,
+    ast.LtE: ast.GtE,
+    ast.Gt: ast.Lt,
+    ast.GtE: ast.LtE,
+    ast.Eq: ast.Eq,
+    ast.NotEq: ast.NotEq,
+}
+"""The comparison that says the same with its sides exchanged: 65 <= age is age >= 65."""
 
 
 class ConditionError(DPSynthError, ValueError):
-    """The condition cannot be read, or asks what the schema excludes."""
+    """A condition cannot be read, or asks for what the schema excludes."""
 
 
 @dataclass(frozen=True)
 class Term:
-    """One part of a condition: a test of one column, and the constants at which its truth can change."""
+    """One part of a condition: a test of one column, and the constants that it compares with."""
 
     column: str
     test: ast.expr
@@ -47,29 +57,42 @@ class Term:
         return _truth(self.test, values)
 
     def weights(self, codec: Codec) -> np.ndarray:
-        """For each cell 1 if some of its values may meet the term, else 0."""
+        """For each cell 1 if some of its values may meet the term, else 0.
+
+        A test can change its answer only at a constant. So a cell has values that meet it if one of
+        its ends does, or may have some if a constant lies between them.
+        """
         low, high = codec.ends()
         inside = np.zeros(len(low), dtype=bool)
         if not isinstance(low.dtype, (pd.CategoricalDtype, pd.BooleanDtype)):
             for constant in self.constants:
                 inside |= np.asarray((low <= constant) & (constant <= high), dtype=bool)
         valid = self.holds(low) | self.holds(high) | inside
-        missing = _truth(self.test, low.iloc[:1].where(np.zeros(1, dtype=bool)))
-        return np.concatenate([valid, np.repeat(missing, codec.size - len(low))]).astype(np.float64)
+        one_missing = low.iloc[:1].where(np.zeros(1, dtype=bool))
+        missing = np.repeat(_truth(self.test, one_missing), codec.size - len(low))
+        return np.concatenate([valid, missing]).astype(np.float64)
 
 
 def parse(where: str | None, given: Mapping[str, Any] | None, schema: Schema) -> list[Term]:
-    """The terms of a condition and of given values, checked against the schema; ConditionError in one sentence."""
+    """The terms of a condition and of given values, checked against the schema.
+
+    ConditionError, in one sentence, for a condition that cannot be read or met.
+    """
     if where is not None and not isinstance(where, str):
-        raise ConditionError(f"where must be text, got {type(where).__name__}: give values of columns with given=")
-    terms = [_term(part, names, schema) for part, names in _parts(where)] if where is not None else []
+        raise ConditionError(
+            f"where must be text, got {type(where).__name__}: give values of columns with given="
+        )
+    parts = [] if where is None else _parts(where)
+    terms = [_term(part, names, schema) for part, names in parts]
     for name, value in (given or {}).items():
-        test = ast.Compare(ast.Name("x"), [ast.Is() if value is None else ast.Eq()], [ast.Constant(value)])
+        equals = ast.Is() if value is None else ast.Eq()
+        test = ast.Compare(ast.Name("x"), [equals], [ast.Constant(value)])
         terms.append(_checked(name, test, schema))
     return terms
 
 
 def _parts(where: str) -> list[tuple[ast.expr, dict[str, str]]]:
+    """The parts that `and` joins, each with the columns' names behind its Python names."""
     names: dict[str, str] = {}
 
     def stand_in(match: re.Match[str]) -> str:
@@ -81,17 +104,20 @@ def _parts(where: str) -> list[tuple[ast.expr, dict[str, str]]]:
         raise ConditionError(
             f"where={where!r} cannot be read: write it as in 'age >= 65 and sex == \"female\"'"
         ) from None
-    quoted = {v: k for k, v in names.items()}
-    parts = tree.values if isinstance(tree, ast.BoolOp) and isinstance(tree.op, ast.And) else [tree]
-    return [(part, quoted) for part in parts]
+    quoted = {stand_in: name for name, stand_in in names.items()}
+    match tree:
+        case ast.BoolOp(op=ast.And(), values=values):
+            return [(part, quoted) for part in values]
+    return [(tree, quoted)]
 
 
 def _term(part: ast.expr, quoted: Mapping[str, str], schema: Schema) -> Term:
     found = {quoted.get(n.id, n.id) for n in ast.walk(part) if isinstance(n, ast.Name)}
     if len(found) != 1:
         raise ConditionError(
-            f"each part of a condition, joined by `and`, must be about one column; one part is about {sorted(found)}"
-            " (text goes in quotes, a name that is no Python name in backticks, `or` inside one column only)"
+            "each part of a condition, joined by `and`, must be about one column; one part is about"
+            f" {sorted(found)} (put text in quotes, names that are not Python names in backticks,"
+            " and use `or` inside one column only)"
         )
     return _checked(found.pop(), part, schema)
 
@@ -99,21 +125,27 @@ def _term(part: ast.expr, quoted: Mapping[str, str], schema: Schema) -> Term:
 def _checked(name: str, test: ast.expr, schema: Schema) -> Term:
     column = schema.coded.get(name)
     if column is None:
-        raise ConditionError(f"a condition is about {name!r}, which is no column: use one of {sorted(schema.coded)}")
+        raise ConditionError(
+            f"a condition is about {name!r}, which is not a column that can be sampled: use one of"
+            f" {sorted(schema.coded)}"
+        )
     test = _Literals(column, name).visit(test)
-    constants = tuple(n.value for n in ast.walk(test) if isinstance(n, ast.Constant) and n.value is not None)
-    return Term(name, test, constants)
+    values = [node.value for node in ast.walk(test) if isinstance(node, ast.Constant)]
+    return Term(name, test, tuple(value for value in values if value is not None))
 
 
 class _Literals(ast.NodeTransformer):
-    """Turns constants into values of the column's type, and refuses whatever is not a test of one column."""
+    """Turns constants into values of the column's type, and refuses other code than tests."""
 
     def __init__(self, column: Column, name: str) -> None:
-        self._column, self._name = column, name
+        self._column = column
+        self._name = name
 
     def visit(self, node: ast.AST) -> Any:
         match node:
-            case ast.BoolOp() | ast.And() | ast.Or() | ast.Compare() | ast.cmpop() | ast.List() | ast.Tuple():
+            case ast.BoolOp() | ast.And() | ast.Or() | ast.Compare() | ast.cmpop():
+                return self.generic_visit(node)
+            case ast.List() | ast.Tuple():
                 return self.generic_visit(node)
             case ast.Name() | ast.Load():
                 return node
@@ -122,34 +154,50 @@ class _Literals(ast.NodeTransformer):
             case ast.Constant():
                 return ast.Constant(self._value(node.value))
         raise ConditionError(
-            f"a condition on {self._name!r} may only compare it with constants: write numbers, or text in quotes"
+            f"a condition on {self._name!r} can only compare it with constants: write numbers, or"
+            " text in quotes"
         )
 
     def _value(self, value: Any) -> Any:
+        """A constant as a value of the column; ConditionError for one of another type."""
         if value is None:
             return None
-        if isinstance(self._column, Datetime):
-            try:
-                return pd.Timestamp(value).as_unit("s")
-            except (ValueError, TypeError):
-                raise ConditionError(
-                    f"{self._name!r} is a moment: compare it with a date such as '2020-01-31'"
-                ) from None
-        if isinstance(self._column, Categorical):
-            if value not in self._column.categories:
-                raise ConditionError(f"{value!r} is not a category of {self._name!r}: use one that the schema lists")
-        elif isinstance(self._column, Boolean):
-            if value not in (True, False):
-                raise ConditionError(f"{self._name!r} is true or false, not {value!r}: compare it with one of them")
-            return bool(value)
-        elif isinstance(value, bool) or not isinstance(value, (int, float)):
+        match self._column:
+            case Datetime():
+                return self._timestamp(value)
+            case Categorical(categories=categories):
+                if value not in categories:
+                    raise ConditionError(
+                        f"{value!r} is not a category of {self._name!r}: use one that the schema"
+                        " lists"
+                    )
+                return value
+            case Boolean():
+                if value not in (True, False):
+                    raise ConditionError(
+                        f"{self._name!r} is true or false, not {value!r}: compare it with True or"
+                        " False"
+                    )
+                return bool(value)
+        if isinstance(value, bool) or not isinstance(value, (int, float)):
             raise ConditionError(
-                f"{self._name!r} is a number: {value!r} cannot be compared with it, so write a number without quotes"
+                f"{self._name!r} is a number and cannot be compared with {value!r}: write a number"
+                " without quotes"
             )
         return value
 
+    def _timestamp(self, value: Any) -> pd.Timestamp:
+        try:
+            return pd.Timestamp(value).as_unit("s")
+        except (ValueError, TypeError):
+            raise ConditionError(
+                f"{self._name!r} holds dates, and {value!r} is not a date: write one such as"
+                " '2020-01-31'"
+            ) from None
+
 
 def _truth(test: ast.expr, x: pd.Series[Any]) -> np.ndarray:
+    """For each value whether it meets the test."""
     match test:
         case ast.BoolOp(op=op, values=values):
             combine = np.logical_and if isinstance(op, ast.And) else np.logical_or
@@ -161,11 +209,13 @@ def _truth(test: ast.expr, x: pd.Series[Any]) -> np.ndarray:
             steps = [_compare(a, op, b, x) for a, op, b in zip(sides, ops, sides[1:], strict=False)]
             return np.logical_and.reduce(steps)
     raise ConditionError(
-        "a condition is made of comparisons, and this one has something else: write it as in 'age >= 65'"
+        "a condition consists of comparisons, and this one has something else: write it as in"
+        " 'age >= 65'"
     )
 
 
 def _compare(left: ast.expr, op: ast.cmpop, right: ast.expr, x: pd.Series[Any]) -> np.ndarray:
+    """For each value whether it meets one comparison."""
     if isinstance(right, ast.Name) and isinstance(left, ast.Constant) and type(op) in _MIRROR:
         left, op, right = right, _MIRROR[type(op)](), left
     known = np.asarray(x.notna(), dtype=bool)
@@ -175,14 +225,18 @@ def _compare(left: ast.expr, op: ast.cmpop, right: ast.expr, x: pd.Series[Any]) 
         case ast.Name(), ast.IsNot() | ast.NotEq(), ast.Constant(value=None):
             return known
         case ast.Name(), ast.In() | ast.NotIn(), ast.List(elts=elts) | ast.Tuple(elts=elts):
-            member = np.asarray(x.isin([e.value for e in elts if isinstance(e, ast.Constant)]), dtype=bool)
+            values = [each.value for each in elts if isinstance(each, ast.Constant)]
+            member = np.asarray(x.isin(values), dtype=bool)
             return known & (member if isinstance(op, ast.In) else ~member)
         case ast.Name(), _, ast.Constant(value=value) if type(op) in _COMPARE:
             try:
                 outcome = _COMPARE[type(op)](x, value)
             except TypeError:
-                raise ConditionError(f"{x.name!r} has no order: compare it with == or in") from None
+                raise ConditionError(
+                    f"{x.name!r} has no order: compare it with ==, != or in"
+                ) from None
             return known & np.asarray(outcome.fillna(False), dtype=bool)
     raise ConditionError(
-        "a comparison is between a column and a constant, or a list of them: write it as in 'age >= 65'"
+        "a comparison is between a column and a constant, or a list of constants: write it as in"
+        " 'age >= 65'"
     )

@@ -1,4 +1,7 @@
-"""A fitted synthesizer as a zip of one JSON document and plain arrays. It holds no code, and no private value."""
+"""A fitted synthesizer as a zip of one JSON document and plain arrays.
+
+It holds no code and no private value.
+"""
 
 from __future__ import annotations
 
@@ -13,7 +16,8 @@ import numpy as np
 from dpsynth.base.archive import UNREADABLE, read_archive, split, write_archive
 from dpsynth.base.errors import DPSynthError
 from dpsynth.data.tables.codec import schema_domain
-from dpsynth.evidence.verify import misquotes
+from dpsynth.evidence.verifier import lines, words
+from dpsynth.evidence.verify import examine
 from dpsynth.models.base import Model
 from dpsynth.models.refined import RefinedModel
 from dpsynth.schema.table import Schema
@@ -21,6 +25,9 @@ from dpsynth.schema.table import Schema
 VERSION = 1
 Bounds = dict[str, tuple[float, float]]
 T = TypeVar("T")
+Build = Callable[[dict[str, Any], dict[str, np.ndarray]], T]
+"""Makes an object of a file's document and arrays."""
+
 TABLE = "dpsynth_model"
 IMAGE_FILE = "dpsynth_images"
 _KINDS = {
@@ -33,15 +40,17 @@ class ModelFileError(DPSynthError, ValueError):
     """The file is not a model that this version wrote."""
 
 
-def write_model_file(path: str | Path, content: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
-    """A zip of model.json and the arrays."""
+def write_model_file(
+    path: str | Path, content: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
+) -> None:
+    """Writes a zip of model.json and the arrays."""
     write_archive(path, "model.json", content, arrays)
 
 
 def model_digest(schema: Schema, model: Model, bounds: Bounds) -> str | None:
-    """The SHA-256 of all that sampling depends on, the same for the model that is saved and the one that is loaded.
+    """The SHA-256 of all that sampling depends on; None for a model that cannot be stored.
 
-    None for a model of a kind that cannot be stored.
+    It is the same for the model that was saved and for the one that is loaded.
     """
     try:
         return digest_of(*table_content(schema, model, bounds))
@@ -50,8 +59,9 @@ def model_digest(schema: Schema, model: Model, bounds: Bounds) -> str | None:
 
 
 def digest_of(content: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> str:
-    """SHA-256 of canonical JSON of the plain fields, then of each array's name, dtype and shape in JSON and its bytes
-    in C order.
+    """The SHA-256 of the plain fields in canonical JSON, followed by the arrays.
+
+    For each array: its name, dtype and shape in canonical JSON, then its bytes in C order.
     """
     digest = hashlib.sha256(_canonical(content))
     for name in sorted(arrays):
@@ -62,46 +72,72 @@ def digest_of(content: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> s
 
 
 def load_model(path: str | Path) -> tuple[Schema, Model, Bounds, dict[str, Any]]:
-    """What a table's file holds, with its certificate's record. Raises ModelFileError for any other file."""
+    """What a table's file holds, with its certificate's record; ModelFileError for other files."""
     return read_model_file(path, TABLE, built_table)
 
 
-def read_model_file(path: str | Path, kind: str, build: Callable[[dict[str, Any], dict[str, np.ndarray]], T]) -> T:
-    """What `build` makes of the document and the arrays of a file of this kind; ModelFileError where it cannot.
+def read_model_file(path: str | Path, kind: str, build: Build[T]) -> T:
+    """What `build` makes of a file of this kind; ModelFileError where that cannot be done.
 
-    Nothing in a file is ever executed. Its certificate must be whole, and of the model in it: see `_refuse_forged`.
+    Nothing in a file is ever executed. Its certificate must be of the model in it, and whole.
     """
     try:
         document, arrays = read_archive(path, "model.json")
-        if others := [other for other in _KINDS if other != kind and other in document]:
-            raise ModelFileError(f"{path} is a model of {_KINDS[others[0]]}")
-        if type(found := document[kind]) is not int or found != VERSION:
-            raise ModelFileError(f"{path} has format {found!r}, where this version reads {VERSION}: update dpsynth")
+        _check_kind(path, document, kind)
         built = build(document, arrays)
         _refuse_forged(path, document, arrays)
         return built
     except ModelFileError:
         raise
     except UNREADABLE:
-        raise ModelFileError(f"{path} is not a model file, or is damaged: fit again, or fetch another copy") from None
+        raise ModelFileError(
+            f"{path} is not a model file, or is damaged: fit again, or fetch another copy"
+        ) from None
 
 
-def _refuse_forged(path: str | Path, document: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> None:
-    """ModelFileError unless the certificate agrees with its ledger lines, the last of which names this very model.
+def _check_kind(path: str | Path, document: Mapping[str, Any], kind: str) -> None:
+    others = [other for other in _KINDS if other != kind and other in document]
+    if others:
+        raise ModelFileError(f"{path} is a model of {_KINDS[others[0]]}")
+    found = document[kind]
+    if type(found) is not int or found != VERSION:  # True and 1.0 equal 1, and are no version
+        raise ModelFileError(
+            f"{path} has format {found!r}, and this version of dpsynth reads format {VERSION}:"
+            " update dpsynth"
+        )
 
-    Its figures are not computed again, which takes seconds where networks were trained: `dpsynth verify` does that.
+
+def _refuse_forged(
+    path: str | Path, document: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
+) -> None:
+    """ModelFileError unless the certificate agrees with its ledger lines, the last of which names
+    this very model.
+
+    Its figures are not computed again, which takes seconds where networks were trained:
+    `dpsynth verify` does that.
     """
     record = document["certificate"]
-    if found := misquotes(record):
-        raise ModelFileError(f"the certificate in {path} does not hold ({'; '.join(found)}): fetch another copy")
-    content = {name: value for name, value in document.items() if name not in ("certificate", "arrays")}
+    checked = examine(record, checks=(*lines.CHECKS, *words.CHECKS))
+    if found := [each.fault for each in checked if each.fault]:
+        raise ModelFileError(
+            f"the certificate in {path} does not hold ({'; '.join(found)}): fetch another copy"
+        )
+    content = {n: value for n, value in document.items() if n not in ("certificate", "arrays")}
     ended = record["run"]["ended"]
     if ended is None or ended["kind"] != "commit" or ended["release"] != digest_of(content, arrays):
-        raise ModelFileError(f"{path} holds another model than its certificate is of: fetch another copy, or fit again")
+        raise ModelFileError(
+            f"{path} holds another model than its certificate is of: fetch another copy, or fit"
+            " again"
+        )
 
 
-def table_content(schema: Schema, model: Model, bounds: Bounds) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
-    """Plain fields and arrays of a model file, without its certificate. TypeError for a model that has no such form."""
+def table_content(
+    schema: Schema, model: Model, bounds: Bounds
+) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+    """Plain fields and arrays of a model file, without its certificate.
+
+    TypeError for a model of a kind that has no such form.
+    """
     if not isinstance(model, RefinedModel):
         raise TypeError(f"a model of type {type(model).__name__} cannot be stored")
     plain, arrays = split(model.to_arrays())
@@ -118,6 +154,8 @@ def built_table(
 ) -> tuple[Schema, Model, Bounds, dict[str, Any]]:
     """Schema, model, bounds and the certificate's record of a file's parts."""
     schema = Schema.from_dict(document["schema"])
-    bounds: Bounds = {name: (float(low), float(high)) for name, (low, high) in document["bounds"].items()}
-    model = RefinedModel.from_arrays(schema_domain(schema, bounds), {**document["model"], **arrays})
+    stored = document["bounds"]
+    bounds: Bounds = {name: (float(low), float(high)) for name, (low, high) in stored.items()}
+    domain = schema_domain(schema, bounds)
+    model = RefinedModel.from_arrays(domain, {**document["model"], **arrays})
     return schema, model, bounds, document["certificate"]

@@ -1,21 +1,21 @@
-"""Plan: what a fit would spend, how much noise its answers would carry, and whether it can be done at all.
+"""Plan: what a fit would spend, how noisy its answers would be, and whether it can be done at all.
 
-Everything here follows from public facts: the schema, the settings, the budget, and a number of rows that somebody
-assumes. No row is read and nothing is charged. Where a mechanism's charges depend on charged answers (how many pairs
-are worth their noise), the plan gives the fewest and the most.
+Everything here follows from public facts: the schema, the settings, the budget, and an assumed
+number of rows. No row is read and nothing is charged. Where the number of charges depends on
+charged answers (how many pairs are worth their noise), the plan gives the fewest and the most.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from dpsynth.base.domain import Domain
 from dpsynth.base.text import short
 from dpsynth.data.tables.codec import schema_domain
-from dpsynth.kernel.budget import LEAST_COST, Budget, affordable
+from dpsynth.kernel.budget import Budget, affordable
 from dpsynth.kernel.events import Event
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.ledger.opening import Accountant
@@ -25,16 +25,31 @@ from dpsynth.mechanisms.bounds import bounds_cost
 from dpsynth.mechanisms.prices import MEAN_ABS, informative_pairs
 from dpsynth.mechanisms.registry import name_of
 from dpsynth.schema.table import Schema
+from dpsynth.synthesizers.preflight import check_budget
 
 _ASSUMED_BOUNDS = (-(2.0**20), 2.0**20)
+"""Of a column whose bounds a charge will learn: wide, so that its cells are not too few."""
 
 
 @dataclass(frozen=True)
 class Query:
-    """One kind of charge. charges: the fewest and the most of them; stddev: least and most noise on a count, in rows.
+    """One kind of charge.
 
-    most is infinite where a charge may get next to nothing of a budget that is shared by what the answers show; both
-    are NaN where the noise is another program's.
+    Parameters
+    ----------
+    what : str
+        What is charged for.
+    charges : tuple of int
+        The fewest and the most of them.
+    stddev : tuple of float
+        The least and the most standard deviation of the noise on a count, in rows. The most is
+        infinite where charged answers decide how the budget is shared, so that a charge may get
+        next to nothing of it. Both are NaN where the noise is another program's.
+
+    Examples
+    --------
+    >>> Query("single columns", (4, 4), (12.5, 12.5)).charges
+    (4, 4)
     """
 
     what: str
@@ -44,11 +59,44 @@ class Query:
 
 @dataclass(frozen=True)
 class Plan:
-    """What a fit would do. columns_error: the mean total variation distance of the one-way marginals, at the most;
-    None where nobody can say.
+    """What a fit would do.
 
-    seconds, megabytes: from rules of thumb and our benchmarks, on one core; the truth may lie outside. The most seconds
-    are infinite where nobody knows.
+    Parameters
+    ----------
+    mechanism : str
+        Its name.
+    budget : Budget
+        What the fit spends.
+    unit : PrivacyUnit
+        Whom it protects.
+    rows : int
+        How many rows are assumed.
+    columns, cells, pairs : int
+        How many columns are modelled, how many cells these have together, and how many pairs of
+        them there are.
+    queries : tuple of Query
+        The charges, kind by kind.
+    training : Preview or None
+        The steps of a training, where there is one.
+    columns_error : float or None
+        The most that the one-way marginals are off on average (total variation distance, 0 to 1);
+        None where it is not known.
+    seconds : tuple of float
+        CPU seconds on one core, least and most, from rules of thumb and benchmarks: a fit may take
+        less or more. The most is infinite where it is not known.
+    megabytes : float
+        Memory that a fit takes, from the same source.
+    notes : tuple of str
+        Sentences for a reader.
+
+    Examples
+    --------
+    >>> from dpsynth import Boolean, Numeric, Schema, Synthesizer
+    >>> schema = Schema({"age": Numeric(0, 120, integer=True), "smoker": Boolean()})
+    >>> synth = Synthesizer(schema, "independent", epsilon=1.0, delta=1e-6, ledger=None)
+    >>> plan = synth.plan(rows=5000)
+    >>> plan.columns, plan.cells, plan.training
+    (2, 125, None)
     """
 
     mechanism: str
@@ -66,26 +114,33 @@ class Plan:
     notes: tuple[str, ...]
 
     def record(self) -> dict[str, Any]:
-        """As JSON can hold it: None for infinity."""
-        return {
-            **asdict(self),
-            "queries": [
-                {**asdict(q), "stddev": [s if math.isfinite(s) else None for s in q.stddev]} for q in self.queries
-            ],
-            "seconds": [s if math.isfinite(s) else None for s in self.seconds],
-        }
+        """The plan as JSON can hold it: None stands for what is infinite or not a number."""
+        queries = [{**asdict(query), "stddev": _finite(query.stddev)} for query in self.queries]
+        return {**asdict(self), "queries": queries, "seconds": _finite(self.seconds)}
 
     def table(self) -> list[tuple[str, str, str]]:
-        """Kind of query, number of charges, noise: for a reader."""
-        return [(q.what, _range(*map(str, q.charges)), _range(*map(_rows, q.stddev))) for q in self.queries]
+        """For each kind of query: what is charged for, the number of charges, and the noise."""
+        found = []
+        for query in self.queries:
+            charges = _range(*map(str, query.charges))
+            noise = _range(*map(_rows, query.stddev))
+            found.append((query.what, charges, noise))
+        return found
 
     def summary(self) -> str:
         """A few lines for a terminal."""
-        spends = f"epsilon {self.budget.epsilon:g} at delta {self.budget.delta:g}, all of it, in one fit"
+        spends = (
+            f"epsilon {self.budget.epsilon:g} at delta {self.budget.delta:g}, all of it, in one fit"
+        )
+        sizes = f"{self.columns} columns with {self.cells:,} cells, {self.pairs:,} pairs"
+        queries = [
+            f"  {what:<48} {charges:>12} charges, noise {noise}"
+            for what, charges, noise in self.table()
+        ]
         lines = [
             f"{self.mechanism} for {self.unit.describe()}: {spends}",
-            f"{self.columns} columns with {self.cells:,} cells, {self.pairs:,} pairs; {self.rows:,} rows assumed",
-            *(f"  {what:<48} {charges:>12} charges, noise {noise}" for what, charges, noise in self.table()),
+            f"{sizes}; {self.rows:,} rows assumed",
+            *queries,
             *([self.training.describe()] if self.training else []),
             f"one-way distributions: {self._columns_error()}",
             f"CPU seconds: {self._seconds()}; memory: up to {self.megabytes:,.0f} MB",
@@ -95,7 +150,7 @@ class Plan:
 
     def _columns_error(self) -> str:
         if self.columns_error is None:
-            return "off by nobody knows how much"
+            return "how far off they will be is not known"
         return f"off by {self.columns_error:.2g} at most on average (total variation, noise only)"
 
     def _seconds(self) -> str:
@@ -104,26 +159,47 @@ class Plan:
 
 
 def plan(schema: Schema, mechanism: Mechanism, budget: Budget, rows: int) -> Plan:
-    """The plan of one fit. rows: how many the table is assumed to have, 1 or more.
+    """The plan of one fit.
 
-    Raises ValueError for a budget that affords no noise that can be drawn, or a mechanism whose charges are not known,
-    and BudgetExceededError where what the mechanism has to reserve is not affordable.
+    Parameters
+    ----------
+    schema : Schema
+        The public facts.
+    mechanism : Mechanism
+        With its settings.
+    budget : Budget
+        What the fit spends.
+    rows : int
+        How many rows the table is assumed to have, 1 or more.
+
+    Returns
+    -------
+    Plan
+        What the fit would do.
+
+    Raises
+    ------
+    ValueError
+        For a budget that is too small for any noise, and a mechanism that does not say what it
+        charges.
+    BudgetExceededError
+        Where the budget does not cover what the mechanism has to reserve.
     """
     if isinstance(rows, bool) or not isinstance(rows, int) or rows < 1:
-        raise ValueError(f"rows must be a whole number, 1 or more: a guess at the table's size, got {rows!r}")
-    cost, settled = affordable(budget), _settled(mechanism, budget, schema.unit)
-    domain = schema_domain(schema, dict.fromkeys(schema.unbounded, _ASSUMED_BOUNDS))
-    bounds = _bounds(cost, schema.unbounded)
-    allocation = mechanism.allocation(cost - sum(p.charges[1] * p.costs[1] for p in bounds), domain, settled)
-    if not isinstance(allocation, Allocation):
         raise ValueError(
-            f"the mechanism {name_of(mechanism)} gave {type(allocation).__name__} for its allocation: an Allocation of"
-            " dpsynth.mechanisms.allocation is wanted"
+            f"rows must be a whole number, 1 or more: a guess at the table's size, got {rows!r}"
         )
+    settled = _settled(mechanism, budget, schema.unit)
+    domain = schema_domain(schema, dict.fromkeys(schema.unbounded, _ASSUMED_BOUNDS))
+    cost = affordable(budget)
+    bounds = _bounds(cost, schema.unbounded)
+    rest = cost - sum(part.charges[1] * part.costs[1] for part in bounds)
+    allocation = _allocation(mechanism, rest, domain, settled)
     training = mechanism.preview(settled, domain, rows, schema.unit)
     takes = mechanism.footprint(domain, rows)
-    most = takes.seconds[1] + (training.seconds if training else 0.0)
+    most_seconds = takes.seconds[1] + (training.seconds if training else 0.0)
     sensitivity = schema.unit.count_sensitivity(2)[1]
+    parts = (*bounds, *allocation.parts)
     return Plan(
         mechanism=name_of(mechanism),
         budget=budget,
@@ -132,28 +208,42 @@ def plan(schema: Schema, mechanism: Mechanism, budget: Budget, rows: int) -> Pla
         columns=len(domain.attributes),
         cells=sum(n for _, n in mechanism.seen(domain).sizes),
         pairs=len(informative_pairs(domain)),
-        queries=tuple(Query(p.what, p.charges, p.stddev(sensitivity)) for p in (*bounds, *allocation.parts)),
+        queries=tuple(Query(p.what, p.charges, p.stddev(sensitivity)) for p in parts),
         training=training,
         columns_error=_columns_error(allocation, domain, sensitivity, rows),
-        seconds=(takes.seconds[0], most),
+        seconds=(takes.seconds[0], most_seconds),
         megabytes=takes.megabytes,
         notes=(*_to_be_learned(schema.unbounded), *mechanism.remarks(budget)),
     )
 
 
 def _settled(mechanism: Mechanism, budget: Budget, unit: PrivacyUnit) -> tuple[Event, ...]:
-    """What the budget settles beforehand, refused here where a fit would refuse it.
-
-    A budget that is kept for other programs buys no noise, and need not.
-    """
-    if affordable(budget) < LEAST_COST and not budget.programs_epsilon:
-        raise ValueError(f"{budget} affords only noise of billions of rows: ask for a larger epsilon or delta")
+    """The events that are fixed before a fit reads anything; refused as a fit would."""
+    check_budget(budget)
     settled = tuple(mechanism.settled(budget))
     for event in settled:
         event.refuse(unit)
     if settled:
-        Accountant(budget, reserve=list(settled))  # BudgetExceededError; its ledger is in memory and about no data
+        # raises BudgetExceededError where a fit would; this ledger is in memory and of no data set
+        Accountant(budget, reserve=list(settled))
     return settled
+
+
+def _allocation(
+    mechanism: Mechanism, cost: int, domain: Domain, settled: tuple[Event, ...]
+) -> Allocation:
+    """What the mechanism charges for; ValueError for one that answers with something else."""
+    found = mechanism.allocation(cost, domain, settled)
+    if not isinstance(found, Allocation):
+        raise ValueError(
+            f"the mechanism {name_of(mechanism)} gave {type(found).__name__} for its allocation:"
+            " return an Allocation of dpsynth.mechanisms.allocation"
+        )
+    return found
+
+
+def _finite(figures: Iterable[float]) -> list[float | None]:
+    return [figure if math.isfinite(figure) else None for figure in figures]
 
 
 def _bounds(cost: int, learned: Sequence[str]) -> list[Part]:
@@ -166,15 +256,20 @@ def _bounds(cost: int, learned: Sequence[str]) -> list[Part]:
 def _to_be_learned(learned: Sequence[str]) -> list[str]:
     if not learned:
         return []
-    return [f"{', '.join(learned)}: bounds are to be learned; a wide range is assumed for their cells"]
+    names = ", ".join(learned)
+    return [f"{names}: bounds are to be learned by a charge; this plan assumes a wide range"]
 
 
-def _columns_error(allocation: Allocation, domain: Domain, sensitivity: float, rows: int) -> float | None:
-    """Half the L1 norm of the noise over the rows, as if nothing were done about it; no distance exceeds 1.
+def _columns_error(
+    allocation: Allocation, domain: Domain, sensitivity: float, rows: int
+) -> float | None:
+    """The mean over columns of half the L1 norm of the noise, divided by the rows; 1 at most.
 
-    None where columns are not measured one by one.
+    It is the error before a mechanism reduces the noise. None where columns are not measured one by
+    one.
     """
-    if (columns := allocation.part(COLUMNS)) is None:
+    columns = allocation.part(COLUMNS)
+    if columns is None:
         return None
     stddev = columns.stddev(sensitivity)[1]
     errors = [min(1.0, MEAN_ABS * stddev * n / (2 * rows)) for _, n in domain.sizes]
@@ -186,4 +281,6 @@ def _range(low: str, high: str) -> str:
 
 
 def _rows(stddev: float) -> str:
-    return "unknown" if math.isnan(stddev) else short(stddev, 3) if math.isfinite(stddev) else "any"
+    if math.isnan(stddev):
+        return "unknown"
+    return short(stddev, 3) if math.isfinite(stddev) else "any"

@@ -1,56 +1,92 @@
-"""What public facts can refuse of a fit, before anything is read or charged."""
+"""Checks of a fit that need public facts only, made before anything is read or charged."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
+from dpsynth.kernel.budget import LEAST_COST, Budget, affordable
 from dpsynth.mechanisms.base import Mechanism
 from dpsynth.mechanisms.marginal.known import Marginal
 from dpsynth.mechanisms.registry import TABLES, name_of
 from dpsynth.schema.table import Categorical, Schema, SchemaError
 from dpsynth.synthesizers.recorded import RecordedMarginal
 
-_MOST_CATEGORIES = 2**24
+_MOST_CATEGORIES = 2**24  # about 60 bytes each as text: a gigabyte before any model
+
+
+def check_budget(budget: Budget) -> None:
+    """Refuses a budget that is too small for any noise.
+
+    A budget that is kept for other programs pays for no noise of ours.
+    """
+    if affordable(budget) < LEAST_COST and not budget.programs_epsilon:
+        raise ValueError(
+            f"{budget} is too small: noise would be billions of rows, so ask for a larger epsilon"
+            " or delta"
+        )
 
 
 def check_size(schema: Schema) -> None:
-    """Refuses what would not fit into memory, before anything is read or charged."""
-    sizes = {name: len(c.categories) for name, c in schema.columns.items() if isinstance(c, Categorical)}
+    """Refuses a schema that would not fit into memory."""
+    nominal = {name: c for name, c in schema.columns.items() if isinstance(c, Categorical)}
+    sizes = {name: len(column.categories) for name, column in nominal.items()}
     if sum(sizes.values()) > _MOST_CATEGORIES:
         widest = max(sizes, key=lambda name: sizes[name])
         raise SchemaError(
-            f"the schema has {sum(sizes.values()):,} categories, {sizes[widest]:,} of them in {widest!r}; more than"
-            f" {_MOST_CATEGORIES:,} would take gigabytes: group rare categories, or use other="
+            f"the schema has {sum(sizes.values()):,} categories, {sizes[widest]:,} of them in"
+            f" {widest!r}; more than {_MOST_CATEGORIES:,} would take gigabytes: group rare"
+            " categories, or use other="
         )
 
 
-def told(mechanism: Mechanism, known: Sequence[Marginal | RecordedMarginal], schema: Schema) -> Mechanism:
-    """The mechanism, and what is known; ValueError where it cannot make use of that."""
-    if isinstance(known, list | tuple) and (lost := [k for k in known if isinstance(k, RecordedMarginal)]):
-        raise ValueError(
-            f"a model file names known marginals without their counts ({', '.join(sorted({k.source for k in lost}))}):"
-            " give them again by set_params(known=[...]), or set_params(known=()) to do without"
-        )
-    if not isinstance(known, list | tuple) or not all(isinstance(marginal, Marginal) for marginal in known):
-        raise ValueError("known must be a list of dpsynth.Marginal: known=[Marginal(counts, stddev=..., source=...)]")
-    if not known:
+def told(
+    mechanism: Mechanism, known: Sequence[Marginal | RecordedMarginal], schema: Schema
+) -> Mechanism:
+    """The mechanism with its known marginals; ValueError where it cannot use them."""
+    marginals = _marginals(known)
+    if not marginals:
         return mechanism
     if not mechanism.takes_known:
         able = " and ".join(TABLES.those("takes_known"))
-        raise ValueError(f"known marginals serve {able}, not {name_of(mechanism)}: leave them out")
-    return mechanism.with_known([k.coded(schema) for k in known if isinstance(k, Marginal)])
+        raise ValueError(
+            f"only {able} can use known marginals, not {name_of(mechanism)}: leave them out"
+        )
+    return mechanism.with_known([marginal.coded(schema) for marginal in marginals])
+
+
+def _marginals(known: Sequence[Marginal | RecordedMarginal]) -> list[Marginal]:
+    """The argument `known`, each of which has its counts."""
+    given = known if isinstance(known, list | tuple) else [None]
+    lost = sorted({each.source for each in given if isinstance(each, RecordedMarginal)})
+    if lost:
+        raise ValueError(
+            f"a model file names known marginals without their counts ({', '.join(lost)}): give"
+            " them again by set_params(known=[...]), or fit without them by set_params(known=())"
+        )
+    found = [each for each in given if isinstance(each, Marginal)]
+    if len(found) != len(given):
+        raise ValueError(
+            "known must be a list of dpsynth.Marginal:"
+            " known=[Marginal(counts, stddev=..., source=...)]"
+        )
+    return found
 
 
 def check_resumable(mechanism: Mechanism, seed: int | None) -> None:
     """Refuses a checkpoint that could not be resumed."""
     if not mechanism.resumable:
         able = " and ".join(TABLES.those("resumable"))
-        raise ValueError(f"a checkpoint serves {able}, not {name_of(mechanism)}: leave it out")
+        raise ValueError(
+            f"only {able} can use a checkpoint, not {name_of(mechanism)}: leave it out"
+        )
     if seed is not None:
-        raise ValueError("noise from a seed would come again in a fit that is resumed: leave the checkpoint out")
+        raise ValueError(
+            "with unsafe_seed, a resumed fit would draw the same noise again: leave out the"
+            " checkpoint or the seed"
+        )
 
 
 def check_settings(mechanism: Mechanism, schema: Schema) -> None:
-    """Refuses settings that do not fit the schema, before anything is read or charged."""
+    """Refuses settings that do not fit the schema or its unit."""
     mechanism.check_schema(schema)
     mechanism.check_unit(schema.unit)

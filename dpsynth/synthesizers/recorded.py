@@ -1,4 +1,4 @@
-"""The arguments of a fit, as its certificate records them: what a loaded synthesizer is made of."""
+"""The arguments of a fit, read from its certificate, for a synthesizer that is loaded."""
 
 from __future__ import annotations
 
@@ -11,15 +11,36 @@ from dpsynth.mechanisms.marginal.workload import Workload
 from dpsynth.mechanisms.neural.dp_ctgan import DPCTGAN
 from dpsynth.programs.external import ExternalProgram
 
-_KINDS: dict[str, type[Any]] = {"workload": Workload, "network": DPCTGAN, "claim": ExternalProgram}
+_KINDS: dict[str, type[Any]] = {
+    "workload": Workload,
+    "network": DPCTGAN,
+    "claim": ExternalProgram,
+}
 """Settings that are objects."""
 _IN_THE_NAME = "synthesizer"
-"""A setting that the mechanism's name gives: smartnoise:mst."""
+"""A setting that stands in the mechanism's name, as mst in smartnoise:mst."""
 
 
 @dataclass(frozen=True)
 class RecordedMarginal:
-    """A known marginal as a certificate tells of it: its counts are not in a model file. unit: rows or shares."""
+    """A known marginal as a certificate describes it, without its counts.
+
+    Parameters
+    ----------
+    columns : tuple of str
+        Its columns.
+    source : str
+        Where its counts were published.
+    stddev : float
+        The standard deviation that was stated for them.
+    unit : str
+        What they count: "rows" or "shares".
+
+    Examples
+    --------
+    >>> RecordedMarginal(("sex",), "Census", 5.0, "rows").source
+    'Census'
+    """
 
     columns: Clique
     source: str
@@ -28,9 +49,10 @@ class RecordedMarginal:
 
 
 def recorded_arguments(record: Mapping[str, Any]) -> dict[str, Any]:
-    """Budget, mechanism, purpose, approvals and settings of a certificate's record, as a constructor takes them."""
+    """Budget, mechanism, purpose, approvals and settings, as a constructor takes them."""
     run = record["run"]["line"]
-    settings = {k: v for k, v in record["mechanism"]["settings"].items() if k not in ("known", _IN_THE_NAME)}
+    stated = record["mechanism"]["settings"]
+    settings = {k: v for k, v in stated.items() if k not in ("known", _IN_THE_NAME)}
     return {
         "mechanism": record["mechanism"]["name"],
         "epsilon": record["budget"]["epsilon"],
@@ -42,13 +64,16 @@ def recorded_arguments(record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def recorded_marginals(record: Mapping[str, Any]) -> tuple[RecordedMarginal, ...]:
-    """What was known beforehand."""
-    told = record["mechanism"]["settings"].get("known", ())
-    return tuple(RecordedMarginal(tuple(k["columns"]), k["source"], k["stddev"], k["in"]) for k in told)
+    """The known marginals that the fit started from."""
+    stated = record["mechanism"]["settings"].get("known", ())
+    return tuple(
+        RecordedMarginal(tuple(each["columns"]), each["source"], each["stddev"], each["in"])
+        for each in stated
+    )
 
 
 def _setting(name: str, value: Any) -> Any:
-    """A setting as JSON holds it, as the mechanism had it: lists were tuples, some mappings were objects."""
+    """A setting from JSON, as the mechanism takes it: lists were tuples, some mappings objects."""
     if name in _KINDS and isinstance(value, Mapping):
         return _KINDS[name](**{key: _tuples(item) for key, item in value.items()})
     return _tuples(value)

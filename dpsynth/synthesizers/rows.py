@@ -12,7 +12,7 @@ from dpsynth.models.base import Model
 from dpsynth.schema.table import Schema
 from dpsynth.synthesizers.conditions import ConditionError, Term
 
-_TRIES = 200
+_TRIES = 200  # draws for each row wanted, on average: a condition met more rarely takes too long
 
 
 def draw_rows(
@@ -23,33 +23,39 @@ def draw_rows(
     terms: Sequence[Term],
     rng: np.random.Generator,
 ) -> pd.DataFrame:
-    """n rows that meet all terms, from the model's distribution given that they do.
+    """n rows that meet all terms, from the model's distribution under this condition.
 
-    Conditions enter the model as weights on cells, exactly; where a cell holds values of both kinds, rows that miss
-    are drawn again.
+    Conditions enter the model as weights on cells, exactly. Where some values of a cell meet a term
+    and others do not, rows that miss it are drawn again.
     """
     if not terms:
         return decode_frame(model.sample(n, rng), schema, bounds, rng)
     evidence = _evidence(schema, bounds, terms)
     frames: list[pd.DataFrame] = []
-    missing, drawn = n, 0
+    missing = n
+    drawn = 0
     while missing > 0 or not frames:
         batch = max(100, 2 * missing) if frames else n
         frame = decode_frame(model.sample(batch, rng, evidence), schema, bounds, rng)
         keep = np.logical_and.reduce([term.holds(frame[term.column]) for term in terms])
-        frames.append((frame if keep.all() else frame[keep]).iloc[:missing])
+        kept = frame if keep.all() else frame[keep]
+        frames.append(kept.iloc[:missing])
         missing -= len(frames[-1])
         drawn += batch
         if drawn > _TRIES * (n + 100) and missing > 0:
             raise ConditionError(
-                f"the condition leaves values too few to hit: {n - missing} of {drawn} rows met it; widen its ranges"
+                f"too few drawn rows meet the condition, {n - missing:,} of {drawn:,}: widen"
+                " its ranges"
             )
-    return pd.concat(frames, ignore_index=True) if len(frames) > 1 else frames[0].reset_index(drop=True)
+    if len(frames) == 1:
+        return frames[0].reset_index(drop=True)
+    return pd.concat(frames, ignore_index=True)
 
 
 def _evidence(
     schema: Schema, bounds: Mapping[str, tuple[float, float]], terms: Sequence[Term]
 ) -> dict[str, np.ndarray]:
+    """For each column of the terms, how much each of its cells counts; ConditionError for none."""
     found = codecs(schema, bounds)
     weights: dict[str, np.ndarray] = {}
     for term in terms:

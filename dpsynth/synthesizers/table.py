@@ -1,4 +1,8 @@
-"""Synthesizer: the front door. It joins schema, ledger, mechanism and codecs; all privacy is theirs."""
+"""Synthesizer: what users call. It joins schema, ledger, mechanism and codecs.
+
+The rings protect privacy, not this file: here nothing is read, noised or charged except through
+them.
+"""
 
 from __future__ import annotations
 
@@ -11,7 +15,7 @@ import numpy as np
 import pandas as pd
 
 from dpsynth.base.job import Job
-from dpsynth.data.engines.files import open_source
+from dpsynth.data.engines.files import Source, open_source
 from dpsynth.data.tables.codec import check_columns, codecs, schema_domain
 from dpsynth.data.tables.magnitude import magnitude_table
 from dpsynth.door.bounded import Bounded, bound_table
@@ -37,27 +41,52 @@ from dpsynth.synthesizers.rows import draw_rows
 
 Bounds = dict[str, tuple[float, float]]
 
-_MOST_DEFAULT_ROWS = 20_000_000
+_MOST_DEFAULT_ROWS = 20_000_000  # a noisy count above this would fill memory without anybody asking
 
 
 class Synthesizer(BaseSynthesizer["Fitted"]):
-    """Fit once under differential privacy, then sample any number of rows, which costs nothing more.
+    """Synthetic rows of a table: fit once under differential privacy, then sample freely.
 
-    schema: the public facts. mechanism: a name ("auto", "canopy", "aim", "mst", "independent", "dp-ctgan", "hybrid",
-    "pate-gan") or a mechanism object; `settings` are those of the named one, as workload=Workload(target="income") of
-    canopy and aim.
-    "smartnoise:mst" and the like, and "external:" with command=[...], run programs that are not ours
-    (docs/external-programs.md).
-    known: Marginals that are public or were paid for elsewhere; canopy and aim start from them at no charge.
-    epsilon, delta: what one fit spends, all of it. ledger: a Ledger, or the path of one; a path that does not exist
-    becomes a ledger that holds exactly this budget. None says that nothing needs to remember what is spent. Left out,
-    it is what `dpsynth.toml` names (docs/ledger.md), and where nothing does, a warning says so (NoLedgerWarning).
-    purpose, approvals: what the fit is for and who approved it, {"ethics board": "case 2026/17"} say: recorded in the
-    ledger, whose policy may ask for them.
-    unsafe_seed: predictable noise for tests; the certificate says NOT PRIVATE.
-    checkpoint: for dp-ctgan and hybrid on a ledger in a file, where the state of the training is kept until the fit is
-    done. A fit that died goes on from there when it is asked for again with the same arguments and rows, under the
-    charges that it began with.
+    Parameters
+    ----------
+    schema : Schema
+        The public facts: columns, their bounds and categories, and whom to protect.
+    mechanism : str or Mechanism
+        A name ("auto", "canopy", "aim", "mst", "independent", "dp-ctgan", "hybrid", "pate-gan") or
+        an object. "smartnoise:mst" and the like, and "external:" with `command=[...]`, run
+        programs that are not ours (docs/external-programs.md).
+    epsilon, delta : float
+        The privacy budget, all of which one fit spends.
+    ledger : Ledger, str, Path or None
+        The ledger that records the spending, or its path. A path that does not exist becomes a
+        ledger with exactly this budget. None: nothing records it. Left out, it is the one that
+        dpsynth.toml names (docs/ledger.md); where none does, `fit` shows a NoLedgerWarning.
+    known : sequence of Marginal
+        Marginals that are public or were paid for elsewhere. canopy and aim start from them at no
+        charge.
+    purpose : str
+        What the fit is for. The ledger records it, and its policy may ask for it.
+    approvals : mapping of str to str or None
+        Who approved it, with a reference: {"ethics board": "case 2026/17"}. Recorded likewise.
+    unsafe_seed : int or None
+        A seed that makes the noise predictable, for tests only: the certificate says NOT PRIVATE.
+    checkpoint : str, Path or None
+        Where dp-ctgan and hybrid keep the state of the training until the fit is done; the ledger
+        must be a file. A fit that died goes on from there, under the charges that it began with,
+        when it is called again with the same arguments and rows.
+    **settings : object
+        Settings of the mechanism, such as `workload=Workload(target="income")` of canopy and aim.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from dpsynth import Boolean, Numeric, Schema, Synthesizer
+    >>> schema = Schema({"age": Numeric(0, 120, integer=True), "smoker": Boolean()})
+    >>> patients = pd.DataFrame({"age": [34, 61, 47, 82] * 250, "smoker": [True, False] * 500})
+    >>> synth = Synthesizer(schema, epsilon=1.0, delta=1e-6, ledger=None).fit(patients)
+    >>> rows = synth.sample(100, where="age >= 65")
+    >>> rows.shape, bool((rows["age"] >= 65).all())
+    ((100, 2), True)
     """
 
     KIND = TABLE
@@ -91,27 +120,40 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         self.settings = settings
 
     def fit(self, data: Any) -> Synthesizer:
-        """Spends the budget on `data`: a DataFrame, an Arrow table, or the path of a .csv or .parquet file.
+        """Learns from the rows, and spends the whole budget.
 
-        Raises SchemaError, ValueError, PolicyRefusedError or BudgetExceededError before any row is read; never for a
-        value. From the first row on, a fit that ends early leaves its whole reservation spent: RowsError, which tells
-        nothing of them, when rows cannot be read (a broken file, no memory left), and TimeoutError or ChildProcessError
-        when a program that is not ours fails. Of a file, the names of its columns are read before. With a checkpoint a
-        fit can go on; CheckpointError, with nothing spent, says in one sentence why one cannot be resumed.
+        The column names of a file are read beforehand, to compare them with the schema. From the
+        first row on, a fit that ends early leaves its whole reservation spent.
+
+        Parameters
+        ----------
+        data : DataFrame, Arrow table, str or Path
+            The private rows, or a .csv or .parquet file.
+
+        Returns
+        -------
+        Synthesizer
+            This object, fitted.
+
+        Raises
+        ------
+        SchemaError, ValueError, PolicyRefusedError, BudgetExceededError
+            Before any row is read; never because of a value in a row.
+        CheckpointError
+            Where the checkpoint cannot be resumed; nothing is spent.
+        RowsError
+            When the rows cannot be read (a broken file, no memory left). It says nothing about
+            them. The reservation is spent.
+        TimeoutError, ChildProcessError
+            When a program that is not ours fails. The reservation is spent.
         """
         self._ask_who_pays()
         budget, mechanism = self._checked()
-        source = open_source(data)
-        check_columns(source.names, self.schema)
-        if self.schema.unit.id_column not in (None, *source.names):
-            raise SchemaError(
-                f"the table lacks {self.schema.unit.id_column!r}, which says whose record a row is:"
-                " add it, or choose another unit"
-            )
+        source = self._opened(data)
         self._warn_of_a_new_place()
         accountant, checkpoint = self._begun(budget, mechanism)
         with accountant:
-            accountant.begin()
+            accountant.begin()  # a fit that fails from here on stays paid for
             rows = bound_table(source.read, self.schema.unit)
             bounds = _kept_bounds(checkpoint, lambda: self._bounds(rows, accountant))
             domain = schema_domain(self.schema, bounds)
@@ -124,9 +166,24 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         return self
 
     def plan(self, rows: int) -> Plan:
-        """What `fit` would spend, and how noisy its answers would be, for a table of about so many rows.
+        """What `fit` would spend, and how noisy its answers would be.
 
-        Opens no data and charges nothing. Raises what `fit` would raise before it reads anything.
+        It opens no data and charges nothing.
+
+        Parameters
+        ----------
+        rows : int
+            About how many rows the table has, 1 or more: a guess, never counted from private rows.
+
+        Returns
+        -------
+        Plan
+            The charges, their noise, and about how long the fit would take.
+
+        Raises
+        ------
+        SchemaError, ValueError, BudgetExceededError
+            As `fit` would before it reads anything.
         """
         budget, mechanism = self._checked()
         return plan(self.schema, mechanism, budget, rows)
@@ -139,18 +196,39 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         given: Mapping[str, Any] | None = None,
         seed: int | None = None,
     ) -> pd.DataFrame:
-        """n synthetic rows, with the schema's columns and dtypes.
+        """Draws synthetic rows. Sampling is post-processing: it spends nothing, however often.
 
-        By default as many as the noisy row count, or as were asked of a program that is not ours.
+        Parameters
+        ----------
+        n : int or None
+            How many rows; None for the noisy row count, or for as many as were requested from a
+            program that is not ours.
+        where : str or None
+            A condition that all rows meet, such as 'age >= 65 and sex == "female"'.
+        given : mapping of str to object or None
+            Values that columns have in all rows.
+        seed : int or None
+            For a sample that can be drawn again; it has no part in the privacy noise.
 
-        where: rows that meet a condition only, as in 'age >= 65 and sex == "female"'. given: values of columns.
-        seed: for a reproducible sample. Sampling is post-processing: any number of rows, any number of times, free.
-        Raises ConditionError when the condition cannot be read or no row can meet it.
+        Returns
+        -------
+        DataFrame
+            n rows, with the schema's columns and dtypes.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ConditionError
+            When the condition cannot be read, or no row can meet it.
+        ValueError
+            When n is no whole number from 0.
         """
         fitted = self._fitted()
         rows = _default_rows(fitted.model) if n is None else _row_count(n)
         terms = parse(where, given, self.schema)
-        return draw_rows(fitted.model, self.schema, fitted.bounds, rows, terms, np.random.default_rng(seed))
+        rng = np.random.default_rng(seed)
+        return draw_rows(fitted.model, self.schema, fitted.bounds, rows, terms, rng)
 
     def _stored(self, fitted: Fitted) -> tuple[Mapping[str, Any], dict[str, np.ndarray]]:
         return table_content(self.schema, fitted.model, fitted.bounds)
@@ -164,13 +242,15 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         return made
 
     def _what(self) -> str:
-        return repr(self.mechanism if isinstance(self.mechanism, str) else name_of(mechanism_for(self.mechanism, {})))
+        if isinstance(self.mechanism, str):
+            return repr(self.mechanism)
+        return repr(name_of(mechanism_for(self.mechanism, {})))
 
     def _checked(self) -> tuple[Budget, Mechanism]:
-        """Budget and mechanism, once all that public facts can refuse is refused."""
-        budget = self._budget()
+        """Budget and mechanism, after every check that needs public facts only."""
+        self._budget()
         mechanism = mechanism_for(self.mechanism, self.settings)
-        budget = mechanism.budget(self.epsilon, self.delta)
+        budget = mechanism.budget(self.epsilon, self.delta)  # some keep a part of it for a program
         self.schema.refuse_text()
         check_size(self.schema)
         mechanism = told(mechanism, self.known, self.schema)
@@ -180,20 +260,35 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
             check_resumable(mechanism, self.unsafe_seed)
         return budget, mechanism
 
+    def _opened(self, data: Any) -> Source:
+        """The data, whose columns are those of the schema. No row is read."""
+        source = open_source(data)
+        check_columns(source.names, self.schema)
+        owner = self.schema.unit.id_column
+        if owner is not None and owner not in source.names:
+            raise SchemaError(
+                f"the table lacks {owner!r}, which says whose record a row is: add it, or choose"
+                " another unit"
+            )
+        return source
+
     def _accountant(self, budget: Budget, mechanism: Mechanism) -> Accountant:
-        job = Job(name_of(mechanism), self.purpose, self.approvals or {}, self.schema.fingerprint())
-        reserve = mechanism.reserve(budget)
+        fingerprint = self.schema.fingerprint()
         return accountant_for(
-            self._ledger, self.schema.unit, budget, job, reserve=reserve, unsafe_seed=self.unsafe_seed
+            self._ledger,
+            self.schema.unit,
+            budget,
+            Job(name_of(mechanism), self.purpose, self.approvals or {}, fingerprint),
+            reserve=mechanism.reserve(budget),
+            unsafe_seed=self.unsafe_seed,
         )
 
     def _begun(self, budget: Budget, mechanism: Mechanism) -> tuple[Accountant, Checkpoint | None]:
         """A new run, or the one whose state lies in the checkpoint."""
         if self.checkpoint is None:
             return self._accountant(budget, mechanism), None
-        path, job = Path(self.checkpoint), {"purpose": self.purpose, "approvals": dict(self.approvals or {})}
-        facts = {"schema": self.schema.fingerprint(), "mechanism": name_of(mechanism), **asdict(budget), **job}
-        facts |= {f"setting {name}": value for name, value in mechanism.settings().items()}
+        path = Path(self.checkpoint)
+        facts = self._facts(budget, mechanism)
         named = self._ledger
         if path.exists() and named is not None:
             ledger = named if isinstance(named, Ledger) else Ledger.open(named)
@@ -202,15 +297,32 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         accountant = self._accountant(budget, mechanism)
         return accountant, Checkpoint(path, {**facts, "account": accountant.ledger.key}, accountant)
 
+    def _facts(self, budget: Budget, mechanism: Mechanism) -> dict[str, Any]:
+        """What must be the same when a checkpoint is resumed."""
+        settings = {f"setting {name}": value for name, value in mechanism.settings().items()}
+        return {
+            "schema": self.schema.fingerprint(),
+            "mechanism": name_of(mechanism),
+            **asdict(budget),
+            "purpose": self.purpose,
+            "approvals": dict(self.approvals or {}),
+            **settings,
+        }
+
     def _bounds(self, rows: Bounded, accountant: Accountant) -> Bounds:
-        wanted = {name: c for name, c in self.schema.columns.items() if isinstance(c, Numeric) and not c.bounded}
+        """Bounds that the schema leaves open, learned by charges."""
+        numeric = {n: c for n, c in self.schema.columns.items() if isinstance(c, Numeric)}
+        wanted = {name: column for name, column in numeric.items() if not column.bounded}
         if not wanted:
             return {}
         markers = {name: c.missing_marker for name, c in wanted.items()}
         table = magnitude_table(rows, markers)
-        return learn_bounds(table, wanted, accountant, bounds_cost(accountant.cost_left))
+        cost = bounds_cost(accountant.cost_left)
+        return learn_bounds(table, wanted, accountant, cost)
 
-    def _certify(self, accountant: Accountant, mechanism: Mechanism, model: Model, bounds: Bounds) -> Certificate:
+    def _certify(
+        self, accountant: Accountant, mechanism: Mechanism, model: Model, bounds: Bounds
+    ) -> Certificate:
         return Certificate.issue(
             schema=self.schema,
             ledger=accountant.ledger,
@@ -225,7 +337,7 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
 
 @dataclass(frozen=True, eq=False)
 class Fitted:
-    """What a fit leaves behind: public from here on."""
+    """What a fit leaves behind. All of it was paid for, and is public."""
 
     model: Model
     bounds: Bounds
@@ -233,19 +345,23 @@ class Fitted:
 
 
 def _kept_bounds(checkpoint: Checkpoint | None, learned: Callable[[], Bounds]) -> Bounds:
-    """Bounds as they were learned, by this process or by the one that it goes on from."""
+    """Learned bounds: of this process, or of the one whose checkpoint is resumed."""
     if checkpoint is None:
         return learned()
     if not checkpoint.resumed:
         checkpoint.values["bounds"] = learned()
     with checkpoint.reading():
-        return {name: (float(low), float(high)) for name, (low, high) in checkpoint.values["bounds"].items()}
+        kept = checkpoint.values["bounds"]
+        return {name: (float(low), float(high)) for name, (low, high) in kept.items()}
 
 
 def _default_rows(model: Model) -> int:
     rows = round(model.total)
     if rows > _MOST_DEFAULT_ROWS:
-        raise ValueError(f"the noisy row count is {rows:,}, mostly noise perhaps: say how many rows you want, with n")
+        raise ValueError(
+            f"the noisy row count is {rows:,}, which may be mostly noise: say with n how many rows"
+            " you want"
+        )
     return rows
 
 

@@ -38,7 +38,7 @@ def run(folder, release, *more, holdout="holdout"):
 def test_a_leaky_release_fails_with_code_1_and_leaves_its_evidence(folder, tmp_path):
     done = run(folder, "leaky", "--policy", f"{folder}/policy.yaml", "-o", str(tmp_path / "report"))
     assert done.exit_code == 1
-    assert "INTERNAL, not DP: FAIL" in done.stdout
+    assert "INTERNAL, not differentially private: FAIL" in done.stdout
     assert sorted(p.name for p in (tmp_path / "report").iterdir()) == ["audit.html", "audit.json", "audit.xml"]
 
 

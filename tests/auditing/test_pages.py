@@ -88,5 +88,5 @@ def test_a_threshold_that_is_known_leaves_all_runs_to_be_counted():
     (pair,) = auditor.run().pairs
     assert pair.counts.n0 == pair.counts.n1 == 500
     assert pair.mu_point == pytest.approx(1.0, abs=0.25)
-    with pytest.raises(ValueError, match="a threshold is of a statistic"):
+    with pytest.raises(ValueError, match="a threshold belongs to a statistic"):
         DPAuditor(lambda t, rng: 0.0, claim, [PAIR], threshold=0.0)

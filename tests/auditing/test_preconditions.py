@@ -32,7 +32,7 @@ def test_records_that_are_repeated_within_one_table_make_the_audit_invalid():
     report = audit(STRANGERS, pd.concat([TRAIN.iloc[:500]] * 2), HOLDOUT, schema=SCHEMA)
     assert report.verdict == "INVALID"
     assert any("repeated within one table" in reason for reason in report.reasons)
-    assert any("give one record of each person" in reason for reason in report.reasons)
+    assert any("give one record for each person" in reason for reason in report.reasons)
 
 
 def test_rows_of_people_who_have_many_do_not_accuse_a_release_that_knows_none_of_them():

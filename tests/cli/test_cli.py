@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+import typer
 
 import dpsynth
+from dpsynth import cli
 
 SCHEMA = dpsynth.Schema(
     {"age": dpsynth.Numeric(0, 120, integer=True), "sex": dpsynth.Categorical(["f", "m"], nullable=True)}
@@ -256,3 +260,18 @@ def test_the_demo_writes_a_release_folder(folder, run):
     for name in ("synthetic.csv", "certificate.html", "certificate.json", "model.dpsynth", "internal/quality.html"):
         assert (folder / "release" / name).stat().st_size > 0
     assert run("demo --out release")[0] == 2
+
+
+def helps(command: Any) -> Iterator[str]:
+    """The help texts of a command, of its options, and of the commands below it."""
+    yield command.help or ""
+    for parameter in command.params:
+        yield getattr(parameter, "help", None) or ""
+    for below in getattr(command, "commands", {}).values():
+        yield from helps(below)
+
+
+def test_no_help_text_has_square_brackets_which_a_terminal_takes_for_markup_and_leaves_out():
+    found = list(helps(typer.main.get_command(cli.app)))
+    assert len(found) > 50
+    assert [text for text in found if "[" in text] == []

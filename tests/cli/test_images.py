@@ -76,10 +76,10 @@ def test_one_class_can_be_asked_for(run):
 @pytest.mark.parametrize(
     ("line", "words"),
     [
-        (f"images fit nowhere.npz {FACTS} -o m.dpsynth", "does not exist"),
-        (f"images fit text.npz {FACTS} -o m.dpsynth", "no .npz of plain arrays"),
+        (f"images fit nowhere.npz {FACTS} -o m.dpsynth", "is not a file"),
+        (f"images fit text.npz {FACTS} -o m.dpsynth", "is not a .npz of plain arrays"),
         (f"images fit objects.npz {FACTS} -o m.dpsynth", "without objects"),
-        (f"images fit single.npy {FACTS} -o m.dpsynth", "no .npz of plain arrays"),
+        (f"images fit single.npy {FACTS} -o m.dpsynth", "is not a .npz of plain arrays"),
         (f"images fit bare.npz {FACTS} -o m.dpsynth", "no array 'labels'"),
         (f"images fit people.npz {FACTS} -o m.dpsynth", "ids say whose image each is"),
         (f"images fit scans.npz {FACTS} --unit patient -o m.dpsynth", "ids say whose image each is"),

@@ -100,7 +100,7 @@ def test_noise_in_rows_follows_from_the_unit(unit, rows):
 
 @pytest.mark.parametrize("seed", [None, 7], ids=["private", "seeded"])
 def test_rows_without_an_id_are_said_to_be_one_unit_together(seed):
-    rows = "All rows without a value in 'patient' together count as one unit, of whom at most"
+    rows = "All rows without a value in 'patient' together count as one unit, and at most"
     for most, words in ((1, "1 of them is used"), (5, "5 of them are used")):
         certificate, _ = issue(unit=PrivacyUnit("patient", most), seed=seed)
         assert certificate.record["accounting"][0].startswith(f"{rows} {words}")
@@ -206,7 +206,7 @@ def test_a_seeded_certificate_cannot_be_made_private_by_hand():
 @pytest.mark.parametrize("text", ["{}", "[]", "not json", '{"dpsynth_certificate": 2}'])
 def test_a_file_of_another_kind_is_refused_in_a_sentence(text, tmp_path):
     (tmp_path / "c.json").write_text(text)
-    with pytest.raises(ValueError, match=r"no certificate of format 1|is not JSON"):
+    with pytest.raises(ValueError, match=r"not a certificate of format 1|JSON is faulty"):
         Certificate.load(tmp_path / "c.json")
 
 

@@ -103,7 +103,6 @@ FORGERIES = {
     "kinds": (plain, lambda r: changed(r, r["charges"][0]["line"], kind="note")),
     "run": (plain, lambda r: changed(r, r["charges"][0]["line"], run="another")),
     "complete": (plain, lambda r: r["ledger"].update(other_lines=1)),
-    "others": (plain, lambda r: r["ledger"].update(other_runs=1)),
     "mechanism": (with_a_job, lambda r: r["mechanism"].update(name="aim")),
     "schema": (with_a_job, lambda r: r["schema"].update(sha256="c0ffee")),
     "steps": (lambda: claimed((0, 0, 600)), lambda r: None),
@@ -126,7 +125,6 @@ FORGERIES = {
     "spent_less": (plain, lambda r: r["spent"].update(epsilon=1.9)),
     "overspent": (trained, lambda r: r["spent"].update(epsilon=2.1)),
     "account_spent": (plain, lambda r: r["ledger"]["spent"].update(epsilon=1e-9)),
-    "account_whole": (plain, lambda r: r["ledger"].update(if_fixed=r["ledger"]["if_fixed"] * (1 - 1e-6))),
     "fixed": (mixed, lambda r: r["schedule"].update(fixed=True)),
     "whole": (mixed, lambda r: r["schedule"].update(epsilon=r["schedule"]["epsilon"] * 0.98)),
     "rows": (plain, lambda r: r["charges"][0].update(noise_stddev_rows=99.0)),
@@ -157,10 +155,23 @@ FURTHER = {
         "caution", declared,
         lambda r: r.update(cautions=[each.replace("the data office", "the board") for each in r["cautions"]]),
     ),
-    "an account that costs less than nothing": ("account_whole", mixed, lambda r: r["ledger"].update(if_fixed=-1.0)),
-    "more seeded runs than runs": ("others", plain, lambda r: r["ledger"].update(other_runs_seeded=1)),
-    "fewer charges than none": ("others", plain, lambda r: r["ledger"].update(other_charges=-1)),
-    "no number of runs": ("others", plain, lambda r: r["ledger"].update(other_runs=None)),
+    "an account that costs less than nothing": (
+        "whole", mixed, lambda r: r["ledger"].update(if_fixed=-1.0),
+    ),
+    "an account that costs less than its run": (
+        "whole", plain, lambda r: r["ledger"].update(if_fixed=r["ledger"]["if_fixed"] * (1 - 1e-6)),
+    ),
+    "an account of which no cost is told": (
+        "whole", plain, lambda r: r["ledger"].update(if_fixed=None),
+    ),
+    "more runs than lines": ("complete", plain, lambda r: r["ledger"].update(other_runs=1)),
+    "more seeded runs than runs": (
+        "complete", plain, lambda r: r["ledger"].update(other_runs_seeded=1),
+    ),
+    "fewer charges than none": (
+        "complete", plain, lambda r: r["ledger"].update(other_charges=-1),
+    ),
+    "no number of runs": ("complete", plain, lambda r: r["ledger"].update(other_runs=None)),
     "a declaration that is left out": (
         "complete", declared, lambda r: (r["ledger"]["only"].pop(), r["cautions"].pop()),
     ),
@@ -223,7 +234,7 @@ def test_a_training_that_is_told_a_little_too_cheap_is_found_when_the_certificat
     """The independent program knows the price of a training from below, by up to three hundredths."""
     record = copy.deepcopy(issue([DpSgd(0.05, 4.0, 300)]).record)
     record["spent"]["epsilon"] *= 0.9999
-    with pytest.raises(ValueError, match="its spent would read otherwise"):
+    with pytest.raises(ValueError, match="its spent is not what follows from its ledger lines"):
         Certificate(record).verify()
 
 
@@ -231,7 +242,7 @@ def test_a_training_that_the_verifier_leaves_undecided_is_made_again():
     record = copy.deepcopy(issue([DpSgd(0.01, 3.0, 1)]).record)
     Certificate(record).verify()
     record["spent"]["epsilon"] *= 0.99
-    with pytest.raises(ValueError, match="its spent would read otherwise"):
+    with pytest.raises(ValueError, match="its spent is not what follows from its ledger lines"):
         Certificate(record).verify()
     record["claim"]["epsilon"] = 0.1
     assert verify.faults(record) == ["what it claims is not the budget of its run"]  # a fault is more than a doubt

@@ -35,7 +35,7 @@ def test_a_resumed_training_is_said_to_be_one_and_costs_what_it_would_have(inter
     record = interrupted.record
     assert record["trainings"] == {"resumed": 1, "lost": 40}
     assert "resumed once under the charge it had begun with: 40 of its steps were lost" in interrupted.summary()
-    assert "40 of its steps were lost on the way" in interrupted.to_html()
+    assert "40 of its steps were lost, and count as taken" in interrupted.to_html()
     assert record["spent"] == issue([TRAINING, Gaussian(30.0)]).record["spent"]
     interrupted.save(tmp_path)
     assert verify.check(tmp_path) == []

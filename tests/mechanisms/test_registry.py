@@ -134,8 +134,14 @@ def test_a_class_with_nothing_but_fit_is_fitted_and_its_plan_is_refused_in_a_sen
         synthesizer.plan(100)
     assert synthesizer.fit(records()).certificate.record["mechanism"] == {"name": "small", "settings": {}}
     for changes, words in (
-        ({"known": [dpsynth.Marginal(records()["sex"].value_counts(), 1, "here")]}, "serve canopy and aim, not small"),
-        ({"checkpoint": tmp_path / "c", "ledger": tmp_path / "a"}, "serves dp-ctgan and hybrid, not small"),
+        (
+            {"known": [dpsynth.Marginal(records()["sex"].value_counts(), 1, "here")]},
+            "only canopy and aim can use known marginals, not small",
+        ),
+        (
+            {"checkpoint": tmp_path / "c", "ledger": tmp_path / "a"},
+            "only dp-ctgan and hybrid can use a checkpoint, not small",
+        ),
         ({"share": 0.5}, "has the settings"),
     ):
         with pytest.raises(ValueError, match=words):
@@ -245,7 +251,7 @@ class Vague(OnlyFits):
 
 def test_what_is_no_allocation_is_refused_in_one_sentence(declares):
     declares(vague="Vague")
-    with pytest.raises(ValueError, match="the mechanism vague gave list for its allocation: an Allocation"):
+    with pytest.raises(ValueError, match="the mechanism vague gave list for its allocation: return an Allocation"):
         Synthesizer(SCHEMA, "vague", ledger=None, **BUDGET).plan(100)
 
 

@@ -8,7 +8,7 @@ from hypothesis.extra import numpy as hnp
 
 from dpsynth.base.domain import Domain
 from dpsynth.models.bins import choose_bins
-from dpsynth.models.histogram import _plateaus, denoise
+from dpsynth.models.histogram import _plateaus, _visible, denoise
 
 noisy = hnp.arrays(np.float64, st.integers(1, 30), elements=st.floats(-1e6, 1e6).map(round))
 
@@ -100,3 +100,53 @@ def test_more_noise_means_fewer_bins_and_neighbours_stay_together():
     assert sizes == sorted(sizes, reverse=True)
     assert sizes[-1] == 1
     assert all(np.all(np.diff(b) >= 0) for b in counts[:3])
+
+
+WIDE = tuple(1.3 ** np.arange(60))
+"""Cells of amounts under generous bounds: the last is five million times as wide as the first."""
+
+
+def drawn_evenly(counts, widths):
+    """The mean of values drawn evenly from each cell."""
+    ends = np.cumsum(widths)
+    return float(counts @ (ends - np.array(widths) / 2) / counts.sum())
+
+
+@pytest.mark.parametrize("turned", [False, True], ids=["far above", "far below"])
+def test_noise_in_wide_cells_far_from_all_rows_does_not_move_the_mean(turned):
+    truth = np.zeros(60)
+    truth[:20] = 100 * np.arange(1, 21)
+    rng = np.random.default_rng(1)
+    widths = WIDE[::-1] if turned else WIDE
+    real = drawn_evenly(truth, WIDE)
+    for _ in range(20):
+        y = truth + np.rint(rng.normal(0, 15, 60))
+        counts = denoise(y[::-1] if turned else y, 15.0, widths, truth.sum())
+        assert drawn_evenly(counts[::-1] if turned else counts, WIDE) == pytest.approx(real, rel=0.1)
+
+
+def test_a_thin_tail_in_reach_keeps_its_mass():
+    """Forty cells of equal width: the tail of 10 rows a cell is below the noise, and as near as the body is wide."""
+    truth = np.repeat([1000.0, 10.0], 20)
+    rng = np.random.default_rng(2)
+    kept = [
+        denoise(truth + rng.normal(0, 30, 40).round(), 30.0, (1.0,) * 40, truth.sum())[20:].sum() for _ in range(40)
+    ]
+    assert np.mean(kept) == pytest.approx(200, rel=0.5)
+
+
+def test_noise_alone_is_seen_in_one_column_of_twenty_at_most():
+    rng = np.random.default_rng(3)
+    seen = [_visible(rng.normal(0, 7, 100), 7.0) != (0, 100) for _ in range(2000)]
+    assert np.mean(seen) < 0.05
+
+
+def test_what_stands_out_is_seen_to_its_outermost_cells():
+    rng = np.random.default_rng(4)
+    truth = np.zeros(100)
+    truth[30:50] = 20.0  # none stands out by itself
+    truth[70] = 200.0
+    for _ in range(20):
+        first, last = _visible(truth + rng.normal(0, 10, 100), 10.0)
+        assert 28 <= first <= 50
+        assert last >= 71

@@ -143,9 +143,9 @@ def test_calibration_finds_the_least_noise_that_can_be_charged(already):
 
 def test_what_no_noise_affords_is_refused():
     budget = Budget(1.0, 1e-6)
-    with pytest.raises(BudgetExceededError, match="whatever the noise"):
+    with pytest.raises(BudgetExceededError, match="however much noise"):
         calibrate(Budget(1.0, 1e-12), training(0.01, 100))
-    with pytest.raises(BudgetExceededError, match="whatever the noise"):
+    with pytest.raises(BudgetExceededError, match="however much noise"):
         calibrate(budget, Gaussian, Cost(gaussian_left(NOTHING, budget)))
 
 

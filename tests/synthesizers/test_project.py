@@ -58,13 +58,13 @@ def test_the_home_folder_is_the_last_that_is_looked_in(project, tmp_path, monkey
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ('leger = "a"', r"has the keys \['leger'\], where it may have ledger, schema, policy: remove the others"),
+        ('leger = "a"', r"has the keys \['leger'\], and may have only ledger, schema, policy: remove the others"),
         ("ledger = 3", 'must name a path as text, as in ledger = "claims.ledger", got 3'),
         ('schema = ""', "must name a path as text"),
         ('[ledger]\npath = "a"', "must name a path as text"),
-        ("ledger = a.ledger", "is not TOML as a project file needs it"),
-        ('ledger = "a"\nledger = "b"', "is not TOML as a project file needs it"),
-        ('ledger = "\udcff"', "is not TOML as a project file needs it"),
+        ("ledger = a.ledger", "must be a TOML file"),
+        ('ledger = "a"\nledger = "b"', "must be a TOML file"),
+        ('ledger = "\udcff"', "must be a TOML file"),
     ],
 )
 @DOORS
@@ -80,7 +80,7 @@ def test_a_file_that_cannot_be_read_is_refused_and_not_passed_over(project):
     for make in (lambda path: path.mkdir(), lambda path: path.symlink_to("nowhere")):
         file = project / "notebooks" / "dpsynth.toml"
         make(file)
-        with pytest.raises(ValueError, match=r"dpsynth\.toml cannot be read .*: mend it, or remove it"):
+        with pytest.raises(ValueError, match=r"dpsynth\.toml cannot be read .*: correct it, or remove it"):
             find_project()
         file.rmdir() if file.is_dir() else file.unlink()
 

@@ -1,5 +1,7 @@
-"""Singling out, linkability and near-copies: the failures of anonymity that Opinion 05/2014 of the
-Article 29 Working Party (WP 216) names, each measured against a holdout.
+"""Singling out, linkability and near-copies, each measured against a holdout.
+
+The first two are failures of anonymity that Opinion 05/2014 of the Article 29 Working Party
+(WP 216) names.
 
 Singling out: a rule read off the release ("age 31 to 33 and from Ulm") that one record alone meets
 (Cohen and Nissim, arXiv 1904.06009). Linkability: two parts of a record, known to come from the
@@ -32,8 +34,10 @@ _NEAR = 0.01
 
 
 def near_copies(scene: Scene) -> np.ndarray:
-    """1 for a record to which a synthetic one is as near as, for 1 % of the records, another real
-    one is.
+    """1 for each record with a near-copy among the synthetic ones, else 0.
+
+    A synthetic record is a near-copy if it is as near as, for 1 % of the records, another real one
+    is.
     """
     near = np.quantile(scene.real.squared[:, 0], _NEAR)
     found: np.ndarray = (scene.released.squared[:, 0] <= near).astype(np.float64)
@@ -53,8 +57,9 @@ def single_column_rules(scene: Scene, rng: np.random.Generator) -> sparse.csr_ar
 
 
 def many_column_rules(scene: Scene, rng: np.random.Generator) -> sparse.csr_array:
-    """Rules "these columns have values in these bins", for sets of 3 to 6 columns and cells that
-    one synthetic record alone is in. Shape (rules, records).
+    """Rules "these columns have values in these bins", for cells of one synthetic record alone.
+
+    Each is about 3 to 6 columns. Shape (rules, records).
     """
     columns = scene.records.columns
     found = []
@@ -97,9 +102,7 @@ def _rules(
     most: int,
     rng: np.random.Generator,
 ) -> sparse.csr_array:
-    """One row for each of up to `most` values that are there once in the release: which records
-    have it too.
-    """
+    """Rules for up to `most` values that are in the release once: which records have them too."""
     known = released[~np.isnan(released)] if released.dtype.kind == "f" else released
     values, counts = np.unique(known, return_counts=True)
     alone = np.sort(rng.permutation(values[counts == 1])[:most])

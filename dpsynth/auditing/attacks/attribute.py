@@ -32,8 +32,9 @@ def nearest_guess(scene: Scene, secret: str) -> np.ndarray:
 
 
 def correct_attribution(scene: Scene, secret: str, keys: Sequence[str]) -> np.ndarray:
-    """The share of the synthetic records with the same keys that have the secret too; 0 where none
-    has the same keys.
+    """The share of the synthetic records with the same keys that have the secret too.
+
+    It is 0 where none has the same keys.
 
     CAP, the correct attribution probability (Elliot 2014; Taub et al. 2018), which is usually read
     without a control.

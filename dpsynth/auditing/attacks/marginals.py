@@ -31,8 +31,9 @@ def marginal_ratio(
     *,
     own: bool = True,
 ) -> np.ndarray:
-    """For each record the sum over the cliques of log(share in the release / share in the
-    population).
+    """A score for each record: how much the release favours the cells that the record is in.
+
+    It is the sum over the cliques of log(share in the release / share in the population).
 
     own: the records are in the population, and each is left out of it for its own score. Half a row
     is added to each cell, so that empty ones have a logarithm.

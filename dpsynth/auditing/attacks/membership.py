@@ -1,5 +1,4 @@
-"""Membership inference: scores that are higher for records that the release was made from, if it
-gives them away.
+"""Membership inference: scores that are higher for records that the release gives away.
 
 Every attack sees the release and all real records at hand, unlabelled: it knows the population but
 not who of it was used. Each record is left out of the population when it is scored. This attacker

@@ -1,5 +1,6 @@
-"""Distances from records to records, block by block: nearest neighbours, densities, and both
-without one column.
+"""Distances from records to records: nearest neighbours, densities, and both without one column.
+
+All are computed block by block.
 
 Distances are first taken in float32 by one matrix product a block, then anew in float64 for the
 neighbours found, so that a copy is at distance 0. Brute force, as trees gain nothing in a dozen
@@ -152,7 +153,7 @@ class _Space:
         return squared
 
     def _coordinates(self, records: Records, narrow: dict[int, int]) -> np.ndarray:
-        """float32, shape (records, coordinates): ranks, whether each is missing, one-hot categories.
+        """Ranks, whether each is missing, and one-hot categories: float32, (records, coordinates).
 
         Two records with different categories differ in two places, by the root of 1/2 in each.
         """

@@ -94,7 +94,10 @@ def read_tables(tables: Mapping[str, Any], schema: Schema) -> dict[str, Records]
     """
     schema.refuse_text()
     if not schema.coded:
-        raise SchemaError("the schema has no column to compare: all of them are identifiers, so declare another")
+        raise SchemaError(
+            "the schema has no column to compare, only identifiers: declare at least one other"
+            " column"
+        )
     opened = {name: _open(name, table, schema) for name, table in tables.items()}
     ends = np.cumsum([len(rows) for rows in opened.values()])
     whole = _together(list(opened.values()), schema.coded)
@@ -115,7 +118,9 @@ def drafted_schema(tables: Mapping[str, Any]) -> Schema:
     names = list(frames[first].columns)
     for title, frame in frames.items():
         if list(frame.columns) != names:
-            raise SchemaError(f"{title} has other columns than {first}: give tables with the same columns")
+            raise SchemaError(
+                f"{title} has other columns than {first}: give tables with the same columns"
+            )
     columns = {}
     for name in names:
         values = pd.concat([frame[name] for frame in frames.values()], ignore_index=True)

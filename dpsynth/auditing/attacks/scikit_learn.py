@@ -13,8 +13,8 @@ try:
     from sklearn.ensemble import HistGradientBoostingClassifier
 except ImportError:
     raise ImportError(
-        'levels "standard" and "deep" train classifiers with scikit-learn: pip install "dpsynth[audit]", or ask for '
-        'level="quick"'
+        'levels "standard" and "deep" train classifiers with scikit-learn: pip install'
+        ' "dpsynth[audit]", or ask for level="quick"'
     ) from None
 
 _FOLDS = 2
@@ -43,8 +43,9 @@ def classifier_ratio(scene: Scene, rng: np.random.Generator) -> np.ndarray:
 
 
 def model_guess(scene: Scene, secret: str, rng: np.random.Generator) -> np.ndarray:
-    """1 where a classifier, which learned the secret's bin from the release, guesses it from the
-    other columns.
+    """1 where a classifier guesses the secret's bin from the other columns, else 0.
+
+    It learned from the release alone.
     """
     target = scene.synthetic.bins[secret]
     truth = scene.records.bins[secret]

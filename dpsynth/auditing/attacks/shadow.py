@@ -1,5 +1,6 @@
-"""Shadow releases: the synthesizer is fitted to tables whose members are known, to learn what a
-release shows of them.
+"""Shadow releases: the synthesizer is run on tables whose members are known.
+
+This shows what a release tells of its members.
 
 A coin for each real record decides whether it is in a shadow table, so every record is in about as
 many of them as it is not. Two attacks learn from the shadow releases, and are then turned on the
@@ -46,8 +47,9 @@ _TINY = 1e-30
 
 @dataclass(frozen=True, eq=False)
 class Shadows:
-    """releases: one of each shadow table. member: booleans, shape (shadows, records): who was in
-    the table.
+    """Releases of tables that coins put together, and the coins.
+
+    releases: one of each shadow table. member: booleans, shape (shadows, records): who was in it.
     """
 
     releases: Sequence[Records]
@@ -61,8 +63,9 @@ class Shadows:
 def shadow_releases(
     fit_sample: FitSample, train: Any, holdout: Any, shadows: int, rng: np.random.Generator
 ) -> tuple[list[Any], np.ndarray]:
-    """Releases of tables that coins put together, and the coins, shape (shadows, training and
-    holdout records).
+    """Releases of tables that coins put together, and the coins.
+
+    The coins have the shape (shadows, training and holdout records).
 
     Raises what `fit_sample` raises.
 
@@ -114,9 +117,10 @@ def _asked(columns: Clique, rng: np.random.Generator) -> list[Clique]:
 
 
 def _excess(records: Records, releases: Sequence[Records], asked: Sequence[Clique]) -> np.ndarray:
-    """(rows that agree - their mean) / (the mean + 1), float32, shape (releases, records, queries);
-    rows are taken as if all releases had as many as the first. The mean is over the shadow
-    releases.
+    """(rows that agree - their mean) / (the mean + 1), for each release, record and query.
+
+    The mean is over the shadow releases. Rows are counted as if all releases had as many as the
+    first. float32, shape (releases, records, queries).
     """
     found = np.empty((len(releases), len(records), len(asked)), dtype=np.float32)
     for q, clique in enumerate(asked):

@@ -118,9 +118,16 @@ class DPAuditor:
             raise ValueError(f'access must be "black-box" or "white-box", got {access!r}')
         shares = 0 < alpha < 1 and 0 < train_share < 1
         if not pairs or not shares or runs * min(train_share, 1 - train_share) < 2:
-            raise ValueError("an audit needs a pair, alpha and train_share between 0 and 1, and runs for both parts")
+            raise ValueError(
+                "an audit needs a pair of tables or more, alpha and train_share between 0 and 1,"
+                " and at least 2 runs for learning and 2 for counting, got"
+                f" {len(pairs)} pairs, alpha {alpha!r}, train_share {train_share!r}, {runs!r} runs"
+            )
         if threshold is not None and statistic is None:
-            raise ValueError("a threshold is of a statistic: give both, or let both be learned")
+            raise ValueError(
+                "a threshold belongs to a statistic, and none was given: give both, or leave out"
+                " the threshold"
+            )
         self.fit_sample = fit_sample
         self.claim = claim
         self.pairs = tuple(pairs)
@@ -144,7 +151,10 @@ class DPAuditor:
         return DPAuditResult(self.claim, self.access, self.runs, self.alpha, tuple(found))
 
     def _audit(self, number: int, pair: Pair) -> PairResult:
-        outputs = [self._outputs(number, world, table) for world, table in enumerate((pair.first, pair.second))]
+        outputs = [
+            self._outputs(number, world, table)
+            for world, table in enumerate((pair.first, pair.second))
+        ]
         learning = max(2, round(self.train_share * self.runs)) if self.threshold is None else 0
         first, second = self._scores(outputs, learning, pair.targets)
         threshold = self.threshold
@@ -175,12 +185,17 @@ class DPAuditor:
     ) -> list[np.ndarray]:
         """For each table a score of each run; by the given statistic, or by a learned rule."""
         if self.statistic is not None:
-            return [np.array(list(map(self.statistic, world)), dtype=np.float64) for world in outputs]
+            return [
+                np.array(list(map(self.statistic, world)), dtype=np.float64) for world in outputs
+            ]
         named: list[list[Features]] = []
         for world in outputs:
             named.append([features(found, targets) for found in world])
         # A feature that is first seen after the rule was learned has no weight in it.
-        names = sorted({name for world in named for run in world[:learning] for name in run})
+        learned: set[str] = set()
+        for world in named:
+            learned.update(*world[:learning])
+        names = sorted(learned)
         first, second = (_as_table(world, names) for world in named)
         weights = _rule(names, first[:learning], second[:learning])
         return [first @ weights, second @ weights]
@@ -242,8 +257,9 @@ def _is_about_the_record(feature: str) -> bool:
 
 
 def _separation(first: np.ndarray, second: np.ndarray) -> float:
-    """The gap between the worlds along a direction learned from one half of the runs, in standard
-    deviations of the other half.
+    """How far a direction that one half of the runs taught separates the other half.
+
+    It is the gap between the two worlds, in standard deviations of that other half.
     """
     gap = 0.0
     variance = 0.0

@@ -31,6 +31,7 @@ def exposed_pairs(table: pd.DataFrame, schema: Schema, count: int = 3) -> tuple[
     table : DataFrame
         Real records, at least `count` + 5 of them.
     schema : Schema
+        Of the table; its adjacency decides what the first table of a pair lacks.
     count : int
         How many pairs, 1 or more.
 
@@ -45,7 +46,10 @@ def exposed_pairs(table: pd.DataFrame, schema: Schema, count: int = 3) -> tuple[
         The table has too few rows.
     """
     if not 1 <= count <= len(table) - _NEIGHBOURS:
-        raise ValueError(f"a table of {len(table)} rows has no {count} records with {_NEIGHBOURS} neighbours each")
+        raise ValueError(
+            f"{count} exposed records need a count of 1 or more and a table of {_NEIGHBOURS} rows"
+            f" more than that, got a table of {len(table)} rows: ask for fewer, or give more rows"
+        )
     records = read_tables({"records": table}, schema)["records"]
     near = nearest(records, records, _NEIGHBOURS, columns=records.columns, own=True)
     isolation = np.sqrt(near.squared).mean(axis=1)

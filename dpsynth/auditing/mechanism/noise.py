@@ -61,6 +61,13 @@ class Answer:
     unit : float or ndarray, optional
         The step of the grid that noise is rounded to; None for noise that is claimed to be
         continuous.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> answer = Answer(noisy=np.array([41.0, 18.0]), exact=np.array([40.0, 20.0]), stddev=5.0)
+    >>> float(answer.unit)
+    1.0
     """
 
     noisy: np.ndarray
@@ -143,7 +150,7 @@ def probe_sensitivity(
         difference = np.subtract(query(pair.second), query(pair.first))
         moves[pair.name] = float(np.linalg.norm(difference))
     name, most = max(moves.items(), key=lambda item: item[1])
-    detail = f"moves by {most:.4g} of {l2:.4g} at most ({name})"
+    detail = f"moves by {most:.4g}, where at most {l2:.4g} was declared ({name})"
     return Check("sensitivity", most <= l2 * _ROUNDING, None, detail)
 
 
@@ -158,6 +165,7 @@ def check_budget(noise_multipliers: Iterable[float], budget: Budget) -> Check:
     noise_multipliers : iterable of float
         The standard deviation of each charge's noise in units of its sensitivity.
     budget : Budget
+        What they may add up to.
 
     Returns
     -------
@@ -203,18 +211,25 @@ def check_sampling(batches: np.ndarray, rate: float, alpha: float = 1e-6) -> Che
     )
     if not enough:
         raise ValueError(
-            "batches must have the shape (batches, records), 10 of each or more, 100 expected in them and out of them"
+            "batches must have the shape (batches, records) with 10 of each or more, a rate between"
+            " 0 and 1, and batches x records x rate x (1 - rate) of 100 or more, got shape"
+            f" {drawn.shape} and rate {rate!r}: give more batches or more records"
         )
     of_records = _binomial(drawn.sum(axis=0), drawn.shape[0], rate)
     of_sizes = _binomial(drawn.sum(axis=1), drawn.shape[1], rate)
     both = min(1.0, 2 * min(of_records, of_sizes))  # Bonferroni
-    detail = f"p = {of_sizes:.2g} for the sizes of batches, {of_records:.2g} for how often a record is in one"
+    detail = (
+        f"p = {of_sizes:.2g} for the sizes of batches,"
+        f" {of_records:.2g} for how often a record is in one"
+    )
     return Check("sampling", both > alpha, both, detail)
 
 
 def _binomial(times: np.ndarray, trials: int, rate: float) -> float:
-    """The two-sided p-value of the scatter of binomial numbers: a multiple of chi-squared, about,
-    of the right mean and variance (Satterthwaite).
+    """The two-sided p-value of the scatter of binomial numbers.
+
+    Their sum of squares is taken for a multiple of chi-squared with the right mean and variance
+    (Satterthwaite).
     """
     variance = trials * rate * (1 - rate)
     total = float(np.square(times - trials * rate).sum() / variance)
@@ -228,8 +243,7 @@ def _binomial(times: np.ndarray, trials: int, rate: float) -> float:
 
 
 def _levels(answer: Answer, rng: np.random.Generator) -> np.ndarray:
-    """Of each residual the value of its distribution function: uniform, if the noise is what is
-    claimed.
+    """The value of its distribution function for each residual: uniform, if the claim is true.
 
     A rounded one stands for all numbers that round to it, so a level is drawn evenly between those
     of its ends.
@@ -248,7 +262,7 @@ def _scale(z: np.ndarray, alpha: float) -> Check:
     """Only noise that is too small is refuted: more of it leaks less."""
     total = float(np.square(z).sum())
     p = float(stats.chi2.cdf(total, z.size))
-    detail = f"{math.sqrt(total / z.size):.4g} times the claimed deviation, over {z.size} numbers"
+    detail = f"{math.sqrt(total / z.size):.4g} times the claimed deviation, in {z.size} numbers"
     return Check("scale", p > alpha, p, detail)
 
 
@@ -277,14 +291,16 @@ def _independence(z: np.ndarray, alpha: float) -> Check:
 
 
 def _reuse(answers: Sequence[Answer], alpha: float) -> Check:
-    """Only answers so long and so noisy that chance repeats none of them, but with probability
-    alpha, are compared.
+    """Do two answers have the same noise?
+
+    Only answers so long and so noisy are compared that chance repeats one with probability alpha at
+    most.
     """
     # Two of n answers are alike by chance with a probability below n^2 times that of one pair.
     bar = 2 * math.log(len(answers)) - math.log(alpha)
     long = [answer for answer in answers if _surprise(answer) > bar]
     repeats = len(long) - len({_noise_of(answer) for answer in long})
-    detail = f"{repeats} of {len(long)} long answers with noise that was used before"
+    detail = f"{repeats} of {len(long)} long answers repeat the noise of another"
     return Check("reuse", repeats == 0, None, detail)
 
 
@@ -295,8 +311,9 @@ def _noise_of(answer: Answer) -> bytes:
 
 
 def _surprise(answer: Answer) -> float:
-    """-log of the chance that noise like this comes twice: 1 / (2 sqrt(pi) s) for each number, s in
-    units.
+    """-log of the chance that noise like this comes twice.
+
+    It is 1 / (2 sqrt(pi) s) for each number, with the deviation s in units of the grid.
     """
     if answer.unit is None:
         return math.inf
@@ -312,4 +329,4 @@ def _grid(answers: Sequence[Answer]) -> Check:
             steps = np.ravel(answer.noisy) / np.ravel(unit)
             between = np.abs(steps - np.rint(steps)) > 1e-9 * (1 + np.abs(steps))
             off += int(between.sum())
-    return Check("grid", off == 0, None, f"{off} values between two steps")
+    return Check("grid", off == 0, None, f"{off} values lie between two steps of their grid")

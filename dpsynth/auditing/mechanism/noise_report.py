@@ -21,7 +21,24 @@ INTERNAL = (
 
 @dataclass(frozen=True)
 class Check:
-    """p_value: None where nothing is left to chance."""
+    """One check of a mechanism's noise.
+
+    Parameters
+    ----------
+    name : str
+        Such as "scale" or "budget".
+    holds : bool
+        Whether nothing was found against the claim.
+    p_value : float or None
+        The chance that sound noise looks like this; None where nothing is left to chance.
+    detail : str
+        What was measured, in words.
+
+    Examples
+    --------
+    >>> Check("budget", True, None, "epsilon 0.98 of 1 at delta 1e-06").holds
+    True
+    """
 
     name: str
     holds: bool
@@ -36,10 +53,19 @@ class MechanismAudit:
     Parameters
     ----------
     checks : tuple of Check
+        One after the other, as they were made.
     alpha : float
         The chance that sound noise fails any check.
     power : float
         The chance that noise of half the claimed deviation is found.
+
+    Examples
+    --------
+    >>> scale = Check("scale", True, 0.4, "1.02 times the claimed deviation, in 500 numbers")
+    >>> MechanismAudit((scale,), alpha=1e-6, power=1.0).verdict
+    'PASS'
+    >>> MechanismAudit((scale,), alpha=1e-6, power=0.2).verdict
+    'INCONCLUSIVE'
     """
 
     checks: tuple[Check, ...]
@@ -88,7 +114,7 @@ class MechanismAudit:
         for check in self.checks:
             cases.append(Case(group, check.name, "PASS" if check.holds else "FAIL", check.detail))
         power = "PASS" if self.power >= ENOUGH else "INCONCLUSIVE"
-        detail = f"half the noise is found with {self.power:.0%}"
+        detail = f"noise of half the claimed size would be found with probability {self.power:.0%}"
         cases.append(Case(group, "power", power, detail))
         return junit("dpsynth mechanism audit", cases)
 

@@ -1,5 +1,6 @@
-"""One run instead of thousands: membership decided by coins, and the guesses counted (arXiv
-2305.08846).
+"""One run instead of thousands: membership decided by coins, and the guesses counted.
+
+The method is that of arXiv 2305.08846.
 
     >>> import pandas as pd
     >>> flips = coin_flip_split(pd.DataFrame({"x": range(1000)}), seed=1)
@@ -24,8 +25,21 @@ from dpsynth.data.engines.files import Rows, open_rows, take_rows
 
 @dataclass(frozen=True, eq=False)
 class CoinFlips:
-    """train, holdout: the rows whose coin said yes, and no. member: the coins, one for each row of
-    the table.
+    """A table that was split by one coin for each row.
+
+    Parameters
+    ----------
+    train, holdout : DataFrame or Arrow table
+        The rows whose coin said yes, and no.
+    member : ndarray of bool, shape (rows,)
+        The coins, one for each row of the table.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> flips = coin_flip_split(pd.DataFrame({"x": range(100)}), seed=1)
+    >>> len(flips.train) == flips.member.sum()
+    np.True_
     """
 
     train: Rows
@@ -35,7 +49,29 @@ class CoinFlips:
 
 @dataclass(frozen=True)
 class OneRunResult:
-    """epsilon_lower: what is refuted. guesses: records guessed at; right: correctly."""
+    """What one run refutes.
+
+    Parameters
+    ----------
+    epsilon_lower : float
+        The lower bound on epsilon.
+    canaries : int
+        Records with a coin.
+    guesses, right : int
+        Records guessed at, and those of them that were guessed correctly.
+    delta : float
+        At which epsilon is bounded.
+    alpha : float
+        The chance that the bound is above the truth.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> member = np.arange(1000) % 2 == 0
+    >>> result = one_run_audit(member.astype(float), member, delta=1e-5)  # every guess is right
+    >>> result.guesses, result.right, result.epsilon_lower > 3
+    (200, 200, True)
+    """
 
     epsilon_lower: float
     canaries: int
@@ -50,7 +86,8 @@ def coin_flip_split(table: Any, *, seed: int) -> CoinFlips:
 
     Parameters
     ----------
-    table : DataFrame, Arrow table or path
+    table : DataFrame, Arrow table or path of a .csv or .parquet file
+        One row for each person: a coin decides about a row.
     seed : int
         Of the coins: the secret of the audit.
 
@@ -101,11 +138,16 @@ def one_run_audit(
         Scores and coins are not one for each record, or there are more guesses than records.
     """
     if scores.shape != member.shape or scores.ndim != 1 or not scores.size:
-        raise ValueError(f"scores and coins must be one for each record, got shapes {scores.shape} and {member.shape}")
+        raise ValueError(
+            "scores and coins must be arrays with one entry for each record, got shapes"
+            f" {scores.shape} and {member.shape}"
+        )
     wanted = scores.size // 5 if guesses is None else guesses
     half = max(1, wanted // 2)
     if 2 * half > scores.size:
-        raise ValueError(f"guesses must be at most the number of records, {scores.size}, got {guesses}")
+        raise ValueError(
+            f"guesses must be at most the number of records, {scores.size}, got {guesses}"
+        )
     order = np.argsort(scores, kind="stable")
     right_below = (~member[order[:half]]).sum()
     right_above = member[order[-half:]].sum()

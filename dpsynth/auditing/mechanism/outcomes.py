@@ -34,8 +34,9 @@ def outcome(run: Callable[[], Any]) -> Any:
 
 
 def features(found: Any, targets: Sequence[Target] = ()) -> Features:
-    """Named numbers of a DataFrame, an array or a number, a mapping from names to these, or an
-    exception.
+    """Named numbers of what a mechanism shows.
+
+    It may be a DataFrame, an array, a number, a mapping from names to these, or an exception.
 
     targets: records of which it is asked whether they were there; rows that agree with one are
     counted.
@@ -88,9 +89,7 @@ def _near(table: pd.DataFrame, targets: Sequence[Target]) -> Features:
 
 
 def _shares(texts: Iterable[str], what: str) -> Features:
-    """The share of each value; of more than 50 values, of none, since they would be numbers cut to
-    pieces.
-    """
+    """The share of each value; none for more than 50 values, which would be parts of numbers."""
     times = Counter(texts)
     if len(times) > _MOST_VALUES:
         return {f"{what} distinct": float(len(times))}

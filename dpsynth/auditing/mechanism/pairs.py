@@ -22,7 +22,22 @@ Record = Mapping[str, Any]
 
 @dataclass(frozen=True, eq=False)
 class Pair:
-    """Two tables that differ in one record."""
+    """Two tables that differ in one record.
+
+    Parameters
+    ----------
+    name : str
+        What the pair shows.
+    first, second : DataFrame
+        The tables, with the same columns.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> pair = Pair("one more", pd.DataFrame({"x": [1, 1]}), pd.DataFrame({"x": [1, 1, 7]}))
+    >>> len(pair.targets)
+    1
+    """
 
     name: str
     first: pd.DataFrame
@@ -107,8 +122,9 @@ def worst_case_pairs(schema: Schema, rows: int = ROWS) -> tuple[Pair, ...]:
 
 
 def _maker(schema: Schema) -> Callable[[list[Record]], pd.DataFrame]:
-    """Tables with the schema's columns, and with the unit's id column, in which every record is a
-    unit of its own.
+    """Makes tables with the schema's columns.
+
+    In the unit's id column every record is a unit of its own.
     """
     ids = {name for name, column in schema.columns.items() if isinstance(column, Identifier)}
     ids |= set() if schema.unit.id_column is None else {schema.unit.id_column}

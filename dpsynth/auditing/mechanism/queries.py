@@ -44,8 +44,9 @@ class Target:
         return cls(record, reach)
 
     def agreement(self, table: pd.DataFrame) -> np.ndarray:
-        """Booleans, shape (rows, columns of the record): a column that the table lacks agrees
-        nowhere.
+        """Where each row agrees with the record: booleans, shape (rows, columns of the record).
+
+        A column that the table lacks agrees nowhere.
         """
         found = np.zeros((len(table), len(self.values)), dtype=bool)
         for i, name in enumerate(self.values):

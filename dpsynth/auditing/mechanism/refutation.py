@@ -23,7 +23,8 @@ ENOUGH = 0.8
 
 NO_RELEASE = (
     "Bounds from many runs of a mechanism, for internal use. They are not differentially private"
-    " where a pair holds real records. An audit can refute a claim of privacy; it can never certify one."
+    " where a pair holds real records. An audit can refute a claim of privacy; it can never certify"
+    " one."
 )
 
 
@@ -48,6 +49,13 @@ class PairResult:
         epsilon, by the best rule. One that is learned, and does not see the leak, has less.
     verdict : {"FAIL", "PASS", "INCONCLUSIVE"}
         FAIL where the claim is refuted; PASS where it is not, and the power is ENOUGH.
+
+    Examples
+    --------
+    >>> counts = Counts(false=40, n0=100, true=60, n1=100)
+    >>> shown = PairResult("one more", counts, None, None, 0.1, 3.2, 0.9, "PASS")
+    >>> shown.sentence()[:56]
+    'epsilon at least 0.1 (so many runs could show at most 3.'
     """
 
     pair: str
@@ -67,10 +75,10 @@ class PairResult:
         """The result in words."""
         if self.mu_lower is None:
             least = f"epsilon at least {self.epsilon_lower:.3g}"
-            found = f"{least}, of {self.most_epsilon:.3g} that could be shown"
-            return f"{found}; twice the epsilon is found with {self.power:.0%}"
+            found = f"{least} (so many runs could show at most {self.most_epsilon:.3g})"
+            return f"{found}; twice the epsilon would be found with probability {self.power:.0%}"
         found = f"mu about {self.mu_point:.3g}, at least {self.mu_lower:.3g}"
-        return f"{found}; twice the mu is found with {self.power:.0%}"
+        return f"{found}; twice the mu would be found with probability {self.power:.0%}"
 
 
 @dataclass(frozen=True, repr=False)
@@ -80,12 +88,23 @@ class DPAuditResult:
     Parameters
     ----------
     claim : PrivacyClaim
+        What was to be refuted.
     access : {"black-box", "white-box"}
+        Whether releases or noisy measurements were seen.
     runs : int
         On each table of a pair.
     alpha : float
         The chance that a true claim is refuted.
     pairs : tuple of PairResult
+        What each showed.
+
+    Examples
+    --------
+    >>> counts = Counts(false=40, n0=100, true=60, n1=100)
+    >>> shown = PairResult("one more", counts, None, None, 0.1, 3.2, 0.9, "PASS")
+    >>> result = DPAuditResult(PrivacyClaim(1.0, 1e-6), "black-box", 125, 0.05, (shown,))
+    >>> result.verdict, result.epsilon_lower
+    ('PASS', 0.1)
     """
 
     claim: PrivacyClaim
@@ -100,8 +119,9 @@ class DPAuditResult:
 
     @property
     def verdict(self) -> str:
-        """FAIL where a pair refutes the claim; PASS where none does and each had the power to; else
-        INCONCLUSIVE.
+        """FAIL where a pair refutes the claim; PASS where none does and each had the power to.
+
+        Else INCONCLUSIVE.
         """
         found = {p.verdict for p in self.pairs}
         return next(v for v in ("FAIL", "INCONCLUSIVE", "PASS") if v in found)
@@ -125,7 +145,10 @@ class DPAuditResult:
     @property
     def record(self) -> dict[str, Any]:
         """All of it as plain data, with the version `dpsynth_dp_audit: 1`."""
-        pairs = [{**asdict(pair), "refuted": pair.refuted, "sentence": pair.sentence()} for pair in self.pairs]
+        pairs = [
+            {**asdict(pair), "refuted": pair.refuted, "sentence": pair.sentence()}
+            for pair in self.pairs
+        ]
         return {
             "dpsynth_dp_audit": VERSION,
             "refuted": self.refuted,
@@ -159,8 +182,9 @@ class DPAuditResult:
         return junit("dpsynth DP audit", cases)
 
     def save(self, directory: str | Path) -> Path:
-        """Writes audit_dp.json, audit_dp.html and audit_dp.xml into a directory, made if need be;
-        returns it.
+        """Writes audit_dp.json, audit_dp.html and audit_dp.xml into a directory, and returns it.
+
+        The directory is made if it is not there.
         """
         files = {
             "audit_dp.json": self.to_json(),
@@ -173,8 +197,8 @@ class DPAuditResult:
         """A few lines for a terminal."""
         said = "REFUTED" if self.refuted else "not refuted"
         lines = [
-            f"claim {said} ({self.verdict}): {claim_in_words(self.claim)};"
-            f" {self.access}, {self.runs} runs on each table of a pair, alpha {self.alpha:g}",
+            f"claim {said} ({self.verdict}): {claim_in_words(self.claim)}; {self.access},"
+            f" {self.runs} runs on each table of a pair, alpha {self.alpha:g}",
             f"  epsilon is at least {self.epsilon_lower:.3g} at delta {delta_of(self.claim):g}",
             *(f"  {'REFUTED ' if p.refuted else ''}{p.pair}: {p.sentence()}" for p in self.pairs),
         ]

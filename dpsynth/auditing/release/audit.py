@@ -1,5 +1,4 @@
-"""audit: what a release tells about the records that it was made from, beside records that it was
-not made from.
+"""audit: what a release tells about its training records, beside records that it was not made from.
 
 A holdout is what makes numbers out of suspicions: real records of the same population that the
 synthesizer never saw. Whatever an attack achieves on these, the release does not give away; what it
@@ -10,7 +9,7 @@ intervals are of the usual kinds (see `intervals`).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -128,14 +127,6 @@ def audit(
     seed = _SEED if seed is None else seed
     if holdout is None:
         return _without_holdout(read_tables(given, schema), level, rules, claim)
-    releases: dict[str, Any] = {}
-    coins = np.empty(0)
-    if fit_sample is not None:
-        rng = np.random.default_rng([seed, shadows])
-        made, coins = shadow_releases(fit_sample, train, holdout, shadows, rng)
-        releases = {f"shadow release {i}": table for i, table in enumerate(made)}
-    # All tables are read together: a rank or a bin must mean the same in each.
-    read = read_tables(given | releases, schema)
     plan = Plan(
         effort=EFFORTS[level],
         learned=learned,
@@ -143,9 +134,24 @@ def audit(
         keys=tuple(keys),
         subgroups=tuple(subgroups),
         focal=tuple(map(tuple, focal)),
-        shadows=Shadows([read[name] for name in releases], coins) if releases else None,
     )
-    return _audit({name: read[name] for name in given}, plan, level, rules, claim, seed)
+    if fit_sample is None:
+        tables = read_tables(given, schema)
+    else:
+        rng = np.random.default_rng([seed, shadows])
+        made, coins = shadow_releases(fit_sample, train, holdout, shadows, rng)
+        tables, releases = _read_with_shadows(given, made, schema)
+        plan = replace(plan, shadows=Shadows(releases, coins))
+    return _audit(tables, plan, level, rules, claim, seed)
+
+
+def _read_with_shadows(
+    given: Mapping[str, Any], made: Sequence[Any], schema: Schema
+) -> tuple[dict[str, Records], list[Records]]:
+    """All tables are read together: a rank or a bin must mean the same in each."""
+    releases = {f"shadow release {i}": table for i, table in enumerate(made)}
+    read = read_tables({**given, **releases}, schema)
+    return {name: read[name] for name in given}, [read[name] for name in releases]
 
 
 def _policy(policy: AuditPolicy | str | Path | None) -> AuditPolicy:
@@ -241,8 +247,9 @@ def _nearer(made: Sequence[Trial]) -> list[Linear]:
 
 
 def _copied(tables: Mapping[str, Records]) -> np.ndarray:
-    """Training and holdout records that are in the release, exactly, and that are not: shape (2,
-    2).
+    """How many training and holdout records have an exact copy in the release, and how many not.
+
+    Shape (2, 2).
     """
     known = [np.isin(tables[name].same, tables["synthetic"].same) for name in ("train", "holdout")]
     return np.array([[k.sum(), (~k).sum()] for k in known])
@@ -252,16 +259,19 @@ def _sampled(few: Records, all_rows: Records) -> str:
     """Why such an audit cannot pass: a leak is seen no more often than its synthetic rows are."""
     most = EFFORTS["deep"].most_rows
     return (
-        f"only {len(few):,} of the {len(all_rows):,} synthetic rows were compared,"
-        " so copies that are not exact may lie among the others:"
-        f" audit a release of at most {most:,} rows, at level deep if need be"
+        f"only {len(few):,} of the {len(all_rows):,} synthetic rows were compared, so copies that"
+        f" are not exact may lie among the others: audit a release of at most {most:,} rows, at"
+        " level deep if need be"
     )
 
 
 def _without_holdout(
     tables: Mapping[str, Records], level: Level, policy: AuditPolicy, claim: PrivacyClaim | None
 ) -> AuditReport:
-    reason = "without a holdout nothing can be compared: give real records that the release was not made from"
+    reason = (
+        "without a holdout nothing can be compared:"
+        " give real records that the release was not made from"
+    )
     return AuditReport(
         verdict="INCONCLUSIVE",
         reasons=(reason,),
@@ -293,5 +303,6 @@ def _check_names(columns: Sequence[str], *lists: Sequence[str]) -> None:
     unknown = sorted({name for names in lists for name in names} - {*columns})
     if unknown:
         raise ValueError(
-            f"the audit was asked about columns {unknown}, which the schema does not have: {list(columns)}"
+            f"the audit was asked about columns {unknown}, which the schema does not have: it has"
+            f" {list(columns)}"
         )

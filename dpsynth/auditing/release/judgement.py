@@ -21,8 +21,9 @@ _BEYOND_CHANCE = 0.05
 
 
 def copies_finding(copied: np.ndarray, policy: AuditPolicy) -> Finding:
-    """Training records that are in the release, against holdout records that are, exactly
-    (hypergeometric).
+    """Training records that are in the release, against holdout records that are.
+
+    The test is exact (hypergeometric).
 
     Of all real records with a copy, chance puts no more into the training table than into any
     sample of its size.
@@ -91,7 +92,10 @@ def verdict_of(
     """The verdict of the whole report, and its reasons."""
     broken = [p for p in preconditions if not p.holds]
     if broken:
-        said = (f"not so: {p.name} (p = {p.p_value:.2g}): {REMEDIES[p.name]}" for p in broken)
+        said = (
+            f"this does not hold: {p.name} (p = {p.p_value:.2g}): {REMEDIES[p.name]}"
+            for p in broken
+        )
         return "INVALID", tuple(said)
     verdict = worst_verdict([f.verdict for f in findings])
     if verdict == "PASS":

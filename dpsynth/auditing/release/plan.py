@@ -39,8 +39,9 @@ EFFORTS = {
 
 @dataclass(frozen=True)
 class Plan:
-    """How hard to try, with which learned models, and what the caller asked about (see
-    `release.audit`).
+    """How hard to try, with which learned models, and what the caller asked about.
+
+    `release.audit` describes the fields.
 
     shadows: about the training records, then the holdout.
     """
@@ -121,9 +122,7 @@ def _secret_trials(
 
 
 def _groups(scene: Scene, subgroups: Sequence[str]) -> Iterable[tuple[str, np.ndarray]]:
-    """The tenth of the records that are farthest from all others, and the groups that the caller
-    names.
-    """
+    """The tenth of the records that are farthest from all others, and the named groups."""
     isolation = scene.real.squared[:, -1]
     isolated = isolation >= np.quantile(isolation, 1 - _EXPOSED)
     # Where many records are equally isolated they are no tenth, and nothing is said of them.

@@ -73,7 +73,9 @@ class AuditPolicy:
                 allowed = f"between {least:g} and 1"
                 raise ValueError(f"{field.name} of a policy must be {allowed}, got {value!r}")
         if not self.alpha > 0 or not self.invalid_alpha > 0:
-            raise ValueError("alpha and invalid_alpha of a policy must be above 0: no finding could ever be made")
+            raise ValueError(
+                "alpha and invalid_alpha of a policy must be above 0: at 0 nothing could ever fail"
+            )
 
     def limit(self, threat: str, measure: str) -> float:
         """What is tolerated of this threat, in this measure."""
@@ -85,8 +87,9 @@ class AuditPolicy:
 
     @classmethod
     def from_dict(cls, spec: Mapping[str, Any]) -> AuditPolicy:
-        """The inverse of `to_dict`; what is left out keeps its default, and what is not known is
-        refused.
+        """The inverse of `to_dict`.
+
+        What is left out keeps its default, and a name that is not known is refused.
         """
         version = spec.get("dpsynth_policy")
         if type(version) is not int or version != VERSION:  # True and 1.0 equal 1

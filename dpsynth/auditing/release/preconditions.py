@@ -1,5 +1,4 @@
-"""What can be told of training records and holdout without the release: nothing, or an audit means
-nothing.
+"""What must hold without the release: training records and holdout that can be compared.
 
 Attacks compare how a release treats two tables. If these differ by themselves (one is later, or
 from elsewhere, or was filtered; or records stand in both), a difference says nothing about the
@@ -26,11 +25,14 @@ APART = "no records are repeated within one table more often than chance keeps t
 UNUSED = "the release is no nearer to the holdout than to the training records"
 REFERENCE = "the reference has no more records of one table than of the other"
 REMEDIES = {
-    COMPARABLE: "deal records of one time and place into the two tables by chance, before the fit",
-    DISJOINT: "take out of the holdout what was used",
-    APART: "give one record of each person",
-    UNUSED: "see whether tables were exchanged, the holdout was used, or rows were filtered by training records",
-    REFERENCE: "give other records as reference than those of the two tables",
+    COMPARABLE: "split records of one time and place at random into the two tables, before the fit",
+    DISJOINT: "remove from the holdout the records that were used for the fit",
+    APART: "give one record for each person",
+    UNUSED: (
+        "check whether the two tables were swapped, the holdout was used for the fit, or synthetic"
+        " rows near training records were removed"
+    ),
+    REFERENCE: "give a reference that shares no records with the two tables",
 }
 
 
@@ -42,8 +44,9 @@ def check_preconditions(
     deals: int,
     rng: np.random.Generator,
 ) -> tuple[Precondition, ...]:
-    """records: training records and holdout, told apart by `member`. others: the reference, if
-    there is one.
+    """Can training records and holdout be compared?
+
+    records: both of them, told apart by `member`. others: the reference, if there is one.
     """
     by_columns = _columns(records, member, deals, rng)
     by_attacks = _blind(records, member, deals, rng)
@@ -67,11 +70,14 @@ def check_unused(
     deals: int,
     rng: np.random.Generator,
 ) -> Precondition:
-    """Whether the release is nearer to the holdout than to the training records, which nothing
-    sound makes it: tables that were exchanged, a holdout that was used, or rows near training
-    records taken out of the release, which tells who these are. nearer: statistics of attacks, up =
-    nearer to the members. copied: integers of shape (2, 2), training and holdout records, of each
-    those that are in the release, exactly, and those that are not.
+    """Is the release nearer to the holdout than to the training records?
+
+    Nothing sound makes it so. Either the two tables were swapped, or the holdout was used, or rows
+    near training records were taken out of the release, which tells who these are.
+
+    nearer: statistics of attacks, which rise when the release is nearer to the members. copied:
+    integers of shape (2, 2), of training and holdout records those that are in the release,
+    exactly, and those that are not.
     """
     (inside, _), (outside, unseen) = copied.tolist()
     # The test of exact copies (`judgement.copies_finding`), of the holdout.
@@ -84,9 +90,7 @@ def check_unused(
 
 
 def _columns(records: Records, member: np.ndarray, deals: int, rng: np.random.Generator) -> float:
-    """Is there a column that is higher in one table than in the other, or has some value more
-    often?
-    """
+    """Is a column higher in one table than in the other, or has it some value more often?"""
     found: list[Statistic] = []
     for ranks in records.ranks.T:
         found += [rank_sum(sign * np.nan_to_num(ranks, nan=0.5)) for sign in (1, -1)]

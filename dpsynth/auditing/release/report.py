@@ -43,23 +43,33 @@ class Finding:
     Parameters
     ----------
     threat, attack : str
+        What is at stake, and how it was tried.
     measure : {"auc", "tpr", "gap"}
         "tpr" is the true-positive rate at 1 % false positives, "gap" the rate on training records
         less the rate on the holdout.
     estimate : float or None
-        None where it cannot be measured.
+        In that measure; None where it cannot be measured.
     low, high : float
         The 95 % interval.
     p_value, p_adjusted : float
         The chance that nothing but chance does as much: for this finding, and for all together.
     limit : float
-        Of the policy.
+        What the policy tolerates.
     ceiling : float or None
         What the claim allows; None without a claim, or where it allows nothing that can be
         compared.
     verdict : {"PASS", "FAIL", "INCONCLUSIVE"}
+        Under the policy.
     details : mapping of str to float
         Further numbers, by name.
+
+    Examples
+    --------
+    >>> found = Finding(
+    ...     "membership", "ensemble", "auc", 0.51, 0.48, 0.54, 0.3, 0.9, 0.55, None, "PASS"
+    ... )
+    >>> found.sentence()
+    'ensemble: area under the curve 0.510 (0.480 to 0.540), limit 0.550'
     """
 
     threat: str
@@ -90,8 +100,21 @@ class Finding:
 
 @dataclass(frozen=True)
 class Precondition:
-    """Whether training records and holdout are comparable at all. p_value: that chance alone makes
-    them so unlike.
+    """Whether training records and holdout can be compared, in one respect.
+
+    Parameters
+    ----------
+    name : str
+        What must hold, as a sentence.
+    p_value : float
+        The chance that random splits of one table are as unlike as these two.
+    holds : bool
+        Whether that is above the policy's `invalid_alpha`.
+
+    Examples
+    --------
+    >>> Precondition("no records stand in both tables", p_value=0.4, holds=True).holds
+    True
     """
 
     name: str
@@ -111,15 +134,33 @@ class AuditReport:
         INCONCLUSIVE: too few records to say. INVALID: training records and holdout differ without
         the release, so that nothing can be said.
     reasons : tuple of str
+        Why the verdict is what it is, a sentence each.
     level : {"quick", "standard", "deep"}
+        How hard the attacks tried.
     rows : mapping of str to int
-        Of each table.
+        The number of rows of each table.
     copies : mapping of str to int
         Synthetic rows equal to a record of each real table.
     findings : tuple of Finding
+        What each attack achieved.
     preconditions : tuple of Precondition
+        Whether the tables could be compared at all.
     policy : AuditPolicy
+        What was tolerated.
     claim : PrivacyClaim or None
+        What was promised, if anything.
+
+    Examples
+    --------
+    >>> import numpy as np, pandas as pd
+    >>> from dpsynth import audit
+    >>> rng = np.random.default_rng(1)
+    >>> people = pd.DataFrame(rng.normal(size=(400, 3)).round(3), columns=["a", "b", "c"])
+    >>> report = audit(people[:200], people[:200], people[200:])
+    >>> report.passed, report.copies
+    (False, {'train': 200, 'holdout': 0})
+    >>> {finding.threat for finding in report.findings if finding.verdict == "FAIL"} >= {"copies"}
+    True
     """
 
     verdict: str
@@ -164,7 +205,9 @@ class AuditReport:
             "rows": dict(self.rows),
             "copies": dict(self.copies),
             "criteria": self.criteria,
-            "findings": [{"id": f.id, **asdict(f), "sentence": f.sentence()} for f in self.findings],
+            "findings": [
+                {"id": f.id, **asdict(f), "sentence": f.sentence()} for f in self.findings
+            ],
             "preconditions": [asdict(p) for p in self.preconditions],
             "policy": self.policy.to_dict(),
             "claim": None if self.claim is None else _claim(self.claim),
@@ -174,8 +217,8 @@ class AuditReport:
         """Raises PolicyViolationError, with the reasons, unless the verdict is PASS."""
         if not self.passed:
             raise PolicyViolationError(
-                f"the audit says {self.verdict}: {'; '.join(self.reasons)}; hold the release back until a"
-                " person has read the report (save(folder) writes its pages)"
+                f"the audit says {self.verdict}: {'; '.join(self.reasons)}; hold the release back"
+                " until a person has read the report (save(folder) writes its pages)"
             )
 
     def to_frame(self) -> pd.DataFrame:
@@ -192,8 +235,9 @@ class AuditReport:
         return render.page("audit", self.record)
 
     def to_junit(self) -> str:
-        """JUnit XML: a test case for each finding and precondition, so that a pipeline shows which
-        gate failed.
+        """JUnit XML with a test case for each finding and precondition.
+
+        So a pipeline shows which gate failed.
         """
         cases = [Case(f"audit.{f.threat}", f.id, f.verdict, f.sentence()) for f in self.findings]
         for precondition in self.preconditions:
@@ -205,8 +249,9 @@ class AuditReport:
         return junit("dpsynth audit", cases)
 
     def save(self, directory: str | Path) -> Path:
-        """Writes audit.json, audit.html and audit.xml into a directory, made if need be; returns
-        the directory.
+        """Writes audit.json, audit.html and audit.xml into a directory, and returns it.
+
+        The directory is made if it is not there.
         """
         files = {
             "audit.json": self.to_json(),
@@ -217,7 +262,8 @@ class AuditReport:
 
     def summary(self) -> str:
         """A few lines for a terminal."""
-        lines = [f"INTERNAL, not DP: {self.verdict}", *(f"  {reason}" for reason in self.reasons)]
+        lines = [f"INTERNAL, not differentially private: {self.verdict}"]
+        lines += [f"  {reason}" for reason in self.reasons]
         for criterion in self.criteria:
             under = [f for f in self.findings if f.id in criterion["findings"]]
             worst = min(under, key=_rank, default=None)

@@ -36,8 +36,10 @@ LEAST_GROUP = 60
 
 @dataclass(frozen=True)
 class Measured:
-    """estimate: of the effect. details: further numbers for the report, by name, in percent where
-    they are rates.
+    """What an attack achieved.
+
+    estimate: of the effect. details: further numbers for the report, by name, in percent where they
+    are rates.
     """
 
     estimate: Estimate
@@ -65,8 +67,9 @@ def ranking(
     scores: np.ndarray,
     among: np.ndarray | None = None,
 ) -> list[Trial]:
-    """A trial of the area under the curve, and one of its beginning. among: booleans, the records
-    of a subgroup.
+    """A trial of the area under the curve, and one of the beginning of the curve.
+
+    among: booleans, the records of a subgroup.
     """
     scores = np.round(scores, _DECIMALS)
     chosen = np.ones(scores.size, dtype=bool) if among is None else among
@@ -87,8 +90,10 @@ def ranking(
 
 
 def hits(threat: str, attack: str, right: np.ndarray) -> Trial:
-    """right: for each record 1 where the attack was right, 0 where wrong, or the chance that its
-    guess was right.
+    """A trial of guesses that are right or wrong.
+
+    right: for each record 1 where the attack was right, 0 where wrong, or the chance that its guess
+    was right.
     """
     weights = np.asarray(right, dtype=np.float64)
 
@@ -112,9 +117,7 @@ def predicates(
     """
 
     def gap(member: np.ndarray) -> Measured:
-        """Counted among equally many records of both kinds, since fewer records are easier to
-        isolate.
-        """
+        """Counted among equally many records of both kinds: fewer records are easier to isolate."""
         few = int(min(member.sum(), (~member).sum()))
         inside = _alone(matches, rng.permutation(np.flatnonzero(member))[:few])
         outside = _alone(matches, rng.permutation(np.flatnonzero(~member))[:few])

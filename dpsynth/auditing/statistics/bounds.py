@@ -30,8 +30,9 @@ _HALVINGS = 30
 
 @dataclass(frozen=True)
 class Counts:
-    """How often a rule said "the second table": in `false` of n0 runs on the first, in `true` of n1
-    on the second.
+    """How often a rule said "the second table".
+
+    In `false` of n0 runs on the first table, in `true` of n1 runs on the second.
     """
 
     false: int
@@ -42,12 +43,16 @@ class Counts:
     def __post_init__(self) -> None:
         within = 0 <= self.false <= self.n0 and 0 <= self.true <= self.n1
         if not (within and self.n0 and self.n1):
-            raise ValueError(f"counts must lie between 0 and the number of runs, which must be 1 or more, got {self}")
+            raise ValueError(
+                "counts must lie between 0 and the number of runs, which must be 1 or more, got"
+                f" {self}"
+            )
 
 
 def mu_point(counts: Counts) -> float:
-    """Phi^-1 of the true- less that of the false-positive rate, with half a run added to each
-    count.
+    """Phi^-1 of the true-positive rate less Phi^-1 of the false-positive rate.
+
+    Half a run is added to each count.
     """
     return float(_gap(np.array(counts.true), np.array(counts.false), counts))
 
@@ -64,8 +69,9 @@ def mu_lower(counts: Counts, alpha: float) -> float:
 
 
 def mu_by_area(first: np.ndarray, second: np.ndarray, alpha: float) -> Estimate:
-    """mu as the scores of the runs on the two tables show it, and bounds on either side that each
-    err with alpha.
+    """mu as the scores of the runs on the two tables show it, with a bound on either side.
+
+    Each bound errs with probability alpha.
 
     Under mu-GDP no score has an area under the curve above Phi(mu / sqrt 2), as its curve lies
     below the Gaussian one; so sqrt(2) Phi^-1 of a lower bound on the area bounds mu from below,
@@ -91,8 +97,9 @@ def spread_of_mu(counts: Counts) -> float:
 
 
 def epsilon_lower(counts: Counts, delta: float, alpha: float) -> float:
-    """The largest epsilon that is refuted, at this delta, for any mechanism: two Clopper-Pearson
-    bounds of alpha / 2.
+    """The largest epsilon that is refuted, at this delta, for any mechanism.
+
+    It follows from two Clopper-Pearson bounds of alpha / 2.
 
     (epsilon, delta)-DP bounds both true <= e^epsilon false + delta and 1 - false <= e^epsilon (1 -
     true) + delta.
@@ -107,14 +114,17 @@ def epsilon_lower(counts: Counts, delta: float, alpha: float) -> float:
 
 
 def one_run(canaries: int, guesses: int, right: int, delta: float, alpha: float) -> float:
-    """The largest epsilon that is refuted by one run (Steinke, Nasr, Jagielski, arXiv 2305.08846,
-    Thm 3.1).
+    """The largest epsilon that one run refutes.
+
+    By Steinke, Nasr, Jagielski, arXiv 2305.08846, Thm 3.1.
 
     canaries: records of which each was included by a coin of its own. guesses: of them guessed at;
     right: correctly.
     """
     if not 0 <= right <= guesses <= canaries:
-        raise ValueError(f"right <= guesses <= canaries must hold, got {right}, {guesses}, {canaries}")
+        raise ValueError(
+            f"right <= guesses <= canaries must hold, got {right}, {guesses}, {canaries}"
+        )
 
     def refuted(epsilon: float) -> bool:
         return _one_run_p_value(canaries, guesses, right, epsilon, delta) <= alpha
@@ -128,8 +138,9 @@ def most_epsilon(n0: int, n1: int, delta: float, alpha: float) -> float:
 
 
 def power(mu: float, claimed: float, runs: int, alpha: float) -> float:
-    """About how likely `mu_lower` is to refute `claimed` when mu is the truth, with as many runs on
-    each table.
+    """About how likely `mu_lower` is to refute `claimed` when mu is the truth.
+
+    With as many runs on each table.
 
     Normal approximation at the threshold mu / 2, where the estimate's variance is 2 p (1 - p) / (n
     phi(mu/2)^2).
@@ -140,10 +151,11 @@ def power(mu: float, claimed: float, runs: int, alpha: float) -> float:
 
 
 def power_of_events(epsilon: float, delta: float, runs: int, alpha: float) -> float:
-    """How likely `epsilon_lower` is to refute (epsilon, delta) when the truth is a count with
-    Laplace noise for twice epsilon, and the event is the plainest that shows it: the larger count
-    is reached, with probability 1/2 on the one table and e^(-2 epsilon) / 2 on the other. As many
-    runs on each table.
+    """How likely `epsilon_lower` is to refute (epsilon, delta) at twice the epsilon.
+
+    The truth is then a count with Laplace noise for twice epsilon, and the event is the plainest
+    that shows it: the larger count is reached, with probability 1/2 on the one table and
+    e^(-2 epsilon) / 2 on the other. As many runs on each table.
     """
     times = np.arange(runs + 1)
     # The two Clopper-Pearson bounds of `epsilon_lower`, for every possible count.
@@ -231,8 +243,9 @@ def _one_run_p_value(
     epsilon: float,
     delta: float,
 ) -> float:
-    """P[Bin(r, q) >= v] + 2 m delta max_i P[v - i <= Bin(r, q) < v] / i, with q = 1 / (1 +
-    e^-epsilon).
+    """The p-value of so many right guesses, with q = 1 / (1 + e^-epsilon).
+
+    P[Bin(r, q) >= v] + 2 m delta max_i P[v - i <= Bin(r, q) < v] / i
     """
     q = 1 / (1 + math.exp(-epsilon))
     beyond = float(stats.binom.sf(right - 1, guesses, q))

@@ -1,5 +1,6 @@
-"""Confidence intervals for what an attack achieves: rates, differences of rates, relative risk, the
-area under a curve.
+"""Confidence intervals for what an attack achieves.
+
+Of rates, differences of rates, the relative risk, and the area under a curve.
 
 All are two-sided; `confidence` is the level. A rate of 0 or 1 among few rows is never taken for
 certainty.
@@ -87,8 +88,9 @@ def _ratio_end(a: float, b: float, a_end: float, b_end: float, sign: float) -> f
 
 
 def area_under_curve(scores: np.ndarray, member: np.ndarray, confidence: float = 0.95) -> Estimate:
-    """The chance that a member's score is above a non-member's (ties count half), after DeLong et
-    al. (1988).
+    """The chance that a member's score is above a non-member's; ties count half.
+
+    The interval is that of DeLong et al. (1988).
 
     member: booleans. The variance is never taken below that of one row in each group being
     misplaced.
@@ -115,8 +117,9 @@ def _variance_of_mean(shares: np.ndarray) -> float:
 def rate_at(
     scores: np.ndarray, member: np.ndarray, fpr: float, confidence: float = 0.95
 ) -> tuple[Estimate, Estimate] | None:
-    """The true- and the false-positive rate at the lowest threshold whose false-positive rate is at
-    most `fpr`.
+    """The true- and the false-positive rate at a threshold.
+
+    It is the lowest whose false-positive rate is at most `fpr`.
 
     A step of the curve, without interpolation. None where there are fewer than 3 / fpr non-members:
     no false positive among fewer does not even show that the rate is below `fpr`.
@@ -169,8 +172,9 @@ def _hits_at_rate(
 
 
 def _reaching(inside: np.ndarray, outside: np.ndarray, count: int) -> float:
-    """How many of `inside` lie as high as the first `count` of `outside`, which descends; ties at
-    the end in part.
+    """How many of `inside` lie as high as the first `count` of `outside`, which descends.
+
+    Ties at the end count in part.
     """
     last = outside[count - 1]
     part = (count - int((outside > last).sum())) / int((outside == last).sum())

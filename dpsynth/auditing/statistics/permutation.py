@@ -53,8 +53,9 @@ class Linear:
 
 
 def rank_sum(scores: np.ndarray, among: np.ndarray | None = None) -> Linear:
-    """Of a ranking: the area under its curve, but for a constant. among: booleans, the records that
-    count.
+    """The area under the curve of a ranking, but for a constant.
+
+    among: booleans, the records that count.
     """
     chosen = np.ones(scores.size, dtype=bool) if among is None else among
     weights = np.zeros(scores.size)
@@ -64,8 +65,9 @@ def rank_sum(scores: np.ndarray, among: np.ndarray | None = None) -> Linear:
 
 
 def top_share(scores: np.ndarray, share: float) -> Linear:
-    """Of a ranking: how many of its first `share` of the records are members; ties at the end count
-    in part.
+    """How many of the first `share` of the records of a ranking are members.
+
+    Ties at the end count in part.
     """
     count = max(1, round(share * scores.size))
     threshold = np.partition(scores, scores.size - count)[scores.size - count]
@@ -98,8 +100,9 @@ def joint_test(
 
 
 def _step_down(z: np.ndarray, deals: int) -> np.ndarray:
-    """Adjusted p-values: the best result against the maximum of all, the next against that of all
-    but the best.
+    """Adjusted p-values, best result first.
+
+    The best is compared with the maximum of all, the next with that of all but the best.
     """
     order = np.argsort(-z[:, 0], kind="stable")  # the best result first
     # In each deal the maximum over a result and all that are worse.

@@ -1,4 +1,4 @@
-"""Where raw rows come from: a data frame, an Arrow table, or a file."""
+"""Raw rows from a data frame, an Arrow table or a file."""
 
 from __future__ import annotations
 
@@ -17,30 +17,55 @@ from dpsynth.schema.columns import SchemaError
 Rows: TypeAlias = pd.DataFrame | pa.Table
 
 _BROKEN = (OSError, pa.ArrowException, UnicodeError, OverflowError)
+"""What pyarrow and Python raise for a file that is damaged, or of another format."""
+
 _RULES = csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False)
+"""Text in quotes may have several lines; an empty line is a row whose values are missing."""
+
+_SMALLEST_BLOCK = 1 << 20
+"""Bytes, as in pyarrow's own default."""
+
 _LARGEST_BLOCK = 2**31 - 1
 """Bytes; pyarrow counts them in 32 bits."""
 
 
 @dataclass(frozen=True)
 class Source:
-    """Rows that may not have been read yet. names: of the columns, which are public. read: the rows themselves."""
+    """Rows that may not have been read yet.
+
+    names: of the columns, which are public. read: returns the rows.
+    """
 
     names: list[Any]
     read: Callable[[], Rows]
 
 
 def open_source(data: Any) -> Source:
-    """A pandas DataFrame, a pyarrow Table, or a .csv or .parquet file, of which the names of the columns are read only.
+    """The source of a data frame, an Arrow table or a file, whose rows are read later.
 
-    Raises SchemaError, which quotes nothing of the file, when these cannot be read. `read` raises whatever its rows
-    make it raise, such as pyarrow.ArrowInvalid for a line with a field too many.
+    Parameters
+    ----------
+    data : pandas.DataFrame, pyarrow.Table, str or pathlib.Path
+        Rows, or the path of a .csv or .parquet file.
+
+    Returns
+    -------
+    Source
+        With the names of the columns; of a file nothing else has been read. Its `read` raises
+        whatever the rows make it raise, such as pyarrow.ArrowInvalid for a line with a field too
+        many.
+
+    Raises
+    ------
+    SchemaError
+        Where the names cannot be read. It quotes nothing of the file.
     """
     if isinstance(data, (pd.DataFrame, pa.Table)):
         return Source(column_names(data), lambda: data)
     if not isinstance(data, (str, Path)):
         raise SchemaError(
-            f"data must be a DataFrame, an Arrow table or a path, got {type(data).__name__}: convert it first"
+            f"data must be a DataFrame, an Arrow table or a path, got {type(data).__name__}:"
+            " convert it first"
         )
     path = Path(data)
     readers = {".csv": (_csv_names, _read_csv), ".parquet": (_parquet_names, _read_parquet)}
@@ -51,16 +76,30 @@ def open_source(data: Any) -> Source:
     names, read = readers[path.suffix.lower()]
     with contextlib.suppress(*_BROKEN):
         return Source(names(path), lambda: read(path))
-    # Raised out here, where no exception that quotes the file is attached as its context.
+    # Raised here, outside of any `except`: the context of an exception would quote the file.
     raise _unreadable(path)
 
 
 def open_rows(data: Any) -> Rows:
-    """The rows of a pandas DataFrame, a pyarrow Table, or a .csv or .parquet file, for the data owner's own eyes.
+    """The rows of a data frame, an Arrow table or a file, for the data owner only.
 
-    A CSV file is read as text, so that no value decides how others are read; an empty field is a missing value.
-    Raises SchemaError, which quotes nothing of the file, when it cannot be read: which may be because of a value, so
-    no fit calls this.
+    A CSV file is read as text, so that no value decides how others are read; an empty field is a
+    missing value. No fit calls this, as a value can make it fail.
+
+    Parameters
+    ----------
+    data : pandas.DataFrame, pyarrow.Table, str or pathlib.Path
+        Rows, or the path of a .csv or .parquet file.
+
+    Returns
+    -------
+    pandas.DataFrame or pyarrow.Table
+        What was given, or an Arrow table of the file's rows.
+
+    Raises
+    ------
+    SchemaError
+        Where the file cannot be read. It quotes nothing of the file.
     """
     source = open_source(data)
     with contextlib.suppress(*_BROKEN):
@@ -69,7 +108,9 @@ def open_rows(data: Any) -> Rows:
 
 
 def _unreadable(path: Any) -> SchemaError:
-    return SchemaError(f"{path} cannot be read as {Path(path).suffix[1:].upper()}: check the file's format")
+    return SchemaError(
+        f"{path} cannot be read as {Path(path).suffix[1:].upper()}: check the file's format"
+    )
 
 
 def take_rows(rows: Rows, positions: Any) -> Rows:
@@ -78,6 +119,7 @@ def take_rows(rows: Rows, positions: Any) -> Rows:
 
 
 def column_names(rows: Rows) -> list[Any]:
+    """The names of the columns, in order."""
     return list(rows.column_names if isinstance(rows, pa.Table) else rows.columns)
 
 
@@ -87,8 +129,12 @@ def column(rows: Rows, name: str) -> Any:
 
 
 def _csv_names(path: Path) -> list[str]:
-    """The names in a CSV file's first line, which may hold line breaks in quotes; what follows is not looked at."""
-    with path.open(encoding="latin-1", newline="") as file:  # each byte a character, whatever the encoding is
+    """The names in a CSV file's first line, which may have line breaks in quotes.
+
+    The lines after it are not read.
+    """
+    # In latin-1 each byte is a character, so that the bytes come back whatever the encoding is.
+    with path.open(encoding="latin-1", newline="") as file:
         line = file.readline()
         while line.count('"') % 2 and (more := file.readline()):
             line += more
@@ -98,14 +144,19 @@ def _csv_names(path: Path) -> list[str]:
 
 
 def _read_csv(path: Path) -> pa.Table:
-    """The whole file in one block, so that no line is cut; of a larger file than a block can be, as much as can be."""
-    size = min(_LARGEST_BLOCK, max(1 << 20, path.stat().st_size + 1))
+    """The rows of a CSV file, read in one block where they fit, so that no line is cut in two."""
+    size = min(_LARGEST_BLOCK, max(_SMALLEST_BLOCK, path.stat().st_size + 1))
     whole = csv.ReadOptions(block_size=size, use_threads=False)
-    return csv.read_csv(path, read_options=whole, parse_options=_RULES, convert_options=_as_text(_csv_names(path)))
+    return csv.read_csv(
+        path, read_options=whole, parse_options=_RULES, convert_options=_as_text(_csv_names(path))
+    )
 
 
 def _as_text(names: list[str]) -> csv.ConvertOptions:
-    """No value decides how others are read: all columns are text, an empty field is null, bad UTF-8 is let through."""
+    """All columns are text and an empty field is null, so that no value decides how others read.
+
+    Bytes that are not UTF-8 do not make it fail.
+    """
     return csv.ConvertOptions(
         column_types={name: pa.string() for name in names},
         null_values=[""],

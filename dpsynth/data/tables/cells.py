@@ -2,20 +2,20 @@
 
 The valid cells come first, in order. After them comes at most one special cell:
 
-| column                    | nulls, marker | unknown, wrong type | special cell, decodes as                    |
-|---------------------------|---------------|---------------------|---------------------------------------------|
-| nullable                  | special       | special             | missing                                     |
-| nullable, `other=`        | special       | other               | missing                                     |
-| not nullable, `other=`    | other         | other               | none                                        |
-| not nullable              | special       | special             | a draw from the valid codes being decoded   |
+| column                 | null, marker | unknown, wrong type | special cell, decodes as        |
+|------------------------|--------------|---------------------|---------------------------------|
+| nullable               | special      | special             | missing                         |
+| nullable, `other=`     | special      | other               | missing                         |
+| not nullable, `other=` | other        | other               | none                            |
+| not nullable           | special      | special             | a valid code, drawn at random   |
+
+In the last row the special cell is drawn from the valid codes that are being decoded.
 """
 
 from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
-from decimal import Decimal
 from functools import cached_property
 from typing import Any
 
@@ -23,10 +23,11 @@ import numpy as np
 import pandas as pd
 
 from dpsynth.data import values as raw
-from dpsynth.data.tables.grid import Grid, RealGrid, StepGrid, moment_edges, number_edges
+from dpsynth.data.tables.bounds import decimals, settled_bounds
+from dpsynth.data.tables.cuts import exact_cuts, with_exact
+from dpsynth.data.tables.grid import Grid, StepGrid, moment_edges, number_grid
 from dpsynth.door.codes import Cuts, codes_of
 from dpsynth.schema.columns import (
-    LATTICE,
     SECONDS,
     TRUTHS,
     Boolean,
@@ -37,25 +38,37 @@ from dpsynth.schema.columns import (
     text_of_number,
 )
 
-_FIRST = tuple("-0123456789")  # what the text of a number begins with
+_FIRST = tuple("-0123456789")
+"""What the text of a number begins with: most texts need not be read as numbers to know better."""
 
 
 class _Cells(ABC):
-    """What all codecs share: the special cell, the smallest code type, redrawing of invalid cells."""
+    """What all codecs share: the special cell, and new values for the invalid ones.
+
+    valid: how many valid cells there are. nullable: whether the special cell decodes as missing.
+    other: the valid cell of values that cannot be read, where the column has one.
+    """
 
     widths: tuple[float, ...] | None
 
     def __init__(self, valid: int, nullable: bool, other: int | None = None) -> None:
-        self._valid, self.nullable = valid, nullable
+        self._valid = valid
+        self.nullable = nullable
         special = nullable or other is None
         self.size = valid + special
-        self.null = valid if special else int(other or 0)
         self.bad = valid if other is None else other
-        self.numbers = self.moments = Cuts([], [self.bad])
+        self.null = valid if special else self.bad
+        # Numbers and moments cannot be read, until a codec says otherwise.
+        self.numbers = Cuts([], [self.bad])
+        self.moments = Cuts([], [self.bad])
 
     def encode(self, values: Any) -> np.ndarray:
-        """Cell numbers, one for each value, in the smallest of uint8, uint16 and int32. No value makes it raise."""
-        with np.errstate(all="ignore"):  # a long double beyond any double is infinite, which is what it ought to be
+        """The cell of each value, in the smallest of uint8, uint16 and int32.
+
+        No value makes it raise.
+        """
+        # A long double beyond the largest double becomes infinite, as it should, without a warning.
+        with np.errstate(all="ignore"):
             return codes_of(values, self)
 
     @abstractmethod
@@ -67,8 +80,10 @@ class _Cells(ABC):
         cells = np.asarray(codes)
         missing = cells >= self._valid
         if not self.nullable and missing.any():
-            cells, missing = self._redrawn(cells, missing, rng), np.zeros(len(cells), dtype=bool)
-        return self._shown(self._draw(np.where(missing, 0, cells), rng), missing)
+            cells = self._redrawn(cells, missing, rng)
+            missing = np.zeros(len(cells), dtype=bool)
+        drawn = self._draw(np.where(missing, 0, cells), rng)
+        return self._shown(drawn, missing)
 
     def ends(self) -> tuple[pd.Series[Any], pd.Series[Any]]:
         """The first and the last value of each valid cell, with the dtype of `decode`."""
@@ -77,16 +92,25 @@ class _Cells(ABC):
         return self._shown(first, known), self._shown(last, known)
 
     def _draw(self, cells: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """For each cell the number of a value in it: here the cell holds that value only."""
         return cells
 
     def _ends(self) -> tuple[np.ndarray, np.ndarray]:
-        return np.arange(self._valid), np.arange(self._valid)
+        """The numbers of the first and the last value of each valid cell."""
+        single = np.arange(self._valid)
+        return single, single
 
     @abstractmethod
     def _shown(self, drawn: np.ndarray, missing: np.ndarray) -> pd.Series[Any]:
-        """What was drawn, as a Series of the column's dtype."""
+        """The values of these numbers, as a Series of the column's dtype."""
 
-    def _redrawn(self, cells: np.ndarray, invalid: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    def _redrawn(
+        self, cells: np.ndarray, invalid: np.ndarray, rng: np.random.Generator
+    ) -> np.ndarray:
+        """The cells, and for each invalid one another, drawn from the valid ones.
+
+        Where all are invalid, they are drawn from the domain, in proportion to the widths.
+        """
         known = cells[~invalid]
         if len(known):
             drawn = rng.choice(known, int(invalid.sum()))
@@ -99,7 +123,10 @@ class _Cells(ABC):
 
 
 class _Named(_Cells):
-    """Cells with names: tables from texts, numbers and truth values to codes, for each way a name may be written."""
+    """Cells with names, which may be written in several ways.
+
+    Tables lead from texts, from numbers and from truth values to codes.
+    """
 
     def __init__(self, valid: int, nullable: bool, other: int | None = None) -> None:
         super().__init__(valid, nullable, other)
@@ -108,13 +135,13 @@ class _Named(_Cells):
         self._truths: dict[bool, int] = {}
 
     def _settle(self) -> None:
-        """To be called once all names are there."""
+        """Make the cuts of the numbers, once all names are in the tables."""
         self.numbers = exact_cuts(self._numbers, self.bad)
 
     def code(self, value: object) -> int:
         if isinstance(value, str):
             return self._code_of_text(str.__str__(value))
-        if isinstance(value, bool | np.bool_):  # True == 1 must not merge them
+        if isinstance(value, bool | np.bool_):  # before numbers: True == 1, and they may differ
             return self._truths.get(bool(value), self.bad)
         if raw.is_null(value):
             return self.null
@@ -122,15 +149,21 @@ class _Named(_Cells):
 
     def _code_of_text(self, text: str) -> int:
         code = self._texts.get(text)
-        return self._numbers.get(number_of_text(text), self.bad) if code is None else code
+        if code is None:
+            code = self._numbers.get(number_of_text(text), self.bad)
+        return code
 
 
 class CategoricalCodec(_Named):
-    """One cell for each category. Decodes to pandas `category` with the declared categories and order."""
+    """One cell for each category.
+
+    Decodes to pandas `category`, with the declared categories in their order.
+    """
 
     def __init__(self, column: Categorical) -> None:
         names: tuple[str | float, ...] = tuple(column.categories)
-        super().__init__(len(names), column.nullable, None if column.other is None else names.index(column.other))
+        other = None if column.other is None else names.index(column.other)
+        super().__init__(len(names), column.nullable, other)
         self.widths = (1.0,) * len(names) if column.ordered else None
         self._column = column
         self._textual = isinstance(names[0], str)
@@ -139,39 +172,53 @@ class CategoricalCodec(_Named):
         if column.missing_marker is not None:
             self._add(column.missing_marker, self.null)
         if self._textual:
-            self._truths = {truth: self._texts[str(truth)] for truth in (False, True) if str(truth) in self._texts}
+            # The values True and False match the categories "True" and "False".
+            for truth in (False, True):
+                if str(truth) in self._texts:
+                    self._truths[truth] = self._texts[str(truth)]
         self._settle()
 
     def _add(self, name: str | float, code: int) -> None:
-        """A name and what matches it: for text the number of that name, for a number the same number."""
-        if not self._textual:
-            if isinstance(name, str):
-                self._texts[name] = code
-            number = number_of_text(name) if isinstance(name, str) else float(name)
-            if not math.isnan(number):
-                self._numbers[number] = code
+        """Let all values that match this name have this code."""
+        if self._textual:
+            self._add_text(name if isinstance(name, str) else text_of_number(float(name)), code)
             return
-        text = name if isinstance(name, str) else text_of_number(float(name))
-        if text is not None:
-            self._texts[text] = code
-            if text[0:1] in _FIRST and text_of_number(number := number_of_text(text)) == text:
+        if isinstance(name, str):  # a marker that is text, in a column of numbers
+            self._texts[name] = code
+        number = number_of_text(name) if isinstance(name, str) else float(name)
+        if not math.isnan(number):
+            self._numbers[number] = code
+
+    def _add_text(self, text: str | None, code: int) -> None:
+        """The text, and the number that it writes: 1 matches "1", but not "01"."""
+        if text is None:  # of a number that matches no text
+            return
+        self._texts[text] = code
+        if text[0:1] in _FIRST:
+            number = number_of_text(text)
+            if text_of_number(number) == text:
                 self._numbers[number] = code
 
     def _code_of_text(self, text: str) -> int:
-        return self._texts.get(text, self.bad) if self._textual else super()._code_of_text(text)
+        if self._textual:
+            return self._texts.get(text, self.bad)
+        return super()._code_of_text(text)
 
     @cached_property
     def _categories(self) -> pd.CategoricalDtype:
         return pd.CategoricalDtype(list(self._column.categories), ordered=self._column.ordered)
 
     def _shown(self, drawn: np.ndarray, missing: np.ndarray) -> pd.Series[Any]:
-        codes: Any = drawn.astype(np.int8 if self._valid <= 127 else np.int16 if self._valid <= 32767 else np.int32)
+        # The smallest type that pandas itself would take for so many categories.
+        sizes = (np.int8, np.int16, np.int32)
+        smallest = next(size for size in sizes if self._valid <= np.iinfo(size).max)
+        codes: Any = drawn.astype(smallest)
         codes[missing] = -1
         return pd.Series(pd.Categorical.from_codes(codes, dtype=self._categories, validate=False))
 
 
 class BooleanCodec(_Named):
-    """False, True; also written 0/1, yes/no, y/n, t/f in any case. Decodes to pandas `boolean`."""
+    """False and True, with the words of `TRUTHS` in any case. Decodes to pandas `boolean`."""
 
     def __init__(self, column: Boolean) -> None:
         super().__init__(2, column.nullable)
@@ -198,7 +245,8 @@ class _Gridded(_Cells):
 
     def __init__(self, grid: Grid, nullable: bool) -> None:
         super().__init__(len(grid.widths), nullable)
-        self._grid, self.widths = grid, grid.widths
+        self._grid = grid
+        self.widths = grid.widths
 
     def _draw(self, cells: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         return self._grid.draw(cells.astype(np.int64), rng)
@@ -208,13 +256,13 @@ class _Gridded(_Cells):
 
 
 class NumericCodec(_Gridded):
-    """Numbers. Decodes to `Int64` for integer columns, else to float64."""
+    """Numbers between the bounds. Decodes to `Int64` for integer columns, else to float64."""
 
     def __init__(self, column: Numeric, bounds: tuple[float, float] | None) -> None:
         self._low, self._high = settled_bounds(column, bounds)
         self._spacing = column.spacing
         self._integer = column.integer
-        super().__init__(_number_grid(self._low, self._high, column.spacing), column.nullable)
+        super().__init__(number_grid(self._low, self._high, column.spacing), column.nullable)
         self.numbers = Cuts(self._grid.starts, np.arange(len(self._grid.widths)))
         if column.missing_marker is not None:
             self.numbers = with_exact(self.numbers, raw.number(column.missing_marker), self.null)
@@ -225,22 +273,25 @@ class NumericCodec(_Gridded):
 
     def _shown(self, drawn: np.ndarray, missing: np.ndarray) -> pd.Series[Any]:
         if self._integer:
-            return pd.Series(pd.arrays.IntegerArray(int(self._low) + drawn * int(self._spacing or 1), missing))
+            whole = int(self._low) + drawn * int(self._spacing or 1)
+            return pd.Series(pd.arrays.IntegerArray(whole, missing))
         if self._spacing is not None:
-            exact = np.round(self._low + drawn * self._spacing, _decimals(self._low, self._spacing))
+            # As people write it: 0.3, where 3 * 0.1 is 0.30000000000000004.
+            exact = np.round(self._low + drawn * self._spacing, decimals(self._low, self._spacing))
             drawn = np.clip(exact, self._low, self._high)
         return pd.Series(np.where(missing, np.nan, drawn))
 
 
 class DatetimeCodec(_Gridded):
-    """Moments, cut to the resolution. Decodes to `datetime64[s]`."""
+    """Dates and times, cut to the resolution. Decodes to `datetime64[s]`."""
 
     def __init__(self, column: Datetime) -> None:
         self._first, last = column.steps
         self._seconds = SECONDS[column.resolution]
         edges = moment_edges(last - self._first + 1)
         super().__init__(StepGrid(self._first, 1, edges), column.nullable)
-        self.moments = Cuts((self._first + edges[1:-1]) * float(self._seconds), np.arange(len(edges) - 1))
+        starts = (self._first + edges[1:-1]) * float(self._seconds)
+        self.moments = Cuts(starts, np.arange(len(edges) - 1))
 
     def code(self, value: object) -> int:
         seconds = raw.moment(value)
@@ -250,59 +301,3 @@ class DatetimeCodec(_Gridded):
         moments = ((self._first + drawn) * self._seconds).astype("datetime64[s]")
         moments[missing] = np.datetime64("NaT")
         return pd.Series(moments)
-
-
-def exact_cuts(codes: Mapping[float, int], otherwise: int) -> Cuts:
-    """The codes of these numbers; all others have another."""
-    cuts = Cuts([], [otherwise])
-    keys = sorted(codes)
-    if keys:
-        edges = np.unique([*keys, *np.nextafter(keys, math.inf)])
-        cuts = Cuts(edges, [otherwise, *(codes.get(edge, otherwise) for edge in edges.tolist())])
-    return cuts
-
-
-def with_exact(cuts: Cuts, number: float, code: int) -> Cuts:
-    """The same cuts but for one number, which has this code."""
-    if math.isnan(number):
-        return cuts
-    after = math.nextafter(number, math.inf)
-    edges = np.union1d(cuts.edges, [number, after])
-    codes = [code if edge == number else cuts.of(edge) for edge in edges.tolist()]
-    return Cuts(edges, [cuts.codes[0], *codes])
-
-
-def _number_grid(low: float, high: float, spacing: float | None) -> Grid:
-    if spacing is None:
-        return RealGrid(low, high)
-    return StepGrid(low, spacing, number_edges(low, spacing, round((high - low) / spacing) + 1))
-
-
-def settled_bounds(column: Numeric, learned: tuple[float, float] | None) -> tuple[float, float]:
-    """Public bounds where there are any, else learned ones; learned ones are moved outwards to a step."""
-    if column.low is not None and column.high is not None:
-        return column.low, column.high
-    if learned is None:
-        raise ValueError("a Numeric column without low or high needs bounds=(low, high), learned by a charged query")
-    low, high = (float(bound) for bound in learned)
-    if not -math.inf < low <= high < math.inf:
-        raise ValueError(f"bounds must be two finite numbers, the lower first, got {learned}")
-    return _outward(column, low if column.low is None else column.low, high if column.high is None else column.high)
-
-
-def _outward(column: Numeric, low: float, high: float) -> tuple[float, float]:
-    spacing = column.spacing
-    limit = 1e300 if spacing is None else LATTICE * spacing
-    low, high = (min(max(bound, -limit), limit) for bound in (low, high))
-    if spacing is not None:
-        anchor = next((bound for bound in (column.low, column.high) if bound is not None), 0)
-        digits = _decimals(anchor, spacing)
-        low = round(anchor + math.floor((low - anchor) / spacing + 1e-9) * spacing, digits)
-        high = round(anchor + math.ceil((high - anchor) / spacing - 1e-9) * spacing, digits)
-    return (low, max(low, high)) if column.high is None else (min(low, high), high)
-
-
-def _decimals(*numbers: float) -> int:
-    """Decimal places in which all of these numbers are exact as they are written."""
-    exponents = (Decimal(repr(number)).as_tuple().exponent for number in numbers)
-    return min(300, max(0, *(-exponent for exponent in exponents if isinstance(exponent, int))))

@@ -1,7 +1,7 @@
-"""What a fit would do to raw values that the schema does not foresee: for the data owner's eyes only.
+"""What a fit would do to raw values that the schema does not declare, for the data owner only.
 
-PRIVATE: these are exact counts of private rows. They help a person to correct a schema; nothing of them may enter a
-release or leave the owner's screen.
+PRIVATE: these are exact counts of private rows. They help a person to correct a schema. Nothing of
+them may enter a release or leave the owner's screen.
 """
 
 from __future__ import annotations
@@ -23,7 +23,11 @@ from dpsynth.schema.table import Boolean, Categorical, Column, Datetime, Numeric
 
 @dataclass(frozen=True)
 class ColumnCheck:
-    """How many values of a column are missing, unreadable or undeclared, and clipped to the bounds."""
+    """How many values of a column a fit would not take as they are.
+
+    missing: those that are missing, or say what the missing marker says. undeclared: those that
+    cannot be read, or are no category. clipped: those outside the bounds.
+    """
 
     name: str
     missing: int
@@ -32,39 +36,49 @@ class ColumnCheck:
 
 
 def check_rows(rows: Rows, schema: Schema) -> list[ColumnCheck]:
-    """One ColumnCheck for each column that is read; SchemaError if the columns are not the schema's."""
+    """One ColumnCheck for each column that is read; SchemaError for columns not the schema's."""
     schema.refuse_text()
     check_columns(column_names(rows), schema)
     return [_check(name, declared, column(rows, name)) for name, declared in schema.coded.items()]
 
 
 def _check(name: str, declared: Column, values: Any) -> ColumnCheck:
-    strict = replace(declared, other=None) if isinstance(declared, Categorical) else declared
-    if isinstance(strict, Categorical | Boolean | Datetime):
-        codec = codec_for(replace(strict, nullable=True))
-        special = int(np.sum(codec.encode(values) == codec.size - 1))
-        clipped = _outside(strict, values) if isinstance(strict, Datetime) else 0
+    if isinstance(declared, Numeric):
+        special, clipped = _check_numbers(declared, values)
     else:
-        assert isinstance(strict, Numeric)
-        numbers = read_numbers(values)
-        numbers = np.where(numbers == number(strict.missing_marker), np.nan, numbers)
-        special = int(np.isnan(numbers).sum())
-        clipped = int(np.sum(numbers < _or(strict.low, -np.inf)) + np.sum(numbers > _or(strict.high, np.inf)))
-    missing = _missing(values, getattr(declared, "missing_marker", None))
+        special, clipped = _check_codes(declared, values)
+    missing = int(read(values, _Missing(getattr(declared, "missing_marker", None))).sum())
     return ColumnCheck(name, missing, special - missing, clipped)
 
 
+def _check_numbers(declared: Numeric, values: Any) -> tuple[int, int]:
+    """How many values are no number, or missing; and how many lie outside the public bounds."""
+    numbers = read_numbers(values)
+    numbers = np.where(numbers == number(declared.missing_marker), np.nan, numbers)
+    below = np.sum(numbers < (-np.inf if declared.low is None else declared.low))
+    above = np.sum(numbers > (np.inf if declared.high is None else declared.high))
+    return int(np.isnan(numbers).sum()), int(below + above)
+
+
+def _check_codes(declared: Column, values: Any) -> tuple[int, int]:
+    """How many values a codec cannot read, or finds missing; and how many it would clip."""
+    assert isinstance(declared, Categorical | Boolean | Datetime)
+    # Nullable and without another category, so that the last cell holds all of them and no others.
+    strict = replace(declared, nullable=True)
+    if isinstance(strict, Categorical):
+        strict = replace(strict, other=None)
+    codec = codec_for(strict)
+    special = int(np.sum(codec.encode(values) == codec.size - 1))
+    clipped = _outside(strict, values) if isinstance(strict, Datetime) else 0
+    return special, clipped
+
+
 def _outside(declared: Datetime, values: Any) -> int:
-    """Moments that a codec with one more step at either end puts there."""
+    """How many values fall into the outer steps, where one more is declared at either end."""
     step = timedelta(seconds=SECONDS[declared.resolution])
     first, last = (EPOCH + number * step for number in declared.steps)
-    wider = codec_for(replace(declared, low=first - step, high=last + step, nullable=True))
+    wider = codec_for(replace(declared, low=first - step, high=last + step))
     return int(np.isin(wider.encode(values), (0, wider.size - 2)).sum())
-
-
-def _missing(values: Any, marker: Any) -> int:
-    """Nulls, and values that say what the marker says."""
-    return int(read(values, _Missing(marker)).sum())
 
 
 class _Missing:
@@ -87,7 +101,3 @@ class _Missing:
         if isinstance(value, str) and self._text is not None:
             return str.__str__(value) == self._text
         return is_null(value) or number(value) == self._number
-
-
-def _or(bound: float | None, default: float) -> float:
-    return default if bound is None else bound

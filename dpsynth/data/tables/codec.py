@@ -1,7 +1,8 @@
 """From raw columns to codes and back: a pure function of the public schema, value by value.
 
-The code of a value depends on no other value, nor on the container that other values forced (see `values`); the
-number of cells, the edges and the dtypes follow from the schema and from charged bounds alone.
+The code of a value depends on no other value, nor on the dtype that other values gave its container
+(see `values`). The number of cells, the edges and the dtypes follow from the schema and from
+charged bounds alone.
 
     >>> import numpy as np
     >>> from dpsynth.schema.table import Numeric
@@ -24,20 +25,40 @@ import pandas as pd
 import pyarrow as pa
 
 from dpsynth.base.domain import Domain
+from dpsynth.data.engines.files import column_names
 from dpsynth.data.tables.cells import BooleanCodec, CategoricalCodec, DatetimeCodec, NumericCodec
 from dpsynth.data.tables.identifiers import generate_identifiers
 from dpsynth.door.codes import Coding
-from dpsynth.schema.table import Boolean, Categorical, Column, Datetime, Identifier, Numeric, Schema, SchemaError
+from dpsynth.schema.table import (
+    Boolean,
+    Categorical,
+    Column,
+    Datetime,
+    Identifier,
+    Numeric,
+    Schema,
+    SchemaError,
+)
 
 
 class Codec(Coding, Protocol):
-    """Cells of one column. Laws: encode(a + b) == encode(a) + encode(b); encode(decode(codes)) == codes."""
+    """The cells of one column.
+
+    Laws: encode(a + b) == encode(a) + encode(b), where + joins lists; encode(decode(codes)) ==
+    codes.
+    """
 
     widths: tuple[float, ...] | None
-    """For an ordered column the public width of each valid cell: how many values, or how much length."""
+    """Of an ordered column the public width of each valid cell, as a number of values or a length.
+
+    None for a nominal column.
+    """
 
     def encode(self, values: Any) -> np.ndarray:
-        """Cells of a pandas Series, an Arrow array or a list: uint8, uint16 or int32. No value makes it raise."""
+        """Cells of a pandas Series, an Arrow array or a list, as uint8, uint16 or int32.
+
+        No value makes it raise.
+        """
         ...
 
     def decode(self, codes: np.ndarray, rng: np.random.Generator) -> pd.Series[Any]:
@@ -51,7 +72,25 @@ class Codec(Coding, Protocol):
 
 @lru_cache(maxsize=256)
 def codec_for(column: Column, bounds: tuple[float, float] | None = None) -> Codec:
-    """The codec of a column; bounds are needed where a Numeric column leaves one to be learned."""
+    """The codec of a column.
+
+    Parameters
+    ----------
+    column : Column
+        Of any type but `Identifier` and `Text`, which are never read.
+    bounds : tuple of float or None
+        (low, high), learned by a charged query. Needed for a `Numeric` column with an open bound.
+
+    Returns
+    -------
+    Codec
+        The same object for equal columns and bounds.
+
+    Raises
+    ------
+    ValueError
+        For a column that is never read, and where bounds are needed and not given.
+    """
     match column:
         case Categorical():
             return CategoricalCodec(column)
@@ -61,73 +100,172 @@ def codec_for(column: Column, bounds: tuple[float, float] | None = None) -> Code
             return DatetimeCodec(column)
         case Boolean():
             return BooleanCodec(column)
-    raise ValueError(f"a column of type {type(column).__name__} is never read, so it has no codec")
+    raise ValueError(
+        f"a column of type {type(column).__name__} is never read and has no codec: ask for those of"
+        " Schema.coded"
+    )
 
 
 def codecs(schema: Schema, bounds: Mapping[str, tuple[float, float]] = {}) -> dict[str, Codec]:
-    """The codecs of all columns that are read, in the schema's order."""
+    """The codecs of all columns that are read.
+
+    Parameters
+    ----------
+    schema : Schema
+        Of the table.
+    bounds : mapping of str to tuple of float
+        (low, high) for each column with an open bound, learned by charged queries.
+
+    Returns
+    -------
+    dict of str to Codec
+        In the schema's order.
+
+    Raises
+    ------
+    SchemaError
+        For a column of free text.
+    ValueError
+        Where bounds are needed and not given.
+    """
     schema.refuse_text()
     if lacking := [name for name in schema.unbounded if name not in bounds]:
-        raise ValueError(f"columns {lacking} leave a bound to be learned: pass bounds for them, learned by a charge")
+        raise ValueError(
+            f"columns {lacking} have an open bound: pass bounds for them, learned by a charged"
+            " query"
+        )
     return {name: codec_for(column, bounds.get(name)) for name, column in schema.coded.items()}
 
 
 def schema_domain(schema: Schema, bounds: Mapping[str, tuple[float, float]] = {}) -> Domain:
-    """Sizes of the columns that are read, with widths for ordered ones. bounds: learned by charged queries."""
+    """The domain of the columns that are read.
+
+    Parameters
+    ----------
+    schema : Schema
+        Of the table.
+    bounds : mapping of str to tuple of float
+        (low, high) for each column with an open bound, learned by charged queries.
+
+    Returns
+    -------
+    Domain
+        The size of each column, and the widths of ordered ones, in the schema's order.
+
+    Raises
+    ------
+    SchemaError, ValueError
+        As for `codecs`.
+
+    Examples
+    --------
+    >>> from dpsynth import Categorical, Schema
+    >>> schema_domain(Schema({"sex": Categorical(["f", "m"], nullable=True)}))
+    Domain(sizes=(('sex', 3),), widths=())
+    """
     found = codecs(schema, bounds)
-    return Domain(
-        tuple((name, codec.size) for name, codec in found.items()),
-        tuple((name, codec.widths) for name, codec in found.items() if codec.widths is not None),
-    )
+    sizes = tuple((name, codec.size) for name, codec in found.items())
+    widths = ((name, codec.widths) for name, codec in found.items())
+    return Domain(sizes, tuple((name, each) for name, each in widths if each is not None))
 
 
-def encode_frame(frame: Any, schema: Schema, bounds: Mapping[str, tuple[float, float]] = {}) -> dict[str, np.ndarray]:
-    """Codes of a pandas DataFrame or an Arrow table whose columns are the schema's, in any order.
+def encode_frame(
+    frame: Any, schema: Schema, bounds: Mapping[str, tuple[float, float]] = {}
+) -> dict[str, np.ndarray]:
+    """The codes of a table, column by column.
 
-    Identifiers are not read and may be absent; so may the unit's id column, which may also be there undeclared.
+    Parameters
+    ----------
+    frame : pandas.DataFrame or pyarrow.Table
+        Its columns are the schema's, in any order. Identifiers are not read and may be absent. The
+        unit's id column may be absent or present, declared or not.
+    schema : Schema
+        Of the table.
+    bounds : mapping of str to tuple of float
+        (low, high) for each column with an open bound, learned by charged queries.
+
+    Returns
+    -------
+    dict of str to ndarray
+        Cell numbers, shape (rows,), as uint8, uint16 or int32.
+
+    Raises
+    ------
+    TypeError
+        For another kind of table.
+    SchemaError
+        For columns that are not the schema's, and for a column of free text.
+    ValueError
+        Where bounds are needed and not given.
     """
     if not isinstance(frame, pd.DataFrame | pa.Table):
-        raise TypeError(f"the table must be a pandas DataFrame or an Arrow table, got {type(frame).__name__}")
-    check_columns(list(frame.columns) if isinstance(frame, pd.DataFrame) else frame.column_names, schema)
+        raise TypeError(
+            f"the table must be a pandas DataFrame or an Arrow table, got {type(frame).__name__}:"
+            " convert it first"
+        )
+    check_columns(column_names(frame), schema)
     return {name: codec.encode(frame[name]) for name, codec in codecs(schema, bounds).items()}
 
 
 def check_columns(names: Sequence[Any], schema: Schema) -> None:
-    """Raise SchemaError unless these are the schema's columns, as `encode_frame` wants them.
+    """SchemaError where these are not the schema's columns, as `encode_frame` wants them.
 
-    It shows no name but those of the schema: of a file without a header line, the first record stands for the names.
+    It shows no name but those of the schema: of a file without a header line, the first record
+    stands for the names.
     """
     times = Counter(names)
     read = [name for name, column in schema.columns.items() if not isinstance(column, Identifier)]
     known = {*schema.columns, schema.unit.id_column}
     strange = [str(place) for place, name in enumerate(names, start=1) if name not in known]
     if len(strange) == len(names) > 0:
-        raise SchemaError("none of the table's columns is declared in the schema: is the header line missing?")
+        raise SchemaError(
+            "none of the table's columns is declared in the schema: use the schema of this table,"
+            " or add the header line that names its columns"
+        )
     faults = {
         "lacks": [repr(name) for name in read if name not in times],
         "repeats": [repr(name) for name in times if name in known and times[name] > 1],
         "has columns that are not declared, at the places": strange,
     }
     if any(faults.values()):
-        found = "; ".join(f"it {fault} {', '.join(at)}" for fault, at in faults.items() if at)
-        raise SchemaError(f"the table's columns are not the schema's: {found}; change the table, or the schema")
+        found = {fault: ", ".join(at) for fault, at in faults.items() if at}
+        said = "; ".join(f"it {fault} {at}" for fault, at in found.items())
+        raise SchemaError(
+            f"the table's columns are not the schema's: {said}; change the table, or the schema"
+        )
 
 
 def decode_frame(
-    codes: dict[str, np.ndarray], schema: Schema, bounds: Mapping[str, tuple[float, float]], rng: np.random.Generator
+    codes: dict[str, np.ndarray],
+    schema: Schema,
+    bounds: Mapping[str, tuple[float, float]],
+    rng: np.random.Generator,
 ) -> pd.DataFrame:
-    """Rows drawn from coded ones: the schema's columns, order and dtypes, identifiers generated afresh.
+    """Rows drawn from coded ones: a value for each cell, and new identifiers.
 
-    Takes the columns out of `codes`, so that none is held twice.
+    Parameters
+    ----------
+    codes : dict of str to ndarray
+        Cell numbers, shape (rows,). The columns are taken out of it, so that none is held twice in
+        memory.
+    schema : Schema
+        Of the table.
+    bounds : mapping of str to tuple of float
+        Those with which the codes were made.
+    rng : numpy.random.Generator
+        Draws the values and the identifiers.
+
+    Returns
+    -------
+    pandas.DataFrame
+        With the schema's columns, their order and their dtypes.
     """
     found = codecs(schema, bounds)
     rows = max((len(codes[name]) for name in found), default=0)
-    return pd.DataFrame(
-        {
-            name: generate_identifiers(column, rows, rng)
-            if isinstance(column, Identifier)
-            else found[name].decode(codes.pop(name), rng)
-            for name, column in schema.columns.items()
-        },
-        copy=False,
-    )
+    decoded: dict[str, pd.Series[Any]] = {}
+    for name, column in schema.columns.items():
+        if isinstance(column, Identifier):
+            decoded[name] = generate_identifiers(column, rows, rng)
+        else:
+            decoded[name] = found[name].decode(codes.pop(name), rng)
+    return pd.DataFrame(decoded, copy=False)

@@ -1,4 +1,4 @@
-"""Magnitudes: the powers of two between which numbers lie, for columns whose bounds nobody knows."""
+"""Magnitudes: the powers of two between which numbers lie, for columns without public bounds."""
 
 from __future__ import annotations
 
@@ -9,28 +9,35 @@ from typing import Any
 import numpy as np
 
 from dpsynth.base.domain import Domain
-from dpsynth.data.tables.cells import with_exact
+from dpsynth.data.tables.cuts import with_exact
 from dpsynth.data.values import number
 from dpsynth.door.bounded import Bounded
 from dpsynth.door.codes import Cuts
 from dpsynth.door.table import PrivateTable
 
 _POWERS = 2.0 ** np.arange(-10, 50)
+"""From a thousandth to half a quadrillion, between which the numbers of most columns lie."""
+
 _ENDS = np.concatenate([[0.0], _POWERS, _POWERS[-1:]])
+"""Between which the cells of positive numbers lie; the last one is taken as a single number."""
 
 LOWS = np.concatenate([-_ENDS[:0:-1], [0.0], _ENDS[:-1]])
+"""Where each cell begins, which is public: negative numbers, zero alone, positive numbers.
+
+The outermost cells hold the numbers beyond the last power of two as well.
+"""
+
 HIGHS = np.concatenate([-_ENDS[-2::-1], [0.0], _ENDS[1:]])
-"""Public ends of the cells: negative numbers from the largest down, zero alone, positive numbers from the smallest up.
-The outermost cells hold what lies beyond the last power of two, too."""
+"""Where each cell ends."""
 
 CELLS = LOWS.size + 1
-"""Cells of a magnitude; the last one is for what is not a number."""
+"""How many cells there are; the last one is for what is not a number."""
 
 
 def magnitude_table(rows: Bounded, markers: Mapping[str, Any]) -> PrivateTable:
-    """The magnitudes of some columns as a private table; each value is read by itself, as the codecs do.
+    """The magnitudes of some columns as a private table; each value is read by itself.
 
-    markers: for each column the value that stands for missing, which is no magnitude; None where there is none.
+    markers: for each column the value that stands for missing, or None. It has no magnitude.
     """
     codings = {name: Magnitudes(marker) for name, marker in markers.items()}
     return PrivateTable.encoded(rows, codings, Domain.of(dict.fromkeys(markers, CELLS)))
@@ -40,7 +47,8 @@ class Magnitudes:
     """The coding of a column by the powers of two between which its numbers lie."""
 
     size = CELLS
-    null = bad = CELLS - 1
+    null = CELLS - 1
+    bad = CELLS - 1
     moments = Cuts([], [bad])
 
     def __init__(self, marker: Any) -> None:
@@ -52,9 +60,10 @@ class Magnitudes:
 
 
 def _magnitudes() -> Cuts:
-    """Zero alone; else 2^k belongs to what lies below it on the side of zero, as `LOWS` and `HIGHS` say."""
+    """Cuts at the powers of two, of which each belongs to the cell on the side of zero."""
     above = np.nextafter(_POWERS, math.inf)
-    edges = np.concatenate([-_POWERS[::-1], [0.0, 5e-324], above])
+    zero_alone = [0.0, math.ulp(0.0)]
+    edges = np.concatenate([-_POWERS[::-1], zero_alone, above])
     return Cuts(edges, np.arange(len(edges) + 1))
 
 

@@ -1,4 +1,4 @@
-"""Report: plain dicts in, pages out.
+"""Pages: plain dicts in, HTML out.
 
 It knows nothing of the rest of dpsynth, so that all evidence may use it.
 

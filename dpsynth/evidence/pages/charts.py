@@ -1,9 +1,8 @@
-"""Charts as inline SVG. Built as an element tree, so that they are well-formed and every name in
-them is escaped.
+"""Charts as inline SVG, built as an element tree: well-formed, with every name escaped.
 
-Colours come from the page's style sheet, by class. No chart tells anything by colour alone: real
-data are filled bars and synthetic data are outlined marks, cells of the heat map carry a number or
-a title, and the page repeats the numbers in a table.
+Colours come from the page's style sheet, by class. No chart uses colour alone: real data are filled
+bars and synthetic data are outlined marks, cells of the heat map have a number or a title, and the
+page repeats the numbers in a table.
 """
 
 from __future__ import annotations
@@ -17,19 +16,23 @@ from markupsafe import Markup
 from dpsynth.base.text import clip, percent, printable
 
 WIDTH = 340
+"""Of the chart of one column, in pixels."""
 LEVELS = (0.01, 0.02, 0.05, 0.1, 0.2)
 """Upper ends of the heat map's classes; the last class is open."""
 
 MOST_ROWS = 14
+"""Categories of a nominal column; the others share the last row."""
 MOST_NUMBERED = 20
+"""Columns of a heat map with numbers in its cells."""
 MOST_NAMES = 60
-"""Of a heat map with numbers in its cells; of any heat map."""
+"""Columns of any heat map."""
 
-_LABEL = 124
-_NUMBER = 66
+# in pixels
+_LABEL = 124  # beside a row, for its name of 18 characters
+_NUMBER = 66  # beside a row, for its two numbers
 _ROW = 19
-_BASE = 104
-_HIGH = 94
+_BASE = 104  # where upright bars stand
+_HIGH = 94  # the most that they are high
 
 
 def share_bar(share: float) -> Markup:
@@ -60,26 +63,28 @@ def distribution(column: Mapping[str, Any]) -> Markup:
 
 
 def shown(column: Mapping[str, Any]) -> list[tuple[str, float, float]]:
-    """Label, real and synthetic share of what is drawn: a nominal column's most frequent
-    categories, then the rest.
+    """Label, real and synthetic share of what is drawn.
 
-    What is no value is left out where nobody has it.
+    Of a nominal column these are its most frequent categories, then all others together. A label
+    that is not a value ("missing") is left out where neither side has it.
     """
-    found = list(zip(column["labels"], column["real"], column["synthetic"], strict=True))
-    found = [row for i, row in enumerate(found) if i < column["values"] or row[1] or row[2]]
+    listed = list(zip(column["labels"], column["real"], column["synthetic"], strict=True))
+    found = [row for i, row in enumerate(listed) if i < column["values"] or row[1] or row[2]]
     if column["ordered"]:
         return found
     found.sort(key=lambda row: -row[1])
     if len(found) <= MOST_ROWS:
         return found
     rest = found[MOST_ROWS - 1 :]
-    return [*found[: MOST_ROWS - 1], (f"{len(rest)} others", sum(r for _, r, _ in rest), sum(s for _, _, s in rest))]
+    real = sum(r for _, r, _ in rest)
+    synthetic = sum(s for _, _, s in rest)
+    return [*found[: MOST_ROWS - 1], (f"{len(rest)} others", real, synthetic)]
 
 
-def rows(title: str, labels: Sequence[str], real: Sequence[float], synthetic: Sequence[float]) -> Markup:
-    """One row for each category: a filled bar for the real share, an outlined diamond for the
-    synthetic one.
-    """
+def rows(
+    title: str, labels: Sequence[str], real: Sequence[float], synthetic: Sequence[float]
+) -> Markup:
+    """One row for each category: a filled bar for the real share, a diamond for the synthetic."""
     top = max([*real, *synthetic, 1e-12])
     width = WIDTH - _LABEL - _NUMBER - 8
     svg = _svg(WIDTH, _ROW * len(labels) + 4, "plot", title)
@@ -93,13 +98,18 @@ def rows(title: str, labels: Sequence[str], real: Sequence[float], synthetic: Se
     return _markup(svg)
 
 
-def steps(title: str, labels: Sequence[str], real: Sequence[float], synthetic: Sequence[float], values: int) -> Markup:
-    """One upright bar for each interval of an ordered column, and a diamond for the synthetic
-    share.
+def steps(
+    title: str,
+    labels: Sequence[str],
+    real: Sequence[float],
+    synthetic: Sequence[float],
+    values: int,
+) -> Markup:
+    """One upright bar for each interval of an ordered column; a diamond for the synthetic share.
 
-    Intervals after the first `values` hold what is no value; they stand apart. Only some intervals
-    are named under the axis; each has its name as a title. A spike that would flatten all others is
-    cut, and carries its number.
+    Intervals after the first `values` are not values ("missing"), and stand apart. Only some
+    intervals are named under the axis; each has its name as a title. A spike that would flatten all
+    others is cut, and shows its number.
     """
     gap = 8.0 if values < len(labels) else 0.0
     slot = (WIDTH - 12 - gap) / max(len(labels), 1)
@@ -120,30 +130,35 @@ def steps(title: str, labels: Sequence[str], real: Sequence[float], synthetic: S
     if any(len(labels[i]) > 16 for i, _ in named):
         named = [(i, anchor) for i, anchor in named if anchor != "middle"]
     for i, anchor in named:
-        x = 6 + slot * (i + {"start": 0.0, "middle": 0.5, "end": 1.0}[anchor]) + (gap if i >= values else 0)
+        within = {"start": 0.0, "middle": 0.5, "end": 1.0}[anchor]
+        x = 6 + slot * (i + within) + (gap if i >= values else 0)
         _text(svg, x, _BASE + 14, clip(labels[i], 25), anchor)
     return _markup(svg)
 
 
 def heatmap(title: str, names: Sequence[str], matrix: Sequence[Sequence[float]]) -> Markup:
-    """The lower triangle of a matrix of distances in classes of `LEVELS`; up to 20 names, with
-    numbers in percent.
+    """The lower triangle of a matrix of distances, coloured by the classes of `LEVELS`.
 
-    Of more than 60 names the 60 with the largest mean are drawn.
+    With up to MOST_NUMBERED names, cells have numbers in percent. Of more than MOST_NAMES names,
+    those with the largest mean are drawn.
     """
     names, matrix = _farthest(names, matrix)
-    n, numbered = len(names), len(names) <= MOST_NUMBERED
+    n = len(names)
+    numbered = n <= MOST_NUMBERED
     cell = 30 if numbered else 16
     svg = _svg(_LABEL + cell * n + 8, cell * n + 108, "heat", title)
     for i, name in enumerate(names):
         _text(svg, _LABEL - 6, cell * (i + 0.5) + 4, clip(name, 18), "end")
         for j in range(i + 1):
-            x, y, level = _LABEL + cell * j, cell * i, _level(matrix[i][j])
+            x = _LABEL + cell * j
+            y = cell * i
+            level = _level(matrix[i][j])
             pair = name if i == j else f"{names[j]} × {name}"  # noqa: RUF001
             group = _titled(svg, f"{pair}: {percent(matrix[i][j])}")
             _rect(group, f"level{level}", x + 0.5, y + 0.5, cell - 1, cell - 1)
             if numbered:
-                _text(group, x + cell / 2, y + cell / 2 + 4, _hundredths(matrix[i][j]), "middle", f"on{level}")
+                number = _hundredths(matrix[i][j])
+                _text(group, x + cell / 2, y + cell / 2 + 4, number, "middle", f"on{level}")
         _slanted(svg, _LABEL + cell * (i + 0.5) + 3, cell * n + 8, clip(name, 18))
     return _markup(svg)
 
@@ -151,20 +166,22 @@ def heatmap(title: str, names: Sequence[str], matrix: Sequence[Sequence[float]])
 def legend() -> list[tuple[Markup, str]]:
     """A swatch and a meaning for each class of the heat map."""
     bounds = [0.0, *LEVELS]
-    meanings = [f"{100 * low:g} to {100 * high:g}\xa0%" for low, high in zip(bounds, LEVELS, strict=False)]
-    return [(_swatch(i), text) for i, text in enumerate([*meanings, f"over {100 * LEVELS[-1]:g}\xa0%"])]
+    ranges = zip(bounds, LEVELS, strict=False)
+    meanings = [f"{100 * low:g} to {100 * high:g}\xa0%" for low, high in ranges]
+    meanings.append(f"over {100 * LEVELS[-1]:g}\xa0%")
+    return [(_swatch(level), text) for level, text in enumerate(meanings)]
 
 
-def _farthest(names: Sequence[str], matrix: Sequence[Sequence[float]]) -> tuple[list[str], list[list[float]]]:
+def _farthest(
+    names: Sequence[str], matrix: Sequence[Sequence[float]]
+) -> tuple[list[str], list[list[float]]]:
     order = sorted(range(len(names)), key=lambda i: -sum(matrix[i]))
     kept = sorted(order[:MOST_NAMES])
     return [names[i] for i in kept], [[matrix[i][j] for j in kept] for i in kept]
 
 
 def _scale(shares: Sequence[float]) -> float:
-    """The share that fills the height: the largest, unless it is far above all others; then a
-    little above those.
-    """
+    """The share that fills the height: the largest; or, where it is far above all others, less."""
     first, second = sorted([0.0, 0.0, *shares])[:-3:-1]
     return 1.5 * second if first > 4 * second > 0 else max(first, 1e-12)
 
@@ -195,8 +212,11 @@ def _hundredths(distance: float) -> str:
     return f"{100 * distance:.1f}" if distance < 0.0995 else f"{100 * distance:.0f}"
 
 
-def _svg(width: float, height: float, kind: str, title: str = "", *, hidden: bool = False) -> ET.Element:
-    size = {"viewBox": f"0 0 {width:g} {height:g}", "width": f"{width:g}", "height": f"{height:g}", "class": kind}
+def _svg(
+    width: float, height: float, kind: str, title: str = "", *, hidden: bool = False
+) -> ET.Element:
+    box = {"viewBox": f"0 0 {width:g} {height:g}"}
+    size = {**box, "width": f"{width:g}", "height": f"{height:g}", "class": kind}
     if hidden:
         return ET.Element("svg", {**size, "aria-hidden": "true"})
     return _named(ET.Element("svg", {**size, "role": "img"}), title)
@@ -217,21 +237,26 @@ def _rect(parent: ET.Element, kind: str, x: float, y: float, width: float, heigh
 
 
 def _diamond(parent: ET.Element, x: float, y: float) -> None:
-    corners = " ".join(f"{_px(a)},{_px(b)}" for a, b in ((x, y - 5), (x + 5, y), (x, y + 5), (x - 5, y)))
+    places = ((x, y - 5), (x + 5, y), (x, y + 5), (x - 5, y))
+    corners = " ".join(f"{_px(a)},{_px(b)}" for a, b in places)
     ET.SubElement(parent, "polygon", {"points": corners, "class": "synthetic"})
 
 
 def _line(parent: ET.Element, kind: str, x1: float, y1: float, x2: float, y2: float) -> None:
-    ET.SubElement(parent, "line", {"x1": _px(x1), "y1": _px(y1), "x2": _px(x2), "y2": _px(y2), "class": kind})
+    ends = {"x1": _px(x1), "y1": _px(y1), "x2": _px(x2), "y2": _px(y2)}
+    ET.SubElement(parent, "line", {**ends, "class": kind})
 
 
-def _text(parent: ET.Element, x: float, y: float, text: str, anchor: str, kind: str = "label") -> None:
+def _text(
+    parent: ET.Element, x: float, y: float, text: str, anchor: str, kind: str = "label"
+) -> None:
     place = {"x": _px(x), "y": _px(y), "text-anchor": anchor, "class": kind}
     ET.SubElement(parent, "text", place).text = str(printable(text))
 
 
 def _slanted(parent: ET.Element, x: float, y: float, text: str) -> None:
-    place = {"text-anchor": "end", "class": "label", "transform": f"translate({_px(x)} {_px(y)}) rotate(-55)"}
+    turned = f"translate({_px(x)} {_px(y)}) rotate(-55)"
+    place = {"text-anchor": "end", "class": "label", "transform": turned}
     ET.SubElement(parent, "text", place).text = str(printable(text))
 
 

@@ -1,5 +1,6 @@
-"""Pages from plain records: Jinja templates with escaping on, one inline style sheet, and a policy
-against the rest.
+"""Pages from plain records: Jinja templates with escaping on and one inline style sheet.
+
+A content security policy keeps a page from loading anything else.
 
 `page` gives a whole document; `fragment` a small piece for a notebook, without a style of its own.
 """
@@ -26,14 +27,14 @@ _TEMPLATES = Path(__file__).parent / "templates"
 def page(template: str, record: Mapping[str, Any], *, images: bool = False) -> str:
     """A complete HTML document: templates/<template>.html, in which the record is `it`.
 
-    images: whether the page holds images, inside itself; its policy lets it load none from
-    elsewhere.
+    images: whether the page has images inside itself. It can load none from elsewhere.
     """
     style = (_TEMPLATES / "style.css").read_text(encoding="utf-8")
     digest = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
     policy += "; img-src data:" if images else ""
-    return _environment().get_template(f"{template}.html").render(it=record, style=Markup(style), policy=policy)
+    found = _environment().get_template(f"{template}.html")
+    return found.render(it=record, style=Markup(style), policy=policy)
 
 
 def fragment(template: str, record: Mapping[str, Any]) -> str:
@@ -47,10 +48,9 @@ def to_json(record: Mapping[str, Any]) -> str:
 
 
 def save(directory: str | Path, files: Mapping[str, str]) -> Path:
-    """Writes the files (name to text) into a directory, which is made if need be; returns the
-    directory.
+    """Writes files (name to text) into a directory, which it creates if needed and returns.
 
-    Raises OSError in one sentence when they cannot be written.
+    OSError, in one sentence, when they cannot be written.
     """
     folder = Path(directory)
     try:
@@ -60,7 +60,9 @@ def save(directory: str | Path, files: Mapping[str, str]) -> Path:
     except OSError as error:
         reason = error.strerror or type(error).__name__
         names = " and ".join(files)
-        raise OSError(f"cannot write {names} to {folder}: {reason}; choose a directory that can be written") from None
+        raise OSError(
+            f"cannot write {names} to {folder}: {reason}; choose a directory that can be written"
+        ) from None
     return folder
 
 

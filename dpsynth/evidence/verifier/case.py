@@ -39,10 +39,10 @@ class Case:
 
     @cached_property
     def own(self) -> list[Record]:
-        """The first line of the ledger and those of the run, in the order in which they must stand."""
+        """The first line of the ledger and those of the run, in the order that they must have."""
         within = sorted([*self.charges, *self.steps], key=lambda line: int(line["seq"]))
-        drawing, ended = self.record["run"]["drawing"], self.record["run"]["ended"]
-        found = [self.opened, self.begun, drawing, *within, ended]
+        run = self.record["run"]
+        found = [self.opened, self.begun, run["drawing"], *within, run["ended"]]
         return [line for line in found if line is not None]
 
     @cached_property
@@ -82,4 +82,4 @@ class Case:
 
 
 Check = Callable[[Case], bool | str]
-"""Says in its first line the fault that it finds; returns the evidence of it, and nothing where all is well."""
+"""Its docstring's first line is the fault that it finds; it returns evidence of it, or nothing."""

@@ -1,11 +1,11 @@
-"""Checks of the figures of a certificate, each recomputed from the charges that it quotes (`recompute.py` says how)."""
+"""Checks of the figures of a certificate, each recomputed from its charges by `recompute.py`."""
 
 from __future__ import annotations
 
 import json
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from dpsynth.evidence.verifier import recompute
@@ -13,13 +13,13 @@ from dpsynth.evidence.verifier.case import Case, Check, Record
 from dpsynth.evidence.verifier.recompute import KEPT, MOST_EPSILON, Cost, Mix
 
 EXACT = 1e-12  # relative: sums of a few doubles
-CLOSE = 1e-6  # relative: the integral is known to nine digits, and honest figures are rounded up by less
-CLOSE_TO_TRAINED = 0.05  # relative: the price of a training is found from below, short by up to 0.03 of it
+CLOSE = 1e-6  # relative: the integral has nine digits, and correct figures are rounded up by less
+CLOSE_TO_TRAINED = 0.05  # relative: a training's price is found from below, up to 0.03 short
 RDP_ORDERS = (2, 4, 8, 16, 32, 64)
 
 
 def sampling(case: Case) -> bool:
-    """Its charges are no guarantee for its unit: sampling hides whether a unit took part, not which one."""
+    """Its charges do not protect its unit: sampling hides whether a unit took part, not which."""
     trained = any(event["event"] == "dp_sgd" and event["rate"] < 1 for event in case.events)
     return trained and case.opened["unit"]["adjacency"] != "add-remove"
 
@@ -27,40 +27,36 @@ def sampling(case: Case) -> bool:
 def kept_for_programs(case: Case) -> str:
     """Events have epsilons or deltas of their own that come to more than was kept for them."""
     budget = case.budget
-    if not 0 <= budget["programs_epsilon"] <= budget["epsilon"] or not 0 <= budget["programs_delta"] < budget["delta"]:
+    kept = budget["programs_epsilon"]
+    if not 0 <= kept <= budget["epsilon"] or not 0 <= budget["programs_delta"] < budget["delta"]:
         return "more is kept for programs than there is"
     kept_delta = budget["delta"] * KEPT + budget["programs_delta"]
     return "; ".join(
         f"the {what}: epsilon {cost.epsilon:.6g}, delta {cost.lacking:.6g}"
         for what, cost in _costs(case)
-        if cost.epsilon > budget["programs_epsilon"] * (1 + EXACT) or cost.lacking > kept_delta * (1 + EXACT)
+        if cost.epsilon > kept * (1 + EXACT) or cost.lacking > kept_delta * (1 + EXACT)
     )
 
 
 def within_claim(case: Case) -> str:
     """What was charged or reserved costs more than the claim."""
-    epsilon, delta = _left(case.budget)
-    found = ((what, Mix(float(cost.squared)).delta(epsilon)) for what, cost in _costs(case))
-    own = case.budget["programs_delta"]
-    at = f"at epsilon {case.budget['epsilon']:g}"
-    return "; ".join(
-        f"the {what}: delta {found + own:.6g} {at}" for what, found in found if found > delta * (1 + CLOSE)
-    )
+    epsilon, delta = recompute.left(case.budget)
+    found = [(what, Mix(float(cost.squared)).delta(epsilon)) for what, cost in _costs(case)]
+    own, at = case.budget["programs_delta"], f"at epsilon {case.budget['epsilon']:g}"
+    odd = [(what, worst) for what, worst in found if worst > delta * (1 + CLOSE)]
+    return "; ".join(f"the {what}: delta {worst + own:.6g} {at}" for what, worst in odd)
 
 
 def reserved(case: Case) -> bool:
     """Its charges cost more than the run had reserved."""
-    (_, charged), (_, kept) = _costs(case)
-    pairs = ((charged.squared, kept.squared), (charged.lacking, kept.lacking), (charged.epsilon, kept.epsilon))
-    return any(spent > most * (1 + EXACT) for spent, most in pairs)
+    (_, paid), (_, kept) = _costs(case)
+    names = ("squared", "lacking", "epsilon")
+    return any(getattr(paid, name) > getattr(kept, name) * (1 + EXACT) for name in names)
 
 
 def spent(case: Case) -> str:
     """Its charges cost more than it states as spent."""
-    stated = case.record["spent"]
-    if stated["delta"] != case.budget["delta"]:
-        return f"stated at delta {stated['delta']:g}"
-    return "" if _covers(stated["epsilon"], case.cost, case.budget) else f"epsilon {stated['epsilon']:.6g} is stated"
+    return _too_little(case.record["spent"], case.cost, case.budget)
 
 
 def spent_less(case: Case) -> str:
@@ -69,7 +65,8 @@ def spent_less(case: Case) -> str:
         return ""  # the price of a training is known from below only
     stated = case.record["spent"]["epsilon"]
     rest = stated - case.cost.epsilon
-    cheap = rest > CLOSE and stated < MOST_EPSILON and _covers(stated - 0.1 * rest, case.cost, case.budget)
+    comparable = rest > CLOSE and stated < MOST_EPSILON
+    cheap = comparable and _covers(stated - 0.1 * rest, case.cost, case.budget)
     return f"epsilon {stated:.6g} is stated" if cheap else ""
 
 
@@ -81,69 +78,65 @@ def overspent(case: Case) -> str:
 
 def account_spent(case: Case) -> str:
     """Its account has spent less than its run."""
-    stated, budget = case.record["ledger"]["spent"], case.opened["budget"]
-    if stated["delta"] != budget["delta"]:
-        return f"stated at delta {stated['delta']:g}"
-    return "" if _covers(stated["epsilon"], case.cost, budget) else f"epsilon {stated['epsilon']:.6g} is stated"
-
-
-def account_whole(case: Case) -> str:
-    """As a whole the charges of its account are stated to cost less than its own alone."""
-    stated, delta = case.record["ledger"]["if_fixed"], case.opened["budget"]["delta"]
-    worst = recompute.worst_delta(case.events, stated)
-    return f"delta {worst:.6g} at epsilon {stated:.6g}" if worst > delta * (1 + CLOSE) else ""
+    return _too_little(case.record["ledger"]["spent"], case.cost, case.opened["budget"])
 
 
 def fixed(case: Case) -> bool:
-    """It says that its charges were fixed beforehand, and the run did not reserve them; or it denies what is so."""
-    charged, planned = (Counter(json.dumps(e, sort_keys=True) for e in each) for each in case.lists.values())
+    """It says its charges were fixed beforehand, and the run did not reserve them; or denies it."""
+    texts = [[json.dumps(e, sort_keys=True) for e in each] for each in case.lists.values()]
+    charged, planned = map(Counter, texts)
     return bool(case.record["schedule"]["fixed"] == bool(charged - planned))
 
 
 def whole(case: Case) -> str:
-    """As a whole its charges cost more than its schedule states."""
+    """As a whole its charges cost more than its schedule or its account states."""
     schedule, delta = case.record["schedule"], case.budget["delta"]
     if schedule["delta"] != delta:
         return f"stated at delta {schedule['delta']:g}"
     listed = case.begun["reserve"] if schedule["fixed"] else case.events
-    worst = recompute.worst_delta(listed, schedule["epsilon"])
-    return f"delta {worst:.6g} at epsilon {schedule['epsilon']:.6g}" if worst > delta * (1 + CLOSE) else ""
+    account = case.record["ledger"]["if_fixed"], case.opened["budget"]["delta"]
+    for events, epsilon, most in ((listed, schedule["epsilon"], delta), (case.events, *account)):
+        if (worst := recompute.worst_delta(events, epsilon)) > most * (1 + CLOSE):
+            return f"delta {worst:.6g} at epsilon {epsilon:.6g}"
+    return ""
 
 
 def rows(case: Case) -> str:
     """The noise of its charges in rows is told otherwise than it follows from unit and charge."""
     unit = case.opened["unit"]
     moved = unit["max_records"] * (1 if unit["adjacency"] == "add-remove" else math.sqrt(2))
-    told = [(c["noise_stddev_rows"], c["line"]) for c in case.record["charges"]]
-    found = [(stated, line["event"].get("noise_multiplier"), line) for stated, line in told]
-    return ", ".join(
-        f"line {line['seq']}"
-        for stated, noise, line in found
-        if not _same(stated, noise * moved if line["event"]["event"] == "gaussian" else None, CLOSE)
-    )
+    odd = []
+    for charge in case.record["charges"]:
+        event = charge["line"]["event"]
+        noise = event["noise_multiplier"] * moved if event["event"] == "gaussian" else None
+        if not _same(charge["noise_stddev_rows"], noise, CLOSE):
+            odd.append(f"line {charge['line']['seq']}")
+    return ", ".join(odd)
 
 
 def shares(case: Case) -> bool:
     """The shares of its charges in what was spent are told otherwise than these cost."""
     costs = [recompute.price(event) for event in case.events]
-    weights = [float(c.squared) + (recompute.pure_squared(c.epsilon) if c.epsilon else 0.0) for c in costs]
+    pure = [recompute.pure_squared(c.epsilon) if c.epsilon else 0.0 for c in costs]
+    weights = [float(cost.squared) + own for cost, own in zip(costs, pure, strict=True)]
     total = math.fsum(weights)
     told = [charge["share_percent"] for charge in case.record["charges"]]
     found = [100 * weight / total for weight in weights]
-    return not all(_same(stated, share, _tolerance(case)) for stated, share in zip(told, found, strict=True))
+    pairs = zip(told, found, strict=True)
+    return not all(_same(stated, share, _tolerance(case)) for stated, share in pairs)
 
 
 def views(case: Case) -> str:
-    """Its charges amount to other views: mu, rho or Renyi divergences that other accountants would state."""
-    return _other_views(case.record["views"]["spent"], _views(case.events), trained="dp_sgd" in case.event_names)
+    """Its charges amount to other views: the mu, rho or Renyi divergences of other accountants."""
+    return _other_views(case.record["views"]["spent"], _views(case.events), _tolerance(case))
 
 
 def budget_views(case: Case) -> str:
-    """Its budget amounts to other views: mu, rho or Renyi divergences that other accountants would state."""
-    allowed = recompute.affordable(*_left(case.budget))
+    """Its budget amounts to other views: the mu, rho or Renyi divergences of other accountants."""
+    allowed = recompute.affordable(*recompute.left(case.budget))
     noise = [{"event": "gaussian", "noise_multiplier": 1 / math.sqrt(allowed)}] if allowed else []
-    gaussian = case.event_names <= {"gaussian"}
-    return _other_views(case.record["views"]["budget"], _views(noise if gaussian else None), trained=False)
+    found = _views(noise if case.event_names <= {"gaussian"} else None)
+    return _other_views(case.record["views"]["budget"], found, CLOSE)
 
 
 def _costs(case: Case) -> Iterator[tuple[str, Cost]]:
@@ -152,10 +145,12 @@ def _costs(case: Case) -> Iterator[tuple[str, Cost]]:
         yield what, recompute.cost_of(events)
 
 
-def _left(budget: Record) -> tuple[float, float]:
-    """epsilon and delta that are left for noise, when what is kept for programs is taken away."""
-    delta = budget["delta"] * (1 - KEPT) - budget["programs_delta"]
-    return max(0.0, budget["epsilon"] - budget["programs_epsilon"]), delta
+def _too_little(stated: Record, cost: Cost, budget: Record) -> str:
+    """What is stated as spent, where a cost is more."""
+    if stated["delta"] != budget["delta"]:
+        return f"stated at delta {stated['delta']:g}"
+    enough = _covers(stated["epsilon"], cost, budget)
+    return "" if enough else f"epsilon {stated['epsilon']:.6g} is stated"
 
 
 def _covers(epsilon: float, cost: Cost, budget: Record) -> bool:
@@ -165,32 +160,35 @@ def _covers(epsilon: float, cost: Cost, budget: Record) -> bool:
     rest = epsilon - cost.epsilon
     if rest < -EXACT * epsilon:
         return False
-    _, delta = _left(budget)
+    _, delta = recompute.left(budget)
     return Mix(float(cost.squared)).delta(max(0.0, rest)) <= delta * (1 + CLOSE)
 
 
 def _views(events: Sequence[Record] | None) -> dict[str, Any]:
-    """None where an event has no finite value in a currency; all of them for a list that is not known."""
+    """The views of events; None where one has no finite value, or the events are not known."""
     nothing = {"mu": None, "zcdp_rho": None, "rdp": dict.fromkeys(map(str, RDP_ORDERS))}
     if events is None:
         return nothing
     cost = recompute.cost_of(events)
-    pure = sum(recompute.pure_squared(e["epsilon"]) for e in events if e["event"] == "external_program")
-    found: dict[str, Any] = {**nothing, "mu": None if cost.lacking else math.sqrt(float(cost.squared) + pure)}
+    others = [e for e in events if e["event"] == "external_program"]
+    pure = sum(recompute.pure_squared(e["epsilon"]) for e in others)
+    mu = None if cost.lacking else math.sqrt(float(cost.squared) + pure)
+    found: dict[str, Any] = {**nothing, "mu": mu}
     if all(e["event"] == "gaussian" for e in events):
         found["zcdp_rho"] = float(cost.squared) / 2
-    if all(e["event"] != "external_program" for e in events):
+    if not others:
         found["rdp"] = {str(order): recompute.renyi(events, order) for order in RDP_ORDERS}
     return found
 
 
-def _other_views(stated: Mapping[str, Any], found: Mapping[str, Any], *, trained: bool) -> str:
-    """The names of views that are stated otherwise. trained: whether a price that is known from below is in mu."""
+def _other_views(stated: Record, found: Record, mu_tolerance: float) -> str:
+    """The names of views that are stated otherwise."""
     if stated.keys() != found.keys() or stated["rdp"].keys() != found["rdp"].keys():
         return "others than a certificate has"
-    odd = [f"rdp {order}" for order in found["rdp"] if not _same(stated["rdp"][order], found["rdp"][order], CLOSE)]
+    losses = found["rdp"].items()
+    odd = [f"rdp {order}" for order, x in losses if not _same(stated["rdp"][order], x, CLOSE)]
     odd += [] if _same(stated["zcdp_rho"], found["zcdp_rho"], CLOSE) else ["zcdp_rho"]
-    odd += [] if _same(stated["mu"], found["mu"], CLOSE_TO_TRAINED if trained else CLOSE) else ["mu"]
+    odd += [] if _same(stated["mu"], found["mu"], mu_tolerance) else ["mu"]
     return ", ".join(odd)
 
 
@@ -205,6 +203,6 @@ def _same(stated: float | None, found: float | None, tolerance: float) -> bool:
 
 
 CHECKS: tuple[Check, ...] = (
-    sampling, kept_for_programs, within_claim, reserved, spent, spent_less, overspent, account_spent, account_whole,
-    fixed, whole, rows, shares, views, budget_views,
+    sampling, kept_for_programs, within_claim, reserved, spent, spent_less, overspent,
+    account_spent, fixed, whole, rows, shares, views, budget_views,
 )  # fmt: skip

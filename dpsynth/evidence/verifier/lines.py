@@ -1,4 +1,4 @@
-"""Checks of the ledger lines that a certificate quotes: whether they are whole, in order, of one run, and all of it."""
+"""Checks of the ledger lines that a certificate quotes: unchanged, in order, all of one run."""
 
 from __future__ import annotations
 
@@ -21,7 +21,8 @@ def order(case: Case) -> str:
     broken = {
         later["seq"]
         for one, later in (*itertools.pairwise(case.own), *itertools.pairwise(case.lines))
-        if later["seq"] <= one["seq"] or (later["seq"] == one["seq"] + 1 and later["prev"] != one["hash"])
+        if later["seq"] <= one["seq"]
+        or (later["seq"] == one["seq"] + 1 and later["prev"] != one["hash"])
     }
     return ", ".join(f"line {seq}" for seq in sorted(broken))
 
@@ -39,7 +40,8 @@ def account(case: Case) -> bool:
 
 def head(case: Case) -> bool:
     """The ledger's head is not the hash of its last line, or a line is quoted from beyond it."""
-    stated, last = case.record["ledger"], case.lines[-1]
+    stated = case.record["ledger"]
+    last = case.lines[-1]
     if last["seq"] < stated["lines"] - 1:
         return False  # the last line is another run's: the ledger itself can tell
     return last["seq"] >= stated["lines"] or last["hash"] != stated["head"]
@@ -47,7 +49,8 @@ def head(case: Case) -> bool:
 
 def kinds(case: Case) -> bool:
     """Lines of other kinds than a certificate quotes are quoted, or in other places."""
-    drawing, ended = case.record["run"]["drawing"], case.record["run"]["ended"]
+    drawing = case.record["run"]["drawing"]
+    ended = case.record["run"]["ended"]
     return (
         case.begun["kind"] != "run"
         or any(line["kind"] != "charge" for line in case.charges)
@@ -66,22 +69,16 @@ def run(case: Case) -> bool:
 
 def complete(case: Case) -> bool:
     """Lines of its run are left out, or more are stated of others than there are."""
-    hidden = case.record["ledger"]["lines"] - len(case.lines) - case.record["ledger"]["other_lines"]
-    return hidden != 0 or bool(case.charges and case.record["run"]["drawing"] is None)  # it draws before it charges
-
-
-def others(case: Case) -> bool:
-    """Of the other runs of its account it tells what their lines cannot be."""
-    told = case.record["ledger"]
-    runs, seeded, charged = (told[name] for name in ("other_runs", "other_runs_seeded", "other_charges"))
-    if {*map(type, (runs, seeded, charged, told["lines"], told["other_lines"]))} != {int}:
-        return True
-    return not 0 <= seeded <= runs or charged < 0 or runs + charged > told["other_lines"]
+    told, undrawn = case.record["ledger"], case.record["run"]["drawing"] is None
+    rest = told["other_lines"] - told["other_charges"] - told["other_runs"]
+    odd = min(rest, told["other_charges"], told["other_runs"] - told["other_runs_seeded"]) < 0
+    hidden = told["lines"] - len(case.lines) - told["other_lines"]
+    return odd or hidden != 0 or bool(case.charges and undrawn)  # a run draws before it charges
 
 
 def mechanism(case: Case) -> bool:
     """Its mechanism is not that of its run."""
-    return case.begun["mechanism"] not in ("", case.record["mechanism"]["name"])  # "": a run without a job
+    return case.begun["mechanism"] not in ("", case.record["mechanism"]["name"])  # "": no job
 
 
 def schema(case: Case) -> bool:
@@ -90,19 +87,22 @@ def schema(case: Case) -> bool:
 
 
 def steps(case: Case) -> str:
-    """Its steps are not what a ledger counts: more steps of a training were claimed than were paid for."""
-    paid = {line["seq"]: line["event"]["steps"] for line in case.charges if line["event"]["event"] == "dp_sgd"}
+    """Its steps are not what a ledger counts: more steps of a training are claimed than paid."""
+    trained = [line for line in case.charges if line["event"]["event"] == "dp_sgd"]
+    paid = {line["seq"]: line["event"]["steps"] for line in trained}
     last = dict.fromkeys(paid, (0, 0, 0))
     for line in case.steps:
-        charge, now = line["charge"], (line["resumed"], line["lost"], line["upto"])
-        if charge not in paid or not _follows(last[charge], now, paid[charge]) or line["seq"] <= charge:
+        charge = line["charge"]
+        now = (line["resumed"], line["lost"], line["upto"])
+        known = charge in paid and line["seq"] > charge
+        if not known or not _follows(last[charge], now, paid[charge]):
             return f"line {line['seq']}"
         last[charge] = now
     return ""
 
 
 def _follows(before: tuple[int, int, int], now: tuple[int, int, int], paid: int) -> bool:
-    """Whether a line about steps (resumed, lost, upto) may follow another: it claims more, or begins again."""
+    """Whether a line of steps (resumed, lost, upto) may follow: it claims more, or begins again."""
     resumed, lost, upto = before
     more = now[:2] == (resumed, lost) and upto < now[2] <= paid
     again = now[0] == resumed + 1 and 0 <= now[1] <= upto == now[2]
@@ -117,10 +117,12 @@ def trainings(case: Case) -> bool:
 
 
 def _hash(line: Record) -> str:
-    text = json.dumps({k: v for k, v in line.items() if k != "hash"}, sort_keys=True, separators=(",", ":"))
+    hashed = {name: value for name, value in line.items() if name != "hash"}
+    text = json.dumps(hashed, sort_keys=True, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 CHECKS: tuple[Check, ...] = (
-    hashes, order, beginning, account, head, kinds, run, complete, others, mechanism, schema, steps, trainings,
+    hashes, order, beginning, account, head, kinds, run, complete, mechanism, schema, steps,
+    trainings,
 )  # fmt: skip

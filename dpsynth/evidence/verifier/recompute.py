@@ -1,13 +1,14 @@
 r"""What charges cost, computed a second time: the mathematics of the independent verifier.
 
-This file shares no code with the rest of the package and imports nothing but Python's standard library. It also shares
-no formula: where the kernel composes loss distributions on a grid and rounds up, this evaluates the contour integral
+It imports nothing but Python's standard library, and shares no formula with the rest of the
+package: where the kernel composes loss distributions on a grid and rounds up, this evaluates
 
-    delta(e) = 1 / (2 pi i)  int  M(z) e^(-z e) / (z (z + 1))  dz      over  Re z = t > 0,   M(z) = E[e^(z loss)],
+    delta(e) = 1 / (2 pi i)  int  M(z) e^(-z e) / (z (z + 1))  dz,       M(z) = E[e^(z loss)],
 
-(Zhu, Dong and Wang, arXiv 2106.08567; Alghamdi et al., arXiv 2208.09595), which is delta itself to about nine digits.
-M is the product over mechanisms, F(z + 1) for a unit removed and F(-z) for one added, with
-F(s) = int n(x) r(x)^s dx, r(x) = 1 - q + q e^((2x - 1) / 2 s^2); the trapezoidal rule converges geometrically.
+over Re z = t > 0 (Zhu, Dong and Wang, arXiv 2106.08567; Alghamdi et al., arXiv 2208.09595), which
+is delta itself to about nine digits. M is the product over mechanisms, F(z + 1) for a unit removed
+and F(-z) for one added, with F(s) = int n(x) r(x)^s dx, r(x) = 1 - q + q e^((2x - 1) / 2 s^2); the
+trapezoidal rule converges geometrically.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ _MOST_SUMS = 2**15  # of answers, one by one; further ones are rounded down to a
 _NEGLIGIBLE = 30.0  # e^-30 is left out of an integral: far below the nine digits wanted
 _BISECTIONS = 50
 Record = Mapping[str, Any]
+Floats = tuple[float, ...]
 
 
 class Undecided(Exception):
@@ -39,7 +41,7 @@ class Undecided(Exception):
 
 @dataclass(frozen=True)
 class Cost:
-    """mu^2 of the Gaussian curves that stand for events, what they may lack of these, and epsilons without a curve."""
+    """mu^2 of the curves that stand for events, what these may lack, epsilons without a curve."""
 
     squared: Fraction = Fraction(0)
     lacking: float = 0.0
@@ -48,7 +50,8 @@ class Cost:
 
 def cost_of(events: Iterable[Record]) -> Cost:
     costs = [price(event) for event in events]
-    lacking, epsilon = (math.fsum(getattr(c, name) for c in costs) for name in ("lacking", "epsilon"))
+    lacking = math.fsum(c.lacking for c in costs)
+    epsilon = math.fsum(c.epsilon for c in costs)
     return Cost(sum((c.squared for c in costs), start=Fraction(0)), lacking, epsilon)
 
 
@@ -61,30 +64,34 @@ def price(event: Record) -> Cost:
             0 < e <= MOST_EPSILON and 0 <= own < 1 and len(event) == 3
         ):
             return Cost(lacking=own, epsilon=e)
-        case {"event": "dp_sgd", "rate": float(q), "noise_multiplier": float(s), "steps": int(n)} if (
-            0 < q <= 1 <= n and s > 0 and len(event) == 4
-        ):
-            unsampled = Cost(n / Fraction(s) ** 2)
-            if q == 1 or s < 0.1:  # with so little noise the sampling hides next to nothing
-                return unsampled
-            if (squared := _training(q, s, n)) is None:
-                raise Undecided("a training has too few steps for its cost to be recomputed here")
-            sampled = Cost(squared, LACKING)
-            return sampled if sampled.squared < unsampled.squared else unsampled
+        case {"event": "dp_sgd", "rate": float(q), "noise_multiplier": float(s), "steps": int(n)}:
+            if 0 < q <= 1 <= n and s > 0 and len(event) == 4:
+                return _trained(q, s, n)
     raise ValueError(f"no event is known that reads {event}")
+
+
+def _trained(q: float, s: float, n: int) -> Cost:
+    """What n steps of training cost: as if nothing were sampled, or less."""
+    unsampled = Cost(n / Fraction(s) ** 2)
+    if q == 1 or s < 0.1:  # with so little noise the sampling hides next to nothing
+        return unsampled
+    if (squared := _training(q, s, n)) is None:
+        raise Undecided("a training has too few steps for its cost to be recomputed here")
+    return Cost(squared, LACKING) if squared < unsampled.squared else unsampled
 
 
 @cache
 def _training(q: float, s: float, n: int) -> Fraction | None:
-    """mu^2 whose curve is not below that of the training at eight epsilons (all of them would need more).
+    """mu^2 whose curve is not below that of the training at eight epsilons, from below.
 
-    None where an integral has too many terms: it is kept like any other answer, since finding it takes seconds.
+    None where an integral has too many terms; also kept, since it takes seconds to find.
     """
     needed = 0.0
     for removed in (True, False):
         part = Mix(0.0, ((q, s, n),), removed)
         # beyond this epsilon Chernoff's bound says that nothing is left to cover
-        far = min((part.log_moment(t).real - math.log(4 * LACKING)) / t for t in (1.3**k for k in range(-12, 20)))
+        tries = [1.3**k for k in range(-12, 20)]
+        far = min((part.log_moment(t).real - math.log(4 * LACKING)) / t for t in tries)
         for epsilon in (far * k / 8 for k in range(1, 9)):
             try:
                 wanted = part.delta(epsilon) - LACKING
@@ -107,7 +114,7 @@ def _least_mu(epsilon: float, delta: float) -> float:
 
 
 def pure_squared(epsilon: float) -> float:
-    """mu^2 of the Gaussian curve below randomised response with this epsilon: where both errors are equal."""
+    """mu^2 of the Gaussian curve below randomised response, where both errors are equal."""
     return (2 * NormalDist().inv_cdf(1 / (1 + math.exp(epsilon)))) ** 2
 
 
@@ -117,30 +124,35 @@ def affordable(epsilon: float, delta: float) -> float:
     return _least_mu(epsilon, delta) ** 2
 
 
+def left(budget: Record) -> tuple[float, float]:
+    """epsilon and delta that are left for noise, without what is kept for programs."""
+    delta = budget["delta"] * (1 - KEPT) - budget["programs_delta"]
+    return max(0.0, budget["epsilon"] - budget["programs_epsilon"]), delta
+
+
 def best_guess(budget: Record) -> float:
-    """How often the best guess between two candidates is right: half, and half the total variation of the two."""
-    left = budget["delta"] * (1 - KEPT) - budget["programs_delta"]
-    squared = affordable(max(0.0, budget["epsilon"] - budget["programs_epsilon"]), left)
+    """How often the best guess of two candidates is right: half, and half their total variation."""
+    squared = affordable(*left(budget))
     if budget["programs_epsilon"]:
         squared += pure_squared(budget["programs_epsilon"])
     return min(1.0, (1 + Mix(squared).delta(0.0)) / 2 + float(budget["programs_delta"]))
 
 
 def worst_delta(events: Sequence[Record], epsilon: float) -> float:
-    """delta of a list of events fixed beforehand, for a unit removed or added, whichever is worse."""
+    """delta of a list of events fixed beforehand: the worse of a unit removed and one added."""
     if epsilon >= MOST_EPSILON:
         return 0.0
     return max(Mix.of(events, removed).delta(epsilon) for removed in (True, False))
 
 
 def renyi(events: Sequence[Record], order: int) -> float:
-    """Renyi divergence of noise and trainings together: the logarithm of a moment, over order - 1."""
+    """Renyi divergence of noise and trainings: the logarithm of a moment, over order - 1."""
     return Mix.of(events, True).log_moment(order - 1.0).real / (order - 1)
 
 
 @dataclass(frozen=True)
 class Mix:
-    """Gaussian noise, trainings (rate, noise multiplier, steps), responses (epsilon), or failure of any, together."""
+    """Gaussian noise, trainings (rate, noise, steps), responses (epsilon), or failure, together."""
 
     mu_squared: float
     trainings: tuple[tuple[float, float, int], ...] = ()
@@ -151,7 +163,7 @@ class Mix:
     @classmethod
     def of(cls, events: Sequence[Record], removed: bool) -> Mix:
         noise = [e for e in events if e["event"] == "gaussian" or e.get("rate") == 1]
-        squared = float(sum(e.get("steps", 1) / Fraction(e["noise_multiplier"]) ** 2 for e in noise))
+        squared = sum(e.get("steps", 1) / Fraction(e["noise_multiplier"]) ** 2 for e in noise)
         trained = Counter[tuple[float, float]]()
         for event in events:
             if event.get("rate", 1) < 1:
@@ -159,18 +171,20 @@ class Mix:
         others = [e for e in events if e["event"] == "external_program"]
         failing = -math.expm1(math.fsum(math.log1p(-e["delta"]) for e in others))
         trainings = tuple((rate, noise, steps) for (rate, noise), steps in trained.items())
-        return cls(squared, trainings, removed, tuple(e["epsilon"] for e in others), failing)
+        responses = tuple(e["epsilon"] for e in others)
+        return cls(float(squared), trainings, removed, responses, failing)
 
     def delta(self, epsilon: float) -> float:
-        found = self._contour(epsilon) if self.mu_squared or self.trainings else self._answers(epsilon)
+        curved = self.mu_squared or self.trainings
+        found = self._contour(epsilon) if curved else self._answers(epsilon)
         return self.failing + (1 - self.failing) * found
 
     def _contour(self, epsilon: float) -> float:
         t = self._saddle(epsilon)
-        base, top = self.log_moment(t).real, self._height(t, epsilon)
+        base = self.log_moment(t).real
         if base - t * epsilon < math.log(LACKING / 16):
             return math.exp(base - t * epsilon)  # Chernoff's bound, below all that matters
-        step = self._step(epsilon, t, top)
+        step = self._step(epsilon, t, self._height(t, epsilon))
         total = 0.5 / (t * (t + 1))
         quiet = 0
         for k in range(1, _MOST_TERMS):
@@ -180,17 +194,19 @@ class Mix:
             quiet = quiet + 1 if abs(term) < 1e-11 * abs(total) else 0
             if quiet > 20:  # terms turn, so that one alone may be small by chance
                 return math.exp(base - t * epsilon) * total * step / math.pi
-        raise Undecided("a training has too few steps for what it costs in all to be recomputed here")
+        raise Undecided("a training has too few steps for the whole cost to be recomputed here")
 
     def _height(self, t: float, epsilon: float) -> float:
         """The logarithm of the integrand where the contour crosses the real line."""
         return self.log_moment(t).real - t * epsilon - math.log(t * (t + 1))
 
     def _saddle(self, epsilon: float) -> float:
-        """The t at which the integrand is least on the real line, where the contour cancels least: a bracket's end."""
-        low, high = -6.0, 10.0 if self.trainings else 40.0  # of log t
+        """The t at which the integrand is least on the real line: its contour cancels least."""
+        low = -6.0  # of log t
+        high = 10.0 if self.trainings else 40.0
         for _ in range(30):
-            first, second = low + 0.38 * (high - low), low + 0.62 * (high - low)
+            first = low + 0.38 * (high - low)
+            second = low + 0.62 * (high - low)
             if self._height(math.exp(first), epsilon) < self._height(math.exp(second), epsilon):
                 high = second
             else:
@@ -198,24 +214,25 @@ class Mix:
         return math.exp(low)
 
     def _step(self, epsilon: float, t: float, top: float) -> float:
-        """The step of the trapezoidal rule. What repeats further off weighs at most e^-30, by Chernoff's bound."""
-        ahead = (
-            (self.log_moment(t + u).real - (t + u) * epsilon - top + _NEGLIGIBLE) / u for u in (t / 4, t, 4 * t, 1.0)
-        )
+        """The step of the rule. What repeats further off weighs at most e^-30 (Chernoff)."""
+        ways = (t / 4, t, 4 * t, 1.0)
+        falls = [self.log_moment(t + u).real - (t + u) * epsilon - top for u in ways]
+        ahead = [(fall + _NEGLIGIBLE) / u for fall, u in zip(falls, ways, strict=True)]
         behind = (_NEGLIGIBLE - min(0.0, top)) / t
         return 2 * math.pi / max(behind, min(ahead))
 
     def _answers(self, epsilon: float) -> float:
-        """Responses alone, all their losses one by one; where they are very many, rounded down to a grid."""
+        """Responses alone: all their losses one by one; very many are rounded down to a grid."""
         grid = sum(self.responses) / 2**16
         sums = {0.0: 1.0}
         for e in self.responses:
             former, sums = sums, {}
             for (loss, share), more in itertools.product(former.items(), (e, -e)):
                 exactly = len(former) < _MOST_SUMS
-                total = round(loss + more, 12) if exactly else math.floor((loss + more) / grid) * grid
+                total = loss + more
+                total = round(total, 12) if exactly else math.floor(total / grid) * grid
                 sums[total] = sums.get(total, 0.0) + share / (1 + math.exp(-more))
-        return math.fsum(-share * math.expm1(min(0.0, epsilon - loss)) for loss, share in sums.items())
+        return math.fsum(-p * math.expm1(min(0.0, epsilon - loss)) for loss, p in sums.items())
 
     def log_moment(self, z: complex) -> complex:
         """log M(z)."""
@@ -228,7 +245,7 @@ class Mix:
 
 
 def _log_sampled(power: complex, q: float, s: float) -> complex:
-    """log F(power) by the trapezoidal rule, with x in units of s; its step follows how fast r^power turns."""
+    """log F(power) by the trapezoidal rule, x in units of s; its step follows how r^power turns."""
     turning = min(0.1, 0.3 * s) * (abs(power.imag) / s + 10) / 6
     finer = math.ceil(math.log2(max(1.0, turning)))
     top, weights, ratios = _nodes(power.real, q, s, finer)
@@ -236,10 +253,11 @@ def _log_sampled(power: complex, q: float, s: float) -> complex:
 
 
 @lru_cache(maxsize=256)
-def _nodes(power: float, q: float, s: float, finer: int) -> tuple[float, tuple[float, ...], tuple[float, ...]]:
-    """log r at the nodes and their weights, the real power included, over e^top; without those that weigh nothing."""
+def _nodes(power: float, q: float, s: float, finer: int) -> tuple[float, Floats, Floats]:
+    """top; weights of the nodes, the real power included, over e^top; log r there. None weigh 0."""
     step = min(0.1, 0.3 * s) / 2**finer
-    first, last = -12 + min(0.0, power / s), 12 + max(0.0, power / s)  # 12 deviations beyond where the mass lies
+    first = -12 + min(0.0, power / s)  # 12 deviations beyond where the mass lies
+    last = 12 + max(0.0, power / s)
     found = []
     for k in range(int((last - first) / step) + 2):
         x = first + k * step

@@ -1,4 +1,4 @@
-"""Checks of what a certificate says in words, each sentence written a second time: its format promises them."""
+"""Checks of what a certificate says in words: its format fixes them, and they stand here again."""
 
 from __future__ import annotations
 
@@ -14,13 +14,15 @@ NOT_PRIVATE = (
     "Nothing is claimed for this release; it is fit for tests with invented data only."
 )
 EXTERNAL_PROGRAM = (
-    "CAUTION: another program made this release. That it is differentially private is that program's own claim: it was"
-    " recorded and charged for here as it was stated, and nobody has checked it."
+    "CAUTION: another program made this release. That it is differentially private is that"
+    " program's own claim: it was recorded and charged for here as it was stated, and nobody has"
+    " checked it."
 )
 _CHARGE = {"line", "event", "noise_stddev_rows", "share_percent"}
 _PARTS = {
-    "dpsynth_certificate", "claim", "budget", "spent", "schedule", "cautions", "unit", "run", "charges", "trainings",
-    "steps", "ledger", "views", "accounting", "schema", "mechanism", "released", "versions", "created", "not_promised",
+    "dpsynth_certificate", "claim", "budget", "spent", "schedule", "cautions", "unit", "run",
+    "charges", "trainings", "steps", "ledger", "views", "accounting", "schema", "mechanism",
+    "released", "versions", "created", "not_promised",
 }  # fmt: skip
 
 
@@ -29,7 +31,8 @@ def parts(case: Case) -> str:
     record = case.record
     odd = sorted(_PARTS ^ (record.keys() - {"files"}))
     odd += [name for name in ("accounting", "not_promised") if record.get(name) == []]
-    odd += [name for name in ("accounting", "not_promised", "cautions") if not _is_told(record.get(name, []))]
+    listed = ("accounting", "not_promised", "cautions")
+    odd += [name for name in listed if not _is_told(record.get(name, []))]
     odd += [] if isinstance(record.get("steps", []), list) else ["steps"]
     return ", ".join(odd)
 
@@ -46,7 +49,8 @@ def noise(case: Case) -> bool:
 
 def unit(case: Case) -> bool:
     """Its unit is not that of its ledger."""
-    return bool(case.record["unit"] != {**case.opened["unit"], "description": _describe(case.opened["unit"])})
+    own = case.opened["unit"]
+    return bool(case.record["unit"] != {**own, "description": _describe(own)})
 
 
 def budget(case: Case) -> bool:
@@ -57,7 +61,8 @@ def budget(case: Case) -> bool:
 def claim(case: Case) -> bool:
     """What it claims is not the budget of its run."""
     claimed = (case.record["claim"]["epsilon"], case.record["claim"]["delta"])
-    return claimed != ((case.budget["epsilon"], case.budget["delta"]) if case.private else (None, None))
+    own = (case.budget["epsilon"], case.budget["delta"])
+    return claimed != (own if case.private else (None, None))
 
 
 def sentence(case: Case) -> bool:
@@ -77,17 +82,18 @@ def meaning(case: Case) -> bool:
 
 
 def caution(case: Case) -> bool:
-    """It does not say that somebody was taken at his word: another program, or who declared an account the only one."""
+    """It does not say what nobody checked: a program's claim, or that an account has no copy."""
     needed = [EXTERNAL_PROGRAM] if "external_program" in case.event_names else []
     needed += [_declared(line["by"], line["time"]) for line in case.only]
-    return not isinstance(case.record["cautions"], list) or any(each not in case.record["cautions"] for each in needed)
+    stated = case.record["cautions"]
+    return not isinstance(stated, list) or any(each not in stated for each in needed)
 
 
 def charges(case: Case) -> str:
     """Its charges are told otherwise than their lines."""
     told = case.record["charges"]
-    odd = [c["line"]["seq"] for c in told if c["event"] != _event(c["line"]["event"]) or c.keys() != _CHARGE]
-    return ", ".join(f"line {seq}" for seq in odd)
+    odd = [c for c in told if c["event"] != _event(c["line"]["event"]) or c.keys() != _CHARGE]
+    return ", ".join(f"line {c['line']['seq']}" for c in odd)
 
 
 def files(case: Case) -> str:
@@ -95,7 +101,8 @@ def files(case: Case) -> str:
     listed = case.record.get("files", {})
     if case.folder is None:
         return ""
-    return ", ".join(name for name, digest in listed.items() if not _is_held(case.folder, name, digest))
+    held = {name for name, digest in listed.items() if _is_held(case.folder, name, digest)}
+    return ", ".join(name for name in listed if name not in held)
 
 
 def _is_held(folder: Path, name: str, digest: str) -> bool:
@@ -106,16 +113,17 @@ def _is_held(folder: Path, name: str, digest: str) -> bool:
 
 def _declared(by: str, time: str | None) -> str:
     return (
-        f"CAUTION: the account was imported, and {repr(by) if by else 'somebody'} declared (time: {time}) that no other"
-        " copy of it is spent from. What was spent from another one is not in this certificate's figures."
+        f"CAUTION: the account was imported, and {repr(by) if by else 'somebody'} declared (time:"
+        f" {time}) that no other copy of it is spent from. What was spent from another one is not"
+        " in this certificate's figures."
     )
 
 
 def _claim(epsilon: float, delta: float, unit: Record) -> str:
     return (
-        f"This release is ({_exact(epsilon)}, {_exact(delta)})-differentially private for {_describe(unit)}. This"
-        " holds for all charges of its run together, even where later ones depend on earlier answers; other releases of"
-        " the same data add to it."
+        f"This release is ({_exact(epsilon)}, {_exact(delta)})-differentially private for"
+        f" {_describe(unit)}. This holds for all charges of its run together, even where later ones"
+        " depend on earlier answers; other releases of the same data add to it."
     )
 
 
@@ -123,20 +131,20 @@ def _describe(unit: Record) -> str:
     """Whom the guarantee protects."""
     rows = "1 record" if unit["max_records"] == 1 else f"{unit['max_records']} records"
     verb = {"add-remove": "added or removed", "replace": "replaced by others"}[unit["adjacency"]]
-    who = f"every {unit['id_column']!r}, of whom at most {rows} are used" if unit["id_column"] else f"any {rows}"
-    return f"{who}, {verb}"
+    of_one = f"every {unit['id_column']!r}, of whom at most {rows} are used"
+    return f"{of_one if unit['id_column'] else f'any {rows}'}, {verb}"
 
 
 def _meanings(unit: Record, right: float) -> set[str]:
-    """What the claim says to somebody who has never heard of it, with the tenth of a percent that is not below `right`.
+    """The claim for readers who are new to it, with the tenth of a percent not below `right`.
 
-    right: a probability, known to nine digits; where these do not decide the tenth, two sentences are right.
+    right: a probability with nine digits; where they leave the tenth open, two sentences may stand.
     """
     tenths = {math.ceil(1000 * (right + error)) for error in (-1e-8, 1e-8)}
     return {
-        f"Whatever else somebody knows, even every other record: the best possible guess of {_secret(unit)}, made from"
-        f" this release alone, is right at most {min(100.0, tenth / 10):g} times in 100, where tossing a coin is right"
-        " 50 times."
+        f"Whatever else somebody knows, even every other record: the best possible guess of"
+        f" {_secret(unit)}, made from this release alone, is right at most"
+        f" {min(100.0, tenth / 10):g} times in 100, where tossing a coin is right 50 times."
         for tenth in tenths
     }
 
@@ -146,7 +154,8 @@ def _secret(unit: Record) -> str:
     if unit["id_column"] is not None:
         who = f"the records of one {unit['id_column']!r} were"
     else:
-        who = "one record was" if unit["max_records"] == 1 else f"a group of {unit['max_records']} records was"
+        group = f"a group of {unit['max_records']} records was"
+        who = "one record was" if unit["max_records"] == 1 else group
     if unit["adjacency"] == "add-remove":
         return f"whether {who} in the data"
     return f"which of two candidates for {who} in the data"
@@ -169,7 +178,7 @@ def _exact(x: float) -> str:
 
 
 def _short(x: float) -> str:
-    """Four significant digits: 12345.678 is "12,350"; very large and very small numbers as powers of ten."""
+    """Four significant digits: 12345.678 is "12,350"; very large and small numbers as 1e+07."""
     if x != 0 and not 1e-4 <= abs(x) < 1e7:
         return f"{x:.4g}"
     rounded = float(f"{x:.4g}")

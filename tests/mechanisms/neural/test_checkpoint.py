@@ -311,10 +311,10 @@ def test_a_comparison_that_died_with_a_process_gives_way_to_the_marginal_release
 @pytest.mark.parametrize(
     ("changed", "match"),
     [
-        ({"mechanism": "aim"}, "a checkpoint serves dp-ctgan and hybrid, not aim"),
+        ({"mechanism": "aim"}, "only dp-ctgan and hybrid can use a checkpoint, not aim"),
         ({"mechanism": "pate-gan"}, "not pate-gan"),
         ({"ledger": None}, "needs a ledger in a file"),
-        ({"unsafe_seed": 3}, "would come again"),
+        ({"unsafe_seed": 3}, "would draw the same noise again"),
         ({"checkpoint": Path("l")}, "is the ledger"),
         ({"checkpoint": "nowhere/c"}, "does not exist"),
     ],

@@ -1,0 +1,30 @@
+"""Cuts in which single numbers have codes of their own."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+
+from dpsynth.door.codes import Cuts
+
+
+def exact_cuts(codes: Mapping[float, int], otherwise: int) -> Cuts:
+    """The cuts in which these numbers have these codes, and all other numbers have `otherwise`."""
+    if not codes:
+        return Cuts([], [otherwise])
+    keys = sorted(codes)
+    edges = np.unique([*keys, *np.nextafter(keys, math.inf)])
+    after = [codes.get(edge, otherwise) for edge in edges.tolist()]
+    return Cuts(edges, [otherwise, *after])
+
+
+def with_exact(cuts: Cuts, number: float, code: int) -> Cuts:
+    """The same cuts, but that this one number has this code; NaN changes nothing."""
+    if math.isnan(number):
+        return cuts
+    after = math.nextafter(number, math.inf)
+    edges = np.union1d(cuts.edges, [number, after])
+    codes = [code if edge == number else cuts.of(edge) for edge in edges.tolist()]
+    return Cuts(edges, [cuts.codes[0], *codes])
