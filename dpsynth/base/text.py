@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import ROUND_CEILING, Context, Decimal
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
@@ -17,6 +18,35 @@ def printable(value: object) -> object:
     if type(value) is not str or value.isprintable():
         return value
     return "".join(c if c.isprintable() or c in "\n\xa0" else REPLACEMENT for c in value)
+
+
+def plain(value: object) -> str:
+    """What JSON may hold, in a reader's notation.
+
+    {"cells": 1000, "target": None} is "cells = 1,000; target = none".
+    """
+    match value:
+        case {**items} if items:
+            return "; ".join(f"{plain(name)} = {_grouped(each)}" for name, each in items.items())
+        case [only]:
+            return plain(only)
+        case [_, *_]:
+            return ", ".join(_grouped(each) for each in value)
+        case bool():
+            return "yes" if value else "no"
+        case int():
+            return f"{value:,}"
+        case float():
+            return exact(value)
+        case str():
+            return str(printable(value))
+    return "none"
+
+
+def _grouped(value: object) -> str:
+    """A value inside another, in parentheses where it has parts."""
+    text = plain(value)
+    return f"({text})" if isinstance(value, Mapping | list | tuple) and value else text
 
 
 def exact(x: float) -> str:

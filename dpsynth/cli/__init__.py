@@ -1,10 +1,9 @@
-"""The command line: its commands, and how a mistake ends.
+"""Private records in, synthetic records out, with the evidence.
 
-fit, sample, evaluate, audit, demo, plan, verify; schema (draft, check); images (fit, plan, sample,
-evaluate); ledger (create, policy, show, verify, export, import, link).
+Results go to stdout, progress to stderr. A user's mistake is one sentence.
 
-Results go to stdout, progress to stderr. Exit codes: 0 done, 1 a gate failed, 2 bad input or usage,
-3 inconclusive, 4 budget exceeded. A user's mistake ends in one sentence, never in a traceback.
+Exit codes: 0 done, 1 a gate failed, 2 bad input or usage, 3 inconclusive,
+4 budget exceeded.
 """
 
 from __future__ import annotations

@@ -180,9 +180,10 @@ def fit_and_keep(
     start = time.perf_counter()
     with following("fitting"):
         fit()
-    synthesizer.save(output)
+    # The certificate first: it answers for a budget that is spent, even if no model is kept.
     if certificate is not None:
         synthesizer.certificate.save(certificate)
+    synthesizer.save(output)
     if as_json:
         print_json(synthesizer.certificate.record)
         return

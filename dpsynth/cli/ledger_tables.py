@@ -107,19 +107,23 @@ def asked(policy: Policy) -> list[str]:
 
 
 def table_of(runs: list[Run]) -> Table:
+    """A row for each run; the column of purposes where any run has one."""
+    said = any(run.job.purpose for run in runs)
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-    for name in ("run", "began", "mechanism", "purpose", "state"):
-        table.add_column(name, no_wrap=name not in ("mechanism", "purpose"), overflow="fold")
+    for name in ("run", "began", "mechanism", *["purpose"] * said, "state"):
+        wraps = name in ("mechanism", "purpose")
+        table.add_column(name, no_wrap=not wraps, min_width=len(name), overflow="fold")
     for name in ("charges", "epsilon", "of", "at delta"):
         table.add_column(name, justify="right", no_wrap=True)
     for run in runs:
         mark = "" if run.noise == SECURE else "*"
         began = (run.began or "")[:10]
+        purpose = [clip(text(run.job.purpose), 60)] * said
         words = (
             text(run.name)[:8] + mark,
             began,
             text(run.job.mechanism),
-            clip(text(run.job.purpose), 60),
+            *purpose,
             run.state,
         )
         numbers = (at_most(run.spent.epsilon), exact(run.budget.epsilon), exact(run.budget.delta))

@@ -17,15 +17,21 @@ from dpsynth.cli.common import (
     out,
     print_json,
     say,
-    target_settings,
 )
-from dpsynth.cli.programs import Claim, Command, Environment, program_settings
+from dpsynth.cli.programs import (
+    Claim,
+    Command,
+    Environment,
+    Settings,
+    mechanism_settings,
+    program_settings,
+)
 
 if TYPE_CHECKING:
     from dpsynth.synthesizers.plan import Plan
 
 _PROGRAM = ("environment", "command", "claim")
-_KNOWN = {"schema", "mechanism", "epsilon", "delta", "rows", "target", *_PROGRAM}
+_KNOWN = {"schema", "mechanism", "epsilon", "delta", "rows", "target", "settings", *_PROGRAM}
 _NEEDED = ("schema", "epsilon", "delta", "rows")
 
 JobFile = Annotated[
@@ -48,6 +54,7 @@ def plan(
     rows: Rows = None,
     mechanism: Mechanism = None,
     target: Target = None,
+    settings: Settings = None,
     environment: Environment = None,
     command: Command = None,
     claim: Claim = None,
@@ -69,7 +76,7 @@ def plan(
         "claim": claim,
     }
     stated = {} if job is None else _job(job)
-    made = _plan(_facts(stated, options))
+    made = _plan(_facts(stated, options), settings)
     if as_json:
         print_json(made.record())
     else:
@@ -85,23 +92,24 @@ def _facts(stated: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
         if found is not None:
             facts["schema"] = found
     if lacking := [name for name in _NEEDED if name not in facts]:
+        wanted = " ".join(f"--{name}" for name in lacking)
         raise ValueError(
-            f"a plan needs {', '.join(lacking)}: give them as options or in the job's file"
+            f"a plan needs {', '.join(lacking)}: give {wanted}, or the fields of a job.yaml"
         )
     return facts
 
 
-def _plan(facts: dict[str, Any]) -> Plan:
+def _plan(facts: dict[str, Any], settings: list[str] | None) -> Plan:
     from dpsynth.synthesizers.table import Synthesizer
 
-    settings = program_settings(**{name: facts[name] for name in _PROGRAM if name in facts})
-    settings |= target_settings(facts.get("target"))
+    chosen = facts.get("settings", {}) | mechanism_settings(facts.get("target"), settings)
+    chosen |= program_settings(**{name: facts[name] for name in _PROGRAM if name in facts})
     synthesizer = Synthesizer(
         load_schema(Path(facts["schema"])),
         facts.get("mechanism", "auto"),
         epsilon=facts["epsilon"],
         delta=facts["delta"],
-        **settings,
+        **chosen,
     )
     return synthesizer.plan(facts["rows"])
 
@@ -127,6 +135,10 @@ def _job(path: Path) -> dict[str, Any]:
     if unknown := sorted(set(stated) - _KNOWN):
         raise ValueError(
             f"{path} has the fields {unknown}, which a plan does not know: use {sorted(_KNOWN)}"
+        )
+    if not isinstance(stated.get("settings", {}), dict):
+        raise ValueError(
+            f"{path} must state settings as NAME: VALUE pairs, got {stated['settings']!r}"
         )
     if "schema" in stated:
         stated["schema"] = path.parent / str(stated["schema"])

@@ -1,13 +1,21 @@
-"""Options for other programs: `--mechanism smartnoise:mst` and `--mechanism external:`."""
+"""Options for mechanisms, and for other programs: `smartnoise:mst` and `external:`."""
 
 from __future__ import annotations
 
+import inspect
+import json
 import shlex
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
+from dpsynth.cli.common import named, target_settings
+
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", help="NAME=VALUE: a setting of the mechanism, one for each --set."),
+]
 Environment = Annotated[
     Path | None,
     typer.Option(
@@ -33,6 +41,30 @@ AskedRows = Annotated[
 TimeLimit = Annotated[
     float | None, typer.Option(help="Seconds after which the program is stopped.")
 ]
+
+
+def mechanism_settings(target: str | None, stated: list[str] | None) -> dict[str, Any]:
+    """What --target and --set say.
+
+    A value that reads as JSON (0.5, true, [1, 2]) is that; any other is text.
+    """
+    from dpsynth.synthesizers.table import Synthesizer
+
+    values = {name: _value(text) for name, text in named("--set", stated, "share=0.5").items()}
+    found = target_settings(target) | values
+    if others := sorted(set(found) & set(inspect.signature(Synthesizer).parameters)):
+        raise ValueError(
+            f"--set is for settings of the mechanism, and {others} are none: use the options of"
+            " those names"
+        )
+    return found
+
+
+def _value(text: str) -> Any:
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 def program_settings(

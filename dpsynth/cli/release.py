@@ -26,16 +26,24 @@ from dpsynth.cli.common import (
     load_schema,
     output_file,
     say,
-    target_settings,
     write_table,
 )
-from dpsynth.cli.programs import AskedRows, Claim, Command, Environment, TimeLimit, program_settings
+from dpsynth.cli.programs import (
+    AskedRows,
+    Claim,
+    Command,
+    Environment,
+    Settings,
+    TimeLimit,
+    mechanism_settings,
+    program_settings,
+)
 
 Mechanism = Annotated[
     str,
     typer.Option(
-        help="auto (canopy), aim, mst, independent, dp-ctgan, hybrid, pate-gan, smartnoise:NAME or"
-        " external:."
+        help="auto (canopy), aim, mst, independent, dp-ctgan, hybrid, pate-gan, smartnoise:NAME,"
+        " external:, or a name that an installed package declares."
     ),
 ]
 Checkpoint = Annotated[
@@ -56,6 +64,7 @@ def fit(
     schema: SchemaFile = None,
     mechanism: Mechanism = "auto",
     target: Target = None,
+    settings: Settings = None,
     ledger: LedgerFile = None,
     purpose: Purpose = "",
     approval: Approvals = None,
@@ -71,8 +80,8 @@ def fit(
     """Fit a model of a table, which spends the budget. Sampling from the model costs nothing."""
     from dpsynth.synthesizers.table import Synthesizer
 
-    settings = program_settings(environment, command, claim, ask_rows, time_limit)
-    settings |= target_settings(target)
+    chosen = mechanism_settings(target, settings)
+    chosen |= program_settings(environment, command, claim, ask_rows, time_limit)
     given = from_project(schema=schema, ledger=ledger)
     job = job_of(given["ledger"], purpose, approval)
     synthesizer = Synthesizer(
@@ -82,7 +91,7 @@ def fit(
         delta=delta,
         checkpoint=checkpoint,
         **job,
-        **settings,
+        **chosen,
     )
     fit_and_keep(
         synthesizer,

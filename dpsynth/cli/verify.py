@@ -21,7 +21,7 @@ def verify(
     ],
     as_json: Json = False,
 ) -> None:
-    """Recompute a certificate's claim from the ledger lines that it quotes, check by check.
+    """Recompute a certificate's claim from the ledger lines that it quotes: docs/verify.md.
 
     Exit code 1 if it does not hold, 3 if some figures can be neither confirmed nor refuted.
     """

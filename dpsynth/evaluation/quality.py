@@ -228,6 +228,7 @@ class Quality:
             f" {self.rows_real:,} real ones",
             f"  {'mean distance':<15} {'synthetic':>12} {self.yardstick:>12}",
             *means,
+            f"  {self.yardstick:<15} {_YARDSTICKS[self.yardstick]}: nothing comes much closer",
             f"  worst pairs     {', '.join(worst) or 'none'}",
             f"  outside schema  {self.outside_domain:,} synthetic values",
             f"  repeated rows   {repeated}",
@@ -241,6 +242,10 @@ class Quality:
         return render.fragment("quality", self.record)
 
 
+_YARDSTICKS = {
+    "bootstrap": "the real rows drawn anew with replacement",
+    "holdout": "real rows set aside",
+}
 _WAYS = {1: "single columns", 2: "pairs", 3: "triples"}
 _SHOWN = (
     "type",

@@ -6,11 +6,11 @@ and `programs/` define theirs, and `ledger/names.py` has the names by which file
 
 from __future__ import annotations
 
-import sys
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Any, NamedTuple, Protocol
 
+from dpsynth.base.numbers import positive
 from dpsynth.kernel import gaussian_dp
 from dpsynth.kernel.cost import Cost
 from dpsynth.kernel.noise import Bits
@@ -89,17 +89,3 @@ class Gaussian(Event):
     def spending(cls, cost: int) -> Gaussian:
         """The event with the least noise whose Gaussian cost does not exceed this one."""
         return cls(gaussian_dp.noise_multiplier_for(cost))
-
-
-def positive(what: str, value: object) -> float:
-    """`value`, when it is a finite number above zero; else one sentence."""
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value <= sys.float_info.max:
-        return float(value)
-    raise ValueError(f"{what} must be a finite number above 0, got {value!r}")
-
-
-def probability(what: str, value: object) -> float:
-    """`value`, when it lies strictly between 0 and 1; else one sentence."""
-    if isinstance(value, (int, float)) and not isinstance(value, bool) and 0 < value < 1:
-        return float(value)
-    raise ValueError(f"{what} must lie strictly between 0 and 1, got {value!r}")

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from dpsynth.base.closed import Closed, closed
-from dpsynth.kernel.events import positive
+from dpsynth.base.numbers import positive
 from dpsynth.kernel.unit import PrivacyUnit
 
 _FARTHEST = 1e150

@@ -125,7 +125,10 @@ class Registry:
         """
         entry = self._entry(self.resolved(name))
         if entry is None:
-            raise ValueError(f"mechanism must be one of {self.names()}, got {name!r}")
+            raise ValueError(
+                f"mechanism must be one of {self.names()}, got {name!r}: name one of these, or"
+                " install the package that declares it"
+            )
         kind = loaded(entry)
         member = name.partition(":")[2]
         return kind, kind.family_settings(member) if member else {}
@@ -210,11 +213,16 @@ def mechanism_for(mechanism: str | Mechanism, settings: dict[str, Any]) -> Mecha
 
 
 def made(name: str, kind: type[Any], named: Mapping[str, Any], settings: Mapping[str, Any]) -> Any:
-    """An object of the class; ValueError for settings that it does not have."""
+    """An object of the class; ValueError for settings that it lacks or cannot be made with."""
     known = [f.name for f in fields(kind) if f.name not in named] if is_dataclass(kind) else []
     if unknown := sorted(set(settings) - set(known)):
         raise ValueError(f"mechanism {name!r} has the settings {known}, not {unknown}")
-    return kind(**named, **settings)
+    try:
+        return kind(**named, **settings)
+    except TypeError as error:
+        raise ValueError(
+            f"mechanism {name!r} cannot be made with the settings {dict(settings)}: {error}"
+        ) from None
 
 
 def name_of(mechanism: Mechanism) -> str:

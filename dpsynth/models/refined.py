@@ -58,6 +58,24 @@ class RefinedModel:
     masses: Mapping[str, np.ndarray]
     outcome: str = ""
 
+    @classmethod
+    def of_cells(cls, model: Model) -> RefinedModel:
+        """The same distribution, as a model of bins that hold one cell each.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from dpsynth import Domain
+        >>> from dpsynth.models.engines import estimate
+        >>> from dpsynth.models.base import LinearMeasurement
+        >>> measured = LinearMeasurement(("age",), np.array([60.0, 40.0]), 0.01)
+        >>> model = estimate(Domain.of({"age": 2}), [measured], total=100.0)
+        >>> RefinedModel.of_cells(model).project(("age",)).round()
+        array([60., 40.])
+        """
+        cells = {a: np.arange(n) for a, n in model.domain.sizes}
+        return cls(model.domain, model, cells, {a: np.ones(n) for a, n in model.domain.sizes})
+
     @property
     def total(self) -> float:
         return self.coarse.total

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dpsynth.base.numbers import positive, probability
 from dpsynth.kernel.cost import Cost, units
-from dpsynth.kernel.events import Event, Grant, positive, probability
+from dpsynth.kernel.events import Event, Grant
 from dpsynth.kernel.rows import SensitiveRows
 from dpsynth.programs.run import Program, _run
 

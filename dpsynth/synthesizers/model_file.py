@@ -19,6 +19,9 @@ from dpsynth.data.tables.codec import schema_domain
 from dpsynth.evidence.verifier import lines, words
 from dpsynth.evidence.verify import examine
 from dpsynth.models.base import Model
+from dpsynth.models.graphical import GraphicalModel
+from dpsynth.models.hidden import HiddenModel
+from dpsynth.models.mixture import MixtureModel
 from dpsynth.models.refined import RefinedModel
 from dpsynth.schema.table import Schema
 
@@ -45,6 +48,19 @@ def write_model_file(
 ) -> None:
     """Writes a zip of model.json and the arrays."""
     write_archive(path, "model.json", content, arrays)
+
+
+def in_stored_form(model: Model) -> Model:
+    """What a mechanism returned, as a model that has a file.
+
+    What an engine found, over cells, becomes one over bins. A model of any other class stays as it
+    is: it can be sampled, and not be saved.
+    """
+    if isinstance(model, MixtureModel):
+        model = HiddenModel.mixture(model.domain, model.total, model.shares)
+    return (
+        RefinedModel.of_cells(model) if isinstance(model, GraphicalModel | HiddenModel) else model
+    )
 
 
 def model_digest(schema: Schema, model: Model, bounds: Bounds) -> str | None:
@@ -139,7 +155,11 @@ def table_content(
     TypeError for a model of a kind that has no such form.
     """
     if not isinstance(model, RefinedModel):
-        raise TypeError(f"a model of type {type(model).__name__} cannot be stored")
+        raise TypeError(
+            f"a model of type {type(model).__name__} has no file: its rows can be sampled in this"
+            " process only; let the mechanism's fit return what dpsynth.models.engines.estimate"
+            " gives, or a RefinedModel"
+        )
     plain, arrays = split(model.to_arrays())
     ends = {name: (float(low), float(high)) for name, (low, high) in bounds.items()}
     return {TABLE: VERSION, "schema": schema.to_dict(), "bounds": ends, "model": plain}, arrays

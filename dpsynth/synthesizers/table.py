@@ -33,7 +33,13 @@ from dpsynth.models.base import Model
 from dpsynth.schema.table import Numeric, Schema, SchemaError
 from dpsynth.synthesizers.base import BaseSynthesizer, NamedLedger, NoLedger
 from dpsynth.synthesizers.conditions import parse
-from dpsynth.synthesizers.model_file import TABLE, built_table, model_digest, table_content
+from dpsynth.synthesizers.model_file import (
+    TABLE,
+    built_table,
+    in_stored_form,
+    model_digest,
+    table_content,
+)
 from dpsynth.synthesizers.plan import Plan, plan
 from dpsynth.synthesizers.preflight import check_resumable, check_settings, check_size, told
 from dpsynth.synthesizers.recorded import RecordedMarginal, recorded_arguments, recorded_marginals
@@ -158,7 +164,7 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
             bounds = _kept_bounds(checkpoint, lambda: self._bounds(rows, accountant))
             domain = schema_domain(self.schema, bounds)
             table = PrivateTable.encoded(rows, codecs(self.schema, bounds), domain)
-            model = mechanism.run(table, accountant, checkpoint)
+            model = in_stored_form(mechanism.run(table, accountant, checkpoint))
             accountant.close(model_digest(self.schema, model, bounds))
         if checkpoint is not None:
             checkpoint.remove()

@@ -22,8 +22,8 @@ from functools import partial
 import numpy as np
 
 from dpsynth.base.code_name import code_name, code_of
-from dpsynth.base.numbers import whole
-from dpsynth.kernel.events import Grant, positive
+from dpsynth.base.numbers import positive, whole
+from dpsynth.kernel.events import Grant
 from dpsynth.kernel.noise import MAX_STDDEV, Bits, rounded_gaussian
 from dpsynth.kernel.rows import SensitiveRows, _exact_codes
 from dpsynth.kernel.wall import behind_the_wall

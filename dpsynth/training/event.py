@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from dpsynth.base.numbers import whole
+from dpsynth.base.numbers import positive, whole
 from dpsynth.kernel.cost import Cost, units
-from dpsynth.kernel.events import Event, Grant, positive
+from dpsynth.kernel.events import Event, Grant
 from dpsynth.kernel.rows import SensitiveRows
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.training import gdp_upper_bound

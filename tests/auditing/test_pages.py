@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from xml.etree import ElementTree as ET
 
 import numpy as np
@@ -14,6 +15,10 @@ from dpsynth.auditing.mechanism.dp import DPAuditor
 from dpsynth.auditing.mechanism.noise import Answer, audit_noise
 from dpsynth.auditing.mechanism.noise_report import Check
 from dpsynth.auditing.mechanism.pairs import Pair
+from dpsynth.auditing.release.audit import audit as audit_release
+from dpsynth.auditing.release.report import Finding
+from dpsynth.evidence.pages import render
+from dpsynth.schema.table import Categorical, Numeric, Schema
 from tests.auditing.faults import GAUSSIAN, PURE
 
 PAIR = Pair("one & <two>", pd.DataFrame({"x": [0]}), pd.DataFrame({"x": [0, 1]}))
@@ -90,3 +95,26 @@ def test_a_threshold_that_is_known_leaves_all_runs_to_be_counted():
     assert pair.mu_point == pytest.approx(1.0, abs=0.25)
     with pytest.raises(ValueError, match="a threshold belongs to a statistic"):
         DPAuditor(lambda t, rng: 0.0, claim, [PAIR], threshold=0.0)
+
+
+def test_the_page_of_a_release_begins_with_what_fails_then_what_is_inconclusive():
+    rng = np.random.default_rng(0)
+    schema = Schema({"age": Numeric(0, 99, integer=True), "sex": Categorical(["f", "m"])})
+    tables = (pd.DataFrame({"age": rng.integers(0, 100, 300), "sex": rng.choice(["f", "m"], 300)}) for _ in range(3))
+    record = audit_release(*tables, schema=schema).record
+    threats = sorted({finding["threat"] for finding in record["findings"]})
+    verdicts = dict(zip(reversed(threats), ["FAIL", "INCONCLUSIVE"], strict=False))
+    for finding in record["findings"]:
+        finding["verdict"] = "PASS"
+    for threat, verdict in verdicts.items():
+        [f for f in record["findings"] if f["threat"] == threat][-1]["verdict"] = verdict
+    page = render.page("audit", record)
+    shown = [heading.lower() for heading in re.findall(r"<h3>(.*?)</h3>", page)]
+    assert shown == [*verdicts, *(threat for threat in threats if threat not in verdicts)]
+    assert "FAIL" in page.partition("<h3>")[2].partition("<tbody>")[2].partition("</tr>")[0]
+
+
+@pytest.mark.parametrize(("high", "exceeds"), [(0.5496, False), (0.55, False), (0.5503, True), (0.552, False)])
+def test_an_interval_that_exceeds_its_limit_by_less_than_is_shown_says_so(high, exceeds):
+    finding = Finding("membership", "distance", "auc", 0.52, 0.48, high, 0.1, 0.1, 0.55, None, "INCONCLUSIVE")
+    assert finding.sentence().endswith(", limit 0.550" + ", which the interval just exceeds" * exceeds)

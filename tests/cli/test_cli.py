@@ -173,6 +173,50 @@ def test_what_a_ledger_shows_fits_a_terminal_and_runs_no_markup(folder, run):
     assert "[red]" in out
 
 
+def test_the_words_of_the_table_of_runs_are_whole_at_eighty_columns(folder, run):
+    ledger = dpsynth.Ledger.create(
+        folder / "a.ledger", dpsynth.Budget(3, 1e-6), dataset="a", unit=dpsynth.PrivacyUnit()
+    )
+    dpsynth.Synthesizer(SCHEMA, "independent", epsilon=1, delta=1e-6, ledger=ledger).fit("rows.csv")
+    head = "run began mechanism state charges epsilon of at delta"
+    assert any(" ".join(line.split()) == head for line in run("ledger show a.ledger")[1].splitlines())
+    dpsynth.Synthesizer(SCHEMA, "mst", epsilon=1, delta=1e-6, ledger=ledger, purpose="research").fit("rows.csv")
+    said = run("ledger show a.ledger")[1]
+    assert "mechanism" in said
+    assert "purpose" in said
+
+
+def test_a_certificate_is_kept_where_the_model_cannot_be(folder, run, monkeypatch):
+    def full(self, path):
+        raise OSError("no space left")
+
+    monkeypatch.setattr(dpsynth.Synthesizer, "save", full)
+    assert run(f"{FIT} --ledger a.ledger -o m.dpsynth --certificate c")[0] == 2
+    assert dpsynth.Certificate.load(folder / "c").record["spent"]["epsilon"] == pytest.approx(1)
+
+
+def test_a_setting_of_the_mechanism_is_given_by_name(folder, run):
+    line = f"{FIT} --mechanism mst --set oneway_share=0.5 --set total_share=0.02 -o m.dpsynth --json"
+    found = json.loads(run(line)[1])["mechanism"]
+    assert found == {"name": "mst", "settings": {"total_share": 0.02, "oneway_share": 0.5, "select_share": 0.05}}
+    plan = "plan -s schema.yaml --epsilon 1 --delta 1e-6 --rows 400 --mechanism mst --json"
+    by_option = run(f"{plan} --set oneway_share=0.5")
+    (folder / "job.yaml").write_text("settings: {oneway_share: 0.5}\n")
+    by_file = run(plan.replace("plan ", "plan job.yaml "))
+    assert by_option[0] == by_file[0] == 0
+    assert by_option[1] == by_file[1] != run(plan)[1]
+    (folder / "job.yaml").write_text("settings: 5\n")
+    for mistake, word in (
+        (f"{plan} --set share=0.5", "has the settings"),
+        (f"{plan} --set share", "share=0.5, got 'share'"),
+        (f"{plan} --set oneway_share=much", "cannot be made with the settings"),
+        (f"{plan} --set epsilon=2", "use the options of those names"),
+        (plan.replace("plan ", "plan job.yaml "), "NAME: VALUE pairs"),
+    ):
+        code, _, err = run(mistake)
+        assert (code, word in " ".join(err.split())) == (2, True), mistake
+
+
 def test_a_file_that_is_no_ledger_is_left_alone(folder, run):
     (folder / "one-line.csv").write_text("no line end")
     for name in ("one-line.csv", "rows.csv", "rows.parquet"):

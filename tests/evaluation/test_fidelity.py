@@ -104,7 +104,9 @@ def test_the_floor_is_the_holdout_or_else_a_bootstrap():
     held = evaluate(synthetic, REAL, SCHEMA, holdout=holdout)
     assert (held.yardstick, held.rows_yardstick) == ("holdout", 1000)
     assert {c.name: c.floor for c in held.columns} == distances(evaluate(holdout, REAL, SCHEMA))
+    assert "holdout         real rows set aside: nothing comes much closer" in held.summary()
     drawn = evaluate(synthetic, REAL, SCHEMA)
+    assert "bootstrap       the real rows drawn anew with replacement: nothing" in drawn.summary()
     assert (drawn.yardstick, drawn.rows_yardstick) == ("bootstrap", 2000)
     assert drawn == evaluate(synthetic, REAL, SCHEMA)
     for way in drawn.ways:  # the floor and an honest sample are of one size

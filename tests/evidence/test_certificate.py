@@ -265,6 +265,13 @@ def test_settings_that_are_no_plain_data_become_text():
     assert record["mechanism"]["settings"]["shape"] == [1, 2]
 
 
+def test_settings_and_what_was_learned_are_on_the_page_in_a_readers_notation():
+    page = issue(rows=12062, odd={"target": None, "weights": [[["age", "sex"], 10.0]]})[0].to_html()
+    assert "12,062" in page
+    assert "target = none; weights = ((age, sex), 10)" in page
+    assert not re.search(r"<td>[^<]*(\{&#39;|\[&#39;|None|\(1, 2\))", page)
+
+
 def test_a_directory_that_cannot_be_written_is_one_sentence(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OSError, match=r"cannot write certificate\.json and certificate\.html to .*choose a directory"):

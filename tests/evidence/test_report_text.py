@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dpsynth.base.text import at_most, clip, difference, exact, percent, printable, short
+from dpsynth.base.text import at_most, clip, difference, exact, percent, plain, printable, short
 
 
 @given(st.floats(0, 1e6, allow_subnormal=False))
@@ -29,6 +29,38 @@ def test_numbers_read_as_a_person_would_write_them():
 )
 def test_a_little_is_not_nothing_and_nearly_all_is_not_all(share, text):
     assert percent(share) == f"{text}\xa0%"
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "none"),
+        ([], "none"),
+        ({}, "none"),
+        (True, "yes"),
+        (False, "no"),
+        (12062, "12,062"),
+        (0, "0"),
+        (0.5, "0.5"),
+        ("fraud", "fraud"),
+        ("a\x1bb", "a\ufffdb"),
+        ([1, 2], "1, 2"),
+        ({"degree": 3, "target": None, "weights": []}, "degree = 3; target = none; weights = none"),
+        ([[["age", "fraud"], 10.0], [["age", "stay"], 2.5]], "((age, fraud), 10), ((age, stay), 2.5)"),
+        ([{"columns": ["fraud"], "stddev": 0.01}], "columns = (fraud); stddev = 0.01"),
+    ],
+)
+def test_a_setting_is_written_as_a_reader_would(value, text):
+    assert plain(value) == text
+
+
+@given(
+    st.recursive(
+        st.none() | st.booleans() | st.integers() | st.text(), lambda x: st.lists(x) | st.dictionaries(st.text(), x)
+    )
+)
+def test_whatever_json_holds_is_text_that_can_be_printed(value):
+    assert all(c.isprintable() or c in "\n\xa0" for c in plain(value))
 
 
 @given(st.text())

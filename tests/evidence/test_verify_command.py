@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 
 import pytest
@@ -11,6 +12,7 @@ from dpsynth.cli import main
 from dpsynth.evidence import verify
 from dpsynth.training.event import DpSgd
 from tests.evidence.test_verify import issue
+from tests.structure.source import ROOT
 
 
 @pytest.fixture
@@ -45,6 +47,11 @@ def test_each_check_is_named_passed_or_failed(run, tmp_path):
     assert code == 1
     assert lines.pop("claim") == "FAULT  claim         what it claims is not the budget of its run"
     assert all(line.startswith("ok ") for line in lines.values())
+
+
+def test_the_page_on_the_command_says_what_each_check_finds():
+    said = re.findall(r"^\| `(\w+)` \| (.*) \|$", (ROOT / "docs" / "verify.md").read_text("utf-8"), re.MULTILINE)
+    assert said == [(c.__name__, " ".join(str(c.__doc__).split()).rstrip(".")) for c in verify.CHECKS]
 
 
 def test_the_same_for_a_program(run, tmp_path):

@@ -7,6 +7,7 @@ import pytest
 from scipy.fft import dctn
 from sklearn.datasets import load_digits
 
+from dpsynth.base.code_name import code_name
 from dpsynth.data.images.rows import private_images
 from dpsynth.kernel.budget import Budget
 from dpsynth.ledger.opening import Accountant
@@ -114,6 +115,10 @@ def test_a_fit_that_looks_at_the_rows_is_seen(monkeypatch):
 
     honest = ImageEmbedding.fitted
     monkeypatch.setattr(module, "embed", counting)
+    with pytest.raises(ValueError, match="name the function"):
+        interferes()  # what remembers is in another file than the charge names
+    named = code_name(ImageEmbedding.features)
+    monkeypatch.setattr("dpsynth.training.embedding.code_name", lambda features: named)
     assert not interferes()
     monkeypatch.setattr(ImageEmbedding, "fitted", lambda it, sums, *rest: honest(it, sums / float(seen[-1]), *rest))
     assert interferes()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -65,6 +66,13 @@ class Family(Halves):
 
 class NoFamily(OnlyFits):
     pass
+
+
+@dataclass(frozen=True)
+class Needs(OnlyFits):
+    """Has a setting without a default."""
+
+    target: str
 
 
 class Bare:
@@ -148,6 +156,13 @@ def test_a_class_with_nothing_but_fit_is_fitted_and_its_plan_is_refused_in_a_sen
             Synthesizer(SCHEMA, "small", **{**BUDGET, "ledger": None, **changes}).fit(records())
 
 
+def test_a_setting_without_a_default_is_asked_for_in_one_sentence(declares):
+    declares(needs="Needs")
+    with pytest.raises(ValueError, match=r"'needs' cannot be made with the settings {}: .*'target'"):
+        Synthesizer(SCHEMA, "needs", ledger=None, **BUDGET).fit(records())
+    assert Synthesizer(SCHEMA, "needs", ledger=None, **BUDGET, target="sex").fit(records())
+
+
 def test_an_object_that_is_not_derived_but_fits_is_taken_with_the_defaults():
     class Own:
         def fit(self, table, accountant):
@@ -158,16 +173,37 @@ def test_an_object_that_is_not_derived_but_fits_is_taken_with_the_defaults():
     assert "'Own'" in repr(Synthesizer(SCHEMA, Own(), ledger=None, **BUDGET))
 
 
-def test_the_mechanism_of_the_documentation_does_what_is_said_there():
-    text = (ROOT / "docs" / "mechanisms.md").read_text(encoding="utf-8")
+def documented():
+    """The classes of the page on mechanisms, by name."""
     names = {"__name__": __name__}
-    exec(text.partition("```python\n")[2].partition("```")[0], names)
-    synthesizer = Synthesizer(SCHEMA, names["Halves"](share=0.25), ledger=None, **BUDGET)
+    for code in re.findall(r"^```python\n(.*?)^```", (ROOT / "docs" / "mechanisms.md").read_text("utf-8"), re.M | re.S):
+        exec(code, names)
+    return names
+
+
+def test_the_mechanism_of_the_documentation_does_what_is_said_there():
+    synthesizer = Synthesizer(SCHEMA, documented()["Halves"](share=0.25), ledger=None, **BUDGET)
     assert (
         synthesizer.plan(400).queries
         == Synthesizer(SCHEMA, Halves(share=0.25), ledger=None, **BUDGET).plan(400).queries
     )
     assert len(synthesizer.fit(records()).sample(10)) == 10
+
+
+def test_the_star_of_the_documentation_is_planned_fitted_verified_and_saved(tmp_path):
+    synthesizer = Synthesizer(SCHEMA, documented()["Star"]("age"), ledger=None, **BUDGET)
+    asked = {query.what: query.charges for query in synthesizer.plan(400).queries}
+    assert asked == {"the row count": (1, 1), "every column": (2, 2), "a pair of columns": (1, 1)}
+    synthesizer.fit(records())
+    record = synthesizer.certificate.record
+    assert [c["line"]["purpose"] for c in record["charges"]][-1] == "measure sex x age"
+    assert record["spent"]["epsilon"] == pytest.approx(1, rel=1e-6)
+    synthesizer.certificate.save(tmp_path / "release")
+    assert check(tmp_path / "release") == []
+    synthesizer.save(tmp_path / "m.dpsynth")
+    assert len(Synthesizer.load(tmp_path / "m.dpsynth").sample(10, where="age >= 40")) == 10
+    with pytest.raises(ValueError, match="needs a target"):
+        Synthesizer(SCHEMA, documented()["Star"]("job"), ledger=None, **BUDGET).plan(400)
 
 
 @pytest.fixture

@@ -69,13 +69,12 @@ SHOWN = {
     "schema.images": ("ImageSchema",),
     "schema.table": ("Schema", "SchemaDraft"),
 }
-"""Classes that users and authors of mechanisms meet: each has an example."""
+"""Classes that users, auditors and authors of mechanisms meet: each has an example."""
 
 FUNCTIONS = {
     "accounting.calibrate": ("calibrate", "training"),
     "data.engines.files": ("open_rows", "open_source"),
     "data.tables.codec": ("codec_for", "codecs", "decode_frame", "encode_frame", "schema_domain"),
-    """Classes that users, auditors and authors of mechanisms meet in these folders: each has an example."""
     "auditing.mechanism.exposed": ("exposed_pairs",),
     "auditing.mechanism.noise": (
         "audit_noise",

@@ -12,7 +12,12 @@ import pandas as pd
 import pytest
 
 import dpsynth
-from dpsynth.synthesizers.model_file import ModelFileError, load_model, model_digest
+from dpsynth.base.domain import Domain
+from dpsynth.mechanisms.base import Mechanism
+from dpsynth.mechanisms.first_look import first_look
+from dpsynth.models.base import LinearMeasurement
+from dpsynth.models.engines import ENGINES
+from dpsynth.synthesizers.model_file import ModelFileError, in_stored_form, load_model, model_digest
 
 
 @pytest.fixture(scope="module")
@@ -73,6 +78,70 @@ def test_the_ledgers_commit_names_the_model_and_a_loaded_model_has_the_same_dige
     assert run.release == model_digest(*load_model(tmp_path / "again.dpsynth")[:3])
     assert len({run.release, model_digest(schema, found, bounds)}) == 2
     assert model_digest(schema, object(), bounds) is None
+
+
+class Engine(Mechanism):
+    """Returns what an engine found in the columns, as it is."""
+
+    def __init__(self, engine):
+        self.engine = engine
+
+    def fit(self, table, accountant):
+        half = accountant.cost_left // 2
+        look = first_look(table, accountant, total_cost=half, oneway_cost=half)
+        return ENGINES[self.engine](table.domain, look.oneways.values(), total=look.rows)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_mechanism_may_return_what_any_engine_finds_and_its_model_is_saved(engine, tmp_path):
+    schema = dpsynth.Schema({"a": dpsynth.Categorical(["x", "y"]), "b": dpsynth.Numeric(0, None)})
+    rows = pd.DataFrame({"a": ["x", "y"] * 50, "b": np.arange(100.0)})
+    synthesizer = dpsynth.Synthesizer(schema, Engine(engine), epsilon=10, delta=1e-6, ledger=None).fit(rows)
+    synthesizer.save(tmp_path / "m.dpsynth")
+    again = dpsynth.Synthesizer.load(tmp_path / "m.dpsynth")
+    pd.testing.assert_frame_equal(again.sample(200, seed=3), synthesizer.sample(200, seed=3))
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_the_form_of_a_file_changes_nothing_of_the_distribution(engine):
+    domain = Domain.of({"a": 3, "b": 4, "c": 2})
+    counts = np.random.default_rng(5).uniform(1, 50, (3, 4, 2))
+    pairs = [
+        LinearMeasurement(("a", "b"), counts.sum(axis=2), 1.0),
+        LinearMeasurement(("b", "c"), counts.sum(axis=0), 2.0),
+    ]
+    model = ENGINES[engine](domain, pairs)
+    stored = in_stored_form(model)
+    assert type(stored.to_arrays()) is dict
+    assert stored.project(("c", "a", "b")) == pytest.approx(model.project(("c", "a", "b")), rel=1e-9)
+    assert in_stored_form(stored) is stored
+
+
+def test_a_model_without_a_file_is_refused_with_a_remedy_and_still_samples(tmp_path):
+    class Own:
+        """A model of a class of somebody's own."""
+
+        def __init__(self, domain):
+            self.domain, self.total = domain, 10.0
+
+        def project(self, clique):
+            return np.full(self.domain.shape(clique), self.total / self.domain.cells(clique))
+
+        def sample(self, n, rng, evidence=None):
+            return {a: rng.integers(0, size, n) for a, size in self.domain.sizes}
+
+    class Even(Engine):
+        def fit(self, table, accountant):
+            super().fit(table, accountant)
+            return Own(table.domain)
+
+    schema = dpsynth.Schema({"a": dpsynth.Categorical(["x", "y"])})
+    rows = pd.DataFrame({"a": ["x", "y"] * 50})
+    synthesizer = dpsynth.Synthesizer(schema, Even("dense"), epsilon=10, delta=1e-6, ledger=None).fit(rows)
+    assert len(synthesizer.sample(5)) == 5
+    with pytest.raises(TypeError, match=r"type Own has no file: .*return what dpsynth.models.engines.estimate gives"):
+        synthesizer.save(tmp_path / "m.dpsynth")
+    assert not (tmp_path / "m.dpsynth").exists()
 
 
 GOLDEN = Path(__file__).parents[1] / "golden" / "formats"

@@ -161,7 +161,7 @@ def test_options_win_over_the_project(project, run):
 def test_without_a_project_what_is_needed_is_named(project, run):
     (project / "dpsynth.toml").unlink()
     code, _, err = run("fit ../rows.csv --epsilon 1 --delta 1e-6 -o m.dpsynth")
-    assert (code, "give it by --schema, or name one in dpsynth.toml" in " ".join(err.split())) == (2, True)
+    assert (code, "name one with --schema, or in dpsynth.toml" in " ".join(err.split())) == (2, True)
     code, _, err = run("ledger show")
     assert (code, "give its path, or name one in dpsynth.toml" in " ".join(err.split())) == (2, True)
 

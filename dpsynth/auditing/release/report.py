@@ -95,7 +95,9 @@ class Finding:
         value = "not measurable" if self.estimate is None else shown(self.estimate)
         interval = f"{shown(self.low)} to {shown(self.high)}"
         found = f"{_MEASURES[self.measure]} {value} ({interval})"
-        return f"{self.attack}: {found}, limit {shown(self.limit)}"
+        just = self.high > self.limit and shown(self.high) == shown(self.limit)
+        exceeds = ", which the interval just exceeds" if just else ""
+        return f"{self.attack}: {found}, limit {shown(self.limit)}{exceeds}"
 
 
 @dataclass(frozen=True)

@@ -18,7 +18,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from dpsynth.base.text import at_most, difference, exact, percent, printable, short
+from dpsynth.base.text import at_most, difference, exact, percent, plain, printable, short
 from dpsynth.evidence.pages import charts
 
 _TEMPLATES = Path(__file__).parent / "templates"
@@ -77,7 +77,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"exact": exact, "at_most": at_most, "short": short}
+    environment.filters |= {"exact": exact, "at_most": at_most, "short": short, "plain": plain}
     environment.filters |= {"percent": percent, "difference": difference}
     environment.globals |= {"charts": charts}
     return environment

@@ -15,9 +15,10 @@ import logging
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING
 
+from dpsynth.base.numbers import positive
 from dpsynth.kernel.accountant import Accountant, Charge
 from dpsynth.kernel.budget import Budget
-from dpsynth.kernel.events import Event, positive
+from dpsynth.kernel.events import Event
 from dpsynth.kernel.rows import SensitiveRows
 from dpsynth.mechanisms.image.embedding import ImageEmbedding
 from dpsynth.mechanisms.neural.columns import require_torch

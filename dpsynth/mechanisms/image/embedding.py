@@ -25,9 +25,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dpsynth.base.numbers import positive
 from dpsynth.kernel.accountant import Accountant
 from dpsynth.kernel.budget import Budget
-from dpsynth.kernel.events import Event, Gaussian, positive
+from dpsynth.kernel.events import Event, Gaussian
 from dpsynth.kernel.rows import SensitiveRows
 from dpsynth.mechanisms.allocation import Preview
 from dpsynth.models.images import ImageModel, Waves
