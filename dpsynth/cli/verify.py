@@ -40,8 +40,9 @@ def verify(
     if holds and not as_json:
         say(
             f"{release}: certificate.json agrees with the ledger lines that it quotes, and with the"
-            " files that it lists. Not checked: certificate.html, and whether ledger lines were"
-            " left out (dpsynth ledger verify LEDGER --head HEAD finds that)"
+            " files that it lists, if it lists any. A model file is compared with its own"
+            " certificate when it is loaded. Not checked: certificate.html, and whether lines of"
+            " the ledger were left out (dpsynth ledger verify LEDGER --head HEAD finds that)"
         )
     if open_ones and not faults:
         err.print(f"dpsynth: {open_ones[0]}", style="red", highlight=False, markup=False)

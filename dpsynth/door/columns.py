@@ -63,11 +63,12 @@ def _of_numpy(values: np.ndarray) -> Piece:
 
 
 def _one_by_one(values: Iterable[Any]) -> Piece:
-    """Objects as they are; a text that comes again has one place. A dict tells texts apart as they are compared."""
+    """Objects as they are, but bytes as text; a text that comes again has one place, and is told by ==."""
     found: list[Any] = []
     texts: dict[str, int] = {}
     places: list[int] = []
-    for value in values:
+    for each in values:
+        value = _text(each) if isinstance(each, bytes) else each
         place = texts.setdefault(value, len(found)) if type(value) is str else len(found)
         if place == len(found):
             found.append(value)
@@ -118,14 +119,26 @@ def _indices(values: Any) -> np.ndarray:
 
 
 def _text(raw: bytes | None) -> str | None:
-    """Text of bytes that ought to be UTF-8; others stay apart, and match nothing that a schema can declare."""
+    """Text of bytes that ought to be UTF-8; others stay apart, and match nothing that a schema can declare.
+
+    All bytes are read as text: one record of bytes turns a whole Arrow column of texts into bytes.
+    """
     return None if raw is None else raw.decode("utf-8", "surrogateescape")
 
 
-def _python(value: Any) -> object:
-    """An Arrow scalar as Python has it. What cannot be had as Python goes by its bytes, if it has any."""
+def utf_8(text: str) -> bytes:
+    """The bytes that a text was read from, or would be."""
     try:
-        return value.as_py()
+        return str.encode(text, "utf-8", "surrogateescape")
+    except UnicodeEncodeError:  # half a character, which no bytes are read as
+        return str.encode(text, "utf-8", "surrogatepass")
+
+
+def _python(value: Any) -> object:
+    """An Arrow scalar as Python has it, bytes as text. What cannot be had as Python goes by its bytes, if any."""
+    try:
+        found = value.as_py()
+        return _text(found) if isinstance(found, bytes) else found
     except Exception:
         return Unreadable(value)
 

@@ -1,17 +1,23 @@
 """Whose record a row is: each id as bytes that are made from it alone, whatever container holds it.
 
-Ids that say the same whole number, text, bytes or moment have the same bytes in every container; those of any other
-kind go by their type and what Python writes for them.
+One record can widen the type of a whole column: a decimal turns all whole numbers into decimals, bytes turn all texts
+into bytes, a word may turn numbers into digits. So ids that say the same number, text, moment or span of time have the
+same bytes whatever their type, and so have lists, records, sets and intervals of them; others go by their type and what
+Python writes for them, or by their type alone where that is no more than an address.
 """
 
 from __future__ import annotations
 
-from datetime import date
+from collections.abc import Iterable
+from datetime import date, timedelta
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
+import pandas as pd
+import pyarrow as pa
 
-from dpsynth.door.columns import is_missing, is_number, nanoseconds, pieces
+from dpsynth.door.columns import is_missing, is_number, nanoseconds, pieces, utf_8
 
 NO_ID = b""
 """The key of rows without an id: they are one unit."""
@@ -37,17 +43,72 @@ def key(value: Any) -> bytes:
     try:
         if is_missing(value):
             return NO_ID
-        if isinstance(value, str):
-            return b"t" + str.encode(value, "utf-8", "surrogatepass")
-        if isinstance(value, bytes):
-            return b"b" + bytes(value)
+        if isinstance(value, pa.Scalar):
+            return key(value.as_py())
         if isinstance(value, date | np.datetime64):
             return b"m%x" % nanoseconds(value)
+        if isinstance(value, timedelta | np.timedelta64):
+            return b"d%x" % _span(value)
+        if isinstance(value, pd.Interval):
+            return b"v" + _joined([value.left, value.right, value.closed])
         plain = value.item() if isinstance(value, np.generic) else value
+        if isinstance(plain, str):
+            return _text(utf_8(plain))
+        if isinstance(plain, bytes | bytearray | memoryview):
+            return _text(bytes(plain))
+        if isinstance(plain, dict):  # Arrow gives a record all fields that any record has: those without a value go
+            return b"{" + _joined(part for name in sorted(plain) if key(plain[name]) for part in (name, plain[name]))
+        if isinstance(plain, set | frozenset):
+            return b"s" + _joined(sorted(plain, key=key))
+        if isinstance(plain, list | tuple | np.ndarray):
+            return b"[" + _joined(plain)
         if is_number(plain):
             plain = plain.real
-        if isinstance(plain, int) or (isinstance(plain, float | np.floating) and plain.is_integer()):
-            return b"i%x" % int(plain)
-        return b"o" + f"{type(plain).__name__} {plain!r}".encode("utf-8", "surrogatepass")
+        elif isinstance(plain, complex | np.complexfloating):
+            return b"c" + _joined([plain.real, plain.imag])
+        if isinstance(plain, int | float | np.floating):
+            return _number(plain)
+        if isinstance(plain, Decimal) and -_FAR < plain.adjusted() < _FAR:
+            return _number(plain)
+        written = repr(plain)
+        if " at 0x" in written:
+            raise ValueError("an address is another one in every run")
+        return b"o" + utf_8(f"{type(plain).__name__} {written}")
     except Exception:
-        return b"unreadable" + type(value).__name__.encode("utf-8", "surrogatepass")
+        return b"unreadable" + utf_8(type(value).__name__)
+
+
+_FAR = 10_000
+"""Digits before or after the point: no column of decimals holds as many, and to write out more would take long."""
+_LONG = 1_000
+"""Bits of a whole number that no column of texts need hold: Python refuses to write very long ones in digits."""
+
+
+def _text(raw: bytes) -> bytes:
+    """Text by its bytes, without the NULs at its end: arrays of numpy drop them, until one record is no text."""
+    return b"t" + raw.rstrip(b"\0")
+
+
+def _number(number: Any) -> bytes:
+    """A whole number by its digits, as text that says it; any other by the float64 nearest to it.
+
+    Decimal("1.50") says what Decimal("1.5") says, and a long double or a decimal what is left of it among doubles.
+    """
+    if abs(number) == np.inf:
+        return b"+" if number > 0 else b"-"
+    top, bottom = number.as_integer_ratio()
+    if bottom != 1:
+        return b"r" + float(number).hex().encode()
+    return b"t%d" % top if top.bit_length() < _LONG else b"i%x" % top
+
+
+def _span(value: Any) -> int:
+    """Nanoseconds in a span of time, whatever unit its column counts in."""
+    span = pd.Timedelta(value) if isinstance(value, np.timedelta64) else value
+    whole = (span.days * 86_400 + span.seconds) * 10**6 + span.microseconds
+    return int(whole * 1000 + getattr(span, "nanoseconds", 0))
+
+
+def _joined(parts: Iterable[Any]) -> bytes:
+    """The keys of several values, each after its length, so that no two lists of values have the same bytes."""
+    return b"".join(b"%x:%b" % (len(each), each) for each in map(key, parts))

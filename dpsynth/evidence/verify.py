@@ -23,7 +23,8 @@ __all__ = ["CHECKS", "Outcome", "Undecided"]
 __all__ += ["check", "examine", "examine_release", "faults", "parse"]
 
 VERSION = 1
-CHECKS: tuple[Check, ...] = (*lines.CHECKS, *words.CHECKS, *figures.CHECKS)
+Checks = tuple[Check, ...]
+CHECKS: Checks = (*lines.CHECKS, *words.CHECKS, *figures.CHECKS)
 
 _NUMBERS = "epsilon|delta|noise_multiplier|rate|steps|seq|lines|max_records|upto|lost|resumed"
 
@@ -78,8 +79,7 @@ def parse(text: str, name: str | Path) -> dict[str, Any]:
 
 def is_of_format(record: Record) -> bool:
     """Whether a record says that it is a certificate of the format that is read here."""
-    found = record.get("dpsynth_certificate")
-    return type(found) is int and found == VERSION  # True and 1.0 equal 1
+    return type(found := record.get("dpsynth_certificate")) is int and found == VERSION  # not True
 
 
 def _strict(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -89,9 +89,9 @@ def _strict(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return dict(pairs)
 
 
-def examine(record: Record, folder: Path | None = None) -> list[Outcome]:
+def examine(record: Record, folder: Path | None = None, checks: Checks = CHECKS) -> list[Outcome]:
     """What each check says of a record. folder: of the files that it lists; None to skip them."""
-    return [_outcome(each, Case(record, folder)) for each in CHECKS]
+    return [_outcome(each, Case(record, folder)) for each in checks]
 
 
 def _outcome(each: Check, case: Case) -> Outcome:

@@ -16,6 +16,8 @@ import numpy as np
 from dpsynth.base.archive import UNREADABLE, read_archive, split, write_archive
 from dpsynth.base.errors import DPSynthError
 from dpsynth.data.tables.codec import schema_domain
+from dpsynth.evidence.verifier import lines, words
+from dpsynth.evidence.verify import examine
 from dpsynth.models.base import Model
 from dpsynth.models.graphical import GraphicalModel
 from dpsynth.models.hidden import HiddenModel
@@ -93,12 +95,14 @@ def load_model(path: str | Path) -> tuple[Schema, Model, Bounds, dict[str, Any]]
 def read_model_file(path: str | Path, kind: str, build: Build[T]) -> T:
     """What `build` makes of a file of this kind; ModelFileError where that cannot be done.
 
-    Nothing in a file is ever executed.
+    Nothing in a file is ever executed. Its certificate must be of the model in it, and whole.
     """
     try:
         document, arrays = read_archive(path, "model.json")
         _check_kind(path, document, kind)
-        return build(document, arrays)
+        built = build(document, arrays)
+        _refuse_forged(path, document, arrays)
+        return built
     except ModelFileError:
         raise
     except UNREADABLE:
@@ -116,6 +120,30 @@ def _check_kind(path: str | Path, document: Mapping[str, Any], kind: str) -> Non
         raise ModelFileError(
             f"{path} has format {found!r}, and this version of dpsynth reads format {VERSION}:"
             " update dpsynth"
+        )
+
+
+def _refuse_forged(
+    path: str | Path, document: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
+) -> None:
+    """ModelFileError unless the certificate agrees with its ledger lines, the last of which names
+    this very model.
+
+    Its figures are not computed again, which takes seconds where networks were trained:
+    `dpsynth verify` does that.
+    """
+    record = document["certificate"]
+    checked = examine(record, checks=(*lines.CHECKS, *words.CHECKS))
+    if found := [each.fault for each in checked if each.fault]:
+        raise ModelFileError(
+            f"the certificate in {path} does not hold ({'; '.join(found)}): fetch another copy"
+        )
+    content = {n: value for n, value in document.items() if n not in ("certificate", "arrays")}
+    ended = record["run"]["ended"]
+    if ended is None or ended["kind"] != "commit" or ended["release"] != digest_of(content, arrays):
+        raise ModelFileError(
+            f"{path} holds another model than its certificate is of: fetch another copy, or fit"
+            " again"
         )
 
 

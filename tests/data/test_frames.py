@@ -110,9 +110,10 @@ def test_the_id_column_may_be_there_and_identifiers_may_be_absent() -> None:
     ("frame", "sentence"),
     [
         (FRAME.drop(columns=["age", "sex"]), "it lacks 'sex', 'age'"),
-        (FRAME.assign(ward="CANARY"), "it has undeclared 'ward'"),
+        (FRAME.assign(CANARY="CANARY"), f"that are not declared, at the places {FRAME.shape[1] + 1};"),
         (pd.concat([FRAME, FRAME[["age"]]], axis=1), "it repeats 'age'"),
-        (FRAME.rename(columns={"age": 7}), "it lacks 'age'; it has undeclared 7"),
+        (FRAME.rename(columns={"age": 7}), "it lacks 'age'; it has columns that are not declared, at the places 4;"),
+        (pd.concat([FRAME, FRAME.assign(CANARY=1)[["CANARY"] * 2]], axis=1), "at the places 8, 9; change"),
         (pa.Table.from_pandas(FRAME.drop(columns=["pay"])), "it lacks 'pay'"),
     ],
 )

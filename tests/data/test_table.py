@@ -150,7 +150,7 @@ def test_ids_of_every_container_bound_alike():
 def test_an_id_that_forces_another_container_moves_no_other_units_rows():
     ids = np.repeat(np.arange(200), 3)
     kept = bounded_rows(pd.Series(ids), PrivacyUnit("i", 2))
-    for odd in (None, "text", 2.5, [1], Decimal(7), 2**70):
+    for odd in (None, "text", 2.5, [1], Decimal("7.5"), 2**70):
         more = bounded_rows(pd.Series([*ids.tolist(), odd]), PrivacyUnit("i", 2))
         np.testing.assert_array_equal(more, [*kept, 600])
 

@@ -212,7 +212,7 @@ def test_json_holds_every_number(tmp_path):
 def test_structure_is_refused_before_anything_is_compared():
     with pytest.raises(SchemaError, match=r"^synthetic: .*lacks 'age'"):
         evaluate(REAL.drop(columns="age"), REAL, SCHEMA)
-    with pytest.raises(SchemaError, match=r"^holdout: .*undeclared"):
+    with pytest.raises(SchemaError, match=r"^holdout: .*not declared"):
         evaluate(REAL, REAL, SCHEMA, holdout=REAL.assign(extra=1))
     with pytest.raises(SchemaError, match=r"^real: data must be"):
         evaluate(REAL, [1, 2], SCHEMA)

@@ -155,6 +155,23 @@ FURTHER = {
         "caution", declared,
         lambda r: r.update(cautions=[each.replace("the data office", "the board") for each in r["cautions"]]),
     ),
+    "an account that costs less than nothing": (
+        "whole", mixed, lambda r: r["ledger"].update(if_fixed=-1.0),
+    ),
+    "an account that costs less than its run": (
+        "whole", plain, lambda r: r["ledger"].update(if_fixed=r["ledger"]["if_fixed"] * (1 - 1e-6)),
+    ),
+    "an account of which no cost is told": (
+        "whole", plain, lambda r: r["ledger"].update(if_fixed=None),
+    ),
+    "more runs than lines": ("complete", plain, lambda r: r["ledger"].update(other_runs=1)),
+    "more seeded runs than runs": (
+        "complete", plain, lambda r: r["ledger"].update(other_runs_seeded=1),
+    ),
+    "fewer charges than none": (
+        "complete", plain, lambda r: r["ledger"].update(other_charges=-1),
+    ),
+    "no number of runs": ("complete", plain, lambda r: r["ledger"].update(other_runs=None)),
     "a declaration that is left out": (
         "complete", declared, lambda r: (r["ledger"]["only"].pop(), r["cautions"].pop()),
     ),

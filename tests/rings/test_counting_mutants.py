@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import timedelta
+from decimal import Decimal
 from types import SimpleNamespace
 
 import numpy as np
@@ -83,6 +85,39 @@ def a_value_has_one_key_in_every_container(k: SimpleNamespace) -> None:
             assert [keys[n] for n in numbers[: len(typed)]] == alone
 
 
+SPAN = timedelta(seconds=5)
+WIDENED = (
+    ([Decimal("1.5")], pa.array([Decimal("1.5"), Decimal("2.25")])),
+    ([7], pa.array([7, Decimal("2.25")])),
+    ([Decimal("0.1")], [0.1]),
+    (["a", "\udcff"], pa.array([b"a", b"\xff"])),
+    ([["\udcff"]], pa.array([[b"\xff"]])),
+    ([7], np.array([7, "word"])),
+    (np.array([b"a\0"]), np.array([b"a\0", None])),
+    ([frozenset([1])], [frozenset([1.0])]),
+    ([object()], [object()]),
+    ([SPAN], pd.Series([SPAN, "word"])),
+    ([SPAN], pa.array([SPAN], pa.duration("ns"))),
+    ([[1]], pa.array([[1], [2.5]])),
+    ([{"a": 1}], pa.array([{"a": 1}, {"b": 0.5}])),
+    ([pd.Interval(0, 1)], pd.Series([pd.Interval(0, 1), pd.Interval(0.5, 1)])),
+)
+
+
+def a_key_says_nothing_of_the_scale_unit_or_fields_of_its_column(k: SimpleNamespace) -> None:
+    for alone, widened in WIDENED:
+        keys, numbers = k.ids.units(widened)
+        assert [keys[n] for n in numbers[: len(alone)]] == [k.ids.key(value) for value in alone]
+
+
+def bytes_say_the_text_that_they_are(k: SimpleNamespace) -> None:
+    texts, asked = ["a", "b", None, "\udcff"], []
+    coding = SimpleNamespace(size=300, null=0, bad=1, code=lambda value: asked.append(value) or ord(value[0]))
+    for widened in (pa.array([b"a", b"b", None, b"\xff"]), [b"a", b"b", None, b"\xff"]):
+        np.testing.assert_array_equal(k.codes.codes_of(widened, coding), k.codes.codes_of(texts, coding))
+    assert {*map(type, asked)} == {str}
+
+
 def a_code_lies_in_the_public_range_and_no_value_ends_a_fit(k: SimpleNamespace) -> None:
     column = ["low", "high", "high", "unknown", None, -1, 1.5, np.datetime64("2020"), "low"]
     try:
@@ -103,6 +138,8 @@ def a_number_has_the_code_of_its_interval(k: SimpleNamespace) -> None:
 
 LAWS = (
     a_value_has_one_key_in_every_container,
+    a_key_says_nothing_of_the_scale_unit_or_fields_of_its_column,
+    bytes_say_the_text_that_they_are,
     a_code_lies_in_the_public_range_and_no_value_ends_a_fit,
     a_number_has_the_code_of_its_interval,
     a_unit_keeps_as_many_rows_as_it_may,
@@ -110,6 +147,104 @@ LAWS = (
     no_unit_moves_counts_further_than_they_say,
 )
 MUTANTS = [
+    Mutant(
+        "decimals apart from whole numbers",
+        "ids.py",
+        "            return _number(plain)\n        written",
+        '            return b"e" + _number(plain)\n        written',
+        a_key_says_nothing_of_the_scale_unit_or_fields_of_its_column,
+    ),
+    Mutant(
+        "decimals to their last digit",
+        "ids.py",
+        "float(number).hex().encode()",
+        'b"%x/%x" % (top, bottom)',
+        a_key_says_nothing_of_the_scale_unit_or_fields_of_its_column,
+    ),
+    Mutant(
+        "whole numbers apart from their digits",
+        "ids.py",
+        'b"t%d" % top',
+        'b"i%d" % top',
+        a_key_says_nothing_of_the_scale_unit_or_fields_of_its_column,
+    ),
+    Mutant(
+        "NULs at the end of a text",
+        "ids.py",
+        'raw.rstrip(b"\\0")',
+        "raw",
+        a_key_says_nothing_of_the_scale_unit_or_fields_of_its_column,
+    ),
+    Mutant(
+        "bytes that are no UTF-8 apart from what is read of them",
+        "columns.py",
+        'str.encode(text, "utf-8", "surrogateescape")',
+        'str.encode(text, "utf-8", "surrogatepass")',
+        a_key_says_nothing_of_the_scale_unit_or_fields_of_its_column,
+    ),
+    Mutant(
+        "sets by how they are written",
+        "ids.py",
+        "if isinstance(plain, set | frozenset):",
+        "if False:",
+        a_key_says_nothing_of_the_scale_unit_or_fields_of_its_column,
+    ),
+    Mutant(
+        "addresses",
+        "ids.py",
+        'if " at 0x" in written:',
+        "if False:",
+        a_key_says_nothing_of_the_scale_unit_or_fields_of_its_column,
+    ),
+    Mutant(
+        "bytes of a list as no text",
+        "columns.py",
+        "_text(each) if isinstance(each, bytes) else each",
+        "each",
+        bytes_say_the_text_that_they_are,
+    ),
+    Mutant(
+        "bytes of Arrow as no text",
+        "columns.py",
+        "_text(found) if isinstance(found, bytes) else found",
+        "found",
+        bytes_say_the_text_that_they_are,
+    ),
+    Mutant(
+        "decimals by how they are written",
+        "ids.py",
+        "isinstance(plain, Decimal) and",
+        "False and",
+        a_key_says_nothing_of_the_scale_unit_or_fields_of_its_column,
+    ),
+    Mutant(
+        "spans by how they are written",
+        "ids.py",
+        "if isinstance(value, timedelta | np.timedelta64):",
+        "if False:",
+        a_key_says_nothing_of_the_scale_unit_or_fields_of_its_column,
+    ),
+    Mutant(
+        "fields without a value as part of a record",
+        "ids.py",
+        "for name in sorted(plain) if key(plain[name])",
+        "for name in sorted(plain)",
+        a_key_says_nothing_of_the_scale_unit_or_fields_of_its_column,
+    ),
+    Mutant(
+        "lists by how they are written",
+        "ids.py",
+        "if isinstance(plain, list | tuple | np.ndarray):",
+        "if False:",
+        a_key_says_nothing_of_the_scale_unit_or_fields_of_its_column,
+    ),
+    Mutant(
+        "intervals by how they are written",
+        "ids.py",
+        "if isinstance(value, pd.Interval):",
+        "if False:",
+        a_key_says_nothing_of_the_scale_unit_or_fields_of_its_column,
+    ),
     Mutant(
         "moments beyond the years of Python told apart by their container",
         "columns.py",

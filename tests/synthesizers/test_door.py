@@ -357,7 +357,7 @@ def test_whatever_a_codec_answers_there_is_a_code_for_every_row_and_within_the_p
     codes = codes_module.codes_of(column, codec_that_lies)
     assert len(codes) == len(column)
     assert {*codes.tolist()} <= {0, 1}
-    assert codec_that_lies.asked == ["a", "b", b"c", [1]]
+    assert codec_that_lies.asked == ["a", "b", "c", [1]]
 
 
 def test_a_codec_that_fails_is_told_from_no_other():

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import io
+import json
 import zipfile
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -139,3 +142,57 @@ def test_a_model_without_a_file_is_refused_with_a_remedy_and_still_samples(tmp_p
     with pytest.raises(TypeError, match=r"type Own has no file: .*return what dpsynth.models.engines.estimate gives"):
         synthesizer.save(tmp_path / "m.dpsynth")
     assert not (tmp_path / "m.dpsynth").exists()
+
+
+GOLDEN = Path(__file__).parents[1] / "golden" / "formats"
+
+
+def edited(source, target, edit):
+    """A copy of a model file, in which `edit` changed the document and the arrays by their names in the zip."""
+    with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w") as new:
+        document = json.loads(old.read("model.json"))
+        arrays = {name: np.load(io.BytesIO(old.read(name))) for name in old.namelist() if name.endswith(".npy")}
+        edit(document, arrays)
+        new.writestr("model.json", json.dumps(document))
+        for name, array in arrays.items():
+            buffer = io.BytesIO()
+            np.save(buffer, array)
+            new.writestr(name, buffer.getvalue())
+    return target
+
+
+def one_number_more(document, arrays):
+    array = max((each for each in arrays.values() if each.dtype.kind == "f"), key=lambda each: each.size)
+    array.flat[-1] += 0.5
+
+
+def not_ended(document, arrays):
+    document["certificate"]["run"]["ended"] = None
+    document["certificate"]["ledger"]["other_lines"] += 1
+
+
+FORGED = {
+    "another claim": (lambda d, a: d["certificate"]["claim"].update(epsilon=0.01), "does not hold"),
+    "a line": (lambda d, a: d["certificate"]["run"]["ended"].update(release="0" * 64), "does not hold"),
+    "a number of the model": (one_number_more, "another model"),
+    "a run that released nothing": (not_ended, "another model"),
+    "a field more": (lambda d, a: d.update(extra=1), "another model"),
+}
+
+
+@pytest.mark.parametrize(("edit", "why"), FORGED.values(), ids=FORGED.keys())
+@pytest.mark.parametrize("kind", [dpsynth.Synthesizer, dpsynth.ImageSynthesizer], ids=lambda kind: kind.__name__)
+def test_a_model_under_the_certificate_of_another_is_refused(kind, edit, why, tmp_path):
+    """Else the rows drawn from it would be taken for as private as its certificate says."""
+    source = GOLDEN / ("claims.dpsynth" if kind is dpsynth.Synthesizer else "images.dpsynth")
+    kind.load(edited(source, tmp_path / "same", lambda document, arrays: None))
+    with pytest.raises(ModelFileError, match=why):
+        kind.load(edited(source, tmp_path / "forged", edit))
+
+
+def test_the_public_bounds_of_a_model_are_part_of_it(tmp_path):
+    def wider(document, arrays):
+        document["bounds"]["cost"] = [0.0, 9999.0]
+
+    with pytest.raises(ModelFileError, match="another model"):
+        dpsynth.Synthesizer.load(edited(GOLDEN / "claims.dpsynth", tmp_path / "forged", wider))

@@ -210,23 +210,25 @@ def encode_frame(
 def check_columns(names: Sequence[Any], schema: Schema) -> None:
     """SchemaError where these are not the schema's columns, as `encode_frame` wants them.
 
-    Names are public.
+    It shows no name but those of the schema: of a file without a header line, the first record
+    stands for the names.
     """
     times = Counter(names)
     read = [name for name, column in schema.columns.items() if not isinstance(column, Identifier)]
     known = {*schema.columns, schema.unit.id_column}
-    faults = {
-        "lacks": [name for name in read if name not in times],
-        "has undeclared": [name for name in times if name not in known],
-        "repeats": [name for name in times if times[name] > 1],
-    }
-    if times and not any(name in known for name in times):
+    strange = [str(place) for place, name in enumerate(names, start=1) if name not in known]
+    if len(strange) == len(names) > 0:
         raise SchemaError(
             "none of the table's columns is declared in the schema: use the schema of this table,"
             " or add the header line that names its columns"
         )
+    faults = {
+        "lacks": [repr(name) for name in read if name not in times],
+        "repeats": [repr(name) for name in times if name in known and times[name] > 1],
+        "has columns that are not declared, at the places": strange,
+    }
     if any(faults.values()):
-        found = {fault: ", ".join(map(repr, at)) for fault, at in faults.items() if at}
+        found = {fault: ", ".join(at) for fault, at in faults.items() if at}
         said = "; ".join(f"it {fault} {at}" for fault, at in found.items())
         raise SchemaError(
             f"the table's columns are not the schema's: {said}; change the table, or the schema"

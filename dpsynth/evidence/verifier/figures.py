@@ -42,8 +42,7 @@ def within_claim(case: Case) -> str:
     """What was charged or reserved costs more than the claim."""
     epsilon, delta = recompute.left(case.budget)
     found = [(what, Mix(float(cost.squared)).delta(epsilon)) for what, cost in _costs(case)]
-    own = case.budget["programs_delta"]
-    at = f"at epsilon {case.budget['epsilon']:g}"
+    own, at = case.budget["programs_delta"], f"at epsilon {case.budget['epsilon']:g}"
     odd = [(what, worst) for what, worst in found if worst > delta * (1 + CLOSE)]
     return "; ".join(f"the {what}: delta {worst + own:.6g} {at}" for what, worst in odd)
 
@@ -51,9 +50,8 @@ def within_claim(case: Case) -> str:
 def reserved(case: Case) -> bool:
     """Its charges cost more than the run had reserved."""
     (_, paid), (_, kept) = _costs(case)
-    slack = 1 + EXACT
-    over = paid.squared > kept.squared * slack or paid.lacking > kept.lacking * slack
-    return over or paid.epsilon > kept.epsilon * slack
+    names = ("squared", "lacking", "epsilon")
+    return any(getattr(paid, name) > getattr(kept, name) * (1 + EXACT) for name in names)
 
 
 def spent(case: Case) -> str:
@@ -91,15 +89,16 @@ def fixed(case: Case) -> bool:
 
 
 def whole(case: Case) -> str:
-    """As a whole its charges cost more than its schedule states."""
-    schedule = case.record["schedule"]
-    delta = case.budget["delta"]
+    """As a whole its charges cost more than its schedule or its account states."""
+    schedule, delta = case.record["schedule"], case.budget["delta"]
     if schedule["delta"] != delta:
         return f"stated at delta {schedule['delta']:g}"
     listed = case.begun["reserve"] if schedule["fixed"] else case.events
-    worst = recompute.worst_delta(listed, schedule["epsilon"])
-    odd = worst > delta * (1 + CLOSE)
-    return f"delta {worst:.6g} at epsilon {schedule['epsilon']:.6g}" if odd else ""
+    account = case.record["ledger"]["if_fixed"], case.opened["budget"]["delta"]
+    for events, epsilon, most in ((listed, schedule["epsilon"], delta), (case.events, *account)):
+        if (worst := recompute.worst_delta(events, epsilon)) > most * (1 + CLOSE):
+            return f"delta {worst:.6g} at epsilon {epsilon:.6g}"
+    return ""
 
 
 def rows(case: Case) -> str:

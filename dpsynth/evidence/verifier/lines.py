@@ -69,9 +69,11 @@ def run(case: Case) -> bool:
 
 def complete(case: Case) -> bool:
     """Lines of its run are left out, or more are stated of others than there are."""
-    hidden = case.record["ledger"]["lines"] - len(case.lines) - case.record["ledger"]["other_lines"]
-    undrawn = case.record["run"]["drawing"] is None  # a run draws before it charges
-    return hidden != 0 or bool(case.charges and undrawn)
+    told, undrawn = case.record["ledger"], case.record["run"]["drawing"] is None
+    rest = told["other_lines"] - told["other_charges"] - told["other_runs"]
+    odd = min(rest, told["other_charges"], told["other_runs"] - told["other_runs_seeded"]) < 0
+    hidden = told["lines"] - len(case.lines) - told["other_lines"]
+    return odd or hidden != 0 or bool(case.charges and undrawn)  # a run draws before it charges
 
 
 def mechanism(case: Case) -> bool:
