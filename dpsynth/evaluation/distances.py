@@ -113,10 +113,36 @@ def all_ways(attributes: Clique) -> dict[int, list[Clique]]:
     All columns, all pairs, and up to 200 triples, which are the same for the same names, whatever
     their order.
     """
-    triples = list(itertools.combinations(sorted(attributes), 3))
-    if len(triples) > TRIPLES:
-        chosen = np.random.default_rng(_TRIPLES_SEED).choice(len(triples), TRIPLES, replace=False)
-        triples = [triples[i] for i in sorted(chosen)]
     pairs = list(itertools.combinations(attributes, 2))
-    ways: dict[int, list[Clique]] = {1: [(a,) for a in attributes], 2: [*pairs], 3: [*triples]}
+    triples = some_sets(tuple(sorted(attributes)), 3, TRIPLES, _TRIPLES_SEED)
+    ways: dict[int, list[Clique]] = {1: [(a,) for a in attributes], 2: [*pairs], 3: triples}
     return {k: cliques for k, cliques in ways.items() if cliques}
+
+
+def some_sets(
+    attributes: Clique, size: int, most: int, rng: np.random.Generator | int
+) -> list[Clique]:
+    """Up to `most` of all sets of so many attributes, drawn without listing the others.
+
+    In the order of `itertools.combinations`. rng: a generator, or the seed of one.
+    """
+    total = math.comb(len(attributes), size)
+    if total <= most:
+        return list(itertools.combinations(attributes, size))
+    drawn = np.random.default_rng(rng).choice(total, most, replace=False)
+    return [_nth_set(attributes, size, place) for place in sorted(drawn.tolist())]
+
+
+def _nth_set(attributes: Clique, size: int, place: int) -> Clique:
+    """The set at this place, from 0, of `itertools.combinations(attributes, size)`."""
+    found = []
+    for i, attribute in enumerate(attributes):
+        if len(found) == size:
+            break
+        # So many sets that begin as this one does go on with this attribute.
+        here = math.comb(len(attributes) - i - 1, size - len(found) - 1)
+        if place < here:
+            found.append(attribute)
+        else:
+            place -= here
+    return tuple(found)

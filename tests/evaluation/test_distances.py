@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import tracemalloc
 from collections import Counter
 
 import numpy as np
@@ -11,7 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dpsynth.base.domain import Domain
-from dpsynth.evaluation.distances import all_ways, choose_bins, equal_mass, frequencies, most_frequent, total_variation
+from dpsynth.evaluation.distances import (
+    all_ways,
+    choose_bins,
+    equal_mass,
+    frequencies,
+    most_frequent,
+    some_sets,
+    total_variation,
+)
 
 COUNTS = st.lists(st.integers(0, 50), min_size=1, max_size=60).map(np.array)
 ROWS = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 3)), max_size=30)
@@ -112,6 +121,27 @@ def test_triples_are_the_same_whatever_the_order_of_the_names():
     every = list(itertools.combinations(sorted(names), 3))
     chosen = np.random.default_rng(20240607).choice(len(every), 200, replace=False)
     assert ways[3] == [every[i] for i in sorted(chosen)]
+
+
+@pytest.mark.parametrize(("columns", "size"), [(6, 1), (9, 2), (9, 3), (12, 4), (30, 3)])
+def test_sets_drawn_without_listing_them_are_those_drawn_from_the_list(columns, size):
+    names = tuple(f"c{i:02d}" for i in range(columns))
+    every = list(itertools.combinations(names, size))
+    for most in (1, 5, len(every) - 1, len(every)):
+        chosen = np.random.default_rng(7).choice(len(every), most, replace=False)
+        drawn = some_sets(names, size, most, np.random.default_rng(7))
+        assert drawn == [every[i] for i in sorted(chosen)]
+
+
+def test_triples_of_many_columns_are_never_listed():
+    names = tuple(f"c{i:04d}" for i in range(2000))  # 1.3 thousand million triples
+    tracemalloc.start()
+    triples = some_sets(names, 3, 200, 1)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert len({*triples}) == 200
+    assert all(a < b < c for a, b, c in triples)
+    assert peak < 1 << 20
 
 
 def test_few_columns_have_no_pairs_or_triples():

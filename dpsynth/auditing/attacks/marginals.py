@@ -9,13 +9,13 @@ for one-way marginals).
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from dpsynth.auditing.attacks.records import Records
 from dpsynth.base.domain import Clique
+from dpsynth.evaluation.distances import some_sets
 
 MOST_CLIQUES = 300
 """Of one size: scores of further ones add little, being sums over cells that overlap."""
@@ -56,10 +56,7 @@ def all_cliques(columns: Clique, ways: Sequence[int], rng: np.random.Generator) 
     """Every set of so many columns; of more than 300 sets of a size, 300 drawn at random."""
     found: list[Clique] = []
     for way in ways:
-        sets = list(itertools.combinations(columns, way))
-        if len(sets) > MOST_CLIQUES:
-            sets = [sets[i] for i in sorted(rng.choice(len(sets), MOST_CLIQUES, replace=False))]
-        found += sets
+        found += some_sets(columns, way, MOST_CLIQUES, rng)
     return found
 
 
