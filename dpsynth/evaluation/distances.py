@@ -135,7 +135,7 @@ def some_sets(
 
 def _nth_set(attributes: Clique, size: int, place: int) -> Clique:
     """The set at this place, from 0, of `itertools.combinations(attributes, size)`."""
-    found = []
+    found: list[str] = []
     for i, attribute in enumerate(attributes):
         if len(found) == size:
             break

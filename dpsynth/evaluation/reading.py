@@ -89,13 +89,15 @@ def span(values: Any, column: Column) -> tuple[float, float] | None:
 def as_numbers(values: Any, column: Column) -> np.ndarray:
     """One float64 for each row: the number, the seconds since 1970, or the category's position.
 
-    Nothing is clipped. Missing values, and what is none of a column's categories, are NaN.
+    Moments are cut to the column's resolution. Nothing is clipped. Missing values, and what is none
+    of a column's categories, are NaN.
     """
     match column:
         case Numeric():
             return np.where(_marked(values, column), np.nan, read_numbers(values))
         case Datetime():
-            return read(values, _MOMENTS)
+            step = SECONDS[column.resolution]
+            return np.floor(read(values, _MOMENTS) / step) * step
         case Boolean() | Categorical():
             codec = codec_for(_strict(column))
             codes = codec.encode(values)

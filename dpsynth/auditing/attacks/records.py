@@ -98,49 +98,15 @@ def read_tables(tables: Mapping[str, Any], schema: Schema) -> dict[str, Records]
             "the schema has no column to compare, only identifiers: declare at least one other"
             " column"
         )
-    opened = {name: _open(name, table, schema) for name, table in tables.items()}
+    opened = {name: open_table(name, table, schema) for name, table in tables.items()}
     ends = np.cumsum([len(rows) for rows in opened.values()])
     whole = _together(list(opened.values()), schema.coded)
     parts = np.split(np.arange(len(whole)), ends[:-1])
     return {name: whole.take(part) for name, part in zip(opened, parts, strict=True)}
 
 
-def drafted_schema(tables: Mapping[str, Any]) -> Schema:
-    """A schema from the values themselves, for an audit without one.
-
-    Numbers, moments, and categories as they occur: private facts, which never leave the audit.
-    """
-    frames = {}
-    for title, table in tables.items():
-        rows = open_rows(table)
-        frames[title] = rows if isinstance(rows, pd.DataFrame) else rows.to_pandas()
-    first = next(iter(frames))
-    names = list(frames[first].columns)
-    for title, frame in frames.items():
-        if list(frame.columns) != names:
-            raise SchemaError(
-                f"{title} has other columns than {first}: give tables with the same columns"
-            )
-    columns = {}
-    for name in names:
-        values = pd.concat([frame[name] for frame in frames.values()], ignore_index=True)
-        columns[str(name)] = _drafted(values)
-    return Schema(columns)
-
-
-def _drafted(values: pd.Series[Any]) -> Column:
-    types = pd.api.types
-    if types.is_datetime64_any_dtype(values.dtype) and values.notna().any():
-        moments = values.dt.tz_localize(None)
-        first = str(moments.min().date())
-        last = str(moments.max().date())
-        return Datetime(first, last, resolution="s", nullable=True)
-    if types.is_numeric_dtype(values.dtype) and not types.is_bool_dtype(values.dtype):
-        return Numeric(None, None, nullable=True)
-    return Categorical([*sorted({str(v) for v in values.dropna()})] or ["none"], nullable=True)
-
-
-def _open(name: str, table: Any, schema: Schema) -> Rows:
+def open_table(name: str, table: Any, schema: Schema) -> Rows:
+    """The rows; SchemaError, which names the table, where their columns are not the schema's."""
     try:
         rows = open_rows(table)
         check_columns(column_names(rows), schema)
@@ -153,7 +119,7 @@ def _open(name: str, table: Any, schema: Schema) -> Rows:
 
 def _together(tables: Sequence[Rows], columns: Mapping[str, Column]) -> Records:
     """All tables as one, so that ranks, categories and bins mean the same in each."""
-    ordered = tuple(name for name, column in columns.items() if _is_ordered(column))
+    ordered = tuple(name for name, column in columns.items() if is_ordered(column))
     nominal = tuple(name for name in columns if name not in ordered)
     numbers = {}
     groups = {}
@@ -179,7 +145,8 @@ def _side_by_side(columns: Sequence[np.ndarray], rows: int, dtype: type[np.gener
     return np.stack(columns, axis=1).astype(dtype)
 
 
-def _is_ordered(column: Column) -> bool:
+def is_ordered(column: Column) -> bool:
+    """Whether a column's values have an order that means something."""
     if isinstance(column, Categorical):
         return column.ordered
     return isinstance(column, Numeric | Datetime)

@@ -16,9 +16,11 @@ from typing import Any, Literal
 import numpy as np
 
 from dpsynth.auditing.attacks.membership import Scene
-from dpsynth.auditing.attacks.records import Records, drafted_schema, read_tables
+from dpsynth.auditing.attacks.records import Records
 from dpsynth.auditing.attacks.shadow import FitSample, Shadows, shadow_releases
+from dpsynth.auditing.attacks.spelling import column_titles
 from dpsynth.auditing.claim import PrivacyClaim
+from dpsynth.auditing.release.compared import Compared, open_all
 from dpsynth.auditing.release.judgement import attack_finding, copies_finding, verdict_of
 from dpsynth.auditing.release.plan import EFFORTS, Plan, classifiers, trials
 from dpsynth.auditing.release.policy import AuditPolicy, PolicyViolationError
@@ -69,7 +71,9 @@ def audit(
     reference : table or path, optional
         More real records, disjoint from the others, which only help the attacker.
     schema : Schema, optional
-        Without one, types are drafted from the values.
+        Without one, types are drafted from the values, and values compared by what they say: 39,
+        "39.0" and 39.0 are one. Where synthetic and real values of a column hardly meet, the
+        report says so and is no PASS, with or without a schema.
     claim : PrivacyClaim, optional
         What was promised; its ceilings stand beside what is found.
     level : {"quick", "standard", "deep"}
@@ -122,11 +126,10 @@ def audit(
     rules = _policy(policy)
     given = {"synthetic": synthetic, "train": train, "holdout": holdout, "reference": reference}
     given = {name: table for name, table in given.items() if table is not None}
-    schema = drafted_schema(given) if schema is None else schema
-    _check_names(tuple(schema.coded), sensitive or (), keys, subgroups, *focal)
+    opened = open_all(given, schema)
+    names = tuple(column_titles(opened["train"]) if schema is None else schema.coded)
+    _check_names(names, sensitive or (), keys, subgroups, *focal)
     seed = _SEED if seed is None else seed
-    if holdout is None:
-        return _without_holdout(read_tables(given, schema), level, rules, claim)
     plan = Plan(
         effort=EFFORTS[level],
         learned=learned,
@@ -135,23 +138,17 @@ def audit(
         subgroups=tuple(subgroups),
         focal=tuple(map(tuple, focal)),
     )
-    if fit_sample is None:
-        tables = read_tables(given, schema)
-    else:
+    coins = np.empty(0)
+    made: Sequence[Any] = ()
+    if fit_sample is not None and holdout is not None:
         rng = np.random.default_rng([seed, shadows])
         made, coins = shadow_releases(fit_sample, train, holdout, shadows, rng)
-        tables, releases = _read_with_shadows(given, made, schema)
-        plan = replace(plan, shadows=Shadows(releases, coins))
-    return _audit(tables, plan, level, rules, claim, seed)
-
-
-def _read_with_shadows(
-    given: Mapping[str, Any], made: Sequence[Any], schema: Schema
-) -> tuple[dict[str, Records], list[Records]]:
-    """All tables are read together: a rank or a bin must mean the same in each."""
-    releases = {f"shadow release {i}": table for i, table in enumerate(made)}
-    read = read_tables({**given, **releases}, schema)
-    return {name: read[name] for name in given}, [read[name] for name in releases]
+    compared = Compared.of(opened, made, schema)
+    if holdout is None:
+        return _without_holdout(compared, level, rules, claim)
+    if fit_sample is not None:
+        plan = replace(plan, shadows=Shadows(compared.releases, coins))
+    return _audit(compared, plan, level, rules, claim, seed)
 
 
 def _policy(policy: AuditPolicy | str | Path | None) -> AuditPolicy:
@@ -196,13 +193,14 @@ class _Sample:
 
 
 def _audit(
-    tables: Mapping[str, Records],
+    compared: Compared,
     plan: Plan,
     level: Level,
     policy: AuditPolicy,
     claim: PrivacyClaim | None,
     seed: int,
 ) -> AuditReport:
+    tables = compared.tables
     rng = np.random.default_rng(seed)
     sample = _Sample.draw(tables, plan, seed, rng)
     scene = sample.scene
@@ -224,6 +222,9 @@ def _audit(
     if verdict == "PASS" and len(few) < len(tables["synthetic"]):
         verdict = "INCONCLUSIVE"
         reasons = (_sampled(few, tables["synthetic"]),)
+    if compared.unlike:
+        reasons = (*compared.unlike, *(() if verdict == "PASS" else reasons))
+        verdict = "INCONCLUSIVE" if verdict == "PASS" else verdict
     return AuditReport(
         verdict=verdict,
         reasons=reasons,
@@ -266,15 +267,16 @@ def _sampled(few: Records, all_rows: Records) -> str:
 
 
 def _without_holdout(
-    tables: Mapping[str, Records], level: Level, policy: AuditPolicy, claim: PrivacyClaim | None
+    compared: Compared, level: Level, policy: AuditPolicy, claim: PrivacyClaim | None
 ) -> AuditReport:
+    tables = compared.tables
     reason = (
         "without a holdout nothing can be compared:"
         " give real records that the release was not made from"
     )
     return AuditReport(
         verdict="INCONCLUSIVE",
-        reasons=(reason,),
+        reasons=(reason, *compared.unlike),
         level=level,
         rows={name: len(table) for name, table in tables.items()},
         copies=_copy_counts(tables),

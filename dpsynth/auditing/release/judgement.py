@@ -31,14 +31,15 @@ def copies_finding(copied: np.ndarray, policy: AuditPolicy) -> Finding:
     inside, outside = copied[:, 0].tolist()
     n, m = copied.sum(axis=1).tolist()
     p = float(stats.hypergeom.sf(inside - 1, n + m, inside + outside, n))
-    gap = rate_difference(wilson(inside, n), wilson(outside, m))
+    few = min(n, m) < trial.LEAST_KIND
+    gap = trial.NO_GAP if few else rate_difference(wilson(inside, n), wilson(outside, m))
     adjusted = min(1.0, 2 * p)
     failed = adjusted <= policy.alpha
     return Finding(
         threat="copies",
         attack="exact copies",
         measure="gap",
-        estimate=gap.value,
+        estimate=None if few else gap.value,
         low=gap.low,
         high=gap.high,
         p_value=p,

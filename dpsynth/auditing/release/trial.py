@@ -30,6 +30,9 @@ FPR = 0.01
 _DECIMALS = 9
 """Scores are rounded, so that equal records have equal scores."""
 
+LEAST_KIND = 10
+"""Records that there must be of either kind to measure a rate or an area: fewer have none."""
+
 LEAST_GROUP = 60
 """Records, of both kinds together, that a subgroup must have to be looked at."""
 
@@ -61,6 +64,15 @@ class Trial:
     measured: Callable[[np.ndarray], Measured]
 
 
+NO_GAP = Estimate(math.nan, -1.0, 1.0)
+"""A difference of rates of which nothing is known."""
+
+
+def too_few(member: np.ndarray) -> bool:
+    """Whether there are too few training or too few holdout records to measure anything."""
+    return min(int(member.sum()), int((~member).sum())) < LEAST_KIND
+
+
 def ranking(
     threat: str,
     attack: str,
@@ -75,6 +87,8 @@ def ranking(
     chosen = np.ones(scores.size, dtype=bool) if among is None else among
 
     def area(member: np.ndarray) -> Measured:
+        if too_few(member[chosen]):
+            return Measured(Estimate(math.nan, 0.0, 1.0), _sizes(member[chosen]))
         return Measured(area_under_curve(scores[chosen], member[chosen]), _sizes(member[chosen]))
 
     def beginning(member: np.ndarray) -> Measured:
@@ -147,6 +161,8 @@ def _alone(matches: sparse.csr_array, records: np.ndarray) -> int:
 
 
 def _against_control(inside: Estimate, outside: Estimate, member: np.ndarray) -> Measured:
+    if too_few(member):
+        return Measured(NO_GAP, _sizes(member))
     risk = relative_risk(inside, outside)
     details = {
         "rate on training records": inside.value,
