@@ -32,7 +32,8 @@ if TYPE_CHECKING:
     from dpsynth.kernel.events import Gaussian
     from dpsynth.kernel.unit import PrivacyUnit
     from dpsynth.kernel.wall import RowsError
-    from dpsynth.ledger.ledger import Ledger, LedgerCorruptError
+    from dpsynth.ledger.chain import LedgerCorruptError
+    from dpsynth.ledger.ledger import Ledger
     from dpsynth.ledger.opening import Accountant
     from dpsynth.mechanisms.checkpoint import CheckpointError
     from dpsynth.mechanisms.marginal.known import Marginal
@@ -78,7 +79,7 @@ _HOME = {
     "ImageSynthesizer": "synthesizers.image",
     "Job": "base.job",
     "Ledger": "ledger.ledger",
-    "LedgerCorruptError": "ledger.ledger",
+    "LedgerCorruptError": "ledger.chain",
     "Marginal": "mechanisms.marginal.known",
     "ModelFileError": "synthesizers.model_file",
     "NewLedgerWarning": "synthesizers.base",

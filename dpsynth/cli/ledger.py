@@ -131,7 +131,8 @@ def verify(
 ) -> None:
     """Check every line of the account. Exit code 1 if a line was changed or is missing."""
     from dpsynth.cli import ledger_tables as tables
-    from dpsynth.ledger.ledger import Ledger, LedgerCorruptError
+    from dpsynth.ledger.chain import LedgerCorruptError
+    from dpsynth.ledger.ledger import Ledger
 
     ledger = _named(ledger)
     try:

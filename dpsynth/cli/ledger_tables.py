@@ -13,10 +13,10 @@ from rich.text import Text
 from dpsynth.accounting.policy import Policy
 from dpsynth.base.text import at_most, clip, exact, printable, short
 from dpsynth.cli.common import out, say
-from dpsynth.kernel.account import Run
+from dpsynth.kernel.account import SECURE, Run
 from dpsynth.kernel.events import Progress
 from dpsynth.kernel.gaussian_dp import COST_UNIT
-from dpsynth.ledger.ledger import SECURE, Ledger
+from dpsynth.ledger.ledger import Ledger
 
 _MEANING = {
     "reserved": "reserved: the run has drawn no noise yet; its whole budget counts until it ends",

@@ -17,11 +17,12 @@ from dpsynth.accounting import currencies, nonadaptive
 from dpsynth.base.text import exact, short
 from dpsynth.evidence import wording
 from dpsynth.kernel import budget as budgets
+from dpsynth.kernel.account import SECURE
 from dpsynth.kernel.budget import Budget
 from dpsynth.kernel.cost import NOTHING, Cost
 from dpsynth.kernel.events import Event, Gaussian
 from dpsynth.kernel.unit import PrivacyUnit
-from dpsynth.ledger.ledger import SECURE, Ledger
+from dpsynth.ledger.ledger import Ledger
 from dpsynth.ledger.names import event_from_dict
 from dpsynth.programs.external import ExternalProgram
 from dpsynth.training.event import DpSgd

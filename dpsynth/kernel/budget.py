@@ -20,10 +20,15 @@ LEAST_COST = gaussian_dp.COST_UNIT >> 60
 
 @dataclass(frozen=True)
 class Budget:
-    """(epsilon, delta) differential privacy. epsilon: a finite number, 0 or more; delta: strictly between 0 and 1.
+    """(epsilon, delta) differential privacy.
 
-    programs_epsilon, programs_delta: what of it is kept from the start for other programs (`ExternalProgram`); deltas
-    that trainings have of their own, beyond delta / 2^28, are paid from it too. Nothing else can be.
+    Parameters
+    ----------
+    epsilon, delta : float
+        From 0 to 100, and strictly between 0 and 1.
+    programs_epsilon, programs_delta : float
+        What of it is kept from the start for other programs (`ExternalProgram`); deltas that trainings have of their
+        own, beyond delta / 2^28, are paid from it too. Nothing else can be.
     """
 
     epsilon: float

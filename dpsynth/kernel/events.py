@@ -73,6 +73,11 @@ class Gaussian(Event):
     """One release of x + round(N(0, (noise_multiplier * l2)^2)), l2 the sensitivity of x: 1/noise_multiplier-GDP.
 
     Dong, Roth, Su, "Gaussian differential privacy", Thm 1; `noise.py` says why rounding changes nothing.
+
+    Parameters
+    ----------
+    noise_multiplier : float
+        Above 0: the noise in sensitivities of what is released.
     """
 
     noise_multiplier: float

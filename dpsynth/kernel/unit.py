@@ -14,11 +14,15 @@ MAX_RECORDS = 2**40
 class PrivacyUnit:
     """Neighbouring tables differ in the records of one unit.
 
-    id_column: names the column that says whose record a row is; each unit keeps at most `max_records` rows
-        (`bounding.py` enforces it), and all rows without an id are one unit together. Without a column the unit is any
-        `max_records` rows, whoever they belong to.
-    adjacency: "add-remove": the unit's records are in one table and not in the other.
-        "replace": the unit's records stand in one table where another unit's stand in the other.
+    Parameters
+    ----------
+    id_column : str, optional
+        The column that says whose record a row is. All rows without an id are one unit together. Without a column the
+        unit is any `max_records` rows, whoever they belong to.
+    max_records : int
+        How many rows of a unit are used at most (`door/bounding.py` enforces it).
+    adjacency : {"add-remove", "replace"}
+        Whether the unit's records are in one table only, or stand in one where another unit's stand in the other.
     """
 
     id_column: str | None = None

@@ -42,11 +42,15 @@ from dpsynth.ledger.names import event_from_dict, event_to_dict
 from dpsynth.ledger.reader import Book
 from dpsynth.ledger.store import File, Memory
 
-__all__ = ["SECURE", "Ledger", "LedgerCorruptError"]
-
 
 class Ledger(Closed):
-    """The account of one data set: `create` or `open` it, then give it to as many accountants as you like."""
+    """The account of one data set: `create` or `open` it, then give it to as many accountants as you like.
+
+    Parameters
+    ----------
+    book : Book
+        Its lines; `create`, `open` and `import_lines` make one.
+    """
 
     _closed_because = "a ledger cannot be pickled: open its file again"
 

@@ -23,7 +23,8 @@ import numpy as np
 
 from dpsynth.base.archive import UNREADABLE, read_archive, split, write_archive
 from dpsynth.base.errors import DPSynthError
-from dpsynth.ledger.ledger import Ledger, LedgerCorruptError
+from dpsynth.ledger.chain import LedgerCorruptError
+from dpsynth.ledger.ledger import Ledger
 from dpsynth.ledger.opening import Accountant
 from dpsynth.training.dpsgd import Training
 

@@ -17,11 +17,16 @@ MAX_PROGRAM_EPSILON = 100.0
 
 @dataclass(frozen=True)
 class ExternalProgram(Event):
-    """A release by code that is not ours, of which only this is known: it is (epsilon, delta)-DP for the same unit.
+    """A release by code that is not ours, of which only an (epsilon, delta) for the same unit is known.
 
     It is no worse than randomised response that fails with probability delta (Kairouz, Oh and Viswanath, arXiv
     1311.0776, Thm 3). Epsilons and deltas of such events add up (basic composition), within the part of the budget
     that is kept for them from the start.
+
+    Parameters
+    ----------
+    epsilon, delta : float
+        What the program claims: above 0 and at most 100, and from 0 on and below 1.
     """
 
     epsilon: float

@@ -14,12 +14,13 @@ from dpsynth.evidence.certificate import Certificate
 from dpsynth.kernel.budget import Budget, affordable
 from dpsynth.kernel.events import Gaussian
 from dpsynth.kernel.unit import PrivacyUnit
-from dpsynth.ledger.opening import Accountant, accountant_for
+from dpsynth.ledger.opening import Accountant
 from dpsynth.mechanisms.allocation import Preview, settled_cost
 from dpsynth.mechanisms.image.embedding import ImageEmbedding
 from dpsynth.mechanisms.registry import AUTO, IMAGES
 from dpsynth.models.images import ImageModel
 from dpsynth.schema.images import ImageSchema
+from dpsynth.synthesizers.account import accountant_for
 from dpsynth.synthesizers.base import BaseSynthesizer, NamedLedger, NoLedger
 from dpsynth.synthesizers.model_file import IMAGE_FILE, VERSION, digest_of
 from dpsynth.synthesizers.preflight import check_budget

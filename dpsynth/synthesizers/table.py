@@ -23,7 +23,7 @@ from dpsynth.door.table import PrivateTable
 from dpsynth.evidence.certificate import Certificate
 from dpsynth.kernel.budget import Budget
 from dpsynth.ledger.ledger import Ledger
-from dpsynth.ledger.opening import Accountant, accountant_for
+from dpsynth.ledger.opening import Accountant
 from dpsynth.mechanisms.base import Mechanism
 from dpsynth.mechanisms.bounds import bounds_cost, learn_bounds
 from dpsynth.mechanisms.checkpoint import Checkpoint, check_place
@@ -31,6 +31,7 @@ from dpsynth.mechanisms.marginal.known import Marginal
 from dpsynth.mechanisms.registry import mechanism_for, name_of
 from dpsynth.models.base import Model
 from dpsynth.schema.table import Numeric, Schema, SchemaError
+from dpsynth.synthesizers.account import accountant_for
 from dpsynth.synthesizers.base import BaseSynthesizer, NamedLedger, NoLedger
 from dpsynth.synthesizers.conditions import parse
 from dpsynth.synthesizers.model_file import (

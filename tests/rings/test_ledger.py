@@ -20,7 +20,8 @@ from dpsynth.kernel.cost import NOTHING
 from dpsynth.kernel.events import Gaussian
 from dpsynth.kernel.sensitive import Sensitive
 from dpsynth.kernel.unit import PrivacyUnit
-from dpsynth.ledger.ledger import Ledger, LedgerCorruptError
+from dpsynth.ledger.chain import LedgerCorruptError
+from dpsynth.ledger.ledger import Ledger
 from dpsynth.ledger.opening import Accountant
 from dpsynth.programs.external import ExternalProgram
 from dpsynth.training.steps import Steps

@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from dpsynth.kernel.events import Gaussian
-from dpsynth.ledger.ledger import Ledger, LedgerCorruptError
+from dpsynth.ledger.chain import LedgerCorruptError
+from dpsynth.ledger.ledger import Ledger
 from dpsynth.ledger.opening import Accountant
 from tests.rings.ledgers import BUDGET, broken_into, create, edited, golden, lines_of, overwrite
 

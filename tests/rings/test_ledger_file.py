@@ -17,7 +17,8 @@ from dpsynth.base import file_systems
 from dpsynth.kernel.budget import Budget
 from dpsynth.kernel.events import Gaussian
 from dpsynth.ledger import store
-from dpsynth.ledger.ledger import Ledger, LedgerCorruptError
+from dpsynth.ledger.chain import LedgerCorruptError
+from dpsynth.ledger.ledger import Ledger
 from dpsynth.ledger.opening import Accountant
 from tests.rings.ledger_laws import held_open
 from tests.rings.ledgers import BUDGET, create, golden, overwrite

@@ -25,7 +25,8 @@ from dpsynth.base.job import Job
 from dpsynth.kernel.budget import Budget, BudgetExceededError, affordable, within
 from dpsynth.kernel.events import Gaussian
 from dpsynth.kernel.unit import PrivacyUnit
-from dpsynth.ledger.ledger import Ledger, LedgerCorruptError
+from dpsynth.ledger.chain import LedgerCorruptError
+from dpsynth.ledger.ledger import Ledger
 from dpsynth.training.event import DpSgd
 from tests.rings.processes import finish, in_children, start
 from tests.rings.scratch import SCRATCH

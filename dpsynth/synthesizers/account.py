@@ -1,0 +1,52 @@
+"""The accountant of a fit: on a ledger, on the path of one, or on a ledger in memory."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+
+from dpsynth.base.job import Job
+from dpsynth.kernel.budget import Budget
+from dpsynth.kernel.events import Event
+from dpsynth.kernel.unit import PrivacyUnit
+from dpsynth.ledger.ledger import Ledger
+from dpsynth.ledger.opening import Accountant
+
+
+def accountant_for(
+    ledger: Ledger | str | Path | None,
+    unit: PrivacyUnit,
+    budget: Budget,
+    job: Job,
+    *,
+    reserve: Sequence[Event] | None = None,
+    unsafe_seed: int | None = None,
+) -> Accountant:
+    """Reserves `budget` on the ledger; a new path becomes a ledger that holds exactly this budget.
+
+    unit: whom the data protect. Raises ValueError when the ledger protects another unit, and what
+    Accountant raises.
+    """
+    if isinstance(ledger, (str, Path)):
+        path = Path(ledger)
+        ledger = Ledger.open(path) if path.exists() else _created(path, budget, unit)
+    if ledger is None:
+        ledger = Ledger.create(None, budget, dataset="in memory", unit=unit)
+    if ledger.unit != unit:
+        raise ValueError(
+            f"the ledger protects {ledger.unit.describe()}, the schema {unit.describe()}:"
+            " one account needs one unit"
+        )
+    return Accountant(budget, ledger=ledger, job=job, reserve=reserve, unsafe_seed=unsafe_seed)
+
+
+def _created(path: Path, budget: Budget, unit: PrivacyUnit) -> Ledger:
+    """A new account, and a line in the log that says where: a mistyped path would be a second."""
+    ledger = Ledger.create(path, budget, dataset=path.stem, unit=unit)
+    logging.getLogger("dpsynth").warning(
+        "%s did not exist and is a new ledger: what is spent here does not count in any other of"
+        " these data",
+        path.absolute(),
+    )
+    return ledger
