@@ -79,7 +79,7 @@ def run(name: str, mechanism: str, epsilon: float) -> dict[str, Any]:
 
 
 def figures(values: pd.Series) -> dict[str, float]:
-    known = values.dropna().astype(float)
+    known = pd.to_numeric(values, errors="coerce").dropna().astype(float)
     quantiles = {f"{level:.0%}": float(known.quantile(level)) for level in LEVELS}
     return {"mean": float(known.mean()), "sd": float(known.std(ddof=0)), **quantiles}
 
