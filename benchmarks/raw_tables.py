@@ -4,7 +4,7 @@
 
 Schema from the publisher's public facts, fit, sample, and then: columns, dtypes and missing values as the schema has
 them, nothing outside the public domain, and the one-way distance of each column. The fit's budget includes bounds that
-had to be learned.
+had to be learned. Of each numeric column besides: mean, standard deviation and quantiles, over several fits.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ import dpsynth
 
 TABLES = ("adult", "support2", "credit_default", "nist_acs_national2019")
 DELTA = 1e-9
+LEVELS = (0.1, 0.5, 0.9, 0.99)
 
 
 def outside_domain(release: pd.DataFrame, schema: dpsynth.Schema, bounds: dict[str, tuple[float, float]]) -> int:
@@ -77,11 +78,39 @@ def run(name: str, mechanism: str, epsilon: float) -> dict[str, Any]:
     }
 
 
+def figures(values: pd.Series) -> dict[str, float]:
+    known = pd.to_numeric(values, errors="coerce").dropna().astype(float)
+    quantiles = {f"{level:.0%}": float(known.quantile(level)) for level in LEVELS}
+    return {"mean": float(known.mean()), "sd": float(known.std(ddof=0)), **quantiles}
+
+
+def numbers(name: str, mechanism: str, epsilon: float, seeds: int) -> dict[str, Any]:
+    """The figures of every numeric column, of the real table and of the release of each of several fits."""
+    real, schema = raw_table(name)
+    numeric = [c for c, column in schema.columns.items() if isinstance(column, dpsynth.Numeric)]
+    releases = []
+    for seed in range(seeds):
+        synthesizer = dpsynth.Synthesizer(schema, mechanism, epsilon=epsilon, delta=DELTA, ledger=None)
+        releases.append(synthesizer.fit(real).sample(len(real), seed=seed))
+    columns = {c: {"real": figures(real[c]), "synthetic": [figures(r[c]) for r in releases]} for c in numeric}
+    return {"table": name, "mechanism": mechanism, "epsilon": epsilon, "columns": columns}
+
+
+def mean_ratios(found: dict[str, Any]) -> dict[str, float]:
+    """Synthetic mean over real mean, averaged over fits; columns whose mean is zero are left out."""
+    return {
+        c: float(np.mean([s["mean"] for s in each["synthetic"]])) / each["real"]["mean"]
+        for c, each in found["columns"].items()
+        if each["real"]["mean"]
+    }
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--tables", nargs="+", default=TABLES, choices=TABLES)
     parser.add_argument("--mechanism", default="canopy")
     parser.add_argument("--epsilon", type=float, default=1.0)
+    parser.add_argument("--seeds", type=int, default=5, help="fits whose figures of numbers are compared")
     parser.add_argument("--out", default="benchmarks/results/raw_tables.json")
     options = parser.parse_args()
     results = [run(name, options.mechanism, options.epsilon) for name in options.tables]
@@ -92,7 +121,16 @@ def main() -> None:
             f" fit {r['fit CPU s']:.2f} CPU s; mean 1-way {r['mean 1-way']:.4f}, worst {worst} {r['1-way'][worst]:.4f};"
             f" wrong dtypes {r['wrong dtypes']}, outside the domain {r['values outside the domain']}"
         )
-    write(options.out, {"delta": DELTA, "tables": results})
+    compared = [numbers(t, options.mechanism, e, options.seeds) for t in options.tables for e in (1.0, 10.0)]
+    for found in compared:
+        ratios = mean_ratios(found)
+        far = {c: round(r, 2) for c, r in sorted(ratios.items(), key=lambda it: -abs(np.log(max(it[1], 1e-9))))[:8]}
+        near = sum(abs(r - 1) <= 0.1 for r in ratios.values())
+        print(
+            f"{found['table']:22} epsilon {found['epsilon']:g}:"
+            f" {near} of {len(ratios)} means within 10 %; furthest {far}"
+        )
+    write(options.out, {"delta": DELTA, "tables": results, "numbers": compared})
 
 
 if __name__ == "__main__":

@@ -199,7 +199,7 @@ def test_the_front_door_takes_public_counts_and_the_certificate_names_their_sour
 def test_other_mechanisms_refuse_what_is_known():
     public = Marginal(series({("a", 1): 1.0}), 1.0, "s")
     synth = dpsynth.Synthesizer(SCHEMA, "mst", epsilon=1.0, delta=1e-6, known=[public], ledger=None)
-    with pytest.raises(ValueError, match="serve canopy and aim, not mst"):
+    with pytest.raises(ValueError, match="only canopy and aim can use known marginals, not mst"):
         synth.fit(pd.DataFrame({"job": ["a"], "age": [1]}))
 
 

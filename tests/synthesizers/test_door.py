@@ -23,6 +23,7 @@ from dpsynth.door import bounded as bounded_module
 from dpsynth.door import codes as codes_module
 from dpsynth.door import counting
 from dpsynth.door import table as table_module
+from dpsynth.door.bounding import bounded_rows
 from dpsynth.kernel.budget import Budget
 from dpsynth.kernel.wall import RowsError, behind_the_wall
 from dpsynth.ledger.ledger import Ledger
@@ -241,6 +242,42 @@ def test_a_file_larger_than_a_block_is_read_in_blocks(monkeypatch, tmp_path):
     rows(5000).to_csv(tmp_path / "r.csv", index=False)
     assert files.open_rows(tmp_path / "r.csv").num_rows == 5000
     assert files.open_rows(tmp_path / "r.csv")["age"].to_pylist() == [str(i) for i in range(5000)]
+
+
+def test_an_id_that_is_a_word_changes_no_other_id_of_a_file_in_any_block(monkeypatch, tmp_path):
+    """A reader that guesses types by blocks would read 7 in one block, and "7" in another: two ids of one person."""
+    monkeypatch.setattr(files, "_LARGEST_BLOCK", 1 << 12)
+    ids = [f"{i % 500:05}" for i in range(5000)]
+    for name, column in (("numbers", ids), ("word", [*ids, "word"])):
+        (tmp_path / f"{name}.csv").write_text("\n".join(["who", *column]))
+    numbers, word = (open_source(tmp_path / f"{name}.csv").read()["who"] for name in ("numbers", "word"))
+    assert len(word.chunks) > 1
+    assert {str(chunk.type) for chunk in word.chunks} == {"string"}
+    assert word.to_pylist()[:-1] == numbers.to_pylist() == ids
+    kept = bounded_rows(numbers, PrivacyUnit("who", 2))
+    assert len(kept) == 1000
+    np.testing.assert_array_equal(bounded_rows(word, PrivacyUnit("who", 2)), [*kept, 5000])
+
+
+def test_a_folder_of_files_is_no_parquet_file(tmp_path):
+    """Its files may hold ids of other types."""
+    (tmp_path / "r.parquet").mkdir()
+    for name, ids in (("a", [1, 2]), ("b", ["1", "2"])):
+        parquet.write_table(pa.table({"who": ids}), tmp_path / "r.parquet" / f"{name}.parquet")
+    with pytest.raises(dpsynth.SchemaError, match="cannot be read as PARQUET"):
+        open_source(tmp_path / "r.parquet")
+
+
+def test_a_fit_that_fails_leaves_no_value_in_the_log_nor_in_the_variables_of_its_frames(caplog, tmp_path):
+    """As programs that report errors keep them."""
+    caplog.set_level(1)
+    (tmp_path / "r.csv").write_text("name,age\na,1\nCANARY,2\nCANARY,3,CANARY\n")
+    with pytest.raises(RowsError) as caught:
+        Synthesizer(SCHEMA, epsilon=5, delta=1e-6, ledger=None).fit(tmp_path / "r.csv")
+    shown = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
+    text = "".join(line for line in shown.format() if "test_door.py" not in line)
+    assert "bound_table" in text
+    assert "CANARY" not in text + caplog.text
 
 
 @pytest.mark.parametrize(

@@ -278,7 +278,7 @@ def run_blindly(monkeypatch, schema, data, mechanism):
         made.append(BlindAccountant(budget, ledger=ledger, reserve=reserve))
         return made[-1]
 
-    monkeypatch.setattr("dpsynth.ledger.opening.Accountant", blind)
+    monkeypatch.setattr("dpsynth.synthesizers.account.Accountant", blind)
     fitted = Synthesizer(schema, mechanism, epsilon=1.0, delta=1e-6, ledger=None).fit(data)
     purposes = [(line["kind"], line.get("purpose"), line.get("event")) for line in made[0].ledger.entries()]
     return fitted.sample(60, seed=1), purposes
