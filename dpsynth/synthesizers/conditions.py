@@ -1,14 +1,15 @@
-"""Conditions: which rows a sample should consist of, as weights on cells and a test on rows.
+"""Conditions: which rows a sample should consist of, as tests of columns.
 
 A condition is written as in Python, `age >= 65 and sex == "female"`: parts joined by `and`, each
-about one column. Column names that are not Python names stand in backticks. A missing value meets
-`x is None` and nothing else.
+about one column. Column names that are not Python names stand in backticks, with a backtick in a
+name written twice. A missing value meets `x is None` and nothing else.
 """
 
 from __future__ import annotations
 
 import ast
 import re
+import unicodedata
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from dpsynth.base.errors import DPSynthError
-from dpsynth.data.tables.codec import Codec
+from dpsynth.data.values import is_null, plain_number
 from dpsynth.schema.table import Boolean, Categorical, Column, Datetime, Schema
 
 _COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
@@ -39,6 +40,18 @@ _MIRROR = {
 }
 """The comparison that says the same with its sides exchanged: 65 <= age is age >= 65."""
 
+_WORDS = frozenset({"and", "or", "not", "in", "is", "None", "True", "False"})
+"""What is no column's name in a condition, unless backticks say so."""
+
+_TOKEN = re.compile(
+    r"(?P<text>(?:\b[rRuUbBfF]{1,2})?(?:(?P<triple>\'\'\'|\"\"\")(?:\\.|.)*?(?P=triple)"
+    r"|'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\"))"
+    r"|(?P<number>\d[\w.]*)"
+    r"|(?P<name>`(?P<quoted>(?:[^`]|``)+)`|[^\W\d](?:\w|[\u0300-\u036f])*)",
+    re.DOTALL,
+)
+"""Text in quotes, a number, or a name with or without backticks. Names may have loose accents."""
+
 
 class ConditionError(DPSynthError, ValueError):
     """A condition cannot be read, or asks for what the schema excludes."""
@@ -54,23 +67,7 @@ class Term:
 
     def holds(self, values: pd.Series[Any]) -> np.ndarray:
         """For each value whether it meets the term."""
-        return _truth(self.test, values)
-
-    def weights(self, codec: Codec) -> np.ndarray:
-        """For each cell 1 if some of its values may meet the term, else 0.
-
-        A test can change its answer only at a constant. So a cell has values that meet it if one of
-        its ends does, or may have some if a constant lies between them.
-        """
-        low, high = codec.ends()
-        inside = np.zeros(len(low), dtype=bool)
-        if not isinstance(low.dtype, (pd.CategoricalDtype, pd.BooleanDtype)):
-            for constant in self.constants:
-                inside |= np.asarray((low <= constant) & (constant <= high), dtype=bool)
-        valid = self.holds(low) | self.holds(high) | inside
-        one_missing = low.iloc[:1].where(np.zeros(1, dtype=bool))
-        missing = np.repeat(_truth(self.test, one_missing), codec.size - len(low))
-        return np.concatenate([valid, missing]).astype(np.float64)
+        return _truth(self.test, values.rename(self.column))
 
 
 def parse(where: str | None, given: Mapping[str, Any] | None, schema: Schema) -> list[Term]:
@@ -85,24 +82,30 @@ def parse(where: str | None, given: Mapping[str, Any] | None, schema: Schema) ->
     parts = [] if where is None else _parts(where)
     terms = [_term(part, names, schema) for part, names in parts]
     for name, value in (given or {}).items():
-        equals = ast.Is() if value is None else ast.Eq()
-        test = ast.Compare(ast.Name("x"), [equals], [ast.Constant(value)])
+        test = ast.Compare(ast.Name("x"), [ast.Eq()], [ast.Constant(value)])
         terms.append(_checked(name, test, schema))
     return terms
 
 
 def _parts(where: str) -> list[tuple[ast.expr, dict[str, str]]]:
-    """The parts that `and` joins, each with the columns' names behind its Python names."""
+    """The parts that `and` joins, each with the columns' names behind its Python names.
+
+    Every name is replaced before Python reads it: Python would change some letters, µ among them.
+    """
     names: dict[str, str] = {}
 
     def stand_in(match: re.Match[str]) -> str:
-        return names.setdefault(match.group(1), f"_column_{len(names)}")
+        if match["name"] is None or match["name"] in _WORDS:
+            return match[0]
+        name = match["quoted"].replace("``", "`") if match["quoted"] else match["name"]
+        return names.setdefault(name, f"_column_{len(names)}")
 
     try:
-        tree = ast.parse(re.sub(r"`([^`]+)`", stand_in, where).strip(), mode="eval").body
-    except (SyntaxError, ValueError):
+        tree = ast.parse(_TOKEN.sub(stand_in, where).strip(), mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError):
         raise ConditionError(
-            f"where={where!r} cannot be read: write it as in 'age >= 65 and sex == \"female\"'"
+            f"where={where!r} cannot be read: write it as in 'age >= 65 and sex == \"female\"',"
+            " with text in quotes and names that are not Python names in backticks"
         ) from None
     quoted = {stand_in: name for name, stand_in in names.items()}
     match tree:
@@ -123,6 +126,7 @@ def _term(part: ast.expr, quoted: Mapping[str, str], schema: Schema) -> Term:
 
 
 def _checked(name: str, test: ast.expr, schema: Schema) -> Term:
+    name = _column_of(name, schema)
     column = schema.coded.get(name)
     if column is None:
         raise ConditionError(
@@ -132,6 +136,18 @@ def _checked(name: str, test: ast.expr, schema: Schema) -> Term:
     test = _Literals(column, name).visit(test)
     values = [node.value for node in ast.walk(test) if isinstance(node, ast.Constant)]
     return Term(name, test, tuple(value for value in values if value is not None))
+
+
+def _column_of(name: str, schema: Schema) -> str:
+    """The column of this name, or the only one whose name differs in the form of letters alone."""
+    if name in schema.coded or not isinstance(name, str):
+        return name
+    same = [each for each in schema.coded if _same_letters(each) == _same_letters(name)]
+    return same[0] if len(same) == 1 else name
+
+
+def _same_letters(name: str) -> str:
+    return unicodedata.normalize("NFKC", name)
 
 
 class _Literals(ast.NodeTransformer):
@@ -160,36 +176,44 @@ class _Literals(ast.NodeTransformer):
 
     def _value(self, value: Any) -> Any:
         """A constant as a value of the column; ConditionError for one of another type."""
-        if value is None:
+        if is_null(value):
             return None
+        if isinstance(value, np.generic) and not isinstance(value, np.datetime64):
+            value = value.item()
         match self._column:
             case Datetime():
                 return self._timestamp(value)
             case Categorical(categories=categories):
-                if value not in categories:
+                if not isinstance(value, str | int | float) or value not in categories:
                     raise ConditionError(
                         f"{value!r} is not a category of {self._name!r}: use one that the schema"
                         " lists"
                     )
                 return value
             case Boolean():
-                if value not in (True, False):
+                if not isinstance(value, int | float) or value not in (True, False):
                     raise ConditionError(
                         f"{self._name!r} is true or false, not {value!r}: compare it with True or"
                         " False"
                     )
                 return bool(value)
-        if isinstance(value, bool) or not isinstance(value, (int, float)):
+        number = plain_number(value)  # which no truth value and no text is
+        if np.isnan(number):
             raise ConditionError(
                 f"{self._name!r} is a number and cannot be compared with {value!r}: write a number"
                 " without quotes"
             )
-        return value
+        return value if isinstance(value, int) and abs(value) < 2**63 else number
 
     def _timestamp(self, value: Any) -> pd.Timestamp:
         try:
-            return pd.Timestamp(value).as_unit("s")
-        except (ValueError, TypeError):
+            moment = pd.Timestamp(value)
+            utc = moment if moment.tzinfo is None else moment.tz_convert(None)
+            seconds: pd.Timestamp = utc.as_unit("s")
+            if pd.isna(seconds):  # what pandas makes of "NaT" and of empty text
+                raise ValueError
+            return seconds
+        except (ValueError, TypeError, OverflowError, AttributeError):
             raise ConditionError(
                 f"{self._name!r} holds dates, and {value!r} is not a date: write one such as"
                 " '2020-01-31'"
@@ -228,6 +252,11 @@ def _compare(left: ast.expr, op: ast.cmpop, right: ast.expr, x: pd.Series[Any]) 
             values = [each.value for each in elts if isinstance(each, ast.Constant)]
             member = np.asarray(x.isin(values), dtype=bool)
             return known & (member if isinstance(op, ast.In) else ~member)
+        case ast.Name(), _, ast.Constant(value=None):
+            raise ConditionError(
+                f"a missing value has no order, and a condition compares {x.name!r} with one: write"
+                " `is None` or `is not None`"
+            )
         case ast.Name(), _, ast.Constant(value=value) if type(op) in _COMPARE:
             try:
                 outcome = _COMPARE[type(op)](x, value)

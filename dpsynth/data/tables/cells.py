@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable, Sequence
 from functools import cached_property
 from typing import Any
 
@@ -26,6 +27,7 @@ from dpsynth.data import values as raw
 from dpsynth.data.tables.bounds import decimals, settled_bounds
 from dpsynth.data.tables.cuts import exact_cuts, with_exact
 from dpsynth.data.tables.grid import Grid, StepGrid, moment_edges, number_grid
+from dpsynth.data.tables.parts import Parts, cut, shares
 from dpsynth.door.codes import Cuts, codes_of
 from dpsynth.schema.columns import (
     SECONDS,
@@ -75,15 +77,46 @@ class _Cells(ABC):
     def code(self, value: object) -> int:
         """The cell of one value that is neither missing nor a number nor a moment."""
 
-    def decode(self, codes: np.ndarray, rng: np.random.Generator) -> pd.Series[Any]:
-        """Values drawn from the cells; the dtype follows from the column alone."""
+    def decode(
+        self, codes: np.ndarray, rng: np.random.Generator, parts: Parts | None = None
+    ) -> pd.Series[Any]:
+        """Values drawn from the cells, or from parts of them, if these cells have some.
+
+        The dtype follows from the column alone.
+        """
         cells = np.asarray(codes)
         missing = cells >= self._valid
         if not self.nullable and missing.any():
             cells = self._redrawn(cells, missing, rng)
             missing = np.zeros(len(cells), dtype=bool)
-        drawn = self._draw(np.where(missing, 0, cells), rng)
+        if parts is None or missing.all():
+            drawn = self._draw(np.where(missing, 0, cells), rng)
+        else:
+            first, last = parts.choose(np.where(missing, parts.cells[0], cells), rng)
+            drawn = self._between(first, last, rng)
         return self._shown(drawn, missing)
+
+    def parts(
+        self, holds: Callable[[pd.Series[Any]], np.ndarray], constants: Sequence[Any]
+    ) -> Parts:
+        """The parts of the valid cells whose values meet a condition.
+
+        holds: for each value whether it meets the condition, which changes at `constants` only.
+        """
+        first, last = self._ends()
+        cells, begin, end = cut(first, last, self._breaks(constants))
+        known = np.zeros(len(begin), dtype=bool)
+        kept = holds(self._shown(begin, known))
+        one = np.zeros(1, dtype=np.int64)
+        special = self.nullable and bool(holds(self._shown(one, one == 0))[0])
+        cells, begin, end = cells[kept], begin[kept], end[kept]
+        whole = self._lengths(first[cells], last[cells])
+        part = shares(self._lengths(begin, end), whole, special)
+        return Parts(cells, begin, end, part, special)
+
+    def weights(self, parts: Parts) -> np.ndarray:
+        """For each cell how much of it meets a condition."""
+        return parts.weights(self._valid, self.size)
 
     def ends(self) -> tuple[pd.Series[Any], pd.Series[Any]]:
         """The first and the last value of each valid cell, with the dtype of `decode`."""
@@ -95,10 +128,22 @@ class _Cells(ABC):
         """For each cell the number of a value in it: here the cell holds that value only."""
         return cells
 
+    def _between(self, first: np.ndarray, last: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """For each pair the number of a value from first to last: here these are the same."""
+        return first
+
+    def _lengths(self, first: np.ndarray, last: np.ndarray) -> np.ndarray:
+        """How many values there are from first to last, or how long the way is."""
+        return np.ones(len(first))
+
     def _ends(self) -> tuple[np.ndarray, np.ndarray]:
         """The numbers of the first and the last value of each valid cell."""
         single = np.arange(self._valid)
         return single, single
+
+    def _breaks(self, constants: Sequence[Any]) -> np.ndarray:
+        """Numbers of values at which a condition with these constants may change inside a cell."""
+        return np.zeros(0)
 
     @abstractmethod
     def _shown(self, drawn: np.ndarray, missing: np.ndarray) -> pd.Series[Any]:
@@ -251,8 +296,34 @@ class _Gridded(_Cells):
     def _draw(self, cells: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         return self._grid.draw(cells.astype(np.int64), rng)
 
+    def _between(self, first: np.ndarray, last: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        return self._grid.between(first, last, rng)
+
+    def _lengths(self, first: np.ndarray, last: np.ndarray) -> np.ndarray:
+        return self._grid.lengths(first, last)
+
     def _ends(self) -> tuple[np.ndarray, np.ndarray]:
         return self._grid.ends()
+
+    def _breaks(self, constants: Sequence[Any]) -> np.ndarray:
+        """For each constant the first value from it on, and the first one beyond it."""
+        first, last = self._ends()
+        wanted = np.array(constants, dtype=object)
+        if first.dtype.kind == "f":
+            real = wanted.astype(np.float64)
+            return np.append(real, np.nextafter(real, np.inf))
+        end = int(last[-1]) + 1
+        found = []
+        for reached in (np.greater_equal, np.greater):
+            low, high = np.zeros(len(wanted), np.int64), np.full(len(wanted), end, np.int64)
+            while (low < high).any():
+                middle = np.minimum((low + high) // 2, end - 1)
+                shown = self._shown(middle, np.zeros(len(wanted), dtype=bool))
+                yes = reached(shown.astype(object).to_numpy(), wanted).astype(bool)
+                high, low = np.where(yes, middle, high), np.where(yes, low, middle + 1)
+                low = np.minimum(low, high)
+            found.append(low)
+        return np.concatenate(found)
 
 
 class NumericCodec(_Gridded):

@@ -16,7 +16,7 @@ charged bounds alone.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import lru_cache
 from typing import Any, Protocol
 
@@ -28,6 +28,7 @@ from dpsynth.base.domain import Domain
 from dpsynth.data.engines.files import column_names
 from dpsynth.data.tables.cells import BooleanCodec, CategoricalCodec, DatetimeCodec, NumericCodec
 from dpsynth.data.tables.identifiers import generate_identifiers
+from dpsynth.data.tables.parts import Parts
 from dpsynth.door.codes import Coding
 from dpsynth.schema.table import (
     Boolean,
@@ -61,8 +62,26 @@ class Codec(Coding, Protocol):
         """
         ...
 
-    def decode(self, codes: np.ndarray, rng: np.random.Generator) -> pd.Series[Any]:
-        """For each code a value drawn from its cell; the dtype follows from the column alone."""
+    def decode(
+        self, codes: np.ndarray, rng: np.random.Generator, parts: Parts | None = None
+    ) -> pd.Series[Any]:
+        """For each code a value drawn from its cell, or from the given parts of it.
+
+        The dtype follows from the column alone.
+        """
+        ...
+
+    def parts(
+        self, holds: Callable[[pd.Series[Any]], np.ndarray], constants: Sequence[Any]
+    ) -> Parts:
+        """The parts of the valid cells whose values meet a condition.
+
+        holds: for each value whether it meets the condition, which changes at `constants` only.
+        """
+        ...
+
+    def weights(self, parts: Parts) -> np.ndarray:
+        """For each cell how much of it these parts are."""
         ...
 
     def ends(self) -> tuple[pd.Series[Any], pd.Series[Any]]:
@@ -213,6 +232,12 @@ def check_columns(names: Sequence[Any], schema: Schema) -> None:
     It shows no name but those of the schema: of a file without a header line, the first record
     stands for the names.
     """
+    wrong = [name for name in names if not isinstance(name, str)]
+    if any(str(name) in schema.columns for name in wrong):
+        raise SchemaError(
+            f"column names must be text, and {len(wrong)} of the table's {len(names)} are not:"
+            " rename them, as by table.columns = table.columns.map(str)"
+        )
     times = Counter(names)
     read = [name for name, column in schema.columns.items() if not isinstance(column, Identifier)]
     known = {*schema.columns, schema.unit.id_column}
@@ -240,6 +265,7 @@ def decode_frame(
     schema: Schema,
     bounds: Mapping[str, tuple[float, float]],
     rng: np.random.Generator,
+    parts: Mapping[str, Parts] = {},
 ) -> pd.DataFrame:
     """Rows drawn from coded ones: a value for each cell, and new identifiers.
 
@@ -254,6 +280,8 @@ def decode_frame(
         Those with which the codes were made.
     rng : numpy.random.Generator
         Draws the values and the identifiers.
+    parts : mapping of str to Parts
+        For some columns the parts of cells that their values come from.
 
     Returns
     -------
@@ -267,5 +295,5 @@ def decode_frame(
         if isinstance(column, Identifier):
             decoded[name] = generate_identifiers(column, rows, rng)
         else:
-            decoded[name] = found[name].decode(codes.pop(name), rng)
+            decoded[name] = found[name].decode(codes.pop(name), rng, parts.get(name))
     return pd.DataFrame(decoded, copy=False)

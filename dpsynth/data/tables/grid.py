@@ -59,6 +59,14 @@ class Grid(Protocol):
         """For each cell number a value in that cell, each value with the same chance."""
         ...
 
+    def between(self, first: np.ndarray, last: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """For each pair a value from first to last, each value with the same chance."""
+        ...
+
+    def lengths(self, first: np.ndarray, last: np.ndarray) -> np.ndarray:
+        """For each pair how many values lie from first to last, or how long the way is: float64."""
+        ...
+
     def ends(self) -> tuple[np.ndarray, np.ndarray]:
         """The first and the last value of each cell, as `draw` gives them."""
         ...
@@ -81,7 +89,13 @@ class StepGrid:
         """Step numbers k, int64."""
         if self._single:
             return cells.astype(np.int64)
-        return rng.integers(self._edges[cells], self._edges[cells + 1])
+        return self.between(self._edges[cells], self._edges[cells + 1] - 1, rng)
+
+    def between(self, first: np.ndarray, last: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        return rng.integers(first, last + 1)
+
+    def lengths(self, first: np.ndarray, last: np.ndarray) -> np.ndarray:
+        return (last - first + 1).astype(np.float64)
 
     def ends(self) -> tuple[np.ndarray, np.ndarray]:
         return self._edges[:-1], self._edges[1:] - 1
@@ -107,11 +121,15 @@ class RealGrid:
 
     def draw(self, cells: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """Values in [low, high], float64."""
-        first = self._ends[0][cells]
-        last = self._ends[1][cells]
-        # The sum may round up beyond the last value of the cell.
-        values: np.ndarray = np.minimum(first + rng.random(len(cells)) * (last - first), last)
+        return self.between(self._ends[0][cells], self._ends[1][cells], rng)
+
+    def between(self, first: np.ndarray, last: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        # The sum may round up beyond the last value.
+        values: np.ndarray = np.minimum(first + rng.random(len(first)) * (last - first), last)
         return values
+
+    def lengths(self, first: np.ndarray, last: np.ndarray) -> np.ndarray:
+        return last - first
 
     def ends(self) -> tuple[np.ndarray, np.ndarray]:
         return self._ends

@@ -1,0 +1,90 @@
+"""Parts of cells: the values of a column that meet a condition, cell by cell.
+
+A model knows how often a cell occurs, and inside a cell all values are alike. So rows given a
+condition are drawn without a miss: each cell counts by the share of its values that meet it, and a
+value is drawn from those alone. Of real numbers, a single one has no share. Where a condition
+leaves single numbers only, they count by the density of their cells instead.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+
+@dataclass(frozen=True, eq=False)
+class Parts:
+    """Parts of a column's cells, in ascending order.
+
+    cells, first, last, shares: for each part its cell, the numbers of its first and last value, and
+    how much of its cell it is. special: whether a missing value meets the condition.
+    """
+
+    cells: np.ndarray
+    first: np.ndarray
+    last: np.ndarray
+    shares: np.ndarray
+    special: bool
+
+    def weights(self, valid: int, size: int) -> np.ndarray:
+        """How much each cell counts, shape (size,); the valid cells come first."""
+        counted = np.bincount(self.cells, self.shares, minlength=valid)
+        return np.append(counted, np.full(size - valid, float(self.special)))
+
+    def choose(self, cells: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
+        """First and last value of a part of each cell, drawn in proportion to the shares.
+
+        ValueError for a cell that has none: a model of somebody's own may ignore its evidence.
+        """
+        start = np.searchsorted(self.cells, cells, side="left")
+        end = np.searchsorted(self.cells, cells, side="right")
+        if (start == end).any():
+            raise ValueError(
+                "the model drew cells to which the condition gives no weight: its `sample` must"
+                " agree with `evidence`"
+            )
+        upto = np.append(0.0, np.cumsum(self.shares))
+        place = upto[start] + rng.random(len(cells)) * (upto[end] - upto[start])
+        chosen = np.clip(np.searchsorted(upto, place, side="right") - 1, start, end - 1)
+        return self.first[chosen], self.last[chosen]
+
+
+def shares(lengths: np.ndarray, whole: np.ndarray, missing: bool) -> np.ndarray:
+    """How much of its cell each part is.
+
+    Parameters
+    ----------
+    lengths, whole : ndarray
+        The length of each part, and of its cell. A cell of no length holds a single number, which
+        is all of it.
+    missing : bool
+        Whether a missing value meets the condition, too.
+    """
+    found = np.divide(lengths, whole, out=np.ones(len(whole)), where=whole > 0)
+    if missing or found.any() or not len(found):
+        return found
+    return whole.min() / whole
+
+
+def cut(
+    first: np.ndarray, last: np.ndarray, breaks: np.ndarray
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Cells cut where a condition may change: for each piece its cell, first and last value.
+
+    Parameters
+    ----------
+    first, last : ndarray
+        The first and the last value of each cell, ascending: int64 or float64.
+    breaks : ndarray
+        Values with which a piece begins.
+    """
+    inside = breaks[(breaks > first[0]) & (breaks <= last[-1])]
+    begin = np.unique(np.concatenate([first, inside.astype(first.dtype)]))
+    cells = np.searchsorted(first, begin, side="right") - 1
+    following = np.append(begin[1:], last[-1])
+    before = following - 1 if first.dtype.kind == "i" else np.nextafter(following, -np.inf)
+    before[-1] = last[-1]
+    end = np.minimum(before, last[cells])
+    real = begin <= end
+    return cells[real], begin[real], end[real]
