@@ -155,6 +155,8 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     """Imports a name when it is first used, so that `import dpsynth` takes next to no time."""
+    if name == "__version__":
+        return import_module("importlib.metadata").version("dpsynth")
     if name not in _HOME:
         raise AttributeError(f"module 'dpsynth' has no attribute {name!r}")
     value = getattr(import_module(f"dpsynth.{_HOME[name]}"), name)

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+
+def expanded(path: str | Path) -> Path:
+    """The path with its `~` expanded; as it is where no such home is known."""
+    return Path(os.path.expanduser(path))
 
 
 def keep_apart(files: Mapping[str, Any]) -> None:

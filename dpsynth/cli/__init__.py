@@ -8,10 +8,16 @@ Exit codes: 0 done, 1 a gate failed, 2 bad input or usage, 3 inconclusive,
 
 from __future__ import annotations
 
+import re
+import sys
+from importlib.metadata import version
+from typing import Annotated
+
 import typer
 
+from dpsynth.base.places import expanded
 from dpsynth.cli import audit, evidence, release
-from dpsynth.cli.common import fail
+from dpsynth.cli.common import fail, say
 from dpsynth.cli.exits import CODES, exit_code
 from dpsynth.cli.images import images_app
 from dpsynth.cli.ledger import ledger_app
@@ -26,8 +32,31 @@ Results go to stdout, progress to stderr. Exit codes: 0 done, 1 a gate failed, 2
 """
 
 app = typer.Typer(
-    no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, help=_HELP
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},  # of every command below it, too
 )
+
+
+def _show_version(asked: bool) -> None:
+    if asked:
+        say(f"dpsynth {version('dpsynth')}")
+        raise typer.Exit
+
+
+@app.callback(help=_HELP)
+def _options(
+    show_version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_show_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """What is given before a command."""
+
+
 _COMMANDS = (
     release.fit,
     release.sample,
@@ -47,6 +76,12 @@ app.add_typer(ledger_app, name="ledger")
 def main() -> None:
     """The entry point: what a user can mend becomes a sentence and an exit code."""
     try:
-        app(prog_name="dpsynth")
+        app(args=[_with_home(each) for each in sys.argv[1:]], prog_name="dpsynth")
     except tuple(CODES) as error:
         fail(error, exit_code(error))
+
+
+def _with_home(argument: str) -> str:
+    """The argument with its `~` expanded, which a shell leaves in `--output=~/release`."""
+    found = re.fullmatch(r"(--[\w-]+=)?(~.*)", argument, re.DOTALL)
+    return argument if found is None else f"{found[1] or ''}{expanded(found[2])}"

@@ -19,6 +19,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from dpsynth.base.places import expanded
 from dpsynth.base.text import at_most, exact, printable
 from dpsynth.evidence import verify, wording
 from dpsynth.evidence.describe import Bounds, columns_in_words
@@ -166,7 +167,8 @@ class Certificate:
         ValueError
             When it is not a certificate of this format, or does not hold; the message says why.
         """
-        file = Path(path) / "certificate.json" if Path(path).is_dir() else Path(path)
+        file = expanded(path)
+        file = file / "certificate.json" if file.is_dir() else file
         try:
             text = file.read_text(encoding="utf-8")
         except UnicodeDecodeError:
@@ -249,7 +251,7 @@ class Certificate:
             When the files cannot be written; the message is one sentence.
         """
         files = {"certificate.json": self.to_json(), "certificate.html": self.to_html()}
-        return render.save(directory, files)
+        return render.save(expanded(directory), files)
 
     def summary(self) -> str:
         """A few lines for a terminal."""

@@ -123,15 +123,25 @@ class Registry:
         ValueError
             For no such name.
         """
+        kind = loaded(self.entry(name))
+        member = name.partition(":")[2]
+        return kind, kind.family_settings(member) if member else {}
+
+    def entry(self, name: str) -> EntryPoint:
+        """The entry of this name, whose class is not loaded.
+
+        Raises
+        ------
+        ValueError
+            For no such name.
+        """
         entry = self._entry(self.resolved(name))
         if entry is None:
             raise ValueError(
                 f"mechanism must be one of {self.names()}, got {name!r}: name one of these, or"
                 " install the package that declares it"
             )
-        kind = loaded(entry)
-        member = name.partition(":")[2]
-        return kind, kind.family_settings(member) if member else {}
+        return entry
 
     def name_of(self, kind: type[Any]) -> str | None:
         """The name under which just this class is registered; None for a member of a family."""

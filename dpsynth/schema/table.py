@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from dpsynth.base.mappings import read_mapping, write_mapping
+from dpsynth.base.places import expanded
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.schema.columns import (
     COLUMN_TYPES,
@@ -150,6 +151,10 @@ class Schema:
     @classmethod
     def from_dict(cls, spec: Mapping[str, Any]) -> Schema:
         """The schema of which `spec` is the `to_dict()`; SchemaError where it is none."""
+        if any(isinstance(value, Column) for value in spec.values()):
+            raise SchemaError(
+                "the mapping holds columns, and a file has fields: write Schema(columns)"
+            )
         if type(spec.get("dpsynth_schema")) is not int or spec["dpsynth_schema"] != VERSION:
             raise SchemaError(
                 f"dpsynth_schema must be {VERSION}, got {spec.get('dpsynth_schema')!r}: correct it,"
@@ -165,13 +170,27 @@ class Schema:
     def load(cls, path: str | Path) -> Schema:
         """The schema in a .yaml, .yml or .json file; SchemaError, with the path, for another."""
         try:
-            return cls.from_dict(read_mapping(path))
+            return cls.from_dict(read_mapping(expanded(path)))
         except ValueError as error:
             raise SchemaError(f"{path}: {error}") from None
 
+    @classmethod
+    def of(cls, given: Schema | str | Path | Mapping[str, Any]) -> Schema:
+        """A schema as it is, of a file, or of what `to_dict` returns; SchemaError for another."""
+        if isinstance(given, cls):
+            return given
+        if isinstance(given, str | Path):
+            return cls.load(given)
+        if isinstance(given, Mapping):
+            return cls.from_dict(given)
+        raise SchemaError(
+            "a schema must be a Schema, the path of its file, or the mapping that the file holds,"
+            f" got {type(given).__name__}: give one of these"
+        )
+
     def save(self, path: str | Path) -> None:
         """Write the schema; the name's end, .yaml, .yml or .json, says in which format."""
-        write_mapping(path, self.to_dict())
+        write_mapping(expanded(path), self.to_dict())
 
     def fingerprint(self) -> str:
         """SHA-256 (hex) of the facts as canonical JSON, whichever format they are stored in.
@@ -224,7 +243,7 @@ class SchemaDraft:
 
     def save(self, path: str | Path) -> None:
         """Write the draft; the name's end, .yaml, .yml or .json, says in which format."""
-        write_mapping(path, self.spec, comment=_DRAFT_COMMENT)
+        write_mapping(expanded(path), self.spec, comment=_DRAFT_COMMENT)
 
 
 def _names(names: Iterable[object]) -> str:

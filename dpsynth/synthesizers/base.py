@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Generic, Protocol, Self, TypeVar
 import numpy as np
 
 from dpsynth.base.errors import DPSynthError
+from dpsynth.base.places import expanded
 from dpsynth.base.project import place_of
 from dpsynth.evidence.certificate import Certificate
 from dpsynth.kernel.budget import Budget
@@ -152,7 +153,9 @@ class BaseSynthesizer(ABC, Generic[F]):
         """
         fitted = self._fitted()
         content, arrays = self._stored(fitted)
-        write_model_file(path, {**content, "certificate": fitted.certificate.record}, arrays)
+        write_model_file(
+            expanded(path), {**content, "certificate": fitted.certificate.record}, arrays
+        )
 
     @classmethod
     def load(cls, path: str | Path) -> Self:
@@ -177,7 +180,7 @@ class BaseSynthesizer(ABC, Generic[F]):
         ModelFileError
             For a file that is not a model of this kind, is damaged, or has another format.
         """
-        return read_model_file(path, cls.KIND, cls._built)
+        return read_model_file(expanded(path), cls.KIND, cls._built)
 
     def __repr__(self) -> str:
         state = "fitted" if "fitted_" in self.__dict__ else "not fitted"
@@ -230,6 +233,8 @@ class BaseSynthesizer(ABC, Generic[F]):
         """The ledger that was named, here or by the project file; None where none was."""
         if self.ledger is NoLedger.UNSTATED:
             return place_of("ledger")
+        if isinstance(self.ledger, str | Path):
+            return expanded(self.ledger)
         return None if isinstance(self.ledger, NoLedger) else self.ledger
 
     def _ask_who_pays(self) -> None:

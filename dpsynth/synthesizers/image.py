@@ -87,6 +87,8 @@ class ImageSynthesizer(BaseSynthesizer["FittedImages"]):
         unsafe_seed: int | None = None,
         **settings: Any,
     ) -> None:
+        if ledger is not NoLedger.LOADED:
+            _refuse_unknown(mechanism)
         self.classes = classes
         self.shape = shape
         self.epsilon = epsilon
@@ -254,11 +256,6 @@ class ImageSynthesizer(BaseSynthesizer["FittedImages"]):
         """Budget, mechanism and schema, after every check that needs public facts only."""
         budget = self._budget()
         check_budget(budget)
-        if self.mechanism != AUTO and not IMAGES.knows(self.mechanism):
-            names = ", ".join(IMAGES.entries())
-            raise ValueError(
-                f"there is no mechanism {self.mechanism!r} of images: use one of {names}"
-            )
         kind, _ = IMAGES.load(self.mechanism)
         known = sorted(kind.__dataclass_fields__)
         if unknown := sorted(set(self.settings) - set(known)):
@@ -401,3 +398,9 @@ def _asked(labels: Any, n: int, classes: int) -> np.ndarray:
             f" {classes - 1}: got {chosen.dtype} of shape {chosen.shape}, or one out of range"
         )
     return np.broadcast_to(chosen, (n,)).astype(np.int64)
+
+
+def _refuse_unknown(mechanism: str) -> None:
+    if mechanism != AUTO and not IMAGES.knows(mechanism):
+        names = ", ".join(IMAGES.entries())
+        raise ValueError(f"there is no mechanism {mechanism!r} of images: use one of {names}")

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from dpsynth.base.job import Job
+from dpsynth.base.places import expanded
 from dpsynth.data.engines.files import Source, open_source
 from dpsynth.data.tables.codec import check_columns, codecs, schema_domain
 from dpsynth.data.tables.magnitude import magnitude_table
@@ -28,7 +29,7 @@ from dpsynth.mechanisms.base import Mechanism
 from dpsynth.mechanisms.bounds import bounds_cost, learn_bounds
 from dpsynth.mechanisms.checkpoint import Checkpoint, check_place
 from dpsynth.mechanisms.marginal.known import Marginal
-from dpsynth.mechanisms.registry import mechanism_for, name_of
+from dpsynth.mechanisms.registry import TABLES, mechanism_for, name_of
 from dpsynth.models.base import Model
 from dpsynth.schema.table import Numeric, Schema, SchemaError
 from dpsynth.synthesizers.account import accountant_for
@@ -56,8 +57,9 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
 
     Parameters
     ----------
-    schema : Schema
-        The public facts: columns, their bounds and categories, and whom to protect.
+    schema : Schema, str, Path or mapping
+        The public facts: columns, their bounds and categories, and whom to protect. Or the path of
+        its file, or what that file holds.
     mechanism : str or Mechanism
         A name ("auto", "canopy", "aim", "mst", "independent", "dp-ctgan", "hybrid", "pate-gan") or
         an object. "smartnoise:mst" and the like, and "external:" with `command=[...]`, run
@@ -101,7 +103,7 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
 
     def __init__(
         self,
-        schema: Schema,
+        schema: Schema | str | Path | Mapping[str, Any],
         mechanism: str | Mechanism = "auto",
         *,
         epsilon: float,
@@ -114,7 +116,9 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         checkpoint: str | Path | None = None,
         **settings: Any,
     ) -> None:
-        self.schema = schema
+        if isinstance(mechanism, str) and ledger is not NoLedger.LOADED:
+            TABLES.entry(mechanism)
+        self.schema = Schema.of(schema)
         self.mechanism = mechanism
         self.epsilon = epsilon
         self.delta = delta
@@ -263,7 +267,7 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         mechanism = told(mechanism, self.known, self.schema)
         check_settings(mechanism, self.schema)
         if self.checkpoint is not None:
-            check_place(Path(self.checkpoint), self._ledger)
+            check_place(expanded(self.checkpoint), self._ledger)
             check_resumable(mechanism, self.unsafe_seed)
         return budget, mechanism
 
@@ -294,7 +298,7 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         """A new run, or the one whose state lies in the checkpoint."""
         if self.checkpoint is None:
             return self._accountant(budget, mechanism), None
-        path = Path(self.checkpoint)
+        path = expanded(self.checkpoint)
         facts = self._facts(budget, mechanism)
         named = self._ledger
         if path.exists() and named is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,7 @@ import pandas as pd
 import pyarrow as pa
 from pyarrow import csv
 
+from dpsynth.base.places import expanded
 from dpsynth.schema.columns import SchemaError
 
 Rows: TypeAlias = pd.DataFrame | pa.Table
@@ -21,6 +23,12 @@ _BROKEN = (OSError, pa.ArrowException, UnicodeError, OverflowError)
 
 _RULES = csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False)
 """Text in quotes may have several lines; an empty line is a row whose values are missing."""
+
+_ADDRESS = re.compile(r"^[a-z][a-z0-9+.-]+:/|(password|passwd|pwd)\s*=", re.IGNORECASE)
+"""An address such as postgresql://, of which Path keeps one stroke, or a database's settings."""
+
+_PATTERN = re.compile(r"[*?]|\[.+\]")
+"""What a shell replaces by the names of files."""
 
 _SMALLEST_BLOCK = 1 << 20
 """Bytes, as in pyarrow's own default."""
@@ -64,20 +72,47 @@ def open_source(data: Any) -> Source:
         return Source(column_names(data), lambda: data)
     if not isinstance(data, (str, Path)):
         raise SchemaError(
-            f"data must be a DataFrame, an Arrow table or a path, got {type(data).__name__}:"
-            " convert it first"
+            "data must be a pandas DataFrame, a pyarrow Table or a path, got"
+            f" {kind_of(data)}: convert it first, as by its to_pandas() or to_arrow()"
         )
-    path = Path(data)
+    path = expanded(data)
+    _refuse_what_is_no_file(path)
     readers = {".csv": (_csv_names, _read_csv), ".parquet": (_parquet_names, _read_parquet)}
-    if path.suffix.lower() not in readers:
-        raise SchemaError(f"{path} must be a .csv or .parquet file: convert it first")
-    if not path.exists():
-        raise SchemaError(f"{path} does not exist: give the path of a .csv or .parquet file")
     names, read = readers[path.suffix.lower()]
     with contextlib.suppress(*_BROKEN):
         return Source(names(path), lambda: read(path))
     # Raised here, outside of any `except`: the context of an exception would quote the file.
     raise _unreadable(path)
+
+
+def kind_of(data: Any) -> str:
+    """The type and the package that has it: several packages have a DataFrame."""
+    kind = type(data)
+    package = kind.__module__.partition(".")[0]
+    return kind.__qualname__ if package == "builtins" else f"{package}.{kind.__qualname__}"
+
+
+def _refuse_what_is_no_file(path: Path) -> None:
+    """SchemaError where this is no .csv or .parquet file. It repeats no address and no password."""
+    if _ADDRESS.search(str(path)) and not path.exists():
+        raise SchemaError(
+            "data were given as an address, and neither databases nor servers can be read yet:"
+            " export the table to a .csv or .parquet file, and give its path"
+        )
+    if path.is_dir():
+        raise SchemaError(
+            f"{path} is a folder, and a table is read from one file: write its parts into one .csv"
+            " or .parquet file"
+        )
+    if _PATTERN.search(str(path)) and not path.exists():
+        raise SchemaError(
+            f"{path} is a pattern for several files, and a table is read from one: write them into"
+            " one .csv or .parquet file"
+        )
+    if path.suffix.lower() not in (".csv", ".parquet"):
+        raise SchemaError(f"{path} must be a .csv or .parquet file: convert it first")
+    if not path.exists():
+        raise SchemaError(f"{path} does not exist: give the path of a .csv or .parquet file")
 
 
 def open_rows(data: Any) -> Rows:

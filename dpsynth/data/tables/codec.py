@@ -25,7 +25,7 @@ import pandas as pd
 import pyarrow as pa
 
 from dpsynth.base.domain import Domain
-from dpsynth.data.engines.files import column_names
+from dpsynth.data.engines.files import column_names, kind_of
 from dpsynth.data.tables.cells import BooleanCodec, CategoricalCodec, DatetimeCodec, NumericCodec
 from dpsynth.data.tables.identifiers import generate_identifiers
 from dpsynth.data.tables.parts import Parts
@@ -219,7 +219,7 @@ def encode_frame(
     """
     if not isinstance(frame, pd.DataFrame | pa.Table):
         raise TypeError(
-            f"the table must be a pandas DataFrame or an Arrow table, got {type(frame).__name__}:"
+            f"the table must be a pandas DataFrame or a pyarrow Table, got {kind_of(frame)}:"
             " convert it first"
         )
     check_columns(column_names(frame), schema)

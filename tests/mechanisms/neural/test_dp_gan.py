@@ -218,9 +218,8 @@ def test_a_fit_is_certified_planned_kept_and_drawn_from_again(tmp_path):
 )
 def test_facts_that_are_none_are_refused_before_anything_is_spent(tmp_path, changes, words):
     facts = {"classes": 3, "shape": (6, 5), "epsilon": 5, "delta": 1e-5, "mechanism": "dp-gan"}
-    synth = dpsynth.ImageSynthesizer(**{**facts, **changes}, ledger=tmp_path / "scans.ledger")
     with pytest.raises(ValueError, match=words):
-        synth.fit(*random_images(20))
+        dpsynth.ImageSynthesizer(**{**facts, **changes}, ledger=tmp_path / "scans.ledger").fit(*random_images(20))
     assert not (tmp_path / "scans.ledger").exists()
 
 
