@@ -16,7 +16,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from dpsynth.door.columns import is_missing, is_number, nanoseconds, pieces, real, seconds
-from dpsynth.schema.columns import number_of_text
+from dpsynth.schema.columns import SECONDS, Datetime, number_of_text
 
 
 class Reader(Protocol):
@@ -52,6 +52,30 @@ def read(column: Any, reader: Reader) -> np.ndarray:
 def read_numbers(column: Any) -> np.ndarray:
     """The float64 that each value of a column says; NaN if it says none."""
     return read(column, _Numbers())
+
+
+def read_moments(column: Any) -> np.ndarray:
+    """The seconds since 1970 UTC that each value of a column says; NaN if it says none."""
+    return read(column, _Moments())
+
+
+def steps_of(values: Any, column: Datetime) -> np.ndarray:
+    """The step of the resolution since 1970 in which each value lies; NaN for what is no time."""
+    steps: np.ndarray = np.floor(read_moments(values) / SECONDS[column.resolution])
+    return steps
+
+
+class _Moments:
+    """Reads the time that a value says; a number says none."""
+
+    def objects(self, values: Iterable[object]) -> np.ndarray:
+        return np.fromiter(map(moment, values), dtype=np.float64)
+
+    def numbers(self, values: np.ndarray) -> np.ndarray:
+        return np.full(len(values), np.nan)
+
+    def moments(self, values: np.ndarray) -> np.ndarray:
+        return values
 
 
 class _Numbers:

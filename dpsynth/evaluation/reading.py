@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from dpsynth.data.tables.codec import codec_for
-from dpsynth.data.values import is_null, moment, number, read, read_numbers
+from dpsynth.data.values import is_null, number, read, read_numbers, steps_of
 from dpsynth.schema.columns import SECONDS, Boolean, Categorical, Column, Datetime, Numeric
 
 _TOLERANCE = 1e-6
@@ -47,7 +47,6 @@ def _unread(values: np.ndarray) -> np.ndarray:
 
 
 _NULLS = _Reader(is_null, np.isnan, np.isnan)
-_MOMENTS = _Reader(moment, _unread, np.asarray)
 
 
 def missing_and_outside(
@@ -64,7 +63,7 @@ def missing_and_outside(
             allowed = _on_grid(read_numbers(values), column, bounds)
         case Datetime():
             low, high = column.steps
-            steps = np.floor(read(values, _MOMENTS) / SECONDS[column.resolution])
+            steps = steps_of(values, column)
             allowed = (low <= steps) & (steps <= high)
         case Boolean() | Categorical():
             codec = codec_for(_strict(column))
@@ -96,8 +95,8 @@ def as_numbers(values: Any, column: Column) -> np.ndarray:
         case Numeric():
             return np.where(_marked(values, column), np.nan, read_numbers(values))
         case Datetime():
-            step = SECONDS[column.resolution]
-            return np.floor(read(values, _MOMENTS) / step) * step
+            seconds = steps_of(values, column) * SECONDS[column.resolution]
+            return np.where(_marked(values, column), np.nan, seconds)
         case Boolean() | Categorical():
             codec = codec_for(_strict(column))
             codes = codec.encode(values)
@@ -136,6 +135,8 @@ def _strict(column: Categorical | Boolean) -> Categorical | Boolean:
 
 def _marked(values: Any, column: Column) -> np.ndarray:
     """Is the value the column's marker of missing ones, or the number that the marker spells."""
+    if isinstance(column, Datetime):
+        return steps_of(values, column) == column.marker_step
     marker = getattr(column, "missing_marker", None)
     if marker is None:
         return np.zeros(len(values), dtype=bool)

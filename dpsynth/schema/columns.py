@@ -216,11 +216,15 @@ class Datetime:
         How finely times are kept: to the day, hour, minute or second.
     nullable : bool
         Whether values may be missing.
+    missing_marker : str, datetime.date or None
+        A date that stands for missing, such as "9999-12-31", kept as the bounds are: all times in
+        its day, hour, minute or second stand for it.
 
     Raises
     ------
     SchemaError
-        For bounds that are no dates or in the wrong order, and for another resolution.
+        For bounds that are no dates or in the wrong order, for another resolution, and for a
+        marker that is no date, or of a column without missing values.
 
     Examples
     --------
@@ -235,6 +239,7 @@ class Datetime:
     _: KW_ONLY
     resolution: Resolution = "D"
     nullable: bool = False
+    missing_marker: str | date | None = None
 
     def __post_init__(self) -> None:
         _check_flags(self, "nullable")
@@ -242,8 +247,10 @@ class Datetime:
             raise SchemaError(
                 f"resolution must be one of {list(SECONDS)}, got {self.resolution!r}: choose one"
             )
-        for name in ("low", "high"):
+        marker = () if self.missing_marker is None else ("missing_marker",)
+        for name in ("low", "high", *marker):
             object.__setattr__(self, name, _iso(getattr(self, name), name, self.resolution))
+        _check_marker(self)
         low, high = self.steps
         if low > high:
             raise SchemaError(f"low={self.low} is after high={self.high}: exchange them")
@@ -251,9 +258,16 @@ class Datetime:
     @property
     def steps(self) -> tuple[int, int]:
         """The bounds in whole steps of the resolution since 1970-01-01."""
+        return self._step(self.low), self._step(self.high)
+
+    @property
+    def marker_step(self) -> float:
+        """The step whose times stand for missing; NaN where there is none."""
+        return math.nan if self.missing_marker is None else self._step(self.missing_marker)
+
+    def _step(self, bound: str | date) -> int:
         step = timedelta(seconds=SECONDS[self.resolution])
-        low, high = (datetime.fromisoformat(str(bound)) for bound in (self.low, self.high))
-        return (low - EPOCH) // step, (high - EPOCH) // step
+        return (datetime.fromisoformat(str(bound)) - EPOCH) // step
 
 
 @dataclass(frozen=True)

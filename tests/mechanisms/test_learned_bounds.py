@@ -54,7 +54,10 @@ def test_every_number_lies_between_the_ends_of_its_cell():
     cells = codes_of(numbers, Magnitudes(None))
     assert np.all(numbers >= LOWS[cells])
     assert np.all(numbers <= HIGHS[cells])
-    assert list(codes_of(np.array([np.inf, -np.inf, np.nan]), Magnitudes(None))) == [CELLS - 2, 0, CELLS - 1]
+    assert list(codes_of(np.array([2.0**200, -(2.0**200)]), Magnitudes(None))) == [CELLS - 2, 0]
+    beyond = np.array([np.inf, -np.inf, np.nan, np.nextafter(2.0**200, np.inf), -1e300])
+    assert list(codes_of(beyond, Magnitudes(None))) == [CELLS - 1] * 5
+    assert list(codes_of(pd.Series(["inf", "-Infinity", 10**400], dtype=object), Magnitudes(None))) == [CELLS - 1] * 3
     assert np.all(np.diff(LOWS) >= 0)
 
 
@@ -63,6 +66,14 @@ def test_every_number_lies_between_the_ends_of_its_cell():
 def test_no_value_makes_learning_fail(values, column):
     low, high = learn(pd.Series(values, dtype=object), column)
     assert -np.inf < low < high < np.inf
+
+
+@pytest.mark.parametrize("beyond", [np.inf, -np.inf, 1e300, -1e300])
+def test_what_has_no_magnitude_moves_no_learned_bound(beyond):
+    values = np.tile([3.0, 5.0, 6.0, beyond], 5000)
+    low, high = learn(values, Numeric(None, None))
+    assert 0 <= low <= 3
+    assert 6 <= high <= 8
 
 
 def test_a_missing_marker_is_no_magnitude():

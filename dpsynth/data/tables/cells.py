@@ -25,7 +25,7 @@ import pandas as pd
 
 from dpsynth.data import values as raw
 from dpsynth.data.tables.bounds import decimals, settled_bounds
-from dpsynth.data.tables.cuts import exact_cuts, with_exact
+from dpsynth.data.tables.cuts import exact_cuts, with_exact, with_span
 from dpsynth.data.tables.grid import Grid, StepGrid, moment_edges, number_grid
 from dpsynth.data.tables.parts import Parts, cut, shares
 from dpsynth.door.codes import Cuts, codes_of
@@ -362,7 +362,9 @@ class DatetimeCodec(_Gridded):
         edges = moment_edges(last - self._first + 1)
         super().__init__(StepGrid(self._first, 1, edges), column.nullable)
         starts = (self._first + edges[1:-1]) * float(self._seconds)
-        self.moments = Cuts(starts, np.arange(len(edges) - 1))
+        cells = Cuts(starts, np.arange(len(edges) - 1))
+        marked = column.marker_step * self._seconds
+        self.moments = with_span(cells, marked, marked + self._seconds, self.null)
 
     def code(self, value: object) -> int:
         seconds = raw.moment(value)

@@ -9,15 +9,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import timedelta
 from typing import Any
 
 import numpy as np
 
 from dpsynth.data.engines.files import Rows, column, column_names
 from dpsynth.data.tables.codec import check_columns, codec_for
-from dpsynth.data.values import is_null, number, read, read_numbers
-from dpsynth.schema.columns import EPOCH, SECONDS
+from dpsynth.data.values import is_null, number, read, read_numbers, steps_of
 from dpsynth.schema.table import Boolean, Categorical, Column, Datetime, Numeric, Schema
 
 
@@ -47,7 +45,11 @@ def _check(name: str, declared: Column, values: Any) -> ColumnCheck:
         special, clipped = _check_numbers(declared, values)
     else:
         special, clipped = _check_codes(declared, values)
-    missing = int(read(values, _Missing(getattr(declared, "missing_marker", None))).sum())
+    if isinstance(declared, Datetime):
+        reader, marked = _Missing(None), steps_of(values, declared) == declared.marker_step
+    else:
+        reader, marked = _Missing(getattr(declared, "missing_marker", None)), False
+    missing = int((read(values, reader).astype(bool) | marked).sum())
     return ColumnCheck(name, missing, special - missing, clipped)
 
 
@@ -74,11 +76,11 @@ def _check_codes(declared: Column, values: Any) -> tuple[int, int]:
 
 
 def _outside(declared: Datetime, values: Any) -> int:
-    """How many values fall into the outer steps, where one more is declared at either end."""
-    step = timedelta(seconds=SECONDS[declared.resolution])
-    first, last = (EPOCH + number * step for number in declared.steps)
-    wider = codec_for(replace(declared, low=first - step, high=last + step))
-    return int(np.isin(wider.encode(values), (0, wider.size - 2)).sum())
+    """How many times lie outside the bounds, cut to the resolution as the bounds are."""
+    first, last = declared.steps
+    steps = steps_of(values, declared)
+    outside = (steps < first) | (steps > last)
+    return int((outside & (steps != declared.marker_step)).sum())
 
 
 class _Missing:

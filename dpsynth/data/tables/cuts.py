@@ -22,9 +22,16 @@ def exact_cuts(codes: Mapping[float, int], otherwise: int) -> Cuts:
 
 def with_exact(cuts: Cuts, number: float, code: int) -> Cuts:
     """The same cuts, but that this one number has this code; NaN changes nothing."""
-    if math.isnan(number):
+    return with_span(cuts, number, math.nextafter(number, math.inf), code)
+
+
+def with_span(cuts: Cuts, first: float, after: float, code: int) -> Cuts:
+    """The same cuts, but that numbers from `first` to below `after` have this code.
+
+    NaN changes nothing.
+    """
+    if math.isnan(first):
         return cuts
-    after = math.nextafter(number, math.inf)
-    edges = np.union1d(cuts.edges, [number, after])
-    codes = [code if edge == number else cuts.of(edge) for edge in edges.tolist()]
+    edges = np.union1d(cuts.edges, [first, after])
+    codes = [code if first <= edge < after else cuts.of(edge) for edge in edges.tolist()]
     return Cuts(edges, [cuts.codes[0], *codes])

@@ -24,14 +24,20 @@ _ENDS = np.concatenate([[0.0], _POWERS, _POWERS[-1:]])
 LOWS = np.concatenate([-_ENDS[:0:-1], [0.0], _ENDS[:-1]])
 """Where each cell begins, which is public: negative numbers, zero alone, positive numbers.
 
-The outermost cells hold the numbers beyond the last power of two as well.
+The outermost cells hold the numbers beyond the last power of two as well, up to 2**200.
 """
 
 HIGHS = np.concatenate([-_ENDS[-2::-1], [0.0], _ENDS[1:]])
 """Where each cell ends."""
 
 CELLS = LOWS.size + 1
-"""How many cells there are; the last one is for what is not a number."""
+"""How many cells there are; the last one is for what is not a number, or has no magnitude."""
+
+_LARGEST = 2.0**200
+"""What lies beyond, infinity among it, is no magnitude: a division by zero, or a sign for no limit.
+
+No amount, time or count of this world comes near it.
+"""
 
 
 def magnitude_table(rows: Bounded, markers: Mapping[str, Any]) -> PrivateTable:
@@ -61,10 +67,10 @@ class Magnitudes:
 
 def _magnitudes() -> Cuts:
     """Cuts at the powers of two, of which each belongs to the cell on the side of zero."""
-    above = np.nextafter(_POWERS, math.inf)
+    above = np.nextafter([*_POWERS, _LARGEST], math.inf)
     zero_alone = [0.0, math.ulp(0.0)]
-    edges = np.concatenate([-_POWERS[::-1], zero_alone, above])
-    return Cuts(edges, np.arange(len(edges) + 1))
+    edges = np.concatenate([[-_LARGEST], -_POWERS[::-1], zero_alone, above])
+    return Cuts(edges, [Magnitudes.bad, *range(len(edges) - 1), Magnitudes.bad])
 
 
 _MAGNITUDES = _magnitudes()
