@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +14,16 @@ from dpsynth.kernel.events import Event
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.ledger.ledger import Ledger
 from dpsynth.ledger.opening import Accountant
+
+_SMALLEST = 8192
+"""Bytes of a file ledger: a page for SQLite's catalogue, and one for the lines.
+
+A file that is still being made is smaller: the lines come all at once. Its length is asked for and
+not its content, as closing a file would end the locks that this process holds on it.
+"""
+
+_PATIENCE = 5.0
+"""Seconds that a file may take to be made."""
 
 
 def accountant_for(
@@ -29,8 +41,7 @@ def accountant_for(
     Accountant raises.
     """
     if isinstance(ledger, (str, Path)):
-        path = Path(ledger)
-        ledger = Ledger.open(path) if path.exists() else _created(path, budget, unit)
+        ledger = _opened(Path(ledger), budget, unit)
     if ledger is None:
         ledger = Ledger.create(None, budget, dataset="in memory", unit=unit)
     if ledger.unit != unit:
@@ -39,6 +50,17 @@ def accountant_for(
             " one account needs one unit"
         )
     return Accountant(budget, ledger=ledger, job=job, reserve=reserve, unsafe_seed=unsafe_seed)
+
+
+def _opened(path: Path, budget: Budget, unit: PrivacyUnit) -> Ledger:
+    """The account at this path; a new one, unless another process makes it at this moment."""
+    if not path.exists():
+        with contextlib.suppress(FileExistsError):
+            return _created(path, budget, unit)
+    until = time.monotonic() + _PATIENCE
+    while path.is_file() and path.stat().st_size < _SMALLEST and time.monotonic() < until:
+        time.sleep(0.01)
+    return Ledger.open(path)
 
 
 def _created(path: Path, budget: Budget, unit: PrivacyUnit) -> Ledger:
