@@ -13,6 +13,7 @@ import typer
 
 import dpsynth
 from dpsynth import cli
+from dpsynth.data.tables.unread import UNKNOWN
 
 SCHEMA = dpsynth.Schema(
     {"age": dpsynth.Numeric(0, 120, integer=True), "sex": dpsynth.Categorical(["f", "m"], nullable=True)}
@@ -237,12 +238,13 @@ def test_schema_check_counts_what_a_fit_would_clip_or_map(folder, run):
     pd.DataFrame({"age": ["7", "500", "x", None], "sex": ["f", "f", "other", None]}).to_csv("odd.csv", index=False)
     checks = json.loads(run("schema check schema.yaml odd.csv --json")[1])["columns"]
     assert checks == [
-        {"name": "age", "missing": 1, "undeclared": 1, "clipped": 1},
-        {"name": "sex", "missing": 1, "undeclared": 1, "clipped": 0},
+        {"name": "age", "missing": 0, "undeclared": 2, "clipped": 1, "reason": UNKNOWN},
+        {"name": "sex", "missing": 1, "undeclared": 1, "clipped": 0, "reason": UNKNOWN},
     ]
     code, out, _ = run("schema check schema.yaml odd.csv")
-    assert code == 0
+    assert code == 1
     assert "PRIVATE" in out
+    assert run("schema check schema.yaml rows.csv")[0] == 0
 
 
 def test_over_budget_is_exit_code_4_and_leaves_no_model(folder, run):

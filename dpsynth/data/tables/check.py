@@ -15,22 +15,29 @@ import numpy as np
 
 from dpsynth.data.engines.files import Rows, column, column_names
 from dpsynth.data.tables.codec import check_columns, codec_for
+from dpsynth.data.tables.unread import UNKNOWN, likely_reason
 from dpsynth.data.values import is_null, number, read, read_numbers, steps_of
 from dpsynth.schema.table import Boolean, Categorical, Column, Datetime, Numeric, Schema
+
+MOST_UNDECLARED = 0.2
+"""The share of undeclared values from which on the schema, or the file, must be wrong."""
 
 
 @dataclass(frozen=True)
 class ColumnCheck:
     """How many values of a column a fit would not take as they are.
 
-    missing: those that are missing, or say what the missing marker says. undeclared: those that
-    cannot be read, or are no category. clipped: those outside the bounds.
+    missing: those that are missing, or say what the missing marker says, in a column that declares
+    them. undeclared: those that cannot be read, are no category, or are missing without being
+    declared. clipped: those outside the bounds. reason: where more than a fifth are undeclared, the
+    likely kind of fault; no value is quoted.
     """
 
     name: str
     missing: int
     undeclared: int
     clipped: int
+    reason: str | None = None
 
 
 def check_rows(rows: Rows, schema: Schema) -> list[ColumnCheck]:
@@ -41,38 +48,52 @@ def check_rows(rows: Rows, schema: Schema) -> list[ColumnCheck]:
 
 
 def _check(name: str, declared: Column, values: Any) -> ColumnCheck:
-    if isinstance(declared, Numeric):
-        special, clipped = _check_numbers(declared, values)
-    else:
-        special, clipped = _check_codes(declared, values)
+    assert isinstance(declared, Numeric | Categorical | Boolean | Datetime)
+    missing = _missing(declared, values)
+    special, clipped = _special(declared, values)
+    undeclared = special & ~missing if declared.nullable else special
+    count = int(undeclared.sum())
+    reason = None
+    if count > MOST_UNDECLARED * len(undeclared):
+        reason = likely_reason(declared, _objects(values, undeclared))
+        if reason == UNKNOWN and getattr(declared, "other", None) is not None:
+            reason = None  # a category was declared for them
+    return ColumnCheck(name, int(missing.sum()) if declared.nullable else 0, count, clipped, reason)
+
+
+def _objects(values: Any, chosen: np.ndarray) -> list[object]:
+    """The chosen values as Python objects; text that is not UTF-8 as bytes."""
+    return [value for value, wanted in zip(read(values, _Objects()), chosen, strict=True) if wanted]
+
+
+def _missing(declared: Column, values: Any) -> np.ndarray:
+    """Is each value missing, or what the missing marker says."""
     if isinstance(declared, Datetime):
-        reader, marked = _Missing(None), steps_of(values, declared) == declared.marker_step
-    else:
-        reader, marked = _Missing(getattr(declared, "missing_marker", None)), False
-    missing = int((read(values, reader).astype(bool) | marked).sum())
-    return ColumnCheck(name, missing, special - missing, clipped)
+        nulls = read(values, _Missing(None)).astype(bool)
+        return nulls | (steps_of(values, declared) == declared.marker_step)
+    return read(values, _Missing(getattr(declared, "missing_marker", None))).astype(bool)
 
 
-def _check_numbers(declared: Numeric, values: Any) -> tuple[int, int]:
-    """How many values are no number, or missing; and how many lie outside the public bounds."""
-    numbers = read_numbers(values)
-    numbers = np.where(numbers == number(declared.missing_marker), np.nan, numbers)
-    below = np.sum(numbers < (-np.inf if declared.low is None else declared.low))
-    above = np.sum(numbers > (np.inf if declared.high is None else declared.high))
-    return int(np.isnan(numbers).sum()), int(below + above)
-
-
-def _check_codes(declared: Column, values: Any) -> tuple[int, int]:
-    """How many values a codec cannot read, or finds missing; and how many it would clip."""
+def _special(declared: Column, values: Any) -> tuple[np.ndarray, int]:
+    """Which values cannot be read or are missing; and how many would be clipped."""
+    if isinstance(declared, Numeric):
+        return _special_numbers(declared, values)
     assert isinstance(declared, Categorical | Boolean | Datetime)
     # Nullable and without another category, so that the last cell holds all of them and no others.
     strict = replace(declared, nullable=True)
     if isinstance(strict, Categorical):
         strict = replace(strict, other=None)
     codec = codec_for(strict)
-    special = int(np.sum(codec.encode(values) == codec.size - 1))
     clipped = _outside(strict, values) if isinstance(strict, Datetime) else 0
-    return special, clipped
+    return codec.encode(values) == codec.size - 1, clipped
+
+
+def _special_numbers(declared: Numeric, values: Any) -> tuple[np.ndarray, int]:
+    numbers = read_numbers(values)
+    numbers = np.where(numbers == number(declared.missing_marker), np.nan, numbers)
+    below = np.sum(numbers < (-np.inf if declared.low is None else declared.low))
+    above = np.sum(numbers > (np.inf if declared.high is None else declared.high))
+    return np.isnan(numbers), int(below + above)
 
 
 def _outside(declared: Datetime, values: Any) -> int:
@@ -103,3 +124,19 @@ class _Missing:
         if isinstance(value, str) and self._text is not None:
             return str.__str__(value) == self._text
         return is_null(value) or number(value) == self._number
+
+
+class _Objects:
+    """Reads each value as it is."""
+
+    def objects(self, values: Iterable[object]) -> np.ndarray:
+        listed = list(values)
+        found = np.empty(len(listed), dtype=object)
+        found[:] = listed
+        return found
+
+    def numbers(self, values: np.ndarray) -> np.ndarray:
+        return values.astype(object)
+
+    def moments(self, values: np.ndarray) -> np.ndarray:
+        return values.astype(object)
