@@ -264,7 +264,7 @@ def test_a_folder_of_files_is_no_parquet_file(tmp_path):
     (tmp_path / "r.parquet").mkdir()
     for name, ids in (("a", [1, 2]), ("b", ["1", "2"])):
         parquet.write_table(pa.table({"who": ids}), tmp_path / "r.parquet" / f"{name}.parquet")
-    with pytest.raises(dpsynth.SchemaError, match="cannot be read as PARQUET"):
+    with pytest.raises(dpsynth.SchemaError, match="is a folder, and a table is read from one file"):
         open_source(tmp_path / "r.parquet")
 
 
