@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 from pyarrow import csv
@@ -67,9 +68,16 @@ def open_source(data: Any) -> Source:
     ------
     SchemaError
         Where the names cannot be read. It quotes nothing of the file.
+
+    Notes
+    -----
+    Whole numbers as names, which pandas gives where nobody named the columns, are read as text: 0
+    is "0", as in a schema.
     """
     if isinstance(data, (pd.DataFrame, pa.Table)):
-        return Source(column_names(data), lambda: data)
+        given = column_names(data)
+        titles = [str(name) if _is_number(name) else name for name in given]
+        return Source(titles, lambda: data if titles == given else _renamed(data, titles))
     if not isinstance(data, (str, Path)):
         raise SchemaError(
             "data must be a pandas DataFrame, a pyarrow Table or a path, got"
@@ -83,6 +91,14 @@ def open_source(data: Any) -> Source:
         return Source(names(path), lambda: read(path))
     # Raised here, outside of any `except`: the context of an exception would quote the file.
     raise _unreadable(path)
+
+
+def _is_number(name: object) -> bool:
+    return isinstance(name, (int, np.integer)) and not isinstance(name, bool)
+
+
+def _renamed(rows: Rows, names: list[Any]) -> Rows:
+    return rows.set_axis(names, axis=1) if isinstance(rows, pd.DataFrame) else rows
 
 
 def kind_of(data: Any) -> str:
