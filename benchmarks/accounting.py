@@ -27,7 +27,7 @@ from dpsynth.kernel.budget import Budget, spent
 from dpsynth.kernel.cost import NOTHING
 from dpsynth.kernel.events import Event, Gaussian
 from dpsynth.ledger.names import event_to_dict
-from dpsynth.training import gdp_upper_bound
+from dpsynth.prices import gdp_upper_bound
 from dpsynth.training.event import DpSgd
 
 _COMPARED = 200

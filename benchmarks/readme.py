@@ -289,7 +289,7 @@ def main() -> None:
     page = ROOT / "docs" / "figures.md"
     block = f"<!-- figures -->\n\n{short_figures()}\n\n<!-- /figures -->"
     counted = old
-    for ring in ("kernel", "door", "training", "programs", "ledger"):
+    for ring in ("kernel", "door", "prices", "training", "programs", "ledger"):
         lines = sum(len(f.read_text().splitlines()) for f in (ROOT / "dpsynth" / ring).glob("*.py"))
         counted = re.sub(rf"(\| `dpsynth/{ring}/` \|) [\d,]+", rf"\g<1> {lines:,}", counted)
     new = re.sub(r"<!-- figures -->.*<!-- /figures -->", lambda _: block, counted, flags=re.S)

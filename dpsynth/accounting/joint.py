@@ -1,6 +1,6 @@
 """The privacy loss of several mechanisms together that were fixed beforehand: the sum of theirs.
 
-`dpsynth/training/pld.py` composes equal steps, and says why no figure is below the truth. Here
+`dpsynth/prices/pld.py` composes equal steps, and says why no figure is below the truth. Here
 compositions of several kinds are added. Gaussian noise is a step in which everybody takes part. Any
 (epsilon, delta)-DP mechanism is no worse than randomised response together with an infinite loss of
 probability delta (Kairouz, Oh and Viswanath, arXiv 1311.0776, Thm 3).
@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import expit
 
-from dpsynth.training.loss_grid import (
+from dpsynth.prices.loss_grid import (
     LEAST_NOISE,
     MASS_ERROR,
     ROUNDOFF,
@@ -23,7 +23,7 @@ from dpsynth.training.loss_grid import (
     Sampled,
     grid_width,
 )
-from dpsynth.training.pld import TAIL, Composition, Curve, curves_on
+from dpsynth.prices.pld import TAIL, Composition, Curve, curves_on
 
 
 @dataclass(frozen=True)

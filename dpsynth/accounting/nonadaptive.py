@@ -18,9 +18,9 @@ from dpsynth.accounting import joint
 from dpsynth.kernel import gaussian_dp
 from dpsynth.kernel.budget import delta_less_sampler
 from dpsynth.kernel.events import Event, Gaussian
+from dpsynth.prices.loss_grid import Sampled
 from dpsynth.programs.external import ExternalProgram
 from dpsynth.training.event import DpSgd
-from dpsynth.training.loss_grid import Sampled
 
 
 def epsilon(events: Iterable[Event], delta: float) -> float:

@@ -14,7 +14,7 @@ class Cost:
     """gaussian: mu^2 of the Gaussian curve that stands for the events; delta: what they may lack of it, in all;
     epsilon: of events of which no curve is known.
 
-    All are in units of 2^-120, rounded up for each event. `training/gdp_upper_bound.py` says why such costs add,
+    All are in units of 2^-120, rounded up for each event. `prices/gdp_upper_bound.py` says why such costs add,
     whatever the choice of each event depends on.
     """
 

@@ -10,7 +10,7 @@ from dpsynth.kernel.cost import Cost, units
 from dpsynth.kernel.events import Event, Grant
 from dpsynth.kernel.rows import SensitiveRows
 from dpsynth.kernel.unit import PrivacyUnit
-from dpsynth.training import gdp_upper_bound
+from dpsynth.prices import gdp_upper_bound
 from dpsynth.training.dpsgd import Training
 from dpsynth.training.steps import Steps
 

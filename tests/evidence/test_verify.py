@@ -25,9 +25,9 @@ from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.ledger.ledger import Ledger
 from dpsynth.ledger.names import event_to_dict
 from dpsynth.ledger.opening import Accountant
+from dpsynth.prices import gdp_upper_bound
 from dpsynth.programs.external import ExternalProgram
 from dpsynth.schema.table import Categorical, Schema
-from dpsynth.training import gdp_upper_bound
 from dpsynth.training.event import DpSgd
 from tests.structure.source import ROOT
 

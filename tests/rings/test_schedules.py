@@ -19,8 +19,8 @@ from dpsynth.kernel import gaussian_dp
 from dpsynth.kernel.budget import Budget, spent
 from dpsynth.kernel.cost import NOTHING
 from dpsynth.kernel.events import Gaussian
+from dpsynth.prices import gdp_upper_bound, loss_grid, pld
 from dpsynth.programs.external import ExternalProgram
-from dpsynth.training import gdp_upper_bound, loss_grid, pld
 from dpsynth.training.event import DpSgd
 from tests.rings import oracle
 

@@ -15,6 +15,7 @@ LEVELS = (
     {"base"},
     {"kernel"},
     {"door"},
+    {"prices"},
     {"training", "programs"},
     {"accounting", "schema"},
     {"ledger"},

@@ -28,7 +28,7 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.fft import irfft, next_fast_len, rfft
 
-from dpsynth.training.loss_grid import ROUNDOFF, Losses, Sampled, grid_width
+from dpsynth.prices.loss_grid import ROUNDOFF, Losses, Sampled, grid_width
 
 MOST_POINTS = 1 << 20
 """Of a Fourier transform: 8 MB. What would need more gets a coarser grid, which costs tightness only."""

@@ -37,7 +37,7 @@ import numpy as np
 from scipy.special import log_ndtr
 
 from dpsynth.kernel import gaussian_dp
-from dpsynth.training import loss_grid, pld
+from dpsynth.prices import loss_grid, pld
 
 TAU = 2.0**-60
 """What one event of training may lack of a Gaussian curve."""
