@@ -21,7 +21,7 @@ from functools import partial
 
 import numpy as np
 
-from dpsynth.base.code_name import code_name, code_of
+from dpsynth.base.code_name import code_name
 from dpsynth.base.numbers import positive, whole
 from dpsynth.kernel.events import Grant
 from dpsynth.kernel.noise import MAX_STDDEV, Bits, rounded_gaussian
@@ -96,15 +96,15 @@ class Training(Claims):
         Raises RuntimeError after the last step; ValueError when the charge names other code, or made-up rows show that
         `gradients` is no function of each row by itself; RowsError, which says nothing of them, when it fails on rows.
         """
-        code = code_of(gradients)  # a step may bring a new closure, no other function
-        if code is not self.__probed:
+        told = getattr(gradients, "__code__", gradients)  # a step may bring a new closure, no other function or object
+        if told is not self.__probed:
             if code_name(gradients) != self.__code:
                 raise ValueError(
                     f"the gradients are computed by {code_name(gradients)}, the charge names {self.__code}: name the"
                     " function when you charge, charge(event, purpose, reads=function)"
                 )
             refuse_coupling(gradients, self.__rows.sizes, self.parameters)
-            self.__probed = code
+            self.__probed = told
         self._take(self.__block)
         total = behind_the_wall(partial(self._sum, gradients))
         stddev = np.full(self.parameters, math.nextafter(self.__noise, math.inf) * GRAINS)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import math
 from collections.abc import Callable
+from functools import partial
 from types import SimpleNamespace
 
 import numpy as np
@@ -129,6 +130,28 @@ def rows_that_lean_on_one_another_are_refused(k):
     with pytest.raises(ValueError, match="rows beside it, or by chance"):
         run.step(normalised)
     assert run.steps_left == 9
+    for honest, coupled in ((Scaled(0), Scaled(1)), (partial(scaled, 0), partial(scaled, 1))):
+        run = training(k, 50)
+        run.step(honest)
+        with pytest.raises(ValueError, match="rows beside it, or by chance"):
+            run.step(coupled)
+        assert run.steps_left == 9
+
+
+def scaled(weight, codes):
+    """Gradients that lean on other rows where the weight is not zero."""
+    x = codes[:, :1] - weight * codes[:, :1].mean()
+    return np.tile(x, (1, 4)).astype(np.float32)
+
+
+class Scaled:
+    """The same as an object: all objects of a class run one code."""
+
+    def __init__(self, weight):
+        self.weight = weight
+
+    def __call__(self, codes):
+        return scaled(self.weight, codes)
 
 
 def a_unit_of_several_rows_is_hidden_as_a_whole(k):
@@ -191,6 +214,13 @@ MUTANTS = [
         "if code_name(gradients) != self.__code:",
         "if False:",
         code_that_no_line_names_sees_no_row,
+    ),
+    Mutant(
+        "one object stands for all of its class",
+        "dpsgd.py",
+        'getattr(gradients, "__code__", gradients)',
+        'getattr(gradients, "__code__", type(gradients))',
+        rows_that_lean_on_one_another_are_refused,
     ),
     Mutant(
         "what fills up a piece counted too",
@@ -276,7 +306,7 @@ MUTANTS = [
     Mutant(
         "a look at the first function only",
         "dpsgd.py",
-        "if code is not self.__probed:",
+        "if told is not self.__probed:",
         "if self.__probed is None:",
         rows_that_lean_on_one_another_are_refused,
     ),
