@@ -1,6 +1,6 @@
 """Codes: each value of a column as the number of a public cell.
 
-The kernel reads what there is much of, numbers and moments, against public edges; a codec is asked for every other
+The door reads what there is much of, numbers and moments, against public edges; a codec is asked for every other
 value alone, and its answer is brought to the public range. So the code of a value depends on that value and on no
 other, unless a codec keeps what it was asked before: Python has no walls against that.
 """

@@ -77,7 +77,7 @@ def open_source(data: Any) -> Source:
     if isinstance(data, (pd.DataFrame, pa.Table)):
         given = column_names(data)
         titles = [str(name) if _is_number(name) else name for name in given]
-        return Source(titles, lambda: data if titles == given else _renamed(data, titles))
+        return Source(titles, lambda: data if titles == given else data.set_axis(titles, axis=1))
     if not isinstance(data, (str, Path)):
         raise SchemaError(
             "data must be a pandas DataFrame, a pyarrow Table or a path, got"
@@ -95,10 +95,6 @@ def open_source(data: Any) -> Source:
 
 def _is_number(name: object) -> bool:
     return isinstance(name, (int, np.integer)) and not isinstance(name, bool)
-
-
-def _renamed(rows: Rows, names: list[Any]) -> Rows:
-    return rows.set_axis(names, axis=1) if isinstance(rows, pd.DataFrame) else rows
 
 
 def kind_of(data: Any) -> str:
