@@ -150,3 +150,13 @@ def test_what_stands_out_is_seen_to_its_outermost_cells():
         first, last = _visible(truth + rng.normal(0, 10, 100), 10.0)
         assert 28 <= first <= 50
         assert last >= 71
+
+
+def test_rows_that_no_run_shows_are_not_lost():
+    """Most rows are zeros; the others lie so thin that no run of cells stands out. The row count tells of them."""
+    truth = np.concatenate([[6300.0], np.full(150, 18.0), np.zeros(50)])
+    widths = (1e-3, *(4000.0,) * 200)
+    rng = np.random.default_rng(5)
+    kept = [denoise(truth + rng.normal(0, 60, 201).round(), 60.0, widths, 9000.0)[1:].sum() for _ in range(40)]
+    assert np.mean(kept) == pytest.approx(2700, rel=0.1)
+    assert min(kept) > 1800
