@@ -18,10 +18,9 @@ from dpsynth.base.places import keep_apart, new_file, new_folder, old_file
 from dpsynth.base.project import find_project
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from dpsynth.schema.table import Schema
     from dpsynth.synthesizers.base import BaseSynthesizer
+    from dpsynth.synthesizers.drawing import Drawn
 
 out = Console(soft_wrap=True)
 err = Console(stderr=True, soft_wrap=True)
@@ -176,14 +175,13 @@ def fit_and_keep(
     First it refuses places that cannot be written: after a fit the budget is spent, whether or not
     the model can be saved.
     """
+    from dpsynth.synthesizers.release import keep_fit, saying_what_was_spent
+
     _refuse_places(output, certificate, checkpoint, synthesizer.ledger)
     start = time.perf_counter()
-    with following("fitting"):
+    with following("fitting"), saying_what_was_spent(synthesizer):
         fit()
-    # The certificate first: it answers for a budget that is spent, even if no model is kept.
-    if certificate is not None:
-        synthesizer.certificate.save(certificate)
-    synthesizer.save(output)
+    keep_fit(synthesizer, output, certificate)
     if as_json:
         print_json(synthesizer.certificate.record)
         return
@@ -200,7 +198,10 @@ def _refuse_places(
     if checkpoint is not None:
         new_folder(checkpoint.parent)
     if certificate is not None:
+        from dpsynth.evidence.manifest import refuse_other_release
+
         new_folder(certificate)
+        refuse_other_release(certificate, None)
         for name in ("certificate.json", "certificate.html"):
             old_file(certificate / name)
             files[name] = certificate / name
@@ -214,11 +215,14 @@ def output_file(path: Path, *suffixes: str) -> None:
     new_file(path)
 
 
-def write_table(rows: pd.DataFrame, path: Path) -> None:
-    if path.suffix.lower() == ".csv":
-        rows.to_csv(path, index=False)
-    else:
-        rows.to_parquet(path, index=False)
+def say_drawn(drawn: Drawn, what: str, as_json: bool) -> None:
+    """What was drawn, and the head of the manifest that lists it. what: rows or images."""
+    if as_json:
+        facts = {"output": str(drawn.path), what: drawn.count, "seed": drawn.seed}
+        print_json({**facts, "manifest_head": drawn.head})
+        return
+    say(f"{drawn.path}: {drawn.count:,} synthetic {what}, seed {drawn.seed}")
+    say(f"{drawn.path.parent / 'manifest.json'}: head {drawn.head}")
 
 
 def named(

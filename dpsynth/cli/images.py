@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,6 +25,7 @@ from dpsynth.cli.common import (
     job_of,
     output_file,
     say,
+    say_drawn,
 )
 
 if TYPE_CHECKING:
@@ -117,22 +119,28 @@ def sample(
     sheet: Annotated[
         Path | None, typer.Option(help="A .png with the first images of each class.")
     ] = None,
+    as_json: Json = False,
 ) -> None:
     """Draw synthetic images from a model: any number, at no further cost."""
     import numpy as np
 
     from dpsynth.evaluation.images import contact_sheet
+    from dpsynth.evidence.manifest import add_lines, line_of
+    from dpsynth.synthesizers.drawing import draw_images_to
     from dpsynth.synthesizers.image import ImageSynthesizer
 
     output_file(output, ".npz")
     if sheet is not None:
         new_file(sheet, "remove it, or choose another name with --sheet")
     keep_apart({"the images": output, "the sheet": sheet})
-    images, labels = ImageSynthesizer.load(model).sample(n, labels=label, seed=seed)
-    np.savez_compressed(output, images=images, labels=labels)
+    synthesizer = ImageSynthesizer.load(model)
+    drawn = draw_images_to(output, synthesizer, n, label=label, seed=seed)
     if sheet is not None:
-        sheet.write_bytes(contact_sheet(images, labels))
-    say(f"{output}: {len(images):,} synthetic images")
+        with np.load(output) as file:
+            sheet.write_bytes(contact_sheet(file["images"], file["labels"]))
+        listed = line_of(sheet, "sheet", model=synthesizer.certificate.model)
+        drawn = replace(drawn, head=add_lines(sheet.parent, listed))
+    say_drawn(drawn, "images", as_json)
 
 
 @images_app.command("evaluate")

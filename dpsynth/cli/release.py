@@ -26,7 +26,7 @@ from dpsynth.cli.common import (
     load_schema,
     output_file,
     say,
-    write_table,
+    say_drawn,
 )
 from dpsynth.cli.programs import (
     AskedRows,
@@ -111,14 +111,15 @@ def sample(
     ] = None,
     where: Where = None,
     seed: Seed = None,
+    as_json: Json = False,
 ) -> None:
     """Draw synthetic rows from a model: any number, at no further cost."""
+    from dpsynth.synthesizers.drawing import draw_rows_to
     from dpsynth.synthesizers.table import Synthesizer
 
     output_file(output, ".csv", ".parquet")
-    rows = Synthesizer.load(model).sample(n, where=where, seed=seed)
-    write_table(rows, output)
-    say(f"{output}: {len(rows):,} synthetic rows")
+    drawn = draw_rows_to(output, Synthesizer.load(model), n, where=where, seed=seed)
+    say_drawn(drawn, "rows", as_json)
 
 
 def demo(

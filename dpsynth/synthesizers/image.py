@@ -274,7 +274,7 @@ class ImageSynthesizer(BaseSynthesizer["FittedImages"]):
     ) -> Accountant:
         name = IMAGES.resolved(self.mechanism)
         return accountant_for(
-            self._ledger,
+            self.named_ledger,
             schema.unit,
             budget,
             Job(name, self.purpose, self.approvals or {}, schema.fingerprint()),

@@ -267,7 +267,7 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         mechanism = told(mechanism, self.known, self.schema)
         check_settings(mechanism, self.schema)
         if self.checkpoint is not None:
-            check_place(expanded(self.checkpoint), self._ledger)
+            check_place(expanded(self.checkpoint), self.named_ledger)
             check_resumable(mechanism, self.unsafe_seed)
         return budget, mechanism
 
@@ -286,7 +286,7 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
     def _accountant(self, budget: Budget, mechanism: Mechanism) -> Accountant:
         fingerprint = self.schema.fingerprint()
         return accountant_for(
-            self._ledger,
+            self.named_ledger,
             self.schema.unit,
             budget,
             Job(name_of(mechanism), self.purpose, self.approvals or {}, fingerprint),
@@ -300,7 +300,7 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
             return self._accountant(budget, mechanism), None
         path = expanded(self.checkpoint)
         facts = self._facts(budget, mechanism)
-        named = self._ledger
+        named = self.named_ledger
         if path.exists() and named is not None:
             ledger = named if isinstance(named, Ledger) else Ledger.open(named)
             checkpoint, accountant = Checkpoint.read(path, {**facts, "account": ledger.key}, ledger)
