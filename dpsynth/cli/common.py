@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import logging
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -66,6 +64,13 @@ Target = Annotated[
 ]
 PageFolder = Annotated[Path, typer.Option("--output", "-o", help="A folder for the page.")]
 Seed = Annotated[int | None, typer.Option(help="For a sample that can be repeated.")]
+IdColumn = Annotated[
+    str | None,
+    typer.Option(help="The column that says whose record a row is; without one, rows are single."),
+]
+MaxRecords = Annotated[
+    int, typer.Option(help="The most rows that are used of everybody in the id column.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")]
 
 
@@ -114,29 +119,6 @@ def print_json(record: dict[str, Any]) -> None:
     typer.echo(json.dumps(record, indent=2, default=str))
 
 
-class _ToConsole(logging.Handler):
-    """Prints each message on stderr, above the spinner."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        err.print(record.getMessage(), highlight=False, markup=False)
-
-
-@contextlib.contextmanager
-def following(what: str) -> Iterator[None]:
-    """Shows a spinner on stderr while the block runs, and what mechanisms log of their progress."""
-    handler = _ToConsole()
-    log = logging.getLogger("dpsynth")
-    before = log.level
-    log.addHandler(handler)
-    log.setLevel(logging.INFO)
-    try:
-        with err.status(what):
-            yield
-    finally:
-        log.removeHandler(handler)
-        log.setLevel(before)
-
-
 def job_of(ledger: Path | None, purpose: str, approval: list[str] | None) -> dict[str, Any]:
     """A synthesizer's arguments: who pays for a fit, what it is for, and who approved it."""
     if ledger is None:
@@ -154,19 +136,13 @@ def job_of(ledger: Path | None, purpose: str, approval: list[str] | None) -> dic
     }
 
 
-def target_settings(target: str | None) -> dict[str, Any]:
-    """The mechanism's setting for a column that matters more, if one was named."""
-    from dpsynth.mechanisms.marginal.workload import Workload
-
-    return {} if target is None else {"workload": Workload(target=target)}
-
-
 def fit_and_keep(
     synthesizer: BaseSynthesizer[Any],
     fit: Callable[[], object],
     *,
     output: Path,
     certificate: Path | None,
+    progress: bool | None,
     as_json: bool,
     checkpoint: Path | None = None,
 ) -> None:
@@ -175,11 +151,12 @@ def fit_and_keep(
     First it refuses places that cannot be written: after a fit the budget is spent, whether or not
     the model can be saved.
     """
+    from dpsynth.cli.progress import following
     from dpsynth.synthesizers.release import keep_fit, saying_what_was_spent
 
     _refuse_places(output, certificate, checkpoint, synthesizer.ledger)
     start = time.perf_counter()
-    with following("fitting"), saying_what_was_spent(synthesizer):
+    with following(progress), saying_what_was_spent(synthesizer):
         fit()
     keep_fit(synthesizer, output, certificate)
     if as_json:

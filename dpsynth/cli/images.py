@@ -24,9 +24,11 @@ from dpsynth.cli.common import (
     from_project,
     job_of,
     output_file,
+    print_json,
     say,
     say_drawn,
 )
+from dpsynth.cli.progress import Progress, following
 
 if TYPE_CHECKING:
     from dpsynth.synthesizers.image import ImageSynthesizer
@@ -73,6 +75,7 @@ def fit(
     purpose: Purpose = "",
     approval: Approvals = None,
     certificate: CertificateFolder = None,
+    progress: Progress = None,
     as_json: Json = False,
 ) -> None:
     """Fit a model of images, which spends the budget. Sampling from the model costs nothing."""
@@ -84,6 +87,7 @@ def fit(
         lambda: synthesizer.fit(arrays["images"], arrays["labels"], arrays.get("ids")),
         output=output,
         certificate=certificate,
+        progress=progress,
         as_json=as_json,
     )
 
@@ -100,13 +104,18 @@ def plan(
     mechanism: Mechanism = "auto",
     unit: Unit = None,
     max_records: MaxRecords = 1,
+    as_json: Json = False,
 ) -> None:
     """Say what a fit would spend, and how noisy its answers would be.
 
     Opens no data, costs nothing.
     """
     synthesizer = _synthesizer(classes, shape, epsilon, delta, mechanism, unit, max_records)
-    say(synthesizer.plan(rows).summary())
+    made = synthesizer.plan(rows)
+    if as_json:
+        print_json(made.record())
+    else:
+        say(made.summary())
 
 
 @images_app.command("sample")
@@ -151,16 +160,22 @@ def evaluate(
     show_real: Annotated[
         bool, typer.Option("--show-real", help="Put real images on the page as well.")
     ] = False,
+    progress: Progress = None,
+    as_json: Json = False,
 ) -> None:
     """Compare synthetic with real images. INTERNAL: exact figures of private images."""
     from dpsynth.evaluation.images import evaluate_images
 
     ours = _arrays(synthetic)
     theirs = _arrays(real)
-    quality = evaluate_images(
-        ours["images"], ours["labels"], theirs["images"], theirs["labels"], show_real=show_real
-    )
-    quality.save(output)
+    with following(progress):
+        quality = evaluate_images(
+            ours["images"], ours["labels"], theirs["images"], theirs["labels"], show_real=show_real
+        )
+        quality.save(output)
+    if as_json:
+        print_json(quality.record)
+        return
     say(quality.summary())
     say(f"{output / 'images.html'}: INTERNAL, compares with real images")
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from dpsynth.demo.data import load_randhie
 from dpsynth.evaluation.fidelity import evaluate
 from dpsynth.evidence.bundle.checks import INTERNAL
+from dpsynth.synthesizers.drawing import Drawn
 from dpsynth.synthesizers.release import check_release_folder, make_release
 from dpsynth.synthesizers.table import Synthesizer
 
@@ -27,7 +28,7 @@ _FILES = (
 )
 
 
-def run_demo(out: Path, epsilon: float, say: Callable[[str], None]) -> None:
+def run_demo(out: Path, epsilon: float, say: Callable[[str], None]) -> Drawn:
     """Fits, samples, compares, and writes the release folder.
 
     Parameters
@@ -38,6 +39,11 @@ def run_demo(out: Path, epsilon: float, say: Callable[[str], None]) -> None:
         The privacy budget's epsilon, above 0; its delta is 1e-6.
     say : callable
         Takes each line or paragraph of what there is to tell.
+
+    Returns
+    -------
+    Drawn
+        The file of synthetic rows.
 
     Raises
     ------
@@ -59,3 +65,4 @@ def run_demo(out: Path, epsilon: float, say: Callable[[str], None]) -> None:
     say(f"The release is in {out.resolve()}")
     for line in _FILES:
         say(line)
+    return release

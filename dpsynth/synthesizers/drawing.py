@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 
 from dpsynth.base.places import whole_or_gone
+from dpsynth.base.progress import stage
 from dpsynth.base.versions import versions
 from dpsynth.data.engines.files import write_rows
 from dpsynth.evidence.bundle.checks import read_manifest
@@ -49,6 +50,7 @@ def draw_rows_to(
     model = synthesizer.certificate.model
     refuse_other_release(path.parent, model)
     seed = _fresh(seed)
+    stage("drawing rows")
     with whole_or_gone(path):
         count = _write_rows(path, synthesizer, n, where, seed)
     facts = {"model": model, "rows": count, "seed": seed, "where": where, "versions": versions()}
@@ -67,6 +69,7 @@ def draw_images_to(
     model = synthesizer.certificate.model
     refuse_other_release(path.parent, model)
     seed = _fresh(seed)
+    stage("drawing images")
     with whole_or_gone(path):
         count = _write_images(path, synthesizer, n, label, seed)
     facts = {"model": model, "images": count, "seed": seed, "label": label, "versions": versions()}
