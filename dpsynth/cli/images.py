@@ -20,14 +20,13 @@ from dpsynth.cli.common import (
     PageFolder,
     Purpose,
     Seed,
-    fit_and_keep,
     from_project,
-    job_of,
     output_file,
     print_json,
     say,
     say_drawn,
 )
+from dpsynth.cli.fitting import fit_and_keep, job_of
 from dpsynth.cli.progress import Progress, following
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from dpsynth.base.numbers import positive
 from dpsynth.base.places import new_file, new_folder
 from dpsynth.base.project import NAME, write_project
 from dpsynth.cli.common import Json, print_json, say
@@ -161,7 +162,7 @@ def _make(folder: Path, answers: Answers) -> dict[str, Path]:
     rows = open_rows(answers.data)
     check_owner(column_names(rows), answers.unit)
     draft = Schema.draft(rows, answers.unit)
-    budget = Budget(answers.epsilon, answers.delta)
+    budget = Budget(positive("epsilon", answers.epsilon), answers.delta)
     policy = policy_of(budget, answers.purposes, answers.approvals, None, False)
     refuse_unmeetable(policy, budget, answers.unit)
     places = {"ledger": f"{name}.ledger", "schema": _SCHEMA, "policy": _POLICY}

@@ -21,15 +21,14 @@ from dpsynth.cli.common import (
     SchemaFile,
     Seed,
     Target,
-    fit_and_keep,
     from_project,
-    job_of,
     load_schema,
     output_file,
     print_json,
     say,
     say_drawn,
 )
+from dpsynth.cli.fitting import fit_and_keep, job_of
 from dpsynth.cli.programs import (
     AskedRows,
     Claim,

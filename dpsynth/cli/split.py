@@ -35,7 +35,7 @@ def split(
     All rows of a unit, as the schema names it, go to the same side. The same unit and seed give the
     same side again, also when other rows were added.
     """
-    from dpsynth.data.engines.split import split_file
+    from dpsynth.data.tables.split import split_file
 
     facts = load_schema(from_project(schema=schema)["schema"])
     train, held = output
