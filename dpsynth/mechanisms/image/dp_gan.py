@@ -5,7 +5,7 @@ Half of the budget makes the embedding of `mechanisms/image/embedding.py`: class
 Gaussian for each class. The other half trains a small convolutional critic (Xie et al., arXiv
 1802.06739; Goodfellow et al., arXiv 1406.2661), which tells the generator what a Gaussian of low
 frequencies cannot know. Steps, rate and noise are settled and reserved before anything is read.
-Where the noise of a step would drown any gradient, no game is played: all is spent on the
+Where the noise of a step would exceed any gradient, nothing is trained: all is spent on the
 embedding.
 """
 
@@ -24,7 +24,7 @@ from dpsynth.mechanisms.image.embedding import ImageEmbedding
 from dpsynth.mechanisms.neural.columns import require_torch
 from dpsynth.mechanisms.neural.dp_ctgan import check_train_share
 from dpsynth.mechanisms.neural.plan import (
-    MOST_NOISE,
+    MAX_NOISE,
     PlannedTraining,
     noise_length,
     reserved_training,
@@ -40,7 +40,7 @@ from dpsynth.training.event import DpSgd
 if TYPE_CHECKING:
     from dpsynth.mechanisms.image.game import ImageGame
 
-LEAST_SIDE = 4
+MIN_SIDE = 4
 """Of images, in pixels: the critic halves them twice."""
 
 _START = 10.0
@@ -142,9 +142,9 @@ class ImageGAN(ImageEmbedding):
         """As of the embedding; ValueError, too, for images that no critic of ours can be trained
         on.
         """
-        if min(schema.shape) < LEAST_SIDE:
+        if min(schema.shape) < MIN_SIDE:
             raise ValueError(
-                f"a critic of images needs {LEAST_SIDE} x {LEAST_SIDE} pixels or more, got"
+                f"a critic of images needs {MIN_SIDE} x {MIN_SIDE} pixels or more, got"
                 f" {schema.shape}"
             )
         if schema.unit.adjacency != "add-remove":
@@ -157,10 +157,11 @@ class ImageGAN(ImageEmbedding):
 
     def outcome(self, model: ImageModel) -> dict[str, str]:
         """What came of the training, as the released model shows it."""
-        drowned = (
-            f"nothing was trained, for on about {model.total:,.0f} images noise would drown it"
+        too_noisy = (
+            f"nothing was trained: with about {model.total:,.0f} images, the noise of training"
+            " would exceed what can be learned"
         )
-        said = f"a critic was trained in {self.steps} steps" if model.network else drowned
+        said = f"a critic was trained in {self.steps} steps" if model.network else too_noisy
         return {"outcome": said}
 
     def parameters(self, schema: ImageSchema) -> int:
@@ -189,18 +190,18 @@ class ImageGAN(ImageEmbedding):
         )
 
     def fit(self, rows: SensitiveRows, schema: ImageSchema, accountant: Accountant) -> ImageModel:
-        """The trained generator; the embedding's Gaussians where noise would drown the game."""
+        """The trained generator; the embedding's Gaussians where noise is too large."""
         require_torch()
         event = reserved_training(accountant)
         share = accountant.cost_left - event.cost.gaussian
         frame, number = self.look(rows, schema, accountant, self.look_cost(share))
-        if noise_length(event, self.parameters(schema), number, schema.unit) > MOST_NOISE:
-            _log.info("training would drown in noise: all is spent on the embedding")
+        if noise_length(event, self.parameters(schema), number, schema.unit) > MAX_NOISE:
+            _log.info("the noise would exceed what can be learned: all is spent on the embedding")
             return self.embedded(rows, schema, frame, accountant, accountant.cost_left)
-        from dpsynth.mechanisms.image.game import play
+        from dpsynth.mechanisms.image.game import train
 
         purpose = f"train a critic of images in {event.steps} steps"
-        charge = accountant.charge(event, purpose, reads=play)
+        charge = accountant.charge(event, purpose, reads=train)
         model = self.embedded(rows, schema, frame, accountant, accountant.cost_left)
         spent = accountant.spent().epsilon
         _log.info(
@@ -213,18 +214,18 @@ class ImageGAN(ImageEmbedding):
     def _played(self, charge: Charge, rows: SensitiveRows, model: ImageModel) -> ImageModel:
         import torch
 
-        from dpsynth.mechanisms.image.game import ImageGenerator, critic_of, play
+        from dpsynth.mechanisms.image.game import ImageGenerator, make_critic, train
         from dpsynth.mechanisms.neural.adversarial import CLIP
         from dpsynth.mechanisms.neural.networks import parameters
 
         rng = torch.Generator().manual_seed(self.seed)
         game = game_of(self)
         generator = ImageGenerator(model, game, rng)
-        critic = critic_of(model.shape, len(model.rows), game, rng)
+        critic = make_critic(model.shape, len(model.rows), game, rng)
         training = charge.redeem(
             rows, parameters=parameters(critic), clip=CLIP, assumed_rows=model.total
         )
-        play(training, critic, generator, game, rng)
+        train(training, critic, generator, game, rng)
         return generator.released()
 
 

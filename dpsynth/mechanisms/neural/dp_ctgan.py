@@ -3,7 +3,7 @@
 
 A small part of the budget measures every column; the rest trains the critic. Steps, rate and noise
 are settled and reserved before anything is read, and nothing stops early: a loss on real rows would
-be a release of its own. Where the noise of a step would drown any gradient, no game is played: all
+be a release of its own. Where the noise of a step exceeds any gradient, nothing is trained: all
 is spent on the columns, the better model then.
 """
 
@@ -30,7 +30,6 @@ from dpsynth.mechanisms.allocation import (
 )
 from dpsynth.mechanisms.base import Resumable
 from dpsynth.mechanisms.checkpoint import Checkpoint, block_of
-from dpsynth.mechanisms.first_look import allocated_look, check_shares
 from dpsynth.mechanisms.marginal.independent import (
     SLOWEST_OF_COLUMNS,
     all_on_columns,
@@ -38,8 +37,8 @@ from dpsynth.mechanisms.marginal.independent import (
 )
 from dpsynth.mechanisms.neural.columns import Columns, require_add_remove, require_torch
 from dpsynth.mechanisms.neural.plan import (
-    MOST_NOISE,
-    MOST_SHARE,
+    MAX_NOISE,
+    MAX_SHARE,
     PYTORCH_MEGABYTES,
     PlannedTraining,
     noise_length,
@@ -52,6 +51,7 @@ from dpsynth.mechanisms.neural.plan import (
     training_for,
     with_training,
 )
+from dpsynth.mechanisms.oneway import allocated_oneways, check_shares
 from dpsynth.models.base import Model
 from dpsynth.models.refined import RefinedModel
 from dpsynth.training.event import DpSgd
@@ -102,7 +102,7 @@ class DPCTGAN(Resumable):
     >>> event = mechanism.training(Budget(1.0, 1e-6))
     >>> event.steps
     100
-    >>> mechanism.drowns(event, rows=1000.0, cells=300, unit=PrivacyUnit())
+    >>> mechanism.too_noisy(event, rows=1000.0, cells=300, unit=PrivacyUnit())
     True
     """
 
@@ -139,10 +139,10 @@ class DPCTGAN(Resumable):
         require_torch()
         return with_training(budget, self.training(budget))
 
-    def drowns(self, event: DpSgd, rows: float, cells: int, unit: PrivacyUnit) -> bool:
-        """Whether noise drowns the training of a critic of so many cells, for so many rows."""
+    def too_noisy(self, event: DpSgd, rows: float, cells: int, unit: PrivacyUnit) -> bool:
+        """Whether noise exceeds what a critic of so many cells can learn of so many rows."""
         return (
-            noise_length(event, perceptron_size([cells, *self.critic, 1]), rows, unit) > MOST_NOISE
+            noise_length(event, perceptron_size([cells, *self.critic, 1]), rows, unit) > MAX_NOISE
         )
 
     def check_unit(self, unit: PrivacyUnit) -> None:
@@ -167,24 +167,24 @@ class DPCTGAN(Resumable):
     def fit(
         self, table: PrivateTable, accountant: Accountant, checkpoint: Checkpoint | None = None
     ) -> Model:
-        """A mixture of products over bins, refined to cells; columns only where noise drowns it."""
+        """A mixture of products over bins, refined to cells; columns only if too noisy."""
         require_torch()
         self.check_unit(table.unit)
         event = reserved_training(accountant)
-        look = allocated_look(
+        oneway = allocated_oneways(
             table, accountant, self.allocation(accountant.cost_left, table.domain, [event])
         )
-        columns = Columns.of(table, look, accountant)
+        columns = Columns.of(table, oneway, accountant)
         cells = sum(n for _, n in columns.domain.sizes)
-        if self.drowns(event, look.rows, cells, table.unit):
-            outcome = nothing_trained(look.rows, len(table.domain.attributes), "columns")
+        if self.too_noisy(event, oneway.rows, cells, table.unit):
+            outcome = nothing_trained(oneway.rows, len(table.domain.attributes), "columns")
             _log.info("%s", outcome)
-            return replace(rest_on_columns(table, accountant, look), outcome=outcome)
-        from dpsynth.mechanisms.neural.adversarial import play
+            return replace(rest_on_columns(table, accountant, oneway), outcome=outcome)
+        from dpsynth.mechanisms.neural.adversarial import train
 
         purpose = f"train a critic of rows in {event.steps} steps"
-        charge = accountant.charge(event, purpose, reads=play)
-        columns = replace(columns, look=look.combined(all_on_columns(table, accountant)))
+        charge = accountant.charge(event, purpose, reads=train)
+        columns = replace(columns, oneway=oneway.combined(all_on_columns(table, accountant)))
         spent = accountant.spent().epsilon
         _log.info(
             "epsilon %.4g of %.4g is spent, for all steps of the training",
@@ -200,12 +200,12 @@ class DPCTGAN(Resumable):
         charge.
         """
         require_torch()
-        from dpsynth.mechanisms.neural.adversarial import play
+        from dpsynth.mechanisms.neural.adversarial import train
 
         with checkpoint.reading():
             columns = Columns.from_arrays(table, checkpoint.values)
         model = self._played(
-            accountant.resume(checkpoint.charge, checkpoint.done, reads=play), columns, checkpoint
+            accountant.resume(checkpoint.charge, checkpoint.done, reads=train), columns, checkpoint
         )
         return replace(model, outcome=resumed(reserved_training(accountant)))
 
@@ -214,47 +214,47 @@ class DPCTGAN(Resumable):
     ) -> RefinedModel:
         import torch
 
-        from dpsynth.mechanisms.neural.adversarial import CLIP, Generator, critic_of, play
+        from dpsynth.mechanisms.neural.adversarial import CLIP, Generator, make_critic, train
         from dpsynth.mechanisms.neural.networks import parameters
 
         rng = torch.Generator().manual_seed(self.seed)
         game = game_of(self)
         generator = Generator(columns.shares(), game, rng)
-        critic = critic_of(generator.sizes, game, rng)
+        critic = make_critic(generator.sizes, game, rng)
         rows = columns.coarse.rows()
         training = charge.redeem(
             rows,
             parameters=parameters(critic),
             clip=CLIP,
-            assumed_rows=columns.look.rows,
+            assumed_rows=columns.oneway.rows,
             block=block_of(self.steps, checkpoint),
         )
-        play(training, critic, generator, game, rng, checkpoint)
+        train(training, critic, generator, game, rng, checkpoint)
         return columns.model(generator.columns())
 
 
 _ROW_COUNT_SHARE = 20
-"""One part in so many of a look at the columns goes to the row count."""
+"""One part in so many of what the columns get goes to the row count."""
 
 
 def columns_around(
     cost: int, domain: Domain, settled: Sequence[Event], oneway_share: float
 ) -> Allocation:
-    """A look at the columns before what is settled, for a share of the rest, and another one after
+    """The columns are measured before what is settled, for a share of the rest, and once more after
     it.
 
-    The second look has all that is left, with what is settled where that would drown in noise.
+    The second time has all that is left, with what is settled where that would be mostly noise.
     """
     oneway = int((cost - settled_cost(settled)) * oneway_share)
     total = oneway // _ROW_COUNT_SHARE
-    look = first_parts(domain, total=total, oneway=oneway - total)
-    return Allocation((*look, again_part(domain, cost - oneway, (1, 1))), tuple(settled))
+    parts = first_parts(domain, total=total, oneway=oneway - total)
+    return Allocation((*parts, again_part(domain, cost - oneway, (1, 1))), tuple(settled))
 
 
 def check_train_share(share: float) -> None:
     """ValueError for a part of the budget that leaves too little for anything else."""
     check_shares(train=share)
-    if share > MOST_SHARE:
+    if share > MAX_SHARE:
         raise ValueError(f"train_share must leave a tenth of the budget for columns, got {share!r}")
 
 

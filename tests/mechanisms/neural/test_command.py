@@ -23,7 +23,7 @@ from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.mechanisms.neural.dp_ctgan import DPCTGAN
 from dpsynth.mechanisms.neural.hybrid import Hybrid
 from dpsynth.mechanisms.neural.pate_gan import PATEGAN
-from dpsynth.mechanisms.neural.plan import MOST_NOISE, MOST_VOTE_NOISE, PlannedVotes
+from dpsynth.mechanisms.neural.plan import MAX_NOISE, MAX_VOTE_NOISE, PlannedVotes
 from dpsynth.mechanisms.registry import GROUP, TABLES
 
 ROWS = 6000
@@ -79,9 +79,9 @@ def said(plan):
     """What a plan says that is trained, and whether noise would drown it."""
     it = plan.training
     if isinstance(it, PlannedVotes):
-        return [{"event": "gaussian", "noise_multiplier": it.noise_multiplier}] * it.rounds, it.noise > MOST_VOTE_NOISE
+        return [{"event": "gaussian", "noise_multiplier": it.noise_multiplier}] * it.rounds, it.noise > MAX_VOTE_NOISE
     event = {"event": "dp_sgd", "rate": 0.2, "noise_multiplier": it.noise_multiplier, "steps": 20}
-    return [event], it.noise_length > MOST_NOISE
+    return [event], it.noise_length > MAX_NOISE
 
 
 @every_mechanism
@@ -94,9 +94,9 @@ def test_what_a_fit_charges_lies_within_the_plan(torch, mechanism, unit, epsilon
     charges = [c["line"] for c in synthesizer.fit(table(unit.id_column is not None)).certificate.record["charges"]]
     assert time.process_time() - start < plan.seconds[1]
     trained = [c["event"] for c in charges if c["purpose"].startswith(("train a critic", "ask teachers"))]
-    events, drowns = said(plan)
-    assert trained == ([] if drowns else events)
-    assert drowns == (epsilon < 1)
+    events, too_noisy = said(plan)
+    assert trained == ([] if too_noisy else events)
+    assert too_noisy == (epsilon < 1)
     seen = {q.what: [] for q in plan.queries}
     for line in charges:
         if line["event"]["event"] == "gaussian":

@@ -66,7 +66,7 @@ def test_every_row_is_seen_by_one_teacher_the_same_one_in_all_rounds(seen):
 def test_a_teacher_that_lets_a_row_out_is_seen(monkeypatch):
     """A broken double: what is expected of teachers is shifted by how many rows a real one saw."""
     out = []
-    honest, told = Questions.teacher, Questions.expected
+    honest, updated = Questions.teacher, Questions.expected
     mechanism = replace(SMALL, questions=5, rows_per_teacher=2)
 
     def remembers(self):
@@ -74,7 +74,7 @@ def test_a_teacher_that_lets_a_row_out_is_seen(monkeypatch):
         return lambda rows: out.append(len(rows)) or answers(rows)
 
     def leaks(self, rows, size, rng):
-        expected = told(self, rows, size, rng)
+        expected = updated(self, rows, size, rng)
         expected.mean[:] += 1e-3 * sum(out)
         return expected
 
@@ -117,7 +117,9 @@ def test_dependence_is_learned_that_independent_columns_lack(caplog):
 def test_too_few_rows_for_teachers_are_spent_on_columns_and_the_log_says_so(caplog, seen):
     with caplog.at_level(logging.INFO, logger="dpsynth.mechanisms"):
         model, accountant = fitted(PATEGAN(), related(400), Budget(1.0, 1e-6))
-    assert model.outcome.endswith("rows noise would drown it: all was spent on columns")
+    assert model.outcome.endswith(
+        "rows, the noise of training would exceed what can be learned; all was spent on columns"
+    )
     assert model.outcome in caplog.text
     assert not seen
     assert accountant.spent().epsilon == pytest.approx(1, rel=1e-6)
