@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from dpsynth.evidence import verify
@@ -15,6 +16,11 @@ def examine_release(place: str | Path, head: str | None = None) -> list[Outcome]
     head: a head of the folder's manifest that was noted earlier, or its first digits. ValueError
     where there is no certificate.
     """
+    if head is not None and not re.fullmatch(r"[0-9a-f]{16,64}", head):
+        raise ValueError(
+            f"a head is a hash of 64 digits 0-9 and a-f, or at least the first 16, got {head!r}:"
+            " copy it again"
+        )
     path = Path(place)
     record = verify.read(path)
     outcomes = verify.examine(record)

@@ -94,7 +94,13 @@ def _compared(
         name = f"again: {line['name']}"
         if line["model"] not in models:
             yield Outcome(name, undecided="its model is not in the folder, so it cannot be redrawn")
-        elif _redrawn(line, models[line["model"]]) == line["sha256"]:
+            continue
+        try:
+            same = _redrawn(line, models[line["model"]]) == line["sha256"]
+        except (LookupError, TypeError, ValueError) as error:
+            yield Outcome(name, f"{line['name']} cannot be drawn as its line says ({error})")
+            continue
+        if same:
             yield Outcome(name)
         elif line["versions"] == versions():
             yield Outcome(name, f"the model gives another file than {line['name']} for its seed")

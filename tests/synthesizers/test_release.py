@@ -225,6 +225,57 @@ def test_rows_without_their_model_are_left_open(one):
     assert all("not in the folder" in str(outcome.undecided) for outcome in drawn_again(one))
 
 
+@pytest.mark.parametrize("kind", ["page", "note", "schema"])
+def test_rows_that_are_listed_as_something_else_are_found(kind, one):
+    lines = checks.read_manifest(one)
+    (one / "manifest.json").unlink()
+    for line in lines:
+        facts = {"model": line["model"]} if line["kind"] in ("certificate", "model") else {}
+        told = kind if line["kind"] == "rows" else line["kind"]
+        add_lines(one, line_of(one / line["name"], told, **facts))
+    assert found(one) == {"drawn"}
+
+
+@pytest.mark.parametrize("change", [{"rows": -1}, {"rows": None, "seed": "x"}, {"where": "nobody == 1"}, {"seed": -3}])
+def test_a_line_that_no_model_can_follow_is_a_fault(change, one):
+    relisted(one, synthetic=change)
+    assert found(one) == set()
+    assert drawn_again(one)[0].fault
+
+
+def alter(path: Path) -> None:
+    path.write_text(path.read_text().replace("f", "m"))
+
+
+ALONE = {
+    "manifest": lambda one, other: alter(one / "manifest.json"),
+    "certificate": lambda one, other: relisted(one, certificate={"model": "0" * 64}),
+    "files": lambda one, other: alter(one / "certificate.html"),
+    "model": lambda one, other: (shutil.copy(other / "model.dpsynth", one), relisted(one)),
+    "drawn": lambda one, other: relisted(one, old={"model": dpsynth.Certificate.load(other).model}),
+    "unlisted": lambda one, other: (one / "more.csv").write_text("age,sex\n"),
+}
+"""For each check a change that no other one sees: without the check it would go unseen."""
+
+
+@pytest.mark.parametrize("name", ALONE)
+def test_only_its_own_check_sees_a_change(name, one, other):
+    ALONE[name](one, other)
+    assert found(one) == {name}
+
+
+def test_every_check_has_a_change_that_needs_it():
+    assert [check.__name__ for check in checks.CHECKS] == list(ALONE)
+
+
+@pytest.mark.parametrize("head", ["", "a", "0" * 15, "G" * 16, "0" * 65])
+def test_what_is_no_head_is_refused(head, one):
+    with pytest.raises(ValueError, match="a head is a hash of 64 digits"):
+        examine_release(one, head)
+    with pytest.raises(ValueError, match="give the folder"):
+        examine_release(one / "certificate.json", "0" * 64)
+
+
 # Writing.
 
 

@@ -26,6 +26,10 @@ INTERNAL = "internal"
 A manifest lists nothing in there: a hash of it would tell of the private rows.
 """
 
+SAMPLES = ("rows", "images", "sheet")
+"""The kinds of files that are drawn from a model."""
+_SAMPLE_ENDINGS = (".csv", ".parquet", ".npz", ".png")
+
 Line = Mapping[str, Any]
 
 
@@ -115,9 +119,9 @@ def model(folder: Folder) -> str:
 
 
 def drawn(folder: Folder) -> str:
-    """Rows or images were drawn from another model than the one that the run released."""
-    lines = folder.of("rows", "images", "sheet")
-    others = [line for line in lines if line["model"] != folder.released or not folder.released]
+    """Rows or images are listed as drawn from another model than the run released, or from none."""
+    lines = [line for line in folder.listed.values() if _is_sample(line)]
+    others = [line for line in lines if not line.get("model") or line["model"] != folder.released]
     return ", ".join(line["name"] for line in others)
 
 
@@ -132,6 +136,11 @@ def unlisted(folder: Folder) -> str:
             " is, so keep it elsewhere"
         )
     return ""
+
+
+def _is_sample(line: Line) -> bool:
+    """Whether a file is one of samples, by its name or by what the manifest says."""
+    return line["kind"] in SAMPLES or Path(line["name"]).suffix.lower() in _SAMPLE_ENDINGS
 
 
 def _is_held(folder: Path, line: Line) -> bool:
