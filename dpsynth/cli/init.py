@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -181,7 +183,9 @@ def _make(folder: Path, answers: Answers) -> dict[str, Path]:
 
 
 def _next_steps(folder: Path, answers: Answers, made: dict[str, Path]) -> list[str]:
-    data = answers.data
+    data = answers.data.absolute()
+    with contextlib.suppress(ValueError):  # there is no way from one drive to another
+        data = Path(os.path.relpath(data, folder))
     return [
         f"{made['project']}: names the ledger, the schema and the audit policy",
         f"{made['ledger']}: epsilon {answers.epsilon:g} at delta {answers.delta:g} for"
@@ -189,7 +193,8 @@ def _next_steps(folder: Path, answers: Answers, made: dict[str, Path]) -> list[s
         f"{made['policy']}: what an audit tolerates, to be agreed on and signed",
         *(f"{folder / name}: {what}" for name, what in _FOLDERS.items()),
         f"{made['schema']}: replace every TODO with a public fact that you know without the rows",
-        "Next, in this folder:",
-        f"  dpsynth schema check {made['schema']} {data}    # PRIVATE",
-        f"  dpsynth release {data} --epsilon 1 -o {folder / 'releases' / 'first'}",
+        "Next:",
+        *([] if folder.resolve() == Path.cwd() else [f"  cd {folder}"]),
+        f"  dpsynth schema check {_SCHEMA} {data}    # PRIVATE",
+        f"  dpsynth release {data} --epsilon 1 -o releases/first",
     ]

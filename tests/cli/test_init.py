@@ -43,7 +43,10 @@ def test_a_project_is_found_by_the_other_commands(folder, run, monkeypatch):
     columns = {"pid": dpsynth.Identifier(), "age": dpsynth.Numeric(0, 120, integer=True)}
     dpsynth.Schema(columns, unit=account.unit).save(study / "schema.yaml")
     monkeypatch.chdir(study)
-    fit = "release ../rows.csv --epsilon 1 --mechanism independent -o releases/first"
+    *_, check, fit = out.splitlines()
+    assert "  cd study" in out.splitlines()
+    assert run(check.strip().removeprefix("dpsynth ").partition("  ")[0])[0] == 0
+    fit = f"{fit.strip().removeprefix('dpsynth ')} --mechanism independent"
     code, _, err = run(fit)
     assert (code, "allows the purposes 'research'" in err) == (2, True)
     code, _, err = run(f"{fit} --purpose research --approval board=case-17")
@@ -55,6 +58,7 @@ def test_single_rows_may_be_protected(folder, run):
     assert run("init --data rows.csv --single-rows --epsilon 1 --delta 1e-7")[0] == 0
     account = dpsynth.Ledger.open(folder / "rows.ledger")
     assert (account.unit, account.budget) == (dpsynth.PrivacyUnit(), dpsynth.Budget(1, 1e-7))
+    assert run("init --data rows.csv --single-rows --epsilon 1")[0] == 2
 
 
 @pytest.mark.parametrize(
