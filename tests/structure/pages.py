@@ -14,7 +14,11 @@ LINK = re.compile(r"\]\(([^()\s]+)\)")
 
 def pages(root: Path = ROOT) -> list[Path]:
     """Every Markdown page at the top of the project, in docs/ and in examples/."""
-    return [*sorted(root.glob("*.md")), *sorted((root / "docs").rglob("*.md")), *sorted((root / "examples").glob("*.md"))]
+    return [
+        *sorted(root.glob("*.md")),
+        *sorted((root / "docs").rglob("*.md")),
+        *sorted((root / "examples").glob("*.md")),
+    ]
 
 
 def fenced(text: str, *languages: str) -> list[str]:

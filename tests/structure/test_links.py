@@ -18,9 +18,8 @@ def broken(page: Path, root: Path = ROOT) -> Iterator[str]:
         if "://" in where or where.startswith("mailto:"):
             continue
         target = (page.parent / where).resolve() if where else page
-        if not target.exists() or not target.is_relative_to(root):
-            yield link
-        elif anchor and anchor not in anchors(target.read_text(encoding="utf-8")):
+        there = target.exists() and target.is_relative_to(root)
+        if not there or (anchor and anchor not in anchors(target.read_text(encoding="utf-8"))):
             yield link
 
 

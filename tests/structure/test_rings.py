@@ -1,4 +1,4 @@
-"""The rings of the kernel: their files are listed in reading order, and docs/privacy.md counts their lines truthfully."""
+"""The rings: their files are listed in reading order, and docs/privacy.md counts their lines truthfully."""
 
 from __future__ import annotations
 
