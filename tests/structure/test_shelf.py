@@ -53,3 +53,10 @@ def test_the_hosted_checks_try_every_python_of_the_project(project: dict[str, An
 def test_the_extra_for_tests_brings_what_the_site_needs(project: dict[str, Any]) -> None:
     extras = project["optional-dependencies"]
     assert set(extras["docs"]) <= set(extras["test"])
+
+
+def test_the_glossary_has_each_term_once_in_order() -> None:
+    page = (ROOT / "docs" / "glossary.md").read_text(encoding="utf-8")
+    terms = [term.casefold() for term in re.findall(r"^\| (.+?) \| .+ \|$", page, re.MULTILINE)[1:]]
+    assert len(terms) > 25
+    assert terms == sorted({*terms})
