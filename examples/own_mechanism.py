@@ -16,7 +16,7 @@ import pandas as pd
 import dpsynth
 from dpsynth.mechanisms.allocation import PAIRS, Allocation, Part, first_parts
 from dpsynth.mechanisms.base import Mechanism
-from dpsynth.mechanisms.first_look import allocated_look, measure_all
+from dpsynth.mechanisms.oneway import allocated_oneways, measure_all
 from dpsynth.models.engines import estimate
 
 SCHEMA = dpsynth.Schema(
@@ -49,10 +49,10 @@ class ChosenPairs(Mechanism):
 
     def fit(self, table: Any, accountant: dpsynth.Accountant) -> Any:
         allocation = self.allocation(accountant.cost_left, table.domain)
-        look = allocated_look(table, accountant, allocation)
+        look = allocated_oneways(table, accountant, allocation)
         answers = table.marginals(list(self.pairs))  # closed to reading: only a charge opens them
         measured = measure_all(accountant, answers, dict.fromkeys(self.pairs, allocation.cost(PAIRS)))
-        return estimate(table.domain, [*look.oneways.values(), *measured], total=look.rows)
+        return estimate(table.domain, [*oneway.by_column.values(), *measured], total=look.rows)
 
 
 def pupils(rows: int, seed: int) -> pd.DataFrame:
