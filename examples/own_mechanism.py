@@ -49,10 +49,10 @@ class ChosenPairs(Mechanism):
 
     def fit(self, table: Any, accountant: dpsynth.Accountant) -> Any:
         allocation = self.allocation(accountant.cost_left, table.domain)
-        look = allocated_oneways(table, accountant, allocation)
+        oneway = allocated_oneways(table, accountant, allocation)
         answers = table.marginals(list(self.pairs))  # closed to reading: only a charge opens them
         measured = measure_all(accountant, answers, dict.fromkeys(self.pairs, allocation.cost(PAIRS)))
-        return estimate(table.domain, [*oneway.by_column.values(), *measured], total=look.rows)
+        return estimate(table.domain, [*oneway.by_column.values(), *measured], total=oneway.rows)
 
 
 def pupils(rows: int, seed: int) -> pd.DataFrame:
