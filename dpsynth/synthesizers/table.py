@@ -326,8 +326,7 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         wanted = {name: column for name, column in numeric.items() if not column.bounded}
         if not wanted:
             return {}
-        markers = {name: c.missing_marker for name, c in wanted.items()}
-        table = magnitude_table(rows, markers)
+        table = magnitude_table(rows, wanted)
         cost = bounds_cost(accountant.cost_left)
         return learn_bounds(table, wanted, accountant, cost)
 

@@ -17,12 +17,15 @@ from tests.rings.blind import BlindAccountant
 BUDGET = Budget(1.0, 1e-6)
 
 
-def magnitudes(values, marker=None):
-    return magnitude_table(bound_table(lambda: pd.DataFrame({"x": values}), PrivacyUnit()), {"x": marker})
+OPEN = Numeric(None, None)
+
+
+def magnitudes(values, column=OPEN):
+    return magnitude_table(bound_table(lambda: pd.DataFrame({"x": values}), PrivacyUnit()), {"x": column})
 
 
 def learn(values, column, accountant=None):
-    table = magnitudes(values)
+    table = magnitudes(values, column)
     accountant = accountant or Accountant(BUDGET)
     return learn_bounds(table, {"x": column}, accountant, accountant.cost_left // 2)["x"]
 
@@ -51,13 +54,13 @@ def test_a_stated_bound_is_kept():
 
 def test_every_number_lies_between_the_ends_of_its_cell():
     numbers = np.array([0.0, -0.0, 1e-9, -1e-9, 1.0, -1.0, 1.5, -1.5, 2.0, -2.0, 2.0**49, -(2.0**49)])
-    cells = codes_of(numbers, Magnitudes(None))
+    cells = codes_of(numbers, Magnitudes(OPEN))
     assert np.all(numbers >= LOWS[cells])
     assert np.all(numbers <= HIGHS[cells])
-    assert list(codes_of(np.array([2.0**200, -(2.0**200)]), Magnitudes(None))) == [CELLS - 2, 0]
+    assert list(codes_of(np.array([2.0**200, -(2.0**200)]), Magnitudes(OPEN))) == [CELLS - 2, 0]
     beyond = np.array([np.inf, -np.inf, np.nan, np.nextafter(2.0**200, np.inf), -1e300])
-    assert list(codes_of(beyond, Magnitudes(None))) == [CELLS - 1] * 5
-    assert list(codes_of(pd.Series(["inf", "-Infinity", 10**400], dtype=object), Magnitudes(None))) == [CELLS - 1] * 3
+    assert list(codes_of(beyond, Magnitudes(OPEN))) == [CELLS - 1] * 5
+    assert list(codes_of(pd.Series(["inf", "-Infinity", 10**400], dtype=object), Magnitudes(OPEN))) == [CELLS - 1] * 3
     assert np.all(np.diff(LOWS) >= 0)
 
 
@@ -78,7 +81,7 @@ def test_what_has_no_magnitude_moves_no_learned_bound(beyond):
 
 def test_a_missing_marker_is_no_magnitude():
     values = np.tile([-999_999.0, 5.0], 5000)
-    table = magnitudes(values, -999_999)
+    table = magnitudes(values, Numeric(None, None, nullable=True, missing_marker=-999_999))
     accountant = Accountant(BUDGET)
     low, high = learn_bounds(table, {"x": Numeric(None, None)}, accountant, accountant.cost_left)["x"]
     assert 0 <= low <= high <= 8
