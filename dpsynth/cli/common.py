@@ -214,9 +214,12 @@ def output_file(path: Path, *suffixes: str) -> None:
     new_file(path)
 
 
-def write_table(rows: pd.DataFrame, path: Path) -> None:
+def write_table(rows: pd.DataFrame, path: Path, schema: Schema) -> None:
+    """Rows of this schema; a CSV file has its numbers and dates in the formats that it declares."""
+    from dpsynth.data.tables.written import as_declared
+
     if path.suffix.lower() == ".csv":
-        rows.to_csv(path, index=False)
+        as_declared(rows, schema).to_csv(path, index=False)
     else:
         rows.to_parquet(path, index=False)
 

@@ -116,8 +116,9 @@ def sample(
     from dpsynth.synthesizers.table import Synthesizer
 
     output_file(output, ".csv", ".parquet")
-    rows = Synthesizer.load(model).sample(n, where=where, seed=seed)
-    write_table(rows, output)
+    synthesizer = Synthesizer.load(model)
+    rows = synthesizer.sample(n, where=where, seed=seed)
+    write_table(rows, output, synthesizer.schema)
     say(f"{output}: {len(rows):,} synthetic rows")
 
 

@@ -27,8 +27,6 @@ _CURRENCY = (
 _SIGN = "[-+\u2212]"
 _MARKS = {",": ",", ".": r"\.", " ": BLANK, "'": "['\u2019]"}
 _INFINITE = {f"{s}{w}": float(f"{s}inf") for s in ("", "-", "+") for w in ("inf", "infinity")}
-    f"{sign}{word}": float(f"{sign}inf") for sign in ("", "-", "+") for word in ("inf", "infinity")
-}
 _WORDS = {"true": 1.0, "false": 0.0, **_INFINITE}
 """Numbers in words, whatever the decimal mark is."""
 

@@ -358,13 +358,24 @@ class NumericCodec(_Gridded):
         super().__init__(number_grid(self._low, self._high, column.spacing), column.nullable)
         self.numbers = Cuts(self._grid.starts, np.arange(len(self._grid.widths)))
         self._of_text = number_reader(column)
-        if column.missing_marker is not None:
-            marker = raw.number(column.missing_marker, self._of_text)
-            self.numbers = with_exact(self.numbers, marker, self.null)
+        self._marker = raw.number(column.missing_marker, self._of_text)
+        self.numbers = with_exact(self.numbers, self._marker, self.null)
 
     def code(self, value: object) -> int:
         number = raw.number(value, self._of_text)
         return self.null if math.isnan(number) else self.numbers.of(number)
+
+    def _draw(self, cells: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        return self._beside_marker(super()._draw(cells, rng))
+
+    def _between(self, first: np.ndarray, last: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        return self._beside_marker(super()._between(first, last, rng))
+
+    def _beside_marker(self, drawn: np.ndarray) -> np.ndarray:
+        """No real number that was drawn says missing, although it was made short."""
+        if self._spacing is not None:
+            return drawn
+        return np.where(drawn == self._marker, np.nextafter(drawn, math.inf), drawn)
 
     def _shown(self, drawn: np.ndarray, missing: np.ndarray) -> pd.Series[Any]:
         if self._integer:
