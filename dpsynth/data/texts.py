@@ -39,9 +39,13 @@ def number_of(text: str) -> float:
     >>> [number_of(text) for text in ("1e3", "$1,234.50", "12 %", "1,23,4", "true")]
     [1000.0, 1234.5, 12.0, nan, 1.0]
     """
-    number = number_of_text(text)
     # What Python reads comes first: nearly all texts of numbers are of that kind.
-    return number if number == number else _UNDECLARED.read(text)
+    if str.isascii(text) and "_" not in text:
+        try:
+            return float(text)
+        except ValueError:
+            pass
+    return _UNDECLARED.read(text)
 
 
 def number_reader(column: Column) -> TextReader:

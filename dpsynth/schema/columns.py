@@ -497,7 +497,7 @@ def number_of_text(text: str) -> float:
     Without underscores, and in the digits 0 to 9 alone.
     """
     stripped = str.strip(text)
-    if "_" in stripped or not stripped.isascii():
+    if not str.isascii(stripped) or "_" in stripped:
         return math.nan
     try:
         return float(stripped)

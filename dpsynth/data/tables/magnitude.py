@@ -34,6 +34,19 @@ HIGHS = np.concatenate([-_ENDS[-2::-1], [0.0], _ENDS[1:]])
 CELLS = LOWS.size + 1
 """How many cells there are; the last one is for what is not a number, or has no magnitude."""
 
+OCTAVES = 4
+"""How many cells of one sign make a group."""
+
+
+def _groups() -> np.ndarray:
+    above = np.arange(LOWS.size // 2) // OCTAVES
+    zero = int(above[-1]) + 1
+    return np.concatenate([zero - 1 - above[::-1], [zero], zero + 1 + above, [2 * zero + 1]])
+
+
+GROUPS = _groups()
+"""The group of each cell: zero alone, and four octaves of either sign; those next to it first."""
+
 _LARGEST = 2.0**200
 """What lies beyond, infinity among it, is no magnitude: a division by zero, or a sign for no limit.
 
