@@ -160,10 +160,10 @@ def _seconds(found: dict[str, str | None], last_year: int) -> float:
         if "I" in part:
             twelfth = int(part["I"])
             hour = twelfth % 12 + 12 * (part["p"] == "p") if 1 <= twelfth <= 12 else 99
-        moment = datetime(
+        when = datetime(
             year, month, int(part["d"]), hour, int(part.get("M", 0)), int(part.get("S", 0))
         )
-        return _since_1970(moment.replace(tzinfo=_zone(part.get("z", "z"))))
+        return _since_1970(when.replace(tzinfo=_zone(part.get("z", "z"))))
     except (ValueError, OverflowError):
         return math.nan
 
@@ -175,6 +175,6 @@ def _zone(text: str) -> timezone:
     return timezone(-span if text[0] == "-" else span)
 
 
-def _since_1970(moment: datetime) -> float:
-    utc = moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+def _since_1970(when: datetime) -> float:
+    utc = when if when.tzinfo else when.replace(tzinfo=UTC)
     return float((utc - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(seconds=1))

@@ -32,7 +32,7 @@ class Reader(Protocol):
         """What is read of float64 numbers; NaN is missing."""
         ...
 
-    def moments(self, values: np.ndarray) -> np.ndarray:
+    def datetimes(self, values: np.ndarray) -> np.ndarray:
         """What is read of float64 seconds since 1970 UTC; NaN is missing."""
         ...
 
@@ -70,12 +70,12 @@ class _Moments:
         self._of_text = of_text
 
     def objects(self, values: Iterable[object]) -> np.ndarray:
-        return np.fromiter((moment(v, self._of_text) for v in values), dtype=np.float64)
+        return np.fromiter((epoch_seconds(v, self._of_text) for v in values), dtype=np.float64)
 
     def numbers(self, values: np.ndarray) -> np.ndarray:
         return np.full(len(values), np.nan)
 
-    def moments(self, values: np.ndarray) -> np.ndarray:
+    def datetimes(self, values: np.ndarray) -> np.ndarray:
         return values
 
 
@@ -91,7 +91,7 @@ class _Numbers:
     def numbers(self, values: np.ndarray) -> np.ndarray:
         return values
 
-    def moments(self, values: np.ndarray) -> np.ndarray:
+    def datetimes(self, values: np.ndarray) -> np.ndarray:
         return np.full(len(values), np.nan)
 
 
@@ -99,7 +99,7 @@ def _read(values: list[Any] | np.ndarray, reader: Reader) -> np.ndarray:
     if isinstance(values, list):
         return reader.objects(values)
     if values.dtype.kind == "M":
-        return reader.moments(seconds(values))
+        return reader.datetimes(seconds(values))
     return reader.numbers(values.astype(np.float64, copy=False))
 
 
@@ -126,7 +126,7 @@ def plain_number(value: object) -> float:
         return math.nan
 
 
-def moment(value: object, of_text: TextReader = iso_seconds) -> float:
+def epoch_seconds(value: object, of_text: TextReader = iso_seconds) -> float:
     """The whole seconds since 1970-01-01 UTC that a value says; NaN if it says none.
 
     Numbers are not read as times.

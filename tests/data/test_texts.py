@@ -108,9 +108,9 @@ FORMATS = [
 
 
 @pytest.mark.parametrize("format", FORMATS)
-@given(moment=st.datetimes(datetime(1900, 1, 1), datetime(2099, 12, 31)))
-def test_a_declared_format_is_read_as_the_standard_library_reads_it(format: str, moment: datetime) -> None:
-    text = moment.strftime(format.replace("%z", "+0230"))
+@given(when=st.datetimes(datetime(1900, 1, 1), datetime(2099, 12, 31)))
+def test_a_declared_format_is_read_as_the_standard_library_reads_it(format: str, when: datetime) -> None:
+    text = when.strftime(format.replace("%z", "+0230"))
     expected = (datetime.strptime(text, format).replace(tzinfo=None) - datetime(1970, 1, 1)) / timedelta(seconds=1)
     read = moment_reader(Datetime("1900-01-01", "2099-12-31", format=format))
     assert read(f" {text.upper()} ") == expected - ("%z" in format) * 9000
@@ -118,7 +118,7 @@ def test_a_declared_format_is_read_as_the_standard_library_reads_it(format: str,
 
 DOTTED = Datetime("1930-01-01", "2024-12-31", format="%d.%m.%Y")
 SHORT = Datetime("1930-01-01", "2024-12-31", format="%d.%m.%y")
-MOMENTS = [
+DATETIMES = [
     (None, "2020/01/31", "2020-01-31"),
     (None, "2020/01/31 12:00", "2020-01-31T12"),
     (DOTTED, "31.1.2020", "2020-01-31"),
@@ -126,7 +126,7 @@ MOMENTS = [
     (SHORT, "31.01.24", "2024-01-31"),
     (SHORT, "31.01.25", "1925-01-31"),
 ]
-NO_MOMENTS = [
+NO_DATETIMES = [
     *((None, text) for text in ("31.12.2020", "15/10/2022", "03/04/2022", "2020/31/01", "2020.01.31", "20200131")),
     *((DOTTED, text) for text in ("31.04.2020", "31/12/2020", "12.31.2020", "31.12.20", "٣١.12.2020", "31.12.2020x")),
     (Datetime("2020-01-01", "2024-12-31", format="%Y-%d-%m"), "2022-01-13"),
@@ -134,13 +134,13 @@ NO_MOMENTS = [
 ]
 
 
-@pytest.mark.parametrize(("column", "text", "expected"), MOMENTS)
+@pytest.mark.parametrize(("column", "text", "expected"), DATETIMES)
 def test_a_date_is_read_where_day_and_month_are_sure(column: Datetime | None, text: str, expected: str) -> None:
     read = iso_seconds if column is None else moment_reader(column)
     assert read(text) == np.datetime64(expected, "s").astype(int)
 
 
-@pytest.mark.parametrize(("column", "text"), NO_MOMENTS)
+@pytest.mark.parametrize(("column", "text"), NO_DATETIMES)
 def test_no_other_text_is_read_as_a_date(column: Datetime | None, text: str) -> None:
     assert math.isnan((iso_seconds if column is None else moment_reader(column))(text))
 

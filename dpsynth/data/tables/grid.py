@@ -42,7 +42,7 @@ _ROUNDING = 1e-9
 """In steps. An edge so little above a step is on it: float64 has decimal steps only nearly."""
 
 
-_MOST_PLACES = 22
+_MAX_PLACES = 22
 """The largest power of ten that float64 has exactly: a quotient by it is written as short."""
 
 _EXACT = 1e15
@@ -149,7 +149,7 @@ def _shortened(values: np.ndarray, first: np.ndarray, last: np.ndarray) -> np.nd
     cannot write so: numbers of more than fifteen digits.
     """
     with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        places = np.clip(np.ceil(1 - np.log10(last - first)), 0, _MOST_PLACES)
+        places = np.clip(np.ceil(1 - np.log10(last - first)), 0, _MAX_PLACES)
         unit = 10.0**places
         steps = np.clip(np.rint(values * unit), np.ceil(first * unit), np.floor(last * unit))
         short = np.where(np.abs(steps) < _EXACT, steps / unit, values)

@@ -69,7 +69,7 @@ class Magnitudes:
     size = CELLS
     null = CELLS - 1
     bad = CELLS - 1
-    moments = Cuts([], [bad])
+    datetimes = Cuts([], [bad])
 
     def __init__(self, column: Numeric) -> None:
         self._of_text = number_reader(column)
