@@ -13,6 +13,7 @@ from dpsynth.auditing.attacks.membership import Scene, ensemble, membership_scor
 from dpsynth.auditing.attacks.shadow import Shadows
 from dpsynth.auditing.release import trial
 from dpsynth.auditing.release.trial import Trial
+from dpsynth.base.domain import Clique
 
 _EXPOSED = 0.1
 """The share of the records that are called the most isolated."""
@@ -70,10 +71,16 @@ def trials(scene: Scene, plan: Plan, rng: np.random.Generator) -> list[Trial]:
     found += _rule_trials(scene, rng)
     if len(columns) > 1:
         halves = anonymity.halves(columns, rng)
-        found.append(trial.hits("linkability", "two halves", anonymity.linked(scene, *halves)))
+        found += _link_trials(scene, halves)
         for secret in columns if plan.sensitive is None else plan.sensitive:
             found += _secret_trials(scene, secret, plan, rng)
     return found
+
+
+def _link_trials(scene: Scene, halves: tuple[Clique, Clique]) -> Iterable[Trial]:
+    for k, linked in anonymity.linked(scene, *halves).items():
+        name = "two halves" if k == 1 else f"two halves, {k} neighbours"
+        yield trial.hits("linkability", name, linked)
 
 
 def _membership_trials(scene: Scene, plan: Plan, rng: np.random.Generator) -> list[Trial]:
