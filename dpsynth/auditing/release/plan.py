@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from types import ModuleType
@@ -12,11 +13,13 @@ from dpsynth.auditing.attacks import anonymity, attribute
 from dpsynth.auditing.attacks.membership import Scene, ensemble, membership_scores
 from dpsynth.auditing.attacks.shadow import Shadows
 from dpsynth.auditing.release import trial
+from dpsynth.auditing.release.sizes import SHARES
 from dpsynth.auditing.release.trial import Trial
 from dpsynth.base.domain import Clique
 
-_EXPOSED = 0.1
-"""The share of the records that are called the most isolated."""
+_log = logging.getLogger("dpsynth.auditing")
+_MAX_PART = 0.75
+"""Of the records: more of them are not told apart by how isolated they are."""
 
 
 @dataclass(frozen=True)
@@ -63,16 +66,25 @@ def classifiers() -> ModuleType:
     return scikit_learn
 
 
-def trials(scene: Scene, plan: Plan, rng: np.random.Generator) -> list[Trial]:
-    """What the plan's attacks achieved, still without a look at any label."""
+def trials(
+    scene: Scene, plan: Plan, isolated: float | None, rng: np.random.Generator
+) -> list[Trial]:
+    """What the plan's attacks achieved, still without a look at any label.
+
+    isolated: see `sizes.isolated_share`.
+    """
     columns = scene.records.columns
-    found = _membership_trials(scene, plan, rng)
+    _log.info("audit: attacks on membership")
+    found = _membership_trials(scene, plan, isolated, rng)
+    _log.info("audit: attacks by near-copies, rules and linked parts")
     found.append(trial.hits("near-copies", "nearest record", anonymity.near_copies(scene)))
     found += _rule_trials(scene, rng)
     if len(columns) > 1:
         halves = anonymity.halves(columns, rng)
         found += _link_trials(scene, halves)
-        for secret in columns if plan.sensitive is None else plan.sensitive:
+        secrets = columns if plan.sensitive is None else plan.sensitive
+        _log.info("audit: attacks on the values of %d columns", len(secrets))
+        for secret in secrets:
             found += _secret_trials(scene, secret, plan, rng)
     return found
 
@@ -83,7 +95,9 @@ def _link_trials(scene: Scene, halves: tuple[Clique, Clique]) -> Iterable[Trial]
         yield trial.hits("linkability", name, linked)
 
 
-def _membership_trials(scene: Scene, plan: Plan, rng: np.random.Generator) -> list[Trial]:
+def _membership_trials(
+    scene: Scene, plan: Plan, isolated: float | None, rng: np.random.Generator
+) -> list[Trial]:
     scores = membership_scores(scene)
     if plan.learned is not None:
         scores["classifier"] = plan.learned.classifier_ratio(scene, rng)
@@ -92,7 +106,7 @@ def _membership_trials(scene: Scene, plan: Plan, rng: np.random.Generator) -> li
         found += trial.ranking("membership", name, score)
     together = ensemble(scores)
     found += trial.ranking("membership", "ensemble", together)
-    for name, among in _groups(scene, plan.subgroups):
+    for name, among in _groups(scene, plan.subgroups, isolated):
         found += trial.ranking("membership", f"ensemble, {name}", together, among)
     return found
 
@@ -128,12 +142,17 @@ def _secret_trials(
         yield made("model", plan.learned.model_guess(scene, secret, rng))
 
 
-def _groups(scene: Scene, subgroups: Sequence[str]) -> Iterable[tuple[str, np.ndarray]]:
-    """The tenth of the records that are farthest from all others, and the named groups."""
-    isolation = scene.real.squared[:, -1]
-    isolated = isolation >= np.quantile(isolation, 1 - _EXPOSED)
-    # Where many records are equally isolated they are no tenth, and nothing is said of them.
-    groups = [("the most isolated tenth", isolated)] if isolated.mean() <= 2 * _EXPOSED else []
+def _groups(
+    scene: Scene, subgroups: Sequence[str], isolated: float | None
+) -> Iterable[tuple[str, np.ndarray]]:
+    """The share of the records that are farthest from all others, and the named groups."""
+    groups = []
+    if isolated is not None:
+        isolation = scene.real.squared[:, -1]
+        far = isolation >= np.quantile(isolation, 1 - isolated)
+        # Where many records are equally isolated they are no such part; nothing is said of them.
+        if far.mean() <= min(2 * isolated, _MAX_PART):
+            groups.append((f"the most isolated {SHARES[isolated]}", far))
     for name in subgroups:
         bins = scene.records.bins[name]
         groups += [(f"{name} group {value}", bins == value) for value in np.unique(bins).tolist()]
