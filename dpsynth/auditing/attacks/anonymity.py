@@ -54,8 +54,15 @@ def single_column_rules(scene: Scene, rng: np.random.Generator) -> sparse.csr_ar
     """
     mine = [*scene.records.ranks.T, *scene.records.categories.T]
     released = [*scene.synthetic.ranks.T, *scene.synthetic.categories.T]
-    each = max(1, RULES // len(mine))
-    found = [_rules(*column, each, rng) for column in zip(mine, released, strict=True)]
+    alone = [_alone(column) for column in released]
+    found = []
+    # Columns with few such values leave room to those with many.
+    order = sorted(range(len(alone)), key=lambda i: alone[i].size)
+    room = RULES
+    for columns_left, i in zip(range(len(order), 0, -1), order, strict=True):
+        most = room // columns_left
+        room -= min(most, alone[i].size)
+        found.append(_rules(mine[i], alone[i], most, rng))
     return _stack(found, len(scene.records))
 
 
@@ -71,7 +78,7 @@ def many_column_rules(scene: Scene, rng: np.random.Generator) -> sparse.csr_arra
         size = min(size, len(columns))
         clique = tuple(columns[i] for i in sorted(rng.choice(len(columns), size, replace=False)))
         mine, released = cells_of([scene.records, scene.synthetic], clique)
-        found.append(_rules(mine, released, RULES // _CLIQUES, rng))
+        found.append(_rules(mine, _alone(released), RULES // _CLIQUES, rng))
     return _stack(found, len(scene.records))
 
 
@@ -109,16 +116,22 @@ def halves(columns: Sequence[str], rng: np.random.Generator) -> tuple[Clique, Cl
     return left, right
 
 
+def _alone(released: np.ndarray) -> np.ndarray:
+    """The values that are in the release once."""
+    known = released[~np.isnan(released)] if released.dtype.kind == "f" else released
+    values, counts = np.unique(known, return_counts=True)
+    found: np.ndarray = values[counts == 1]
+    return found
+
+
 def _rules(
     mine: np.ndarray,
-    released: np.ndarray,
+    values: np.ndarray,
     most: int,
     rng: np.random.Generator,
 ) -> sparse.csr_array:
-    """Rules for up to `most` values that are in the release once: which records have them too."""
-    known = released[~np.isnan(released)] if released.dtype.kind == "f" else released
-    values, counts = np.unique(known, return_counts=True)
-    alone = np.sort(rng.permutation(values[counts == 1])[:most])
+    """Rules for up to `most` of the values: which records have them too."""
+    alone = np.sort(rng.permutation(values)[:most])
     if not alone.size:
         return sparse.csr_array((0, mine.size))
     # Where each real record's value would stand among these, and whether it is there.

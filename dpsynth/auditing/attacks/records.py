@@ -201,10 +201,11 @@ def _spreads(numbers: np.ndarray, measured: np.ndarray) -> np.ndarray:
     centred = numbers / 2 - float(np.median(numbers[known])) / 2
     unit = float(np.abs(centred[known]).max()) or 1.0
     rounding = _ROUNDING * float(np.abs(numbers[known] / 2).max())
-    centred /= unit
-    mean = float(centred[known].mean())
-    spread = max(float(centred[known].std()), rounding / unit) or 1.0
-    return np.clip((centred - mean) / spread, -_FARTHEST, _FARTHEST) / 2
+    with np.errstate(over="ignore"):  # numbers of the release, which are cut off
+        centred /= unit
+        mean = float(centred[known].mean())
+        spread = max(float(centred[known].std()), rounding / unit) or 1.0
+        return np.clip((centred - mean) / spread, -_FARTHEST, _FARTHEST) / 2
 
 
 def _binned(numbers: np.ndarray, groups: np.ndarray, ordered: bool) -> np.ndarray:

@@ -35,7 +35,7 @@ from dpsynth.auditing.release.plan import EFFORTS, Plan, classifiers, trials
 from dpsynth.auditing.release.policy import AuditPolicy, PolicyViolationError
 from dpsynth.auditing.release.preconditions import check_preconditions, check_unused
 from dpsynth.auditing.release.report import AuditReport
-from dpsynth.auditing.release.sizes import isolated_share
+from dpsynth.auditing.release.sizes import Parts
 from dpsynth.auditing.release.trial import Trial
 from dpsynth.auditing.statistics.permutation import Linear, joint_test
 from dpsynth.schema.table import Schema
@@ -228,8 +228,7 @@ def _audit(
     _log.info("audit: whether training records and holdout can be compared")
     apart = check_preconditions(scene.records, member, scene.others, alpha, deals, rng)
     inside, outside = int(member.sum()), int((~member).sum())
-    isolated = isolated_share(inside, outside, policy.auc, policy.tpr)
-    made = trials(scene, plan, isolated, rng)
+    made = trials(scene, plan, Parts.of(inside, outside, policy), rng)
     _log.info("audit: %s random deals of the labels, %d results", f"{deals:,}", len(made))
     alone, adjusted = joint_test([each.statistic for each in made], member, deals, rng)
     copied = _copied(tables)

@@ -56,7 +56,9 @@ def copies_finding(copied: np.ndarray, policy: AuditPolicy) -> Finding:
         ceiling=None,
         verdict=verdict,
         details=details,
-        rows_needed=_needed(verdict, "gap", gap, policy.copies, details),
+        rows_needed=(
+            rows_needed("gap", gap, policy.copies, details) if verdict == "INCONCLUSIVE" else None
+        ),
     )
 
 
@@ -75,7 +77,6 @@ def attack_finding(
     bar = limit if ceiling is None else min(limit, ceiling)
     failed = estimate.low > bar and adjusted <= policy.alpha
     verdict = _judged(failed, estimate.high <= limit)
-    needed = _needed(verdict, each.measure, estimate, limit, measured.details)
     return Finding(
         threat=each.threat,
         attack=each.attack,
@@ -89,7 +90,7 @@ def attack_finding(
         ceiling=ceiling,
         verdict=verdict,
         details=measured.details,
-        rows_needed=None if needed is None else math.ceil(needed / each.share),
+        rows_needed=_needed(verdict, each, estimate, limit, measured.details),
     )
 
 
@@ -122,11 +123,11 @@ def _judged(failed: bool, within: bool) -> str:
 
 
 def _needed(
-    verdict: str, measure: str, found: Estimate, limit: float, details: Mapping[str, float]
+    verdict: str, each: Trial, found: Estimate, limit: float, details: Mapping[str, float]
 ) -> int | None:
     if verdict != "INCONCLUSIVE":
         return None
-    return rows_needed(measure, found, limit, details)
+    return rows_needed(each.measure, found, limit, details, each.share, each.widest)
 
 
 def _ceiling(claim: PrivacyClaim | None, each: Trial) -> float | None:

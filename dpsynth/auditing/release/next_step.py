@@ -20,29 +20,39 @@ SAME_SPELLING = (
 
 
 def rows_needed(
-    measure: str, found: Estimate, limit: float, details: Mapping[str, float]
+    measure: str,
+    found: Estimate,
+    limit: float,
+    details: Mapping[str, float],
+    share: float = 1.0,
+    widest: float = 1.0,
 ) -> int | None:
     """How many training records, and as many holdout records, would decide an inconclusive finding.
 
     If chance explains what was found: so many that a release which gives nothing away passes. Else,
     or where there are as many already: so many that the interval around this estimate no longer
     holds the limit. None where not even ten million records would.
+
+    share: the part of all records that the finding is about. widest: the part that it would be
+    about where so many records need it.
     """
     train, holdout = details["training records"], details["holdout records"]
     now = sizes.each(train, holdout) if train and holdout else 0.0
     if math.isnan(found.value) or found.low <= sizes.CHANCE[measure]:
-        calm = sizes.fewest(lambda n: _decided(n, measure, limit, details))
-        if calm is None or calm > now:
+        calm = sizes.fewest(lambda n: _decided(round(n * widest), measure, limit, details))
+        if calm is None or calm * widest > now:
             return calm
     above = found.value > limit
     width = found.value - found.low if above else found.high - found.value
     factor = sizes.WIDER * width / max(abs(limit - found.value), 1e-12)
-    needed = now * factor**2
+    needed = now / share * factor**2
     return math.ceil(needed) if needed <= sizes.MAX_NEEDED else None
 
 
 def _decided(n: int, measure: str, limit: float, details: Mapping[str, float]) -> bool:
     """Whether n training and n holdout records decide a finding of a release that leaks nothing."""
+    if n < 1:
+        return False
     if measure == "auc":
         return sizes.area_decided(n, n, limit)
     if measure == "tpr":

@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from scipy import stats
 from scipy.special import ndtri
 
+from dpsynth.auditing.release.policy import AuditPolicy
 from dpsynth.auditing.release.trial import FPR
 from dpsynth.auditing.statistics.intervals import (
     clopper_pearson,
@@ -93,17 +95,31 @@ def holdout_beside(train: int, needed: int) -> int | None:
     return math.ceil(1 / rest) if rest > 0 and 1 / rest <= MAX_NEEDED else None
 
 
-def isolated_share(train: int, holdout: int, auc: float, tpr: float) -> float | None:
-    """Which share of the records is looked at as the most isolated; None: no share alone.
-
-    The smallest of which so many records decide the area. Where not even all of them do, or they do
-    not decide the beginning of the curve, nothing can pass, and a tenth shows most.
-    """
-    if not (area_decided(train, holdout, auc) and beginning_decided(train, holdout, tpr)):
-        return min(SHARES)
-    decided = [s for s in SHARES if area_decided(s * train, s * holdout, auc)]
-    return min(decided, default=None)
-
-
 SHARES = {0.1: "tenth", 0.2: "fifth", 1 / 3: "third", 0.5: "half"}
 """Of the records, and their names."""
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Which parts of the attacks stand alone, as so many records decide them.
+
+    isolated: the share of the records that is looked at as the most isolated; None: no share.
+    fewest_rules: of fewer than this all rules of singling out are taken together.
+    """
+
+    isolated: float | None
+    fewest_rules: int
+
+    @classmethod
+    def of(cls, train: int, holdout: int, policy: AuditPolicy) -> Parts:
+        """What so many records decide, before anything is known of them.
+
+        Where they do not decide an attack on all records, the report cannot pass, and no part need
+        be larger: a tenth, and few rules, show most.
+        """
+        area = area_decided(train, holdout, policy.auc)
+        if not (area and beginning_decided(train, holdout, policy.tpr)):
+            return cls(min(SHARES), 0)
+        decided = [s for s in SHARES if area_decided(s * train, s * holdout, policy.auc)]
+        rules = fewest(lambda n: gap_decided(n, 0.5, policy.singling_out))
+        return cls(min(decided, default=None), MAX_NEEDED if rules is None else rules)

@@ -55,7 +55,7 @@ class Trial:
 
     threat: "membership", "attribute", "singling out", "linkability" or "near-copies". measure: what
     is estimated: "auc", "tpr" or "gap". measured: gives the estimate, from the labels. share: the
-    part of all records that it is about.
+    part of all records that it is about. widest: the largest part that it may be about.
     """
 
     threat: str
@@ -64,6 +64,7 @@ class Trial:
     statistic: Statistic
     measured: Callable[[np.ndarray], Measured]
     share: float = 1.0
+    widest: float = 1.0
 
 
 NO_GAP = Estimate(math.nan, -1.0, 1.0)
@@ -100,7 +101,8 @@ def ranking(
         return Measured(found[0], {"false-positive rate": found[1].value, **_sizes(member)})
 
     statistic = rank_sum(scores, among)
-    trials = [Trial(threat, attack, "auc", statistic, area, share=float(chosen.mean()))]
+    share = float(chosen.mean())
+    trials = [Trial(threat, attack, "auc", statistic, area, share, share)]
     if among is None:
         trials.append(Trial(threat, attack, "tpr", top_share(scores, FPR), beginning))
     return trials
