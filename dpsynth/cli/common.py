@@ -133,8 +133,6 @@ def say_drawn(drawn: Drawn, what: str, as_json: bool) -> None:
     say(f"{drawn.path.parent / 'manifest.json'}: head {drawn.head}")
 
 
-
-
 def named(
     option: str, given: list[str] | None, example: str, *, default: str | None = None
 ) -> dict[str, str]:
