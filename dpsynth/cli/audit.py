@@ -44,7 +44,13 @@ PolicyFile = Annotated[
     ),
 ]
 Level = Annotated[str, typer.Option(help="How hard to try: quick, standard or deep.")]
-ClaimedEpsilon = Annotated[float | None, typer.Option(help="The epsilon that was promised.")]
+ClaimedEpsilon = Annotated[
+    float | None,
+    typer.Option(
+        help="The epsilon that was promised; by default that of the certificate.json beside the"
+        " release, in its folder or in a folder of its name."
+    ),
+]
 ClaimedDelta = Annotated[float | None, typer.Option(help="The delta that was promised.")]
 Sensitive = Annotated[
     list[str] | None,

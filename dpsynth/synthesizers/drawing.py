@@ -18,6 +18,7 @@ from dpsynth.base.places import whole_or_gone
 from dpsynth.base.progress import stage
 from dpsynth.base.versions import versions
 from dpsynth.data.engines.files import write_rows
+from dpsynth.data.tables.written import as_declared
 from dpsynth.evidence.bundle.checks import read_manifest
 from dpsynth.evidence.manifest import add_lines, line_of, refuse_other_release
 from dpsynth.evidence.verify import Outcome
@@ -141,7 +142,8 @@ def _write_rows(
     path: Path, synthesizer: Synthesizer, n: int | None, where: str | None, seed: int
 ) -> int:
     rows = synthesizer.sample(n, where=where, seed=seed)
-    write_rows(rows, path)
+    csv = path.suffix.lower() == ".csv"
+    write_rows(as_declared(rows, synthesizer.schema) if csv else rows, path)
     return len(rows)
 
 

@@ -27,7 +27,7 @@ from dpsynth.kernel.budget import Budget
 from dpsynth.ledger.ledger import Ledger
 from dpsynth.ledger.opening import Accountant
 from dpsynth.mechanisms.base import Mechanism
-from dpsynth.mechanisms.bounds import bounds_cost, learn_bounds
+from dpsynth.mechanisms.bounds import bounds_costs, learn_bounds
 from dpsynth.mechanisms.checkpoint import Checkpoint, check_place
 from dpsynth.mechanisms.marginal.known import Marginal
 from dpsynth.mechanisms.registry import TABLES, mechanism_for, name_of
@@ -326,10 +326,9 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         if not wanted:
             return {}
         stage("learning bounds that the schema leaves open")
-        markers = {name: c.missing_marker for name, c in wanted.items()}
-        table = magnitude_table(rows, markers)
-        cost = bounds_cost(accountant.cost_left)
-        return learn_bounds(table, wanted, accountant, cost)
+        table = magnitude_table(rows, wanted)
+        costs = bounds_costs(accountant.cost_left, len(wanted))
+        return learn_bounds(table, wanted, accountant, costs)
 
     def _certify(
         self, accountant: Accountant, mechanism: Mechanism, model: Model, bounds: Bounds
