@@ -318,7 +318,7 @@ MUTANTS = [
     Mutant(
         "units forgotten",
         "accountant.py",
-        "_up(event.noise_multiplier * x.l2) / x.unit",
+        "_up(event.noise_multiplier * x.l2) / x.scale",
         "_up(event.noise_multiplier * x.l2)",
         laws.the_noise_is_what_was_paid_for,
     ),
