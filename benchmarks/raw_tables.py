@@ -4,8 +4,8 @@
 
 Schema from the publisher's public facts, fit, sample, and then: columns, dtypes and missing values as the schema has
 them, nothing outside the public domain, and the one-way distance of each column. The fit's budget includes bounds that
-had to be learned. Of each numeric column besides: mean, standard deviation and quantiles, over several fits, and whether a mean that is off
-by more than 10 % lies within the noise that a plan foretells.
+had to be learned. Of each numeric column besides: mean, standard deviation and quantiles, over several fits, and
+whether a mean that is off by more than 10 % lies within the noise that a plan foretells.
 """
 
 from __future__ import annotations
