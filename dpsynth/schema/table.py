@@ -204,7 +204,8 @@ class Schema:
 
     @staticmethod
     def draft(table: Any) -> SchemaDraft:
-        """A draft to edit, from names and dtypes of a pandas DataFrame or an Arrow table.
+        """A draft to edit, from names and dtypes of a pandas DataFrame or of a table that
+        Arrow can read.
 
         No row is read. Every bound and category is left as "TODO". So is whether numbers are
         whole: a single missing value turns a column of integers into one of floats, so the dtype
@@ -319,9 +320,11 @@ def _build(what: str, kind: type[Any], facts: Mapping[str, Any]) -> Any:
 def _dtypes(table: Any) -> Iterable[tuple[object, Any]]:
     """Name and dtype of each column."""
     import pandas as pd
+    import pyarrow as pa
 
     if not isinstance(table, pd.DataFrame):
-        table = table.schema.empty_table().to_pandas(types_mapper=pd.ArrowDtype)
+        schema = pa.RecordBatchReader.from_stream(table).schema
+        table = schema.empty_table().to_pandas(types_mapper=pd.ArrowDtype)
     if duplicates := sorted({str(name) for name in table.columns[table.columns.duplicated()]}):
         raise SchemaError(
             f"the table has several columns of one name, {_names(duplicates)}: rename them"
