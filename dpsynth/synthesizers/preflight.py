@@ -21,8 +21,7 @@ def check_budget(budget: Budget) -> None:
     """
     if affordable(budget) < LEAST_COST and not budget.programs_epsilon:
         raise ValueError(
-            f"{budget} is too small: noise would be billions of rows, so ask for a larger epsilon"
-            " or delta"
+            f"{budget} is too small, its noise would be billions of rows: ask for a larger epsilon"
         )
 
 
