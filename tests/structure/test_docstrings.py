@@ -98,7 +98,7 @@ FUNCTIONS = {
     "models.histogram": ("denoise",),
     "synthesizers.numbers": ("mean_noise",),
     "synthesizers.plan": ("plan",),
-    "testing": ("check_mechanism", "made_up", "outcome"),
+    "testing.laws": ("check_mechanism", "made_up", "outcome"),
 }
 """Functions that auditors and authors of mechanisms call."""
 
