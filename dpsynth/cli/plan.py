@@ -124,7 +124,7 @@ def _show(made: Plan) -> None:
     _table(made.table(), "what is measured", "charges", "noise on a count (std. dev., rows)")
     means = [(mean.column, *mean.cells()) for mean in made.means]
     if means:
-        _table(means, "mean of", "noise (std. dev.)", "of its range")
+        _table(means, "mean of", "noise (std. dev.)", "of its range", "thin tail cut off")
     for line in shown[2:]:
         say(line)
 

@@ -88,7 +88,7 @@ def _visible(y: np.ndarray, stddev: float, widths: np.ndarray) -> tuple[int, int
     most = int(np.argmax([run.max() for run in runs]))
     first = int(np.argmax(runs[most]))
     last = first + 2**most
-    if runs[most][first] <= math.sqrt(2 * math.log(20 * y.size)):
+    if runs[most][first] <= standing_out(1.0, y.size):
         return 0, y.size
     seen = (y.size, 0)
     while seen != (first, last):
@@ -102,6 +102,24 @@ def _visible(y: np.ndarray, stddev: float, widths: np.ndarray) -> tuple[int, int
                 first = min(first, int(out[0]) + 2**doublings - 1)
                 last = max(last, int(out[-1]) + 1)
     return seen
+
+
+def standing_out(stddev: float, cells: int) -> float:
+    """How many rows a single cell, near to what is seen, must have to be seen.
+
+    Parameters
+    ----------
+    stddev : float
+        Of the noise on its count.
+    cells : int
+        How many the column has.
+
+    Returns
+    -------
+    float
+        In rows: noise alone comes to it in one column in twenty.
+    """
+    return stddev * math.sqrt(2 * math.log(20 * cells))
 
 
 def _with_tails(y: np.ndarray, stddev: float, widths: np.ndarray, rows: float) -> slice:

@@ -10,6 +10,7 @@ import numpy as np
 
 from dpsynth.base.text import short
 from dpsynth.data.tables.codec import codec_for
+from dpsynth.models.histogram import standing_out
 from dpsynth.schema.table import Numeric, Schema
 
 
@@ -25,26 +26,31 @@ class MeanNoise:
         A standard deviation, in the column's own numbers.
     of_range : float
         The same as a part of the range between the bounds, 0 to 1; 0 where they are equal.
+    tail : float
+        How far it moves besides where rows at the far end of the range are so few that they do not
+        stand out of the noise, and are cut off.
 
     Examples
     --------
-    >>> MeanNoise("age", stddev=0.6, of_range=0.005).describe()
-    'mean of `age`: noise of about +/- 0.6 (standard deviation), 0.5 % of the range'
+    >>> MeanNoise("age", stddev=0.6, of_range=0.005, tail=2.5).describe()
+    'mean of `age`: noise of about +/- 0.6 (standard deviation), 0.5 % of the range; up to 2.5 more
+     where a thin tail is cut off'
     """
 
     column: str
     stddev: float
     of_range: float
+    tail: float
 
     def describe(self) -> str:
         """A sentence for a terminal."""
-        stddev, of_range = self.cells()
-        noise = f"noise of about +/- {stddev} (standard deviation)"
-        return f"mean of `{self.column}`: {noise}, {of_range} of the range"
+        stddev, of_range, tail = self.cells()
+        noise = f"noise of about +/- {stddev} (standard deviation), {of_range} of the range"
+        return f"mean of `{self.column}`: {noise}; up to {tail} more where a thin tail is cut off"
 
-    def cells(self) -> tuple[str, str]:
-        """Both figures in words, for a table."""
-        return short(self.stddev, 2), f"{short(100 * self.of_range, 2)} %"
+    def cells(self) -> tuple[str, str, str]:
+        """The three figures in words, for a table."""
+        return short(self.stddev, 2), f"{short(100 * self.of_range, 2)} %", short(self.tail, 2)
 
 
 def mean_noise(
@@ -93,6 +99,8 @@ def mean_noise(
         first, last = (np.asarray(ends, float) for ends in codec_for(column, learned).ends())
         away = (first + last) / 2 - (low + high) / 2
         moved = math.hypot(*away)
-        noise = min(stddev * (min(moved, high - low) if joined else moved) / rows, high - low)
-        found.append(MeanNoise(name, noise, noise / (high - low) if high > low else 0.0))
+        extent = high - low
+        noise = min(stddev * (min(moved, extent) if joined else moved) / rows, extent)
+        tail = min(standing_out(stddev, away.size) * extent / rows, extent)
+        found.append(MeanNoise(name, noise, noise / extent if extent else 0.0, tail))
     return tuple(found)

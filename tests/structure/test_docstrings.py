@@ -95,7 +95,7 @@ FUNCTIONS = {
     "mechanisms.registry": ("mechanism_for",),
     "models.bins": ("choose_bins",),
     "models.engines": ("choose_engine", "estimate", "estimate_exactly"),
-    "models.histogram": ("denoise",),
+    "models.histogram": ("denoise", "standing_out"),
     "synthesizers.numbers": ("mean_noise",),
     "synthesizers.plan": ("plan",),
     "testing.laws": ("check_mechanism", "made_up", "outcome"),

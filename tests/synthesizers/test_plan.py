@@ -193,6 +193,7 @@ def test_the_noise_of_a_mean_of_few_cells_is_that_of_noisy_counts(joined):
     noisy = 1000 + rng.normal(0, 30, (20_000, 5))
     assert found.stddev == pytest.approx((noisy @ np.arange(5) / noisy.sum(axis=1)).std(), rel=0.03)
     assert found.of_range == found.stddev / 4
+    assert found.tail == pytest.approx(30 * math.sqrt(2 * math.log(100)) * 4 / 5000)
 
 
 def test_learned_bounds_take_the_place_of_stated_ones():
