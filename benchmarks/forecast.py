@@ -23,7 +23,7 @@ from speed import published
 from dpsynth import Budget, Schema
 from dpsynth.data.tables.codec import schema_domain
 from dpsynth.kernel.budget import affordable
-from dpsynth.mechanisms.footprint import LEAST_LIKELY, WITHIN, Pace, signal_of
+from dpsynth.mechanisms.footprint import MIN_LIKELY, WITHIN, Pace, signal_of
 from dpsynth.mechanisms.prices import Prices
 
 MECHANISMS = ("independent", "mst", "canopy", "aim")
@@ -95,12 +95,12 @@ def pace_of(fits: list[dict[str, Any]]) -> Pace:
 
 
 def forecast(pace: Pace, fit: dict[str, Any]) -> float:
-    return max(LEAST_LIKELY, pace.seconds(fit["columns"], signal(fit)))
+    return max(MIN_LIKELY, pace.seconds(fit["columns"], signal(fit)))
 
 
 def within(fits: list[dict[str, Any]], name: str) -> float:
     """The share of fits that take no longer than a plan says, and no less than that or SHORTEST."""
-    met = [f[name] / WITHIN <= max(f["CPU s"], LEAST_LIKELY / WITHIN) <= f[name] * WITHIN for f in fits]
+    met = [f[name] / WITHIN <= max(f["CPU s"], MIN_LIKELY / WITHIN) <= f[name] * WITHIN for f in fits]
     return float(np.mean(met))
 
 

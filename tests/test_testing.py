@@ -15,7 +15,7 @@ from dpsynth.kernel.sensitive import _integers
 from dpsynth.ledger.opening import Accountant
 from dpsynth.mechanisms.allocation import Allocation, Part, first_parts
 from dpsynth.mechanisms.base import Mechanism
-from dpsynth.mechanisms.first_look import allocated_look
+from dpsynth.mechanisms.oneway import allocated_oneways
 from dpsynth.mechanisms.marginal.independent import Independent, independent_model
 from dpsynth.testing import SCHEMA, BlindAccountant, check_mechanism, made_up
 
@@ -37,7 +37,7 @@ class Halves(Mechanism):
         return Allocation(first_parts(domain, total=total, oneway=cost - total))
 
     def fit(self, table, accountant):
-        look = allocated_look(table, accountant, self.allocation(accountant.cost_left, table.domain))
+        look = allocated_oneways(table, accountant, self.allocation(accountant.cost_left, table.domain))
         return independent_model(table.domain, look.masses(), look.rows)
 
 
@@ -132,7 +132,7 @@ class SaysLess(Halves):
 
     def fit(self, table, accountant):
         for cost in (accountant.cost_left // 2, accountant.cost_left - accountant.cost_left // 2):
-            look = allocated_look(table, accountant, super().allocation(cost, table.domain))
+            look = allocated_oneways(table, accountant, super().allocation(cost, table.domain))
         return independent_model(table.domain, look.masses(), look.rows)
 
 
@@ -151,7 +151,7 @@ class SaysMore(Halves):
         return Allocation((*said.parts, Part("a pair of columns", (1, 3), (cost // 7, cost // 7))))
 
     def fit(self, table, accountant):
-        look = allocated_look(table, accountant, Halves().allocation(accountant.cost_left, table.domain))
+        look = allocated_oneways(table, accountant, Halves().allocation(accountant.cost_left, table.domain))
         return independent_model(table.domain, look.masses(), look.rows)
 
 

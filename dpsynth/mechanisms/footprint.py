@@ -11,7 +11,7 @@ from dpsynth.mechanisms.prices import Prices, informative_pairs
 WITHIN = math.sqrt(10)
 """A fit takes between the likely seconds divided by this and the likely seconds times this."""
 
-LEAST_LIKELY = 0.15
+MIN_LIKELY = 0.15
 """Seconds that are likely at the least: imports and checks take them, whatever the table."""
 
 MAX_MODEL = 100_000
@@ -127,5 +127,5 @@ def footprint(
     megabytes = (rows * columns * 10 + tables * 16 + model_cells * 8 * 6) / 1e6 + 200 + extra
     if pace is None:
         return Footprint((0.0, math.inf), megabytes)
-    likely = max(LEAST_LIKELY, pace.seconds(columns, signal_of(rows, prices)))
+    likely = max(MIN_LIKELY, pace.seconds(columns, signal_of(rows, prices)))
     return Footprint(span(likely), megabytes)
