@@ -15,8 +15,8 @@ from dpsynth.kernel.sensitive import _integers
 from dpsynth.ledger.opening import Accountant
 from dpsynth.mechanisms.allocation import Allocation, Part, first_parts
 from dpsynth.mechanisms.base import Mechanism
-from dpsynth.mechanisms.oneway import allocated_oneways
 from dpsynth.mechanisms.marginal.independent import Independent, independent_model
+from dpsynth.mechanisms.oneway import allocated_oneways
 from dpsynth.testing import SCHEMA, BlindAccountant, check_mechanism, made_up
 
 BLIND = "what comes out depends on the rows through charges only"

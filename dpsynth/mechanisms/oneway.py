@@ -73,7 +73,9 @@ class OneWayMeasurements:
 
     def again(self, by_column: Mapping[str, LinearMeasurement]) -> OneWayMeasurements:
         """This look and a second one at the columns."""
-        return replace(self, by_column={a: _combined(m, by_column[a]) for a, m in self.by_column.items()})
+        return replace(
+            self, by_column={a: _combined(m, by_column[a]) for a, m in self.by_column.items()}
+        )
 
     def with_prior(self, more: LinearMeasurement) -> OneWayMeasurements:
         """This look, and one more measurement of the row count or of one column."""
@@ -159,7 +161,9 @@ def allocated_oneways(
         What was measured.
     """
     oneway = allocation.cost(COLUMNS) * len(table.domain.attributes)
-    return measure_oneways(table, accountant, total_cost=allocation.cost(ROW_COUNT), oneway_cost=oneway)
+    return measure_oneways(
+        table, accountant, total_cost=allocation.cost(ROW_COUNT), oneway_cost=oneway
+    )
 
 
 def measure(

@@ -16,12 +16,12 @@ from dpsynth.kernel.gaussian_dp import COST_UNIT
 from dpsynth.kernel.sensitive import _integers
 from dpsynth.ledger.opening import Accountant
 from dpsynth.mechanisms.base import Mechanism
-from dpsynth.mechanisms.oneway import measure_oneways
 from dpsynth.mechanisms.marginal.aim import AIM
 from dpsynth.mechanisms.marginal.canopy import Canopy
 from dpsynth.mechanisms.marginal.independent import Independent, independent_model
 from dpsynth.mechanisms.marginal.mst import MST
 from dpsynth.mechanisms.marginal.selection import choose_tree
+from dpsynth.mechanisms.oneway import measure_oneways
 from dpsynth.mechanisms.prices import Prices
 from dpsynth.testing import BlindAccountant, check_mechanism, outcome
 

@@ -11,8 +11,8 @@ import numpy as np
 from dpsynth.base.domain import Clique, Domain
 from dpsynth.door.table import PrivateTable
 from dpsynth.kernel.sensitive import Sensitive
-from dpsynth.mechanisms.oneway import OneWayMeasurements
 from dpsynth.mechanisms.marginal.known import Known
+from dpsynth.mechanisms.oneway import OneWayMeasurements
 from dpsynth.mechanisms.prices import Prices, informative_pairs
 from dpsynth.models.base import LinearMeasurement, Model
 from dpsynth.models.bins import choose_bins
@@ -37,7 +37,11 @@ class Binned:
 
     @classmethod
     def of(
-        cls, table: PrivateTable, oneway: OneWayMeasurements, prices: Prices, known: Sequence[Known] = ()
+        cls,
+        table: PrivateTable,
+        oneway: OneWayMeasurements,
+        prices: Prices,
+        known: Sequence[Known] = (),
     ) -> Binned:
         """Bins for the noise that a pair would have if all pairs of a tree shared these prices
         evenly.

@@ -15,8 +15,8 @@ from dpsynth.kernel.accountant import Accountant
 from dpsynth.kernel.events import Event
 from dpsynth.mechanisms.allocation import Allocation, first_parts
 from dpsynth.mechanisms.base import Mechanism
-from dpsynth.mechanisms.oneway import OneWayMeasurements, allocated_oneways, check_shares
 from dpsynth.mechanisms.footprint import Footprint, Pace, footprint
+from dpsynth.mechanisms.oneway import OneWayMeasurements, allocated_oneways, check_shares
 from dpsynth.mechanisms.prices import Prices
 from dpsynth.models.base import LinearMeasurement, Model
 from dpsynth.models.inference import estimate
@@ -65,14 +65,18 @@ class Independent(Mechanism):
         return _columns(table, all_on_columns(table, accountant, self))
 
 
-def rest_on_columns(table: PrivateTable, accountant: Accountant, oneway: OneWayMeasurements) -> RefinedModel:
+def rest_on_columns(
+    table: PrivateTable, accountant: Accountant, oneway: OneWayMeasurements
+) -> RefinedModel:
     """The answer where no pair is worth its noise: all that is left goes to another look at every
     column.
     """
     return _columns(table, measure_rest(table, accountant, oneway))
 
 
-def measure_rest(table: PrivateTable, accountant: Accountant, oneway: OneWayMeasurements) -> OneWayMeasurements:
+def measure_rest(
+    table: PrivateTable, accountant: Accountant, oneway: OneWayMeasurements
+) -> OneWayMeasurements:
     """The look, and another at every column for all that is left."""
     return oneway.combined(all_on_columns(table, accountant))
 

@@ -28,7 +28,6 @@ from dpsynth.mechanisms.allocation import (
 )
 from dpsynth.mechanisms.base import Resumable
 from dpsynth.mechanisms.checkpoint import Checkpoint, block_of
-from dpsynth.mechanisms.oneway import allocated_oneways, check_shares
 from dpsynth.mechanisms.footprint import Footprint, footprint
 from dpsynth.mechanisms.marginal.independent import (
     PACE_OF_COLUMNS,
@@ -51,6 +50,7 @@ from dpsynth.mechanisms.neural.plan import (
     training_for,
     with_training,
 )
+from dpsynth.mechanisms.oneway import allocated_oneways, check_shares
 from dpsynth.mechanisms.prices import Prices
 from dpsynth.models.base import Model
 from dpsynth.models.refined import RefinedModel

@@ -32,7 +32,6 @@ from dpsynth.mechanisms.allocation import (
 )
 from dpsynth.mechanisms.base import Resumable
 from dpsynth.mechanisms.checkpoint import Checkpoint, block_of
-from dpsynth.mechanisms.oneway import check_shares, measure
 from dpsynth.mechanisms.footprint import Footprint, footprint
 from dpsynth.mechanisms.marginal.canopy import PACE, Canopy
 from dpsynth.mechanisms.neural.columns import mixture_of, require_add_remove, require_torch
@@ -47,6 +46,7 @@ from dpsynth.mechanisms.neural.plan import (
     training_for,
     with_training,
 )
+from dpsynth.mechanisms.oneway import check_shares, measure
 from dpsynth.mechanisms.prices import Prices
 from dpsynth.models.base import Model
 from dpsynth.models.refined import RefinedModel
@@ -206,7 +206,13 @@ class Hybrid(Resumable):
     ) -> RefinedModel:
         import torch
 
-        from dpsynth.mechanisms.neural.adversarial import CLIP, Generator, make_critic, train, pretrain
+        from dpsynth.mechanisms.neural.adversarial import (
+            CLIP,
+            Generator,
+            make_critic,
+            pretrain,
+            train,
+        )
         from dpsynth.mechanisms.neural.networks import parameters
 
         rng = torch.Generator().manual_seed(self.network.seed)

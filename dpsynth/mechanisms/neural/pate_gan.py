@@ -31,7 +31,6 @@ from dpsynth.kernel.events import Event, Gaussian
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.mechanisms.allocation import Allocation, Part, settled_cost
 from dpsynth.mechanisms.base import Mechanism
-from dpsynth.mechanisms.oneway import allocated_oneways, check_shares
 from dpsynth.mechanisms.footprint import Footprint, footprint
 from dpsynth.mechanisms.marginal.independent import (
     PACE_OF_COLUMNS,
@@ -52,6 +51,7 @@ from dpsynth.mechanisms.neural.plan import (
     with_votes,
 )
 from dpsynth.mechanisms.neural.votes import Questions, Student
+from dpsynth.mechanisms.oneway import allocated_oneways, check_shares
 from dpsynth.mechanisms.prices import Prices
 from dpsynth.models.base import Model
 from dpsynth.training.teachers import MAX_TEACHERS, Teachers, part
@@ -213,7 +213,9 @@ class PATEGAN(Mechanism):
             counts, stddev = charge.gaussian(teachers.vote(questions.teacher(), self.questions))
             expected = questions.expected(codes[:rows], size, numbers)
             variance = float(np.mean(stddev) / teachers.number) ** 2 + 0.5 / teachers.number
-            student.learn(questions.asked, *expected.updated(counts / teachers.number, size, variance))
+            student.learn(
+                questions.asked, *expected.updated(counts / teachers.number, size, variance)
+            )
             generator.set_target(student.pairs())
             for _ in range(self.moves):
                 generator.learn(None, rng)
