@@ -21,7 +21,7 @@ from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.ledger.opening import Accountant
 from dpsynth.mechanisms.allocation import COLUMNS, MARGINALS, PAIRS, Allocation, Part, Preview
 from dpsynth.mechanisms.base import Mechanism
-from dpsynth.mechanisms.bounds import bounds_cost
+from dpsynth.mechanisms.bounds import bounds_costs
 from dpsynth.mechanisms.footprint import span
 from dpsynth.mechanisms.prices import MEAN_ABS, Prices, informative_pairs
 from dpsynth.mechanisms.registry import name_of
@@ -87,8 +87,8 @@ class Plan:
         The noise of the mean of each numeric column with public bounds; empty where columns are not
         measured one by one.
     seconds : tuple of float
-        CPU seconds on one core of the machine of our benchmarks, from and to. Of 112 measured fits
-        109 took as long (benchmarks/results/forecast.json). The first is 0 where only a limit is
+        CPU seconds on one core of the machine of our benchmarks, from and to. Of 108 measured fits
+        105 took as long (benchmarks/results/forecast.json). The first is 0 where only a limit is
         known, the second infinite where nothing is.
     megabytes : float
         Memory that a fit takes, from the same source.
@@ -269,8 +269,9 @@ def _finite(figures: Iterable[float]) -> list[float | None]:
 def _bounds(cost: int, learned: Sequence[str]) -> list[Part]:
     if not learned:
         return []
-    each = bounds_cost(cost) // len(learned)
-    return [Part("bounds of a column", (len(learned),) * 2, (each, each))]
+    costs = bounds_costs(cost, len(learned))
+    looks = len(learned) * len(costs)
+    return [Part("bounds of a column", (looks, looks), (min(costs), max(costs)))]
 
 
 def _to_be_learned(learned: Sequence[str], count_noise: float | None) -> list[str]:

@@ -65,7 +65,7 @@ class _BlindCharge:
 
     def gaussian(self, x: Sensitive) -> tuple[np.ndarray, np.ndarray]:
         _, stddev = self._charge.gaussian(x)
-        made_up = self._answers.geometric(1 / 300, size=x.shape) * x.unit
+        made_up = self._answers.geometric(1 / 300, size=x.shape) * x.scale
         return made_up + self._answers.normal(scale=stddev), stddev
 
     def redeem(self, rows: SensitiveRows, program: Program | None = None, **options: float) -> Any:

@@ -264,7 +264,8 @@ ALL_KINDS = {
     "int": 7, "below 0": -7, "long": 2**70, "half": 7.5, "whole": 7.0, "decimal": Decimal("2.25"),
     "1e1": Decimal("1e1"),
     "bool": True, "text": "7", "NUL": "a\0", "bytes": b"7", "bytearray": bytearray(b"7"), "UUID": UUID(int=5).bytes,
-    "date": datetime.date(2020, 1, 1), "datetime": DATETIMES[0], "finer": DATETIMES[0] + datetime.timedelta(microseconds=3),
+    "date": datetime.date(2020, 1, 1), "datetime": DATETIMES[0],
+    "finer": DATETIMES[0] + datetime.timedelta(microseconds=3),
     "zone": pd.Timestamp("2020-01-01 01:00", tz="Asia/Tokyo"), "UTC": DATETIMES[0].replace(tzinfo=datetime.UTC),
     "span": SPAN, "time": datetime.time(1, 2), "None": None, "NA": pd.NA, "NaT": pd.NaT, "NaN": float("nan"), "1j": 1j,
     "int8": np.int8(7), "float32": np.float32(0.1), "long double": np.longdouble("0.1"), "Fraction": Fraction(1, 3),
@@ -300,7 +301,7 @@ def held(container, values):
 @pytest.mark.parametrize("container", WIDENERS.values(), ids=WIDENERS.keys())
 def test_the_key_and_the_code_of_a_value_are_its_own_beside_every_other_kind(container):
     """Every kind of value beside every other one, in every container that may widen the two to one type."""
-    codings = [*map(codec_for, DECLARED), Magnitudes(None)]
+    codings = [*map(codec_for, DECLARED), Magnitudes(Numeric(None, None))]
     tried = 0
     for value in ALL_KINDS.values():
         alone = held(container, [value, value])

@@ -68,16 +68,14 @@ class Independent(Mechanism):
 def rest_on_columns(
     table: PrivateTable, accountant: Accountant, oneway: OneWayMeasurements
 ) -> RefinedModel:
-    """The answer where no pair is worth its noise: all that is left goes to another look at every
-    column.
-    """
+    """The answer where no pair is worth its noise: all that is left measures every column."""
     return _columns(table, measure_rest(table, accountant, oneway))
 
 
 def measure_rest(
     table: PrivateTable, accountant: Accountant, oneway: OneWayMeasurements
 ) -> OneWayMeasurements:
-    """The look, and another at every column for all that is left."""
+    """These, and every column measured once more for all that is left."""
     return oneway.combined(all_on_columns(table, accountant))
 
 

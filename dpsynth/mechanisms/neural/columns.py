@@ -25,7 +25,7 @@ _SWEEPS = 50
 
 @dataclass(frozen=True, eq=False)
 class Columns:
-    """look: the measurements. bins[a]: the bin of each cell of a. coarse: the table of bins."""
+    """oneway: the measurements. bins[a]: the bin of each cell of a. coarse: the table of bins."""
 
     oneway: OneWayMeasurements
     bins: dict[str, np.ndarray]

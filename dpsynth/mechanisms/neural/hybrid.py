@@ -145,7 +145,10 @@ class Hybrid(Resumable):
         total = measure(accountant, (), table.marginals([()])[()], allocation.cost(_BEFOREHAND))
         rows = max(1.0, float(total.values))
         cells = sum(min(n, BINS) for _, n in table.domain.sizes)
-        if self.network.drowns(event, rows, cells, table.unit) or len(table.domain.attributes) < 2:
+        if (
+            self.network.too_noisy(event, rows, cells, table.unit)
+            or len(table.domain.attributes) < 2
+        ):
             outcome = nothing_trained(rows, len(table.domain.attributes), "marginals")
             _log.info("%s", outcome)
             return replace(_canopy(table, accountant), outcome=outcome)

@@ -155,7 +155,7 @@ class PATEGAN(Mechanism):
         return planned_votes(votes, self.questions, self.teachers(rows), self.moves, domain, unit)
 
     def fit(self, table: PrivateTable, accountant: Accountant) -> Model:
-        """A mixture of products over bins, refined to cells; columns only where noise drowns it."""
+        """A mixture of products over bins, refined to cells; columns only if too noisy."""
         require_torch()
         votes = reserved_votes(accountant, self.rounds)
         oneway = allocated_oneways(
