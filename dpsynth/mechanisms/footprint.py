@@ -11,8 +11,8 @@ from dpsynth.mechanisms.prices import Prices, informative_pairs
 WITHIN = math.sqrt(10)
 """A fit takes between the likely seconds divided by this and the likely seconds times this."""
 
-MIN_LIKELY = 0.15
-"""Seconds that are likely at the least: imports and checks take them, whatever the table."""
+MIN_LIKELY = 0.3
+"""Seconds that are likely at the least: a first fit takes them to import what it needs."""
 
 MAX_MODEL = 100_000
 """Cells of the largest model that a mechanism without a limit of its own is taken to make."""

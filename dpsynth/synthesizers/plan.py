@@ -170,7 +170,7 @@ class Plan:
     def _seconds(self) -> str:
         least, most = self.seconds
         if self.likely_seconds is not None:
-            return f"about {short(self.likely_seconds, 1)} ({short(least, 2)} to {short(most, 2)})"
+            return f"about {short(self.likely_seconds, 2)} ({short(least, 2)} to {short(most, 2)})"
         return f"{short(most, 2)} at most" if math.isfinite(most) else "not known"
 
 

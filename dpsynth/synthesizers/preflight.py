@@ -21,7 +21,7 @@ def check_budget(budget: Budget) -> None:
     """
     if affordable(budget) < MIN_COST and not budget.programs_epsilon:
         raise ValueError(
-            f"{budget} is too small, its noise would be billions of rows: ask for a larger epsilon"
+            f"epsilon {budget.epsilon:g} is too small, with noise of billions of rows: ask for more"
         )
 
 

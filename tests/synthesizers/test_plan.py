@@ -136,7 +136,7 @@ def test_the_cpu_seconds_of_a_fit_lie_within_those_of_the_plan():
             assert most / least == pytest.approx(10)
             start = time.process_time()
             synthesizer.fit(real)
-            took = max(time.process_time() - start, 0.05)
+            took = max(time.process_time() - start, 0.1)
             within.append(least < took < most)
             assert least / 2 < took < most * 2, (mechanism, rows)
     assert sum(within) >= 10
