@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from dpsynth.mechanisms.checkpoint import CheckpointError
     from dpsynth.mechanisms.marginal.known import Marginal
     from dpsynth.mechanisms.marginal.workload import Workload
+    from dpsynth.models.base import ConditionError
     from dpsynth.programs.external import ExternalProgram
     from dpsynth.schema.table import (
         Boolean,
@@ -50,7 +51,6 @@ if TYPE_CHECKING:
         Text,
     )
     from dpsynth.synthesizers.base import NewLedgerWarning, NoLedgerWarning, NotFittedError
-    from dpsynth.synthesizers.conditions import ConditionError
     from dpsynth.synthesizers.image import ImageSynthesizer
     from dpsynth.synthesizers.model_file import ModelFileError
     from dpsynth.synthesizers.table import Synthesizer
@@ -67,7 +67,7 @@ _HOME = {
     "Categorical": "schema.table",
     "Certificate": "evidence.certificate",
     "CheckpointError": "mechanisms.checkpoint",
-    "ConditionError": "synthesizers.conditions",
+    "ConditionError": "models.base",
     "DPAuditor": "auditing.mechanism.dp",
     "DPSynthError": "base.errors",
     "Datetime": "schema.table",

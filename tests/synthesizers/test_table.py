@@ -13,7 +13,7 @@ import pytest
 import dpsynth
 from dpsynth import Boolean, Categorical, Datetime, Identifier, Numeric, Schema, Synthesizer
 from dpsynth.data.engines.files import open_rows
-from tests.rings.blind import BlindAccountant
+from dpsynth.testing import BlindAccountant
 
 SCHEMA = Schema(
     {
