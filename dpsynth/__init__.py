@@ -49,7 +49,12 @@ if TYPE_CHECKING:
         SchemaError,
         Text,
     )
-    from dpsynth.synthesizers.base import NewLedgerWarning, NoLedgerWarning, NotFittedError
+    from dpsynth.synthesizers.base import (
+        CautionWarning,
+        NewLedgerWarning,
+        NoLedgerWarning,
+        NotFittedError,
+    )
     from dpsynth.synthesizers.conditions import ConditionError
     from dpsynth.synthesizers.image import ImageSynthesizer
     from dpsynth.synthesizers.model_file import ModelFileError
@@ -65,6 +70,7 @@ _HOME = {
     "BudgetExceeded": "kernel.budget",
     "BudgetExceededError": "kernel.budget",
     "Categorical": "schema.table",
+    "CautionWarning": "synthesizers.base",
     "Certificate": "evidence.certificate",
     "CheckpointError": "mechanisms.checkpoint",
     "ConditionError": "synthesizers.conditions",
@@ -113,6 +119,7 @@ __all__ = [
     "BudgetExceeded",
     "BudgetExceededError",
     "Categorical",
+    "CautionWarning",
     "Certificate",
     "CheckpointError",
     "ConditionError",

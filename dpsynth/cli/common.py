@@ -7,6 +7,7 @@ import json
 import logging
 import sys
 import time
+import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -177,8 +178,11 @@ def fit_and_keep(
     the model can be saved.
     """
     _refuse_places(output, certificate, checkpoint, synthesizer.ledger)
+    from dpsynth.synthesizers.base import CautionWarning
+
     start = time.perf_counter()
-    with following("fitting"):
+    with following("fitting"), warnings.catch_warnings():
+        warnings.simplefilter("ignore", CautionWarning)  # the certificate says the same
         fit()
     # The certificate first: it answers for a budget that is spent, even if no model is kept.
     if certificate is not None:

@@ -20,10 +20,11 @@ from pathlib import Path
 from typing import Any
 
 from dpsynth.base.places import expanded
-from dpsynth.base.text import at_most, exact, printable
-from dpsynth.evidence import verify, wording
+from dpsynth.base.text import at_most, exact, printable, said
+from dpsynth.evidence import undeclared, verify, wording
 from dpsynth.evidence.describe import Bounds, columns_in_words
 from dpsynth.evidence.pages import render
+from dpsynth.evidence.purposes import groups
 from dpsynth.evidence.statement import account_of, borrowed, cost_of, drawing, ended, kinds, parts
 from dpsynth.kernel import budget as budgets
 from dpsynth.kernel.budget import Budget
@@ -95,7 +96,8 @@ class Certificate:
         bounds : mapping of str to tuple of float
             Low and high of the numeric columns whose bounds were learned by charges.
         released : mapping of str to object
-            Further charged or public facts, such as the noisy row count.
+            Further charged or public facts, such as the noisy row count. "undeclared" has the noisy
+            counts of what was not read as declared, by column.
         cautions : sequence of str
             What is known against a mechanism that is not ours.
 
@@ -118,7 +120,8 @@ class Certificate:
         told = parts(lines[0], begun, charges, steps)
         private = told["claim"]["private"]
         imported = [wording.declared(line["by"], line["time"]) for line in account["only"]]
-        public = _cautions(schema, Budget(**told["budget"]), settings, released)
+        facts = undeclared.with_noise(released, told["charges"])
+        public = _cautions(schema, Budget(**told["budget"]), settings, facts)
         record = {
             "dpsynth_certificate": VERSION,
             "claim": told["claim"],
@@ -139,7 +142,7 @@ class Certificate:
             ],
             "schema": _described(schema, bounds),
             "mechanism": {"name": mechanism, "settings": settings},
-            "released": released,
+            "released": facts,
             "versions": _versions(),
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
             "not_promised": wording.NOT_PROMISED if private else wording.NOTHING_PROMISED,
@@ -212,7 +215,12 @@ class Certificate:
 
     def to_html(self) -> str:
         """The text of certificate.html: one self-contained page for those who approve a release."""
-        return render.page("certificate", self.record)
+        columns = [column["name"] for column in self.record["schema"]["columns"]]
+        digest = {
+            "spent_on": groups(self.record["charges"], columns),
+            "unread": undeclared.many(self.record["released"]),
+        }
+        return render.page("certificate", {**self.record, **digest})
 
     def listing(self, *files: str | Path) -> Certificate:
         """Adds files of the release to the certificate.
@@ -279,7 +287,7 @@ class Certificate:
             *it["cautions"],
             *(f"  {name:<10} {text}" for name, text in facts.items()),
         ]
-        return str(printable("\n".join(lines)))
+        return str(printable(said("\n".join(lines))))
 
     def __repr__(self) -> str:
         return self.summary()
@@ -348,7 +356,7 @@ def _cautions(
         found.append(
             wording.known(sorted({str(marginal["source"]) for marginal in known}), len(known))
         )
-    return found
+    return [*found, *undeclared.cautions(released)]
 
 
 def _all_programs(record: Mapping[str, Any]) -> bool:

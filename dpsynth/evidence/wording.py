@@ -38,7 +38,7 @@ NOT_PROMISED = (
     " quality page answers a part of that. It compares them with the real records exactly, so it"
     " is internal and not differentially private.",
     "This page is a statement and not a signature. It can be relied on only together with a"
-    " ledger that somebody else keeps, whose lines must include the head given above.",
+    " ledger that somebody else keeps, whose lines must include the head that the page gives.",
 )
 
 
@@ -178,7 +178,7 @@ def resumed(resumed: int, lost: int) -> str:
 
 LARGE_DELTA = (
     "CAUTION: delta is large for this many rows. A release that published one random row in ten"
-    " thousand would meet a delta of 1e-4; delta should be far below one divided by the number of"
+    " thousand would meet a delta of 0.0001; delta should be far below one divided by the number of"
     " rows."
 )
 IDENTIFIER_WITHOUT_UNIT = (
@@ -186,6 +186,23 @@ IDENTIFIER_WITHOUT_UNIT = (
     " have several records, name the column in the schema's unit (id_column), or each person is"
     " protected less than this certificate says."
 )
+
+
+def unread(name: str, rows: int, stddev: float | None, total: int, nullable: bool) -> str:
+    """For a column of which little was read as declared, by counts that are charged."""
+    share = min(100, max(0, round(100 * rows / max(total, 1))))
+    noise = "" if stddev is None else f" (noise of standard deviation {at_most(stddev, 2)})"
+    if nullable:
+        what = "are missing, or could not be read as the schema declares them"
+        then = "almost all values of the column are missing in the release"
+    else:
+        what = "could not be read as the schema declares them, or are missing"
+        then = "the release has made-up values in their place"
+    return (
+        f"CAUTION: about {share} % of the values of {name!r} {what}: {rows:,} of {total:,} rows,"
+        f" by counts that were paid for{noise}. So {then}. Run 'dpsynth schema check', then"
+        " correct the schema or the file."
+    )
 
 
 def known(sources: Sequence[str], marginals: int) -> str:

@@ -6,6 +6,7 @@ them.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ from dpsynth.data.tables.magnitude import magnitude_table
 from dpsynth.door.bounded import Bounded, bound_table
 from dpsynth.door.table import PrivateTable
 from dpsynth.evidence.certificate import Certificate
+from dpsynth.evidence.undeclared import cautions
 from dpsynth.kernel.budget import Budget
 from dpsynth.ledger.ledger import Ledger
 from dpsynth.ledger.opening import Accountant
@@ -33,7 +35,7 @@ from dpsynth.mechanisms.registry import TABLES, mechanism_for, name_of
 from dpsynth.models.base import Model
 from dpsynth.schema.table import Numeric, Schema, SchemaError
 from dpsynth.synthesizers.account import accountant_for
-from dpsynth.synthesizers.base import BaseSynthesizer, NamedLedger, NoLedger
+from dpsynth.synthesizers.base import BaseSynthesizer, CautionWarning, NamedLedger, NoLedger
 from dpsynth.synthesizers.conditions import parse
 from dpsynth.synthesizers.model_file import (
     TABLE,
@@ -46,6 +48,7 @@ from dpsynth.synthesizers.plan import Plan, plan
 from dpsynth.synthesizers.preflight import check_resumable, check_settings, check_size, told
 from dpsynth.synthesizers.recorded import RecordedMarginal, recorded_arguments, recorded_marginals
 from dpsynth.synthesizers.rows import draw_rows
+from dpsynth.synthesizers.undeclared import undeclared_counts
 
 Bounds = dict[str, tuple[float, float]]
 
@@ -174,6 +177,8 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         if checkpoint is not None:
             checkpoint.remove()
         self.fitted_ = Fitted(model, bounds, self._certify(accountant, mechanism, model, bounds))
+        for sentence in cautions(self.certificate.record["released"]):
+            warnings.warn(sentence.removeprefix("CAUTION: "), CautionWarning, stacklevel=2)
         return self
 
     def plan(self, rows: int) -> Plan:
@@ -341,7 +346,10 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
             mechanism=name_of(mechanism),
             settings=mechanism.settings(),
             bounds=bounds,
-            released=mechanism.released(model),
+            released={
+                **mechanism.released(model),
+                "undeclared": undeclared_counts(self.schema, model),
+            },
             cautions=mechanism.cautions,
         )
 

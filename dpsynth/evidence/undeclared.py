@@ -1,0 +1,59 @@
+"""What was not read as the schema declares it: the noisy counts, their noise, and what to say.
+
+Every count comes from a model that charges paid for, and its noise from the charges' lines. Nothing
+here is a further look at the rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from dpsynth.evidence import wording
+from dpsynth.evidence.purposes import Charge, noise_alone
+
+MANY = 0.2
+"""The share of values from which on a column is named."""
+NEARLY_ALL = 0.9
+"""The same for a caution of a column that may be missing: there, many missing are nothing odd."""
+
+_CLEAR = 4.0
+"""Standard deviations: a count above these is not noise alone."""
+
+
+def with_noise(released: Mapping[str, Any], charges: Sequence[Charge]) -> dict[str, Any]:
+    """The released facts; each count of undeclared values with the noise that its charges gave it.
+
+    None where no charge measured the column by itself.
+    """
+    counts = released.get("undeclared", {})
+    if not counts:
+        return {name: value for name, value in released.items() if name != "undeclared"}
+    noise = noise_alone(charges, counts)
+    told = {name: {**counted, "stddev": noise.get(name)} for name, counted in counts.items()}
+    return {**released, "undeclared": told}
+
+
+def many(released: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The columns of which more than a fifth was not read as declared, beyond the noise.
+
+    Each as "name", "rows", "share", "stddev" and "holds"; the largest share first.
+    """
+    total = max(1, released.get("rows", 1))
+    found = [
+        {"name": name, "share": min(1.0, counted["rows"] / total), **counted}
+        for name, counted in released.get("undeclared", {}).items()
+        if counted["rows"] > max(MANY * total, _CLEAR * (counted["stddev"] or 0.0))
+    ]
+    return sorted(found, key=lambda column: -column["share"])
+
+
+def cautions(released: Mapping[str, Any]) -> list[str]:
+    """A caution for each column of which too little was read."""
+    total = max(1, released.get("rows", 1))
+    least = {"unread": MANY, "either": NEARLY_ALL}
+    return [
+        wording.unread(c["name"], c["rows"], c["stddev"], total, c["holds"] == "either")
+        for c in many(released)
+        if c["holds"] in least and c["share"] > least[c["holds"]]
+    ]
