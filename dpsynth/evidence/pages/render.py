@@ -30,7 +30,7 @@ from dpsynth.base.text import (
     short,
     written,
 )
-from dpsynth.evidence.pages import charts
+from dpsynth.evidence.pages import charts, findings
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -98,5 +98,5 @@ def _environment() -> Environment:
     environment.filters |= {"odds": _odds}
     environment.filters |= {"at_most": lambda x, digits=4: said(at_most(x, digits))}
     environment.filters |= {"short": lambda x, digits=4: said(short(x, digits))}
-    environment.globals |= {"charts": charts}
+    environment.globals |= {"charts": charts, "findings": findings}
     return environment

@@ -1,0 +1,43 @@
+"""The findings of an audit in the order in which a page shows them, and what would decide them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+Finding = Mapping[str, Any]
+
+ORDER = ("FAIL", "INCONCLUSIVE", "PASS")
+CLOSEST = 5
+"""Of findings that all pass, how many a page begins with."""
+
+
+def first(findings: Sequence[Finding]) -> list[Finding]:
+    """Those that matter: what fails, then what is inconclusive; else those closest to a limit."""
+    odd = [f for f in findings if f["verdict"] != "PASS"]
+    if odd:
+        return sorted(odd, key=lambda f: (ORDER.index(f["verdict"]), f["p_adjusted"]))
+    return sorted(findings, key=lambda f: f["limit"] - f["high"])[:CLOSEST]
+
+
+def others(findings: Sequence[Finding]) -> dict[str, list[Finding]]:
+    """All that `first` leaves out, by threat."""
+    shown = {id(f) for f in first(findings)}
+    found: dict[str, list[Finding]] = {}
+    for f in findings:
+        if id(f) not in shown:
+            found.setdefault(f["threat"], []).append(f)
+    return found
+
+
+def times_the_records(finding: Finding) -> int | None:
+    """About how many times the records would bring its interval below the limit.
+
+    An interval narrows with the square root of the number of records. None where the estimate
+    itself is not below the limit, or is not known: no number of records is sure to decide.
+    """
+    estimate, high, limit = finding["estimate"], finding["high"], finding["limit"]
+    if estimate is None or estimate >= limit or high <= limit:
+        return None
+    return math.ceil(((high - estimate) / (limit - estimate)) ** 2)
