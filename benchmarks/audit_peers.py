@@ -65,7 +65,7 @@ def audited(method: str, name: str, runs: int) -> dict[str, Any]:
         "runs": runs,
         "refuted": result.refuted,
         "epsilon at least": result.epsilon_lower,
-        "could be shown": result.pairs[0].most_epsilon,
+        "could be shown": result.pairs[0].max_epsilon,
         "seen": {world: seen(o) for world, o in zip(("first", "second"), found["outcomes"], strict=True)},
     }
 

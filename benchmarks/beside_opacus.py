@@ -36,7 +36,7 @@ from dpsynth.kernel.budget import Budget, spent
 from dpsynth.kernel.rows import SensitiveRows
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.mechanisms.image.dp_gan import ImageGAN, game_of
-from dpsynth.mechanisms.image.game import critic_of, rows_of, scored
+from dpsynth.mechanisms.image.game import make_critic, rows_of, scored
 from dpsynth.mechanisms.neural.dp_ctgan import DPCTGAN
 from dpsynth.mechanisms.neural.networks import (
     apply,
@@ -123,7 +123,7 @@ def rows_critic() -> Case:
 
 
 def images_critic() -> Case:
-    network = critic_of(SHAPE, CLASSES, game_of(ImageGAN()), torch.Generator().manual_seed(0))
+    network = make_critic(SHAPE, CLASSES, game_of(ImageGAN()), torch.Generator().manual_seed(0))
     by_row = each_row(network, lambda n, row: hinge(scored(n, row[None], SHAPE)).squeeze())
     sizes = (CLASSES, *[256] * (SHAPE[0] * SHAPE[1]))
     module = ImageCritic(network, SHAPE)

@@ -29,15 +29,15 @@ from dpsynth.models.graphical import GraphicalModel
 from dpsynth.models.inference import estimate
 from dpsynth.models.junction_tree import tree_cells
 
-PAIRS, STDDEV, MOST_CELLS = 25, 30.0, 2_000_000
+PAIRS, STDDEV, MAX_CELLS = 25, 30.0, 2_000_000
 
 
 def loopy_model(real: pd.DataFrame, sizes: dict[str, int]) -> GraphicalModel:
-    """Fitted to pairs in random order, each taken if the tree stays below MOST_CELLS. For speed only: not private."""
+    """Fitted to pairs in random order, each taken if the tree stays below MAX_CELLS. For speed only: not private."""
     rng, domain = np.random.default_rng(0), Domain.of(sizes)
     chosen: list[tuple[str, ...]] = []
     for pair in rng.permutation(list(itertools.combinations(domain.attributes, 2))).tolist():
-        if len(chosen) < PAIRS and tree_cells(domain, [*chosen, tuple(pair)]) < MOST_CELLS:
+        if len(chosen) < PAIRS and tree_cells(domain, [*chosen, tuple(pair)]) < MAX_CELLS:
             chosen.append(tuple(pair))
     measurements = []
     for pair in chosen:

@@ -16,7 +16,7 @@ import numpy as np
 from scipy.special import expit
 
 from dpsynth.prices.loss_grid import (
-    LEAST_NOISE,
+    MIN_NOISE,
     MASS_ERROR,
     ROUNDOFF,
     Losses,
@@ -100,7 +100,7 @@ def epsilon(parts: Sequence[Part], delta: float) -> float:
     """
     if not parts:
         return 0.0
-    if any(isinstance(part, Sampled) and part.noise_multiplier < LEAST_NOISE for part in parts):
+    if any(isinstance(part, Sampled) and part.noise_multiplier < MIN_NOISE for part in parts):
         return math.inf
     return max(curves(parts, [delta], removed)[0].epsilon(delta) for removed in (True, False))
 

@@ -30,7 +30,7 @@ class Reader(Protocol):
         """What is read of float64 numbers; NaN is missing."""
         ...
 
-    def moments(self, values: np.ndarray) -> np.ndarray:
+    def datetimes(self, values: np.ndarray) -> np.ndarray:
         """What is read of float64 seconds since 1970 UTC; NaN is missing."""
         ...
 
@@ -69,12 +69,12 @@ class _Moments:
     """Reads the time that a value says; a number says none."""
 
     def objects(self, values: Iterable[object]) -> np.ndarray:
-        return np.fromiter(map(moment, values), dtype=np.float64)
+        return np.fromiter(map(epoch_seconds, values), dtype=np.float64)
 
     def numbers(self, values: np.ndarray) -> np.ndarray:
         return np.full(len(values), np.nan)
 
-    def moments(self, values: np.ndarray) -> np.ndarray:
+    def datetimes(self, values: np.ndarray) -> np.ndarray:
         return values
 
 
@@ -87,7 +87,7 @@ class _Numbers:
     def numbers(self, values: np.ndarray) -> np.ndarray:
         return values
 
-    def moments(self, values: np.ndarray) -> np.ndarray:
+    def datetimes(self, values: np.ndarray) -> np.ndarray:
         return np.full(len(values), np.nan)
 
 
@@ -95,7 +95,7 @@ def _read(values: list[Any] | np.ndarray, reader: Reader) -> np.ndarray:
     if isinstance(values, list):
         return reader.objects(values)
     if values.dtype.kind == "M":
-        return reader.moments(seconds(values))
+        return reader.datetimes(seconds(values))
     return reader.numbers(values.astype(np.float64, copy=False))
 
 
@@ -128,7 +128,7 @@ def plain_number(value: object) -> float:
         return math.nan
 
 
-def moment(value: object) -> float:
+def epoch_seconds(value: object) -> float:
     """The whole seconds since 1970-01-01 UTC that a value says; NaN if it says none.
 
     Text is ISO-8601 with hyphens: "2020-01-31", "2020-01-31T12:00:00Z". A time without a zone is
@@ -137,7 +137,7 @@ def moment(value: object) -> float:
     try:
         if isinstance(value, str):
             text = str.strip(value)
-            return moment(datetime.fromisoformat(text)) if text[4:5] == "-" else math.nan
+            return epoch_seconds(datetime.fromisoformat(text)) if text[4:5] == "-" else math.nan
         if isinstance(value, date | np.datetime64) and not is_missing(value):
             return float(nanoseconds(value) // 10**9)
     except Exception:  # a text that is no date, a time zone that fails

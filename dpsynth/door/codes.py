@@ -1,6 +1,6 @@
 """Codes: each value of a column as the number of a public cell.
 
-The door reads what there is much of, numbers and moments, against public edges; a codec is asked for every other
+The door reads what there is much of, numbers and datetimes, against public edges; a codec is asked for every other
 value alone, and its answer is brought to the public range. So the code of a value depends on that value and on no
 other, unless a codec keeps what it was asked before: Python has no walls against that.
 """
@@ -70,17 +70,17 @@ class Coding(Protocol):
     """What a codec says of its column, all of it public.
 
     size: how many codes there are, from 0 on. null, bad: the codes of what is missing, and of what cannot be read.
-    numbers, moments: the codes of numbers, and of moments in seconds since 1970 UTC.
+    numbers, datetimes: the codes of numbers, and of datetimes in seconds since 1970 UTC.
     """
 
     size: int
     null: int
     bad: int
     numbers: Cuts
-    moments: Cuts
+    datetimes: Cuts
 
     def code(self, value: Any) -> int:
-        """The code of one value that is neither missing nor a number nor a moment, such as a text."""
+        """The code of one value that is neither missing nor a number nor a date, such as a text."""
         ...
 
 
@@ -92,7 +92,7 @@ def code_of(value: Any, coding: Coding) -> int:
         if is_number(value):
             return coding.numbers.of(real(value))
         if isinstance(value, date | np.datetime64):
-            return coding.moments.of(float(nanoseconds(value) // 10**9))
+            return coding.datetimes.of(float(nanoseconds(value) // 10**9))
         return min(max(int(coding.code(value)), 0), coding.size - 1)
     except Exception:
         return coding.bad
@@ -117,7 +117,7 @@ def _coded(values: list[Any] | np.ndarray, coding: Coding) -> np.ndarray:
         return np.array([code_of(value, coding) for value in values], dtype=np.int64)
     cuts = coding.numbers
     if values.dtype.kind == "M":
-        values, cuts = seconds(values), coding.moments
+        values, cuts = seconds(values), coding.datetimes
     x = values.astype(np.float64, copy=False)
     missing = np.isnan(x)
     if missing.any():

@@ -1,7 +1,7 @@
 """A raw column as values, each by itself, whatever container holds it.
 
 One record can change the container of a whole column: a missing value turns whole numbers into floats, a word turns
-moments into objects. If what is read of a value hung on its container, that record would move the rows of others. So
+datetimes into objects. If what is read of a value hung on its container, that record would move the rows of others. So
 nothing is inferred of several values: containers come apart into pieces, and `ids` and `codes` read a value in a piece
 as they read it alone.
 """
@@ -20,7 +20,7 @@ import pyarrow.compute as pc
 Piece: TypeAlias = tuple[list[Any] | np.ndarray, np.ndarray | None]
 """Values, and for each row the place of its value, -1 where it has none; None where row i has value i.
 
-Values are Python objects in a list, or an array of numbers (dtype kind i, u or f) or of moments (M).
+Values are Python objects in a list, or an array of numbers (dtype kind i, u or f) or of datetimes (M).
 """
 
 _EPOCH = date(1970, 1, 1).toordinal()
@@ -199,14 +199,14 @@ def nanoseconds(value: Any) -> int:
     return ns
 
 
-def seconds(moments: np.ndarray) -> np.ndarray:
+def seconds(datetimes: np.ndarray) -> np.ndarray:
     """Whole seconds since 1970 UTC of a datetime64 array, rounded down; float64, NaN for NaT."""
-    unit, count = np.datetime_data(moments.dtype)
-    missing = np.isnat(moments)
-    whole = np.where(missing, 0, moments.astype(np.int64))
+    unit, count = np.datetime_data(datetimes.dtype)
+    missing = np.isnat(datetimes)
+    whole = np.where(missing, 0, datetimes.astype(np.int64))
     if count == 1 and unit in ("s", "ms", "us", "ns"):
         per_second = _NS // _UNITS.get(unit, 1)
         return np.where(missing, np.nan, (whole // per_second).astype(np.float64))
     if count == 1 and unit == "D":
         return np.where(missing, np.nan, whole.astype(np.float64) * 86_400)
-    return np.array([np.nan if np.isnat(m) else nanoseconds(m) // _NS for m in moments], dtype=np.float64)
+    return np.array([np.nan if np.isnat(m) else nanoseconds(m) // _NS for m in datetimes], dtype=np.float64)

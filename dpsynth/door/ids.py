@@ -1,7 +1,7 @@
 """Whose record a row is: each id as bytes that are made from it alone, whatever container holds it.
 
 One record can widen the type of a whole column: a decimal turns all whole numbers into decimals, bytes turn all texts
-into bytes, a word may turn numbers into digits. So ids that say the same number, text, moment or span of time have the
+into bytes, a word may turn numbers into digits. So ids that say the same number, text, date or span of time have the
 same bytes whatever their type, and so have lists, records, sets and intervals of them; others go by their type and what
 Python writes for them, or by their type alone where that is no more than an address.
 """

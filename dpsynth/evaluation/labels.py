@@ -47,7 +47,7 @@ def _namer(column: Column, widths: tuple[float, ...], low: float) -> Namer:
         case Boolean():
             names = ["false", "true"]
         case Datetime():
-            return _steps(widths, column.steps[0], 1, lambda step: _moment(step, column))
+            return _steps(widths, column.steps[0], 1, lambda step: _datetime_label(step, column))
         case Numeric() if column.spacing is not None:
             return _steps(widths, low, column.spacing, _whole if column.integer else short)
         case _:
@@ -88,8 +88,8 @@ def _whole(x: float) -> str:
     return f"{round(x):,}"
 
 
-def _moment(step: float, column: Datetime) -> str:
-    moment = EPOCH + timedelta(seconds=int(step) * SECONDS[column.resolution])
+def _datetime_label(step: float, column: Datetime) -> str:
+    when = EPOCH + timedelta(seconds=int(step) * SECONDS[column.resolution])
     if column.resolution == "D":
-        return moment.date().isoformat()
-    return moment.isoformat(sep=" ", timespec="minutes")
+        return when.date().isoformat()
+    return when.isoformat(sep=" ", timespec="minutes")

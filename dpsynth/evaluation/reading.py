@@ -30,7 +30,7 @@ class _Reader:
 
     value: Callable[[object], float]
     of_numbers: Callable[[np.ndarray], np.ndarray]
-    of_moments: Callable[[np.ndarray], np.ndarray]
+    of_datetimes: Callable[[np.ndarray], np.ndarray]
 
     def objects(self, values: Iterable[object]) -> np.ndarray:
         return np.fromiter(map(self.value, values), dtype=np.float64)
@@ -38,8 +38,8 @@ class _Reader:
     def numbers(self, values: np.ndarray) -> np.ndarray:
         return self.of_numbers(values)
 
-    def moments(self, values: np.ndarray) -> np.ndarray:
-        return self.of_moments(values)
+    def datetimes(self, values: np.ndarray) -> np.ndarray:
+        return self.of_datetimes(values)
 
 
 def _unread(values: np.ndarray) -> np.ndarray:

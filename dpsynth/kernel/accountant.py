@@ -75,10 +75,10 @@ class Charge(Closed):
                 " raw rows when you charge, charge(event, purpose, reads=function)"
             )
         event = self.__redeem(Gaussian)
-        stddev = np.broadcast_to(_up(event.noise_multiplier * x.l2) / x.unit, x.shape)
+        stddev = np.broadcast_to(_up(event.noise_multiplier * x.l2) / x.scale, x.shape)
         stddev = np.nextafter(stddev, np.inf)
         noisy = _integers(x) + rounded_gaussian(stddev, self.__grant.bits)
-        return np.asarray(noisy * x.unit), np.asarray(stddev * x.unit)
+        return np.asarray(noisy * x.scale), np.asarray(stddev * x.scale)
 
     def redeem(self, rows: SensitiveRows, **options: Any) -> Any:
         """What an event that is not Gaussian makes of the rows: steps of a training, the codes of a program.
@@ -135,7 +135,7 @@ class Accountant(Closed):
         if job is not None and not isinstance(job, Job):
             raise TypeError(f"a job must be a Job, got {type(job).__name__}")
         affordable = budgets.affordable(budget)
-        if reserve is None and affordable < budgets.LEAST_COST:
+        if reserve is None and affordable < budgets.MIN_COST:
             raise ValueError(f"{budget} affords only noise of billions of rows: ask for a larger epsilon or delta")
         self._protects: PrivacyUnit | None = ledger.unit
         run = secrets.token_hex(8) if unsafe_seed is None else f"seeded-{unsafe_seed}-{ledger.head[:8]}"

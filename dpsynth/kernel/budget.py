@@ -14,7 +14,7 @@ from dpsynth.kernel.gaussian_dp import COST_UNIT
 MAX_DRAWS = 2**60
 """No account can hold more noise draws than this; their total variation is taken from delta beforehand."""
 
-LEAST_COST = gaussian_dp.COST_UNIT >> 60
+MIN_COST = gaussian_dp.COST_UNIT >> 60
 """mu = 2^-30: an accountant needs this much, so that no share of it asks for noise beyond what can be drawn."""
 
 
@@ -46,9 +46,9 @@ class Budget:
             raise ValueError(f"delta must lie strictly between 0 and 1 (1e-6, say), got {self.delta!r}")
         if not 0 <= self.programs_epsilon <= self.epsilon:
             raise ValueError(f"programs_epsilon is a part of epsilon ({self.epsilon:g}), got {self.programs_epsilon!r}")
-        if not 0 <= self.programs_delta <= self.delta * MOST_FOR_PROGRAMS:
+        if not 0 <= self.programs_delta <= self.delta * MAX_FOR_PROGRAMS:
             raise ValueError(
-                f"programs_delta must be between 0 and {self.delta * MOST_FOR_PROGRAMS:.9g} (delta less a millionth of"
+                f"programs_delta must be between 0 and {self.delta * MAX_FOR_PROGRAMS:.9g} (delta less a millionth of"
                 f" it), got {self.programs_delta!r}"
             )
         for name, value in vars(self).items():
@@ -58,7 +58,7 @@ class Budget:
     def for_programs(cls, epsilon: float, delta: float) -> Budget:
         """The budget of a run that has another program do everything: all that can be kept for programs is."""
         whole = cls(epsilon, delta)
-        return cls(epsilon, delta, whole.epsilon, whole.delta * MOST_FOR_PROGRAMS)
+        return cls(epsilon, delta, whole.epsilon, whole.delta * MAX_FOR_PROGRAMS)
 
     @property
     def claim(self) -> dict[str, float]:
@@ -66,7 +66,7 @@ class Budget:
         return {"epsilon": self.epsilon, "delta": self.delta}
 
 
-MOST_FOR_PROGRAMS = 1 - 2.0**-20
+MAX_FOR_PROGRAMS = 1 - 2.0**-20
 """The part of delta that can be kept for programs at most."""
 
 MAX_EPSILON = 100.0

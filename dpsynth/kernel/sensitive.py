@@ -18,27 +18,27 @@ from dpsynth.base.numbers import positive
 from dpsynth.kernel.unit import PrivacyUnit
 
 _FARTHEST = 1e150
-"""No sensitivity and no unit is larger: products and sums of squares stay finite, whatever the counts."""
+"""No sensitivity and no scale is larger: products and sums of squares stay finite, whatever the counts."""
 
 _LARGEST = 2**52
 """Integers are clipped to this size, and so are estimates: exact in a double, and far from the end of an int64."""
 
 
 class Sensitive(Closed):
-    """`unit` times an array of integers, neither of which moves further than it says. Its shape and unit are public.
+    """`scale` times an array of integers, neither of which moves further than it says. Its shape and scale are public.
 
     protects: the privacy unit that l1 and l2 are about; None where nobody said.
     code: the name of the function from outside the rings that computed it from raw rows (`base/code_name.py`), if any.
     """
 
     _closed_because = "a Sensitive value is read by a charge only: accountant.charge(event, purpose).gaussian(value)"
-    __slots__ = ("__integers", "code", "l1", "l2", "protects", "shape", "unit")
+    __slots__ = ("__integers", "code", "l1", "l2", "protects", "shape", "scale")
     code: str | None
     l1: float
     l2: float
     protects: PrivacyUnit | None
     shape: tuple[int, ...]
-    unit: np.ndarray
+    scale: np.ndarray
 
     def __init__(
         self,
@@ -46,7 +46,7 @@ class Sensitive(Closed):
         *,
         l1: float,
         l2: float,
-        unit: float | np.ndarray = 1.0,
+        scale: float | np.ndarray = 1.0,
         protects: PrivacyUnit | None = None,
         code: str | None = None,
     ):
@@ -55,10 +55,10 @@ class Sensitive(Closed):
             raise TypeError("a Sensitive value holds integers: bring estimates to the integer grid first")
         if not 0 < l2 <= l1 <= _FARTHEST:
             raise ValueError(f"sensitivities must satisfy 0 < l2 <= l1 <= 1e150, got l1={l1:g}, l2={l2:g}")
-        units = np.array(unit, dtype=np.float64)
-        if units.shape not in ((), array.shape) or not bool(np.all((units > 0) & (units <= _FARTHEST))):
-            raise ValueError(f"a unit must lie in (0, 1e150] and have shape () or {array.shape}, got {units.shape}")
-        units.setflags(write=False)
+        scales = np.array(scale, dtype=np.float64)
+        if scales.shape not in ((), array.shape) or not bool(np.all((scales > 0) & (scales <= _FARTHEST))):
+            raise ValueError(f"a scale must lie in (0, 1e150] and have shape () or {array.shape}, got {scales.shape}")
+        scales.setflags(write=False)
         put = object.__setattr__
         put(self, "_Sensitive__integers", np.clip(array.astype(np.int64), -_LARGEST, _LARGEST))
         put(self, "code", code)
@@ -66,7 +66,7 @@ class Sensitive(Closed):
         put(self, "l2", float(l2))
         put(self, "protects", protects)
         put(self, "shape", array.shape)
-        put(self, "unit", units)
+        put(self, "scale", scales)
 
     def l1_error(self, estimate: np.ndarray, weight: float = 1.0) -> Sensitive:
         """weight * ||x - round(estimate)||_1, one score: how badly a public estimate fits.
@@ -74,16 +74,16 @@ class Sensitive(Closed):
         Sensitivity: | ||x - e|| - ||x' - e|| | <= ||x - x'||_1 <= l1 by the triangle inequality, times the weight.
         Each |x - e| is cut where the sum could outgrow an integer; a cut brings no two values further apart.
         """
-        if self.unit.ndim or self.unit != 1.0:
+        if self.scale.ndim or self.scale != 1.0:
             raise ValueError("l1_error is for counts, not for scores")
         guess = np.asarray(estimate, dtype=np.float64)
         if guess.shape != self.shape or not np.isfinite(guess).all():
             raise ValueError(f"an estimate must be finite and of shape {self.shape}, got shape {guess.shape}")
-        unit = positive("weight", weight)
+        scale = positive("weight", weight)
         errors = np.abs(_integers(self) - np.clip(np.rint(guess), -_LARGEST, _LARGEST).astype(np.int64))
-        bound = _up(unit * self.l1)
+        bound = _up(scale * self.l1)
         total = np.minimum(errors, 2**62 // max(1, errors.size)).sum()
-        return Sensitive(total, l1=bound, l2=bound, unit=unit, protects=self.protects, code=self.code)
+        return Sensitive(total, l1=bound, l2=bound, scale=scale, protects=self.protects, code=self.code)
 
     @staticmethod
     def stack(values: Sequence[Sensitive]) -> Sensitive:
@@ -102,7 +102,7 @@ class Sensitive(Closed):
             np.concatenate([_integers(x).reshape(-1) for x in parts]),
             l1=l1,
             l2=min(l1, l2),
-            unit=np.concatenate([np.broadcast_to(x.unit, x.shape).reshape(-1) for x in parts]),
+            scale=np.concatenate([np.broadcast_to(x.scale, x.shape).reshape(-1) for x in parts]),
             protects=parts[0].protects,
             code=parts[0].code,
         )

@@ -48,14 +48,14 @@ class Mechanism(ABC):
     >>> from dataclasses import dataclass
     >>> from dpsynth import Accountant, Budget, Domain
     >>> from dpsynth.door.table import PrivateTable
-    >>> from dpsynth.mechanisms.first_look import first_look
+    >>> from dpsynth.mechanisms.oneway import measure_oneways
     >>> from dpsynth.mechanisms.marginal.independent import independent_model
     >>> @dataclass(frozen=True)
     ... class Halves(Mechanism):
     ...     def fit(self, table, accountant):
     ...         half = accountant.cost_left // 2
-    ...         look = first_look(table, accountant, total_cost=half, oneway_cost=half)
-    ...         return independent_model(table.domain, look.masses(), look.rows)
+    ...         oneway = measure_oneways(table, accountant, total_cost=half, oneway_cost=half)
+    ...         return independent_model(table.domain, oneway.masses(), oneway.rows)
     >>> domain = Domain.of({"age": 3, "sex": 2})
     >>> codes = {"age": np.arange(300) % 3, "sex": np.arange(300) % 2}
     >>> table = PrivateTable.from_codes(codes, domain, None)

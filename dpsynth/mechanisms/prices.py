@@ -15,7 +15,7 @@ from dpsynth.base.domain import Clique, Domain
 MEAN_ABS = math.sqrt(2 / math.pi)
 """The mean of |N(0, 1)|."""
 
-MOST_PAIR_CELLS = 1_000_000
+MAX_PAIR_CELLS = 1_000_000
 """Larger pairs are not counted: they would take memory without end, and no budget makes so many
 cells worth it.
 """
@@ -71,6 +71,6 @@ class Prices:
 
 
 def informative_pairs(domain: Domain) -> list[Clique]:
-    """Pairs of columns of two cells or more, which have MOST_PAIR_CELLS together at most."""
+    """Pairs of columns of two cells or more, which have MAX_PAIR_CELLS together at most."""
     pairs = itertools.combinations(domain.attributes, 2)
-    return [c for c in pairs if min(domain.shape(c)) > 1 and domain.cells(c) <= MOST_PAIR_CELLS]
+    return [c for c in pairs if min(domain.shape(c)) > 1 and domain.cells(c) <= MAX_PAIR_CELLS]

@@ -20,7 +20,7 @@ import numpy as np
 from dpsynth.base.domain import Clique, Domain
 from dpsynth.models.factor import contract, expand, marginal
 
-_MOST_TABLES_TO_SPLIT = 8
+_MAX_TABLES_TO_SPLIT = 8
 _LEAST = float(np.finfo(float).tiny)  # what is smaller has no finite inverse
 
 
@@ -126,7 +126,7 @@ class Elimination:
             pair := next((p for p in combinations(live, 2) if self._growth(p) == 0), None)
         ):
             live = self._multiply(live, pair)
-        while len(live) > _MOST_TABLES_TO_SPLIT:
+        while len(live) > _MAX_TABLES_TO_SPLIT:
             live = self._multiply(live, min(combinations(live, 2), key=self._growth))
         halves = min(_halves(live), key=lambda split: sum(self._cells(half) for half in split))
         left, *right = [self._product(half) for half in halves if half]

@@ -10,7 +10,7 @@ All three fit the same function of the same pooled measurements (see `inference`
   130 ms.
 * "mixture": inexact, for cliques that no tree of bearable size holds.
 
-The rule is: exact where a tree of MOST_TREE_CELLS holds the cliques, the faster of the two ways;
+The rule is: exact where a tree of MAX_TREE_CELLS holds the cliques, the faster of the two ways;
 else the mixture. Noise and the number of rows play no part: they do not change which way is faster,
 and where no tree holds the cliques there is no choice.
 
@@ -35,7 +35,7 @@ from dpsynth.models.dense import Calibration, is_crowded
 from dpsynth.models.graphical import GraphicalModel
 from dpsynth.models.junction_tree import JunctionTree, tree_cells
 
-MOST_TREE_CELLS = 10**7
+MAX_TREE_CELLS = 10**7
 """The largest junction tree to calibrate: half a gigabyte at the peak."""
 
 
@@ -59,7 +59,7 @@ ENGINES: Mapping[str, Estimator] = {
 
 
 def choose_engine(
-    domain: Domain, cliques: Iterable[Clique], *, most_cells: int | None = None
+    domain: Domain, cliques: Iterable[Clique], *, max_cells: int | None = None
 ) -> str:
     """The name of the engine for measurements of these cliques, by a public rule.
 
@@ -69,9 +69,9 @@ def choose_engine(
         Of the table.
     cliques : iterable of tuple of str
         What is measured; the name depends on nothing else.
-    most_cells : int or None
+    max_cells : int or None
         The largest junction tree to be had, in cells of all its nodes together; None is
-        MOST_TREE_CELLS.
+        MAX_TREE_CELLS.
 
     Returns
     -------
@@ -85,11 +85,11 @@ def choose_engine(
     >>> pairs = [("a", "b"), ("b", "c"), ("a", "c")]
     >>> choose_engine(domain, pairs)
     'junction tree'
-    >>> choose_engine(domain, pairs, most_cells=999)
+    >>> choose_engine(domain, pairs, max_cells=999)
     'mixture'
     """
     cliques = list(cliques)
-    if tree_cells(domain, cliques) > (MOST_TREE_CELLS if most_cells is None else most_cells):
+    if tree_cells(domain, cliques) > (MAX_TREE_CELLS if max_cells is None else max_cells):
         return "mixture"
     return "dense" if is_crowded(JunctionTree.of(domain, cliques), cliques) else "junction tree"
 

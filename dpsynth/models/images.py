@@ -12,7 +12,7 @@ import numpy as np
 from scipy.fft import dctn
 
 _SLOPE = 0.2  # of the rectifiers below zero, as in training
-_LEAST_VARIANCE = 1e-12
+_MIN_VARIANCE = 1e-12
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,7 +102,7 @@ class ImageModel:
         share = (self.rows / self.total)[:, None]
         centre = (share * self.means).sum(axis=0)
         variances = (share * ((self.roots**2).sum(axis=2) + (self.means - centre) ** 2)).sum(axis=0)
-        return np.asarray(centre), np.sqrt(np.maximum(variances, _LEAST_VARIANCE))
+        return np.asarray(centre), np.sqrt(np.maximum(variances, _MIN_VARIANCE))
 
     def sample(self, labels: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """One image for each label; uint8, (n, height, width)."""

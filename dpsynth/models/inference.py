@@ -58,11 +58,11 @@ Engine = Callable[[Domain, Sequence[Clique], JunctionTree], Marginals]
 TOLERANCE = 0.08
 """Of the noise: what is left to gain when the fit stops. The head of this file has its price."""
 
-MOST_STEPS = 2000
+MAX_STEPS = 2000
 """A guard: it ends a fit that rounding keeps from its tolerance."""
 
-_LEAST_SPREAD = 1 / 16
-_MOST_SPREAD = 2.0
+_MIN_SPREAD = 1 / 16
+_MAX_SPREAD = 2.0
 """Bounds of t^2, the estimated prior variance of a potential: few cells estimate it badly."""
 
 _SMALL_CELL = 0.3
@@ -187,7 +187,7 @@ def fit(
     )
     if not math.isfinite(objective(theta).value):
         theta = np.zeros_like(theta)
-    point, steps, converged = minimise(objective, theta, finished, MOST_STEPS)
+    point, steps, converged = minimise(objective, theta, finished, MAX_STEPS)
     return dict(zip(cliques, _unflat(point.x, shapes), strict=True)), steps, converged
 
 
@@ -200,7 +200,7 @@ def _ridge(domain: Domain, clique: Clique, pooled: Mapping[Clique, Pooled]) -> n
     spread = float(
         np.sum(weight * ((values - expected) ** 2 - variance)) / np.sum(weight * expected**2)
     )
-    spread = min(max(spread, _LEAST_SPREAD), _MOST_SPREAD)
+    spread = min(max(spread, _MIN_SPREAD), _MAX_SPREAD)
     signal = spread * expected**2
     rows = np.maximum(expected + signal / (signal + variance) * (values - expected), 0)
     noise = np.sqrt(variance)

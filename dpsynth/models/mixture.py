@@ -42,15 +42,15 @@ from dpsynth.models.graphical import _checked
 from dpsynth.models.inference import Pooled, _ridge, pool
 from dpsynth.models.junction_tree import JunctionTree
 from dpsynth.models.optimise import Point, minimise
-from dpsynth.models.projection import MOST_CELLS
+from dpsynth.models.projection import MAX_CELLS
 from dpsynth.models.sampling import sample_tree
 
 COMPONENTS = 1000
 TOLERANCE = 0.05
 WINDOW = 25
-MOST_STEPS = 1000
+MAX_STEPS = 1000
 _SMALL = 0.01  # a share whose logarithm still counts as much as a larger one, times the cells
-_LEAST_NOISE = 1e-3
+_MIN_NOISE = 1e-3
 _SEED = 0
 
 
@@ -118,8 +118,8 @@ class MixtureModel:
             return np.asarray(self.total)
         *most, last = clique
         if (
-            self.components * self.domain.cells(tuple(most)) > MOST_CELLS
-            or self.domain.cells(clique) > MOST_CELLS
+            self.components * self.domain.cells(tuple(most)) > MAX_CELLS
+            or self.domain.cells(clique) > MAX_CELLS
         ):
             raise ValueError(
                 "the projection would pass through too large a table: ask for fewer attributes, or"
@@ -217,7 +217,7 @@ def estimate(
         )
 
     start = objective.start(np.random.default_rng(_SEED))
-    point, steps, converged = minimise(objective, start, finished, MOST_STEPS)
+    point, steps, converged = minimise(objective, start, finished, MAX_STEPS)
     return MixtureModel(
         domain, float(pooled[()].values), objective.shares(point.x), steps, converged
     )
@@ -249,7 +249,7 @@ class _Objective:
         ]
         self._alone = np.concatenate([_oneway(domain, a, pooled) for a in domain.attributes])
         self.noise = components * max(
-            _LEAST_NOISE, sum(_noise(domain, clique, pooled) for clique in cliques)
+            _MIN_NOISE, sum(_noise(domain, clique, pooled) for clique in cliques)
         )
 
     def start(self, rng: np.random.Generator) -> np.ndarray:

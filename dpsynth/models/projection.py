@@ -10,7 +10,7 @@ from dpsynth.base.domain import Clique
 from dpsynth.models.factor import contract, expand, marginal, quotient
 from dpsynth.models.junction_tree import JunctionTree
 
-MOST_CELLS = 2**26
+MAX_CELLS = 2**26
 """The largest table that a projection may pass through: half a gigabyte."""
 
 
@@ -105,9 +105,9 @@ class Projection:
 
     def _check(self, clique: Clique) -> None:
         cells = self._tree.domain.cells(clique)
-        if cells > MOST_CELLS:
+        if cells > MAX_CELLS:
             raise ValueError(
                 f"the projection would pass through a table of {cells} cells, the limit is"
-                f" {MOST_CELLS}: "
+                f" {MAX_CELLS}: "
                 f"ask for fewer attributes at once, or sample"
             )

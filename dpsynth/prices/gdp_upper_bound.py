@@ -54,7 +54,7 @@ _HOPELESS = 2000.0  # mu^2 of training, at the least: epsilon would be a thousan
 def gaussian_price(rate: float, noise_multiplier: float, steps: int) -> tuple[int, bool]:
     """mu^2 in cost units, rounded up, and whether TAU comes with it; at most what the steps cost without sampling."""
     unsampled = steps * gaussian_dp.gaussian_cost(noise_multiplier)
-    if rate == 1 or noise_multiplier < loss_grid.LEAST_NOISE:
+    if rate == 1 or noise_multiplier < loss_grid.MIN_NOISE:
         return unsampled, False
     if steps * (rate / noise_multiplier) ** 2 > _HOPELESS:
         return unsampled, False

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from scipy.special import ndtr, ndtri_exp
 
-LEAST_NOISE = 0.02
+MIN_NOISE = 0.02
 """Of a noise multiplier: with less nothing is private, a grid would have no end, and no loss is found here."""
 
 MASS_ERROR = 1e-12  # relative: what a mass on the grid may err by, and is raised by
 ROUNDOFF = 2.0**-53
-_MOST_STEP_POINTS = 1 << 17
+_MAX_STEP_POINTS = 1 << 17
 _FINE = 0.006  # of a step's standard deviation: the grid then adds a hundred-thousandth to the variance
 _PIECE = 0.1  # of the noise's standard deviation, and of the distance over which the loss bends
 _NODES, _WEIGHTS = np.polynomial.legendre.leggauss(8)
@@ -91,7 +91,7 @@ def grid_width(variance: float, steps: int, reach: float) -> float:
 
     variance: of all steps together. reach: of the farthest one.
     """
-    return max(_FINE * math.sqrt(variance / steps), reach / _MOST_STEP_POINTS, 1e-12)
+    return max(_FINE * math.sqrt(variance / steps), reach / _MAX_STEP_POINTS, 1e-12)
 
 
 def _log_ratio(x: np.ndarray, q: float, s: float) -> np.ndarray:

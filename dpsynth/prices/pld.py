@@ -30,7 +30,7 @@ from scipy.fft import irfft, next_fast_len, rfft
 
 from dpsynth.prices.loss_grid import ROUNDOFF, Losses, Sampled, grid_width
 
-MOST_POINTS = 1 << 20
+MAX_POINTS = 1 << 20
 """Of a Fourier transform: 8 MB. What would need more gets a coarser grid, which costs tightness only."""
 
 TAIL = 1e-9  # of the delta in question: what the tails of single steps may cost
@@ -78,7 +78,7 @@ def curves(part: Sampled, deltas: Sequence[float], removed: bool) -> list[Curve]
 
 
 def curves_on(compose: Callable[[float], Composition], width: float, deltas: Sequence[float]) -> list[Curve]:
-    """The curves on a grid of this width, or on the next coarser one that MOST_POINTS are enough for."""
+    """The curves on a grid of this width, or on the next coarser one that MAX_POINTS are enough for."""
     while True:
         composed = compose(width)
         made = [composed.curve(delta) for delta in deltas]
@@ -113,12 +113,12 @@ class Composition:
         return rfft(one) ** self.steps, self.steps * centre, self.steps * float(np.linalg.norm(one))
 
     def curve(self, delta: float) -> Curve | None:
-        """The curve of the sum, tight near this delta; None where the grid is too fine for MOST_POINTS."""
+        """The curve of the sum, tight near this delta; None where the grid is too fine for MAX_POINTS."""
         if self.infinite >= 1:
             return Curve(np.zeros(1), np.ones(1))
         t = self._toward(delta)
         low, high = self._window(t)
-        if not (high - low) / self.width < MOST_POINTS:
+        if not (high - low) / self.width < MAX_POINTS:
             return None
         start = math.floor(low / self.width)
         points = next_fast_len(math.ceil(high / self.width) - start + 2, real=True)

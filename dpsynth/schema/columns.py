@@ -25,7 +25,7 @@ EXACT = 2**53
 LATTICE = 2**50
 """The most steps from zero of a bound: neighbouring values stay apart in float64 arithmetic."""
 
-MOST_CATEGORIES = 2**24
+MAX_CATEGORIES = 2**24
 """A code of four bytes could hold more; a table of counts of so many cells takes 128 MiB."""
 
 LARGEST = 1e300
@@ -418,9 +418,9 @@ def _listed(given: Any) -> Iterable[Any]:
     given = given if isinstance(given, Sized) else tuple(given)
     if not len(given):
         raise SchemaError("categories are empty: give one or more")
-    if len(given) > MOST_CATEGORIES:
+    if len(given) > MAX_CATEGORIES:
         raise SchemaError(
-            f"there are {len(given)} categories, and at most {MOST_CATEGORIES} may be: group them,"
+            f"there are {len(given)} categories, and at most {MAX_CATEGORIES} may be: group them,"
             " or declare Identifier"
         )
     return given
@@ -474,27 +474,27 @@ def _number(value: Any, name: str) -> int | float:
 def _iso(value: Any, name: str, resolution: str) -> str:
     """A bound as ISO text in UTC, cut to the resolution."""
     try:
-        moment = _moment(value)
+        when = _datetime(value)
     except (ValueError, OverflowError):
         raise SchemaError(
             f"{name} must be an ISO-8601 date such as '2020-01-31', got {value!r}: write it so"
         ) from None
     if resolution == "D":
-        return moment.date().isoformat()
+        return when.date().isoformat()
     if resolution == "h":
-        moment = moment.replace(minute=0)
+        when = when.replace(minute=0)
     precision = "seconds" if resolution == "s" else "minutes"
-    return moment.replace(tzinfo=None).isoformat(timespec=precision)
+    return when.replace(tzinfo=None).isoformat(timespec=precision)
 
 
-def _moment(value: Any) -> datetime:
+def _datetime(value: Any) -> datetime:
     """A bound as a datetime in UTC, without a zone where none was given; else ValueError."""
     if isinstance(value, np.datetime64):
         value = str(value.astype("datetime64[s]"))
     if not isinstance(value, str | date):
         raise ValueError
-    moment = datetime.fromisoformat(value.isoformat() if isinstance(value, date) else value)
-    return moment.astimezone(UTC) if moment.tzinfo else moment
+    when = datetime.fromisoformat(value.isoformat() if isinstance(value, date) else value)
+    return when.astimezone(UTC) if when.tzinfo else when
 
 
 def _check_flags(column: Any, *names: str) -> None:

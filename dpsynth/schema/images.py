@@ -9,10 +9,10 @@ from dataclasses import asdict, dataclass, field
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.schema.columns import SchemaError
 
-MOST_SIDE = 64
+MAX_SIDE = 64
 """Pixels. What is measured are low-frequency waves, which show no detail of larger images."""
 
-MOST_CLASSES = 255
+MAX_CLASSES = 255
 """With one more code, for labels that are no class, a label fits in one byte."""
 
 GREYS = 256
@@ -49,15 +49,15 @@ class ImageSchema:
 
     def __post_init__(self) -> None:
         shape = tuple(self.shape) if isinstance(self.shape, tuple | list) else ()
-        fits = all(type(side) is int and 1 <= side <= MOST_SIDE for side in shape)
+        fits = all(type(side) is int and 1 <= side <= MAX_SIDE for side in shape)
         if len(shape) != 2 or not fits:
             raise SchemaError(
-                f"shape must be (height, width) of the images, whole numbers from 1 to {MOST_SIDE},"
+                f"shape must be (height, width) of the images, whole numbers from 1 to {MAX_SIDE},"
                 f" got {self.shape!r}: scale the images to such a shape"
             )
-        if type(self.classes) is not int or not 1 <= self.classes <= MOST_CLASSES:
+        if type(self.classes) is not int or not 1 <= self.classes <= MAX_CLASSES:
             raise SchemaError(
-                f"classes must be a whole number from 1 to {MOST_CLASSES}, got {self.classes!r}:"
+                f"classes must be a whole number from 1 to {MAX_CLASSES}, got {self.classes!r}:"
                 " say how many there are"
             )
         if not isinstance(self.unit, PrivacyUnit):

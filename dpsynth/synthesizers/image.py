@@ -26,7 +26,7 @@ from dpsynth.synthesizers.model_file import IMAGE_FILE, VERSION, digest_of
 from dpsynth.synthesizers.preflight import check_budget
 from dpsynth.synthesizers.recorded import recorded_arguments
 
-MOST_IMAGES = 1_000_000  # in one sample: of 64 x 64 pixels they take 4 GB
+MAX_IMAGES = 1_000_000  # in one sample: of 64 x 64 pixels they take 4 GB
 
 
 class ImageSynthesizer(BaseSynthesizer["FittedImages"]):
@@ -374,9 +374,9 @@ def _image_count(n: Any, labels: Any, model: ImageModel) -> int:
     elif n is None:
         n = np.shape(labels)[0]
     whole = isinstance(n, int | np.integer) and not isinstance(n, bool)
-    if not whole or not 0 <= n <= MOST_IMAGES:
+    if not whole or not 0 <= n <= MAX_IMAGES:
         raise ValueError(
-            f"n must be a whole number from 0 to {MOST_IMAGES:,}, got {n!r}: draw more in several"
+            f"n must be a whole number from 0 to {MAX_IMAGES:,}, got {n!r}: draw more in several"
             " samples"
         )
     return int(n)

@@ -197,7 +197,7 @@ def plan(schema: Schema, mechanism: Mechanism, budget: Budget, rows: int) -> Pla
     allocation = _allocation(mechanism, rest, domain, settled)
     training = mechanism.preview(settled, domain, rows, schema.unit)
     takes = mechanism.footprint(domain, rows)
-    most_seconds = takes.seconds[1] + (training.seconds if training else 0.0)
+    max_seconds = takes.seconds[1] + (training.seconds if training else 0.0)
     sensitivity = schema.unit.count_sensitivity(2)[1]
     parts = (*bounds, *allocation.parts)
     return Plan(
@@ -211,7 +211,7 @@ def plan(schema: Schema, mechanism: Mechanism, budget: Budget, rows: int) -> Pla
         queries=tuple(Query(p.what, p.charges, p.stddev(sensitivity)) for p in parts),
         training=training,
         columns_error=_columns_error(allocation, domain, sensitivity, rows),
-        seconds=(takes.seconds[0], most_seconds),
+        seconds=(takes.seconds[0], max_seconds),
         megabytes=takes.megabytes,
         notes=(*_to_be_learned(schema.unbounded), *mechanism.remarks(budget)),
     )

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dpsynth.kernel.budget import LEAST_COST, Budget, affordable
+from dpsynth.kernel.budget import MIN_COST, Budget, affordable
 from dpsynth.mechanisms.base import Mechanism
 from dpsynth.mechanisms.marginal.known import Marginal
 from dpsynth.mechanisms.registry import TABLES, name_of
 from dpsynth.schema.table import Categorical, Schema, SchemaError
 from dpsynth.synthesizers.recorded import RecordedMarginal
 
-_MOST_CATEGORIES = 2**24  # about 60 bytes each as text: a gigabyte before any model
+_MAX_CATEGORIES = 2**24  # about 60 bytes each as text: a gigabyte before any model
 
 
 def check_budget(budget: Budget) -> None:
@@ -19,7 +19,7 @@ def check_budget(budget: Budget) -> None:
 
     A budget that is kept for other programs pays for no noise of ours.
     """
-    if affordable(budget) < LEAST_COST and not budget.programs_epsilon:
+    if affordable(budget) < MIN_COST and not budget.programs_epsilon:
         raise ValueError(
             f"{budget} is too small: noise would be billions of rows, so ask for a larger epsilon"
             " or delta"
@@ -30,16 +30,16 @@ def check_size(schema: Schema) -> None:
     """Refuses a schema that would not fit into memory."""
     nominal = {name: c for name, c in schema.columns.items() if isinstance(c, Categorical)}
     sizes = {name: len(column.categories) for name, column in nominal.items()}
-    if sum(sizes.values()) > _MOST_CATEGORIES:
+    if sum(sizes.values()) > _MAX_CATEGORIES:
         widest = max(sizes, key=lambda name: sizes[name])
         raise SchemaError(
             f"the schema has {sum(sizes.values()):,} categories, {sizes[widest]:,} of them in"
-            f" {widest!r}; more than {_MOST_CATEGORIES:,} would take gigabytes: group rare"
+            f" {widest!r}; more than {_MAX_CATEGORIES:,} would take gigabytes: group rare"
             " categories, or use other="
         )
 
 
-def told(
+def with_prior(
     mechanism: Mechanism, known: Sequence[Marginal | RecordedMarginal], schema: Schema
 ) -> Mechanism:
     """The mechanism with its known marginals; ValueError where it cannot use them."""

@@ -45,14 +45,14 @@ from dpsynth.synthesizers.model_file import (
     table_content,
 )
 from dpsynth.synthesizers.plan import Plan, plan
-from dpsynth.synthesizers.preflight import check_resumable, check_settings, check_size, told
+from dpsynth.synthesizers.preflight import check_resumable, check_settings, check_size, with_prior
 from dpsynth.synthesizers.recorded import RecordedMarginal, recorded_arguments, recorded_marginals
 from dpsynth.synthesizers.rows import draw_rows
 from dpsynth.synthesizers.undeclared import undeclared_counts
 
 Bounds = dict[str, tuple[float, float]]
 
-_MOST_DEFAULT_ROWS = 20_000_000  # a noisy count above this would fill memory without anybody asking
+_MAX_DEFAULT_ROWS = 20_000_000  # a noisy count above this would fill memory without anybody asking
 
 
 class Synthesizer(BaseSynthesizer["Fitted"]):
@@ -269,7 +269,7 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         budget = mechanism.budget(self.epsilon, self.delta)  # some keep a part of it for a program
         self.schema.refuse_text()
         check_size(self.schema)
-        mechanism = told(mechanism, self.known, self.schema)
+        mechanism = with_prior(mechanism, self.known, self.schema)
         check_settings(mechanism, self.schema)
         if self.checkpoint is not None:
             check_place(expanded(self.checkpoint), self._ledger)
@@ -376,7 +376,7 @@ def _kept_bounds(checkpoint: Checkpoint | None, learned: Callable[[], Bounds]) -
 
 def _default_rows(model: Model) -> int:
     rows = round(model.total)
-    if rows > _MOST_DEFAULT_ROWS:
+    if rows > _MAX_DEFAULT_ROWS:
         raise ValueError(
             f"the noisy row count is {rows:,}, which may be mostly noise: say with n how many rows"
             " you want"

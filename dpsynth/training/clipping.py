@@ -38,7 +38,7 @@ who else takes part.
 Vectors = Callable[[np.ndarray], np.ndarray]
 """Codes of PIECE rows, shape (PIECE, columns), to a vector of each row by itself, shape (PIECE, length)."""
 
-MOST_PARAMETERS = 10_000_000
+MAX_PARAMETERS = 10_000_000
 GRAINS = 2.0**20
 _SCALE = GRAINS * (1 - 2.0**-30)  # double precision errs by less than this gives away
 _BLOCK = 2**18  # numbers that are clipped at a time, 2 MiB

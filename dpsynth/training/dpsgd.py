@@ -27,10 +27,10 @@ from dpsynth.kernel.events import Grant
 from dpsynth.kernel.noise import MAX_STDDEV, Bits, rounded_gaussian
 from dpsynth.kernel.rows import SensitiveRows, _exact_codes
 from dpsynth.kernel.wall import behind_the_wall
-from dpsynth.training.clipping import GRAINS, MOST_PARAMETERS, Vectors, refuse_coupling, sum_of_rows
+from dpsynth.training.clipping import GRAINS, MAX_PARAMETERS, Vectors, refuse_coupling, sum_of_rows
 from dpsynth.training.steps import Claims
 
-_MOST_NOISE = MAX_STDDEV / GRAINS / 2
+_MAX_NOISE = MAX_STDDEV / GRAINS / 2
 
 
 class Training(Claims):
@@ -69,12 +69,12 @@ class Training(Claims):
                 ' use a unit with adjacency="add-remove"'
             )
         self.__noise = noise_multiplier * unit.max_records
-        if self.__noise > _MOST_NOISE:
+        if self.__noise > _MAX_NOISE:
             raise ValueError(
-                f"a noise multiplier of {self.__noise:g} a unit is more than can be drawn, at most {_MOST_NOISE:g}:"
+                f"a noise multiplier of {self.__noise:g} a unit is more than can be drawn, at most {_MAX_NOISE:g}:"
                 " use a larger budget, or fewer steps"
             )
-        self.parameters = whole("parameters", parameters, MOST_PARAMETERS)
+        self.parameters = whole("parameters", parameters, MAX_PARAMETERS)
         self.clip = positive("clip", clip)
         self.__block = self.steps.paid if block is None else whole("block", block, 2**32)
         self.__rate = row_rate(rate, unit.max_records)
@@ -96,15 +96,15 @@ class Training(Claims):
         Raises RuntimeError after the last step; ValueError when the charge names other code, or made-up rows show that
         `gradients` is no function of each row by itself; RowsError, which says nothing of them, when it fails on rows.
         """
-        told = getattr(gradients, "__code__", gradients)  # a step may bring a new closure, no other function or object
-        if told is not self.__probed:
+        body = getattr(gradients, "__code__", gradients)  # a step may bring a new closure, no other function or object
+        if body is not self.__probed:
             if code_name(gradients) != self.__code:
                 raise ValueError(
                     f"the gradients are computed by {code_name(gradients)}, the charge names {self.__code}: name the"
                     " function when you charge, charge(event, purpose, reads=function)"
                 )
             refuse_coupling(gradients, self.__rows.sizes, self.parameters)
-            self.__probed = told
+            self.__probed = body
         self._take(self.__block)
         total = behind_the_wall(partial(self._sum, gradients))
         stddev = np.full(self.parameters, math.nextafter(self.__noise, math.inf) * GRAINS)

@@ -21,7 +21,7 @@ from dpsynth.kernel.noise import operating_system_bits
 from dpsynth.kernel.rows import SensitiveRows, _exact_codes
 from dpsynth.kernel.sensitive import Sensitive
 from dpsynth.kernel.wall import behind_the_wall
-from dpsynth.training.clipping import GRAINS, MOST_PARAMETERS, Vectors, refuse_coupling, sum_of_rows
+from dpsynth.training.clipping import GRAINS, MAX_PARAMETERS, Vectors, refuse_coupling, sum_of_rows
 
 
 def embed(rows: SensitiveRows, features: Vectors, *, dimensions: int) -> Sensitive:
@@ -31,10 +31,10 @@ def embed(rows: SensitiveRows, features: Vectors, *, dimensions: int) -> Sensiti
     of each row by itself or returns arrays of another shape, and RowsError when it fails on real ones.
     """
     codes = _exact_codes(rows)
-    whole("dimensions", dimensions, MOST_PARAMETERS)
+    whole("dimensions", dimensions, MAX_PARAMETERS)
     refuse_coupling(features, rows.sizes, dimensions)
     total = behind_the_wall(partial(sum_of_rows, codes, features, dimensions, 1.0, operating_system_bits))
     unit = rows.protects
     l2 = float(unit.max_records * (2 if unit.adjacency == "replace" else 1))
     l1 = math.nextafter(l2 * math.sqrt(dimensions), math.inf)
-    return Sensitive(total, l1=l1, l2=l2, unit=1 / GRAINS, protects=unit, code=code_name(features))
+    return Sensitive(total, l1=l1, l2=l2, scale=1 / GRAINS, protects=unit, code=code_name(features))

@@ -39,8 +39,8 @@ from dpsynth.training.clipping import checked
 Teacher = Callable[[np.ndarray], np.ndarray]
 """The codes of one teacher's rows, shape (rows, columns), to its answers: booleans, shape (questions,)."""
 
-MOST_TEACHERS = 100_000
-MOST_QUESTIONS = 10_000_000
+MAX_TEACHERS = 100_000
+MAX_QUESTIONS = 10_000_000
 _MADE_UP = 16
 
 
@@ -53,7 +53,7 @@ class Teachers(Closed):
 
     def __init__(self, rows: SensitiveRows, number: int, bits: Bits) -> None:
         codes = _exact_codes(rows)
-        self.number = whole("teachers", number, MOST_TEACHERS)
+        self.number = whole("teachers", number, MAX_TEACHERS)
         self.__parts = behind_the_wall(partial(parted, codes, number, bits))
         self.__protects = rows.protects
         self.__sizes = rows.sizes
@@ -64,7 +64,7 @@ class Teachers(Closed):
         Raises ValueError when made-up rows show that `teacher` is no function of one teacher's rows, or that its
         answers have another shape; RowsError, which says nothing of any row, when it fails on real ones.
         """
-        whole("questions", questions, MOST_QUESTIONS)
+        whole("questions", questions, MAX_QUESTIONS)
         _refuse_memory(teacher, self.__sizes, questions)
         counts = behind_the_wall(partial(_counted, teacher, self.__parts, questions))
         reach = self.__protects.max_records

@@ -13,7 +13,7 @@ from dpsynth.auditing.statistics.bounds import (
     _gdp_p_value,
     _one_run_p_value,
     epsilon_lower,
-    most_epsilon,
+    max_epsilon,
     mu_by_area,
     mu_lower,
     mu_point,
@@ -60,7 +60,7 @@ def test_exact_inversion_loses_as_little_as_the_normal_approximation_says(mu, n,
 
 @pytest.mark.parametrize(("n", "epsilon"), [(100, 3.28), (200, 3.98), (400, 4.682), (1000, 5.60), (5000, 7.21)])
 def test_no_audit_shows_more_than_its_runs_allow(n, epsilon):
-    assert most_epsilon(n, n, 1e-5, 0.05) == pytest.approx(epsilon, abs=0.006)
+    assert max_epsilon(n, n, 1e-5, 0.05) == pytest.approx(epsilon, abs=0.006)
 
 
 def test_swapping_the_tables_swaps_the_errors_and_not_what_was_seen():

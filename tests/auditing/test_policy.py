@@ -54,7 +54,7 @@ def test_the_limits_decide():
 
 def test_a_release_of_which_only_a_part_was_compared_does_not_pass(monkeypatch):
     """Copies that are not exact may lie in the other part."""
-    monkeypatch.setitem(EFFORTS, "quick", replace(EFFORTS["quick"], most_rows=300))
+    monkeypatch.setitem(EFFORTS, "quick", replace(EFFORTS["quick"], max_rows=300))
     few = [TRAIN.iloc[:300], HOLDOUT.iloc[:300]]
     policy = replace(LENIENT, copies=1)
     part = audit(STRANGERS.iloc[:400], *few, schema=SCHEMA, policy=policy)

@@ -25,7 +25,7 @@ def end(marker: object = "9999-12-31", **facts: object) -> Datetime:
 CONTAINERS = {
     "text": lambda texts: pd.Series(texts, dtype=object),
     "arrow text": lambda texts: pa.chunked_array([texts]),
-    "moments": lambda texts: pd.Series(np.array([t.rstrip("Z") for t in texts], dtype="datetime64[s]")),
+    "datetimes": lambda texts: pd.Series(np.array([t.rstrip("Z") for t in texts], dtype="datetime64[s]")),
     "objects": lambda texts: pd.Series([pd.Timestamp(t).to_pydatetime() for t in texts], dtype=object),
 }
 

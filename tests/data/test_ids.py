@@ -29,7 +29,7 @@ from dpsynth.schema.images import ImageSchema
 from dpsynth.schema.table import Boolean, Categorical, Datetime, Numeric
 
 LARGE = [10**15 + i for i in range(9_000, 9_040)]
-MOMENTS = [datetime.datetime(2020, 1, 1) + datetime.timedelta(days=i) for i in range(40)]
+DATETIMES = [datetime.datetime(2020, 1, 1) + datetime.timedelta(days=i) for i in range(40)]
 WORDS = [f"p{i}" for i in range(40)]
 ODD = [
     None, float("nan"), 0.5, True, "text", "\ud800", b"\xff", 2**70, 10**5000, Decimal(7), Decimal("sNaN"), 1j,
@@ -67,7 +67,7 @@ def kept_of(ids, container, k=2):
 
 @pytest.mark.parametrize("container", LISTS.values(), ids=LISTS.keys())
 @pytest.mark.parametrize("odd", ODD, ids=lambda v: f"{type(v).__name__} {v!r:.12}" if not isinstance(v, int) else "int")
-@pytest.mark.parametrize("shared", [LARGE, MOMENTS, WORDS], ids=["numbers", "moments", "texts"])
+@pytest.mark.parametrize("shared", [LARGE, DATETIMES, WORDS], ids=["numbers", "datetimes", "texts"])
 def test_no_odd_id_moves_a_row_of_another_unit(shared, odd, container):
     ids = [v for v in shared for _ in range(3)]
     kept = kept_of(ids, container)
@@ -98,11 +98,11 @@ TYPED = {
     "Arrow strings": (WORDS, pa.array),
     "large strings": (WORDS, lambda v: pa.array(v, pa.large_string())),
     "string views": (WORDS, lambda v: pa.array(v, pa.string_view())),
-    "datetime64": (MOMENTS, lambda v: np.array(v, dtype="datetime64[us]")),
-    "moments": (MOMENTS, lambda v: pd.Series(pd.to_datetime(v))),
-    "moments of a zone": (MOMENTS, lambda v: pd.Series(pd.to_datetime(v, utc=True)).dt.tz_convert("Asia/Tokyo")),
-    "Arrow moments": (MOMENTS, lambda v: pa.array(v, pa.timestamp("ns"))),
-    "Arrow dates": (MOMENTS, lambda v: pa.array([m.date() for m in v])),
+    "datetime64": (DATETIMES, lambda v: np.array(v, dtype="datetime64[us]")),
+    "datetimes": (DATETIMES, lambda v: pd.Series(pd.to_datetime(v))),
+    "datetimes of a zone": (DATETIMES, lambda v: pd.Series(pd.to_datetime(v, utc=True)).dt.tz_convert("Asia/Tokyo")),
+    "Arrow datetimes": (DATETIMES, lambda v: pa.array(v, pa.timestamp("ns"))),
+    "Arrow dates": (DATETIMES, lambda v: pa.array([m.date() for m in v])),
 }  # fmt: skip
 
 
@@ -175,7 +175,7 @@ def test_taking_a_unit_out_leaves_the_rows_of_all_others(column, gone, place, co
 
 
 @pytest.mark.parametrize("odd", [None, 0.5, "text", "\ud800"], ids=repr)
-@pytest.mark.parametrize("shared", [LARGE, MOMENTS], ids=["numbers", "moments"])
+@pytest.mark.parametrize("shared", [LARGE, DATETIMES], ids=["numbers", "datetimes"])
 def test_an_odd_id_among_images_moves_no_image_of_another(shared, odd):
     schema = ImageSchema((1, 1), 2, PrivacyUnit("who"))
     ids = [v for v in shared for _ in range(2)]
@@ -264,8 +264,8 @@ ALL_KINDS = {
     "int": 7, "below 0": -7, "long": 2**70, "half": 7.5, "whole": 7.0, "decimal": Decimal("2.25"),
     "1e1": Decimal("1e1"),
     "bool": True, "text": "7", "NUL": "a\0", "bytes": b"7", "bytearray": bytearray(b"7"), "UUID": UUID(int=5).bytes,
-    "date": datetime.date(2020, 1, 1), "moment": MOMENTS[0], "finer": MOMENTS[0] + datetime.timedelta(microseconds=3),
-    "zone": pd.Timestamp("2020-01-01 01:00", tz="Asia/Tokyo"), "UTC": MOMENTS[0].replace(tzinfo=datetime.UTC),
+    "date": datetime.date(2020, 1, 1), "datetime": DATETIMES[0], "finer": DATETIMES[0] + datetime.timedelta(microseconds=3),
+    "zone": pd.Timestamp("2020-01-01 01:00", tz="Asia/Tokyo"), "UTC": DATETIMES[0].replace(tzinfo=datetime.UTC),
     "span": SPAN, "time": datetime.time(1, 2), "None": None, "NA": pd.NA, "NaT": pd.NaT, "NaN": float("nan"), "1j": 1j,
     "int8": np.int8(7), "float32": np.float32(0.1), "long double": np.longdouble("0.1"), "Fraction": Fraction(1, 3),
     "list": [1, 2], "list of decimals": [Decimal("1.5")], "record": {"a": 1}, "period": pd.Period("2020-01", "M"),

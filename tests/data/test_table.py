@@ -189,7 +189,7 @@ def test_no_id_makes_bounding_fail_or_moves_another_unit(odd):
     assert list(more) == [*kept, 5]
 
 
-@pytest.mark.parametrize("of", [int, str, lambda i: pd.Timestamp(i, unit="D")], ids=["numbers", "texts", "moments"])
+@pytest.mark.parametrize("of", [int, str, lambda i: pd.Timestamp(i, unit="D")], ids=["numbers", "texts", "datetimes"])
 def test_no_place_in_a_units_rows_is_favoured(of):
     ids = pd.Series([of(i) for i in range(3000) for _ in range(3)])
     kept = bounded_rows(ids, PrivacyUnit("id", 2))

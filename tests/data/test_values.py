@@ -18,7 +18,7 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from dpsynth.data.tables.codec import Codec
-from dpsynth.data.values import moment, number
+from dpsynth.data.values import epoch_seconds, number
 from dpsynth.door import columns
 from tests.data.examples import CODECS, ODDITIES
 
@@ -108,10 +108,10 @@ dtypes: dict[type, list[Any]] = {
     ],
     date: ["datetime64[s]", pa.date32(), pa.date64(), pa.timestamp("s"), object],
 }
-moments = (
+datetimes = (
     st.datetimes(datetime(1900, 1, 1), datetime(2100, 1, 1))
     | st.datetimes(datetime(2020, 1, 20), datetime(2020, 2, 20))
-).map(lambda moment: moment.replace(microsecond=0))
+).map(lambda when: when.replace(microsecond=0))
 homogeneous = st.one_of(
     st.lists(st.integers(-5, 60), min_size=3, max_size=6),
     st.lists(
@@ -121,7 +121,7 @@ homogeneous = st.one_of(
         st.sampled_from([item for item in ODDITIES if type(item) is str and item != "\ud800"]), min_size=3, max_size=6
     ),
     st.lists(st.booleans(), min_size=3, max_size=6),
-    st.lists(moments, min_size=3, max_size=6),
+    st.lists(datetimes, min_size=3, max_size=6),
     st.lists(st.dates(date(1900, 1, 1), date(2100, 1, 1)), min_size=3, max_size=6),
 )
 
@@ -247,7 +247,7 @@ def test_a_number_is_read_from_the_value_itself(value: object, expected: float) 
 
 @pytest.mark.parametrize(("value", "expected"), SAYS_MOMENT, ids=str)
 def test_a_moment_is_read_from_the_value_itself(value: object, expected: float) -> None:
-    np.testing.assert_equal(moment(value), float(expected))
+    np.testing.assert_equal(epoch_seconds(value), float(expected))
 
 
 def test_far_moments_of_any_unit_keep_their_order() -> None:
@@ -255,4 +255,4 @@ def test_far_moments_of_any_unit_keep_their_order() -> None:
         far = np.array([-(2**62), -1, 0, 1, 2**62]).astype(f"datetime64[{unit}]")
         seconds = columns.seconds(far)
         assert np.all(np.diff(seconds) >= 0)
-        assert seconds[[0, -1]].tolist() == [moment(far[0]), moment(far[-1])]
+        assert seconds[[0, -1]].tolist() == [epoch_seconds(far[0]), epoch_seconds(far[-1])]

@@ -38,7 +38,7 @@ def test_a_distribution_is_well_formed_and_titled(rows, ordered, special):
 def test_the_most_frequent_categories_are_drawn_and_the_rest_is_one_row():
     rows = [(f"v{i}", i / 190, i / 190) for i in range(20)]
     shown = charts.shown(column(rows, ordered=False))
-    assert len(shown) == charts.MOST_ROWS
+    assert len(shown) == charts.MAX_ROWS
     assert shown[0][0] == "v19"
     assert shown[-1][0] == "7 others"
     assert sum(r for _, r, _ in shown) == pytest.approx(1)
@@ -63,7 +63,7 @@ def test_a_spike_is_cut_and_carries_its_number():
 def test_a_heat_map_holds_every_pair_once(n):
     matrix = np.linspace(0, 1, n * n).reshape(n, n)
     svg = ET.fromstring(charts.heatmap("all", [f"c{i}<" for i in range(n)], (matrix + matrix.T) / 2))
-    drawn = min(n, charts.MOST_NAMES)
+    drawn = min(n, charts.MAX_NAMES)
     assert len(list(svg.iter("rect"))) == drawn * (drawn + 1) // 2
     assert len(list(svg.iter("title"))) == drawn * (drawn + 1) // 2 + 1
 

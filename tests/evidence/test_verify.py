@@ -373,4 +373,4 @@ def test_its_constants_are_those_of_the_kernel():
 
     assert recompute.LACKING == gdp_upper_bound.TAU
     assert budget.kept_for_programs(Budget(1.0, 1e-3)).delta / COST_UNIT == pytest.approx(recompute.KEPT * 1e-3)
-    assert budget.MAX_EPSILON == external.MAX_PROGRAM_EPSILON == recompute.MOST_EPSILON
+    assert budget.MAX_EPSILON == external.MAX_PROGRAM_EPSILON == recompute.MAX_EPSILON

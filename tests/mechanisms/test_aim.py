@@ -152,7 +152,7 @@ def test_many_columns_are_measured_by_pairs():
     few, many = (Domain.of({f"c{i}": 2 for i in range(n)}) for n in (28, 29))
     assert {len(c) for c in candidates(Workload(), few)} == {2, 3}
     assert {len(c) for c in candidates(Workload(), many)} == {2}
-    assert len(candidates(Workload(), few)) <= aim.MOST_CANDIDATES
+    assert len(candidates(Workload(), few)) <= aim.MAX_CANDIDATES
 
 
 def test_candidates_are_of_columns_with_several_cells():
@@ -209,7 +209,7 @@ def test_whatever_is_within_reach_can_be_projected(monkeypatch):
     for model, times in zip(models(60), itertools.cycle([1, 3, 8]), strict=False):
         most = times * max(model.domain.cells(node) for node in model.tree.nodes)
         for module in (selection, projection):
-            monkeypatch.setattr(module, "MOST_CELLS", most)
+            monkeypatch.setattr(module, "MAX_CELLS", most)
         cliques = [c for k in (2, 3, 4) for c in itertools.combinations(model.domain.attributes, k)]
         possible = {c for c in cliques if passes(model, c)}
         near = set(within_reach(model.tree, cliques, most))

@@ -23,7 +23,7 @@ from dpsynth.mechanisms.allocation import (
 )
 from dpsynth.mechanisms.base import Mechanism
 from dpsynth.mechanisms.external.command import External
-from dpsynth.mechanisms.first_look import allocated_look
+from dpsynth.mechanisms.oneway import allocated_oneways
 from dpsynth.mechanisms.marginal.aim import AIM
 from dpsynth.mechanisms.marginal.canopy import Canopy
 from dpsynth.mechanisms.marginal.independent import Independent, independent_model
@@ -155,8 +155,8 @@ class SaysOneThing(Mechanism):
     def fit(self, table, accountant):
         cost = int(accountant.cost_left * self.done)
         other = Allocation(first_parts(table.domain, total=cost, oneway=accountant.cost_left - cost))
-        look = allocated_look(table, accountant, other)
-        return independent_model(table.domain, look.masses(), look.rows)
+        oneway = allocated_oneways(table, accountant, other)
+        return independent_model(table.domain, oneway.masses(), oneway.rows)
 
 
 class LooksTwice(Independent):
@@ -164,7 +164,7 @@ class LooksTwice(Independent):
 
     def fit(self, table, accountant):
         half = Allocation(first_parts(table.domain, total=accountant.cost_left // 9, oneway=accountant.cost_left // 9))
-        allocated_look(table, accountant, half)
+        allocated_oneways(table, accountant, half)
         return super().fit(table, accountant)
 
 

@@ -39,10 +39,10 @@ def test_the_batch_removes_most_of_what_a_tree_leaves():
     assert error(Canopy(), table) < 0.4 * error(MST(), table)
 
 
-@pytest.mark.parametrize(("most_cells", "columns"), [(1, 1), (16, 2)])
-def test_no_cells_for_a_batch_leave_a_tree_and_none_for_a_pair_single_columns(most_cells, columns):
+@pytest.mark.parametrize(("max_cells", "columns"), [(1, 1), (16, 2)])
+def test_no_cells_for_a_batch_leave_a_tree_and_none_for_a_pair_single_columns(max_cells, columns):
     table = ring(50_000)
-    model = Canopy(most_cells=most_cells).fit(table, Accountant(Budget(1.0, 1e-9), unsafe_seed=1))
+    model = Canopy(max_cells=max_cells).fit(table, Accountant(Budget(1.0, 1e-9), unsafe_seed=1))
     assert max(len(node) for node in model.coarse.tree.nodes) == columns
 
 
@@ -54,7 +54,7 @@ def test_a_workload_of_extremes_is_a_workload_like_any_other(weight):
 
 
 def test_the_junction_tree_keeps_its_limit():
-    model = Canopy(most_cells=200).fit(ring(50_000), Accountant(Budget(10.0, 1e-9), unsafe_seed=1))
+    model = Canopy(max_cells=200).fit(ring(50_000), Accountant(Budget(10.0, 1e-9), unsafe_seed=1))
     assert 100 < model.coarse.tree.cells <= 200
 
 
@@ -87,10 +87,10 @@ def test_pairs_of_no_weight_are_not_measured():
 
 @pytest.mark.parametrize(
     "settings",
-    [{"workload": Workload(target="nobody")}, {"most_cells": 0}, {"tree_share": 1.0}, {"oneway_share": 0.99}],
+    [{"workload": Workload(target="nobody")}, {"max_cells": 0}, {"tree_share": 1.0}, {"oneway_share": 0.99}],
 )
 def test_what_it_cannot_do_is_refused_before_anything_is_charged(settings):
     accountant = Accountant(Budget(1.0, 1e-9))
-    with pytest.raises(ValueError, match=r"nobody|most_cells|share"):
+    with pytest.raises(ValueError, match=r"nobody|max_cells|share"):
         Canopy(**settings).fit(ring(10), accountant)
     assert accountant.spent().epsilon == 0

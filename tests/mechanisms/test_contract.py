@@ -17,7 +17,7 @@ from dpsynth.kernel.sensitive import _integers
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.ledger.opening import Accountant
 from dpsynth.mechanisms.base import Mechanism
-from dpsynth.mechanisms.first_look import first_look
+from dpsynth.mechanisms.oneway import measure_oneways
 from dpsynth.mechanisms.marginal.aim import AIM
 from dpsynth.mechanisms.marginal.canopy import Canopy
 from dpsynth.mechanisms.marginal.independent import Independent, independent_model
@@ -26,7 +26,7 @@ from dpsynth.mechanisms.marginal.selection import choose_tree
 from dpsynth.mechanisms.prices import Prices
 from tests.rings.blind import BlindAccountant
 
-MECHANISMS = [Independent(), MST(), MST(oneway_share=0.5), Canopy(), Canopy(most_cells=1), AIM()]
+MECHANISMS = [Independent(), MST(), MST(oneway_share=0.5), Canopy(), Canopy(max_cells=1), AIM()]
 BUDGET = Budget(1.0, 1e-6)
 DOMAIN = Domain(
     (("age", 101), ("sex", 3), ("job", 15), ("flag", 2), ("one", 1)), (("age", tuple([1.0] * 60 + [2.0] * 40)),)
@@ -75,10 +75,10 @@ class Peeks(Mechanism):
     """A mutant: measures, but opens an exact count for its row count."""
 
     def fit(self, table, accountant):
-        look = first_look(
+        oneway = measure_oneways(
             table, accountant, total_cost=accountant.cost_left // 2, oneway_cost=accountant.cost_left // 2
         )
-        return independent_model(table.domain, look.masses(), float(_integers(table.marginals([()])[()])))
+        return independent_model(table.domain, oneway.masses(), float(_integers(table.marginals([()])[()])))
 
 
 class StopsEarly(Mechanism):
@@ -87,8 +87,8 @@ class StopsEarly(Mechanism):
     def fit(self, table, accountant):
         share = 3 if _integers(table.marginals([("sex",)])["sex",]).max() > 100 else 2
         cost = accountant.cost_left // share
-        look = first_look(table, accountant, total_cost=cost, oneway_cost=cost)
-        return independent_model(table.domain, look.masses(), 10.0)
+        oneway = measure_oneways(table, accountant, total_cost=cost, oneway_cost=cost)
+        return independent_model(table.domain, oneway.masses(), 10.0)
 
 
 class Tells(Mechanism):

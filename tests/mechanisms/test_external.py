@@ -134,7 +134,7 @@ def test_a_program_sees_bounded_rows_in_few_cells_and_no_ids(looks, tmp_path):
     unit = PrivacyUnit(id_column="who", max_records=2)
     rows = records(600).assign(who=np.arange(600) // 6)
     Synthesizer(
-        Schema(SCHEMA.columns, unit=unit), "external:", command=looks, rows=4, most_cells=16, ledger=None, **ROOM
+        Schema(SCHEMA.columns, unit=unit), "external:", command=looks, rows=4, max_cells=16, ledger=None, **ROOM
     ).fit(rows)
     seen, job = pd.read_parquet(tmp_path / "input.parquet"), json.loads((tmp_path / "job.json").read_text())
     assert list(seen.columns) == ["age", "cost", "sex"]
@@ -229,7 +229,7 @@ REPLACED = Schema(SCHEMA.columns, unit=PrivacyUnit(adjacency="replace"))
         ({"schema": Schema({"a": Numeric(0, None)})}, "cannot learn the bounds of \\['a'\\]"),
         ({"rows": 0}, "rows must be a whole number"),
         ({"rows": 1.5}, "rows must be a whole number"),
-        ({"most_cells": 1}, "most_cells must be"),
+        ({"max_cells": 1}, "max_cells must be"),
         ({"time_limit": 0}, "time_limit must be"),
         ({"time_limit": True}, "time_limit must be"),
         ({"claim": (1.0, 1e-9)}, "claim must be what the program promises"),

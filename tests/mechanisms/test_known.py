@@ -25,7 +25,7 @@ both = pytest.mark.parametrize("mechanism", [Canopy, AIM])
 SCHEMA = Schema({"job": Categorical(["a", "b", "c"]), "age": Numeric(0, 3, integer=True, nullable=True)})
 
 
-def told(table, cliques, stddev=1.0, shares=False):
+def stated(table, cliques, stddev=1.0, shares=False):
     """The exact answers, as if somebody had published them."""
     answers = table.marginals([(), *cliques])
     scale = 1 / float(_integers(answers[()])) if shares else 1.0
@@ -43,7 +43,7 @@ def distance(mechanism, table, cliques, epsilon):
 @pytest.mark.parametrize("shares", [False, True])
 def test_what_is_known_is_in_the_release_at_a_budget_that_buys_nothing(mechanism, shares):
     table = ring(20_000)
-    known = told(table, PAIRS, shares=shares)
+    known = stated(table, PAIRS, shares=shares)
     without = distance(mechanism(), table, PAIRS, 0.02)
     assert distance(mechanism(known=known), table, PAIRS, 0.02) < 0.2 * without
 
@@ -52,7 +52,7 @@ def test_what_is_known_is_in_the_release_at_a_budget_that_buys_nothing(mechanism
 def test_what_is_known_frees_budget_for_the_rest(mechanism):
     table = ring(20_000)
     rest = [c for c in itertools.combinations(table.domain.attributes, 2) if c not in PAIRS]
-    assert distance(mechanism(known=told(table, PAIRS)), table, rest, 0.3) < distance(mechanism(), table, rest, 0.3)
+    assert distance(mechanism(known=stated(table, PAIRS)), table, rest, 0.3) < distance(mechanism(), table, rest, 0.3)
 
 
 @both
@@ -66,7 +66,7 @@ def test_what_is_wrongly_known_is_outweighed_where_its_stddev_says_so(mechanism)
 @pytest.mark.parametrize("epsilon", [0.003, 0.03, 0.3])
 def test_shares_of_several_columns_are_kept_whatever_the_row_count_turns_out_to_be(mechanism, epsilon):
     table = ring(4_000)
-    known = told(table, [("x0", "x1")], stddev=0.4, shares=True)
+    known = stated(table, [("x0", "x1")], stddev=0.4, shares=True)
     for seed in range(3):
         model = mechanism(known=known).fit(table, Accountant(Budget(epsilon, 1e-9), unsafe_seed=seed))
         assert np.abs(model.project(("x0", "x1")) / model.total - known[0].values).sum() < 0.01
@@ -75,7 +75,7 @@ def test_shares_of_several_columns_are_kept_whatever_the_row_count_turns_out_to_
 @both
 def test_shares_say_nothing_of_the_row_count_and_order_does_not_matter(mechanism):
     table = ring(4_000)
-    shares, counts = told(table, [("x0",)], shares=True), told(table, [("x1", "x2")])
+    shares, counts = stated(table, [("x0",)], shares=True), stated(table, [("x1", "x2")])
     totals = []
     for known in [(), shares, (*shares, *counts), (*counts, *shares)]:
         totals.append(mechanism(known=known).fit(table, Accountant(Budget(0.01, 1e-9), unsafe_seed=4)).total)
@@ -90,7 +90,7 @@ def test_learned_bounds_beside_known_marginals_waste_no_budget():
     )
     declared = {c: Categorical(range(31)) for c in "ab"} | {f"n{i}": Numeric(0, None) for i in range(4)}
     public = Marginal(frame.value_counts(["a", "b"]), 5.0, "s")
-    mechanism = Canopy(most_cells=32 * 32)
+    mechanism = Canopy(max_cells=32 * 32)
     synth = dpsynth.Synthesizer(Schema(declared), mechanism, epsilon=1.0, delta=1e-9, known=[public], ledger=None).fit(
         frame
     )
@@ -99,7 +99,7 @@ def test_learned_bounds_beside_known_marginals_waste_no_budget():
 
 def test_single_columns_are_known_too():
     table = ring(2_000)
-    known = told(table, [(a,) for a in table.domain.attributes])
+    known = stated(table, [(a,) for a in table.domain.attributes])
     ones = [(a,) for a in table.domain.attributes]
     assert distance(Canopy(known=known), table, ones, 0.02) < 0.2 * distance(Canopy(), table, ones, 0.02)
 
@@ -107,7 +107,7 @@ def test_single_columns_are_known_too():
 @both
 def test_all_of_the_budget_is_spent_and_the_rows_are_seen_through_charges_only(mechanism):
     one, other = ring(3000, seed=1), ring(10, seed=2)
-    mechanism = mechanism(known=told(one, [*PAIRS, ("x0",)]))
+    mechanism = mechanism(known=stated(one, [*PAIRS, ("x0",)]))
     fits = [outcome(mechanism, table, BlindAccountant(Budget(1.0, 1e-6))) for table in (one, other)]
     assert fits[0] == fits[1]
     accountant = Accountant(Budget(0.05, 1e-6))
@@ -118,11 +118,11 @@ def test_all_of_the_budget_is_spent_and_the_rows_are_seen_through_charges_only(m
 @both
 def test_known_marginals_that_do_not_fit_are_refused_before_any_charge(mechanism):
     accountant, table = Accountant(Budget(1.0, 1e-6)), ring(100)
-    limit = {"most_cells" if mechanism is Canopy else "max_model_cells": 100}
+    limit = {"max_cells" if mechanism is Canopy else "max_model_cells": 100}
     for known, settings, message in [
         ((Known(("x0", "y"), np.ones((4, 4)), 1.0, "s"),), {}, "not of this table's domain"),
         ((Known(("x0", "x1"), np.ones((4, 3)), 1.0, "s"),), {}, "not of this table's domain"),
-        (told(table, list(itertools.combinations(table.domain.attributes, 2))), limit, "more than 100 cells"),
+        (stated(table, list(itertools.combinations(table.domain.attributes, 2))), limit, "more than 100 cells"),
     ]:
         with pytest.raises(ValueError, match=message):
             mechanism(known=known, **settings).fit(table, accountant)

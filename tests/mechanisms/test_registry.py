@@ -20,7 +20,7 @@ from dpsynth.evidence.verify import check
 from dpsynth.mechanisms import registry
 from dpsynth.mechanisms.allocation import Allocation, first_parts
 from dpsynth.mechanisms.base import Mechanism
-from dpsynth.mechanisms.first_look import allocated_look
+from dpsynth.mechanisms.oneway import allocated_oneways
 from dpsynth.mechanisms.marginal.independent import independent_model
 from dpsynth.mechanisms.registry import GROUP, MECHANISMS, TABLES, mechanism_for, name_of
 from tests.structure.source import ROOT
@@ -40,8 +40,8 @@ class Halves(Mechanism):
         return Allocation(first_parts(domain, total=total, oneway=cost - total))
 
     def fit(self, table, accountant):
-        look = allocated_look(table, accountant, self.allocation(accountant.cost_left, table.domain))
-        return independent_model(table.domain, look.masses(), look.rows)
+        oneway = allocated_oneways(table, accountant, self.allocation(accountant.cost_left, table.domain))
+        return independent_model(table.domain, oneway.masses(), oneway.rows)
 
 
 class OnlyFits(Mechanism):

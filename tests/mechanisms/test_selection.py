@@ -87,25 +87,25 @@ def worth(chosen, gains, cells):
 @pytest.mark.parametrize("seed", range(15))
 def test_a_batch_is_nearly_the_best_of_all_subsets(seed):
     domain, gains, cells = random_offer(seed)
-    chosen = choose_batch(gains, cells, PRICES, effort=0.0, domain=domain, held=[], most_cells=10**9)
+    chosen = choose_batch(gains, cells, PRICES, effort=0.0, domain=domain, held=[], max_cells=10**9)
     subsets = itertools.chain(*(itertools.combinations(gains, k) for k in range(len(gains) + 1)))
     best = max(worth(s, gains, cells) for s in subsets)
     assert worth(chosen, gains, cells) >= 0.95 * best
 
 
-@pytest.mark.parametrize("most_cells", [1, 100, 500, 5000])
-def test_a_batch_leaves_the_junction_tree_small_enough(most_cells):
+@pytest.mark.parametrize("max_cells", [1, 100, 500, 5000])
+def test_a_batch_leaves_the_junction_tree_small_enough(max_cells):
     domain, gains, cells = random_offer(1, columns=8)
-    chosen = choose_batch(gains, cells, PRICES, effort=0.0, domain=domain, held=[], most_cells=most_cells)
-    assert not chosen or tree_cells(domain, chosen) <= most_cells
-    if most_cells == 5000:
+    chosen = choose_batch(gains, cells, PRICES, effort=0.0, domain=domain, held=[], max_cells=max_cells)
+    assert not chosen or tree_cells(domain, chosen) <= max_cells
+    if max_cells == 5000:
         assert len(chosen) > 8
 
 
 def test_what_shares_the_budget_makes_noise_dearer():
     domain, gains, cells = random_offer(2, columns=8)
     few, many = (
-        choose_batch(gains, cells, PRICES, effort=e, domain=domain, held=[], most_cells=10**9) for e in (2000.0, 0.0)
+        choose_batch(gains, cells, PRICES, effort=e, domain=domain, held=[], max_cells=10**9) for e in (2000.0, 0.0)
     )
     assert len(few) < len(many)
 

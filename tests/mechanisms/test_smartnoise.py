@@ -124,7 +124,7 @@ def test_mwem_claims_no_delta_and_takes_small_domains_only(interpreter):
     settings = {"environment": interpreter / "env", **ROOM}
     with pytest.raises(SchemaError, match="a cell for every possible row"):
         Synthesizer(wide, "smartnoise:mwem", **settings).plan(100)
-    Synthesizer(wide, "smartnoise:mwem", most_cells=10, **settings).plan(100)
+    Synthesizer(wide, "smartnoise:mwem", max_cells=10, **settings).plan(100)
     Synthesizer(wide, "smartnoise:mst", **settings).plan(100)
 
 

@@ -18,13 +18,13 @@ WORKLOADS = {
     "columns": Workload(degree=1),
     "by fours": Workload(degree=4),
     "target": Workload(target="c"),
-    "limit": Workload(most_cells=100),
-    "limit and target": Workload(degree=4, target="e", target_weight=0.5, most_cells=90),
-    "a column over the limit": Workload(degree=2, most_cells=20),
+    "limit": Workload(max_cells=100),
+    "limit and target": Workload(degree=4, target="e", target_weight=0.5, max_cells=90),
+    "a column over the limit": Workload(degree=2, max_cells=20),
     "stated": Workload(target="a", weights={("c", "b"): 5.0, ("d", "a", "e"): 7.0}),
     "removed": Workload(degree=2, weights=dict.fromkeys(itertools.combinations("abcde", 2), 0.0)),
     "beyond the degree": Workload(degree=2, weights={("a", "b", "c", "d"): 2.0, ("f",): 3.0}),
-    "one too large": Workload(most_cells=100, weights={("f", "d", "b"): 1.5, ("a", "f"): 0.0}),
+    "one too large": Workload(max_cells=100, weights={("f", "d", "b"): 1.5, ("a", "f"): 0.0}),
 }
 
 every_workload = pytest.mark.parametrize("workload", WORKLOADS.values(), ids=WORKLOADS.keys())
@@ -36,7 +36,7 @@ def listed(workload, domain):
         c
         for size in range(1, min(workload.degree, len(domain.attributes)) + 1)
         for c in itertools.combinations(domain.attributes, size)
-        if size == 1 or domain.cells(c) <= workload.most_cells
+        if size == 1 or domain.cells(c) <= workload.max_cells
     ]
     largest = [c for c in fits if not any(set(c) < set(other) for other in fits)]
     weights = {c: workload.target_weight if workload.target in c else 1.0 for c in largest}
@@ -97,7 +97,7 @@ def test_hundreds_of_columns_are_counted_without_a_list():
     importance = workload.importance(domain)
     assert importance["c0"] == 249 * 248 / 2 + 3 * 248
     assert importance["c249"] == 4 * 249 * 248 / 2
-    limited = Workload(most_cells=20_000).importance(domain)
+    limited = Workload(max_cells=20_000).importance(domain)
     assert limited["c96"] < limited["c48"] < limited["c0"] == 249 * 248 / 2
     assert len(workload.candidates(domain, degree=2)) == 250 + 250 * 249 // 2
 
@@ -130,8 +130,8 @@ def test_a_column_that_the_table_lacks_is_named(workload):
         {"degree": 5},
         {"degree": True},
         {"degree": 2.0},
-        {"most_cells": 0},
-        {"most_cells": 1e6},
+        {"max_cells": 0},
+        {"max_cells": 1e6},
         {"target": 3},
         {"target_weight": 0},
         {"target_weight": -1.0},
@@ -148,5 +148,5 @@ def test_a_column_that_the_table_lacks_is_named(workload):
     ids=repr,
 )
 def test_settings_that_make_no_sense_are_refused(settings):
-    with pytest.raises(ValueError, match=r"workload|most_cells|target|weight"):
+    with pytest.raises(ValueError, match=r"workload|max_cells|target|weight"):
         Workload(**settings)

@@ -35,9 +35,9 @@ def potentials(domain, cliques, seed, scale=2.0):
 
 
 @st.composite
-def graphs(draw, most_cliques=6):
+def graphs(draw, max_cliques=6):
     """A domain of one to six attributes, and cliques of it."""
     sizes = draw(st.lists(st.integers(1, 4), min_size=1, max_size=6))
     domain = Domain.of(dict(zip("uvwxyz", sizes, strict=False)))
     clique = st.permutations(domain.attributes).flatmap(lambda p: st.integers(0, len(p)).map(lambda k: tuple(p[:k])))
-    return domain, draw(st.lists(clique, max_size=most_cliques, unique=True))
+    return domain, draw(st.lists(clique, max_size=max_cliques, unique=True))

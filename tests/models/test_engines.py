@@ -11,7 +11,7 @@ from dpsynth.base.domain import Domain
 from dpsynth.models import engines, inference
 from dpsynth.models.base import LinearMeasurement, Model
 from dpsynth.models.dense import Calibration, is_crowded
-from dpsynth.models.engines import ENGINES, MOST_TREE_CELLS, choose_engine, estimate, estimate_exactly
+from dpsynth.models.engines import ENGINES, MAX_TREE_CELLS, choose_engine, estimate, estimate_exactly
 from dpsynth.models.graphical import GraphicalModel
 from dpsynth.models.joint import JointModel
 from dpsynth.models.junction_tree import JunctionTree
@@ -53,9 +53,9 @@ def test_the_rule_looks_at_the_domain_and_the_cliques(domain, cliques, engine):
 
 def test_the_largest_tree_can_be_set():
     cliques = [("a", "b"), ("b", "c")]
-    assert choose_engine(DOMAIN, cliques, most_cells=1000) != "mixture"
-    assert choose_engine(DOMAIN, cliques, most_cells=10) == "mixture"
-    assert MOST_TREE_CELLS >= 10**6
+    assert choose_engine(DOMAIN, cliques, max_cells=1000) != "mixture"
+    assert choose_engine(DOMAIN, cliques, max_cells=10) == "mixture"
+    assert MAX_TREE_CELLS >= 10**6
 
 
 @pytest.mark.parametrize(("engine", "tolerance"), [("junction tree", 1e-6), ("dense", 1e-6), ("mixture", 150.0)])
@@ -78,7 +78,7 @@ def test_every_engine_keeps_a_given_total_and_is_a_function_of_the_measurements(
 
 
 def test_the_chosen_engine_is_asked(monkeypatch):
-    monkeypatch.setattr(engines, "MOST_TREE_CELLS", 15)
+    monkeypatch.setattr(engines, "MAX_TREE_CELLS", 15)
     assert isinstance(estimate(DOMAIN, noisy(DOMAIN, [("a",)])), GraphicalModel)
     assert isinstance(estimate(DOMAIN, noisy(DOMAIN, [("a", "b"), ("b", "c")])), MixtureModel)
 

@@ -36,7 +36,7 @@ def truth(domain, cliques, total=5000.0, seed=1, scale=1.0):
 
 
 @settings(max_examples=50)
-@given(graphs(most_cliques=4), st.integers(0, 9))
+@given(graphs(max_cliques=4), st.integers(0, 9))
 def test_pooling_is_generalised_least_squares(graph, seed):
     domain, cliques = graph
     measurements = measured(truth(domain, []), [*cliques, *cliques[:1], ()], 10.0, seed)

@@ -71,7 +71,7 @@ class BlindCharge:
         if not isinstance(x, Sensitive):
             return self._charge.gaussian(x)
         made_up = self._answers.geometric(1 / 300, size=x.shape)
-        return self._charge.gaussian(Sensitive(np.asarray(made_up), l1=x.l1, l2=x.l2, unit=x.unit, code=x.code))
+        return self._charge.gaussian(Sensitive(np.asarray(made_up), l1=x.l1, l2=x.l2, scale=x.scale, code=x.code))
 
     def redeem(self, rows: SensitiveRows, program: Program | None = None, **options: float) -> Any:
         """Steps of a training whose answers are made up; of a program, which is not run, made-up codes."""

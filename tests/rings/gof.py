@@ -9,12 +9,12 @@ from scipy.stats import chi2, kstest, norm
 
 from tests.rings import oracle
 
-MOST_CELLS = 4001
+MAX_CELLS = 4001
 
 
 def p_value(draws: np.ndarray, stddev: float) -> float:
     """Chi-square where the support is small; Kolmogorov-Smirnov where rounding is finer than the sample can see."""
-    if 12 * stddev < MOST_CELLS:
+    if 12 * stddev < MAX_CELLS:
         return chi_square(draws, stddev)
     return float(kstest(draws, norm(scale=stddev).cdf, mode="asymp").pvalue)
 

@@ -208,10 +208,10 @@ def a_value_is_closed(k: Kernel) -> None:
 
 def a_unit_cannot_be_written_to(k: Kernel) -> None:
     ours = np.array([1.0, 2.0])
-    x = k.Sensitive(np.array([3, 4]), l1=1, l2=1, unit=ours)
+    x = k.Sensitive(np.array([3, 4]), l1=1, l2=1, scale=ours)
     ours[:] = 1e9
-    fails(ValueError, lambda: x.unit.__setitem__(..., 1e9))
-    assert x.unit.tolist() == [1.0, 2.0]
+    fails(ValueError, lambda: x.scale.__setitem__(..., 1e9))
+    assert x.scale.tolist() == [1.0, 2.0]
 
 
 # Noise.
@@ -227,7 +227,7 @@ def the_noise_is_what_was_paid_for(k: Kernel) -> None:
     """20,000 counts and 20,000 weighted counts; a scale 3 % off is 8 standard errors away."""
     accountant = k.Accountant(k.Budget(*BUDGET), unsafe_seed=5)
     unit = np.concatenate([np.ones(20_000), np.full(20_000, 0.25)])
-    x = k.Sensitive(np.arange(40_000), l1=3.0, l2=1.5, unit=unit)
+    x = k.Sensitive(np.arange(40_000), l1=3.0, l2=1.5, scale=unit)
     values, stddev = accountant.charge(k.Gaussian(40.0), "law").gaussian(x)
     assert np.all((stddev >= 60.0) & (stddev < 60.0 + 1e-9))
     residuals = (values - unit * np.arange(40_000)) / 60.0
@@ -298,7 +298,7 @@ def counts(k: Kernel, x: np.ndarray, l1: float, l2: float):
 
 def moved(k: Kernel, x, y) -> Fraction:
     """The squared 2-norm of x - y, exactly."""
-    units = np.broadcast_to(x.unit, x.shape).ravel().tolist()
+    units = np.broadcast_to(x.scale, x.shape).ravel().tolist()
     steps = zip(k._integers(x).ravel().tolist(), k._integers(y).ravel().tolist(), units, strict=True)
     return sum(((a - b) * Fraction(u)) ** 2 for a, b, u in steps)
 

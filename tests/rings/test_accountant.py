@@ -317,7 +317,7 @@ def test_the_noise_of_a_charge_has_the_paid_scale_and_the_test_would_see_3_perce
         [
             Sensitive(truth[:40_000], l1=2.0, l2=math.sqrt(2)),
             Sensitive(truth[40_000:80_000], l1=3.0, l2=3.0),
-            Sensitive(truth[80_000:], l1=4.0, l2=4.0, unit=weights),
+            Sensitive(truth[80_000:], l1=4.0, l2=4.0, scale=weights),
         ]
     )
     values, stddev = Accountant(BUDGET, unsafe_seed=21).charge(Gaussian(200.0), "work").gaussian(stack)
@@ -336,7 +336,7 @@ def test_the_noise_of_a_charge_has_the_paid_scale_and_the_test_would_see_3_perce
 
 def test_the_noise_is_a_whole_number_of_units():
     unit = np.array([1.0, 0.5, 1e-3, 3e10])
-    x = Sensitive(np.array([5, 6, 7, 8]), l1=10.0, l2=10.0, unit=unit)
+    x = Sensitive(np.array([5, 6, 7, 8]), l1=10.0, l2=10.0, scale=unit)
     values, stddev = Accountant(BUDGET).charge(Gaussian(1e5), "work").gaussian(x)
     steps = values / unit
     assert np.allclose(steps, np.rint(steps), rtol=1e-15)
@@ -347,7 +347,7 @@ def test_the_scale_is_rounded_up():
     rng = np.random.default_rng(3)
     for _ in range(200):
         multiplier, l2, unit = 10 ** rng.uniform(1.5, 4), 10 ** rng.uniform(-3, 3), 10 ** rng.uniform(-3, 3)
-        x = Sensitive(np.zeros(1, int), l1=l2, l2=l2, unit=unit)
+        x = Sensitive(np.zeros(1, int), l1=l2, l2=l2, scale=unit)
         _, stddev = Accountant(BUDGET).charge(Gaussian(multiplier), "work").gaussian(x)
         assert 1 <= stddev[0] / (multiplier * l2) < 1 + 1e-14
 

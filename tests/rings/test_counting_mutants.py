@@ -64,7 +64,7 @@ class Answers:
     size, null, bad = 3, 2, 2
 
     def __init__(self, k: SimpleNamespace) -> None:
-        self.numbers = self.moments = k.Cuts([0], [-9, 9])
+        self.numbers = self.datetimes = k.Cuts([0], [-9, 9])
 
     def code(self, value):
         return {"low": -5, "high": 77}[value]
@@ -246,7 +246,7 @@ MUTANTS = [
         a_key_says_nothing_of_the_scale_unit_or_fields_of_its_column,
     ),
     Mutant(
-        "moments beyond the years of Python told apart by their container",
+        "datetimes beyond the years of Python told apart by their container",
         "columns.py",
         "if isinstance(value, pd.Timestamp):",
         "if False:",

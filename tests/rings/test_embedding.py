@@ -201,8 +201,8 @@ MUTANTS = [
     Mutant(
         "divided by how many rows there are",
         "embedding.py",
-        "unit=1 / GRAINS, protects",
-        "unit=1 / GRAINS / max(1, len(codes)), protects",
+        "scale=1 / GRAINS, protects",
+        "scale=1 / GRAINS / max(1, len(codes)), protects",
         its_scale_is_public,
     ),
     Mutant(

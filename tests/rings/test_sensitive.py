@@ -120,10 +120,10 @@ def test_what_is_shown_of_it_is_public():
 
 def test_the_caller_cannot_reach_in_through_the_arrays_it_gave():
     counts, unit = np.array([1, 2]), np.array([1.0, 2.0])
-    x = Sensitive(counts, l1=1, l2=1, unit=unit)
+    x = Sensitive(counts, l1=1, l2=1, scale=unit)
     counts[:], unit[:] = 99, 1e9
     assert _integers(x).tolist() == [1, 2]
-    assert x.unit.tolist() == [1.0, 2.0]
+    assert x.scale.tolist() == [1.0, 2.0]
     for value in (x, secret(2).l1_error(np.zeros(2), 2.0), Sensitive.stack([x, x])):
         with pytest.raises(ValueError, match="read-only"):
             value.unit[...] = 1e9
@@ -194,7 +194,7 @@ def neighbours(draw, cells=None):
 
 def far(x: Sensitive, y: Sensitive) -> tuple[Fraction, Fraction]:
     """The 1-norm and the squared 2-norm of x - y, exactly."""
-    units = [Fraction(u) for u in np.broadcast_to(x.unit, x.shape).ravel().tolist()]
+    units = [Fraction(u) for u in np.broadcast_to(x.scale, x.shape).ravel().tolist()]
     steps = [
         u * (a - b) for u, a, b in zip(units, _integers(x).ravel().tolist(), _integers(y).ravel().tolist(), strict=True)
     ]
@@ -203,7 +203,7 @@ def far(x: Sensitive, y: Sensitive) -> tuple[Fraction, Fraction]:
 
 def check(x: Sensitive, y: Sensitive) -> None:
     assert (x.l1, x.l2, x.shape) == (y.l1, y.l2, y.shape)
-    assert np.array_equal(x.unit, y.unit)
+    assert np.array_equal(x.scale, y.unit)
     l1, l2_squared = far(x, y)
     assert l1 <= Fraction(x.l1)
     assert l2_squared <= Fraction(x.l2) ** 2

@@ -14,7 +14,7 @@ import pytest
 import dpsynth
 from dpsynth.base.domain import Domain
 from dpsynth.mechanisms.base import Mechanism
-from dpsynth.mechanisms.first_look import first_look
+from dpsynth.mechanisms.oneway import measure_oneways
 from dpsynth.models.base import LinearMeasurement
 from dpsynth.models.engines import ENGINES
 from dpsynth.synthesizers.model_file import ModelFileError, in_stored_form, load_model, model_digest
@@ -88,8 +88,8 @@ class Engine(Mechanism):
 
     def fit(self, table, accountant):
         half = accountant.cost_left // 2
-        look = first_look(table, accountant, total_cost=half, oneway_cost=half)
-        return ENGINES[self.engine](table.domain, look.oneways.values(), total=look.rows)
+        oneway = measure_oneways(table, accountant, total_cost=half, oneway_cost=half)
+        return ENGINES[self.engine](table.domain, oneway.by_column.values(), total=oneway.rows)
 
 
 @pytest.mark.parametrize("engine", ENGINES)

@@ -127,7 +127,7 @@ def test_what_cannot_be_done_is_refused_beforehand(monkeypatch):
 
     with pytest.raises(ValueError, match="no plan is known"):
         plan(schema(), mechanism=Own())
-    monkeypatch.setattr("dpsynth.synthesizers.preflight._MOST_CATEGORIES", 40)
+    monkeypatch.setattr("dpsynth.synthesizers.preflight._MAX_CATEGORIES", 40)
     with pytest.raises(SchemaError, match="gigabytes"):
         plan(schema())
 

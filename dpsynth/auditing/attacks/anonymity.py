@@ -27,7 +27,7 @@ _CLIQUES = 100
 _SMALLEST_CLIQUE = 3
 _LARGEST_CLIQUE = 6
 """Columns of a rule: fewer seldom isolate anybody, more isolate everybody."""
-_MOST_MATCHES = 40
+_MAX_MATCHES = 40
 """A rule that more real records meet hardly ever has one of them alone, and takes memory."""
 _NEAR = 0.01
 """The share of real records that have a neighbour as near as a near-copy."""
@@ -113,7 +113,7 @@ def _rules(
     has = np.flatnonzero(alone[place] == mine)
     found = sparse.csr_array((np.ones(has.size), (place[has], has)), (alone.size, mine.size))
     matches: np.ndarray = np.asarray(found.sum(axis=1)).reshape(-1)
-    return found[matches <= _MOST_MATCHES]
+    return found[matches <= _MAX_MATCHES]
 
 
 def _stack(parts: Sequence[sparse.csr_array], records: int) -> sparse.csr_array:

@@ -17,7 +17,7 @@ from dpsynth.auditing.attacks.records import Records
 from dpsynth.base.domain import Clique
 from dpsynth.evaluation.distances import some_sets
 
-MOST_CLIQUES = 300
+MAX_CLIQUES = 300
 """Of one size: scores of further ones add little, being sums over cells that overlap."""
 _COUNTED_CELLS = 1 << 22
 """Up to which counts are kept for each cell: 32 MB; above, rows are sorted."""
@@ -56,7 +56,7 @@ def all_cliques(columns: Clique, ways: Sequence[int], rng: np.random.Generator) 
     """Every set of so many columns; of more than 300 sets of a size, 300 drawn at random."""
     found: list[Clique] = []
     for way in ways:
-        found += some_sets(columns, way, MOST_CLIQUES, rng)
+        found += some_sets(columns, way, MAX_CLIQUES, rng)
     return found
 
 

@@ -38,9 +38,9 @@ from dpsynth.base.domain import Clique
 
 NEIGHBOURS = 5
 """Enough to say how dense a region is, few enough to stay in it."""
-_LEAST_BANDWIDTH = 1e-3
+_MIN_BANDWIDTH = 1e-3
 """h^2: tells ranks apart by some percent, where a record has equals."""
-_LEAST_MASS = 1e-3
+_MIN_MASS = 1e-3
 """Of a kernel sum: the weight of what nobody has seen, in records."""
 
 
@@ -142,7 +142,7 @@ def _bandwidth(neighbours: Neighbours) -> np.ndarray:
 
     There the kernel is e^-4.5, so that nearer records outweigh all that are farther.
     """
-    found: np.ndarray = np.maximum(neighbours.squared[:, -1] / 9, _LEAST_BANDWIDTH)
+    found: np.ndarray = np.maximum(neighbours.squared[:, -1] / 9, _MIN_BANDWIDTH)
     return found
 
 
@@ -154,7 +154,7 @@ def _density_ratio(scene: Scene) -> np.ndarray:
     bandwidth = _bandwidth(scene.real)
     released = log_kernel_sum(scene.records, scene.synthetic, bandwidth)
     real = log_kernel_sum(scene.records, scene.population, bandwidth, own=True)
-    floor = np.log(_LEAST_MASS)
+    floor = np.log(_MIN_MASS)
     return np.logaddexp(released, floor) - np.logaddexp(real, floor)
 
 
@@ -168,10 +168,10 @@ def _local_likelihood(scene: Scene) -> np.ndarray:
     synthetic = scene.synthetic
     population = scene.population
     bandwidth = _bandwidth(nearest(synthetic, population, NEIGHBOURS, columns=population.columns))
-    mass = np.exp(log_kernel_sum(synthetic, population, bandwidth)) + _LEAST_MASS
+    mass = np.exp(log_kernel_sum(synthetic, population, bandwidth)) + _MIN_MASS
     near = scene.released
     own = np.exp(-0.5 * near.squared / bandwidth[near.rows])
-    without = np.maximum(mass[near.rows] - own, _LEAST_MASS)
+    without = np.maximum(mass[near.rows] - own, _MIN_MASS)
     score: np.ndarray = (np.log(mass[near.rows]) - np.log(without)).sum(axis=1)
     return score
 

@@ -32,7 +32,7 @@ from dpsynth.data.engines.files import open_rows
 
 FitSample = Callable[[pd.DataFrame], Any]
 
-MOST_QUERIES = 60
+MAX_QUERIES = 60
 """Combinations of columns: the rule has a weight for each, learned from shadows times records."""
 _FEWEST_SHADOWS = 4
 """The variance over shadows, with two means taken off, has 2 degrees of freedom then."""
@@ -104,12 +104,12 @@ def shadow_scores(
 def _asked(columns: Clique, rng: np.random.Generator) -> list[Clique]:
     """Single columns, then pairs, then triples, and all columns together.
 
-    Up to MOST_QUERIES, those of the last size drawn at random.
+    Up to MAX_QUERIES, those of the last size drawn at random.
     """
     found: list[Clique] = []
     for size in range(1, min(_WIDEST, len(columns)) + 1):
         more = all_cliques(columns, (size,), rng)
-        room = MOST_QUERIES - len(found)
+        room = MAX_QUERIES - len(found)
         if len(more) > room:
             more = [more[i] for i in sorted(rng.choice(len(more), room, replace=False))]
         found += more

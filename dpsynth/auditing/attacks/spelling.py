@@ -1,8 +1,8 @@
 """What the values of a table without a schema say, however each table spells them.
 
 39, 39.0 and "39.0" are one number, True, 1 and "true" one truth, a date and its midnight one
-moment; texts are compared without case and without blanks at their ends. A column is of numbers,
-moments or truths only where all values of all tables are; any other is one of categories.
+datetime; texts are compared without case and without blanks at their ends. A column is of numbers,
+datetimes or truths only where all values of all tables are; any other is one of categories.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from dpsynth.data.engines.files import Rows, column_names, open_rows
-from dpsynth.data.values import is_null, moment, number, read
+from dpsynth.data.values import is_null, epoch_seconds, number, read
 from dpsynth.schema.columns import TRUTHS, Boolean, Categorical, Column, Datetime, Numeric
 from dpsynth.schema.table import Schema, SchemaError
 
@@ -46,12 +46,12 @@ class Meanings:
     def numbers(self, values: np.ndarray) -> np.ndarray:
         return self._all(_NUMBER, values)
 
-    def moments(self, values: np.ndarray) -> np.ndarray:
+    def datetimes(self, values: np.ndarray) -> np.ndarray:
         return self._all(_MOMENT, values)
 
     @property
     def kinds(self) -> np.ndarray:
-        """Of each meaning its kind: a number, a moment or a text."""
+        """Of each meaning its kind: a number, a datetime or a text."""
         return np.array([kind for kind, _ in self._codes], dtype=np.int64)
 
     @property
@@ -71,7 +71,7 @@ class Meanings:
         return found if all(np.unique(t[t >= 0]).size <= 2 for t in tables) else None
 
     def places(self) -> np.ndarray:
-        """Of each meaning its place among all: numbers, moments, texts, each in their order."""
+        """Of each meaning its place among all: numbers, datetimes, texts, each in their order."""
         meanings = list(self._codes)
         order = sorted(range(len(meanings)), key=meanings.__getitem__)
         places = np.empty(len(order), dtype=np.int64)
@@ -92,7 +92,7 @@ class Meanings:
         text = unicodedata.normalize("NFKC", str(value)).casefold()
         folded = " ".join(text.split())
         self._truths |= isinstance(value, bool | np.bool_) or folded in TRUTHS
-        for kind, amount in enumerate((number(value), moment(value))):
+        for kind, amount in enumerate((number(value), epoch_seconds(value))):
             if not math.isnan(amount):
                 return self._code(kind, amount)
         return _MISSING if folded in _NOTHING else self._code(_TEXT, folded)
@@ -137,7 +137,7 @@ class Drafted:
     """A schema from the values themselves, and tables in the one spelling that it reads.
 
     mixed: the columns of which the release has a tenth of its values or more of a kind (number,
-    moment or text) that no real value has, or the other way round. Private facts, which never
+    datetime or text) that no real value has, or the other way round. Private facts, which never
     leave the audit.
     """
 
@@ -177,8 +177,8 @@ def _drafted(meanings: Meanings, tables: Sequence[np.ndarray]) -> tuple[Column, 
     if kinds == {_MOMENT}:
         ends = np.clip([amounts.min(), amounts.max()], _FIRST, _LAST).astype("datetime64[s]")
         first, last = ends.astype(str).tolist()
-        moments = amounts.astype("datetime64[s]")
-        return Datetime(first, last, resolution="s", nullable=True), moments
+        datetimes = amounts.astype("datetime64[s]")
+        return Datetime(first, last, resolution="s", nullable=True), datetimes
     return Categorical(range(amounts.size), nullable=True), meanings.places()
 
 

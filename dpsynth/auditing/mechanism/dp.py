@@ -29,7 +29,7 @@ from dpsynth.auditing.mechanism.refutation import ENOUGH, DPAuditResult, PairRes
 from dpsynth.auditing.statistics.bounds import (
     Counts,
     epsilon_lower,
-    most_epsilon,
+    max_epsilon,
     mu_lower,
     mu_point,
     power,
@@ -45,7 +45,7 @@ _SEED = 20240607
 _FOLDS = 2
 _FEWEST_TO_CHOOSE = 8
 """Runs on each table from which on the features are chosen: 4 in each fold."""
-_MOST_THRESHOLDS = 200
+_MAX_THRESHOLDS = 200
 """That are tried where none is known; more change little, as the bound is coarse there."""
 _TINY = 1e-300
 """Keeps a division by zero from happening where two worlds do not vary at all."""
@@ -206,7 +206,7 @@ class DPAuditor:
         delta = delta_of(self.claim)
         runs = min(counts.n0, counts.n1)
         epsilon = epsilon_lower(counts, delta, alpha)
-        most = most_epsilon(counts.n0, counts.n1, delta, alpha)
+        most = max_epsilon(counts.n0, counts.n1, delta, alpha)
         mu = self.claim.mu
         if mu is None:
             claimed = math.inf if self.claim.epsilon is None else self.claim.epsilon
@@ -312,7 +312,7 @@ def _threshold(first: np.ndarray, second: np.ndarray, claim: PrivacyClaim) -> fl
         return middle
     values = np.unique(np.concatenate([first, second]))
     between = (values[1:] + values[:-1]) / 2
-    tried = between[:: max(1, values.size // _MOST_THRESHOLDS)].tolist()
+    tried = between[:: max(1, values.size // _MAX_THRESHOLDS)].tolist()
 
     def bound(threshold: float) -> float:
         false = int((first > threshold).sum())

@@ -17,9 +17,9 @@ from dpsynth.auditing.mechanism.queries import Target, combinations, counts
 
 Features = dict[str, float]
 
-_MOST_VALUES = 50
+_MAX_VALUES = 50
 """Distinct values up to which each has a feature: 200 runs for learning bear no more features."""
-_MOST_COUNTS = 64
+_MAX_COUNTS = 64
 """Combinations of columns that are asked about: all of them for 6 columns, as 2^6 = 64."""
 NEAR = "like "
 """How the names of features begin that are about a target."""
@@ -81,7 +81,7 @@ def _near(table: pd.DataFrame, targets: Sequence[Target]) -> Features:
     found: Features = {}
     for i, target in enumerate(targets):
         names = tuple(target.values)
-        asked = combinations(names, _MOST_COUNTS)
+        asked = combinations(names, _MAX_COUNTS)
         numbers = counts(target.agreement(table), names, asked).tolist()
         for combination, number in zip(asked, numbers, strict=True):
             found[f"{NEAR}{i} in {' x '.join(combination)}"] = number
@@ -91,6 +91,6 @@ def _near(table: pd.DataFrame, targets: Sequence[Target]) -> Features:
 def _shares(texts: Iterable[str], what: str) -> Features:
     """The share of each value; none for more than 50 values, which would be parts of numbers."""
     times = Counter(texts)
-    if len(times) > _MOST_VALUES:
+    if len(times) > _MAX_VALUES:
         return {f"{what} distinct": float(len(times))}
     return {f"{what} {value}": count / times.total() for value, count in times.items()}

@@ -42,7 +42,7 @@ class PairResult:
         The estimate of mu and the bound below it; None without a Gaussian claim.
     epsilon_lower : float
         At the claim's delta (1e-5 where it has none), by Clopper-Pearson.
-    most_epsilon : float
+    max_epsilon : float
         What it would be if every guess were right.
     power : float
         About how likely so many runs refute a mechanism that spends twice the claimed mu, or
@@ -63,7 +63,7 @@ class PairResult:
     mu_point: float | None
     mu_lower: float | None
     epsilon_lower: float
-    most_epsilon: float
+    max_epsilon: float
     power: float
     verdict: str
 
@@ -75,7 +75,7 @@ class PairResult:
         """The result in words."""
         if self.mu_lower is None:
             least = f"epsilon at least {self.epsilon_lower:.3g}"
-            found = f"{least} (so many runs could show at most {self.most_epsilon:.3g})"
+            found = f"{least} (so many runs could show at most {self.max_epsilon:.3g})"
             return f"{found}; twice the epsilon would be found with probability {self.power:.0%}"
         found = f"mu about {self.mu_point:.3g}, at least {self.mu_lower:.3g}"
         return f"{found}; twice the mu would be found with probability {self.power:.0%}"

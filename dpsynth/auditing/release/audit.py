@@ -176,7 +176,7 @@ class _Sample:
         seed: int,
         rng: np.random.Generator,
     ) -> _Sample:
-        kept = {name: _some(len(t), plan.effort.most_rows, rng) for name, t in tables.items()}
+        kept = {name: _some(len(t), plan.effort.max_rows, rng) for name, t in tables.items()}
         few = {name: table.take(kept[name]) for name, table in tables.items()}
         records = few["train"].joined(few["holdout"])
         # In random order: what rounding does to a record, and which of two equal neighbours is
@@ -258,7 +258,7 @@ def _copied(tables: Mapping[str, Records]) -> np.ndarray:
 
 def _sampled(few: Records, all_rows: Records) -> str:
     """Why such an audit cannot pass: a leak is seen no more often than its synthetic rows are."""
-    most = EFFORTS["deep"].most_rows
+    most = EFFORTS["deep"].max_rows
     return (
         f"only {len(few):,} of the {len(all_rows):,} synthetic rows were compared, so copies that"
         f" are not exact may lie among the others: audit a release of at most {most:,} rows, at"

@@ -31,7 +31,7 @@ def copies_finding(copied: np.ndarray, policy: AuditPolicy) -> Finding:
     inside, outside = copied[:, 0].tolist()
     n, m = copied.sum(axis=1).tolist()
     p = float(stats.hypergeom.sf(inside - 1, n + m, inside + outside, n))
-    few = min(n, m) < trial.LEAST_KIND
+    few = min(n, m) < trial.MIN_KIND
     gap = trial.NO_GAP if few else rate_difference(wilson(inside, n), wilson(outside, m))
     adjusted = min(1.0, 2 * p)
     failed = adjusted <= policy.alpha

@@ -18,7 +18,7 @@ from dpsynth.evaluation.reading import as_numbers, missing_and_outside
 from dpsynth.schema.columns import Categorical, Column
 from dpsynth.schema.table import Schema
 
-_LEAST_VALUES = 20
+_MIN_VALUES = 20
 """Fewer say nothing of a column."""
 _FAR = 0.95
 """From which Kolmogorov-Smirnov distance on two ordered columns hardly meet."""
@@ -76,7 +76,7 @@ def _hardly_meet(values: Mapping[str, object], column: Column, *, drafted: bool)
     known = {title: x[~np.isnan(x)] for title, x in read.items()}
     synthetic = known.pop("synthetic")
     real = np.concatenate([*known.values()])
-    if min(synthetic.size, real.size) < _LEAST_VALUES:
+    if min(synthetic.size, real.size) < _MIN_VALUES:
         return False
     if is_ordered(column):
         return _distance(synthetic, real) >= _FAR

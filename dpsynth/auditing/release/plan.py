@@ -20,12 +20,12 @@ _EXPOSED = 0.1
 
 @dataclass(frozen=True)
 class Effort:
-    """most_rows: of each table, in attacks that compare record with record.
+    """max_rows: of each table, in attacks that compare record with record.
 
     deals: of the labels; no p-value is below 1 / (deals + 1). classifier: whether any is trained.
     """
 
-    most_rows: int
+    max_rows: int
     deals: int
     classifier: bool
 
@@ -131,5 +131,5 @@ def _groups(scene: Scene, subgroups: Sequence[str]) -> Iterable[tuple[str, np.nd
         bins = scene.records.bins[name]
         groups += [(f"{name} group {value}", bins == value) for value in np.unique(bins).tolist()]
     for name, among in groups:
-        if among.sum() >= trial.LEAST_GROUP:
+        if among.sum() >= trial.MIN_GROUP:
             yield name, among

@@ -30,10 +30,10 @@ FPR = 0.01
 _DECIMALS = 9
 """Scores are rounded, so that equal records have equal scores."""
 
-LEAST_KIND = 10
+MIN_KIND = 10
 """Records that there must be of either kind to measure a rate or an area: fewer have none."""
 
-LEAST_GROUP = 60
+MIN_GROUP = 60
 """Records, of both kinds together, that a subgroup must have to be looked at."""
 
 
@@ -70,7 +70,7 @@ NO_GAP = Estimate(math.nan, -1.0, 1.0)
 
 def too_few(member: np.ndarray) -> bool:
     """Whether there are too few training or too few holdout records to measure anything."""
-    return min(int(member.sum()), int((~member).sum())) < LEAST_KIND
+    return min(int(member.sum()), int((~member).sum())) < MIN_KIND
 
 
 def ranking(

@@ -132,7 +132,7 @@ def one_run(canaries: int, guesses: int, right: int, delta: float, alpha: float)
     return _largest_refuted(refuted)
 
 
-def most_epsilon(n0: int, n1: int, delta: float, alpha: float) -> float:
+def max_epsilon(n0: int, n1: int, delta: float, alpha: float) -> float:
     """What `epsilon_lower` says when every guess is right: so many runs can show no more."""
     return epsilon_lower(Counts(0, n0, n1, n1), delta, alpha)
 

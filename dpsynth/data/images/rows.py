@@ -89,7 +89,7 @@ def private_images(
 class Classes:
     """The coding of labels: the classes from 0 on, and a last code for all other labels."""
 
-    moments = Cuts([], [0])
+    datetimes = Cuts([], [0])
 
     def __init__(self, classes: int) -> None:
         self.size = classes + 1

@@ -10,7 +10,7 @@ from dpsynth.schema.columns import LARGEST, LATTICE, Numeric
 _ROUNDING = 1e-9
 """In steps. A step such as 0.1 is not exact in float64: so close to a step, a number is on it."""
 
-_MOST_DECIMALS = 300
+_MAX_DECIMALS = 300
 """Beyond about 308 decimal places float64 has only subnormal numbers, and `round` may fail."""
 
 
@@ -43,7 +43,7 @@ def decimals(*numbers: float) -> int:
     """How many decimal places write all of these numbers exactly as Python writes them."""
     exponents = (Decimal(repr(number)).as_tuple().exponent for number in numbers)
     places = (-exponent for exponent in exponents if isinstance(exponent, int))
-    return min(_MOST_DECIMALS, max(0, *places))
+    return min(_MAX_DECIMALS, max(0, *places))
 
 
 def _outward(column: Numeric, low: float, high: float) -> tuple[float, float]:

@@ -60,9 +60,9 @@ class _Cells(ABC):
         self.size = valid + special
         self.bad = valid if other is None else other
         self.null = valid if special else self.bad
-        # Numbers and moments cannot be read, until a codec says otherwise.
+        # Numbers and datetimes cannot be read, until a codec says otherwise.
         self.numbers = Cuts([], [self.bad])
-        self.moments = Cuts([], [self.bad])
+        self.datetimes = Cuts([], [self.bad])
 
     def encode(self, values: Any) -> np.ndarray:
         """The cell of each value, in the smallest of uint8, uint16 and int32.
@@ -75,7 +75,7 @@ class _Cells(ABC):
 
     @abstractmethod
     def code(self, value: object) -> int:
-        """The cell of one value that is neither missing nor a number nor a moment."""
+        """The cell of one value that is neither missing nor a number nor a date."""
 
     def decode(
         self, codes: np.ndarray, rng: np.random.Generator, parts: Parts | None = None
@@ -364,13 +364,13 @@ class DatetimeCodec(_Gridded):
         starts = (self._first + edges[1:-1]) * float(self._seconds)
         cells = Cuts(starts, np.arange(len(edges) - 1))
         marked = column.marker_step * self._seconds
-        self.moments = with_span(cells, marked, marked + self._seconds, self.null)
+        self.datetimes = with_span(cells, marked, marked + self._seconds, self.null)
 
     def code(self, value: object) -> int:
-        seconds = raw.moment(value)
-        return self.null if math.isnan(seconds) else self.moments.of(seconds)
+        seconds = raw.epoch_seconds(value)
+        return self.null if math.isnan(seconds) else self.datetimes.of(seconds)
 
     def _shown(self, drawn: np.ndarray, missing: np.ndarray) -> pd.Series[Any]:
-        moments = ((self._first + drawn) * self._seconds).astype("datetime64[s]")
-        moments[missing] = np.datetime64("NaT")
-        return pd.Series(moments)
+        datetimes = ((self._first + drawn) * self._seconds).astype("datetime64[s]")
+        datetimes[missing] = np.datetime64("NaT")
+        return pd.Series(datetimes)

@@ -19,7 +19,7 @@ from dpsynth.data.tables.unread import UNKNOWN, likely_reason
 from dpsynth.data.values import is_null, number, read, read_numbers, steps_of
 from dpsynth.schema.table import Boolean, Categorical, Column, Datetime, Numeric, Schema
 
-MOST_UNDECLARED = 0.2
+MAX_UNDECLARED = 0.2
 """The share of undeclared values from which on the schema, or the file, must be wrong."""
 
 
@@ -54,7 +54,7 @@ def _check(name: str, declared: Column, values: Any) -> ColumnCheck:
     undeclared = special & ~missing if declared.nullable else special
     count = int(undeclared.sum())
     reason = None
-    if count > MOST_UNDECLARED * len(undeclared):
+    if count > MAX_UNDECLARED * len(undeclared):
         reason = likely_reason(declared, _objects(values, undeclared))
         if reason == UNKNOWN and getattr(declared, "other", None) is not None:
             reason = None  # a category was declared for them
@@ -117,7 +117,7 @@ class _Missing:
     def numbers(self, values: np.ndarray) -> np.ndarray:
         return (np.isnan(values) | (values == self._number)).astype(np.int64)
 
-    def moments(self, values: np.ndarray) -> np.ndarray:
+    def datetimes(self, values: np.ndarray) -> np.ndarray:
         return np.isnan(values).astype(np.int64)
 
     def _is(self, value: object) -> bool:
@@ -138,5 +138,5 @@ class _Objects:
     def numbers(self, values: np.ndarray) -> np.ndarray:
         return values.astype(object)
 
-    def moments(self, values: np.ndarray) -> np.ndarray:
+    def datetimes(self, values: np.ndarray) -> np.ndarray:
         return values.astype(object)

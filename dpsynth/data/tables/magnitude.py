@@ -55,7 +55,7 @@ class Magnitudes:
     size = CELLS
     null = CELLS - 1
     bad = CELLS - 1
-    moments = Cuts([], [bad])
+    datetimes = Cuts([], [bad])
 
     def __init__(self, marker: Any) -> None:
         self.numbers = with_exact(_MAGNITUDES, number(marker), self.null)

@@ -20,11 +20,11 @@ WIDTH = 340
 LEVELS = (0.01, 0.02, 0.05, 0.1, 0.2)
 """Upper ends of the heat map's classes; the last class is open."""
 
-MOST_ROWS = 14
+MAX_ROWS = 14
 """Categories of a nominal column; the others share the last row."""
-MOST_NUMBERED = 20
+MAX_NUMBERED = 20
 """Columns of a heat map with numbers in its cells."""
-MOST_NAMES = 60
+MAX_NAMES = 60
 """Columns of any heat map."""
 
 # in pixels
@@ -73,12 +73,12 @@ def shown(column: Mapping[str, Any]) -> list[tuple[str, float, float]]:
     if column["ordered"]:
         return found
     found.sort(key=lambda row: -row[1])
-    if len(found) <= MOST_ROWS:
+    if len(found) <= MAX_ROWS:
         return found
-    rest = found[MOST_ROWS - 1 :]
+    rest = found[MAX_ROWS - 1 :]
     real = sum(r for _, r, _ in rest)
     synthetic = sum(s for _, _, s in rest)
-    return [*found[: MOST_ROWS - 1], (f"{len(rest)} others", real, synthetic)]
+    return [*found[: MAX_ROWS - 1], (f"{len(rest)} others", real, synthetic)]
 
 
 def rows(
@@ -139,12 +139,12 @@ def steps(
 def heatmap(title: str, names: Sequence[str], matrix: Sequence[Sequence[float]]) -> Markup:
     """The lower triangle of a matrix of distances, coloured by the classes of `LEVELS`.
 
-    With up to MOST_NUMBERED names, cells have numbers in percent. Of more than MOST_NAMES names,
+    With up to MAX_NUMBERED names, cells have numbers in percent. Of more than MAX_NAMES names,
     those with the largest mean are drawn.
     """
     names, matrix = _farthest(names, matrix)
     n = len(names)
-    numbered = n <= MOST_NUMBERED
+    numbered = n <= MAX_NUMBERED
     cell = 30 if numbered else 16
     svg = _svg(_LABEL + cell * n + 8, cell * n + 108, "heat", title)
     for i, name in enumerate(names):
@@ -176,7 +176,7 @@ def _farthest(
     names: Sequence[str], matrix: Sequence[Sequence[float]]
 ) -> tuple[list[str], list[list[float]]]:
     order = sorted(range(len(names)), key=lambda i: -sum(matrix[i]))
-    kept = sorted(order[:MOST_NAMES])
+    kept = sorted(order[:MAX_NAMES])
     return [names[i] for i in kept], [[matrix[i][j] for j in kept] for i in kept]
 
 

@@ -10,7 +10,7 @@ from typing import Any
 
 from dpsynth.evidence.verifier import recompute
 from dpsynth.evidence.verifier.case import Case, Check, Record
-from dpsynth.evidence.verifier.recompute import KEPT, MOST_EPSILON, Cost, Mix
+from dpsynth.evidence.verifier.recompute import KEPT, MAX_EPSILON, Cost, Mix
 
 EXACT = 1e-12  # relative: sums of a few doubles
 CLOSE = 1e-6  # relative: the integral has nine digits, and correct figures are rounded up by less
@@ -65,7 +65,7 @@ def spent_less(case: Case) -> str:
         return ""  # the price of a training is known from below only
     stated = case.record["spent"]["epsilon"]
     rest = stated - case.cost.epsilon
-    comparable = rest > CLOSE and stated < MOST_EPSILON
+    comparable = rest > CLOSE and stated < MAX_EPSILON
     cheap = comparable and _covers(stated - 0.1 * rest, case.cost, case.budget)
     return f"epsilon {stated:.6g} is stated" if cheap else ""
 
@@ -155,7 +155,7 @@ def _too_little(stated: Record, cost: Cost, budget: Record) -> str:
 
 def _covers(epsilon: float, cost: Cost, budget: Record) -> bool:
     """Whether this much epsilon is enough for a cost, at a budget's delta."""
-    if epsilon >= MOST_EPSILON:
+    if epsilon >= MAX_EPSILON:
         return True
     rest = epsilon - cost.epsilon
     if rest < -EXACT * epsilon:

@@ -26,9 +26,9 @@ from typing import Any
 
 KEPT = 2.0**-28  # of delta: what events may lack of a Gaussian curve, in all
 LACKING = 2.0**-60  # what one training may lack of its Gaussian curve
-MOST_EPSILON = 100.0  # figures above this are shown as this: nothing is private there
-_MOST_TERMS = 4000  # of the integral: more would take minutes
-_MOST_SUMS = 2**15  # of answers, one by one; further ones are rounded down to a grid
+MAX_EPSILON = 100.0  # figures above this are shown as this: nothing is private there
+_MAX_TERMS = 4000  # of the integral: more would take minutes
+_MAX_SUMS = 2**15  # of answers, one by one; further ones are rounded down to a grid
 _NEGLIGIBLE = 30.0  # e^-30 is left out of an integral: far below the nine digits wanted
 _BISECTIONS = 50
 Record = Mapping[str, Any]
@@ -61,7 +61,7 @@ def price(event: Record) -> Cost:
         case {"event": "gaussian", "noise_multiplier": float(s)} if s > 0 and len(event) == 2:
             return Cost(1 / Fraction(s) ** 2)
         case {"event": "external_program", "epsilon": float(e), "delta": float(own)} if (
-            0 < e <= MOST_EPSILON and 0 <= own < 1 and len(event) == 3
+            0 < e <= MAX_EPSILON and 0 <= own < 1 and len(event) == 3
         ):
             return Cost(lacking=own, epsilon=e)
         case {"event": "dp_sgd", "rate": float(q), "noise_multiplier": float(s), "steps": int(n)}:
@@ -140,7 +140,7 @@ def best_guess(budget: Record) -> float:
 
 def worst_delta(events: Sequence[Record], epsilon: float) -> float:
     """delta of a list of events fixed beforehand: the worse of a unit removed and one added."""
-    if epsilon >= MOST_EPSILON:
+    if epsilon >= MAX_EPSILON:
         return 0.0
     return max(Mix.of(events, removed).delta(epsilon) for removed in (True, False))
 
@@ -187,7 +187,7 @@ class Mix:
         step = self._step(epsilon, t, self._height(t, epsilon))
         total = 0.5 / (t * (t + 1))
         quiet = 0
-        for k in range(1, _MOST_TERMS):
+        for k in range(1, _MAX_TERMS):
             z = complex(t, k * step)
             term = cmath.exp(self.log_moment(z) - base - 1j * k * step * epsilon) / (z * (z + 1))
             total += term.real
@@ -228,7 +228,7 @@ class Mix:
         for e in self.responses:
             former, sums = sums, {}
             for (loss, share), more in itertools.product(former.items(), (e, -e)):
-                exactly = len(former) < _MOST_SUMS
+                exactly = len(former) < _MAX_SUMS
                 total = loss + more
                 total = round(total, 12) if exactly else math.floor(total / grid) * grid
                 sums[total] = sums.get(total, 0.0) + share / (1 + math.exp(-more))

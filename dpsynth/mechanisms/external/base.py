@@ -30,7 +30,7 @@ from dpsynth.programs.external import ExternalProgram
 from dpsynth.programs.run import Program
 from dpsynth.schema.table import Schema, SchemaError
 
-MOST_ROWS = 20_000_000
+MAX_ROWS = 20_000_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +44,7 @@ class ExternalMechanism(Mechanism):
         budget of the fit (of delta, all but a millionth).
     rows : int
         How many synthetic rows it is asked for, a public number.
-    most_cells : int
+    max_cells : int
         An ordered column is handed over in at most so many cells, neighbours merged.
     time_limit : float
         In seconds.
@@ -63,7 +63,7 @@ class ExternalMechanism(Mechanism):
 
     claim: ExternalProgram | None = None
     rows: int = 100_000
-    most_cells: int = 64
+    max_cells: int = 64
     time_limit: float = 3600.0
 
     def __post_init__(self) -> None:
@@ -72,7 +72,7 @@ class ExternalMechanism(Mechanism):
                 "claim must be what the program promises, ExternalProgram(epsilon, delta), got"
                 f" {self.claim!r}"
             )
-        for name, least, most in (("rows", 1, MOST_ROWS), ("most_cells", 2, 2**31 - 1)):
+        for name, least, most in (("rows", 1, MAX_ROWS), ("max_cells", 2, 2**31 - 1)):
             value = getattr(self, name)
             if type(value) is not int or not least <= value <= most:
                 raise ValueError(
@@ -124,7 +124,7 @@ class ExternalMechanism(Mechanism):
 
     def seen(self, domain: Domain) -> Domain:
         """The cells that are handed over."""
-        return grouped(domain, even_groups(domain, self.most_cells))
+        return grouped(domain, even_groups(domain, self.max_cells))
 
     def footprint(self, domain: Domain, rows: int) -> Footprint:
         """At the most until the time is over; megabytes for both tables, 12 bytes a cell, and for
@@ -163,7 +163,7 @@ class ExternalMechanism(Mechanism):
         charge = accountant.charge(
             self.event(accountant.budget), f"{self.name}: a program that is not ours"
         )
-        groups = even_groups(table.domain, self.most_cells)
+        groups = even_groups(table.domain, self.max_cells)
         coarse = table.coarsen({a: g for a, g in groups.items() if g.size > g[-1] + 1})
         domain = grouped(table.domain, groups)
         program = Program(self.name, self.words, domain, self.rows, self.time_limit)

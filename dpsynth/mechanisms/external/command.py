@@ -21,7 +21,7 @@ class External(ExternalMechanism):
 
     Parameters
     ----------
-    claim, rows, most_cells, time_limit
+    claim, rows, max_cells, time_limit
         As of `ExternalMechanism`.
     command : sequence of str
         Its words, run without a shell in the current folder. `{input}` and `{output}` are Parquet

@@ -90,7 +90,7 @@ class SmartNoise(ExternalMechanism):
 
     Parameters
     ----------
-    claim, rows, most_cells, time_limit
+    claim, rows, max_cells, time_limit
         As of `ExternalMechanism`.
     synthesizer : str
         Its name in that library, a key of KNOWN.
@@ -158,7 +158,7 @@ class SmartNoise(ExternalMechanism):
         if self.claim is not None and self.claim.delta == 0 and self.synthesizer != "mwem":
             raise ValueError(f"{self.name} needs a delta above 0 in its claim, got {self.claim}")
         if self.synthesizer == "mwem":
-            _refuse_many_cells(schema, self.most_cells)
+            _refuse_many_cells(schema, self.max_cells)
         found = answer([str(self._python()), "-I", "-c", _ASK], 60)
         if found != VERSION:
             raise ValueError(
@@ -182,5 +182,5 @@ def _refuse_many_cells(schema: Schema, most: int) -> None:
         raise SchemaError(
             f"smartnoise:mwem keeps a cell for every possible row, {cells:.3g} here; more than"
             f" {_MWEM_CELLS:,} would"
-            " not fit: give it fewer columns, or a smaller most_cells"
+            " not fit: give it fewer columns, or a smaller max_cells"
         )

@@ -24,7 +24,7 @@ from dpsynth.mechanisms.image.embedding import ImageEmbedding
 from dpsynth.mechanisms.neural.columns import require_torch
 from dpsynth.mechanisms.neural.dp_ctgan import check_train_share
 from dpsynth.mechanisms.neural.plan import (
-    MOST_NOISE,
+    MAX_NOISE,
     PlannedTraining,
     noise_length,
     reserved_training,
@@ -40,7 +40,7 @@ from dpsynth.training.event import DpSgd
 if TYPE_CHECKING:
     from dpsynth.mechanisms.image.game import ImageGame
 
-LEAST_SIDE = 4
+MIN_SIDE = 4
 """Of images, in pixels: the critic halves them twice."""
 
 _START = 10.0
@@ -142,9 +142,9 @@ class ImageGAN(ImageEmbedding):
         """As of the embedding; ValueError, too, for images that no critic of ours can be trained
         on.
         """
-        if min(schema.shape) < LEAST_SIDE:
+        if min(schema.shape) < MIN_SIDE:
             raise ValueError(
-                f"a critic of images needs {LEAST_SIDE} x {LEAST_SIDE} pixels or more, got"
+                f"a critic of images needs {MIN_SIDE} x {MIN_SIDE} pixels or more, got"
                 f" {schema.shape}"
             )
         if schema.unit.adjacency != "add-remove":
@@ -194,13 +194,13 @@ class ImageGAN(ImageEmbedding):
         event = reserved_training(accountant)
         share = accountant.cost_left - event.cost.gaussian
         frame, number = self.look(rows, schema, accountant, self.look_cost(share))
-        if noise_length(event, self.parameters(schema), number, schema.unit) > MOST_NOISE:
+        if noise_length(event, self.parameters(schema), number, schema.unit) > MAX_NOISE:
             _log.info("training would drown in noise: all is spent on the embedding")
             return self.embedded(rows, schema, frame, accountant, accountant.cost_left)
-        from dpsynth.mechanisms.image.game import play
+        from dpsynth.mechanisms.image.game import train
 
         purpose = f"train a critic of images in {event.steps} steps"
-        charge = accountant.charge(event, purpose, reads=play)
+        charge = accountant.charge(event, purpose, reads=train)
         model = self.embedded(rows, schema, frame, accountant, accountant.cost_left)
         spent = accountant.spent().epsilon
         _log.info(
@@ -213,18 +213,18 @@ class ImageGAN(ImageEmbedding):
     def _played(self, charge: Charge, rows: SensitiveRows, model: ImageModel) -> ImageModel:
         import torch
 
-        from dpsynth.mechanisms.image.game import ImageGenerator, critic_of, play
+        from dpsynth.mechanisms.image.game import ImageGenerator, make_critic, train
         from dpsynth.mechanisms.neural.adversarial import CLIP
         from dpsynth.mechanisms.neural.networks import parameters
 
         rng = torch.Generator().manual_seed(self.seed)
         game = game_of(self)
         generator = ImageGenerator(model, game, rng)
-        critic = critic_of(model.shape, len(model.rows), game, rng)
+        critic = make_critic(model.shape, len(model.rows), game, rng)
         training = charge.redeem(
             rows, parameters=parameters(critic), clip=CLIP, assumed_rows=model.total
         )
-        play(training, critic, generator, game, rng)
+        train(training, critic, generator, game, rng)
         return generator.released()
 
 

@@ -36,8 +36,8 @@ from dpsynth.schema.images import ImageSchema
 from dpsynth.training.clipping import Vectors
 from dpsynth.training.embedding import embed
 
-MOST_FREQUENCIES = 400
-MOST_DIMENSIONS = 500_000
+MAX_FREQUENCIES = 400
+MAX_DIMENSIONS = 500_000
 
 # waves are rounded to such grains, so that sums over whole grey levels are exact in a double
 _EXACT = 2.0**20
@@ -50,7 +50,7 @@ LOOK = 0.1
 
 _LOOK_WEIGHTS = tuple(w / math.hypot(0.2, 0.7, 0.7) * _BELOW_ONE for w in (0.2, 0.7, 0.7))
 # of a coordinate, beside the usual one: no unit is so small that noise makes it up
-_LEAST_SPREAD = 0.1
+_MIN_SPREAD = 0.1
 
 
 @dataclass(frozen=True, eq=False)
@@ -95,9 +95,9 @@ class ImageEmbedding:
     mean_weight: float = 0.8
 
     def __post_init__(self) -> None:
-        if type(self.frequencies) is not int or not 1 <= self.frequencies <= MOST_FREQUENCIES:
+        if type(self.frequencies) is not int or not 1 <= self.frequencies <= MAX_FREQUENCIES:
             raise ValueError(
-                f"frequencies must be a whole number from 1 to {MOST_FREQUENCIES}, got"
+                f"frequencies must be a whole number from 1 to {MAX_FREQUENCIES}, got"
                 f" {self.frequencies!r}"
             )
         for name in ("radius", "count_weight", "mean_weight"):
@@ -146,10 +146,10 @@ class ImageEmbedding:
         """
         count = min(self.frequencies, schema.pixels)
         found = schema.classes * (1 + count + count * (count + 1) // 2)
-        if found > MOST_DIMENSIONS:
+        if found > MAX_DIMENSIONS:
             raise ValueError(
                 f"{schema.classes} classes and {count} frequencies make {found:,} numbers, and"
-                f" {MOST_DIMENSIONS:,} are"
+                f" {MAX_DIMENSIONS:,} are"
                 " the most: use fewer frequencies"
             )
         return found
@@ -265,7 +265,7 @@ class ImageEmbedding:
         noise = stddev / w2 / rows
         variances = np.clip(sums[count + 1 :] / w2 / rows - means**2, 0, 1)
         usual = spread / spread.sum() * np.clip(variances.sum(), min(1.0, noise), 1)
-        variances = np.maximum(_shrunk(variances, usual, count * noise**2), _LEAST_SPREAD * usual)
+        variances = np.maximum(_shrunk(variances, usual, count * noise**2), _MIN_SPREAD * usual)
         # along the waves themselves, whose coordinates are in units of root spread
         seen = np.sqrt(variances * spread)
         return Frame(self.radius * means, self.radius * np.sqrt(seen * seen.sum() / spread))

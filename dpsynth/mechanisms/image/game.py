@@ -143,7 +143,7 @@ class ImageGenerator:
         ).mean() / 4
 
 
-def critic_of(
+def make_critic(
     shape: tuple[int, int], classes: int, game: ImageGame, rng: torch.Generator
 ) -> Network:
     """A fresh critic: two convolutions of 4 x 4 pixels at every second place, and a linear score
@@ -189,7 +189,7 @@ def rows_of(codes: np.ndarray, classes: int) -> Tensor:
     return torch.from_numpy(np.hstack([labels, pixels])).to(device())
 
 
-def play(
+def train(
     training: Training,
     critic: Network,
     generator: ImageGenerator,

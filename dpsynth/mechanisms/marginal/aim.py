@@ -55,9 +55,9 @@ from dpsynth.mechanisms.allocation import (
     footprint,
     most_in_a_tree,
 )
-from dpsynth.mechanisms.first_look import allocated_look, check_shares, measure_all
+from dpsynth.mechanisms.oneway import allocated_oneways, check_shares, measure_all
 from dpsynth.mechanisms.marginal.binned import Binned
-from dpsynth.mechanisms.marginal.independent import look_at_rest, rest_on_columns
+from dpsynth.mechanisms.marginal.independent import measure_rest, rest_on_columns
 from dpsynth.mechanisms.marginal.known import (
     Known,
     StartsFromKnown,
@@ -72,16 +72,16 @@ from dpsynth.models.base import LinearMeasurement, Model
 from dpsynth.models.engines import estimate_exactly
 from dpsynth.models.junction_tree import tree_cells
 
-MOST_CANDIDATES = 4000
+MAX_CANDIDATES = 4000
 """All are counted once, and those within reach are scored in every round: time grows with it."""
 
-MOST_ROUNDS = 1000
+MAX_ROUNDS = 1000
 """The budget is split into so many parts at first: smaller ones would buy nothing but noise."""
 
 _HALF_THE_NOISE = 4
 """Times the cost: noise goes as one over its root."""
 
-_MOST_FAILURES = 100
+_MAX_FAILURES = 100
 """Of candidates to fit, until the model is taken to be full: each is a triangulation of it all."""
 
 _SLOWEST = 600.0
@@ -96,7 +96,7 @@ class AIM(StartsFromKnown):
     ----------
     workload : Workload
         What the release should get right. Of so many columns that there would be more than
-        MOST_CANDIDATES candidates, 29 or more, only pairs are measured.
+        MAX_CANDIDATES candidates, 29 or more, only pairs are measured.
     rounds : int
         The first noise is what the budget buys for rounds * d measurements of d columns. The paper
         has 16, for one measurement a round; a batch needs fewer.
@@ -142,8 +142,8 @@ class AIM(StartsFromKnown):
         for name in ("rounds", "max_model_cells"):
             if type(value := getattr(self, name)) is not int or value < 1:
                 raise ValueError(f"{name} must be a whole number above 0, got {value!r}")
-        if self.rounds > MOST_ROUNDS:
-            raise ValueError(f"rounds must be {MOST_ROUNDS} or fewer, got {self.rounds:.0e}")
+        if self.rounds > MAX_ROUNDS:
+            raise ValueError(f"rounds must be {MAX_ROUNDS} or fewer, got {self.rounds:.0e}")
         check_shares(total=self.total_share, oneway=self.oneway_share)
         check_shares(select=self.select_share)
 
@@ -160,18 +160,18 @@ class AIM(StartsFromKnown):
         total = int(cost * self.total_share)
         oneway = int(cost * self.oneway_share)
         rest = cost - total - oneway
-        look = first_parts(domain, total=total, oneway=oneway)
+        parts = first_parts(domain, total=total, oneway=oneway)
         if not candidates(self.workload, domain):
-            return Allocation((*look, again_part(domain, rest, (1, 1))))
+            return Allocation((*parts, again_part(domain, rest, (1, 1))))
         # Costs never fall: no run has more measurements, or looks at scores, than at first prices.
         first = self.first_cost(rest, most_in_a_tree(domain))
-        most_scored = rest // max(1, int(first * self.select_share))
-        most_measured = rest // first
+        max_scored = rest // max(1, int(first * self.select_share))
+        max_measured = rest // first
         return Allocation(
             (
-                *look,
-                Part("scores of marginals", (0, most_scored), (0, rest)),
-                Part("a marginal of two columns or more", (0, most_measured), (first, rest)),
+                *parts,
+                Part("scores of marginals", (0, max_scored), (0, rest)),
+                Part("a marginal of two columns or more", (0, max_measured), (first, rest)),
                 again_part(domain, rest, (0, 1)),
             )
         )
@@ -186,23 +186,23 @@ class AIM(StartsFromKnown):
         self.check(table.domain)
         budget = accountant.cost_left
         # Algorithm 3: the one-way marginals first.
-        look = allocated_look(table, accountant, self.allocation(budget, table.domain))
-        look = with_known(look, self.known)
+        oneway = allocated_oneways(table, accountant, self.allocation(budget, table.domain))
+        oneway = with_known(oneway, self.known)
         prices = Prices(accountant.cost_left, table.unit.count_sensitivity(2)[1])
-        binned = Binned.of(table, look, prices, beside(self.known))
+        binned = Binned.of(table, oneway, prices, beside(self.known))
         weights = candidates(self.workload, binned.domain)
-        choice = Choice(binned.domain, weights, prices, look.rows)
-        held = binned.held(look)
+        choice = Choice(binned.domain, weights, prices, oneway.rows)
+        held = binned.held(oneway)
         rounds = Rounds(
-            self, choice, _answers(table, binned, weights), [*binned.oneways(look), *held]
+            self, choice, _answers(table, binned, weights), [*binned.oneways(oneway), *held]
         )
         # Algorithm 2: the rounds.
         rounds.spend(accountant, budget)
         if not rounds.bought and not held:
-            return rest_on_columns(table, accountant, look)
+            return rest_on_columns(table, accountant, oneway)
         if not rounds.bought:
-            look = look_at_rest(table, accountant, look)
-        return binned.refined(rounds.model, look)
+            oneway = measure_rest(table, accountant, oneway)
+        return binned.refined(rounds.model, oneway)
 
 
 def candidates(workload: Workload, domain: Domain) -> dict[Clique, float]:
@@ -211,7 +211,7 @@ def candidates(workload: Workload, domain: Domain) -> dict[Clique, float]:
     degree = 2
     for wider in (3, 4):
         number = sum(math.comb(columns, k) for k in range(2, wider + 1))
-        if number <= MOST_CANDIDATES:
+        if number <= MAX_CANDIDATES:
             degree = wider
     weights = workload.candidates(domain, degree=degree)
     return {c: w for c, w in weights.items() if len(c) > 1 and min(domain.shape(c)) > 1 and w > 0}
@@ -265,7 +265,7 @@ class Choice:
         chunks = [best_first]  # a stack: the chunk to be tried next is the last
         chosen: list[Clique] = []
         failures = 0
-        while chunks and failures < _MOST_FAILURES:
+        while chunks and failures < _MAX_FAILURES:
             chunk = chunks.pop()
             grown = acyclic([*chosen, *chunk])
             nothing_new = len(grown) == len(chosen)

@@ -11,7 +11,7 @@ import numpy as np
 from dpsynth.base.domain import Clique, Domain
 from dpsynth.door.table import PrivateTable
 from dpsynth.kernel.sensitive import Sensitive
-from dpsynth.mechanisms.first_look import FirstLook
+from dpsynth.mechanisms.oneway import OneWayMeasurements
 from dpsynth.mechanisms.marginal.known import Known
 from dpsynth.mechanisms.prices import Prices, informative_pairs
 from dpsynth.models.base import LinearMeasurement, Model
@@ -37,7 +37,7 @@ class Binned:
 
     @classmethod
     def of(
-        cls, table: PrivateTable, look: FirstLook, prices: Prices, known: Sequence[Known] = ()
+        cls, table: PrivateTable, oneway: OneWayMeasurements, prices: Prices, known: Sequence[Known] = ()
     ) -> Binned:
         """Bins for the noise that a pair would have if all pairs of a tree shared these prices
         evenly.
@@ -45,16 +45,16 @@ class Binned:
         Columns of which something is known more finely than that keep finer bins.
         """
         sharper: dict[str, float] = {}
-        for m in (k.measurement(look.rows) for k in known):
+        for m in (k.measurement(oneway.rows) for k in known):
             for a in m.clique:
                 sharper[a] = min(sharper.get(a, math.inf), float(np.max(m.stddev)))
-        masses = _masses(look, known)
+        masses = _masses(oneway, known)
         of_a_tree = prices.even_stddev(len(table.domain.attributes) - 1)
         bins = choose_bins(table.domain, masses, of_a_tree, sharper)
         coarse = table.coarsen(bins)
         answers = coarse.marginals(informative_pairs(coarse.domain))
         binned = {a: np.bincount(bins[a], masses[a]) for a in bins}
-        return cls(bins, coarse.domain, answers, binned, look.rows, known)
+        return cls(bins, coarse.domain, answers, binned, oneway.rows, known)
 
     def independent(self) -> dict[Clique, np.ndarray]:
         """Expected counts of every pair if columns were independent."""
@@ -66,13 +66,13 @@ class Binned:
             (a, b): self.rows * np.multiply.outer(shares[a], shares[b]) for a, b in self.answers
         }
 
-    def oneways(self, look: FirstLook) -> list[LinearMeasurement]:
+    def oneways(self, oneway: OneWayMeasurements) -> list[LinearMeasurement]:
         """The look's one-way measurements over bins."""
-        return [self.measurement(m) for m in look.oneways.values()]
+        return [self.measurement(m) for m in oneway.by_column.values()]
 
-    def held(self, look: FirstLook) -> list[LinearMeasurement]:
+    def held(self, oneway: OneWayMeasurements) -> list[LinearMeasurement]:
         """What is known, over bins and in rows: shares of as many as the look has."""
-        return [self.measurement(k.measurement(look.rows)) for k in self.known]
+        return [self.measurement(k.measurement(oneway.rows)) for k in self.known]
 
     def measurement(self, m: LinearMeasurement) -> LinearMeasurement:
         """A measurement of cells, over their bins: noise of merged cells adds in squares."""
@@ -82,17 +82,17 @@ class Binned:
             values, variance = (_summed(table, axis, self.bins[a]) for table in (values, variance))
         return LinearMeasurement(m.clique, values, np.sqrt(variance))
 
-    def refined(self, model: Model, look: FirstLook) -> RefinedModel:
+    def refined(self, model: Model, oneway: OneWayMeasurements) -> RefinedModel:
         """A model of the bins, refined to cells by the one-way measurements and what is known."""
-        return RefinedModel(look.domain, model, self.bins, _masses(look, self.known))
+        return RefinedModel(oneway.domain, model, self.bins, _masses(oneway, self.known))
 
 
-def _masses(look: FirstLook, known: Sequence[Known]) -> dict[str, np.ndarray]:
+def _masses(oneway: OneWayMeasurements, known: Sequence[Known]) -> dict[str, np.ndarray]:
     """Estimated counts of each column's cells, by the look and by what is known beside it."""
-    for m in [k.measurement(look.rows) for k in known]:
+    for m in [k.measurement(oneway.rows) for k in known]:
         for a in m.clique:
-            look = look.told(_onto(m, a))
-    return look.masses()
+            oneway = oneway.with_prior(_onto(m, a))
+    return oneway.masses()
 
 
 def _onto(m: LinearMeasurement, attribute: str) -> LinearMeasurement:

@@ -32,15 +32,15 @@ from dpsynth.mechanisms.allocation import (
     pairs_part,
     scores_part,
 )
-from dpsynth.mechanisms.first_look import (
-    FirstLook,
-    allocated_look,
+from dpsynth.mechanisms.oneway import (
+    OneWayMeasurements,
+    allocated_oneways,
     check_shares,
     measure,
     measure_all,
 )
 from dpsynth.mechanisms.marginal.binned import Binned
-from dpsynth.mechanisms.marginal.independent import look_at_rest, rest_on_columns
+from dpsynth.mechanisms.marginal.independent import measure_rest, rest_on_columns
 from dpsynth.mechanisms.marginal.known import (
     Known,
     StartsFromKnown,
@@ -60,7 +60,7 @@ from dpsynth.mechanisms.prices import Prices, informative_pairs
 from dpsynth.models.base import LinearMeasurement, Model
 from dpsynth.models.engines import estimate_exactly
 from dpsynth.models.graphical import GraphicalModel
-from dpsynth.models.projection import MOST_CELLS
+from dpsynth.models.projection import MAX_CELLS
 
 _BELIEVED = 0.5
 """The part of a measurement's noise that is left in the model, as the estimator believes small
@@ -73,7 +73,7 @@ _COLUMN = 3.0
 it, too. The ablation "columns get little of the second look" all but removes it.
 """
 
-LEAST_WEIGHT = 1e-6
+MIN_WEIGHT = 1e-6
 """Of the largest: a pair bought for less would have a share of the budget that buys no noise."""
 
 SLOWEST = 150.0
@@ -93,7 +93,7 @@ class Canopy(StartsFromKnown):
         choice of pairs, half of it for the tree and half for the batch.
     tree_share : float
         Of what is left, the part that measures the tree.
-    most_cells : int
+    max_cells : int
         Of a pair, and of the junction tree that a batch may lead to; 8 bytes each, of which a fit
         holds a few copies.
     known : tuple of Known
@@ -103,12 +103,12 @@ class Canopy(StartsFromKnown):
     Raises
     ------
     ValueError
-        For shares that leave nothing, and for most_cells below 1.
+        For shares that leave nothing, and for max_cells below 1.
 
     Examples
     --------
     >>> from dpsynth import Domain, Workload
-    >>> mechanism = Canopy(workload=Workload(target="job"), most_cells=100_000)
+    >>> mechanism = Canopy(workload=Workload(target="job"), max_cells=100_000)
     >>> domain = Domain.of({"age": 100, "job": 12, "sex": 2})
     >>> [(part.what, part.costs[1]) for part in mechanism.allocation(1_000_000, domain).parts]
     [('the row count', 10000), ('every column', 33333), ('scores of all pairs', 25000),
@@ -120,19 +120,19 @@ class Canopy(StartsFromKnown):
     oneway_share: float = 0.1
     select_share: float = 0.05
     tree_share: float = 0.5
-    most_cells: int = 1_000_000
+    max_cells: int = 1_000_000
     known: tuple[Known, ...] = ()
 
     def __post_init__(self) -> None:
         check_shares(total=self.total_share, oneway=self.oneway_share, select=self.select_share)
         check_shares(tree=self.tree_share)
-        if self.most_cells < 1:
-            raise ValueError(f"most_cells must be 1 or more, got {self.most_cells}")
+        if self.max_cells < 1:
+            raise ValueError(f"max_cells must be 1 or more, got {self.max_cells}")
 
     def check(self, domain: Domain) -> None:
         """ValueError, before any charge, where the workload or what is known does not fit."""
         self.workload.check(domain)
-        check_known(self.known, domain, self.most_cells)
+        check_known(self.known, domain, self.max_cells)
 
     def allocation(self, cost: int, domain: Domain, settled: Sequence[Event] = ()) -> Allocation:
         total = int(cost * self.total_share)
@@ -150,7 +150,7 @@ class Canopy(StartsFromKnown):
         )
 
     def footprint(self, domain: Domain, rows: int) -> Footprint:
-        return footprint(domain, rows, pairs=True, slowest=SLOWEST, model_cells=self.most_cells)
+        return footprint(domain, rows, pairs=True, slowest=SLOWEST, model_cells=self.max_cells)
 
     def fit(self, table: PrivateTable, accountant: Accountant) -> Model:
         """A graphical model over bins, refined to cells; columns only where no pair is worth it."""
@@ -158,14 +158,14 @@ class Canopy(StartsFromKnown):
         run = _Run.begun(self, table, accountant)
         tree, tree_prices = run.select_tree()
         if not tree and not run.binned.known:
-            return rest_on_columns(table, accountant, run.look)
+            return rest_on_columns(table, accountant, run.oneway)
         run.measure_tree(tree, tree_prices)
         # Where the model explains every pair, what is left measures the tree once more.
         batch = run.select_batch() or tree
         if batch:
             run.measure_batch_and_columns(batch)
         else:
-            run.look = look_at_rest(table, accountant, run.look)
+            run.oneway = measure_rest(table, accountant, run.oneway)
         return run.generate()
 
 
@@ -180,7 +180,7 @@ class _Run:
     settings: Canopy
     table: PrivateTable
     accountant: Accountant
-    look: FirstLook
+    oneway: OneWayMeasurements
     binned: Binned
     select_cost: int
     measuring: int
@@ -195,15 +195,15 @@ class _Run:
         seen.
         """
         allocation = settings.allocation(accountant.cost_left, table.domain)
-        look = with_known(allocated_look(table, accountant, allocation), settings.known)
+        oneway = with_known(allocated_oneways(table, accountant, allocation), settings.known)
         select_cost = allocation.cost(SCORES)
         measuring = accountant.cost_left - 2 * select_cost
         prices = Prices(measuring, table.unit.count_sensitivity(2)[1])
-        binned = Binned.of(table, look, prices, beside(settings.known))
+        binned = Binned.of(table, oneway, prices, beside(settings.known))
         weights = pair_weights(settings.workload, table.domain, binned.answers)
         cells = {c: w * binned.domain.cells(c) for c, w in weights.items()}
         return cls(
-            settings, table, accountant, look, binned, select_cost, measuring, weights, cells
+            settings, table, accountant, oneway, binned, select_cost, measuring, weights, cells
         )
 
     def select_tree(self) -> tuple[list[Clique], Prices]:
@@ -214,11 +214,11 @@ class _Run:
         binned = self.binned
         estimates = binned.independent()
         if binned.known:
-            estimates = _estimates(binned, _model(binned, self.look, []))
+            estimates = _estimates(binned, _model(binned, self.oneway, []))
         scores = self._scores(estimates)
         # Scores that noise alone might explain choose no tree.
         gains = scores.gains() if scores.tell_apart() else {}
-        small = (c for c in gains if binned.domain.cells(c) <= self.settings.most_cells)
+        small = (c for c in gains if binned.domain.cells(c) <= self.settings.max_cells)
         worth = {c: self.weights[c] * gains[c] for c in small if self.weights[c] > 0}
         prices = Prices(int(self.measuring * self.settings.tree_share), self._sensitivity)
         columns = len(self.table.domain.attributes)
@@ -229,7 +229,7 @@ class _Run:
         """MEASURE the tree, and fit a model to it."""
         costs = prices.shared({c: self.cells[c] for c in tree})
         self.pairs = measure_all(self.accountant, self.binned.answers, costs)
-        self.model = _model(self.binned, self.look, self.pairs)
+        self.model = _model(self.binned, self.oneway, self.pairs)
 
     def select_batch(self) -> list[Clique]:
         """SELECT the pairs that the model gets most wrong, to be measured with all that is left.
@@ -247,7 +247,7 @@ class _Run:
             effort=sum(k ** (2 / 3) for k in self._columns.values()),
             domain=domain,
             held=[c for c in self.model.potentials if len(c) > 1],
-            most_cells=self.settings.most_cells,
+            max_cells=self.settings.max_cells,
         )
 
     def measure_batch_and_columns(self, batch: list[Clique]) -> None:
@@ -258,15 +258,15 @@ class _Run:
         costs = prices.shared(columns | {c: self.cells[c] for c in batch})
         answers = self.table.marginals(list(columns))
         again = {c[0]: measure(accountant, c, answers[c], costs.pop(c)) for c in columns}
-        self.look = self.look.again(again)
+        self.oneway = self.oneway.again(again)
         # The last pair has the crumbs that rounding left of the shares.
         costs[batch[-1]] = accountant.cost_left - sum(costs[c] for c in batch[:-1])
         self.pairs += measure_all(accountant, self.binned.answers, costs)
 
     def generate(self) -> Model:
         """GENERATE: the model of all that was measured, refined from bins to cells."""
-        model = _model(self.binned, self.look, self.pairs, warm=self.model)
-        return self.binned.refined(model, self.look)
+        model = _model(self.binned, self.oneway, self.pairs, warm=self.model)
+        return self.binned.refined(model, self.oneway)
 
     def _scores(self, estimates: Mapping[Clique, np.ndarray]) -> Scores:
         """How far each estimated pair's counts are from the estimate; one charge."""
@@ -286,13 +286,13 @@ class _Run:
 
 def _model(
     binned: Binned,
-    look: FirstLook,
+    oneway: OneWayMeasurements,
     measurements: list[LinearMeasurement],
     warm: GraphicalModel | None = None,
 ) -> GraphicalModel:
     """The model of the columns, of what is known, and of these measurements."""
-    everything = [*binned.oneways(look), *binned.held(look), *measurements]
-    return estimate_exactly(binned.domain, everything, total=look.rows, warm=warm)
+    everything = [*binned.oneways(oneway), *binned.held(oneway), *measurements]
+    return estimate_exactly(binned.domain, everything, total=oneway.rows, warm=warm)
 
 
 def _estimates(binned: Binned, model: GraphicalModel) -> dict[Clique, np.ndarray]:
@@ -300,7 +300,7 @@ def _estimates(binned: Binned, model: GraphicalModel) -> dict[Clique, np.ndarray
 
     A model of known marginals may be too wide for some.
     """
-    return model.project_all(within_reach(model.tree, binned.answers, MOST_CELLS))
+    return model.project_all(within_reach(model.tree, binned.answers, MAX_CELLS))
 
 
 def pair_weights(
@@ -308,12 +308,12 @@ def pair_weights(
 ) -> dict[Clique, float]:
     """How much each pair matters to the workload, 1 on average; 0 throughout where none does.
 
-    A weight above 0 is LEAST_WEIGHT of the largest or more, so that every pair bought has a share
+    A weight above 0 is MIN_WEIGHT of the largest or more, so that every pair bought has a share
     of the budget.
     """
     importance = workload.importance(domain)
     weights = {(a, b): max(importance[a] + importance[b], 0.0) for a, b in pairs}
-    least = LEAST_WEIGHT * max(weights.values(), default=0.0)
+    least = MIN_WEIGHT * max(weights.values(), default=0.0)
     weights = {c: max(w, least) if w > 0 else 0.0 for c, w in weights.items()}
     mean = sum(weights.values()) / max(len(weights), 1)
     return {c: w / mean if mean > 0 else 0.0 for c, w in weights.items()}

@@ -15,7 +15,7 @@ from dpsynth.kernel.accountant import Accountant
 from dpsynth.kernel.events import Event
 from dpsynth.mechanisms.allocation import Allocation, Footprint, first_parts, footprint
 from dpsynth.mechanisms.base import Mechanism
-from dpsynth.mechanisms.first_look import FirstLook, allocated_look, check_shares
+from dpsynth.mechanisms.oneway import OneWayMeasurements, allocated_oneways, check_shares
 from dpsynth.models.base import LinearMeasurement, Model
 from dpsynth.models.inference import estimate
 from dpsynth.models.refined import RefinedModel
@@ -63,28 +63,28 @@ class Independent(Mechanism):
         return _columns(table, all_on_columns(table, accountant, self))
 
 
-def rest_on_columns(table: PrivateTable, accountant: Accountant, look: FirstLook) -> RefinedModel:
+def rest_on_columns(table: PrivateTable, accountant: Accountant, oneway: OneWayMeasurements) -> RefinedModel:
     """The answer where no pair is worth its noise: all that is left goes to another look at every
     column.
     """
-    return _columns(table, look_at_rest(table, accountant, look))
+    return _columns(table, measure_rest(table, accountant, oneway))
 
 
-def look_at_rest(table: PrivateTable, accountant: Accountant, look: FirstLook) -> FirstLook:
+def measure_rest(table: PrivateTable, accountant: Accountant, oneway: OneWayMeasurements) -> OneWayMeasurements:
     """The look, and another at every column for all that is left."""
-    return look.combined(all_on_columns(table, accountant))
+    return oneway.combined(all_on_columns(table, accountant))
 
 
 def all_on_columns(
     table: PrivateTable, accountant: Accountant, how: Independent | None = None
-) -> FirstLook:
+) -> OneWayMeasurements:
     """Spends all that is left on the row count and the columns, shared out as `how` says."""
     how = how or Independent()
-    return allocated_look(table, accountant, how.allocation(accountant.cost_left, table.domain))
+    return allocated_oneways(table, accountant, how.allocation(accountant.cost_left, table.domain))
 
 
-def _columns(table: PrivateTable, look: FirstLook) -> RefinedModel:
-    return independent_model(table.domain, look.masses(), look.rows)
+def _columns(table: PrivateTable, oneway: OneWayMeasurements) -> RefinedModel:
+    return independent_model(table.domain, oneway.masses(), oneway.rows)
 
 
 def independent_model(domain: Domain, masses: dict[str, np.ndarray], rows: float) -> RefinedModel:

@@ -23,8 +23,8 @@ from dpsynth.base.domain import Clique, Domain
 from dpsynth.data.tables.check import check_rows
 from dpsynth.data.tables.codec import codec_for
 from dpsynth.mechanisms.base import Mechanism
-from dpsynth.mechanisms.first_look import FirstLook
-from dpsynth.mechanisms.prices import MOST_PAIR_CELLS
+from dpsynth.mechanisms.oneway import OneWayMeasurements
+from dpsynth.mechanisms.prices import MAX_PAIR_CELLS
 from dpsynth.models.base import LinearMeasurement
 from dpsynth.models.junction_tree import tree_cells
 from dpsynth.schema.table import Schema, SchemaError
@@ -128,9 +128,9 @@ class Marginal:
                 )
         codecs = [codec_for(column) for column in declared.values()]
         shape = tuple(codec.size for codec in codecs)
-        if math.prod(shape) > MOST_PAIR_CELLS:
+        if math.prod(shape) > MAX_PAIR_CELLS:
             raise SchemaError(
-                f"the marginal of {self.columns} has more than {MOST_PAIR_CELLS:,} cells: give"
+                f"the marginal of {self.columns} has more than {MAX_PAIR_CELLS:,} cells: give"
                 " fewer columns"
             )
         values = np.zeros(shape)
@@ -246,30 +246,30 @@ _MOST = 1e12
 """Of a stddev, and of counts: what squares and quotients of doubles bear."""
 
 
-def check_known(known: Collection[Known], domain: Domain, most_cells: int) -> None:
+def check_known(known: Collection[Known], domain: Domain, max_cells: int) -> None:
     """ValueError, before any charge, for marginals that no model of this domain and size holds."""
     for k in known:
         if not set(k.clique) <= set(domain.attributes) or k.values.shape != domain.shape(k.clique):
             raise ValueError(f"the known marginal of {k.clique} is not of this table's domain")
     told = domain.project(domain.ordered({a for k in known for a in k.clique}))
-    if known and tree_cells(told, [k.clique for k in known]) > most_cells:
+    if known and tree_cells(told, [k.clique for k in known]) > max_cells:
         raise ValueError(
-            f"the known marginals need a model of more than {most_cells:,} cells: give fewer of"
+            f"the known marginals need a model of more than {max_cells:,} cells: give fewer of"
             " them, or raise the"
             " mechanism's limit of cells"
         )
 
 
-def with_known(look: FirstLook, known: Collection[Known]) -> FirstLook:
+def with_known(oneway: OneWayMeasurements, known: Collection[Known]) -> OneWayMeasurements:
     """The look, and what known counts say of single columns and of the row count besides."""
     for k in known:
         if not k.shares and len(k.clique) == 1:
-            look = look.told(k.measurement(look.rows))
+            oneway = oneway.with_prior(k.measurement(oneway.rows))
         elif not k.shares:
-            look = look.told(
+            oneway = oneway.with_prior(
                 LinearMeasurement((), k.values.sum(), k.stddev * math.sqrt(k.values.size))
             )
-    return look
+    return oneway
 
 
 def beside(known: Collection[Known]) -> tuple[Known, ...]:

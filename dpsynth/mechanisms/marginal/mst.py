@@ -32,7 +32,7 @@ from dpsynth.mechanisms.allocation import (
     scores_part,
 )
 from dpsynth.mechanisms.base import Mechanism
-from dpsynth.mechanisms.first_look import FirstLook, allocated_look, check_shares, measure_all
+from dpsynth.mechanisms.oneway import OneWayMeasurements, allocated_oneways, check_shares, measure_all
 from dpsynth.mechanisms.marginal.binned import Binned
 from dpsynth.mechanisms.marginal.independent import rest_on_columns
 from dpsynth.mechanisms.marginal.selection import choose_tree, distances
@@ -96,15 +96,15 @@ class MST(Mechanism):
     def fit(self, table: PrivateTable, accountant: Accountant) -> Model:
         """A tree of pairs over bins, refined to cells; columns only where no pair is worth it."""
         allocation = self.allocation(accountant.cost_left, table.domain)
-        look = allocated_look(table, accountant, allocation)
+        oneway = allocated_oneways(table, accountant, allocation)
         select_cost = allocation.cost(SCORES)
         prices = Prices(accountant.cost_left - select_cost, table.unit.count_sensitivity(2)[1])
-        binned = Binned.of(table, look, prices)
+        binned = Binned.of(table, oneway, prices)
         tree = _select(binned, prices, accountant, select_cost)
         if not tree:
-            return rest_on_columns(table, accountant, look)
+            return rest_on_columns(table, accountant, oneway)
         pairs = _measure(binned, tree, prices, accountant)
-        return _generate(binned, look, pairs)
+        return _generate(binned, oneway, pairs)
 
 
 def _select(binned: Binned, prices: Prices, accountant: Accountant, cost: int) -> list[Clique]:
@@ -128,7 +128,7 @@ def _measure(
     return measure_all(accountant, binned.answers, costs)
 
 
-def _generate(binned: Binned, look: FirstLook, pairs: list[LinearMeasurement]) -> Model:
+def _generate(binned: Binned, oneway: OneWayMeasurements, pairs: list[LinearMeasurement]) -> Model:
     """GENERATE: a model of columns and pairs, refined from bins to cells."""
-    measurements = [*binned.oneways(look), *pairs]
-    return binned.refined(estimate_exactly(binned.domain, measurements, total=look.rows), look)
+    measurements = [*binned.oneways(oneway), *pairs]
+    return binned.refined(estimate_exactly(binned.domain, measurements, total=oneway.rows), oneway)

@@ -21,9 +21,9 @@ from dpsynth.kernel.events import Gaussian
 from dpsynth.kernel.sensitive import Sensitive
 from dpsynth.mechanisms.prices import MEAN_ABS, Prices
 from dpsynth.models.junction_tree import JunctionTree, tree_cells
-from dpsynth.models.projection import MOST_CELLS
+from dpsynth.models.projection import MAX_CELLS
 
-MOST_FAILURES = 300
+MAX_FAILURES = 300
 """Pairs tried in vain before a tree is taken to be full: all of 25 columns, seconds of 250."""
 
 
@@ -102,15 +102,15 @@ def choose_batch(
     effort: float,
     domain: Domain,
     held: Sequence[Clique],
-    most_cells: int,
+    max_cells: int,
 ) -> list[Clique]:
     """Pairs to be measured together: the best gain for the effort first.
 
     A pair joins while it adds more gain than noise to all of them.
 
     gains, cells: of each pair, weighted alike. effort: of what shares the budget with them, see
-    `Prices.noise`. held: cliques that the model has already. most_cells: of the junction tree that
-    holds them all; a pair that would outgrow it is passed over, and after MOST_FAILURES of these
+    `Prices.noise`. held: cliques that the model has already. max_cells: of the junction tree that
+    holds them all; a pair that would outgrow it is passed over, and after MAX_FAILURES of these
     the tree is taken to be full.
     """
     positive = (c for c in gains if gains[c] > 0)
@@ -124,9 +124,9 @@ def choose_batch(
         total = reward + gains[pair] - prices.noise(more)
         if not total > best:
             continue
-        if pair not in held and tree_cells(domain, [*held, *chosen, pair]) > most_cells:
+        if pair not in held and tree_cells(domain, [*held, *chosen, pair]) > max_cells:
             failures += 1
-            if failures == MOST_FAILURES:
+            if failures == MAX_FAILURES:
                 break
             continue
         reward += gains[pair]
@@ -144,7 +144,7 @@ def within_reach(tree: JunctionTree, cliques: Iterable[Clique], limit: int) -> l
     two of them.
     """
     domain = tree.domain
-    limit = min(limit, MOST_CELLS)
+    limit = min(limit, MAX_CELLS)
     widest = max(map(domain.cells, tree.separators))
     largest = max(map(domain.cells, tree.nodes))
 
@@ -152,7 +152,7 @@ def within_reach(tree: JunctionTree, cliques: Iterable[Clique], limit: int) -> l
         if tree.host(clique) is not None:
             return True
         sizes = sorted(domain.shape(clique))
-        if largest * math.prod(sizes[2:]) > MOST_CELLS:
+        if largest * math.prod(sizes[2:]) > MAX_CELLS:
             return False
         return widest * math.prod(sizes) <= limit or all(
             domain.cells(domain.ordered((*s, *clique))) <= limit

@@ -26,7 +26,7 @@ class Workload:
     ----------
     degree : int
         Every marginal of so many columns is wanted, 1 to 4; where one would have more than
-        `most_cells` cells, its largest parts that have fewer stand for it. A column by itself is
+        `max_cells` cells, its largest parts that have fewer stand for it. A column by itself is
         always wanted. Each marginal counts once.
     target : str or None
         A column that matters more, say the label of a classifier.
@@ -35,7 +35,7 @@ class Workload:
         three at a time weigh as much as all the others together.
     weights : mapping of tuple of str to float
         What single marginals count instead, or besides; 0 removes one. Kept as a tuple of pairs.
-    most_cells : int
+    max_cells : int
         The most cells of a marginal that is wanted as a whole.
 
     Raises
@@ -55,13 +55,13 @@ class Workload:
     target: str | None = None
     target_weight: float = 4.0
     weights: Mapping[Clique, float] | Weights = ()
-    most_cells: int = 1_000_000
+    max_cells: int = 1_000_000
 
     def __post_init__(self) -> None:
         if not _whole(self.degree) or not 1 <= self.degree <= 4:
             raise ValueError(f"the degree of a workload must be 1, 2, 3 or 4, got {self.degree!r}")
-        if not _whole(self.most_cells) or self.most_cells < 1:
-            raise ValueError(f"most_cells must be a whole number above 0, got {self.most_cells!r}")
+        if not _whole(self.max_cells) or self.max_cells < 1:
+            raise ValueError(f"max_cells must be a whole number above 0, got {self.max_cells!r}")
         if self.target is not None and not isinstance(self.target, str):
             raise ValueError(f"the target must be a column name or None, got {self.target!r}")
         if not _is_weight(self.target_weight) or self.target_weight == 0:
@@ -84,7 +84,7 @@ class Workload:
     def marginals(self, domain: Domain) -> dict[Clique, float]:
         """Every marginal of the workload with its weight, above 0: a long list for many columns."""
         stated = self._stated(domain)
-        usual = _Usual(domain, self.degree, self.most_cells)
+        usual = _Usual(domain, self.degree, self.max_cells)
         weights = {c: self._usual_weight(c) for c in usual.marginals()}
         return {c: w for c, w in (weights | stated).items() if w > 0}
 
@@ -105,7 +105,7 @@ class Workload:
         """What may be measured, each with its `weight`: parts of marginals, of `degree` columns at
         most.
         """
-        usual = _Usual(domain, self.degree, self.most_cells)
+        usual = _Usual(domain, self.degree, self.max_cells)
         stated = self._stated(domain)
         sizes = range(1, min(degree, usual.degree) + 1)
         parts = {
@@ -142,15 +142,15 @@ class _Usual:
     """The marginals that a workload has unless stated otherwise: the largest that fit."""
 
     domain: Domain
-    most_columns: int
-    most_cells: int
+    max_columns: int
+    max_cells: int
 
     @property
     def degree(self) -> int:
-        return min(self.most_columns, len(self.domain.attributes))
+        return min(self.max_columns, len(self.domain.attributes))
 
     def fits(self, clique: Clique) -> bool:
-        return len(clique) == 1 or self.domain.cells(clique) <= self.most_cells
+        return len(clique) == 1 or self.domain.cells(clique) <= self.max_cells
 
     def wants(self, clique: Clique) -> bool:
         return clique in self.lesser or (len(clique) == self.degree and self.fits(clique))
@@ -168,7 +168,7 @@ class _Usual:
             return lesser + (len(clique) == self.degree and self.fits(clique))
         others = tuple(n for n, a in self._ascending if a not in clique)
         return lesser + _products(
-            others, self.degree - len(clique), self.most_cells // self.domain.cells(clique)
+            others, self.degree - len(clique), self.max_cells // self.domain.cells(clique)
         )
 
     @cached_property
@@ -178,7 +178,7 @@ class _Usual:
     @cached_property
     def lesser(self) -> frozenset[Clique]:
         """Those of fewer columns: they fit, and with any further column they would not."""
-        if math.prod(n for n, _ in self._ascending[-self.degree :]) <= self.most_cells:
+        if math.prod(n for n, _ in self._ascending[-self.degree :]) <= self.max_cells:
             return frozenset()
         shorter = (
             itertools.combinations(self.domain.attributes, size) for size in range(1, self.degree)
@@ -191,13 +191,13 @@ class _Usual:
 
     def _full(self, clique: Clique) -> bool:
         least = next(n for n, a in self._ascending if a not in clique)
-        return self.domain.cells(clique) * least > self.most_cells
+        return self.domain.cells(clique) * least > self.max_cells
 
 
 @lru_cache(maxsize=16)
 def _importance(workload: Workload, domain: Domain) -> dict[str, float]:
     stated = workload._stated(domain)
-    usual = _Usual(domain, workload.degree, workload.most_cells)
+    usual = _Usual(domain, workload.degree, workload.max_cells)
     found = {a: float(usual.holding((a,))) for a in domain.attributes}
     if workload.target is not None:
         for a in found:

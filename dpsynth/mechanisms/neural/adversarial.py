@@ -88,7 +88,7 @@ class Generator:
         ).to(device())
         self.pairs: Tensor | None = None
         if pairs is not None:
-            self.meet(pairs)
+            self.set_target(pairs)
         latent = torch.randn(game.components, _LATENT, generator=rng)
         self.inputs = torch.cat([latent, _conditions(shares, game.components, rng)], dim=1).to(
             device()
@@ -102,7 +102,7 @@ class Generator:
         self._anchor = game.anchor
         self.adam = torch.optim.Adam(self.network, lr=game.generator_rate, betas=(0.5, 0.9))
 
-    def meet(self, pairs: np.ndarray) -> None:
+    def set_target(self, pairs: np.ndarray) -> None:
         """Holds it to these shares of pairs of values from now on."""
         self.pairs = torch.from_numpy(pairs.astype(np.float32)).to(device())
 
@@ -152,12 +152,12 @@ class Generator:
         ) / len(self.sizes)
 
 
-def critic_of(sizes: Sequence[int], game: Game, rng: torch.Generator) -> Network:
+def make_critic(sizes: Sequence[int], game: Game, rng: torch.Generator) -> Network:
     """A fresh critic: rows of indicators to a score, high for real ones."""
     return perceptron([sum(sizes), *game.critic, 1], rng)
 
 
-def play(
+def train(
     training: Training,
     critic: Network,
     generator: Generator,
@@ -214,7 +214,7 @@ def begin(training: Training, state: State, checkpoint: Checkpoint) -> None:
     _log.info(_RESUMED, checkpoint.path, training.done, training.steps.paid, training.steps.lost)
 
 
-def rehearse(
+def pretrain(
     codes: np.ndarray, critic: Network, generator: Generator, game: Game, rng: torch.Generator
 ) -> None:
     """Moves of both on rows that are released already, shape (rows, columns): as many as there are

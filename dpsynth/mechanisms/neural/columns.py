@@ -12,7 +12,7 @@ from dpsynth.base.domain import Clique, Domain
 from dpsynth.door.table import PrivateTable
 from dpsynth.kernel.accountant import Accountant
 from dpsynth.kernel.unit import PrivacyUnit
-from dpsynth.mechanisms.first_look import FirstLook
+from dpsynth.mechanisms.oneway import OneWayMeasurements
 from dpsynth.mechanisms.prices import Prices
 from dpsynth.models.base import LinearMeasurement
 from dpsynth.models.bins import choose_bins
@@ -27,19 +27,19 @@ _SWEEPS = 50
 class Columns:
     """look: the measurements. bins[a]: the bin of each cell of a. coarse: the table of bins."""
 
-    look: FirstLook
+    oneway: OneWayMeasurements
     bins: dict[str, np.ndarray]
     coarse: PrivateTable
 
     @classmethod
-    def of(cls, table: PrivateTable, look: FirstLook, accountant: Accountant) -> Columns:
+    def of(cls, table: PrivateTable, oneway: OneWayMeasurements, accountant: Accountant) -> Columns:
         """Values told apart as far as a tree of pairs could be measured with what is left of the
         budget.
         """
         prices = Prices(accountant.cost_left, table.unit.count_sensitivity(2)[1])
         stddev = prices.even_stddev(len(table.domain.attributes) - 1)
-        bins = choose_bins(table.domain, look.masses(), stddev)
-        return cls(look, bins, table.coarsen(bins))
+        bins = choose_bins(table.domain, oneway.masses(), stddev)
+        return cls(oneway, bins, table.coarsen(bins))
 
     @property
     def domain(self) -> Domain:
@@ -49,7 +49,7 @@ class Columns:
     def to_arrays(self) -> dict[str, np.ndarray]:
         """What was measured, and the bins chosen by it."""
         saved: dict[str, np.ndarray] = {}
-        for m in (self.look.total, *self.look.oneways.values()):
+        for m in (self.oneway.total, *self.oneway.by_column.values()):
             name = ":".join(("", *m.clique))
             saved |= {f"values{name}": np.asarray(m.values), f"stddev{name}": np.asarray(m.stddev)}
         return {**saved, **{f"bins:{a}": bins for a, bins in self.bins.items()}}
@@ -65,13 +65,13 @@ class Columns:
             return LinearMeasurement(clique, saved[f"values{name}"], saved[f"stddev{name}"])
 
         attributes = table.domain.attributes
-        look = FirstLook(table.domain, measured(()), {a: measured((a,)) for a in attributes})
+        oneway = OneWayMeasurements(table.domain, measured(()), {a: measured((a,)) for a in attributes})
         bins = {a: saved[f"bins:{a}"] for a in attributes}
-        return cls(look, bins, table.coarsen(bins))
+        return cls(oneway, bins, table.coarsen(bins))
 
     def shares(self) -> list[np.ndarray]:
         """For each column the share of each bin, shape (bins,)."""
-        masses = self.look.masses()
+        masses = self.oneway.masses()
         binned = [np.bincount(self.bins[a], masses[a]) for a in self.domain.attributes]
         return [m / m.sum() if m.sum() > 0 else np.full(m.size, 1 / m.size) for m in binned]
 
@@ -80,12 +80,12 @@ class Columns:
         (components, bins).
         """
         return RefinedModel(
-            self.look.domain, self.coarse_model(columns), self.bins, self.look.masses()
+            self.oneway.domain, self.coarse_model(columns), self.bins, self.oneway.masses()
         )
 
     def coarse_model(self, columns: Sequence[np.ndarray]) -> HiddenModel:
         """The same mixture, of bins, held to the measured columns."""
-        return mixture_of(self.domain, self.look.rows, columns, self.shares())
+        return mixture_of(self.domain, self.oneway.rows, columns, self.shares())
 
 
 def mixture_of(

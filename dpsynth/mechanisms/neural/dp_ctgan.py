@@ -30,7 +30,7 @@ from dpsynth.mechanisms.allocation import (
 )
 from dpsynth.mechanisms.base import Resumable
 from dpsynth.mechanisms.checkpoint import Checkpoint, block_of
-from dpsynth.mechanisms.first_look import allocated_look, check_shares
+from dpsynth.mechanisms.oneway import allocated_oneways, check_shares
 from dpsynth.mechanisms.marginal.independent import (
     SLOWEST_OF_COLUMNS,
     all_on_columns,
@@ -38,8 +38,8 @@ from dpsynth.mechanisms.marginal.independent import (
 )
 from dpsynth.mechanisms.neural.columns import Columns, require_add_remove, require_torch
 from dpsynth.mechanisms.neural.plan import (
-    MOST_NOISE,
-    MOST_SHARE,
+    MAX_NOISE,
+    MAX_SHARE,
     PYTORCH_MEGABYTES,
     PlannedTraining,
     noise_length,
@@ -142,7 +142,7 @@ class DPCTGAN(Resumable):
     def drowns(self, event: DpSgd, rows: float, cells: int, unit: PrivacyUnit) -> bool:
         """Whether noise drowns the training of a critic of so many cells, for so many rows."""
         return (
-            noise_length(event, perceptron_size([cells, *self.critic, 1]), rows, unit) > MOST_NOISE
+            noise_length(event, perceptron_size([cells, *self.critic, 1]), rows, unit) > MAX_NOISE
         )
 
     def check_unit(self, unit: PrivacyUnit) -> None:
@@ -171,20 +171,20 @@ class DPCTGAN(Resumable):
         require_torch()
         self.check_unit(table.unit)
         event = reserved_training(accountant)
-        look = allocated_look(
+        oneway = allocated_oneways(
             table, accountant, self.allocation(accountant.cost_left, table.domain, [event])
         )
-        columns = Columns.of(table, look, accountant)
+        columns = Columns.of(table, oneway, accountant)
         cells = sum(n for _, n in columns.domain.sizes)
-        if self.drowns(event, look.rows, cells, table.unit):
-            outcome = nothing_trained(look.rows, len(table.domain.attributes), "columns")
+        if self.drowns(event, oneway.rows, cells, table.unit):
+            outcome = nothing_trained(oneway.rows, len(table.domain.attributes), "columns")
             _log.info("%s", outcome)
-            return replace(rest_on_columns(table, accountant, look), outcome=outcome)
-        from dpsynth.mechanisms.neural.adversarial import play
+            return replace(rest_on_columns(table, accountant, oneway), outcome=outcome)
+        from dpsynth.mechanisms.neural.adversarial import train
 
         purpose = f"train a critic of rows in {event.steps} steps"
-        charge = accountant.charge(event, purpose, reads=play)
-        columns = replace(columns, look=look.combined(all_on_columns(table, accountant)))
+        charge = accountant.charge(event, purpose, reads=train)
+        columns = replace(columns, oneway=oneway.combined(all_on_columns(table, accountant)))
         spent = accountant.spent().epsilon
         _log.info(
             "epsilon %.4g of %.4g is spent, for all steps of the training",
@@ -200,12 +200,12 @@ class DPCTGAN(Resumable):
         charge.
         """
         require_torch()
-        from dpsynth.mechanisms.neural.adversarial import play
+        from dpsynth.mechanisms.neural.adversarial import train
 
         with checkpoint.reading():
             columns = Columns.from_arrays(table, checkpoint.values)
         model = self._played(
-            accountant.resume(checkpoint.charge, checkpoint.done, reads=play), columns, checkpoint
+            accountant.resume(checkpoint.charge, checkpoint.done, reads=train), columns, checkpoint
         )
         return replace(model, outcome=resumed(reserved_training(accountant)))
 
@@ -214,22 +214,22 @@ class DPCTGAN(Resumable):
     ) -> RefinedModel:
         import torch
 
-        from dpsynth.mechanisms.neural.adversarial import CLIP, Generator, critic_of, play
+        from dpsynth.mechanisms.neural.adversarial import CLIP, Generator, make_critic, train
         from dpsynth.mechanisms.neural.networks import parameters
 
         rng = torch.Generator().manual_seed(self.seed)
         game = game_of(self)
         generator = Generator(columns.shares(), game, rng)
-        critic = critic_of(generator.sizes, game, rng)
+        critic = make_critic(generator.sizes, game, rng)
         rows = columns.coarse.rows()
         training = charge.redeem(
             rows,
             parameters=parameters(critic),
             clip=CLIP,
-            assumed_rows=columns.look.rows,
+            assumed_rows=columns.oneway.rows,
             block=block_of(self.steps, checkpoint),
         )
-        play(training, critic, generator, game, rng, checkpoint)
+        train(training, critic, generator, game, rng, checkpoint)
         return columns.model(generator.columns())
 
 
@@ -247,14 +247,14 @@ def columns_around(
     """
     oneway = int((cost - settled_cost(settled)) * oneway_share)
     total = oneway // _ROW_COUNT_SHARE
-    look = first_parts(domain, total=total, oneway=oneway - total)
-    return Allocation((*look, again_part(domain, cost - oneway, (1, 1))), tuple(settled))
+    parts = first_parts(domain, total=total, oneway=oneway - total)
+    return Allocation((*parts, again_part(domain, cost - oneway, (1, 1))), tuple(settled))
 
 
 def check_train_share(share: float) -> None:
     """ValueError for a part of the budget that leaves too little for anything else."""
     check_shares(train=share)
-    if share > MOST_SHARE:
+    if share > MAX_SHARE:
         raise ValueError(f"train_share must leave a tenth of the budget for columns, got {share!r}")
 
 

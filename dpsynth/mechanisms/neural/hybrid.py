@@ -34,7 +34,7 @@ from dpsynth.mechanisms.allocation import (
 )
 from dpsynth.mechanisms.base import Resumable
 from dpsynth.mechanisms.checkpoint import Checkpoint, block_of
-from dpsynth.mechanisms.first_look import check_shares, measure
+from dpsynth.mechanisms.oneway import check_shares, measure
 from dpsynth.mechanisms.marginal.canopy import SLOWEST, Canopy
 from dpsynth.mechanisms.neural.columns import mixture_of, require_add_remove, require_torch
 from dpsynth.mechanisms.neural.dp_ctgan import DPCTGAN, check_train_share, game_of
@@ -149,10 +149,10 @@ class Hybrid(Resumable):
             outcome = nothing_trained(rows, len(table.domain.attributes), "marginals")
             _log.info("%s", outcome)
             return replace(_canopy(table, accountant), outcome=outcome)
-        from dpsynth.mechanisms.neural.adversarial import play
+        from dpsynth.mechanisms.neural.adversarial import train
 
         purpose = f"train a critic of rows in {event.steps} steps"
-        training = accountant.charge(event, purpose, reads=play)
+        training = accountant.charge(event, purpose, reads=train)
         comparison = Gaussian.spending(allocation.cost(_COMPARISON))
         with accountant.keeping(comparison.cost.gaussian):
             release = _canopy(table, accountant)
@@ -182,9 +182,9 @@ class Hybrid(Resumable):
             release = RefinedModel.from_arrays(table.domain, checkpoint.values)
             comparison = Gaussian(checkpoint.values["comparison"])
             coarse = table.coarsen(release.bins)
-        from dpsynth.mechanisms.neural.adversarial import play
+        from dpsynth.mechanisms.neural.adversarial import train
 
-        training = accountant.resume(checkpoint.charge, checkpoint.done, reads=play)
+        training = accountant.resume(checkpoint.charge, checkpoint.done, reads=train)
         refined = self._refined(training, release, coarse, checkpoint)
         refined = replace(refined, outcome=resumed(reserved_training(accountant)))
         try:
@@ -206,7 +206,7 @@ class Hybrid(Resumable):
     ) -> RefinedModel:
         import torch
 
-        from dpsynth.mechanisms.neural.adversarial import CLIP, Generator, critic_of, play, rehearse
+        from dpsynth.mechanisms.neural.adversarial import CLIP, Generator, make_critic, train, pretrain
         from dpsynth.mechanisms.neural.networks import parameters
 
         rng = torch.Generator().manual_seed(self.network.seed)
@@ -214,7 +214,7 @@ class Hybrid(Resumable):
         attributes = coarse.domain.attributes
         shares = [release.coarse.project((a,)) / release.total for a in attributes]
         generator = Generator(shares, game, rng, pairs=_pairs(release.coarse, coarse.domain))
-        critic = critic_of(generator.sizes, game, rng)
+        critic = make_critic(generator.sizes, game, rng)
         training = charge.redeem(
             coarse.rows(),
             parameters=parameters(critic),
@@ -226,14 +226,14 @@ class Hybrid(Resumable):
             sample = release.coarse.sample(
                 _REHEARSAL * self.network.fakes, np.random.default_rng(self.network.seed)
             )
-            rehearse(
+            pretrain(
                 np.column_stack([sample[a].astype(np.int64) for a in attributes]),
                 critic,
                 generator,
                 game,
                 rng,
             )
-        play(training, critic, generator, game, rng, checkpoint)
+        train(training, critic, generator, game, rng, checkpoint)
         mixture = mixture_of(coarse.domain, release.total, generator.columns(), shares)
         return RefinedModel(release.domain, mixture, release.bins, release.masses)
 

@@ -31,7 +31,7 @@ from dpsynth.kernel.events import Event, Gaussian
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.mechanisms.allocation import Allocation, Footprint, Part, footprint, settled_cost
 from dpsynth.mechanisms.base import Mechanism
-from dpsynth.mechanisms.first_look import allocated_look, check_shares
+from dpsynth.mechanisms.oneway import allocated_oneways, check_shares
 from dpsynth.mechanisms.marginal.independent import (
     SLOWEST_OF_COLUMNS,
     all_on_columns,
@@ -40,7 +40,7 @@ from dpsynth.mechanisms.marginal.independent import (
 from dpsynth.mechanisms.neural.columns import Columns, require_torch
 from dpsynth.mechanisms.neural.dp_ctgan import DPCTGAN, check_train_share, columns_around, game_of
 from dpsynth.mechanisms.neural.plan import (
-    MOST_VOTE_NOISE,
+    MAX_VOTE_NOISE,
     PYTORCH_MEGABYTES,
     PlannedVotes,
     nothing_trained,
@@ -52,7 +52,7 @@ from dpsynth.mechanisms.neural.plan import (
 )
 from dpsynth.mechanisms.neural.votes import Questions, Student
 from dpsynth.models.base import Model
-from dpsynth.training.teachers import MOST_TEACHERS, Teachers, part
+from dpsynth.training.teachers import MAX_TEACHERS, Teachers, part
 
 if TYPE_CHECKING:
     from dpsynth.mechanisms.neural.adversarial import Generator
@@ -128,7 +128,7 @@ class PATEGAN(Mechanism):
 
     def teachers(self, rows: float) -> int:
         """How many share about so many rows."""
-        return max(1, min(MOST_TEACHERS, round(rows / self.rows_per_teacher)))
+        return max(1, min(MAX_TEACHERS, round(rows / self.rows_per_teacher)))
 
     def allocation(self, cost: int, domain: Domain, settled: Sequence[Event] = ()) -> Allocation:
         around = columns_around(cost, domain, settled, self.oneway_share)
@@ -138,8 +138,8 @@ class PATEGAN(Mechanism):
         votes = Part(
             "votes of teachers", (0, self.rounds), (each, each), (spread / math.sqrt(2), spread)
         )
-        *look, again = around.parts
-        return replace(around, parts=(*look, votes, again))
+        *parts, again = around.parts
+        return replace(around, parts=(*parts, votes, again))
 
     def footprint(self, domain: Domain, rows: int) -> Footprint:
         return footprint(
@@ -156,15 +156,15 @@ class PATEGAN(Mechanism):
         """A mixture of products over bins, refined to cells; columns only where noise drowns it."""
         require_torch()
         votes = reserved_votes(accountant, self.rounds)
-        look = allocated_look(
+        oneway = allocated_oneways(
             table, accountant, self.allocation(accountant.cost_left, table.domain, votes)
         )
-        noise = vote_noise(votes[0], self.questions, self.teachers(look.rows), table.unit)
-        if noise > MOST_VOTE_NOISE or len(table.domain.attributes) < 2:
-            outcome = nothing_trained(look.rows, len(table.domain.attributes), "columns")
+        noise = vote_noise(votes[0], self.questions, self.teachers(oneway.rows), table.unit)
+        if noise > MAX_VOTE_NOISE or len(table.domain.attributes) < 2:
+            outcome = nothing_trained(oneway.rows, len(table.domain.attributes), "columns")
             _log.info("%s", outcome)
-            return replace(rest_on_columns(table, accountant, look), outcome=outcome)
-        columns = Columns.of(table, look, accountant)
+            return replace(rest_on_columns(table, accountant, oneway), outcome=outcome)
+        columns = Columns.of(table, oneway, accountant)
         charges = [
             accountant.charge(
                 v,
@@ -173,14 +173,14 @@ class PATEGAN(Mechanism):
             )
             for i, v in enumerate(votes, start=1)
         ]
-        columns = replace(columns, look=look.combined(all_on_columns(table, accountant)))
+        columns = replace(columns, oneway=oneway.combined(all_on_columns(table, accountant)))
         spent = accountant.spent().epsilon
         _log.info(
             "epsilon %.4g of %.4g is spent, for all rounds of votes",
             spent,
             accountant.budget.epsilon,
         )
-        teachers = part(accountant, columns.coarse.rows(), self.teachers(look.rows))
+        teachers = part(accountant, columns.coarse.rows(), self.teachers(oneway.rows))
         generator = self._taught(teachers, charges, columns)
         asked = (
             f"{teachers.number} teachers voted on {self.questions} rows"
@@ -198,7 +198,7 @@ class PATEGAN(Mechanism):
         shares = columns.shares()
         generator = Generator(shares, game_of(self.network), rng)
         student = Student(shares)
-        rows = round(columns.look.rows)
+        rows = round(columns.oneway.rows)
         size = rows / teachers.number
         for i, charge in enumerate(charges, start=1):
             generated = columns.coarse_model(generator.columns()).sample(
@@ -211,8 +211,8 @@ class PATEGAN(Mechanism):
             counts, stddev = charge.gaussian(teachers.vote(questions.teacher(), self.questions))
             expected = questions.expected(codes[:rows], size, numbers)
             variance = float(np.mean(stddev) / teachers.number) ** 2 + 0.5 / teachers.number
-            student.learn(questions.asked, *expected.told(counts / teachers.number, size, variance))
-            generator.meet(student.pairs())
+            student.learn(questions.asked, *expected.updated(counts / teachers.number, size, variance))
+            generator.set_target(student.pairs())
             for _ in range(self.moves):
                 generator.learn(None, rng)
             gap = np.sqrt(np.mean((counts / teachers.number - expected.yes) ** 2) / variance)

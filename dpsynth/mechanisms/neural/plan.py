@@ -21,15 +21,15 @@ from dpsynth.training.clipping import PIECE
 from dpsynth.training.dpsgd import row_rate
 from dpsynth.training.event import DpSgd
 
-MOST_NOISE = 1.0
+MAX_NOISE = 1.0
 """Of a step, in lengths of the longest gradient: beyond this the game moves columns away from what
 is known of them.
 """
 
-MOST_SHARE = 0.9
+MAX_SHARE = 0.9
 """Of a budget, for training: columns have to be measured too, and their bounds learned perhaps."""
 
-MOST_VOTE_NOISE = 0.25
+MAX_VOTE_NOISE = 0.25
 """On the count of votes for one question, in numbers of teachers: beyond this few dependences stand
 out of it.
 """
@@ -174,7 +174,7 @@ class PlannedTraining:
             f" {self.rate:g}), noise multiplier"
             f" {short(self.noise_multiplier, 3)}: a step's noise is at most {length} times as long"
             " as its longest"
-            f" gradient; where it is over {MOST_NOISE:g}, nothing is trained"
+            f" gradient; where it is over {MAX_NOISE:g}, nothing is trained"
         )
 
 
@@ -215,7 +215,7 @@ class PlannedVotes:
             f" {self.teachers:,} teachers, noise"
             f" multiplier {short(self.noise_multiplier, 3)}: the noise on a count is"
             f" {short(self.noise, 2)} of the"
-            f" number of teachers; where it is over {MOST_VOTE_NOISE:g}, nothing is asked"
+            f" number of teachers; where it is over {MAX_VOTE_NOISE:g}, nothing is asked"
         )
 
 

@@ -27,7 +27,7 @@ of summation.
 """
 
 _PIECE = 4096
-_LEAST_SHARE = 0.02
+_MIN_SHARE = 0.02
 _PRIOR = 0.05**2
 _SWEEPS = 3
 _PROBES = 64
@@ -93,14 +93,14 @@ class Expected:
     mean: np.ndarray
     spread: np.ndarray
 
-    def told(self, yes: np.ndarray, size: float, variance: float) -> tuple[np.ndarray, np.ndarray]:
+    def updated(self, yes: np.ndarray, size: float, variance: float) -> tuple[np.ndarray, np.ndarray]:
         """Estimated means where a share `yes` of teachers says yes, known up to `variance`; and
         their variances.
 
         The mean over a teacher's rows is nearly normal, so a change of the mean moves the share by
         the density at its threshold (central limit theorem).
         """
-        threshold = ndtri(np.clip(self.yes, _LEAST_SHARE, 1 - _LEAST_SHARE))
+        threshold = ndtri(np.clip(self.yes, _MIN_SHARE, 1 - _MIN_SHARE))
         density = np.exp(-(threshold**2) / 2) / math.sqrt(2 * math.pi)
         slope = np.maximum(self.spread, 1e-9) / (math.sqrt(size) * density)
         return self.mean + (yes - self.yes) * slope, variance * slope**2
@@ -124,21 +124,21 @@ class Student:
         self._starts = np.cumsum([0, *sizes])
         self._group = np.repeat(np.arange(len(self._pairs)), sizes)
         self._asked: list[sparse.csr_array] = []
-        self._told: list[tuple[np.ndarray, np.ndarray]] = []
+        self._updates: list[tuple[np.ndarray, np.ndarray]] = []
 
     def learn(self, asked: np.ndarray, means: np.ndarray, variances: np.ndarray) -> None:
         """Questions, shape (questions, columns), with what was estimated of each and how uncertain
         that is.
         """
         self._asked.append(self._features(asked))
-        self._told.append((means, variances))
+        self._updates.append((means, variances))
 
     def pairs(self) -> np.ndarray:
         """The posterior share of each pair of values of two columns, shape (all values, all
         values), 0 within one.
         """
         features = sparse.vstack(self._asked, format="csr")
-        means, variances = (np.concatenate(parts) for parts in zip(*self._told, strict=True))
+        means, variances = (np.concatenate(parts) for parts in zip(*self._updates, strict=True))
         probes = np.random.default_rng(0).standard_normal((len(means), _PROBES))
         for sweep in range(_SWEEPS):
             weighted = features * np.sqrt(self._relevance)[self._group]

@@ -23,7 +23,7 @@ from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.mechanisms.neural.dp_ctgan import DPCTGAN
 from dpsynth.mechanisms.neural.hybrid import Hybrid
 from dpsynth.mechanisms.neural.pate_gan import PATEGAN
-from dpsynth.mechanisms.neural.plan import MOST_NOISE, MOST_VOTE_NOISE, PlannedVotes
+from dpsynth.mechanisms.neural.plan import MAX_NOISE, MAX_VOTE_NOISE, PlannedVotes
 from dpsynth.mechanisms.registry import GROUP, TABLES
 
 ROWS = 6000
@@ -79,9 +79,9 @@ def said(plan):
     """What a plan says that is trained, and whether noise would drown it."""
     it = plan.training
     if isinstance(it, PlannedVotes):
-        return [{"event": "gaussian", "noise_multiplier": it.noise_multiplier}] * it.rounds, it.noise > MOST_VOTE_NOISE
+        return [{"event": "gaussian", "noise_multiplier": it.noise_multiplier}] * it.rounds, it.noise > MAX_VOTE_NOISE
     event = {"event": "dp_sgd", "rate": 0.2, "noise_multiplier": it.noise_multiplier, "steps": 20}
-    return [event], it.noise_length > MOST_NOISE
+    return [event], it.noise_length > MAX_NOISE
 
 
 @every_mechanism

@@ -18,7 +18,7 @@ from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.ledger.opening import Accountant
 from dpsynth.mechanisms.image import dp_gan, game
 from dpsynth.mechanisms.image.dp_gan import ImageGAN, game_of
-from dpsynth.mechanisms.image.game import ImageGenerator, critic_of, rows_of, scored
+from dpsynth.mechanisms.image.game import ImageGenerator, make_critic, rows_of, scored
 from dpsynth.mechanisms.neural.networks import apply, each_row, parameters
 from dpsynth.models.images import ImageModel
 from dpsynth.schema.images import ImageSchema
@@ -44,7 +44,7 @@ def gradients(critic, shape=(6, 5)):
 
 
 def fresh_critic(seed=0):
-    return critic_of((6, 5), 3, game_of(SMALL), torch.Generator().manual_seed(seed))
+    return make_critic((6, 5), 3, game_of(SMALL), torch.Generator().manual_seed(seed))
 
 
 def model_of(n=300):
@@ -81,7 +81,7 @@ def test_an_image_whose_label_is_no_class_has_no_gradient_and_others_have():
 
 @pytest.mark.parametrize(("shape", "classes"), [((6, 5), 3), ((28, 28), 2), ((8, 8), 10), ((4, 64), 1)])
 def test_a_critics_size_is_known_without_pytorch(shape, classes):
-    critic = critic_of(shape, classes, game_of(SMALL), torch.Generator().manual_seed(0))
+    critic = make_critic(shape, classes, game_of(SMALL), torch.Generator().manual_seed(0))
     assert parameters(critic) == SMALL.parameters(ImageSchema(shape, classes))
 
 
@@ -103,7 +103,7 @@ def test_the_kernel_trains_on_images_and_refuses_a_critic_that_packs_them():
 @pytest.fixture
 def played(monkeypatch):
     """Made-up answers say that there are hardly any images: the game is played all the same."""
-    monkeypatch.setattr(dp_gan, "MOST_NOISE", np.inf)
+    monkeypatch.setattr(dp_gan, "MAX_NOISE", np.inf)
 
 
 def outcome(n, seed):

@@ -20,7 +20,7 @@ from opacus.validators import ModuleValidator
 from dpsynth.accounting import nonadaptive
 from dpsynth.kernel.budget import Budget, spent
 from dpsynth.mechanisms.image.dp_gan import ImageGAN, game_of
-from dpsynth.mechanisms.image.game import critic_of, rows_of, scored
+from dpsynth.mechanisms.image.game import make_critic, rows_of, scored
 from dpsynth.mechanisms.neural import adversarial
 from dpsynth.mechanisms.neural.networks import each_row, each_row_of_perceptron, indicators, perceptron
 from dpsynth.training.event import DpSgd
@@ -45,7 +45,7 @@ def seeded():
 
 
 def image_critic():
-    return critic_of(SHAPE, CLASSES, game_of(ImageGAN()), seeded())
+    return make_critic(SHAPE, CLASSES, game_of(ImageGAN()), seeded())
 
 
 @pytest.mark.parametrize("loss", [adversarial._real_loss, adversarial._fake_loss])

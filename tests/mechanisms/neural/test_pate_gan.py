@@ -66,7 +66,7 @@ def test_every_row_is_seen_by_one_teacher_the_same_one_in_all_rounds(seen):
 def test_a_teacher_that_lets_a_row_out_is_seen(monkeypatch):
     """A broken double: what is expected of teachers is shifted by how many rows a real one saw."""
     out = []
-    honest, told = Questions.teacher, Questions.expected
+    honest, updated = Questions.teacher, Questions.expected
     mechanism = replace(SMALL, questions=5, rows_per_teacher=2)
 
     def remembers(self):
@@ -74,7 +74,7 @@ def test_a_teacher_that_lets_a_row_out_is_seen(monkeypatch):
         return lambda rows: out.append(len(rows)) or answers(rows)
 
     def leaks(self, rows, size, rng):
-        expected = told(self, rows, size, rng)
+        expected = updated(self, rows, size, rng)
         expected.mean[:] += 1e-3 * sum(out)
         return expected
 

@@ -71,13 +71,13 @@ def test_what_a_share_of_yeses_says_of_the_mean():
     before, after = (
         questions.expected(rows(60_000, related=r, seed=5), 20, np.random.default_rng(0)) for r in (0.3, 0.35)
     )
-    means, variances = before.told(before.yes, 20, 1e-4)
+    means, variances = before.updated(before.yes, 20, 1e-4)
     np.testing.assert_array_equal(means, before.mean)
     assert np.all(variances > 0)
-    told, _ = before.told(after.yes, 20, 1e-4)
+    updated, _ = before.updated(after.yes, 20, 1e-4)
     moved = after.mean - before.mean
-    assert np.corrcoef(told - before.mean, moved)[0, 1] > 0.7
-    one = Expected(np.array([1.0]), np.array([0.5]), np.array([1.0])).told(np.array([0.9]), 4, 1e-4)
+    assert np.corrcoef(updated - before.mean, moved)[0, 1] > 0.7
+    one = Expected(np.array([1.0]), np.array([0.5]), np.array([1.0])).updated(np.array([0.9]), 4, 1e-4)
     assert np.isfinite(one).all()
 
 

@@ -18,7 +18,7 @@ from dpsynth.models.histogram import denoise
 
 
 @dataclass(frozen=True, eq=False)
-class FirstLook:
+class OneWayMeasurements:
     """The row count and every one-way marginal, measured.
 
     Parameters
@@ -36,23 +36,23 @@ class FirstLook:
     >>> from dpsynth import Domain
     >>> total = LinearMeasurement((), np.asarray(100.0), 5.0)
     >>> sexes = LinearMeasurement(("sex",), np.array([60.0, 44.0]), 5.0)
-    >>> look = FirstLook(Domain.of({"sex": 2}), total, {"sex": sexes})
-    >>> round(look.rows, 1)
+    >>> oneway = OneWayMeasurements(Domain.of({"sex": 2}), total, {"sex": sexes})
+    >>> round(oneway.rows, 1)
     101.3
-    >>> round(float(look.masses()["sex"].sum()), 1)
+    >>> round(float(oneway.masses()["sex"].sum()), 1)
     101.3
     """
 
     domain: Domain
     total: LinearMeasurement
-    oneways: Mapping[str, LinearMeasurement]
+    by_column: Mapping[str, LinearMeasurement]
 
     @property
     def rows(self) -> float:
         """The estimated number of rows, at least 1: all totals, weighted by their precision."""
         totals = [float(self.total.values)]
         stddevs = [float(np.mean(self.total.stddev))]
-        for m in self.oneways.values():
+        for m in self.by_column.values():
             totals.append(float(m.values.sum()))
             variances = np.broadcast_to(np.square(m.stddev), m.values.shape)
             stddevs.append(float(np.sqrt(np.sum(variances))))
@@ -64,26 +64,26 @@ class FirstLook:
         rows = self.rows
         return {
             a: denoise(m.values, float(np.mean(m.stddev)), self.domain.width(a), rows)
-            for a, m in self.oneways.items()
+            for a, m in self.by_column.items()
         }
 
-    def combined(self, other: FirstLook) -> FirstLook:
+    def combined(self, other: OneWayMeasurements) -> OneWayMeasurements:
         """Both looks as one: inverse-variance weighted means."""
-        return replace(self.again(other.oneways), total=_combined(self.total, other.total))
+        return replace(self.again(other.by_column), total=_combined(self.total, other.total))
 
-    def again(self, oneways: Mapping[str, LinearMeasurement]) -> FirstLook:
+    def again(self, by_column: Mapping[str, LinearMeasurement]) -> OneWayMeasurements:
         """This look and a second one at the columns."""
-        return replace(self, oneways={a: _combined(m, oneways[a]) for a, m in self.oneways.items()})
+        return replace(self, by_column={a: _combined(m, by_column[a]) for a, m in self.by_column.items()})
 
-    def told(self, more: LinearMeasurement) -> FirstLook:
+    def with_prior(self, more: LinearMeasurement) -> OneWayMeasurements:
         """This look, and one more measurement of the row count or of one column."""
         if not more.clique:
             return replace(self, total=_combined(self.total, more))
         (a,) = more.clique
-        return replace(self, oneways={**self.oneways, a: _combined(self.oneways[a], more)})
+        return replace(self, by_column={**self.by_column, a: _combined(self.by_column[a], more)})
 
 
-LEAST_SHARE = 1e-6
+MIN_SHARE = 1e-6
 """Of a budget: a smaller part would buy noise that drowns everything, or that cannot be drawn."""
 
 
@@ -93,7 +93,7 @@ def check_shares(**shares: float) -> None:
     Parameters
     ----------
     **shares : float
-        Parts by name: each LEAST_SHARE or more, and as much left of all.
+        Parts by name: each MIN_SHARE or more, and as much left of all.
 
     Raises
     ------
@@ -101,17 +101,17 @@ def check_shares(**shares: float) -> None:
         Before any charge, where they are not.
     """
     if (
-        not all(share >= LEAST_SHARE for share in shares.values())
-        or not sum(shares.values()) <= 1 - LEAST_SHARE
+        not all(share >= MIN_SHARE for share in shares.values())
+        or not sum(shares.values()) <= 1 - MIN_SHARE
     ):
         raise ValueError(
-            f"shares of the budget must be {LEAST_SHARE:g} or more and leave as much, got {shares}"
+            f"shares of the budget must be {MIN_SHARE:g} or more and leave as much, got {shares}"
         )
 
 
-def first_look(
+def measure_oneways(
     table: PrivateTable, accountant: Accountant, *, total_cost: int, oneway_cost: int
-) -> FirstLook:
+) -> OneWayMeasurements:
     """Measures the row count, and every column evenly.
 
     Parameters
@@ -127,21 +127,21 @@ def first_look(
 
     Returns
     -------
-    FirstLook
+    OneWayMeasurements
         What was measured.
     """
     attributes = table.domain.attributes
     answers = table.marginals([(), *((a,) for a in attributes)])
     total = measure(accountant, (), answers[()], total_cost)
     each = oneway_cost // len(attributes)
-    return FirstLook(
+    return OneWayMeasurements(
         table.domain, total, {a: measure(accountant, (a,), answers[a,], each) for a in attributes}
     )
 
 
-def allocated_look(
+def allocated_oneways(
     table: PrivateTable, accountant: Accountant, allocation: Allocation
-) -> FirstLook:
+) -> OneWayMeasurements:
     """The first look for what the allocation gives it.
 
     Parameters
@@ -155,11 +155,11 @@ def allocated_look(
 
     Returns
     -------
-    FirstLook
+    OneWayMeasurements
         What was measured.
     """
     oneway = allocation.cost(COLUMNS) * len(table.domain.attributes)
-    return first_look(table, accountant, total_cost=allocation.cost(ROW_COUNT), oneway_cost=oneway)
+    return measure_oneways(table, accountant, total_cost=allocation.cost(ROW_COUNT), oneway_cost=oneway)
 
 
 def measure(
