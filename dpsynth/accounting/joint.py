@@ -16,8 +16,8 @@ import numpy as np
 from scipy.special import expit
 
 from dpsynth.prices.loss_grid import (
-    MIN_NOISE,
     MASS_ERROR,
+    MIN_NOISE,
     ROUNDOFF,
     Losses,
     Sampled,

@@ -32,7 +32,7 @@ class Sensitive(Closed):
     """
 
     _closed_because = "a Sensitive value is read by a charge only: accountant.charge(event, purpose).gaussian(value)"
-    __slots__ = ("__integers", "code", "l1", "l2", "protects", "shape", "scale")
+    __slots__ = ("__integers", "code", "l1", "l2", "protects", "scale", "shape")
     code: str | None
     l1: float
     l2: float

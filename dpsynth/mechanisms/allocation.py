@@ -103,7 +103,7 @@ class Allocation:
 
 
 def first_parts(domain: Domain, *, total: int, oneway: int) -> tuple[Part, Part]:
-    """A look at the row count and at every column.
+    """The row count and every column, measured.
 
     Parameters
     ----------
@@ -142,10 +142,10 @@ def pairs_part(cost: int, charges: tuple[int, int]) -> Part:
     return Part(PAIRS, charges, (0, cost))
 
 
-def again_part(domain: Domain, cost: int, looks: tuple[int, int]) -> Part:
-    """Further looks at the columns, the fewest and the most; the most have the row count, too."""
+def again_part(domain: Domain, cost: int, times: tuple[int, int]) -> Part:
+    """The columns measured again, at least and at most so often; at most with the row count."""
     columns = len(domain.attributes)
-    charges = (looks[0] * columns, looks[1] * columns + looks[1])
+    charges = (times[0] * columns, times[1] * columns + times[1])
     return Part(AGAIN, charges, (0, cost), (1 / _ONE_COUNT, 1.0))
 
 

@@ -1,4 +1,4 @@
-"""The first look at a table, with which marginal mechanisms begin: the rows and each column."""
+"""What marginal mechanisms measure first: the row count and every one-way marginal."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class OneWayMeasurements:
         Of the table.
     total : LinearMeasurement
         Of the row count: its clique is `()`.
-    oneways : mapping of str to LinearMeasurement
+    by_column : mapping of str to LinearMeasurement
         Of each column.
 
     Examples
@@ -68,15 +68,17 @@ class OneWayMeasurements:
         }
 
     def combined(self, other: OneWayMeasurements) -> OneWayMeasurements:
-        """Both looks as one: inverse-variance weighted means."""
+        """Both as one: inverse-variance weighted means."""
         return replace(self.again(other.by_column), total=_combined(self.total, other.total))
 
     def again(self, by_column: Mapping[str, LinearMeasurement]) -> OneWayMeasurements:
-        """This look and a second one at the columns."""
-        return replace(self, by_column={a: _combined(m, by_column[a]) for a, m in self.by_column.items()})
+        """These measurements, and the columns measured once more."""
+        return replace(
+            self, by_column={a: _combined(m, by_column[a]) for a, m in self.by_column.items()}
+        )
 
     def with_prior(self, more: LinearMeasurement) -> OneWayMeasurements:
-        """This look, and one more measurement of the row count or of one column."""
+        """These, and one known beforehand, of the row count or of one column."""
         if not more.clique:
             return replace(self, total=_combined(self.total, more))
         (a,) = more.clique
@@ -84,7 +86,7 @@ class OneWayMeasurements:
 
 
 MIN_SHARE = 1e-6
-"""Of a budget: a smaller part would buy noise that drowns everything, or that cannot be drawn."""
+"""Of a budget: a smaller part would buy noise larger than any count, or more than can be drawn."""
 
 
 def check_shares(**shares: float) -> None:
@@ -117,7 +119,7 @@ def measure_oneways(
     Parameters
     ----------
     table : PrivateTable
-        What is looked at.
+        What is measured.
     accountant : Accountant
         What charges.
     total_cost : int
@@ -142,12 +144,12 @@ def measure_oneways(
 def allocated_oneways(
     table: PrivateTable, accountant: Accountant, allocation: Allocation
 ) -> OneWayMeasurements:
-    """The first look for what the allocation gives it.
+    """Measures the row count and every column for what the allocation gives them.
 
     Parameters
     ----------
     table : PrivateTable
-        What is looked at.
+        What is measured.
     accountant : Accountant
         What charges.
     allocation : Allocation
@@ -159,7 +161,9 @@ def allocated_oneways(
         What was measured.
     """
     oneway = allocation.cost(COLUMNS) * len(table.domain.attributes)
-    return measure_oneways(table, accountant, total_cost=allocation.cost(ROW_COUNT), oneway_cost=oneway)
+    return measure_oneways(
+        table, accountant, total_cost=allocation.cost(ROW_COUNT), oneway_cost=oneway
+    )
 
 
 def measure(

@@ -17,6 +17,8 @@ _KINDS: dict[str, type[Any]] = {
     "claim": ExternalProgram,
 }
 """Settings that are objects."""
+_RENAMED = {"most_cells": "max_cells"}
+"""Settings that earlier certificates call otherwise."""
 _IN_THE_NAME = "synthesizer"
 """A setting that stands in the mechanism's name, as mst in smartnoise:mst."""
 
@@ -52,7 +54,7 @@ def recorded_arguments(record: Mapping[str, Any]) -> dict[str, Any]:
     """Budget, mechanism, purpose, approvals and settings, as a constructor takes them."""
     run = record["run"]["line"]
     stated = record["mechanism"]["settings"]
-    settings = {k: v for k, v in stated.items() if k not in ("known", _IN_THE_NAME)}
+    settings = _renamed({k: v for k, v in stated.items() if k not in ("known", _IN_THE_NAME)})
     return {
         "mechanism": record["mechanism"]["name"],
         "epsilon": record["budget"]["epsilon"],
@@ -75,8 +77,12 @@ def recorded_marginals(record: Mapping[str, Any]) -> tuple[RecordedMarginal, ...
 def _setting(name: str, value: Any) -> Any:
     """A setting from JSON, as the mechanism takes it: lists were tuples, some mappings objects."""
     if name in _KINDS and isinstance(value, Mapping):
-        return _KINDS[name](**{key: _tuples(item) for key, item in value.items()})
+        return _KINDS[name](**{key: _tuples(item) for key, item in _renamed(value).items()})
     return _tuples(value)
+
+
+def _renamed(settings: Mapping[str, Any]) -> dict[str, Any]:
+    return {_RENAMED.get(name, name): value for name, value in settings.items()}
 
 
 def _tuples(value: Any) -> Any:

@@ -23,7 +23,6 @@ from dpsynth.mechanisms.allocation import (
 )
 from dpsynth.mechanisms.base import Mechanism
 from dpsynth.mechanisms.external.command import External
-from dpsynth.mechanisms.oneway import allocated_oneways
 from dpsynth.mechanisms.marginal.aim import AIM
 from dpsynth.mechanisms.marginal.canopy import Canopy
 from dpsynth.mechanisms.marginal.independent import Independent, independent_model
@@ -32,6 +31,7 @@ from dpsynth.mechanisms.marginal.workload import Workload
 from dpsynth.mechanisms.neural.dp_ctgan import DPCTGAN
 from dpsynth.mechanisms.neural.hybrid import Hybrid
 from dpsynth.mechanisms.neural.pate_gan import PATEGAN
+from dpsynth.mechanisms.oneway import allocated_oneways
 from dpsynth.mechanisms.registry import FAMILIES, MECHANISMS, loaded
 from dpsynth.programs.external import ExternalProgram
 from dpsynth.training.event import DpSgd

@@ -17,12 +17,12 @@ from dpsynth.kernel.sensitive import _integers
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.ledger.opening import Accountant
 from dpsynth.mechanisms.base import Mechanism
-from dpsynth.mechanisms.oneway import measure_oneways
 from dpsynth.mechanisms.marginal.aim import AIM
 from dpsynth.mechanisms.marginal.canopy import Canopy
 from dpsynth.mechanisms.marginal.independent import Independent, independent_model
 from dpsynth.mechanisms.marginal.mst import MST
 from dpsynth.mechanisms.marginal.selection import choose_tree
+from dpsynth.mechanisms.oneway import measure_oneways
 from dpsynth.mechanisms.prices import Prices
 from tests.rings.blind import BlindAccountant
 

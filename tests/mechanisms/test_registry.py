@@ -20,8 +20,8 @@ from dpsynth.evidence.verify import check
 from dpsynth.mechanisms import registry
 from dpsynth.mechanisms.allocation import Allocation, first_parts
 from dpsynth.mechanisms.base import Mechanism
-from dpsynth.mechanisms.oneway import allocated_oneways
 from dpsynth.mechanisms.marginal.independent import independent_model
+from dpsynth.mechanisms.oneway import allocated_oneways
 from dpsynth.mechanisms.registry import GROUP, MECHANISMS, TABLES, mechanism_for, name_of
 from tests.structure.source import ROOT
 

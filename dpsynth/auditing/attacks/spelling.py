@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from dpsynth.data.engines.files import Rows, column_names, open_rows
-from dpsynth.data.values import is_null, epoch_seconds, number, read
+from dpsynth.data.values import epoch_seconds, is_null, number, read
 from dpsynth.schema.columns import TRUTHS, Boolean, Categorical, Column, Datetime, Numeric
 from dpsynth.schema.table import Schema, SchemaError
 

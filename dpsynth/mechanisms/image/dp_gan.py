@@ -5,7 +5,7 @@ Half of the budget makes the embedding of `mechanisms/image/embedding.py`: class
 Gaussian for each class. The other half trains a small convolutional critic (Xie et al., arXiv
 1802.06739; Goodfellow et al., arXiv 1406.2661), which tells the generator what a Gaussian of low
 frequencies cannot know. Steps, rate and noise are settled and reserved before anything is read.
-Where the noise of a step would drown any gradient, no game is played: all is spent on the
+Where the noise of a step would exceed any gradient, nothing is trained: all is spent on the
 embedding.
 """
 
@@ -157,10 +157,11 @@ class ImageGAN(ImageEmbedding):
 
     def outcome(self, model: ImageModel) -> dict[str, str]:
         """What came of the training, as the released model shows it."""
-        drowned = (
-            f"nothing was trained, for on about {model.total:,.0f} images noise would drown it"
+        too_noisy = (
+            f"nothing was trained: with about {model.total:,.0f} images, the noise of training"
+            " would exceed what can be learned"
         )
-        said = f"a critic was trained in {self.steps} steps" if model.network else drowned
+        said = f"a critic was trained in {self.steps} steps" if model.network else too_noisy
         return {"outcome": said}
 
     def parameters(self, schema: ImageSchema) -> int:
@@ -189,13 +190,13 @@ class ImageGAN(ImageEmbedding):
         )
 
     def fit(self, rows: SensitiveRows, schema: ImageSchema, accountant: Accountant) -> ImageModel:
-        """The trained generator; the embedding's Gaussians where noise would drown the game."""
+        """The trained generator; the embedding's Gaussians where noise is too large."""
         require_torch()
         event = reserved_training(accountant)
         share = accountant.cost_left - event.cost.gaussian
         frame, number = self.look(rows, schema, accountant, self.look_cost(share))
         if noise_length(event, self.parameters(schema), number, schema.unit) > MAX_NOISE:
-            _log.info("training would drown in noise: all is spent on the embedding")
+            _log.info("the noise would exceed what can be learned: all is spent on the embedding")
             return self.embedded(rows, schema, frame, accountant, accountant.cost_left)
         from dpsynth.mechanisms.image.game import train
 

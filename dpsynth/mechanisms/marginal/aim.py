@@ -55,7 +55,6 @@ from dpsynth.mechanisms.allocation import (
     footprint,
     most_in_a_tree,
 )
-from dpsynth.mechanisms.oneway import allocated_oneways, check_shares, measure_all
 from dpsynth.mechanisms.marginal.binned import Binned
 from dpsynth.mechanisms.marginal.independent import measure_rest, rest_on_columns
 from dpsynth.mechanisms.marginal.known import (
@@ -67,6 +66,7 @@ from dpsynth.mechanisms.marginal.known import (
 )
 from dpsynth.mechanisms.marginal.selection import Scores, within_reach
 from dpsynth.mechanisms.marginal.workload import Workload
+from dpsynth.mechanisms.oneway import allocated_oneways, check_shares, measure_all
 from dpsynth.mechanisms.prices import MEAN_ABS, Prices
 from dpsynth.models.base import LinearMeasurement, Model
 from dpsynth.models.engines import estimate_exactly

@@ -11,8 +11,8 @@ import numpy as np
 from dpsynth.base.domain import Clique, Domain
 from dpsynth.door.table import PrivateTable
 from dpsynth.kernel.sensitive import Sensitive
-from dpsynth.mechanisms.oneway import OneWayMeasurements
 from dpsynth.mechanisms.marginal.known import Known
+from dpsynth.mechanisms.oneway import OneWayMeasurements
 from dpsynth.mechanisms.prices import Prices, informative_pairs
 from dpsynth.models.base import LinearMeasurement, Model
 from dpsynth.models.bins import choose_bins
@@ -25,7 +25,7 @@ class Binned:
 
     bins[a]: the bin of each cell of a. domain: of the bins. answers: every informative pair,
     counted once. masses: estimated counts of the bins when they were chosen. rows: of all of them.
-    known: what was told beforehand and is in no look.
+    known: marginals known beforehand that `oneway` does not hold.
     """
 
     bins: Mapping[str, np.ndarray]
@@ -37,7 +37,11 @@ class Binned:
 
     @classmethod
     def of(
-        cls, table: PrivateTable, oneway: OneWayMeasurements, prices: Prices, known: Sequence[Known] = ()
+        cls,
+        table: PrivateTable,
+        oneway: OneWayMeasurements,
+        prices: Prices,
+        known: Sequence[Known] = (),
     ) -> Binned:
         """Bins for the noise that a pair would have if all pairs of a tree shared these prices
         evenly.
@@ -67,11 +71,11 @@ class Binned:
         }
 
     def oneways(self, oneway: OneWayMeasurements) -> list[LinearMeasurement]:
-        """The look's one-way measurements over bins."""
+        """The one-way measurements over bins."""
         return [self.measurement(m) for m in oneway.by_column.values()]
 
     def held(self, oneway: OneWayMeasurements) -> list[LinearMeasurement]:
-        """What is known, over bins and in rows: shares of as many as the look has."""
+        """What is known, over bins and in rows: shares of as many as were measured."""
         return [self.measurement(k.measurement(oneway.rows)) for k in self.known]
 
     def measurement(self, m: LinearMeasurement) -> LinearMeasurement:
@@ -88,7 +92,7 @@ class Binned:
 
 
 def _masses(oneway: OneWayMeasurements, known: Sequence[Known]) -> dict[str, np.ndarray]:
-    """Estimated counts of each column's cells, by the look and by what is known beside it."""
+    """Estimated counts of each column's cells, as measured, and by what is known besides."""
     for m in [k.measurement(oneway.rows) for k in known]:
         for a in m.clique:
             oneway = oneway.with_prior(_onto(m, a))

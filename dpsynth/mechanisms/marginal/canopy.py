@@ -32,13 +32,6 @@ from dpsynth.mechanisms.allocation import (
     pairs_part,
     scores_part,
 )
-from dpsynth.mechanisms.oneway import (
-    OneWayMeasurements,
-    allocated_oneways,
-    check_shares,
-    measure,
-    measure_all,
-)
 from dpsynth.mechanisms.marginal.binned import Binned
 from dpsynth.mechanisms.marginal.independent import measure_rest, rest_on_columns
 from dpsynth.mechanisms.marginal.known import (
@@ -56,6 +49,13 @@ from dpsynth.mechanisms.marginal.selection import (
     within_reach,
 )
 from dpsynth.mechanisms.marginal.workload import Workload
+from dpsynth.mechanisms.oneway import (
+    OneWayMeasurements,
+    allocated_oneways,
+    check_shares,
+    measure,
+    measure_all,
+)
 from dpsynth.mechanisms.prices import Prices, informative_pairs
 from dpsynth.models.base import LinearMeasurement, Model
 from dpsynth.models.engines import estimate_exactly

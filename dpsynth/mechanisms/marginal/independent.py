@@ -63,15 +63,17 @@ class Independent(Mechanism):
         return _columns(table, all_on_columns(table, accountant, self))
 
 
-def rest_on_columns(table: PrivateTable, accountant: Accountant, oneway: OneWayMeasurements) -> RefinedModel:
-    """The answer where no pair is worth its noise: all that is left goes to another look at every
-    column.
-    """
+def rest_on_columns(
+    table: PrivateTable, accountant: Accountant, oneway: OneWayMeasurements
+) -> RefinedModel:
+    """The answer where no pair is worth its noise: all that is left measures every column."""
     return _columns(table, measure_rest(table, accountant, oneway))
 
 
-def measure_rest(table: PrivateTable, accountant: Accountant, oneway: OneWayMeasurements) -> OneWayMeasurements:
-    """The look, and another at every column for all that is left."""
+def measure_rest(
+    table: PrivateTable, accountant: Accountant, oneway: OneWayMeasurements
+) -> OneWayMeasurements:
+    """These, and every column measured once more for all that is left."""
     return oneway.combined(all_on_columns(table, accountant))
 
 

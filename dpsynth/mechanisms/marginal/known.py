@@ -251,8 +251,8 @@ def check_known(known: Collection[Known], domain: Domain, max_cells: int) -> Non
     for k in known:
         if not set(k.clique) <= set(domain.attributes) or k.values.shape != domain.shape(k.clique):
             raise ValueError(f"the known marginal of {k.clique} is not of this table's domain")
-    told = domain.project(domain.ordered({a for k in known for a in k.clique}))
-    if known and tree_cells(told, [k.clique for k in known]) > max_cells:
+    spanned = domain.project(domain.ordered({a for k in known for a in k.clique}))
+    if known and tree_cells(spanned, [k.clique for k in known]) > max_cells:
         raise ValueError(
             f"the known marginals need a model of more than {max_cells:,} cells: give fewer of"
             " them, or raise the"
@@ -261,7 +261,7 @@ def check_known(known: Collection[Known], domain: Domain, max_cells: int) -> Non
 
 
 def with_known(oneway: OneWayMeasurements, known: Collection[Known]) -> OneWayMeasurements:
-    """The look, and what known counts say of single columns and of the row count besides."""
+    """What was measured, and what known counts say of single columns and of the row count."""
     for k in known:
         if not k.shares and len(k.clique) == 1:
             oneway = oneway.with_prior(k.measurement(oneway.rows))
@@ -273,7 +273,7 @@ def with_known(oneway: OneWayMeasurements, known: Collection[Known]) -> OneWayMe
 
 
 def beside(known: Collection[Known]) -> tuple[Known, ...]:
-    """What a look does not hold: counts of several columns together, and shares.
+    """What one-way measurements cannot hold: counts of several columns together, and shares.
 
     Shares are told once there is a row count, which is their scale.
     """

@@ -32,10 +32,15 @@ from dpsynth.mechanisms.allocation import (
     scores_part,
 )
 from dpsynth.mechanisms.base import Mechanism
-from dpsynth.mechanisms.oneway import OneWayMeasurements, allocated_oneways, check_shares, measure_all
 from dpsynth.mechanisms.marginal.binned import Binned
 from dpsynth.mechanisms.marginal.independent import rest_on_columns
 from dpsynth.mechanisms.marginal.selection import choose_tree, distances
+from dpsynth.mechanisms.oneway import (
+    OneWayMeasurements,
+    allocated_oneways,
+    check_shares,
+    measure_all,
+)
 from dpsynth.mechanisms.prices import Prices
 from dpsynth.models.base import LinearMeasurement, Model
 from dpsynth.models.engines import estimate_exactly

@@ -25,7 +25,7 @@ _SWEEPS = 50
 
 @dataclass(frozen=True, eq=False)
 class Columns:
-    """look: the measurements. bins[a]: the bin of each cell of a. coarse: the table of bins."""
+    """oneway: the measurements. bins[a]: the bin of each cell of a. coarse: the table of bins."""
 
     oneway: OneWayMeasurements
     bins: dict[str, np.ndarray]
@@ -65,7 +65,9 @@ class Columns:
             return LinearMeasurement(clique, saved[f"values{name}"], saved[f"stddev{name}"])
 
         attributes = table.domain.attributes
-        oneway = OneWayMeasurements(table.domain, measured(()), {a: measured((a,)) for a in attributes})
+        oneway = OneWayMeasurements(
+            table.domain, measured(()), {a: measured((a,)) for a in attributes}
+        )
         bins = {a: saved[f"bins:{a}"] for a in attributes}
         return cls(oneway, bins, table.coarsen(bins))
 

@@ -3,7 +3,7 @@
 
 A small part of the budget measures every column; the rest trains the critic. Steps, rate and noise
 are settled and reserved before anything is read, and nothing stops early: a loss on real rows would
-be a release of its own. Where the noise of a step would drown any gradient, no game is played: all
+be a release of its own. Where the noise of a step exceeds any gradient, nothing is trained: all
 is spent on the columns, the better model then.
 """
 
@@ -30,7 +30,6 @@ from dpsynth.mechanisms.allocation import (
 )
 from dpsynth.mechanisms.base import Resumable
 from dpsynth.mechanisms.checkpoint import Checkpoint, block_of
-from dpsynth.mechanisms.oneway import allocated_oneways, check_shares
 from dpsynth.mechanisms.marginal.independent import (
     SLOWEST_OF_COLUMNS,
     all_on_columns,
@@ -52,6 +51,7 @@ from dpsynth.mechanisms.neural.plan import (
     training_for,
     with_training,
 )
+from dpsynth.mechanisms.oneway import allocated_oneways, check_shares
 from dpsynth.models.base import Model
 from dpsynth.models.refined import RefinedModel
 from dpsynth.training.event import DpSgd
@@ -102,7 +102,7 @@ class DPCTGAN(Resumable):
     >>> event = mechanism.training(Budget(1.0, 1e-6))
     >>> event.steps
     100
-    >>> mechanism.drowns(event, rows=1000.0, cells=300, unit=PrivacyUnit())
+    >>> mechanism.too_noisy(event, rows=1000.0, cells=300, unit=PrivacyUnit())
     True
     """
 
@@ -139,8 +139,8 @@ class DPCTGAN(Resumable):
         require_torch()
         return with_training(budget, self.training(budget))
 
-    def drowns(self, event: DpSgd, rows: float, cells: int, unit: PrivacyUnit) -> bool:
-        """Whether noise drowns the training of a critic of so many cells, for so many rows."""
+    def too_noisy(self, event: DpSgd, rows: float, cells: int, unit: PrivacyUnit) -> bool:
+        """Whether noise exceeds what a critic of so many cells can learn of so many rows."""
         return (
             noise_length(event, perceptron_size([cells, *self.critic, 1]), rows, unit) > MAX_NOISE
         )
@@ -167,7 +167,7 @@ class DPCTGAN(Resumable):
     def fit(
         self, table: PrivateTable, accountant: Accountant, checkpoint: Checkpoint | None = None
     ) -> Model:
-        """A mixture of products over bins, refined to cells; columns only where noise drowns it."""
+        """A mixture of products over bins, refined to cells; columns only if too noisy."""
         require_torch()
         self.check_unit(table.unit)
         event = reserved_training(accountant)
@@ -176,7 +176,7 @@ class DPCTGAN(Resumable):
         )
         columns = Columns.of(table, oneway, accountant)
         cells = sum(n for _, n in columns.domain.sizes)
-        if self.drowns(event, oneway.rows, cells, table.unit):
+        if self.too_noisy(event, oneway.rows, cells, table.unit):
             outcome = nothing_trained(oneway.rows, len(table.domain.attributes), "columns")
             _log.info("%s", outcome)
             return replace(rest_on_columns(table, accountant, oneway), outcome=outcome)
@@ -234,16 +234,16 @@ class DPCTGAN(Resumable):
 
 
 _ROW_COUNT_SHARE = 20
-"""One part in so many of a look at the columns goes to the row count."""
+"""One part in so many of what the columns get goes to the row count."""
 
 
 def columns_around(
     cost: int, domain: Domain, settled: Sequence[Event], oneway_share: float
 ) -> Allocation:
-    """A look at the columns before what is settled, for a share of the rest, and another one after
+    """The columns are measured before what is settled, for a share of the rest, and once more after
     it.
 
-    The second look has all that is left, with what is settled where that would drown in noise.
+    The second time has all that is left, with what is settled where that would be mostly noise.
     """
     oneway = int((cost - settled_cost(settled)) * oneway_share)
     total = oneway // _ROW_COUNT_SHARE

@@ -34,7 +34,6 @@ from dpsynth.mechanisms.allocation import (
 )
 from dpsynth.mechanisms.base import Resumable
 from dpsynth.mechanisms.checkpoint import Checkpoint, block_of
-from dpsynth.mechanisms.oneway import check_shares, measure
 from dpsynth.mechanisms.marginal.canopy import SLOWEST, Canopy
 from dpsynth.mechanisms.neural.columns import mixture_of, require_add_remove, require_torch
 from dpsynth.mechanisms.neural.dp_ctgan import DPCTGAN, check_train_share, game_of
@@ -48,6 +47,7 @@ from dpsynth.mechanisms.neural.plan import (
     training_for,
     with_training,
 )
+from dpsynth.mechanisms.oneway import check_shares, measure
 from dpsynth.models.base import Model
 from dpsynth.models.refined import RefinedModel
 from dpsynth.training.event import DpSgd
@@ -145,7 +145,10 @@ class Hybrid(Resumable):
         total = measure(accountant, (), table.marginals([()])[()], allocation.cost(_BEFOREHAND))
         rows = max(1.0, float(total.values))
         cells = sum(min(n, BINS) for _, n in table.domain.sizes)
-        if self.network.drowns(event, rows, cells, table.unit) or len(table.domain.attributes) < 2:
+        if (
+            self.network.too_noisy(event, rows, cells, table.unit)
+            or len(table.domain.attributes) < 2
+        ):
             outcome = nothing_trained(rows, len(table.domain.attributes), "marginals")
             _log.info("%s", outcome)
             return replace(_canopy(table, accountant), outcome=outcome)
@@ -206,7 +209,13 @@ class Hybrid(Resumable):
     ) -> RefinedModel:
         import torch
 
-        from dpsynth.mechanisms.neural.adversarial import CLIP, Generator, make_critic, train, pretrain
+        from dpsynth.mechanisms.neural.adversarial import (
+            CLIP,
+            Generator,
+            make_critic,
+            pretrain,
+            train,
+        )
         from dpsynth.mechanisms.neural.networks import parameters
 
         rng = torch.Generator().manual_seed(self.network.seed)

@@ -31,7 +31,6 @@ from dpsynth.kernel.events import Event, Gaussian
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.mechanisms.allocation import Allocation, Footprint, Part, footprint, settled_cost
 from dpsynth.mechanisms.base import Mechanism
-from dpsynth.mechanisms.oneway import allocated_oneways, check_shares
 from dpsynth.mechanisms.marginal.independent import (
     SLOWEST_OF_COLUMNS,
     all_on_columns,
@@ -51,6 +50,7 @@ from dpsynth.mechanisms.neural.plan import (
     with_votes,
 )
 from dpsynth.mechanisms.neural.votes import Questions, Student
+from dpsynth.mechanisms.oneway import allocated_oneways, check_shares
 from dpsynth.models.base import Model
 from dpsynth.training.teachers import MAX_TEACHERS, Teachers, part
 
@@ -153,7 +153,7 @@ class PATEGAN(Mechanism):
         return planned_votes(votes, self.questions, self.teachers(rows), self.moves, domain, unit)
 
     def fit(self, table: PrivateTable, accountant: Accountant) -> Model:
-        """A mixture of products over bins, refined to cells; columns only where noise drowns it."""
+        """A mixture of products over bins, refined to cells; columns only if too noisy."""
         require_torch()
         votes = reserved_votes(accountant, self.rounds)
         oneway = allocated_oneways(
@@ -211,7 +211,9 @@ class PATEGAN(Mechanism):
             counts, stddev = charge.gaussian(teachers.vote(questions.teacher(), self.questions))
             expected = questions.expected(codes[:rows], size, numbers)
             variance = float(np.mean(stddev) / teachers.number) ** 2 + 0.5 / teachers.number
-            student.learn(questions.asked, *expected.updated(counts / teachers.number, size, variance))
+            student.learn(
+                questions.asked, *expected.updated(counts / teachers.number, size, variance)
+            )
             generator.set_target(student.pairs())
             for _ in range(self.moves):
                 generator.learn(None, rng)

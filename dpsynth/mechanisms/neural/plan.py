@@ -57,11 +57,11 @@ def nothing_trained(rows: float, columns: int, spent_on: str) -> str:
     whole budget.
     """
     reason = (
-        f"on about {rows:,.0f} rows noise would drown it"
+        f"with about {rows:,.0f} rows, the noise of training would exceed what can be learned"
         if columns > 1
         else "there is one column only"
     )
-    return f"nothing was trained, for {reason}: all was spent on {spent_on}"
+    return f"nothing was trained: {reason}; all was spent on {spent_on}"
 
 
 def trained(event: DpSgd) -> str:

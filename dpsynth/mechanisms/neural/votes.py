@@ -93,7 +93,9 @@ class Expected:
     mean: np.ndarray
     spread: np.ndarray
 
-    def updated(self, yes: np.ndarray, size: float, variance: float) -> tuple[np.ndarray, np.ndarray]:
+    def updated(
+        self, yes: np.ndarray, size: float, variance: float
+    ) -> tuple[np.ndarray, np.ndarray]:
         """Estimated means where a share `yes` of teachers says yes, known up to `variance`; and
         their variances.
 

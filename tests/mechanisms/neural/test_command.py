@@ -94,9 +94,9 @@ def test_what_a_fit_charges_lies_within_the_plan(torch, mechanism, unit, epsilon
     charges = [c["line"] for c in synthesizer.fit(table(unit.id_column is not None)).certificate.record["charges"]]
     assert time.process_time() - start < plan.seconds[1]
     trained = [c["event"] for c in charges if c["purpose"].startswith(("train a critic", "ask teachers"))]
-    events, drowns = said(plan)
-    assert trained == ([] if drowns else events)
-    assert drowns == (epsilon < 1)
+    events, too_noisy = said(plan)
+    assert trained == ([] if too_noisy else events)
+    assert too_noisy == (epsilon < 1)
     seen = {q.what: [] for q in plan.queries}
     for line in charges:
         if line["event"]["event"] == "gaussian":

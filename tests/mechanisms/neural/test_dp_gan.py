@@ -153,7 +153,7 @@ def test_where_noise_would_drown_the_game_all_is_spent_on_the_embedding():
     accountant = Accountant(budget, reserve=SMALL.reserve(budget), unsafe_seed=2)
     model = SMALL.fit(private_images(*random_images(30), None, SCHEMA), SCHEMA, accountant)
     assert model.network == ()
-    assert SMALL.outcome(model)["outcome"].startswith("nothing was trained, for on about")
+    assert SMALL.outcome(model)["outcome"].startswith("nothing was trained: with about")
     assert SMALL.outcome(model_of())["outcome"] == f"a critic was trained in {SMALL.steps} steps"
     assert len(purposes(accountant)) == 2
     assert accountant.spent().epsilon == pytest.approx(0.01, rel=1e-6)

@@ -73,7 +73,9 @@ def test_without_worthwhile_training_all_is_spent_on_marginals(caplog):
     with caplog.at_level(logging.INFO, logger="dpsynth.mechanisms"):
         model = Hybrid().fit(table(300), account)
     assert re.fullmatch(
-        r"nothing was trained, for on about [\d,]+ rows noise would drown it: all was spent on marginals", model.outcome
+        r"nothing was trained: with about [\d,]+ rows, the noise of training would exceed what can be learned;"
+        r" all was spent on marginals",
+        model.outcome,
     )
     assert model.outcome in caplog.text
     assert account.spent().epsilon == pytest.approx(0.01, rel=1e-6)
