@@ -336,7 +336,10 @@ def _account_in_words(account: Mapping[str, Any]) -> str:
     else:
         whose = "spent; other fits are not counted"
     head = account["head"][:16]
-    return f"{account['dataset']}: epsilon {spent} of {allowed} {whose}; head {head}"
+    name = account["dataset"]
+    if name == account["kept"] == "in memory":
+        name = "none was kept"  # nobody named an account: this run had one of its own
+    return f"{name}: epsilon {spent} of {allowed} {whose}; head {head}"
 
 
 def _cautions(

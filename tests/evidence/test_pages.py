@@ -190,34 +190,27 @@ def test_an_audit_begins_with_its_verdict_in_its_colour_and_the_next_step(verdic
 def test_a_next_step_and_row_counts_of_the_report_are_shown_where_it_has_them():
     record = as_verdict("INCONCLUSIVE").record
     (odd,) = [f for f in record["findings"] if f["verdict"] == "INCONCLUSIVE"]
-    assert "times as many" in render.page("audit", {**record, "next_step": None})
+    assert "more training and holdout records" in render.page("audit", {**record, "next_step": None})
     shown = render.page("audit", {**record, "next_step": "Add 12 rows.", "findings": [{**odd, "rows_needed": 4321}]})
-    assert "Add 12 rows." in shown
+    assert "Hold the release back. Add 12 rows." in shown
     assert "4,321" in shown
-    assert "times as many" not in shown
 
 
-@pytest.mark.parametrize(("n", "estimate", "limit"), [(100, 0.0, 0.05), (400, 0.02, 0.05), (50, -0.01, 0.005)])
-def test_so_many_times_the_records_bring_an_interval_below_its_limit(n, estimate, limit):
-    def finding(records):
-        high = estimate + 1.96 / records**0.5
-        return {"estimate": estimate, "high": high, "limit": limit}
-
-    times = findings.times_the_records(finding(n))
-    assert finding(n * times)["high"] <= limit + 1e-12
-    assert finding(n * (times - 1))["high"] > limit
+def found(verdict, high, p=0.5):
+    return {"verdict": verdict, "p_adjusted": p, "high": high, "limit": 0.1, "threat": "t"}
 
 
-@pytest.mark.parametrize(
-    "finding",
-    [
-        {"estimate": None, "high": 1.0, "limit": 0.5},
-        {"estimate": 0.5, "high": 0.6, "limit": 0.5},
-        {"estimate": 0.1, "high": 0.4, "limit": 0.5},
-    ],
-)
-def test_where_records_decide_nothing_no_number_is_said(finding):
-    assert findings.times_the_records(finding) is None
+def test_what_fails_comes_first_then_what_is_not_decided_and_all_others_once():
+    listed = [found("PASS", 0.0), found("INCONCLUSIVE", 0.2), found("FAIL", 0.3, 0.01), found("FAIL", 0.9, 0.001)]
+    assert findings.first(listed) == [listed[3], listed[2], listed[1]]
+    assert findings.others(listed) == {"t": [listed[0]]}
+
+
+def test_where_all_pass_those_closest_to_a_limit_come_first():
+    listed = [found("PASS", high / 100) for high in range(9)]
+    assert findings.first(listed) == listed[:3:-1]
+    assert findings.others(listed) == {"t": listed[:4]}
+    assert findings.first([]) == []
 
 
 def test_charges_columns_and_hashes_are_there_and_folded():

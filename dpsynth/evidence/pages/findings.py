@@ -1,8 +1,7 @@
-"""The findings of an audit in the order in which a page shows them, and what would decide them."""
+"""The findings of an audit in the order in which a page shows them."""
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -29,15 +28,3 @@ def others(findings: Sequence[Finding]) -> dict[str, list[Finding]]:
         if id(f) not in shown:
             found.setdefault(f["threat"], []).append(f)
     return found
-
-
-def times_the_records(finding: Finding) -> int | None:
-    """About how many times the records would bring its interval below the limit.
-
-    An interval narrows with the square root of the number of records. None where the estimate
-    itself is not below the limit, or is not known: no number of records is sure to decide.
-    """
-    estimate, high, limit = finding["estimate"], finding["high"], finding["limit"]
-    if estimate is None or estimate >= limit or high <= limit:
-        return None
-    return math.ceil(((high - estimate) / (limit - estimate)) ** 2)
