@@ -20,6 +20,9 @@ NEARLY_ALL = 0.9
 _CLEAR = 4.0
 """Standard deviations: a count above these is not noise alone."""
 
+_SAID = 3
+"""Columns that get a caution each: a table of which nothing can be read must not fill the page."""
+
 
 def with_noise(released: Mapping[str, Any], charges: Sequence[Charge]) -> dict[str, Any]:
     """The released facts; each count of undeclared values with the noise that its charges gave it.
@@ -49,11 +52,14 @@ def many(released: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def cautions(released: Mapping[str, Any]) -> list[str]:
-    """A caution for each column of which too little was read."""
+    """Cautions of the columns of which too little was read: one for each of the worst, one for all
+    others.
+    """
     total = max(1, released.get("rows", 1))
     least = {"unread": MANY, "either": NEARLY_ALL}
-    return [
+    odd = [c for c in many(released) if c["holds"] in least and c["share"] > least[c["holds"]]]
+    said = [
         wording.unread(c["name"], c["rows"], c["stddev"], total, c["holds"] == "either")
-        for c in many(released)
-        if c["holds"] in least and c["share"] > least[c["holds"]]
+        for c in odd[:_SAID]
     ]
+    return said + [wording.unread_besides([c["name"] for c in odd[_SAID:]])] * (len(odd) > _SAID)

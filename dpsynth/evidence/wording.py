@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dpsynth.base.text import at_most, exact
+from dpsynth.base.text import at_most, clip, exact
 
 NOT_PRIVATE = (
     "NOT PRIVATE: the noise of this run came from a seed, so it can be predicted and removed."
@@ -203,6 +203,14 @@ def unread(name: str, rows: int, stddev: float | None, total: int, nullable: boo
         f" by counts that were paid for{noise}. So {then}. Run 'dpsynth schema check', then"
         " correct the schema or the file."
     )
+
+
+def unread_besides(names: Sequence[str]) -> str:
+    """For the columns of which the same is true, beside those that have a sentence each."""
+    listed = ", ".join(repr(clip(name, 40)) for name in names[:20])
+    more = f" and {len(names) - 20} more" if len(names) > 20 else ""
+    of = "1 more column" if len(names) == 1 else f"{len(names)} more columns"
+    return f"CAUTION: the same is true of {of}: {listed}{more}."
 
 
 def known(sources: Sequence[str], marginals: int) -> str:

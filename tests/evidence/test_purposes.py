@@ -90,6 +90,19 @@ def test_a_column_is_named_over_a_fifth_and_cautioned_where_that_is_odd(released
     assert all(0 < column["share"] <= 1 for column in undeclared.many(released))
 
 
+@pytest.mark.parametrize("columns", [1, 3, 4, 23, 50])
+def test_many_columns_that_cannot_be_read_are_all_told_in_few_sentences(columns):
+    each = {"rows": 500, "stddev": 1.0, "holds": "unread"}
+    released = {"rows": 1000, "undeclared": {f"c{i:02}": each for i in range(columns)}}
+    found = undeclared.cautions(released)
+    assert len(found) == min(columns, 3) + (columns > 3)
+    assert all(sentence.startswith("CAUTION: ") for sentence in found)
+    named = [name for name in released["undeclared"] if any(repr(name) in sentence for sentence in found)]
+    assert len(named) == min(columns, 23)
+    assert (f"{columns - 3} more column" in found[-1]) == (columns > 3)
+    assert ("and 27 more" in found[-1]) == (columns == 50)
+
+
 def test_counts_of_mechanisms_that_measure_no_column_alone_state_no_noise():
     told = undeclared.with_noise({"undeclared": {"a": {"rows": 9, "holds": "unread"}}}, [charge("measure b")])
     assert told["undeclared"]["a"]["stddev"] is None
