@@ -55,7 +55,8 @@ def exact(x: float) -> str:
     return f"{x:.15g}"
 
 
-_POWER = re.compile(r"(?<![\w.])\d+(?:\.\d+)?e[+-]?\d+(?!\w)")
+_POWER = re.compile(r"(?<!\w)'[^']*'|(?<![\w.])\d+(?:\.\d+)?e[+-]?\d+(?!\w)")
+"""What stands in quotation marks, such as a name; or a number with a power of ten."""
 _SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -81,7 +82,7 @@ def written(x: float, digits: int = 15) -> str:
 
 
 def said(sentence: str) -> str:
-    """A sentence whose numbers are as people write them.
+    """A sentence whose numbers are as people write them; names in quotation marks are as they were.
 
     Sentences that belong to a format keep "1e-06" in their file.
 
@@ -90,7 +91,12 @@ def said(sentence: str) -> str:
     >>> said("This release is (1, 1e-06)-differentially private.")
     'This release is (1, 0.000001)-differentially private.'
     """
-    return _POWER.sub(lambda found: written(float(found.group())), sentence)
+
+    def people(found: re.Match[str]) -> str:
+        text = found.group()
+        return text if text.startswith("'") else written(float(text))
+
+    return _POWER.sub(people, sentence)
 
 
 _LARGE = {10**6: "million", 10**9: "billion", 10**12: "trillion"}

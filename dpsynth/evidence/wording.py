@@ -191,7 +191,7 @@ IDENTIFIER_WITHOUT_UNIT = (
 def unread(name: str, rows: int, stddev: float | None, total: int, nullable: bool) -> str:
     """For a column of which little was read as declared, by counts that are charged."""
     share = min(100, max(0, round(100 * rows / max(total, 1))))
-    noise = "" if stddev is None else f" (noise of standard deviation {at_most(stddev, 2)})"
+    noise = "" if stddev is None else f" (standard deviation {at_most(stddev, 2)})"
     if nullable:
         what = "are missing, or could not be read as the schema declares them"
         then = "almost all values of the column are missing in the release"
@@ -199,9 +199,9 @@ def unread(name: str, rows: int, stddev: float | None, total: int, nullable: boo
         what = "could not be read as the schema declares them, or are missing"
         then = "the release has made-up values in their place"
     return (
-        f"CAUTION: about {share} % of the values of {name!r} {what}: {rows:,} of {total:,} rows,"
-        f" by counts that were paid for{noise}. So {then}. Run 'dpsynth schema check', then"
-        " correct the schema or the file."
+        f"CAUTION: about {share} % of the values of {name!r} {what}, and {then}. This follows from"
+        f" noisy counts that were already paid for: {rows:,} of {total:,} rows{noise}. Run 'dpsynth"
+        " schema check', then correct the schema or the file."
     )
 
 

@@ -1,4 +1,4 @@
-"""In a browser: how long the pages of 47 columns are, what the first screen shows, and that nothing runs off the side."""
+"""In a browser: how long the pages of 47 columns are, what the first screen holds, and that nothing is too wide."""
 
 from __future__ import annotations
 

@@ -45,7 +45,8 @@ def test_numbers_read_as_people_write_them(x, text):
 
 def test_a_sentence_keeps_its_words_and_loses_its_powers_of_ten():
     assert said("(1, 1e-06)-private, 2.5e+09 rows") == "(1, 0.000001)-private, 2,500,000,000 rows"
-    for text in ("line 3e5a1b", "v1e-06x", "1,234 rows", "arXiv 1805.06530", "d = 4e", "0.5"):
+    assert said("the ledger's 1e-06, for every 'a 1e-6'") == "the ledger's 0.000001, for every 'a 1e-6'"
+    for text in ("line 3e5a1b", "v1e-06x", "1,234 rows", "arXiv 1805.06530", "d = 4e", "0.5", "every 'dose 1e-06', of"):
         assert said(text) == text
 
 
