@@ -20,6 +20,9 @@ NEARLY_ALL = 0.9
 _CLEAR = 4.0
 """Standard deviations: a count above these is not noise alone."""
 
+_PROGRAM = "external_program"
+"""What the ledger calls a charge for another program."""
+
 _SAID = 3
 """Columns that get a caution each: a table of which nothing can be read must not fill the page."""
 
@@ -27,10 +30,11 @@ _SAID = 3
 def with_noise(released: Mapping[str, Any], charges: Sequence[Charge]) -> dict[str, Any]:
     """The released facts; each count of undeclared values with the noise that its charges gave it.
 
-    None where no charge measured the column by itself.
+    None where no charge measured the column by itself. Of rows that another program released
+    nothing is told: what it says of them, no charge of ours has counted.
     """
     counts = released.get("undeclared", {})
-    if not counts:
+    if not counts or any(c["line"]["event"]["event"] == _PROGRAM for c in charges):
         return {name: value for name, value in released.items() if name != "undeclared"}
     noise = noise_alone(charges, counts)
     told = {name: {**counted, "stddev": noise.get(name)} for name, counted in counts.items()}
@@ -40,13 +44,12 @@ def with_noise(released: Mapping[str, Any], charges: Sequence[Charge]) -> dict[s
 def many(released: Mapping[str, Any]) -> list[dict[str, Any]]:
     """The columns of which more than a fifth was not read as declared, beyond the noise.
 
-    Each as "name", "rows", "share", "stddev" and "holds"; the largest share first.
+    Each as "name", "rows", "share", "holds" and "stddev"; the largest share first.
     """
-    total = max(1, released.get("rows", 1))
     found = [
-        {"name": name, "share": min(1.0, counted["rows"] / total), **counted}
+        {"name": name, **counted}
         for name, counted in released.get("undeclared", {}).items()
-        if counted["rows"] > max(MANY * total, _CLEAR * (counted["stddev"] or 0.0))
+        if counted["share"] > MANY and counted["rows"] > _CLEAR * (counted["stddev"] or 0.0)
     ]
     return sorted(found, key=lambda column: -column["share"])
 
@@ -55,11 +58,10 @@ def cautions(released: Mapping[str, Any]) -> list[str]:
     """Cautions of the columns of which too little was read: one for each of the worst, one for all
     others.
     """
-    total = max(1, released.get("rows", 1))
     least = {"unread": MANY, "either": NEARLY_ALL}
     odd = [c for c in many(released) if c["holds"] in least and c["share"] > least[c["holds"]]]
     said = [
-        wording.unread(c["name"], c["rows"], c["stddev"], total, c["holds"] == "either")
+        wording.unread(c["name"], c["share"], c["rows"], c["stddev"], c["holds"] == "either")
         for c in odd[:_SAID]
     ]
     return said + [wording.unread_besides([c["name"] for c in odd[_SAID:]])] * (len(odd) > _SAID)

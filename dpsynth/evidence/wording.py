@@ -188,9 +188,8 @@ IDENTIFIER_WITHOUT_UNIT = (
 )
 
 
-def unread(name: str, rows: int, stddev: float | None, total: int, nullable: bool) -> str:
+def unread(name: str, share: float, rows: int, stddev: float | None, nullable: bool) -> str:
     """For a column of which little was read as declared, by counts that are charged."""
-    share = min(100, max(0, round(100 * rows / max(total, 1))))
     noise = "" if stddev is None else f" (standard deviation {at_most(stddev, 2)})"
     if nullable:
         what = "are missing, or could not be read as the schema declares them"
@@ -199,8 +198,8 @@ def unread(name: str, rows: int, stddev: float | None, total: int, nullable: boo
         what = "could not be read as the schema declares them, or are missing"
         then = "the release has made-up values in their place"
     return (
-        f"CAUTION: about {share} % of the values of {name!r} {what}, and {then}. This follows from"
-        f" noisy counts that were already paid for: {rows:,} of {total:,} rows{noise}. Run 'dpsynth"
+        f"CAUTION: about {round(100 * share)} % of the values of {name!r} {what}, and {then}. This"
+        f" follows from noisy counts that were already paid for: {rows:,} rows{noise}. Run 'dpsynth"
         " schema check', then correct the schema or the file."
     )
 

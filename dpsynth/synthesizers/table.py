@@ -137,7 +137,8 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         """Learns from the rows, and spends the whole budget.
 
         The column names of a file are read beforehand, to compare them with the schema. From the
-        first row on, a fit that ends early leaves its whole reservation spent.
+        first row on, a fit that ends early leaves its whole reservation spent. A column that was
+        hardly read as declared, by counts that were paid for, is told by a `CautionWarning`.
 
         Parameters
         ----------

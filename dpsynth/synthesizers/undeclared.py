@@ -27,8 +27,9 @@ def undeclared_counts(schema: Schema, model: Model) -> dict[str, dict[str, objec
     Returns
     -------
     dict of str to dict
-        For each column "rows", the noisy count, and "holds": "missing", "unread" (missing or not
-        readable, in a column that declares no missing values), or "either".
+        For each column "rows", the noisy count; "share", the part of all rows; and "holds":
+        "missing", "unread" (missing or not readable, in a column that declares no missing values),
+        or "either".
     """
     found: dict[str, dict[str, object]] = {}
     for name, column in schema.coded.items():
@@ -36,6 +37,7 @@ def undeclared_counts(schema: Schema, model: Model) -> dict[str, dict[str, objec
         other = getattr(column, "other", None) is not None
         if nullable or not other:
             holds = ("missing" if other else "either") if nullable else "unread"
-            rows = round(float(model.project((name,))[-1]))
-            found[name] = {"rows": rows, "holds": holds}
+            counts = model.project((name,))
+            share = float(counts[-1] / counts.sum()) if counts.sum() > 0 else 0.0
+            found[name] = {"rows": round(float(counts[-1])), "share": share, "holds": holds}
     return found

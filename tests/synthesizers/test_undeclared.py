@@ -11,6 +11,7 @@ import pytest
 
 import dpsynth
 from dpsynth import Boolean, Categorical, Datetime, Numeric, Schema, Synthesizer
+from dpsynth.synthesizers.undeclared import undeclared_counts
 
 ROWS = 4000
 SCHEMA = Schema(
@@ -59,6 +60,7 @@ def test_every_count_is_the_true_one_within_the_noise_that_it_states(mechanism):
     assert {name: each["holds"] for name, each in counted.items()} == HELD
     for name, true in UNREAD.items():
         assert 0 < counted[name]["stddev"] < 100
+        assert abs(counted[name]["share"] - true / ROWS) < 0.05
         assert (
             abs(counted[name]["rows"] - true) < 8 * counted[name]["stddev"] + 1
         )  # noise elsewhere in the column shifts it
@@ -76,6 +78,18 @@ def test_a_fit_warns_of_the_columns_that_were_hardly_read_and_of_no_other():
     for text in (synth.certificate.summary(), synth.certificate.to_html().replace("&#39;", "'")):
         assert all(f"CAUTION: {sentence}" in text for sentence in said.values())
     assert [c.removeprefix("CAUTION: ") for c in synth.certificate.record["cautions"]] == [*said.values()]
+
+
+class Empty:
+    """A model without a row."""
+
+    def project(self, clique):
+        return np.zeros(4)
+
+
+def test_a_model_without_rows_has_no_share_and_every_column_with_such_a_cell_is_there():
+    counted = undeclared_counts(SCHEMA, Empty())
+    assert {name: each["share"] for name, each in counted.items()} == dict.fromkeys(HELD, 0.0)
 
 
 def test_what_noise_alone_may_be_is_no_caution():
