@@ -10,13 +10,17 @@ Finding = Mapping[str, Any]
 ORDER = ("FAIL", "INCONCLUSIVE", "PASS")
 CLOSEST = 5
 """Of findings that all pass, how many a page begins with."""
+MAX_FIRST = 12
+"""Of others, how many: every one that fails, and then so many in all."""
 
 
 def first(findings: Sequence[Finding]) -> list[Finding]:
     """Those that matter: what fails, then what is inconclusive; else those closest to a limit."""
     odd = [f for f in findings if f["verdict"] != "PASS"]
     if odd:
-        return sorted(odd, key=lambda f: (ORDER.index(f["verdict"]), f["p_adjusted"]))
+        odd.sort(key=lambda f: (ORDER.index(f["verdict"]), f["p_adjusted"]))
+        failed = sum(f["verdict"] == "FAIL" for f in odd)
+        return odd[: max(MAX_FIRST, failed)]
     return sorted(findings, key=lambda f: f["limit"] - f["high"])[:CLOSEST]
 
 
