@@ -94,7 +94,7 @@ class Certificate:
             Low and high of the numeric columns whose bounds were learned by charges.
         released : mapping of str to object
             Further charged or public facts, such as the noisy row count. "undeclared" has the noisy
-            counts of what was not read as declared, by column.
+            counts of what was not read as declared, by column (`undeclared_counts`).
         cautions : sequence of str
             What is known against a mechanism that is not ours.
 
@@ -117,8 +117,7 @@ class Certificate:
         told = parts(lines[0], begun, charges, steps)
         private = told["claim"]["private"]
         imported = [wording.declared(line["by"], line["time"]) for line in account["only"]]
-        facts = undeclared.with_noise(released, told["charges"])
-        public = _cautions(schema, Budget(**told["budget"]), settings, facts)
+        public = _cautions(schema, Budget(**told["budget"]), settings, released)
         record = {
             "dpsynth_certificate": VERSION,
             "claim": told["claim"],
@@ -139,7 +138,7 @@ class Certificate:
             ],
             "schema": _described(schema, bounds),
             "mechanism": {"name": mechanism, "settings": settings},
-            "released": facts,
+            "released": released,
             "versions": versions(),
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
             "not_promised": wording.NOT_PROMISED if private else wording.NOTHING_PROMISED,

@@ -6,7 +6,6 @@ is not known keeps them.
 
 from __future__ import annotations
 
-import math
 import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -68,20 +67,3 @@ def kind(purpose: str, columns: Collection[str]) -> str:
         several = 1 if measured in columns else measured.count(_BETWEEN) + 1
         return ("Single columns", "Pairs of columns", "Three and more columns")[min(several, 3) - 1]
     return next((what for pattern, what in _KINDS if pattern.match(purpose)), purpose)
-
-
-def noise_alone(charges: Sequence[Charge], columns: Collection[str]) -> dict[str, float]:
-    """For each column that charges measured by itself: the noise on each of its counts, in rows.
-
-    That is the standard deviation of the weighted mean of these measurements. A column whose name
-    could be that of several, or of the row count, is left out.
-    """
-    weights: dict[str, float] = {}
-    for charge in charges:
-        purpose = charge["line"]["purpose"]
-        name = purpose.removeprefix(_MEASURE)
-        noise = charge["noise_stddev_rows"]
-        alone = purpose.startswith(_MEASURE) and purpose != _COUNT and _BETWEEN not in name
-        if alone and name in columns and noise:
-            weights[name] = weights.get(name, 0.0) + noise**-2
-    return {name: 1 / math.sqrt(weight) for name, weight in weights.items()}

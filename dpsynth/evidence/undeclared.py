@@ -1,16 +1,14 @@
-"""What was not read as the schema declares it: the noisy counts, their noise, and what to say.
+"""What was not read as the schema declares it: which noisy counts of it are named, and how.
 
-Every count comes from a model that charges paid for, and its noise from the charges' lines. Nothing
-here is a further look at the rows.
+The counts were measured by charges. Nothing here is a further look at the rows.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from dpsynth.evidence import wording
-from dpsynth.evidence.purposes import Charge, noise_alone
 
 MANY = 0.2
 """The share of values from which on a column is named."""
@@ -20,25 +18,8 @@ NEARLY_ALL = 0.9
 _CLEAR = 4.0
 """Standard deviations: a count above these is not noise alone."""
 
-_PROGRAM = "external_program"
-"""What the ledger calls a charge for another program."""
-
 _SAID = 3
 """Columns that get a caution each: a table of which nothing can be read must not fill the page."""
-
-
-def with_noise(released: Mapping[str, Any], charges: Sequence[Charge]) -> dict[str, Any]:
-    """The released facts; each count of undeclared values with the noise that its charges gave it.
-
-    None where no charge measured the column by itself. Of rows that another program released
-    nothing is told: what it says of them, no charge of ours has counted.
-    """
-    counts = released.get("undeclared", {})
-    if not counts or any(c["line"]["event"]["event"] == _PROGRAM for c in charges):
-        return {name: value for name, value in released.items() if name != "undeclared"}
-    noise = noise_alone(charges, counts)
-    told = {name: {**counted, "stddev": noise.get(name)} for name, counted in counts.items()}
-    return {**released, "undeclared": told}
 
 
 def many(released: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -49,7 +30,7 @@ def many(released: Mapping[str, Any]) -> list[dict[str, Any]]:
     found = [
         {"name": name, **counted}
         for name, counted in released.get("undeclared", {}).items()
-        if counted["share"] > MANY and counted["rows"] > _CLEAR * (counted["stddev"] or 0.0)
+        if counted["share"] > MANY and counted["rows"] > _CLEAR * counted["stddev"]
     ]
     return sorted(found, key=lambda column: -column["share"])
 

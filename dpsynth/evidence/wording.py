@@ -188,9 +188,8 @@ IDENTIFIER_WITHOUT_UNIT = (
 )
 
 
-def unread(name: str, share: float, rows: int, stddev: float | None, nullable: bool) -> str:
+def unread(name: str, share: float, rows: int, stddev: float, nullable: bool) -> str:
     """For a column of which little was read as declared, by counts that are charged."""
-    noise = "" if stddev is None else f" (standard deviation {at_most(stddev, 2)})"
     if nullable:
         what = "are missing, or could not be read as the schema declares them"
         then = "almost all values of the column are missing in the release"
@@ -199,8 +198,8 @@ def unread(name: str, share: float, rows: int, stddev: float | None, nullable: b
         then = "the release has made-up values in their place"
     return (
         f"CAUTION: about {round(100 * share)} % of the values of {name!r} {what}, and {then}. This"
-        f" follows from noisy counts that were already paid for: {rows:,} rows{noise}. Run 'dpsynth"
-        " schema check', then correct the schema or the file."
+        f" follows from noisy counts that were already paid for: {rows:,} rows (standard deviation"
+        f" {at_most(stddev, 2)}). Run 'dpsynth schema check', then correct the schema or the file."
     )
 
 

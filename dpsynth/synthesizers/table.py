@@ -339,6 +339,7 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
     def _certify(
         self, accountant: Accountant, mechanism: Mechanism, model: Model, bounds: Bounds
     ) -> Certificate:
+        counted = undeclared_counts(self.schema, model)
         return Certificate.issue(
             schema=self.schema,
             ledger=accountant.ledger,
@@ -348,7 +349,7 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
             bounds=bounds,
             released={
                 **mechanism.released(model),
-                "undeclared": undeclared_counts(self.schema, model),
+                **({"undeclared": counted} if counted else {}),
             },
             cautions=mechanism.cautions,
         )
