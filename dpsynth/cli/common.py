@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import logging
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
@@ -18,10 +16,9 @@ from dpsynth.base.places import keep_apart, new_file, new_folder, old_file
 from dpsynth.base.project import find_project
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from dpsynth.schema.table import Schema
     from dpsynth.synthesizers.base import BaseSynthesizer
+    from dpsynth.synthesizers.drawing import Drawn
 
 out = Console(soft_wrap=True)
 err = Console(stderr=True, soft_wrap=True)
@@ -67,6 +64,13 @@ Target = Annotated[
 ]
 PageFolder = Annotated[Path, typer.Option("--output", "-o", help="A folder for the page.")]
 Seed = Annotated[int | None, typer.Option(help="For a sample that can be repeated.")]
+IdColumn = Annotated[
+    str | None,
+    typer.Option(help="The column that says whose record a row is; without one, rows are single."),
+]
+MaxRecords = Annotated[
+    int, typer.Option(help="The most rows that are used of everybody in the id column.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")]
 
 
@@ -115,29 +119,6 @@ def print_json(record: dict[str, Any]) -> None:
     typer.echo(json.dumps(record, indent=2, default=str))
 
 
-class _ToConsole(logging.Handler):
-    """Prints each message on stderr, above the spinner."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        err.print(record.getMessage(), highlight=False, markup=False)
-
-
-@contextlib.contextmanager
-def following(what: str) -> Iterator[None]:
-    """Shows a spinner on stderr while the block runs, and what mechanisms log of their progress."""
-    handler = _ToConsole()
-    log = logging.getLogger("dpsynth")
-    before = log.level
-    log.addHandler(handler)
-    log.setLevel(logging.INFO)
-    try:
-        with err.status(what):
-            yield
-    finally:
-        log.removeHandler(handler)
-        log.setLevel(before)
-
-
 def job_of(ledger: Path | None, purpose: str, approval: list[str] | None) -> dict[str, Any]:
     """A synthesizer's arguments: who pays for a fit, what it is for, and who approved it."""
     if ledger is None:
@@ -155,19 +136,13 @@ def job_of(ledger: Path | None, purpose: str, approval: list[str] | None) -> dic
     }
 
 
-def target_settings(target: str | None) -> dict[str, Any]:
-    """The mechanism's setting for a column that matters more, if one was named."""
-    from dpsynth.mechanisms.marginal.workload import Workload
-
-    return {} if target is None else {"workload": Workload(target=target)}
-
-
 def fit_and_keep(
     synthesizer: BaseSynthesizer[Any],
     fit: Callable[[], object],
     *,
     output: Path,
     certificate: Path | None,
+    progress: bool | None,
     as_json: bool,
     checkpoint: Path | None = None,
 ) -> None:
@@ -176,14 +151,14 @@ def fit_and_keep(
     First it refuses places that cannot be written: after a fit the budget is spent, whether or not
     the model can be saved.
     """
+    from dpsynth.cli.progress import following
+    from dpsynth.synthesizers.release import keep_fit, saying_what_was_spent
+
     _refuse_places(output, certificate, checkpoint, synthesizer.ledger)
     start = time.perf_counter()
-    with following("fitting"):
+    with following(progress), saying_what_was_spent(synthesizer):
         fit()
-    # The certificate first: it answers for a budget that is spent, even if no model is kept.
-    if certificate is not None:
-        synthesizer.certificate.save(certificate)
-    synthesizer.save(output)
+    keep_fit(synthesizer, output, certificate)
     if as_json:
         print_json(synthesizer.certificate.record)
         return
@@ -200,7 +175,10 @@ def _refuse_places(
     if checkpoint is not None:
         new_folder(checkpoint.parent)
     if certificate is not None:
+        from dpsynth.evidence.manifest import refuse_other_release
+
         new_folder(certificate)
+        refuse_other_release(certificate, None)
         for name in ("certificate.json", "certificate.html"):
             old_file(certificate / name)
             files[name] = certificate / name
@@ -214,11 +192,14 @@ def output_file(path: Path, *suffixes: str) -> None:
     new_file(path)
 
 
-def write_table(rows: pd.DataFrame, path: Path) -> None:
-    if path.suffix.lower() == ".csv":
-        rows.to_csv(path, index=False)
-    else:
-        rows.to_parquet(path, index=False)
+def say_drawn(drawn: Drawn, what: str, as_json: bool) -> None:
+    """What was drawn, and the head of the manifest that lists it. what: rows or images."""
+    if as_json:
+        facts = {"output": str(drawn.path), what: drawn.count, "seed": drawn.seed}
+        print_json({**facts, "manifest_head": drawn.head})
+        return
+    say(f"{drawn.path}: {drawn.count:,} synthetic {what}, seed {drawn.seed}")
+    say(f"{drawn.path.parent / 'manifest.json'}: head {drawn.head}")
 
 
 def named(

@@ -28,6 +28,7 @@ from dpsynth.auditing.release.preconditions import check_preconditions, check_un
 from dpsynth.auditing.release.report import AuditReport
 from dpsynth.auditing.release.trial import Trial
 from dpsynth.auditing.statistics.permutation import Linear, joint_test
+from dpsynth.base.progress import stage
 from dpsynth.schema.table import Schema
 
 __all__ = ["AuditPolicy", "AuditReport", "PolicyViolationError", "PrivacyClaim", "audit"]
@@ -126,6 +127,7 @@ def audit(
     rules = _policy(policy)
     given = {"synthetic": synthetic, "train": train, "holdout": holdout, "reference": reference}
     given = {name: table for name, table in given.items() if table is not None}
+    stage("reading the tables")
     opened = open_all(given, schema)
     names = tuple(column_titles(opened["train"]) if schema is None else schema.coded)
     _check_names(names, sensitive or (), keys, subgroups, *focal)
@@ -207,8 +209,10 @@ def _audit(
     member = sample.member
     deals = plan.effort.deals
     alpha = policy.invalid_alpha
+    stage("comparing training records with the holdout")
     apart = check_preconditions(scene.records, member, scene.others, alpha, deals, rng)
     made = trials(scene, plan, rng)
+    stage("working out how often chance does as well")
     alone, adjusted = joint_test([each.statistic for each in made], member, deals, rng)
     copied = _copied(tables)
     unused = check_unused(_nearer(made), member, copied, alpha, deals, rng)

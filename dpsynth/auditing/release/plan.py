@@ -13,6 +13,7 @@ from dpsynth.auditing.attacks.membership import Scene, ensemble, membership_scor
 from dpsynth.auditing.attacks.shadow import Shadows
 from dpsynth.auditing.release import trial
 from dpsynth.auditing.release.trial import Trial
+from dpsynth.base.progress import stage, steps
 
 _EXPOSED = 0.1
 """The share of the records that are called the most isolated."""
@@ -65,13 +66,16 @@ def classifiers() -> ModuleType:
 def trials(scene: Scene, plan: Plan, rng: np.random.Generator) -> list[Trial]:
     """What the plan's attacks achieved, still without a look at any label."""
     columns = scene.records.columns
+    stage("guessing who was in the training records")
     found = _membership_trials(scene, plan, rng)
     found.append(trial.hits("near-copies", "nearest record", anonymity.near_copies(scene)))
+    stage("singling out records and linking their halves")
     found += _rule_trials(scene, rng)
     if len(columns) > 1:
         halves = anonymity.halves(columns, rng)
         found.append(trial.hits("linkability", "two halves", anonymity.linked(scene, *halves)))
-        for secret in columns if plan.sensitive is None else plan.sensitive:
+        secrets = columns if plan.sensitive is None else plan.sensitive
+        for secret in steps("guessing values column by column", secrets):
             found += _secret_trials(scene, secret, plan, rng)
     return found
 
