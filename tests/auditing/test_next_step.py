@@ -9,7 +9,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from dpsynth.auditing.release.audit import AuditPolicy, PolicyViolationError, audit
@@ -76,13 +76,25 @@ def test_columns_that_cannot_be_compared_come_first():
     assert report.next_step.startswith("Write the columns named above in the same way")
 
 
+def test_a_holdout_of_one_row_measures_nothing_and_that_is_one_sentence():
+    report = audit(STRANGERS, TRAIN, HOLDOUT[:1], schema=SCHEMA, sensitive=["town"])
+    number = len(report.findings)
+    assert report.reasons == (
+        f"{number} of {number} findings are about fewer than 10 training or holdout records, which measure nothing",
+    )
+    assert "(now 500 and 1)" in report.next_step
+    assert "rule out" not in report.next_step
+    assert {f.estimate for f in report.findings} == {None}
+
+
 def test_more_rows_than_were_compared_are_compared_at_level_deep(few, monkeypatch):
     from dpsynth.auditing.release import next_step
 
-    said = next_step.of_findings(few.findings, {"train": 9000, "holdout": 500}, {"train": 500, "holdout": 500}, 50_000)
+    compared = {"train": 500, "holdout": 500}
+    said = next_step.of_findings(few.findings, AuditPolicy(), {"train": 9000, "holdout": 500}, compared, 50_000)
     assert "at level deep" in said
-    assert "too near" not in said
-    nothing = next_step.of_findings(few.findings, {"train": 500, "holdout": 500}, {"train": 500, "holdout": 500}, 10)
+    assert "so near" not in said
+    nothing = next_step.of_findings(few.findings, AuditPolicy(), compared, compared, 10)
     assert "a person has to judge" in nothing
     assert "Audit again" not in nothing
     assert "level deep" in next_step.of_sample(20_000, 50_000)
@@ -110,7 +122,7 @@ def table(rng, rows, kind):
     return pd.DataFrame({"a": rng.choice(["x", "y", None], rows), "b": rng.random(rows) < 0.5, "n": number})
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 @given(
     sizes=st.tuples(*[st.sampled_from([1, 2, 3, 9, 10, 11, 29, 40])] * 3),
     kinds=st.tuples(*[st.sampled_from(["same", "apart", "wild"])] * 3),

@@ -101,19 +101,31 @@ def verdict_of(
     """The verdict of the whole report, and its reasons."""
     broken = [p for p in preconditions if not p.holds]
     if broken:
-        said = (
+        remedies = (
             f"this does not hold: {p.name} (p = {p.p_value:.2g}): {REMEDIES[p.name]}"
             for p in broken
         )
-        return "INVALID", tuple(said)
+        return "INVALID", tuple(remedies)
     verdict = worst_verdict([f.verdict for f in findings])
     if verdict == "PASS":
         shown = [f for f in findings if f.p_adjusted <= _BEYOND_CHANCE]
-        said = (f"more than chance, within the limit: {f.threat}: {f.sentence()}" for f in shown)
+        beyond = (f"more than chance, within the limit: {f.threat}: {f.sentence()}" for f in shown)
         passed = "no attack does better on training records than the policy tolerates"
-        return verdict, (passed, *said)
+        return verdict, (passed, *beyond)
     worst = [f for f in findings if f.verdict == verdict]
-    return verdict, tuple(f"{f.threat}: {f.sentence()}" for f in worst)
+    unmeasured = [f for f in worst if _unmeasured(f)]
+    said = [f"{f.threat}: {f.sentence()}" for f in worst if not _unmeasured(f)]
+    if unmeasured:
+        said.append(
+            f"{len(unmeasured)} of {len(findings)} findings are about fewer than"
+            f" {trial.MIN_KIND} training or holdout records, which measure nothing"
+        )
+    return verdict, tuple(said)
+
+
+def _unmeasured(found: Finding) -> bool:
+    sizes = (found.details["training records"], found.details["holdout records"])
+    return found.estimate is None and min(sizes) < trial.MIN_KIND
 
 
 def _judged(failed: bool, within: bool) -> str:

@@ -38,6 +38,8 @@ def rows_needed(
     """
     train, holdout = details["training records"], details["holdout records"]
     now = sizes.each(train, holdout) if train and holdout else 0.0
+    if measure == "gap" and math.isnan(found.value):
+        return None  # it depends on how often the attack is right
     if math.isnan(found.value) or found.low <= sizes.CHANCE[measure]:
         calm = sizes.fewest(lambda n: _decided(round(n * widest), measure, limit, details))
         if calm is None or calm * widest > now:
@@ -64,10 +66,8 @@ def _decided(n: int, measure: str, limit: float, details: Mapping[str, float]) -
 
 
 def _rate(details: Mapping[str, float]) -> float:
-    """How often the attack is right, on both tables together; a half, the worst, if unknown."""
+    """How often the attack is right, on both tables together."""
     train, holdout = details["training records"], details["holdout records"]
-    if "rate on the holdout" not in details or not train + holdout:
-        return 0.5
     right = train * details["rate on training records"] + holdout * details["rate on the holdout"]
     return right / (train + holdout)
 
@@ -85,7 +85,11 @@ def of_sample(synthetic: int, most: int) -> str:
 
 
 def of_findings(
-    findings: Sequence[Finding], rows: Mapping[str, int], compared: Mapping[str, int], most: int
+    findings: Sequence[Finding],
+    policy: AuditPolicy,
+    rows: Mapping[str, int],
+    compared: Mapping[str, int],
+    most: int,
 ) -> str | None:
     """What would decide the findings that are inconclusive, as a sentence or two; None for none.
 
@@ -95,17 +99,22 @@ def of_findings(
     if not open_ones:
         return None
     counts = [f.rows_needed for f in open_ones if f.rows_needed is not None]
+    if any(f.estimate is None for f in open_ones):
+        counts.append(needed_by(policy) or most + 1)
     needed = [n for n in counts if n <= most]
     said = []
     if needed:
         said.append(_more_rows(max(needed), rows, compared))
-    if near := len(open_ones) - len(needed):
+    measured = [f for f in open_ones if f.estimate is not None]
+    if near := sum(f.rows_needed is None or f.rows_needed > most for f in measured):
         which = "finding lies" if near == 1 else "findings lie"
         said.append(
             f"{near} {which} so near the limit that no number of records that an audit takes would"
             " decide: a person has to judge whether that is tolerable"
         )
-    return f"{'. '.join(said)}. {_ruled_out(open_ones)}."
+    if any(f.high < 1 for f in measured):
+        said.append(_ruled_out([f for f in measured if f.high < 1]))
+    return f"{'. '.join(said)}." if said else None
 
 
 def _more_rows(needed: int, rows: Mapping[str, int], compared: Mapping[str, int]) -> str:
