@@ -97,10 +97,13 @@ class _Loader(yaml.SafeLoader):
     yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        return _unique(
-            (self.construct_object(k, deep=True), self.construct_object(v, deep=True))
-            for k, v in node.value
-        )
+        return _unique((self._name(k), self.construct_object(v, deep=True)) for k, v in node.value)
+
+    def _name(self, node: yaml.Node) -> Any:
+        """A name as it is written where it is `true` or `false`: Boolean columns have such."""
+        if node.tag == "tag:yaml.org,2002:bool":
+            return node.value
+        return self.construct_object(node, deep=True)
 
 
 class _Dumper(yaml.SafeDumper):

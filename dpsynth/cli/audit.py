@@ -11,13 +11,13 @@ from dpsynth.cli.common import (
     Json,
     SchemaFile,
     Synthetic,
-    following,
     from_project,
     load_schema,
     print_json,
     say,
 )
 from dpsynth.cli.exits import Exit
+from dpsynth.cli.progress import Progress, following
 
 if TYPE_CHECKING:
     from dpsynth.auditing.claim import PrivacyClaim
@@ -78,6 +78,7 @@ def audit(
     sensitive: Sensitive = None,
     seed: Seed = None,
     output: Folder = None,
+    progress: Progress = None,
     as_json: Json = False,
 ) -> None:
     """Attack a release. INTERNAL: exact statistics of private rows, not for release.
@@ -88,7 +89,7 @@ def audit(
 
     claim = _claim(epsilon, delta)
     given = from_project(schema=schema, policy=policy)
-    with following("attacking"):
+    with following(progress):
         report = attack(
             synthetic,
             train,

@@ -1,22 +1,24 @@
 """What one raw value says: a number, a time, or that it is missing.
 
 Nothing here raises because of a value. The door reads containers, and in them numbers and times
-(`door.columns`); what a text or any other object says is read here, one value at a time.
+(`door.columns`); what any other object says is read here, one value at a time, and what a text says
+in `texts`.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from datetime import date, datetime
+from datetime import date
 from decimal import Decimal
 from numbers import Complex, Real
 from typing import Any, Protocol
 
 import numpy as np
 
+from dpsynth.data.texts import TextReader, iso_seconds, moment_reader, number_of, number_reader
 from dpsynth.door.columns import is_missing, is_number, nanoseconds, pieces, real, seconds
-from dpsynth.schema.columns import SECONDS, Datetime, number_of_text
+from dpsynth.schema.columns import SECONDS, Column, Datetime
 
 
 class Reader(Protocol):
@@ -49,27 +51,26 @@ def read(column: Any, reader: Reader) -> np.ndarray:
     return np.concatenate(found)
 
 
-def read_numbers(column: Any) -> np.ndarray:
+def read_numbers(values: Any, column: Column) -> np.ndarray:
     """The float64 that each value of a column says; NaN if it says none."""
-    return read(column, _Numbers())
-
-
-def read_moments(column: Any) -> np.ndarray:
-    """The seconds since 1970 UTC that each value of a column says; NaN if it says none."""
-    return read(column, _Moments())
+    return read(values, _Numbers(number_reader(column)))
 
 
 def steps_of(values: Any, column: Datetime) -> np.ndarray:
     """The step of the resolution since 1970 in which each value lies; NaN for what is no time."""
-    steps: np.ndarray = np.floor(read_moments(values) / SECONDS[column.resolution])
+    seconds = read(values, _Moments(moment_reader(column)))
+    steps: np.ndarray = np.floor(seconds / SECONDS[column.resolution])
     return steps
 
 
 class _Moments:
     """Reads the time that a value says; a number says none."""
 
+    def __init__(self, of_text: TextReader) -> None:
+        self._of_text = of_text
+
     def objects(self, values: Iterable[object]) -> np.ndarray:
-        return np.fromiter(map(epoch_seconds, values), dtype=np.float64)
+        return np.fromiter((epoch_seconds(v, self._of_text) for v in values), dtype=np.float64)
 
     def numbers(self, values: np.ndarray) -> np.ndarray:
         return np.full(len(values), np.nan)
@@ -81,8 +82,11 @@ class _Moments:
 class _Numbers:
     """Reads the number that a value says; a time says none."""
 
+    def __init__(self, of_text: TextReader) -> None:
+        self._of_text = of_text
+
     def objects(self, values: Iterable[object]) -> np.ndarray:
-        return np.fromiter(map(number, values), dtype=np.float64)
+        return np.fromiter((number(v, self._of_text) for v in values), dtype=np.float64)
 
     def numbers(self, values: np.ndarray) -> np.ndarray:
         return values
@@ -99,16 +103,10 @@ def _read(values: list[Any] | np.ndarray, reader: Reader) -> np.ndarray:
     return reader.numbers(values.astype(np.float64, copy=False))
 
 
-def number(value: object) -> float:
-    """The float64 that a value says; NaN if it says none.
-
-    True is 1, also as text; other text is read as Python reads numbers.
-    """
+def number(value: object, of_text: TextReader = number_of) -> float:
+    """The float64 that a value says; NaN if it says none. True is 1, also as text."""
     if isinstance(value, str):
-        parsed = number_of_text(value)
-        if math.isnan(parsed):
-            return {"true": 1.0, "false": 0.0}.get(str.lower(value), math.nan)
-        return parsed
+        return of_text(value)
     if isinstance(value, bool | np.bool_):
         return float(value)
     return plain_number(value)
@@ -128,19 +126,17 @@ def plain_number(value: object) -> float:
         return math.nan
 
 
-def epoch_seconds(value: object) -> float:
+def epoch_seconds(value: object, of_text: TextReader = iso_seconds) -> float:
     """The whole seconds since 1970-01-01 UTC that a value says; NaN if it says none.
 
-    Text is ISO-8601 with hyphens: "2020-01-31", "2020-01-31T12:00:00Z". A time without a zone is
-    taken as UTC. Numbers are not read as times.
+    Numbers are not read as times.
     """
     try:
         if isinstance(value, str):
-            text = str.strip(value)
-            return epoch_seconds(datetime.fromisoformat(text)) if text[4:5] == "-" else math.nan
+            return of_text(value)
         if isinstance(value, date | np.datetime64) and not is_missing(value):
             return float(nanoseconds(value) // 10**9)
-    except Exception:  # a text that is no date, a time zone that fails
+    except Exception:  # a time zone that fails
         return math.nan
     return math.nan
 

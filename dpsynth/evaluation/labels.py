@@ -45,7 +45,7 @@ def _namer(column: Column, widths: tuple[float, ...], low: float) -> Namer:
         case Categorical():
             names = [str(category) for category in column.categories]
         case Boolean():
-            names = ["false", "true"]
+            names = [str(word).lower() for word in column.written]
         case Datetime():
             return _steps(widths, column.steps[0], 1, lambda step: _datetime_label(step, column))
         case Numeric() if column.spacing is not None:

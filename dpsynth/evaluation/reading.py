@@ -17,8 +17,9 @@ import numpy as np
 import pandas as pd
 
 from dpsynth.data.tables.codec import codec_for
+from dpsynth.data.texts import number_reader
 from dpsynth.data.values import is_null, number, read, read_numbers, steps_of
-from dpsynth.schema.columns import SECONDS, Boolean, Categorical, Column, Datetime, Numeric
+from dpsynth.schema.columns import SECONDS, Boolean, Categorical, Column, Datetime, Numeric, folded
 
 _TOLERANCE = 1e-6
 """How far, in steps, a number may lie from its grid: decimal steps such as 0.1 are not exact."""
@@ -60,7 +61,7 @@ def missing_and_outside(
     missing = read(values, _NULLS).astype(bool) | _marked(values, column)
     match column:
         case Numeric():
-            allowed = _on_grid(read_numbers(values), column, bounds)
+            allowed = _on_grid(read_numbers(values, column), column, bounds)
         case Datetime():
             low, high = column.steps
             steps = steps_of(values, column)
@@ -79,7 +80,7 @@ def missing_and_outside(
 
 def span(values: Any, column: Column) -> tuple[float, float] | None:
     """Smallest and largest finite number in a numeric column; None where there is none."""
-    x = read_numbers(values)
+    x = read_numbers(values, column)
     missing, _ = missing_and_outside(values, column, None)
     x = x[np.isfinite(x) & ~missing]
     return (float(x.min()), float(x.max())) if x.size else None
@@ -93,7 +94,7 @@ def as_numbers(values: Any, column: Column) -> np.ndarray:
     """
     match column:
         case Numeric():
-            return np.where(_marked(values, column), np.nan, read_numbers(values))
+            return np.where(_marked(values, column), np.nan, read_numbers(values, column))
         case Datetime():
             seconds = steps_of(values, column) * SECONDS[column.resolution]
             return np.where(_marked(values, column), np.nan, seconds)
@@ -141,19 +142,21 @@ def _marked(values: Any, column: Column) -> np.ndarray:
     if marker is None:
         return np.zeros(len(values), dtype=bool)
     text = _folded(marker, column)
-    as_number = number(marker)
+    of_text = number_reader(column)
+    as_number = number(marker, of_text)
 
     def is_marker(value: object) -> bool:
         if isinstance(value, str) and _folded(value, column) == text:
             return True
-        return number(value) == as_number
+        return number(value, of_text) == as_number
 
     found: np.ndarray = read(values, _Reader(is_marker, lambda x: x == as_number, _unread)) == 1
     return found
 
 
 def _folded(value: object, column: Column) -> str:
-    return str(value).strip().lower() if isinstance(column, Boolean) else str(value)
+    any_case = isinstance(column, Boolean) or getattr(column, "ignore_case", False)
+    return folded(str(value)) if any_case else str(value).strip()
 
 
 def _grouped(values: Any) -> np.ndarray:

@@ -38,7 +38,8 @@ def _domain(column: Column, learned: tuple[float, float] | None) -> str:
         case Text():
             return "free text"
         case Boolean():
-            words = "true or false"
+            no, yes = column.written
+            words = f"{yes} for true or {no} for false" if column.true else "true or false"
         case Datetime():
             words = f"{column.low} to {column.high}, to the {_UNITS[column.resolution]}"
         case Categorical():
@@ -47,7 +48,8 @@ def _domain(column: Column, learned: tuple[float, float] | None) -> str:
             low, high = learned or (column.low, column.high)
             kind = "whole numbers" if column.integer else "numbers"
             words = f"{kind} from {_bound(low)} to {_bound(high)}"
-            words += f" in steps of {column.step:g}" if column.step is not None else ""
+            stepped = not column.integer or column.spacing != 1
+            words += f" in steps of {column.spacing:g}" if column.spacing and stepped else ""
     return f"{words}; may be missing" if column.nullable else words
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Iterable, Sequence, Sized
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import KW_ONLY, MISSING, dataclass, fields
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from numbers import Real
@@ -18,6 +18,7 @@ from typing import Any, Literal
 import numpy as np
 
 from dpsynth.base.errors import DPSynthError
+from dpsynth.schema.formats import moment_fault, number_fault, words_fault
 
 EXACT = 2**53
 """Integers below it are exact in float64, whatever container holds them."""
@@ -37,6 +38,9 @@ Resolution = Literal["D", "h", "min", "s"]
 SECONDS: dict[str, int] = {"D": 86_400, "h": 3_600, "min": 60, "s": 1}
 """Seconds in one step of each resolution."""
 
+MAX_DECIMALS = 15
+"""Digits after the decimal mark beyond which float64 keeps no number from 1 on exactly."""
+
 EPOCH = datetime(1970, 1, 1)
 """The point in time from which steps are counted, in UTC."""
 
@@ -45,12 +49,25 @@ class SchemaError(DPSynthError, ValueError):
     """A schema is not valid, or a table's columns are not the schema's; no row is quoted."""
 
 
-@dataclass(frozen=True)
-class Categorical:
+class _Facts:
+    """A column's facts, of which its repr shows those that differ from their default."""
+
+    def __repr__(self) -> str:
+        stated = []
+        for field in fields(self):  # type: ignore[arg-type]
+            value = getattr(self, field.name)
+            if field.default is MISSING or value != field.default:
+                stated.append(f"{field.name}={value!r}")
+        return f"{type(self).__name__}({', '.join(stated)})"
+
+
+@dataclass(frozen=True, repr=False)
+class Categorical(_Facts):
     """A column whose values are one of some categories, all of them text or all of them numbers.
 
-    A text value matches the same text only, and a number the text that writes it: 1 and 1.0 match
-    "1". Where the categories are numbers, any value that reads as the same number matches.
+    A text value matches the same text, with or without blanks at its ends, and a number the text
+    that writes it: 1 and 1.0 match "1". Where the categories are numbers, any value that reads as
+    the same number matches.
 
     Parameters
     ----------
@@ -64,13 +81,15 @@ class Categorical:
         The category that takes every value which is none of them.
     missing_marker : str, int, float or None
         A value that stands for missing, such as "?".
+    ignore_case : bool
+        Whether "ADMITTED" matches the category "admitted".
 
     Raises
     ------
     SchemaError
         For categories that are not a list, mixed, listed twice or too many, for another category
-        that is not among them, and for a marker that is a category or of a column without missing
-        values.
+        that is not among them, for a marker that is a category or of a column without missing
+        values, and for categories that differ in case where case is ignored.
 
     Examples
     --------
@@ -88,9 +107,10 @@ class Categorical:
     nullable: bool = False
     other: Scalar | None = None
     missing_marker: Scalar | None = None
+    ignore_case: bool = False
 
     def __post_init__(self) -> None:
-        _check_flags(self, "ordered", "nullable")
+        _check_flags(self, "ordered", "nullable", "ignore_case")
         categories = _categories(self.categories)
         object.__setattr__(self, "categories", categories)
         if self.other is not None:
@@ -104,11 +124,26 @@ class Categorical:
                 f"missing_marker={self.missing_marker!r} is also a category: choose another marker,"
                 " or remove the category"
             )
+        if self.ignore_case:
+            self._check_cases(categories)
+
+    def _check_cases(self, categories: tuple[Scalar, ...]) -> None:
+        marker = () if self.missing_marker is None else (self.missing_marker,)
+        times = Counter(folded(str(each)) for each in (*categories, *marker))
+        if twice := [name for name, count in times.items() if count > 1]:
+            raise SchemaError(
+                f"ignore_case makes several categories or markers one, {twice[:10]}: leave it out,"
+                " or list each once"
+            )
 
 
-@dataclass(frozen=True)
-class Numeric:
+@dataclass(frozen=True, repr=False)
+class Numeric(_Facts):
     """A column of numbers from `low` to `high`; numbers outside are clipped.
+
+    Text is read as Python writes numbers, and besides with marks between groups of three digits
+    ("1,234.50", "1 234.50", "1'234.50"), with a currency sign before or after ("$5", "5 €"), and
+    with a per cent sign ("12 %" is 12). docs/values.md has the rules.
 
     Parameters
     ----------
@@ -119,16 +154,27 @@ class Numeric:
         Whether values are whole numbers, which decode as pandas `Int64`.
     step : float or None
         The distance between neighbouring values, low + k * step; None for a continuous column.
+    decimals : int or None
+        How many digits values have after the decimal mark: 2 says what step=0.01 says.
     nullable : bool
         Whether values may be missing.
     missing_marker : str, int, float or None
         A value that stands for missing, such as -1 or "N".
+    decimal : {".", ","}
+        The decimal mark in text. With ",", "1.234,50" is 1234.5.
+    thousands : {",", ".", " ", "'"} or None
+        The mark between groups of three digits in text; None for any that is no decimal mark.
+    prefix, suffix : str or None
+        What may stand before or after a number, such as "EUR" or "kg", and is left out.
+    percent : bool
+        Whether a number with a per cent sign is a share of one: "12 %" is then 0.12.
 
     Raises
     ------
     SchemaError
         For bounds that are not finite or in the wrong order, for a step that does not divide their
-        difference or is too fine for float64, and for a marker of a column without missing values.
+        difference or is too fine for float64, for a marker of a column without missing values, and
+        for marks that are not known or do not go together.
 
     Examples
     --------
@@ -138,6 +184,8 @@ class Numeric:
     False
     >>> Numeric(0, 120, integer=True, step=5).spacing
     5
+    >>> Numeric(0, 10_000, decimals=2, decimal=",", suffix="EUR").spacing
+    0.01
     """
 
     low: float | None
@@ -145,11 +193,19 @@ class Numeric:
     _: KW_ONLY
     integer: bool = False
     step: float | None = None
+    decimals: int | None = None
     nullable: bool = False
     missing_marker: Scalar | None = None
+    decimal: str = "."
+    thousands: str | None = None
+    prefix: str | None = None
+    suffix: str | None = None
+    percent: bool = False
 
     def __post_init__(self) -> None:
-        _check_flags(self, "integer", "nullable")
+        _check_flags(self, "integer", "nullable", "percent")
+        affixes = {"prefix": self.prefix, "suffix": self.suffix}
+        _refuse(number_fault(self.decimal, self.thousands, affixes))
         for name in ("low", "high", "step"):
             given = getattr(self, name)
             if given is not None:
@@ -160,6 +216,7 @@ class Numeric:
             raise SchemaError(
                 f"step must be positive, got {self.step}: leave it out for a column without steps"
             )
+        self._check_decimals()
         self._check_lattice()
         _check_marker(self)
 
@@ -168,12 +225,25 @@ class Numeric:
         """The distance between neighbouring values; None for a continuous column."""
         if self.step is not None:
             return self.step
+        if self.decimals is not None:
+            return _number(Decimal(1).scaleb(-self.decimals), "decimals")
         return 1 if self.integer else None
 
     @property
     def bounded(self) -> bool:
         """Whether both bounds are public; else at least one is learned from the rows."""
         return self.low is not None and self.high is not None
+
+    def _check_decimals(self) -> None:
+        if self.decimals is None:
+            return
+        if type(self.decimals) is not int or not 0 <= self.decimals <= MAX_DECIMALS:
+            raise SchemaError(
+                f"decimals must be a whole number from 0 to {MAX_DECIMALS}, got {self.decimals!r}:"
+                " write how many digits come after the decimal mark"
+            )
+        if self.integer or self.step is not None:
+            raise SchemaError("decimals says what step and integer say: keep one of the three")
 
     def _check_lattice(self) -> None:
         """SchemaError where the values of a column with steps are not all exact, or not apart."""
@@ -199,12 +269,12 @@ class Numeric:
         # Decimal steps such as 0.1 are not exact in float64: an error of 1e-9 is rounding.
         if abs(steps - round(steps)) > 1e-9 * max(1.0, steps):
             raise SchemaError(
-                f"step={self.step} does not divide [{low}, {high}]: move a bound, or change step"
+                f"step={spacing} does not divide [{low}, {high}]: move a bound, or change step"
             )
 
 
-@dataclass(frozen=True)
-class Datetime:
+@dataclass(frozen=True, repr=False)
+class Datetime(_Facts):
     """A column of dates or times from `low` to `high`; those outside are clipped.
 
     Parameters
@@ -219,12 +289,17 @@ class Datetime:
     missing_marker : str, datetime.date or None
         A date that stands for missing, such as "9999-12-31", kept as the bounds are: all times in
         its day, hour, minute or second stand for it.
+    format : str or None
+        How text writes dates, such as "%d.%m.%Y" or "%d %b %Y %H:%M": Y year, y its last two
+        digits, m month, b its English name, d day, H hour, I and p hour with AM or PM, M minute, S
+        second, f fraction, z zone. A year of two digits is the last such year that is not after
+        `high`. "2020-01-31" is read besides, where the format does not begin with a year.
 
     Raises
     ------
     SchemaError
-        For bounds that are no dates or in the wrong order, for another resolution, and for a
-        marker that is no date, or of a column without missing values.
+        For bounds that are no dates or in the wrong order, for another resolution, for a marker
+        that is no date, or of a column without missing values, and for a format that is none.
 
     Examples
     --------
@@ -240,9 +315,12 @@ class Datetime:
     resolution: Resolution = "D"
     nullable: bool = False
     missing_marker: str | date | None = None
+    format: str | None = None
 
     def __post_init__(self) -> None:
         _check_flags(self, "nullable")
+        if self.format is not None:
+            _refuse(moment_fault(self.format))
         if self.resolution not in tuple(SECONDS):
             raise SchemaError(
                 f"resolution must be one of {list(SECONDS)}, got {self.resolution!r}: choose one"
@@ -270,12 +348,16 @@ class Datetime:
         return (datetime.fromisoformat(str(bound)) - EPOCH) // step
 
 
-@dataclass(frozen=True)
-class Boolean:
+@dataclass(frozen=True, repr=False)
+class Boolean(_Facts):
     """A column of true and false, also written 1/0, yes/no, y/n or t/f, in upper or lower case.
 
     Parameters
     ----------
+    true, false : sequence of str or float, or None
+        The words for either, such as ["ja", "j"] and ["nein", "n"], or [1] and [0], in place of
+        those above; both or neither. A release has the first of each, as it stands here; without
+        them it has True and False.
     nullable : bool
         Whether values may be missing.
     missing_marker : str, int, float or None
@@ -284,28 +366,59 @@ class Boolean:
     Raises
     ------
     SchemaError
-        For a marker that means true or false, or of a column without missing values.
+        For a marker that means true or false, or of a column without missing values, for words of
+        one side only, and for a word that is listed twice.
 
     Examples
     --------
-    >>> Boolean(nullable=True, missing_marker="?")
-    Boolean(nullable=True, missing_marker='?')
+    >>> Boolean(nullable=True, missing_marker="?").missing_marker
+    '?'
+    >>> Boolean(true=["ja", "j"], false=["nein", "n"]).written
+    ('nein', 'ja')
     """
 
     _: KW_ONLY
+    true: Sequence[Scalar] | None = None
+    false: Sequence[Scalar] | None = None
     nullable: bool = False
     missing_marker: Scalar | None = None
 
     def __post_init__(self) -> None:
         _check_flags(self, "nullable")
         _check_marker(self)
+        if (self.true is None) != (self.false is None):
+            raise SchemaError("true and false belong together: write the words of both")
+        for name in ("true", "false"):
+            if getattr(self, name) is not None:
+                object.__setattr__(self, name, _words(getattr(self, name), name))
+        listed = (*(self.true or ()), *(self.false or ()))
+        _refuse(words_fault((plain_word(word), word) for word in listed))
+        if len({isinstance(word, str) for word in self.written}) > 1:
+            raise SchemaError(
+                f"the first words for false and true are {list(self.written)}, and a release writes"
+                " those: begin with two texts, or with two numbers"
+            )
         if self.missing_marker is None:
             return
-        if _matches_any(str(self.missing_marker).lower(), (*TRUTHS, 0, 1)):
+        if plain_word(self.missing_marker) in {plain_word(word) for word in self.words}:
             raise SchemaError(
                 f"missing_marker={self.missing_marker!r} already means true or false: choose"
                 " another marker"
             )
+
+    @property
+    def words(self) -> dict[Scalar, bool]:
+        """What each word means."""
+        if self.true is None or self.false is None:
+            return dict([*TRUTHS.items(), (1, True), (0, False)])
+        return {**dict.fromkeys(self.true, True), **dict.fromkeys(self.false, False)}
+
+    @property
+    def written(self) -> tuple[Scalar, Scalar]:
+        """How a release writes false and true."""
+        if self.true is None or self.false is None:
+            return (False, True)
+        return (self.false[0], self.true[0])
 
 
 TRUTHS: dict[str, bool] = {
@@ -315,8 +428,8 @@ TRUTHS: dict[str, bool] = {
 """The words that a Boolean column understands, in lower case, beside the numbers 1 and 0."""
 
 
-@dataclass(frozen=True)
-class Identifier:
+@dataclass(frozen=True, repr=False)
+class Identifier(_Facts):
     """A column of record names, which is never read: a release has new ones.
 
     Parameters
@@ -351,8 +464,8 @@ class Identifier:
             raise SchemaError("pattern is empty: leave it out for a running number")
 
 
-@dataclass(frozen=True)
-class Text:
+@dataclass(frozen=True, repr=False)
+class Text(_Facts):
     """A column of free text, which can be declared but not synthesized.
 
     A schema may have such a column, so that it describes the whole table. A fit refuses it: text
@@ -379,14 +492,45 @@ def text_of_number(number: float) -> str | None:
 
 
 def number_of_text(text: str) -> float:
-    """The number that a text writes, as Python reads it but without underscores; else NaN."""
+    """The number that a text writes, as Python reads it; else NaN.
+
+    Without underscores, and in the digits 0 to 9 alone.
+    """
     stripped = str.strip(text)
-    if "_" in stripped:
+    if not str.isascii(stripped) or "_" in stripped:
         return math.nan
     try:
         return float(stripped)
     except ValueError:
         return math.nan
+
+
+def folded(text: str) -> str:
+    """A text without blanks at its ends, and without the case of its letters."""
+    return str.strip(text).casefold()
+
+
+def _words(given: Any, name: str) -> tuple[Scalar, ...]:
+    """The words for true or for false as they are kept."""
+    if isinstance(given, str | bytes | dict | set | frozenset) or not isinstance(given, Iterable):
+        raise SchemaError(
+            f"{name} must be a list of words, got {type(given).__name__}: put them in brackets"
+        )
+    words = tuple(_scalar(word, f"a word of {name}") for word in given)
+    if not words:
+        raise SchemaError(f"{name} has no words: write one or more")
+    return words
+
+
+def plain_word(word: Scalar) -> str:
+    """What a word of a Boolean column is compared as: "1.0" says what the number 1 says."""
+    number = number_of_text(word) if isinstance(word, str) else float(word)
+    return folded(str(word)) if math.isnan(number) else repr(number + 0.0)
+
+
+def _refuse(fault: str | None) -> None:
+    if fault is not None:
+        raise SchemaError(fault)
 
 
 def _categories(given: Any) -> tuple[Any, ...]:

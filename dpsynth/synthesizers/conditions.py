@@ -19,6 +19,7 @@ import pandas as pd
 
 from dpsynth.base.errors import DPSynthError
 from dpsynth.data.values import is_null, plain_number
+from dpsynth.schema.columns import plain_word
 from dpsynth.schema.table import Boolean, Categorical, Column, Datetime, Schema
 
 _COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
@@ -133,9 +134,21 @@ def _checked(name: str, test: ast.expr, schema: Schema) -> Term:
             f"a condition is about {name!r}, which is not a column that can be sampled: use one of"
             f" {sorted(schema.coded)}"
         )
+    if isinstance(column, Boolean):
+        test = _with_bare_names(test)
     test = _Literals(column, name).visit(test)
     values = [node.value for node in ast.walk(test) if isinstance(node, ast.Constant)]
     return Term(name, test, tuple(value for value in values if value is not None))
+
+
+def _with_bare_names(test: ast.expr) -> ast.expr:
+    """The test of a Boolean column with `smoker == True` where it says `smoker` alone."""
+    match test:
+        case ast.Name():
+            return ast.Compare(test, [ast.Eq()], [ast.Constant(True)])
+        case ast.BoolOp(op=op, values=values):
+            return ast.BoolOp(op, [_with_bare_names(value) for value in values])
+    return test
 
 
 def _column_of(name: str, schema: Schema) -> str:
@@ -191,12 +204,7 @@ class _Literals(ast.NodeTransformer):
                     )
                 return value
             case Boolean():
-                if not isinstance(value, int | float) or value not in (True, False):
-                    raise ConditionError(
-                        f"{self._name!r} is true or false, not {value!r}: compare it with True or"
-                        " False"
-                    )
-                return bool(value)
+                return self._truth(value, self._column)
         number = plain_number(value)  # which no truth value and no text is
         if np.isnan(number):
             raise ConditionError(
@@ -204,6 +212,18 @@ class _Literals(ast.NodeTransformer):
                 " without quotes"
             )
         return value if isinstance(value, int) and abs(value) < 2**63 else number
+
+    def _truth(self, value: Any, column: Boolean) -> Any:
+        """The word that a release has for a truth: of a bool, or of any word for it."""
+        if isinstance(value, bool):
+            return column.written[value]
+        meanings = {plain_word(word): truth for word, truth in column.words.items()}
+        word = plain_word(value) if isinstance(value, str | int | float) else ""
+        if word not in meanings:
+            raise ConditionError(
+                f"{self._name!r} is true or false, not {value!r}: compare it with True or False"
+            )
+        return column.written[meanings[word]]
 
     def _timestamp(self, value: Any) -> pd.Timestamp:
         try:

@@ -21,7 +21,7 @@ from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.ledger.opening import Accountant
 from dpsynth.mechanisms.allocation import COLUMNS, Allocation, Part, Preview
 from dpsynth.mechanisms.base import Mechanism
-from dpsynth.mechanisms.bounds import bounds_cost
+from dpsynth.mechanisms.bounds import bounds_costs
 from dpsynth.mechanisms.prices import MEAN_ABS, informative_pairs
 from dpsynth.mechanisms.registry import name_of
 from dpsynth.schema.table import Schema
@@ -249,8 +249,9 @@ def _finite(figures: Iterable[float]) -> list[float | None]:
 def _bounds(cost: int, learned: Sequence[str]) -> list[Part]:
     if not learned:
         return []
-    each = bounds_cost(cost) // len(learned)
-    return [Part("bounds of a column", (len(learned),) * 2, (each, each))]
+    costs = bounds_costs(cost, len(learned))
+    looks = len(learned) * len(costs)
+    return [Part("bounds of a column", (looks, looks), (min(costs), max(costs)))]
 
 
 def _to_be_learned(learned: Sequence[str]) -> list[str]:

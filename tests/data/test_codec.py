@@ -29,7 +29,7 @@ MATCHES = [
     (
         "words",
         ["a", "A", " a", 1, 1.0, "1.0", 2.5, True, np.True_, "", b"a", Colour.A, 0],
-        [0, 8, 8, 2, 2, 8, 3, 5, 5, 6, 0, 0, 8],
+        [0, 8, 0, 2, 2, 8, 3, 5, 5, 6, 0, 0, 8],
     ),
     ("words", [np.timedelta64(1, "ns"), timedelta(1), Hostile(), "zzz"], [8, 8, 8, 8]),
     ("real, nullable", [2, "2", 2.0, " 2.0 ", None, "N", math.nan], [REAL.size - 1] * 7),

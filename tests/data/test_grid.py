@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 import numpy as np
 import pytest
 from hypothesis import assume, given
@@ -50,6 +52,30 @@ def test_real_cells_are_fine_everywhere_and_finest_near_zero(bounds: tuple[float
     finest = (high - low) * 2.0**-20
     assert np.all(np.diff(edges) <= np.maximum(distance * 0.1, finest * 1.1))
     assert widths.sum() == pytest.approx(high - low, rel=1e-5)
+
+
+@given(bounds=bounds, seed=st.integers(0, 99))
+def test_a_real_value_has_the_digits_that_its_cell_tells_apart(bounds: tuple[float, float], seed: int) -> None:
+    """Ten or more decimals of the cell's length, and no more than a hundred; never more digits than float64 has."""
+    grid, rng = RealGrid(*bounds), np.random.default_rng(seed)
+    first, last = grid.ends()
+    cells = np.flatnonzero((last > first) & (last - first > 1e-14 * np.maximum(abs(first), abs(last))))
+    cells = cells[(last - first)[cells] > 1e-20]
+    cells = cells[np.maximum(abs(first), abs(last))[cells] < 1e12]
+    for value, length in zip(grid.draw(cells, rng).tolist(), (last - first)[cells].tolist(), strict=True):
+        decimals = max(0, -Decimal(repr(value)).as_tuple().exponent)
+        assert repr(value).endswith(".0") or 10.0**-decimals >= length / 100 * (1 - 1e-9)
+
+
+def test_shortening_values_keeps_their_mean_and_leaves_ten_of_them_to_each_cell() -> None:
+    grid, rng = RealGrid(0, 120), np.random.default_rng(5)
+    first, last = grid.ends()
+    for cell in (5, 60, 200, len(first) - 1):
+        drawn = grid.draw(np.full(40_000, cell), rng)
+        length = last[cell] - first[cell]
+        assert abs(drawn.mean() - (first[cell] + last[cell]) / 2) < 0.02 * length
+        assert len(np.unique(drawn)) >= 10
+        assert np.bincount(np.unique(drawn, return_inverse=True)[1]).max() < 0.2 * 40_000
 
 
 @pytest.mark.parametrize(("low", "high"), [(0, 1e6), (-1e6, 0), (-1, 1), (-5, 1e5)])

@@ -68,6 +68,9 @@ COLUMNS: st.SearchStrategy[Column] = st.one_of(
         st.sampled_from(["D", "h", "min", "s"]),
     ),
     st.builds(Boolean, nullable=st.booleans()),
+    st.builds(lambda a, b: Boolean(true=["yes", a], false=["no", b]), st.just("true"), numbers.filter(bool)),
+    st.builds(lambda d, m: Numeric(0, 5, decimals=d, decimal=m, suffix="%€"), st.integers(0, 9), st.sampled_from(".,")),
+    st.builds(Datetime, st.just("2020-01-01"), st.just("2021-01-01"), format=st.sampled_from(["%d.%m.%y", "%b %d %Y"])),
     st.builds(Identifier, pattern=st.none() | st.sampled_from(["P-####", "??-#"])),
     st.just(Text()),
 )
@@ -131,6 +134,12 @@ def test_every_public_fact_moves_the_fingerprint() -> None:
         Schema({**base, "b": Numeric(0, None)}),
         Schema({**base, "b": Numeric(0, 10, integer=True)}),
         Schema({**base, "b": Numeric(0, 10, step=0.5)}),
+        Schema({**base, "b": Numeric(0, 10, decimals=1)}),
+        Schema({**base, "b": Numeric(0, 10, decimal=",")}),
+        Schema({**base, "b": Numeric(0, 10, suffix="kg")}),
+        Schema({**base, "a": Boolean()}),
+        Schema({**base, "a": Boolean(true=["x"], false=["y"])}),
+        Schema({**base, "a": Boolean(true=["x", "z"], false=["y"])}),
     ]
     assert len({schema.fingerprint() for schema in variants}) == len(set(variants)) == len(variants)
 
@@ -189,6 +198,36 @@ def test_one_meaning_has_one_form() -> None:
         (lambda: Numeric(0, 2**52, integer=True), "too fine"),
         (lambda: Numeric(0, 1e20, step=1), "too fine"),
         (lambda: Numeric(0, 1, missing_marker=-1), "nullable"),
+        (lambda: Numeric(0, 1, decimals=16), "decimals must be a whole number"),
+        (lambda: Numeric(0, 1, decimals=True), "decimals must be a whole number"),
+        (lambda: Numeric(0, 1, decimals=2, step=0.01), "keep one of the three"),
+        (lambda: Numeric(0, 1, decimals=2, integer=True), "keep one of the three"),
+        (lambda: Numeric(0, 0.125, decimals=2), "divide"),
+        (lambda: Numeric(0, 1, decimal=2), "for how many digits"),  # type: ignore[arg-type]
+        (lambda: Numeric(0, 1, decimal=";"), "decimal must be"),
+        (lambda: Numeric(0, 1, thousands="_"), "thousands must be"),
+        (lambda: Numeric(0, 1, decimal=",", thousands=","), "both ','"),
+        (lambda: Numeric(0, 1, prefix="EUR "), "without blanks"),
+        (lambda: Numeric(0, 1, suffix="m2"), "without digits"),
+        (lambda: Numeric(0, 1, suffix=""), "without digits"),
+        (lambda: Numeric(0, 1, percent=1), "true or false"),  # type: ignore[arg-type]
+        (lambda: Datetime("2020-01-01", "2021-01-01", format="%d.%m"), "lacks the year"),
+        (lambda: Datetime("2020-01-01", "2021-01-01", format="%x %Y"), "%x, which is not known"),
+        (lambda: Datetime("2020-01-01", "2021-01-01", format="%d.%m.%Y %"), "which is not known"),
+        (lambda: Datetime("2020-01-01", "2021-01-01", format="%d %m %d %Y"), "twice"),
+        (lambda: Datetime("2020-01-01", "2021-01-01", format="%d %m %y %Y"), "twice"),
+        (lambda: Datetime("2020-01-01", "2021-01-01", format="%d %m %Y %I"), "%I and %p"),
+        (lambda: Datetime("2020-01-01", "2021-01-01", format=1), "format must be text"),  # type: ignore[arg-type]
+        (lambda: Boolean(true=["ja"]), "belong together"),
+        (lambda: Boolean(true="ja", false="nein"), "brackets"),
+        (lambda: Boolean(true=[], false=["nein"]), "no words"),
+        (lambda: Boolean(true=[True], false=["nein"]), "in quotes"),
+        (lambda: Boolean(true=["ja"], false=[0]), "two texts, or with two numbers"),
+        (lambda: Boolean(true=["ja", "1"], false=["nein", 1]), "twice"),
+        (lambda: Boolean(true=["ja", " JA"], false=["nein"]), "twice"),
+        (lambda: Boolean(true=["ja"], false=["nein"], nullable=True, missing_marker="Nein"), "already means"),
+        (lambda: Categorical(["a", "A"], ignore_case=True), "ignore_case"),
+        (lambda: Categorical(["a"], ignore_case=True, nullable=True, missing_marker="A"), "ignore_case"),
         (lambda: Datetime("2021-01-01", "2020-01-01"), "after"),
         (lambda: Datetime("yesterday", "2020-01-01"), "ISO"),
         (lambda: Datetime(20200101, "2020-01-01"), "ISO"),  # type: ignore[arg-type]
@@ -278,11 +317,17 @@ def test_yaml_words_stay_the_text_that_was_written(tmp_path: Path) -> None:
         "  zip: {type: categorical, categories: [01, 0123, yes, no, on, 1:30, 2020-01-31, 0x10, +-]}\n"
         "  day: {type: datetime, low: 2020-01-01, high: 2020-12-31}\n"
         "  pay: {type: numeric, low: -.5, high: 1e3, nullable: true}\n"
+        "  smokes: {type: boolean, true: [yes, 'true'], false: [no]}\n"
+        '  paid: {type: numeric, low: 0, high: 9, decimal: ",", suffix: €, decimals: 2}\n'
+        "  seen: {type: datetime, low: 2020-01-01, high: 2020-12-31, format: '%d.%m.%Y'}\n"
     )
     columns = Schema.load(path).columns
     assert columns["zip"] == Categorical(["01", "0123", "yes", "no", "on", "1:30", "2020-01-31", "0x10", "+-"])
     assert columns["day"] == Datetime("2020-01-01", "2020-12-31")
     assert columns["pay"] == Numeric(-0.5, 1000, nullable=True)
+    assert columns["smokes"] == Boolean(true=["yes", "true"], false=["no"])
+    assert columns["paid"] == Numeric(0, 9, decimal=",", suffix="€", decimals=2)
+    assert columns["seen"] == Datetime("2020-01-01", "2020-12-31", format="%d.%m.%Y")
 
 
 FRAME = pd.DataFrame(

@@ -8,7 +8,6 @@ intervals are of the usual kinds (see `intervals`).
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -38,6 +37,7 @@ from dpsynth.auditing.release.report import AuditReport
 from dpsynth.auditing.release.sizes import Parts
 from dpsynth.auditing.release.trial import Trial
 from dpsynth.auditing.statistics.permutation import Linear, joint_test
+from dpsynth.base.progress import stage
 from dpsynth.schema.table import Schema
 
 __all__ = ["AuditPolicy", "AuditReport", "PolicyViolationError", "PrivacyClaim", "audit"]
@@ -50,7 +50,6 @@ NEARER = ("distance", "calibrated distance", "ensemble")
 MAX_ROWS = EFFORTS["deep"].max_rows
 """Of each table, that any level compares record by record."""
 
-_log = logging.getLogger("dpsynth.auditing")
 
 _SEED = 20240607
 """Any number: it makes the same tables give the same report."""
@@ -144,6 +143,7 @@ def audit(
     promised = claimed(claim, synthetic)
     given = {"synthetic": synthetic, "train": train, "holdout": holdout, "reference": reference}
     given = {name: table for name, table in given.items() if table is not None}
+    stage("reading the tables")
     opened = open_all(given, schema)
     names = tuple(column_titles(opened["train"]) if schema is None else schema.coded)
     _check_names(names, sensitive or (), keys, subgroups, *focal)
@@ -225,11 +225,11 @@ def _audit(
     member = sample.member
     deals = plan.effort.deals
     alpha = policy.invalid_alpha
-    _log.info("audit: whether training records and holdout can be compared")
+    stage("comparing training records with the holdout")
     apart = check_preconditions(scene.records, member, scene.others, alpha, deals, rng)
     inside, outside = int(member.sum()), int((~member).sum())
     made = trials(scene, plan, Parts.of(inside, outside, policy), rng)
-    _log.info("audit: %s random deals of the labels, %d results", f"{deals:,}", len(made))
+    stage("working out how often chance does as well")
     alone, adjusted = joint_test([each.statistic for each in made], member, deals, rng)
     copied = _copied(tables)
     unused = check_unused(_nearer(made), member, copied, alpha, deals, rng)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from types import ModuleType
@@ -17,8 +16,8 @@ from dpsynth.auditing.release import trial
 from dpsynth.auditing.release.sizes import SHARES, Parts
 from dpsynth.auditing.release.trial import Trial
 from dpsynth.base.domain import Clique
+from dpsynth.base.progress import stage, steps
 
-_log = logging.getLogger("dpsynth.auditing")
 _MAX_PART = 0.75
 """Of the records: more of them are not told apart by how isolated they are."""
 
@@ -70,17 +69,16 @@ def classifiers() -> ModuleType:
 def trials(scene: Scene, plan: Plan, parts: Parts, rng: np.random.Generator) -> list[Trial]:
     """What the plan's attacks achieved, still without a look at any label."""
     columns = scene.records.columns
-    _log.info("audit: attacks on membership")
+    stage("guessing who was in the training records")
     found = _membership_trials(scene, plan, parts.isolated, rng)
-    _log.info("audit: attacks by near-copies, rules and linked parts")
     found.append(trial.hits("near-copies", "nearest record", anonymity.near_copies(scene)))
+    stage("singling out records and linking their halves")
     found += _rule_trials(scene, parts.fewest_rules, rng)
     if len(columns) > 1:
         halves = anonymity.halves(columns, rng)
         found += _link_trials(scene, halves)
         secrets = columns if plan.sensitive is None else plan.sensitive
-        _log.info("audit: attacks on the values of %d columns", len(secrets))
-        for secret in secrets:
+        for secret in steps("guessing values column by column", secrets):
             found += _secret_trials(scene, secret, plan, rng)
     return found
 

@@ -28,14 +28,15 @@ from dpsynth.data.tables.bounds import decimals, settled_bounds
 from dpsynth.data.tables.cuts import exact_cuts, with_exact, with_span
 from dpsynth.data.tables.grid import Grid, StepGrid, moment_edges, number_grid
 from dpsynth.data.tables.parts import Parts, cut, shares
+from dpsynth.data.texts import moment_reader, number_reader
 from dpsynth.door.codes import Cuts, codes_of
 from dpsynth.schema.columns import (
     SECONDS,
-    TRUTHS,
     Boolean,
     Categorical,
     Datetime,
     Numeric,
+    folded,
     number_of_text,
     text_of_number,
 )
@@ -221,6 +222,8 @@ class CategoricalCodec(_Named):
             for truth in (False, True):
                 if str(truth) in self._texts:
                     self._truths[truth] = self._texts[str(truth)]
+        cases = self._texts.items() if column.ignore_case else ()
+        self._folded = {folded(text): code for text, code in cases}
         self._settle()
 
     def _add(self, name: str | float, code: int) -> None:
@@ -245,9 +248,12 @@ class CategoricalCodec(_Named):
                 self._numbers[number] = code
 
     def _code_of_text(self, text: str) -> int:
-        if self._textual:
-            return self._texts.get(text, self.bad)
-        return super()._code_of_text(text)
+        for table, spelled in ((self._texts, text), (self._texts, text.strip())):
+            if spelled in table:
+                return table[spelled]
+        if self._column.ignore_case and folded(text) in self._folded:
+            return self._folded[folded(text)]
+        return self.bad if self._textual else super()._code_of_text(text)
 
     @cached_property
     def _categories(self) -> pd.CategoricalDtype:
@@ -263,26 +269,42 @@ class CategoricalCodec(_Named):
 
 
 class BooleanCodec(_Named):
-    """False and True, with the words of `TRUTHS` in any case. Decodes to pandas `boolean`."""
+    """False and True, by their words in any case.
+
+    Decodes to pandas `boolean`, or to the words that the schema declares: numbers as `Int64` or
+    float64, texts as `category`.
+    """
 
     def __init__(self, column: Boolean) -> None:
         super().__init__(2, column.nullable)
         self.widths = None
         self._truths = {False: 0, True: 1}
-        self._numbers = {0.0: 0, 1.0: 1}
-        self._texts = {word: int(truth) for word, truth in TRUTHS.items()}
-        marker = column.missing_marker
-        if isinstance(marker, str):
-            self._texts[marker.strip().lower()] = self.null
-        elif marker is not None:
-            self._numbers[float(marker)] = self.null
+        self._written = column.written
+        words: dict[str | int | float, int] = dict(column.words)
+        if column.missing_marker is not None:
+            words[column.missing_marker] = self.null
+        for word, code in words.items():
+            number = number_of_text(word) if isinstance(word, str) else float(word)
+            if isinstance(word, str):
+                self._texts[folded(word)] = code
+            if not math.isnan(number):
+                self._numbers[number] = code
         self._settle()
 
     def _code_of_text(self, text: str) -> int:
-        return super()._code_of_text(text.strip().lower())
+        return super()._code_of_text(folded(text))
 
     def _shown(self, drawn: np.ndarray, missing: np.ndarray) -> pd.Series[Any]:
-        return pd.Series(pd.arrays.BooleanArray(drawn == 1, missing))
+        if isinstance(self._written[0], bool):
+            return pd.Series(pd.arrays.BooleanArray(drawn == 1, missing))
+        if isinstance(self._written[0], str):
+            codes: Any = np.where(missing, -1, drawn == 1).astype(np.int8)
+            words: pd.CategoricalDtype[Any] = pd.CategoricalDtype(list(self._written))
+            return pd.Series(pd.Categorical.from_codes(codes, dtype=words))
+        numbers = np.array(self._written)[(drawn == 1).astype(np.intp)]
+        if numbers.dtype.kind == "i":
+            return pd.Series(pd.arrays.IntegerArray(numbers, missing))
+        return pd.Series(np.where(missing, np.nan, numbers))
 
 
 class _Gridded(_Cells):
@@ -335,12 +357,25 @@ class NumericCodec(_Gridded):
         self._integer = column.integer
         super().__init__(number_grid(self._low, self._high, column.spacing), column.nullable)
         self.numbers = Cuts(self._grid.starts, np.arange(len(self._grid.widths)))
-        if column.missing_marker is not None:
-            self.numbers = with_exact(self.numbers, raw.number(column.missing_marker), self.null)
+        self._of_text = number_reader(column)
+        self._marker = raw.number(column.missing_marker, self._of_text)
+        self.numbers = with_exact(self.numbers, self._marker, self.null)
 
     def code(self, value: object) -> int:
-        number = raw.number(value)
+        number = raw.number(value, self._of_text)
         return self.null if math.isnan(number) else self.numbers.of(number)
+
+    def _draw(self, cells: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        return self._beside_marker(super()._draw(cells, rng))
+
+    def _between(self, first: np.ndarray, last: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        return self._beside_marker(super()._between(first, last, rng))
+
+    def _beside_marker(self, drawn: np.ndarray) -> np.ndarray:
+        """No real number that was drawn says missing, although it was made short."""
+        if self._spacing is not None:
+            return drawn
+        return np.where(drawn == self._marker, np.nextafter(drawn, math.inf), drawn)
 
     def _shown(self, drawn: np.ndarray, missing: np.ndarray) -> pd.Series[Any]:
         if self._integer:
@@ -359,6 +394,7 @@ class DatetimeCodec(_Gridded):
     def __init__(self, column: Datetime) -> None:
         self._first, last = column.steps
         self._seconds = SECONDS[column.resolution]
+        self._of_text = moment_reader(column)
         edges = moment_edges(last - self._first + 1)
         super().__init__(StepGrid(self._first, 1, edges), column.nullable)
         starts = (self._first + edges[1:-1]) * float(self._seconds)
@@ -367,7 +403,7 @@ class DatetimeCodec(_Gridded):
         self.datetimes = with_span(cells, marked, marked + self._seconds, self.null)
 
     def code(self, value: object) -> int:
-        seconds = raw.epoch_seconds(value)
+        seconds = raw.epoch_seconds(value, self._of_text)
         return self.null if math.isnan(seconds) else self.datetimes.of(seconds)
 
     def _shown(self, drawn: np.ndarray, missing: np.ndarray) -> pd.Series[Any]:

@@ -16,7 +16,9 @@ import numpy as np
 from dpsynth.data.engines.files import Rows, column, column_names
 from dpsynth.data.tables.codec import check_columns, codec_for
 from dpsynth.data.tables.unread import UNKNOWN, likely_reason
+from dpsynth.data.texts import number_reader
 from dpsynth.data.values import is_null, number, read, read_numbers, steps_of
+from dpsynth.schema.columns import folded
 from dpsynth.schema.table import Boolean, Categorical, Column, Datetime, Numeric, Schema
 
 MAX_UNDECLARED = 0.2
@@ -69,9 +71,9 @@ def _objects(values: Any, chosen: np.ndarray) -> list[object]:
 def _missing(declared: Column, values: Any) -> np.ndarray:
     """Is each value missing, or what the missing marker says."""
     if isinstance(declared, Datetime):
-        nulls = read(values, _Missing(None)).astype(bool)
+        nulls = read(values, _Missing(None, declared)).astype(bool)
         return nulls | (steps_of(values, declared) == declared.marker_step)
-    return read(values, _Missing(getattr(declared, "missing_marker", None))).astype(bool)
+    return read(values, _Missing(getattr(declared, "missing_marker", None), declared)).astype(bool)
 
 
 def _special(declared: Column, values: Any) -> tuple[np.ndarray, int]:
@@ -89,8 +91,9 @@ def _special(declared: Column, values: Any) -> tuple[np.ndarray, int]:
 
 
 def _special_numbers(declared: Numeric, values: Any) -> tuple[np.ndarray, int]:
-    numbers = read_numbers(values)
-    numbers = np.where(numbers == number(declared.missing_marker), np.nan, numbers)
+    numbers = read_numbers(values, declared)
+    marker = number(declared.missing_marker, number_reader(declared))
+    numbers = np.where(numbers == marker, np.nan, numbers)
     below = np.sum(numbers < (-np.inf if declared.low is None else declared.low))
     above = np.sum(numbers > (np.inf if declared.high is None else declared.high))
     return np.isnan(numbers), int(below + above)
@@ -107,9 +110,11 @@ def _outside(declared: Datetime, values: Any) -> int:
 class _Missing:
     """Reads whether a value is missing: 1 or 0."""
 
-    def __init__(self, marker: Any) -> None:
-        self._text = str(marker) if isinstance(marker, str) else None
-        self._number = math.nan if marker is None else number(marker)
+    def __init__(self, marker: Any, column: Column) -> None:
+        self._spelled = folded if getattr(column, "ignore_case", False) else str.strip
+        self._text = self._spelled(marker) if isinstance(marker, str) else None
+        self._of_text = number_reader(column)
+        self._number = math.nan if marker is None else number(marker, self._of_text)
 
     def objects(self, values: Iterable[object]) -> np.ndarray:
         return np.fromiter(map(self._is, values), dtype=np.int64)
@@ -122,8 +127,8 @@ class _Missing:
 
     def _is(self, value: object) -> bool:
         if isinstance(value, str) and self._text is not None:
-            return str.__str__(value) == self._text
-        return is_null(value) or number(value) == self._number
+            return self._spelled(value) == self._text
+        return is_null(value) or number(value, self._of_text) == self._number
 
 
 class _Objects:

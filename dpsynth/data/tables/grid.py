@@ -42,6 +42,12 @@ _ROUNDING = 1e-9
 """In steps. An edge so little above a step is on it: float64 has decimal steps only nearly."""
 
 
+_MAX_PLACES = 22
+"""The largest power of ten that float64 has exactly: a quotient by it is written as short."""
+
+_EXACT = 1e15
+"""Numbers of so many digits are exact in float64."""
+
 _TINY = float(np.finfo(np.float64).tiny)
 """The smallest number that is not subnormal."""
 
@@ -104,6 +110,8 @@ class StepGrid:
 class RealGrid:
     """Cells of the real numbers in [low, high]; widths are lengths.
 
+    A value drawn from a cell has no more digits than the cell's length gives reason for.
+
     The cell of zero has no length: its width is that of the finest cell beside it. It holds the
     subnormal numbers too, as some processors take them for zero.
     """
@@ -124,15 +132,28 @@ class RealGrid:
         return self.between(self._ends[0][cells], self._ends[1][cells], rng)
 
     def between(self, first: np.ndarray, last: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        # The sum may round up beyond the last value.
-        values: np.ndarray = np.minimum(first + rng.random(len(first)) * (last - first), last)
-        return values
+        values = first + rng.random(len(first)) * (last - first)
+        return _shortened(values, first, last)
 
     def lengths(self, first: np.ndarray, last: np.ndarray) -> np.ndarray:
         return last - first
 
     def ends(self) -> tuple[np.ndarray, np.ndarray]:
         return self._ends
+
+
+def _shortened(values: np.ndarray, first: np.ndarray, last: np.ndarray) -> np.ndarray:
+    """Values from first to last, with as many decimals as tell ten or more of each range apart.
+
+    Further digits would say what no cell knows. Whole numbers are not shortened, nor what float64
+    cannot write so: numbers of more than fifteen digits.
+    """
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        places = np.clip(np.ceil(1 - np.log10(last - first)), 0, _MAX_PLACES)
+        unit = 10.0**places
+        steps = np.clip(np.rint(values * unit), np.ceil(first * unit), np.floor(last * unit))
+        short = np.where(np.abs(steps) < _EXACT, steps / unit, values)
+    return np.clip(np.where(last > first, short, values), first, last)
 
 
 def number_grid(low: float, high: float, spacing: float | None) -> Grid:

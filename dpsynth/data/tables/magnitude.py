@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
 from dpsynth.base.domain import Domain
 from dpsynth.data.tables.cuts import with_exact
+from dpsynth.data.texts import number_reader
 from dpsynth.data.values import number
 from dpsynth.door.bounded import Bounded
 from dpsynth.door.codes import Cuts
 from dpsynth.door.table import PrivateTable
+from dpsynth.schema.columns import Numeric
 
 _POWERS = 2.0 ** np.arange(-10, 50)
 """From a thousandth to half a quadrillion, between which the numbers of most columns lie."""
@@ -33,6 +34,19 @@ HIGHS = np.concatenate([-_ENDS[-2::-1], [0.0], _ENDS[1:]])
 CELLS = LOWS.size + 1
 """How many cells there are; the last one is for what is not a number, or has no magnitude."""
 
+OCTAVES = 4
+"""How many cells of one sign make a group."""
+
+
+def _groups() -> np.ndarray:
+    above = np.arange(LOWS.size // 2) // OCTAVES
+    zero = int(above[-1]) + 1
+    return np.concatenate([zero - 1 - above[::-1], [zero], zero + 1 + above, [2 * zero + 1]])
+
+
+GROUPS = _groups()
+"""The group of each cell: zero alone, and four octaves of either sign; those next to it first."""
+
 _LARGEST = 2.0**200
 """What lies beyond, infinity among it, is no magnitude: a division by zero, or a sign for no limit.
 
@@ -40,28 +54,30 @@ No amount, time or count of this world comes near it.
 """
 
 
-def magnitude_table(rows: Bounded, markers: Mapping[str, Any]) -> PrivateTable:
-    """The magnitudes of some columns as a private table; each value is read by itself.
-
-    markers: for each column the value that stands for missing, or None. It has no magnitude.
-    """
-    codings = {name: Magnitudes(marker) for name, marker in markers.items()}
-    return PrivateTable.encoded(rows, codings, Domain.of(dict.fromkeys(markers, CELLS)))
+def magnitude_table(rows: Bounded, columns: Mapping[str, Numeric]) -> PrivateTable:
+    """The magnitudes of some columns as a private table; each value is read by itself."""
+    codings = {name: Magnitudes(column) for name, column in columns.items()}
+    return PrivateTable.encoded(rows, codings, Domain.of(dict.fromkeys(columns, CELLS)))
 
 
 class Magnitudes:
-    """The coding of a column by the powers of two between which its numbers lie."""
+    """The coding of a column by the powers of two between which its numbers lie.
+
+    The value that stands for missing has no magnitude.
+    """
 
     size = CELLS
     null = CELLS - 1
     bad = CELLS - 1
     datetimes = Cuts([], [bad])
 
-    def __init__(self, marker: Any) -> None:
-        self.numbers = with_exact(_MAGNITUDES, number(marker), self.null)
+    def __init__(self, column: Numeric) -> None:
+        self._of_text = number_reader(column)
+        marker = number(column.missing_marker, self._of_text)
+        self.numbers = with_exact(_MAGNITUDES, marker, self.null)
 
     def code(self, value: object) -> int:
-        x = number(value)
+        x = number(value, self._of_text)
         return self.null if math.isnan(x) else self.numbers.of(x)
 
 

@@ -1,0 +1,56 @@
+"""A CSV file of a release is read with the schema that it was made by, whatever formats that declares."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from dpsynth.data.engines.files import open_rows
+from dpsynth.data.tables.codec import codecs, decode_frame, encode_frame, schema_domain
+from dpsynth.data.tables.written import as_declared
+from dpsynth.schema.columns import Boolean, Column, Datetime, Numeric
+from dpsynth.schema.table import Schema
+
+COLUMNS: dict[str, Column] = {
+    "comma": Numeric(-1000, 1e6, decimal=",", nullable=True),
+    "cents": Numeric(0, 100_000, decimal=",", decimals=2),
+    "whole": Numeric(0, 10**9, integer=True, decimal=",", nullable=True),
+    "kept": Numeric(0, 100, nullable=True),
+    "truth": Boolean(true=["ja"], false=["nein"], nullable=True),
+    "coded": Boolean(true=[1], false=[0], nullable=True),
+    **{
+        format: Datetime("1969-12-31", "2031-01-01", resolution="s", format=format, nullable=True)
+        for format in ("%d.%m.%Y %H:%M:%S", "%b %d, %y %I:%M:%S %p", "%d/%m/%Y %H:%M:%S %z", "%Y-%d-%m %H:%M:%S")
+    },
+}
+SCHEMA = Schema(COLUMNS)
+
+
+@pytest.fixture
+def rows() -> pd.DataFrame:
+    rng = np.random.default_rng(3)
+    codes = {name: rng.integers(0, size, 400) for name, size in schema_domain(SCHEMA).sizes}
+    return decode_frame(codes, SCHEMA, {}, rng)
+
+
+def test_a_file_has_the_values_of_the_rows(rows: pd.DataFrame, tmp_path) -> None:
+    as_declared(rows, SCHEMA).to_csv(tmp_path / "rows.csv", index=False)
+    read = encode_frame(open_rows(tmp_path / "rows.csv"), SCHEMA)
+    expected = encode_frame(rows, SCHEMA)
+    for name, codec in codecs(SCHEMA).items():
+        known = expected[name] < codec.size - 1
+        assert known.mean() > 0.5
+        assert np.array_equal(read[name][known], expected[name][known])
+        assert np.array_equal(read[name] == codec.size - 1, ~known)
+
+
+def test_the_file_is_written_as_declared_and_the_rows_stay_as_they_are(rows: pd.DataFrame) -> None:
+    before = rows.copy()
+    text = as_declared(rows, SCHEMA)
+    pd.testing.assert_frame_equal(rows, before)
+    assert text["comma"].dropna().str.fullmatch(r"-?\d+(,\d+)?(e-\d+)?").all()
+    assert set(text["truth"].dropna()) == {"ja", "nein"}
+    assert set(text["coded"].dropna()) == {1, 0}
+    assert text["%d.%m.%Y %H:%M:%S"].dropna().str.fullmatch(r"\d\d\.\d\d\.\d{4} \d\d:\d\d:\d\d").all()
+    pd.testing.assert_series_equal(text["kept"], rows["kept"])
