@@ -15,6 +15,7 @@ from dpsynth.auditing.claim import PrivacyClaim
 from dpsynth.auditing.release.audit import audit
 from dpsynth.auditing.release.claimed import certificate_beside, claim_of, claimed
 from dpsynth.cli import app
+from dpsynth.evidence.manifest import add_lines, line_of
 from tests.auditing.people import SCHEMA, people
 
 
@@ -41,7 +42,7 @@ def test_the_certificate_in_the_folder_of_the_release_or_in_one_of_its_name_is_f
 
 
 def test_the_claim_is_that_of_the_certificate_with_its_unit_and_where_it_was_read(made, caplog):
-    with caplog.at_level(logging.INFO, "dpsynth.auditing"):
+    with caplog.at_level(logging.INFO, "dpsynth"):
         claim = claimed(None, made / "release" / "rows.csv")
     assert (claim.epsilon, claim.delta, claim.mu, claim.adjacency) == (0.7, 1e-5, None, "add-remove")
     assert claim.unit == "any 1 record, added or removed"
@@ -80,6 +81,21 @@ def test_a_certificate_that_does_not_hold_is_no_claim(made, tmp_path):
         audit(folder / "rows.csv", made / "train.csv", made / "holdout.csv", schema=SCHEMA)
     file.write_text("{")
     with pytest.raises(ValueError, match="to audit all the same"):
+        claimed(None, folder / "rows.csv")
+
+
+def test_rows_that_were_changed_after_the_manifest_listed_them_have_no_certificate(made, tmp_path):
+    folder = shutil.copytree(made / "release", tmp_path / "release")
+    add_lines(folder, line_of(folder / "rows.csv", "rows"))
+    assert claimed(None, folder / "rows.csv").epsilon == 0.7
+    (folder / "others.csv").write_text("not listed")
+    assert claimed(None, folder / "others.csv").epsilon == 0.7
+    with (folder / "rows.csv").open("a") as file:
+        file.write("\n")
+    with pytest.raises(ValueError, match=r"rows.csv is not the file that manifest.json lists"):
+        claimed(None, folder / "rows.csv")
+    (folder / "manifest.json").write_text("{}")
+    with pytest.raises(ValueError, match=r"manifest.json .*; to audit all the same"):
         claimed(None, folder / "rows.csv")
 
 
