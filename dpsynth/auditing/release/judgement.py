@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from scipy import stats
@@ -15,10 +15,10 @@ from dpsynth.auditing.release.policy import AuditPolicy
 from dpsynth.auditing.release.preconditions import REMEDIES
 from dpsynth.auditing.release.report import Finding, Precondition, worst_verdict
 from dpsynth.auditing.release.trial import Trial
-from dpsynth.auditing.statistics.intervals import Estimate, rate_difference, wilson
+from dpsynth.auditing.statistics.intervals import rate_difference, wilson
 
 _BEYOND_CHANCE = 0.05
-"""The adjusted p-value up to which a report that passes names what it found all the same."""
+"""The adjusted p-value up to which chance does not explain what was found."""
 
 
 def copies_finding(copied: np.ndarray, policy: AuditPolicy) -> Finding:
@@ -57,7 +57,9 @@ def copies_finding(copied: np.ndarray, policy: AuditPolicy) -> Finding:
         verdict=verdict,
         details=details,
         rows_needed=(
-            rows_needed("gap", gap, policy.copies, details) if verdict == "INCONCLUSIVE" else None
+            rows_needed("gap", gap, policy.copies, details, by_chance=adjusted > _BEYOND_CHANCE)
+            if verdict == "INCONCLUSIVE"
+            else None
         ),
     )
 
@@ -90,7 +92,19 @@ def attack_finding(
         ceiling=ceiling,
         verdict=verdict,
         details=measured.details,
-        rows_needed=_needed(verdict, each, estimate, limit, measured.details),
+        rows_needed=(
+            rows_needed(
+                each.measure,
+                estimate,
+                limit,
+                measured.details,
+                by_chance=adjusted > _BEYOND_CHANCE,
+                share=each.share,
+                widest=each.widest,
+            )
+            if verdict == "INCONCLUSIVE"
+            else None
+        ),
     )
 
 
@@ -132,14 +146,6 @@ def _judged(failed: bool, within: bool) -> str:
     if failed:
         return "FAIL"
     return "PASS" if within else "INCONCLUSIVE"
-
-
-def _needed(
-    verdict: str, each: Trial, found: Estimate, limit: float, details: Mapping[str, float]
-) -> int | None:
-    if verdict != "INCONCLUSIVE":
-        return None
-    return rows_needed(each.measure, found, limit, details, each.share, each.widest)
 
 
 def _ceiling(claim: PrivacyClaim | None, each: Trial) -> float | None:
