@@ -115,7 +115,7 @@ def test_a_sensitive_value_refuses_to_be_read_or_changed(way, shape):
 def test_what_is_shown_of_it_is_public():
     assert repr(secret(2, 3)) == str(secret(2, 3)) == "Sensitive(shape=(2, 3), l1=3, l2=2)"
     public = {name for name in dir(Sensitive) if not name.startswith("_")}
-    assert public == {"code", "l1", "l2", "protects", "shape", "unit", "l1_error", "stack"}
+    assert public == {"code", "l1", "l2", "protects", "scale", "shape", "l1_error", "stack"}
 
 
 def test_the_caller_cannot_reach_in_through_the_arrays_it_gave():
@@ -126,9 +126,9 @@ def test_the_caller_cannot_reach_in_through_the_arrays_it_gave():
     assert x.scale.tolist() == [1.0, 2.0]
     for value in (x, secret(2).l1_error(np.zeros(2), 2.0), Sensitive.stack([x, x])):
         with pytest.raises(ValueError, match="read-only"):
-            value.unit[...] = 1e9
+            value.scale[...] = 1e9
         with pytest.raises((TypeError, ValueError)):
-            value.unit *= 3
+            value.scale *= 3
 
 
 @pytest.mark.parametrize(
@@ -141,13 +141,13 @@ def test_the_caller_cannot_reach_in_through_the_arrays_it_gave():
         {"l1": math.inf, "l2": 1},
         {"l1": -1, "l2": -1},
         {"l1": 1, "l2": -0.0},
-        {"l1": 1, "l2": 1, "unit": 0.0},
-        {"l1": 1, "l2": 1, "unit": -1.0},
-        {"l1": 1, "l2": 1, "unit": math.nan},
-        {"l1": 1, "l2": 1, "unit": math.inf},
-        {"l1": 1, "l2": 1, "unit": 1e300},
-        {"l1": 1, "l2": 1, "unit": np.ones(3)},
-        {"l1": 1, "l2": 1, "unit": np.array([1.0, 0.0])},
+        {"l1": 1, "l2": 1, "scale": 0.0},
+        {"l1": 1, "l2": 1, "scale": -1.0},
+        {"l1": 1, "l2": 1, "scale": math.nan},
+        {"l1": 1, "l2": 1, "scale": math.inf},
+        {"l1": 1, "l2": 1, "scale": 1e300},
+        {"l1": 1, "l2": 1, "scale": np.ones(3)},
+        {"l1": 1, "l2": 1, "scale": np.array([1.0, 0.0])},
         {"l1": "1", "l2": 1},
         {"l1": 1, "l2": None},
     ],
@@ -203,7 +203,7 @@ def far(x: Sensitive, y: Sensitive) -> tuple[Fraction, Fraction]:
 
 def check(x: Sensitive, y: Sensitive) -> None:
     assert (x.l1, x.l2, x.shape) == (y.l1, y.l2, y.shape)
-    assert np.array_equal(x.scale, y.unit)
+    assert np.array_equal(x.scale, y.scale)
     l1, l2_squared = far(x, y)
     assert l1 <= Fraction(x.l1)
     assert l2_squared <= Fraction(x.l2) ** 2
@@ -248,14 +248,14 @@ def test_a_stack_declares_hardly_more_than_it_must(pair, data):
 def test_an_l1_error_is_the_distance_to_the_rounded_estimate():
     x = Sensitive(np.array([[3, 0], [5, 9]]), l1=1, l2=1)
     score = x.l1_error(np.array([[1.4, 0.0], [7.0, 9.0]]), 0.5)
-    assert (int(_integers(score)), float(score.unit), score.shape) == (4, 0.5, ())
+    assert (int(_integers(score)), float(score.scale), score.shape) == (4, 0.5, ())
     assert score.l1 == score.l2 == math.nextafter(0.5, 1)
 
 
 def test_an_l1_error_may_be_large_and_counts_once_unless_weighted():
     score = Sensitive(np.array([10**12, 0, 5]), l1=1, l2=1).l1_error(np.array([0.0, 10.0**9, 5.0]))
     assert int(_integers(score)) == 10**12 + 10**9
-    assert (float(score.unit), score.l1) == (1.0, math.nextafter(1.0, 2))
+    assert (float(score.scale), score.l1) == (1.0, math.nextafter(1.0, 2))
 
 
 def test_an_l1_error_of_a_total_works_like_any_other():
@@ -268,7 +268,7 @@ def test_a_stack_keeps_order_values_and_units():
     b = Sensitive(np.array([5]), l1=2, l2=2).l1_error(np.array([0.0]), 3.0)
     stack = Sensitive.stack([a, b, a])
     assert _integers(stack).tolist() == [1, 2, 3, 4, 5, 1, 2, 3, 4]
-    assert stack.unit.tolist() == [1, 1, 1, 1, 3, 1, 1, 1, 1]
+    assert stack.scale.tolist() == [1, 1, 1, 1, 3, 1, 1, 1, 1]
     assert stack.shape == (9,)
 
 
