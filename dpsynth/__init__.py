@@ -50,7 +50,12 @@ if TYPE_CHECKING:
         SchemaError,
         Text,
     )
-    from dpsynth.synthesizers.base import NewLedgerWarning, NoLedgerWarning, NotFittedError
+    from dpsynth.synthesizers.base import (
+        CautionWarning,
+        NewLedgerWarning,
+        NoLedgerWarning,
+        NotFittedError,
+    )
     from dpsynth.synthesizers.image import ImageSynthesizer
     from dpsynth.synthesizers.model_file import ModelFileError
     from dpsynth.synthesizers.table import Synthesizer
@@ -65,6 +70,7 @@ _HOME = {
     "BudgetExceeded": "kernel.budget",
     "BudgetExceededError": "kernel.budget",
     "Categorical": "schema.table",
+    "CautionWarning": "synthesizers.base",
     "Certificate": "evidence.certificate",
     "CheckpointError": "mechanisms.checkpoint",
     "ConditionError": "models.base",
@@ -113,6 +119,7 @@ __all__ = [
     "BudgetExceeded",
     "BudgetExceededError",
     "Categorical",
+    "CautionWarning",
     "Certificate",
     "CheckpointError",
     "ConditionError",

@@ -40,7 +40,7 @@ def test_a_table_goes_from_draft_to_release(folder, run):
     assert "TODO" in (folder / "draft.yaml").read_text()
     code, out, _ = run(f"{FIT} --ledger a.ledger -o m.dpsynth")
     assert code == 0
-    assert "(1, 1e-06)-differentially private" in out
+    assert "(1, 0.000001)-differentially private" in out
     assert run("sample m.dpsynth -n 50 --seed 1 -o out.csv")[0] == 0
     assert run("sample m.dpsynth -n 50 --seed 1 -o out.parquet")[0] == 0
     release = pd.read_csv("out.csv")
@@ -55,6 +55,17 @@ def test_a_table_goes_from_draft_to_release(folder, run):
     assert "measure age" in out
     assert "committed" in out
     assert run("ledger verify a.ledger")[0] == 0
+
+
+def test_a_column_that_cannot_be_read_is_cautioned_of_once(folder, run):
+    pd.read_csv("rows.csv").assign(age="39 years").to_csv("rows.csv", index=False)
+    code, out, err = run(f"{FIT} --ledger a.ledger -o m.dpsynth")
+    assert code == 0
+    assert out.count("CAUTION") == out.count("of the values of 'age' could not be read") == 1
+    assert "Warning" not in err
+    code, out, err = run(f"{FIT} --ledger b.ledger -o n.dpsynth --json")
+    assert "of the values of 'age' could not be read" in json.loads(out)["cautions"][0]
+    assert "Warning" not in err
 
 
 def test_a_target_is_a_column_of_the_schema_for_a_mechanism_that_takes_one(folder, run):

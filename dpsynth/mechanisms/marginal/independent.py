@@ -5,7 +5,7 @@ when data are few.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -88,7 +88,8 @@ def all_on_columns(
 
 
 def _columns(table: PrivateTable, oneway: OneWayMeasurements) -> RefinedModel:
-    return independent_model(table.domain, oneway.masses(), oneway.rows)
+    model = independent_model(table.domain, oneway.masses(), oneway.rows)
+    return replace(model, last_cells=oneway.last_cells())
 
 
 def independent_model(domain: Domain, masses: dict[str, np.ndarray], rows: float) -> RefinedModel:

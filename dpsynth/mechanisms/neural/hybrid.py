@@ -244,7 +244,7 @@ class Hybrid(Resumable):
             )
         train(training, critic, generator, game, rng, checkpoint)
         mixture = mixture_of(coarse.domain, release.total, generator.columns(), shares)
-        return RefinedModel(release.domain, mixture, release.bins, release.masses)
+        return replace(release, coarse=mixture, outcome="")
 
     def _better(
         self,
