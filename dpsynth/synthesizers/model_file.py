@@ -16,6 +16,7 @@ import numpy as np
 from dpsynth.base.archive import UNREADABLE, read_archive, split, write_archive
 from dpsynth.base.errors import DPSynthError
 from dpsynth.data.tables.codec import schema_domain
+from dpsynth.data.tables.inside import Inside
 from dpsynth.evidence.verifier import lines, words
 from dpsynth.evidence.verify import examine
 from dpsynth.models.base import Model
@@ -63,13 +64,15 @@ def in_stored_form(model: Model) -> Model:
     )
 
 
-def model_digest(schema: Schema, model: Model, bounds: Bounds) -> str | None:
+def model_digest(
+    schema: Schema, model: Model, bounds: Bounds, inside: Mapping[str, Inside] = {}
+) -> str | None:
     """The SHA-256 of all that sampling depends on; None for a model that cannot be stored.
 
     It is the same for the model that was saved and for the one that is loaded.
     """
     try:
-        return digest_of(*table_content(schema, model, bounds))
+        return digest_of(*table_content(schema, model, bounds, inside))
     except TypeError:
         return None
 
@@ -148,7 +151,7 @@ def _refuse_forged(
 
 
 def table_content(
-    schema: Schema, model: Model, bounds: Bounds
+    schema: Schema, model: Model, bounds: Bounds, inside: Mapping[str, Inside] = {}
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Plain fields and arrays of a model file, without its certificate.
 
@@ -162,7 +165,15 @@ def table_content(
         )
     plain, arrays = split(model.to_arrays())
     ends = {name: (float(low), float(high)) for name, (low, high) in bounds.items()}
-    return {TABLE: VERSION, "schema": schema.to_dict(), "bounds": ends, "model": plain}, arrays
+    content = {TABLE: VERSION, "schema": schema.to_dict(), "bounds": ends, "model": plain}
+    if inside:
+        content["inside"] = {name: each.stored() for name, each in inside.items()}
+    return content, arrays
+
+
+def stored_inside(document: Mapping[str, Any]) -> dict[str, Inside]:
+    """What a file knows of the values in the cells of its columns; nothing in older files."""
+    return {name: Inside.of(each) for name, each in document.get("inside", {}).items()}
 
 
 def _canonical(value: Any) -> bytes:

@@ -7,7 +7,7 @@ them.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from dpsynth.base.job import Job
 from dpsynth.base.places import expanded
 from dpsynth.data.engines.files import Source, open_source
 from dpsynth.data.tables.codec import check_columns, codecs, schema_domain
+from dpsynth.data.tables.inside import Inside, with_several_values
 from dpsynth.data.tables.magnitude import magnitude_table
 from dpsynth.door.bounded import Bounded, bound_table
 from dpsynth.door.table import PrivateTable
@@ -28,6 +29,7 @@ from dpsynth.ledger.opening import Accountant
 from dpsynth.mechanisms.base import Mechanism
 from dpsynth.mechanisms.bounds import bounds_costs, learn_bounds
 from dpsynth.mechanisms.checkpoint import Checkpoint, check_place
+from dpsynth.mechanisms.inside import Seen, inside_costs, inside_of, look_inside
 from dpsynth.mechanisms.marginal.known import Marginal
 from dpsynth.mechanisms.registry import TABLES, mechanism_for, name_of
 from dpsynth.models.base import Model
@@ -40,6 +42,7 @@ from dpsynth.synthesizers.model_file import (
     built_table,
     in_stored_form,
     model_digest,
+    stored_inside,
     table_content,
 )
 from dpsynth.synthesizers.plan import Plan, plan
@@ -167,13 +170,16 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
             accountant.begin()  # a fit that fails from here on stays paid for
             rows = bound_table(source.read, self.schema.unit)
             bounds = _kept_bounds(checkpoint, lambda: self._bounds(rows, accountant))
+            seen = _kept_seen(checkpoint, lambda: self._seen(rows, bounds, accountant, mechanism))
             domain = schema_domain(self.schema, bounds)
             table = PrivateTable.encoded(rows, codecs(self.schema, bounds), domain)
             model = in_stored_form(mechanism.run(table, accountant, checkpoint))
-            accountant.close(model_digest(self.schema, model, bounds))
+            inside = self._inside(seen, bounds, model)
+            accountant.close(model_digest(self.schema, model, bounds, inside))
         if checkpoint is not None:
             checkpoint.remove()
-        self.fitted_ = Fitted(model, bounds, self._certify(accountant, mechanism, model, bounds))
+        certificate = self._certify(accountant, mechanism, model, bounds)
+        self.fitted_ = Fitted(model, bounds, certificate, inside)
         return self
 
     def plan(self, rows: int) -> Plan:
@@ -239,17 +245,17 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         rows = _default_rows(fitted.model) if n is None else _row_count(n)
         terms = parse(where, given, self.schema)
         rng = np.random.default_rng(seed)
-        return draw_rows(fitted.model, self.schema, fitted.bounds, rows, terms, rng)
+        return draw_rows(fitted.model, self.schema, fitted.bounds, rows, terms, rng, fitted.inside)
 
     def _stored(self, fitted: Fitted) -> tuple[Mapping[str, Any], dict[str, np.ndarray]]:
-        return table_content(self.schema, fitted.model, fitted.bounds)
+        return table_content(self.schema, fitted.model, fitted.bounds, fitted.inside)
 
     @classmethod
     def _built(cls, document: dict[str, Any], arrays: dict[str, np.ndarray]) -> Synthesizer:
         schema, model, bounds, record = built_table(document, arrays)
         known = recorded_marginals(record)
         made = cls(schema, ledger=NoLedger.LOADED, known=known, **recorded_arguments(record))
-        made.fitted_ = Fitted(model, bounds, Certificate(record))
+        made.fitted_ = Fitted(model, bounds, Certificate(record), stored_inside(document))
         return made
 
     def _what(self) -> str:
@@ -330,6 +336,21 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         costs = bounds_costs(accountant.cost_left, len(wanted))
         return learn_bounds(table, wanted, accountant, costs)
 
+    def _seen(
+        self, rows: Bounded, bounds: Bounds, accountant: Accountant, mechanism: Mechanism
+    ) -> dict[str, Seen]:
+        """Values that many rows share inside of cells, and how numbers are written, by charges."""
+        wanted = with_several_values(self.schema, bounds) if mechanism.gaussian else {}
+        if not wanted:
+            return {}
+        costs = inside_costs(accountant.cost_left, len(wanted))
+        return look_inside(rows, wanted, accountant, costs)
+
+    def _inside(self, seen: Mapping[str, Seen], bounds: Bounds, model: Model) -> dict[str, Inside]:
+        wanted = with_several_values(self.schema, bounds)
+        found = {name: inside_of(wanted[name][1], each, model, name) for name, each in seen.items()}
+        return {name: each for name, each in found.items() if each != Inside()}
+
     def _certify(
         self, accountant: Accountant, mechanism: Mechanism, model: Model, bounds: Bounds
     ) -> Certificate:
@@ -352,6 +373,7 @@ class Fitted:
     model: Model
     bounds: Bounds
     certificate: Certificate
+    inside: Mapping[str, Inside] = field(default_factory=dict)
 
 
 def _kept_bounds(checkpoint: Checkpoint | None, learned: Callable[[], Bounds]) -> Bounds:
@@ -363,6 +385,24 @@ def _kept_bounds(checkpoint: Checkpoint | None, learned: Callable[[], Bounds]) -
     with checkpoint.reading():
         kept = checkpoint.values["bounds"]
         return {name: (float(low), float(high)) for name, (low, high) in kept.items()}
+
+
+def _kept_seen(
+    checkpoint: Checkpoint | None, seen: Callable[[], dict[str, Seen]]
+) -> dict[str, Seen]:
+    """What was seen inside of cells: by this process, or by the one whose checkpoint is resumed."""
+    if checkpoint is None:
+        return seen()
+    if not checkpoint.resumed:
+        found = seen()
+        checkpoint.values["seen"] = {name: asdict(each) for name, each in found.items()}
+        return found
+    with checkpoint.reading():
+        kept = checkpoint.values["seen"]
+        return {
+            name: Seen(**{fact: tuple(map(float, values)) for fact, values in each.items()})
+            for name, each in kept.items()
+        }
 
 
 def _default_rows(model: Model) -> int:
