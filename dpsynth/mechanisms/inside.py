@@ -66,9 +66,9 @@ class Seen:
         more; 0 where noise may be all that there is.
     """
 
-    atoms: tuple[float, ...] = ()
-    counts: tuple[float, ...] = ()
-    decimals: tuple[float, ...] = ()
+    atoms: tuple[float, ...]
+    counts: tuple[float, ...]
+    decimals: tuple[float, ...]
 
 
 def inside_costs(cost: int, columns: int) -> tuple[int, int, int]:

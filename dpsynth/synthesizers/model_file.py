@@ -28,6 +28,9 @@ from dpsynth.schema.table import Schema
 
 VERSION = 1
 Bounds = dict[str, tuple[float, float]]
+Stored = tuple[Schema, Model, Bounds, dict[str, Inside], dict[str, Any]]
+"""Schema, model, bounds, what is known of the values inside of cells, the certificate's record."""
+
 T = TypeVar("T")
 Build = Callable[[dict[str, Any], dict[str, np.ndarray]], T]
 """Makes an object of a file's document and arrays."""
@@ -90,7 +93,7 @@ def digest_of(content: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> s
     return digest.hexdigest()
 
 
-def load_model(path: str | Path) -> tuple[Schema, Model, Bounds, dict[str, Any]]:
+def load_model(path: str | Path) -> Stored:
     """What a table's file holds, with its certificate's record; ModelFileError for other files."""
     return read_model_file(path, TABLE, built_table)
 
@@ -171,22 +174,16 @@ def table_content(
     return content, arrays
 
 
-def stored_inside(document: Mapping[str, Any]) -> dict[str, Inside]:
-    """What a file knows of the values in the cells of its columns; nothing in older files."""
-    return {name: Inside.of(each) for name, each in document.get("inside", {}).items()}
-
-
 def _canonical(value: Any) -> bytes:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
 
 
-def built_table(
-    document: dict[str, Any], arrays: dict[str, np.ndarray]
-) -> tuple[Schema, Model, Bounds, dict[str, Any]]:
-    """Schema, model, bounds and the certificate's record of a file's parts."""
+def built_table(document: dict[str, Any], arrays: dict[str, np.ndarray]) -> Stored:
+    """What a file's parts hold."""
     schema = Schema.from_dict(document["schema"])
     stored = document["bounds"]
     bounds: Bounds = {name: (float(low), float(high)) for name, (low, high) in stored.items()}
+    inside = {name: Inside.of(each) for name, each in document.get("inside", {}).items()}
     domain = schema_domain(schema, bounds)
     model = RefinedModel.from_arrays(domain, {**document["model"], **arrays})
-    return schema, model, bounds, document["certificate"]
+    return schema, model, bounds, inside, document["certificate"]

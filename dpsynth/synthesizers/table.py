@@ -42,7 +42,6 @@ from dpsynth.synthesizers.model_file import (
     built_table,
     in_stored_form,
     model_digest,
-    stored_inside,
     table_content,
 )
 from dpsynth.synthesizers.plan import Plan, plan
@@ -252,10 +251,10 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
 
     @classmethod
     def _built(cls, document: dict[str, Any], arrays: dict[str, np.ndarray]) -> Synthesizer:
-        schema, model, bounds, record = built_table(document, arrays)
+        schema, model, bounds, inside, record = built_table(document, arrays)
         known = recorded_marginals(record)
         made = cls(schema, ledger=NoLedger.LOADED, known=known, **recorded_arguments(record))
-        made.fitted_ = Fitted(model, bounds, Certificate(record), stored_inside(document))
+        made.fitted_ = Fitted(model, bounds, Certificate(record), inside)
         return made
 
     def _what(self) -> str:

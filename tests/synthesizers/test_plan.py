@@ -19,6 +19,8 @@ from dpsynth.schema.table import Boolean, Categorical, Numeric, Schema, SchemaEr
 ROWS = 3000
 KINDS = {
     "learn the bounds": "bounds of a column",
+    "see how the numbers": "decimals of a column",
+    "see values of": "shared values of a column",
     "measure the row count": "the row count",
     "choose among": "scores",
 }

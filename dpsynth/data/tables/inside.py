@@ -67,8 +67,8 @@ class Inside:
     def reach(self) -> tuple[float, ...]:
         """For each number of decimals, how many lengths of its cell a value may move to have it.
 
-        Any distance where nearly all numbers have no more: then noise alone lies where none is. Into
-        the next cell where most have: so whole numbers that lie apart are whole.
+        Any distance where nearly all numbers have no more: then noise alone lies where none is.
+        Into the next cell where most have: so whole numbers that lie apart are whole.
         """
         upto = np.cumsum(self.every)
         found = np.where(upto > _NEARLY_ALL, np.inf, np.where(upto > _MOST, _NEXT, 0.0))

@@ -87,11 +87,12 @@ def rounded(
     some = np.append(parts.decimals, max(0.0, 1 - sum(parts.decimals)))
     places = rng.choice(len(some), len(values), p=some / some.sum())
     unit = 10.0**places
-    steps = np.rint(values * unit)
-    low, high = np.ceil(first * unit), np.floor(last * unit)
-    short = np.clip(np.clip(steps, low, high) / unit, first, last)
-    beside = np.clip(steps / unit, *ends)
-    far = np.abs(beside - values) > np.append(parts.reach, 0.0)[places] * (last - first)
+    with np.errstate(all="ignore"):  # a product beyond all numbers, or of none and infinity
+        steps = np.rint(values * unit)
+        low, high = np.ceil(first * unit), np.floor(last * unit)
+        short = np.clip(np.clip(steps, low, high) / unit, first, last)
+        beside = np.clip(steps / unit, *ends)
+        far = np.abs(beside - values) > np.append(parts.reach, 0.0)[places] * (last - first)
     found = np.where(low <= high, short, np.where(far, values, beside))
     return np.where((places < len(parts.decimals)) & (first < last), found, values)
 
