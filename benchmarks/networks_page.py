@@ -1,4 +1,4 @@
-"""The tables of docs/networks.md, from `results/gan.json` and `results/opacus.json`, and README's summary of the first.
+"""The tables of docs/networks.md, from `results/gan.json` and `results/opacus.json`.
 
 `readme.py` writes them.
 """
@@ -23,7 +23,9 @@ Cells = dict[tuple[str, float, str], Cell]
 
 def page(text: str) -> str:
     """The page with its blocks as the files have them."""
-    return replaced(replaced(text, "figures", figures()), "opacus", beside_opacus())
+    for name, block in (("figures", figures()), ("opacus", beside_opacus()), ("summary", summary())):
+        text = replaced(text, name, block)
+    return text
 
 
 def replaced(text: str, name: str, block: str) -> str:
@@ -141,7 +143,7 @@ def milliseconds(seconds: float) -> str:
 
 
 def summary() -> str:
-    """What README says of networks."""
+    """Networks beside marginals and beside other networks, in two sentences."""
     found = cells()
     ratios = {
         table: [
@@ -157,8 +159,8 @@ def summary() -> str:
     ]
     adult = {m: found["adult", 1.0, m] for m in ("canopy", "dp-ctgan")}
     return (
-        f"*Two-way distance of `dp-ctgan` as a part of that of smartnoise-synth's nearest network*: {'; '.join(said)}."
-        f" *When marginals win:* wherever we have looked. On Adult at epsilon 1 `canopy` is at"
+        f"Two-way distance of `dp-ctgan` as a part of that of smartnoise-synth's nearest network: {'; '.join(said)}."
+        f" On Adult at epsilon 1 `canopy` is at"
         f" {adult['canopy']['2-way']:.3f} in {adult['canopy']['CPU s']:.0f} CPU s, `dp-ctgan` at"
         f" {adult['dp-ctgan']['2-way']:.3f} in {adult['dp-ctgan']['CPU s']:.0f}."
     )

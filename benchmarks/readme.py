@@ -1,4 +1,4 @@
-"""Writes the figures in README.md and on the pages of docs/ from the benchmarks' JSON files, none by hand.
+"""Writes the figures and counts in README.md and on the pages of docs/ from the benchmarks' JSON files, none by hand.
 
 python benchmarks/readme.py            # rewrite all
 python benchmarks/readme.py --check    # exit code 1 if it would change
@@ -24,29 +24,15 @@ WAYS = ("1-way", "2-way", "3-way")
 
 
 def short_figures() -> str:
-    """What README shows: all tables at epsilon 1, one sentence for the other budgets, and what training is worth."""
-    utility = load("utility")
-    counting, noise, sampling = load("counting"), load("noise"), load("sampling")
-    rows = utility["results"]["rows"]
-    parts = [f"{origin(utility)} All of them, with ablations: [docs/figures.md](docs/figures.md).", explained(utility)]
-    parts += ["\n".join(f"* Epsilon {e:g}: {summary(rows, e)}" for e in epsilons(rows))]
-    parts += [
-        f"Epsilon 1. {losses(rows)}",
-        table(rows, 1.0),
-        downstream_text(),
-        downstream_table([1.0]),
-        f"**Speed**, one core: {speed_line()}",
-        f"**Counting**: {counting['results']['ours ns']:.1f} ns a row and two-way marginal"
-        f" ({counting['results']['rows']:,} rows, 105 pairs), against"
-        f" {counting['results']['fused bincount ns']:.1f} for numpy's bincount on fused codes in the same run."
-        f" **Noise**: {noise_line(noise['results'])} **Sampling**: {sampling_line(sampling['results'])}",
-    ]
-    return "\n\n".join(parts)
+    """What README shows: a sentence for each budget."""
+    rows = load("utility")["results"]["rows"]
+    return "\n".join(f"* Epsilon {e:g}: {summary(rows, e)}" for e in epsilons(rows))
 
 
 def long_figures() -> str:
     """The page of all figures."""
     utility, raw, ablation = load("utility"), load("raw_tables"), load("ablation")
+    counting, noise, sampling = load("counting"), load("noise"), load("sampling")
     rows = utility["results"]["rows"]
     parts = ["# Figures", origin(utility), "## Distances", explained(utility)]
     for epsilon in epsilons(rows):
@@ -65,6 +51,12 @@ def long_figures() -> str:
         " bins a column, in brackets that of the real rows drawn anew.",
         raw_rows(raw["results"]["tables"]),
         "## Speed",
+        f"One core. {speed_line()}",
+        f"**Counting**: {counting['results']['ours ns']:.1f} ns a row and two-way marginal"
+        f" ({counting['results']['rows']:,} rows, 105 pairs), against"
+        f" {counting['results']['fused bincount ns']:.1f} for numpy's bincount on fused codes in the same run.",
+        f"**Noise**: {noise_line(noise['results'])}",
+        f"**Sampling**: {sampling_line(sampling['results'])}",
         speed_table(),
     ]
     return "\n\n".join(parts) + "\n"
@@ -285,16 +277,13 @@ def main() -> None:
     parser.add_argument("--check", action="store_true")
     options = parser.parse_args()
     readme = ROOT / "README.md"
-    old = readme.read_text()
-    page = ROOT / "docs" / "figures.md"
-    block = f"<!-- figures -->\n\n{short_figures()}\n\n<!-- /figures -->"
-    counted = old
+    argument = ROOT / "docs" / "privacy.md"
+    counted = argument.read_text()
     for ring in ("kernel", "door", "prices", "training", "programs", "ledger"):
         lines = sum(len(f.read_text().splitlines()) for f in (ROOT / "dpsynth" / ring).glob("*.py"))
         counted = re.sub(rf"(\| `dpsynth/{ring}/` \|) [\d,]+", rf"\g<1> {lines:,}", counted)
-    new = re.sub(r"<!-- figures -->.*<!-- /figures -->", lambda _: block, counted, flags=re.S)
-    new = networks_page.replaced(new, "networks", networks_page.summary())
-    wanted = {readme: new, page: long_figures()}
+    shown = networks_page.replaced(readme.read_text(), "figures", short_figures())
+    wanted = {readme: shown, argument: counted, ROOT / "docs" / "figures.md": long_figures()}
     wanted |= {m.PAGE: m.page(m.PAGE.read_text()) for m in (audit_page, networks_page)}
     if options.check:
         sys.exit(any(path.read_text() != text for path, text in wanted.items()))

@@ -20,6 +20,7 @@ from scipy.optimize import brentq, minimize_scalar
 from scipy.special import log_ndtr, ndtr, ndtri
 
 from dpsynth.accounting import currencies
+from dpsynth.base.text import exact
 from dpsynth.kernel import gaussian_dp
 from dpsynth.kernel.budget import Budget
 
@@ -45,6 +46,10 @@ class PrivacyClaim:
         Of Gaussian differential privacy, 0 or more.
     adjacency : {"add-remove", "replace"}
         Whether neighbouring tables differ by one more record, or by another record.
+    unit : str, optional
+        Whom the promise protects, in words; by default one record.
+    source : str, optional
+        Where the claim was read.
 
     Raises
     ------
@@ -64,6 +69,8 @@ class PrivacyClaim:
     delta: float | None = None
     mu: float | None = None
     adjacency: Literal["add-remove", "replace"] = "add-remove"
+    unit: str | None = None
+    source: str | None = None
 
     def __post_init__(self) -> None:
         nothing = self.epsilon is None and self.mu is None
@@ -88,6 +95,13 @@ class PrivacyClaim:
     def zcdp_calibrated(cls, epsilon: float, delta: float) -> PrivacyClaim:
         """The claim of Gaussian noise that is calibrated by way of zCDP: mu = sqrt(2 rho)."""
         return cls(epsilon, delta, math.sqrt(2 * rho_of_epsilon(epsilon, delta)))
+
+    def describe(self) -> str:
+        """The claim in words, and where it was read."""
+        parts = {"epsilon": self.epsilon, "delta": self.delta, "mu": self.mu}
+        numbers = ", ".join(f"{n} {exact(x)}" for n, x in parts.items() if x is not None)
+        unit = "" if self.unit is None else f" for {self.unit}"
+        return numbers + unit + ("" if self.source is None else f", read from {self.source}")
 
     def tpr_ceiling(self, fpr: float) -> float:
         """The largest true-positive rate, for one record, that the claim allows.

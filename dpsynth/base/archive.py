@@ -40,7 +40,7 @@ def write_archive(
         target.writestr(member, text)
         for name, array in arrays.items():
             buffer = io.BytesIO()
-            np.save(buffer, array, allow_pickle=False)
+            np.save(buffer, np.asarray(array, order="C"), allow_pickle=False)
             target.writestr(names[name], buffer.getvalue())
 
 

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from dpsynth.base.places import expanded
 
 NAME = "dpsynth.toml"
 KEYS = ("ledger", "schema", "policy")
@@ -43,6 +46,14 @@ def place_of(what: str) -> Path | None:
     return None if project is None else project.places.get(what)
 
 
+def write_project(folder: Path, places: Mapping[str, str]) -> Path:
+    """Writes a new project file with these paths, which are relative to its folder."""
+    file = folder / NAME
+    lines = [f"{key} = {json.dumps(path, ensure_ascii=False)}\n" for key, path in places.items()]
+    file.write_text("".join(lines), encoding="utf-8")
+    return file
+
+
 def _home() -> Path | None:
     """The home folder; None for a user who has none, as in some containers."""
     try:
@@ -71,4 +82,4 @@ def _read(file: Path) -> Project:
             raise ValueError(
                 f'{file} must name a path as text, as in {key} = "claims.{key}", got {path!r}'
             )
-    return Project(file, {key: file.parent / path for key, path in stated.items()})
+    return Project(file, {key: file.parent / expanded(path) for key, path in stated.items()})

@@ -20,9 +20,11 @@ from dpsynth.cli import audit, evidence, release
 from dpsynth.cli.common import fail, say
 from dpsynth.cli.exits import CODES, exit_code
 from dpsynth.cli.images import images_app
+from dpsynth.cli.init import init
 from dpsynth.cli.ledger import ledger_app
 from dpsynth.cli.plan import plan
 from dpsynth.cli.schema import schema_app
+from dpsynth.cli.split import split
 from dpsynth.cli.verify import verify
 
 _HELP = """Turn private records into synthetic ones under differential privacy, with evidence.
@@ -58,6 +60,9 @@ def _options(
 
 
 _COMMANDS = (
+    init,
+    split,
+    release.release,
     release.fit,
     release.sample,
     evidence.evaluate,

@@ -11,13 +11,13 @@ from dpsynth.cli.common import (
     Json,
     SchemaFile,
     Synthetic,
-    err,
     from_project,
     load_schema,
     print_json,
     say,
 )
 from dpsynth.cli.exits import Exit
+from dpsynth.cli.progress import Progress, following
 
 if TYPE_CHECKING:
     from dpsynth.auditing.claim import PrivacyClaim
@@ -44,7 +44,13 @@ PolicyFile = Annotated[
     ),
 ]
 Level = Annotated[str, typer.Option(help="How hard to try: quick, standard or deep.")]
-ClaimedEpsilon = Annotated[float | None, typer.Option(help="The epsilon that was promised.")]
+ClaimedEpsilon = Annotated[
+    float | None,
+    typer.Option(
+        help="The epsilon that was promised; by default that of the certificate.json beside the"
+        " release, in its folder or in a folder of its name."
+    ),
+]
 ClaimedDelta = Annotated[float | None, typer.Option(help="The delta that was promised.")]
 Sensitive = Annotated[
     list[str] | None,
@@ -72,6 +78,7 @@ def audit(
     sensitive: Sensitive = None,
     seed: Seed = None,
     output: Folder = None,
+    progress: Progress = None,
     as_json: Json = False,
 ) -> None:
     """Attack a release. INTERNAL: exact statistics of private rows, not for release.
@@ -82,7 +89,7 @@ def audit(
 
     claim = _claim(epsilon, delta)
     given = from_project(schema=schema, policy=policy)
-    with err.status("attacking"):
+    with following(progress):
         report = attack(
             synthetic,
             train,

@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import logging
 import sys
-import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
 
-from dpsynth.base.places import keep_apart, new_file, new_folder, old_file
+from dpsynth.base.places import new_file
 from dpsynth.base.project import find_project
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from dpsynth.schema.table import Schema
-    from dpsynth.synthesizers.base import BaseSynthesizer
+    from dpsynth.synthesizers.drawing import Drawn
 
 out = Console(soft_wrap=True)
 err = Console(stderr=True, soft_wrap=True)
@@ -67,6 +61,13 @@ Target = Annotated[
 ]
 PageFolder = Annotated[Path, typer.Option("--output", "-o", help="A folder for the page.")]
 Seed = Annotated[int | None, typer.Option(help="For a sample that can be repeated.")]
+IdColumn = Annotated[
+    str | None,
+    typer.Option(help="The column that says whose record a row is; without one, rows are single."),
+]
+MaxRecords = Annotated[
+    int, typer.Option(help="The most rows that are used of everybody in the id column.")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")]
 
 
@@ -115,98 +116,6 @@ def print_json(record: dict[str, Any]) -> None:
     typer.echo(json.dumps(record, indent=2, default=str))
 
 
-class _ToConsole(logging.Handler):
-    """Prints each message on stderr, above the spinner."""
-
-    def emit(self, record: logging.LogRecord) -> None:
-        err.print(record.getMessage(), highlight=False, markup=False)
-
-
-@contextlib.contextmanager
-def following(what: str) -> Iterator[None]:
-    """Shows a spinner on stderr while the block runs, and what mechanisms log of their progress."""
-    handler = _ToConsole()
-    log = logging.getLogger("dpsynth")
-    before = log.level
-    log.addHandler(handler)
-    log.setLevel(logging.INFO)
-    try:
-        with err.status(what):
-            yield
-    finally:
-        log.removeHandler(handler)
-        log.setLevel(before)
-
-
-def job_of(ledger: Path | None, purpose: str, approval: list[str] | None) -> dict[str, Any]:
-    """A synthesizer's arguments: who pays for a fit, what it is for, and who approved it."""
-    if ledger is None:
-        err.print(
-            "no --ledger: nothing remembers what this fit spends, or adds it to what other fits of"
-            " the same data spent",
-            highlight=False,
-        )
-    else:
-        ledger = ledger.absolute()  # a new one is announced on stderr, with its whole path
-    return {
-        "ledger": ledger,
-        "purpose": purpose,
-        "approvals": named("--approval", approval, "board=case-17"),
-    }
-
-
-def target_settings(target: str | None) -> dict[str, Any]:
-    """The mechanism's setting for a column that matters more, if one was named."""
-    from dpsynth.mechanisms.marginal.workload import Workload
-
-    return {} if target is None else {"workload": Workload(target=target)}
-
-
-def fit_and_keep(
-    synthesizer: BaseSynthesizer[Any],
-    fit: Callable[[], object],
-    *,
-    output: Path,
-    certificate: Path | None,
-    as_json: bool,
-    checkpoint: Path | None = None,
-) -> None:
-    """Fits, writes the model and the certificate, and says what was promised.
-
-    First it refuses places that cannot be written: after a fit the budget is spent, whether or not
-    the model can be saved.
-    """
-    _refuse_places(output, certificate, checkpoint, synthesizer.ledger)
-    start = time.perf_counter()
-    with following("fitting"):
-        fit()
-    # The certificate first: it answers for a budget that is spent, even if no model is kept.
-    if certificate is not None:
-        synthesizer.certificate.save(certificate)
-    synthesizer.save(output)
-    if as_json:
-        print_json(synthesizer.certificate.record)
-        return
-    say(synthesizer.certificate.summary())
-    say(f"{output}: fitted in {time.perf_counter() - start:.1f} s")
-
-
-def _refuse_places(
-    output: Path, certificate: Path | None, checkpoint: Path | None, ledger: Any
-) -> None:
-    """ValueError, in one sentence, for a place that could not be written after the fit."""
-    new_file(output)
-    files = {"the model": output, "the ledger": ledger, "the checkpoint": checkpoint}
-    if checkpoint is not None:
-        new_folder(checkpoint.parent)
-    if certificate is not None:
-        new_folder(certificate)
-        for name in ("certificate.json", "certificate.html"):
-            old_file(certificate / name)
-            files[name] = certificate / name
-    keep_apart(files)
-
-
 def output_file(path: Path, *suffixes: str) -> None:
     """A new file with one of these endings."""
     if path.suffix.lower() not in suffixes:
@@ -214,14 +123,14 @@ def output_file(path: Path, *suffixes: str) -> None:
     new_file(path)
 
 
-def write_table(rows: pd.DataFrame, path: Path, schema: Schema) -> None:
-    """Rows of this schema; a CSV file has its numbers and dates in the formats that it declares."""
-    from dpsynth.data.tables.written import as_declared
-
-    if path.suffix.lower() == ".csv":
-        as_declared(rows, schema).to_csv(path, index=False)
-    else:
-        rows.to_parquet(path, index=False)
+def say_drawn(drawn: Drawn, what: str, as_json: bool) -> None:
+    """What was drawn, and the head of the manifest that lists it. what: rows or images."""
+    if as_json:
+        facts = {"output": str(drawn.path), what: drawn.count, "seed": drawn.seed}
+        print_json({**facts, "manifest_head": drawn.head})
+        return
+    say(f"{drawn.path}: {drawn.count:,} synthetic {what}, seed {drawn.seed}")
+    say(f"{drawn.path.parent / 'manifest.json'}: head {drawn.head}")
 
 
 def named(

@@ -8,13 +8,16 @@ from typing import Annotated
 import typer
 
 from dpsynth.cli.common import (
+    Json,
     PageFolder,
     SchemaFile,
     Synthetic,
     from_project,
     load_schema,
+    print_json,
     say,
 )
+from dpsynth.cli.progress import Progress, following
 
 
 def evaluate(
@@ -22,13 +25,18 @@ def evaluate(
     real: Annotated[Path, typer.Argument(help="Real rows, .csv or .parquet.")],
     schema: SchemaFile = None,
     output: PageFolder = Path("quality"),
+    progress: Progress = None,
+    as_json: Json = False,
 ) -> None:
     """Compare synthetic with real rows. INTERNAL: exact figures of private rows."""
-    from dpsynth.data.engines.files import open_rows
     from dpsynth.evaluation.fidelity import evaluate as compare
 
     facts = load_schema(from_project(schema=schema)["schema"])
-    quality = compare(open_rows(synthetic), open_rows(real), facts)
-    quality.save(output)
+    with following(progress):
+        quality = compare(synthetic, real, facts)
+        quality.save(output)
+    if as_json:
+        print_json(quality.record)
+        return
     say(quality.summary())
     say(f"{output / 'quality.html'}: INTERNAL, compares with real records")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -19,12 +20,14 @@ from dpsynth.cli.common import (
     PageFolder,
     Purpose,
     Seed,
-    fit_and_keep,
     from_project,
-    job_of,
     output_file,
+    print_json,
     say,
+    say_drawn,
 )
+from dpsynth.cli.fitting import fit_and_keep, job_of
+from dpsynth.cli.progress import Progress, following
 
 if TYPE_CHECKING:
     from dpsynth.synthesizers.image import ImageSynthesizer
@@ -71,6 +74,7 @@ def fit(
     purpose: Purpose = "",
     approval: Approvals = None,
     certificate: CertificateFolder = None,
+    progress: Progress = None,
     as_json: Json = False,
 ) -> None:
     """Fit a model of images, which spends the budget. Sampling from the model costs nothing."""
@@ -82,6 +86,7 @@ def fit(
         lambda: synthesizer.fit(arrays["images"], arrays["labels"], arrays.get("ids")),
         output=output,
         certificate=certificate,
+        progress=progress,
         as_json=as_json,
     )
 
@@ -98,13 +103,18 @@ def plan(
     mechanism: Mechanism = "auto",
     unit: Unit = None,
     max_records: MaxRecords = 1,
+    as_json: Json = False,
 ) -> None:
     """Say what a fit would spend, and how noisy its answers would be.
 
     Opens no data, costs nothing.
     """
     synthesizer = _synthesizer(classes, shape, epsilon, delta, mechanism, unit, max_records)
-    say(synthesizer.plan(rows).summary())
+    made = synthesizer.plan(rows)
+    if as_json:
+        print_json(made.record())
+    else:
+        say(made.summary())
 
 
 @images_app.command("sample")
@@ -117,22 +127,28 @@ def sample(
     sheet: Annotated[
         Path | None, typer.Option(help="A .png with the first images of each class.")
     ] = None,
+    as_json: Json = False,
 ) -> None:
     """Draw synthetic images from a model: any number, at no further cost."""
     import numpy as np
 
     from dpsynth.evaluation.images import contact_sheet
+    from dpsynth.evidence.manifest import add_lines, line_of
+    from dpsynth.synthesizers.drawing import draw_images_to
     from dpsynth.synthesizers.image import ImageSynthesizer
 
     output_file(output, ".npz")
     if sheet is not None:
         new_file(sheet, "remove it, or choose another name with --sheet")
     keep_apart({"the images": output, "the sheet": sheet})
-    images, labels = ImageSynthesizer.load(model).sample(n, labels=label, seed=seed)
-    np.savez_compressed(output, images=images, labels=labels)
+    synthesizer = ImageSynthesizer.load(model)
+    drawn = draw_images_to(output, synthesizer, n, label=label, seed=seed)
     if sheet is not None:
-        sheet.write_bytes(contact_sheet(images, labels))
-    say(f"{output}: {len(images):,} synthetic images")
+        with np.load(output) as file:
+            sheet.write_bytes(contact_sheet(file["images"], file["labels"]))
+        listed = line_of(sheet, "sheet", model=synthesizer.certificate.model)
+        drawn = replace(drawn, head=add_lines(sheet.parent, listed))
+    say_drawn(drawn, "images", as_json)
 
 
 @images_app.command("evaluate")
@@ -143,16 +159,22 @@ def evaluate(
     show_real: Annotated[
         bool, typer.Option("--show-real", help="Put real images on the page as well.")
     ] = False,
+    progress: Progress = None,
+    as_json: Json = False,
 ) -> None:
     """Compare synthetic with real images. INTERNAL: exact figures of private images."""
     from dpsynth.evaluation.images import evaluate_images
 
     ours = _arrays(synthetic)
     theirs = _arrays(real)
-    quality = evaluate_images(
-        ours["images"], ours["labels"], theirs["images"], theirs["labels"], show_real=show_real
-    )
-    quality.save(output)
+    with following(progress):
+        quality = evaluate_images(
+            ours["images"], ours["labels"], theirs["images"], theirs["labels"], show_real=show_real
+        )
+        quality.save(output)
+    if as_json:
+        print_json(quality.record)
+        return
     say(quality.summary())
     say(f"{output / 'images.html'}: INTERNAL, compares with real images")
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from dpsynth.accounting.policy import Policy
     from dpsynth.kernel.budget import Budget
     from dpsynth.kernel.unit import PrivacyUnit
+    from dpsynth.ledger.ledger import Ledger
 
 ledger_app = typer.Typer(no_args_is_help=True, help="Keep and read the account of a data set.")
 
@@ -75,6 +76,7 @@ def create(
     approval: Approvals = None,
     mechanism: Mechanisms = None,
     persons: Persons = False,
+    as_json: Json = False,
 ) -> None:
     """Open an account from which several fits may spend. The schema says what it protects."""
     from dpsynth.kernel.budget import Budget
@@ -83,10 +85,11 @@ def create(
     new_file(ledger, _THERE)
     unit = load_schema(from_project(schema=schema)["schema"]).unit
     budget = Budget(epsilon, delta, programs_epsilon, programs_delta)
-    policy = _policy(budget, purpose, approval, mechanism, persons)
-    _can_be_met(policy, budget, unit)
+    policy = policy_of(budget, purpose, approval, mechanism, persons)
+    refuse_unmeetable(policy, budget, unit)
     account = Ledger.create(ledger, budget, dataset=name or ledger.stem, unit=unit, policy=policy)
-    say(f"{ledger}: epsilon {epsilon:g} at delta {delta:g} for {account.unit.describe()}")
+    sentence = f"{ledger}: epsilon {epsilon:g} at delta {delta:g} for {account.unit.describe()}"
+    _tell(account, sentence, as_json)
 
 
 @ledger_app.command("policy")
@@ -96,13 +99,14 @@ def policy(
     approval: Approvals = None,
     mechanism: Mechanisms = None,
     persons: Persons = False,
+    as_json: Json = False,
 ) -> None:
     """Replace what every run must meet from now on. The ledger records the change."""
     from dpsynth.ledger.ledger import Ledger
 
     account = Ledger.open(ledger)
-    account.set_policy(_policy(account.budget, purpose, approval, mechanism, persons))
-    say(f"{ledger}: policy changed; head {account.head}")
+    account.set_policy(policy_of(account.budget, purpose, approval, mechanism, persons))
+    _tell(account, f"{ledger}: policy changed; head {account.head}", as_json)
 
 
 @ledger_app.command("show")
@@ -128,6 +132,7 @@ def verify(
     head: Annotated[
         str | None, typer.Option(help="A head noted earlier, such as one on a certificate.")
     ] = None,
+    as_json: Json = False,
 ) -> None:
     """Check every line of the account. Exit code 1 if a line was changed or is missing."""
     from dpsynth.cli import ledger_tables as tables
@@ -140,20 +145,23 @@ def verify(
         account.verify(head)
     except LedgerCorruptError as error:
         fail(error, exit_code(error, "ledger verify"))
-    say(f"{ledger}: whole; head {account.head}; {tables.state(account)}")
+    sentence = f"{ledger}: whole; head {account.head}; {tables.state(account)}"
+    _tell(account, sentence, as_json)
 
 
 @ledger_app.command("export")
 def export(
     ledger: File,
     lines: Annotated[Path, typer.Argument(help="A new text file, one JSON line each.")],
+    as_json: Json = False,
 ) -> None:
     """Write the account's lines as text, to read, to compare, or to keep elsewhere."""
     from dpsynth.ledger.ledger import Ledger
 
     account = Ledger.open(ledger)
     account.export(lines)
-    say(f"{lines}: {len(account.entries()):,} lines; head {account.head}")
+    sentence = f"{lines}: {len(account.entries()):,} lines; head {account.head}"
+    _tell(account, sentence, as_json)
 
 
 @ledger_app.command("import")
@@ -162,6 +170,7 @@ def import_lines(
     ledger: Annotated[Path, typer.Argument(help="The file that the account is written to.")],
     only: Annotated[bool, typer.Option("--only", help=_ONLY)] = False,
     by: Annotated[str, typer.Option(help="Who declares it: the ledger records the name.")] = "",
+    as_json: Json = False,
 ) -> None:
     """Make an account of exported lines: a copy to read, or with --only the one to spend from."""
     from dpsynth.cli import ledger_tables as tables
@@ -169,13 +178,16 @@ def import_lines(
 
     new_file(ledger, _THERE)
     account = Ledger.import_lines(lines, ledger, only=only, by=by)
-    say(f"{ledger}: {len(account.entries()):,} lines; head {account.head}; {tables.state(account)}")
+    count = len(account.entries())
+    sentence = f"{ledger}: {count:,} lines; head {account.head}; {tables.state(account)}"
+    _tell(account, sentence, as_json)
 
 
 @ledger_app.command("link")
 def link(
     ledger: File,
     other: Annotated[Path, typer.Argument(help="An account of overlapping people; it is closed.")],
+    as_json: Json = False,
 ) -> None:
     """Let one account pay for two data sets with overlapping people.
 
@@ -188,10 +200,22 @@ def link(
     account.link(closed)
     spent = account.spent().epsilon
     left = account.remaining().epsilon
-    say(
+    _tell(
+        account,
         f"{other}: closed; {ledger} pays for both: spent epsilon {spent:.6g}, one further job may"
-        f" spend {left:.6g}"
+        f" spend {left:.6g}",
+        as_json,
     )
+
+
+def _tell(account: Ledger, sentence: str, as_json: bool) -> None:
+    """The sentence; or the account as `ledger show --json` has it."""
+    from dpsynth.cli import ledger_tables as tables
+
+    if as_json:
+        print_json(tables.record(account))
+    else:
+        say(sentence)
 
 
 def _named(ledger: Path | None) -> Path:
@@ -202,7 +226,7 @@ def _named(ledger: Path | None) -> Path:
     return found
 
 
-def _can_be_met(policy: Policy, budget: Budget, unit: PrivacyUnit) -> None:
+def refuse_unmeetable(policy: Policy, budget: Budget, unit: PrivacyUnit) -> None:
     """ValueError for a policy that no run could ever meet, or a cap above the whole budget."""
     from dpsynth.mechanisms.registry import AUTO, IMAGES, TABLES
 
@@ -225,7 +249,7 @@ def _can_be_met(policy: Policy, budget: Budget, unit: PrivacyUnit) -> None:
             )
 
 
-def _policy(
+def policy_of(
     budget: Budget,
     purposes: list[str] | None,
     approvals: list[str] | None,

@@ -102,11 +102,13 @@ def _facts(stated: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
 def _plan(facts: dict[str, Any], settings: list[str] | None) -> Plan:
     from dpsynth.synthesizers.table import Synthesizer
 
-    chosen = facts.get("settings", {}) | mechanism_settings(facts.get("target"), settings)
+    mechanism = facts.get("mechanism", "auto")
+    stated = mechanism_settings(mechanism, facts.get("target"), settings)
+    chosen = facts.get("settings", {}) | stated
     chosen |= program_settings(**{name: facts[name] for name in _PROGRAM if name in facts})
     synthesizer = Synthesizer(
         load_schema(Path(facts["schema"])),
-        facts.get("mechanism", "auto"),
+        mechanism,
         epsilon=facts["epsilon"],
         delta=facts["delta"],
         **chosen,

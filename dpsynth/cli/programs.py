@@ -10,7 +10,7 @@ from typing import Annotated, Any
 
 import typer
 
-from dpsynth.cli.common import named, target_settings
+from dpsynth.cli.common import named
 
 Settings = Annotated[
     list[str] | None,
@@ -43,7 +43,9 @@ TimeLimit = Annotated[
 ]
 
 
-def mechanism_settings(target: str | None, stated: list[str] | None) -> dict[str, Any]:
+def mechanism_settings(
+    mechanism: str, target: str | None, stated: list[str] | None
+) -> dict[str, Any]:
     """What --target and --set say.
 
     A value that reads as JSON (0.5, true, [1, 2]) is that; any other is text.
@@ -51,13 +53,28 @@ def mechanism_settings(target: str | None, stated: list[str] | None) -> dict[str
     from dpsynth.synthesizers.table import Synthesizer
 
     values = {name: _value(text) for name, text in named("--set", stated, "share=0.5").items()}
-    found = target_settings(target) | values
+    found = _target_settings(mechanism, target) | values
     if others := sorted(set(found) & set(inspect.signature(Synthesizer).parameters)):
         raise ValueError(
             f"--set is for settings of the mechanism, and {others} are none: use the options of"
             " those names"
         )
     return found
+
+
+def _target_settings(mechanism: str, target: str | None) -> dict[str, Any]:
+    """The mechanism's setting for a column that matters more, if one was named."""
+    from dpsynth.mechanisms.marginal.workload import Workload
+    from dpsynth.mechanisms.registry import TABLES
+
+    if target is None:
+        return {}
+    if "workload" not in inspect.signature(TABLES.load(mechanism)[0]).parameters:
+        raise ValueError(
+            f"--target is for mechanisms that take a workload, such as canopy and aim, and"
+            f" {mechanism} takes none: leave out --target, or choose another mechanism"
+        )
+    return {"workload": Workload(target=target)}
 
 
 def _value(text: str) -> Any:

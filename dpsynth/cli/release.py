@@ -1,9 +1,10 @@
-"""`dpsynth fit`, `sample` and `demo`: from records to a release."""
+"""`dpsynth fit`, `release`, `sample` and `demo`: from records to a release."""
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -20,14 +21,14 @@ from dpsynth.cli.common import (
     SchemaFile,
     Seed,
     Target,
-    fit_and_keep,
     from_project,
-    job_of,
     load_schema,
     output_file,
+    print_json,
     say,
-    write_table,
+    say_drawn,
 )
+from dpsynth.cli.fitting import fit_and_keep, job_of
 from dpsynth.cli.programs import (
     AskedRows,
     Claim,
@@ -38,6 +39,11 @@ from dpsynth.cli.programs import (
     mechanism_settings,
     program_settings,
 )
+from dpsynth.cli.progress import Progress, following
+
+if TYPE_CHECKING:
+    from dpsynth.synthesizers.drawing import Drawn
+    from dpsynth.synthesizers.table import Synthesizer
 
 Mechanism = Annotated[
     str,
@@ -54,6 +60,23 @@ Checkpoint = Annotated[
     ),
 ]
 Where = Annotated[str | None, typer.Option(help="A condition that every row meets: 'age >= 65'.")]
+Rows = Annotated[int | None, typer.Option("-n", help="Rows; by default the noisy row count.")]
+ReleaseFolder = Annotated[
+    Path, typer.Option("--output", "-o", help="The folder of the release, made at the end.")
+]
+
+
+class Format(StrEnum):
+    """The kinds of files that rows are written to."""
+
+    CSV = "csv"
+    PARQUET = "parquet"
+
+
+RowFormat = Annotated[
+    Format | None,
+    typer.Option("--format", help="Of the synthetic rows; by default that of DATA."),
+]
 
 
 def fit(
@@ -75,58 +98,151 @@ def fit(
     time_limit: TimeLimit = None,
     checkpoint: Checkpoint = None,
     certificate: CertificateFolder = None,
+    progress: Progress = None,
     as_json: Json = False,
 ) -> None:
     """Fit a model of a table, which spends the budget. Sampling from the model costs nothing."""
-    from dpsynth.synthesizers.table import Synthesizer
-
-    chosen = mechanism_settings(target, settings)
+    chosen = mechanism_settings(mechanism, target, settings)
     chosen |= program_settings(environment, command, claim, ask_rows, time_limit)
-    given = from_project(schema=schema, ledger=ledger)
-    job = job_of(given["ledger"], purpose, approval)
-    synthesizer = Synthesizer(
-        load_schema(given["schema"]),
-        mechanism,
-        epsilon=epsilon,
-        delta=delta,
-        checkpoint=checkpoint,
-        **job,
-        **chosen,
+    synthesizer = _synthesizer(
+        schema, ledger, purpose, approval, chosen | _budgeted(mechanism, epsilon, delta, checkpoint)
     )
     fit_and_keep(
         synthesizer,
         lambda: synthesizer.fit(data),
         output=output,
         certificate=certificate,
+        progress=progress,
         as_json=as_json,
         checkpoint=checkpoint,
     )
 
 
+def release(
+    data: Data,
+    epsilon: Epsilon,
+    output: ReleaseFolder,
+    delta: Delta = 1e-6,
+    schema: SchemaFile = None,
+    n: Rows = None,
+    seed: Seed = None,
+    row_format: RowFormat = None,
+    mechanism: Mechanism = "auto",
+    target: Target = None,
+    settings: Settings = None,
+    ledger: LedgerFile = None,
+    purpose: Purpose = "",
+    approval: Approvals = None,
+    environment: Environment = None,
+    command: Command = None,
+    claim: Claim = None,
+    ask_rows: AskedRows = None,
+    time_limit: TimeLimit = None,
+    checkpoint: Checkpoint = None,
+    progress: Progress = None,
+    as_json: Json = False,
+) -> None:
+    """Make a release in one step: fit, rows, model, certificate and manifest in a new folder.
+
+    It spends the budget once. More rows are free: dpsynth sample.
+    """
+    from dpsynth.synthesizers.release import make_release
+
+    chosen = mechanism_settings(mechanism, target, settings)
+    chosen |= program_settings(environment, command, claim, ask_rows, time_limit)
+    synthesizer = _synthesizer(
+        schema, ledger, purpose, approval, chosen | _budgeted(mechanism, epsilon, delta, checkpoint)
+    )
+    ending = data.suffix.lower() if row_format is None else f".{row_format}"
+    with following(progress):
+        drawn = make_release(synthesizer, data, output, n=n, seed=seed, ending=ending)
+    record = synthesizer.certificate.record
+    if as_json:
+        facts = {"output": str(output), "rows_file": str(drawn.path), "rows": drawn.count}
+        facts |= {"seed": drawn.seed, "manifest_head": drawn.head}
+        print_json({**facts, "certificate": record})
+        return
+    say(synthesizer.certificate.summary())
+    _say_release(output, drawn, data)
+
+
+def _say_release(folder: Path, drawn: Drawn, data: Path) -> None:
+    """What lies in the folder, and what to do next."""
+    files = {
+        drawn.path.name: f"{drawn.count:,} synthetic rows, seed {drawn.seed}",
+        "certificate.html": "what is promised, what it cost, and what is not promised",
+        "certificate.json": "the same for programs",
+        "model.dpsynth": "draws any number of further rows: dpsynth sample",
+        "schema.yaml": "the public facts about the columns",
+        "manifest.json": f"the hash of each file; its head is {drawn.head}",
+    }
+    say(f"\n{folder}: the release")
+    for name, meaning in files.items():
+        say(f"  {name:<18} {meaning}")
+    say(
+        "Note the head elsewhere: with it, `dpsynth verify` finds a release that was made anew.\n"
+        "Next:\n"
+        f"  dpsynth verify {folder}\n"
+        f"  dpsynth evaluate {drawn.path} {data} --schema {folder / 'schema.yaml'} -o quality"
+        "    # INTERNAL"
+    )
+
+
+def _budgeted(
+    mechanism: str, epsilon: float, delta: float, checkpoint: Path | None
+) -> dict[str, Any]:
+    return {"mechanism": mechanism, "epsilon": epsilon, "delta": delta, "checkpoint": checkpoint}
+
+
+def _synthesizer(
+    schema: Path | None,
+    ledger: Path | None,
+    purpose: str,
+    approval: list[str] | None,
+    settings: dict[str, Any],
+) -> Synthesizer:
+    from dpsynth.synthesizers.table import Synthesizer
+
+    given = from_project(schema=schema, ledger=ledger)
+    job = job_of(given["ledger"], purpose, approval)
+    return Synthesizer(load_schema(given["schema"]), **job, **settings)
+
+
 def sample(
     model: Annotated[Path, typer.Argument(help="A model that `fit` wrote.")],
     output: Annotated[Path, typer.Option("--output", "-o", help="A .csv or .parquet file.")],
-    n: Annotated[
-        int | None, typer.Option("-n", help="Rows; by default the noisy row count.")
-    ] = None,
+    n: Rows = None,
     where: Where = None,
     seed: Seed = None,
+    as_json: Json = False,
 ) -> None:
-    """Draw synthetic rows from a model: any number, at no further cost."""
+    """Draw synthetic rows from a model: any number, at no further cost.
+
+    The manifest of the output's folder lists them, with the seed and the condition.
+    """
+    from dpsynth.synthesizers.drawing import draw_rows_to
     from dpsynth.synthesizers.table import Synthesizer
 
     output_file(output, ".csv", ".parquet")
-    synthesizer = Synthesizer.load(model)
-    rows = synthesizer.sample(n, where=where, seed=seed)
-    write_table(rows, output, synthesizer.schema)
-    say(f"{output}: {len(rows):,} synthetic rows")
+    drawn = draw_rows_to(output, Synthesizer.load(model), n, where=where, seed=seed)
+    say_drawn(drawn, "rows", as_json)
 
 
 def demo(
     out: Annotated[Path, typer.Option("--out", help="The release folder.")] = Path("release"),
     epsilon: Epsilon = 1.0,
+    progress: Progress = None,
+    as_json: Json = False,
 ) -> None:
     """Turn 20,190 real health-insurance records into a private synthetic table with evidence."""
     from dpsynth.demo.release import run_demo
 
-    run_demo(out, epsilon, say)
+    with following(progress):
+        drawn = run_demo(out, epsilon, silent if as_json else say)
+    if as_json:
+        facts = {"output": str(out), "rows_file": str(drawn.path), "rows": drawn.count}
+        print_json({**facts, "seed": drawn.seed, "manifest_head": drawn.head})
+
+
+def silent(line: str) -> None:
+    """Says nothing: a program reads one JSON object instead."""

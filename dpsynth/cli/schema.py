@@ -9,7 +9,16 @@ import typer
 from rich.table import Table
 
 from dpsynth.base.places import new_file
-from dpsynth.cli.common import Data, Json, load_schema, out, print_json, say
+from dpsynth.cli.common import (
+    Data,
+    IdColumn,
+    Json,
+    MaxRecords,
+    load_schema,
+    out,
+    print_json,
+    say,
+)
 from dpsynth.cli.exits import Exit
 
 if TYPE_CHECKING:
@@ -26,16 +35,28 @@ def draft(
     output: Annotated[
         Path, typer.Option("--output", "-o", help="The file that the draft is written to.")
     ] = Path("schema.yaml"),
+    id_column: IdColumn = None,
+    max_records: MaxRecords = 1,
+    as_json: Json = False,
 ) -> None:
     """Draft a schema from the names and types of columns.
 
     No row is read: every bound and category is left for you to write.
     """
-    from dpsynth.data.engines.files import open_rows
+    from dpsynth.data.engines.files import column_names, open_rows
+    from dpsynth.data.tables.codec import check_owner
+    from dpsynth.kernel.unit import PrivacyUnit
     from dpsynth.schema.table import Schema
 
     new_file(output)
-    Schema.draft(open_rows(data)).save(output)
+    rows = open_rows(data)
+    unit = PrivacyUnit(id_column, max_records)
+    check_owner(column_names(rows), unit)
+    drafted = Schema.draft(rows, unit)
+    drafted.save(output)
+    if as_json:
+        print_json({"output": str(output), "schema": drafted.to_dict()})
+        return
     say(f"{output}: replace every TODO with a public fact that you know without the rows")
 
 

@@ -1,4 +1,4 @@
-"""`dpsynth verify`: does a certificate hold? Its checks share no code with what made it."""
+"""`dpsynth verify`: does a release hold? Its checks share no code with what made it."""
 
 from __future__ import annotations
 
@@ -15,19 +15,32 @@ if TYPE_CHECKING:
     from dpsynth.evidence.verify import Outcome
 
 
+Head = Annotated[
+    str | None,
+    typer.Option(help="A head of the folder's manifest that was noted earlier, or its beginning."),
+]
+Redraw = Annotated[
+    bool, typer.Option("--redraw", help="Draw every sample again from the model in the folder.")
+]
+
+
 def verify(
-    release: Annotated[
-        Path, typer.Argument(help="A release's directory, or its certificate.json.")
-    ],
+    release: Annotated[Path, typer.Argument(help="A release's folder, or a certificate.json.")],
+    head: Head = None,
+    redraw: Redraw = False,
     as_json: Json = False,
 ) -> None:
-    """Recompute a certificate's claim from the ledger lines that it quotes: docs/verify.md.
+    """Check a release: its files by the manifest, its claim by ledger lines: docs/verify.md.
 
-    Exit code 1 if it does not hold, 3 if some figures can be neither confirmed nor refuted.
+    Exit code 1 if it does not hold, 3 if something can be neither confirmed nor refuted.
     """
-    from dpsynth.evidence.verify import examine_release
+    from dpsynth.evidence.release import examine_release
 
-    outcomes = examine_release(release)
+    outcomes = examine_release(release, head)
+    if redraw and not any(outcome.fault for outcome in outcomes):
+        from dpsynth.synthesizers.drawing import drawn_again
+
+        outcomes += drawn_again(release)
     faults = [outcome.fault for outcome in outcomes if outcome.fault]
     open_ones = [outcome.undecided for outcome in outcomes if outcome.undecided]
     holds = not faults and not open_ones
@@ -38,16 +51,30 @@ def verify(
         for outcome in outcomes:
             say(_line(outcome))
     if holds and not as_json:
-        say(
-            f"{release}: certificate.json agrees with the ledger lines that it quotes, and with the"
-            " files that it lists, if it lists any. A model file is compared with its own"
-            " certificate when it is loaded. Not checked: certificate.html, and whether lines of"
-            " the ledger were left out (dpsynth ledger verify LEDGER --head HEAD finds that)"
-        )
+        say(_what_holds(release, head, redraw))
     if open_ones and not faults:
         err.print(f"dpsynth: {open_ones[0]}", style="red", highlight=False, markup=False)
     if not holds:
         raise typer.Exit(Exit.GATE_FAILED if faults else Exit.INCONCLUSIVE)
+
+
+def _what_holds(release: Path, head: str | None, redraw: bool) -> str:
+    """What was found to hold, and what no check of these files alone can find."""
+    told = "agrees with the ledger lines that it quotes"
+    rest = "lines left out at the end of the ledger (dpsynth ledger verify LEDGER --head HEAD)"
+    if not release.is_dir():
+        return f"{release}: {told}. Not checked: the files beside it (give the folder), and {rest}"
+    missing = [rest]
+    if head is None:
+        missing.append("a release made anew as a whole (--head, with a head that was noted)")
+    if not redraw:
+        missing.append("whether the model gives these rows (--redraw)")
+    if (release / "internal").exists():
+        missing.append("internal/, which is no part of the release and must not be published")
+    return (
+        f"{release}: the files are those that the manifest lists, and the certificate {told}."
+        f" Not checked: {'; '.join(missing)}"
+    )
 
 
 def _line(outcome: Outcome) -> str:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from dpsynth.base.places import new_folder
 from dpsynth.demo.data import load_randhie
 from dpsynth.evaluation.fidelity import evaluate
+from dpsynth.evidence.bundle.checks import INTERNAL
+from dpsynth.synthesizers.drawing import Drawn
+from dpsynth.synthesizers.release import check_release_folder, make_release
 from dpsynth.synthesizers.table import Synthesizer
 
 DELTA = 1e-6
@@ -26,7 +28,7 @@ _FILES = (
 )
 
 
-def run_demo(out: Path, epsilon: float, say: Callable[[str], None]) -> None:
+def run_demo(out: Path, epsilon: float, say: Callable[[str], None]) -> Drawn:
     """Fits, samples, compares, and writes the release folder.
 
     Parameters
@@ -38,6 +40,11 @@ def run_demo(out: Path, epsilon: float, say: Callable[[str], None]) -> None:
     say : callable
         Takes each line or paragraph of what there is to tell.
 
+    Returns
+    -------
+    Drawn
+        The file of synthetic rows.
+
     Raises
     ------
     ValueError
@@ -45,27 +52,17 @@ def run_demo(out: Path, epsilon: float, say: Callable[[str], None]) -> None:
     ImportError
         The records are not installed.
     """
-    if out.exists() and (not out.is_dir() or any(out.iterdir())):
-        raise ValueError(
-            f"{out} exists and is not empty: remove it, or choose another folder with --out"
-        )
-    new_folder(out / "internal")
+    check_release_folder(out, None)
     records, schema = load_randhie()
     say(_RECORDS)
-    synthesizer = Synthesizer(schema, epsilon=epsilon, delta=DELTA, ledger=None).fit(records)
-    release = synthesizer.sample(seed=0)
-
-    internal = out / "internal"  # apart, so that nobody publishes it with the rest by mistake
-    internal.mkdir(parents=True, exist_ok=True)
-    schema.save(out / "schema.yaml")
-    release.to_csv(out / "synthetic.csv", index=False)
-    synthesizer.save(out / "model.dpsynth")
-    synthesizer.certificate.save(out)
-    quality = evaluate(release, records, schema)
-    quality.save(internal)
+    synthesizer = Synthesizer(schema, epsilon=epsilon, delta=DELTA, ledger=None)
+    release = make_release(synthesizer, records, out, seed=0)
+    quality = evaluate(release.path, records, schema)
+    quality.save(out / INTERNAL)  # apart, so that nobody publishes it with the rest by mistake
 
     say(synthesizer.certificate.summary() + "\n")
     say(quality.summary() + "\n")
     say(f"The release is in {out.resolve()}")
     for line in _FILES:
         say(line)
+    return release

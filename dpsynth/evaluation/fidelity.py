@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from dpsynth.base.domain import Clique, Domain
+from dpsynth.base.progress import stage, steps
 from dpsynth.data.engines.files import Rows, column_names, open_rows
 from dpsynth.data.engines.files import column as values_of
 from dpsynth.data.tables.codec import check_columns, encode_frame, schema_domain
@@ -31,6 +32,8 @@ ONE_WAY_BINS = 20
 """Bins of an ordered column by itself: enough to see its shape, and few enough to draw."""
 PAIR_BINS = 12
 """Bins of each column in a pair or triple: more would leave most of the cells without a row."""
+
+_WAYS = {1: "single columns", 2: "pairs of columns", 3: "sets of three columns"}
 
 _BOOTSTRAP_SEED = 20240607
 """Any number: it makes the same tables give the same figures."""
@@ -82,6 +85,7 @@ def evaluate(
     0.3
     """
     _check(schema)
+    stage("reading the tables")
     rows = (_open("real", real, schema), _open("synthetic", synthetic, schema))
     held = None if holdout is None else _open("holdout", holdout, schema)
     if held is not None and not len(held):
@@ -148,10 +152,10 @@ class _Comparison:
         """The frequencies of the three tables."""
         return [frequencies(table, clique, self.domain) for table in self.tables]
 
-    def distances(self, cliques: Sequence[Clique]) -> dict[Clique, tuple[float, float]]:
+    def distances(self, what: str, cliques: Sequence[Clique]) -> dict[Clique, tuple[float, float]]:
         """How far from the real table the release is, and the yardstick."""
         found = {}
-        for clique in cliques:
+        for clique in steps(what, cliques):
             real, synthetic, yardstick = self.shares(clique)
             found[clique] = total_variation(real, synthetic), total_variation(real, yardstick)
         return found
@@ -164,7 +168,7 @@ def _distances(
     found = {}
     for k, cliques in all_ways(domain.attributes).items():
         comparison = ones if k == 1 else more
-        found[k] = comparison.distances(cliques)
+        found[k] = comparison.distances(f"comparing {_WAYS[k]}", cliques)
     return found
 
 

@@ -8,21 +8,19 @@ says NOT PRIVATE and claims nothing.
 
 from __future__ import annotations
 
-import hashlib
 import math
-import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cache
-from importlib import metadata
 from pathlib import Path
 from typing import Any
 
 from dpsynth.base.places import expanded
 from dpsynth.base.text import at_most, exact, printable
+from dpsynth.base.versions import versions
 from dpsynth.evidence import verify, wording
 from dpsynth.evidence.describe import Bounds, columns_in_words
+from dpsynth.evidence.manifest import add_lines, line_of
 from dpsynth.evidence.pages import render
 from dpsynth.evidence.statement import account_of, borrowed, cost_of, drawing, ended, kinds, parts
 from dpsynth.kernel import budget as budgets
@@ -37,7 +35,6 @@ VERSION = verify.VERSION
 _LARGE_DELTA = 0.1  # delta times rows: with this, a release of a whole row may happen once in ten
 _SAME_FIGURE = 1e-6  # relative: machines differ in the last digits of Fourier transforms
 _SAME_SUM = 1e-9  # relative: and less in sums
-_PACKAGES = ("dpsynth", "numpy", "scipy", "pandas", "pyarrow", "mpmath")
 
 
 @dataclass(frozen=True, repr=False)
@@ -140,7 +137,7 @@ class Certificate:
             "schema": _described(schema, bounds),
             "mechanism": {"name": mechanism, "settings": settings},
             "released": released,
-            "versions": _versions(),
+            "versions": versions(),
             "created": datetime.now(UTC).isoformat(timespec="seconds"),
             "not_promised": wording.NOT_PROMISED if private else wording.NOTHING_PROMISED,
         }
@@ -182,6 +179,12 @@ class Certificate:
         """Whether anything is claimed: False for a run with a seed."""
         return bool(self.record["claim"]["private"])
 
+    @property
+    def model(self) -> str | None:
+        """The SHA-256 of the model that the run released, as its last ledger line has it."""
+        ended = self.record["run"]["ended"]
+        return None if ended is None else ended.get("release")
+
     def verify(self) -> None:
         """Recomputes what is stated from the ledger lines that the certificate quotes.
 
@@ -214,26 +217,8 @@ class Certificate:
         """The text of certificate.html: one self-contained page for those who approve a release."""
         return render.page("certificate", self.record)
 
-    def listing(self, *files: str | Path) -> Certificate:
-        """Adds files of the release to the certificate.
-
-        Parameters
-        ----------
-        *files : str or Path
-            Files that are released with it.
-
-        Returns
-        -------
-        Certificate
-            Another one, with the SHA-256 of each file under the file's name.
-        """
-        hashes = {}
-        for path in map(Path, files):
-            hashes[path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
-        return Certificate({**self.record, "files": hashes})
-
     def save(self, directory: str | Path) -> Path:
-        """Writes certificate.json and certificate.html.
+        """Writes certificate.json and certificate.html, and lists both in the folder's manifest.
 
         Parameters
         ----------
@@ -249,9 +234,14 @@ class Certificate:
         ------
         OSError
             When the files cannot be written; the message is one sentence.
+        ValueError
+            When the manifest there was changed.
         """
         files = {"certificate.json": self.to_json(), "certificate.html": self.to_html()}
-        return render.save(expanded(directory), files)
+        folder = render.save(expanded(directory), files)
+        listed = line_of(folder / "certificate.json", "certificate", model=self.model)
+        add_lines(folder, listed, line_of(folder / "certificate.html", "page"))
+        return folder
 
     def summary(self) -> str:
         """A few lines for a terminal."""
@@ -353,18 +343,6 @@ def _cautions(
 
 def _all_programs(record: Mapping[str, Any]) -> bool:
     return kinds([charge["line"] for charge in record["charges"]])[1]
-
-
-def _versions() -> dict[str, str]:
-    return {"python": platform.python_version(), **{name: _version(name) for name in _PACKAGES}}
-
-
-@cache
-def _version(package: str) -> str:
-    try:
-        return metadata.version(package)
-    except metadata.PackageNotFoundError:
-        return "not installed as a package"
 
 
 def _same(stated: Any, found: Any, tolerance: float) -> bool:

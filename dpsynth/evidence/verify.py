@@ -10,20 +10,21 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from dpsynth.evidence.verifier import figures, lines, words
 from dpsynth.evidence.verifier.case import Case, Check, Record
 from dpsynth.evidence.verifier.recompute import Undecided
 
 __all__ = ["CHECKS", "Outcome", "Undecided"]
-__all__ += ["check", "examine", "examine_release", "faults", "parse"]
+__all__ += ["check", "examine", "faults", "faults_in", "outcome_of", "parse", "read"]
 
 VERSION = 1
 Checks = tuple[Check, ...]
+T = TypeVar("T")
 CHECKS: Checks = (*lines.CHECKS, *words.CHECKS, *figures.CHECKS)
 
 _NUMBERS = "epsilon|delta|noise_multiplier|rate|steps|seq|lines|max_records|upto|lost|resumed"
@@ -38,30 +39,39 @@ class Outcome:
     undecided: str | None = None
 
 
-def check(directory: str | Path) -> list[str]:
-    """A sentence for each fault of a release; none where its certificate holds.
+def check(place: str | Path) -> list[str]:
+    """A sentence for each fault of a certificate; none where it holds.
 
-    directory: where certificate.json and the files that it lists are, or that file. ValueError
-    where there is no certificate; Undecided where no fault was found, and some figures can be
-    neither confirmed nor refuted.
+    place: the folder that certificate.json is in, or that file. ValueError where there is no
+    certificate; Undecided where no fault was found, and some figures can be neither confirmed nor
+    refuted.
     """
-    return _faults_in(examine_release(directory))
+    return faults(read(place))
 
 
 def faults(record: Record) -> list[str]:
-    """The same for a certificate's record alone: where it disagrees with the ledger lines in it."""
-    return _faults_in(examine(record))
+    """The same for a certificate's record: where it disagrees with the ledger lines in it."""
+    return faults_in(examine(record))
 
 
-def examine_release(directory: str | Path) -> list[Outcome]:
-    """What each check says of a release, as `check` takes it."""
-    folder = Path(directory)
-    file = folder / "certificate.json" if folder.is_dir() else folder
+def faults_in(outcomes: Sequence[Outcome]) -> list[str]:
+    """The faults that checks found; Undecided where there is none and one could not decide."""
+    found = [outcome.fault for outcome in outcomes if outcome.fault]
+    open_ones = [outcome.undecided for outcome in outcomes if outcome.undecided]
+    if open_ones and not found:
+        raise Undecided(open_ones[0])
+    return found
+
+
+def read(place: str | Path) -> dict[str, Any]:
+    """The record of a certificate, as `check` takes it."""
+    path = Path(place)
+    file = path / "certificate.json" if path.is_dir() else path
     try:
         text = file.read_text(encoding="utf-8")
     except (OSError, ValueError):
         raise ValueError(f"{file} cannot be read as a certificate: give a release folder") from None
-    return examine(parse(text, file), file.parent)
+    return parse(text, file)
 
 
 def parse(text: str, name: str | Path) -> dict[str, Any]:
@@ -89,12 +99,13 @@ def _strict(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return dict(pairs)
 
 
-def examine(record: Record, folder: Path | None = None, checks: Checks = CHECKS) -> list[Outcome]:
-    """What each check says of a record. folder: of the files that it lists; None to skip them."""
-    return [_outcome(each, Case(record, folder)) for each in checks]
+def examine(record: Record, checks: Checks = CHECKS) -> list[Outcome]:
+    """What each check says of a record."""
+    return [outcome_of(each, Case(record)) for each in checks]
 
 
-def _outcome(each: Check, case: Case) -> Outcome:
+def outcome_of(each: Callable[[T], bool | str], case: T) -> Outcome:
+    """What one check says."""
     name = each.__name__
     sentence = str(each.__doc__).partition("\n")[0].rstrip(".")
     try:
@@ -107,11 +118,3 @@ def _outcome(each: Check, case: Case) -> Outcome:
         return Outcome(name)
     fault = sentence[0].lower() + sentence[1:]
     return Outcome(name, fault if found is True else f"{fault} ({found})")
-
-
-def _faults_in(outcomes: Sequence[Outcome]) -> list[str]:
-    found = [outcome.fault for outcome in outcomes if outcome.fault]
-    open_ones = [outcome.undecided for outcome in outcomes if outcome.undecided]
-    if open_ones and not found:
-        raise Undecided(open_ones[0])
-    return found

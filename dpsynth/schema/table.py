@@ -203,15 +203,19 @@ class Schema:
         return hashlib.sha256(canonical.encode("ascii")).hexdigest()
 
     @staticmethod
-    def draft(table: Any) -> SchemaDraft:
+    def draft(table: Any, unit: PrivacyUnit | None = None) -> SchemaDraft:
         """A draft to edit, from names and dtypes of a pandas DataFrame or an Arrow table.
 
         No row is read. Every bound and category is left as "TODO". So is whether numbers are
         whole: a single missing value turns a column of integers into one of floats, so the dtype
-        would tell something of a record. All columns are drafted as nullable.
+        would tell something of a record. All columns are drafted as nullable. unit: whom to
+        protect; its id_column is drafted as an identifier.
         """
         columns = {str(name): _guess(str(name), dtype) for name, dtype in _dtypes(table)}
-        return SchemaDraft({"dpsynth_schema": VERSION, "unit": {}, "columns": columns})
+        if unit is not None and unit.id_column in columns:
+            columns[unit.id_column] = {"type": "identifier"}
+        stated = {} if unit is None else _facts(unit)
+        return SchemaDraft({"dpsynth_schema": VERSION, "unit": stated, "columns": columns})
 
     def __repr__(self) -> str:
         kinds = ", ".join(f"{name}: {type(column).__name__}" for name, column in self.named)

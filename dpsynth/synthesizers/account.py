@@ -64,11 +64,15 @@ def _opened(path: Path, budget: Budget, unit: PrivacyUnit) -> Ledger:
 
 
 def _created(path: Path, budget: Budget, unit: PrivacyUnit) -> Ledger:
-    """A new account, and a line in the log that says where: a mistyped path would be a second."""
+    """A new account, and a line in the log that says where: a mistyped path would be a second.
+
+    Of a relative path the synthesizer has warned already (NewLedgerWarning).
+    """
     ledger = Ledger.create(path, budget, dataset=path.stem, unit=unit)
-    logging.getLogger("dpsynth").warning(
-        "%s did not exist and is a new ledger: what is spent here does not count in any other of"
-        " these data",
-        path.absolute(),
-    )
+    if path.is_absolute():
+        logging.getLogger("dpsynth").warning(
+            "%s did not exist and is a new ledger: what is spent here does not count in any other"
+            " of these data",
+            path,
+        )
     return ledger

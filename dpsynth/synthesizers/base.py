@@ -229,7 +229,7 @@ class BaseSynthesizer(ABC, Generic[F]):
         return budget
 
     @property
-    def _ledger(self) -> NamedLedger:
+    def named_ledger(self) -> NamedLedger:
         """The ledger that was named, here or by the project file; None where none was."""
         if self.ledger is NoLedger.UNSTATED:
             return place_of("ledger")
@@ -248,7 +248,7 @@ class BaseSynthesizer(ABC, Generic[F]):
                 " spends again: name the ledger by set_params(ledger=...), or call"
                 " set_params(ledger=None) if no ledger has to record it"
             )
-        if self.ledger is NoLedger.UNSTATED and self._ledger is None:
+        if self.ledger is NoLedger.UNSTATED and self.named_ledger is None:
             _warn_once()
 
     def _warn_of_a_new_place(self) -> None:
@@ -256,7 +256,7 @@ class BaseSynthesizer(ABC, Generic[F]):
 
         Called after all checks that may refuse a fit: a fit that is refused creates no ledger.
         """
-        named = self._ledger
+        named = self.named_ledger
         if not isinstance(named, str | Path):
             return
         path = Path(named)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from dpsynth.base.job import Job
+from dpsynth.base.progress import stage
 from dpsynth.data.images.rows import check_images, private_images
 from dpsynth.evidence.certificate import Certificate
 from dpsynth.kernel.budget import Budget, affordable
@@ -133,8 +134,10 @@ class ImageSynthesizer(BaseSynthesizer["FittedImages"]):
         check_images(images, labels, ids, schema)
         self._warn_of_a_new_place()
         with self._accountant(budget, mechanism, schema) as accountant:
+            stage("reading the images")
             accountant.begin()  # a fit that fails from here on stays paid for
             rows = private_images(images, labels, ids, schema)
+            stage(f"measuring and modelling with {IMAGES.resolved(self.mechanism)}")
             model = mechanism.fit(rows, schema, accountant)
             accountant.close(digest_of(*_content(schema, model)))
         certificate = Certificate.issue(
@@ -274,7 +277,7 @@ class ImageSynthesizer(BaseSynthesizer["FittedImages"]):
     ) -> Accountant:
         name = IMAGES.resolved(self.mechanism)
         return accountant_for(
-            self._ledger,
+            self.named_ledger,
             schema.unit,
             budget,
             Job(name, self.purpose, self.approvals or {}, schema.fingerprint()),
@@ -333,6 +336,10 @@ class ImagePlan:
     count_stddev: float
     mean_stddev: float
     training: Preview | None = None
+
+    def record(self) -> dict[str, Any]:
+        """The plan as JSON can hold it."""
+        return asdict(self)
 
     def summary(self) -> str:
         """A few lines for a terminal."""

@@ -16,8 +16,9 @@ import pandas as pd
 
 from dpsynth.base.job import Job
 from dpsynth.base.places import expanded
+from dpsynth.base.progress import stage
 from dpsynth.data.engines.files import Source, open_source
-from dpsynth.data.tables.codec import check_columns, codecs, schema_domain
+from dpsynth.data.tables.codec import check_columns, check_owner, codecs, schema_domain
 from dpsynth.data.tables.inside import Inside, with_several_values
 from dpsynth.data.tables.magnitude import magnitude_table
 from dpsynth.door.bounded import Bounded, bound_table
@@ -33,7 +34,7 @@ from dpsynth.mechanisms.inside import Seen, inside_costs, inside_of, look_inside
 from dpsynth.mechanisms.marginal.known import Marginal
 from dpsynth.mechanisms.registry import TABLES, mechanism_for, name_of
 from dpsynth.models.base import Model
-from dpsynth.schema.table import Numeric, Schema, SchemaError
+from dpsynth.schema.table import Numeric, Schema
 from dpsynth.synthesizers.account import accountant_for
 from dpsynth.synthesizers.base import BaseSynthesizer, NamedLedger, NoLedger
 from dpsynth.synthesizers.conditions import parse
@@ -166,17 +167,20 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         self._warn_of_a_new_place()
         accountant, checkpoint = self._begun(budget, mechanism)
         with accountant:
+            stage("reading the rows")
             accountant.begin()  # a fit that fails from here on stays paid for
             rows = bound_table(source.read, self.schema.unit)
             bounds = _kept_bounds(checkpoint, lambda: self._bounds(rows, accountant))
             seen = _kept_seen(checkpoint, lambda: self._seen(rows, bounds, accountant, mechanism))
             domain = schema_domain(self.schema, bounds)
             table = PrivateTable.encoded(rows, codecs(self.schema, bounds), domain)
+            stage(f"measuring and modelling with {name_of(mechanism)}")
             model = in_stored_form(mechanism.run(table, accountant, checkpoint))
             inside = self._inside(seen, bounds, model)
             accountant.close(model_digest(self.schema, model, bounds, inside))
         if checkpoint is not None:
             checkpoint.remove()
+        stage("writing the certificate")
         certificate = self._certify(accountant, mechanism, model, bounds)
         self.fitted_ = Fitted(model, bounds, certificate, inside)
         return self
@@ -272,7 +276,7 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         mechanism = with_prior(mechanism, self.known, self.schema)
         check_settings(mechanism, self.schema)
         if self.checkpoint is not None:
-            check_place(expanded(self.checkpoint), self._ledger)
+            check_place(expanded(self.checkpoint), self.named_ledger)
             check_resumable(mechanism, self.unsafe_seed)
         return budget, mechanism
 
@@ -280,18 +284,13 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         """The data, whose columns are those of the schema. No row is read."""
         source = open_source(data)
         check_columns(source.names, self.schema)
-        owner = self.schema.unit.id_column
-        if owner is not None and owner not in source.names:
-            raise SchemaError(
-                f"the table lacks {owner!r}, which says whose record a row is: add it, or choose"
-                " another unit"
-            )
+        check_owner(source.names, self.schema.unit)
         return source
 
     def _accountant(self, budget: Budget, mechanism: Mechanism) -> Accountant:
         fingerprint = self.schema.fingerprint()
         return accountant_for(
-            self._ledger,
+            self.named_ledger,
             self.schema.unit,
             budget,
             Job(name_of(mechanism), self.purpose, self.approvals or {}, fingerprint),
@@ -305,7 +304,7 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
             return self._accountant(budget, mechanism), None
         path = expanded(self.checkpoint)
         facts = self._facts(budget, mechanism)
-        named = self._ledger
+        named = self.named_ledger
         if path.exists() and named is not None:
             ledger = named if isinstance(named, Ledger) else Ledger.open(named)
             checkpoint, accountant = Checkpoint.read(path, {**facts, "account": ledger.key}, ledger)
@@ -331,6 +330,7 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         wanted = {name: column for name, column in numeric.items() if not column.bounded}
         if not wanted:
             return {}
+        stage("learning bounds that the schema leaves open")
         table = magnitude_table(rows, wanted)
         costs = bounds_costs(accountant.cost_left, len(wanted))
         return learn_bounds(table, wanted, accountant, costs)
@@ -342,6 +342,7 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         wanted = with_several_values(self.schema, bounds) if mechanism.gaussian else {}
         if not wanted:
             return {}
+        stage("looking for values that many rows share")
         costs = inside_costs(accountant.cost_left, len(wanted))
         return look_inside(rows, wanted, accountant, costs)
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from dpsynth.auditing.attacks.anonymity import linked
 from dpsynth.auditing.attacks.marginals import all_cliques, marginal_ratio
 from dpsynth.auditing.attacks.membership import Scene, membership_scores
 from dpsynth.auditing.attacks.neighbours import log_kernel_sum, nearest, nearest_without
@@ -42,9 +43,10 @@ TABLES = read_tables({"left": table(150, 1), "right": table(200, 2)}, SCHEMA)
 LEFT, RIGHT = TABLES["left"], TABLES["right"]
 
 
-def slow_squared(a, b, columns):
+def slow_squared(a, b, columns, by="ranks"):
     """The definition in words, one pair at a time."""
     found = np.zeros((len(a), len(b)))
+    middle = {"ranks": 0.5, "spreads": 0.0}[by]
     for i, j in itertools.product(range(len(a)), range(len(b))):
         for name in columns:
             if name in a.nominal:
@@ -52,20 +54,21 @@ def slow_squared(a, b, columns):
                 found[i, j] += a.categories[i, k] != b.categories[j, k]
             else:
                 k = a.ordered.index(name)
-                x, y = a.ranks[i, k].astype(float), b.ranks[j, k].astype(float)
+                x, y = float(getattr(a, by)[i, k]), float(getattr(b, by)[j, k])
                 if np.isnan(x) and np.isnan(y):
                     continue
                 if np.isnan(x) or np.isnan(y):
-                    found[i, j] += 1 + 2 * (np.nan_to_num(x, nan=0.5) - np.nan_to_num(y, nan=0.5)) ** 2
+                    found[i, j] += 1 + 2 * (np.nan_to_num(x, nan=middle) - np.nan_to_num(y, nan=middle)) ** 2
                 else:
                     found[i, j] += 2 * (x - y) ** 2
     return found
 
 
+@pytest.mark.parametrize("by", ["ranks", "spreads"])
 @pytest.mark.parametrize("columns", [LEFT.columns, ("x",), ("few", "many"), ("day", "grade")])
-def test_nearest_rows_are_those_of_the_definition(columns):
-    slow = slow_squared(LEFT, RIGHT, columns)
-    found = nearest(LEFT, RIGHT, 5, columns=columns)
+def test_nearest_rows_are_those_of_the_definition(columns, by):
+    slow = slow_squared(LEFT, RIGHT, columns, by)
+    found = nearest(LEFT, RIGHT, 5, columns=columns, by=by)
     assert found.squared == pytest.approx(np.sort(slow, axis=1)[:, :5], abs=2e-5)
     assert found.squared == pytest.approx(np.take_along_axis(slow, found.rows, 1), abs=1e-9)
 
@@ -101,16 +104,78 @@ def test_a_copy_is_at_distance_zero_and_equal_rows_have_one_number():
     assert len(set(both["a"].same)) == len(table(50, 1).drop_duplicates())
 
 
-def test_scores_do_not_depend_on_the_units_of_a_column():
-    """Ranks decide, so that any increasing function of a column changes nothing."""
+@pytest.mark.parametrize("change", [np.sqrt, lambda x: 0.3 * x + 7])
+def test_scores_do_not_depend_on_the_units_of_a_column(change):
+    """Ranks keep under any increasing function of a column, spreads under a change of its unit and origin."""
     frames = {name: table(80, seed) for name, seed in (("real", 4), ("synthetic", 5))}
-    other = {name: frame.assign(x=np.sqrt(frame["x"])) for name, frame in frames.items()}
+    other = {name: frame.assign(x=change(frame["x"])) for name, frame in frames.items()}
     scores = []
     for tables in (frames, other):
         records = read_tables(tables, SCHEMA)
         scores.append(membership_scores(Scene(records["real"], records["synthetic"])))
     for name, score in scores[0].items():
-        assert score == pytest.approx(scores[1][name], abs=1e-6), name
+        if not ("spreads" in name and change is np.sqrt):
+            assert score == pytest.approx(scores[1][name], abs=1e-5), name
+
+
+NUMBERS = Schema({"x": Numeric(None, None, nullable=True)})
+
+
+def spreads_of(values, real):
+    tables = {"real": pd.DataFrame({"x": real}), "release": pd.DataFrame({"x": values})}
+    return read_tables(tables, NUMBERS, real=["real"])["release"].spreads[:, 0]
+
+
+def test_a_spread_is_half_a_standard_deviation_of_the_real_values_whatever_the_release_holds():
+    real = np.random.default_rng(0).normal(50, 4, 500)
+    found = spreads_of([real.mean(), real.mean() + real.std(), np.nan, 1e300, -1e300, np.inf], real)
+    assert found == pytest.approx([0, 0.5, np.nan, 5, -5, 5], abs=1e-6, nan_ok=True)
+
+
+@pytest.mark.parametrize("unit", [1e-300, 1e-5, 1.0, 1e300])
+def test_spreads_are_finite_for_numbers_of_any_size(unit):
+    real = np.array([1.0, 2.0, 3.0, 4.0]) * unit
+    assert spreads_of(real, real) == pytest.approx(np.array([-1.5, -0.5, 0.5, 1.5]) / np.sqrt(5), abs=1e-6)
+    assert np.isfinite(spreads_of([-1.7e308, 1.7e308], [1.7e308, -1.7e308])).all()
+
+
+def test_a_column_that_is_constant_but_for_rounding_has_no_spread():
+    found = spreads_of([0.1, 0.2, 0.1 + 1e-17], [0.1] * 7 + [0.30000000000000004 - 0.2])
+    assert found == pytest.approx([0, 5, 0], abs=0.01)
+    assert spreads_of([np.nan], [np.nan]) == pytest.approx([np.nan], nan_ok=True)
+    assert spreads_of([1.0], [np.nan]) == pytest.approx([0.0])
+
+
+@pytest.mark.parametrize("most", [1, 3, 5])
+def test_parts_are_linked_where_a_near_synthetic_record_is_shared_as_the_definition_says(most):
+    """One record at a time: the numbers are drawn, so that no two distances tie."""
+    rng = np.random.default_rng(9)
+    names = [f"n{i}" for i in range(5)]
+    schema = Schema({name: Numeric(-10, 10) for name in names})
+    frames = {
+        title: pd.DataFrame(rng.normal(size=(n, 5)), columns=names) for title, n in (("real", 60), ("release", 40))
+    }
+    read = read_tables(frames, schema)
+    parts = (("n0", "n3"), ("n1", "n2", "n4"))
+    found = linked(Scene(read["real"], read["release"]), *parts, most)
+    assert list(found) == sorted({1, most})
+    unit = pd.concat(frames.values()).std(ddof=0)
+    for k, flags in found.items():
+        for i, record in frames["real"].iterrows():
+            near = []
+            for columns in parts:
+                gaps = (frames["release"] - record)[list(columns)] / unit[list(columns)]
+                near.append(set((gaps**2).sum(axis=1).nsmallest(k).index))
+            assert flags[i] == bool(near[0] & near[1]), (k, i)
+
+
+def test_a_record_whose_copies_are_in_the_release_is_linked_whichever_copy_is_found():
+    rng = np.random.default_rng(9)
+    schema = Schema({name: Numeric(-10, 10) for name in "abcd"})
+    real = pd.DataFrame(rng.normal(size=(30, 4)), columns=list("abcd"))
+    read = read_tables({"real": real, "release": pd.concat([real, real])}, schema)
+    for flags in linked(Scene(read["real"], read["release"]), ("a", "b"), ("c", "d")).values():
+        assert flags.all()
 
 
 def test_the_marginal_ratio_is_the_sum_over_cliques_of_log_ratios_without_the_record():

@@ -163,7 +163,7 @@ def test_a_run_that_read_nothing_has_a_page_too():
 def test_a_certificate_comes_back_from_its_file(tmp_path):
     certificate, _ = issue(rows=1012)
     folder = certificate.save(tmp_path / "new" / "release")
-    assert sorted(p.name for p in folder.iterdir()) == ["certificate.html", "certificate.json"]
+    assert sorted(p.name for p in folder.iterdir()) == ["certificate.html", "certificate.json", "manifest.json"]
     assert Certificate.load(folder) == Certificate.load(folder / "certificate.json") == certificate
     assert json.loads(certificate.to_json())["dpsynth_certificate"] == 1
 

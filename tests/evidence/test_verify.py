@@ -309,17 +309,6 @@ def test_charges_beyond_the_budget_are_found():
     assert any("costs more than the claim" in fault for fault in verify.faults(record))
 
 
-def test_files_of_a_release_are_compared_with_their_hashes(tmp_path):
-    rows = tmp_path / "rows.csv"
-    rows.write_text("a\nx\n")
-    issue().listing(rows).save(tmp_path)
-    assert verify.check(tmp_path) == []
-    rows.write_text("a\ny\n")
-    assert "rows.csv" in verify.check(tmp_path)[0]
-    rows.unlink()
-    assert "not in the directory" in verify.check(tmp_path)[0]
-
-
 @pytest.mark.parametrize("text", ["", "[]", "{}", "\x00", '{"dpsynth_certificate": 2}'])
 def test_what_is_no_certificate_is_refused(text, tmp_path):
     (tmp_path / "certificate.json").write_text(text)

@@ -10,6 +10,7 @@ import pytest
 
 from dpsynth.cli import main
 from dpsynth.evidence import verify
+from dpsynth.evidence.bundle import checks
 from dpsynth.training.event import DpSgd
 from tests.evidence.test_verify import issue
 from tests.structure.source import ROOT
@@ -37,21 +38,27 @@ def forged(folder):
     return folder
 
 
+ALL = (*verify.CHECKS, *checks.CHECKS)
+
+
 def test_each_check_is_named_passed_or_failed(run, tmp_path):
     code, out, _ = run(issue().save(tmp_path))
     assert code == 0
-    assert [line.split() for line in out.splitlines()[:-1]] == [["ok", check.__name__] for check in verify.CHECKS]
+    assert [line.split() for line in out.splitlines()[:-1]] == [["ok", check.__name__] for check in ALL]
     assert "agrees with the ledger lines" in out
     code, out, _ = run(forged(tmp_path))
     lines = {line.split()[1]: line for line in out.splitlines()}
     assert code == 1
     assert lines.pop("claim") == "FAULT  claim         what it claims is not the budget of its run"
+    assert "certificate.json" in lines.pop("files")
     assert all(line.startswith("ok ") for line in lines.values())
 
 
 def test_the_page_on_the_command_says_what_each_check_finds():
     said = re.findall(r"^\| `(\w+)` \| (.*) \|$", (ROOT / "docs" / "verify.md").read_text("utf-8"), re.MULTILINE)
-    assert said == [(c.__name__, " ".join(str(c.__doc__).split()).rstrip(".")) for c in verify.CHECKS]
+    assert said == [
+        (c.__name__, " ".join(str(c.__doc__).split()).rstrip(".")) for c in (*checks.CHECKS, *verify.CHECKS)
+    ]
 
 
 def test_the_same_for_a_program(run, tmp_path):
@@ -60,8 +67,8 @@ def test_the_same_for_a_program(run, tmp_path):
     code, out, _ = run(forged(tmp_path), "--json")
     found = json.loads(out)
     fault = "what it claims is not the budget of its run"
-    assert (code, found["holds"], found["faults"]) == (1, False, [fault])
-    assert [each["check"] for each in found["checks"]] == [check.__name__ for check in verify.CHECKS]
+    assert (code, found["holds"], found["faults"][0], len(found["faults"])) == (1, False, fault, 2)
+    assert [each["check"] for each in found["checks"]] == [check.__name__ for check in ALL]
     assert {"check": "claim", "fault": fault, "undecided": None} in found["checks"]
 
 

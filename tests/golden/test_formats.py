@@ -20,7 +20,10 @@ from dpsynth.base.archive import read_archive, write_archive
 from dpsynth.base.mappings import read_mapping, write_mapping
 from dpsynth.cli import main
 from dpsynth.evidence import verify
+from dpsynth.evidence.bundle.checks import read_manifest
 from dpsynth.evidence.certificate import Certificate
+from dpsynth.evidence.manifest import add_lines, line_of
+from dpsynth.evidence.release import examine_release
 from tests.golden.formats import make
 from tests.rings.laws import rehashed
 
@@ -31,6 +34,7 @@ NUMBERS = {
     "schema.yaml": "dpsynth_schema",
     "policy.yaml": "dpsynth_policy",
     "certificate.json": "dpsynth_certificate",
+    "manifest.json": "dpsynth_manifest",
     "claims.dpsynth": "dpsynth_model",
     "images.dpsynth": "dpsynth_images",
     "claims.checkpoint": "dpsynth_checkpoint",
@@ -82,6 +86,15 @@ def test_a_certificate_claims_what_it_claimed_and_holds(folder):
     assert certificate.record["claim"] == MEANING["claim"]
     assert verify.check(folder) == []
     assert MEANING["claim"]["sentence"] in " ".join(certificate.summary().split())
+
+
+def test_a_manifest_lists_what_it_listed_and_its_model_is_that_of_the_certificate(folder):
+    outcomes = {each.check: each for each in examine_release(folder)}
+    assert [name for name, each in outcomes.items() if each.fault] == ["files"]
+    assert outcomes["files"].fault.endswith("(certificate.html)")  # a page is no file of a format
+    line = read_manifest(folder)[-1]
+    rows = dpsynth.Synthesizer.load(folder / "claims.dpsynth").sample(line["rows"], seed=line["seed"])
+    assert len(rows) == len((folder / "rows.csv").read_text().splitlines()) - 1
 
 
 def test_a_model_samples_the_rows_that_it_sampled(folder):
@@ -186,6 +199,7 @@ def test_a_file_of_another_format_is_refused_in_one_sentence(name, number, folde
         "schema.yaml": lambda: dpsynth.Schema.load(path),
         "policy.yaml": lambda: dpsynth.AuditPolicy.load(path),
         "certificate.json": lambda: Certificate.load(path),
+        "manifest.json": lambda: add_lines(folder, line_of(path, "note")),
         "claims.dpsynth": lambda: dpsynth.Synthesizer.load(path),
         "images.dpsynth": lambda: dpsynth.ImageSynthesizer.load(path),
         "claims.checkpoint": lambda: make.training(folder, ledger).fit(make.trained_records()),

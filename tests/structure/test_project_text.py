@@ -12,7 +12,7 @@ import pytest
 from tests.structure.source import ROOT
 
 READ = {".cfg", ".html", ".ipynb", ".j2", ".md", ".py", ".toml", ".txt", ".yaml", ".yml", ""}
-NOT_OURS = {"build", "dist", "node_modules", "release"}
+NOT_OURS = {"build", "dist", "node_modules", "release", "site"}
 WORKPLACE = re.compile(
     r"""
     \bthe\ issue\b (?!\ tracker)

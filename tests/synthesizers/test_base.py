@@ -219,7 +219,9 @@ def test_a_ledger_that_a_fit_makes_is_told_of_once_with_its_whole_path(make, fit
 
 
 @DOORS
-def test_a_relative_path_that_makes_a_ledger_is_warned_of_with_the_whole_path(make, fit, tmp_path, monkeypatch):
+def test_a_relative_path_that_makes_a_ledger_is_warned_of_once_with_the_whole_path(
+    make, fit, tmp_path, monkeypatch, caplog
+):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(dpsynth.NewLedgerWarning, match=f"makes a new one at {tmp_path / 'l'}: from another folder"):
         fit(make(ledger="l"))
@@ -228,6 +230,7 @@ def test_a_relative_path_that_makes_a_ledger_is_warned_of_with_the_whole_path(ma
         warnings.simplefilter("always")
         fit(make(ledger="l"))
         assert [(each.category, each.filename) for each in said] == [(dpsynth.NewLedgerWarning, __file__)]
+        assert "new ledger" not in caplog.text
         with pytest.raises(dpsynth.BudgetExceededError):
             fit(make(ledger="l"))
         (tmp_path / "elsewhere").mkdir()

@@ -9,6 +9,8 @@ test.
   blind to leaks that move every record a long way.
 * calibrated distance: the distance to the nearest other real record less that to the nearest
   synthetic one. Blind to the same leaks.
+* distance in spreads, calibrated distance in spreads: the same two, in units of the columns'
+  spread instead of ranks. See more where noise was added to the records' numbers.
 * partial distance: the most by which, without some one column, the nearest synthetic record is
   nearer than the nearest other real one. Finds records that were moved along one column, however
   far; blind to changes of several columns.
@@ -88,6 +90,18 @@ class Scene:
         return nearest(self.records, self.population, NEIGHBOURS, columns=columns, own=True)
 
     @cached_property
+    def released_in_spreads(self) -> Neighbours:
+        """The nearest synthetic record, in units of the columns' spread."""
+        columns = self.records.columns
+        return nearest(self.records, self.synthetic, 1, columns=columns, by="spreads")
+
+    @cached_property
+    def real_in_spreads(self) -> Neighbours:
+        """The nearest other real record, in units of the columns' spread."""
+        columns = self.records.columns
+        return nearest(self.records, self.population, 1, columns=columns, own=True, by="spreads")
+
+    @cached_property
     def without(self) -> dict[str, Neighbours]:
         """For each column the nearest synthetic record by all the others."""
         return nearest_without(self.records, self.synthetic)
@@ -100,6 +114,10 @@ def membership_scores(scene: Scene) -> dict[str, np.ndarray]:
     found = {
         "distance": -_distance(scene.released),
         "calibrated distance": _distance(scene.real) - _distance(scene.released),
+        "distance in spreads": -_distance(scene.released_in_spreads),
+        "calibrated distance in spreads": (
+            _distance(scene.real_in_spreads) - _distance(scene.released_in_spreads)
+        ),
         "partial distance": _partial_distance(scene),
         "density ratio": _density_ratio(scene),
         "local likelihood": _local_likelihood(scene),

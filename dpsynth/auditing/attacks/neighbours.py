@@ -11,10 +11,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
 from dpsynth.auditing.attacks.records import Records
+
+Scale = Literal["ranks", "spreads"]
+"""How ordered columns are compared: see `records`."""
+
+_MIDDLES: dict[Scale, float] = {"ranks": 0.5, "spreads": 0.0}
+"""Where a missing value stands."""
 
 _BLOCK = 128
 """Queries that are compared at once: against 50,000 records 26 MB of float32."""
@@ -40,12 +47,13 @@ def nearest(
     *,
     columns: Sequence[str],
     own: bool = False,
+    by: Scale = "ranks",
 ) -> Neighbours:
     """The k nearest rows of the base by these columns.
 
-    own: the queries are the base's first rows, and none is its own neighbour.
+    own: the queries are the base's first rows, and none is its own neighbour. by: see `records`.
     """
-    space = _Space(queries, base, columns)
+    space = _Space(queries, base, columns, by)
     k = min(k, len(base) - own)
     rows = np.empty((len(queries), k), dtype=np.int64)
     for block, squared in space.blocks(own):
@@ -95,13 +103,17 @@ def nearest_without(queries: Records, base: Records, *, own: bool = False) -> di
 class _Space:
     """The distances between two tables by some of their columns.
 
-    Ranks and narrow nominal columns become coordinates, whose squared Euclidean distance is that of
-    the records: then one matrix product gives all distances of a block.
+    Ordered and narrow nominal columns become coordinates, whose squared Euclidean distance is that
+    of the records: then one matrix product gives all distances of a block.
     """
 
-    def __init__(self, queries: Records, base: Records, columns: Sequence[str]) -> None:
+    def __init__(
+        self, queries: Records, base: Records, columns: Sequence[str], by: Scale = "ranks"
+    ) -> None:
         self._queries = queries
         self._base = base
+        self._numbers = [r.ranks if by == "ranks" else r.spreads for r in (queries, base)]
+        self._middle = _MIDDLES[by]
         self._ordered = [i for i, name in enumerate(queries.ordered) if name in columns]
         self._nominal = [i for i, name in enumerate(queries.nominal) if name in columns]
         self._wide: list[int] = []
@@ -112,8 +124,9 @@ class _Space:
                 narrow[i] = top
             else:
                 self._wide.append(i)
-        self._left = self._coordinates(queries, narrow)
-        self._right = self._coordinates(base, narrow)
+        mine, others = self._numbers
+        self._left = self._coordinates(mine, queries, narrow)
+        self._right = self._coordinates(others, base, narrow)
 
     def blocks(self, own: bool) -> Iterator[tuple[slice, np.ndarray]]:
         """Squared distances, float32, shape (block, base), to be used up before the next."""
@@ -140,26 +153,31 @@ class _Space:
             i = self._queries.nominal.index(name)
             return self._queries.categories[block, i, None] != self._base.categories[:, i]
         i = self._queries.ordered.index(name)
-        return _rank_part(self._queries.ranks[block, i, None], self._base.ranks[:, i])
+        mine, others = self._numbers
+        return _number_part(mine[block, i, None], others[:, i], self._middle)
 
     def exact(self, rows: np.ndarray) -> np.ndarray:
         """Squared distances in float64 from each query to its rows, shape of `rows`."""
         squared = np.zeros(rows.shape)
+        mine, others = self._numbers
         for i in self._ordered:
-            x = self._queries.ranks[:, i, None].astype(np.float64)
-            squared += _rank_part(x, self._base.ranks[:, i].astype(np.float64)[rows])
+            x = mine[:, i, None].astype(np.float64)
+            squared += _number_part(x, others[:, i].astype(np.float64)[rows], self._middle)
         for i in self._nominal:
             squared += self._queries.categories[:, i, None] != self._base.categories[:, i][rows]
         return squared
 
-    def _coordinates(self, records: Records, narrow: dict[int, int]) -> np.ndarray:
-        """Ranks, whether each is missing, and one-hot categories: float32, (records, coordinates).
+    def _coordinates(
+        self, numbers: np.ndarray, records: Records, narrow: dict[int, int]
+    ) -> np.ndarray:
+        """Numbers, whether each is missing, and one-hot categories: float32.
 
-        Two records with different categories differ in two places, by the root of 1/2 in each.
+        Shape (records, coordinates). Two records with different categories differ in two places, by
+        the root of 1/2 in each.
         """
-        ranks = records.ranks[:, self._ordered]
-        missing = np.isnan(ranks)
-        middled = np.where(missing, 0.5, ranks)
+        numbers = numbers[:, self._ordered]
+        missing = np.isnan(numbers)
+        middled = np.where(missing, np.float32(self._middle), numbers)
         parts = [middled * np.float32(np.sqrt(2)), missing.astype(np.float32)]
         for i, top in narrow.items():
             one_hot = records.categories[:, i, None] == np.arange(top + 1)
@@ -167,9 +185,9 @@ class _Space:
         return np.concatenate(parts, axis=1, dtype=np.float32)
 
 
-def _rank_part(x: np.ndarray, y: np.ndarray) -> np.ndarray:
-    """Twice the squared difference of ranks; a missing value is in the middle, 1 further off."""
-    gap = np.nan_to_num(x, nan=0.5) - np.nan_to_num(y, nan=0.5)
+def _number_part(x: np.ndarray, y: np.ndarray, middle: float) -> np.ndarray:
+    """Twice the squared difference; a missing value is in the middle, 1 further off."""
+    gap = np.nan_to_num(x, nan=middle) - np.nan_to_num(y, nan=middle)
     return 2 * gap * gap + (np.isnan(x) != np.isnan(y))
 
 

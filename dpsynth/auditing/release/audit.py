@@ -20,14 +20,24 @@ from dpsynth.auditing.attacks.records import Records
 from dpsynth.auditing.attacks.shadow import FitSample, Shadows, shadow_releases
 from dpsynth.auditing.attacks.spelling import column_titles
 from dpsynth.auditing.claim import PrivacyClaim
+from dpsynth.auditing.release.claimed import claimed
 from dpsynth.auditing.release.compared import Compared, open_all
 from dpsynth.auditing.release.judgement import attack_finding, copies_finding, verdict_of
+from dpsynth.auditing.release.next_step import (
+    SAME_SPELLING,
+    joined,
+    of_findings,
+    of_holdout,
+    of_sample,
+)
 from dpsynth.auditing.release.plan import EFFORTS, Plan, classifiers, trials
 from dpsynth.auditing.release.policy import AuditPolicy, PolicyViolationError
 from dpsynth.auditing.release.preconditions import check_preconditions, check_unused
 from dpsynth.auditing.release.report import AuditReport
+from dpsynth.auditing.release.sizes import Parts
 from dpsynth.auditing.release.trial import Trial
 from dpsynth.auditing.statistics.permutation import Linear, joint_test
+from dpsynth.base.progress import stage
 from dpsynth.schema.table import Schema
 
 __all__ = ["AuditPolicy", "AuditReport", "PolicyViolationError", "PrivacyClaim", "audit"]
@@ -36,6 +46,10 @@ Level = Literal["quick", "standard", "deep"]
 
 NEARER = ("distance", "calibrated distance", "ensemble")
 """Attacks that a release cannot turn around without reason: see `preconditions.check_unused`."""
+
+MAX_ROWS = EFFORTS["deep"].max_rows
+"""Of each table, that any level compares record by record."""
+
 
 _SEED = 20240607
 """Any number: it makes the same tables give the same report."""
@@ -48,7 +62,7 @@ def audit(
     *,
     reference: Any = None,
     schema: Schema | None = None,
-    claim: PrivacyClaim | None = None,
+    claim: PrivacyClaim | str | Path | None = None,
     level: Level = "quick",
     policy: AuditPolicy | str | Path | None = None,
     sensitive: Sequence[str] | None = None,
@@ -74,8 +88,9 @@ def audit(
         Without one, types are drafted from the values, and values compared by what they say: 39,
         "39.0" and 39.0 are one. Where synthetic and real values of a column hardly meet, the
         report says so and is no PASS, with or without a schema.
-    claim : PrivacyClaim, optional
-        What was promised; its ceilings stand beside what is found.
+    claim : PrivacyClaim or path of a certificate, optional
+        What was promised; its ceilings stand beside what is found. By default that of the
+        certificate.json beside a release in a file: in its folder, or in a folder of its name.
     level : {"quick", "standard", "deep"}
         "standard" adds classifiers (extra `audit`) and more random deals; "deep" takes more rows.
     policy : AuditPolicy or path, optional
@@ -107,7 +122,8 @@ def audit(
     SchemaError
         A table cannot be read, or its columns are not the schema's; never for a value.
     ValueError
-        A column, the level, the policy or the number of shadows is not what it should be.
+        A column, the level, the policy or the number of shadows is not what it should be, or the
+        certificate does not hold.
 
     Examples
     --------
@@ -124,8 +140,10 @@ def audit(
         raise ValueError(f"level must be one of {list(EFFORTS)}, got {level!r}")
     learned = classifiers() if EFFORTS[level].classifier else None
     rules = _policy(policy)
+    promised = claimed(claim, synthetic)
     given = {"synthetic": synthetic, "train": train, "holdout": holdout, "reference": reference}
     given = {name: table for name, table in given.items() if table is not None}
+    stage("reading the tables")
     opened = open_all(given, schema)
     names = tuple(column_titles(opened["train"]) if schema is None else schema.coded)
     _check_names(names, sensitive or (), keys, subgroups, *focal)
@@ -145,10 +163,10 @@ def audit(
         made, coins = shadow_releases(fit_sample, train, holdout, shadows, rng)
     compared = Compared.of(opened, made, schema)
     if holdout is None:
-        return _without_holdout(compared, level, rules, claim)
+        return _without_holdout(compared, level, rules, promised)
     if fit_sample is not None:
         plan = replace(plan, shadows=Shadows(compared.releases, coins))
-    return _audit(compared, plan, level, rules, claim, seed)
+    return _audit(compared, plan, level, rules, promised, seed)
 
 
 def _policy(policy: AuditPolicy | str | Path | None) -> AuditPolicy:
@@ -207,8 +225,11 @@ def _audit(
     member = sample.member
     deals = plan.effort.deals
     alpha = policy.invalid_alpha
+    stage("comparing training records with the holdout")
     apart = check_preconditions(scene.records, member, scene.others, alpha, deals, rng)
-    made = trials(scene, plan, rng)
+    inside, outside = int(member.sum()), int((~member).sum())
+    made = trials(scene, plan, Parts.of(inside, outside, policy), rng)
+    stage("working out how often chance does as well")
     alone, adjusted = joint_test([each.statistic for each in made], member, deals, rng)
     copied = _copied(tables)
     unused = check_unused(_nearer(made), member, copied, alpha, deals, rng)
@@ -219,22 +240,27 @@ def _audit(
         findings.append(attack_finding(each, member, p, min(1.0, 2 * q), policy, claim))
     verdict, reasons = verdict_of(findings, preconditions)
     few = scene.synthetic
+    rows = {name: len(table) for name, table in tables.items()}
+    steps = [of_findings(findings, rows, {"train": inside, "holdout": outside}, MAX_ROWS)]
     if verdict == "PASS" and len(few) < len(tables["synthetic"]):
         verdict = "INCONCLUSIVE"
         reasons = (_sampled(few, tables["synthetic"]),)
+        steps = [of_sample(rows["synthetic"], MAX_ROWS)]
     if compared.unlike:
         reasons = (*compared.unlike, *(() if verdict == "PASS" else reasons))
         verdict = "INCONCLUSIVE" if verdict == "PASS" else verdict
+        steps.insert(0, SAME_SPELLING)
     return AuditReport(
         verdict=verdict,
         reasons=reasons,
         level=level,
-        rows={name: len(table) for name, table in tables.items()},
+        rows=rows,
         copies=_copy_counts(tables),
         findings=tuple(findings),
         preconditions=preconditions,
         policy=policy,
         claim=claim,
+        next_step=joined(steps) if verdict == "INCONCLUSIVE" else None,
     )
 
 
@@ -258,10 +284,9 @@ def _copied(tables: Mapping[str, Records]) -> np.ndarray:
 
 def _sampled(few: Records, all_rows: Records) -> str:
     """Why such an audit cannot pass: a leak is seen no more often than its synthetic rows are."""
-    most = EFFORTS["deep"].max_rows
     return (
         f"only {len(few):,} of the {len(all_rows):,} synthetic rows were compared, so copies that"
-        f" are not exact may lie among the others: audit a release of at most {most:,} rows, at"
+        f" are not exact may lie among the others: audit a release of at most {MAX_ROWS:,} rows, at"
         " level deep if need be"
     )
 
@@ -270,6 +295,7 @@ def _without_holdout(
     compared: Compared, level: Level, policy: AuditPolicy, claim: PrivacyClaim | None
 ) -> AuditReport:
     tables = compared.tables
+    step = of_holdout(len(tables["train"]), policy)
     reason = (
         "without a holdout nothing can be compared:"
         " give real records that the release was not made from"
@@ -284,6 +310,7 @@ def _without_holdout(
         preconditions=(),
         policy=policy,
         claim=claim,
+        next_step=joined([*([SAME_SPELLING] if compared.unlike else []), step]),
     )
 
 

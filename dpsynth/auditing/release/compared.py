@@ -41,6 +41,6 @@ class Compared:
             draft = drafted(every)
             schema, every, mixed = draft.schema, draft.tables, draft.mixed
         unlike = unlike_columns({title: every[title] for title in opened}, schema, mixed)
-        read = read_tables(every, schema)
+        read = read_tables(every, schema, real=opened.keys() - {"synthetic"})
         releases = [read[title] for title in shadows]
         return cls({title: read[title] for title in opened}, releases, unlike)

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from scipy import stats
 
 from dpsynth.auditing.claim import PrivacyClaim
 from dpsynth.auditing.release import trial
+from dpsynth.auditing.release.next_step import rows_needed
 from dpsynth.auditing.release.policy import AuditPolicy
 from dpsynth.auditing.release.preconditions import REMEDIES
 from dpsynth.auditing.release.report import Finding, Precondition, worst_verdict
 from dpsynth.auditing.release.trial import Trial
-from dpsynth.auditing.statistics.intervals import rate_difference, wilson
+from dpsynth.auditing.statistics.intervals import Estimate, rate_difference, wilson
 
 _BEYOND_CHANCE = 0.05
 """The adjusted p-value up to which a report that passes names what it found all the same."""
@@ -35,24 +36,29 @@ def copies_finding(copied: np.ndarray, policy: AuditPolicy) -> Finding:
     gap = trial.NO_GAP if few else rate_difference(wilson(inside, n), wilson(outside, m))
     adjusted = min(1.0, 2 * p)
     failed = adjusted <= policy.alpha
+    details = {
+        "rate on training records": inside / n,
+        "rate on the holdout": outside / m,
+        "training records": n,
+        "holdout records": m,
+    }
+    verdict = _judged(failed, gap.high <= policy.copies)
     return Finding(
         threat="copies",
         attack="exact copies",
         measure="gap",
         estimate=None if few else gap.value,
-        low=gap.low,
-        high=gap.high,
+        low=max(gap.low, -1.0),
+        high=min(gap.high, 1.0),
         p_value=p,
         p_adjusted=adjusted,
         limit=policy.copies,
         ceiling=None,
-        verdict=_judged(failed, gap.high <= policy.copies),
-        details={
-            "rate on training records": inside / n,
-            "rate on the holdout": outside / m,
-            "training records": n,
-            "holdout records": m,
-        },
+        verdict=verdict,
+        details=details,
+        rows_needed=(
+            rows_needed("gap", gap, policy.copies, details) if verdict == "INCONCLUSIVE" else None
+        ),
     )
 
 
@@ -70,6 +76,7 @@ def attack_finding(
     ceiling = _ceiling(claim, each)
     bar = limit if ceiling is None else min(limit, ceiling)
     failed = estimate.low > bar and adjusted <= policy.alpha
+    verdict = _judged(failed, estimate.high <= limit)
     return Finding(
         threat=each.threat,
         attack=each.attack,
@@ -81,8 +88,9 @@ def attack_finding(
         p_adjusted=adjusted,
         limit=limit,
         ceiling=ceiling,
-        verdict=_judged(failed, estimate.high <= limit),
+        verdict=verdict,
         details=measured.details,
+        rows_needed=_needed(verdict, each, estimate, limit, measured.details),
     )
 
 
@@ -112,6 +120,14 @@ def _judged(failed: bool, within: bool) -> str:
     if failed:
         return "FAIL"
     return "PASS" if within else "INCONCLUSIVE"
+
+
+def _needed(
+    verdict: str, each: Trial, found: Estimate, limit: float, details: Mapping[str, float]
+) -> int | None:
+    if verdict != "INCONCLUSIVE":
+        return None
+    return rows_needed(each.measure, found, limit, details, each.share, each.widest)
 
 
 def _ceiling(claim: PrivacyClaim | None, each: Trial) -> float | None:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import ModuleType
 
 import numpy as np
+from scipy import sparse
 
 from dpsynth.auditing.attacks import anonymity, attribute
 from dpsynth.auditing.attacks.membership import Scene, ensemble, membership_scores
 from dpsynth.auditing.attacks.shadow import Shadows
 from dpsynth.auditing.release import trial
+from dpsynth.auditing.release.sizes import SHARES, Parts
 from dpsynth.auditing.release.trial import Trial
+from dpsynth.base.domain import Clique
+from dpsynth.base.progress import stage, steps
 
-_EXPOSED = 0.1
-"""The share of the records that are called the most isolated."""
+_MAX_PART = 0.75
+"""Of the records: more of them are not told apart by how isolated they are."""
 
 
 @dataclass(frozen=True)
@@ -62,21 +66,32 @@ def classifiers() -> ModuleType:
     return scikit_learn
 
 
-def trials(scene: Scene, plan: Plan, rng: np.random.Generator) -> list[Trial]:
+def trials(scene: Scene, plan: Plan, parts: Parts, rng: np.random.Generator) -> list[Trial]:
     """What the plan's attacks achieved, still without a look at any label."""
     columns = scene.records.columns
-    found = _membership_trials(scene, plan, rng)
+    stage("guessing who was in the training records")
+    found = _membership_trials(scene, plan, parts.isolated, rng)
     found.append(trial.hits("near-copies", "nearest record", anonymity.near_copies(scene)))
-    found += _rule_trials(scene, rng)
+    stage("singling out records and linking their halves")
+    found += _rule_trials(scene, parts.fewest_rules, rng)
     if len(columns) > 1:
         halves = anonymity.halves(columns, rng)
-        found.append(trial.hits("linkability", "two halves", anonymity.linked(scene, *halves)))
-        for secret in columns if plan.sensitive is None else plan.sensitive:
+        found += _link_trials(scene, halves)
+        secrets = columns if plan.sensitive is None else plan.sensitive
+        for secret in steps("guessing values column by column", secrets):
             found += _secret_trials(scene, secret, plan, rng)
     return found
 
 
-def _membership_trials(scene: Scene, plan: Plan, rng: np.random.Generator) -> list[Trial]:
+def _link_trials(scene: Scene, halves: tuple[Clique, Clique]) -> Iterable[Trial]:
+    for k, linked in anonymity.linked(scene, *halves).items():
+        name = "two halves" if k == 1 else f"two halves, {k} neighbours"
+        yield trial.hits("linkability", name, linked)
+
+
+def _membership_trials(
+    scene: Scene, plan: Plan, isolated: float | None, rng: np.random.Generator
+) -> list[Trial]:
     scores = membership_scores(scene)
     if plan.learned is not None:
         scores["classifier"] = plan.learned.classifier_ratio(scene, rng)
@@ -85,20 +100,20 @@ def _membership_trials(scene: Scene, plan: Plan, rng: np.random.Generator) -> li
         found += trial.ranking("membership", name, score)
     together = ensemble(scores)
     found += trial.ranking("membership", "ensemble", together)
-    for name, among in _groups(scene, plan.subgroups):
-        found += trial.ranking("membership", f"ensemble, {name}", together, among)
+    for name, among, widest in _groups(scene, plan.subgroups, isolated):
+        ranked = trial.ranking("membership", f"ensemble, {name}", together, among)
+        found += [replace(each, widest=widest) for each in ranked]
     return found
 
 
-def _rule_trials(scene: Scene, rng: np.random.Generator) -> list[Trial]:
+def _rule_trials(scene: Scene, fewest_rules: int, rng: np.random.Generator) -> list[Trial]:
     rules = {"one column": anonymity.single_column_rules(scene, rng)}
     if len(scene.records.columns) > 1:
         rules["3 to 6 columns"] = anonymity.many_column_rules(scene, rng)
-    found = []
-    for name, matches in rules.items():
-        if matches.shape[0]:
-            found.append(trial.predicates("singling out", name, matches, rng))
-    return found
+    rules = {name: matches for name, matches in rules.items() if matches.shape[0]}
+    if len(rules) > 1 and min(matches.shape[0] for matches in rules.values()) < fewest_rules:
+        rules = {"1 or 3 to 6 columns": sparse.csr_array(sparse.vstack(list(rules.values())))}
+    return [trial.predicates("singling out", name, each, rng) for name, each in rules.items()]
 
 
 def _secret_trials(
@@ -121,15 +136,23 @@ def _secret_trials(
         yield made("model", plan.learned.model_guess(scene, secret, rng))
 
 
-def _groups(scene: Scene, subgroups: Sequence[str]) -> Iterable[tuple[str, np.ndarray]]:
-    """The tenth of the records that are farthest from all others, and the named groups."""
-    isolation = scene.real.squared[:, -1]
-    isolated = isolation >= np.quantile(isolation, 1 - _EXPOSED)
-    # Where many records are equally isolated they are no tenth, and nothing is said of them.
-    groups = [("the most isolated tenth", isolated)] if isolated.mean() <= 2 * _EXPOSED else []
+def _groups(
+    scene: Scene, subgroups: Sequence[str], isolated: float | None
+) -> Iterable[tuple[str, np.ndarray, float]]:
+    """The share of the records that are farthest from all others, and the named groups.
+
+    Of each its name, its records, and the largest part of all records that it may be.
+    """
+    groups = []
+    if isolated is not None:
+        isolation = scene.real.squared[:, -1]
+        far = isolation >= np.quantile(isolation, 1 - isolated)
+        # Where many records are equally isolated they are no such part; nothing is said of them.
+        if far.mean() <= min(2 * isolated, _MAX_PART):
+            groups.append((f"the most isolated {SHARES[isolated]}", far, max(SHARES)))
     for name in subgroups:
         bins = scene.records.bins[name]
-        groups += [(f"{name} group {value}", bins == value) for value in np.unique(bins).tolist()]
-    for name, among in groups:
-        if among.sum() >= trial.MIN_GROUP:
-            yield name, among
+        for value in np.unique(bins).tolist():
+            among = bins == value
+            groups.append((f"{name} group {value}", among, float(among.mean())))
+    yield from (group for group in groups if group[1].sum() >= trial.MIN_GROUP)

@@ -62,6 +62,9 @@ class Finding:
         Under the policy.
     details : mapping of str to float
         Further numbers, by name.
+    rows_needed : int or None
+        How many training records, and as many holdout records, would decide an inconclusive
+        finding; None where it is decided, or where no number of records would.
 
     Examples
     --------
@@ -84,6 +87,7 @@ class Finding:
     ceiling: float | None
     verdict: str
     details: Mapping[str, float] = field(default_factory=dict)
+    rows_needed: int | None = None
 
     @property
     def id(self) -> str:
@@ -91,13 +95,13 @@ class Finding:
 
     def sentence(self) -> str:
         """The finding in words."""
-        shown = partial(_shown, self.measure)
-        value = "not measurable" if self.estimate is None else shown(self.estimate)
-        interval = f"{shown(self.low)} to {shown(self.high)}"
+        written = partial(shown, self.measure)
+        value = "not measurable" if self.estimate is None else written(self.estimate)
+        interval = f"{written(self.low)} to {written(self.high)}"
         found = f"{_MEASURES[self.measure]} {value} ({interval})"
-        just = self.high > self.limit and shown(self.high) == shown(self.limit)
+        just = self.high > self.limit and written(self.high) == written(self.limit)
         exceeds = ", which the interval just exceeds" if just else ""
-        return f"{self.attack}: {found}, limit {shown(self.limit)}{exceeds}"
+        return f"{self.attack}: {found}, limit {written(self.limit)}{exceeds}"
 
 
 @dataclass(frozen=True)
@@ -151,6 +155,9 @@ class AuditReport:
         What was tolerated.
     claim : PrivacyClaim or None
         What was promised, if anything.
+    next_step : str or None
+        What to do about an inconclusive verdict: how many records would decide it, and up to which
+        limits these already do.
 
     Examples
     --------
@@ -174,6 +181,7 @@ class AuditReport:
     preconditions: tuple[Precondition, ...]
     policy: AuditPolicy
     claim: PrivacyClaim | None
+    next_step: str | None = None
 
     @property
     def passed(self) -> bool:
@@ -203,6 +211,7 @@ class AuditReport:
             "internal": INTERNAL,
             "verdict": self.verdict,
             "reasons": list(self.reasons),
+            "next_step": self.next_step,
             "level": self.level,
             "rows": dict(self.rows),
             "copies": dict(self.copies),
@@ -218,9 +227,10 @@ class AuditReport:
     def raise_for_policy(self) -> None:
         """Raises PolicyViolationError, with the reasons, unless the verdict is PASS."""
         if not self.passed:
+            then = "" if self.next_step is None else f". {self.next_step.removesuffix('.')}"
             raise PolicyViolationError(
                 f"the audit says {self.verdict}: {'; '.join(self.reasons)}; hold the release back"
-                " until a person has read the report (save(folder) writes its pages)"
+                f" until a person has read the report (save(folder) writes its pages){then}"
             )
 
     def to_frame(self) -> pd.DataFrame:
@@ -266,6 +276,10 @@ class AuditReport:
         """A few lines for a terminal."""
         lines = [f"INTERNAL, not differentially private: {self.verdict}"]
         lines += [f"  {reason}" for reason in self.reasons]
+        if self.next_step is not None:
+            lines.append(f"  Next step: {self.next_step}")
+        if self.claim is not None:
+            lines.append(f"  Claim: {self.claim.describe()}")
         for criterion in self.criteria:
             under = [f for f in self.findings if f.id in criterion["findings"]]
             worst = min(under, key=_rank, default=None)
@@ -298,7 +312,8 @@ def _rank(finding: Finding) -> tuple[int, float, float]:
     return _ORDER.index(finding.verdict), finding.p_adjusted, finding.p_value
 
 
-def _shown(measure: str, value: float) -> str:
+def shown(measure: str, value: float) -> str:
+    """A number in a measure, as people read it."""
     if measure == "auc":
         return f"{value:.3f}"
     return difference(value) if measure == "gap" else percent(value)

@@ -54,7 +54,8 @@ class Trial:
     """One attack and what is measured of it.
 
     threat: "membership", "attribute", "singling out", "linkability" or "near-copies". measure: what
-    is estimated: "auc", "tpr" or "gap". measured: gives the estimate, from the labels.
+    is estimated: "auc", "tpr" or "gap". measured: gives the estimate, from the labels. share: the
+    part of all records that it is about. widest: the largest part that it may be about.
     """
 
     threat: str
@@ -62,6 +63,8 @@ class Trial:
     measure: str
     statistic: Statistic
     measured: Callable[[np.ndarray], Measured]
+    share: float = 1.0
+    widest: float = 1.0
 
 
 NO_GAP = Estimate(math.nan, -1.0, 1.0)
@@ -97,7 +100,9 @@ def ranking(
             return Measured(Estimate(math.nan, 0.0, 1.0), _sizes(member))
         return Measured(found[0], {"false-positive rate": found[1].value, **_sizes(member)})
 
-    trials = [Trial(threat, attack, "auc", rank_sum(scores, among), area)]
+    statistic = rank_sum(scores, among)
+    share = float(chosen.mean())
+    trials = [Trial(threat, attack, "auc", statistic, area, share, share)]
     if among is None:
         trials.append(Trial(threat, attack, "tpr", top_share(scores, FPR), beginning))
     return trials
@@ -136,7 +141,8 @@ def predicates(
         inside = _alone(matches, rng.permutation(np.flatnonzero(member))[:few])
         outside = _alone(matches, rng.permutation(np.flatnonzero(~member))[:few])
         rules = matches.shape[0]
-        return _against_control(wilson(inside, rules), wilson(outside, rules), member)
+        found = _against_control(wilson(inside, rules), wilson(outside, rules), member)
+        return Measured(found.estimate, {**found.details, "rules": rules})
 
     return Trial(threat, attack, "gap", _Isolated(matches), gap)
 
@@ -167,9 +173,10 @@ def _against_control(inside: Estimate, outside: Estimate, member: np.ndarray) ->
     details = {
         "rate on training records": inside.value,
         "rate on the holdout": outside.value,
-        "relative risk": risk.value,
-        "relative risk, low": max(risk.low, -1e9),
-        "relative risk, high": risk.high,
+        # Unbounded below where nearly all could be learned without the release: cut at -1.
+        "relative risk": max(risk.value, -1.0),
+        "relative risk, low": max(risk.low, -1.0),
+        "relative risk, high": max(risk.high, -1.0),
     }
     return Measured(rate_difference(inside, outside), {**details, **_sizes(member)})
 

@@ -38,10 +38,10 @@ def clopper_pearson(hits: float, n: int, confidence: float = 0.95) -> Estimate:
     return Estimate(hits / n, low, high)
 
 
-def wilson(hits: float, n: int, confidence: float = 0.95) -> Estimate:
+def wilson(hits: float, n: float, confidence: float = 0.95) -> Estimate:
     """The rate behind `hits` of n trials, by the score test (Wilson 1927).
 
-    `hits` may be a sum of shares.
+    `hits` may be a sum of shares, and n of any size.
     """
     if n == 0:
         return Estimate(math.nan, 0.0, 1.0)
@@ -165,10 +165,20 @@ def _hits_at_rate(
     # For the k-th highest non-member: the chance that at most `fpr` of all non-members lie above.
     few_above = stats.beta.cdf(fpr, np.arange(1, n + 1), np.arange(n, 0, -1))
     strict = np.flatnonzero(few_above >= 1 - tail)
-    lenient = np.flatnonzero(few_above <= tail)
     low = float((inside > outside[strict[-1]]).sum()) if strict.size else 0.0
-    high = _reaching(inside, outside, int(lenient[0]) + 1) if lenient.size else float(inside.size)
+    lenient = lenient_count(n, fpr, tail)
+    high = float(inside.size) if lenient is None else _reaching(inside, outside, lenient)
     return low, high
+
+
+def lenient_count(n: int, fpr: float, tail: float) -> int | None:
+    """The fewest of the highest of n non-members among which a share `fpr` of all lies.
+
+    But for a chance of `tail`. The k-th highest has no more than `fpr` above it with the chance
+    that k or more of n draws fall into a share `fpr`. None where not even all n are enough.
+    """
+    count = int(stats.binom.isf(tail, n, fpr)) + 1
+    return count if count <= n else None
 
 
 def _reaching(inside: np.ndarray, outside: np.ndarray, count: int) -> float:

@@ -160,6 +160,14 @@ def _unreadable(path: Any) -> SchemaError:
     )
 
 
+def write_rows(rows: pd.DataFrame, path: Path) -> None:
+    """Writes synthetic rows to a .csv or .parquet file."""
+    if path.suffix.lower() == ".csv":
+        rows.to_csv(path, index=False, lineterminator="\n")  # on every system
+    else:
+        rows.to_parquet(path, index=False)
+
+
 def take_rows(rows: Rows, positions: Any) -> Rows:
     """The rows at these positions, in this order."""
     return rows.take(pa.array(positions)) if isinstance(rows, pa.Table) else rows.iloc[positions]

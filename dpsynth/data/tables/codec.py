@@ -30,6 +30,7 @@ from dpsynth.data.tables.cells import BooleanCodec, CategoricalCodec, DatetimeCo
 from dpsynth.data.tables.identifiers import generate_identifiers
 from dpsynth.data.tables.parts import Parts
 from dpsynth.door.codes import Coding
+from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.schema.table import (
     Boolean,
     Categorical,
@@ -224,6 +225,16 @@ def encode_frame(
         )
     check_columns(column_names(frame), schema)
     return {name: codec.encode(frame[name]) for name, codec in codecs(schema, bounds).items()}
+
+
+def check_owner(names: Sequence[Any], unit: PrivacyUnit) -> None:
+    """SchemaError where the column is missing that says whose record a row is."""
+    owner = unit.id_column
+    if owner is not None and owner not in names:
+        raise SchemaError(
+            f"the table lacks {owner!r}, which says whose record a row is: add it, or choose"
+            " another unit"
+        )
 
 
 def check_columns(names: Sequence[Any], schema: Schema) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from dpsynth.evidence.verifier.recompute import Cost, cost_of
@@ -19,7 +18,6 @@ class Case:
     """A certificate's record and what checks ask of it."""
 
     record: Record
-    folder: Path | None
 
     @cached_property
     def opened(self) -> Record:

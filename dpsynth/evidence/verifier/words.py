@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import hashlib
 import math
-from pathlib import Path
 
 from dpsynth.evidence.verifier import recompute
 from dpsynth.evidence.verifier.case import Case, Check, Record
@@ -29,7 +27,7 @@ _PARTS = {
 def parts(case: Case) -> str:
     """Parts of it are missing or empty, or no certificate has them."""
     record = case.record
-    odd = sorted(_PARTS ^ (record.keys() - {"files"}))
+    odd = sorted(_PARTS ^ record.keys())
     odd += [name for name in ("accounting", "not_promised") if record.get(name) == []]
     listed = ("accounting", "not_promised", "cautions")
     odd += [name for name in listed if not _is_told(record.get(name, []))]
@@ -94,21 +92,6 @@ def charges(case: Case) -> str:
     told = case.record["charges"]
     odd = [c for c in told if c["event"] != _event(c["line"]["event"]) or c.keys() != _CHARGE]
     return ", ".join(f"line {c['line']['seq']}" for c in odd)
-
-
-def files(case: Case) -> str:
-    """A file is not in the directory as the certificate lists it: it is gone, or another file."""
-    listed = case.record.get("files", {})
-    if case.folder is None:
-        return ""
-    held = {name for name, digest in listed.items() if _is_held(case.folder, name, digest)}
-    return ", ".join(name for name in listed if name not in held)
-
-
-def _is_held(folder: Path, name: str, digest: str) -> bool:
-    path = folder / name
-    within = Path(name).name == name and path.is_file()  # not a path that leads elsewhere
-    return within and hashlib.sha256(path.read_bytes()).hexdigest() == digest
 
 
 def _declared(by: str, time: str | None) -> str:
@@ -186,5 +169,5 @@ def _short(x: float) -> str:
 
 
 CHECKS: tuple[Check, ...] = (
-    parts, noise, unit, budget, claim, sentence, meaning, caution, charges, files,
+    parts, noise, unit, budget, claim, sentence, meaning, caution, charges,
 )  # fmt: skip

@@ -7,7 +7,7 @@ half buys a batch in closed form: the pairs whose remaining error is largest for
 long as the junction tree of them all stays small enough for exact inference. Everything that is
 charged for is Gaussian, so the whole run is one Gaussian filter.
 
-What was tried besides and left out, with the figures, stands in CHANGELOG.md under "Design".
+What was tried besides and left out, with the figures, stands in docs/decisions/mechanisms.md.
 """
 
 from __future__ import annotations

@@ -24,6 +24,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from dpsynth.base import progress
 from dpsynth.mechanisms.checkpoint import Checkpoint
 from dpsynth.mechanisms.neural.networks import (
     Network,
@@ -197,6 +198,7 @@ def train(
         adam.step()
         if step >= steps // 3 or step % 5 == 0:
             score = generator.learn(critic, rng)
+        progress.step(step + 1, steps)
         if (step + 1) % max(1, steps // 10) == 0:
             _log.info(_PROGRESS, step + 1, steps, score, np.mean(lengths))
             lengths = []

@@ -23,6 +23,8 @@ import pandas as pd
 import dpsynth
 from dpsynth.mechanisms.checkpoint import Checkpoint
 from dpsynth.mechanisms.neural.dp_ctgan import DPCTGAN
+from dpsynth.synthesizers.drawing import draw_rows_to
+from dpsynth.synthesizers.release import keep_fit
 
 HERE = Path(__file__).parent
 NETWORK = DPCTGAN(steps=20, rate=0.2, components=8, fakes=32, generator=(4,), critic=(4,))
@@ -83,8 +85,8 @@ def table(folder: Path, ledger: dpsynth.Ledger) -> dict[str, Any]:
     synth = dpsynth.Synthesizer(
         schema(), "independent", epsilon=2.0, delta=1e-8, ledger=ledger, purpose="research", approvals={"board": "17"}
     ).fit(records())
-    synth.save(folder / "claims.dpsynth")
-    synth.certificate.listing(folder / "claims.dpsynth").save(folder)
+    keep_fit(synth, folder / "claims.dpsynth", folder)
+    draw_rows_to(folder / "rows.csv", synth, 5, seed=1)
     (folder / "certificate.html").unlink()
     return {
         "claim": synth.certificate.record["claim"],
@@ -135,6 +137,6 @@ def dies(folder: Path, ledger: dpsynth.Ledger) -> None:
 
 
 if __name__ == "__main__":
-    for name in ("claims.ledger", "claims.jsonl", "claims.checkpoint"):
+    for name in ("claims.ledger", "claims.jsonl", "claims.checkpoint", "manifest.json"):
         (HERE / name).unlink(missing_ok=True)
     make(HERE)

@@ -166,7 +166,7 @@ FIT = "fit rows.parquet --schema schema.yaml --epsilon 8 --delta 1e-6 --mechanis
 
 def test_a_fit_tells_its_progress_on_stderr_and_its_certificate_holds(torch, command, tmp_path, monkeypatch):
     monkeypatch.setitem(TABLES.ours, "dp-ctgan", EntryPoint("dp-ctgan", f"{__name__}:Small", GROUP))
-    code, out, said = command(f"{FIT} -o m.dpsynth --certificate release")
+    code, out, said = command(f"{FIT} -o m.dpsynth --certificate release --progress")
     assert code == 0
     assert PROGRESS in said
     assert "epsilon 8 of 8 is spent, for all steps of the training" in said

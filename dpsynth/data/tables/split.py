@@ -1,0 +1,106 @@
+"""A table split in two by unit: rows to fit, and a holdout that no fit sees.
+
+All rows of a unit go to one side. The side hangs on the unit's id and the seed alone, by a keyed
+hash: a unit stays on its side when other rows come or go, whatever order and container they are in.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from dpsynth.base.numbers import probability
+from dpsynth.base.places import keep_apart, new_file, whole_or_gone
+from dpsynth.data.engines.files import Rows, column, column_names, open_rows
+from dpsynth.data.tables.codec import check_owner
+from dpsynth.door.ids import units
+from dpsynth.schema.table import Schema, SchemaError
+
+
+def split_file(
+    data: Path, schema: Schema, train: Path, holdout: Path, *, share: float, seed: int
+) -> None:
+    """Writes the rows of a .csv or .parquet file into two new files of the same kind.
+
+    share: about which part of the units goes to the holdout, between 0 and 1. Lines of a CSV file
+    are copied as they are. ValueError for places that cannot be written, and where one side would
+    be empty; SchemaError for a file that cannot be read.
+    """
+    probability("the share of the holdout", share)
+    _check_places(data, train, holdout)
+    rows = open_rows(data)
+    check_owner(column_names(rows), schema.unit)
+    held = in_holdout(rows, schema.unit.id_column, share, seed)
+    if held.all() or not held.any():
+        raise ValueError(
+            "all rows would be on one side: choose another seed, or another share for the holdout"
+        )
+    write = _write_csv if data.suffix.lower() == ".csv" else _write_parquet
+    with whole_or_gone(train), whole_or_gone(holdout):
+        write(data, rows, held, train, holdout)
+
+
+def in_holdout(rows: Rows, id_column: str | None, share: float, seed: int) -> np.ndarray:
+    """Booleans: which rows are in the holdout. Without ids every row is a unit, by its number."""
+    key = hashlib.sha256(str(seed).encode()).digest()
+    if id_column is None:
+        names, places = [b"%d" % i for i in range(len(rows))], np.arange(len(rows))
+    else:
+        names, places = units(column(rows, id_column))
+    below = int(share * 2**64)
+    drawn = (hashlib.blake2b(name, key=key, digest_size=8).digest() for name in names)
+    held = np.array([int.from_bytes(each, "big") < below for each in drawn], dtype=bool)
+    return held[places]
+
+
+def _check_places(data: Path, train: Path, holdout: Path) -> None:
+    for path in (train, holdout):
+        if path.suffix.lower() != data.suffix.lower():
+            raise ValueError(
+                f"{path} must end in {data.suffix}, as {data} does: both parts are files of the"
+                " same kind"
+            )
+        new_file(path)
+    keep_apart({"the rows to fit": train, "the holdout": holdout})
+
+
+def _write_parquet(data: Path, rows: Rows, held: np.ndarray, train: Path, holdout: Path) -> None:
+    from pyarrow import parquet
+
+    assert isinstance(rows, pa.Table)
+    parquet.write_table(rows.filter(pa.array(~held)), train)
+    parquet.write_table(rows.filter(pa.array(held)), holdout)
+
+
+def _write_csv(data: Path, rows: Rows, held: np.ndarray, train: Path, holdout: Path) -> None:
+    records = _records(data)
+    header = next(records)
+    count = 0
+    with train.open("wb") as one, holdout.open("wb") as other:
+        one.write(header)
+        other.write(header)
+        for count, record in enumerate(records, start=1):
+            if count <= len(held):
+                (other if held[count - 1] else one).write(record)
+    if count != len(held):
+        raise SchemaError(
+            f"the lines of {data} cannot be told apart, as quotes stand inside of values or lines"
+            " end in a way of their own: write the table as .parquet first"
+        )
+
+
+def _records(path: Path) -> Iterator[bytes]:
+    """The header and the records of a CSV file as bytes; text in quotes may have line ends."""
+    with path.open("rb") as file:
+        record = b""
+        for line in file:
+            record += line
+            if record.count(b'"') % 2 == 0:
+                yield record if record.endswith(b"\n") else record + b"\n"
+                record = b""
+        if record:
+            yield record

@@ -1,0 +1,1 @@
+"""The files of a release: `manifest` lists them, `checks` compares them with the list."""

@@ -1,0 +1,171 @@
+"""Checks of a release folder: are its files those that its manifest lists, and of one fit?
+
+Like the checks of certificates they share no code with what writes a release, and use Python's
+standard library only. The first line of each says the one fault that it finds.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from dpsynth.evidence.bundle.model import content_of
+from dpsynth.evidence.verifier.recompute import Undecided
+
+NAME = "manifest.json"
+VERSION = 1
+GENESIS = "0" * 64  # stands for the hash before the first line
+INTERNAL = "internal"
+"""A folder beside the files of a release for what compares it with real rows: never a part of it.
+
+A manifest lists nothing in there: a hash of it would tell of the private rows.
+"""
+
+SAMPLES = ("rows", "images", "sheet")
+"""The kinds of files that are drawn from a model."""
+_SAMPLE_ENDINGS = (".csv", ".parquet", ".npz", ".png")
+
+Line = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A folder, the certificate in it, and, if known, a head of its manifest noted elsewhere."""
+
+    path: Path
+    record: Mapping[str, Any]
+    head: str | None = None
+
+    @cached_property
+    def read(self) -> tuple[Sequence[Line], str]:
+        """The manifest's lines, and what is wrong with it, if anything."""
+        try:
+            return read_manifest(self.path), ""
+        except ValueError as error:
+            return (), str(error)
+
+    @cached_property
+    def listed(self) -> dict[str, Line]:
+        """The last line of each file: a later one stands in the place of those before it."""
+        return {line["name"]: line for line in self.read[0]}
+
+    @cached_property
+    def released(self) -> str | None:
+        """The model that the run released, by the hash in the ledger line that ended it."""
+        ended = self.record["run"]["ended"]
+        return None if ended is None else ended.get("release")
+
+    def of(self, *kinds: str) -> list[Line]:
+        return [line for line in self.listed.values() if line["kind"] in kinds]
+
+
+def read_manifest(folder: Path) -> list[dict[str, Any]]:
+    """The lines of a folder's manifest; ValueError, which says why, where it is missing or changed.
+
+    It must be written exactly as its format says, so that no byte can differ.
+    """
+    try:
+        text = (folder / NAME).read_bytes().decode("ascii")
+        document = json.loads(text)
+        lines = document["files"]
+        odd = text != json.dumps(document, indent=2) + "\n" or document.keys() != {_FORMAT, "files"}
+        if type(document[_FORMAT]) is not int or document[_FORMAT] != VERSION:
+            raise ValueError(f"{NAME} is of another format than {VERSION}")
+        befores = [GENESIS, *(line["hash"] for line in lines)]
+        for line, before in zip(lines, befores, strict=False):
+            odd = odd or line["prev"] != before or line["hash"] != _hash(line)
+            odd = odd or not {"name", "kind", "sha256"} <= line.keys()
+    except FileNotFoundError:
+        raise ValueError(f"there is no {NAME}") from None
+    except (OSError, LookupError, TypeError, AttributeError, RecursionError):
+        raise ValueError(f"{NAME} cannot be read") from None
+    except (UnicodeDecodeError, json.JSONDecodeError):
+        raise ValueError(f"{NAME} cannot be read") from None
+    if odd or not lines:
+        raise ValueError(f"{NAME} is not as it was written")
+    return list(lines)
+
+
+def manifest(folder: Folder) -> str:
+    """The manifest is missing or was changed, or it has no line with the head that was noted."""
+    lines, fault = folder.read
+    noted = folder.head is not None and not any(
+        line["hash"].startswith(folder.head) for line in lines
+    )
+    return fault or (f"no line has the hash {folder.head}" if noted else "")
+
+
+def certificate(folder: Folder) -> bool:
+    """The manifest does not list this certificate."""
+    line = folder.listed.get("certificate.json", {})
+    found = (line.get("kind"), line.get("model"))
+    return bool(folder.listed) and found != ("certificate", folder.released)
+
+
+def files(folder: Folder) -> str:
+    """A file is not in the folder as the manifest lists it: it is gone, or another file."""
+    lines = folder.listed.values()
+    return ", ".join(line["name"] for line in lines if not _is_held(folder.path, line))
+
+
+def model(folder: Folder) -> str:
+    """A model is not the one that the run released, or holds another certificate."""
+    return ", ".join(line["name"] for line in folder.of("model") if not _is_of(folder, line))
+
+
+def drawn(folder: Folder) -> str:
+    """Rows or images are listed as drawn from another model than the run released, or from none."""
+    lines = [line for line in folder.listed.values() if _is_sample(line)]
+    others = [line for line in lines if not line.get("model") or line["model"] != folder.released]
+    return ", ".join(line["name"] for line in others)
+
+
+def unlisted(folder: Folder) -> str:
+    """The folder has files that the manifest does not list, so nothing says what they are."""
+    if not folder.listed:
+        return ""
+    found = {path.name for path in folder.path.iterdir()}
+    if strangers := sorted(found - folder.listed.keys() - {NAME, INTERNAL}):
+        raise Undecided(
+            f"the manifest does not list {', '.join(map(repr, strangers))}: nothing says what that"
+            " is, so keep it elsewhere"
+        )
+    return ""
+
+
+def _is_sample(line: Line) -> bool:
+    """Whether a file is one of samples, by its name or by what the manifest says."""
+    return line["kind"] in SAMPLES or Path(line["name"]).suffix.lower() in _SAMPLE_ENDINGS
+
+
+def _is_held(folder: Path, line: Line) -> bool:
+    path = folder / line["name"]
+    if Path(line["name"]).name != line["name"] or not path.is_file():  # a path leads elsewhere
+        return False
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest() == line["sha256"]
+
+
+def _is_of(folder: Folder, line: Line) -> bool:
+    try:
+        found, inside = content_of(folder.path / line["name"])
+    except ValueError:
+        return False
+    return found == line["model"] == folder.released and inside == folder.record
+
+
+def _hash(line: Line) -> str:
+    hashed = {name: value for name, value in line.items() if name != "hash"}
+    text = json.dumps(hashed, sort_keys=True, separators=(",", ":"))
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+_FORMAT = "dpsynth_manifest"
+CHECKS: tuple[Callable[[Folder], bool | str], ...] = (
+    manifest, certificate, files, model, drawn, unlisted,
+)  # fmt: skip

@@ -1,0 +1,152 @@
+"""Samples as files: drawn with a seed that the manifest of their folder records, and drawn again.
+
+Whoever has the model can draw the same rows again, with the same seed and the same versions: so a
+file of rows is tied to the model, and the model, by the ledger's line, to the certificate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+
+from dpsynth.base.places import whole_or_gone
+from dpsynth.base.progress import stage
+from dpsynth.base.versions import versions
+from dpsynth.data.engines.files import write_rows
+from dpsynth.data.tables.written import as_declared
+from dpsynth.evidence.bundle.checks import read_manifest
+from dpsynth.evidence.manifest import add_lines, line_of, refuse_other_release
+from dpsynth.evidence.verify import Outcome
+from dpsynth.synthesizers.image import ImageSynthesizer
+from dpsynth.synthesizers.table import Synthesizer
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """A file of samples: how many rows or images, the seed, and its folder's new head."""
+
+    path: Path
+    count: int
+    seed: int
+    head: str
+
+
+def draw_rows_to(
+    path: Path,
+    synthesizer: Synthesizer,
+    n: int | None = None,
+    *,
+    where: str | None = None,
+    seed: int | None = None,
+) -> Drawn:
+    """Draws rows into a new .csv or .parquet file, and lists it in the manifest of its folder.
+
+    seed: None takes a fresh one. ValueError where the folder is the release of another model.
+    """
+    model = synthesizer.certificate.model
+    refuse_other_release(path.parent, model)
+    seed = _fresh(seed)
+    stage("drawing rows")
+    with whole_or_gone(path):
+        count = _write_rows(path, synthesizer, n, where, seed)
+    facts = {"model": model, "rows": count, "seed": seed, "where": where, "versions": versions()}
+    return Drawn(path, count, seed, add_lines(path.parent, line_of(path, "rows", **facts)))
+
+
+def draw_images_to(
+    path: Path,
+    synthesizer: ImageSynthesizer,
+    n: int | None = None,
+    *,
+    label: int | None = None,
+    seed: int | None = None,
+) -> Drawn:
+    """Draws images into a new .npz file, and lists it, as `draw_rows_to` does."""
+    model = synthesizer.certificate.model
+    refuse_other_release(path.parent, model)
+    seed = _fresh(seed)
+    stage("drawing images")
+    with whole_or_gone(path):
+        count = _write_images(path, synthesizer, n, label, seed)
+    facts = {"model": model, "images": count, "seed": seed, "label": label, "versions": versions()}
+    return Drawn(path, count, seed, add_lines(path.parent, line_of(path, "images", **facts)))
+
+
+def drawn_again(folder: Path) -> list[Outcome]:
+    """For each file of samples in a release: is it what the model in the folder gives?
+
+    Undecided where no model is there, or other versions of a package give other bytes.
+    """
+    listed = {line["name"]: line for line in read_manifest(folder)}.values()
+    models = {line["model"]: folder / line["name"] for line in listed if line["kind"] == "model"}
+    samples = [line for line in listed if line["kind"] in ("rows", "images")]
+    return list(_compared(folder, samples, models))
+
+
+def _compared(
+    folder: Path, samples: Sequence[Mapping[str, Any]], models: Mapping[str, Path]
+) -> Iterator[Outcome]:
+    for line in samples:
+        name = f"again: {line['name']}"
+        if line["model"] not in models:
+            yield Outcome(name, undecided="its model is not in the folder, so it cannot be redrawn")
+            continue
+        try:
+            same = _redrawn(line, models[line["model"]]) == line["sha256"]
+        except (LookupError, TypeError, ValueError) as error:
+            yield Outcome(name, f"{line['name']} cannot be drawn as its line says ({error})")
+            continue
+        if same:
+            yield Outcome(name)
+        elif line["versions"] == versions():
+            yield Outcome(name, f"the model gives another file than {line['name']} for its seed")
+        else:
+            yield Outcome(name, undecided=_other_versions(line["versions"]))
+
+
+def _redrawn(line: Mapping[str, Any], model: Path) -> str:
+    """The hash of the file that the model gives."""
+    with TemporaryDirectory() as scratch:
+        path = Path(scratch, line["name"])
+        if line["kind"] == "rows":
+            rows = Synthesizer.load(model)
+            _write_rows(path, rows, line["rows"], line["where"], line["seed"])
+        else:
+            images = ImageSynthesizer.load(model)
+            _write_images(path, images, line["images"], line["label"], line["seed"])
+        return str(line_of(path, line["kind"])["sha256"])
+
+
+def _other_versions(then: Mapping[str, str]) -> str:
+    now = versions()
+    odd = [f"{name} {then.get(name)}" for name in now if then.get(name) != now[name]]
+    return f"it was drawn with {', '.join(odd)}, and these versions give another file: use those"
+
+
+def _write_rows(
+    path: Path, synthesizer: Synthesizer, n: int | None, where: str | None, seed: int
+) -> int:
+    rows = synthesizer.sample(n, where=where, seed=seed)
+    csv = path.suffix.lower() == ".csv"
+    write_rows(as_declared(rows, synthesizer.schema) if csv else rows, path)
+    return len(rows)
+
+
+def _write_images(
+    path: Path, synthesizer: ImageSynthesizer, n: int | None, label: int | None, seed: int
+) -> int:
+    images, labels = synthesizer.sample(n, labels=label, seed=seed)
+    np.savez_compressed(path, images=images, labels=labels)
+    return len(images)
+
+
+def _fresh(seed: int | None) -> int:
+    """The seed, or one that the operating system gives: 32 bits, which every JSON reader keeps."""
+    if seed is not None:
+        return seed
+    return int(np.random.SeedSequence(seed).generate_state(1)[0])

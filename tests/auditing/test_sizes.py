@@ -1,0 +1,192 @@
+"""What so many records decide: against simulations of releases that give nothing away, and by sizes alone."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from scipy import sparse, stats
+
+from dpsynth.auditing.attacks.anonymity import RULES, single_column_rules
+from dpsynth.auditing.attacks.membership import Scene
+from dpsynth.auditing.attacks.records import read_tables
+from dpsynth.auditing.release import plan, sizes
+from dpsynth.auditing.release.next_step import needed_by, rows_needed
+from dpsynth.auditing.release.policy import AuditPolicy
+from dpsynth.auditing.statistics.intervals import (
+    Estimate,
+    area_under_curve,
+    lenient_count,
+    rate_at,
+    rate_difference,
+    wilson,
+)
+from tests.auditing.people import SCHEMA, people
+
+POLICY = AuditPolicy()
+
+
+def passing(high, limit, repetitions=300):
+    """The share of the repetitions in which a harmless release passes; its standard error is up to .02 near .9."""
+    return np.mean([high(np.random.default_rng(seed)) <= limit for seed in range(repetitions)])
+
+
+def area(train, holdout):
+    member = np.arange(train + holdout) < train
+    return lambda rng: area_under_curve(rng.random(member.size), member).high
+
+
+def beginning(train, holdout):
+    member = np.arange(train + holdout) < train
+    return lambda rng: rate_at(rng.random(member.size), member, 0.01)[0].high
+
+
+def gap(train, holdout, rate):
+    def high(rng):
+        inside, outside = wilson(rng.binomial(train, rate), train), wilson(rng.binomial(holdout, rate), holdout)
+        return rate_difference(inside, outside).high
+
+    return high
+
+
+def gap_decided(train, holdout, limit):
+    return sizes.gap_decided(sizes.each(train, holdout), 0.3, limit)
+
+
+@pytest.mark.parametrize("factor", [0.4, 1.0, 2.5])
+@pytest.mark.parametrize("ratio", [1, 4])
+@pytest.mark.parametrize(
+    ("decided", "high", "limit"),
+    [
+        (sizes.area_decided, area, POLICY.auc),
+        (sizes.beginning_decided, beginning, POLICY.tpr),
+        (gap_decided, lambda n, m: gap(n, m, 0.3), POLICY.attribute),
+    ],
+)
+def test_so_many_records_decide_where_nine_harmless_releases_of_ten_pass(decided, high, limit, ratio, factor):
+    """At the number itself about 90 % pass, at far fewer clearly less, at far more nearly all."""
+    needed = sizes.fewest(lambda n: decided(n, n * ratio, limit))
+    passed = passing(high(round(needed * factor), round(needed * factor) * ratio), limit)
+    least, most = {0.4: (0.0, 0.8), 1.0: (0.84, 0.97), 2.5: (0.97, 1.0)}[factor]
+    assert least <= passed <= most
+
+
+@pytest.mark.parametrize("fpr", [0.01, 0.1])
+@pytest.mark.parametrize("n", [1, 5, 40, 299, 300, 2000])
+def test_the_lenient_count_is_the_first_at_which_the_beta_distribution_says_so(n, fpr):
+    few_above = stats.beta.cdf(fpr, np.arange(1, n + 1), np.arange(n, 0, -1))
+    found = np.flatnonzero(few_above <= 0.0125)
+    assert lenient_count(n, fpr, 0.0125) == (found[0] + 1 if found.size else None)
+
+
+def test_the_fewest_is_the_first_number_that_decides_to_a_percent():
+    for true in (1, 2, 3, 99, 100, 101, 12345):
+        found = sizes.fewest(lambda n, true=true: n >= true)
+        assert true <= found <= true * 1.01 + 1
+    assert sizes.fewest(lambda n: False) is None
+
+
+def test_a_holdout_beside_given_training_records_makes_intervals_as_narrow():
+    beside = sizes.holdout_beside(3000, 4000)
+    assert sizes.each(3000, beside) == pytest.approx(4000, rel=0.001)
+    assert sizes.holdout_beside(2000, 4000) is None
+    assert sizes.holdout_beside(1999, 4000) is None
+
+
+@pytest.mark.parametrize(
+    ("rows", "isolated"), [(500, 0.1), (1000, 0.1), (2000, 0.5), (3000, 1 / 3), (5000, 0.2), (10_000, 0.1)]
+)
+def test_the_isolated_share_is_the_smallest_that_is_decided_and_a_tenth_where_nothing_passes(rows, isolated):
+    assert sizes.Parts.of(rows, rows, POLICY).isolated == isolated
+    if sizes.beginning_decided(rows, rows, POLICY.tpr):
+        assert sizes.area_decided(isolated * rows, isolated * rows, POLICY.auc)
+        smaller = [s for s in sizes.SHARES if s < isolated]
+        assert not any(sizes.area_decided(s * rows, s * rows, POLICY.auc) for s in smaller)
+
+
+def test_no_share_is_looked_at_alone_where_only_all_records_are_decided():
+    strict = AuditPolicy(auc=0.515, tpr=0.5)
+    needed = sizes.fewest(lambda n: sizes.area_decided(n, n, strict.auc))
+    assert sizes.Parts.of(needed, needed, strict).isolated is None
+
+
+def test_which_attacks_are_made_does_not_hang_on_the_labels():
+    """`trials` sees no label; the sizes are all that it is told of them."""
+    tables = read_tables({"real": people(400, 1), "release": people(200, 2)}, SCHEMA)
+    scene = Scene(tables["real"], tables["release"])
+    asked = plan.Plan(plan.EFFORTS["quick"], None, ["town"], (), (), ())
+    made = plan.trials(scene, asked, sizes.Parts(0.5, 0), np.random.default_rng(0))
+    names = [each.attack for each in made]
+    assert "ensemble, the most isolated half" in names
+    share = next(each.share for each in made if each.attack == "ensemble, the most isolated half")
+    assert share == pytest.approx(0.5, abs=0.01)
+    none = plan.trials(scene, asked, sizes.Parts(None, 0), np.random.default_rng(0))
+    assert [n for n in names if "isolated" not in n] == [each.attack for each in none]
+
+
+def test_few_rules_are_taken_together_with_the_others():
+    tables = read_tables({"real": people(400, 1), "release": people(200, 2)}, SCHEMA)
+    scene = Scene(tables["real"], tables["release"])
+    asked = plan.Plan(plan.EFFORTS["quick"], None, ["town"], (), (), ())
+
+    def rules(fewest):
+        made = plan.trials(scene, asked, sizes.Parts(None, fewest), np.random.default_rng(0))
+        member = np.arange(400) < 200
+        return {t.attack: t.measured(member).details["rules"] for t in made if t.threat == "singling out"}
+
+    apart, together = rules(0), rules(10**6)
+    assert set(apart) == {"one column", "3 to 6 columns"}
+    assert together == {"1 or 3 to 6 columns": sum(apart.values())}
+
+
+def test_rules_of_one_column_fill_the_room_that_columns_with_few_such_values_leave():
+    tables = read_tables({"real": people(9000, 1), "release": people(9000, 2)}, SCHEMA)
+    rules = single_column_rules(Scene(tables["real"], tables["release"]), np.random.default_rng(0))
+    assert isinstance(rules, sparse.csr_array)
+    assert RULES * 0.95 <= rules.shape[0] <= RULES  # four of the eight columns have values that stand once
+
+
+@pytest.mark.parametrize(
+    ("measure", "found", "limit"),
+    [
+        ("auc", Estimate(0.5, 0.44, 0.56), 0.55),
+        ("auc", Estimate(0.53, 0.504, 0.556), 0.55),
+        ("auc", Estimate(0.56, 0.53, 0.59), 0.55),
+        ("tpr", Estimate(0.02, 0.0, 0.04), 0.03),
+        ("gap", Estimate(0.01, -0.03, 0.052), 0.05),
+        ("gap", Estimate(0.045, 0.01, 0.08), 0.05),
+    ],
+)
+def test_more_records_than_there_are_are_needed_and_the_more_the_nearer_to_the_limit(measure, found, limit):
+    details = {
+        "training records": 500,
+        "holdout records": 500,
+        "rate on training records": 0.3,
+        "rate on the holdout": 0.3,
+    }
+    needed = rows_needed(measure, found, limit, details)
+    assert needed > 500
+    nearer = rows_needed(measure, found, (limit + found.value) / 2, details)
+    assert nearer is None or nearer > needed
+    if found.low > sizes.CHANCE[measure]:  # else chance explains it, and a limit above chance can be decided
+        assert rows_needed(measure, found, found.value, details) is None
+
+
+def test_records_that_are_needed_are_those_with_which_a_harmless_finding_passes():
+    """An interval of 300 + 300 records hangs; with as many as are said to be needed nine of ten pass."""
+    rng = np.random.default_rng(3)
+    member = np.arange(600) < 300
+    found = area_under_curve(rng.random(600), member)
+    details = {"training records": 300, "holdout records": 300}
+    needed = rows_needed("auc", found, POLICY.auc, details)
+    assert passing(area(needed, needed), POLICY.auc) == pytest.approx(0.9, abs=0.06)
+    close = rows_needed("auc", Estimate(0.52, 0.51, 0.58), POLICY.auc, details)
+    spread = np.sqrt(1 / (6 * close))
+    assert stats.norm.cdf((POLICY.auc - 0.52) / spread - 1.96) == pytest.approx(0.9, abs=0.1)
+
+
+def test_what_a_policy_needs_is_enough_for_each_of_its_limits():
+    needed = needed_by(POLICY)
+    assert sizes.area_decided(needed, needed, POLICY.auc)
+    assert sizes.beginning_decided(needed, needed, POLICY.tpr)
+    assert sizes.gap_decided(needed, 0.5, POLICY.attribute)
+    assert needed_by(AuditPolicy(attribute=0)) is None
