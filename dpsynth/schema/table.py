@@ -57,7 +57,9 @@ _DRAFT_COMMENT = (
     "Replace every TODO by a public fact, known without looking at the rows. Where a person may"
     " have several rows,\n"
     "# name the column that says whose they are:\n"
-    "#   unit: {id_column: patient_id, max_records: 20}"
+    "#   unit: {id_column: patient_id, max_records: 20}\n"
+    "# Where texts are not written as 1234.5, 2020-01-31 or yes, say how:\n"
+    '#   decimal: ","   format: "%d.%m.%Y"   true: [ja]   false: [nein]   ignore_case: true'
 )
 
 

@@ -395,10 +395,11 @@ def _kept_seen(
         return seen()
     if not checkpoint.resumed:
         found = seen()
-        checkpoint.values["seen"] = {name: asdict(each) for name, each in found.items()}
+        if found:
+            checkpoint.values["seen"] = {name: asdict(each) for name, each in found.items()}
         return found
     with checkpoint.reading():
-        kept = checkpoint.values["seen"]
+        kept = checkpoint.values.get("seen", {})
         return {
             name: Seen(**{fact: tuple(map(float, values)) for fact, values in each.items()})
             for name, each in kept.items()

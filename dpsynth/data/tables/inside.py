@@ -158,7 +158,8 @@ def shortest(codec: NumericCodec, first: float, end: float) -> float:
         value = round(math.ceil(low / unit - _ROUNDING) * unit, max(places, 0))
         if low <= value < high:
             break
-    return float(min(max(value, codec.low), codec.high))
+    inside = np.clip([value], codec.low, codec.high)
+    return float(codec.shown(codec.drawn(inside)).astype(float).iloc[0])
 
 
 def decimals_of(values: np.ndarray) -> np.ndarray:
