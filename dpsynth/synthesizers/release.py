@@ -21,7 +21,7 @@ from dpsynth.evidence.manifest import add_lines, line_of
 from dpsynth.kernel.wall import RowsError
 from dpsynth.ledger.ledger import Ledger
 from dpsynth.synthesizers.base import BaseSynthesizer
-from dpsynth.synthesizers.drawing import Drawn, draw_rows_to
+from dpsynth.synthesizers.drawing import Drawn, check_draw, draw_rows_to
 from dpsynth.synthesizers.table import Synthesizer
 
 MODEL = "model.dpsynth"
@@ -65,6 +65,7 @@ def make_release(
 
     n: rows; None for the noisy row count. ending: of the file of rows, .csv or .parquet.
     """
+    check_draw(n, seed)
     check_release_folder(folder, synthesizer.named_ledger)
     made = _unfinished(folder)
     made.mkdir(parents=True)

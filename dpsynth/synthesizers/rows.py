@@ -12,9 +12,9 @@ from dpsynth.data.tables.cells import NumericCodec
 from dpsynth.data.tables.codec import Codec, codecs, decode_frame
 from dpsynth.data.tables.inside import Inside, with_inside
 from dpsynth.data.tables.parts import Parts
-from dpsynth.models.base import Model
+from dpsynth.models.base import ConditionError, Model
 from dpsynth.schema.table import Schema
-from dpsynth.synthesizers.conditions import ConditionError, Term
+from dpsynth.synthesizers.conditions import Term
 
 
 def draw_rows(
