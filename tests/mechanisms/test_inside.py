@@ -73,8 +73,10 @@ def whole(values: pd.Series) -> float:
 
 @pytest.mark.parametrize("epsilon", [1, 10])
 def test_spikes_zeros_and_whole_numbers_come_back_undeclared(epsilon: int) -> None:
+    """20,000 rows, noise of seed 7. Shares of ten seeds lay within 0.004, of whole ages within 0.013, means within 0.09."""
     real = table(1)
-    fitted = Synthesizer(SCHEMA, "independent", epsilon=epsilon, delta=1e-6, ledger=None).fit(real)
+    made = Synthesizer(SCHEMA, "independent", epsilon=epsilon, delta=1e-6, ledger=None, unsafe_seed=7)
+    fitted = made.fit(real)
     release = fitted.sample(ROWS, seed=2)
     near = 0.02 if epsilon == 1 else 0.005
     assert abs((release["spike"] == 45.0).mean() - (real["spike"] == 45.0).mean()) < near
