@@ -333,7 +333,7 @@ BAD_FITS = {
     "epsilon 0": ({"epsilon": 0}, records(5), "epsilon"),
     "epsilon NaN": ({"epsilon": float("nan")}, records(5), "epsilon"),
     "epsilon negative": ({"epsilon": -1.0}, records(5), "epsilon"),
-    "epsilon too small to draw": ({"epsilon": 1e-30, "delta": 1e-30}, records(5), "larger epsilon"),
+    "epsilon too small to draw": ({"epsilon": 1e-30, "delta": 1e-30}, records(5), "epsilon 1e-30 is too small"),
     "unknown mechanism": ({"mechanism": "magic"}, records(5), "magic"),
     "a share that is none": ({"oneway_share": float("nan")}, records(5), "shares of the budget"),
     "shares beyond the budget": ({"oneway_share": 0.97}, records(5), "shares of the budget"),
