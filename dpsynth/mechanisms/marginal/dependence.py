@@ -62,7 +62,7 @@ def dependence(
     >>> pair = {("a", "b"): np.full((2, 2), 100.0)}
     >>> known = {"a": np.zeros(2), "b": np.zeros(2)}
     >>> [round(dependence(Scores({("a", "b"): x}, 2.0), pair, known)["a", "b"]) for x in (16, 160)]
-    [4, 167]
+    [5, 167]
     """
     expected = [by_chance(estimates[c], errors[c[0]], errors[c[1]], chance) for c in scores.values]
     found = np.array(list(scores.values.values()))

@@ -38,7 +38,8 @@ def rarity(masses: Mapping[str, np.ndarray], target: str | None) -> dict[str, np
     """What a row of each level of each column counts: 1, or more in a rare level.
 
     Measured by rows alone, what 500 frauds do is nothing beside the noise of a thousand common
-    cells. So a level that is rare by _RARE counts as if it had as many rows as that; and every level of the target counts alike, however many rows it has: what is
+    cells. So a row of a level that is rare by _RARE counts for more, as if the level had as many
+    rows as that; and every level of the target counts alike, however many rows it has: what is
     wanted is the distribution of the other columns *given* the target.
 
     masses: estimated counts of each column's bins. target: the workload's.
