@@ -45,7 +45,7 @@ def test_a_table_becomes_a_verified_release_and_an_audit(folder, run):
     fit = "release train.csv -s study/schema.yaml --ledger study/rows.ledger --epsilon 1 -o study/releases/first"
     code, out, err = run(fit)
     assert code == 0, err
-    assert "(1, 1e-06)-differentially private for every 'pid'" in out
+    assert "(1, 0.000001)-differentially private for every 'pid'" in out
     made = folder / "study" / "releases" / "first"
     files = ["certificate.html", "certificate.json", "manifest.json", "model.dpsynth", "schema.yaml", "synthetic.csv"]
     assert names(made) == files
