@@ -21,7 +21,6 @@ from _tables import DISCRETE, discrete_table
 from utility import one_run
 
 from dpsynth.mechanisms.marginal import binned, canopy
-from dpsynth.mechanisms.marginal.selection import Scores
 from dpsynth.mechanisms.prices import Prices
 from dpsynth.models import inference, sampling
 
@@ -52,7 +51,11 @@ def plain_draws(conditional: np.ndarray, sizes: np.ndarray, shape: Any, rng: np.
 VARIANTS: dict[str, tuple[tuple[Any, str, Any], ...]] = {
     "no batch: the tree is measured twice": ((canopy, "choose_batch", lambda *a, **k: []),),
     "the batch is scored against independent columns": ((canopy, "_estimates", lambda b, model: b.independent()),),
-    "scores that noise explains choose": ((Scores, "tell_apart", lambda scores: True),),
+    "scores are gains, chance and noise with them": ((canopy, "dependence", lambda scores, *a, **k: scores.gains()),),
+    "a row of a rare level counts as any other": (
+        (canopy, "rarity", lambda masses, target: {a: np.ones(m.size) for a, m in masses.items()}),
+    ),
+    "a tree costs half, whatever it is worth": ((canopy, "_PARTS", (1.0,)),),
     "even shares": ((Prices, "shared", even_shares),),
     "columns get little of the second look": ((canopy, "_COLUMN", 1e-3),),
     "all of the noise counts against a pair": ((canopy, "_BELIEVED", 1.0),),

@@ -13,6 +13,7 @@ import pytest
 
 import dpsynth
 from dpsynth.evidence.release import check_release
+from dpsynth.testing import check_mechanism
 
 ROOT = Path(__file__).parents[1]
 MADE = {
@@ -79,6 +80,13 @@ def test_the_chosen_pair_survives_in_the_release_of_the_own_mechanism(runs):
     release = pd.read_csv(runs("own_mechanism") / "synthetic.csv")
     shares = (release["grade"] == "A").groupby(release["school"]).mean()
     assert shares["north"] > shares["south"] + 0.15
+
+
+def test_the_own_mechanism_keeps_the_laws_of_mechanisms(monkeypatch):
+    monkeypatch.syspath_prepend(str(ROOT / "examples"))
+    import own_mechanism
+
+    check_mechanism(own_mechanism.ChosenPairs, schema=own_mechanism.SCHEMA, pairs=(("school", "grade"),))
 
 
 def test_the_gate_holds_back_a_release_that_was_changed_and_one_of_copies(runs, tmp_path, monkeypatch, capsys):

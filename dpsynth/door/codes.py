@@ -66,6 +66,28 @@ class Cuts:
         return interval
 
 
+class Decimals:
+    """The codes of numbers by the decimals that write them: 0 for whole numbers, up to `most`, and most + 1 beyond.
+
+    One number has a code of its own: that of what is missing. NaN: none has.
+    """
+
+    def __init__(self, most: int, number: float, code: int) -> None:
+        self.most, self._number, self._code = most, number, code
+
+    def of(self, number: float) -> int:
+        """The code of one number."""
+        return int(self.at(np.array([number]))[0])
+
+    def at(self, numbers: np.ndarray) -> np.ndarray:
+        """The codes of float64 numbers: the fewest decimals whose nearest multiple is the number itself."""
+        codes = np.full(len(numbers), self.most + 1)
+        with np.errstate(all="ignore"):
+            for places in reversed(range(self.most + 1)):
+                codes[np.rint(numbers * 10.0**places) / 10.0**places == numbers] = places
+        return np.where(numbers == self._number, self._code, codes)
+
+
 class Coding(Protocol):
     """What a codec says of its column, all of it public.
 
@@ -76,8 +98,10 @@ class Coding(Protocol):
     size: int
     null: int
     bad: int
-    numbers: Cuts
     datetimes: Cuts
+
+    @property
+    def numbers(self) -> Cuts | Decimals: ...
 
     def code(self, value: Any) -> int:
         """The code of one value that is neither missing nor a number nor a date, such as a text."""

@@ -38,6 +38,9 @@ class Mechanism(ABC):
         Whether `with_known` gives it marginals that are known already.
     resumable : bool
         Whether a checkpoint keeps its training; see `Resumable`.
+    gaussian : bool
+        Whether its budget buys Gaussian noise, of which looks at the table can have a part before
+        it begins: bounds, and what lies inside of cells.
 
     Examples
     --------
@@ -68,6 +71,7 @@ class Mechanism(ABC):
     """Whether `with_known` gives it marginals that are known already."""
 
     resumable: ClassVar[bool] = False
+    gaussian: ClassVar[bool] = True
     """Whether a checkpoint keeps its training; see `Resumable`."""
 
     def __init_subclass__(cls) -> None:

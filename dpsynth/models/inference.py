@@ -15,9 +15,9 @@ anything else here.
 **Ridge.** Let a cell hold m rows, measured with variance s^2, and let its potential have variance
 t^2 a priori. To first order m = E exp(theta), so the posterior mode solves (m - y) m / s^2 + theta
 / t^2 = 0: it is F's with ridge = s^2 / (t^2 m). Large cells are believed, and small ones are drawn
-to what the margins say. `t` is estimated for each table from how much its pooled counts scatter
-about independence beyond their noise (empirical Bayes), and m by the linear estimate that follows
-from it. A uniform ridge lambda s^2, the usual choice, must balance the two.
+to what the margins say. `t` is estimated for each table, and for each level in it, from how much
+pooled counts scatter about independence beyond their noise (empirical Bayes), and m by the linear
+estimate that follows from it. A uniform ridge lambda s^2, the usual choice, must balance the two.
 
 **Stopping.** At the optimum the noise alone costs about 1/2 sum s^2 / h in F, h being the curvature
 N mu + ridge; a gradient g leaves about 1/2 sum g^2 / h to gain. The optimiser stops when the second
@@ -64,6 +64,9 @@ MAX_STEPS = 2000
 _MIN_SPREAD = 1 / 16
 _MAX_SPREAD = 2.0
 """Bounds of t^2, the estimated prior variance of a potential: few cells estimate it badly."""
+
+_LEVEL_CELLS = 2.0
+"""Cells of the whole table that an estimate of t^2 for one level is averaged with."""
 
 _SMALL_CELL = 0.3
 """The rows that the ridge adds to each cell, in standard deviations of its noise."""
@@ -197,15 +200,33 @@ def _ridge(domain: Domain, clique: Clique, pooled: Mapping[Clique, Pooled]) -> n
     variance = pooled[clique].variance
     expected = _independent(domain, clique, pooled)
     weight = (expected / (variance + expected**2)) ** 2
-    spread = float(
-        np.sum(weight * ((values - expected) ** 2 - variance)) / np.sum(weight * expected**2)
-    )
-    spread = min(max(spread, _MIN_SPREAD), _MAX_SPREAD)
+    informed = weight * expected**2
+    excess = weight * ((values - expected) ** 2 - variance)
+    spread = _spread(excess, informed)
     signal = spread * expected**2
     rows = np.maximum(expected + signal / (signal + variance) * (values - expected), 0)
     noise = np.sqrt(variance)
     ridge: np.ndarray = variance / (spread * (rows + _SMALL_CELL * noise)) + _FLOOR * noise
     return ridge
+
+
+def _spread(excess: np.ndarray, informed: np.ndarray) -> np.ndarray:
+    """t^2 of each cell: of the table, and how far each level of each attribute departs from it.
+
+    In a rare level everything may depend on the level while the rest of the table shows nothing.
+    A level's own estimate counts by how many of its cells stand out of their noise, beside
+    _LEVEL_CELLS cells that follow the table.
+    """
+    whole = float(excess.sum() / informed.sum())
+    spread = np.full(excess.shape, whole)
+    if excess.ndim > 1:
+        for axis in range(excess.ndim):
+            others = tuple(i for i in range(excess.ndim) if i != axis)
+            found = excess.sum(axis=others, keepdims=True) + _LEVEL_CELLS * whole
+            spread = (
+                spread + found / (informed.sum(axis=others, keepdims=True) + _LEVEL_CELLS) - whole
+            )
+    return np.clip(spread, _MIN_SPREAD, _MAX_SPREAD)
 
 
 def _independent(domain: Domain, clique: Clique, pooled: Mapping[Clique, Pooled]) -> np.ndarray:

@@ -63,7 +63,9 @@ _DRAFT_COMMENT = (
     "#   {type: categorical, categories: [day, short, long], nullable: true}\n"
     "#   {type: datetime, low: '2020-01-01', high: '2024-12-31', resolution: D, nullable: true}\n"
     "#   {type: boolean, nullable: true}\n"
-    "#   {type: identifier}, which is never read, and made anew"
+    "#   {type: identifier}, which is never read, and made anew\n"
+    "# Where texts are not written as 1234.5, 2020-01-31 or yes, say how:\n"
+    '#   decimal: ","   format: "%d.%m.%Y"   true: [ja]   false: [nein]   ignore_case: true'
 )
 
 

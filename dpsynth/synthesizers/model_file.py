@@ -16,6 +16,7 @@ import numpy as np
 from dpsynth.base.archive import UNREADABLE, read_archive, split, write_archive
 from dpsynth.base.errors import DPSynthError
 from dpsynth.data.tables.codec import schema_domain
+from dpsynth.data.tables.inside import Inside
 from dpsynth.evidence.verifier import lines, words
 from dpsynth.evidence.verify import examine
 from dpsynth.models.base import Model
@@ -27,6 +28,9 @@ from dpsynth.schema.table import Schema
 
 VERSION = 1
 Bounds = dict[str, tuple[float, float]]
+Stored = tuple[Schema, Model, Bounds, dict[str, Inside], dict[str, Any]]
+"""Schema, model, bounds, what is known of the values inside of cells, the certificate's record."""
+
 T = TypeVar("T")
 Build = Callable[[dict[str, Any], dict[str, np.ndarray]], T]
 """Makes an object of a file's document and arrays."""
@@ -63,13 +67,15 @@ def in_stored_form(model: Model) -> Model:
     )
 
 
-def model_digest(schema: Schema, model: Model, bounds: Bounds) -> str | None:
+def model_digest(
+    schema: Schema, model: Model, bounds: Bounds, inside: Mapping[str, Inside] = {}
+) -> str | None:
     """The SHA-256 of all that sampling depends on; None for a model that cannot be stored.
 
     It is the same for the model that was saved and for the one that is loaded.
     """
     try:
-        return digest_of(*table_content(schema, model, bounds))
+        return digest_of(*table_content(schema, model, bounds, inside))
     except TypeError:
         return None
 
@@ -87,7 +93,7 @@ def digest_of(content: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> s
     return digest.hexdigest()
 
 
-def load_model(path: str | Path) -> tuple[Schema, Model, Bounds, dict[str, Any]]:
+def load_model(path: str | Path) -> Stored:
     """What a table's file holds, with its certificate's record; ModelFileError for other files."""
     return read_model_file(path, TABLE, built_table)
 
@@ -148,7 +154,7 @@ def _refuse_forged(
 
 
 def table_content(
-    schema: Schema, model: Model, bounds: Bounds
+    schema: Schema, model: Model, bounds: Bounds, inside: Mapping[str, Inside] = {}
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Plain fields and arrays of a model file, without its certificate.
 
@@ -162,20 +168,22 @@ def table_content(
         )
     plain, arrays = split(model.to_arrays())
     ends = {name: (float(low), float(high)) for name, (low, high) in bounds.items()}
-    return {TABLE: VERSION, "schema": schema.to_dict(), "bounds": ends, "model": plain}, arrays
+    content = {TABLE: VERSION, "schema": schema.to_dict(), "bounds": ends, "model": plain}
+    if inside:
+        content["inside"] = {name: each.stored() for name, each in inside.items()}
+    return content, arrays
 
 
 def _canonical(value: Any) -> bytes:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()
 
 
-def built_table(
-    document: dict[str, Any], arrays: dict[str, np.ndarray]
-) -> tuple[Schema, Model, Bounds, dict[str, Any]]:
-    """Schema, model, bounds and the certificate's record of a file's parts."""
+def built_table(document: dict[str, Any], arrays: dict[str, np.ndarray]) -> Stored:
+    """What a file's parts hold."""
     schema = Schema.from_dict(document["schema"])
     stored = document["bounds"]
     bounds: Bounds = {name: (float(low), float(high)) for name, (low, high) in stored.items()}
+    inside = {name: Inside.of(each) for name, each in document.get("inside", {}).items()}
     domain = schema_domain(schema, bounds)
     model = RefinedModel.from_arrays(domain, {**document["model"], **arrays})
-    return schema, model, bounds, document["certificate"]
+    return schema, model, bounds, inside, document["certificate"]

@@ -15,6 +15,7 @@ from typing import Any
 from dpsynth.base.domain import Domain
 from dpsynth.base.text import short
 from dpsynth.data.tables.codec import schema_domain
+from dpsynth.data.tables.inside import with_several_values
 from dpsynth.kernel.budget import Budget, affordable
 from dpsynth.kernel.events import Event
 from dpsynth.kernel.unit import PrivacyUnit
@@ -23,6 +24,7 @@ from dpsynth.mechanisms.allocation import COLUMNS, MARGINALS, PAIRS, Allocation,
 from dpsynth.mechanisms.base import Mechanism
 from dpsynth.mechanisms.bounds import bounds_costs
 from dpsynth.mechanisms.footprint import span
+from dpsynth.mechanisms.inside import inside_costs
 from dpsynth.mechanisms.prices import MEAN_ABS, Prices, informative_pairs
 from dpsynth.mechanisms.registry import name_of
 from dpsynth.schema.table import Schema
@@ -208,8 +210,8 @@ def plan(schema: Schema, mechanism: Mechanism, budget: Budget, rows: int) -> Pla
     settled = _settled(mechanism, budget, schema.unit)
     domain = schema_domain(schema, dict.fromkeys(schema.unbounded, _ASSUMED_BOUNDS))
     cost = affordable(budget)
-    bounds = _bounds(cost, schema.unbounded)
-    rest = cost - sum(part.charges[1] * part.costs[1] for part in bounds)
+    before = _looks_before(schema, mechanism, cost)
+    rest = cost - sum(part.charges[1] * part.costs[0] for part in before)
     allocation = _allocation(mechanism, rest, domain, settled)
     columns = allocation.part(COLUMNS)
     sensitivity = schema.unit.count_sensitivity(2)[1]
@@ -217,7 +219,7 @@ def plan(schema: Schema, mechanism: Mechanism, budget: Budget, rows: int) -> Pla
     joined = any(allocation.part(what) for what in (PAIRS, MARGINALS))
     training = mechanism.preview(settled, domain, rows, schema.unit)
     takes = mechanism.footprint(domain, rows, Prices(cost, sensitivity))
-    parts = (*bounds, *allocation.parts)
+    parts = (*before, *allocation.parts)
     learned = _to_be_learned(schema.unbounded, noise / rows if noise and joined else None)
     return Plan(
         mechanism=name_of(mechanism),
@@ -264,6 +266,25 @@ def _allocation(
 
 def _finite(figures: Iterable[float]) -> list[float | None]:
     return [figure if math.isfinite(figure) else None for figure in figures]
+
+
+def _looks_before(schema: Schema, mechanism: Mechanism, cost: int) -> list[Part]:
+    """What a fit charges for before the mechanism begins."""
+    bounds = _bounds(cost, schema.unbounded)
+    left = cost - sum(part.charges[1] * part.costs[1] for part in bounds)
+    wide = with_several_values(schema, dict.fromkeys(schema.unbounded, _ASSUMED_BOUNDS))
+    if not (mechanism.gaussian and wide):
+        return bounds
+    # An open bound may turn out so near that each whole number has a cell of its own.
+    sure = sum(column.bounded or column.spacing is None for column, _ in wide.values())
+    costs = [inside_costs(left, columns) for columns in {max(sure, 1), len(wide)}]
+    decimals = [cost[0] for cost in costs]
+    pieces = [each for cost in costs for each in cost[1:]]
+    return [
+        *bounds,
+        Part("decimals of a column", (sure, len(wide)), (min(decimals), max(decimals))),
+        Part("shared values of a column", (2 * sure, 2 * len(wide)), (min(pieces), max(pieces))),
+    ]
 
 
 def _bounds(cost: int, learned: Sequence[str]) -> list[Part]:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from dpsynth.data.tables.cells import NumericCodec
 from dpsynth.data.tables.codec import Codec, codecs, decode_frame
+from dpsynth.data.tables.inside import Inside, with_inside
 from dpsynth.data.tables.parts import Parts
 from dpsynth.models.base import ConditionError, Model
 from dpsynth.schema.table import Schema
@@ -21,11 +24,18 @@ def draw_rows(
     n: int,
     terms: Sequence[Term],
     rng: np.random.Generator,
+    inside: Mapping[str, Inside] = {},
 ) -> pd.DataFrame:
-    """n rows that meet all terms, from the model's distribution under this condition."""
+    """n rows that meet all terms, from the model's distribution under this condition.
+
+    inside: what is known of the values in the cells of some columns.
+    """
     found = codecs(schema, bounds)
-    parts = {name: _parts(name, found[name], terms) for name in {t.column: 0 for t in terms}}
-    evidence = {name: found[name].weights(each) for name, each in parts.items()}
+    wanted = {t.column: 0 for t in terms}
+    parts = {
+        name: _parts(name, found[name], terms, inside.get(name)) for name in {**wanted, **inside}
+    }
+    evidence = {name: found[name].weights(parts[name]) for name in wanted}
     for name, weights in evidence.items():
         if not weights.any():
             raise ConditionError(f"no value of {name!r} can meet the condition: widen it")
@@ -33,10 +43,16 @@ def draw_rows(
     return decode_frame(codes, schema, bounds, rng, parts)
 
 
-def _parts(name: str, codec: Codec, terms: Sequence[Term]) -> Parts:
+def _parts(name: str, codec: Codec, terms: Sequence[Term], inside: Inside | None) -> Parts:
     """The parts of a column's cells whose values meet all terms about it."""
     own = [term for term in terms if term.column == name]
     constants = [constant for term in own for constant in term.constants]
-    return codec.parts(
-        lambda values: np.logical_and.reduce([term.holds(values) for term in own]), constants
-    )
+
+    def holds(values: pd.Series[Any]) -> np.ndarray:
+        every = np.ones(len(values), dtype=bool)
+        return np.logical_and.reduce([every, *(term.holds(values) for term in own)])
+
+    parts = codec.parts(holds, constants)
+    if inside is None or not isinstance(codec, NumericCodec):
+        return parts
+    return with_inside(parts, codec, inside, holds, free=not own)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,7 @@ from dpsynth.base.places import expanded
 from dpsynth.base.progress import stage
 from dpsynth.data.engines.files import Source, open_source
 from dpsynth.data.tables.codec import check_columns, check_owner, codecs, schema_domain
+from dpsynth.data.tables.inside import Inside, with_several_values
 from dpsynth.data.tables.magnitude import magnitude_table
 from dpsynth.door.bounded import Bounded, bound_table
 from dpsynth.door.table import PrivateTable
@@ -31,6 +32,7 @@ from dpsynth.ledger.opening import Accountant
 from dpsynth.mechanisms.base import Mechanism
 from dpsynth.mechanisms.bounds import bounds_costs, learn_bounds
 from dpsynth.mechanisms.checkpoint import Checkpoint, check_place
+from dpsynth.mechanisms.inside import Seen, inside_costs, inside_of, look_inside
 from dpsynth.mechanisms.marginal.known import Marginal
 from dpsynth.mechanisms.registry import TABLES, mechanism_for, name_of
 from dpsynth.models.base import Model
@@ -173,15 +175,18 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
             accountant.begin()  # a fit that fails from here on stays paid for
             rows = bound_table(source.read, self.schema.unit)
             bounds = _kept_bounds(checkpoint, lambda: self._bounds(rows, accountant))
+            seen = _kept_seen(checkpoint, lambda: self._seen(rows, bounds, accountant, mechanism))
             domain = schema_domain(self.schema, bounds)
             table = PrivateTable.encoded(rows, codecs(self.schema, bounds), domain)
             stage(f"measuring and modelling with {name_of(mechanism)}")
             model = in_stored_form(mechanism.run(table, accountant, checkpoint))
-            accountant.close(model_digest(self.schema, model, bounds))
+            inside = self._inside(seen, bounds, model)
+            accountant.close(model_digest(self.schema, model, bounds, inside))
         if checkpoint is not None:
             checkpoint.remove()
         stage("writing the certificate")
-        self.fitted_ = Fitted(model, bounds, self._certify(accountant, mechanism, model, bounds))
+        certificate = self._certify(accountant, mechanism, model, bounds)
+        self.fitted_ = Fitted(model, bounds, certificate, inside)
         for sentence in cautions(self.certificate.record["released"]):
             warnings.warn(sentence.removeprefix("CAUTION: "), CautionWarning, stacklevel=2)
         return self
@@ -249,17 +254,17 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         rows = _default_rows(fitted.model) if n is None else row_count(n)
         terms = parse(where, given, self.schema)
         rng = np.random.default_rng(seed)
-        return draw_rows(fitted.model, self.schema, fitted.bounds, rows, terms, rng)
+        return draw_rows(fitted.model, self.schema, fitted.bounds, rows, terms, rng, fitted.inside)
 
     def _stored(self, fitted: Fitted) -> tuple[Mapping[str, Any], dict[str, np.ndarray]]:
-        return table_content(self.schema, fitted.model, fitted.bounds)
+        return table_content(self.schema, fitted.model, fitted.bounds, fitted.inside)
 
     @classmethod
     def _built(cls, document: dict[str, Any], arrays: dict[str, np.ndarray]) -> Synthesizer:
-        schema, model, bounds, record = built_table(document, arrays)
+        schema, model, bounds, inside, record = built_table(document, arrays)
         known = recorded_marginals(record)
         made = cls(schema, ledger=NoLedger.LOADED, known=known, **recorded_arguments(record))
-        made.fitted_ = Fitted(model, bounds, Certificate(record))
+        made.fitted_ = Fitted(model, bounds, Certificate(record), inside)
         return made
 
     def _what(self) -> str:
@@ -336,6 +341,22 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         costs = bounds_costs(accountant.cost_left, len(wanted))
         return learn_bounds(table, wanted, accountant, costs)
 
+    def _seen(
+        self, rows: Bounded, bounds: Bounds, accountant: Accountant, mechanism: Mechanism
+    ) -> dict[str, Seen]:
+        """Values that many rows share inside of cells, and how numbers are written, by charges."""
+        wanted = with_several_values(self.schema, bounds) if mechanism.gaussian else {}
+        if not wanted:
+            return {}
+        stage("looking for values that many rows share")
+        costs = inside_costs(accountant.cost_left, len(wanted))
+        return look_inside(rows, wanted, accountant, costs)
+
+    def _inside(self, seen: Mapping[str, Seen], bounds: Bounds, model: Model) -> dict[str, Inside]:
+        wanted = with_several_values(self.schema, bounds)
+        found = {name: inside_of(wanted[name][1], each, model, name) for name, each in seen.items()}
+        return {name: each for name, each in found.items() if each != Inside()}
+
     def _certify(
         self, accountant: Accountant, mechanism: Mechanism, model: Model, bounds: Bounds
     ) -> Certificate:
@@ -362,6 +383,7 @@ class Fitted:
     model: Model
     bounds: Bounds
     certificate: Certificate
+    inside: Mapping[str, Inside] = field(default_factory=dict)
 
 
 def _kept_bounds(checkpoint: Checkpoint | None, learned: Callable[[], Bounds]) -> Bounds:
@@ -373,6 +395,25 @@ def _kept_bounds(checkpoint: Checkpoint | None, learned: Callable[[], Bounds]) -
     with checkpoint.reading():
         kept = checkpoint.values["bounds"]
         return {name: (float(low), float(high)) for name, (low, high) in kept.items()}
+
+
+def _kept_seen(
+    checkpoint: Checkpoint | None, seen: Callable[[], dict[str, Seen]]
+) -> dict[str, Seen]:
+    """What was seen inside of cells: by this process, or by the one whose checkpoint is resumed."""
+    if checkpoint is None:
+        return seen()
+    if not checkpoint.resumed:
+        found = seen()
+        if found:
+            checkpoint.values["seen"] = {name: asdict(each) for name, each in found.items()}
+        return found
+    with checkpoint.reading():
+        kept = checkpoint.values.get("seen", {})
+        return {
+            name: Seen(**{fact: tuple(map(float, values)) for fact, values in each.items()})
+            for name, each in kept.items()
+        }
 
 
 def _default_rows(model: Model) -> int:

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from dpsynth.data.images.rows import check_images, private_images
 from dpsynth.data.tables.codec import codec_for
+from dpsynth.data.tables.inside import DecimalsCoding, PiecesCoding, first_edges
 from dpsynth.data.tables.magnitude import Magnitudes
 from dpsynth.door.bounding import bounded_rows
 from dpsynth.door.codes import codes_of
@@ -301,7 +302,7 @@ def held(container, values):
 @pytest.mark.parametrize("container", WIDENERS.values(), ids=WIDENERS.keys())
 def test_the_key_and_the_code_of_a_value_are_its_own_beside_every_other_kind(container):
     """Every kind of value beside every other one, in every container that may widen the two to one type."""
-    codings = [*map(codec_for, DECLARED), Magnitudes(Numeric(None, None))]
+    codings = [*map(codec_for, DECLARED), Magnitudes(Numeric(None, None)), *INSIDE]
     tried = 0
     for value in ALL_KINDS.values():
         alone = held(container, [value, value])
@@ -324,6 +325,12 @@ DECLARED = (
     Boolean(nullable=True),
     Datetime("2019-01-01", "2021-01-01"),
 )
+
+
+INSIDE = [
+    DecimalsCoding(Numeric(-10, 10, nullable=True, missing_marker=7)),
+    PiecesCoding(Numeric(-10, 10), codec_for(Numeric(-10, 10)), first_edges(codec_for(Numeric(-10, 10)))),
+]
 
 
 def key_at_first(column):

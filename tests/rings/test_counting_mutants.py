@@ -136,7 +136,33 @@ def a_number_has_the_code_of_its_interval(k: SimpleNamespace) -> None:
     assert [cuts.of(value) for value in values.tolist()] == cuts.at(values).tolist()
 
 
+def a_number_has_the_decimals_that_write_it(k: SimpleNamespace) -> None:
+    texts = [
+        "0",
+        "-7",
+        "1e6",
+        "0.1",
+        "-0.1",
+        "0.29",
+        "45.25",
+        "123456.785",
+        "0.00001",
+        "0.000001",
+        "3e-9",
+        "1e17",
+        "-5",
+    ]
+    numbers = np.array([*map(float, texts)])
+    written = [max(0, -int(Decimal(text).normalize().as_tuple().exponent)) for text in texts]
+    decimals = k.codes.Decimals(5, -5.0, 7)
+    expected = [7 if text == "-5" else min(places, 6) for text, places in zip(texts, written, strict=True)]
+    assert decimals.at(numbers).tolist() == expected
+    assert [decimals.of(number) for number in numbers.tolist()] == expected
+    assert k.codes.Decimals(5, np.nan, 7).at(np.array([-5.0, 0.5])).tolist() == [0, 1]
+
+
 LAWS = (
+    a_number_has_the_decimals_that_write_it,
     a_value_has_one_key_in_every_container,
     a_key_says_nothing_of_the_scale_unit_or_fields_of_its_column,
     bytes_say_the_text_that_they_are,
@@ -147,6 +173,27 @@ LAWS = (
     no_unit_moves_counts_further_than_they_say,
 )
 MUTANTS = [
+    Mutant(
+        "decimals beside the largest number of the column",
+        "codes.py",
+        "== numbers] = places",
+        "- numbers <= 1e-14 * np.max(np.abs(numbers))] = places",
+        a_number_has_the_decimals_that_write_it,
+    ),
+    Mutant(
+        "the number that stands for missing among the others",
+        "codes.py",
+        "np.where(numbers == self._number, self._code, codes)",
+        "codes",
+        a_number_has_the_decimals_that_write_it,
+    ),
+    Mutant(
+        "the most decimals, where fewer write the number",
+        "codes.py",
+        "in reversed(range(self.most + 1))",
+        "in range(self.most + 1)",
+        a_number_has_the_decimals_that_write_it,
+    ),
     Mutant(
         "decimals apart from whole numbers",
         "ids.py",

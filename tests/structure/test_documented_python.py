@@ -88,3 +88,15 @@ def test_the_model_of_noisy_marginals_is_made_and_sampled() -> None:
     names = {"dpsynth": dpsynth, "noisy_counts": np.full((101, 2), 50.0), "rng": np.random.default_rng(0)}
     exec(code, names)
     assert {a: len(codes) for a, codes in names["codes"].items()} == {"age": 1000, "sex": 1000}
+
+
+def test_what_the_reference_describes_is_there() -> None:
+    found = [name for page in (ROOT / "docs" / "api").glob("*.md") for name in described(page)]
+    assert len(found) > len(dpsynth.__all__)
+    assert [name for name in found if not _leads_somewhere(name)] == []
+    assert sorted(found) == sorted({*found})
+
+
+def described(page: Path) -> list[str]:
+    """The names whose docstrings a page of the reference shows."""
+    return re.findall(r"^::: (\S+)$", page.read_text(encoding="utf-8"), re.MULTILINE)

@@ -60,3 +60,15 @@ def test_the_glossary_has_each_term_once_in_order() -> None:
     terms = [term.casefold() for term in re.findall(r"^\| (.+?) \| .+ \|$", page, re.MULTILINE)[1:]]
     assert len(terms) > 25
     assert terms == sorted({*terms})
+
+
+def test_every_page_of_the_documentation_is_in_the_menu_once() -> None:
+    def listed(menu: Any) -> list[str]:
+        if isinstance(menu, str):
+            return [menu]
+        entries = menu.values() if isinstance(menu, dict) else menu
+        return [page for entry in entries for page in listed(entry)]
+
+    menu = listed(yaml.safe_load((ROOT / "mkdocs.yml").read_text(encoding="utf-8"))["nav"])
+    docs = ROOT / "docs"
+    assert sorted(menu) == sorted(page.relative_to(docs).as_posix() for page in docs.rglob("*.md"))

@@ -26,6 +26,8 @@ from tests.structure.source import ROOT
 ROWS = 3000
 KINDS = {
     "learn the bounds": "bounds of a column",
+    "see how the numbers": "decimals of a column",
+    "see values of": "shared values of a column",
     "measure the row count": "the row count",
     "choose among": "scores",
 }

@@ -27,7 +27,7 @@ from dpsynth.data import values as raw
 from dpsynth.data.tables.bounds import decimals, settled_bounds
 from dpsynth.data.tables.cuts import exact_cuts, with_exact, with_span
 from dpsynth.data.tables.grid import Grid, StepGrid, moment_edges, number_grid
-from dpsynth.data.tables.parts import Parts, cut, shares
+from dpsynth.data.tables.parts import Parts, cut, rounded, shares
 from dpsynth.data.texts import moment_reader, number_reader
 from dpsynth.door.codes import Cuts, codes_of
 from dpsynth.schema.columns import (
@@ -94,7 +94,7 @@ class _Cells(ABC):
             drawn = self._draw(np.where(missing, 0, cells), rng)
         else:
             first, last = parts.choose(np.where(missing, parts.cells[0], cells), rng)
-            drawn = self._between(first, last, rng)
+            drawn = self._chosen(first, last, parts, rng)
         return self._shown(drawn, missing)
 
     def parts(
@@ -132,6 +132,12 @@ class _Cells(ABC):
     def _between(self, first: np.ndarray, last: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """For each pair the number of a value from first to last: here these are the same."""
         return first
+
+    def _chosen(
+        self, first: np.ndarray, last: np.ndarray, parts: Parts, rng: np.random.Generator
+    ) -> np.ndarray:
+        """Numbers of values from these parts."""
+        return self._between(first, last, rng)
 
     def _lengths(self, first: np.ndarray, last: np.ndarray) -> np.ndarray:
         """How many values there are from first to last, or how long the way is."""
@@ -312,20 +318,20 @@ class _Gridded(_Cells):
 
     def __init__(self, grid: Grid, nullable: bool) -> None:
         super().__init__(len(grid.widths), nullable)
-        self._grid = grid
+        self.grid = grid
         self.widths = grid.widths
 
     def _draw(self, cells: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        return self._grid.draw(cells.astype(np.int64), rng)
+        return self.grid.draw(cells.astype(np.int64), rng)
 
     def _between(self, first: np.ndarray, last: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        return self._grid.between(first, last, rng)
+        return self.grid.between(first, last, rng)
 
     def _lengths(self, first: np.ndarray, last: np.ndarray) -> np.ndarray:
-        return self._grid.lengths(first, last)
+        return self.grid.lengths(first, last)
 
     def _ends(self) -> tuple[np.ndarray, np.ndarray]:
-        return self._grid.ends()
+        return self.grid.ends()
 
     def _breaks(self, constants: Sequence[Any]) -> np.ndarray:
         """For each constant the first value from it on, and the first one beyond it."""
@@ -352,11 +358,11 @@ class NumericCodec(_Gridded):
     """Numbers between the bounds. Decodes to `Int64` for integer columns, else to float64."""
 
     def __init__(self, column: Numeric, bounds: tuple[float, float] | None) -> None:
-        self._low, self._high = settled_bounds(column, bounds)
-        self._spacing = column.spacing
+        self.low, self.high = settled_bounds(column, bounds)
+        self.spacing = column.spacing
         self._integer = column.integer
-        super().__init__(number_grid(self._low, self._high, column.spacing), column.nullable)
-        self.numbers = Cuts(self._grid.starts, np.arange(len(self._grid.widths)))
+        super().__init__(number_grid(self.low, self.high, column.spacing), column.nullable)
+        self.numbers = Cuts(self.grid.starts, np.arange(len(self.grid.widths)))
         self._of_text = number_reader(column)
         self._marker = raw.number(column.missing_marker, self._of_text)
         self.numbers = with_exact(self.numbers, self._marker, self.null)
@@ -371,20 +377,39 @@ class NumericCodec(_Gridded):
     def _between(self, first: np.ndarray, last: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         return self._beside_marker(super()._between(first, last, rng))
 
+    def _chosen(
+        self, first: np.ndarray, last: np.ndarray, parts: Parts, rng: np.random.Generator
+    ) -> np.ndarray:
+        drawn = self._between(first, last, rng)
+        if self.spacing is not None or not parts.decimals:
+            return drawn
+        ends = (self.low, self.high)
+        return self._beside_marker(rounded(drawn, first, last, parts, ends, rng))
+
+    def drawn(self, values: np.ndarray) -> np.ndarray:
+        """These values as the grid draws them."""
+        if self.spacing is None:
+            return np.asarray(values, dtype=np.float64)
+        return np.rint((np.asarray(values) - self.low) / self.spacing).astype(np.int64)
+
+    def shown(self, drawn: np.ndarray) -> pd.Series[Any]:
+        """What the grid draws, as values of the column."""
+        return self._shown(drawn, np.zeros(len(drawn), dtype=bool))
+
     def _beside_marker(self, drawn: np.ndarray) -> np.ndarray:
         """No real number that was drawn says missing, although it was made short."""
-        if self._spacing is not None:
+        if self.spacing is not None:
             return drawn
         return np.where(drawn == self._marker, np.nextafter(drawn, math.inf), drawn)
 
     def _shown(self, drawn: np.ndarray, missing: np.ndarray) -> pd.Series[Any]:
         if self._integer:
-            whole = int(self._low) + drawn * int(self._spacing or 1)
+            whole = int(self.low) + drawn * int(self.spacing or 1)
             return pd.Series(pd.arrays.IntegerArray(whole, missing))
-        if self._spacing is not None:
+        if self.spacing is not None:
             # As people write it: 0.3, where 3 * 0.1 is 0.30000000000000004.
-            exact = np.round(self._low + drawn * self._spacing, decimals(self._low, self._spacing))
-            drawn = np.clip(exact, self._low, self._high)
+            exact = np.round(self.low + drawn * self.spacing, decimals(self.low, self.spacing))
+            drawn = np.clip(exact, self.low, self.high)
         return pd.Series(np.where(missing, np.nan, drawn))
 
 

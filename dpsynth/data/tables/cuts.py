@@ -33,5 +33,5 @@ def with_span(cuts: Cuts, first: float, after: float, code: int) -> Cuts:
     if math.isnan(first):
         return cuts
     edges = np.union1d(cuts.edges, [first, after])
-    codes = [code if first <= edge < after else cuts.of(edge) for edge in edges.tolist()]
+    codes = np.where((first <= edges) & (edges < after), code, cuts.at(edges))
     return Cuts(edges, [cuts.codes[0], *codes])

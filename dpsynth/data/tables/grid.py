@@ -61,6 +61,9 @@ class Grid(Protocol):
     starts: np.ndarray
     """Where each cell but the first begins: float64, ascending."""
 
+    edges: np.ndarray
+    """Where cells begin, and where the last one ends, as `draw` gives values: ascending."""
+
     def draw(self, cells: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """For each cell number a value in that cell, each value with the same chance."""
         ...
@@ -77,6 +80,14 @@ class Grid(Protocol):
         """The first and the last value of each cell, as `draw` gives them."""
         ...
 
+    def split(self, first: np.ndarray, end: np.ndarray, pieces: int) -> np.ndarray:
+        """Edges of up to so many equal pieces of each of these ranges, half-open: ascending."""
+        ...
+
+    def numbers(self, drawn: np.ndarray) -> np.ndarray:
+        """The numbers from which on a value belongs to these edges: float64."""
+        ...
+
 
 class StepGrid:
     """Cells of the values low + k * step, k = 0 ... count - 1; widths count values.
@@ -86,7 +97,8 @@ class StepGrid:
     """
 
     def __init__(self, low: float, step: float, edges: np.ndarray) -> None:
-        self._edges = edges
+        self._low, self._step = low, step
+        self.edges = edges
         self._single = len(edges) - 1 == edges[-1]  # each cell holds one value
         self.starts = low + (edges[1:-1] - 0.5) * step
         self.widths: tuple[float, ...] = tuple(np.diff(edges).astype(np.float64).tolist())
@@ -95,7 +107,7 @@ class StepGrid:
         """Step numbers k, int64."""
         if self._single:
             return cells.astype(np.int64)
-        return self.between(self._edges[cells], self._edges[cells + 1] - 1, rng)
+        return self.between(self.edges[cells], self.edges[cells + 1] - 1, rng)
 
     def between(self, first: np.ndarray, last: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         return rng.integers(first, last + 1)
@@ -104,7 +116,16 @@ class StepGrid:
         return (last - first + 1).astype(np.float64)
 
     def ends(self) -> tuple[np.ndarray, np.ndarray]:
-        return self._edges[:-1], self._edges[1:] - 1
+        return self.edges[:-1], self.edges[1:] - 1
+
+    def split(self, first: np.ndarray, end: np.ndarray, pieces: int) -> np.ndarray:
+        shares = np.arange(pieces + 1) / pieces
+        return np.unique(
+            first[:, None] + np.floor((end - first)[:, None] * shares).astype(np.int64)
+        )
+
+    def numbers(self, drawn: np.ndarray) -> np.ndarray:
+        return np.asarray(self._low + (drawn - 0.5) * self._step)
 
 
 class RealGrid:
@@ -119,6 +140,7 @@ class RealGrid:
     def __init__(self, low: float, high: float) -> None:
         finest = max((high - low) * 2.0**-OCTAVES, _TINY)
         edges = _real_edges(low, high, finest)
+        self.edges = edges
         self.starts = edges[1:-1]
         holds_only_zero = (edges[:-1] == 0) & (low < high)
         widths = np.where(holds_only_zero, finest, np.diff(edges)) if low < high else np.ones(1)
@@ -140,6 +162,13 @@ class RealGrid:
 
     def ends(self) -> tuple[np.ndarray, np.ndarray]:
         return self._ends
+
+    def split(self, first: np.ndarray, end: np.ndarray, pieces: int) -> np.ndarray:
+        shares = np.arange(pieces) / pieces
+        return np.unique(np.append(first[:, None] + (end - first)[:, None] * shares, end))
+
+    def numbers(self, drawn: np.ndarray) -> np.ndarray:
+        return drawn
 
 
 def _shortened(values: np.ndarray, first: np.ndarray, last: np.ndarray) -> np.ndarray:

@@ -18,7 +18,9 @@ class Parts:
     """Parts of a column's cells, in ascending order.
 
     cells, first, last, shares: for each part its cell, the numbers of its first and last value, and
-    how much of its cell it is. special: whether a missing value meets the condition.
+    how much of its cell it is. special: whether a missing value meets the condition. decimals: the
+    shares of values that are written with no decimals, with one, and so on (see `inside`). reach:
+    for each of these, how many lengths of its part a value may move to be written so.
     """
 
     cells: np.ndarray
@@ -26,6 +28,8 @@ class Parts:
     last: np.ndarray
     shares: np.ndarray
     special: bool
+    decimals: tuple[float, ...] = ()
+    reach: tuple[float, ...] = ()
 
     def weights(self, valid: int, size: int) -> np.ndarray:
         """How much each cell counts, shape (size,); the valid cells come first."""
@@ -65,6 +69,32 @@ def shares(lengths: np.ndarray, whole: np.ndarray, missing: bool) -> np.ndarray:
     if missing or found.any() or not len(found):
         return found
     return whole.min() / whole
+
+
+def rounded(
+    values: np.ndarray,
+    first: np.ndarray,
+    last: np.ndarray,
+    parts: Parts,
+    ends: tuple[float, float],
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """The values, written with so many decimals as a draw from these shares gives each of them.
+
+    They stay from `first` to `last`. Where nothing there has so few decimals, they move to the
+    nearest number that has, as far as the parts let them, or else stay as they are.
+    """
+    some = np.append(parts.decimals, max(0.0, 1 - sum(parts.decimals)))
+    places = rng.choice(len(some), len(values), p=some / some.sum())
+    unit = 10.0**places
+    with np.errstate(all="ignore"):  # a product beyond all numbers, or of none and infinity
+        steps = np.rint(values * unit)
+        low, high = np.ceil(first * unit), np.floor(last * unit)
+        short = np.clip(np.clip(steps, low, high) / unit, first, last)
+        beside = np.clip(steps / unit, *ends)
+        far = np.abs(beside - values) > np.append(parts.reach, 0.0)[places] * (last - first)
+    found = np.where(low <= high, short, np.where(far, values, beside))
+    return np.where((places < len(parts.decimals)) & (first < last), found, values)
 
 
 def cut(

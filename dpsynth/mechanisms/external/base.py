@@ -68,6 +68,8 @@ class ExternalMechanism(Mechanism):
     max_cells: int = 64
     time_limit: float = 3600.0
 
+    gaussian = False
+
     def __post_init__(self) -> None:
         if self.claim is not None and not isinstance(self.claim, ExternalProgram):
             raise ValueError(

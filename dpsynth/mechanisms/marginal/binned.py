@@ -18,6 +18,12 @@ from dpsynth.models.base import LinearMeasurement, Model
 from dpsynth.models.bins import choose_bins
 from dpsynth.models.refined import RefinedModel
 
+FEW_BINS = 3.0
+"""Bins of a column that a model was fitted to, at which `Binned.errors` believes it by half."""
+
+_MIN_LEFT = 0.1
+"""Of a column's noise, in squares: what no estimate is believed to have taken out."""
+
 
 @dataclass(frozen=True, eq=False)
 class Binned:
@@ -73,6 +79,22 @@ class Binned:
     def oneways(self, oneway: OneWayMeasurements) -> list[LinearMeasurement]:
         """The one-way measurements over bins."""
         return [self.measurement(m) for m in oneway.by_column.values()]
+
+    def errors(
+        self, oneway: OneWayMeasurements, estimates: Mapping[str, np.ndarray], few: float
+    ) -> dict[str, np.ndarray]:
+        """For each column the standard deviations of estimated bins, in rows.
+
+        How much of its measurement's noise an estimate has taken out shows in how far it lies from
+        the measured counts. A column of `few` bins is believed in that by half.
+        """
+        errors = {}
+        for m in self.oneways(oneway):
+            variance = np.square(m.stddev) * np.ones(m.values.shape)
+            moved = float(np.sum((m.values - estimates[m.clique[0]]) ** 2 / variance))
+            left = max(1 - moved / (m.values.size + few), _MIN_LEFT)
+            errors[m.clique[0]] = np.sqrt(left * variance)
+        return errors
 
     def held(self, oneway: OneWayMeasurements) -> list[LinearMeasurement]:
         """What is known, over bins and in rows: shares of as many as were measured."""

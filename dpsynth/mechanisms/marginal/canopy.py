@@ -1,18 +1,21 @@
 """Canopy: a tree of pairs first, then one batch of whatever pairs the tree does not explain.
 
 Against independent columns every pair of a family of related columns looks worth measuring, though
-a few would explain the rest. So half of the measuring budget goes to a maximum spanning tree (as
-MST does), a model is fitted to it, and all pairs are scored again *against that model*. The other
-half buys a batch in closed form: the pairs whose remaining error is largest for what they cost, as
-long as the junction tree of them all stays small enough for exact inference. Everything that is
-charged for is Gaussian, so the whole run is one Gaussian filter.
+a few would explain the rest. So up to half of the measuring budget goes to a maximum spanning tree
+(as MST does), a model is fitted to it, and all pairs are scored again *against that model*. The
+rest buys a batch in closed form: the pairs whose remaining error is largest for what they cost, as
+long as the junction tree of them all stays small enough for exact inference. How much of that half
+the tree is worth depends on what its pairs are seen to remove beside what the columns lose: on a
+thousand rows little or nothing. Pairs with a rare level, and those of the target, count more
+(`weights`). Everything that is charged for is Gaussian, so the whole run is one Gaussian filter.
 
 What was tried besides and left out, with the figures, stands in docs/decisions/mechanisms.md.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -31,7 +34,8 @@ from dpsynth.mechanisms.allocation import (
     scores_part,
 )
 from dpsynth.mechanisms.footprint import Footprint, Pace, footprint
-from dpsynth.mechanisms.marginal.binned import Binned
+from dpsynth.mechanisms.marginal.binned import FEW_BINS, Binned
+from dpsynth.mechanisms.marginal.dependence import TEXTURE, dependence
 from dpsynth.mechanisms.marginal.independent import measure_rest, rest_on_columns
 from dpsynth.mechanisms.marginal.known import (
     Known,
@@ -41,12 +45,12 @@ from dpsynth.mechanisms.marginal.known import (
     with_known,
 )
 from dpsynth.mechanisms.marginal.selection import (
-    Scores,
     choose_batch,
     choose_tree,
     distances,
     within_reach,
 )
+from dpsynth.mechanisms.marginal.weights import pair_weights, rarity, with_rare_levels
 from dpsynth.mechanisms.marginal.workload import Workload
 from dpsynth.mechanisms.oneway import (
     OneWayMeasurements,
@@ -55,7 +59,7 @@ from dpsynth.mechanisms.oneway import (
     measure,
     measure_all,
 )
-from dpsynth.mechanisms.prices import Prices, informative_pairs
+from dpsynth.mechanisms.prices import MEAN_ABS, Prices, informative_pairs
 from dpsynth.models.base import LinearMeasurement, Model
 from dpsynth.models.engines import estimate_exactly
 from dpsynth.models.graphical import GraphicalModel
@@ -72,8 +76,14 @@ _COLUMN = 3.0
 it, too. The ablation "columns get little of the second look" all but removes it.
 """
 
-MIN_WEIGHT = 1e-6
-"""Of the largest: a pair bought for less would have a share of the budget that buys no noise."""
+_PARTS = (0.0, 1 / 16, 1 / 8, 1 / 4, 1 / 2, 1.0)
+"""Of what a tree may cost: a small table is worth less of it, or nothing."""
+
+_TRIPLES = 0.75
+"""What the noise of a column counts beside that of a pair, for each other column, where it is
+decided how much a tree may cost. At 1.25 two tables are 1 % farther on triples at epsilon 0.1; at
+0.5 the worst of 20 seeds on 1,000 rows is 3 % farther at epsilon 1.
+"""
 
 PACE = Pace(0.0000169, 1.91, 0.637)
 """benchmarks/results/forecast.json."""
@@ -159,8 +169,11 @@ class Canopy(StartsFromKnown):
         if not tree and not run.binned.known:
             return rest_on_columns(table, accountant, run.oneway)
         run.measure_tree(tree, tree_prices)
-        # Where the model explains every pair, what is left measures the tree once more.
-        batch = run.select_batch() or tree
+        batch = run.select_batch()
+        # What holds the target is measured with both halves; and all of the tree is where the
+        # model explains every pair.
+        again = [c for c in tree if self.workload.target in c or not batch]
+        batch += [c for c in again if c not in batch]
         if batch:
             run.measure_batch_and_columns(batch)
         else:
@@ -174,6 +187,7 @@ class _Run:
 
     select_cost: of each of two charges for scores. measuring: what is left for everything else.
     weights, cells: of each pair, how much it matters and how many cells it has, weighted.
+    columns: what each column counts when all are measured again beside pairs.
     """
 
     settings: Canopy
@@ -185,6 +199,7 @@ class _Run:
     measuring: int
     weights: Mapping[Clique, float]
     cells: Mapping[Clique, float]
+    columns: Mapping[Clique, float]
     pairs: list[LinearMeasurement] = field(default_factory=list)
     model: GraphicalModel | None = None
 
@@ -199,10 +214,22 @@ class _Run:
         measuring = accountant.cost_left - 2 * select_cost
         prices = Prices(measuring, table.unit.count_sensitivity(2)[1])
         binned = Binned.of(table, oneway, prices, beside(settings.known))
-        weights = pair_weights(settings.workload, table.domain, binned.answers)
+        workload = settings.workload
+        rare = rarity(binned.masses, workload.target)
+        weights = pair_weights(workload, table.domain, binned.answers)
+        weights = with_rare_levels(weights, rare)
         cells = {c: w * binned.domain.cells(c) for c, w in weights.items()}
         return cls(
-            settings, table, accountant, oneway, binned, select_cost, measuring, weights, cells
+            settings,
+            table,
+            accountant,
+            oneway,
+            binned,
+            select_cost,
+            measuring,
+            weights,
+            cells,
+            {(a,): _COLUMN * n * float(rare[a].mean()) for a, n in table.domain.sizes},
         )
 
     def select_tree(self) -> tuple[list[Clique], Prices]:
@@ -214,15 +241,32 @@ class _Run:
         estimates = binned.independent()
         if binned.known:
             estimates = _estimates(binned, _model(binned, self.oneway, []))
-        scores = self._scores(estimates)
-        # Scores that noise alone might explain choose no tree.
-        gains = scores.gains() if scores.tell_apart() else {}
+        errors = binned.errors(self.oneway, binned.masses, few=0.0)
+        gains = self._gains(estimates, errors, chance=1.0)
         small = (c for c in gains if binned.domain.cells(c) <= self.settings.max_cells)
         worth = {c: self.weights[c] * gains[c] for c in small if self.weights[c] > 0}
-        prices = Prices(int(self.measuring * self.settings.tree_share), self._sensitivity)
-        columns = len(self.table.domain.attributes)
         joined = [k.clique for k in binned.known]
-        return choose_tree(worth, self.cells, prices, columns=columns, joined=joined), prices
+        columns = len(self.table.domain.attributes)
+        found: list[tuple[float, list[Clique], Prices]] = []
+        for part in _PARTS:
+            prices = Prices(
+                int(self.measuring * self.settings.tree_share * part), self._sensitivity
+            )
+            tree = choose_tree(worth, self.cells, prices, columns=columns, joined=joined)
+            found.append((self._benefit(tree, worth, prices), tree, prices))
+        _, tree, prices = max(found, key=lambda one: one[0])
+        return tree, prices
+
+    def _benefit(self, tree: list[Clique], worth: Mapping[Clique, float], prices: Prices) -> float:
+        """What a tree removes at these prices, less what the columns lose for it; in rows."""
+        costs = prices.shared({c: self.cells[c] for c in tree})
+        noise = {c: MEAN_ABS * prices.stddev(costs[c]) * self.cells[c] for c in tree}
+        removed = sum(worth[c] * (1 - noise[c] / math.hypot(worth[c], noise[c])) for c in tree)
+        first = int(self.settings.oneway_share * self.measuring)
+        left = Prices(first + self.measuring - prices.cost, self._sensitivity)
+        sizes = self.binned.domain.sizes
+        lost = left.noise(sum(n ** (2 / 3) for _, n in sizes))
+        return removed - _TRIPLES * (len(sizes) - 1) * lost
 
     def measure_tree(self, tree: list[Clique], prices: Prices) -> None:
         """MEASURE the tree, and fit a model to it."""
@@ -237,13 +281,15 @@ class _Run:
         """
         assert self.model is not None
         estimates = _estimates(self.binned, self.model)
-        scores = self._scores(estimates)
+        fitted = {a: self.model.project((a,)) for a in self.binned.masses}
+        errors = self.binned.errors(self.oneway, fitted, few=FEW_BINS)
+        gains = self._gains(estimates, errors, chance=TEXTURE)
         domain = self.binned.domain
         return choose_batch(
-            {c: self.weights[c] * gain for c, gain in scores.gains().items()},
+            {c: self.weights[c] * gain for c, gain in gains.items()},
             {c: self.weights[c] * domain.cells(c) for c in estimates},
             Prices(self.accountant.cost_left, _BELIEVED * self._sensitivity),
-            effort=sum(k ** (2 / 3) for k in self._columns.values()),
+            effort=sum(k ** (2 / 3) for k in self.columns.values()),
             domain=domain,
             held=[c for c in self.model.potentials if len(c) > 1],
             max_cells=self.settings.max_cells,
@@ -252,7 +298,7 @@ class _Run:
     def measure_batch_and_columns(self, batch: list[Clique]) -> None:
         """MEASURE every column once more, and the batch, for all that is left."""
         accountant = self.accountant
-        columns = self._columns
+        columns = dict(self.columns)
         prices = Prices(accountant.cost_left, self._sensitivity)
         costs = prices.shared(columns | {c: self.cells[c] for c in batch})
         answers = self.table.marginals(list(columns))
@@ -267,15 +313,16 @@ class _Run:
         model = _model(self.binned, self.oneway, self.pairs, warm=self.model)
         return self.binned.refined(model, self.oneway)
 
-    def _scores(self, estimates: Mapping[Clique, np.ndarray]) -> Scores:
-        """How far each estimated pair's counts are from the estimate; one charge."""
+    def _gains(
+        self,
+        estimates: Mapping[Clique, np.ndarray],
+        errors: Mapping[str, np.ndarray],
+        chance: float,
+    ) -> dict[Clique, float]:
+        """What each estimated pair lacks, in rows; one charge. errors, chance: see `dependence`."""
         answers = {c: self.binned.answers[c] for c in estimates}
-        return distances(answers, estimates, self.accountant, self.select_cost)
-
-    @property
-    def _columns(self) -> dict[Clique, float]:
-        """What each column counts when all are measured again beside pairs."""
-        return {(a,): _COLUMN * n for a, n in self.table.domain.sizes}
+        scores = distances(answers, estimates, self.accountant, self.select_cost)
+        return dependence(scores, estimates, errors, chance=chance)
 
     @property
     def _sensitivity(self) -> float:
@@ -300,19 +347,3 @@ def _estimates(binned: Binned, model: GraphicalModel) -> dict[Clique, np.ndarray
     A model of known marginals may be too wide for some.
     """
     return model.project_all(within_reach(model.tree, binned.answers, MAX_CELLS))
-
-
-def pair_weights(
-    workload: Workload, domain: Domain, pairs: Collection[Clique]
-) -> dict[Clique, float]:
-    """How much each pair matters to the workload, 1 on average; 0 throughout where none does.
-
-    A weight above 0 is MIN_WEIGHT of the largest or more, so that every pair bought has a share
-    of the budget.
-    """
-    importance = workload.importance(domain)
-    weights = {(a, b): max(importance[a] + importance[b], 0.0) for a, b in pairs}
-    least = MIN_WEIGHT * max(weights.values(), default=0.0)
-    weights = {c: max(w, least) if w > 0 else 0.0 for c, w in weights.items()}
-    mean = sum(weights.values()) / max(len(weights), 1)
-    return {c: w / mean if mean > 0 else 0.0 for c, w in weights.items()}

@@ -1,0 +1,220 @@
+"""What lies inside of a column's cells: single values that many rows share, and their decimals.
+
+A grid is public, and draws values evenly inside of a cell. Charged looks (`mechanisms.inside`) say
+more: here is how each value is coded for them, and what their answers mean for what is drawn.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from dpsynth.data.tables.cells import NumericCodec
+from dpsynth.data.tables.codec import codec_for
+from dpsynth.data.tables.cuts import with_exact
+from dpsynth.data.tables.parts import Parts
+from dpsynth.data.texts import number_reader
+from dpsynth.data.values import number
+from dpsynth.door.codes import Cuts, Decimals
+from dpsynth.schema.columns import Numeric
+from dpsynth.schema.table import Schema
+
+MOST_DECIMALS = 5
+"""Numbers with more decimals are looked at together."""
+
+PIECES = 128
+"""Into how many pieces the first look at values cuts a cell."""
+
+FINER_PIECES = 4096
+"""Into how many the second one cuts each of those that stand out."""
+
+_NEARLY_ALL = 0.95
+_MOST = 0.5
+_NEXT = 1.1
+
+_ROUNDING = 1e-9
+"""In units: a number so little above a multiple is taken for it."""
+
+
+@dataclass(frozen=True)
+class Inside:
+    """What is known of the values inside of a column's cells.
+
+    Parameters
+    ----------
+    atoms : tuple of float
+        Values that many rows share, ascending.
+    shares : tuple of float
+        Of each atom, its share of the rows of its cell.
+    decimals : tuple of float
+        Of the rows in cells of several values that share none of these, the part that is written
+        with no decimals, with one, and so on; more decimals have those that are left.
+    every : tuple of float
+        The same of all rows.
+    """
+
+    atoms: tuple[float, ...] = ()
+    shares: tuple[float, ...] = ()
+    decimals: tuple[float, ...] = ()
+    every: tuple[float, ...] = ()
+
+    @property
+    def reach(self) -> tuple[float, ...]:
+        """For each number of decimals, how many lengths of its cell a value may move to have it.
+
+        Any distance where nearly all numbers have no more: then noise alone lies where none is.
+        Into the next cell where most have: so whole numbers that lie apart are whole.
+        """
+        upto = np.cumsum(self.every)
+        found = np.where(upto > _NEARLY_ALL, np.inf, np.where(upto > _MOST, _NEXT, 0.0))
+        return tuple(found.tolist())
+
+    @classmethod
+    def of(cls, stored: Mapping[str, Any]) -> Inside:
+        """What a model file holds of it."""
+        return cls(*(tuple(map(float, stored[field.name])) for field in fields(cls)))
+
+    def stored(self) -> dict[str, list[float]]:
+        """The content of a model file."""
+        return {name: list(values) for name, values in vars(self).items()}
+
+
+class _Numbers:
+    """A coding of what a numeric column says; the last code is of what says no number."""
+
+    def __init__(self, column: Numeric, cells: int) -> None:
+        self.size = cells + 1
+        self.null = self.bad = cells
+        self.datetimes = Cuts([], [self.bad])
+        self._of_text = number_reader(column)
+        self._marker = number(column.missing_marker, self._of_text)
+        self.numbers: Cuts | Decimals
+
+    def code(self, value: object) -> int:
+        x = number(value, self._of_text)
+        return self.null if math.isnan(x) else self.numbers.of(x)
+
+
+class DecimalsCoding(_Numbers):
+    """How many decimals write each number: none to five, or more."""
+
+    def __init__(self, column: Numeric) -> None:
+        super().__init__(column, MOST_DECIMALS + 2)
+        self.numbers = Decimals(MOST_DECIMALS, self._marker, self.null)
+
+
+class PiecesCoding(_Numbers):
+    """In which piece of a cell each number lies. Numbers outside count in the outermost pieces.
+
+    edges: where pieces begin, and where the last one ends, as the codec's grid draws values.
+    """
+
+    def __init__(self, column: Numeric, codec: NumericCodec, edges: np.ndarray) -> None:
+        super().__init__(column, len(edges) - 1)
+        starts = codec.grid.numbers(edges)[1:-1]
+        self.numbers = with_exact(Cuts(starts, np.arange(len(starts) + 1)), self._marker, self.null)
+
+
+def with_several_values(
+    schema: Schema, bounds: Mapping[str, tuple[float, float]]
+) -> dict[str, tuple[Numeric, NumericCodec]]:
+    """The numeric columns with cells that hold several values: there is something to be seen."""
+    columns = {
+        name: column for name, column in schema.columns.items() if isinstance(column, Numeric)
+    }
+    found = {
+        name: (column, codec_for(column, bounds.get(name))) for name, column in columns.items()
+    }
+    return {
+        name: (column, codec)
+        for name, (column, codec) in found.items()
+        if isinstance(codec, NumericCodec) and _several(codec).any()
+    }
+
+
+def first_edges(codec: NumericCodec) -> np.ndarray:
+    """Edges of the pieces of all cells that hold several values."""
+    edges = codec.grid.edges
+    wide = _several(codec)
+    return np.union1d(edges, codec.grid.split(edges[:-1][wide], edges[1:][wide], PIECES))
+
+
+def looked_at(codec: NumericCodec, edges: np.ndarray) -> np.ndarray:
+    """Which of these pieces lie in a cell that holds several values."""
+    return np.asarray(_several(codec)[_cell(codec, edges[:-1])])
+
+
+def shortest(codec: NumericCodec, first: float, end: float) -> float:
+    """The value with the fewest digits from `first` on and below `end`, as a grid draws values."""
+    low, high = codec.shown(np.array([first, end])).astype(float)
+    value = low
+    for places in range(-15, 18):
+        unit = 10.0**-places
+        value = round(math.ceil(low / unit - _ROUNDING) * unit, max(places, 0))
+        if low <= value < high:
+            break
+    inside = np.clip([value], codec.low, codec.high)
+    return float(codec.shown(codec.drawn(inside)).astype(float).iloc[0])
+
+
+def decimals_of(values: np.ndarray) -> np.ndarray:
+    """How many decimals write each of these, as `DecimalsCoding` counts them."""
+    return Decimals(MOST_DECIMALS, math.nan, 0).at(values)
+
+
+def single_values(codec: NumericCodec) -> tuple[np.ndarray, np.ndarray]:
+    """The cells that hold a single value, and these values."""
+    cells = np.flatnonzero(~_several(codec))
+    drawn = codec.grid.edges[:-1][cells]
+    return cells, np.asarray(codec.shown(drawn).astype(float))
+
+
+def with_inside(
+    parts: Parts,
+    codec: NumericCodec,
+    inside: Inside,
+    holds: Callable[[pd.Series[Any]], np.ndarray],
+    *,
+    free: bool,
+) -> Parts:
+    """The parts of cells that meet a condition, with the atoms among them that do.
+
+    free: whether there is no condition, so that a value may move to be written as others are.
+    """
+    atoms = codec.drawn(np.array(inside.atoms))
+    cells, held = cells_of(codec, np.array(inside.atoms)), np.array(inside.shares)
+    rest = 1 - np.bincount(cells, held, minlength=len(codec.grid.widths))
+    chosen = holds(codec.shown(atoms)).astype(bool)
+    kept = np.ones(len(parts.cells), dtype=bool)
+    if chosen.any():  # then a single number that is no atom counts for nothing
+        kept = (parts.first < parts.last) | ~_several(codec)[parts.cells]
+    cells = np.append(parts.cells[kept], cells[chosen])
+    order = np.argsort(cells, kind="stable")
+    return Parts(
+        cells[order],
+        np.append(parts.first[kept], atoms[chosen])[order],
+        np.append(parts.last[kept], atoms[chosen])[order],
+        np.append(parts.shares[kept] * rest[parts.cells[kept]], held[chosen])[order],
+        parts.special,
+        inside.decimals,
+        inside.reach if free else (0.0,) * len(inside.decimals),
+    )
+
+
+def cells_of(codec: NumericCodec, values: np.ndarray) -> np.ndarray:
+    """The cell of each of these numbers."""
+    return np.searchsorted(codec.grid.starts, values, side="right")
+
+
+def _several(codec: NumericCodec) -> np.ndarray:
+    first, last = codec.grid.ends()
+    return np.asarray(last > first)
+
+
+def _cell(codec: NumericCodec, drawn: np.ndarray) -> np.ndarray:
+    return np.searchsorted(codec.grid.edges, drawn, side="right") - 1
