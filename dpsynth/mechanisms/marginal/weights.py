@@ -12,8 +12,10 @@ from dpsynth.mechanisms.marginal.workload import Workload
 MIN_WEIGHT = 1e-6
 """Of the largest: a pair bought for less would have a share of the budget that buys no noise."""
 
-_RARE = 0.1
-"""A level is rare that has fewer rows than this part of an even share of its column's."""
+_RARE = 0.2
+"""A level is rare that has fewer rows than this part of an even share, divided by the levels of its
+column: of two levels, a tenth of a half. One of many rare levels is no class that anybody asks for.
+"""
 
 
 def pair_weights(
@@ -36,14 +38,15 @@ def rarity(masses: Mapping[str, np.ndarray], target: str | None) -> dict[str, np
     """What a row of each level of each column counts: 1, or more in a rare level.
 
     Measured by rows alone, what 500 frauds do is nothing beside the noise of a thousand common
-    cells. So a level that has less than _RARE of an even share of its column's rows counts as if
-    it had that much; and every level of the target counts alike, however many rows it has: what is
+    cells. So a level that is rare by _RARE counts as if it had as many rows as that; and every level of the target counts alike, however many rows it has: what is
     wanted is the distribution of the other columns *given* the target.
 
     masses: estimated counts of each column's bins. target: the workload's.
     """
     return {
-        a: np.maximum(1.0, (1.0 if a == target else _RARE) * mass.mean() / np.maximum(mass, 1.0))
+        a: np.maximum(
+            1.0, (1.0 if a == target else _RARE / mass.size) * mass.mean() / np.maximum(mass, 1.0)
+        )
         for a, mass in masses.items()
     }
 
