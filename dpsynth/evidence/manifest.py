@@ -51,7 +51,6 @@ def add_lines(folder: Path, *lines: Mapping[str, Any]) -> str:
                 chain.append({**chained, "hash": _hash(chained)})
         text = json.dumps({"dpsynth_manifest": VERSION, "files": chain}, indent=2) + "\n"
         new.write_text(text, encoding="ascii", newline="\n")
-        os.replace(new, folder / NAME)
     return str(chain[-1]["hash"])
 
 
@@ -102,5 +101,7 @@ def _alone(folder: Path) -> Iterator[Path]:
             time.sleep(0.01)
     try:
         yield new
-    finally:
+    except BaseException:
         new.unlink(missing_ok=True)
+        raise
+    os.replace(new, folder / NAME)  # and from here on the next process may hold it

@@ -306,7 +306,7 @@ MUTANTS = [
     Mutant(
         "a look at the first function only",
         "dpsgd.py",
-        "if told is not self.__probed:",
+        "if body is not self.__probed:",
         "if self.__probed is None:",
         rows_that_lean_on_one_another_are_refused,
     ),

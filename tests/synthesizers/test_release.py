@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -309,6 +310,26 @@ def test_commands_that_draw_at_the_same_time_are_all_listed(one):
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(lambda i: draw_rows_to(one / f"{i}.csv", synth, 5), range(8)))
     assert found(one) == set()
+
+
+def test_a_command_that_is_done_leaves_the_lock_of_the_next_one_alone(one, monkeypatch):
+    new = one / "manifest.json.new"
+    replace = os.replace
+
+    def overtaken(source, target):
+        replace(source, target)
+        new.write_text("held by the next command")
+
+    monkeypatch.setattr("dpsynth.evidence.manifest.os.replace", overtaken)
+    add_lines(one, line_of(one / "schema.yaml", "schema", note="again"))
+    assert new.read_text() == "held by the next command"
+
+
+def test_a_lock_is_given_back_where_lines_cannot_be_added(one):
+    (one / "manifest.json").write_text("{}")
+    with pytest.raises(ValueError, match="choose another folder"):
+        add_lines(one, line_of(one / "schema.yaml", "schema"))
+    assert not (one / "manifest.json.new").exists()
 
 
 def test_a_lock_that_a_dead_command_left_is_named(one, monkeypatch):
