@@ -66,9 +66,14 @@ def _what_holds(release: Path, head: str | None, redraw: bool) -> str:
         return f"{release}: {told}. Not checked: the files beside it (give the folder), and {rest}"
     missing = [rest]
     if head is None:
-        missing.append("a release made anew as a whole (--head, with a head that was noted)")
+        missing.append(
+            "files exchanged together with the manifest, such as certificate.html or schema.yaml"
+            " (--head, with a head that was noted)"
+        )
     if not redraw:
         missing.append("whether the model gives these rows (--redraw)")
+    if sheets := sorted(path.name for path in release.glob("*.png")):
+        missing.append(f"whether {', '.join(sheets)} shows images of the model")
     if (release / "internal").exists():
         missing.append("internal/, which is no part of the release and must not be published")
     return (

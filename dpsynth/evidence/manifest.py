@@ -102,5 +102,6 @@ def _alone(folder: Path) -> Iterator[Path]:
             time.sleep(0.01)
     try:
         yield new
-    finally:
-        new.unlink(missing_ok=True)
+    except BaseException:
+        new.unlink(missing_ok=True)  # once it has become the manifest, that name is another's
+        raise
