@@ -237,7 +237,9 @@ def _audit(
     # Half of the false alarms are for copies (see `judgement`), half for the attacks.
     findings = [copies_finding(copied, policy)]
     for each, p, q in zip(made, alone.tolist(), adjusted.tolist(), strict=True):
-        findings.append(attack_finding(each, member, p, min(1.0, 2 * q), policy, claim))
+        finding = attack_finding(each, member, p, min(1.0, 2 * q), policy, claim)
+        if each.may_pass or finding.verdict == "FAIL":
+            findings.append(finding)
     verdict, reasons = verdict_of(findings, preconditions)
     few = scene.synthetic
     rows = {name: len(table) for name, table in tables.items()}
