@@ -332,6 +332,12 @@ class Datetime(_Facts):
         low, high = self.steps
         if low > high:
             raise SchemaError(f"low={self.low} is after high={self.high}: exchange them")
+        first = int(str(self.high)[:4]) - 99
+        if "%y" in (self.format or "") and int(str(self.low)[:4]) < first:
+            raise SchemaError(
+                f"low={self.low} is a year that two digits cannot say, as with high={self.high} they"
+                f" say {first} to {first + 99}: write a low from {first} on, or %Y"
+            )
 
     @property
     def steps(self) -> tuple[int, int]:
