@@ -146,8 +146,15 @@ def _write_images(
     return len(images)
 
 
+def checked_seed(seed: int) -> int:
+    """The seed; ValueError for one that no sample takes."""
+    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
+        raise ValueError(f"a seed must be a whole number, 0 or more, got {seed!r}: choose such a one")
+    return seed
+
+
 def _fresh(seed: int | None) -> int:
     """The seed, or one that the operating system gives: 32 bits, which every JSON reader keeps."""
     if seed is not None:
-        return seed
+        return checked_seed(seed)
     return int(np.random.SeedSequence(seed).generate_state(1)[0])

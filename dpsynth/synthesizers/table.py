@@ -240,7 +240,7 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
             When n is no whole number from 0.
         """
         fitted = self._fitted()
-        rows = _default_rows(fitted.model) if n is None else _row_count(n)
+        rows = _default_rows(fitted.model) if n is None else row_count(n)
         terms = parse(where, given, self.schema)
         rng = np.random.default_rng(seed)
         return draw_rows(fitted.model, self.schema, fitted.bounds, rows, terms, rng)
@@ -375,7 +375,8 @@ def _default_rows(model: Model) -> int:
     return rows
 
 
-def _row_count(n: Any) -> int:
+def row_count(n: Any) -> int:
+    """A number of rows; ValueError for what is none."""
     if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 0:
         raise ValueError(f"n must be a whole number of rows, 0 or more, got {n!r}")
     return int(n)

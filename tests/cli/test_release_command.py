@@ -110,6 +110,8 @@ def test_a_release_that_is_refused_leaves_nothing_and_says_nothing_of_spending(f
         RELEASE.replace("--epsilon 1", "--epsilon 0"),
         RELEASE.replace("rows.csv", "gone.csv"),
         RELEASE.replace("independent", "magic"),
+        f"{RELEASE} --ledger a.ledger -n -5",
+        f"{RELEASE} --ledger a.ledger --seed -5",
     ):
         assert run(f"{line} -o out")[0] == 2
     assert names(folder) == before
