@@ -302,12 +302,17 @@ def _without_holdout(
         "without a holdout nothing can be compared:"
         " give real records that the release was not made from"
     )
+    copies = _copy_counts(tables)
+    copied = (
+        f"{copies['train']:,} of the {len(tables['synthetic']):,} synthetic rows are equal to a"
+        " training record: only a holdout tells how many of them chance would give"
+    )
     return AuditReport(
         verdict="INCONCLUSIVE",
-        reasons=(reason, *compared.unlike),
+        reasons=(reason, *([copied] if copies["train"] else []), *compared.unlike),
         level=level,
         rows={name: len(table) for name, table in tables.items()},
-        copies=_copy_counts(tables),
+        copies=copies,
         findings=(),
         preconditions=(),
         policy=policy,
