@@ -525,6 +525,11 @@ def _words(given: Any, name: str) -> tuple[Scalar, ...]:
     words = tuple(_scalar(word, f"a word of {name}") for word in given)
     if not words:
         raise SchemaError(f"{name} has no words: write one or more")
+    if any(isinstance(word, str) and not word.strip() for word in words):
+        raise SchemaError(
+            f"a word of {name} is empty, and an empty field of a file is a missing value: write"
+            " another word"
+        )
     return words
 
 
