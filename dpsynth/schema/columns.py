@@ -335,8 +335,8 @@ class Datetime(_Facts):
         first = int(str(self.high)[:4]) - 99
         if "%y" in (self.format or "") and int(str(self.low)[:4]) < first:
             raise SchemaError(
-                f"low={self.low} is a year that two digits cannot say, as with high={self.high} they"
-                f" say {first} to {first + 99}: write a low from {first} on, or %Y"
+                f"low={self.low} is in a year that two digits cannot say, as with high={self.high}"
+                f" they say {first} to {first + 99}: write a low from {first} on, or %Y"
             )
 
     @property

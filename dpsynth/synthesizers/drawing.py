@@ -149,7 +149,7 @@ def _write_images(
 def checked_seed(seed: int) -> int:
     """The seed; ValueError for one that no sample takes."""
     if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-        raise ValueError(f"a seed must be a whole number, 0 or more, got {seed!r}: choose such a one")
+        raise ValueError(f"a seed must be a whole number, 0 or more, got {seed!r}: choose one")
     return seed
 
 

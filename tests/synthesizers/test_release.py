@@ -290,7 +290,9 @@ def test_a_model_file_that_holds_more_than_a_model_is_found(one):
     assert found(one) == {"model"}
 
 
-@pytest.mark.parametrize("change", [{"rows": -1}, {"rows": None, "seed": "x"}, {"where": "nobody == 1"}, {"seed": -3}, {"versions": 3}])
+@pytest.mark.parametrize(
+    "change", [{"rows": -1}, {"rows": None, "seed": "x"}, {"where": "nobody == 1"}, {"seed": -3}, {"versions": 3}]
+)
 def test_a_line_that_no_model_can_follow_is_a_fault(change, one):
     relisted(one, synthetic=change)
     assert found(one) == set()
