@@ -1,4 +1,4 @@
-"""The table of faults and the figures of docs/audit.md, from the benchmarks' JSON files; `readme.py` writes them there.
+"""The tables and figures of docs/audit.md, from the benchmarks' JSON files; `readme.py` writes them there.
 
 A test compares the page with these files, so that neither says what the other does not.
 """
@@ -12,6 +12,7 @@ from typing import Any
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
 PAGE = ROOT / "docs" / "audit.md"
+NEAR = ("distance", "calibrated distance")
 LEAKS = {
     "ten_copies": "ten verbatim copies in a thousand rows",
     "bootstrap": "a bootstrap of the training table",
@@ -22,11 +23,29 @@ LEAKS = {
 
 
 def page(text: str) -> str:
-    """The page with its two blocks as the files have them."""
-    for name, block in (("instruments", instruments()), ("figures", figures())):
+    """The page with its blocks as the files have them."""
+    for name, block in (("linkability", linkability()), ("instruments", instruments()), ("figures", figures())):
         start, rest = text.split(f"<!-- {name} -->")
         text = f"{start}<!-- {name} -->\n\n{block}\n\n<!-- /{name} -->{rest.split(f'<!-- /{name} -->')[1]}"
     return text
+
+
+def linkability() -> str:
+    """What ours and anonymeter say of the same releases, and the areas by ranks and by spreads."""
+    found = load("audit_links")
+    few, more = found["releases"][0]["links"]
+    lines = [
+        f"| release of {found['rows']:,} rows of adult | linked, {few} neighbour | anonymeter | {more} neighbours"
+        " | anonymeter | area by ranks | by spreads |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    for row in found["releases"]:
+        links = [each[k]["risk"] for k in (few, more) for each in (row["links"], row["anonymeter"])]
+        areas = [max(row["areas"][f"{name}{end}"] for name in NEAR) for end in ("", " in spreads")]
+        lines.append(f"| {row['release']} | " + " | ".join(f"{x:.3f}" for x in [*links, *areas]) + " |")
+    versions = {row["version"] for row in found["releases"]}
+    lines += ["", f"anonymeter {', '.join(versions)}. The area is the larger of distance and calibrated distance."]
+    return "\n".join(lines)
 
 
 def instruments() -> str:

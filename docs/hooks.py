@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from typer.main import get_command
@@ -52,7 +53,7 @@ def _table(command: Any) -> Iterator[str]:
 
 def _default(parameter: Any) -> str:
     value = getattr(parameter.default, "value", parameter.default)
-    plain = isinstance(value, str | int | float) and not isinstance(value, bool) and value != ""
+    plain = isinstance(value, str | int | float | Path) and not isinstance(value, bool) and value != ""
     return f" Default: `{value}`." if plain and not parameter.required else ""
 
 

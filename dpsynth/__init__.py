@@ -38,6 +38,7 @@ if TYPE_CHECKING:
     from dpsynth.mechanisms.checkpoint import CheckpointError
     from dpsynth.mechanisms.marginal.known import Marginal
     from dpsynth.mechanisms.marginal.workload import Workload
+    from dpsynth.models.base import ConditionError
     from dpsynth.programs.external import ExternalProgram
     from dpsynth.schema.table import (
         Boolean,
@@ -49,8 +50,12 @@ if TYPE_CHECKING:
         SchemaError,
         Text,
     )
-    from dpsynth.synthesizers.base import NewLedgerWarning, NoLedgerWarning, NotFittedError
-    from dpsynth.synthesizers.conditions import ConditionError
+    from dpsynth.synthesizers.base import (
+        CautionWarning,
+        NewLedgerWarning,
+        NoLedgerWarning,
+        NotFittedError,
+    )
     from dpsynth.synthesizers.image import ImageSynthesizer
     from dpsynth.synthesizers.model_file import ModelFileError
     from dpsynth.synthesizers.table import Synthesizer
@@ -65,9 +70,10 @@ _HOME = {
     "BudgetExceeded": "kernel.budget",
     "BudgetExceededError": "kernel.budget",
     "Categorical": "schema.table",
+    "CautionWarning": "synthesizers.base",
     "Certificate": "evidence.certificate",
     "CheckpointError": "mechanisms.checkpoint",
-    "ConditionError": "synthesizers.conditions",
+    "ConditionError": "models.base",
     "DPAuditor": "auditing.mechanism.dp",
     "DPSynthError": "base.errors",
     "Datetime": "schema.table",
@@ -113,6 +119,7 @@ __all__ = [
     "BudgetExceeded",
     "BudgetExceededError",
     "Categorical",
+    "CautionWarning",
     "Certificate",
     "CheckpointError",
     "ConditionError",

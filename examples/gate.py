@@ -16,6 +16,8 @@ import numpy as np
 import pandas as pd
 
 import dpsynth
+from dpsynth.evidence.release import check_release
+from dpsynth.synthesizers.release import make_release
 
 SCHEMA = dpsynth.Schema(
     {
@@ -45,11 +47,15 @@ def households(rows: int, seed: int) -> pd.DataFrame:
     )
 
 
-def gate(release: pd.DataFrame, certificate: Path, train: pd.DataFrame, holdout: pd.DataFrame, internal: Path) -> bool:
-    """Whether the release may be published; the report of the audit stays internal."""
-    promised = dpsynth.Certificate.load(certificate)  # ValueError where its figures do not follow from its lines
-    claim = dpsynth.PrivacyClaim(promised.record["claim"]["epsilon"], promised.record["claim"]["delta"])
-    report = dpsynth.audit(release, train, holdout, schema=SCHEMA, claim=claim, policy=POLICY, seed=1)
+def gate(release: Path, train: pd.DataFrame, holdout: pd.DataFrame, internal: Path) -> bool:
+    """Whether a release's folder may be published; the report of the audit stays internal."""
+    if faults := check_release(release):
+        print(f"held back: {'; '.join(faults)}", file=sys.stderr)
+        return False
+    promised = dpsynth.Certificate.load(release / "certificate.json").record["claim"]
+    claim = dpsynth.PrivacyClaim(promised["epsilon"], promised["delta"])
+    rows = pd.read_csv(release / "synthetic.csv")
+    report = dpsynth.audit(rows, train, holdout, schema=SCHEMA, claim=claim, policy=POLICY, seed=1)
     report.save(internal)  # audit.html to read, audit.xml for a build server
     try:
         report.raise_for_policy()
@@ -61,16 +67,14 @@ def gate(release: pd.DataFrame, certificate: Path, train: pd.DataFrame, holdout:
 
 def main(folder: Path) -> int:
     draft, public = folder / "draft", folder / "public"
-    draft.mkdir(parents=True, exist_ok=True)
+    folder.mkdir(parents=True, exist_ok=True)
     train, holdout = households(2000, seed=1), households(2000, seed=2)  # no fit ever sees the holdout
 
     budget = dpsynth.Budget(1.0, 1e-6)
     ledger = dpsynth.Ledger.create(folder / "households.ledger", budget, dataset="made-up households", unit=SCHEMA.unit)
-    synthesizer = dpsynth.Synthesizer(SCHEMA, epsilon=1.0, delta=1e-6, ledger=ledger).fit(train)
-    release = synthesizer.sample(2000, seed=7)
-    release.to_csv(draft / "households.csv", index=False)
-    certificate = synthesizer.certificate.save(draft)
-    if not gate(release, certificate, train, holdout, folder / "internal"):
+    synthesizer = dpsynth.Synthesizer(SCHEMA, epsilon=1.0, delta=1e-6, ledger=ledger)
+    make_release(synthesizer, train, draft, n=2000, seed=7)
+    if not gate(draft, train, holdout, folder / "internal"):
         return 1
     shutil.copytree(draft, public)
     print(f"published: {public}")

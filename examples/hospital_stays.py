@@ -12,6 +12,8 @@ import numpy as np
 import pandas as pd
 
 import dpsynth
+from dpsynth.evidence.release import check_release
+from dpsynth.synthesizers.release import make_release
 
 # Public facts: known from the form on which stays are recorded, and not from the rows.
 SCHEMA = dpsynth.Schema(
@@ -51,14 +53,11 @@ def main(folder: Path) -> None:
     synthesizer = dpsynth.Synthesizer(SCHEMA, epsilon=1.0, delta=1e-6, ledger=ledger)
     print(synthesizer.plan(rows=8000).summary())  # opens no data
 
-    synthesizer.fit(folder / "stays.csv")
-    release = synthesizer.sample(8000, seed=7)
-    release.to_csv(folder / "release.csv", index=False)
-    synthesizer.save(folder / "stays.dpsynth")
-    synthesizer.certificate.save(folder)
-
-    certificate = dpsynth.Certificate.load(folder / "certificate.json")  # recomputes its figures, or raises
-    print(certificate.summary())
+    # Fit, certificate, model, rows, and a manifest that lists them all by their hashes.
+    make_release(synthesizer, folder / "stays.csv", folder / "release", n=8000, seed=7)
+    print(synthesizer.certificate.summary())
+    faults = check_release(folder / "release")  # what `dpsynth verify` finds: nothing, if all is as it was written
+    print(faults or "It verifies.")
     old = synthesizer.sample(5, where='age >= 80 and ward == "surgery"', seed=7)
     print(f"Five stays of old people in surgery, at no further cost:\n{old}")
     print(f"The account has epsilon {ledger.remaining().epsilon:.2f} left.")

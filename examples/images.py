@@ -11,9 +11,11 @@ from pathlib import Path
 import numpy as np
 
 import dpsynth
+from dpsynth.synthesizers.drawing import draw_images_to
+from dpsynth.synthesizers.release import keep_fit
 
 NAMES = ("upright bar", "level bar", "cross")
-SIDE = 12
+SIDE = 8
 
 
 def pictures(number: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -36,13 +38,13 @@ def main(folder: Path) -> None:
     # The images are made up, so no ledger has to remember what was spent on them.
     synthesizer = dpsynth.ImageSynthesizer(classes=len(NAMES), shape=(SIDE, SIDE), epsilon=3.0, delta=1e-6, ledger=None)
     synthesizer.fit(images, labels)
-    drawn, classes = synthesizer.sample(300, seed=5)
-    np.savez(folder / "drawn.npz", images=drawn, labels=classes)
-    synthesizer.save(folder / "pictures.dpsynth")
-    synthesizer.certificate.save(folder)
-    (folder / "sheet.png").write_bytes(dpsynth.contact_sheet(drawn, classes))
-    counts = {NAMES[label]: int(count) for label, count in zip(*np.unique(classes, return_counts=True), strict=True)}
-    print(f"Drawn: {counts}. Look at {folder / 'sheet.png'}.")
+    release = folder / "release"
+    keep_fit(synthesizer, release / "pictures.dpsynth", release)  # the model, and the certificate beside it
+    draw_images_to(release / "drawn.npz", synthesizer, 300, seed=5)
+    with np.load(release / "drawn.npz") as drawn:
+        (folder / "sheet.png").write_bytes(dpsynth.contact_sheet(drawn["images"], drawn["labels"]))
+        found = zip(NAMES, np.bincount(drawn["labels"], minlength=len(NAMES)).tolist(), strict=True)
+    print(f"Drawn: {dict(found)}. Look at {folder / 'sheet.png'}.")
 
 
 if __name__ == "__main__":

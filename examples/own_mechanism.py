@@ -18,6 +18,7 @@ from dpsynth.mechanisms.allocation import PAIRS, Allocation, Part, first_parts
 from dpsynth.mechanisms.base import Mechanism
 from dpsynth.mechanisms.oneway import allocated_oneways, measure_all
 from dpsynth.models.engines import estimate
+from dpsynth.synthesizers.release import make_release
 
 SCHEMA = dpsynth.Schema(
     {
@@ -69,15 +70,12 @@ def share_of_a(table: pd.DataFrame) -> float:
 
 
 def main(folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
     real = pupils(6000, seed=1)
     mechanism = ChosenPairs(pairs=(("school", "grade"),))
     # The rows are made up, so no ledger has to remember what was spent on them.
     synthesizer = dpsynth.Synthesizer(SCHEMA, mechanism, epsilon=1.0, delta=1e-6, ledger=None)
     print(synthesizer.plan(rows=6000).summary())
-    release = synthesizer.fit(real).sample(6000, seed=2)
-    release.to_csv(folder / "pupils.csv", index=False)
-    synthesizer.certificate.save(folder)
+    release = pd.read_csv(make_release(synthesizer, real, folder, n=6000, seed=2).path)
     print(f"grade A in the north: {share_of_a(real):.1%} real, {share_of_a(release):.1%} synthetic")
 
 

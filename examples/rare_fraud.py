@@ -12,6 +12,8 @@ import numpy as np
 import pandas as pd
 
 import dpsynth
+from dpsynth.synthesizers.drawing import draw_rows_to
+from dpsynth.synthesizers.release import make_release
 
 SCHEMA = dpsynth.Schema(
     {
@@ -45,17 +47,14 @@ def at_night(table: pd.DataFrame) -> float:
 
 
 def main(folder: Path) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
     real = transactions(40_000, seed=1)
     workload = dpsynth.Workload(target="fraud")  # the column to be predicted: pairs with it are measured first
     # The rows are made up, so no ledger has to remember what was spent on them.
-    synthesizer = dpsynth.Synthesizer(SCHEMA, epsilon=1.0, delta=1e-7, workload=workload, ledger=None).fit(real)
-    release = synthesizer.sample(40_000, seed=3)
-    release.to_parquet(folder / "transactions.parquet")
-    synthesizer.certificate.save(folder)
+    synthesizer = dpsynth.Synthesizer(SCHEMA, epsilon=1.0, delta=1e-7, workload=workload, ledger=None)
+    rows = make_release(synthesizer, real, folder, n=40_000, seed=3, ending=".parquet").path
+    draw_rows_to(folder / "frauds.parquet", synthesizer, 500, where="fraud == True and amount > 1000", seed=3)
 
-    frauds = synthesizer.sample(500, where="fraud == True and amount > 1000", seed=3)
-    frauds.to_parquet(folder / "frauds.parquet")
+    release = pd.read_parquet(rows)
     print(f"frauds: {real['fraud'].mean():.2%} of the real rows, {release['fraud'].mean():.2%} of the synthetic ones")
     print(f"frauds before six: {at_night(real):.0%} real, {at_night(release):.0%} synthetic")
 

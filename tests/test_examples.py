@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -11,16 +12,18 @@ import pandas as pd
 import pytest
 
 import dpsynth
-from dpsynth.evidence.verify import check
+from dpsynth.evidence.release import check_release
 
 ROOT = Path(__file__).parents[1]
 MADE = {
-    "gate": ("public/households.csv", "public/certificate.html", "internal/audit.html", "households.ledger"),
-    "hospital_stays": ("release.csv", "stays.dpsynth", "stays.ledger", "certificate.html"),
-    "images": ("drawn.npz", "sheet.png", "pictures.dpsynth", "certificate.html"),
-    "own_mechanism": ("pupils.csv", "certificate.html"),
-    "rare_fraud": ("transactions.parquet", "frauds.parquet", "certificate.html"),
+    "gate": ("public/synthetic.csv", "internal/audit.html", "households.ledger"),
+    "hospital_stays": ("release/synthetic.csv", "stays.csv", "stays.ledger"),
+    "images": ("release/drawn.npz", "release/pictures.dpsynth", "sheet.png"),
+    "own_mechanism": ("synthetic.csv", "model.dpsynth"),
+    "rare_fraud": ("synthetic.parquet", "frauds.parquet"),
 }
+RELEASE = {"gate": "public", "hospital_stays": "release", "images": "release", "own_mechanism": "", "rare_fraud": ""}
+"""The folder of the release within what an example makes."""
 
 
 @pytest.fixture(scope="module")
@@ -52,18 +55,18 @@ def test_every_example_is_tried_and_on_the_page_of_examples():
 def test_an_example_leaves_behind_what_it_says_and_its_certificate_verifies(name, runs):
     folder = runs(name)
     assert [file for file in MADE[name] if not (folder / file).is_file()] == []
-    assert check(folder / "public" if name == "gate" else folder) == []
+    assert check_release(folder / RELEASE[name]) == []
 
 
 def test_the_account_of_the_stays_keeps_what_was_not_spent(runs):
     ledger = dpsynth.Ledger.open(runs("hospital_stays") / "stays.ledger")
     assert 0 < ledger.remaining().epsilon < 3
-    ids = pd.read_csv(runs("hospital_stays") / "release.csv")["patient"]
+    ids = pd.read_csv(runs("hospital_stays") / "release" / "synthetic.csv")["patient"]
     assert ids.str.fullmatch(r"P-\d{6}").all()
 
 
 def test_frauds_survive_where_the_workload_names_them(runs):
-    release = pd.read_parquet(runs("rare_fraud") / "transactions.parquet")
+    release = pd.read_parquet(runs("rare_fraud") / "synthetic.parquet")
     frauds = release[release["fraud"].astype(bool)]
     assert 0.005 < len(frauds) / len(release) < 0.02
     assert (frauds["hour"] < 6).mean() > 0.6  # of all transactions 3 %
@@ -73,17 +76,23 @@ def test_frauds_survive_where_the_workload_names_them(runs):
 
 
 def test_the_chosen_pair_survives_in_the_release_of_the_own_mechanism(runs):
-    release = pd.read_csv(runs("own_mechanism") / "pupils.csv")
+    release = pd.read_csv(runs("own_mechanism") / "synthetic.csv")
     shares = (release["grade"] == "A").groupby(release["school"]).mean()
     assert shares["north"] > shares["south"] + 0.15
 
 
-def test_the_gate_holds_back_a_release_of_copies(runs, tmp_path, monkeypatch, capsys):
+def test_the_gate_holds_back_a_release_that_was_changed_and_one_of_copies(runs, tmp_path, monkeypatch, capsys):
     monkeypatch.syspath_prepend(str(ROOT / "examples"))
     import gate
 
     train, holdout = gate.households(600, seed=3), gate.households(600, seed=4)
-    published = gate.gate(train, runs("gate") / "public" / "certificate.json", train, holdout, tmp_path)
-    assert not published
+    release = shutil.copytree(runs("gate") / "public", tmp_path / "release")
+    train.to_csv(release / "synthetic.csv", index=False)
+    assert not gate.gate(release, train, holdout, tmp_path / "internal")
+    assert "(synthetic.csv)" in capsys.readouterr().err
+    assert not (tmp_path / "internal").exists()
+
+    monkeypatch.setattr(gate, "check_release", lambda folder: [])  # as if the copies had been drawn from the model
+    assert not gate.gate(release, train, holdout, tmp_path / "internal")
     assert "held back" in capsys.readouterr().err
-    assert (tmp_path / "audit.html").is_file()
+    assert (tmp_path / "internal" / "audit.html").is_file()

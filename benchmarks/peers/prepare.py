@@ -14,7 +14,7 @@ import subprocess
 from pathlib import Path
 
 HERE = Path(__file__).parent
-PEERS = ("smartnoise", "dpmm")
+PEERS = ("smartnoise", "dpmm", "anonymeter")
 
 
 def prepare(peer: str, folder: Path, python: str) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from decimal import ROUND_CEILING, Context, Decimal
 
@@ -37,7 +38,7 @@ def plain(value: object) -> str:
         case int():
             return f"{value:,}"
         case float():
-            return exact(value)
+            return written(value)
         case str():
             return str(printable(value))
     return "none"
@@ -52,6 +53,70 @@ def _grouped(value: object) -> str:
 def exact(x: float) -> str:
     """A number as a person stated it: 1.0 is "1", 1e-06 is "1e-06"."""
     return f"{x:.15g}"
+
+
+_POWER = re.compile(r"(?<!\w)'[^']*'|(?<![\w.])\d+(?:\.\d+)?e[+-]?\d+(?!\w)")
+"""What stands in quotation marks, such as a name; or a number with a power of ten."""
+_SUPERSCRIPTS = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
+
+def written(x: float, digits: int = 15) -> str:
+    """A number as people write it, to some significant digits: 1e-06 is "0.000001".
+
+    Only what would have more than 15 places is written with a power of ten: 10 raised, not "1e-20".
+
+    Examples
+    --------
+    >>> written(1e-6), written(2.5e9), written(1234.5)
+    ('0.000001', '2,500,000,000', '1,234.5')
+    """
+    number = Decimal(f"{x:.{digits}g}")
+    if number == 0 or not number.is_finite():
+        return f"{x:g}"
+    power = number.adjusted()
+    if -13 <= power < 15:
+        text = f"{number:,f}"
+        return text.rstrip("0").rstrip(".") if "." in text else text
+    mantissa = f"{number.scaleb(-power):f}".rstrip("0").rstrip(".")
+    return f"{mantissa} \N{MULTIPLICATION SIGN} 10{str(power).translate(_SUPERSCRIPTS)}"
+
+
+def said(sentence: str) -> str:
+    """A sentence whose numbers are as people write them; names in quotation marks are as they were.
+
+    Sentences that belong to a format keep "1e-06" in their file.
+
+    Examples
+    --------
+    >>> said("This release is (1, 1e-06)-differentially private.")
+    'This release is (1, 0.000001)-differentially private.'
+    """
+
+    def people(found: re.Match[str]) -> str:
+        text = found.group()
+        return text if text.startswith("'") else written(float(text))
+
+    return _POWER.sub(people, sentence)
+
+
+_LARGE = {10**6: "million", 10**9: "billion", 10**12: "trillion"}
+
+
+def one_in(chance: float) -> str:
+    """A small chance in words, never smaller than it is: 1e-6 is "1 in a million".
+
+    Examples
+    --------
+    >>> one_in(1e-6), one_in(3e-5), one_in(1e-10), one_in(0.0)
+    ('1 in a million', '1 in 33,333', '1 in 10 billion', '0')
+    """
+    if chance <= 0:
+        return "0"
+    times = int(1 / Decimal(f"{chance:.15g}"))
+    for unit, name in reversed(_LARGE.items()):
+        if times >= unit and times % unit == 0 and times < 1000 * unit:
+            return f"1 in {'a' if times == unit else f'{times // unit:,}'} {name}"
+    return f"1 in {written(times)}"
 
 
 def at_most(x: float, digits: int = 4) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable
+import warnings
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +34,16 @@ def job_of(ledger: Path | None, purpose: str, approval: list[str] | None) -> dic
     }
 
 
+@contextlib.contextmanager
+def cautions_told_later() -> Iterator[None]:
+    """Keeps a fit from warning of columns: the certificate, which is shown next, says the same."""
+    from dpsynth.synthesizers.base import CautionWarning
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", CautionWarning)
+        yield
+
+
 def fit_and_keep(
     synthesizer: BaseSynthesizer[Any],
     fit: Callable[[], object],
@@ -51,7 +63,7 @@ def fit_and_keep(
 
     _refuse_places(output, certificate, checkpoint, synthesizer.ledger)
     start = time.perf_counter()
-    with following(progress), saying_what_was_spent(synthesizer):
+    with following(progress), cautions_told_later(), saying_what_was_spent(synthesizer):
         fit()
     keep_fit(synthesizer, output, certificate)
     if as_json:

@@ -39,6 +39,9 @@ def show(account: Ledger, *, charges: bool) -> None:
     runs = account.runs()
     if runs:
         out.print(table_of(runs))
+    for run in runs:
+        if run.job.purpose:
+            say(f"  {text(run.name)[:8]} is for: {clip(text(run.job.purpose), 60)}")
     if charges:
         out.print(charges_of(account))
     for note in notes(account, runs):
@@ -107,25 +110,17 @@ def asked(policy: Policy) -> list[str]:
 
 
 def table_of(runs: list[Run]) -> Table:
-    """A row for each run; the column of purposes where any run has one."""
-    said = any(run.job.purpose for run in runs)
+    """A row for each run, of 80 characters where the mechanism has a name of ours."""
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False, collapse_padding=True)
-    for name in ("run", "began", "mechanism", *["purpose"] * said, "state"):
-        wraps = name in ("mechanism", "purpose")
+    for name in ("run", "began", "mechanism", "state"):
+        wraps = name == "mechanism"  # which may have the name of a program that is not ours
         table.add_column(name, no_wrap=not wraps, min_width=len(name), overflow="fold")
     for name in ("charges", "epsilon", "of", "at delta"):
         table.add_column(name, justify="right", no_wrap=True)
     for run in runs:
         mark = "" if run.noise == SECURE else "*"
         began = (run.began or "")[:10]
-        purpose = [clip(text(run.job.purpose), 60)] * said
-        words = (
-            text(run.name)[:8] + mark,
-            began,
-            text(run.job.mechanism),
-            *purpose,
-            run.state,
-        )
+        words = (text(run.name)[:8] + mark, began, text(run.job.mechanism), run.state)
         numbers = (at_most(run.spent.epsilon), exact(run.budget.epsilon), exact(run.budget.delta))
         table.add_row(*map(Text, (*words, f"{run.charges:,}", *numbers)))
     return table

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
+from rich.markup import escape
+from rich.table import Column, Table
 
 from dpsynth.cli.common import (
     Json,
@@ -117,16 +119,23 @@ def _plan(facts: dict[str, Any], settings: list[str] | None) -> Plan:
 
 
 def _show(made: Plan) -> None:
-    """The summary, with its lines on single queries laid out as a table."""
-    first, second, *others = made.summary().splitlines()
-    say(first)
-    say(second)
-    table = Table("what is measured", "charges", "noise on a count (std. dev., rows)")
-    for cells in made.table():
-        table.add_row(*cells)
-    out.print(table)
-    for line in others[len(made.queries) :]:
+    """The summary, with its lines on queries and on means laid out as tables."""
+    shown = made.summary(tables=False).splitlines()
+    for line in shown[:2]:
         say(line)
+    _table(made.table(), "what is measured", "charges", "noise on a count (std. dev., rows)")
+    means = [(mean.column, *mean.cells()) for mean in made.means]
+    if means:
+        _table(means, "mean of", "noise (std. dev.)", "of its range", "thin tail cut off")
+    for line in shown[2:]:
+        say(line)
+
+
+def _table(rows: Sequence[Sequence[str]], *heads: str) -> None:
+    table = Table(*(Column(head, overflow="fold") for head in heads))
+    for cells in rows:
+        table.add_row(*map(escape, cells))
+    out.print(table)
 
 
 def _job(path: Path) -> dict[str, Any]:

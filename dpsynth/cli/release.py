@@ -28,7 +28,7 @@ from dpsynth.cli.common import (
     say,
     say_drawn,
 )
-from dpsynth.cli.fitting import fit_and_keep, job_of
+from dpsynth.cli.fitting import cautions_told_later, fit_and_keep, job_of
 from dpsynth.cli.programs import (
     AskedRows,
     Claim,
@@ -154,7 +154,7 @@ def release(
         schema, ledger, purpose, approval, chosen | _budgeted(mechanism, epsilon, delta, checkpoint)
     )
     ending = data.suffix.lower() if row_format is None else f".{row_format}"
-    with following(progress):
+    with following(progress), cautions_told_later():
         drawn = make_release(synthesizer, data, output, n=n, seed=seed, ending=ending)
     record = synthesizer.certificate.record
     if as_json:

@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from dpsynth.base.text import percent, printable
+from dpsynth.evaluation.verdict import verdict
 from dpsynth.evidence.pages import render
 
 VERSION = 1
@@ -162,9 +163,15 @@ class Quality:
         return {
             "dpsynth_quality": VERSION,
             "internal": INTERNAL,
+            "verdict": self.verdict,
             **asdict(self),
             "worst_pairs": self.worst_pairs(_RECORDED_PAIRS),
         }
+
+    @property
+    def verdict(self) -> dict[str, Any]:
+        """What it comes to in words: "grade", "ways", "uses" and "remarks"; see `verdict`."""
+        return verdict([asdict(way) for way in self.ways], [asdict(c) for c in self.columns])
 
     @property
     def outside_domain(self) -> int:
@@ -226,6 +233,7 @@ class Quality:
         lines = [
             f"INTERNAL, not differentially private: {self.rows_synthetic:,} synthetic rows beside"
             f" {self.rows_real:,} real ones",
+            *(f"  {use}" for use in self.verdict["uses"]),
             f"  {'mean distance':<15} {'synthetic':>12} {self.yardstick:>12}",
             *means,
             f"  {self.yardstick:<15} {_YARDSTICKS[self.yardstick]}: nothing comes much closer",

@@ -16,12 +16,13 @@ from pathlib import Path
 from typing import Any
 
 from dpsynth.base.places import expanded
-from dpsynth.base.text import at_most, exact, printable
+from dpsynth.base.text import at_most, exact, printable, said
 from dpsynth.base.versions import versions
-from dpsynth.evidence import verify, wording
+from dpsynth.evidence import undeclared, verify, wording
 from dpsynth.evidence.describe import Bounds, columns_in_words
 from dpsynth.evidence.manifest import add_lines, line_of
 from dpsynth.evidence.pages import render
+from dpsynth.evidence.purposes import groups
 from dpsynth.evidence.statement import account_of, borrowed, cost_of, drawing, ended, kinds, parts
 from dpsynth.kernel import budget as budgets
 from dpsynth.kernel.budget import Budget
@@ -92,7 +93,8 @@ class Certificate:
         bounds : mapping of str to tuple of float
             Low and high of the numeric columns whose bounds were learned by charges.
         released : mapping of str to object
-            Further charged or public facts, such as the noisy row count.
+            Further charged or public facts, such as the noisy row count. "undeclared" has the noisy
+            counts of what was not read as declared, by column (`undeclared_counts`).
         cautions : sequence of str
             What is known against a mechanism that is not ours.
 
@@ -215,7 +217,12 @@ class Certificate:
 
     def to_html(self) -> str:
         """The text of certificate.html: one self-contained page for those who approve a release."""
-        return render.page("certificate", self.record)
+        columns = [column["name"] for column in self.record["schema"]["columns"]]
+        digest = {
+            "spent_on": groups(self.record["charges"], columns),
+            "unread": undeclared.many(self.record["released"]),
+        }
+        return render.page("certificate", {**self.record, **digest})
 
     def save(self, directory: str | Path) -> Path:
         """Writes certificate.json and certificate.html, and lists both in the folder's manifest.
@@ -269,7 +276,7 @@ class Certificate:
             *it["cautions"],
             *(f"  {name:<10} {text}" for name, text in facts.items()),
         ]
-        return str(printable("\n".join(lines)))
+        return str(printable(said("\n".join(lines))))
 
     def __repr__(self) -> str:
         return self.summary()
@@ -318,7 +325,10 @@ def _account_in_words(account: Mapping[str, Any]) -> str:
     else:
         whose = "spent; other fits are not counted"
     head = account["head"][:16]
-    return f"{account['dataset']}: epsilon {spent} of {allowed} {whose}; head {head}"
+    name = account["dataset"]
+    if name == account["kept"] == "in memory":
+        name = "none was kept"  # nobody named an account: this run had one of its own
+    return f"{name}: epsilon {spent} of {allowed} {whose}; head {head}"
 
 
 def _cautions(
@@ -338,7 +348,7 @@ def _cautions(
         found.append(
             wording.known(sorted({str(marginal["source"]) for marginal in known}), len(known))
         )
-    return found
+    return [*found, *undeclared.cautions(released)]
 
 
 def _all_programs(record: Mapping[str, Any]) -> bool:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dpsynth.base.text import clip, exact, short
+from dpsynth.base.text import clip, written
 from dpsynth.schema.columns import Boolean, Categorical, Column, Datetime, Identifier, Numeric, Text
 from dpsynth.schema.images import ImageSchema
 from dpsynth.schema.table import Schema
 
 _LISTED = 12  # categories: more of them would fill the page
+_GROUPED = 10_000  # from here on digits stand in groups of three: a year has none
 _UNITS = {"D": "day", "h": "hour", "min": "minute", "s": "second"}
 
 Bounds = Mapping[str, tuple[float, float]]
@@ -49,7 +50,7 @@ def _domain(column: Column, learned: tuple[float, float] | None) -> str:
             kind = "whole numbers" if column.integer else "numbers"
             words = f"{kind} from {_bound(low)} to {_bound(high)}"
             stepped = not column.integer or column.spacing != 1
-            words += f" in steps of {column.spacing:g}" if column.spacing and stepped else ""
+            words += f" in steps of {written(column.spacing)}" if column.spacing and stepped else ""
     return f"{words}; may be missing" if column.nullable else words
 
 
@@ -64,7 +65,8 @@ def _listed(column: Categorical) -> str:
 def _bound(value: float | None) -> str:
     if value is None:
         return "a bound that is not stated"
-    return exact(value) if value == int(value) else short(value, 6)
+    text = written(value) if value == int(value) else written(value, 6)
+    return text.replace(",", "") if abs(value) < _GROUPED else text
 
 
 def _origin(column: Column, learned: tuple[float, float] | None) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dpsynth.base.text import at_most, exact
+from dpsynth.base.text import at_most, clip, exact
 
 NOT_PRIVATE = (
     "NOT PRIVATE: the noise of this run came from a seed, so it can be predicted and removed."
@@ -38,7 +38,7 @@ NOT_PROMISED = (
     " quality page answers a part of that. It compares them with the real records exactly, so it"
     " is internal and not differentially private.",
     "This page is a statement and not a signature. It can be relied on only together with a"
-    " ledger that somebody else keeps, whose lines must include the head given above.",
+    " ledger that somebody else keeps, whose lines must include the head that the page gives.",
 )
 
 
@@ -178,7 +178,7 @@ def resumed(resumed: int, lost: int) -> str:
 
 LARGE_DELTA = (
     "CAUTION: delta is large for this many rows. A release that published one random row in ten"
-    " thousand would meet a delta of 1e-4; delta should be far below one divided by the number of"
+    " thousand would meet a delta of 0.0001; delta should be far below one divided by the number of"
     " rows."
 )
 IDENTIFIER_WITHOUT_UNIT = (
@@ -186,6 +186,29 @@ IDENTIFIER_WITHOUT_UNIT = (
     " have several records, name the column in the schema's unit (id_column), or each person is"
     " protected less than this certificate says."
 )
+
+
+def unread(name: str, share: float, rows: int, stddev: float, nullable: bool) -> str:
+    """For a column of which little was read as declared, by counts that are charged."""
+    if nullable:
+        what = "are missing, or could not be read as the schema declares them"
+        then = "almost all values of the column are missing in the release"
+    else:
+        what = "could not be read as the schema declares them, or are missing"
+        then = "the release has made-up values in their place"
+    return (
+        f"CAUTION: about {round(100 * share)} % of the values of {name!r} {what}, and {then}. This"
+        f" follows from noisy counts that were already paid for: {rows:,} rows (standard deviation"
+        f" {at_most(stddev, 2)}). Run 'dpsynth schema check', then correct the schema or the file."
+    )
+
+
+def unread_besides(names: Sequence[str]) -> str:
+    """For the columns of which the same is true, beside those that have a sentence each."""
+    listed = ", ".join(repr(clip(name, 40)) for name in names[:20])
+    more = f" and {len(names) - 20} more" if len(names) > 20 else ""
+    of = "1 more column" if len(names) == 1 else f"{len(names)} more columns"
+    return f"CAUTION: the same is true of {of}: {listed}{more}."
 
 
 def known(sources: Sequence[str], marginals: int) -> str:

@@ -136,7 +136,7 @@ class Accountant(Closed):
             raise TypeError(f"a job must be a Job, got {type(job).__name__}")
         affordable = budgets.affordable(budget)
         if reserve is None and affordable < budgets.MIN_COST:
-            raise ValueError(f"{budget} affords only noise of billions of rows: ask for a larger epsilon or delta")
+            raise ValueError(f"epsilon {budget.epsilon:g} is too small, with noise of billions of rows: ask for more")
         self._protects: PrivacyUnit | None = ledger.unit
         run = secrets.token_hex(8) if unsafe_seed is None else f"seeded-{unsafe_seed}-{ledger.head[:8]}"
         bits = operating_system_bits if unsafe_seed is None else seeded_bits(unsafe_seed)

@@ -77,10 +77,12 @@ class Ledger(Closed):
 
     @classmethod
     def open(cls, path: str | Path) -> Ledger:
-        """An existing file ledger, verified."""
+        """An existing file ledger, verified; one that another process makes at this moment is waited for."""
         if not Path(path).is_file():
             raise FileNotFoundError(f"{path} does not exist: give the path of a ledger, or create one")
-        book = Book(File(Path(path).absolute()))
+        file = File(Path(path).absolute())
+        file.await_lines()
+        book = Book(file)
         book.refresh(check=True)
         if not book.lines:
             raise LedgerCorruptError(f"{path} holds no account: remove it, and create one")

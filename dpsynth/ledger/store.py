@@ -25,6 +25,12 @@ from dpsynth.ledger.chain import LedgerCorruptError
 PATIENCE = 60.0
 """Seconds that a transaction waits for others."""
 
+MAKING = 5.0
+"""Seconds that another process is given to make a new file."""
+
+SMALLEST = 8192
+"""Bytes of a file with lines: one page for SQLite's catalogue, one for them. They come all at once."""
+
 _APPLICATION = 0x64707379  # "dpsy"
 _SCHEMA = {
     "line": "CREATE TABLE line (seq INTEGER PRIMARY KEY, raw BLOB NOT NULL CHECK (typeof(raw) = 'blob'))",
@@ -120,6 +126,12 @@ class File:
             path.unlink()
             raise
         return file
+
+    def await_lines(self) -> None:
+        """Waits while another process makes the file. Asks for its length only: to close a file would end our locks."""
+        until = time.monotonic() + MAKING
+        while self.path.is_file() and self.path.stat().st_size < SMALLEST and time.monotonic() < until:
+            time.sleep(0.01)
 
     @contextlib.contextmanager
     def transaction(self, *, write: bool, check: bool = False) -> Iterator[Transaction]:

@@ -17,6 +17,7 @@ ROW_COUNT = "the row count"
 COLUMNS = "every column"
 SCORES = "scores of all pairs"
 PAIRS = "a pair of columns"
+MARGINALS = "a marginal of two columns or more"
 AGAIN = "a column or the row count, again"
 
 _ONE_COUNT = math.sqrt(2)
@@ -169,91 +170,14 @@ def _widest(a: tuple[int, int], b: tuple[int, int]) -> tuple[int, int]:
 
 
 class Preview(Protocol):
-    """What a training would be: public numbers, `seconds` at most, and a sentence about them."""
+    """What a training would be: public numbers, the seconds that it likely takes, and a sentence
+    about them.
+    """
 
     @property
     def seconds(self) -> float: ...
 
     def describe(self) -> str: ...
-
-
-@dataclass(frozen=True)
-class Footprint:
-    """What a fit takes, by rules of thumb and our benchmarks, on one core.
-
-    Parameters
-    ----------
-    seconds : tuple of float
-        The least and the most of a CPU; infinite where nobody knows.
-    megabytes : float
-        Of memory, at the most.
-
-    Examples
-    --------
-    >>> from dpsynth import Domain
-    >>> domain = Domain.of({"age": 100, "sex": 2})
-    >>> found = footprint(domain, 1_000_000, pairs=False, slowest=2.0)
-    >>> found.seconds[0] < found.seconds[1]
-    True
-    """
-
-    seconds: tuple[float, float]
-    megabytes: float
-
-
-_COUNT_SECONDS = 2.5e-9
-"""Of a row and pair, or column, that is counted; benchmarks/results/counting.json."""
-
-_COLUMNS_OF_SLOWEST = 22
-"""Columns of the tables that our slowest fits were of; seconds grow with pairs, by the square of
-this.
-"""
-
-LARGEST_MODEL = 100_000
-"""Cells of the largest model that a mechanism without a limit of its own is taken to make."""
-
-
-def footprint(
-    domain: Domain,
-    rows: int,
-    *,
-    pairs: bool,
-    slowest: float,
-    model_cells: int = LARGEST_MODEL,
-    extra: float = 0.0,
-) -> Footprint:
-    """What a mechanism that measures marginals takes.
-
-    Seconds: counting is the least. Megabytes: codes, counted tables before binning (8 bytes a cell,
-    twice), and six copies of the largest model, beside 200 for Python.
-
-    Parameters
-    ----------
-    domain : Domain
-        Of the table.
-    rows : int
-        How many it has.
-    pairs : bool
-        Whether pairs are counted, or single columns only.
-    slowest : float
-        Seconds that our slowest table took, of 22 columns.
-    model_cells : int
-        Of the largest model.
-    extra : float
-        Megabytes of libraries.
-
-    Returns
-    -------
-    Footprint
-        Seconds and megabytes.
-    """
-    columns = len(domain.attributes)
-    counted = informative_pairs(domain) if pairs else []
-    tables = sum(n for _, n in domain.sizes) + sum(domain.cells(c) for c in counted)
-    count = _COUNT_SECONDS * rows * (len(counted) if pairs else columns)
-    most = 1.0 + 10 * count + slowest * max(0.05, (columns / _COLUMNS_OF_SLOWEST) ** 2)
-    megabytes = (rows * columns * 10 + tables * 16 + model_cells * 8 * 6) / 1e6 + 200 + extra
-    return Footprint((0.02 + count, most), megabytes)
 
 
 def settled_cost(settled: Sequence[Event]) -> int:

@@ -13,13 +13,10 @@ from dpsynth.kernel.accountant import Accountant
 from dpsynth.kernel.budget import Budget
 from dpsynth.kernel.events import Event
 from dpsynth.kernel.unit import PrivacyUnit
-from dpsynth.mechanisms.allocation import (
-    Allocation,
-    Footprint,
-    Preview,
-    footprint,
-)
+from dpsynth.mechanisms.allocation import Allocation, Preview
 from dpsynth.mechanisms.checkpoint import Checkpoint
+from dpsynth.mechanisms.footprint import Footprint, footprint
+from dpsynth.mechanisms.prices import Prices
 from dpsynth.models.base import Model
 from dpsynth.models.refined import RefinedModel
 from dpsynth.schema.table import Schema
@@ -200,9 +197,11 @@ class Mechanism(ABC):
         """The cells that it works on, of this domain."""
         return domain
 
-    def footprint(self, domain: Domain, rows: int) -> Footprint:
-        """Time and memory of a fit without training; by default as of pairs, the time unknown."""
-        return footprint(domain, rows, pairs=True, slowest=float("inf"))
+    def footprint(self, domain: Domain, rows: int, prices: Prices) -> Footprint:
+        """Time and memory of a fit without training, for the Gaussian cost that `prices` holds; by
+        default the memory of one that counts pairs, and the time unknown.
+        """
+        return footprint(domain, rows, prices, pairs=True, pace=None)
 
     def preview(
         self, settled: Sequence[Event], domain: Domain, rows: int, unit: PrivacyUnit

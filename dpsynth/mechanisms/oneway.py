@@ -67,6 +67,13 @@ class OneWayMeasurements:
             for a, m in self.by_column.items()
         }
 
+    def last_cells(self) -> dict[str, tuple[float, float]]:
+        """The count of each column's last cell as measured, and its noise's standard deviation."""
+        return {
+            a: (float(m.values[-1]), float(np.broadcast_to(m.stddev, m.values.shape)[-1]))
+            for a, m in self.by_column.items()
+        }
+
     def combined(self, other: OneWayMeasurements) -> OneWayMeasurements:
         """Both as one: inverse-variance weighted means."""
         return replace(self.again(other.by_column), total=_combined(self.total, other.total))

@@ -226,7 +226,7 @@ def made(name: str, kind: type[Any], named: Mapping[str, Any], settings: Mapping
     """An object of the class; ValueError for settings that it lacks or cannot be made with."""
     known = [f.name for f in fields(kind) if f.name not in named] if is_dataclass(kind) else []
     if unknown := sorted(set(settings) - set(known)):
-        raise ValueError(f"mechanism {name!r} has the settings {known}, not {unknown}")
+        raise ValueError(f"mechanism {name!r} has the settings {known}, not {unknown}: use these")
     try:
         return kind(**named, **settings)
     except TypeError as error:

@@ -11,6 +11,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 
 from dpsynth.base.domain import Clique, Domain
+from dpsynth.base.errors import DPSynthError
 
 Codes = dict[str, np.ndarray]
 """Discrete rows, column-wise: for each attribute a one-dimensional array of cell numbers."""
@@ -25,6 +26,17 @@ Evidence = Mapping[str, np.ndarray]
 """For some attributes, a non-negative weight for each of their cells: what a sample must agree
 with.
 """
+
+
+class ConditionError(DPSynthError, ValueError):
+    """A condition cannot be read, or asks for what the schema or the model excludes."""
+
+    @classmethod
+    def no_row(cls, evidence: Evidence) -> ConditionError:
+        """For evidence that a model gives no mass to."""
+        names = " and ".join(f"`{name}`" for name in evidence)
+        remedy = "widen it" if len(evidence) == 1 else "widen it, or leave a part of it out"
+        return cls(f"the model has no row that meets the condition on {names}: {remedy}")
 
 
 @dataclass(frozen=True, eq=False)

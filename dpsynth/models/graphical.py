@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from dpsynth.base.domain import Clique, Domain
-from dpsynth.models.base import Codes, Evidence
+from dpsynth.models.base import Codes, ConditionError, Evidence
 from dpsynth.models.factor import expand, marginal, quotient
 from dpsynth.models.junction_tree import JunctionTree
 from dpsynth.models.projection import Projection
@@ -124,7 +124,9 @@ class GraphicalModel:
         Raises
         ------
         ValueError
-            For n below 0, and for evidence that the model gives no mass to.
+            For n below 0.
+        ConditionError
+            For evidence that the model gives no mass to.
         """
         if n < 0:
             raise ValueError(f"the number of rows to sample must be 0 or more, got {n}")
@@ -149,9 +151,7 @@ class GraphicalModel:
             tables[home] *= expand(weights, (attribute,), self.tree.nodes[home])
         log_mass, beliefs = self.tree.propagate(tables)
         if math.isinf(log_mass):
-            raise ValueError(
-                f"the model gives no mass to the evidence on {', '.join(evidence)}, widen it"
-            )
+            raise ConditionError.no_row(evidence)
         return beliefs
 
     def to_arrays(self) -> dict[str, Any]:

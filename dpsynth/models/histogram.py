@@ -18,8 +18,11 @@ _MAX_ORDERED = 1024
 _MAX_SUPPORT = 512
 _EM_STEPS = 60
 _PRIOR_CELLS = 1.0
-_LACKING = 2.5
-"""Standard deviations by which visible cells must lack rows before rows are looked for beyond."""
+_LACKING = 1.7
+_SURELY_LACKING = 4.0
+"""Standard deviations by which visible cells must lack rows before rows are looked for beyond, and
+from which on it is beyond doubt that there are some.
+"""
 
 
 def denoise(
@@ -67,44 +70,89 @@ def denoise(
     return _to_total(mean, variance, total)
 
 
-def _visible(y: np.ndarray, stddev: float) -> tuple[int, int]:
+def _visible(y: np.ndarray, stddev: float, widths: np.ndarray) -> tuple[int, int]:
     """From where to where an ordered column is seen to hold rows, half-open; all of it where none.
 
     A run of cells stands out when its sum exceeds what noise alone gives any run of that length in
-    one column in twenty (a union bound over where runs begin). Outside of what is returned no run
-    stands out.
+    one column in twenty (a union bound over where runs begin). The run that stands out most is
+    seen. Others must stand out more the further they lie from what is seen: at a distance of d
+    times its length, what noise does in one column in 20 (1 + d). So what a false alarm moves the
+    mean by does not grow with the bounds.
     """
-    enough = stddev * math.sqrt(2 * math.log(20 * y.size))
-    sums = np.concatenate([[0.0], np.cumsum(y)])
-    first, last = y.size, 0
+    sums, ends = (np.concatenate([[0.0], np.cumsum(x)]) for x in (y, widths))
+    runs = []
     length = 1
     while length <= y.size:
-        seen = np.flatnonzero(sums[length:] - sums[:-length] > enough * math.sqrt(length))
-        if seen.size:
-            first = min(first, int(seen[0]) + length - 1)
-            last = max(last, int(seen[-1]) + 1)
+        runs.append((sums[length:] - sums[:-length]) / (stddev * math.sqrt(length)))
         length *= 2
-    return (first, last) if first < last else (0, y.size)
+    most = int(np.argmax([run.max() for run in runs]))
+    first = int(np.argmax(runs[most]))
+    last = first + 2**most
+    if runs[most][first] <= standing_out(1.0, y.size):
+        return 0, y.size
+    seen = (y.size, 0)
+    while seen != (first, last):
+        seen = (first, last)
+        for doublings, run in enumerate(runs):
+            ends_of_runs = ends[2**doublings :]
+            away = np.maximum(ends[seen[0]] - ends_of_runs, ends[: run.size] - ends[seen[1]])
+            chance = 1 + np.maximum(away, 0.0) / (ends[seen[1]] - ends[seen[0]])
+            (out,) = np.nonzero(run > np.sqrt(2 * np.log(20 * y.size * chance)))
+            if out.size:
+                first = min(first, int(out[0]) + 2**doublings - 1)
+                last = max(last, int(out[-1]) + 1)
+    return seen
+
+
+def standing_out(stddev: float, cells: int) -> float:
+    """How many rows a single cell, near to what is seen, must have to be seen.
+
+    Parameters
+    ----------
+    stddev : float
+        Of the noise on its count.
+    cells : int
+        How many the column has.
+
+    Returns
+    -------
+    float
+        In rows: noise alone comes to it in one column in twenty.
+    """
+    return stddev * math.sqrt(2 * math.log(20 * cells))
 
 
 def _with_tails(y: np.ndarray, stddev: float, widths: np.ndarray, rows: float) -> slice:
     """The visible cells of an ordered column, and what may be their tails on either side.
 
-    All cells where these lack more of the column's rows than their noise explains: then rows lie
-    beyond although no run stands out, as amounts do that most people do not have. Where nothing
-    lies beyond, that is said of one column in a hundred and sixty (2.5 standard deviations).
+    These grow, each time by a quarter of their length on either side, while they lack more of the
+    column's rows than their noise explains: then rows lie beyond although no run stands out, as
+    amounts do that most people do not have. The further from where that was beyond doubt, the more
+    must be lacking, as with runs. Where nothing lies beyond, a step is taken for one column in
+    twenty.
     """
     if y.size == 0:
         return slice(0, 0)
-    first, last = _visible(y, stddev)
+    first, last = _visible(y, stddev, widths)
     length = float(widths[first:last].sum())
-    below = _tail(y[:first][::-1], stddev, widths[:first][::-1], length)
-    above = _tail(y[last:], stddev, widths[last:], length)
-    held = slice(first - below, last + above)
-    lacking = rows - float(y[held].sum())
-    if lacking > _LACKING * stddev * math.sqrt(1 + held.stop - held.start):
-        return slice(0, y.size)
-    return held
+    first -= _tail(y[:first][::-1], stddev, widths[:first][::-1], length)
+    last += _tail(y[last:], stddev, widths[last:], length)
+    sure = length = float(widths[first:last].sum())
+    while (first, last) != (0, y.size):
+        lacking = (rows - float(y[first:last].sum())) / (stddev * math.sqrt(1 + last - first))
+        if lacking > _SURELY_LACKING:
+            sure = length
+        elif lacking <= math.sqrt(_LACKING**2 + 2 * math.log(length / sure)):
+            break
+        first -= min(first, 1 + _within(widths[:first][::-1], length / 4))
+        last += min(y.size - last, 1 + _within(widths[last:], length / 4))
+        length = float(widths[first:last].sum())
+    return slice(first, last)
+
+
+def _within(widths: np.ndarray, reach: float) -> int:
+    """How many of these cells, the nearest first, lie within reach as a whole."""
+    return int(np.searchsorted(np.cumsum(widths), reach, side="right"))
 
 
 def _tail(y: np.ndarray, stddev: float, widths: np.ndarray, length: float) -> int:
@@ -117,13 +165,12 @@ def _tail(y: np.ndarray, stddev: float, widths: np.ndarray, length: float) -> in
     Noise alone goes on once in six times: what it puts ever further out falls off faster than the
     distance grows.
     """
-    ends = np.cumsum(widths)
     sums = np.concatenate([[0.0], np.cumsum(y)])
     reach = length
-    cells = int(np.searchsorted(ends, reach, side="right"))
+    cells = _within(widths, reach)
     while cells < y.size:
         reach = 2 * reach
-        more = int(np.searchsorted(ends, reach, side="right"))
+        more = _within(widths, reach)
         if more > cells and sums[more] - sums[cells] <= stddev * math.sqrt(more - cells):
             break
         cells = more

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dpsynth.base.domain import Clique, Domain
-from dpsynth.models.base import Codes, Evidence, LinearMeasurement
+from dpsynth.models.base import Codes, ConditionError, Evidence, LinearMeasurement
 from dpsynth.models.inference import fit, pool
 
 
@@ -76,6 +76,8 @@ class JointModel:
         table = self.table
         for attribute, weights in (evidence or {}).items():
             table = table * np.expand_dims(weights, _others(self.domain, attribute))
+        if evidence and not table.any():
+            raise ConditionError.no_row(evidence)
         cells = rng.choice(table.size, n, p=table.ravel() / table.sum())
         return dict(zip(self.domain.attributes, np.unravel_index(cells, table.shape), strict=True))
 

@@ -36,7 +36,7 @@ from typing import Any
 import numpy as np
 
 from dpsynth.base.domain import Clique, Domain
-from dpsynth.models.base import Codes, Evidence, LinearMeasurement
+from dpsynth.models.base import Codes, ConditionError, Evidence, LinearMeasurement
 from dpsynth.models.factor import quotient
 from dpsynth.models.graphical import _checked
 from dpsynth.models.inference import Pooled, _ridge, pool
@@ -150,9 +150,7 @@ class MixtureModel:
             shares[attribute] = quotient(left, mass)
             logs += np.log(mass, out=np.full(mass.shape, -np.inf), where=mass > 0)
         if np.isneginf(logs).all():
-            raise ValueError(
-                f"the model gives no mass to the evidence on {', '.join(evidence or {})}, widen it"
-            )
+            raise ConditionError.no_row(evidence or {})
         weights = np.exp(logs - logs.max())
         component = max((*self.domain.attributes, ""), key=len) + "'s component"
         domain = Domain(((component, self.components), *self.domain.sizes))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -38,6 +38,9 @@ class RefinedModel:
         For the certificate, what a mechanism that may do one thing or another has done, in words.
         It depends on the rows through charges only, as the arrays do. It is not part of a saved
         model.
+    last_cells : mapping of str to (float, float)
+        For the certificate, the count of each column's last cell as it was measured, and the
+        standard deviation of its noise, in rows. Not part of a saved model either.
 
     Examples
     --------
@@ -57,6 +60,7 @@ class RefinedModel:
     bins: Mapping[str, np.ndarray]
     masses: Mapping[str, np.ndarray]
     outcome: str = ""
+    last_cells: Mapping[str, tuple[float, float]] = field(default_factory=dict)
 
     @classmethod
     def of_cells(cls, model: Model) -> RefinedModel:

@@ -12,7 +12,7 @@ import numpy as np
 
 from dpsynth.base.domain import Clique, Domain
 from dpsynth.door.counting import MemoryBackend, count
-from dpsynth.models.base import Codes, Evidence, code_dtype
+from dpsynth.models.base import Codes, ConditionError, Evidence, code_dtype
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,16 +65,14 @@ class ReleasedRows:
 
         Raises
         ------
-        ValueError
+        ConditionError
             Where no released row agrees with the evidence.
         """
         weights = np.ones(int(self.total))
         for a, cells in (evidence or {}).items():
             weights *= np.asarray(cells, dtype=np.float64)[self.codes[a]]
         if not weights.any():
-            raise ValueError(
-                f"no released row agrees with the evidence on {', '.join(evidence or {})}, widen it"
-            )
+            raise ConditionError.no_row(evidence or {})
         order = rng.permutation(weights.size)
         upto = np.cumsum(weights[order])
         steps = np.searchsorted(

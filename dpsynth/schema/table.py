@@ -57,7 +57,13 @@ _DRAFT_COMMENT = (
     "Replace every TODO by a public fact, known without looking at the rows. Where a person may"
     " have several rows,\n"
     "# name the column that says whose they are:\n"
-    "#   unit: {id_column: patient_id, max_records: 20}"
+    "#   unit: {id_column: patient_id, max_records: 20}\n"
+    "# Where a type is a TODO, write one of these in its place:\n"
+    "#   {type: numeric, low: 0, high: 120, integer: true, nullable: true}\n"
+    "#   {type: categorical, categories: [day, short, long], nullable: true}\n"
+    "#   {type: datetime, low: '2020-01-01', high: '2024-12-31', resolution: D, nullable: true}\n"
+    "#   {type: boolean, nullable: true}\n"
+    "#   {type: identifier}, which is never read, and made anew"
 )
 
 
@@ -204,14 +210,18 @@ class Schema:
 
     @staticmethod
     def draft(table: Any, unit: PrivacyUnit | None = None) -> SchemaDraft:
-        """A draft to edit, from names and dtypes of a pandas DataFrame or an Arrow table.
+        """A draft to edit, from names and dtypes of a pandas DataFrame or of a table that
+        Arrow can read.
 
         No row is read. Every bound and category is left as "TODO". So is whether numbers are
         whole: a single missing value turns a column of integers into one of floats, so the dtype
-        would tell something of a record. All columns are drafted as nullable. unit: whom to
+        would tell something of a record. Where all columns are text, as in CSV, the type is left
+        too, but for names that suggest one. All columns are drafted as nullable. unit: whom to
         protect; its id_column is drafted as an identifier.
         """
-        columns = {str(name): _guess(str(name), dtype) for name, dtype in _dtypes(table)}
+        dtypes = {str(name): dtype for name, dtype in _dtypes(table)}
+        stating = not all(map(_is_text, dtypes.values()))
+        columns = {name: _guess(name, dtype, stating) for name, dtype in dtypes.items()}
         if unit is not None and unit.id_column in columns:
             columns[unit.id_column] = {"type": "identifier"}
         stated = {} if unit is None else _facts(unit)
@@ -293,8 +303,8 @@ def _refuse_todo(columns: Mapping[str, Any]) -> None:
     mappings = {name: facts for name, facts in columns.items() if isinstance(facts, Mapping)}
     if open_ := [name for name, facts in mappings.items() if TODO in facts.values()]:
         raise SchemaError(
-            f"columns {_names(open_)} still say TODO: write their public bounds and categories"
-            " there"
+            f"columns {_names(open_)} still say TODO: write their types, public bounds and"
+            " categories there"
         )
 
 
@@ -323,9 +333,11 @@ def _build(what: str, kind: type[Any], facts: Mapping[str, Any]) -> Any:
 def _dtypes(table: Any) -> Iterable[tuple[object, Any]]:
     """Name and dtype of each column."""
     import pandas as pd
+    import pyarrow as pa
 
     if not isinstance(table, pd.DataFrame):
-        table = table.schema.empty_table().to_pandas(types_mapper=pd.ArrowDtype)
+        schema = pa.RecordBatchReader.from_stream(table).schema
+        table = schema.empty_table().to_pandas(types_mapper=pd.ArrowDtype)
     if duplicates := sorted({str(name) for name in table.columns[table.columns.duplicated()]}):
         raise SchemaError(
             f"the table has several columns of one name, {_names(duplicates)}: rename them"
@@ -342,8 +354,17 @@ _DATE_NAME = re.compile(
 """Such as "birth_date", "dob", "created_at": many tables hold dates as text."""
 
 
-def _guess(name: str, dtype: pd.api.extensions.ExtensionDtype) -> dict[str, Any]:
-    """The type and the open facts that a column's name and dtype suggest."""
+def _is_text(dtype: pd.api.extensions.ExtensionDtype) -> bool:
+    from pandas.api import types
+
+    return bool(types.is_string_dtype(dtype))
+
+
+def _guess(name: str, dtype: pd.api.extensions.ExtensionDtype, stating: bool) -> dict[str, Any]:
+    """The type and the open facts that a column's name and dtype suggest.
+
+    stating: whether the table states types, so that text is meant where it says text.
+    """
     from pandas.api import types
 
     if _IDENTIFIER_NAME.search(name):
@@ -355,4 +376,6 @@ def _guess(name: str, dtype: pd.api.extensions.ExtensionDtype) -> dict[str, Any]
     dated = types.is_datetime64_any_dtype(dtype) or str(dtype).startswith(("date", "timestamp"))
     if dated or _DATE_NAME.search(name):
         return {"type": "datetime", "low": TODO, "high": TODO, "resolution": "D", "nullable": True}
+    if not stating:
+        return {"type": TODO}
     return {"type": "categorical", "categories": TODO, "nullable": True}

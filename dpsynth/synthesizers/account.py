@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,16 +13,6 @@ from dpsynth.kernel.events import Event
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.ledger.ledger import Ledger
 from dpsynth.ledger.opening import Accountant
-
-_SMALLEST = 8192
-"""Bytes of a file ledger: a page for SQLite's catalogue, and one for the lines.
-
-A file that is still being made is smaller: the lines come all at once. Its length is asked for and
-not its content, as closing a file would end the locks that this process holds on it.
-"""
-
-_PATIENCE = 5.0
-"""Seconds that a file may take to be made."""
 
 
 def accountant_for(
@@ -57,9 +46,6 @@ def _opened(path: Path, budget: Budget, unit: PrivacyUnit) -> Ledger:
     if not path.exists():
         with contextlib.suppress(FileExistsError):
             return _created(path, budget, unit)
-    until = time.monotonic() + _PATIENCE
-    while path.is_file() and path.stat().st_size < _SMALLEST and time.monotonic() < until:
-        time.sleep(0.01)
     return Ledger.open(path)
 
 

@@ -37,6 +37,13 @@ class NewLedgerWarning(UserWarning):
     """
 
 
+class CautionWarning(UserWarning):
+    """A fit has found, by what it paid for, that a column was hardly read as declared.
+
+    The certificate says the same.
+    """
+
+
 class NoLedger(Enum):
     """Stands for a ledger until somebody names one. Copies, clones and pickles keep it."""
 

@@ -17,8 +17,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dpsynth.base.errors import DPSynthError
 from dpsynth.data.values import is_null, plain_number
+from dpsynth.models.base import ConditionError
 from dpsynth.schema.columns import plain_word
 from dpsynth.schema.table import Boolean, Categorical, Column, Datetime, Schema
 
@@ -52,10 +52,6 @@ _TOKEN = re.compile(
     re.DOTALL,
 )
 """Text in quotes, a number, or a name with or without backticks. Names may have loose accents."""
-
-
-class ConditionError(DPSynthError, ValueError):
-    """A condition cannot be read, or asks for what the schema excludes."""
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ from dpsynth.evidence.bundle.checks import read_manifest
 from dpsynth.evidence.manifest import add_lines, line_of, refuse_other_release
 from dpsynth.evidence.verify import Outcome
 from dpsynth.synthesizers.image import ImageSynthesizer
-from dpsynth.synthesizers.table import Synthesizer
+from dpsynth.synthesizers.table import Synthesizer, row_count
 
 
 @dataclass(frozen=True)
@@ -34,6 +34,14 @@ class Drawn:
     count: int
     seed: int
     head: str
+
+
+def check_draw(n: int | None, seed: int | None) -> None:
+    """ValueError for a number of rows or a seed that is none, before anything is spent."""
+    if n is not None:
+        row_count(n)
+    if seed is not None and seed < 0:
+        raise ValueError(f"a seed must be a whole number, 0 or more, got {seed}: give another one")
 
 
 def draw_rows_to(
@@ -48,6 +56,7 @@ def draw_rows_to(
 
     seed: None takes a fresh one. ValueError where the folder is the release of another model.
     """
+    check_draw(n, seed)
     model = synthesizer.certificate.model
     refuse_other_release(path.parent, model)
     seed = _fresh(seed)
@@ -67,6 +76,7 @@ def draw_images_to(
     seed: int | None = None,
 ) -> Drawn:
     """Draws images into a new .npz file, and lists it, as `draw_rows_to` does."""
+    check_draw(n, seed)
     model = synthesizer.certificate.model
     refuse_other_release(path.parent, model)
     seed = _fresh(seed)
@@ -146,15 +156,9 @@ def _write_images(
     return len(images)
 
 
-def checked_seed(seed: int) -> int:
-    """The seed; ValueError for one that no sample takes."""
-    if isinstance(seed, bool) or not isinstance(seed, int) or seed < 0:
-        raise ValueError(f"a seed must be a whole number, 0 or more, got {seed!r}: choose one")
-    return seed
-
-
 def _fresh(seed: int | None) -> int:
     """The seed, or one that the operating system gives: 32 bits, which every JSON reader keeps."""
     if seed is not None:
-        return checked_seed(seed)
+        check_draw(None, seed)
+        return seed
     return int(np.random.SeedSequence(seed).generate_state(1)[0])

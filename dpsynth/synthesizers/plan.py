@@ -19,12 +19,14 @@ from dpsynth.kernel.budget import Budget, affordable
 from dpsynth.kernel.events import Event
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.ledger.opening import Accountant
-from dpsynth.mechanisms.allocation import COLUMNS, Allocation, Part, Preview
+from dpsynth.mechanisms.allocation import COLUMNS, MARGINALS, PAIRS, Allocation, Part, Preview
 from dpsynth.mechanisms.base import Mechanism
 from dpsynth.mechanisms.bounds import bounds_costs
-from dpsynth.mechanisms.prices import MEAN_ABS, informative_pairs
+from dpsynth.mechanisms.footprint import span
+from dpsynth.mechanisms.prices import MEAN_ABS, Prices, informative_pairs
 from dpsynth.mechanisms.registry import name_of
 from dpsynth.schema.table import Schema
+from dpsynth.synthesizers.numbers import MeanNoise, mean_noise
 from dpsynth.synthesizers.preflight import check_budget
 
 _ASSUMED_BOUNDS = (-(2.0**20), 2.0**20)
@@ -81,9 +83,13 @@ class Plan:
     columns_error : float or None
         The most that the one-way marginals are off on average (total variation distance, 0 to 1);
         None where it is not known.
+    means : tuple of MeanNoise
+        The noise of the mean of each numeric column with public bounds; empty where columns are not
+        measured one by one.
     seconds : tuple of float
-        CPU seconds on one core, least and most, from rules of thumb and benchmarks: a fit may take
-        less or more. The most is infinite where it is not known.
+        CPU seconds on one core of the machine of our benchmarks, from and to. Of 108 measured fits
+        105 took as long (benchmarks/results/forecast.json). The first is 0 where only a limit is
+        known, the second infinite where nothing is.
     megabytes : float
         Memory that a fit takes, from the same source.
     notes : tuple of str
@@ -109,26 +115,33 @@ class Plan:
     queries: tuple[Query, ...]
     training: Preview | None
     columns_error: float | None
+    means: tuple[MeanNoise, ...]
     seconds: tuple[float, float]
     megabytes: float
     notes: tuple[str, ...]
 
+    @property
+    def likely_seconds(self) -> float | None:
+        """CPU seconds that are likely; None where they are not known."""
+        least, most = self.seconds
+        return math.sqrt(least * most) if least > 0 and math.isfinite(most) else None
+
     def record(self) -> dict[str, Any]:
         """The plan as JSON can hold it: None stands for what is infinite or not a number."""
         queries = [{**asdict(query), "stddev": _finite(query.stddev)} for query in self.queries]
-        return {**asdict(self), "queries": queries, "seconds": _finite(self.seconds)}
+        seconds = {"seconds": _finite(self.seconds), "likely_seconds": self.likely_seconds}
+        return {**asdict(self), "queries": queries, **seconds}
 
     def table(self) -> list[tuple[str, str, str]]:
         """For each kind of query: what is charged for, the number of charges, and the noise."""
         found = []
         for query in self.queries:
             charges = _range(*map(str, query.charges))
-            noise = _range(*map(_rows, query.stddev))
-            found.append((query.what, charges, noise))
+            found.append((query.what, charges, _noise(query)))
         return found
 
-    def summary(self) -> str:
-        """A few lines for a terminal."""
+    def summary(self, tables: bool = True) -> str:
+        """A few lines for a terminal. tables: with a line for each query and each mean."""
         spends = (
             f"epsilon {self.budget.epsilon:g} at delta {self.budget.delta:g}, all of it, in one fit"
         )
@@ -140,9 +153,10 @@ class Plan:
         lines = [
             f"{self.mechanism} for {self.unit.describe()}: {spends}",
             f"{sizes}; {self.rows:,} rows assumed",
-            *queries,
+            *(queries if tables else ()),
             *([self.training.describe()] if self.training else []),
             f"one-way distributions: {self._columns_error()}",
+            *((mean.describe() for mean in self.means) if tables else ()),
             f"CPU seconds: {self._seconds()}; memory: up to {self.megabytes:,.0f} MB",
             *self.notes,
         ]
@@ -155,7 +169,9 @@ class Plan:
 
     def _seconds(self) -> str:
         least, most = self.seconds
-        return f"{least:.1f} to {most:.0f}" if math.isfinite(most) else f"{least:.1f} or more"
+        if self.likely_seconds is not None:
+            return f"about {short(self.likely_seconds, 2)} ({short(least, 2)} to {short(most, 2)})"
+        return f"{short(most, 2)} at most" if math.isfinite(most) else "not known"
 
 
 def plan(schema: Schema, mechanism: Mechanism, budget: Budget, rows: int) -> Plan:
@@ -195,11 +211,14 @@ def plan(schema: Schema, mechanism: Mechanism, budget: Budget, rows: int) -> Pla
     bounds = _bounds(cost, schema.unbounded)
     rest = cost - sum(part.charges[1] * part.costs[1] for part in bounds)
     allocation = _allocation(mechanism, rest, domain, settled)
-    training = mechanism.preview(settled, domain, rows, schema.unit)
-    takes = mechanism.footprint(domain, rows)
-    max_seconds = takes.seconds[1] + (training.seconds if training else 0.0)
+    columns = allocation.part(COLUMNS)
     sensitivity = schema.unit.count_sensitivity(2)[1]
+    noise = columns.stddev(sensitivity)[1] if columns else None
+    joined = any(allocation.part(what) for what in (PAIRS, MARGINALS))
+    training = mechanism.preview(settled, domain, rows, schema.unit)
+    takes = mechanism.footprint(domain, rows, Prices(cost, sensitivity))
     parts = (*bounds, *allocation.parts)
+    learned = _to_be_learned(schema.unbounded, noise / rows if noise and joined else None)
     return Plan(
         mechanism=name_of(mechanism),
         budget=budget,
@@ -210,10 +229,11 @@ def plan(schema: Schema, mechanism: Mechanism, budget: Budget, rows: int) -> Pla
         pairs=len(informative_pairs(domain)),
         queries=tuple(Query(p.what, p.charges, p.stddev(sensitivity)) for p in parts),
         training=training,
-        columns_error=_columns_error(allocation, domain, sensitivity, rows),
-        seconds=(takes.seconds[0], max_seconds),
+        columns_error=None if noise is None else _columns_error(noise, domain, rows),
+        means=() if noise is None else mean_noise(schema, noise, rows, joined),
+        seconds=_seconds(takes.seconds, training),
         megabytes=takes.megabytes,
-        notes=(*_to_be_learned(schema.unbounded), *mechanism.remarks(budget)),
+        notes=(*learned, *mechanism.remarks(budget)),
     )
 
 
@@ -254,34 +274,48 @@ def _bounds(cost: int, learned: Sequence[str]) -> list[Part]:
     return [Part("bounds of a column", (looks, looks), (min(costs), max(costs)))]
 
 
-def _to_be_learned(learned: Sequence[str]) -> list[str]:
+def _to_be_learned(learned: Sequence[str], count_noise: float | None) -> list[str]:
+    """count_noise: on the count of a cell, as a part of the rows; None where it is not known."""
     if not learned:
         return []
-    names = ", ".join(learned)
-    return [f"{names}: bounds are to be learned by a charge; this plan assumes a wide range"]
+    says = (
+        f"{', '.join(learned)}: bounds are to be learned by a charge; this plan assumes wide ones"
+    )
+    if count_noise is None:
+        return [says]
+    of_range = short(100 * min(count_noise, 1.0), 2)
+    return [f"{says}. A mean has noise of about {of_range} % of the range that is learned"]
 
 
-def _columns_error(
-    allocation: Allocation, domain: Domain, sensitivity: float, rows: int
-) -> float | None:
+def _columns_error(stddev: float, domain: Domain, rows: int) -> float:
     """The mean over columns of half the L1 norm of the noise, divided by the rows; 1 at most.
 
-    It is the error before a mechanism reduces the noise. None where columns are not measured one by
-    one.
+    stddev: on the count of a cell. It is the error before a mechanism reduces the noise.
     """
-    columns = allocation.part(COLUMNS)
-    if columns is None:
-        return None
-    stddev = columns.stddev(sensitivity)[1]
     errors = [min(1.0, MEAN_ABS * stddev * n / (2 * rows)) for _, n in domain.sizes]
     return math.fsum(errors) / len(errors)
+
+
+def _seconds(seconds: tuple[float, float], training: Preview | None) -> tuple[float, float]:
+    more = span(training.seconds) if training else (0.0, 0.0)
+    return seconds[0] + more[0], seconds[1] + more[1]
 
 
 def _range(low: str, high: str) -> str:
     return low if low == high else f"{low} to {high}"
 
 
-def _rows(stddev: float) -> str:
-    if math.isnan(stddev):
-        return "unknown"
-    return short(stddev, 3) if math.isfinite(stddev) else "any"
+def _noise(query: Query) -> str:
+    """The noise in words. Where charged answers decide how charges share the budget, that of one
+    which gets all of it, and of all in equal shares.
+    """
+    least, most = query.stddev
+    if math.isnan(least):
+        return "not known"
+    if math.isfinite(most):
+        return _range(short(least, 3), short(most, 3))
+    shares = query.charges[1]
+    if shares < 2:
+        return short(least, 3)
+    alike = short(least * math.sqrt(shares), 3)
+    return f"{short(least, 3)} for one alone, {alike} for {shares:,} alike"

@@ -21,8 +21,7 @@ def check_budget(budget: Budget) -> None:
     """
     if affordable(budget) < MIN_COST and not budget.programs_epsilon:
         raise ValueError(
-            f"{budget} is too small: noise would be billions of rows, so ask for a larger epsilon"
-            " or delta"
+            f"epsilon {budget.epsilon:g} is too small, with noise of billions of rows: ask for more"
         )
 
 

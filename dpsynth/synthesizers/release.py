@@ -21,8 +21,8 @@ from dpsynth.evidence.manifest import add_lines, line_of
 from dpsynth.kernel.wall import RowsError
 from dpsynth.ledger.ledger import Ledger
 from dpsynth.synthesizers.base import BaseSynthesizer
-from dpsynth.synthesizers.drawing import Drawn, checked_seed, draw_rows_to
-from dpsynth.synthesizers.table import Synthesizer, row_count
+from dpsynth.synthesizers.drawing import Drawn, check_draw, draw_rows_to
+from dpsynth.synthesizers.table import Synthesizer
 
 MODEL = "model.dpsynth"
 ROWS = "synthetic"
@@ -65,10 +65,7 @@ def make_release(
 
     n: rows; None for the noisy row count. ending: of the file of rows, .csv or .parquet.
     """
-    if n is not None:
-        row_count(n)
-    if seed is not None:
-        checked_seed(seed)
+    check_draw(n, seed)
     check_release_folder(folder, synthesizer.named_ledger)
     made = _unfinished(folder)
     made.mkdir(parents=True)

@@ -9,9 +9,9 @@ import pandas as pd
 
 from dpsynth.data.tables.codec import Codec, codecs, decode_frame
 from dpsynth.data.tables.parts import Parts
-from dpsynth.models.base import Model
+from dpsynth.models.base import ConditionError, Model
 from dpsynth.schema.table import Schema
-from dpsynth.synthesizers.conditions import ConditionError, Term
+from dpsynth.synthesizers.conditions import Term
 
 
 def draw_rows(

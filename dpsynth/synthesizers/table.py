@@ -6,6 +6,7 @@ them.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,6 +24,7 @@ from dpsynth.data.tables.magnitude import magnitude_table
 from dpsynth.door.bounded import Bounded, bound_table
 from dpsynth.door.table import PrivateTable
 from dpsynth.evidence.certificate import Certificate
+from dpsynth.evidence.undeclared import cautions
 from dpsynth.kernel.budget import Budget
 from dpsynth.ledger.ledger import Ledger
 from dpsynth.ledger.opening import Accountant
@@ -34,7 +36,7 @@ from dpsynth.mechanisms.registry import TABLES, mechanism_for, name_of
 from dpsynth.models.base import Model
 from dpsynth.schema.table import Numeric, Schema
 from dpsynth.synthesizers.account import accountant_for
-from dpsynth.synthesizers.base import BaseSynthesizer, NamedLedger, NoLedger
+from dpsynth.synthesizers.base import BaseSynthesizer, CautionWarning, NamedLedger, NoLedger
 from dpsynth.synthesizers.conditions import parse
 from dpsynth.synthesizers.model_file import (
     TABLE,
@@ -47,6 +49,7 @@ from dpsynth.synthesizers.plan import Plan, plan
 from dpsynth.synthesizers.preflight import check_resumable, check_settings, check_size, with_prior
 from dpsynth.synthesizers.recorded import RecordedMarginal, recorded_arguments, recorded_marginals
 from dpsynth.synthesizers.rows import draw_rows
+from dpsynth.synthesizers.undeclared import undeclared_counts
 
 Bounds = dict[str, tuple[float, float]]
 
@@ -135,7 +138,8 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         """Learns from the rows, and spends the whole budget.
 
         The column names of a file are read beforehand, to compare them with the schema. From the
-        first row on, a fit that ends early leaves its whole reservation spent.
+        first row on, a fit that ends early leaves its whole reservation spent. A column that was
+        hardly read as declared, by counts that were paid for, is told by a `CautionWarning`.
 
         Parameters
         ----------
@@ -178,6 +182,8 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
             checkpoint.remove()
         stage("writing the certificate")
         self.fitted_ = Fitted(model, bounds, self._certify(accountant, mechanism, model, bounds))
+        for sentence in cautions(self.certificate.record["released"]):
+            warnings.warn(sentence.removeprefix("CAUTION: "), CautionWarning, stacklevel=2)
         return self
 
     def plan(self, rows: int) -> Plan:
@@ -333,6 +339,7 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
     def _certify(
         self, accountant: Accountant, mechanism: Mechanism, model: Model, bounds: Bounds
     ) -> Certificate:
+        counted = undeclared_counts(self.schema, model)
         return Certificate.issue(
             schema=self.schema,
             ledger=accountant.ledger,
@@ -340,7 +347,10 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
             mechanism=name_of(mechanism),
             settings=mechanism.settings(),
             bounds=bounds,
-            released=mechanism.released(model),
+            released={
+                **mechanism.released(model),
+                **({"undeclared": counted} if counted else {}),
+            },
             cautions=mechanism.cautions,
         )
 
@@ -376,7 +386,7 @@ def _default_rows(model: Model) -> int:
 
 
 def row_count(n: Any) -> int:
-    """A number of rows; ValueError for what is none."""
+    """The number of rows that is asked for; ValueError where it is none."""
     if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 0:
         raise ValueError(f"n must be a whole number of rows, 0 or more, got {n!r}")
     return int(n)

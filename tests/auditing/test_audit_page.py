@@ -30,7 +30,7 @@ def test_the_page_says_what_the_files_say(audit_page):
 
 def test_a_figure_or_a_fault_that_is_not_in_the_files_is_seen(audit_page, monkeypatch, tmp_path):
     text = audit_page.PAGE.read_text()
-    for name in ("audit_faults", "audit_release", "audit_gate", "audit_white_box", "audit_black_box"):
+    for name in ("audit_links", "audit_faults", "audit_release", "audit_gate", "audit_white_box", "audit_black_box"):
         record = json.loads((audit_page.RESULTS / f"{name}.json").read_text())
         (tmp_path / f"{name}.json").write_text(json.dumps(record))
     monkeypatch.setattr(audit_page, "RESULTS", tmp_path)
@@ -38,6 +38,13 @@ def test_a_figure_or_a_fault_that_is_not_in_the_files_is_seen(audit_page, monkey
     record = json.loads((tmp_path / "audit_faults.json").read_text())
     record["results"]["faults"][0]["DP"] = False
     (tmp_path / "audit_faults.json").write_text(json.dumps(record))
+    assert audit_page.page(text) != text
+    record["results"]["faults"][0]["DP"] = True
+    (tmp_path / "audit_faults.json").write_text(json.dumps(record))
+    assert audit_page.page(text) == text
+    record = json.loads((tmp_path / "audit_links.json").read_text())
+    record["results"]["releases"][0]["anonymeter"]["1"]["risk"] += 0.001
+    (tmp_path / "audit_links.json").write_text(json.dumps(record))
     assert audit_page.page(text) != text
 
 

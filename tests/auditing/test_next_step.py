@@ -9,11 +9,12 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, settings
+from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from dpsynth.auditing.release.audit import AuditPolicy, PolicyViolationError, audit
-from dpsynth.auditing.release.report import _ORDER
+from dpsynth.auditing.release.next_step import of_findings, of_sample
+from dpsynth.auditing.release.report import _ORDER, Finding
 from dpsynth.schema.table import Boolean, Categorical, Numeric, Schema
 from tests.auditing.people import SCHEMA, mixed, people
 
@@ -28,7 +29,7 @@ def few():
 def test_an_inconclusive_report_says_how_many_records_would_decide_in_every_form(few):
     assert few.verdict == "INCONCLUSIVE"
     assert few.next_step.startswith("Audit again with about ")
-    assert "(now 500 and 500)" in few.next_step
+    assert "(now 500 and 500 were compared)" in few.next_step
     assert "These records already rule out more than: " in few.next_step
     assert few.record["next_step"] == json.loads(few.to_json())["next_step"] == few.next_step
     assert few.next_step in few.summary()
@@ -65,9 +66,9 @@ def test_what_fails_or_is_invalid_has_its_remedy_in_its_reasons_and_no_next_step
 
 def test_without_a_holdout_the_next_step_says_how_large_a_one():
     report = audit(people(3000, 3), people(3000, 1), schema=SCHEMA)
-    assert report.next_step.startswith("Give a holdout of about 1,700 real records")
+    assert report.next_step.startswith("Give a holdout of about 4,800 real records")
     assert "training records" not in report.next_step
-    assert "about 2,200 training records (now 500)" in audit(STRANGERS, TRAIN, schema=SCHEMA).next_step
+    assert "about 3,700 training records (now 500)" in audit(STRANGERS, TRAIN, schema=SCHEMA).next_step
 
 
 def test_columns_that_cannot_be_compared_come_first():
@@ -76,24 +77,58 @@ def test_columns_that_cannot_be_compared_come_first():
     assert report.next_step.startswith("Write the columns named above in the same way")
 
 
-def test_more_rows_than_were_compared_are_compared_at_level_deep(few, monkeypatch):
-    from dpsynth.auditing.release import next_step
+def test_a_holdout_of_one_row_measures_nothing_and_that_is_one_sentence():
+    report = audit(STRANGERS, TRAIN, HOLDOUT[:1], schema=SCHEMA, sensitive=["town"])
+    number = len(report.findings)
+    assert report.reasons == (
+        f"{number} of {number} findings are about fewer than 10 training or holdout records, which measure nothing",
+    )
+    assert "(now 500 and 1 were compared)" in report.next_step
+    assert "rule out" not in report.next_step
+    assert {f.estimate for f in report.findings} == {None}
 
-    said = next_step.of_findings(few.findings, {"train": 9000, "holdout": 500}, {"train": 500, "holdout": 500}, 50_000)
-    assert "at level deep" in said
-    assert "too near" not in said
-    nothing = next_step.of_findings(few.findings, {"train": 500, "holdout": 500}, {"train": 500, "holdout": 500}, 10)
-    assert "a person has to judge" in nothing
-    assert "Audit again" not in nothing
-    assert "level deep" in next_step.of_sample(20_000, 50_000)
-    assert "at most 50,000 rows" in next_step.of_sample(60_000, 50_000)
+
+def needing(rows_needed, **more):
+    fields = {"low": 0.4, "high": 0.6, "p_value": 0.5, "p_adjusted": 1.0, "limit": 0.55, "ceiling": None} | more
+    fields |= {"verdict": "INCONCLUSIVE", "rows_needed": rows_needed}
+    return Finding("membership", "distance", "auc", 0.5, **fields)
+
+
+def said_of(*needed, compared=(3000, 3000), most=(10_000, 50_000)):
+    return of_findings([needing(n) for n in needed], AuditPolicy(), compared, most)
+
+
+def test_the_largest_number_that_a_level_takes_is_said_and_where_it_takes_level_deep():
+    assert said_of(500, 4120).startswith(
+        "Audit again with about 4,200 training records and as many holdout records (now 3,000 and 3,000 were compared),"
+        " or beside the same training records with a holdout of about 6,600. "
+    )
+    assert "about 12,000 training records and as many holdout records at level deep (now" in said_of(11_900)
+    assert "level deep" not in said_of(11_900, most=(50_000, 50_000))
+    assert "with a holdout of about 30,000 at level deep" in said_of(9990, compared=(6000, 3000))
+    assert "or beside" not in said_of(9990, compared=(4000, 3000))
+
+
+def test_what_no_level_takes_is_left_to_a_person():
+    for none in (said_of(60_000), said_of(None)):
+        assert none.startswith("1 finding lies so near the limit that no number of records")
+        assert none.endswith("These records already rule out more than: auc 0.600.")
+    both = said_of(4120, 60_000, None)
+    assert both.startswith("Audit again with about 4,200")
+    assert "2 findings lie so near" in both
+    assert of_findings([], AuditPolicy(), (1, 1), (1, 1)) is None
+
+
+def test_of_a_release_that_was_compared_in_part_more_is_compared_at_level_deep():
+    assert of_sample(20_000, 50_000) == "Audit again at level deep, which compares all rows of this release."
+    assert "at most 50,000 rows" in of_sample(60_000, 50_000)
 
 
 def test_stages_are_logged_and_no_value_with_them(caplog):
     train = TRAIN.assign(town=np.where(np.arange(500) < 50, "t9", TRAIN["town"]))
-    with caplog.at_level(logging.INFO, "dpsynth.auditing"):
+    with caplog.at_level(logging.INFO, "dpsynth"):
         audit(STRANGERS, train, HOLDOUT, schema=SCHEMA, sensitive=["town"])
-    lines = [r.getMessage() for r in caplog.records if r.name == "dpsynth.auditing"]
+    lines = [r.getMessage() for r in caplog.records if r.name == "dpsynth"]
     assert len(lines) >= 5
     assert not any("t9" in line for line in lines)
 
@@ -110,7 +145,7 @@ def table(rng, rows, kind):
     return pd.DataFrame({"a": rng.choice(["x", "y", None], rows), "b": rng.random(rows) < 0.5, "n": number})
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25, deadline=None, phases=[Phase.explicit, Phase.reuse, Phase.generate])
 @given(
     sizes=st.tuples(*[st.sampled_from([1, 2, 3, 9, 10, 11, 29, 40])] * 3),
     kinds=st.tuples(*[st.sampled_from(["same", "apart", "wild"])] * 3),

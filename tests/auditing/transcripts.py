@@ -53,9 +53,9 @@ def recorded(transcript, *, noise=1.0):
 
     def gaussian(charge, x):
         values, stddev = _ANSWER(charge, x)
-        exact = _integers(x) * x.unit
+        exact = _integers(x) * x.scale
         values = exact + noise * (values - exact)
-        transcript.append((values, exact, stddev, x.unit))
+        transcript.append((values, exact, stddev, x.scale))
         return values, stddev
 
     with mock.patch.object(accountant.Charge, "gaussian", gaussian):
@@ -68,7 +68,7 @@ def replayed(transcript, exact):
     answers = iter(transcript)
 
     def gaussian(charge, x):
-        exact.append(_integers(x) * x.unit)
+        exact.append(_integers(x) * x.scale)
         values, _, stddev, _ = next(answers)
         return values, stddev
 

@@ -40,7 +40,7 @@ def test_a_table_goes_from_draft_to_release(folder, run):
     assert "TODO" in (folder / "draft.yaml").read_text()
     code, out, _ = run(f"{FIT} --ledger a.ledger -o m.dpsynth")
     assert code == 0
-    assert "(1, 1e-06)-differentially private" in out
+    assert "(1, 0.000001)-differentially private" in out
     assert run("sample m.dpsynth -n 50 --seed 1 -o out.csv")[0] == 0
     assert run("sample m.dpsynth -n 50 --seed 1 -o out.parquet")[0] == 0
     release = pd.read_csv("out.csv")
@@ -55,6 +55,17 @@ def test_a_table_goes_from_draft_to_release(folder, run):
     assert "measure age" in out
     assert "committed" in out
     assert run("ledger verify a.ledger")[0] == 0
+
+
+def test_a_column_that_cannot_be_read_is_cautioned_of_once(folder, run):
+    pd.read_csv("rows.csv").assign(age="39 years").to_csv("rows.csv", index=False)
+    code, out, err = run(f"{FIT} --ledger a.ledger -o m.dpsynth")
+    assert code == 0
+    assert out.count("CAUTION") == out.count("of the values of 'age' could not be read") == 1
+    assert "Warning" not in err
+    code, out, err = run(f"{FIT} --ledger b.ledger -o n.dpsynth --json")
+    assert "of the values of 'age' could not be read" in json.loads(out)["cautions"][0]
+    assert "Warning" not in err
 
 
 def test_a_target_is_a_column_of_the_schema_for_a_mechanism_that_takes_one(folder, run):
@@ -179,12 +190,19 @@ def test_the_words_of_the_table_of_runs_are_whole_at_eighty_columns(folder, run)
         folder / "a.ledger", dpsynth.Budget(3, 1e-6), dataset="a", unit=dpsynth.PrivacyUnit()
     )
     dpsynth.Synthesizer(SCHEMA, "independent", epsilon=1, delta=1e-6, ledger=ledger).fit("rows.csv")
-    head = "run began mechanism state charges epsilon of at delta"
-    assert any(" ".join(line.split()) == head for line in run("ledger show a.ledger")[1].splitlines())
-    dpsynth.Synthesizer(SCHEMA, "mst", epsilon=1, delta=1e-6, ledger=ledger, purpose="research").fit("rows.csv")
-    said = run("ledger show a.ledger")[1]
-    assert "mechanism" in said
-    assert "purpose" in said
+    purpose = "quarterly reporting for the ministry of health"
+    dpsynth.Synthesizer(SCHEMA, "mst", epsilon=1, delta=1e-7, ledger=ledger, purpose=purpose).fit("rows.csv")
+    lines = run("ledger show a.ledger")[1].splitlines()
+    words = [line.split() for line in lines]
+    assert ["run", "began", "mechanism", "state", "charges", "epsilon", "of", "at", "delta"] in words
+    assert max(map(len, lines)) <= 80
+    names = [each.name[:8] for each in ledger.runs()]
+    rows = {row[0]: row[2:] for row in words if len(row) == 8 and row[0] in names}
+    assert rows == {
+        names[0]: ["independent", "committed", "3", "1", "1", "1e-06"],
+        names[1]: ["mst", "committed", rows[names[1]][2], "1", "1", "1e-07"],
+    }
+    assert f"  {names[1]} is for: {purpose}" in lines
 
 
 def test_a_certificate_is_kept_where_the_model_cannot_be(folder, run, monkeypatch):

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 import dpsynth
@@ -135,7 +136,13 @@ def test_the_home_folder_is_found(tmp_path, monkeypatch, run):
 
 
 def test_a_frame_of_another_package_is_named_with_its_package():
-    other = type("DataFrame", (), {"__module__": "polars.dataframe.frame"})()
-    for given, name in ((other, "polars.DataFrame"), ({}, "dict"), (pd.Series([1]).to_numpy(), "numpy.ndarray")):
-        with pytest.raises(dpsynth.SchemaError, match=f"a pandas DataFrame.*got {name}: convert it first"):
+    other = type("LazyFrame", (), {"__module__": "polars.lazyframe.frame"})()
+    once = pa.table({"a": [1]}).to_reader()
+    for given, name in (
+        (other, "polars.LazyFrame"),
+        (once, "pyarrow.RecordBatchReader"),
+        ({}, "dict"),
+        (pd.Series([1]).to_numpy(), "numpy.ndarray"),
+    ):
+        with pytest.raises(dpsynth.SchemaError, match=f"a DataFrame of pandas or polars.*got {name}: convert it first"):
             open_source(given)

@@ -45,7 +45,7 @@ def test_a_table_becomes_a_verified_release_and_an_audit(folder, run):
     fit = "release train.csv -s study/schema.yaml --ledger study/rows.ledger --epsilon 1 -o study/releases/first"
     code, out, err = run(fit)
     assert code == 0, err
-    assert "(1, 1e-06)-differentially private for every 'pid'" in out
+    assert "(1, 0.000001)-differentially private for every 'pid'" in out
     made = folder / "study" / "releases" / "first"
     files = ["certificate.html", "certificate.json", "manifest.json", "model.dpsynth", "schema.yaml", "synthetic.csv"]
     assert names(made) == files
@@ -110,10 +110,10 @@ def test_a_release_that_is_refused_leaves_nothing_and_says_nothing_of_spending(f
         RELEASE.replace("--epsilon 1", "--epsilon 0"),
         RELEASE.replace("rows.csv", "gone.csv"),
         RELEASE.replace("independent", "magic"),
-        f"{RELEASE} --ledger a.ledger -n -5",
-        f"{RELEASE} --ledger a.ledger --seed -5",
+        f"{RELEASE} -n -5",
+        f"{RELEASE} --seed -5",
     ):
-        assert run(f"{line} -o out")[0] == 2
+        assert run(f"{line} --ledger a.ledger -o out")[0] == 2
     assert names(folder) == before
     assert run(f"{RELEASE} --ledger a.ledger -o out")[0] == 0
     caplog.clear()

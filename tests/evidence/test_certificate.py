@@ -224,7 +224,7 @@ def test_every_public_fact_says_where_it_came_from():
     assert columns == {
         "patient": ("made afresh as P-####", "never read"),
         "age": ("whole numbers from 0 to 120", "declared in the schema"),
-        "charge": ("numbers from -4 to 65536", "both bounds learned by a charge"),
+        "charge": ("numbers from -4 to 65,536", "both bounds learned by a charge"),
         "stay": (
             "numbers from 0 to 128; may be missing",
             "high learned by a charge, the other bound declared in the schema",

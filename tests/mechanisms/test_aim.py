@@ -24,7 +24,7 @@ from dpsynth.mechanisms.prices import Prices
 from dpsynth.models import projection
 from dpsynth.models.graphical import GraphicalModel
 from dpsynth.models.junction_tree import tree_cells
-from tests.rings.blind import BlindAccountant
+from dpsynth.testing import BlindAccountant
 
 BUDGET = Budget(1.0, 1e-6)
 

@@ -32,7 +32,7 @@ from dpsynth.kernel.rows import _exact_codes
 from dpsynth.mechanisms.external.base import even_groups, grouped
 from dpsynth.mechanisms.external.command import External
 from dpsynth.programs.external import ExternalProgram
-from tests.rings.blind import BlindAccountant
+from dpsynth.testing import BlindAccountant
 
 SCHEMA = Schema(
     {

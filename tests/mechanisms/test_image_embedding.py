@@ -15,8 +15,8 @@ from dpsynth.mechanisms.image import embedding as module
 from dpsynth.mechanisms.image.embedding import Frame, ImageEmbedding
 from dpsynth.models.images import Waves
 from dpsynth.schema.images import ImageSchema
+from dpsynth.testing import BlindAccountant
 from dpsynth.training.embedding import embed
-from tests.rings.blind import BlindAccountant
 
 BUDGET = Budget(3.0, 1e-5)
 SCHEMA = ImageSchema((6, 5), 3)

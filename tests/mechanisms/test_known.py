@@ -16,9 +16,9 @@ from dpsynth.mechanisms.marginal.aim import AIM
 from dpsynth.mechanisms.marginal.canopy import Canopy
 from dpsynth.mechanisms.marginal.known import Known, Marginal
 from dpsynth.schema.table import Categorical, Numeric, Schema, SchemaError
+from dpsynth.testing import BlindAccountant
 from tests.mechanisms.test_canopy import ring
 from tests.mechanisms.test_contract import outcome
-from tests.rings.blind import BlindAccountant
 
 PAIRS = [("x0", "x1"), ("x1", "x2"), ("x2", "x3"), ("x3", "x4"), ("x4", "x5")]
 both = pytest.mark.parametrize("mechanism", [Canopy, AIM])

@@ -12,7 +12,7 @@ from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.ledger.opening import Accountant
 from dpsynth.mechanisms.bounds import _inhabited, _refined, bounds_costs, learn_bounds
 from dpsynth.schema.table import Numeric
-from tests.rings.blind import BlindAccountant
+from dpsynth.testing import BlindAccountant
 
 BUDGET = Budget(1.0, 1e-6)
 

@@ -7,8 +7,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from dpsynth.base.domain import Domain
+from dpsynth.data.tables.codec import codec_for
 from dpsynth.models.bins import choose_bins
-from dpsynth.models.histogram import _plateaus, _visible, denoise
+from dpsynth.models.histogram import _plateaus, _visible, _with_tails, denoise
+from dpsynth.schema.table import Numeric
 
 noisy = hnp.arrays(np.float64, st.integers(1, 30), elements=st.floats(-1e6, 1e6).map(round))
 
@@ -137,7 +139,7 @@ def test_a_thin_tail_in_reach_keeps_its_mass():
 
 def test_noise_alone_is_seen_in_one_column_of_twenty_at_most():
     rng = np.random.default_rng(3)
-    seen = [_visible(rng.normal(0, 7, 100), 7.0) != (0, 100) for _ in range(2000)]
+    seen = [_visible(rng.normal(0, 7, 100), 7.0, np.ones(100)) != (0, 100) for _ in range(2000)]
     assert np.mean(seen) < 0.05
 
 
@@ -147,7 +149,7 @@ def test_what_stands_out_is_seen_to_its_outermost_cells():
     truth[30:50] = 20.0  # none stands out by itself
     truth[70] = 200.0
     for _ in range(20):
-        first, last = _visible(truth + rng.normal(0, 10, 100), 10.0)
+        first, last = _visible(truth + rng.normal(0, 10, 100), 10.0, np.ones(100))
         assert 28 <= first <= 50
         assert last >= 71
 
@@ -160,3 +162,42 @@ def test_rows_that_no_run_shows_are_not_lost():
     kept = [denoise(truth + rng.normal(0, 60, 201).round(), 60.0, widths, 9000.0)[1:].sum() for _ in range(40)]
     assert np.mean(kept) == pytest.approx(2700, rel=0.1)
     assert min(kept) > 1800
+
+
+def amounts(rng, stddev):
+    """Noisy counts of 40,000 lognormal amounts on a grid from 0 to a million, their widths, and the real mean."""
+    codec = codec_for(Numeric(0, 1_000_000))
+    truth = np.bincount(codec.encode(rng.lognormal(3, 1, 40_000)), minlength=len(codec.widths)).astype(float)
+    return truth + rng.normal(0, stddev, truth.size).round(), codec.widths, drawn_evenly(truth, codec.widths)
+
+
+def test_generous_bounds_do_not_let_a_false_alarm_far_out_make_the_mean():
+    """Of 100 columns, noise makes a run far out stand out in a few; one threshold for all made the worst mean 50 times
+    too large.
+    """
+    rng = np.random.default_rng(11)
+    ratios = []
+    for _ in range(100):
+        y, widths, real = amounts(rng, 6.0)
+        ratios.append(drawn_evenly(denoise(y, 6.0, widths, 40_000.0), widths) / real)
+    assert max(ratios) < 1.5
+    assert min(ratios) > 0.8
+
+
+def test_the_further_a_run_lies_the_more_it_must_stand_out():
+    truth = np.zeros(100)
+    truth[:10] = 500.0
+    for far, seen in ((15, True), (90, False)):
+        y = truth.copy()
+        y[far] = 45.0  # four and a half standard deviations
+        widths = 2.0 ** np.maximum(np.arange(100) - 10, 0)
+        assert (_visible(y, 10.0, widths)[1] == far + 1) is seen
+
+
+def test_cells_are_looked_at_no_further_beyond_the_visible_ones_than_rows_are_lacking():
+    """Eight hundred rows lie just beyond what is seen, each cell below the noise; far out there is nothing."""
+    truth = np.concatenate([np.full(20, 500.0), np.full(40, 20.0), np.zeros(440)])
+    rng = np.random.default_rng(12)
+    ends = [_with_tails(truth + rng.normal(0, 30, 500), 30.0, np.ones(500), truth.sum()).stop for _ in range(40)]
+    assert np.mean(ends) < 120
+    assert min(ends) >= 40

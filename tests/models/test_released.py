@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from dpsynth.base.domain import Domain
-from dpsynth.models.base import Model
+from dpsynth.models.base import ConditionError, Model
 from dpsynth.models.released import ReleasedRows
 
 DOMAIN = Domain.of({"a": 3, "b": 300, "one": 1})
@@ -67,7 +67,7 @@ def test_evidence_weighs_the_rows():
     drawn = times(model, 1000, evidence={"a": weights, "one": np.ones(1)})
     share = weights[model.codes["a"]]
     assert np.abs(drawn - 1000 * share / share.sum()).max() < 1 + 1e-9
-    with pytest.raises(ValueError, match="no released row agrees with the evidence on b"):
+    with pytest.raises(ConditionError, match="the model has no row that meets the condition on `b`: widen it"):
         model.sample(5, np.random.default_rng(0), {"b": np.zeros(300)})
 
 

@@ -8,7 +8,7 @@ import pytest
 from dpsynth.kernel.budget import Budget, BudgetExceededError
 from dpsynth.kernel.events import Gaussian
 from dpsynth.kernel.sensitive import Sensitive
-from tests.rings.blind import BlindAccountant
+from dpsynth.testing import BlindAccountant
 
 BUDGET = Budget(1.0, 1e-6)
 

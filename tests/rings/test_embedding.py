@@ -89,7 +89,7 @@ def its_scale_is_public(k):
     made = [
         k.embed(rows_of(k, np.full((n, DIMENSIONS), 9)), scaled(0.01), dimensions=DIMENSIONS) for n in (0, 1, 50, 700)
     ]
-    assert len({(float(x.unit), x.l1, x.l2, x.shape) for x in made}) == 1
+    assert len({(float(x.scale), x.l1, x.l2, x.shape) for x in made}) == 1
     first = total_of(made[1])
     assert first.any()
     np.testing.assert_array_equal(total_of(made[3]), 700 * first)
@@ -222,8 +222,8 @@ MUTANTS = [
     Mutant(
         "half the noise",
         "accountant.py",
-        "_up(event.noise_multiplier * x.l2) / x.unit",
-        "_up(event.noise_multiplier * x.l2) / x.unit / 2",
+        "_up(event.noise_multiplier * x.l2) / x.scale",
+        "_up(event.noise_multiplier * x.l2) / x.scale / 2",
         a_charge_adds_the_noise_that_was_billed,
     ),
     Mutant(

@@ -171,7 +171,7 @@ def test_the_budget_of_a_program_lends_nothing_to_noise():
     assert accountant.spent() == Budget(2.0, 1e-6)
     with pytest.raises(BudgetExceededError):
         Accountant(budget, reserve=[Gaussian(1e4)])
-    with pytest.raises(ValueError, match="affords only noise of billions of rows"):
+    with pytest.raises(ValueError, match="is too small, with noise of billions of rows: ask for more"):
         Accountant(budget)
 
 

@@ -144,6 +144,7 @@ def test_what_this_version_does_not_know_is_refused(line, fields, lines):
     assert not list(lines.parent.glob("[0-9]*.ledger"))
 
 
+@pytest.mark.usefixtures("at_once")
 @pytest.mark.parametrize(
     "text",
     [b"", b"\n", b"{}\n", b"[]\n", b"3\n", b"null\n", b'"x"\n',

@@ -59,6 +59,7 @@ def test_a_flipped_byte_where_lines_or_their_form_are_written_is_noticed(tmp_pat
         assert all(harm(tmp_path / "l", start + i, 4, lines) == "noticed" for i in range(len(text)))
 
 
+@pytest.mark.usefixtures("at_once")
 @pytest.mark.parametrize("length", [0, 1, 99, 100, 4095, 4096, 5000, 8191])
 def test_a_file_cut_short_is_noticed(length, tmp_path):
     ledger = golden(tmp_path / "l")

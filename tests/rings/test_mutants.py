@@ -225,7 +225,7 @@ MUTANTS = [
     Mutant(
         "weight forgotten",
         "sensitive.py",
-        "bound = _up(unit * self.l1)",
+        "bound = _up(scale * self.l1)",
         "bound = _up(self.l1)",
         laws.a_score_moves_no_further_than_it_says,
     ),
@@ -251,9 +251,9 @@ MUTANTS = [
         laws.a_value_is_closed,
     ),
     Mutant(
-        "unit can be written to",
+        "scale can be written to",
         "sensitive.py",
-        "units.setflags(write=False)",
+        "scales.setflags(write=False)",
         "pass",
         laws.a_unit_cannot_be_written_to,
     ),
@@ -318,7 +318,7 @@ MUTANTS = [
     Mutant(
         "units forgotten",
         "accountant.py",
-        "_up(event.noise_multiplier * x.l2) / x.unit",
+        "_up(event.noise_multiplier * x.l2) / x.scale",
         "_up(event.noise_multiplier * x.l2)",
         laws.the_noise_is_what_was_paid_for,
     ),

@@ -6,6 +6,7 @@ import copy
 import hashlib
 import json
 import pickle
+import re
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
@@ -14,9 +15,11 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
+import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from dpsynth.data.engines.files import open_rows
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.schema.table import (
     Boolean,
@@ -361,6 +364,31 @@ def test_a_draft_is_made_of_types_and_names() -> None:
     }
     assert columns["paid"] == {"type": "numeric", "low": "TODO", "high": "TODO", "integer": "TODO", "nullable": True}
     assert columns["ward"] == {"type": "categorical", "categories": "TODO", "nullable": True}
+
+
+def test_of_a_table_of_text_alone_as_in_csv_no_type_is_said_that_a_name_does_not_suggest(tmp_path: Path) -> None:
+    FRAME.to_csv(tmp_path / "rows.csv", index=False)
+    draft = Schema.draft(open_rows(tmp_path / "rows.csv"))
+    kinds = {name: facts["type"] for name, facts in draft.to_dict()["columns"].items()}
+    assert kinds == dict.fromkeys(FRAME, "TODO") | {
+        "patient_id": "identifier",
+        "caseId": "identifier",
+        "birth_date": "datetime",
+    }
+    draft.save(tmp_path / "draft.yaml")
+    text = (tmp_path / "draft.yaml").read_text()
+    with pytest.raises(
+        SchemaError, match="'paid', 'score', 'smokes', 'ward', 'note', 'admitted', 'birth_date' still say"
+    ):
+        Schema.load(tmp_path / "draft.yaml")
+    shown = re.findall(r"^#   (\{type: .*?\})", text, re.MULTILINE)
+    assert len(shown) == 5
+    schema = Schema.from_dict(
+        {"dpsynth_schema": 1, "columns": {f"c{i}": yaml.safe_load(s) for i, s in enumerate(shown)}}
+    )
+    assert [type(column).__name__ for _, column in schema.named] == [
+        "Numeric", "Categorical", "Datetime", "Boolean", "Identifier",
+    ]  # fmt: skip
 
 
 def test_a_draft_reads_no_row() -> None:

@@ -35,7 +35,7 @@ def fault(line: str) -> str | None:
         given, rest, _ = parser.parse_args(list(words))
     except Exception as error:
         return getattr(error, "message", str(error))
-    missing = [p.name for p in command.params if p.required and given.get(p.name) in (None, (), [])]
+    missing = [p.name for p in command.params if p.required and not isinstance(given.get(p.name), str | list | tuple)]
     return f"left over: {rest}" if rest else f"missing: {missing}" if missing and "--help" not in words else None
 
 

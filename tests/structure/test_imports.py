@@ -23,7 +23,7 @@ LEVELS = (
     {"mechanisms"},
     {"synthesizers"},
     {"auditing", "evaluation"},
-    {"cli", "demo"},
+    {"cli", "demo", "testing"},
     {"__init__", "__main__"},
 )
 ANYBODYS_DATA = ("auditing", "evaluation")

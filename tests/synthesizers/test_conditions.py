@@ -170,3 +170,19 @@ def test_other_names_must_be_text() -> None:
     schema = Schema({"0.5": Numeric(0, 4, integer=True), "b": Numeric(0, 4, integer=True)})
     with pytest.raises(ValueError, match="column names must be text, and 1 of the table's 2 are not"):
         Synthesizer(schema, epsilon=1, delta=1e-6, ledger=None).fit(rows)
+
+
+@pytest.mark.parametrize("mechanism", ["independent", "canopy"])
+def test_a_condition_that_the_model_has_no_row_for_is_one_plain_sentence(mechanism) -> None:
+    """Ages end at 40: the model has nothing near 120, and the schema allows it."""
+    rng = np.random.default_rng(1)
+    rows = pd.DataFrame({"age": rng.integers(0, 41, 3000), "sex": rng.choice(["f", "m"], 3000)})
+    schema = Schema({"age": Numeric(0, 120, integer=True), "sex": Categorical(["f", "m"])})
+    fitted = Synthesizer(schema, mechanism, epsilon=5, delta=1e-6, unsafe_seed=1, ledger=None).fit(rows)
+    for where, names, remedy in (
+        ("age > 115", "`age`", "widen it"),
+        ("age > 115 and sex == 'f'", "`age` and `sex`", "widen it, or leave a part of it out"),
+    ):
+        with pytest.raises(dpsynth.ConditionError) as caught:
+            fitted.sample(5, where=where)
+        assert str(caught.value) == f"the model has no row that meets the condition on {names}: {remedy}"

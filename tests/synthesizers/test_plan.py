@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import sys
+import time
+from dataclasses import asdict, replace
 
 import numpy as np
 import pandas as pd
@@ -13,8 +16,12 @@ import pytest
 from dpsynth import Synthesizer
 from dpsynth.cli import main
 from dpsynth.kernel.unit import PrivacyUnit
+from dpsynth.mechanisms.marginal import aim, canopy, mst
 from dpsynth.mechanisms.marginal.aim import AIM
+from dpsynth.mechanisms.marginal.independent import PACE_OF_COLUMNS
 from dpsynth.schema.table import Boolean, Categorical, Numeric, Schema, SchemaError, Text
+from dpsynth.synthesizers.numbers import mean_noise
+from tests.structure.source import ROOT
 
 ROWS = 3000
 KINDS = {
@@ -105,6 +112,124 @@ def test_more_budget_and_more_rows_mean_less_error():
     assert error(2, ROWS) < error(1, ROWS)
     assert error(1, 10 * ROWS) == pytest.approx(error(1, ROWS) / 10, rel=0.05)
     assert error(1, 1) == 1
+
+
+def related(rows: int, columns: int, values: int) -> pd.DataFrame:
+    """Columns of 2 to so many values, which depend on three things that nobody sees, as those of real tables do."""
+    rng = np.random.default_rng(5)
+    weights = rng.normal(size=(3, columns))
+    exact = rng.normal(size=(rows, 3)) @ weights + rng.normal(size=(rows, columns))
+    ranks = (exact / np.sqrt((weights**2).sum(axis=0) + 1) + 2) / 4
+    sizes = 2 + np.arange(columns) % (values - 1)
+    return pd.DataFrame({f"c{i}": np.clip(ranks[:, i] * n, 0, n - 1).astype(int) for i, n in enumerate(sizes)})
+
+
+def test_the_cpu_seconds_of_a_fit_lie_within_those_of_the_plan():
+    """Of twelve fits, ten or more as the plan says, and all within twice the range; on shared cores."""
+    within = []
+    for rows, columns, values in ((1000, 20, 5), (15_000, 20, 8), (40_000, 14, 16)):
+        real = related(rows, columns, values)
+        facts = Schema({name: Categorical(range(values)) for name in real})
+        for mechanism in ("independent", "mst", "canopy", "aim"):
+            synthesizer = Synthesizer(facts, mechanism, epsilon=1.0, delta=1e-6, unsafe_seed=1, ledger=None)
+            least, most = synthesizer.plan(rows).seconds
+            assert most / least == pytest.approx(10)
+            start = time.process_time()
+            synthesizer.fit(real)
+            took = max(time.process_time() - start, 0.1)
+            within.append(least < took < most)
+            assert least / 2 < took < most * 2, (mechanism, rows)
+    assert sum(within) >= 10
+
+
+def test_the_pace_of_each_mechanism_is_that_of_the_measured_fits():
+    record = json.loads((ROOT / "benchmarks" / "results" / "forecast.json").read_text(encoding="utf-8"))["results"]
+    paces = {"independent": PACE_OF_COLUMNS, "mst": mst._PACE, "canopy": canopy.PACE, "aim": aim._PACE}
+    figures = ("scale", "by_columns", "by_signal")
+    assert {m: asdict(pace) for m, pace in paces.items()} == {
+        m: {name: found[name] for name in figures} for m, found in record["paces"].items()
+    }
+    shares = [found["share within the range"] for found in record["paces"].values()]
+    assert min(share["forecast s"] for share in shares) > 0.85
+    assert min(share["forecast s from other tables"] for share in shares) > 0.75
+
+
+def test_what_is_not_known_is_said_in_words():
+    plan = Synthesizer(schema(), "canopy", epsilon=1, delta=1e-6, ledger=None).plan(ROWS)
+    noise = {what: said for what, _, said in plan.table()}
+    alone = next(q.stddev[0] for q in plan.queries if q.what == "a pair of columns")
+    assert noise["a pair of columns"] == f"{alone:.3g} for one alone, {alone * math.sqrt(20):.3g} for 20 alike"
+    assert all("inf" not in said and "any" not in said for said in noise.values())
+    least, most = plan.seconds
+    assert re.search(r"CPU seconds: about [\d.]+ \([\d.]+ to [\d.]+\)", plan.summary())
+    assert "CPU seconds: 60 at most" in replace(plan, seconds=(0.0, 60.0)).summary()
+    assert "CPU seconds: not known" in replace(plan, seconds=(0.0, math.inf)).summary()
+    record = plan.record()
+    assert record["seconds"][0] < record["likely_seconds"] == math.sqrt(least * most) < record["seconds"][1]
+    assert replace(plan, seconds=(0.0, math.inf)).record()["likely_seconds"] is None
+
+
+def means(epsilon: float = 1.0, rows: int = ROWS, **columns: Numeric) -> dict[str, float]:
+    plan = Synthesizer(Schema(columns), "independent", epsilon=epsilon, delta=1e-6, ledger=None).plan(rows)
+    return {mean.column: mean.stddev for mean in plan.means}
+
+
+def test_the_noise_of_a_mean_falls_with_rows_and_budget_and_grows_with_the_range():
+    age = Numeric(0, 120, integer=True)
+    found = means(age=age)["age"]
+    assert means(rows=10 * ROWS, age=age)["age"] == pytest.approx(found / 10)
+    assert means(epsilon=2.0, age=age)["age"] < found
+    wide = means(a=Numeric(0, 10), b=Numeric(0, 1000))
+    assert wide["b"] == pytest.approx(100 * wide["a"])
+    assert means(rows=1, age=age)["age"] == 120
+    assert means(one=Numeric(3, 3))["one"] == 0
+    assert means(a=age, open=Numeric(0, None)).keys() == {"a"}
+
+
+@pytest.mark.parametrize("joined", [True, False])
+def test_the_noise_of_a_mean_of_few_cells_is_that_of_noisy_counts(joined):
+    (found,) = mean_noise(Schema({"a": Numeric(0, 4, integer=True)}), stddev=30.0, rows=5000, joined=joined)
+    rng = np.random.default_rng(6)
+    noisy = 1000 + rng.normal(0, 30, (20_000, 5))
+    assert found.stddev == pytest.approx((noisy @ np.arange(5) / noisy.sum(axis=1)).std(), rel=0.03)
+    assert found.of_range == found.stddev / 4
+    assert found.tail == pytest.approx(30 * math.sqrt(2 * math.log(100)) * 4 / 5000)
+
+
+def test_learned_bounds_take_the_place_of_stated_ones():
+    facts = Schema({"a": Numeric(0, None)})
+    stated = mean_noise(Schema({"a": Numeric(0, 64)}), 10.0, ROWS, True)
+    assert mean_noise(facts, 10.0, ROWS, True, {"a": (0, 64)}) == stated
+
+
+@pytest.mark.parametrize(
+    ("mechanism", "epsilon"),
+    [("independent", 0.5), ("independent", 4.0), ("canopy", 0.5), ("canopy", 4.0), ("aim", 0.5)],
+)
+def test_means_of_releases_are_off_by_about_what_the_plan_says(mechanism, epsilon):
+    """Ten fits of four columns of other shapes: two means in five and more lie within it, hardly one beyond three times
+    as much, and it is no more than ten times what they are off by.
+    """
+    rng = np.random.default_rng(7)
+    rows = 4000
+    real = pd.DataFrame(
+        {
+            "bell": rng.normal(50, 10, rows).clip(0, 100),
+            "low": rng.gamma(2.0, 5.0, rows).clip(0, 100),
+            "even": rng.uniform(0, 100, rows),
+            "few": rng.integers(0, 5, rows).astype(float),
+        }
+    )
+    facts = Schema({name: Numeric(0, 100) for name in ("bell", "low", "even")} | {"few": Numeric(0, 4, integer=True)})
+    off = []
+    for seed in range(10):
+        synthesizer = Synthesizer(facts, mechanism, epsilon=epsilon, delta=1e-6, unsafe_seed=seed, ledger=None)
+        said = {mean.column: mean.stddev for mean in synthesizer.plan(rows).means}
+        release = synthesizer.fit(real).sample(50_000, seed=seed)
+        off += [abs(release[name].astype(float).mean() - real[name].mean()) / said[name] for name in facts.columns]
+    assert np.mean(np.array(off) < 1) > 0.4
+    assert np.mean(np.array(off) < 3) > 0.9
+    assert np.median(off) > 0.1
 
 
 def test_what_cannot_be_done_is_refused_beforehand(monkeypatch):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import traceback
+import warnings
 from dataclasses import replace
 
 import numpy as np
@@ -13,7 +14,7 @@ import pytest
 import dpsynth
 from dpsynth import Boolean, Categorical, Datetime, Identifier, Numeric, Schema, Synthesizer
 from dpsynth.data.engines.files import open_rows
-from tests.rings.blind import BlindAccountant
+from dpsynth.testing import BlindAccountant
 
 SCHEMA = Schema(
     {
@@ -271,7 +272,7 @@ def test_a_target_that_is_not_modelled_is_refused_before_a_bound_is_learned(targ
 
 
 def run_blindly(monkeypatch, schema, data, mechanism):
-    """The release and the ledger of a fit in which no charge looks at a value."""
+    """The release, the ledger, and what a fit says in which no charge looks at a value."""
     made = []
 
     def blind(budget, *, ledger, job, reserve, unsafe_seed):
@@ -279,9 +280,12 @@ def run_blindly(monkeypatch, schema, data, mechanism):
         return made[-1]
 
     monkeypatch.setattr("dpsynth.synthesizers.account.Accountant", blind)
-    fitted = Synthesizer(schema, mechanism, epsilon=1.0, delta=1e-6, ledger=None).fit(data)
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        fitted = Synthesizer(schema, mechanism, epsilon=1.0, delta=1e-6, ledger=None).fit(data)
+    said = [str(each.message) for each in heard], fitted.certificate.record["released"]
     purposes = [(line["kind"], line.get("purpose"), line.get("event")) for line in made[0].ledger.entries()]
-    return fitted.sample(60, seed=1), purposes
+    return fitted.sample(60, seed=1), purposes, said
 
 
 @pytest.mark.parametrize("mechanism", ["canopy", "mst", "independent"])
@@ -293,10 +297,21 @@ def test_nothing_on_the_whole_road_depends_on_the_rows_but_through_charges(monke
     strange = pd.concat(
         [records(1300, seed=9).astype(object), pd.DataFrame([ODD["unhashable"], ODD["text among numbers"]])]
     )
-    one, one_ledger = run_blindly(monkeypatch, schema, plain, mechanism)
-    other, other_ledger = run_blindly(monkeypatch, schema, strange, mechanism)
+    one, one_ledger, one_said = run_blindly(monkeypatch, schema, plain, mechanism)
+    other, other_ledger, other_said = run_blindly(monkeypatch, schema, strange, mechanism)
     pd.testing.assert_frame_equal(one, other)
     assert one_ledger == other_ledger
+    assert one_said == other_said
+
+
+def test_a_caution_that_looks_at_the_rows_breaks_that_wall(monkeypatch):
+    def counting(schema, model):
+        return {"sex": {"rows": next(lengths), "stddev": 1.0, "share": 0.5, "holds": "unread"}}
+
+    lengths = iter((200, 1302))  # what a mutant would read off the two tables
+    monkeypatch.setattr("dpsynth.synthesizers.table.undeclared_counts", counting)
+    with pytest.raises(AssertionError, match="rows"):
+        test_nothing_on_the_whole_road_depends_on_the_rows_but_through_charges(monkeypatch, "independent")
 
 
 # Structure is refused, before anything is charged

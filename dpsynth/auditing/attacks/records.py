@@ -198,9 +198,10 @@ def _spreads(numbers: np.ndarray, measured: np.ndarray) -> np.ndarray:
     if not known.any():
         return np.where(np.isnan(numbers), np.nan, 0.0)
     # Halved, so that the difference of the largest doubles is none too large.
-    centred = numbers / 2 - float(np.median(numbers[known])) / 2
+    halves = numbers / 2
+    centred = halves - float(np.median(halves[known]))
     unit = float(np.abs(centred[known]).max()) or 1.0
-    rounding = _ROUNDING * float(np.abs(numbers[known] / 2).max())
+    rounding = _ROUNDING * float(np.abs(halves[known]).max())
     with np.errstate(over="ignore"):  # numbers of the release, which are cut off
         centred /= unit
         mean = float(centred[known].mean())

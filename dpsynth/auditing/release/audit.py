@@ -243,7 +243,8 @@ def _audit(
     verdict, reasons = verdict_of(findings, preconditions)
     few = scene.synthetic
     rows = {name: len(table) for name, table in tables.items()}
-    steps = [of_findings(findings, rows, {"train": inside, "holdout": outside}, MAX_ROWS)]
+    most = (plan.effort.max_rows, MAX_ROWS)
+    steps = [of_findings(findings, policy, (inside, outside), most)]
     if verdict == "PASS" and len(few) < len(tables["synthetic"]):
         verdict = "INCONCLUSIVE"
         reasons = (_sampled(few, tables["synthetic"]),)

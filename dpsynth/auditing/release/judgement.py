@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 from scipy import stats
@@ -15,10 +15,10 @@ from dpsynth.auditing.release.policy import AuditPolicy
 from dpsynth.auditing.release.preconditions import REMEDIES
 from dpsynth.auditing.release.report import Finding, Precondition, worst_verdict
 from dpsynth.auditing.release.trial import Trial
-from dpsynth.auditing.statistics.intervals import Estimate, rate_difference, wilson
+from dpsynth.auditing.statistics.intervals import rate_difference, wilson
 
 _BEYOND_CHANCE = 0.05
-"""The adjusted p-value up to which a report that passes names what it found all the same."""
+"""The adjusted p-value up to which chance does not explain what was found."""
 
 
 def copies_finding(copied: np.ndarray, policy: AuditPolicy) -> Finding:
@@ -57,7 +57,9 @@ def copies_finding(copied: np.ndarray, policy: AuditPolicy) -> Finding:
         verdict=verdict,
         details=details,
         rows_needed=(
-            rows_needed("gap", gap, policy.copies, details) if verdict == "INCONCLUSIVE" else None
+            rows_needed("gap", gap, policy.copies, details, by_chance=adjusted > _BEYOND_CHANCE)
+            if verdict == "INCONCLUSIVE"
+            else None
         ),
     )
 
@@ -90,7 +92,19 @@ def attack_finding(
         ceiling=ceiling,
         verdict=verdict,
         details=measured.details,
-        rows_needed=_needed(verdict, each, estimate, limit, measured.details),
+        rows_needed=(
+            rows_needed(
+                each.measure,
+                estimate,
+                limit,
+                measured.details,
+                by_chance=adjusted > _BEYOND_CHANCE,
+                share=each.share,
+                widest=each.widest,
+            )
+            if verdict == "INCONCLUSIVE"
+            else None
+        ),
     )
 
 
@@ -101,33 +115,37 @@ def verdict_of(
     """The verdict of the whole report, and its reasons."""
     broken = [p for p in preconditions if not p.holds]
     if broken:
-        said = (
+        remedies = (
             f"this does not hold: {p.name} (p = {p.p_value:.2g}): {REMEDIES[p.name]}"
             for p in broken
         )
-        return "INVALID", tuple(said)
+        return "INVALID", tuple(remedies)
     verdict = worst_verdict([f.verdict for f in findings])
     if verdict == "PASS":
         shown = [f for f in findings if f.p_adjusted <= _BEYOND_CHANCE]
-        said = (f"more than chance, within the limit: {f.threat}: {f.sentence()}" for f in shown)
+        beyond = (f"more than chance, within the limit: {f.threat}: {f.sentence()}" for f in shown)
         passed = "no attack does better on training records than the policy tolerates"
-        return verdict, (passed, *said)
+        return verdict, (passed, *beyond)
     worst = [f for f in findings if f.verdict == verdict]
-    return verdict, tuple(f"{f.threat}: {f.sentence()}" for f in worst)
+    unmeasured = [f for f in worst if _unmeasured(f)]
+    said = [f"{f.threat}: {f.sentence()}" for f in worst if not _unmeasured(f)]
+    if unmeasured:
+        said.append(
+            f"{len(unmeasured)} of {len(findings)} findings are about fewer than"
+            f" {trial.MIN_KIND} training or holdout records, which measure nothing"
+        )
+    return verdict, tuple(said)
+
+
+def _unmeasured(found: Finding) -> bool:
+    sizes = (found.details["training records"], found.details["holdout records"])
+    return found.estimate is None and min(sizes) < trial.MIN_KIND
 
 
 def _judged(failed: bool, within: bool) -> str:
     if failed:
         return "FAIL"
     return "PASS" if within else "INCONCLUSIVE"
-
-
-def _needed(
-    verdict: str, each: Trial, found: Estimate, limit: float, details: Mapping[str, float]
-) -> int | None:
-    if verdict != "INCONCLUSIVE":
-        return None
-    return rows_needed(each.measure, found, limit, details, each.share, each.widest)
 
 
 def _ceiling(claim: PrivacyClaim | None, each: Trial) -> float | None:

@@ -24,24 +24,28 @@ def rows_needed(
     found: Estimate,
     limit: float,
     details: Mapping[str, float],
+    *,
+    by_chance: bool,
     share: float = 1.0,
     widest: float = 1.0,
 ) -> int | None:
     """How many training records, and as many holdout records, would decide an inconclusive finding.
 
-    If chance explains what was found: so many that a release which gives nothing away passes. Else,
-    or where there are as many already: so many that the interval around this estimate no longer
-    holds the limit. None where not even ten million records would.
+    If chance explains what was found: so many that a release which gives nothing away passes;
+    where there are as many already twice as many, these among them, as chance halves then. Else so
+    many that the interval around this estimate no longer holds the limit. None where not even ten
+    million records would.
 
-    share: the part of all records that the finding is about. widest: the part that it would be
-    about where so many records need it.
+    by_chance: whether chance explains what was found. share: the part of all records that the
+    finding is about. widest: the part that it would be about where so many records need it.
     """
     train, holdout = details["training records"], details["holdout records"]
     now = sizes.each(train, holdout) if train and holdout else 0.0
-    if math.isnan(found.value) or found.low <= sizes.CHANCE[measure]:
+    if measure == "gap" and math.isnan(found.value):
+        return None  # it depends on how often the attack is right
+    if math.isnan(found.value) or by_chance:
         calm = sizes.fewest(lambda n: _decided(round(n * widest), measure, limit, details))
-        if calm is None or calm * widest > now:
-            return calm
+        return calm if calm is None or calm * widest > now else math.ceil(2 * now / share)
     above = found.value > limit
     width = found.value - found.low if above else found.high - found.value
     factor = sizes.WIDER * width / max(abs(limit - found.value), 1e-12)
@@ -64,10 +68,8 @@ def _decided(n: int, measure: str, limit: float, details: Mapping[str, float]) -
 
 
 def _rate(details: Mapping[str, float]) -> float:
-    """How often the attack is right, on both tables together; a half, the worst, if unknown."""
+    """How often the attack is right, on both tables together."""
     train, holdout = details["training records"], details["holdout records"]
-    if "rate on the holdout" not in details or not train + holdout:
-        return 0.5
     right = train * details["rate on training records"] + holdout * details["rate on the holdout"]
     return right / (train + holdout)
 
@@ -85,46 +87,56 @@ def of_sample(synthetic: int, most: int) -> str:
 
 
 def of_findings(
-    findings: Sequence[Finding], rows: Mapping[str, int], compared: Mapping[str, int], most: int
+    findings: Sequence[Finding],
+    policy: AuditPolicy,
+    compared: tuple[int, int],
+    most: tuple[int, int],
 ) -> str | None:
     """What would decide the findings that are inconclusive, as a sentence or two; None for none.
 
-    rows: of the tables. compared: of those the ones that were compared. most: at level deep.
+    compared: training and holdout records. most: of each, at this level and at level deep.
     """
     open_ones = [f for f in findings if f.verdict == "INCONCLUSIVE"]
     if not open_ones:
         return None
     counts = [f.rows_needed for f in open_ones if f.rows_needed is not None]
-    needed = [n for n in counts if n <= most]
+    if any(f.estimate is None for f in open_ones):
+        counts.append(needed_by(policy) or sizes.MAX_NEEDED)
+    needed = [n for n in counts if n <= most[1]]
     said = []
     if needed:
-        said.append(_more_rows(max(needed), rows, compared))
-    if near := len(open_ones) - len(needed):
+        said.append(_more_rows(max(needed), *compared, most))
+    measured = [f for f in open_ones if f.estimate is not None]
+    if near := sum(f.rows_needed is None or f.rows_needed > most[1] for f in measured):
         which = "finding lies" if near == 1 else "findings lie"
         said.append(
             f"{near} {which} so near the limit that no number of records that an audit takes would"
             " decide: a person has to judge whether that is tolerable"
         )
-    return f"{'. '.join(said)}. {_ruled_out(open_ones)}."
+    if any(f.high < 1 for f in measured):
+        said.append(_ruled_out([f for f in measured if f.high < 1]))
+    return f"{'. '.join(said)}." if said else None
 
 
-def _more_rows(needed: int, rows: Mapping[str, int], compared: Mapping[str, int]) -> str:
-    train, holdout = compared["train"], compared["holdout"]
+def _more_rows(needed: int, train: int, holdout: int, most: tuple[int, int]) -> str:
+    here, deep = most
     wanted = about(needed)
-    deep = ", at level deep" if wanted > min(train, holdout) and _cut(rows, compared) else ""
+    said = (
+        f"Audit again with about {wanted:,} training records and as many holdout records"
+        f"{_at_level(wanted, here)} (now {train:,} and {holdout:,} were compared)"
+    )
     beside = sizes.holdout_beside(train, needed)
-    if beside is not None and about(beside) <= sizes.MAX_NEEDED and holdout < train * 10:
-        alone = f", or beside the same training records a holdout of about {about(beside):,}"
-    else:
-        alone = ""
+    if beside is None or not holdout < about(beside) <= deep:
+        return said
+    alone = about(beside)
     return (
-        f"Audit again with about {wanted:,} training records and as many holdout records (now"
-        f" {train:,} and {holdout:,}){alone}{deep}"
+        f"{said}, or beside the same training records with a holdout of about"
+        f" {alone:,}{_at_level(alone, here)}"
     )
 
 
-def _cut(rows: Mapping[str, int], compared: Mapping[str, int]) -> bool:
-    return any(rows[name] > compared[name] for name in ("train", "holdout"))
+def _at_level(wanted: int, most: int) -> str:
+    return " at level deep" if wanted > most else ""
 
 
 def _ruled_out(findings: Sequence[Finding]) -> str:

@@ -2,7 +2,7 @@
 
 A finding passes when its whole interval lies within the limit. Where a release gives nothing away,
 the chance of that follows from the numbers of training and holdout records alone. They decide the
-finding when it is 90 % or more: fewer leave it to luck.
+finding when it is 99 % or more: a report has dozens of findings, and all must pass.
 """
 
 from __future__ import annotations
@@ -23,18 +23,16 @@ from dpsynth.auditing.statistics.intervals import (
     wilson,
 )
 
-POWER = 0.9
+POWER = 0.99
 """The chance of passing from which so many records are said to decide a finding."""
-CHANCE = {"auc": 0.5, "tpr": FPR, "gap": 0.0}
-"""What an attack achieves in each measure where a release gives nothing away."""
 MAX_NEEDED = 10_000_000
 """Records of each kind: a finding so near to its limit that more are needed is never decided."""
 _SIDE = float(ndtri(0.975))
 """Standard errors from an estimate to an end of its interval."""
 _LUCK = float(ndtri(POWER))
-"""Standard errors that an estimate stays below, in 90 % of releases."""
+"""Standard errors that an estimate stays below, in 99 % of releases."""
 WIDER = 1 + _LUCK / _SIDE
-"""From half an interval to what its end stays below, in 90 % of releases."""
+"""From half an interval to what its end stays below, in 99 % of releases."""
 
 
 def area_decided(train: float, holdout: float, limit: float) -> bool:

@@ -177,9 +177,9 @@ def _against_control(inside: Estimate, outside: Estimate, member: np.ndarray) ->
         "rate on training records": inside.value,
         "rate on the holdout": outside.value,
         # Unbounded below where nearly all could be learned without the release: cut at -1.
-        "relative risk": max(risk.value, -1.0),
-        "relative risk, low": max(risk.low, -1.0),
-        "relative risk, high": max(risk.high, -1.0),
+        "relative risk": min(max(risk.value, -1.0), 1.0),
+        "relative risk, low": min(max(risk.low, -1.0), 1.0),
+        "relative risk, high": min(max(risk.high, -1.0), 1.0),
     }
     return Measured(rate_difference(inside, outside), {**details, **_sizes(member)})
 

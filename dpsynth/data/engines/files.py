@@ -54,8 +54,9 @@ def open_source(data: Any) -> Source:
 
     Parameters
     ----------
-    data : pandas.DataFrame, pyarrow.Table, str or pathlib.Path
-        Rows, or the path of a .csv or .parquet file.
+    data : pandas.DataFrame, pyarrow.Table, str, pathlib.Path or another table
+        Rows, or the path of a .csv or .parquet file. Another table, such as a polars.DataFrame, has
+        the method `__arrow_c_stream__`, by which it becomes an Arrow table when it is read.
 
     Returns
     -------
@@ -78,10 +79,13 @@ def open_source(data: Any) -> Source:
         given = column_names(data)
         titles = [str(name) if _is_number(name) else name for name in given]
         return Source(titles, lambda: data if titles == given else data.set_axis(titles, axis=1))
+    if hasattr(data, "__arrow_c_stream__") and not isinstance(data, pa.RecordBatchReader):
+        return _of_stream(data)
     if not isinstance(data, (str, Path)):
         raise SchemaError(
-            "data must be a pandas DataFrame, a pyarrow Table or a path, got"
-            f" {kind_of(data)}: convert it first, as by its to_pandas() or to_arrow()"
+            "data must be a DataFrame of pandas or polars, a pyarrow Table, another table that"
+            f" Arrow can read again and again, or a path, got {kind_of(data)}: convert it first, as"
+            " by its to_pandas(), read_all() or collect()"
         )
     path = expanded(data)
     _refuse_what_is_no_file(path)
@@ -91,6 +95,14 @@ def open_source(data: Any) -> Source:
         return Source(names(path), lambda: read(path))
     # Raised here, outside of any `except`: the context of an exception would quote the file.
     raise _unreadable(path)
+
+
+def _of_stream(data: Any) -> Source:
+    """A table of another package, which hands its columns to Arrow."""
+    with contextlib.suppress(Exception):
+        return Source(pa.RecordBatchReader.from_stream(data).schema.names, lambda: pa.table(data))
+    # Raised here, as below.
+    raise _unreadable(data)
 
 
 def _is_number(name: object) -> bool:
@@ -135,13 +147,13 @@ def open_rows(data: Any) -> Rows:
 
     Parameters
     ----------
-    data : pandas.DataFrame, pyarrow.Table, str or pathlib.Path
-        Rows, or the path of a .csv or .parquet file.
+    data : pandas.DataFrame, pyarrow.Table, str, pathlib.Path or another table
+        As `open_source` takes them.
 
     Returns
     -------
     pandas.DataFrame or pyarrow.Table
-        What was given, or an Arrow table of the file's rows.
+        What was given, or an Arrow table of the rows.
 
     Raises
     ------
@@ -154,9 +166,11 @@ def open_rows(data: Any) -> Rows:
     raise _unreadable(data)
 
 
-def _unreadable(path: Any) -> SchemaError:
+def _unreadable(data: Any) -> SchemaError:
+    if not isinstance(data, (str, Path)):
+        return SchemaError(f"{kind_of(data)} cannot be read by pyarrow: convert it first")
     return SchemaError(
-        f"{path} cannot be read as {Path(path).suffix[1:].upper()}: check the file's format"
+        f"{data} cannot be read as {Path(data).suffix[1:].upper()}: check the file's format"
     )
 
 

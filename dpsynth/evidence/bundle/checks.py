@@ -1,6 +1,6 @@
 """Checks of a release folder: are its files those that its manifest lists, and of one fit?
 
-Like the checks of certificates they share no code with what writes a release, and use Python's
+Like the checks of certificates they import nothing that writes a release, and use Python's
 standard library only. The first line of each says the one fault that it finds.
 """
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import math
 from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
@@ -18,8 +19,18 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from dpsynth.base.text import at_most, difference, exact, percent, plain, printable, short
-from dpsynth.evidence.pages import charts
+from dpsynth.base.text import (
+    at_most,
+    difference,
+    one_in,
+    percent,
+    plain,
+    printable,
+    said,
+    short,
+    written,
+)
+from dpsynth.evidence.pages import charts, findings
 
 _TEMPLATES = Path(__file__).parent / "templates"
 
@@ -66,6 +77,11 @@ def save(directory: str | Path, files: Mapping[str, str]) -> Path:
     return folder
 
 
+def _odds(epsilon: float) -> str:
+    """The factor by which an epsilon lets odds change, rounded up; a power where it is vast."""
+    return said(at_most(math.exp(epsilon), 3)) if epsilon < 30 else f"e^{written(epsilon)}"
+
+
 @cache
 def _environment() -> Environment:
     environment = Environment(
@@ -77,7 +93,10 @@ def _environment() -> Environment:
         lstrip_blocks=True,
         keep_trailing_newline=True,
     )
-    environment.filters |= {"exact": exact, "at_most": at_most, "short": short, "plain": plain}
+    environment.filters |= {"written": written, "said": said, "one_in": one_in, "plain": plain}
     environment.filters |= {"percent": percent, "difference": difference}
-    environment.globals |= {"charts": charts}
+    environment.filters |= {"odds": _odds}
+    environment.filters |= {"at_most": lambda x, digits=4: said(at_most(x, digits))}
+    environment.filters |= {"short": lambda x, digits=4: said(short(x, digits))}
+    environment.globals |= {"charts": charts, "findings": findings}
     return environment

@@ -21,8 +21,10 @@ from dpsynth.door.table import PrivateTable
 from dpsynth.kernel.accountant import Accountant
 from dpsynth.kernel.budget import Budget
 from dpsynth.kernel.events import Event
-from dpsynth.mechanisms.allocation import Allocation, Footprint, Part
+from dpsynth.mechanisms.allocation import Allocation, Part
 from dpsynth.mechanisms.base import Mechanism
+from dpsynth.mechanisms.footprint import Footprint
+from dpsynth.mechanisms.prices import Prices
 from dpsynth.models.base import Model
 from dpsynth.models.refined import RefinedModel
 from dpsynth.models.released import ReleasedRows
@@ -126,7 +128,7 @@ class ExternalMechanism(Mechanism):
         """The cells that are handed over."""
         return grouped(domain, even_groups(domain, self.max_cells))
 
-    def footprint(self, domain: Domain, rows: int) -> Footprint:
+    def footprint(self, domain: Domain, rows: int, prices: Prices) -> Footprint:
         """At the most until the time is over; megabytes for both tables, 12 bytes a cell, and for
         Python.
         """

@@ -47,14 +47,14 @@ from dpsynth.kernel.accountant import Accountant
 from dpsynth.kernel.events import Event, Gaussian
 from dpsynth.kernel.sensitive import Sensitive
 from dpsynth.mechanisms.allocation import (
+    MARGINALS,
     Allocation,
-    Footprint,
     Part,
     again_part,
     first_parts,
-    footprint,
     most_in_a_tree,
 )
+from dpsynth.mechanisms.footprint import Footprint, Pace, footprint
 from dpsynth.mechanisms.marginal.binned import Binned
 from dpsynth.mechanisms.marginal.independent import measure_rest, rest_on_columns
 from dpsynth.mechanisms.marginal.known import (
@@ -84,8 +84,8 @@ _HALF_THE_NOISE = 4
 _MAX_FAILURES = 100
 """Of candidates to fit, until the model is taken to be full: each is a triangulation of it all."""
 
-_SLOWEST = 600.0
-"""Seconds of our slowest table."""
+_PACE = Pace(0.000295, 1.49, 0.519)
+"""benchmarks/results/forecast.json."""
 
 
 @dataclass(frozen=True)
@@ -171,14 +171,14 @@ class AIM(StartsFromKnown):
             (
                 *parts,
                 Part("scores of marginals", (0, max_scored), (0, rest)),
-                Part("a marginal of two columns or more", (0, max_measured), (first, rest)),
+                Part(MARGINALS, (0, max_measured), (first, rest)),
                 again_part(domain, rest, (0, 1)),
             )
         )
 
-    def footprint(self, domain: Domain, rows: int) -> Footprint:
+    def footprint(self, domain: Domain, rows: int, prices: Prices) -> Footprint:
         return footprint(
-            domain, rows, pairs=True, slowest=_SLOWEST, model_cells=self.max_model_cells
+            domain, rows, prices, pairs=True, pace=_PACE, model_cells=self.max_model_cells
         )
 
     def fit(self, table: PrivateTable, accountant: Accountant) -> Model:

@@ -88,7 +88,8 @@ class Binned:
 
     def refined(self, model: Model, oneway: OneWayMeasurements) -> RefinedModel:
         """A model of the bins, refined to cells by the one-way measurements and what is known."""
-        return RefinedModel(oneway.domain, model, self.bins, _masses(oneway, self.known))
+        masses = _masses(oneway, self.known)
+        return RefinedModel(oneway.domain, model, self.bins, masses, last_cells=oneway.last_cells())
 
 
 def _masses(oneway: OneWayMeasurements, known: Sequence[Known]) -> dict[str, np.ndarray]:

@@ -24,14 +24,13 @@ from dpsynth.kernel.events import Event
 from dpsynth.mechanisms.allocation import (
     SCORES,
     Allocation,
-    Footprint,
     again_part,
     first_parts,
-    footprint,
     most_in_a_tree,
     pairs_part,
     scores_part,
 )
+from dpsynth.mechanisms.footprint import Footprint, Pace, footprint
 from dpsynth.mechanisms.marginal.binned import Binned
 from dpsynth.mechanisms.marginal.independent import measure_rest, rest_on_columns
 from dpsynth.mechanisms.marginal.known import (
@@ -76,8 +75,8 @@ it, too. The ablation "columns get little of the second look" all but removes it
 MIN_WEIGHT = 1e-6
 """Of the largest: a pair bought for less would have a share of the budget that buys no noise."""
 
-SLOWEST = 150.0
-"""Seconds of our slowest table."""
+PACE = Pace(0.0000169, 1.91, 0.637)
+"""benchmarks/results/forecast.json."""
 
 
 @dataclass(frozen=True)
@@ -149,8 +148,8 @@ class Canopy(StartsFromKnown):
             )
         )
 
-    def footprint(self, domain: Domain, rows: int) -> Footprint:
-        return footprint(domain, rows, pairs=True, slowest=SLOWEST, model_cells=self.max_cells)
+    def footprint(self, domain: Domain, rows: int, prices: Prices) -> Footprint:
+        return footprint(domain, rows, prices, pairs=True, pace=PACE, model_cells=self.max_cells)
 
     def fit(self, table: PrivateTable, accountant: Accountant) -> Model:
         """A graphical model over bins, refined to cells; columns only where no pair is worth it."""

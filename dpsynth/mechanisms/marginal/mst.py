@@ -23,15 +23,14 @@ from dpsynth.kernel.events import Event
 from dpsynth.mechanisms.allocation import (
     SCORES,
     Allocation,
-    Footprint,
     again_part,
     first_parts,
-    footprint,
     most_in_a_tree,
     pairs_part,
     scores_part,
 )
 from dpsynth.mechanisms.base import Mechanism
+from dpsynth.mechanisms.footprint import Footprint, Pace, footprint
 from dpsynth.mechanisms.marginal.binned import Binned
 from dpsynth.mechanisms.marginal.independent import rest_on_columns
 from dpsynth.mechanisms.marginal.selection import choose_tree, distances
@@ -45,8 +44,8 @@ from dpsynth.mechanisms.prices import Prices
 from dpsynth.models.base import LinearMeasurement, Model
 from dpsynth.models.engines import estimate_exactly
 
-_SLOWEST = 20.0
-"""Seconds of our slowest table."""
+_PACE = Pace(0.000288, 1.63, 0.216)
+"""benchmarks/results/forecast.json."""
 
 
 @dataclass(frozen=True)
@@ -95,8 +94,8 @@ class MST(Mechanism):
             )
         )
 
-    def footprint(self, domain: Domain, rows: int) -> Footprint:
-        return footprint(domain, rows, pairs=True, slowest=_SLOWEST)
+    def footprint(self, domain: Domain, rows: int, prices: Prices) -> Footprint:
+        return footprint(domain, rows, prices, pairs=True, pace=_PACE)
 
     def fit(self, table: PrivateTable, accountant: Accountant) -> Model:
         """A tree of pairs over bins, refined to cells; columns only where no pair is worth it."""

@@ -82,7 +82,11 @@ class Columns:
         (components, bins).
         """
         return RefinedModel(
-            self.oneway.domain, self.coarse_model(columns), self.bins, self.oneway.masses()
+            self.oneway.domain,
+            self.coarse_model(columns),
+            self.bins,
+            self.oneway.masses(),
+            last_cells=self.oneway.last_cells(),
         )
 
     def coarse_model(self, columns: Sequence[np.ndarray]) -> HiddenModel:

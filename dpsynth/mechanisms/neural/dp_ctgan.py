@@ -22,16 +22,15 @@ from dpsynth.kernel.events import Event
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.mechanisms.allocation import (
     Allocation,
-    Footprint,
     again_part,
     first_parts,
-    footprint,
     settled_cost,
 )
 from dpsynth.mechanisms.base import Resumable
 from dpsynth.mechanisms.checkpoint import Checkpoint, block_of
+from dpsynth.mechanisms.footprint import Footprint, footprint
 from dpsynth.mechanisms.marginal.independent import (
-    SLOWEST_OF_COLUMNS,
+    PACE_OF_COLUMNS,
     all_on_columns,
     rest_on_columns,
 )
@@ -52,6 +51,7 @@ from dpsynth.mechanisms.neural.plan import (
     with_training,
 )
 from dpsynth.mechanisms.oneway import allocated_oneways, check_shares
+from dpsynth.mechanisms.prices import Prices
 from dpsynth.models.base import Model
 from dpsynth.models.refined import RefinedModel
 from dpsynth.training.event import DpSgd
@@ -152,9 +152,9 @@ class DPCTGAN(Resumable):
     def allocation(self, cost: int, domain: Domain, settled: Sequence[Event] = ()) -> Allocation:
         return columns_around(cost, domain, settled, self.oneway_share)
 
-    def footprint(self, domain: Domain, rows: int) -> Footprint:
+    def footprint(self, domain: Domain, rows: int, prices: Prices) -> Footprint:
         return footprint(
-            domain, rows, pairs=False, slowest=SLOWEST_OF_COLUMNS, extra=PYTORCH_MEGABYTES
+            domain, rows, prices, pairs=False, pace=PACE_OF_COLUMNS, extra=PYTORCH_MEGABYTES
         )
 
     def preview(

@@ -26,15 +26,14 @@ from dpsynth.kernel.sensitive import Sensitive
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.mechanisms.allocation import (
     Allocation,
-    Footprint,
     Part,
     either,
-    footprint,
     settled_cost,
 )
 from dpsynth.mechanisms.base import Resumable
 from dpsynth.mechanisms.checkpoint import Checkpoint, block_of
-from dpsynth.mechanisms.marginal.canopy import SLOWEST, Canopy
+from dpsynth.mechanisms.footprint import Footprint, footprint
+from dpsynth.mechanisms.marginal.canopy import PACE, Canopy
 from dpsynth.mechanisms.neural.columns import mixture_of, require_add_remove, require_torch
 from dpsynth.mechanisms.neural.dp_ctgan import DPCTGAN, check_train_share, game_of
 from dpsynth.mechanisms.neural.plan import (
@@ -48,6 +47,7 @@ from dpsynth.mechanisms.neural.plan import (
     with_training,
 )
 from dpsynth.mechanisms.oneway import check_shares, measure
+from dpsynth.mechanisms.prices import Prices
 from dpsynth.models.base import Model
 from dpsynth.models.refined import RefinedModel
 from dpsynth.training.event import DpSgd
@@ -126,8 +126,8 @@ class Hybrid(Resumable):
         )
         return Allocation(parts, tuple(settled))
 
-    def footprint(self, domain: Domain, rows: int) -> Footprint:
-        return footprint(domain, rows, pairs=True, slowest=SLOWEST, extra=PYTORCH_MEGABYTES)
+    def footprint(self, domain: Domain, rows: int, prices: Prices) -> Footprint:
+        return footprint(domain, rows, prices, pairs=True, pace=PACE, extra=PYTORCH_MEGABYTES)
 
     def preview(
         self, settled: Sequence[Event], domain: Domain, rows: int, unit: PrivacyUnit
@@ -244,7 +244,7 @@ class Hybrid(Resumable):
             )
         train(training, critic, generator, game, rng, checkpoint)
         mixture = mixture_of(coarse.domain, release.total, generator.columns(), shares)
-        return RefinedModel(release.domain, mixture, release.bins, release.masses)
+        return replace(release, coarse=mixture, outcome="")
 
     def _better(
         self,

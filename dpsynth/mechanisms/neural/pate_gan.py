@@ -29,10 +29,11 @@ from dpsynth.kernel.accountant import Accountant, Charge
 from dpsynth.kernel.budget import Budget
 from dpsynth.kernel.events import Event, Gaussian
 from dpsynth.kernel.unit import PrivacyUnit
-from dpsynth.mechanisms.allocation import Allocation, Footprint, Part, footprint, settled_cost
+from dpsynth.mechanisms.allocation import Allocation, Part, settled_cost
 from dpsynth.mechanisms.base import Mechanism
+from dpsynth.mechanisms.footprint import Footprint, footprint
 from dpsynth.mechanisms.marginal.independent import (
-    SLOWEST_OF_COLUMNS,
+    PACE_OF_COLUMNS,
     all_on_columns,
     rest_on_columns,
 )
@@ -51,6 +52,7 @@ from dpsynth.mechanisms.neural.plan import (
 )
 from dpsynth.mechanisms.neural.votes import Questions, Student
 from dpsynth.mechanisms.oneway import allocated_oneways, check_shares
+from dpsynth.mechanisms.prices import Prices
 from dpsynth.models.base import Model
 from dpsynth.training.teachers import MAX_TEACHERS, Teachers, part
 
@@ -141,9 +143,9 @@ class PATEGAN(Mechanism):
         *parts, again = around.parts
         return replace(around, parts=(*parts, votes, again))
 
-    def footprint(self, domain: Domain, rows: int) -> Footprint:
+    def footprint(self, domain: Domain, rows: int, prices: Prices) -> Footprint:
         return footprint(
-            domain, rows, pairs=False, slowest=SLOWEST_OF_COLUMNS, extra=PYTORCH_MEGABYTES
+            domain, rows, prices, pairs=False, pace=PACE_OF_COLUMNS, extra=PYTORCH_MEGABYTES
         )
 
     def preview(

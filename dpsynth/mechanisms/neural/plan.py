@@ -37,18 +37,19 @@ out of it.
 PYTORCH_MEGABYTES = 400.0
 """That PyTorch takes when it is imported."""
 
-_START = 5.0
-_STEP = 0.05
-_GRADIENT = 8e-9
+_START = 3.0
+_STEP = 0.024
+_GRADIENT = 3.8e-9
 """CPU seconds to import PyTorch, of a step's generator, and of one parameter's gradient for one
-row, at the most.
+row; benchmarks/results/gan.json.
 """
 
-_TEACHER = 2e-4
-_VOTE = 5e-8
-_ANSWER = 2e-7
-"""CPU seconds of a teacher in a round, of each of its answers for each cell, and of a pair of
-answers for a column.
+_MOVE = 0.01
+_TEACHER = 2e-5
+_VOTE = 5e-9
+_ANSWER = 1e-8
+"""CPU seconds of a step of a generator that votes teach, of a teacher in a round, of each of its
+answers for each cell, and of a pair of answers for a column; from the same source.
 """
 
 
@@ -156,8 +157,8 @@ class PlannedTraining:
     """Steps of DP-SGD, all paid for at once. rows: that take part in a step, on average.
 
     noise_length: the expected length of a step's noise, where 1 is the longest gradient that a step
-    can have. It is an upper bound, as is `seconds`: values of columns may be merged, so that the
-    critic becomes smaller.
+    can have. It is an upper bound: values of columns may be merged, so that the critic becomes
+    smaller. seconds: that are likely, of a run without training where this bound forbids one.
     """
 
     steps: int
@@ -184,13 +185,15 @@ def planned(
     """What training a critic with hidden layers of these widths would be, on about so many rows."""
     parameters = perceptron_size([sum(n for _, n in domain.sizes), *critic, 1])
     batch = row_rate(event.rate, unit.max_records) * rows
+    length = noise_length(event, parameters, rows, unit)
+    steps = event.steps if length <= MAX_NOISE else 0
     return PlannedTraining(
         steps=event.steps,
         rate=event.rate,
         noise_multiplier=event.noise_multiplier,
         rows=batch,
-        noise_length=noise_length(event, parameters, rows, unit),
-        seconds=_START + event.steps * (_STEP + _GRADIENT * parameters * (batch + PIECE)),
+        noise_length=length,
+        seconds=_START + steps * (_STEP + _GRADIENT * parameters * (batch + PIECE)),
     )
 
 
@@ -199,7 +202,7 @@ class PlannedVotes:
     """Rounds of votes of teachers, all paid for at once.
 
     noise: the standard deviation of the noise on a count of votes, beside the number of teachers.
-    seconds: an upper bound.
+    seconds: that are likely, of a run without votes where this noise forbids them.
     """
 
     rounds: int
@@ -233,14 +236,15 @@ def planned_votes(
     asked = len(votes) * questions
     each = (
         teachers * (_TEACHER + _VOTE * questions * cells)
-        + moves * _STEP
+        + moves * _MOVE
         + _ANSWER * asked**2 * len(domain.sizes)
     )
+    noise = vote_noise(votes[0], questions, teachers, unit)
     return PlannedVotes(
         rounds=rounds,
         questions=questions,
         teachers=teachers,
         noise_multiplier=votes[0].noise_multiplier,
-        noise=vote_noise(votes[0], questions, teachers, unit),
-        seconds=_START + rounds * each,
+        noise=noise,
+        seconds=_START + (rounds * each if noise <= MAX_VOTE_NOISE else 0.0),
     )

@@ -25,10 +25,11 @@ from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.mechanisms.checkpoint import Checkpoint, CheckpointError
 from dpsynth.mechanisms.neural.dp_ctgan import DPCTGAN
 from dpsynth.mechanisms.neural.hybrid import Hybrid
+from dpsynth.testing import BlindAccountant
 from dpsynth.training.dpsgd import Training
 from tests.mechanisms.neural.test_command import SIZES, schema, table
 from tests.mechanisms.test_contract import random_table
-from tests.rings.blind import BlindAccountant
+from tests.rings.blind import Resuming
 from tests.structure.source import ROOT
 
 STEPS = 50
@@ -141,7 +142,7 @@ def test_a_training_that_lost_no_step_ends_as_if_it_had_never_died(mechanism, do
     whole = mechanism.fit(rows, BlindAccountant(ROOMY, reserve=reserve))
     first = BlindAccountant(ROOMY, reserve=reserve)
     dies(once_kept(done), lambda: mechanism.fit(rows, first, Checkpoint(tmp_path / "c", {}, first)))
-    second = BlindAccountant.going_on(first)
+    second = Resuming.going_on(first)
     checkpoint = Checkpoint(tmp_path / "c", {}, second)
     document, arrays = read_archive(tmp_path / "c", "checkpoint.json")
     checkpoint.values, checkpoint.charge = {**document["values"], **arrays}, document["charge"]

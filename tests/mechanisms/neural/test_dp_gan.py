@@ -22,11 +22,11 @@ from dpsynth.mechanisms.image.game import ImageGenerator, make_critic, rows_of, 
 from dpsynth.mechanisms.neural.networks import apply, each_row, parameters
 from dpsynth.models.images import ImageModel
 from dpsynth.schema.images import ImageSchema
+from dpsynth.testing import BlindAccountant
 from dpsynth.training.clipping import PIECE
 from dpsynth.training.dpsgd import Training
 from dpsynth.training.event import DpSgd
 from tests.mechanisms.test_image_embedding import random_images
-from tests.rings.blind import BlindAccountant
 from tests.rings.unkept import grant
 
 SCHEMA, BUDGET = ImageSchema((6, 5), 3), Budget(5.0, 1e-5)
