@@ -30,8 +30,6 @@ SAMPLES = {"rows": (".csv", ".parquet"), "images": (".npz",), "sheet": (".png",)
 """The kinds of files that are drawn from a model, and how their names end."""
 _NAMES = {"certificate": "certificate.json", "page": "certificate.html", "schema": "schema.yaml"}
 """The kinds of which a release has one file, and its name."""
-_NO_MODEL = {*sum(SAMPLES.values(), ()), *(Path(name).suffix for name in _NAMES.values())}
-"""How the name of a model does not end."""
 
 Line = Mapping[str, Any]
 
@@ -155,10 +153,9 @@ def unlisted(folder: Folder) -> str:
 def _is_named(line: Line) -> bool:
     """Whether a file's name is one of its kind, so that nothing escapes the checks of its kind."""
     kind, name = line["kind"], line["name"]
-    ending = Path(name).suffix.lower()
-    if kind == "model":
-        return ending not in _NO_MODEL
-    return name == _NAMES[kind] if kind in _NAMES else ending in SAMPLES.get(kind, ())
+    if kind == "model":  # whose content is compared
+        return True
+    return name == _NAMES.get(kind) or Path(name).suffix.lower() in SAMPLES.get(kind, ())
 
 
 def _is_held(folder: Path, line: Line) -> bool:
