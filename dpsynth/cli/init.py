@@ -172,6 +172,8 @@ def _make(folder: Path, answers: Answers) -> dict[str, Path]:
     folder.mkdir(parents=True, exist_ok=True)
     for file in (NAME, *places.values()):
         new_file(folder / file, _REMEDY)
+    for each in _FOLDERS:
+        new_folder(folder / each)
     made = {kind: folder / file for kind, file in places.items()}
     draft.save(made["schema"])
     AuditPolicy().save(made["policy"])

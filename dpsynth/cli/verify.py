@@ -61,14 +61,19 @@ def verify(
 def _what_holds(release: Path, head: str | None, redraw: bool) -> str:
     """What was found to hold, and what no check of these files alone can find."""
     told = "agrees with the ledger lines that it quotes"
-    rest = "lines left out at the end of the ledger (dpsynth ledger verify LEDGER --head HEAD)"
+    rest = "a ledger written anew, or cut at its end (dpsynth ledger verify LEDGER --head HEAD)"
     if not release.is_dir():
         return f"{release}: {told}. Not checked: the files beside it (give the folder), and {rest}"
     missing = [rest]
     if head is None:
-        missing.append("a release made anew as a whole (--head, with a head that was noted)")
+        missing.append(
+            "a release made anew, or files of it, as certificate.html or schema.yaml, together with"
+            " the manifest (--head, with a head that was noted)"
+        )
     if not redraw:
         missing.append("whether the model gives these rows (--redraw)")
+    if sheets := sorted(path.name for path in release.glob("*.png")):
+        missing.append(f"whether {', '.join(sheets)} shows images of the model")
     if (release / "internal").exists():
         missing.append("internal/, which is no part of the release and must not be published")
     return (

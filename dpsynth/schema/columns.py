@@ -332,6 +332,12 @@ class Datetime(_Facts):
         low, high = self.steps
         if low > high:
             raise SchemaError(f"low={self.low} is after high={self.high}: exchange them")
+        first = int(str(self.high)[:4]) - 99
+        if "%y" in (self.format or "") and int(str(self.low)[:4]) < first:
+            raise SchemaError(
+                f"low={self.low} is in a year that two digits cannot say, as with high={self.high}"
+                f" they say {first} to {first + 99}: write a low from {first} on, or %Y"
+            )
 
     @property
     def steps(self) -> tuple[int, int]:
@@ -519,6 +525,11 @@ def _words(given: Any, name: str) -> tuple[Scalar, ...]:
     words = tuple(_scalar(word, f"a word of {name}") for word in given)
     if not words:
         raise SchemaError(f"{name} has no words: write one or more")
+    if any(isinstance(word, str) and not word.strip() for word in words):
+        raise SchemaError(
+            f"a word of {name} is empty, and an empty field of a file is a missing value: write"
+            " another word"
+        )
     return words
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from itertools import pairwise
 from typing import Any
 
 DECIMAL_MARKS = (".", ",")
@@ -42,6 +43,12 @@ _DIRECTIVES = {
 }
 """What the signs after a % stand for; seconds are whole, so that their fractions are cut off."""
 
+_SHORT = ("%m", "%d", "%H", "%I")
+"""What may have one digit, unless another one of them stands directly beside it."""
+
+_PART_OF_A_NUMBER = re.compile(r"[-+\u2212()\[\]]+|[.,'\u2019eE]")
+"""What cannot stand beside a number as something else: signs, brackets, marks and exponents."""
+
 _NEEDED = (("Y", "y"), ("m", "b"), ("d",))
 _CLASHES = (("Y", "y"), ("m", "b"), ("H", "I"))
 
@@ -63,6 +70,11 @@ def number_fault(decimal: Any, thousands: Any, affixes: dict[str, Any]) -> str |
             return (
                 f"{name} must be text without digits, such as 'EUR', got {text!r}: write what"
                 " stands beside the number, without blanks around it"
+            )
+        if text is not None and _PART_OF_A_NUMBER.fullmatch(text):
+            return (
+                f"{name}={text!r} is part of how numbers are written, so that a sign or a digit"
+                " could get lost: write the number with its sign before it, as -1234.5"
             )
     return None
 
@@ -88,8 +100,12 @@ def moment_fault(format: Any) -> str | None:
 
 def moment_pattern(format: str) -> re.Pattern[str]:
     """The pattern of the texts that a format without fault describes; any case, any blanks."""
-    parts = re.split(r"(%.|\s+)", format, flags=re.DOTALL)
-    return re.compile("".join(map(_pattern_of, parts)), re.IGNORECASE)
+    parts = [part for part in re.split(r"(%.|\s+)", format, flags=re.DOTALL) if part]
+    found = list(map(_pattern_of, parts))
+    for i, (one, next_one) in enumerate(pairwise(parts)):
+        if one in _SHORT and next_one in _SHORT:  # "1122020" by "%d%m%Y" could be two dates
+            found[i], found[i + 1] = (each.replace("{1,2}", "{2}") for each in found[i : i + 2])
+    return re.compile("".join(found), re.IGNORECASE)
 
 
 def _pattern_of(part: str) -> str:

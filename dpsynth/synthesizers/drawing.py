@@ -107,16 +107,17 @@ def _compared(
             yield Outcome(name, undecided="its model is not in the folder, so it cannot be redrawn")
             continue
         try:
+            then = dict(line["versions"])
             same = _redrawn(line, models[line["model"]]) == line["sha256"]
         except (LookupError, TypeError, ValueError) as error:
             yield Outcome(name, f"{line['name']} cannot be drawn as its line says ({error})")
             continue
         if same:
             yield Outcome(name)
-        elif line["versions"] == versions():
+        elif then == versions():
             yield Outcome(name, f"the model gives another file than {line['name']} for its seed")
         else:
-            yield Outcome(name, undecided=_other_versions(line["versions"]))
+            yield Outcome(name, undecided=_other_versions(then))
 
 
 def _redrawn(line: Mapping[str, Any], model: Path) -> str:
@@ -158,5 +159,6 @@ def _write_images(
 def _fresh(seed: int | None) -> int:
     """The seed, or one that the operating system gives: 32 bits, which every JSON reader keeps."""
     if seed is not None:
+        check_draw(None, seed)
         return seed
     return int(np.random.SeedSequence(seed).generate_state(1)[0])

@@ -206,6 +206,7 @@ def test_without_a_holdout_nothing_is_concluded_even_of_copies():
     assert report.copies == {"train": N}
     assert "holdout" in report.reasons[0]
     assert "inconclusive" in report.to_html().lower()
+    assert f"{N:,} of the {N:,} synthetic rows are equal to a training record" in report.summary()
 
 
 def test_a_claim_sets_ceilings_beside_what_was_found_and_fails_what_is_above(bootstrap):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy import sparse, stats
 
@@ -10,6 +11,7 @@ from dpsynth.auditing.attacks.anonymity import RULES, single_column_rules
 from dpsynth.auditing.attacks.membership import Scene
 from dpsynth.auditing.attacks.records import read_tables
 from dpsynth.auditing.release import plan, sizes
+from dpsynth.auditing.release.audit import audit
 from dpsynth.auditing.release.next_step import needed_by, rows_needed
 from dpsynth.auditing.release.policy import AuditPolicy
 from dpsynth.auditing.statistics.intervals import (
@@ -111,7 +113,7 @@ def test_no_share_is_looked_at_alone_where_only_all_records_are_decided():
 
 def test_which_attacks_are_made_does_not_hang_on_the_labels():
     """`trials` sees no label; the sizes are all that it is told of them."""
-    tables = read_tables({"real": people(400, 1), "release": people(200, 2)}, SCHEMA)
+    tables = read_tables({"real": people(800, 1), "release": people(200, 2)}, SCHEMA)
     scene = Scene(tables["real"], tables["release"])
     asked = plan.Plan(plan.EFFORTS["quick"], None, ["town"], (), (), ())
     made = plan.trials(scene, asked, sizes.Parts(0.5, 0), np.random.default_rng(0))
@@ -120,7 +122,9 @@ def test_which_attacks_are_made_does_not_hang_on_the_labels():
     share = next(each.share for each in made if each.attack == "ensemble, the most isolated half")
     assert share == pytest.approx(0.5, abs=0.01)
     none = plan.trials(scene, asked, sizes.Parts(None, 0), np.random.default_rng(0))
-    assert [n for n in names if "isolated" not in n] == [each.attack for each in none]
+    assert [n for n in names if "half" not in n] == [each.attack for each in none if "half" not in each.attack]
+    for found in (made, none):  # a tenth is looked at always, and counts where it fails
+        assert [each.may_pass for each in found if "tenth" in each.attack] == [False]
 
 
 def test_few_rules_are_taken_together_with_the_others():
@@ -131,11 +135,30 @@ def test_few_rules_are_taken_together_with_the_others():
     def rules(fewest):
         made = plan.trials(scene, asked, sizes.Parts(None, fewest), np.random.default_rng(0))
         member = np.arange(400) < 200
-        return {t.attack: t.measured(member).details["rules"] for t in made if t.threat == "singling out"}
+        alike = [t for t in made if t.threat == "singling out"]
+        counts = {t.attack: t.measured(member).details["rules"] for t in alike}
+        return counts, {t.attack for t in alike if t.may_pass}
 
-    apart, together = rules(0), rules(10**6)
-    assert set(apart) == {"one column", "3 to 6 columns"}
-    assert together == {"1 or 3 to 6 columns": sum(apart.values())}
+    (apart, every), (together, wide) = rules(0), rules(10**6)
+    assert set(apart) == every == {"one column", "3 to 6 columns"}
+    assert wide == {"1 or 3 to 6 columns"}
+    assert together == {**apart, "1 or 3 to 6 columns": sum(apart.values())}
+
+
+@pytest.mark.parametrize(("leaked", "verdict"), [(0, "PASS"), (300, "FAIL")])
+def test_a_leak_of_one_column_is_not_thinned_out_by_rules_of_many(leaked, verdict):
+    """300 of 1,800 incomes are those of training records: a sixth of the rules of one column, a twentieth of all."""
+    train, holdout, release = paid(2500, 1), paid(2500, 2), paid(1800, 10)
+    release.loc[: leaked - 1, "pay"] = train["pay"].to_numpy()[:leaked]
+    report = audit(release, train, holdout)
+    assert report.verdict == verdict
+    assert [f.attack for f in report.findings if f.verdict == "FAIL"] == ["one column"] * bool(leaked)
+
+
+def paid(n, seed):
+    rng = np.random.default_rng(seed)
+    words = {"sex": rng.choice(["f", "m"], n), "city": rng.choice(list("abcdef"), n)}
+    return pd.DataFrame({"age": rng.integers(18, 90, n), **words, "pay": rng.gamma(2, 900, n).round(2)})
 
 
 def test_rules_of_one_column_fill_the_room_that_columns_with_few_such_values_leave():

@@ -110,6 +110,15 @@ def test_what_is_there_is_never_replaced(name, folder, run):
     assert (folder / "study" / name).read_text() == "kept"
 
 
+@pytest.mark.parametrize("name", ["releases", "internal"])
+def test_a_file_where_a_folder_belongs_is_named_before_anything_is_made(name, folder, run):
+    (folder / "study").mkdir()
+    (folder / "study" / name).write_text("kept")
+    code, out, err = run(LINE)
+    assert (code, out, f"study/{name} is no folder" in " ".join(err.split())) == (2, "", True)
+    assert [path.name for path in (folder / "study").iterdir()] == [name]
+
+
 @pytest.mark.parametrize(
     ("line", "word"),
     [

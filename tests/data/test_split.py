@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 
 import dpsynth
+from dpsynth.data.engines.files import open_rows
 from dpsynth.data.tables.split import in_holdout, split_file
 
 PEOPLE = dpsynth.Schema({"x": dpsynth.Numeric(0, 9)}, unit=dpsynth.PrivacyUnit("pid", 3))
@@ -104,6 +105,17 @@ def test_lines_that_cannot_be_told_apart_are_refused_and_nothing_is_left(text, t
     data.write_bytes(text)
     with pytest.raises(dpsynth.SchemaError, match=r"write the table as \.parquet first"):
         split(tmp_path, data, ROWS, share=0.5)
+    assert [path.name for path in tmp_path.iterdir()] == ["rows.csv"]
+
+
+def test_as_many_pieces_as_records_of_which_two_are_torn_are_refused(tmp_path):
+    """A quote inside of a value joins two records, and the line break of the second one parts them elsewhere."""
+    data = tmp_path / "rows.csv"
+    data.write_bytes(b'pid,x,y\n1,c,d\n2,a"b,c\n3,"two\nlines","d"\n')
+    held = in_holdout(open_rows(data), None, 0.5, 3)
+    assert held[1] != held[2]
+    with pytest.raises(dpsynth.SchemaError, match=r"write the table as \.parquet first"):
+        split(tmp_path, data, ROWS, share=0.5, seed=3)
     assert [path.name for path in tmp_path.iterdir()] == ["rows.csv"]
 
 

@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dpsynth.data.tables.codec import codec_for
+from dpsynth.data.tables.unread import likely_reason
 from dpsynth.data.texts import iso_seconds, moment_reader, number_of, number_reader
 from dpsynth.schema.columns import Boolean, Categorical, Datetime, Numeric, SchemaError
 
@@ -190,3 +191,37 @@ def test_no_text_changes_how_another_is_read(column, texts) -> None:
     for order in (texts, texts[::-1]):
         together = dict(zip(order, codec.encode(pd.Series(order)), strict=True))
         assert [together[text] for text in texts] == alone
+
+
+@pytest.mark.parametrize("affix", ["-", "+", "\u2212", "(", ")", "()", ".", ",", "'", "e", "E"])
+@pytest.mark.parametrize("field", ["prefix", "suffix"])
+def test_what_is_part_of_a_number_is_no_affix(field, affix) -> None:
+    with pytest.raises(SchemaError, match=rf"{field}=.* is part of how numbers are written"):
+        Numeric(-100, 100, decimal=",", **{field: affix})
+
+
+def test_prices_with_a_dash_for_no_decimals_are_read() -> None:
+    assert number_reader(Numeric(0, 100, prefix="Fr.", suffix=".-"))("Fr. 5.-") == 5
+
+
+@pytest.mark.parametrize(
+    ("format", "texts"),
+    [
+        ("%d%m%Y", {"01122020": "2020-12-01", "1122020": None}),
+        ("%Y%m%d", {"20201102": "2020-11-02", "2020112": None}),
+        ("%H%d%m%Y", {"1003042022": "2022-04-03T10:00", "103042022": None}),
+        ("%d%Y/%m", {"12020/1": "2020-01-01", "012020/01": "2020-01-01"}),
+    ],
+)
+def test_a_text_that_could_be_two_dates_is_none(format, texts) -> None:
+    of_text = moment_reader(Datetime("1990-01-01", "2024-12-31", format=format))
+    for text, expected in texts.items():
+        wanted = math.nan if expected is None else iso_seconds(expected)
+        assert of_text(text) == pytest.approx(wanted, nan_ok=True)
+
+
+def test_bounds_that_two_digits_of_a_year_cannot_tell_apart_are_refused() -> None:
+    Datetime("1925-01-01", "2024-12-31", format="%d.%m.%y")
+    with pytest.raises(SchemaError, match="write a low from 1925 on, or %Y"):
+        Datetime("1924-12-31", "2024-12-31", format="%d.%m.%y")
+    assert "%d/%m/%Y" in likely_reason(Datetime("1900-01-01", "2024-12-31"), ["31/12/2020"] * 9)

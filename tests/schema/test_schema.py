@@ -224,6 +224,7 @@ def test_one_meaning_has_one_form() -> None:
         (lambda: Boolean(true=["ja"]), "belong together"),
         (lambda: Boolean(true="ja", false="nein"), "brackets"),
         (lambda: Boolean(true=[], false=["nein"]), "no words"),
+        (lambda: Boolean(true=["ja", " "], false=["nein"]), "is empty"),
         (lambda: Boolean(true=[True], false=["nein"]), "in quotes"),
         (lambda: Boolean(true=["ja"], false=[0]), "two texts, or with two numbers"),
         (lambda: Boolean(true=["ja", "1"], false=["nein", 1]), "twice"),

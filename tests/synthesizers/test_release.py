@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import shutil
+import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -234,10 +235,64 @@ def test_rows_that_are_listed_as_something_else_are_found(kind, one):
         facts = {"model": line["model"]} if line["kind"] in ("certificate", "model") else {}
         told = kind if line["kind"] == "rows" else line["kind"]
         add_lines(one, line_of(one / line["name"], told, **facts))
-    assert found(one) == {"drawn"}
+    assert found(one) == {"named"}
+    assert drawn_again(one) == []
 
 
-@pytest.mark.parametrize("change", [{"rows": -1}, {"rows": None, "seed": "x"}, {"where": "nobody == 1"}, {"seed": -3}])
+def as_kind(folder: Path, name: str, kind: str) -> None:
+    """The manifest written anew, with this file as something else."""
+    lines = checks.read_manifest(folder)
+    (folder / "manifest.json").unlink()
+    for line in lines:
+        facts = {n: v for n, v in line.items() if n not in ("name", "kind", "sha256", "prev", "hash")}
+        add_lines(folder, line_of(folder / line["name"], kind if line["name"] == name else line["kind"], **facts))
+
+
+@pytest.mark.parametrize("kind", ["sheet", "images", "model", "note"])
+def test_rows_do_not_escape_being_drawn_again_as_another_kind(kind, one):
+    (one / "synthetic.csv").write_text("age,sex\n1,f\n")
+    as_kind(one, "synthetic.csv", kind)
+    assert found(one) == {"model" if kind == "model" else "named"}
+
+
+def test_a_model_does_not_escape_its_check_as_another_kind(one, other):
+    shutil.copy(other / "model.dpsynth", one)
+    as_kind(one, "model.dpsynth", "page")
+    assert found(one) == {"named"}
+
+
+def test_a_text_that_is_listed_as_a_page_is_found(one):
+    (one / "real.txt").write_text("rows of somebody")
+    add_lines(one, line_of(one / "real.txt", "page"))
+    assert found(one) == {"named"}
+
+
+def test_a_file_that_is_called_internal_is_no_folder_of_that_name(one):
+    (one / "internal").write_text("rows of somebody")
+    assert found(one) == {"unlisted"}
+
+
+def test_a_file_that_a_later_line_replaces_is_found_by_a_noted_head(one):
+    noted = head_of(one)
+    lines = {line["name"]: line for line in checks.read_manifest(one)}
+    path = one / "synthetic.csv"
+    path.write_text("age,sex\n1,f\n")
+    facts = {n: v for n, v in lines[path.name].items() if n not in ("name", "kind", "sha256", "prev", "hash")}
+    add_lines(one, line_of(path, "rows", **facts))
+    assert found(one) == set()
+    assert found(one, noted) == {"manifest"}
+
+
+def test_a_model_file_that_holds_more_than_a_model_is_found(one):
+    with zipfile.ZipFile(one / "model.dpsynth", "a") as file:
+        file.writestr("real.csv", "rows of somebody")
+    relisted(one)
+    assert found(one) == {"model"}
+
+
+@pytest.mark.parametrize(
+    "change", [{"rows": -1}, {"rows": None, "seed": "x"}, {"where": "nobody == 1"}, {"seed": -3}, {"versions": 3}]
+)
 def test_a_line_that_no_model_can_follow_is_a_fault(change, one):
     relisted(one, synthetic=change)
     assert found(one) == set()
@@ -252,6 +307,7 @@ ALONE = {
     "manifest": lambda one, other: alter(one / "manifest.json"),
     "certificate": lambda one, other: relisted(one, certificate={"model": "0" * 64}),
     "files": lambda one, other: alter(one / "certificate.html"),
+    "named": lambda one, other: as_kind(one, "schema.yaml", "page"),
     "model": lambda one, other: (shutil.copy(other / "model.dpsynth", one), relisted(one)),
     "drawn": lambda one, other: relisted(one, old={"model": dpsynth.Certificate.load(other).model}),
     "unlisted": lambda one, other: (one / "more.csv").write_text("age,sex\n"),

@@ -237,7 +237,9 @@ def _audit(
     # Half of the false alarms are for copies (see `judgement`), half for the attacks.
     findings = [copies_finding(copied, policy)]
     for each, p, q in zip(made, alone.tolist(), adjusted.tolist(), strict=True):
-        findings.append(attack_finding(each, member, p, min(1.0, 2 * q), policy, claim))
+        finding = attack_finding(each, member, p, min(1.0, 2 * q), policy, claim)
+        if each.may_pass or finding.verdict == "FAIL":
+            findings.append(finding)
     verdict, reasons = verdict_of(findings, preconditions)
     few = scene.synthetic
     rows = {name: len(table) for name, table in tables.items()}
@@ -301,12 +303,17 @@ def _without_holdout(
         "without a holdout nothing can be compared:"
         " give real records that the release was not made from"
     )
+    copies = _copy_counts(tables)
+    copied = (
+        f"{copies['train']:,} of the {len(tables['synthetic']):,} synthetic rows are equal to a"
+        " training record: only a holdout tells how many of them chance would give"
+    )
     return AuditReport(
         verdict="INCONCLUSIVE",
-        reasons=(reason, *compared.unlike),
+        reasons=(reason, *([copied] if copies["train"] else []), *compared.unlike),
         level=level,
         rows={name: len(table) for name, table in tables.items()},
-        copies=_copy_counts(tables),
+        copies=copies,
         findings=(),
         preconditions=(),
         policy=policy,

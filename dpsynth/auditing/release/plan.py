@@ -103,6 +103,10 @@ def _membership_trials(
     for name, among, widest in _groups(scene, plan.subgroups, isolated):
         ranked = trial.ranking("membership", f"ensemble, {name}", together, among)
         found += [replace(each, widest=widest) for each in ranked]
+    if isolated != min(SHARES):
+        for name, among, widest in _groups(scene, (), min(SHARES)):
+            ranked = trial.ranking("membership", f"ensemble, {name}", together, among)
+            found += [replace(each, widest=widest, may_pass=False) for each in ranked]
     return found
 
 
@@ -111,9 +115,12 @@ def _rule_trials(scene: Scene, fewest_rules: int, rng: np.random.Generator) -> l
     if len(scene.records.columns) > 1:
         rules["3 to 6 columns"] = anonymity.many_column_rules(scene, rng)
     rules = {name: matches for name, matches in rules.items() if matches.shape[0]}
+    found = [trial.predicates("singling out", name, each, rng) for name, each in rules.items()]
     if len(rules) > 1 and min(matches.shape[0] for matches in rules.values()) < fewest_rules:
-        rules = {"1 or 3 to 6 columns": sparse.csr_array(sparse.vstack(list(rules.values())))}
-    return [trial.predicates("singling out", name, each, rng) for name, each in rules.items()]
+        every = sparse.csr_array(sparse.vstack(list(rules.values())))
+        together = trial.predicates("singling out", "1 or 3 to 6 columns", every, rng)
+        found = [together, *(replace(each, may_pass=False) for each in found)]
+    return found
 
 
 def _secret_trials(

@@ -56,6 +56,8 @@ class Trial:
     threat: "membership", "attribute", "singling out", "linkability" or "near-copies". measure: what
     is estimated: "auc", "tpr" or "gap". measured: gives the estimate, from the labels. share: the
     part of all records that it is about. widest: the largest part that it may be about.
+    may_pass: else it counts only if it fails: it has too few records or rules to rule out a leak,
+    and enough to find one that a wider attack would thin out.
     """
 
     threat: str
@@ -65,6 +67,7 @@ class Trial:
     measured: Callable[[np.ndarray], Measured]
     share: float = 1.0
     widest: float = 1.0
+    may_pass: bool = True
 
 
 NO_GAP = Estimate(math.nan, -1.0, 1.0)

@@ -15,7 +15,7 @@ from typing import Any
 
 from dpsynth.data.texts import moment_reader, number_reader
 from dpsynth.data.values import is_null, number
-from dpsynth.schema.columns import Boolean, Categorical, Column, Datetime, Numeric
+from dpsynth.schema.columns import Boolean, Categorical, Column, Datetime, Numeric, SchemaError
 
 Kind = tuple[str, Callable[[str], bool]]
 
@@ -121,7 +121,10 @@ def _by_format(column: Datetime, texts: list[str]) -> str:
     """
     reads: dict[str, frozenset[int]] = {}
     for format in (day + time for day in _DAYS for time in _TIMES):
-        of_text = moment_reader(replace(column, format=format))
+        try:
+            of_text = moment_reader(replace(column, format=format))
+        except SchemaError:  # two digits of a year, where the bounds are a century apart
+            continue
         read = frozenset(i for i, text in enumerate(texts) if _reads(of_text, text))
         if 2 * len(read) > len(texts):
             reads[format] = read

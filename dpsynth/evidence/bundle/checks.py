@@ -26,9 +26,10 @@ INTERNAL = "internal"
 A manifest lists nothing in there: a hash of it would tell of the private rows.
 """
 
-SAMPLES = ("rows", "images", "sheet")
-"""The kinds of files that are drawn from a model."""
-_SAMPLE_ENDINGS = (".csv", ".parquet", ".npz", ".png")
+SAMPLES = {"rows": (".csv", ".parquet"), "images": (".npz",), "sheet": (".png",)}
+"""The kinds of files that are drawn from a model, and how their names end."""
+_NAMES = {"certificate": "certificate.json", "page": "certificate.html", "schema": "schema.yaml"}
+"""The kinds of which a release has one file, and its name."""
 
 Line = Mapping[str, Any]
 
@@ -92,12 +93,18 @@ def read_manifest(folder: Path) -> list[dict[str, Any]]:
 
 
 def manifest(folder: Folder) -> str:
-    """The manifest is missing or was changed, or it has no line with the head that was noted."""
+    """The manifest is missing or was changed, or is not the one whose head was noted."""
     lines, fault = folder.read
-    noted = folder.head is not None and not any(
-        line["hash"].startswith(folder.head) for line in lines
-    )
-    return fault or (f"no line has the hash {folder.head}" if noted else "")
+    if fault or folder.head is None:
+        return fault
+    heads = [line["hash"].startswith(folder.head) for line in lines]
+    if not any(heads):
+        return f"no line has the hash {folder.head}"
+    until = heads.index(True) + 1
+    later = {line["name"] for line in lines[until:]}
+    if replaced := sorted({line["name"] for line in lines[:until]} & later):
+        return f"after the noted head it lists another {', '.join(replaced)}"
+    return ""
 
 
 def certificate(folder: Folder) -> bool:
@@ -118,9 +125,14 @@ def model(folder: Folder) -> str:
     return ", ".join(line["name"] for line in folder.of("model") if not _is_of(folder, line))
 
 
+def named(folder: Folder) -> str:
+    """A file is listed as something that its name does not say, or that no release has."""
+    return ", ".join(line["name"] for line in folder.listed.values() if not _is_named(line))
+
+
 def drawn(folder: Folder) -> str:
     """Rows or images are listed as drawn from another model than the run released, or from none."""
-    lines = [line for line in folder.listed.values() if _is_sample(line)]
+    lines = folder.of(*SAMPLES)
     others = [line for line in lines if not line.get("model") or line["model"] != folder.released]
     return ", ".join(line["name"] for line in others)
 
@@ -129,8 +141,8 @@ def unlisted(folder: Folder) -> str:
     """The folder has files that the manifest does not list, so nothing says what they are."""
     if not folder.listed:
         return ""
-    found = {path.name for path in folder.path.iterdir()}
-    if strangers := sorted(found - folder.listed.keys() - {NAME, INTERNAL}):
+    beside = (path for path in folder.path.iterdir() if path.name != INTERNAL or not path.is_dir())
+    if strangers := sorted({path.name for path in beside} - folder.listed.keys() - {NAME}):
         raise Undecided(
             f"the manifest does not list {', '.join(map(repr, strangers))}: nothing says what that"
             " is, so keep it elsewhere"
@@ -138,9 +150,12 @@ def unlisted(folder: Folder) -> str:
     return ""
 
 
-def _is_sample(line: Line) -> bool:
-    """Whether a file is one of samples, by its name or by what the manifest says."""
-    return line["kind"] in SAMPLES or Path(line["name"]).suffix.lower() in _SAMPLE_ENDINGS
+def _is_named(line: Line) -> bool:
+    """Whether a file's name is one of its kind, so that nothing escapes the checks of its kind."""
+    kind, name = line["kind"], line["name"]
+    if kind == "model":  # whose content is compared
+        return True
+    return name == _NAMES.get(kind) or Path(name).suffix.lower() in SAMPLES.get(kind, ())
 
 
 def _is_held(folder: Path, line: Line) -> bool:
@@ -167,5 +182,5 @@ def _hash(line: Line) -> str:
 
 _FORMAT = "dpsynth_manifest"
 CHECKS: tuple[Callable[[Folder], bool | str], ...] = (
-    manifest, certificate, files, model, drawn, unlisted,
+    manifest, certificate, files, named, model, drawn, unlisted,
 )  # fmt: skip

@@ -23,7 +23,9 @@ def content_of(path: Path) -> tuple[str, Any]:
     try:
         with zipfile.ZipFile(path) as file:
             document = json.loads(file.read("model.json"))
-            arrays = {name: file.read(inside) for name, inside in document.pop("arrays").items()}
+            places = document.pop("arrays")
+            whole = sorted(file.namelist()) == sorted(["model.json", *places.values()])
+            arrays = {name: file.read(inside) for name, inside in places.items()}
         certificate = document.pop("certificate")
         digest = hashlib.sha256(_canonical(document))
         for name in sorted(arrays):
@@ -33,6 +35,8 @@ def content_of(path: Path) -> tuple[str, Any]:
         raise ValueError("it is not a model file, or is damaged") from None
     except (TypeError, RuntimeError, EOFError, zipfile.zlib.error):  # type: ignore[attr-defined]
         raise ValueError("it is not a model file, or is damaged") from None
+    if not whole:
+        raise ValueError("it holds files that no model has")
     return digest.hexdigest(), certificate
 
 
