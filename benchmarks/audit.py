@@ -33,7 +33,7 @@ from dpsynth.auditing.mechanism.dp import DPAuditor
 from dpsynth.auditing.mechanism.noise import Answer, audit_noise
 from dpsynth.auditing.mechanism.pairs import worst_case_pairs
 from dpsynth.auditing.release.audit import audit
-from dpsynth.auditing.statistics.bounds import Counts, mu_by_area, mu_lower, mu_point, spread_of_mu
+from dpsynth.auditing.statistics.epsilon_bounds import Counts, mu_by_area, mu_lower, mu_point, spread_of_mu
 from dpsynth.schema.table import Categorical, Numeric, Schema
 
 sys.path.insert(0, str(Path(__file__).parents[1]))

@@ -13,7 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from dpsynth.accounting.policy import Policy, PolicyRefusedError
+    from dpsynth.accounting.ledger_policy import Policy, PolicyRefusedError
     from dpsynth.auditing.mechanism.dp import DPAuditor
     from dpsynth.auditing.release.audit import (
         AuditPolicy,
@@ -92,8 +92,8 @@ _HOME = {
     "NoLedgerWarning": "synthesizers.base",
     "NotFittedError": "synthesizers.base",
     "Numeric": "schema.table",
-    "Policy": "accounting.policy",
-    "PolicyRefusedError": "accounting.policy",
+    "Policy": "accounting.ledger_policy",
+    "PolicyRefusedError": "accounting.ledger_policy",
     "PolicyViolationError": "auditing.release.audit",
     "PrivacyClaim": "auditing.release.audit",
     "PrivacyUnit": "kernel.unit",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
-from dpsynth.auditing.release.policy import PolicyViolationError
+from dpsynth.auditing.release.audit_policy import PolicyViolationError
 from dpsynth.base.errors import DPSynthError
 from dpsynth.kernel.budget import BudgetExceededError
 from dpsynth.ledger.chain import LedgerCorruptError

@@ -153,7 +153,7 @@ def _listed(given: str | list[str]) -> list[str]:
 
 def _make(folder: Path, answers: Answers) -> dict[str, Path]:
     """Writes the project; ValueError, before anything is written, for a place that is taken."""
-    from dpsynth.auditing.release.policy import AuditPolicy
+    from dpsynth.auditing.release.audit_policy import AuditPolicy
     from dpsynth.data.engines.files import column_names, open_rows
     from dpsynth.data.tables.codec import check_owner
     from dpsynth.kernel.budget import Budget

@@ -21,7 +21,7 @@ from dpsynth.cli.common import (
 from dpsynth.cli.exits import exit_code
 
 if TYPE_CHECKING:
-    from dpsynth.accounting.policy import Policy
+    from dpsynth.accounting.ledger_policy import Policy
     from dpsynth.kernel.budget import Budget
     from dpsynth.kernel.unit import PrivacyUnit
     from dpsynth.ledger.ledger import Ledger
@@ -256,7 +256,7 @@ def policy_of(
     mechanisms: list[str] | None,
     persons: bool,
 ) -> Policy:
-    from dpsynth.accounting.policy import Policy
+    from dpsynth.accounting.ledger_policy import Policy
     from dpsynth.kernel.budget import Budget
 
     caps = named("--purpose", purposes, "research=0.5", default=f"{budget.epsilon!r}")

@@ -10,7 +10,7 @@ from rich import box
 from rich.table import Table
 from rich.text import Text
 
-from dpsynth.accounting.policy import Policy
+from dpsynth.accounting.ledger_policy import Policy
 from dpsynth.base.text import at_most, clip, exact, printable, short
 from dpsynth.cli.common import out, say
 from dpsynth.kernel.account import SECURE, Run

@@ -27,7 +27,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from dpsynth.accounting.policy import Policy, policy_record
+from dpsynth.accounting.ledger_policy import Policy, policy_record
 from dpsynth.base.closed import Closed
 from dpsynth.base.job import Job
 from dpsynth.kernel import budget as budgets

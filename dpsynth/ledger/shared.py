@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from dpsynth.accounting.policy import Policy
+from dpsynth.accounting.ledger_policy import Policy
 from dpsynth.base.job import Job
 from dpsynth.kernel.account import Account, Effect
 from dpsynth.kernel.budget import Budget, BudgetExceededError

@@ -10,7 +10,7 @@ import numpy as np
 
 from dpsynth.base.job import Job
 from dpsynth.base.progress import stage
-from dpsynth.data.images.rows import check_images, private_images
+from dpsynth.data.images.arrays import check_images, private_images
 from dpsynth.evidence.certificate import Certificate
 from dpsynth.kernel.budget import Budget, affordable
 from dpsynth.kernel.events import Gaussian

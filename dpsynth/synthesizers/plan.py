@@ -22,9 +22,9 @@ from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.ledger.opening import Accountant
 from dpsynth.mechanisms.allocation import COLUMNS, MARGINALS, PAIRS, Allocation, Part, Preview
 from dpsynth.mechanisms.base import Mechanism
-from dpsynth.mechanisms.bounds import bounds_costs
 from dpsynth.mechanisms.footprint import span
 from dpsynth.mechanisms.inside import inside_costs
+from dpsynth.mechanisms.learned_bounds import bounds_costs
 from dpsynth.mechanisms.prices import MEAN_ABS, Prices, informative_pairs
 from dpsynth.mechanisms.registry import name_of
 from dpsynth.schema.table import Schema

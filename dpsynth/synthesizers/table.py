@@ -30,9 +30,9 @@ from dpsynth.kernel.budget import Budget
 from dpsynth.ledger.ledger import Ledger
 from dpsynth.ledger.opening import Accountant
 from dpsynth.mechanisms.base import Mechanism
-from dpsynth.mechanisms.bounds import bounds_costs, learn_bounds
 from dpsynth.mechanisms.checkpoint import Checkpoint, check_place
 from dpsynth.mechanisms.inside import Seen, inside_costs, inside_of, look_inside
+from dpsynth.mechanisms.learned_bounds import bounds_costs, learn_bounds
 from dpsynth.mechanisms.marginal.known import Marginal
 from dpsynth.mechanisms.registry import TABLES, mechanism_for, name_of
 from dpsynth.models.base import Model
@@ -50,7 +50,7 @@ from dpsynth.synthesizers.model_file import (
 from dpsynth.synthesizers.plan import Plan, plan
 from dpsynth.synthesizers.preflight import check_resumable, check_settings, check_size, with_prior
 from dpsynth.synthesizers.recorded import RecordedMarginal, recorded_arguments, recorded_marginals
-from dpsynth.synthesizers.rows import draw_rows
+from dpsynth.synthesizers.sampled_rows import draw_rows
 from dpsynth.synthesizers.undeclared import undeclared_counts
 
 Bounds = dict[str, tuple[float, float]]

@@ -16,7 +16,7 @@ import pandas as pd
 from dpsynth.auditing.claim import PrivacyClaim
 from dpsynth.auditing.mechanism.dp import DPAuditor
 from dpsynth.auditing.mechanism.pairs import Pair, worst_case_pairs
-from dpsynth.auditing.statistics.bounds import power
+from dpsynth.auditing.statistics.epsilon_bounds import power
 from dpsynth.schema.table import Categorical, Numeric, PrivacyUnit, Schema
 
 SCHEMA = Schema({"age": Numeric(0, 100, integer=True), "town": Categorical(["u", "v", "w"])})

@@ -7,7 +7,7 @@ import json
 import pytest
 from typer.testing import CliRunner
 
-from dpsynth.auditing.release.policy import AuditPolicy
+from dpsynth.auditing.release.audit_policy import AuditPolicy
 from dpsynth.cli import app
 from tests.auditing.people import SCHEMA, mixed, people
 

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from scipy.stats import binom, norm
 
-from dpsynth.auditing.statistics.bounds import (
+from dpsynth.auditing.statistics.epsilon_bounds import (
     Counts,
     _gdp_p_value,
     _one_run_p_value,

@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pytest
 
+from dpsynth.auditing.release.attack_plan import EFFORTS
 from dpsynth.auditing.release.audit import audit
-from dpsynth.auditing.release.plan import EFFORTS
-from dpsynth.auditing.release.policy import AuditPolicy
+from dpsynth.auditing.release.audit_policy import AuditPolicy
 from tests.auditing.people import SCHEMA, mixed, people
 
 N = 1000

@@ -10,10 +10,10 @@ from scipy import sparse, stats
 from dpsynth.auditing.attacks.anonymity import RULES, single_column_rules
 from dpsynth.auditing.attacks.membership import Scene
 from dpsynth.auditing.attacks.records import read_tables
-from dpsynth.auditing.release import plan, sizes
+from dpsynth.auditing.release import attack_plan, sizes
 from dpsynth.auditing.release.audit import audit
+from dpsynth.auditing.release.audit_policy import AuditPolicy
 from dpsynth.auditing.release.next_step import needed_by, rows_needed
-from dpsynth.auditing.release.policy import AuditPolicy
 from dpsynth.auditing.statistics.intervals import (
     Estimate,
     area_under_curve,
@@ -115,13 +115,13 @@ def test_which_attacks_are_made_does_not_hang_on_the_labels():
     """`trials` sees no label; the sizes are all that it is told of them."""
     tables = read_tables({"real": people(800, 1), "release": people(200, 2)}, SCHEMA)
     scene = Scene(tables["real"], tables["release"])
-    asked = plan.Plan(plan.EFFORTS["quick"], None, ["town"], (), (), ())
-    made = plan.trials(scene, asked, sizes.Parts(0.5, 0), np.random.default_rng(0))
+    asked = attack_plan.Plan(attack_plan.EFFORTS["quick"], None, ["town"], (), (), ())
+    made = attack_plan.trials(scene, asked, sizes.Parts(0.5, 0), np.random.default_rng(0))
     names = [each.attack for each in made]
     assert "ensemble, the most isolated half" in names
     share = next(each.share for each in made if each.attack == "ensemble, the most isolated half")
     assert share == pytest.approx(0.5, abs=0.01)
-    none = plan.trials(scene, asked, sizes.Parts(None, 0), np.random.default_rng(0))
+    none = attack_plan.trials(scene, asked, sizes.Parts(None, 0), np.random.default_rng(0))
     assert [n for n in names if "half" not in n] == [each.attack for each in none if "half" not in each.attack]
     for found in (made, none):  # a tenth is looked at always, and counts where it fails
         assert [each.may_pass for each in found if "tenth" in each.attack] == [False]
@@ -130,10 +130,10 @@ def test_which_attacks_are_made_does_not_hang_on_the_labels():
 def test_few_rules_are_taken_together_with_the_others():
     tables = read_tables({"real": people(400, 1), "release": people(200, 2)}, SCHEMA)
     scene = Scene(tables["real"], tables["release"])
-    asked = plan.Plan(plan.EFFORTS["quick"], None, ["town"], (), (), ())
+    asked = attack_plan.Plan(attack_plan.EFFORTS["quick"], None, ["town"], (), (), ())
 
     def rules(fewest):
-        made = plan.trials(scene, asked, sizes.Parts(None, fewest), np.random.default_rng(0))
+        made = attack_plan.trials(scene, asked, sizes.Parts(None, fewest), np.random.default_rng(0))
         member = np.arange(400) < 200
         alike = [t for t in made if t.threat == "singling out"]
         counts = {t.attack: t.measured(member).details["rules"] for t in alike}

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dpsynth.data.images.rows import check_images, private_images
+from dpsynth.data.images.arrays import check_images, private_images
 from dpsynth.data.tables.codec import codec_for
 from dpsynth.data.tables.inside import DecimalsCoding, PiecesCoding, first_edges
 from dpsynth.data.tables.magnitude import Magnitudes

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from dpsynth.accounting import nonadaptive
-from dpsynth.accounting.policy import Policy
+from dpsynth.accounting.ledger_policy import Policy
 from dpsynth.base.job import Job
 from dpsynth.evidence import verify
 from dpsynth.evidence.certificate import Certificate

@@ -8,7 +8,7 @@ from scipy.fft import dctn
 from sklearn.datasets import load_digits
 
 from dpsynth.base.code_name import code_name
-from dpsynth.data.images.rows import private_images
+from dpsynth.data.images.arrays import private_images
 from dpsynth.kernel.budget import Budget
 from dpsynth.ledger.opening import Accountant
 from dpsynth.mechanisms.image import embedding as module

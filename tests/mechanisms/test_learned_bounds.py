@@ -10,7 +10,7 @@ from dpsynth.door.codes import codes_of
 from dpsynth.kernel.budget import Budget
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.ledger.opening import Accountant
-from dpsynth.mechanisms.bounds import _inhabited, _refined, bounds_costs, learn_bounds
+from dpsynth.mechanisms.learned_bounds import _inhabited, _refined, bounds_costs, learn_bounds
 from dpsynth.schema.table import Numeric
 from dpsynth.testing import BlindAccountant
 

@@ -29,7 +29,7 @@ RINGS = {
     "training": ("steps", "clipping", "dpsgd", "event", "teachers", "embedding"),
     "programs": ("run", "external"),
     "ledger": ("chain", "names", "shared", "store", "reader", "linking", "ledger", "opening"),
-    "accounting": ("policy", "joint", "nonadaptive", "calibrate", "currencies"),
+    "accounting": ("ledger_policy", "joint", "nonadaptive", "calibrate", "currencies"),
 }  # fmt: skip
 
 

@@ -8,7 +8,7 @@ import sqlite3
 from pathlib import Path
 from unittest import mock
 
-from dpsynth.accounting.policy import Policy
+from dpsynth.accounting.ledger_policy import Policy
 from dpsynth.base.job import Job
 from dpsynth.kernel.budget import Budget
 from dpsynth.kernel.events import Gaussian

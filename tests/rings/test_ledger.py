@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dpsynth.accounting.policy import Policy
+from dpsynth.accounting.ledger_policy import Policy
 from dpsynth.base.job import Job
 from dpsynth.kernel.budget import Budget, BudgetExceededError, affordable
 from dpsynth.kernel.cost import NOTHING

@@ -10,7 +10,7 @@ import hypothesis.strategies as st
 from hypothesis import HealthCheck, settings
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 
-from dpsynth.accounting.policy import Policy, PolicyRefusedError
+from dpsynth.accounting.ledger_policy import Policy, PolicyRefusedError
 from dpsynth.base.job import Job
 from dpsynth.kernel.budget import Budget, BudgetExceededError, affordable
 from dpsynth.kernel.events import Gaussian

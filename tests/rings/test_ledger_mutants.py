@@ -112,14 +112,14 @@ MUTANTS = [
     ),
     Mutant(
         "rows for persons",
-        "policy.py",
+        "ledger_policy.py",
         "if self.persons and unit.id_column is None:",
         "if False:",
         ledger_laws.a_policy_is_kept,
     ),
     Mutant(
         "any approval will do",
-        "policy.py",
+        "ledger_policy.py",
         'if not job.approvals.get(name, "").strip()]',
         "if name not in job.approvals]",
         ledger_laws.a_policy_is_kept,

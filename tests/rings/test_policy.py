@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 import dpsynth
-from dpsynth.accounting.policy import Policy, PolicyRefusedError
+from dpsynth.accounting.ledger_policy import Policy, PolicyRefusedError
 from dpsynth.base.job import Job
 from dpsynth.kernel.budget import Budget, BudgetExceededError
 from dpsynth.kernel.events import Gaussian

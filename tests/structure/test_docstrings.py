@@ -18,7 +18,7 @@ Public = type[Any] | Callable[..., Any]
 
 SHOWN = {
     "evidence.certificate": ("Certificate",),
-    "accounting.policy": ("Policy",),
+    "accounting.ledger_policy": ("Policy",),
     "base.domain": ("Domain",),
     "base.job": ("Job",),
     "auditing.claim": ("PrivacyClaim",),
@@ -28,7 +28,7 @@ SHOWN = {
     "auditing.mechanism.one_run": ("CoinFlips", "OneRunResult"),
     "auditing.mechanism.pairs": ("Pair",),
     "auditing.mechanism.refutation": ("DPAuditResult", "PairResult"),
-    "auditing.release.policy": ("AuditPolicy",),
+    "auditing.release.audit_policy": ("AuditPolicy",),
     "auditing.release.report": ("AuditReport", "Finding", "Precondition"),
     "evaluation.images": ("ClassQuality", "ImageQuality"),
     "evaluation.quality": ("ColumnQuality", "Quality", "WayQuality"),

@@ -158,7 +158,7 @@ def test_at_most_two_modules_lie_loose_at_the_top() -> None:
         ("models/base.py", "from ..mechanisms.marginal.mst import MST"),
         ("mechanisms/marginal/mst.py", "from dpsynth.synthesizers import table"),
         ("mechanisms/marginal/mst.py", "import dpsynth"),
-        ("synthesizers/rows.py", "from dpsynth import Synthesizer"),
+        ("synthesizers/sampled_rows.py", "from dpsynth import Synthesizer"),
         ("synthesizers/table.py", "from dpsynth.evaluation import fidelity"),
         ("evaluation/fidelity.py", "from dpsynth.mechanisms.marginal.mst import MST"),
         ("evaluation/fidelity.py", "from ..synthesizers import table"),

@@ -18,7 +18,7 @@ ENTRIES = {**MECHANISMS, **FAMILIES, **IMAGE_MECHANISMS}
 NAMES = {name.removesuffix("NAME") for name in ENTRIES}
 MODULES = {entry.module for entry in ENTRIES.values()} | {
     "dpsynth.mechanisms.external.base",
-    "dpsynth.mechanisms.neural.plan",
+    "dpsynth.mechanisms.neural.settled",
 }
 IN_HELP = {"Option", "Argument", "Typer"}
 """Of typer: what these are given is text for people."""

@@ -362,7 +362,7 @@ UNBOUNDED_IMAGES = {
 
 @pytest.mark.parametrize(("old", "new"), UNBOUNDED_IMAGES.values(), ids=UNBOUNDED_IMAGES.keys())
 def test_an_image_fit_that_leaves_bounding_out_fails(old, new, monkeypatch):
-    from dpsynth.data.images import rows as module
+    from dpsynth.data.images import arrays as module
 
     copy = mutant(module, old, new, monkeypatch)
     facts = {"classes": 3, "shape": (6, 5), "epsilon": 1, "delta": 1e-6, "frequencies": 7, "unit": PEOPLE.unit}

@@ -123,7 +123,7 @@ def test_without_patience_the_half_made_file_is_taken_for_a_broken_one(tmp_path,
 
 @pytest.mark.parametrize("policy", [False, True])
 def test_every_ledger_has_the_length_that_is_waited_for(policy, tmp_path):
-    from dpsynth.accounting.policy import Policy
+    from dpsynth.accounting.ledger_policy import Policy
 
     facts = {"policy": Policy()} if policy else {}
     Ledger.create(tmp_path / "l", BUDGET, dataset="d", unit=PrivacyUnit(), **facts)

@@ -26,7 +26,7 @@ from dpsynth.auditing.mechanism.outcomes import NEAR, Features, features, outcom
 from dpsynth.auditing.mechanism.pairs import Pair
 from dpsynth.auditing.mechanism.queries import Target
 from dpsynth.auditing.mechanism.refutation import ENOUGH, DPAuditResult, PairResult, delta_of
-from dpsynth.auditing.statistics.bounds import (
+from dpsynth.auditing.statistics.epsilon_bounds import (
     Counts,
     epsilon_lower,
     max_epsilon,

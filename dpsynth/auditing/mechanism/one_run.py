@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from dpsynth.auditing.statistics.bounds import one_run
+from dpsynth.auditing.statistics.epsilon_bounds import one_run
 from dpsynth.data.engines.files import Rows, open_rows, take_rows
 
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from dpsynth.auditing.claim import PrivacyClaim, epsilon_of_mu
 from dpsynth.auditing.junit import Case, junit
-from dpsynth.auditing.statistics.bounds import Counts
+from dpsynth.auditing.statistics.epsilon_bounds import Counts
 from dpsynth.base.text import printable
 from dpsynth.evidence.pages import render
 

@@ -20,6 +20,8 @@ from dpsynth.auditing.attacks.records import Records
 from dpsynth.auditing.attacks.shadow import FitSample, Shadows, shadow_releases
 from dpsynth.auditing.attacks.spelling import column_titles
 from dpsynth.auditing.claim import PrivacyClaim
+from dpsynth.auditing.release.attack_plan import EFFORTS, Plan, classifiers, trials
+from dpsynth.auditing.release.audit_policy import AuditPolicy, PolicyViolationError
 from dpsynth.auditing.release.claimed import claimed
 from dpsynth.auditing.release.compared import Compared, open_all
 from dpsynth.auditing.release.judgement import attack_finding, copies_finding, verdict_of
@@ -30,8 +32,6 @@ from dpsynth.auditing.release.next_step import (
     of_holdout,
     of_sample,
 )
-from dpsynth.auditing.release.plan import EFFORTS, Plan, classifiers, trials
-from dpsynth.auditing.release.policy import AuditPolicy, PolicyViolationError
 from dpsynth.auditing.release.preconditions import check_preconditions, check_unused
 from dpsynth.auditing.release.report import AuditReport
 from dpsynth.auditing.release.sizes import Parts

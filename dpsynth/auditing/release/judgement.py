@@ -10,8 +10,8 @@ from scipy import stats
 
 from dpsynth.auditing.claim import PrivacyClaim
 from dpsynth.auditing.release import trial
+from dpsynth.auditing.release.audit_policy import AuditPolicy
 from dpsynth.auditing.release.next_step import rows_needed
-from dpsynth.auditing.release.policy import AuditPolicy
 from dpsynth.auditing.release.preconditions import REMEDIES
 from dpsynth.auditing.release.report import Finding, Precondition, worst_verdict
 from dpsynth.auditing.release.trial import Trial

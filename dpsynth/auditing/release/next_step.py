@@ -9,7 +9,7 @@ import math
 from collections.abc import Mapping, Sequence
 
 from dpsynth.auditing.release import sizes
-from dpsynth.auditing.release.policy import AuditPolicy
+from dpsynth.auditing.release.audit_policy import AuditPolicy
 from dpsynth.auditing.release.report import Finding, shown
 from dpsynth.auditing.statistics.intervals import Estimate
 

@@ -16,7 +16,7 @@ import pandas as pd
 
 from dpsynth.auditing.claim import PrivacyClaim
 from dpsynth.auditing.junit import Case, junit
-from dpsynth.auditing.release.policy import AuditPolicy, PolicyViolationError
+from dpsynth.auditing.release.audit_policy import AuditPolicy, PolicyViolationError
 from dpsynth.base.text import difference, percent, printable
 from dpsynth.evidence.pages import render
 

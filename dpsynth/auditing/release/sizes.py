@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from scipy import stats
 from scipy.special import ndtri
 
-from dpsynth.auditing.release.policy import AuditPolicy
+from dpsynth.auditing.release.audit_policy import AuditPolicy
 from dpsynth.auditing.release.trial import FPR
 from dpsynth.auditing.statistics.intervals import (
     clopper_pearson,

@@ -23,7 +23,7 @@ from dpsynth.kernel.rows import SensitiveRows
 from dpsynth.mechanisms.image.embedding import ImageEmbedding
 from dpsynth.mechanisms.neural.columns import require_torch
 from dpsynth.mechanisms.neural.dp_ctgan import check_train_share
-from dpsynth.mechanisms.neural.plan import (
+from dpsynth.mechanisms.neural.settled import (
     MAX_NOISE,
     PlannedTraining,
     noise_length,

@@ -213,7 +213,7 @@ class ImageEmbedding:
         return features
 
     def fit(self, rows: SensitiveRows, schema: ImageSchema, accountant: Accountant) -> ImageModel:
-        """Spends all that is left on the rows of `data/images/rows.py`; a Gaussian for each
+        """Spends all that is left on the rows of `data/images/arrays.py`; a Gaussian for each
         class.
         """
         frame, _ = self.look(rows, schema, accountant, self.look_cost(accountant.cost_left))

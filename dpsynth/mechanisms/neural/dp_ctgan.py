@@ -35,7 +35,7 @@ from dpsynth.mechanisms.marginal.independent import (
     rest_on_columns,
 )
 from dpsynth.mechanisms.neural.columns import Columns, require_add_remove, require_torch
-from dpsynth.mechanisms.neural.plan import (
+from dpsynth.mechanisms.neural.settled import (
     MAX_NOISE,
     MAX_SHARE,
     PYTORCH_MEGABYTES,

@@ -36,7 +36,7 @@ from dpsynth.mechanisms.footprint import Footprint, footprint
 from dpsynth.mechanisms.marginal.canopy import PACE, Canopy
 from dpsynth.mechanisms.neural.columns import mixture_of, require_add_remove, require_torch
 from dpsynth.mechanisms.neural.dp_ctgan import DPCTGAN, check_train_share, game_of
-from dpsynth.mechanisms.neural.plan import (
+from dpsynth.mechanisms.neural.settled import (
     PYTORCH_MEGABYTES,
     PlannedTraining,
     nothing_trained,

@@ -39,7 +39,7 @@ from dpsynth.mechanisms.marginal.independent import (
 )
 from dpsynth.mechanisms.neural.columns import Columns, require_torch
 from dpsynth.mechanisms.neural.dp_ctgan import DPCTGAN, check_train_share, columns_around, game_of
-from dpsynth.mechanisms.neural.plan import (
+from dpsynth.mechanisms.neural.settled import (
     MAX_VOTE_NOISE,
     PYTORCH_MEGABYTES,
     PlannedVotes,

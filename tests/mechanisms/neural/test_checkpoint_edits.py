@@ -7,7 +7,7 @@ import pytest
 pytest.importorskip("torch", reason="networks need PyTorch: pip install 'dpsynth[gan]'")
 
 import dpsynth
-from dpsynth.accounting.policy import Policy
+from dpsynth.accounting.ledger_policy import Policy
 from dpsynth.base.archive import read_archive, write_archive
 from dpsynth.base.job import Job
 from dpsynth.kernel.budget import Budget

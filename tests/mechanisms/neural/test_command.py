@@ -23,7 +23,7 @@ from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.mechanisms.neural.dp_ctgan import DPCTGAN
 from dpsynth.mechanisms.neural.hybrid import Hybrid
 from dpsynth.mechanisms.neural.pate_gan import PATEGAN
-from dpsynth.mechanisms.neural.plan import MAX_NOISE, MAX_VOTE_NOISE, PlannedVotes
+from dpsynth.mechanisms.neural.settled import MAX_NOISE, MAX_VOTE_NOISE, PlannedVotes
 from dpsynth.mechanisms.registry import GROUP, TABLES
 
 ROWS = 6000

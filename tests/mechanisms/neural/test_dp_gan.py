@@ -10,7 +10,7 @@ pytest.importorskip("torch", reason="networks need PyTorch: pip install 'dpsynth
 import torch
 
 import dpsynth
-from dpsynth.data.images.rows import private_images
+from dpsynth.data.images.arrays import private_images
 from dpsynth.evidence import verify
 from dpsynth.kernel.budget import Budget
 from dpsynth.kernel.events import Gaussian

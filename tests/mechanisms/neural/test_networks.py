@@ -25,7 +25,7 @@ from dpsynth.mechanisms.neural.networks import (
     perceptron,
     unflattened,
 )
-from dpsynth.mechanisms.neural.plan import perceptron_size
+from dpsynth.mechanisms.neural.settled import perceptron_size
 from dpsynth.training.clipping import PIECE, clipped_sum
 from dpsynth.training.dpsgd import Training
 from dpsynth.training.event import DpSgd

@@ -47,7 +47,7 @@ class Policy:
     >>> policy.refuse(Job(purpose="research"), PrivacyUnit())
     Traceback (most recent call last):
     ...
-    dpsynth.accounting.policy.PolicyRefusedError: the policy asks for the approval of 'ethics
+    dpsynth.accounting.ledger_policy.PolicyRefusedError: the policy asks for the approval of 'ethics
     board': say where each approval is written
     """
 
