@@ -18,7 +18,7 @@ from dpsynth.synthesizers.release import make_release
 SCHEMA = dpsynth.Schema(
     {
         "hour": dpsynth.Numeric(0, 24),
-        "amount": dpsynth.Numeric(0, 5000),
+        "amount": dpsynth.Numeric(0, 5000, step=10),
         "channel": dpsynth.Categorical(["card", "transfer", "cash"]),
         "abroad": dpsynth.Boolean(),
         "fraud": dpsynth.Boolean(),
@@ -33,7 +33,7 @@ def transactions(rows: int, seed: int) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "hour": np.where(fraud, rng.uniform(0, 6, rows), rng.normal(14, 4, rows).clip(0, 24)),
-            "amount": np.where(fraud, rng.normal(2500, 600, rows), rng.gamma(2, 60, rows)).clip(0, 5000).round(2),
+            "amount": np.where(fraud, rng.normal(2500, 600, rows), rng.gamma(2, 60, rows)).clip(0, 5000).round(-1),
             "channel": rng.choice(["card", "transfer", "cash"], rows, p=[0.7, 0.2, 0.1]),
             "abroad": rng.random(rows) < np.where(fraud, 0.5, 0.05),
             "fraud": fraud,
@@ -47,11 +47,11 @@ def at_night(table: pd.DataFrame) -> float:
 
 
 def main(folder: Path) -> None:
-    real = transactions(40_000, seed=1)
+    real = transactions(100_000, seed=1)
     workload = dpsynth.Workload(target="fraud")  # the column to be predicted: pairs with it are measured first
     # The rows are made up, so no ledger has to remember what was spent on them.
     synthesizer = dpsynth.Synthesizer(SCHEMA, epsilon=1.0, delta=1e-7, workload=workload, ledger=None)
-    rows = make_release(synthesizer, real, folder, n=40_000, seed=3, ending=".parquet").path
+    rows = make_release(synthesizer, real, folder, n=100_000, seed=3, ending=".parquet").path
     draw_rows_to(folder / "frauds.parquet", synthesizer, 500, where="fraud == True and amount > 1000", seed=3)
 
     release = pd.read_parquet(rows)

@@ -171,10 +171,10 @@ def test_what_is_far_too_dear_is_refused_soon_and_nothing_is_charged(multiplier,
 
 
 @pytest.mark.parametrize("budget", [Budget(1.0, 5e-324), Budget(1.0, 1e-300), Budget(1e-12, 1e-12)], ids=repr)
-def test_a_budget_that_buys_only_drowning_noise_is_refused_before_anything_is_recorded(budget):
+def test_a_budget_that_buys_only_noise_is_refused_before_anything_is_recorded(budget):
     ledger = Ledger.create(None, Budget(1.0, 1e-6), dataset="d", unit=PrivacyUnit())
     started = time.process_time()
-    with pytest.raises(ValueError, match="ask for a larger epsilon or delta"):
+    with pytest.raises(ValueError, match="is too small, with noise of billions of rows"):
         Accountant(budget, ledger=ledger)
     assert time.process_time() - started < 2
     assert len(ledger.entries()) == 1

@@ -346,7 +346,7 @@ def test_a_command_that_was_killed_goes_on_when_it_is_given_again(tmp_path):
     schema().save(tmp_path / "schema.yaml")
     table().to_parquet(tmp_path / "rows.parquet")
     line = "fit rows.parquet --schema schema.yaml --epsilon 8 --delta 1e-6 --mechanism dp-ctgan --ledger l -o m.dpsynth"
-    arguments = [*line.split(" "), "--checkpoint", "c", "--certificate", "release"]
+    arguments = [*line.split(" "), "--checkpoint", "c", "--certificate", "release", "--progress"]
     environment = {"PYTHONPATH": str(ROOT), "OMP_NUM_THREADS": "1", "PATH": "/usr/bin:/bin"}
     killed = subprocess.run([sys.executable, "-c", KILLED, *arguments], cwd=tmp_path, env=environment, check=False)
     assert killed.returncode == -signal.SIGKILL
