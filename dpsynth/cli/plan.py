@@ -127,6 +127,7 @@ def _show(made: Plan) -> None:
     means = [(mean.column, *mean.cells()) for mean in made.means]
     if means:
         _table(means, "mean of", "noise (std. dev.)", "of its range", "thin tail cut off")
+        say("thin tail cut off: how much further the mean may move where few rows lie at one end")
     for line in shown[2:]:
         say(line)
 

@@ -183,8 +183,8 @@ def _say_release(folder: Path, drawn: Drawn, data: Path) -> None:
         "Note the head elsewhere: with it, `dpsynth verify` finds a release that was made anew.\n"
         "Next:\n"
         f"  dpsynth verify {folder}\n"
-        f"  dpsynth evaluate {drawn.path} {data} --schema {folder / 'schema.yaml'} -o quality"
-        "    # INTERNAL"
+        f"  dpsynth evaluate {drawn.path} {data} --schema {folder / 'schema.yaml'} -o"
+        " internal/quality    # INTERNAL"
     )
 
 

@@ -73,22 +73,26 @@ def check(
     from dpsynth.data.engines.files import open_rows
     from dpsynth.data.tables.check import check_rows
 
-    checks = check_rows(open_rows(data), load_schema(schema))
+    rows = open_rows(data)
+    checks = check_rows(rows, load_schema(schema))
     if as_json:
         print_json({"PRIVATE": True, "columns": [vars(c) for c in checks]})
     else:
-        _show(checks)
+        _show(checks, len(rows))
     if any(c.reason for c in checks):
         raise typer.Exit(Exit.GATE_FAILED)
 
 
-def _show(checks: list[ColumnCheck]) -> None:
+def _show(checks: list[ColumnCheck], rows: int) -> None:
     table = Table(
         "column", "missing", "undeclared", "clipped", title="PRIVATE: exact counts, not for release"
     )
     for c in checks:
         table.add_row(c.name, *map(_count, (c.missing, c.undeclared, c.clipped)))
     out.print(table)
+    say(f"Of {rows:,} rows; a dot means none.")
+    if not any(c.reason for c in checks):
+        say("No column has more than a fifth of its values undeclared.")
     for c in checks:
         if c.reason:
             say(f"{c.name}: more than a fifth is undeclared, likely {c.reason}")

@@ -63,7 +63,7 @@ def _what_holds(release: Path, head: str | None, redraw: bool) -> str:
     told = "agrees with the ledger lines that it quotes"
     rest = "a ledger written anew, or cut at its end (dpsynth ledger verify LEDGER --head HEAD)"
     if not release.is_dir():
-        return f"{release}: {told}. Not checked: the files beside it (give the folder), and {rest}"
+        return _listed(f"{release}: {told}.", ["the files beside it (give the folder)", rest])
     missing = [rest]
     if head is None:
         missing.append(
@@ -76,10 +76,14 @@ def _what_holds(release: Path, head: str | None, redraw: bool) -> str:
         missing.append(f"whether {', '.join(sheets)} shows images of the model")
     if (release / "internal").exists():
         missing.append("internal/, which is no part of the release and must not be published")
-    return (
-        f"{release}: the files are those that the manifest lists, and the certificate {told}."
-        f" Not checked: {'; '.join(missing)}"
+    return _listed(
+        f"{release}: the files are those that the manifest lists, and the certificate {told}.",
+        missing,
     )
+
+
+def _listed(holds: str, missing: list[str]) -> str:
+    return "\n".join([holds, "Not checked:", *(f"  {each}" for each in missing)])
 
 
 def _line(outcome: Outcome) -> str:

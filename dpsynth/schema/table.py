@@ -60,9 +60,10 @@ _DRAFT_COMMENT = (
     "#   unit: {id_column: patient_id, max_records: 20}\n"
     "# Where a type is a TODO, write one of these in its place:\n"
     "#   {type: numeric, low: 0, high: 120, integer: true, nullable: true}\n"
+    "#   {type: numeric, low: 0, high: 50, decimals: 1, nullable: true}\n"
     "#   {type: categorical, categories: [day, short, long], nullable: true}\n"
     "#   {type: datetime, low: '2020-01-01', high: '2024-12-31', resolution: D, nullable: true}\n"
-    "#   {type: boolean, nullable: true}\n"
+    "#   {type: boolean, nullable: true}; with true: [1], false: [0] it comes back as 1 and 0\n"
     "#   {type: identifier}, which is never read, and made anew\n"
     "# Where texts are not written as 1234.5, 2020-01-31 or yes, say how:\n"
     '#   decimal: ","   format: "%d.%m.%Y"   true: [ja]   false: [nein]   ignore_case: true'

@@ -157,7 +157,7 @@ class Plan:
             f"{sizes}; {self.rows:,} rows assumed",
             *(queries if tables else ()),
             *([self.training.describe()] if self.training else []),
-            f"one-way distributions: {self._columns_error()}",
+            f"single columns: {self._columns_error()}",
             *((mean.describe() for mean in self.means) if tables else ()),
             f"CPU seconds: {self._seconds()}; memory: up to {self.megabytes:,.0f} MB",
             *self.notes,
@@ -167,7 +167,8 @@ class Plan:
     def _columns_error(self) -> str:
         if self.columns_error is None:
             return "how far off they will be is not known"
-        return f"off by {self.columns_error:.2g} at most on average (total variation, noise only)"
+        moved = short(100 * self.columns_error, 2)
+        return f"noise moves {moved} of 100 rows at most on average, before the fit reduces it"
 
     def _seconds(self) -> str:
         least, most = self.seconds

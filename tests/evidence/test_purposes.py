@@ -20,6 +20,8 @@ PURPOSES = {
     "measure age x sex x job": "Three and more columns",
     "measure a x b x c x d": "Three and more columns",
     "learn the bounds of age": "Bounds that the schema leaves open",
+    "see values of age that many rows share": "Values that many rows share",
+    "see how the numbers of age are written": "How numbers are written",
     "choose among 3 pairs": "What to measure: scores of all candidates",
     "choose among 12 marginals": "What to measure: scores of all candidates",
     "train a critic of rows in 20 steps": "Training of a network",

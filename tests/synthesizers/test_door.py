@@ -296,6 +296,23 @@ def test_of_a_csv_file_only_the_first_line_is_read_before_the_run_begins(text, n
     assert open_source(tmp_path / "r.csv").names == names
 
 
+@pytest.mark.parametrize(("mark", "marks"), [(";", "semicolons"), ("\t", "tabs"), ("|", "vertical bars")])
+def test_a_csv_file_with_other_separators_is_refused_and_its_first_line_is_not_shown(mark, marks, tmp_path):
+    """The first line may be a record: a file may have no header."""
+    (tmp_path / "r.csv").write_text(f"CANARY{mark}7\nb{mark}8\n")
+    ledger = ledger_of(tmp_path)
+    with pytest.raises(dpsynth.SchemaError, match=f"has {marks} between its fields, where commas") as caught:
+        fit(tmp_path / "r.csv", ledger=ledger)
+    assert "CANARY" not in str(caught.value)
+    assert ledger.runs() == []
+
+
+def test_a_separator_inside_quotes_or_beside_commas_is_a_part_of_a_name(tmp_path):
+    for text, names in {'"a;b"\n1\n': ["a;b"], "a;b,c\n1,2\n": ["a;b", "c"]}.items():
+        (tmp_path / "r.csv").write_text(text)
+        assert open_source(tmp_path / "r.csv").names == names
+
+
 @pytest.mark.parametrize("text", [b"", b"\xff,b\n1,2\n"], ids=["empty", "a name that is no text"])
 def test_a_header_that_cannot_be_read_is_structure_and_costs_nothing(text, tmp_path):
     (tmp_path / "r.csv").write_bytes(text)

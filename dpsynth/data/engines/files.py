@@ -19,6 +19,11 @@ from dpsynth.schema.columns import SchemaError
 
 Rows: TypeAlias = pd.DataFrame | pa.Table
 
+_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+"""What other programs write between the fields of a line instead of commas."""
+
+_QUOTED = re.compile(r'"[^"]*"')
+
 _BROKEN = (OSError, pa.ArrowException, UnicodeError, OverflowError)
 """What pyarrow and Python raise for a file that is damaged, or of another format."""
 
@@ -209,7 +214,23 @@ def _csv_names(path: Path) -> list[str]:
             line += more
     with csv.open_csv(pa.BufferReader(line.encode("latin-1")), parse_options=_RULES) as reader:
         names: list[str] = reader.schema.names
-        return names
+    if len(names) == 1:
+        _refuse_other_separators(line, path)
+    return names
+
+
+def _refuse_other_separators(line: str, path: Path) -> None:
+    """SchemaError where the only field of a first line falls into several by another separator.
+
+    It quotes nothing of the line, which in a file without a header is a record.
+    """
+    for mark, marks in _SEPARATORS.items():
+        if mark in _QUOTED.sub("", line):
+            raise SchemaError(
+                f"{path} has {marks} between its fields, where commas were wanted: write it anew,"
+                f" as by pandas.read_csv({path.name!r}, sep={mark!r}, dtype=str,"
+                " keep_default_na=False).to_csv('commas.csv', index=False)"
+            )
 
 
 def _read_csv(path: Path) -> pa.Table:
