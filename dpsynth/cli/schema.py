@@ -73,8 +73,9 @@ def check(
     from dpsynth.data.engines.files import open_rows
     from dpsynth.data.tables.check import check_rows
 
-    rows = open_rows(data)
-    checks = check_rows(rows, load_schema(schema))
+    declared = load_schema(schema)
+    rows = open_rows(data, declared)
+    checks = check_rows(rows, declared)
     if as_json:
         print_json({"PRIVATE": True, "columns": [vars(c) for c in checks]})
     else:

@@ -52,11 +52,11 @@ def number_reader(column: Column) -> TextReader:
     """Reads the numbers of a column as its schema says that they are written."""
     if not isinstance(column, Numeric):
         return number_of
-    facts = (column.decimal, column.thousands, column.prefix, column.suffix, column.percent)
+    facts = (column.mark, column.thousands, column.prefix, column.suffix, column.percent)
     if facts == (".", None, None, None, False):
         return number_of
     marks = _Marks(*facts)
-    if column.decimal == ",":
+    if column.mark == ",":
         return marks.read
 
     def read(text: str) -> float:

@@ -187,7 +187,7 @@ def _check(schema: Schema) -> None:
 
 def _open(name: str, table: Any, schema: Schema) -> Rows:
     try:
-        rows = open_rows(table)
+        rows = open_rows(table, schema)
         check_columns(column_names(rows), schema)
     except SchemaError as error:
         raise SchemaError(f"{name}: {error}") from None

@@ -119,7 +119,7 @@ class Categorical(_Facts):
                 raise SchemaError(f"other={other!r} is not among the categories: add it to them")
             object.__setattr__(self, "other", other)
         _check_marker(self)
-        if self.missing_marker is not None and _matches_any(self.missing_marker, categories):
+        if self.missing_marker is not None and matches_any(self.missing_marker, categories):
             raise SchemaError(
                 f"missing_marker={self.missing_marker!r} is also a category: choose another marker,"
                 " or remove the category"
@@ -160,8 +160,9 @@ class Numeric(_Facts):
         Whether values may be missing.
     missing_marker : str, int, float or None
         A value that stands for missing, such as -1 or "N".
-    decimal : {".", ","}
-        The decimal mark in text. With ",", "1.234,50" is 1234.5.
+    decimal : {".", ","} or None
+        The decimal mark in text. With ",", "1.234,50" is 1234.5. None for that of the schema's
+        `file`, which is "." where it says nothing.
     thousands : {",", ".", " ", "'"} or None
         The mark between groups of three digits in text; None for any that is no decimal mark.
     prefix, suffix : str or None
@@ -196,7 +197,7 @@ class Numeric(_Facts):
     decimals: int | None = None
     nullable: bool = False
     missing_marker: Scalar | None = None
-    decimal: str = "."
+    decimal: str | None = None
     thousands: str | None = None
     prefix: str | None = None
     suffix: str | None = None
@@ -205,7 +206,7 @@ class Numeric(_Facts):
     def __post_init__(self) -> None:
         _check_flags(self, "integer", "nullable", "percent")
         affixes = {"prefix": self.prefix, "suffix": self.suffix}
-        _refuse(number_fault(self.decimal, self.thousands, affixes))
+        _refuse(number_fault(self.mark, self.thousands, affixes))
         for name in ("low", "high", "step"):
             given = getattr(self, name)
             if given is not None:
@@ -219,6 +220,11 @@ class Numeric(_Facts):
         self._check_decimals()
         self._check_lattice()
         _check_marker(self)
+
+    @property
+    def mark(self) -> str:
+        """The decimal mark."""
+        return "." if self.decimal is None else self.decimal
 
     @property
     def spacing(self) -> float | None:
@@ -670,7 +676,7 @@ def _check_marker(column: Any) -> None:
         )
 
 
-def _matches_any(value: Scalar, categories: Iterable[Any]) -> bool:
+def matches_any(value: Scalar, categories: Iterable[Any]) -> bool:
     """Whether a raw value would match one of these categories."""
     number = number_of_text(value) if isinstance(value, str) else float(value)
     text = value if isinstance(value, str) else text_of_number(number)

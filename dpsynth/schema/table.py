@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import re
 from collections.abc import Hashable, Iterable, Mapping
 from copy import deepcopy
-from dataclasses import MISSING, dataclass, fields
+from dataclasses import MISSING, dataclass, fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -29,7 +30,11 @@ from dpsynth.schema.columns import (
     Numeric,
     SchemaError,
     Text,
+    matches_any,
+    number_of_text,
+    plain_word,
 )
+from dpsynth.schema.files import FileFormat
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -39,6 +44,7 @@ __all__ = [
     "Categorical",
     "Column",
     "Datetime",
+    "FileFormat",
     "Identifier",
     "Numeric",
     "Schema",
@@ -82,12 +88,15 @@ class Schema:
         For each name a `Numeric`, `Categorical`, `Datetime`, `Boolean`, `Identifier` or `Text`.
     unit : PrivacyUnit or None
         Whom the guarantee protects; None for a row by itself.
+    file : FileFormat or None
+        How text files of the table are written, as far as that is declared.
 
     Raises
     ------
     SchemaError
-        For no columns, a name that is not text, something that is no column type, and an id column
-        that is declared as data to release.
+        For no columns, a name that is not text, something that is no column type, an id column
+        that is declared as data to release, and a missing marker of all columns that is a value of
+        one.
 
     Examples
     --------
@@ -102,11 +111,21 @@ class Schema:
 
     named: tuple[tuple[str, Column], ...]
     unit: PrivacyUnit
+    file: FileFormat
 
-    def __init__(self, columns: Mapping[str, Column], *, unit: PrivacyUnit | None = None) -> None:
-        named = tuple(_mapping("columns", columns).items())
+    def __init__(
+        self,
+        columns: Mapping[str, Column],
+        *,
+        unit: PrivacyUnit | None = None,
+        file: FileFormat | None = None,
+    ) -> None:
+        file = file if file is not None else FileFormat()
+        given = _mapping("columns", columns).items()
+        named = tuple((name, _marked(column, file)) for name, column in given)
         object.__setattr__(self, "named", named)
         object.__setattr__(self, "unit", unit if unit is not None else PrivacyUnit())
+        object.__setattr__(self, "file", file)
         if not named:
             raise SchemaError("a schema needs one column or more, got none: add a column")
         for name, column in named:
@@ -122,6 +141,25 @@ class Schema:
                 f"column {id_column!r} says whose record a row is and may not be released:"
                 " declare it Identifier(), or leave it out of the columns"
             )
+        self._check_encoding()
+        for name, column in named:
+            for marker in file.missing_markers:
+                if _is_value(marker, column):
+                    raise SchemaError(
+                        f"missing_markers holds {marker!r}, which is a value of column {name!r}:"
+                        " take it out, and declare it as missing_marker of the columns that it"
+                        " holds for"
+                    )
+
+    def _check_encoding(self) -> None:
+        try:
+            json.dumps(self.to_dict(), ensure_ascii=False).encode(self.file.encoding or "utf-8")
+        except UnicodeEncodeError as error:
+            raise SchemaError(
+                f"the schema has {error.object[error.start]!r}, which cannot be written in its"
+                f" file's encoding {self.file.encoding!r}: declare another encoding, or leave the"
+                " sign out"
+            ) from None
 
     @property
     def columns(self) -> dict[str, Column]:
@@ -152,10 +190,13 @@ class Schema:
     def to_dict(self) -> dict[str, Any]:
         """The content of the schema's file; fields at their default are left out."""
         columns = {
-            name: {"type": type(column).__name__.lower(), **_facts(column)}
+            name: {"type": type(column).__name__.lower(), **_facts(_unmarked(column, self.file))}
             for name, column in self.named
         }
-        return {"dpsynth_schema": VERSION, "unit": _facts(self.unit), "columns": columns}
+        file = _facts(self.file)
+        declared = {"file": file} if file else {}
+        unit = _facts(self.unit)
+        return {"dpsynth_schema": VERSION, "unit": unit, **declared, "columns": columns}
 
     @classmethod
     def from_dict(cls, spec: Mapping[str, Any]) -> Schema:
@@ -169,11 +210,13 @@ class Schema:
                 f"dpsynth_schema must be {VERSION}, got {spec.get('dpsynth_schema')!r}: correct it,"
                 " or update dpsynth"
             )
-        _refuse_unknown("the schema", spec, ("dpsynth_schema", "unit", "columns"))
+        _refuse_unknown("the schema", spec, ("dpsynth_schema", "unit", "file", "columns"))
         columns = _mapping("columns", spec.get("columns"))
         _refuse_todo(columns)
         unit = _build("unit", PrivacyUnit, _mapping("unit", spec.get("unit", {})))
-        return cls({name: _column(name, facts) for name, facts in columns.items()}, unit=unit)
+        file = _build("file", FileFormat, _mapping("file", spec.get("file", {})))
+        named = {name: _column(name, facts) for name, facts in columns.items()}
+        return cls(named, unit=unit, file=file)
 
     @classmethod
     def load(cls, path: str | Path) -> Schema:
@@ -261,6 +304,40 @@ class SchemaDraft:
     def save(self, path: str | Path) -> None:
         """Write the draft; the name's end, .yaml, .yml or .json, says in which format."""
         write_mapping(expanded(path), self.spec, comment=_DRAFT_COMMENT)
+
+
+def _marked(column: Any, file: FileFormat) -> Any:
+    """A column with the marks of the file's numbers, where it declares no others."""
+    if not isinstance(column, Numeric):
+        return column
+    if column.mark == file.decimal == ".":
+        column = replace(column, decimal=None)
+    elif column.decimal is None:
+        column = replace(column, decimal=file.decimal)
+    own = column.mark != file.decimal or column.thousands is not None
+    return column if own else replace(column, thousands=file.thousands)
+
+
+def _unmarked(column: Column, file: FileFormat) -> Column:
+    """The column without the marks that `_marked` gives it again."""
+    if not isinstance(column, Numeric) or column.mark != file.decimal:
+        return column
+    thousands = None if column.thousands == file.thousands else column.thousands
+    return replace(column, decimal=None, thousands=thousands)
+
+
+def _is_value(marker: str, column: Column) -> bool:
+    """Whether a text is a category, a number within the bounds, or a word for true or false."""
+    match column:
+        case Categorical():
+            return matches_any(marker, column.categories)
+        case Numeric():
+            low = -math.inf if column.low is None else column.low
+            high = math.inf if column.high is None else column.high
+            return low <= number_of_text(marker) <= high
+        case Boolean():
+            return plain_word(marker) in {plain_word(word) for word in column.words}
+    return False
 
 
 def _names(names: Iterable[object]) -> str:

@@ -144,7 +144,8 @@ def _write_rows(
 ) -> int:
     rows = synthesizer.sample(n, where=where, seed=seed)
     csv = path.suffix.lower() == ".csv"
-    write_rows(as_declared(rows, synthesizer.schema) if csv else rows, path)
+    schema = synthesizer.schema
+    write_rows(as_declared(rows, schema) if csv else rows, path, schema.file)
     return len(rows)
 
 

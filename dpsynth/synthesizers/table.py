@@ -288,7 +288,7 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
 
     def _opened(self, data: Any) -> Source:
         """The data, whose columns are those of the schema. No row is read."""
-        source = open_source(data)
+        source = open_source(data, self.schema)
         check_columns(source.names, self.schema)
         check_owner(source.names, self.schema.unit)
         return source

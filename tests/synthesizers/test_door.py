@@ -162,7 +162,7 @@ def test_a_run_is_drawing_before_its_first_row_is_read(monkeypatch, tmp_path):
     seen = []
     rows().to_csv(tmp_path / "r.csv", index=False)
     read = files._read_csv
-    monkeypatch.setattr(files, "_read_csv", lambda path: seen.append(ledger.runs()[0].state) or read(path))
+    monkeypatch.setattr(files, "_read_csv", lambda *given: seen.append(ledger.runs()[0].state) or read(*given))
     fit(tmp_path / "r.csv", ledger=ledger)
     assert seen == ["drawing"]
 
@@ -296,12 +296,12 @@ def test_of_a_csv_file_only_the_first_line_is_read_before_the_run_begins(text, n
     assert open_source(tmp_path / "r.csv").names == names
 
 
-@pytest.mark.parametrize(("mark", "marks"), [(";", "semicolons"), ("\t", "tabs"), ("|", "vertical bars")])
-def test_a_csv_file_with_other_separators_is_refused_and_its_first_line_is_not_shown(mark, marks, tmp_path):
+@pytest.mark.parametrize("mark", [",", ";", "\t", "|"])
+def test_a_csv_file_without_a_header_is_refused_and_its_first_line_is_not_shown(mark, tmp_path):
     """The first line may be a record: a file may have no header."""
     (tmp_path / "r.csv").write_text(f"CANARY{mark}7\nb{mark}8\n")
     ledger = ledger_of(tmp_path)
-    with pytest.raises(dpsynth.SchemaError, match=f"has {marks} between its fields, where commas") as caught:
+    with pytest.raises(dpsynth.SchemaError, match="none of the table's columns is declared") as caught:
         fit(tmp_path / "r.csv", ledger=ledger)
     assert "CANARY" not in str(caught.value)
     assert ledger.runs() == []

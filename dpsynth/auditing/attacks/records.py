@@ -130,7 +130,7 @@ def read_tables(
 def open_table(name: str, table: Any, schema: Schema) -> Rows:
     """The rows; SchemaError, which names the table, where their columns are not the schema's."""
     try:
-        rows = open_rows(table)
+        rows = open_rows(table, schema)
         check_columns(column_names(rows), schema)
     except SchemaError as error:
         raise SchemaError(f"{name}: {error}") from None

@@ -5,6 +5,8 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Callable
+from csv import QUOTE_MINIMAL, QUOTE_NONE
+from csv import Error as csv_error
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -15,20 +17,15 @@ import pyarrow as pa
 from pyarrow import csv
 
 from dpsynth.base.places import expanded
+from dpsynth.data.engines.dialects import Dialect, dialect_of
 from dpsynth.schema.columns import SchemaError
+from dpsynth.schema.files import FileFormat
+from dpsynth.schema.table import Schema
 
 Rows: TypeAlias = pd.DataFrame | pa.Table
 
-_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "vertical bars"}
-"""What other programs write between the fields of a line instead of commas."""
-
-_QUOTED = re.compile(r'"[^"]*"')
-
 _BROKEN = (OSError, pa.ArrowException, UnicodeError, OverflowError)
 """What pyarrow and Python raise for a file that is damaged, or of another format."""
-
-_RULES = csv.ParseOptions(newlines_in_values=True, ignore_empty_lines=False)
-"""Text in quotes may have several lines; an empty line is a row whose values are missing."""
 
 _ADDRESS = re.compile(r"^[a-z][a-z0-9+.-]+:/|(password|passwd|pwd)\s*=", re.IGNORECASE)
 """An address such as postgresql://, of which Path keeps one stroke, or a database's settings."""
@@ -54,14 +51,18 @@ class Source:
     read: Callable[[], Rows]
 
 
-def open_source(data: Any) -> Source:
+def open_source(data: Any, schema: Schema | None = None) -> Source:
     """The source of a data frame, an Arrow table or a file, whose rows are read later.
 
     Parameters
     ----------
     data : pandas.DataFrame, pyarrow.Table, str, pathlib.Path or another table
-        Rows, or the path of a .csv or .parquet file. Another table, such as a polars.DataFrame, has
-        the method `__arrow_c_stream__`, by which it becomes an Arrow table when it is read.
+        Rows, or the path of a .csv or .parquet file; a .csv file may be compressed, and end in
+        .csv.gz or .csv.zst. Another table, such as a polars.DataFrame, has the method
+        `__arrow_c_stream__`, by which it becomes an Arrow table when it is read.
+    schema : Schema or None
+        Says how a CSV file is written, and what its columns are called. Without it a CSV file is
+        read as its header line divides.
 
     Returns
     -------
@@ -94,10 +95,9 @@ def open_source(data: Any) -> Source:
         )
     path = expanded(data)
     _refuse_what_is_no_file(path)
-    readers = {".csv": (_csv_names, _read_csv), ".parquet": (_parquet_names, _read_parquet)}
-    names, read = readers[path.suffix.lower()]
+    opened = _open_csv if is_csv(path) else _open_parquet
     with contextlib.suppress(*_BROKEN):
-        return Source(names(path), lambda: read(path))
+        return opened(path, schema)
     # Raised here, outside of any `except`: the context of an exception would quote the file.
     raise _unreadable(path)
 
@@ -138,13 +138,13 @@ def _refuse_what_is_no_file(path: Path) -> None:
             f"{path} is a pattern for several files, and a table is read from one: write them into"
             " one .csv or .parquet file"
         )
-    if path.suffix.lower() not in (".csv", ".parquet"):
+    if not is_csv(path) and path.suffix.lower() != ".parquet":
         raise SchemaError(f"{path} must be a .csv or .parquet file: convert it first")
     if not path.exists():
         raise SchemaError(f"{path} does not exist: give the path of a .csv or .parquet file")
 
 
-def open_rows(data: Any) -> Rows:
+def open_rows(data: Any, schema: Schema | None = None) -> Rows:
     """The rows of a data frame, an Arrow table or a file, for the data owner only.
 
     A CSV file is read as text, so that no value decides how others are read; an empty field is a
@@ -154,6 +154,8 @@ def open_rows(data: Any) -> Rows:
     ----------
     data : pandas.DataFrame, pyarrow.Table, str, pathlib.Path or another table
         As `open_source` takes them.
+    schema : Schema or None
+        As `open_source` takes it.
 
     Returns
     -------
@@ -165,7 +167,7 @@ def open_rows(data: Any) -> Rows:
     SchemaError
         Where the file cannot be read. It quotes nothing of the file.
     """
-    source = open_source(data)
+    source = open_source(data, schema)
     with contextlib.suppress(*_BROKEN):
         return source.read()
     raise _unreadable(data)
@@ -174,17 +176,47 @@ def open_rows(data: Any) -> Rows:
 def _unreadable(data: Any) -> SchemaError:
     if not isinstance(data, (str, Path)):
         return SchemaError(f"{kind_of(data)} cannot be read by pyarrow: convert it first")
-    return SchemaError(
-        f"{data} cannot be read as {Path(data).suffix[1:].upper()}: check the file's format"
+    kind = "CSV" if is_csv(Path(data)) else Path(data).suffix[1:].upper()
+    return SchemaError(f"{data} cannot be read as {kind}: check the file's format")
+
+
+def is_csv(path: Path) -> bool:
+    """Whether a file's name says that it is CSV, compressed or not."""
+    return path.name.lower().endswith((".csv", ".csv.gz", ".csv.zst"))
+
+
+def write_rows(rows: pd.DataFrame, path: Path, form: FileFormat) -> None:
+    """Writes synthetic rows to a .csv file, which has this form, or to a .parquet file."""
+    if path.suffix.lower() != ".csv":
+        rows.to_parquet(path, index=False)
+        return
+    try:
+        _write_csv(rows, path, form)
+        return
+    except (csv_error, UnicodeEncodeError):
+        pass
+    raise SchemaError(
+        f"{path} cannot be written as the schema's file section says, as a value holds its"
+        " delimiter or a sign that its encoding lacks: declare a quote or another encoding, or"
+        " write .parquet"
     )
 
 
-def write_rows(rows: pd.DataFrame, path: Path) -> None:
-    """Writes synthetic rows to a .csv or .parquet file."""
-    if path.suffix.lower() == ".csv":
-        rows.to_csv(path, index=False, lineterminator="\n")  # on every system
-    else:
-        rows.to_parquet(path, index=False)
+def _write_csv(rows: pd.DataFrame, path: Path, form: FileFormat) -> None:
+    encoding = form.encoding or "utf-8"
+    if form.skip_lines:
+        path.write_text("\n" * form.skip_lines, encoding, newline="")
+    rows.to_csv(
+        path,
+        index=False,
+        header=form.header,
+        sep=form.delimiter or ",",
+        quotechar=form.quote or '"',
+        quoting=QUOTE_MINIMAL if form.quote else QUOTE_NONE,
+        lineterminator="\n",  # on every system
+        encoding=encoding,
+        mode="a" if form.skip_lines else "w",
+    )
 
 
 def take_rows(rows: Rows, positions: Any) -> Rows:
@@ -202,57 +234,43 @@ def column(rows: Rows, name: str) -> Any:
     return rows[name] if isinstance(rows, pd.DataFrame) else rows.column(name)
 
 
-def _csv_names(path: Path) -> list[str]:
-    """The names in a CSV file's first line, which may have line breaks in quotes.
-
-    The lines after it are not read.
-    """
-    # In latin-1 each byte is a character, so that the bytes come back whatever the encoding is.
-    with path.open(encoding="latin-1", newline="") as file:
-        line = file.readline()
-        while line.count('"') % 2 and (more := file.readline()):
-            line += more
-    with csv.open_csv(pa.BufferReader(line.encode("latin-1")), parse_options=_RULES) as reader:
-        names: list[str] = reader.schema.names
-    if len(names) == 1:
-        _refuse_other_separators(line, path)
-    return names
+def _open_csv(path: Path, schema: Schema | None) -> Source:
+    dialect = dialect_of(path, schema)
+    return Source([*dialect.names], lambda: _read_csv(path, dialect))
 
 
-def _refuse_other_separators(line: str, path: Path) -> None:
-    """SchemaError where the only field of a first line falls into several by another separator.
-
-    It quotes nothing of the line, which in a file without a header is a record.
-    """
-    for mark, marks in _SEPARATORS.items():
-        if mark in _QUOTED.sub("", line):
-            raise SchemaError(
-                f"{path} has {marks} between its fields, where commas were wanted: write it anew,"
-                f" as by pandas.read_csv({path.name!r}, sep={mark!r}, dtype=str,"
-                " keep_default_na=False).to_csv('commas.csv', index=False)"
-            )
-
-
-def _read_csv(path: Path) -> pa.Table:
+def _read_csv(path: Path, dialect: Dialect) -> pa.Table:
     """The rows of a CSV file, read in one block where they fit, so that no line is cut in two."""
-    size = min(_LARGEST_BLOCK, max(_SMALLEST_BLOCK, path.stat().st_size + 1))
-    whole = csv.ReadOptions(block_size=size, use_threads=False)
+    text = dialect.text(path)
+    whole = csv.ReadOptions(
+        block_size=min(_LARGEST_BLOCK, max(_SMALLEST_BLOCK, text.size() + 1)),
+        use_threads=False,
+        skip_rows=dialect.first_lines,
+        column_names=None if dialect.header else [*dialect.names],
+    )
     return csv.read_csv(
-        path, read_options=whole, parse_options=_RULES, convert_options=_as_text(_csv_names(path))
+        text,
+        read_options=whole,
+        parse_options=dialect.rules,
+        convert_options=_as_text(dialect),
     )
 
 
-def _as_text(names: list[str]) -> csv.ConvertOptions:
+def _as_text(dialect: Dialect) -> csv.ConvertOptions:
     """All columns are text and an empty field is null, so that no value decides how others read.
 
     Bytes that are not UTF-8 do not make it fail.
     """
     return csv.ConvertOptions(
-        column_types={name: pa.string() for name in names},
-        null_values=[""],
+        column_types=dict.fromkeys(dialect.names, pa.string()),
+        null_values=["", *dialect.missing],
         strings_can_be_null=True,
         check_utf8=False,
     )
+
+
+def _open_parquet(path: Path, schema: Schema | None) -> Source:
+    return Source(_parquet_names(path), lambda: _read_parquet(path))
 
 
 def _read_parquet(path: Path) -> pa.Table:

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from dpsynth.base.numbers import probability
 from dpsynth.base.places import keep_apart, new_file, whole_or_gone
-from dpsynth.data.engines.files import Rows, column, column_names, open_rows
+from dpsynth.data.engines.files import Rows, column, column_names, is_csv, open_rows
 from dpsynth.data.tables.codec import check_owner
 from dpsynth.door.ids import units
 from dpsynth.schema.table import Schema, SchemaError
@@ -32,16 +32,16 @@ def split_file(
     """
     probability("the share of the holdout", share)
     _check_places(data, train, holdout)
-    rows = open_rows(data)
+    rows = open_rows(data, schema)
     check_owner(column_names(rows), schema.unit)
     held = in_holdout(rows, schema.unit.id_column, share, seed)
     if held.all() or not held.any():
         raise ValueError(
             "all rows would be on one side: choose another seed, or another share for the holdout"
         )
-    write = _write_csv if data.suffix.lower() == ".csv" else _write_parquet
+    write = _write_csv if is_csv(data) else _write_parquet
     with whole_or_gone(train), whole_or_gone(holdout):
-        write(data, rows, held, train, holdout)
+        write(data, rows, held, train, holdout, schema)
 
 
 def in_holdout(rows: Rows, id_column: str | None, share: float, seed: int) -> np.ndarray:
@@ -68,7 +68,9 @@ def _check_places(data: Path, train: Path, holdout: Path) -> None:
     keep_apart({"the rows to fit": train, "the holdout": holdout})
 
 
-def _write_parquet(data: Path, rows: Rows, held: np.ndarray, train: Path, holdout: Path) -> None:
+def _write_parquet(
+    data: Path, rows: Rows, held: np.ndarray, train: Path, holdout: Path, schema: Schema
+) -> None:
     from pyarrow import parquet
 
     assert isinstance(rows, pa.Table)
@@ -76,7 +78,9 @@ def _write_parquet(data: Path, rows: Rows, held: np.ndarray, train: Path, holdou
     parquet.write_table(rows.filter(pa.array(held)), holdout)
 
 
-def _write_csv(data: Path, rows: Rows, held: np.ndarray, train: Path, holdout: Path) -> None:
+def _write_csv(
+    data: Path, rows: Rows, held: np.ndarray, train: Path, holdout: Path, schema: Schema
+) -> None:
     records = _records(data)
     header = next(records)
     count = 0
@@ -88,7 +92,7 @@ def _write_csv(data: Path, rows: Rows, held: np.ndarray, train: Path, holdout: P
                 (other if held[count - 1] else one).write(record)
     told_apart = count == len(held)
     for path, here in ((train, ~held), (holdout, held)):
-        told_apart = told_apart and _has(path, rows, here)
+        told_apart = told_apart and _has(path, rows, here, schema)
     if not told_apart:
         raise SchemaError(
             f"the lines of {data} cannot be told apart, as quotes stand inside of values or lines"
@@ -96,11 +100,11 @@ def _write_csv(data: Path, rows: Rows, held: np.ndarray, train: Path, holdout: P
         )
 
 
-def _has(path: Path, rows: Rows, here: np.ndarray) -> bool:
+def _has(path: Path, rows: Rows, here: np.ndarray, schema: Schema) -> bool:
     """Whether a file has these of the rows, when it is read again."""
     assert isinstance(rows, pa.Table)
     try:
-        return bool(rows.filter(pa.array(here)).equals(open_rows(path)))
+        return bool(rows.filter(pa.array(here)).equals(open_rows(path, schema)))
     except SchemaError:
         return False
 

@@ -88,7 +88,7 @@ def _kinds(column: Column) -> tuple[Kind, ...]:
 
 
 def _of_numbers(column: Numeric) -> tuple[Kind, ...]:
-    other = "." if column.decimal == "," else ","
+    other = "." if column.mark == "," else ","
     words = {
         ",": 'numbers with a decimal comma: declare decimal: ","',
         ".": 'numbers with a decimal point: leave decimal: "," out',

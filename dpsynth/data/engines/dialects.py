@@ -1,0 +1,183 @@
+"""How one CSV file is written: what its schema declares, and else its header line and first bytes.
+
+No row is looked at. Two files with the same first lines are read in the same way, whatever rows
+follow: so how the values of one person are read hangs on nobody else.
+"""
+
+from __future__ import annotations
+
+import codecs
+import io
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import BinaryIO, cast
+
+import pyarrow as pa
+from pyarrow import csv
+
+from dpsynth.schema.columns import Identifier, SchemaError
+from dpsynth.schema.files import DELIMITERS, FileFormat
+from dpsynth.schema.table import Schema
+
+_COMPRESSED = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
+"""The first bytes of a compressed file. Its name is not asked, as people rename files."""
+
+_ZIP = b"PK\x03\x04"
+_UTF_8_MARK = b"\xef\xbb\xbf"
+_UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+_NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How a CSV file is written. names: of its columns. compression: gzip, zstd or None."""
+
+    names: tuple[str, ...]
+    delimiter: str
+    quote: str | None
+    encoding: str
+    compression: str | None
+    first_lines: int
+    header: bool
+    missing: tuple[str, ...]
+
+    @property
+    def rules(self) -> csv.ParseOptions:
+        """How a line is divided into fields."""
+        return _rules(self.delimiter, self.quote)
+
+    def text(self, path: Path) -> pa.NativeFile:
+        """What the file says, as UTF-8.
+
+        A byte that says nothing in its encoding becomes a sign that no schema declares, so that no
+        value makes it fail.
+        """
+        if self.compression is None and self.encoding == "utf-8":
+            return pa.OSFile(str(path))
+        with _opened(path, self.compression) as file:
+            whole = file.read()
+        if self.encoding != "utf-8":
+            whole = whole.decode(self.encoding, "replace").encode("utf-8", "replace")
+        return pa.BufferReader(whole)
+
+
+def dialect_of(path: Path, schema: Schema | None = None) -> Dialect:
+    """The dialect of a CSV file; SchemaError, OSError, UnicodeError or ArrowInvalid where it has
+    none. What the schema declares comes first.
+    """
+    declared = FileFormat() if schema is None else schema.file
+    with path.open("rb") as raw:
+        start = raw.read(4)
+    compression = next((name for sign, name in _COMPRESSED.items() if start.startswith(sign)), None)
+    with _opened(path, compression) as file:
+        start = file.read(4)
+    encoding = _encoding(path, start, declared.encoding)
+    if not declared.header and schema is not None:
+        delimiter, names = declared.delimiter or ",", tuple(schema.columns)
+    else:
+        line = _header_line(path, _opened(path, compression), encoding, declared)
+        delimiter, names = _divided(path, line, declared, schema)
+    return Dialect(
+        names,
+        delimiter,
+        declared.quote,
+        encoding,
+        compression,
+        declared.skip_lines,
+        declared.header,
+        tuple(declared.missing_markers),
+    )
+
+
+def _opened(path: Path, compression: str | None) -> BinaryIO:
+    if compression is None:
+        return path.open("rb")
+    stream = pa.CompressedInputStream(pa.OSFile(str(path)), compression)
+    return cast(BinaryIO, io.BufferedReader(stream))
+
+
+def _encoding(path: Path, start: bytes, declared: str | None) -> str:
+    """The encoding that is declared, or that the first bytes state, or UTF-8."""
+    if start.startswith(_ZIP):
+        raise SchemaError(
+            f"{path} is a zip archive, as Excel workbooks are, and not text: save it as CSV, or"
+            " unpack it"
+        )
+    marked = None
+    if start.startswith(_UTF_8_MARK):
+        marked = "utf-8"
+    elif start.startswith(_UTF_16_MARKS):
+        marked = "utf-16"
+    plain = None if declared is None else codecs.lookup(declared).name.removesuffix("-sig")
+    if marked is not None and plain is not None and not plain.startswith(marked):
+        raise SchemaError(
+            f"{path} begins with the mark of {marked.upper()}, and the schema declares encoding"
+            f" {declared!r}: leave encoding out, or save the file in that encoding"
+        )
+    return plain or marked or "utf-8"
+
+
+def _header_line(path: Path, file: BinaryIO, encoding: str, declared: FileFormat) -> str:
+    """The line of names, which may have line ends in quotes. The lines after it are not read."""
+    wide = encoding.startswith("utf-16")
+    # In latin-1 each byte is a sign of its own: bytes of rows, which are read ahead, cannot fail.
+    as_signs = encoding if wide else "latin-1"
+    with io.TextIOWrapper(file, as_signs, errors="replace", newline="") as text:
+        lines = islice(text, declared.skip_lines, None)
+        line = next(lines, "")
+        while declared.quote and line.count(declared.quote) % 2 and (more := next(lines, "")):
+            line += more
+    if "\0" in line:
+        raise SchemaError(
+            f"{path} has zero bytes in its header line, as text in UTF-16 without its mark has:"
+            ' declare encoding: "utf-16-le" in the schema\'s file section, or save it as UTF-8'
+        )
+    return line if wide else line.encode("latin-1").decode(encoding)
+
+
+def _divided(
+    path: Path, line: str, declared: FileFormat, schema: Schema | None
+) -> tuple[str, tuple[str, ...]]:
+    """The delimiter of a header line, and the names that it divides.
+
+    No message quotes the line, which in a file without a header is a record.
+    """
+    if declared.delimiter is not None:
+        return declared.delimiter, _names(line, declared.delimiter, declared.quote)
+    found = {sign: _names(line, sign, declared.quote) for sign in DELIMITERS}
+    if schema is not None:
+        for sign, names in found.items():
+            if _are_columns(names, schema):
+                return sign, names
+    several = [sign for sign, names in found.items() if len(names) > 1]
+    if len(several) > 1 and "," not in several:
+        raise SchemaError(
+            f"{path} has {' and '.join(_NAMES[sign] for sign in several)} in its header line:"
+            " declare which stand between its fields, as delimiter in the schema's file section"
+        )
+    sign = "," if "," in several or not several else several[0]
+    return sign, found[sign]
+
+
+def _names(line: str, delimiter: str, quote: str | None) -> tuple[str, ...]:
+    whole = pa.BufferReader(line.encode())
+    with csv.open_csv(whole, parse_options=_rules(delimiter, quote)) as reader:
+        return tuple(reader.schema.names)
+
+
+def _are_columns(names: tuple[str, ...], schema: Schema) -> bool:
+    """Whether these are the schema's columns, each once; identifiers may be absent."""
+    needed = {n for n, column in schema.columns.items() if not isinstance(column, Identifier)}
+    known = {*schema.columns, schema.unit.id_column}
+    return needed <= {*names} <= known and len({*names}) == len(names)
+
+
+def _rules(delimiter: str, quote: str | None) -> csv.ParseOptions:
+    """Text in quotes may have several lines; an empty line is a row whose values are missing."""
+    return csv.ParseOptions(
+        delimiter=delimiter,
+        quote_char=quote or False,
+        newlines_in_values=True,
+        ignore_empty_lines=False,
+    )

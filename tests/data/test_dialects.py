@@ -1,0 +1,215 @@
+"""Files as people have them: read as they were meant, or refused in one sentence; and how, hangs on no row."""
+
+from __future__ import annotations
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import dpsynth
+from dpsynth.data.engines import dialects
+from dpsynth.data.engines.dialects import Dialect, dialect_of
+from dpsynth.data.engines.files import open_rows, open_source, write_rows
+from dpsynth.data.tables.codec import check_columns, decode_frame, encode_frame
+from dpsynth.data.tables.written import as_declared
+from dpsynth.schema.columns import Categorical, Numeric, SchemaError
+from dpsynth.schema.files import DELIMITERS, FileFormat
+from dpsynth.schema.table import Schema
+from tests.data.awkward import COLUMNS, FILES, NAMES, ROWS, Awkward, text
+
+MEANT = encode_frame(pd.DataFrame([*ROWS], columns=[*NAMES], dtype=object), Schema(COLUMNS))
+
+
+def written(folder: Path, file: Awkward) -> Path:
+    path = folder / file.name
+    path.write_bytes(file.data)
+    return path
+
+
+@pytest.mark.parametrize("file", [each for each in FILES.values() if each.refused is None],
+                         ids=[name for name, each in FILES.items() if each.refused is None])  # fmt: skip
+def test_an_awkward_file_is_read_as_it_was_meant(file, tmp_path):
+    codes = encode_frame(open_rows(written(tmp_path, file), file.schema), file.schema)
+    for name, meant in MEANT.items():
+        np.testing.assert_array_equal(codes[name], meant, err_msg=name)
+
+
+@pytest.mark.parametrize("file", [each for each in FILES.values() if each.refused],
+                         ids=[name for name, each in FILES.items() if each.refused])  # fmt: skip
+def test_an_awkward_file_is_refused_in_one_sentence_without_a_value(file, tmp_path):
+    with pytest.raises(SchemaError) as caught:
+        check_columns(open_source(written(tmp_path, file), file.schema).names, file.schema)
+    said = str(caught.value)
+    assert file.refused in said
+    assert "\n" not in said
+    assert not [value for row in ROWS for value in row if value and value in said]
+
+
+SCHEMA = Schema({"a": Numeric(0, 9, nullable=True), "b": Categorical(["x", "y"], nullable=True)})
+HEADERS = {f"{a}{sep}{b}": sep for sep in DELIMITERS for a in ("a", '"a"') for b in ("b", '"b"')}
+LINES = st.sampled_from([b"1,2", b"1;2", b"1,5;2,5", b"\t\t", b"|||", b'"', b"\xff", b"\0"])
+BYTES = st.lists(st.one_of(st.binary(max_size=40), LINES), max_size=400).map(b"\n".join)
+
+
+def from_values(path: Path, schema: Schema | None = None) -> Dialect:
+    """A sniffer as others have it: what stands most often in the file is its delimiter."""
+    whole = path.read_bytes()
+    most = max(DELIMITERS, key=lambda sign: whole.count(sign.encode()))
+    found = dialect_of(path, schema)
+    return Dialect(found.names, most, *[getattr(found, name) for name in Dialect.__dataclass_fields__][2:])
+
+
+def moved_by_rows(sniff, folder: Path, header: str, one: bytes, other: bytes) -> bool:
+    """Whether two files of one header are told to be written in different ways."""
+    path, found = folder / "rows.csv", []
+    for rows in (one, other):
+        path.write_bytes(header.encode() + b"\n" + rows)
+        found.append(sniff(path, SCHEMA))
+    return found[0] != found[1]
+
+
+@settings(max_examples=60, deadline=None)
+@given(header=st.sampled_from([*HEADERS]), one=BYTES, other=BYTES)
+def test_two_files_of_one_header_have_one_dialect_whatever_their_rows(header, one, other, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("rows")
+    assert not moved_by_rows(dialect_of, folder, header, one, other)
+    (folder / "rows.csv").write_bytes(header.encode() + b"\n" + one)
+    assert dialect_of(folder / "rows.csv", SCHEMA).delimiter == HEADERS[header]
+    assert dialect_of(folder / "rows.csv").delimiter == HEADERS[header]
+
+
+def test_a_sniffer_that_looks_at_values_breaks_the_law(tmp_path):
+    assert moved_by_rows(from_values, tmp_path, "a,b", b"1,x\n", b"1,x;;;;\n")
+
+
+def test_a_reader_that_decodes_rows_before_it_sniffs_breaks_the_law(tmp_path, monkeypatch):
+    """One byte in a row would decide whether the header is read."""
+    monkeypatch.setattr(dialects, "_header_line", _of_decoded_rows)
+    assert not moved_by_rows(dialect_of, tmp_path, "a,b", b"1,x\n", b"2,y\n")
+    with pytest.raises(UnicodeDecodeError):
+        moved_by_rows(dialect_of, tmp_path, "a,b", b"1,x\n", b"1,\xff\n")
+
+
+def _of_decoded_rows(path, file, encoding, declared):
+    with file:
+        return file.read().decode(encoding).splitlines(keepends=True)[declared.skip_lines]
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "ascii", "shift_jis", "gb18030", "utf-16-le"])
+def test_bytes_that_say_nothing_fail_no_file_and_move_no_other_row(encoding, tmp_path):
+    schema = Schema(SCHEMA.columns, file=FileFormat(encoding=encoding))
+    wide = b"\x00\xd8" if encoding == "utf-16-le" else b"\x81"
+    head, last = ("a,b\n1,x\n2,".encode(encoding), "\n3,y\n".encode(encoding))
+    (tmp_path / "rows.csv").write_bytes(head + wide + last)
+    rows = open_rows(tmp_path / "rows.csv", schema)
+    assert rows["a"].to_pylist() == ["1", "2", "3"]
+    codes = encode_frame(rows, schema)["b"].tolist()
+    assert [codes[0], codes[2]] == [0, 1]
+    assert codes[1] not in (0, 1)
+
+
+def test_leading_zeros_and_words_stay_as_they_are_written(tmp_path):
+    (tmp_path / "rows.csv").write_bytes(gzip.compress("a;b\n007;NULL\n1e3;nan\n".encode("utf-16")))
+    rows = open_rows(tmp_path / "rows.csv", SCHEMA)
+    assert rows.to_pydict() == {"a": ["007", "1e3"], "b": ["NULL", "nan"]}
+
+
+FORMS = {
+    "default": {},
+    "german": {"delimiter": ";", "decimal": ",", "thousands": ".", "encoding": "cp1252"},
+    "tabs": {"delimiter": "\t", "encoding": "utf-16", "quote": "'"},
+    "no header": {"delimiter": "|", "header": False, "missing_markers": ["NA"]},
+    "skipped": {"skip_lines": 3},
+    "skipped, in two bytes": {"skip_lines": 2, "encoding": "utf-16"},
+}
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS.keys())
+def test_a_release_is_written_as_its_schema_says_and_is_read_again(form, tmp_path):
+    schema = Schema(COLUMNS, file=FileFormat(**form))
+    rows = decode_frame({name: codes.copy() for name, codes in MEANT.items()}, schema, {}, np.random.default_rng(0))
+    write_rows(as_declared(rows, schema), tmp_path / "out.csv", schema.file)
+    again = encode_frame(open_rows(tmp_path / "out.csv", schema), schema)
+    for name, codes in MEANT.items():
+        np.testing.assert_array_equal(again[name], codes, err_msg=name)
+    if form:
+        assert (tmp_path / "out.csv").read_bytes() != text().encode()
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS.keys())
+@pytest.mark.parametrize("name", ["schema.yaml", "schema.json"])
+def test_a_schema_keeps_its_file_section(form, name, tmp_path):
+    schema = Schema(COLUMNS, file=FileFormat(**form))
+    schema.save(tmp_path / name)
+    again = Schema.load(tmp_path / name)
+    assert again == schema
+    assert again.fingerprint() == schema.fingerprint()
+    assert ("file" in schema.to_dict()) == bool(form)
+
+
+def test_a_column_may_have_marks_of_its_own():
+    own = {"a": Numeric(0, 9, decimal="."), "b": Numeric(0, 9), "c": Numeric(0, 9, thousands="'")}
+    schema = Schema(own, file=FileFormat(decimal=",", thousands="."))
+    marks = {name: (column.mark, column.thousands) for name, column in schema.columns.items()}
+    assert marks == {"a": (".", None), "b": (",", "."), "c": (",", "'")}
+    assert Schema.from_dict(schema.to_dict()) == schema
+    assert schema.to_dict()["columns"]["b"] == {"type": "numeric", "low": 0, "high": 9}
+    assert Schema(own) == Schema({**own, "a": Numeric(0, 9)})
+
+
+FAULTS = [
+    ({"delimiter": ";;"}, "delimiter must be one sign"),
+    ({"delimiter": "a"}, "delimiter must be one sign"),
+    ({"delimiter": '"'}, "delimiter must be one sign"),
+    ({"quote": "x"}, "quote must be one of"),
+    ({"encoding": "klingon"}, "encoding must be one in which every line can be read by itself"),
+    ({"encoding": "iso2022_jp"}, "encoding must be one in which every line can be read by itself"),
+    ({"encoding": "utf-7"}, "encoding must be one in which every line can be read by itself"),
+    ({"encoding": "ascii"}, "which cannot be written in its file's encoding 'ascii'"),
+    ({"header": 1}, "header must be true or false"),
+    ({"skip_lines": -1}, "skip_lines must be a whole number"),
+    ({"decimal": ";"}, 'decimal must be "." or ","'),
+    ({"decimal": ",", "thousands": ","}, "thousands and decimal are both"),
+    ({"missing_markers": "NA"}, "missing_markers must be a list of texts"),
+    ({"missing_markers": [-99]}, "a missing marker must be text"),
+    ({"missing_markers": ["7"]}, "is a value of column 'kosten'"),
+    ({"missing_markers": ["Köln"]}, "is a value of column 'ort'"),
+]
+
+
+@pytest.mark.parametrize(("form", "fault"), FAULTS)
+def test_a_form_that_cannot_be_is_refused_in_one_sentence(form, fault):
+    with pytest.raises(SchemaError, match=f"^[^\n]*{fault}[^\n]*$"):
+        Schema(COLUMNS, file=FileFormat(**form))
+
+
+def test_a_value_that_the_form_cannot_hold_is_refused_and_not_shown(tmp_path):
+    with pytest.raises(SchemaError, match="a value holds its delimiter or a sign that its encoding lacks") as caught:
+        write_rows(pd.DataFrame({"a": ["x;CANARY"]}), tmp_path / "out.csv", FileFormat(delimiter=";", quote=None))
+    assert "CANARY" not in str(caught.value)
+    assert caught.value.__context__ is None
+
+
+def test_a_header_with_two_delimiters_and_no_schema_is_asked_about(tmp_path):
+    (tmp_path / "rows.csv").write_text("a;b|c\n1;2|3\n")
+    with pytest.raises(SchemaError, match="has semicolons and vertical bars in its header line: declare which"):
+        open_source(tmp_path / "rows.csv")
+
+
+def test_a_german_file_is_fitted_and_its_samples_come_back_german(tmp_path, run):
+    schema = Schema(COLUMNS, file=FileFormat(**FORMS["german"]))
+    schema.save(tmp_path / "schema.yaml")
+    body = text(";", decimal=",", thousands=".", header=False) * 50
+    (tmp_path / "rows.csv").write_bytes((";".join(NAMES) + "\n" + body).encode("cp1252"))
+    synth = dpsynth.Synthesizer(tmp_path / "schema.yaml", "independent", epsilon=50, delta=1e-6, ledger=None)
+    synth.fit(tmp_path / "rows.csv").save(tmp_path / "m.dpsynth")
+    assert run(f"sample {tmp_path / 'm.dpsynth'} -n 100 --seed 1 -o {tmp_path / 'out.csv'}")[0] == 0
+    lines = (tmp_path / "out.csv").read_bytes().decode("cp1252").splitlines()
+    assert lines[0] == ";".join(NAMES)
+    assert any("1234,5" in line for line in lines)
+    assert run(f"schema check {tmp_path / 'schema.yaml'} {tmp_path / 'out.csv'}")[0] == 0
