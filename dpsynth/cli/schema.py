@@ -23,6 +23,14 @@ from dpsynth.cli.exits import Exit
 
 if TYPE_CHECKING:
     from dpsynth.data.tables.check import ColumnCheck
+    from dpsynth.schema.columns import Scalar
+    from dpsynth.schema.importing.facts import Imported
+
+Output = Annotated[
+    Path, typer.Option("--output", "-o", help="The file that the schema is written to.")
+]
+
+_FORMS = "redcap, spreadsheet, sdv, frictionless, json-schema, smartnoise, google, sql"
 
 schema_app = typer.Typer(
     no_args_is_help=True, help="Write and check the public facts about a table."
@@ -32,9 +40,7 @@ schema_app = typer.Typer(
 @schema_app.command("draft")
 def draft(
     data: Data,
-    output: Annotated[
-        Path, typer.Option("--output", "-o", help="The file that the draft is written to.")
-    ] = Path("schema.yaml"),
+    output: Output = Path("schema.yaml"),
     id_column: IdColumn = None,
     max_records: MaxRecords = 1,
     as_json: Json = False,
@@ -60,13 +66,68 @@ def draft(
     say(f"{output}: replace every TODO with a public fact that you know without the rows")
 
 
+@schema_app.command("import")
+def import_(
+    source: Annotated[Path, typer.Argument(help="A data dictionary: .csv, .json, .yaml or .sql.")],
+    output: Output = Path("schema.yaml"),
+    form: Annotated[
+        str | None,
+        typer.Option("--from", help=f"Its form: {_FORMS}. By default it is recognised."),
+    ] = None,
+    table: Annotated[
+        str | None, typer.Option(help="The table, where the source describes several.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Write a schema from a data dictionary, with a TODO for each fact that it lacks.
+
+    What it says of rows, such as counts, frequencies or observed ends, is not taken.
+    """
+    from dpsynth.schema.importing.forms import FORMS, import_facts
+
+    new_file(output)
+    name, imported = import_facts(source, form, table)
+    draft = imported.draft()
+    draft.save(output)
+    found = {
+        "todo": imported.open_facts(),
+        "direct_identifiers": imported.direct_identifiers(),
+        "notes": imported.notes(),
+        "refused": sorted(imported.refused),
+    }
+    if as_json:
+        print_json({"output": str(output), "form": name, "schema": draft.to_dict(), **found})
+        return
+    say(f"{output}: {len(imported.columns)} columns from a {FORMS[name].title}")
+    _show_imported(imported)
+
+
+def _show_imported(imported: Imported) -> None:
+    """What was not taken, what to know, and in the end what a person has still to write."""
+    if imported.refused:
+        refused = ", ".join(sorted(imported.refused))
+        say(f"Not taken, since it describes rows and is not public: {refused}")
+    for name, note in imported.notes().items():
+        say(f"{name}: {note}")
+    for name, why in imported.direct_identifiers().items():
+        say(f"{name} looks like a direct identifier, {why}: declare identifier, or leave it out")
+    say("Bounds and categories are taken as declared: remove what was computed from the rows.")
+    todo = imported.open_facts()
+    say("Still TODO:" if todo else "Nothing is left to write.")
+    for facts, names in todo.items():
+        say(f"  {facts}: {', '.join(names)}")
+    if any({"low", "high"} & set(facts.split(", ")) for facts in todo):
+        say("A number's bound that nobody knows is null: a part of the budget learns it.")
+
+
 @schema_app.command("check")
 def check(
     schema: Annotated[Path, typer.Argument(help="The schema, .yaml or .json.")],
     data: Data,
     as_json: Json = False,
 ) -> None:
-    """Count what a fit would clip or map. PRIVATE: for the data owner's screen only.
+    """Count what a fit would clip or map, and name declared categories that never occur. PRIVATE:
+    for the data owner's screen only.
 
     Exit code 1 where more than a fifth of a column is undeclared.
     """
@@ -92,11 +153,20 @@ def _show(checks: list[ColumnCheck], rows: int) -> None:
         table.add_row(c.name, *map(_count, (c.missing, c.undeclared, c.clipped)))
     out.print(table)
     say(f"Of {rows:,} rows; a dot means none.")
+    for c in checks:
+        if c.never:
+            say(f"{c.name}: PRIVATE: {_listed(c.never)} never occur{'s' * (len(c.never) == 1)}")
     if not any(c.reason for c in checks):
         say("No column has more than a fifth of its values undeclared.")
     for c in checks:
         if c.reason:
             say(f"{c.name}: more than a fifth is undeclared, likely {c.reason}")
+
+
+def _listed(names: tuple[Scalar, ...], most: int = 10) -> str:
+    """The first names, and how many others there are."""
+    others = f" and {len(names) - most:,} others" if len(names) > most else ""
+    return ", ".join(map(repr, names[:most])) + others
 
 
 def _count(n: int) -> str:

@@ -129,7 +129,7 @@ class Schema:
         if not named:
             raise SchemaError("a schema needs one column or more, got none: add a column")
         for name, column in named:
-            _check_name(name)
+            check_name(name)
             if not isinstance(column, tuple(COLUMN_TYPES.values())):
                 raise SchemaError(
                     f"column {name!r} must be one of {sorted(COLUMN_TYPES)}, got"
@@ -215,7 +215,7 @@ class Schema:
         _refuse_todo(columns)
         unit = _build("unit", PrivacyUnit, _mapping("unit", spec.get("unit", {})))
         file = _build("file", FileFormat, _mapping("file", spec.get("file", {})))
-        named = {name: _column(name, facts) for name, facts in columns.items()}
+        named = {name: column_of(name, facts) for name, facts in columns.items()}
         return cls(named, unit=unit, file=file)
 
     @classmethod
@@ -344,7 +344,7 @@ def _names(names: Iterable[object]) -> str:
     return ", ".join(repr(name) for name in names)
 
 
-def _check_name(name: object) -> None:
+def check_name(name: object) -> None:
     if not isinstance(name, str) or not name:
         raise SchemaError(f"a column name must be text, got {name!r}: put it in quotes")
     try:
@@ -388,7 +388,7 @@ def _refuse_todo(columns: Mapping[str, Any]) -> None:
         )
 
 
-def _column(name: str, facts: Any) -> Column:
+def column_of(name: str, facts: Any) -> Column:
     """The column that a file states under this name."""
     facts = dict(_mapping(f"column {name!r}", facts))
     kind = facts.pop("type", None)

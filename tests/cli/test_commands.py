@@ -36,6 +36,7 @@ EXAMPLES = {
     "plan": f"plan -s schema.yaml {BUDGET} --rows 400",
     "verify": "verify release --redraw",
     "schema draft": "schema draft rows.csv -o draft.yaml",
+    "schema import": "schema import dictionary.csv -o imported.yaml",
     "schema check": "schema check schema.yaml rows.csv",
     "images fit": f"images fit scans.npz {IMAGES} -o images.dpsynth",
     "images plan": f"images plan {IMAGES} --rows 200",
@@ -80,6 +81,7 @@ def folder(tmp_path_factory) -> Path:
     rows = pd.DataFrame({"pid": people, "age": rng.integers(20, 90, 600), "sex": rng.choice(["f", "m"], 600)})
     rows.to_csv(place / "rows.csv", index=False)
     SCHEMA.save(place / "schema.yaml")
+    (place / "dictionary.csv").write_text("name,type,low,high,labels\nage,integer,0,120,\nsex,,,,f|m\n")
     np.savez(
         place / "scans.npz", images=rng.integers(0, 256, (200, 4, 4), dtype=np.uint8), labels=rng.integers(0, 2, 200)
     )

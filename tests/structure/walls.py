@@ -30,6 +30,7 @@ GUARDED = (*RINGS, "data")
 OPTIONAL = {
     "sklearn": ("auditing/attacks/scikit_learn.py",),
     "snsynth": ("mechanisms/external/smartnoise_worker.py",),
+    "sqlglot": ("schema/importing/ddl.py",),
     "statsmodels": ("demo/data.py",),
     "torch": ("mechanisms/neural/", "mechanisms/image/"),
 }

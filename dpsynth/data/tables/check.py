@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -18,7 +18,7 @@ from dpsynth.data.tables.codec import check_columns, codec_for
 from dpsynth.data.tables.unread import UNKNOWN, likely_reason
 from dpsynth.data.texts import number_reader
 from dpsynth.data.values import is_null, number, read, read_numbers, steps_of
-from dpsynth.schema.columns import folded
+from dpsynth.schema.columns import Scalar, folded
 from dpsynth.schema.table import Boolean, Categorical, Column, Datetime, Numeric, Schema
 
 MAX_UNDECLARED = 0.2
@@ -32,7 +32,7 @@ class ColumnCheck:
     missing: those that are missing, or say what the missing marker says, in a column that declares
     them. undeclared: those that cannot be read, are no category, or are missing without being
     declared. clipped: those outside the bounds. reason: where more than a fifth are undeclared, the
-    likely kind of fault; no value is quoted.
+    likely kind of fault; no value is quoted. never: declared categories that do not occur.
     """
 
     name: str
@@ -40,6 +40,15 @@ class ColumnCheck:
     undeclared: int
     clipped: int
     reason: str | None = None
+    never: tuple[Scalar, ...] = ()
+
+
+class _Found(NamedTuple):
+    """Which values cannot be read or are missing; how many are clipped; what never occurs."""
+
+    special: np.ndarray
+    clipped: int
+    never: tuple[Scalar, ...] = ()
 
 
 def check_rows(rows: Rows, schema: Schema) -> list[ColumnCheck]:
@@ -52,7 +61,7 @@ def check_rows(rows: Rows, schema: Schema) -> list[ColumnCheck]:
 def _check(name: str, declared: Column, values: Any) -> ColumnCheck:
     assert isinstance(declared, Numeric | Categorical | Boolean | Datetime)
     missing = _missing(declared, values)
-    special, clipped = _special(declared, values)
+    special, clipped, never = _special(declared, values)
     undeclared = special & ~missing if declared.nullable else special
     count = int(undeclared.sum())
     reason = None
@@ -60,7 +69,10 @@ def _check(name: str, declared: Column, values: Any) -> ColumnCheck:
         reason = likely_reason(declared, _objects(values, undeclared))
         if reason == UNKNOWN and getattr(declared, "other", None) is not None:
             reason = None  # a category was declared for them
-    return ColumnCheck(name, int(missing.sum()) if declared.nullable else 0, count, clipped, reason)
+    if count:  # what is undeclared becomes the category `other`, which then occurs
+        never = tuple(each for each in never if each != getattr(declared, "other", None))
+    absent = int(missing.sum()) if declared.nullable else 0
+    return ColumnCheck(name, absent, count, clipped, reason, never)
 
 
 def _objects(values: Any, chosen: np.ndarray) -> list[object]:
@@ -76,8 +88,7 @@ def _missing(declared: Column, values: Any) -> np.ndarray:
     return read(values, _Missing(getattr(declared, "missing_marker", None), declared)).astype(bool)
 
 
-def _special(declared: Column, values: Any) -> tuple[np.ndarray, int]:
-    """Which values cannot be read or are missing; and how many would be clipped."""
+def _special(declared: Column, values: Any) -> _Found:
     if isinstance(declared, Numeric):
         return _special_numbers(declared, values)
     assert isinstance(declared, Categorical | Boolean | Datetime)
@@ -86,17 +97,25 @@ def _special(declared: Column, values: Any) -> tuple[np.ndarray, int]:
     if isinstance(strict, Categorical):
         strict = replace(strict, other=None)
     codec = codec_for(strict)
-    clipped = _outside(strict, values) if isinstance(strict, Datetime) else 0
-    return codec.encode(values) == codec.size - 1, clipped
+    codes = codec.encode(values)
+    special = codes == codec.size - 1
+    if isinstance(strict, Datetime):
+        return _Found(special, _outside(strict, values))
+    if isinstance(strict, Boolean):
+        return _Found(special, 0)
+    occurring = set(np.unique(codes).tolist())
+    listed: tuple[Scalar, ...] = tuple(strict.categories)
+    never = (name for code, name in enumerate(listed) if code not in occurring)
+    return _Found(special, 0, tuple(never))
 
 
-def _special_numbers(declared: Numeric, values: Any) -> tuple[np.ndarray, int]:
+def _special_numbers(declared: Numeric, values: Any) -> _Found:
     numbers = read_numbers(values, declared)
     marker = number(declared.missing_marker, number_reader(declared))
     numbers = np.where(numbers == marker, np.nan, numbers)
     below = np.sum(numbers < (-np.inf if declared.low is None else declared.low))
     above = np.sum(numbers > (np.inf if declared.high is None else declared.high))
-    return np.isnan(numbers), int(below + above)
+    return _Found(np.isnan(numbers), int(below + above))
 
 
 def _outside(declared: Datetime, values: Any) -> int:

@@ -1,0 +1,116 @@
+"""The forms of data dictionaries that can be imported, and how each is known."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dpsynth.base.mappings import read_mapping
+from dpsynth.base.places import expanded
+from dpsynth.schema.columns import SchemaError
+from dpsynth.schema.importing import (
+    ddl,
+    domains,
+    frictionless,
+    json_schema,
+    redcap,
+    sdv,
+    smartnoise,
+    spreadsheet,
+)
+from dpsynth.schema.importing.facts import Imported
+from dpsynth.schema.importing.sheets import read_sheet
+
+
+@dataclass(frozen=True)
+class Form:
+    """A form, what people call it, and its reader.
+
+    recognised: whether the content of a file is of this form. read: the column facts of the table
+    that is named, or of the only one. several: whether a source can describe several tables.
+    """
+
+    title: str
+    recognised: Callable[[Any], bool]
+    read: Callable[..., Imported]
+    several: bool = False
+
+
+FORMS: dict[str, Form] = {
+    "redcap": Form("REDCap data dictionary", redcap.recognised, redcap.read),
+    "spreadsheet": Form("spreadsheet", spreadsheet.recognised, spreadsheet.read),
+    "sdv": Form("SDV metadata", sdv.recognised, sdv.read, several=True),
+    "frictionless": Form(
+        "Frictionless Table Schema", frictionless.recognised, frictionless.read, several=True
+    ),
+    "json-schema": Form("JSON Schema", json_schema.recognised, json_schema.read),
+    "smartnoise": Form("smartnoise metadata", smartnoise.recognised, smartnoise.read, several=True),
+    "google": Form("google/dpsynth domain", domains.recognised, domains.read),
+    "sql": Form("SQL data definition", ddl.recognised, ddl.read, several=True),
+}
+"""The forms by name. A file is of the first that recognises it."""
+
+_READERS: dict[str, Callable[[Path], Any]] = {
+    **dict.fromkeys((".csv", ".tsv", ".txt"), read_sheet),
+    ".sql": ddl.read_text,
+    **dict.fromkeys((".json", ".yaml", ".yml"), read_mapping),
+}
+
+
+def import_facts(
+    source: str | Path, form: str | None = None, table: str | None = None
+) -> tuple[str, Imported]:
+    """The form of a data dictionary, and what it says of a table.
+
+    form: one of FORMS; None for the first that recognises the file. table: which one is wanted of
+    a source with several. SchemaError, with the path, where it cannot be read.
+    """
+    path = expanded(source)
+    try:
+        content = _content(path)
+        name = _named(form) if form is not None else _recognised(content)
+        if not FORMS[name].recognised(content):
+            raise SchemaError(f"the file is no {FORMS[name].title}: leave out --from, or mend it")
+        imported = _read(FORMS[name], content, table)
+        imported.draft()  # refuses facts that contradict each other
+    except ValueError as error:
+        raise SchemaError(f"{source}: {error}") from None
+    return name, imported
+
+
+def _read(form: Form, content: Any, table: str | None) -> Imported:
+    if form.several:
+        return form.read(content, table)
+    if table is not None:
+        raise SchemaError(f"a {form.title} describes one table: leave out --table {table}")
+    return form.read(content)
+
+
+def _content(path: Path) -> Any:
+    if path.suffix.lower() not in _READERS:
+        raise SchemaError(
+            f"a dictionary must end in {', '.join(_READERS)}, got {path.name!r}: save it as one of"
+            " these"
+        )
+    if not path.is_file():
+        raise SchemaError("it does not exist, or is not a file: give the path of a data dictionary")
+    return _READERS[path.suffix.lower()](path)
+
+
+def _named(form: str) -> str:
+    if form not in FORMS:
+        raise SchemaError(f"the form must be one of {list(FORMS)}, got {form!r}: choose one")
+    return form
+
+
+def _recognised(content: Any) -> str:
+    for name, form in FORMS.items():
+        if form.recognised(content):
+            return name
+    titles = ", ".join(form.title for form in FORMS.values())
+    raise SchemaError(
+        f"the form of the file is none of these, {titles}: write a spreadsheet with the titles"
+        " name, type, low, high, labels"
+    )

@@ -1,0 +1,72 @@
+"""`dpsynth schema import` says what it took, what it did not, and what is still to write; `check` what never occurs."""
+
+from __future__ import annotations
+
+import json
+
+import pandas as pd
+import pytest
+
+from dpsynth.schema.table import Categorical, Schema
+
+DICTIONARY = """\
+name,type,low,high,labels,mean
+age,integer,0,120,,
+weight,number,,,,71.3
+email,text,,,,
+ward,category,,,,
+sex,,,,f=female|m=male,
+"""
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "dictionary.csv").write_text(DICTIONARY, encoding="utf-8")
+    return tmp_path
+
+
+def test_an_import_ends_with_what_is_still_to_write(folder, run):
+    code, out, _ = run("schema import dictionary.csv -o new.yaml")
+    assert code == 0
+    lines = out.splitlines()
+    assert lines[0] == "new.yaml: 5 columns from a spreadsheet"
+    assert "not public: high, low, mean" in lines[1]
+    assert lines[-1].startswith("A number's bound that nobody knows is null")
+    assert lines[-5:-1] == ["Still TODO:", "  low, high: age", "  low, high, integer: weight", "  categories: ward"]
+    assert any(line.startswith("email looks like a direct identifier") for line in lines)
+    assert "71.3" not in out + (folder / "new.yaml").read_text(encoding="utf-8")
+
+
+def test_what_json_says_is_what_the_file_holds(folder, run):
+    _, out, _ = run("schema import dictionary.csv -o new.json --from spreadsheet --json")
+    told = json.loads(out)
+    assert told["schema"] == json.loads((folder / "new.json").read_text(encoding="utf-8"))
+    assert (told["form"], told["refused"]) == ("spreadsheet", ["high", "low", "mean"])
+    assert told["todo"] == {"low, high": ["age"], "low, high, integer": ["weight"], "categories": ["ward"]}
+    assert list(told["direct_identifiers"]) == ["email"]
+
+
+def test_a_dictionary_that_lacks_nothing_is_a_schema_at_once(folder, run):
+    (folder / "whole.csv").write_text("name,type,low,high\nage,integer,0,120\n", encoding="utf-8")
+    assert run("schema import whole.csv -o new.yaml")[1].endswith("Nothing is left to write.\n")
+    assert list(Schema.load("new.yaml").columns) == ["age"]
+
+
+def test_a_file_is_not_overwritten_and_a_fault_is_one_sentence(folder, run):
+    assert run("schema import dictionary.csv -o new.yaml")[0] == 0
+    for line in ("dictionary.csv -o new.yaml", "dictionary.csv -o b.yaml --from sdv", "none.csv -o b.yaml"):
+        code, out, err = run(f"schema import {line}")
+        assert (code, out, err.count("\n")) == (2, "", 1)
+    assert not (folder / "b.yaml").exists()
+
+
+def test_a_check_names_categories_that_never_occur_as_private(folder, run):
+    Schema({"ward": Categorical([f"w{number}" for number in range(30)])}).save("schema.yaml")
+    pd.DataFrame({"ward": ["w0", "w1"]}).to_csv("rows.csv", index=False)
+    code, out, _ = run("schema check schema.yaml rows.csv")
+    assert code == 0
+    assert "ward: PRIVATE: 'w2', 'w3'" in out
+    assert "'w11' and 18 others never occur" in out
+    _, out, _ = run("schema check schema.yaml rows.csv --json")
+    assert json.loads(out)["columns"][0]["never"] == [f"w{number}" for number in range(2, 30)]
