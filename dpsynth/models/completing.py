@@ -47,11 +47,11 @@ class Completing(Protocol):
 
 
 def counts_given(model: Model, clique: Clique, evidence: Evidence) -> np.ndarray:
-    """`project_given` of a model; TypeError where it has none."""
+    """`project_given` of a model; ConditionError where it has none."""
     if not evidence:
         return model.project(clique)
     if not isinstance(model, Weighing):
-        raise TypeError(
+        raise ConditionError(
             f"a model of type {type(model).__name__} cannot say how many rows meet a condition:"
             " draw each part of it by itself, or give the model a method project_given"
         )

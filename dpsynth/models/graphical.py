@@ -131,7 +131,7 @@ class GraphicalModel:
         """
         if n < 0:
             raise ValueError(f"the number of rows to sample must be 0 or more, got {n}")
-        beliefs = self.beliefs
+        beliefs = list(self.beliefs)
         if evidence:
             log_mass, beliefs = self._conditional(evidence)
             if math.isinf(log_mass):
@@ -139,7 +139,7 @@ class GraphicalModel:
         return sample_tree(self.tree, beliefs, n, rng)
 
     def project_given(self, clique: Clique, evidence: Evidence) -> np.ndarray:
-        """Expected counts of the rows that agree with the evidence, each row as often as its weights
+        """Expected counts of the rows that agree with the evidence, each as often as its weights
         say; zeros where there is none.
         """
         log_mass, beliefs = self._conditional(evidence)

@@ -94,7 +94,7 @@ class HiddenModel:
         return codes
 
     def project_given(self, clique: Clique, evidence: Evidence) -> np.ndarray:
-        """Expected counts of the rows that agree with the evidence, as `GraphicalModel` has them."""
+        """Expected counts of the rows that agree with the evidence, as in `GraphicalModel`."""
         return self.whole.project_given(clique, evidence)
 
     def complete(self, codes: Codes, rng: np.random.Generator, least: float = 0.0) -> Codes:

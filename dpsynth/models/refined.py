@@ -105,12 +105,12 @@ class RefinedModel:
         }
 
     def project_given(self, clique: Clique, evidence: Evidence) -> np.ndarray:
-        """Expected counts of the rows that agree with the evidence, each row as often as its weights
+        """Expected counts of the rows that agree with the evidence, each as often as its weights
         say; zeros where there is none.
 
         Raises
         ------
-        TypeError
+        ConditionError
             Where the coarse model cannot say it.
         """
         wanted = {a: np.asarray(w, dtype=np.float64) for a, w in evidence.items()}

@@ -39,7 +39,8 @@ from dpsynth.models.base import Model
 from dpsynth.schema.table import Numeric, Schema
 from dpsynth.synthesizers.account import accountant_for
 from dpsynth.synthesizers.base import BaseSynthesizer, CautionWarning, NamedLedger, NoLedger
-from dpsynth.synthesizers.conditions import parse
+from dpsynth.synthesizers.cases import cases_of
+from dpsynth.synthesizers.drawn_cases import Drawing
 from dpsynth.synthesizers.model_file import (
     TABLE,
     built_table,
@@ -50,7 +51,7 @@ from dpsynth.synthesizers.model_file import (
 from dpsynth.synthesizers.plan import Plan, plan
 from dpsynth.synthesizers.preflight import check_resumable, check_settings, check_size, with_prior
 from dpsynth.synthesizers.recorded import RecordedMarginal, recorded_arguments, recorded_marginals
-from dpsynth.synthesizers.sampled_rows import draw_rows
+from dpsynth.synthesizers.sampled_rows import Origin
 from dpsynth.synthesizers.undeclared import undeclared_counts
 
 Bounds = dict[str, tuple[float, float]]
@@ -252,9 +253,12 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         """
         fitted = self._fitted()
         rows = _default_rows(fitted.model) if n is None else row_count(n)
-        terms = parse(where, given, self.schema)
-        rng = np.random.default_rng(seed)
-        return draw_rows(fitted.model, self.schema, fitted.bounds, rows, terms, rng, fitted.inside)
+        cases = cases_of(where, given, self.schema)
+        return Drawing(self._origin(), cases).draw(rows, np.random.default_rng(seed))
+
+    def _origin(self) -> Origin:
+        fitted = self._fitted()
+        return Origin(fitted.model, self.schema, fitted.bounds, fitted.inside)
 
     def _stored(self, fitted: Fitted) -> tuple[Mapping[str, Any], dict[str, np.ndarray]]:
         return table_content(self.schema, fitted.model, fitted.bounds, fitted.inside)

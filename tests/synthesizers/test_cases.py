@@ -1,0 +1,203 @@
+"""Rows under a condition of any form follow the model's distribution of the rows that meet it, by brute force."""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+import dpsynth
+from dpsynth import Boolean, Categorical, Identifier, Numeric, Schema, Synthesizer
+from dpsynth.models.graphical import GraphicalModel
+from dpsynth.synthesizers import cases, drawn_cases
+from dpsynth.synthesizers.model_file import in_stored_form
+
+SCHEMA = Schema(
+    {
+        "visit": Identifier(pattern="V-####"),
+        "in": Numeric(0, 9, integer=True),
+        "out": Numeric(0, 9, integer=True, nullable=True),
+        "ward": Categorical(["a", "b", "c"]),
+        "fraud": Boolean(),
+        "size": Numeric(0, 3, integer=True),
+    }
+)
+SIZES = {"in": 10, "out": 11, "ward": 3, "fraud": 2, "size": 4}
+CONDITIONS = {
+    "five at once": ("`in` >= 3 and out < 8 and ward != 'b' and fraud == True and size in [1, 2]", False),
+    "or across columns": ("fraud == True or (ward == 'c' and size == 3)", False),
+    "or of three that overlap": ("size == 0 or ward == 'a' or `in` > 6", False),
+    "nested": ("(ward == 'a' and (size == 1 or fraud == True)) or (ward == 'b' and `in` <= 2)", False),
+    "one column after another": ("out >= `in`", True),
+    "missing values meet none": ("out != `in` and ward == 'a'", True),
+    "a chain": ("2 <= `in` < out <= 7", True),
+    "or with a relation": ("fraud == True or `in` == out", True),
+    "a rare relation": ("out < size and `in` == 9 and size < 3", True),
+}
+
+
+def planted(seed=3) -> Synthesizer:
+    """A synthesizer whose model is known cell by cell: frauds are one row in a thousand, and unlike the others."""
+    rng = np.random.default_rng(seed)
+    rows = pd.DataFrame({"in": [1, 2], "out": [1, 2], "ward": ["a", "b"], "fraud": [True, False], "size": [1, 2]})
+    fitted = Synthesizer(SCHEMA, "independent", epsilon=1, delta=1e-6, unsafe_seed=1, ledger=None).fit(rows)
+    domain = fitted._fitted().model.domain
+    tables = {c: rng.normal(0, 1.5, domain.shape(c)) for c in itertools.pairwise(domain.attributes)}
+    for name in ("ward", "fraud"):  # the last cell is of values that are not declared: none
+        size = domain.size(name)
+        tables[(name,)] = np.where(np.arange(size) == size - 1, -60.0, 0.0) if size > SIZES[name] else np.zeros(size)
+    for name in ("in", "size"):
+        tables[(name,)] = np.where(np.arange(domain.size(name)) >= SIZES[name], -60.0, 0.0)
+    true = 1
+    model = GraphicalModel.of(domain, 1e4, tables)
+    share = model.project(("fraud",))[true] / 1e4
+    tables[("fraud",)] = tables[("fraud",)] + np.where(
+        np.arange(domain.size("fraud")) == true, np.log(0.001 * (1 - share) / (0.999 * share)), 0
+    )
+    fitted.fitted_ = replace(fitted._fitted(), model=in_stored_form(GraphicalModel.of(domain, 1e4, tables)))
+    return fitted
+
+
+@pytest.fixture(scope="module")
+def fitted() -> Synthesizer:
+    return planted()
+
+
+@pytest.fixture(scope="module")
+def every(fitted) -> pd.DataFrame:
+    """Every possible row, with its share in the model."""
+    names = list(SIZES)
+    shares = fitted._fitted().model.project(tuple(names))[tuple(slice(n) for n in SIZES.values())]
+    values = {
+        "in": range(10), "out": [*range(10), None], "ward": ["a", "b", "c"], "fraud": [False, True], "size": range(4),
+    }  # fmt: skip
+    grid = pd.DataFrame(list(itertools.product(*(values[n] for n in names))), columns=names)
+    return grid.assign(out=grid["out"].astype("Int64"), share=shares.ravel() / shares.sum())
+
+
+HOLDS = {
+    "five at once": lambda r: (r["in"] >= 3) & (r.out < 8) & (r.ward != "b") & r.fraud & r["size"].isin([1, 2]),
+    "or across columns": lambda r: r.fraud | ((r.ward == "c") & (r["size"] == 3)),
+    "or of three that overlap": lambda r: (r["size"] == 0) | (r.ward == "a") | (r["in"] > 6),
+    "nested": lambda r: ((r.ward == "a") & ((r["size"] == 1) | r.fraud)) | ((r.ward == "b") & (r["in"] <= 2)),
+    "one column after another": lambda r: r.out >= r["in"],
+    "missing values meet none": lambda r: (r.out != r["in"]) & (r.ward == "a"),
+    "a chain": lambda r: (r["in"] >= 2) & (r["in"] < r.out) & (r.out <= 7),
+    "or with a relation": lambda r: r.fraud | (r.out == r["in"]),
+    "a rare relation": lambda r: (r.out < r["size"]) & (r["in"] == 9) & (r["size"] < 3),
+}
+
+
+def _cells(rows) -> pd.MultiIndex:
+    return pd.MultiIndex.from_frame(rows[list(SIZES)].assign(out=rows["out"].fillna(-1)).astype(str))
+
+
+def p_value(rows, every, holds) -> float:
+    """Of a chi-square test of the rows' cells against the brute-force distribution."""
+    kept = every[holds(every).fillna(False).astype(bool)]
+    wanted = pd.Series(kept["share"].to_numpy() / kept["share"].sum() * len(rows), index=_cells(kept))
+    seen = _cells(rows).value_counts()
+    assert set(seen.index) <= set(wanted.index), "a row does not meet the condition"
+    both = pd.DataFrame({"wanted": wanted, "seen": seen.reindex(wanted.index).fillna(0)})
+    small = both["wanted"] < 8
+    both = pd.concat([both[~small], both[small].sum().to_frame().T])
+    both = both[both["wanted"] > 1e-9]
+    return float(stats.chisquare(both["seen"], both["wanted"] * both["seen"].sum() / both["wanted"].sum()).pvalue)
+
+
+def drawn(fitted, where, n=6000):
+    """Rows in many small draws: a large one counts more evenly than independent rows do."""
+    return pd.concat([fitted.sample(n // 20, where=where, seed=seed) for seed in range(20)], ignore_index=True)
+
+
+@pytest.mark.parametrize("name", CONDITIONS)
+def test_rows_under_a_condition_follow_the_model(fitted, every, name) -> None:
+    where, _ = CONDITIONS[name]
+    rows = drawn(fitted, where)
+    assert len(rows) == 6000
+    assert p_value(rows, every, HOLDS[name]) > 1e-4
+
+
+@pytest.mark.parametrize("name", ["five at once", "or across columns", "nested", "a chain"])
+def test_the_test_has_power_against_columns_drawn_by_themselves(fitted, every, name) -> None:
+    rows = drawn(fitted, CONDITIONS[name][0])
+    rng = np.random.default_rng(5)
+    for column in ("size", "fraud", "ward") if name == "a chain" else ("out",):
+        rows[column] = rng.permutation(rows[column])
+    met = HOLDS[name](rows).fillna(False).astype(bool)
+    assert not met.all() or p_value(rows, every, HOLDS[name]) < 1e-6
+
+
+def test_alternatives_that_overlap_would_be_found(fitted, every, monkeypatch) -> None:
+    """A double that draws `a or b` as a and b, without taking the one from the other."""
+
+    def overlapping(self, nodes, truth, all_of):
+        return [each for node in nodes for each in self.alternatives(node, truth)]
+
+    monkeypatch.setattr(cases._Splitter, "_joined", overlapping)
+    name = "or of three that overlap"
+    assert p_value(drawn(fitted, CONDITIONS[name][0]), every, HOLDS[name]) < 1e-6
+
+
+def test_relations_that_nobody_looks_at_would_be_found(fitted, every, monkeypatch) -> None:
+    monkeypatch.setattr(cases.Case, "holds", lambda self, rows: np.ones(len(rows), dtype=bool))
+    with pytest.raises(AssertionError, match="does not meet"):
+        p_value(drawn(fitted, "out >= `in`"), every, HOLDS["one column after another"])
+
+
+def test_a_class_of_one_in_a_thousand_has_the_models_other_columns(fitted, every) -> None:
+    """10,000 rows; a double that takes the other columns from all rows is refuted."""
+    rows = drawn(fitted, "fraud == True", n=10_000)
+    assert rows["fraud"].all()
+    frauds = every[every["fraud"]]
+    assert 0.0009 < frauds["share"].sum() < 0.0011
+    assert p_value(rows, every, lambda r: r.fraud.astype(bool)) > 1e-4
+    anybody = fitted.sample(10_000, seed=4).assign(fraud=True)
+    assert p_value(anybody, every, lambda r: r.fraud.astype(bool)) < 1e-6
+
+
+def test_a_relation_that_one_row_in_many_thousand_meets_is_drawn_from_fitting_cells(fitted, every, monkeypatch) -> None:
+    apart = []
+    whole = drawn_cases.Drawing._apart
+    monkeypatch.setattr(drawn_cases.Drawing, "_apart", lambda self, case: apart.append(1) or whole(self, case))
+    where, name = CONDITIONS["a rare relation"][0], "a rare relation"
+    rows = fitted.sample(3000, where=where, seed=1)
+    assert apart
+    assert len(rows) == 3000
+    assert HOLDS[name](rows).all()
+
+
+def test_identifiers_are_different_and_no_more_are_made_than_rows(fitted) -> None:
+    """The pattern has 10,000 of them; more rows than that are drawn to meet the relation."""
+    rows = fitted.sample(9000, where="out < `in` or fraud == True", seed=1)
+    assert rows["visit"].is_unique
+    assert list(rows) == list(SCHEMA.columns)
+    again = fitted.sample(9000, where="out < `in` or fraud == True", seed=1)
+    pd.testing.assert_frame_equal(rows, again)
+    none = fitted.sample(0, where="out < `in` or fraud == True", seed=1)
+    assert none.dtypes.equals(rows.dtypes)
+
+
+@pytest.mark.parametrize(
+    ("where", "said"),
+    [
+        ("`in` > 8 and (`in` < 3 or out == 1) and `in` < 8", "`in`"),
+        ("out > `in` and `in` == 9", "`in`"),
+        ("`in` == ward", "compared in a way that cannot be read"),
+        ("ward < fraud", "compared in a way"),
+        ("`in` in out", "compared in a way"),
+        ("`in` + out > 3", "compared in a way"),
+        ("(`in` or out) and ward == 'a'", "consists of comparisons"),
+        ("1 < 2", "compare a column"),
+        (" and ".join(f"(`in` == {i % 10} or out == {i % 9} or size == {i % 4})" for i in range(12)), "more than 1000"),
+    ],
+)
+def test_what_cannot_be_met_or_read_is_one_sentence(fitted, where, said) -> None:
+    with pytest.raises(dpsynth.ConditionError) as caught:
+        fitted.sample(5, where=where)
+    assert "\n" not in str(caught.value)
+    assert said in str(caught.value)
