@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from dpsynth.base.domain import Domain
     from dpsynth.base.errors import DPSynthError
     from dpsynth.base.job import Job
+    from dpsynth.data.tables.mixing import mix
     from dpsynth.evaluation.fidelity import Quality, evaluate
     from dpsynth.evaluation.images import ImageQuality, contact_sheet, evaluate_images
     from dpsynth.evidence.certificate import Certificate
@@ -110,6 +111,7 @@ _HOME = {
     "contact_sheet": "evaluation.images",
     "evaluate": "evaluation.fidelity",
     "evaluate_images": "evaluation.images",
+    "mix": "data.tables.mixing",
 }
 
 __all__ = [
@@ -160,6 +162,7 @@ __all__ = [
     "contact_sheet",
     "evaluate",
     "evaluate_images",
+    "mix",
 ]
 
 

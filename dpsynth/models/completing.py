@@ -17,7 +17,7 @@ import numpy as np
 
 from dpsynth.base.domain import Clique
 from dpsynth.models.base import Codes, ConditionError, Evidence, Model, code_dtype
-from dpsynth.models.factor import quotient
+from dpsynth.models.factor import expand, quotient
 from dpsynth.models.junction_tree import JunctionTree
 from dpsynth.models.sampling import sample_tree
 
@@ -41,8 +41,10 @@ class Weighing(Protocol):
 class Completing(Protocol):
     """A model that makes partial rows whole."""
 
-    def complete(self, codes: Codes, rng: np.random.Generator, least: float = 0.0) -> Codes:
-        """For each partial row a whole one; -1 is an unknown cell. least: see `smoothed`."""
+    def complete(
+        self, codes: Codes, rng: np.random.Generator, evidence: Evidence | None, least: float = 0.0
+    ) -> Codes:
+        """For each partial row a whole one that agrees with the evidence; see `completed`."""
         ...
 
 
@@ -58,19 +60,27 @@ def counts_given(model: Model, clique: Clique, evidence: Evidence) -> np.ndarray
     return model.project_given(clique, evidence)
 
 
-def completed(model: Model, codes: Codes, rng: np.random.Generator, least: float = 0.0) -> Codes:
-    """For each partial row a whole one. codes: for each attribute its cells, -1 where not known.
+def completed(
+    model: Model,
+    codes: Codes,
+    rng: np.random.Generator,
+    evidence: Evidence | None = None,
+    least: float = 0.0,
+) -> Codes:
+    """For each partial row a whole one that agrees with the evidence.
 
-    least: a share that each cell has in its node at least, so that no row is excluded.
-    ConditionError for a row that the model excludes.
+    codes: for each attribute its cells, -1 where not known. least: a share that each cell has in
+    its node at least, so that no row is excluded. ConditionError for a row that the model excludes.
     """
     if isinstance(model, Completing):
-        return model.complete(codes, rng, least)
+        return model.complete(codes, rng, evidence, least)
     domain = model.domain
     partial = np.stack([codes[a] for a in domain.attributes], axis=1)
     out = np.empty(partial.shape, np.int64)
     for rows, values in _alike(partial):
-        drawn = model.sample(len(rows), rng, _evidence(domain.sizes, values))
+        drawn = model.sample(
+            len(rows), rng, _beside(_evidence(domain.sizes, values), evidence or {})
+        )
         out[rows] = np.stack([drawn[a] for a in domain.attributes], axis=1)
     return {a: out[:, i].astype(code_dtype(n)) for i, (a, n) in enumerate(domain.sizes)}
 
@@ -95,6 +105,14 @@ def complete_tree(
     return {a: partial[:, i].astype(code_dtype(n)) for i, (a, n) in enumerate(tree.domain.sizes)}
 
 
+def weighted(tables: list[np.ndarray], tree: JunctionTree, evidence: Evidence) -> list[np.ndarray]:
+    """The nodes' tables with the evidence's weights in them, in place."""
+    for a, weights in evidence.items():
+        home = tree.homes[a]
+        tables[home] *= expand(weights, (a,), tree.nodes[home])
+    return tables
+
+
 def smoothed(table: np.ndarray, separator: int, least: float) -> np.ndarray:
     """A node's table with a little of an even one; its first axes are those of the separator."""
     cells = math.prod(table.shape[separator:])
@@ -106,9 +124,14 @@ def _alike(rows: np.ndarray) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     values, inverse = np.unique(rows, axis=0, return_inverse=True)
     inverse = inverse.ravel()
     order = np.argsort(inverse, kind="stable")
-    ends = np.cumsum(np.bincount(inverse, minlength=len(values)))
-    for value, end, start in zip(values, ends, np.append(0, ends[:-1]), strict=True):
-        yield order[start:end], value
+    counts = np.bincount(inverse, minlength=len(values))
+    for value, end, count in zip(values, np.cumsum(counts), counts, strict=True):
+        yield order[end - count : end], value
+
+
+def _beside(evidence: Evidence, other: Evidence) -> dict[str, np.ndarray]:
+    """Both at once."""
+    return {**other, **{a: w * other.get(a, 1.0) for a, w in evidence.items()}}
 
 
 def _evidence(sizes: Sequence[tuple[str, int]], values: np.ndarray) -> dict[str, np.ndarray]:
@@ -129,11 +152,7 @@ def _by_condition(
 ) -> None:
     """Completes rows that know the same cells, as a sample given these."""
     evidence = _evidence(tree.domain.sizes, values)
-    given = [table.copy() for table in tables]
-    for a, weights in evidence.items():
-        home = tree.homes[a]
-        shape = [-1 if each == a else 1 for each in tree.nodes[home]]
-        given[home] *= weights.reshape(shape)
+    given = weighted([table.copy() for table in tables], tree, evidence)
     log_mass, beliefs = tree.propagate(given)
     if math.isinf(log_mass):
         raise ConditionError.no_row(evidence)
@@ -160,7 +179,7 @@ def _complete(
         node, separator = _left(tree.nodes[i], unknown), _left(tree.separators[i], unknown)
         summed = own[i].sum(axis=tuple(1 + k for k, a in enumerate(node) if a not in separator))
         top = summed.reshape(len(rows), -1).max(axis=1)
-        message = quotient(summed, _beside(top, summed.ndim))
+        message = quotient(summed, top.reshape(-1, *[1] * (summed.ndim - 1)))
         above = _left(tree.nodes[tree.parents[i]], unknown)
         shape = [tree.domain.size(a) if a in separator else 1 for a in above]
         order = [1 + separator.index(a) for a in above if a in separator]
@@ -213,8 +232,3 @@ def _draw(
     cell = np.minimum((upto <= target[:, None]).sum(axis=1), upto.shape[1] - 1)
     for a, codes in zip(new, np.unravel_index(cell, tree.domain.shape(new)), strict=True):
         partial[rows, place[a]] = codes
-
-
-def _beside(values: np.ndarray, axes: int) -> np.ndarray:
-    """One value a row, as a table of so many axes."""
-    return values.reshape(-1, *[1] * (axes - 1))

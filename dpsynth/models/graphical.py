@@ -16,7 +16,7 @@ import numpy as np
 
 from dpsynth.base.domain import Clique, Domain
 from dpsynth.models.base import Codes, ConditionError, Evidence
-from dpsynth.models.completing import complete_tree, smoothed
+from dpsynth.models.completing import complete_tree, smoothed, weighted
 from dpsynth.models.factor import expand, marginal, quotient
 from dpsynth.models.junction_tree import JunctionTree
 from dpsynth.models.projection import Projection
@@ -148,8 +148,15 @@ class GraphicalModel:
         shares = Projection(self.tree, beliefs)(clique)
         return np.asarray(self.total * math.exp(log_mass) * shares)
 
-    def complete(self, codes: Codes, rng: np.random.Generator, least: float = 0.0) -> Codes:
-        """For each partial row a whole one, from the distribution of rows that agree with it.
+    def complete(
+        self,
+        codes: Codes,
+        rng: np.random.Generator,
+        evidence: Evidence | None = None,
+        least: float = 0.0,
+    ) -> Codes:
+        """For each partial row a whole one, from the distribution of rows that agree with it and
+        with the evidence.
 
         codes: for each attribute its cells, -1 where one is not known. least: a share that each
         cell has in its node at least. See `models/completing.py`.
@@ -158,7 +165,8 @@ class GraphicalModel:
         if least:
             places = map(len, self.tree.separators)
             tables = [smoothed(t, k, least) for t, k in zip(tables, places, strict=True)]
-        return complete_tree(self.tree, tables, codes, rng)
+        checked = {a: _checked(self.domain, a, given) for a, given in (evidence or {}).items()}
+        return complete_tree(self.tree, weighted(tables, self.tree, checked), codes, rng)
 
     def _tables(self) -> list[np.ndarray]:
         """For each node the distribution of its cells given those of its separator."""
@@ -174,12 +182,8 @@ class GraphicalModel:
 
         The same conditionals of node given separator, weighted, are propagated again.
         """
-        tables = self._tables()
-        for attribute, given in evidence.items():
-            weights = _checked(self.domain, attribute, given)
-            home = self.tree.homes[attribute]
-            tables[home] *= expand(weights, (attribute,), self.tree.nodes[home])
-        return self.tree.propagate(tables)
+        checked = {a: _checked(self.domain, a, given) for a, given in evidence.items()}
+        return self.tree.propagate(weighted(self._tables(), self.tree, checked))
 
     def to_arrays(self) -> dict[str, Any]:
         """All that makes the model: plain numbers, strings, lists, and arrays `potential:<i>`."""

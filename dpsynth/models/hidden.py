@@ -97,10 +97,16 @@ class HiddenModel:
         """Expected counts of the rows that agree with the evidence, as in `GraphicalModel`."""
         return self.whole.project_given(clique, evidence)
 
-    def complete(self, codes: Codes, rng: np.random.Generator, least: float = 0.0) -> Codes:
+    def complete(
+        self,
+        codes: Codes,
+        rng: np.random.Generator,
+        evidence: Evidence | None = None,
+        least: float = 0.0,
+    ) -> Codes:
         """For each partial row a whole one, as `GraphicalModel` has them."""
         rows = len(codes[self.domain.attributes[0]])
-        found = self.whole.complete({**codes, self.hidden: np.full(rows, -1)}, rng, least)
+        found = self.whole.complete({**codes, self.hidden: np.full(rows, -1)}, rng, evidence, least)
         del found[self.hidden]
         return found
 

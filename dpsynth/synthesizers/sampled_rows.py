@@ -89,6 +89,11 @@ class Origin:
         """What is known of the values inside of all columns' cells but these."""
         return {name: self._part(name, ()) for name in self.inside if name not in names}
 
+    def request(self, case: Case) -> tuple[Evidence, dict[str, Parts]]:
+        """What the model is asked for, and the parts of cells that values come from."""
+        parts = self._parts(case, ())
+        return self._evidence(case, parts), parts
+
     def counts(self, clique: Clique, case: Case, tilts: Sequence[Tilt] = ()) -> np.ndarray:
         """Expected counts of the rows that meet the case's terms and cells."""
         evidence = self._evidence(case, self._parts(case, tilts), check=False)

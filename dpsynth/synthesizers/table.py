@@ -22,6 +22,7 @@ from dpsynth.data.engines.files import Source, open_source
 from dpsynth.data.tables.codec import check_columns, check_owner, codecs, schema_domain
 from dpsynth.data.tables.inside import Inside, with_several_values
 from dpsynth.data.tables.magnitude import magnitude_table
+from dpsynth.data.tables.mixing import stamped
 from dpsynth.door.bounded import Bounded, bound_table
 from dpsynth.door.table import PrivateTable
 from dpsynth.evidence.certificate import Certificate
@@ -36,7 +37,7 @@ from dpsynth.mechanisms.learned_bounds import bounds_costs, learn_bounds
 from dpsynth.mechanisms.marginal.known import Marginal
 from dpsynth.mechanisms.registry import TABLES, mechanism_for, name_of
 from dpsynth.models.base import Model
-from dpsynth.schema.table import Numeric, Schema
+from dpsynth.schema.table import Numeric, Schema, SchemaError
 from dpsynth.synthesizers.account import accountant_for
 from dpsynth.synthesizers.base import BaseSynthesizer, CautionWarning, NamedLedger, NoLedger
 from dpsynth.synthesizers.cases import cases_of
@@ -48,6 +49,7 @@ from dpsynth.synthesizers.model_file import (
     model_digest,
     table_content,
 )
+from dpsynth.synthesizers.partial_rows import filled_in, rows_given
 from dpsynth.synthesizers.plan import Plan, plan
 from dpsynth.synthesizers.preflight import check_resumable, check_settings, check_size, with_prior
 from dpsynth.synthesizers.recorded import RecordedMarginal, recorded_arguments, recorded_marginals
@@ -220,7 +222,7 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         n: int | None = None,
         *,
         where: str | None = None,
-        given: Mapping[str, Any] | None = None,
+        given: Mapping[str, Any] | pd.DataFrame | None = None,
         seed: int | None = None,
     ) -> pd.DataFrame:
         """Draws synthetic rows. Sampling is post-processing: it spends nothing, however often.
@@ -229,11 +231,13 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         ----------
         n : int or None
             How many rows; None for the noisy row count, or for as many as were requested from a
-            program that is not ours.
+            program that is not ours. With a table as `given`, how many for each of its rows; None
+            is one.
         where : str or None
             A condition that all rows meet, such as 'age >= 65 and sex == "female"'.
-        given : mapping of str to object or None
-            Values that columns have in all rows.
+        given : mapping of str to object, DataFrame or None
+            Values that columns have in all rows. Or a table of partial rows, whose missing values
+            are drawn given the others; the rows come back in its order.
         seed : int or None
             For a sample that can be drawn again; it has no part in the privacy noise.
 
@@ -252,9 +256,57 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
             When n is no whole number from 0.
         """
         fitted = self._fitted()
+        rng = np.random.default_rng(seed)
+        if isinstance(given, pd.DataFrame):
+            cases = cases_of(where, None, self.schema)
+            return rows_given(self._origin(), given, cases, 1 if n is None else row_count(n), rng)
         rows = _default_rows(fitted.model) if n is None else row_count(n)
         cases = cases_of(where, given, self.schema)
-        return Drawing(self._origin(), cases).draw(rows, np.random.default_rng(seed))
+        return Drawing(self._origin(), cases).draw(rows, rng)
+
+    def impute(
+        self,
+        table: pd.DataFrame,
+        *,
+        columns: Sequence[str] | None = None,
+        seed: int | None = None,
+    ) -> pd.DataFrame:
+        """Draws a value wherever a real table has none, from the model given the row's values.
+
+        PRIVATE: the result has the table's rows, and is stamped so. Its column
+        `contains_real_records` is true in every row, and fits, releases, comparisons and audits
+        refuse a table that has it.
+
+        Parameters
+        ----------
+        table : DataFrame
+            Real rows, with some or all of the schema's columns.
+        columns : sequence of str or None
+            Those that are filled in; None for all that the schema has and the table, too.
+        seed : int or None
+            For a result that can be made again.
+
+        Returns
+        -------
+        DataFrame
+            The table with no missing value in these columns, and the stamp. What cannot be read as
+            the schema declares it counts as unknown, and stays as it is.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        SchemaError
+            For a column that the table or the schema does not have.
+        """
+        origin = self._origin()
+        wanted = [name for name in table if name in origin.codecs] if columns is None else columns
+        if odd := [name for name in wanted if name not in table or name not in origin.codecs]:
+            raise SchemaError(
+                f"{odd} cannot be filled in, as the table or the schema lacks them: name columns of"
+                " both"
+            )
+        return stamped(filled_in(origin, table, list(wanted), np.random.default_rng(seed)))
 
     def _origin(self) -> Origin:
         fitted = self._fitted()

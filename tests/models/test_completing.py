@@ -145,3 +145,22 @@ def test_refined_rows_keep_the_cells_that_they_know():
     np.testing.assert_array_equal(whole["a"][known], partial["a"][known])
     counts = np.bincount(whole["b"][whole["a"] == 2], minlength=3)
     assert stats.chisquare(counts, counts.sum() * np.array([1 / 9, 2 / 9, 6 / 9])).pvalue > 1e-4
+
+
+@pytest.mark.parametrize("way", ["by messages", "by conditions"])
+def test_completed_rows_agree_with_the_evidence_too(way, monkeypatch):
+    monkeypatch.setattr(completing, "_FEW", 0 if way == "by conditions" else 10**9)
+    tables = potentials(DOMAIN, CASES["cycle"], seed=4, scale=0.7)
+    model, joint = GraphicalModel.of(DOMAIN, 1.0, tables), JointModel.of(DOMAIN, 1.0, tables)
+    evidence = {"c": np.array([0.0, 1.0, 0.5, 2.0]), "e": np.array([1.0, 0.25, 1.0])}
+    whole = completed(model, partial_rows(("b",), times=3000), np.random.default_rng(2), evidence)
+    assert (whole["c"] > 0).all()
+    kept = {a: whole[a] for a in ("a", "b", "c", "d", "e")}
+    table = joint.project_given(DOMAIN.attributes, evidence)
+    counts = np.zeros(table.shape)
+    np.add.at(counts, tuple(kept[a].astype(int) for a in DOMAIN.attributes), 1)
+    wanted = table / table.sum(axis=(0, 2, 3, 4), keepdims=True) * 3000
+    some = wanted > 0
+    assert stats.chi2.sf((((counts - wanted) ** 2)[some] / wanted[some]).sum(), some.sum() - 3) > 1e-4
+    unlike = joint.table / joint.table.sum(axis=(0, 2, 3, 4), keepdims=True) * 3000
+    assert stats.chi2.sf((((counts - unlike) ** 2) / unlike).sum(), unlike.size - 3) < 1e-6
