@@ -36,9 +36,10 @@ from dpsynth.mechanisms.inside import Seen, inside_costs, inside_of, look_inside
 from dpsynth.mechanisms.learned_bounds import bounds_costs, learn_bounds
 from dpsynth.mechanisms.marginal.known import Marginal
 from dpsynth.mechanisms.registry import TABLES, mechanism_for, name_of
-from dpsynth.models.base import Model
+from dpsynth.models.base import ConditionError, Model
 from dpsynth.schema.table import Numeric, Schema, SchemaError
 from dpsynth.synthesizers.account import accountant_for
+from dpsynth.synthesizers.balance import balanced, splits_of
 from dpsynth.synthesizers.base import BaseSynthesizer, CautionWarning, NamedLedger, NoLedger
 from dpsynth.synthesizers.cases import cases_of
 from dpsynth.synthesizers.drawn_cases import Drawing
@@ -223,6 +224,7 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         *,
         where: str | None = None,
         given: Mapping[str, Any] | pd.DataFrame | None = None,
+        balance: Mapping[str, Any] | None = None,
         seed: int | None = None,
     ) -> pd.DataFrame:
         """Draws synthetic rows. Sampling is post-processing: it spends nothing, however often.
@@ -238,6 +240,10 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         given : mapping of str to object, DataFrame or None
             Values that columns have in all rows. Or a table of partial rows, whose missing values
             are drawn given the others; the rows come back in its order.
+        balance : mapping of str to float or mapping, or None
+            Shares that a column's values have among the rows, in whole numbers of rows:
+            {"fraud": 0.5}, or {"sex": {"F": 0.5, "M": 0.5}, "age": {"age >= 65": 0.3}}. Values that
+            are not named share what is left.
         seed : int or None
             For a sample that can be drawn again; it has no part in the privacy noise.
 
@@ -259,10 +265,17 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         rng = np.random.default_rng(seed)
         if isinstance(given, pd.DataFrame):
             cases = cases_of(where, None, self.schema)
+            if balance is not None:
+                raise ConditionError(
+                    "given has partial rows, which cannot be balanced: leave out one of the two"
+                )
             return rows_given(self._origin(), given, cases, 1 if n is None else row_count(n), rng)
         rows = _default_rows(fitted.model) if n is None else row_count(n)
-        cases = cases_of(where, given, self.schema)
-        return Drawing(self._origin(), cases).draw(rows, rng)
+        drawing = Drawing(self._origin(), cases_of(where, given, self.schema))
+        if balance is None:
+            return drawing.draw(rows, rng)
+        found = balanced(drawing, splits_of(balance, self.schema), rows, rng)
+        return drawing.origin.whole(found, rng)
 
     def impute(
         self,
