@@ -20,9 +20,9 @@ from scipy import optimize
 from dpsynth.models.base import ConditionError
 from dpsynth.schema.table import Boolean, Categorical, Column, Datetime, Numeric, Schema
 from dpsynth.synthesizers.cases import Case
-from dpsynth.synthesizers.conditions import Term, column_of, equal, read, term
+from dpsynth.synthesizers.conditions import Term, Without, column_of, equal, read, term
 from dpsynth.synthesizers.drawn_cases import Drawing
-from dpsynth.synthesizers.sampled_rows import joined, without
+from dpsynth.synthesizers.sampled_rows import joined
 
 _MOST = 4096
 """Combinations of classes: each is drawn by itself."""
@@ -100,7 +100,7 @@ def _split(name: str, asked: Any, schema: Schema) -> Split:
     for value, share in shares.items():
         own = class_term(name, value, schema)
         classes.append(Class(f"{name}: {value}", (*others, own), float(share)))
-        others.append(without(own))
+        others.append(Without.of(own))
     if left > _NEAR:
         classes.append(Class(f"{name}: all others", tuple(others), left))
     return Split(name, tuple(classes))

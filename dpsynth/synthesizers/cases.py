@@ -18,7 +18,16 @@ import pandas as pd
 
 from dpsynth.models.base import ConditionError
 from dpsynth.schema.table import Boolean, Categorical, Schema
-from dpsynth.synthesizers.conditions import COMPARE, Term, Written, column_of, equal, read, term
+from dpsynth.synthesizers.conditions import (
+    COMPARE,
+    Term,
+    Without,
+    Written,
+    column_of,
+    equal,
+    read,
+    term,
+)
 
 _MOST = 1000
 """Cases of one condition: each is looked up in the model by itself."""
@@ -117,7 +126,8 @@ class _Splitter:
         columns = self.written.columns(node)
         match node:
             case _ if len(columns) == 1:
-                return [[term(columns[0], node, self.schema, negated=not truth)]]
+                met = term(columns[0], node, self.schema)
+                return [[met if truth else Without.of(met)]]
             case ast.BoolOp(op=op, values=values):
                 return self._joined(values, truth, isinstance(op, ast.And))
             case ast.Compare(left=left, ops=ops, comparators=comparators) if columns:

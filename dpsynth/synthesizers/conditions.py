@@ -57,19 +57,29 @@ _TOKEN = re.compile(
 
 @dataclass(frozen=True)
 class Term:
-    """One part of a condition: a test of one column, and the constants that it compares with.
-
-    negated: whether the values are wanted that do not meet the test, missing ones among them.
-    """
+    """One part of a condition: a test of one column, and the constants that it compares with."""
 
     column: str
     test: ast.expr
     constants: tuple[Any, ...]
-    negated: bool = False
 
     def holds(self, values: pd.Series[Any]) -> np.ndarray:
         """For each value whether it meets the term."""
-        return _truth(self.test, values.rename(self.column)) ^ self.negated
+        return _truth(self.test, values.rename(self.column))
+
+
+@dataclass(frozen=True)
+class Without(Term):
+    """The values that do not meet another term, missing ones among them."""
+
+    other: Term
+
+    @classmethod
+    def of(cls, term: Term) -> Without:
+        return cls(term.column, term.test, term.constants, term)
+
+    def holds(self, values: pd.Series[Any]) -> np.ndarray:
+        return ~self.other.holds(values)
 
 
 @dataclass(frozen=True)
@@ -117,14 +127,37 @@ def equal(name: str, value: Any, schema: Schema) -> Term:
     return term(name, ast.Compare(ast.Name("x"), [ast.Eq()], [ast.Constant(value)]), schema)
 
 
-def term(name: str, test: ast.expr, schema: Schema, *, negated: bool = False) -> Term:
+def parse(where: str | None, given: Mapping[str, Any] | None, schema: Schema) -> list[Term]:
+    """The terms of a condition whose parts `and` joins, each about one column, and of given values.
+
+    ConditionError for any other condition.
+    """
+    terms = [equal(name, value, schema) for name, value in (given or {}).items()]
+    if where is None:
+        return terms
+    written = read(where)
+    parts = [written.tree]
+    if isinstance(written.tree, ast.BoolOp) and isinstance(written.tree.op, ast.And):
+        parts = written.tree.values
+    for part in parts:
+        names = written.columns(part)
+        if len(names) != 1:
+            raise ConditionError(
+                "each part of a condition, joined by `and`, must be about one column here; one part"
+                f" is about {sorted(names)}: write it as in 'age >= 65'"
+            )
+        terms.append(term(names[0], part, schema))
+    return terms
+
+
+def term(name: str, test: ast.expr, schema: Schema) -> Term:
     """A test of one column, checked against the schema; ConditionError where it does not fit."""
     name, column = column_of(name, schema)
     if isinstance(column, Boolean):
         test = _with_bare_names(test)
     test = _Literals(column, name).visit(copy.deepcopy(test))  # it is changed in place
     values = [node.value for node in ast.walk(test) if isinstance(node, ast.Constant)]
-    return Term(name, test, tuple(value for value in values if value is not None), negated)
+    return Term(name, test, tuple(value for value in values if value is not None))
 
 
 def _with_bare_names(test: ast.expr) -> ast.expr:

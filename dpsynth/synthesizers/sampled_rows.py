@@ -21,7 +21,7 @@ from dpsynth.models.completing import counts_given
 from dpsynth.schema.columns import Identifier
 from dpsynth.schema.table import Schema
 from dpsynth.synthesizers.cases import Case
-from dpsynth.synthesizers.conditions import Term
+from dpsynth.synthesizers.conditions import Term, Without
 
 
 @dataclass(frozen=True)
@@ -138,7 +138,7 @@ class Origin:
         weighted = []
         for term, factor in tilt.factors:
             weighted.append((factor, self._part(name, [*own, term])))
-            own = [*own, without(term)]
+            own = [*own, Without.of(term)]
         return mixed([*weighted, (tilt.rest, self._part(name, own))])
 
     def _part(self, name: str, own: Sequence[Term]) -> Parts:
@@ -157,9 +157,20 @@ class Origin:
         return with_inside(parts, codec, inside, holds, free=not own)
 
 
-def without(term: Term) -> Term:
-    """The values that do not meet a term, missing ones among them."""
-    return Term(term.column, term.test, term.constants, not term.negated)
+def draw_rows(
+    model: Model,
+    schema: Schema,
+    bounds: Mapping[str, tuple[float, float]],
+    n: int,
+    terms: Sequence[Term],
+    rng: np.random.Generator,
+    inside: Mapping[str, Inside] = {},
+) -> pd.DataFrame:
+    """n rows that meet all terms, from the model's distribution under this condition.
+
+    inside: what is known of the values in the cells of some columns.
+    """
+    return Origin(model, schema, bounds, inside).draw(n, Case(tuple(terms)), rng)
 
 
 def joined(frames: Sequence[pd.DataFrame], rng: np.random.Generator) -> pd.DataFrame:
