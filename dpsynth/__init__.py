@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     )
     from dpsynth.synthesizers.image import ImageSynthesizer
     from dpsynth.synthesizers.model_file import ModelFileError
+    from dpsynth.synthesizers.scenario import Scenario
     from dpsynth.synthesizers.table import Synthesizer
 
 # Where each public name is defined, below `dpsynth`.
@@ -102,6 +103,7 @@ _HOME = {
     "PrivacyUnit": "kernel.unit",
     "Quality": "evaluation.fidelity",
     "RowsError": "kernel.wall",
+    "Scenario": "synthesizers.scenario",
     "Schema": "schema.table",
     "SchemaError": "schema.table",
     "Synthesizer": "synthesizers.table",
@@ -153,6 +155,7 @@ __all__ = [
     "PrivacyUnit",
     "Quality",
     "RowsError",
+    "Scenario",
     "Schema",
     "SchemaError",
     "Synthesizer",

@@ -9,6 +9,7 @@ whole numbers of rows are found that have every column's shares exactly.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -18,7 +19,7 @@ import pandas as pd
 from scipy import optimize
 
 from dpsynth.models.base import ConditionError
-from dpsynth.schema.table import Boolean, Categorical, Column, Datetime, Numeric, Schema
+from dpsynth.schema.table import Boolean, Categorical, Column, Numeric, Schema
 from dpsynth.synthesizers.cases import Case
 from dpsynth.synthesizers.conditions import Term, Without, column_of, equal, read, term
 from dpsynth.synthesizers.drawn_cases import Drawing
@@ -26,6 +27,8 @@ from dpsynth.synthesizers.sampled_rows import joined
 
 _MOST = 4096
 """Combinations of classes: each is drawn by itself."""
+
+_NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?")
 
 _ROUNDS = 2000
 _NEAR = 1e-9
@@ -66,22 +69,25 @@ def splits_of(balance: Mapping[str, Any], schema: Schema) -> list[Split]:
 
 
 def class_term(name: str, value: Any, schema: Schema) -> Term:
-    """A class of a column: one value; or, of numbers and dates, a condition such as "age >= 65"."""
+    """A class of a column: one of its values, or a condition on it such as "age >= 65".
+
+    Names in files are text: a category is found by its text, and a number is read from it.
+    """
     name, column = column_of(name, schema)
-    if not isinstance(value, str) or not isinstance(column, Numeric | Datetime):
+    if not isinstance(value, str):
         return equal(name, value, schema)
+    if isinstance(column, Categorical):
+        for category in column.categories:
+            if str(category) == value:
+                return equal(name, category, schema)
+    elif isinstance(column, Numeric) and _NUMBER.fullmatch(value):
+        return equal(name, float(value), schema)
     try:
         written = read(value)
+        about = [column_of(each, schema)[0] for each in written.columns(written.tree)]
     except ConditionError:
-        return equal(name, value, schema)  # a date is no condition
-    if not written.columns(written.tree):
-        return equal(name, value, schema)
-    about = [column_of(each, schema)[0] for each in written.columns(written.tree)]
-    if about != [name]:
-        raise ConditionError(
-            f"{value!r} must be a condition on {name!r} alone: write it as in '{name} >= 10'"
-        )
-    return term(name, written.tree, schema)
+        about = []  # a date, or a word for a truth
+    return term(name, written.tree, schema) if about == [name] else equal(name, value, schema)
 
 
 def _split(name: str, asked: Any, schema: Schema) -> Split:
@@ -173,12 +179,12 @@ def _counts(
     _refuse_empty(masses, splits)
     if n == 0:
         return np.zeros(shape, dtype=np.int64)
-    return _whole(n * _nearest(masses, [_rounded(n, each) / n for each in shares], splits), rng)
+    return _whole(n * _nearest(masses, [shared_out(n, each) / n for each in shares], splits), rng)
 
 
-def _rounded(n: int, shares: Sequence[float]) -> np.ndarray:
+def shared_out(n: int, shares: Sequence[float]) -> np.ndarray:
     """n rows by shares: whole numbers that add up, the largest remainders rounded up."""
-    exact = n * np.array(shares)
+    exact = n * np.array(shares, dtype=float)
     counts = np.floor(exact + _NEAR).astype(np.int64)
     most = np.argsort(counts - exact, kind="stable")[: n - int(counts.sum())]
     counts[most] += 1

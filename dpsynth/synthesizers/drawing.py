@@ -22,8 +22,9 @@ from dpsynth.data.tables.written import as_declared
 from dpsynth.evidence.bundle.checks import read_manifest
 from dpsynth.evidence.manifest import add_lines, line_of, refuse_other_release
 from dpsynth.evidence.verify import Outcome
+from dpsynth.synthesizers.asking import row_count
 from dpsynth.synthesizers.image import ImageSynthesizer
-from dpsynth.synthesizers.table import Synthesizer, row_count
+from dpsynth.synthesizers.table import Synthesizer
 
 
 @dataclass(frozen=True)

@@ -103,6 +103,21 @@ class Origin:
         """For each cell of a column how much of it meets all of these terms."""
         return self.codecs[name].weights(self._part(name, terms))
 
+    def anywhere(
+        self, name: str, terms: Sequence[Term], n: int, rng: np.random.Generator
+    ) -> pd.Series[Any]:
+        """n values of a column that meet all of these terms, whatever the model gives them: drawn
+        evenly from what the schema allows.
+        """
+        codec, parts = self.codecs[name], self._part(name, terms)
+        weights = codec.weights(parts)
+        widths = np.ones(codec.size)
+        widths[: len(codec.widths or ())] = codec.widths or ()
+        weights = weights * widths
+        if not weights.any():
+            raise ConditionError(f"no value of {name!r} can meet the condition: widen it")
+        return codec.decode(rng.choice(codec.size, n, p=weights / weights.sum()), rng, parts)
+
     def points(self, case: Case) -> bool:
         """Whether a column may have a single real number only, which no row has exactly."""
         return any(parts.points for parts in self._parts(case, ()).values())

@@ -36,13 +36,11 @@ from dpsynth.mechanisms.inside import Seen, inside_costs, inside_of, look_inside
 from dpsynth.mechanisms.learned_bounds import bounds_costs, learn_bounds
 from dpsynth.mechanisms.marginal.known import Marginal
 from dpsynth.mechanisms.registry import TABLES, mechanism_for, name_of
-from dpsynth.models.base import ConditionError, Model
+from dpsynth.models.base import Model
 from dpsynth.schema.table import Numeric, Schema, SchemaError
 from dpsynth.synthesizers.account import accountant_for
-from dpsynth.synthesizers.balance import balanced, splits_of
+from dpsynth.synthesizers.asking import Asked
 from dpsynth.synthesizers.base import BaseSynthesizer, CautionWarning, NamedLedger, NoLedger
-from dpsynth.synthesizers.cases import cases_of
-from dpsynth.synthesizers.drawn_cases import Drawing
 from dpsynth.synthesizers.model_file import (
     TABLE,
     built_table,
@@ -50,16 +48,15 @@ from dpsynth.synthesizers.model_file import (
     model_digest,
     table_content,
 )
-from dpsynth.synthesizers.partial_rows import filled_in, rows_given
+from dpsynth.synthesizers.partial_rows import filled_in
 from dpsynth.synthesizers.plan import Plan, plan
 from dpsynth.synthesizers.preflight import check_resumable, check_settings, check_size, with_prior
 from dpsynth.synthesizers.recorded import RecordedMarginal, recorded_arguments, recorded_marginals
 from dpsynth.synthesizers.sampled_rows import Origin
+from dpsynth.synthesizers.scenario import Scenario
 from dpsynth.synthesizers.undeclared import undeclared_counts
 
 Bounds = dict[str, tuple[float, float]]
-
-_MAX_DEFAULT_ROWS = 20_000_000  # a noisy count above this would fill memory without anybody asking
 
 
 class Synthesizer(BaseSynthesizer["Fitted"]):
@@ -225,6 +222,8 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         where: str | None = None,
         given: Mapping[str, Any] | pd.DataFrame | None = None,
         balance: Mapping[str, Any] | None = None,
+        scenario: Scenario | None = None,
+        support: bool = False,
         seed: int | None = None,
     ) -> pd.DataFrame:
         """Draws synthetic rows. Sampling is post-processing: it spends nothing, however often.
@@ -244,38 +243,33 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
             Shares that a column's values have among the rows, in whole numbers of rows:
             {"fraud": 0.5}, or {"sex": {"F": 0.5, "M": 0.5}, "age": {"age >= 65": 0.3}}. Values that
             are not named share what is left.
+        scenario : Scenario or None
+            Named parts with conditions of their own, in place of these arguments. Each row has its
+            part, its support and whether it is extrapolated.
+        support : bool
+            Adds the columns `support`, the evidence behind each row in standard deviations of the
+            noise, and `extrapolated`, whether it is under 2.
         seed : int or None
             For a sample that can be drawn again; it has no part in the privacy noise.
 
         Returns
         -------
         DataFrame
-            n rows, with the schema's columns and dtypes.
+            n rows, with the schema's columns and dtypes, and those that were asked for besides.
 
         Raises
         ------
         NotFittedError
             Before `fit`.
         ConditionError
-            When the condition cannot be read, or no row can meet it.
+            When the condition cannot be read, or no row can meet it; and for what cannot be asked
+            for together.
         ValueError
             When n is no whole number from 0.
         """
-        fitted = self._fitted()
-        rng = np.random.default_rng(seed)
-        if isinstance(given, pd.DataFrame):
-            cases = cases_of(where, None, self.schema)
-            if balance is not None:
-                raise ConditionError(
-                    "given has partial rows, which cannot be balanced: leave out one of the two"
-                )
-            return rows_given(self._origin(), given, cases, 1 if n is None else row_count(n), rng)
-        rows = _default_rows(fitted.model) if n is None else row_count(n)
-        drawing = Drawing(self._origin(), cases_of(where, given, self.schema))
-        if balance is None:
-            return drawing.draw(rows, rng)
-        found = balanced(drawing, splits_of(balance, self.schema), rows, rng)
-        return drawing.origin.whole(found, rng)
+        record = self._fitted().certificate.record
+        asked = Asked(where, given, balance, scenario, support)
+        return asked.rows(self._origin(), record, n, np.random.default_rng(seed))
 
     def impute(
         self,
@@ -484,20 +478,3 @@ def _kept_seen(
             name: Seen(**{fact: tuple(map(float, values)) for fact, values in each.items()})
             for name, each in kept.items()
         }
-
-
-def _default_rows(model: Model) -> int:
-    rows = round(model.total)
-    if rows > _MAX_DEFAULT_ROWS:
-        raise ValueError(
-            f"the noisy row count is {rows:,}, which may be mostly noise: say with n how many rows"
-            " you want"
-        )
-    return rows
-
-
-def row_count(n: Any) -> int:
-    """The number of rows that is asked for; ValueError where it is none."""
-    if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 0:
-        raise ValueError(f"n must be a whole number of rows, 0 or more, got {n!r}")
-    return int(n)
