@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -53,6 +54,32 @@ class Asked:
                 " the schema, or leave out support and scenario"
             )
 
+    def recorded(self) -> dict[str, Any]:
+        """The same as a line of a manifest has it: plain JSON, without what was not asked for.
+
+        ConditionError for given values, which no line has.
+        """
+        if self.given is not None:
+            raise ConditionError("given values are not recorded with a file: write them into where")
+        facts = {
+            "balance": self.balance and dict(self.balance),
+            "scenario": self.scenario and self.scenario.to_dict(),
+            "support": self.support or None,
+        }
+        named = {name: value for name, value in facts.items() if value is not None}
+        return {"where": self.where, **json.loads(json.dumps(named, default=_plain))}
+
+    @classmethod
+    def of(cls, line: Mapping[str, Any]) -> Asked:
+        """What a manifest's line says."""
+        scenario = line.get("scenario")
+        return cls(
+            where=line["where"],
+            balance=line.get("balance"),
+            scenario=None if scenario is None else Scenario.from_dict(scenario),
+            support=bool(line.get("support", False)),
+        )
+
     def rows(
         self, origin: Origin, record: Mapping[str, Any], n: int | None, rng: np.random.Generator
     ) -> pd.DataFrame:
@@ -73,6 +100,16 @@ class Asked:
             return drawing.draw(rows, rng)
         splits = splits_of(self.balance, origin.schema)
         return origin.whole(balanced(drawing, splits, rows, rng), rng)
+
+
+def _plain(value: Any) -> Any:
+    """A number of numpy as one of Python."""
+    if isinstance(value, np.generic):
+        return value.item()
+    raise ConditionError(
+        f"a balance or a scenario holds {type(value).__name__}, which no file records: write text"
+        " or numbers"
+    )
 
 
 def _rows(model: Model, n: int | None) -> int:

@@ -29,6 +29,7 @@ _MOST = 4096
 """Combinations of classes: each is drawn by itself."""
 
 _NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?")
+_TRUTHS = {"true": True, "false": False}
 
 _ROUNDS = 2000
 _NEAR = 1e-9
@@ -71,7 +72,8 @@ def splits_of(balance: Mapping[str, Any], schema: Schema) -> list[Split]:
 def class_term(name: str, value: Any, schema: Schema) -> Term:
     """A class of a column: one of its values, or a condition on it such as "age >= 65".
 
-    Names in files are text: a category is found by its text, and a number is read from it.
+    Names in files are text: a category is found by its text, a number and a truth are read from it,
+    and `null` is a missing value.
     """
     name, column = column_of(name, schema)
     if not isinstance(value, str):
@@ -82,6 +84,10 @@ def class_term(name: str, value: Any, schema: Schema) -> Term:
                 return equal(name, category, schema)
     elif isinstance(column, Numeric) and _NUMBER.fullmatch(value):
         return equal(name, float(value), schema)
+    elif isinstance(column, Boolean) and value in _TRUTHS:
+        return equal(name, _TRUTHS[value], schema)
+    if value == "null":
+        return equal(name, None, schema)
     try:
         written = read(value)
         about = [column_of(each, schema)[0] for each in written.columns(written.tree)]

@@ -267,8 +267,11 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         ValueError
             When n is no whole number from 0.
         """
+        return self.drawn(n, Asked(where, given, balance, scenario, support), seed)
+
+    def drawn(self, n: int | None, asked: Asked, seed: int | None) -> pd.DataFrame:
+        """The rows of `sample`, for what was asked as one object."""
         record = self._fitted().certificate.record
-        asked = Asked(where, given, balance, scenario, support)
         return asked.rows(self._origin(), record, n, np.random.default_rng(seed))
 
     def impute(

@@ -36,7 +36,7 @@ def mix(
     share : float
         The part of the result that is synthetic: 0 or more, and below 1.
     schema : Schema or None
-        Says how a CSV file is written.
+        Says how a CSV file is written, and which columns are kept: those that it declares.
     seed : int or None
         For a table that can be made again.
 
@@ -66,7 +66,11 @@ def mix(
             f"share must be 0 or more and below 1, got {share}: give the part of the rows that is"
             " synthetic"
         )
-    owned, drawn = as_frame(real, schema), as_frame(synthetic, schema)
+    owned, drawn = (as_frame(table, schema) for table in (real, synthetic))
+    if schema is not None:
+        owned, drawn = (
+            table[[name for name in table if name in schema.columns]] for table in (owned, drawn)
+        )
     if set(owned) != set(drawn):
         apart = len(set(owned) ^ set(drawn))
         raise SchemaError(
