@@ -25,7 +25,8 @@ PART = "part"
 
 REFUSE, SKIP, EXTRAPOLATE = "refuse", "skip", "extrapolate"
 _NEAR = 1e-9
-_FIELDS = ("name", "where", "impossible", "parts", "grid")
+_FORMAT, _VERSION = "dpsynth_scenario", 1
+_FIELDS = ("name", "where", "impossible", "parts", "grid", _FORMAT)
 _OF_A_PART = ("name", "share", "where", "given", "balance", "tilt", "shift")
 _MAPPINGS = ("given", "balance", "tilt", "shift")
 
@@ -64,6 +65,8 @@ class Scenario:
         What becomes of a part of which the model has no row: "refuse" (a ConditionError), "skip",
         or "extrapolate": values that the condition names and the model excludes are drawn from
         their bounds, beside a row of the model.
+    written : mapping
+        What `from_dict` was given, for `to_dict`.
 
     Examples
     --------
@@ -76,7 +79,7 @@ class Scenario:
     ...     }
     ... )
     >>> [(part.name, part.share) for part in night.parts], night.rows(10)
-    ([('old', 0.25), ('anybody', 0.75)], [2, 8])
+    ([('old', 0.25), ('anybody', 0.75)], [3, 7])
     """
 
     parts: tuple[ScenarioPart, ...]
@@ -110,6 +113,11 @@ class Scenario:
                 f"a scenario must be a mapping, got {type(spec).__name__}: write `parts: [...]`"
             )
         _refuse_unknown("a scenario", spec, _FIELDS)
+        if type(spec.get(_FORMAT, 1)) is not int or spec.get(_FORMAT, 1) != _VERSION:
+            raise ConditionError(
+                f"{_FORMAT} must be {_VERSION}, got {spec[_FORMAT]!r}: correct it, or update"
+                " dpsynth"
+            )
         if ("parts" in spec) == ("grid" in spec):
             raise ConditionError("a scenario has either parts or a grid: give one of the two")
         impossible = spec.get("impossible", REFUSE)

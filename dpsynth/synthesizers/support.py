@@ -116,27 +116,33 @@ def _names(parts: Sequence[str], columns: set[str]) -> Iterator[Clique]:
 def with_support(rows: pd.DataFrame, origin: Origin, record: Mapping[str, Any]) -> pd.DataFrame:
     """The rows with two more columns: their support, and whether they are extrapolated.
 
-    ConditionError where the fit has measured no counts.
+    ConditionError where the fit has measured no pair of columns.
     """
-    noise = noise_of(record, origin.model.domain.attributes)
-    if not noise:
+    if not _judges(origin, record):
         raise ConditionError(
-            f"{record['mechanism']['name']} has measured no counts, so nothing says how much"
-            " evidence stands behind a row: leave out support, or fit by canopy, aim, mst or"
-            " independent"
+            f"this fit by {record['mechanism']['name']} has measured no pairs of columns, so"
+            " nothing says whether the values of a row occur together: leave out support, or fit by"
+            " canopy, aim or mst with more epsilon"
         )
-    support = Support.of(origin.model, noise)
+    support = Support.of(origin.model, noise_of(record, origin.model.domain.attributes))
     codes = {name: codec.encode(rows[name]) for name, codec in origin.codecs.items()}
     found = support.at(codes) if len(rows) else np.zeros(0)
     return rows.assign(**{SUPPORT: found.round(2), EXTRAPOLATED: found < ENOUGH})
 
 
 def support_of(rows: pd.DataFrame, origin: Origin, record: Mapping[str, Any]) -> pd.DataFrame:
-    """The two columns; without measured counts they are missing in every row."""
-    if noise_of(record, origin.model.domain.attributes):
+    """The two columns; where no pairs were measured they are missing in every row."""
+    if _judges(origin, record):
         return with_support(rows, origin, record)[[SUPPORT, EXTRAPOLATED]].astype(_DTYPES)
     unknown = dict.fromkeys([SUPPORT, EXTRAPOLATED], [None] * len(rows))
     return pd.DataFrame(unknown, index=rows.index).astype(_DTYPES)
+
+
+def _judges(origin: Origin, record: Mapping[str, Any]) -> bool:
+    """Whether the fit has measured what occurs together: counts of columns alone do not say it."""
+    columns = origin.model.domain.attributes
+    most = max(map(len, noise_of(record, columns)), default=0)
+    return most >= min(2, len(columns))
 
 
 def _scale(domain: Domain, attribute: str, bins: np.ndarray | None) -> int:

@@ -73,7 +73,7 @@ def test_a_scenario_says_what_it_covers(run, place, tmp_path) -> None:
     }  # fmt: skip
     assert said["rows"] == 20
     assert (tmp_path / "a.csv").read_bytes() == (tmp_path / "b.csv").read_bytes()
-    code, _, err = run(f"{line} --where 'age > 3' -o {tmp_path}/c.csv")
+    code, _, err = run(f"{line} --where age>3 -o {tmp_path}/c.csv")
     assert code == 2
     assert "write the condition into the scenario" in err
 

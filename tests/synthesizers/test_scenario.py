@@ -21,6 +21,7 @@ SCHEMA = Schema(
     }
 )
 NIGHT = {
+    "dpsynth_scenario": 1,
     "name": "night",
     "where": "age >= 18",
     "parts": [
@@ -153,6 +154,7 @@ def test_a_cell_that_the_model_excludes_is_refused_skipped_or_extrapolated(fitte
     [
         ([], "must be a mapping"),
         ({}, "either parts or a grid"),
+        ({"parts": [{"name": "a"}], "dpsynth_scenario": 2}, "dpsynth_scenario must be 1"),
         ({"parts": [{"name": "a"}], "grid": {"ward": ["surgery"]}}, "either parts or a grid"),
         ({"parts": []}, "one part or more"),
         ({"parts": [3]}, "must be a mapping"),

@@ -62,6 +62,7 @@ def test_combinations_never_seen_have_low_support_and_common_ones_high(fitted) -
 
 @pytest.mark.parametrize("double", ["columns alone", "no noise"])
 def test_broken_doubles_do_not_tell_them_apart(fitted, monkeypatch, double) -> None:
+    monkeypatch.setattr(module, "_judges", lambda origin, record: True)
     whole = module.noise_of
     if double == "columns alone":
         monkeypatch.setattr(module, "noise_of", lambda *given: {c: s for c, s in whole(*given).items() if len(c) == 1})
@@ -119,13 +120,20 @@ def test_an_empty_cell_amid_dense_ones_gains_nothing_and_a_thin_one_among_its_li
     assert module._windowed(counts, (0, 0))[5, 5] == 50
 
 
-def test_a_mechanism_that_measures_no_counts_and_a_column_of_that_name_are_one_sentence(fitted) -> None:
+def test_a_mechanism_that_measures_no_pairs_and_a_column_of_that_name_are_one_sentence(fitted) -> None:
     trained = Synthesizer(SCHEMA, "mst", epsilon=1, delta=1e-6, ledger=None)
     inner = fitted._fitted()
     record = {**inner.certificate.record, "charges": []}
     trained.fitted_ = replace(inner, certificate=dpsynth.Certificate(record))
-    with pytest.raises(dpsynth.ConditionError, match="has measured no counts"):
+    with pytest.raises(dpsynth.ConditionError, match="has measured no pairs of columns"):
         trained.sample(5, support=True)
+    alone = Synthesizer(SCHEMA, "independent", epsilon=1, delta=1e-6, ledger=None).fit(records(300))
+    with pytest.raises(dpsynth.ConditionError, match="independent has measured no pairs"):
+        alone.sample(5, support=True)
+    night = dpsynth.Scenario.from_dict({"parts": [{"name": "a"}]})
+    rows = alone.sample(5, scenario=night)
+    assert rows[["support", "extrapolated"]].isna().all(axis=None)
+    assert night.coverage(rows)["extrapolated"].tolist() == [0]
     schema = Schema({"support": Boolean()})
     named = Synthesizer(schema, "independent", epsilon=1, delta=1e-6, ledger=None)
     named.fit(pd.DataFrame({"support": [True, False]}))
