@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -128,8 +129,26 @@ class Origin:
         """Codes of n rows, and the parts of their cells."""
         parts = self._parts(case, tilts)
         evidence = self._evidence(case, parts)
-        codes = self.model.sample(n, rng, evidence) if evidence else self.model.sample(n, rng)
+        if not evidence:
+            return self.model.sample(n, rng), self.free()
+        try:
+            codes = self.model.sample(n, rng, evidence)
+        except ConditionError:
+            raise ConditionError.no_row(self._culprits(evidence)) from None
         return codes, {**parts, **self.free(parts)}
+
+    def _culprits(self, evidence: Evidence) -> list[str]:
+        """Columns whose conditions no row meets together, none of which could be left out.
+
+        All of them where the model cannot say.
+        """
+        left = dict(evidence)
+        with contextlib.suppress(ConditionError):
+            for name in evidence:
+                rest = {other: weights for other, weights in left.items() if other != name}
+                if rest and counts_given(self.model, (), rest) <= 0:
+                    left = rest
+        return list(left)
 
     def _parts(self, case: Case, tilts: Sequence[Tilt]) -> dict[str, Parts]:
         tilted = {each.column: each for each in tilts}

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 import dpsynth
 from dpsynth import Synthesizer
+from dpsynth.models.refined import RefinedModel
+from dpsynth.models.released import ReleasedRows
 from dpsynth.synthesizers import cases, drawn_cases
 from tests.synthesizers.planted import SCHEMA, every_row, p_value, planted
 
@@ -118,6 +122,19 @@ def test_identifiers_are_different_and_no_more_are_made_than_rows(fitted) -> Non
     pd.testing.assert_frame_equal(rows, again)
     none = fitted.sample(0, where="out < `in` or fraud == True", seed=1)
     assert none.dtypes.equals(rows.dtypes)
+
+
+def test_an_impossible_condition_names_the_columns_that_exclude_each_other_and_no_others() -> None:
+    """Everybody in ward a has size 0: of five conditions two are to blame."""
+    synth = planted()
+    inner = synth._fitted()
+    codes = inner.model.sample(2000, np.random.default_rng(1))
+    codes["size"] = np.where(codes["ward"] == 0, 0, codes["size"])
+    released = ReleasedRows.of(inner.model.domain, np.stack([*codes.values()], axis=1))
+    synth.fitted_ = replace(inner, model=RefinedModel.of_cells(released))
+    with pytest.raises(dpsynth.ConditionError) as caught:
+        synth.sample(5, where="`in` >= 1 and out >= 0 and ward == 'a' and fraud == False and size in [1, 2]")
+    assert "the condition on `ward` and `size`: widen it, leave a part of it out" in str(caught.value)
 
 
 @pytest.mark.parametrize(
