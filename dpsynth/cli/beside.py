@@ -66,14 +66,12 @@ def impute(
     It is stamped: its column contains_real_records says so, and no fit, release or audit takes it.
     """
     from dpsynth.data.engines.files import write_rows
-    from dpsynth.data.tables.mixing import as_frame
     from dpsynth.synthesizers.table import Synthesizer
 
     _refuse_release(output)
     synthesizer = Synthesizer.load(model)
-    schema = synthesizer.schema
-    filled = synthesizer.impute(as_frame(data, schema), columns=column, seed=seed)
-    write_rows(filled, output, schema.file)
+    filled = synthesizer.impute(data, columns=column, seed=seed)
+    write_rows(filled, output, synthesizer.schema.file)
     _say(output, {"columns": column, "seed": seed}, as_json)
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from dpsynth.data.tables.mixing import as_frame
 from dpsynth.models.base import ConditionError, Model
 from dpsynth.schema.table import Schema
 from dpsynth.synthesizers.balance import balanced, splits_of
@@ -26,10 +27,13 @@ _MAX_DEFAULT_ROWS = 20_000_000  # a noisy count above this would fill memory wit
 
 @dataclass(frozen=True, eq=False)
 class Asked:
-    """What a sample is asked for, beside how many rows; see `Synthesizer.sample`."""
+    """What a sample is asked for, beside how many rows; see `Synthesizer.sample`.
+
+    given: values of columns; or a table of partial rows, of any kind that a fit takes.
+    """
 
     where: str | None = None
-    given: Mapping[str, Any] | pd.DataFrame | None = None
+    given: Mapping[str, Any] | Any = None
     balance: Mapping[str, Any] | None = None
     scenario: Scenario | None = None
     support: bool = False
@@ -42,7 +46,7 @@ class Asked:
             raise ConditionError(
                 f"a scenario and {named[0]} were given: write the condition into the scenario"
             )
-        if isinstance(self.given, pd.DataFrame) and self.balance is not None:
+        if self._partial and self.balance is not None:
             raise ConditionError(
                 "given has partial rows, which cannot be balanced: leave out one of the two"
             )
@@ -53,6 +57,10 @@ class Asked:
                 f"the schema has a column {taken[0]!r}, which this sample would add: rename it in"
                 " the schema, or leave out support and scenario"
             )
+
+    @property
+    def _partial(self) -> bool:
+        return self.given is not None and not isinstance(self.given, Mapping)
 
     def recorded(self) -> dict[str, Any]:
         """The same as a line of a manifest has it: plain JSON, without what was not asked for.
@@ -91,9 +99,10 @@ class Asked:
         return with_support(found, origin, record) if self.support else found
 
     def _drawn(self, origin: Origin, n: int | None, rng: np.random.Generator) -> pd.DataFrame:
-        if isinstance(self.given, pd.DataFrame):
+        if self._partial:
             cases = cases_of(self.where, None, origin.schema)
-            return rows_given(origin, self.given, cases, 1 if n is None else row_count(n), rng)
+            given = as_frame(self.given, origin.schema)
+            return rows_given(origin, given, cases, 1 if n is None else row_count(n), rng)
         rows = _rows(origin.model, n)
         drawing = Drawing(origin, cases_of(self.where, self.given, origin.schema))
         if self.balance is None:

@@ -89,11 +89,6 @@ def cases_of(where: str | None, given: Mapping[str, Any] | None, schema: Schema)
 
     ConditionError, in one sentence, for a condition that cannot be read.
     """
-    if given is not None and not isinstance(given, Mapping):
-        raise ConditionError(
-            f"given must have a value for some columns, got {type(given).__name__}: write it"
-            ' as in {"ward": "surgery"}'
-        )
     found = [Case()]
     if where is not None:
         written = read(where)

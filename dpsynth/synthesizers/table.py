@@ -22,7 +22,7 @@ from dpsynth.data.engines.files import Source, open_source
 from dpsynth.data.tables.codec import check_columns, check_owner, codecs, schema_domain
 from dpsynth.data.tables.inside import Inside, with_several_values
 from dpsynth.data.tables.magnitude import magnitude_table
-from dpsynth.data.tables.mixing import stamped
+from dpsynth.data.tables.mixing import as_frame, stamped
 from dpsynth.door.bounded import Bounded, bound_table
 from dpsynth.door.table import PrivateTable
 from dpsynth.evidence.certificate import Certificate
@@ -220,7 +220,7 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         n: int | None = None,
         *,
         where: str | None = None,
-        given: Mapping[str, Any] | pd.DataFrame | None = None,
+        given: Mapping[str, Any] | Any = None,
         balance: Mapping[str, Any] | None = None,
         scenario: Scenario | None = None,
         support: bool = False,
@@ -236,7 +236,7 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
             is one.
         where : str or None
             A condition that all rows meet, such as 'age >= 65 and sex == "female"'.
-        given : mapping of str to object, DataFrame or None
+        given : mapping of str to object, DataFrame or another table, or None
             Values that columns have in all rows. Or a table of partial rows, whose missing values
             are drawn given the others; the rows come back in its order.
         balance : mapping of str to float or mapping, or None
@@ -276,7 +276,7 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
 
     def impute(
         self,
-        table: pd.DataFrame,
+        table: Any,
         *,
         columns: Sequence[str] | None = None,
         seed: int | None = None,
@@ -289,7 +289,7 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
 
         Parameters
         ----------
-        table : DataFrame
+        table : DataFrame, Arrow table, str or Path
             Real rows, with some or all of the schema's columns.
         columns : sequence of str or None
             Those that are filled in; None for all that the schema has and the table, too.
@@ -309,7 +309,7 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         SchemaError
             For a column that the table or the schema does not have.
         """
-        origin = self._origin()
+        origin, table = self._origin(), as_frame(table, self.schema)
         wanted = [name for name in table if name in origin.codecs] if columns is None else columns
         if odd := [name for name in wanted if name not in table or name not in origin.codecs]:
             raise SchemaError(

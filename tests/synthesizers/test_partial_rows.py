@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from scipy import stats
 
@@ -70,6 +71,15 @@ def test_given_values_come_back_as_they_are_in_order(fitted) -> None:
         wanted = pd.to_datetime(PARTIAL[name]) if name == "at" else PARTIAL[name]
         assert (rows[name][known] == wanted[known]).all()
     pd.testing.assert_frame_equal(rows, fitted.sample(given=PARTIAL, seed=1))
+
+
+def test_partial_rows_may_be_an_arrow_table_or_a_file(fitted, tmp_path) -> None:
+    PARTIAL.to_csv(tmp_path / "partial.csv", index=False)
+    wanted = fitted.sample(given=PARTIAL, seed=1)
+    pd.testing.assert_frame_equal(fitted.sample(given=pa.Table.from_pandas(PARTIAL), seed=1), wanted)
+    pd.testing.assert_frame_equal(fitted.sample(given=tmp_path / "partial.csv", seed=1), wanted)
+    with pytest.raises(dpsynth.SchemaError, match="data must be a DataFrame"):
+        fitted.sample(given=3)
 
 
 def test_so_many_rows_come_back_for_each_given_one(fitted) -> None:
