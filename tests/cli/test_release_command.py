@@ -196,6 +196,8 @@ def test_the_log_says_each_stage_and_no_value(folder, caplog):
     assert stages == [
         "reading the rows",
         "measuring and modelling with canopy",
+        "counting pairs of columns",
+        "choosing a tree of pairs",
         "writing the certificate",
         "drawing rows",
     ]
