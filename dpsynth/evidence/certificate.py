@@ -261,7 +261,7 @@ class Certificate:
             "budget": f"epsilon {exact(budget['epsilon'])}, delta {exact(budget['delta'])}",
             "spent": f"epsilon {spent} in {len(it['charges'])} charges",
             "ledger": _account_in_words(it["ledger"]),
-            "schedule": wording.schedule(it["schedule"]["fixed"], it["schedule"]["epsilon"]),
+            "charges": wording.schedule(it["schedule"]["fixed"], it["schedule"]["epsilon"]),
             "noise": "the other program's own" if _all_programs(it) else it["run"]["noise"],
             "mechanism": it["mechanism"]["name"],
             "schema": f"{len(schema['columns'])} columns, sha256 {schema['sha256'][:16]}",
