@@ -123,7 +123,8 @@ def accounting(private: bool, gaussian: bool, program: bool = False) -> list[str
         "Costs add, exactly, as whole numbers. Each charge was recorded before it was granted,"
         " and granted only while the sum stayed within the budget. This holds although later"
         " charges depend on earlier answers (Smith and Thakurta, arXiv 2210.17520: the Gaussian"
-        " privacy filter). The claim is the budget, set before any row was read, not the amount spent.",
+        " privacy filter). The claim is the budget, set before any row was read, not the amount"
+        " spent.",
         "The sum is turned into (epsilon, delta) without loss (Balle and Wang, arXiv 1805.06530,"
         " Theorem 8), in 100-digit arithmetic, rounded against the claim.",
         "Noise is a Gaussian rounded to whole numbers and added to whole-number counts. This"
