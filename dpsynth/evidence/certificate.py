@@ -390,6 +390,8 @@ def _restated(record: Mapping[str, Any]) -> list[str]:
         if least <= stated[name]["epsilon"]:
             stated[name] = {**stated[name], "epsilon": least}
     odd = []
+    if any(each not in record["cautions"] for each in undeclared.cautions(record["released"])):
+        odd.append("its cautions are not what follows from its counts of values not read")
     for name in found:
         tolerance = _SAME_SUM if name in ("spent", "charges") else _SAME_FIGURE
         if not _same(stated[name], found[name], tolerance):

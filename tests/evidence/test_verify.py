@@ -38,7 +38,7 @@ MIXED = (Gaussian(30.0), TRAINING, ExternalProgram(0.03125, 8e-9), ExternalProgr
 ROOMY = Budget(2.0, 1e-6, 0.1, 2e-8)
 
 
-def issue(events=PLAIN, *, budget=None, ledger=None, seed=None, unit=None):
+def issue(events=PLAIN, *, budget=None, ledger=None, seed=None, unit=None, released=None):
     schema = Schema(COLUMNS, unit=unit)
     budget = budget or (ROOMY if events == MIXED else Budget(2.0, 1e-6))
     ledger = ledger or Ledger.create(None, Budget(9.0, 1e-6, 0.1, 1e-7), dataset="claims", unit=schema.unit)
@@ -48,7 +48,7 @@ def issue(events=PLAIN, *, budget=None, ledger=None, seed=None, unit=None):
     for event in events:
         accountant.charge(event, "look")
     return Certificate.issue(
-        schema=schema, ledger=ledger, run=accountant.run, mechanism="m", settings={}, bounds={}, released={}
+        schema=schema, ledger=ledger, run=accountant.run, mechanism="m", settings={}, bounds={}, released=released or {}
     )
 
 
