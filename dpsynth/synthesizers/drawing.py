@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -156,9 +157,8 @@ def _write_rows(
     path: Path, synthesizer: Synthesizer, n: int | None, asked: Asked, seed: int
 ) -> pd.DataFrame:
     rows = synthesizer.drawn(n, asked, seed)
-    csv = path.suffix.lower() == ".csv"
     schema = synthesizer.schema
-    write_rows(as_declared(rows, schema) if csv else rows, path, schema.file)
+    write_rows(rows, path, schema.file, partial(as_declared, schema=schema))
     return rows
 
 

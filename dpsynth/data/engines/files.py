@@ -38,6 +38,9 @@ _PATTERN = re.compile(r"[*?]|\[.+\]")
 _SMALLEST_BLOCK = 1 << 20
 """Bytes, as in pyarrow's own default."""
 
+_WRITTEN_AT_ONCE = 1 << 17
+"""Rows of which the text is held in memory when they are written to a CSV file."""
+
 _LARGEST_BLOCK = 2**31 - 1
 """Bytes; pyarrow counts them in 32 bits."""
 
@@ -211,13 +214,21 @@ def is_csv(path: Path) -> bool:
     return path.name.lower().endswith((".csv", ".csv.gz", ".csv.zst"))
 
 
-def write_rows(rows: pd.DataFrame, path: Path, form: FileFormat) -> None:
-    """Writes synthetic rows to a .csv file, which has this form, or to a .parquet file."""
+def write_rows(
+    rows: pd.DataFrame,
+    path: Path,
+    form: FileFormat,
+    as_text: Callable[[pd.DataFrame], pd.DataFrame],
+) -> None:
+    """Writes synthetic rows to a .csv file, which has this form, or to a .parquet file.
+
+    as_text: how the values of some rows stand in a CSV file; asked for block by block.
+    """
     if path.suffix.lower() != ".csv":
         rows.to_parquet(path, index=False)
         return
     try:
-        _write_csv(rows, path, form)
+        _write_csv(rows, path, form, as_text)
         return
     except (csv_error, UnicodeEncodeError):
         pass
@@ -228,21 +239,24 @@ def write_rows(rows: pd.DataFrame, path: Path, form: FileFormat) -> None:
     )
 
 
-def _write_csv(rows: pd.DataFrame, path: Path, form: FileFormat) -> None:
-    encoding = form.encoding or "utf-8"
-    if form.skip_lines:
-        path.write_text("\n" * form.skip_lines, encoding, newline="")
-    rows.to_csv(
-        path,
-        index=False,
-        header=form.header,
-        sep=form.delimiter or ",",
-        quotechar=form.quote or '"',
-        quoting=QUOTE_MINIMAL if form.quote else QUOTE_NONE,
-        lineterminator="\n",  # on every system
-        encoding=encoding,
-        mode="a" if form.skip_lines else "w",
-    )
+def _write_csv(
+    rows: pd.DataFrame,
+    path: Path,
+    form: FileFormat,
+    as_text: Callable[[pd.DataFrame], pd.DataFrame],
+) -> None:
+    with path.open("w", encoding=form.encoding or "utf-8", newline="") as file:
+        file.write("\n" * form.skip_lines)
+        for start in range(0, max(1, len(rows)), _WRITTEN_AT_ONCE):
+            as_text(rows.iloc[start : start + _WRITTEN_AT_ONCE]).to_csv(
+                file,
+                index=False,
+                header=form.header and start == 0,
+                sep=form.delimiter or ",",
+                quotechar=form.quote or '"',
+                quoting=QUOTE_MINIMAL if form.quote else QUOTE_NONE,
+                lineterminator="\n",  # on every system
+            )
 
 
 def take_rows(rows: Rows, positions: Any) -> Rows:
