@@ -90,3 +90,18 @@ def test_numbers_of_a_column_with_whole_steps_and_of_categories_are_whole() -> N
     shown = as_declared(rows, schema)
     assert shown.to_dict("list") == {"pay": ["45", "0"], "grade": ["2", "1.5"], "age": [3, 4]}
     assert rows.dtypes.to_dict() == {"pay": float, "grade": rows.dtypes["grade"], "age": int}
+
+
+def test_what_stands_as_text_already_stays_and_columns_may_be_missing() -> None:
+    """Rows of a file beside drawn ones; the text is as it was, a comma or a zero at the end included."""
+    schema = Schema(
+        {
+            "pay": Numeric(0, 10, decimal=","),
+            "at": Datetime("2020-01-01", "2020-12-31", format="%d.%m.%Y"),
+            "grade": Categorical([1.5, 2.0]),
+            "gone": Numeric(0, 1),
+        }
+    )
+    for kind in ("str", "object"):
+        rows = pd.DataFrame({"pay": ["1,50", None], "at": ["01.02.2020", None], "grade": ["1.5", "2"]}, dtype=kind)
+        pd.testing.assert_frame_equal(as_declared(rows, schema), rows)
