@@ -22,6 +22,7 @@ from dpsynth.base.places import expanded
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.schema.columns import (
     COLUMN_TYPES,
+    SECONDS,
     Boolean,
     Categorical,
     Column,
@@ -31,10 +32,10 @@ from dpsynth.schema.columns import (
     SchemaError,
     Text,
     matches_any,
-    number_of_text,
     plain_word,
 )
 from dpsynth.schema.files import FileFormat
+from dpsynth.schema.texts import moment_reader, number_reader
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -327,14 +328,18 @@ def _unmarked(column: Column, file: FileFormat) -> Column:
 
 
 def _is_value(marker: str, column: Column) -> bool:
-    """Whether a text is a category, a number within the bounds, or a word for true or false."""
+    """Whether a text is a category, a number or a time within the bounds, or says true or false."""
     match column:
         case Categorical():
             return matches_any(marker, column.categories)
         case Numeric():
             low = -math.inf if column.low is None else column.low
             high = math.inf if column.high is None else column.high
-            return low <= number_of_text(marker) <= high
+            return low <= number_reader(column)(marker) <= high
+        case Datetime():
+            first, last = column.steps
+            step = moment_reader(column)(marker) // SECONDS[column.resolution]
+            return first <= step <= last
         case Boolean():
             return plain_word(marker) in {plain_word(word) for word in column.words}
     return False

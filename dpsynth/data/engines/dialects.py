@@ -11,7 +11,7 @@ import io
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, TextIO, cast
 
 import pyarrow as pa
 from pyarrow import csv
@@ -46,6 +46,28 @@ class Dialect:
     def rules(self) -> csv.ParseOptions:
         """How a line is divided into fields."""
         return _rules(self.delimiter, self.quote)
+
+    def lines(self, path: Path) -> TextIO:
+        """The lines as they are, each with its end. Where a sign has one byte or more, each byte is
+        a sign of its own; only in UTF-16 are they decoded.
+        """
+        return io.TextIOWrapper(_opened(path, self.compression), **self._signs)
+
+    def written(self, path: Path) -> TextIO:
+        """A new file of this dialect, for lines of another one."""
+        file = path.open("wb")
+        if self.compression is not None:
+            file = io.BufferedWriter(pa.CompressedOutputStream(file, self.compression))
+        signs = self._signs
+        if self.encoding == "utf-16":  # Python leaves the mark out where a file cannot be sought
+            file.write(codecs.BOM_UTF16_LE)
+            signs["encoding"] = "utf-16-le"
+        return io.TextIOWrapper(file, **signs)
+
+    @property
+    def _signs(self) -> dict[str, str]:
+        encoding = self.encoding if _is_wide(self.encoding) else "latin-1"
+        return {"encoding": encoding, "errors": "replace", "newline": "\n"}
 
     def text(self, path: Path) -> pa.NativeFile:
         """What the file says, as UTF-8.
@@ -120,7 +142,7 @@ def _encoding(path: Path, start: bytes, declared: str | None) -> str:
 
 def _header_line(path: Path, file: BinaryIO, encoding: str, declared: FileFormat) -> str:
     """The line of names, which may have line ends in quotes. The lines after it are not read."""
-    wide = encoding.startswith("utf-16")
+    wide = _is_wide(encoding)
     # In latin-1 each byte is a sign of its own: bytes of rows, which are read ahead, cannot fail.
     as_signs = encoding if wide else "latin-1"
     with io.TextIOWrapper(file, as_signs, errors="replace", newline="") as text:
@@ -134,6 +156,11 @@ def _header_line(path: Path, file: BinaryIO, encoding: str, declared: FileFormat
             ' declare encoding: "utf-16-le" in the schema\'s file section, or save it as UTF-8'
         )
     return line if wide else line.encode("latin-1").decode(encoding)
+
+
+def _is_wide(encoding: str) -> bool:
+    """Whether a line end has two bytes."""
+    return encoding.startswith("utf-16")
 
 
 def _divided(

@@ -180,6 +180,13 @@ def _unreadable(data: Any) -> SchemaError:
     return SchemaError(f"{data} cannot be read as {kind}: check the file's format")
 
 
+def ending_of(path: Path) -> str:
+    """The ending that says what kind of file it is, with that of its compression: ".csv.gz"."""
+    name = path.name.lower()
+    packed = next((end for end in (".gz", ".zst") if name.endswith(end)), "")
+    return Path(name.removesuffix(packed)).suffix + packed
+
+
 def is_csv(path: Path) -> bool:
     """Whether a file's name says that it is CSV, compressed or not."""
     return path.name.lower().endswith((".csv", ".csv.gz", ".csv.zst"))

@@ -16,10 +16,10 @@ import numpy as np
 from dpsynth.data.engines.files import Rows, column, column_names
 from dpsynth.data.tables.codec import check_columns, codec_for
 from dpsynth.data.tables.unread import UNKNOWN, likely_reason
-from dpsynth.data.texts import number_reader
 from dpsynth.data.values import is_null, number, read, read_numbers, steps_of
 from dpsynth.schema.columns import Scalar, folded
 from dpsynth.schema.table import Boolean, Categorical, Column, Datetime, Numeric, Schema
+from dpsynth.schema.texts import number_reader
 
 MAX_UNDECLARED = 0.2
 """The share of undeclared values from which on the schema, or the file, must be wrong."""

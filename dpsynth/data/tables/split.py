@@ -8,14 +8,24 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
 import pyarrow as pa
 
 from dpsynth.base.numbers import probability
 from dpsynth.base.places import keep_apart, new_file, whole_or_gone
-from dpsynth.data.engines.files import Rows, column, column_names, is_csv, open_rows
+from dpsynth.data.engines.dialects import Dialect, dialect_of
+from dpsynth.data.engines.files import (
+    Rows,
+    column,
+    column_names,
+    ending_of,
+    is_csv,
+    open_rows,
+)
 from dpsynth.data.tables.codec import check_owner
 from dpsynth.door.ids import units
 from dpsynth.schema.table import Schema, SchemaError
@@ -59,9 +69,9 @@ def in_holdout(rows: Rows, id_column: str | None, share: float, seed: int) -> np
 
 def _check_places(data: Path, train: Path, holdout: Path) -> None:
     for path in (train, holdout):
-        if path.suffix.lower() != data.suffix.lower():
+        if ending_of(path) != ending_of(data):
             raise ValueError(
-                f"{path} must end in {data.suffix}, as {data} does: both parts are files of the"
+                f"{path} must end in {ending_of(data)}, as {data} does: both parts are files of the"
                 " same kind"
             )
         new_file(path)
@@ -81,16 +91,13 @@ def _write_parquet(
 def _write_csv(
     data: Path, rows: Rows, held: np.ndarray, train: Path, holdout: Path, schema: Schema
 ) -> None:
-    records = _records(data)
-    header = next(records)
-    count = 0
-    with train.open("wb") as one, holdout.open("wb") as other:
-        one.write(header)
-        other.write(header)
-        for count, record in enumerate(records, start=1):
-            if count <= len(held):
-                (other if held[count - 1] else one).write(record)
-    told_apart = count == len(held)
+    dialect = dialect_of(data, schema)
+    with (
+        dialect.lines(data) as lines,
+        dialect.written(train) as one,
+        dialect.written(holdout) as other,
+    ):
+        told_apart = _divide(lines, dialect, held, one, other)
     for path, here in ((train, ~held), (holdout, held)):
         told_apart = told_apart and _has(path, rows, here, schema)
     if not told_apart:
@@ -98,6 +105,25 @@ def _write_csv(
             f"the lines of {data} cannot be told apart, as quotes stand inside of values or lines"
             " end in a way of their own: write the table as .parquet first"
         )
+
+
+def _divide(
+    lines: Iterator[str], dialect: Dialect, held: np.ndarray, one: TextIO, other: TextIO
+) -> bool:
+    """Copies each record into the file of its side, and what stands above them into both.
+
+    Whether there are as many records as rows.
+    """
+    above = [*islice(lines, dialect.first_lines)]
+    records = _records(lines, dialect.quote)
+    above += [*islice(records, int(dialect.header))]
+    for file in (one, other):
+        file.writelines(above)
+    count = 0
+    for count, record in enumerate(records, start=1):
+        if count <= len(held):
+            (other if held[count - 1] else one).write(record)
+    return count == len(held)
 
 
 def _has(path: Path, rows: Rows, here: np.ndarray, schema: Schema) -> bool:
@@ -109,14 +135,13 @@ def _has(path: Path, rows: Rows, here: np.ndarray, schema: Schema) -> bool:
         return False
 
 
-def _records(path: Path) -> Iterator[bytes]:
-    """The header and the records of a CSV file as bytes; text in quotes may have line ends."""
-    with path.open("rb") as file:
-        record = b""
-        for line in file:
-            record += line
-            if record.count(b'"') % 2 == 0:
-                yield record if record.endswith(b"\n") else record + b"\n"
-                record = b""
-        if record:
-            yield record
+def _records(lines: Iterator[str], quote: str | None) -> Iterator[str]:
+    """The records of a CSV file, a line for each; text in quotes may have line ends."""
+    record = ""
+    for line in lines:
+        record += line
+        if quote is None or record.count(quote) % 2 == 0:
+            yield record if record.endswith("\n") else record + "\n"
+            record = ""
+    if record:
+        yield record
