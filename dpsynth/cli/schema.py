@@ -49,16 +49,16 @@ def draft(
 
     No row is read: every bound and category is left for you to write.
     """
-    from dpsynth.data.engines.files import column_names, open_rows
+    from dpsynth.data.engines.files import open_source
     from dpsynth.data.tables.codec import check_owner
     from dpsynth.kernel.unit import PrivacyUnit
     from dpsynth.schema.table import Schema
 
     new_file(output)
-    rows = open_rows(data)
+    source = open_source(data)
     unit = PrivacyUnit(id_column, max_records)
-    check_owner(column_names(rows), unit)
-    drafted = Schema.draft(rows, unit)
+    check_owner(source.names, unit)
+    drafted = Schema.draft(source.without_rows(), unit, source.form)
     drafted.save(output)
     if as_json:
         print_json({"output": str(output), "schema": drafted.to_dict()})

@@ -256,7 +256,9 @@ class Schema:
         return hashlib.sha256(canonical.encode("ascii")).hexdigest()
 
     @staticmethod
-    def draft(table: Any, unit: PrivacyUnit | None = None) -> SchemaDraft:
+    def draft(
+        table: Any, unit: PrivacyUnit | None = None, file: FileFormat | None = None
+    ) -> SchemaDraft:
         """A draft to edit, from names and dtypes of a pandas DataFrame or of a table that
         Arrow can read.
 
@@ -264,7 +266,8 @@ class Schema:
         whole: a single missing value turns a column of integers into one of floats, so the dtype
         would tell something of a record. Where all columns are text, as in CSV, the type is left
         too, but for names that suggest one. All columns are drafted as nullable. unit: whom to
-        protect; its id_column is drafted as an identifier.
+        protect; its id_column is drafted as an identifier. file: how the table's files are written,
+        as far as that is known.
         """
         dtypes = {str(name): dtype for name, dtype in _dtypes(table)}
         stating = not all(map(_is_text, dtypes.values()))
@@ -272,7 +275,10 @@ class Schema:
         if unit is not None and unit.id_column in columns:
             columns[unit.id_column] = {"type": "identifier"}
         stated = {} if unit is None else _facts(unit)
-        return SchemaDraft({"dpsynth_schema": VERSION, "unit": stated, "columns": columns})
+        form = {} if file is None else _facts(file)
+        declared = {"file": form} if form else {}
+        facts = {"dpsynth_schema": VERSION, "unit": stated, **declared, "columns": columns}
+        return SchemaDraft(facts)
 
     def __repr__(self) -> str:
         kinds = ", ".join(f"{name}: {type(column).__name__}" for name, column in self.named)

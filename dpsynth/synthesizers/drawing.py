@@ -17,8 +17,7 @@ import numpy as np
 from dpsynth.base.places import whole_or_gone
 from dpsynth.base.progress import stage
 from dpsynth.base.versions import versions
-from dpsynth.data.engines.files import write_rows
-from dpsynth.data.tables.written import as_declared
+from dpsynth.data.tables.writing import write_rows
 from dpsynth.evidence.bundle.checks import read_manifest
 from dpsynth.evidence.manifest import add_lines, line_of, refuse_other_release
 from dpsynth.evidence.verify import Outcome
@@ -52,7 +51,7 @@ def draw_rows_to(
     where: str | None = None,
     seed: int | None = None,
 ) -> Drawn:
-    """Draws rows into a new .csv or .parquet file, and lists it in the manifest of its folder.
+    """Draws rows into a new file of a kind in WRITTEN, and lists it in its folder's manifest.
 
     seed: None takes a fresh one. ValueError where the folder is the release of another model.
     """
@@ -143,9 +142,7 @@ def _write_rows(
     path: Path, synthesizer: Synthesizer, n: int | None, where: str | None, seed: int
 ) -> int:
     rows = synthesizer.sample(n, where=where, seed=seed)
-    csv = path.suffix.lower() == ".csv"
-    schema = synthesizer.schema
-    write_rows(as_declared(rows, schema) if csv else rows, path, schema.file)
+    write_rows(rows, path, synthesizer.schema)
     return len(rows)
 
 

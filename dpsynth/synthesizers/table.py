@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from dpsynth.base.job import Job
 from dpsynth.base.places import expanded
 from dpsynth.base.progress import stage
 from dpsynth.data.engines.files import Source, open_source
+from dpsynth.data.engines.frames import Container, as_container, check_container
 from dpsynth.data.tables.codec import check_columns, check_owner, codecs, schema_domain
 from dpsynth.data.tables.inside import Inside, with_several_values
 from dpsynth.data.tables.magnitude import magnitude_table
@@ -146,7 +146,7 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         Parameters
         ----------
         data : DataFrame, Arrow table, str or Path
-            The private rows, or a .csv or .parquet file.
+            The private rows, or the path of a file or folder, as `open_source` takes them.
 
         Returns
         -------
@@ -221,7 +221,8 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         where: str | None = None,
         given: Mapping[str, Any] | None = None,
         seed: int | None = None,
-    ) -> pd.DataFrame:
+        output: Container = "pandas",
+    ) -> Any:
         """Draws synthetic rows. Sampling is post-processing: it spends nothing, however often.
 
         Parameters
@@ -235,10 +236,12 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
             Values that columns have in all rows.
         seed : int or None
             For a sample that can be drawn again; it has no part in the privacy noise.
+        output : {"pandas", "arrow", "polars"}
+            The kind of table.
 
         Returns
         -------
-        DataFrame
+        DataFrame of pandas or polars, or pyarrow.Table
             n rows, with the schema's columns and dtypes.
 
         Raises
@@ -248,13 +251,15 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         ConditionError
             When the condition cannot be read, or no row can meet it.
         ValueError
-            When n is no whole number from 0.
+            When n is no whole number from 0, or for another kind of table.
         """
+        check_container(output)
         fitted = self._fitted()
         rows = _default_rows(fitted.model) if n is None else row_count(n)
         terms = parse(where, given, self.schema)
         rng = np.random.default_rng(seed)
-        return draw_rows(fitted.model, self.schema, fitted.bounds, rows, terms, rng, fitted.inside)
+        drawn = draw_rows(fitted.model, self.schema, fitted.bounds, rows, terms, rng, fitted.inside)
+        return as_container(drawn, output)
 
     def _stored(self, fitted: Fitted) -> tuple[Mapping[str, Any], dict[str, np.ndarray]]:
         return table_content(self.schema, fitted.model, fitted.bounds, fitted.inside)

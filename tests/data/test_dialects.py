@@ -16,9 +16,9 @@ from dpsynth.auditing.attacks.shadow import shadow_releases
 from dpsynth.auditing.mechanism.one_run import coin_flip_split
 from dpsynth.data.engines import dialects
 from dpsynth.data.engines.dialects import Dialect, dialect_of
-from dpsynth.data.engines.files import open_rows, open_source, write_rows
+from dpsynth.data.engines.files import open_rows, open_source
 from dpsynth.data.tables.codec import check_columns, decode_frame, encode_frame
-from dpsynth.data.tables.written import as_declared
+from dpsynth.data.tables.writing import write_rows
 from dpsynth.schema.columns import Categorical, Datetime, Numeric, SchemaError
 from dpsynth.schema.files import DELIMITERS, FileFormat
 from dpsynth.schema.table import Schema
@@ -135,7 +135,7 @@ FORMS = {
 def test_a_release_is_written_as_its_schema_says_and_is_read_again(form, tmp_path):
     schema = Schema(COLUMNS, file=FileFormat(**form))
     rows = decode_frame({name: codes.copy() for name, codes in MEANT.items()}, schema, {}, np.random.default_rng(0))
-    write_rows(as_declared(rows, schema), tmp_path / "out.csv", schema.file)
+    write_rows(rows, tmp_path / "out.csv", schema)
     again = encode_frame(open_rows(tmp_path / "out.csv", schema), schema)
     for name, codes in MEANT.items():
         np.testing.assert_array_equal(again[name], codes, err_msg=name)
@@ -217,8 +217,9 @@ def test_coins_and_shadow_models_take_the_first_record_of_a_file_without_a_heade
 
 
 def test_a_value_that_the_form_cannot_hold_is_refused_and_not_shown(tmp_path):
+    schema = Schema({"a": Categorical(["x"])}, file=FileFormat(delimiter=";", quote=None))
     with pytest.raises(SchemaError, match="a value holds its delimiter or a sign that its encoding lacks") as caught:
-        write_rows(pd.DataFrame({"a": ["x;CANARY"]}), tmp_path / "out.csv", FileFormat(delimiter=";", quote=None))
+        write_rows(pd.DataFrame({"a": ["x;CANARY"]}), tmp_path / "out.csv", schema)
     assert "CANARY" not in str(caught.value)
     assert caught.value.__context__ is None
 

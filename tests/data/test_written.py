@@ -8,7 +8,7 @@ import pytest
 
 from dpsynth.data.engines.files import open_rows
 from dpsynth.data.tables.codec import codecs, decode_frame, encode_frame, schema_domain
-from dpsynth.data.tables.written import as_declared
+from dpsynth.data.tables.writing import as_declared
 from dpsynth.schema.columns import Boolean, Column, Datetime, Numeric
 from dpsynth.schema.table import Schema
 

@@ -28,6 +28,9 @@ MAKES_SENSITIVE = {*RINGS}
 GUARDED = (*RINGS, "data")
 """Folders whose classes hold private values in slots of their own."""
 OPTIONAL = {
+    "openpyxl": ("data/engines/workbooks.py", "schema/importing/sheets.py"),
+    "polars": ("data/engines/frames.py",),
+    "pyreadstat": ("data/engines/statistical.py", "schema/importing/labels.py"),
     "sklearn": ("auditing/attacks/scikit_learn.py",),
     "snsynth": ("mechanisms/external/smartnoise_worker.py",),
     "sqlglot": ("schema/importing/ddl.py",),

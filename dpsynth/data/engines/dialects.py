@@ -51,23 +51,22 @@ class Dialect:
         """The lines as they are, each with its end. Where a sign has one byte or more, each byte is
         a sign of its own; only in UTF-16 are they decoded.
         """
-        return io.TextIOWrapper(_opened(path, self.compression), **self._signs)
+        file = opened(path, self.compression)
+        return io.TextIOWrapper(file, self._signs, errors="replace", newline="\n")
 
     def written(self, path: Path) -> TextIO:
         """A new file of this dialect, for lines of another one."""
-        file = path.open("wb")
-        if self.compression is not None:
-            file = io.BufferedWriter(pa.CompressedOutputStream(file, self.compression))
+        file = created(path, self.compression)
         signs = self._signs
         if self.encoding == "utf-16":  # Python leaves the mark out where a file cannot be sought
             file.write(codecs.BOM_UTF16_LE)
-            signs["encoding"] = "utf-16-le"
-        return io.TextIOWrapper(file, **signs)
+            signs = "utf-16-le"
+        return io.TextIOWrapper(file, signs, errors="replace", newline="\n")
 
     @property
-    def _signs(self) -> dict[str, str]:
-        encoding = self.encoding if _is_wide(self.encoding) else "latin-1"
-        return {"encoding": encoding, "errors": "replace", "newline": "\n"}
+    def _signs(self) -> str:
+        """The encoding in which lines are told apart."""
+        return self.encoding if _is_wide(self.encoding) else "latin-1"
 
     def text(self, path: Path) -> pa.NativeFile:
         """What the file says, as UTF-8.
@@ -77,7 +76,7 @@ class Dialect:
         """
         if self.compression is None and self.encoding == "utf-8":
             return pa.OSFile(str(path))
-        with _opened(path, self.compression) as file:
+        with opened(path, self.compression) as file:
             whole = file.read()
         if self.encoding != "utf-8":
             whole = whole.decode(self.encoding, "replace").encode("utf-8", "replace")
@@ -89,16 +88,14 @@ def dialect_of(path: Path, schema: Schema | None = None) -> Dialect:
     none. What the schema declares comes first.
     """
     declared = FileFormat() if schema is None else schema.file
-    with path.open("rb") as raw:
-        start = raw.read(4)
-    compression = next((name for sign, name in _COMPRESSED.items() if start.startswith(sign)), None)
-    with _opened(path, compression) as file:
+    compression = compression_of(path)
+    with opened(path, compression) as file:
         start = file.read(4)
     encoding = _encoding(path, start, declared.encoding)
     if not declared.header and schema is not None:
         delimiter, names = declared.delimiter or ",", tuple(schema.columns)
     else:
-        line = _header_line(path, _opened(path, compression), encoding, declared)
+        line = _header_line(path, opened(path, compression), encoding, declared)
         delimiter, names = _divided(path, line, declared, schema)
     return Dialect(
         names,
@@ -112,11 +109,27 @@ def dialect_of(path: Path, schema: Schema | None = None) -> Dialect:
     )
 
 
-def _opened(path: Path, compression: str | None) -> BinaryIO:
+def compression_of(path: Path) -> str | None:
+    """gzip, zstd or None, by the first bytes of a file."""
+    with path.open("rb") as file:
+        start = file.read(4)
+    return next((name for sign, name in _COMPRESSED.items() if start.startswith(sign)), None)
+
+
+def opened(path: Path, compression: str | None) -> BinaryIO:
+    """The bytes of a file as they were before it was compressed."""
     if compression is None:
         return path.open("rb")
     stream = pa.CompressedInputStream(pa.OSFile(str(path)), compression)
     return cast(BinaryIO, io.BufferedReader(stream))
+
+
+def created(path: Path, compression: str | None) -> BinaryIO:
+    """A new file whose bytes are compressed, or not."""
+    file = path.open("wb")
+    if compression is None:
+        return file
+    return io.BufferedWriter(pa.CompressedOutputStream(file, compression))
 
 
 def _encoding(path: Path, start: bytes, declared: str | None) -> str:

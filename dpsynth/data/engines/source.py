@@ -1,0 +1,79 @@
+"""Rows that may not have been read yet, and what all readers of files share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, TypeAlias
+
+import pandas as pd
+import pyarrow as pa
+
+from dpsynth.schema.columns import SchemaError
+from dpsynth.schema.files import FileFormat
+from dpsynth.schema.table import Schema
+
+Rows: TypeAlias = pd.DataFrame | pa.Table
+
+
+@dataclass(frozen=True)
+class Source:
+    """Rows that may not have been read yet.
+
+    names: of the columns, which are public. read: returns the rows. types: what the container
+    states of its columns; None where it states nothing. form: how a file is written, as far as its
+    header tells.
+    """
+
+    names: list[Any]
+    read: Callable[[], Rows]
+    types: pa.Schema | None = None
+    form: FileFormat = field(default_factory=FileFormat)
+
+    def without_rows(self) -> pa.Table:
+        """A table of no rows with the names and the types; all of them text where none is stated.
+
+        No row is read.
+        """
+        types = pa.schema([(str(name), pa.string()) for name in self.names])
+        return (self.types if self.types is not None else types).empty_table()
+
+
+def of_cells(records: list[tuple[Any, ...]], names: list[str]) -> pd.DataFrame:
+    """Records whose values are read one by one, whatever stands above and below them."""
+    return pd.DataFrame(records, columns=names, dtype=object)
+
+
+def unmarked(value: Any, markers: frozenset[str]) -> Any:
+    """A value as it is; None for a text or a number that is written as a missing marker."""
+    if isinstance(value, str | int | float) and not isinstance(value, bool):
+        return None if str(value) in markers else value
+    return value
+
+
+def named_by_schema(schema: Schema) -> list[str]:
+    """The columns of a file that names none itself."""
+    owner = schema.unit.id_column
+    return [
+        *schema.columns,
+        *([owner] if owner is not None and owner not in schema.columns else []),
+    ]
+
+
+def refuse_nested(types: pa.Schema | None, schema: Schema | None) -> None:
+    """SchemaError where a column that is to be read holds lists or records, by its declared type.
+
+    A name is shown only where the schema has it: of a file without a header a record might be one.
+    """
+    for place, column in enumerate(types if types is not None else (), 1):
+        if not pa.types.is_nested(column.type) or pa.types.is_dictionary(column.type):
+            continue
+        which = f"number {place}"
+        if schema is not None and column.name in schema.columns:
+            if column.name not in (*schema.coded, schema.unit.id_column):
+                continue
+            which = repr(column.name)
+        raise SchemaError(
+            f"column {which} holds lists or records, and a column has one value a row: flatten it"
+            " into columns of single values, or leave it out"
+        )

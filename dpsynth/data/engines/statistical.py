@@ -1,0 +1,190 @@
+"""Files of SPSS, Stata and SAS, read by pyreadstat (Apache-2.0).
+
+Dates are numbers in them, which the column's format makes dates; pyreadstat's own conversion fails
+for a date beyond the year 9999, and its decoding for one byte that says nothing. So numbers are
+turned into times here, and texts are read as bytes.
+"""
+
+from __future__ import annotations
+
+import codecs
+import re
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+
+from dpsynth.data.engines.labels import labelled
+from dpsynth.data.engines.source import Source
+from dpsynth.schema.columns import SchemaError, text_of_number
+from dpsynth.schema.table import Schema
+
+_READERS = {
+    ".sav": "read_sav",
+    ".zsav": "read_sav",
+    ".dta": "read_dta",
+    ".sas7bdat": "read_sas7bdat",
+    ".xpt": "read_xport",
+}
+_ROWS = 200_000
+"""How many rows are turned into Arrow at once."""
+
+_SPSS = np.datetime64("1582-10-14", "s")
+_1960 = np.datetime64("1960-01-01", "s")
+_TIMES: dict[str, tuple[tuple[str, np.datetime64, float], ...]] = {
+    "spss": ((r"([AEJS]?DATE|QYR|MOYR|WKYR|DATETIME|YMDHMS)[\d.]*", _SPSS, 1.0),),
+    "stata": ((r"%-?(td|d).*", _1960, 86_400.0), (r"%-?t[cC].*", _1960, 1e-3)),
+    "sas": (
+        (r"(E8601DT|B8601DT|IS8601DT|DATETIME|DATEAMPM|MDYAMPM|DTDATE|DTMONYY)[\d.]*", _1960, 1.0),
+        (
+            r"(DATE|[EB]8601DA|IS8601DA|(MMDDYY|DDMMYY|YYMMDD|MMYY|YYMM)[BCDNPS]?|WEEKDATX?|"
+            r"WEEKDATE|WORDDATX?|WORDDATE|JULIAN|MONYY|YYMON)[\d.]*",
+            _1960,
+            86_400.0,
+        ),
+    ),
+}
+"""For each family of programs the formats of dates and times, their origin and their unit."""
+
+_FAMILIES = {".sav": "spss", ".zsav": "spss", ".dta": "stata", ".sas7bdat": "sas", ".xpt": "sas"}
+_LARGEST = 1e17
+"""Seconds, beyond every year that a schema can state."""
+
+
+def open_statistical(path: Path, schema: Schema | None) -> Source:
+    """A file of one of these programs, whose dictionary of columns has been read."""
+    declared = None if schema is None else schema.file.encoding
+    reader = _reader(path)
+    _, facts = reader(str(path), metadataonly=True, encoding=declared)
+    convert = {name: _converter(path, name, facts, declared, schema) for name in facts.column_names}
+
+    def read() -> pa.Table:
+        parts = [_part(part, convert) for part in _parts(path, reader)]
+        return pa.concat_tables(parts)
+
+    return Source([*facts.column_names], read, _part({}, convert).schema)
+
+
+def _reader(path: Path) -> Callable[..., Any]:
+    try:
+        import pyreadstat
+    except ImportError:
+        raise SchemaError(
+            f"{path} is read by pyreadstat, which is not installed: pip install 'dpsynth[stat]', or"
+            " save it as CSV or .parquet"
+        ) from None
+    found: Callable[..., Any] = getattr(pyreadstat, _READERS[path.suffix.lower()])
+    return found
+
+
+def _parts(path: Path, reader: Callable[..., Any]) -> Iterator[Mapping[str, Any]]:
+    """The values of each column, so many rows at a time. In ISO-8859-1 each byte is a sign."""
+    found, start = _ROWS, 0
+    while found == _ROWS:
+        part, _ = reader(
+            str(path),
+            row_offset=start,
+            row_limit=_ROWS,
+            output_format="dict",
+            disable_datetime_conversion=True,
+            encoding="ISO-8859-1",
+        )
+        found = max(map(len, part.values()), default=0)
+        start += found
+        yield part
+
+
+Converter = Callable[[Any], pa.Array]
+
+
+def _part(values: Mapping[str, Any], convert: Mapping[str, Converter]) -> pa.Table:
+    return pa.table({name: make(values.get(name, ())) for name, make in convert.items()})
+
+
+def _converter(
+    path: Path, name: str, facts: Any, declared: str | None, schema: Schema | None
+) -> Converter:
+    """Makes an Arrow column of raw values, by what the file's dictionary says of the column."""
+    column = None if schema is None else schema.columns.get(name)
+    says = labelled(name, column, facts.variable_value_labels.get(name, {}))
+    if facts.readstat_variable_types[name] == "string":
+        decode = _decoder(declared or facts.file_encoding)
+        texts: dict[str | None, str] = {str(code): label for code, label in says.items()}
+        return lambda raw: _texts((decode(text) for text in raw), texts)
+    if says:
+        return lambda raw: _texts(
+            map(_number_text, raw), {_number_text(c): t for c, t in says.items()}
+        )
+    for pattern, origin, unit in _TIMES[_FAMILIES[path.suffix.lower()]]:
+        if re.fullmatch(pattern, facts.original_variable_types[name] or "", re.IGNORECASE):
+            return lambda raw: _times(raw, origin, unit)
+    return lambda raw: pa.array(_numbers(raw), from_pandas=True)
+
+
+def _numbers(raw: Any) -> np.ndarray:
+    return np.array([np.nan if value is None else value for value in raw], dtype=np.float64)
+
+
+def _times(raw: Any, origin: np.datetime64, unit: float) -> pa.Array:
+    seconds = np.floor(np.clip(_numbers(raw) * unit, -_LARGEST, _LARGEST))
+    missing = np.isnan(seconds)
+    times = origin + np.where(missing, 0, seconds).astype("timedelta64[s]")
+    return pa.array(times, mask=missing)
+
+
+def _texts(texts: Any, says: Mapping[str | None, str]) -> pa.Array:
+    """Texts with labels in the place of codes; an empty text is a missing value there."""
+    found = [None if text is None or not text.strip() else says.get(text, text) for text in texts]
+    return pa.array(found, pa.string())
+
+
+def _number_text(code: Any) -> str | None:
+    """A number as the text that a category of text matches."""
+    if code is None or isinstance(code, str) or code != code:
+        return code if isinstance(code, str) else None
+    return text_of_number(float(code)) or repr(code)
+
+
+def _decoder(encoding: str | None) -> Callable[[str | None], str | None]:
+    """Reads a text whose bytes are signs. Where no encoding is stated it is UTF-8, else cp1252."""
+    known = encoding if encoding is not None and _is_known(encoding) else None
+
+    def decode(text: str | None) -> str | None:
+        if text is None:
+            return None
+        raw = text.encode("latin-1", "replace")
+        if known is not None:
+            return raw.decode(known, "replace")
+        try:
+            return raw.decode("utf-8")
+        except UnicodeDecodeError:
+            return raw.decode("cp1252", "replace")
+
+    return decode
+
+
+def _is_known(encoding: str) -> bool:
+    try:
+        codecs.lookup(encoding)
+    except LookupError:
+        return False
+    return True
+
+
+_CLOCK = slice(92, 109)
+"""Where the header of an SPSS file states when it was written."""
+
+_NO_TIME = b"01 Jan 8000:00:00"
+
+
+def write_sav(rows: pd.DataFrame, path: Path) -> None:
+    """Writes rows of numbers, texts and times into a new SPSS file, without the time of writing."""
+    import pyreadstat
+
+    pyreadstat.write_sav(rows, str(path))
+    raw = bytearray(path.read_bytes())
+    raw[_CLOCK] = _NO_TIME
+    path.write_bytes(raw)

@@ -1,0 +1,206 @@
+"""Files of synthetic rows, of the kind that the path's ending says; equal rows give equal bytes.
+
+In CSV files numbers and dates have the formats that the schema declares, so that the file is read
+with the schema that it was made by. What has no declared format is written as pandas writes it.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from csv import QUOTE_MINIMAL, QUOTE_NONE
+from datetime import datetime
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+
+from dpsynth.data.engines.files import ending_of, is_several
+from dpsynth.data.engines.folders import parts_of
+from dpsynth.data.engines.json_lines import write_json_lines
+from dpsynth.data.engines.statistical import write_sav
+from dpsynth.data.engines.workbooks import write_workbook
+from dpsynth.schema.columns import (
+    Boolean,
+    Categorical,
+    Column,
+    Datetime,
+    Identifier,
+    Numeric,
+    SchemaError,
+)
+from dpsynth.schema.table import Schema
+
+_SAME = {
+    ".csv.gz": ".csv",
+    ".csv.zst": ".csv",
+    ".arrow": ".feather",
+    ".ndjson": ".jsonl",
+    ".jsonl.gz": ".jsonl",
+    ".jsonl.zst": ".jsonl",
+    ".ndjson.gz": ".jsonl",
+    ".ndjson.zst": ".jsonl",
+    ".xlsm": ".xlsx",
+    ".zsav": ".sav",
+}
+"""The ending of the kind of file in which rows come back, where it is another one."""
+
+
+def ending_for(path: Path) -> str:
+    """The ending of a file of the kind that this is; .csv where that kind is not written."""
+    ending = ending_of(parts_of(path)[0] if is_several(path) else path)
+    ending = _SAME.get(ending, ending)
+    return ending if ending in WRITTEN else ".csv"
+
+
+def refuse_unwritable(ending: str, schema: Schema) -> None:
+    """SchemaError where rows of this schema cannot be written so, as for want of a package."""
+    names = {
+        name: pd.Series(dtype="datetime64[s]" if isinstance(column, Datetime) else "object")
+        for name, column in schema.columns.items()
+    }
+    with TemporaryDirectory() as scratch:
+        write_rows(pd.DataFrame(names), Path(scratch, f"rows{ending}"), schema)
+
+
+def write_rows(rows: pd.DataFrame, path: Path, schema: Schema) -> None:
+    """Writes synthetic rows of this schema. SchemaError where such a file cannot hold them."""
+    write = WRITTEN[path.suffix.lower()]
+    try:
+        write(rows, path, schema)
+        return
+    except SchemaError:
+        raise
+    except Exception:  # a writer's own words may quote a value
+        pass
+    raise SchemaError(
+        f"{path} cannot be written{_REASONS.get(path.suffix.lower(), '')}, or choose another kind"
+        " of file, such as .parquet"
+    )
+
+
+_NAMES = (
+    ", as a name or a value is none that this program has: give columns names of letters, digits"
+    " and _"
+)
+_REASONS = {
+    ".csv": " as the schema's file section says, as a value holds its delimiter or a sign that its"
+    " encoding lacks: declare a quote or another encoding",
+    ".xlsx": ", as it has more rows than a sheet, or a sign that Excel does not know: draw fewer"
+    " rows",
+    ".sav": _NAMES,
+    ".dta": _NAMES,
+}
+
+
+def _write_csv(rows: pd.DataFrame, path: Path, schema: Schema) -> None:
+    form = schema.file
+    encoding = form.encoding or "utf-8"
+    if form.skip_lines:
+        path.write_text("\n" * form.skip_lines, encoding, newline="")
+    as_declared(rows, schema).to_csv(
+        path,
+        index=False,
+        header=form.header,
+        sep=form.delimiter or ",",
+        quotechar=form.quote or '"',
+        quoting=QUOTE_MINIMAL if form.quote else QUOTE_NONE,
+        lineterminator="\n",  # on every system
+        encoding=encoding,
+        mode="a" if form.skip_lines else "w",
+    )
+
+
+def _write_parquet(rows: pd.DataFrame, path: Path, schema: Schema) -> None:
+    rows.to_parquet(path, index=False)
+
+
+def _write_feather(rows: pd.DataFrame, path: Path, schema: Schema) -> None:
+    from pyarrow import feather
+
+    feather.write_feather(pa.Table.from_pandas(rows, preserve_index=False), str(path))
+
+
+def _write_json_lines(rows: pd.DataFrame, path: Path, schema: Schema) -> None:
+    write_json_lines(as_declared(rows, schema, numbers=False), path)
+
+
+def _write_workbook(rows: pd.DataFrame, path: Path, schema: Schema) -> None:
+    write_workbook(rows, path, schema.file)
+
+
+def _write_spss(rows: pd.DataFrame, path: Path, schema: Schema) -> None:
+    write_sav(_as_numbers_and_texts(rows, schema), path)
+
+
+def _write_stata(rows: pd.DataFrame, path: Path, schema: Schema) -> None:
+    plain = _as_numbers_and_texts(rows, schema)
+    times = [name for name in plain if pd.api.types.is_datetime64_any_dtype(plain[name])]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")  # pandas warns where it changes a name
+        plain.to_stata(
+            path,
+            write_index=False,
+            version=118,
+            time_stamp=datetime(1980, 1, 1),
+            convert_dates=dict.fromkeys(times, "tc"),
+        )
+
+
+Writer = Callable[[pd.DataFrame, Path, Schema], None]
+WRITTEN: dict[str, Writer] = {
+    ".csv": _write_csv,
+    ".parquet": _write_parquet,
+    ".feather": _write_feather,
+    ".jsonl": _write_json_lines,
+    ".xlsx": _write_workbook,
+    ".sav": _write_spss,
+    ".dta": _write_stata,
+}
+"""Files that are written, by the ending of their name."""
+
+
+def as_declared(rows: pd.DataFrame, schema: Schema, *, numbers: bool = True) -> pd.DataFrame:
+    """The rows with text in place of dates with a format, and of numbers with a decimal comma.
+
+    numbers: whether numbers are written as text at all.
+    """
+    return rows.assign(
+        **{name: _as_text(rows[name], column, numbers) for name, column in schema.columns.items()}
+    )
+
+
+def _as_text(values: pd.Series[Any], column: Column, numbers: bool) -> pd.Series[Any]:
+    match column:
+        case Numeric(decimal=",") if numbers and not column.integer:
+            return values.map(lambda number: repr(float(number)).replace(".", ","), "ignore")
+        case Datetime(format=str() as format):
+            return values.dt.strftime(format.replace("%z", "+0000"))
+    return values
+
+
+def _as_numbers_and_texts(rows: pd.DataFrame, schema: Schema) -> pd.DataFrame:
+    """The rows in the types that statistical programs have: float64, text without nulls, times."""
+    return pd.DataFrame(
+        {name: _as_plain(rows[name], column) for name, column in schema.columns.items()}
+    )
+
+
+def _as_plain(values: pd.Series[Any], column: Column) -> pd.Series[Any]:
+    if isinstance(column, Datetime):
+        return values.astype("datetime64[ms]")
+    plain = values.astype(object)
+    if _is_text(column):
+        return plain.where(plain.notna(), "").astype(object)
+    return plain.where(plain.notna(), None).astype("float64")
+
+
+def _is_text(column: Column) -> bool:
+    match column:
+        case Categorical():
+            return isinstance(column.categories[0], str)
+        case Boolean():
+            return isinstance(column.written[0], str)
+    return isinstance(column, Identifier)

@@ -1,0 +1,406 @@
+"""One table in every kind of file: the same codes, whatever it comes in; and an odd value moves its own row alone."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+from pyarrow import parquet
+
+import dpsynth
+from dpsynth.data.engines import folders, json_lines, statistical, workbooks
+from dpsynth.data.engines.files import open_rows, open_source
+from dpsynth.data.tables.codec import check_columns, encode_frame
+from dpsynth.data.tables.split import split_file
+from dpsynth.schema.columns import Boolean, Categorical, Numeric, SchemaError
+from dpsynth.schema.files import FileFormat
+from dpsynth.schema.table import Schema
+from tests.data.kinds import COLUMNS, KINDS, NAMES, ROWS, SCHEMA, frame
+
+MEANT = encode_frame(frame(ROWS), SCHEMA)
+
+
+def codes_of(path: Path, schema: Schema = SCHEMA) -> dict[str, np.ndarray]:
+    rows = open_source(path, schema).read()
+    return encode_frame(rows if isinstance(rows, pd.DataFrame) else rows.to_pandas(types_mapper=pd.ArrowDtype), schema)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_table_has_the_same_codes_in_every_kind_of_file(kind, tmp_path):
+    path = KINDS[kind](ROWS, tmp_path)
+    source = open_source(path, SCHEMA)
+    assert {*source.names} == {*NAMES}
+    check_columns(source.names, SCHEMA)
+    codes = codes_of(path)
+    for name, meant in MEANT.items():
+        np.testing.assert_array_equal(codes[name], meant, err_msg=name)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in KINDS if not kind.startswith("JSON")])
+def test_the_names_and_types_of_a_file_are_had_without_its_rows(kind, tmp_path, monkeypatch):
+    """Types of text and of one row are those of all rows: a draft hangs on no row."""
+    (tmp_path / "one").mkdir()
+    paths = KINDS[kind](ROWS, tmp_path), KINDS[kind](ROWS[:1], tmp_path / "one")
+    drafts = [Schema.draft(open_source(path).without_rows()).to_dict() for path in paths]
+    assert drafts[0] == drafts[1]
+    assert {*drafts[0]["columns"]} == {*NAMES}
+
+
+def test_json_lines_without_a_schema_name_no_column(tmp_path):
+    """Which keys a record has is a part of the record."""
+    with pytest.raises(SchemaError, match="names its columns in each record, which is not public: give a schema"):
+        open_source(KINDS["JSON lines"](ROWS, tmp_path))
+    (tmp_path / "rows.jsonl").write_text('[{"a": 1}]')
+    with pytest.raises(SchemaError, match="does not begin with a record in braces"):
+        open_source(tmp_path / "rows.jsonl", SCHEMA)
+
+
+def plant_excel(path: Path, place: str, change: Callable[[Any], None]) -> None:
+    import openpyxl
+
+    book = openpyxl.load_workbook(path)
+    change(book.active[place])
+    book.save(path)
+
+
+def set_value(value: Any, format: str | None = None, data_type: str | None = None) -> Callable[[Any], None]:
+    def change(cell: Any) -> None:
+        cell.value = value
+        if format is not None:
+            cell.number_format = format
+        if data_type is not None:
+            cell.data_type = data_type
+
+    return change
+
+
+def plant_line(raw: bytes) -> Callable[[Path], None]:
+    def plant(path: Path) -> None:
+        lines = path.read_bytes().splitlines()
+        path.write_bytes(b"\n".join([*lines[:-1], raw]) + b"\n")
+
+    return plant
+
+
+def plant_bytes(old: bytes, new: bytes) -> Callable[[Path], None]:
+    def plant(path: Path) -> None:
+        raw = path.read_bytes()
+        assert raw.count(old) == 1
+        path.write_bytes(raw.replace(old, new))
+
+    return plant
+
+
+def far_sav(path: Path) -> None:
+    raw = path.read_bytes()
+    days = np.float64((np.datetime64("1959-12-31", "s") - statistical._SPSS).astype(int)).tobytes()
+    assert raw.count(days) == 1
+    path.write_bytes(raw.replace(days, np.float64(1e16).tobytes()))
+
+
+def other_types(path: Path) -> None:
+    """The last file states other types, as pandas writes them for one word among numbers and dates."""
+    part = path / "part-002" / "x.parquet"
+    whole = parquet.read_table(part).slice(0, 1)
+    odd = pa.table({name: pa.array(["odd"]) for name in whole.column_names})
+    texts = whole.cast(pa.schema([(name, pa.string()) for name in whole.column_names]))
+    parquet.write_table(pa.concat_tables([texts, odd]), part)
+
+
+ODD: dict[str, tuple[str, Callable[[Path], None]]] = {
+    "Excel, a word among numbers": ("Excel", lambda path: plant_excel(path, "D5", set_value("odd"))),
+    "Excel, a word among dates": ("Excel", lambda path: plant_excel(path, "F5", set_value("odd"))),
+    "Excel, a word among digits": ("Excel", lambda path: plant_excel(path, "B5", set_value("odd"))),
+    "Excel, an error": ("Excel", lambda path: plant_excel(path, "D5", set_value("#N/A", data_type="e"))),
+    "Excel, a number among texts": ("Excel", lambda path: plant_excel(path, "B5", set_value(1e300))),
+    "Excel, a date beyond all years": ("Excel", lambda path: plant_excel(path, "F5", set_value(1e9, "yyyy-mm-dd"))),
+    "JSON lines, no record": ("JSON lines", plant_line(b'{"pid": "c", ')),
+    "JSON lines, a list": ("JSON lines", plant_line(b'{"code": ["007"], "kosten": {"a": [1]}}')),
+    "JSON lines, a word": ("JSON lines", plant_line(b'{"code": 7, "kosten": "odd", "day": 1e999}')),
+    "JSON lines, a word among digits": ("JSON lines", plant_line(b'{"code": "odd"}')),
+    "JSON lines, no text": ("JSON lines", plant_line(b'{"code": "\xff\xfe", "sex": "\\ud800"}')),
+    "JSON lines, too deep": ("JSON lines", plant_line(b'{"code": ' + b"[" * 100_000)),
+    "JSON lines, too long": ("JSON lines", plant_line(b'{"kosten": ' + b"9" * 10_000 + b"}")),
+    "SPSS, no text": ("SPSS", plant_bytes("Ä ö".encode(), b"\xff \xfe\xfd\xfc")),
+    "SPSS, a date beyond all years": ("SPSS", far_sav),
+    "Stata, no text": ("Stata", plant_bytes("Ä ö".encode(), b"\xff \xfe\xfd\xfc")),
+    "SAS, no text": ("SAS", plant_bytes("Ä ö".encode(), b"\xff \xfe\xfd\xfc")),
+    "Parquet, a file of other types": ("folder of Parquet", other_types),
+}  # fmt: skip
+
+
+def moved(plant: str, folder: Path) -> bool:
+    """Whether an odd value in the last row makes the file fail, or changes a code of another row."""
+    kind, change = ODD[plant]
+    path = KINDS[kind](ROWS, folder)
+    before = codes_of(path)
+    change(path)
+    try:
+        after = codes_of(path)
+    except Exception:
+        return True
+    last = len(ROWS) - 1
+    assert all(len(codes) == len(ROWS) for codes in after.values())
+    assert any(before[name][last] != after[name][last] for name in before)
+    return any(before[name][row] != after[name][row] for name in before for row in range(last))
+
+
+@pytest.mark.parametrize("plant", ODD)
+def test_an_odd_value_changes_the_codes_of_its_own_row_alone(plant, tmp_path):
+    assert not moved(plant, tmp_path)
+
+
+def typed(records, names):
+    """Columns of numbers where all values are numbers, as readers of spreadsheets guess them."""
+    whole = pd.DataFrame(records, columns=names)
+    for name in names:
+        numbers = pd.to_numeric(whole[name], errors="coerce")
+        if numbers.notna().sum() == whole[name].notna().sum():
+            whole[name] = numbers
+    return whole
+
+
+def decoded(path, reader):
+    """Texts as pyreadstat reads them by default."""
+    yield reader(str(path), output_format="dict", disable_datetime_conversion=True)[0]
+
+
+def dated(path, reader):
+    """Times as pyreadstat reads them by default."""
+    reader(str(path), output_format="dict", encoding="ISO-8859-1")
+    yield from decoded(path, reader)
+
+
+def promoted(tables):
+    return pa.concat_tables(tables, promote_options="permissive")
+
+
+BROKEN = {
+    "types that all values of a column tell, in Excel": (
+        workbooks, "of_cells", typed, "Excel, a word among digits"),
+    "types that all values of a column tell, in JSON lines": (
+        json_lines, "of_cells", typed, "JSON lines, a word among digits"),
+    "a reader that decodes texts": (statistical, "_parts", decoded, "SPSS, no text"),
+    "a reader that makes dates": (statistical, "_parts", dated, "SPSS, a date beyond all years"),
+    "one type for all files": (folders, "_joined", promoted, "Parquet, a file of other types"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("module", "name", "double", "plant"), BROKEN.values(), ids=BROKEN.keys())
+def test_a_reader_that_lets_one_value_move_others_is_found(module, name, double, plant, tmp_path, monkeypatch):
+    digits = [*ROWS[:1], ("b", "8", *ROWS[1][2:]), *ROWS[2:3], ("c", "7", *ROWS[3][2:])]
+    if double is typed:
+        monkeypatch.setitem(KINDS, ODD[plant][0], lambda _, folder, make=KINDS[ODD[plant][0]]: make(digits, folder))
+    monkeypatch.setattr(module, name, double)
+    assert moved(plant, tmp_path)
+
+
+def workbook(path: Path, *sheets: tuple[str, list[list[Any]]]) -> Path:
+    openpyxl = pytest.importorskip("openpyxl", reason="Excel files are read where openpyxl is installed")
+    book = openpyxl.Workbook()
+    book.remove(book.active)
+    for title, rows in sheets:
+        sheet = book.create_sheet(title)
+        for row in rows:
+            sheet.append(row)
+    book.save(path)
+    return path
+
+
+NUMBER = Schema({"a": Numeric(0, 9, integer=True, nullable=True), "b": Categorical(["x", "y"], nullable=True)})
+SHEET = [
+    ["Report"],
+    [],
+    ["a", "b", None, None],
+    [1, "x"],
+    [None, None, None, "a note"],
+    [2.0, "NA"],
+    ["", "y"],
+    [-9, "x"],
+]
+
+
+def test_a_sheet_is_read_below_its_skipped_rows_without_what_stands_beside_it(tmp_path):
+    path = workbook(tmp_path / "r.xlsx", ("Notes", [["a", "b"], [5, "y"]]), ("Data", SHEET))
+    form = FileFormat(sheet="Data", skip_lines=2, missing_markers=["NA", "-9"])
+    rows = open_rows(path, Schema(NUMBER.columns, file=form))
+    assert rows.to_numpy(dtype=object).tolist() == [[1, "x"], [2, None], [None, "y"], [None, "x"]]
+    bare = Schema(NUMBER.columns, file=FileFormat(sheet="Data", skip_lines=3, header=False))
+    assert len(open_rows(path, bare)) == 4
+
+
+@pytest.mark.parametrize(
+    ("form", "said"),
+    [({}, "has 2 sheets: declare which has the table"), ({"sheet": "Date"}, "has no sheet 'Date': correct sheet")],
+)
+def test_the_sheet_of_a_workbook_with_several_is_asked_for(form, said, tmp_path):
+    path = workbook(tmp_path / "r.xlsx", ("CANARY", SHEET), ("Data", SHEET))
+    with pytest.raises(SchemaError, match=said) as caught:
+        open_source(path, Schema(NUMBER.columns, file=FileFormat(**form)))
+    assert "CANARY" not in str(caught.value)
+
+
+@pytest.mark.parametrize("ending", [".xlsx", ".sav", ".dta", ".sas7bdat", ".xpt", ".feather", ".jsonl", ".parquet"])
+def test_a_file_that_is_none_of_its_kind_is_refused_in_one_sentence(ending, tmp_path):
+    pytest.importorskip("openpyxl", reason="Excel files are read where openpyxl is installed")
+    pytest.importorskip("pyreadstat", reason="SPSS, Stata and SAS files need pyreadstat")
+    for raw in (b"", b"CANARY,1\n2,3\n", b"PK\x03\x04CANARY", bytes(5000)):
+        (tmp_path / f"r{ending}").write_bytes(raw)
+        if ending == ".jsonl" and raw == b"":
+            assert len(open_rows(tmp_path / "r.jsonl", SCHEMA)) == 0
+            continue
+        with pytest.raises(SchemaError, match=r"(cannot be read as|does not begin with)") as caught:
+            open_source(tmp_path / f"r{ending}", SCHEMA)
+        assert "CANARY" not in str(caught.value)
+        assert caught.value.__context__ is None
+
+
+def test_other_kinds_and_places_are_refused_in_one_sentence(tmp_path):
+    (tmp_path / "old.xls").touch()
+    (tmp_path / "r.docx").touch()
+    with pytest.raises(SchemaError, match="is of the Excel of before 2007: save it as"):
+        open_source(tmp_path / "old.xls")
+    with pytest.raises(SchemaError, match=r"must end in \.csv, \.parquet, \.feather"):
+        open_source(tmp_path / "r.docx")
+    for place in (tmp_path, tmp_path / "*.parquet"):
+        with pytest.raises(SchemaError, match="must have files of one kind, all of them Parquet or all CSV"):
+            open_source(place)
+
+
+LABELS = {1: "Yes", 2: "No", 3: "Don't know"}
+
+
+@pytest.mark.parametrize(
+    ("column", "meant"),
+    [
+        (Categorical(["Yes", "No", "Don't know"]), [0, 1, 2, 3]),
+        (Categorical(["yes", "no"], ignore_case=True, nullable=True, missing_marker="don't know"), [0, 1, 2, 2]),
+        (Categorical([1, 2, 3]), [0, 1, 2, 3]),
+        (Categorical(["1", "2", "3"]), [0, 1, 2, 3]),
+        (Boolean(nullable=True), [1, 0, 2, 2]),
+        (Boolean(true=[1], false=[2], nullable=True, missing_marker=3), [1, 0, 2, 2]),
+        (Numeric(0, 9, integer=True), [1, 2, 3, 7]),
+    ],
+)
+@pytest.mark.parametrize("ending", ["sav", "dta"])
+def test_codes_are_read_as_labels_where_the_schema_has_the_labels(column, meant, ending, tmp_path):
+    pyreadstat = pytest.importorskip("pyreadstat", reason="SPSS, Stata and SAS files need pyreadstat")
+    write = getattr(pyreadstat, f"write_{ending}")
+    rows = pd.DataFrame({"q": pd.array([1, 2, 3, 7], "Int32")})
+    write(rows, str(tmp_path / f"r.{ending}"), variable_value_labels={"q": LABELS})
+    codes = codes_of(tmp_path / f"r.{ending}", Schema({"q": column}))["q"]
+    if isinstance(column, Numeric):
+        meant = encode_frame(pd.DataFrame({"q": meant}), Schema({"q": column}))["q"].tolist()
+    assert codes.tolist() == meant
+
+
+def test_labels_that_are_codes_of_others_are_asked_about(tmp_path):
+    pyreadstat = pytest.importorskip("pyreadstat", reason="SPSS, Stata and SAS files need pyreadstat")
+    rows = pd.DataFrame({"children": [1.0, 2.0]})
+    pyreadstat.write_sav(rows, str(tmp_path / "r.sav"), variable_value_labels={"children": {1: "0", 2: "1"}})
+    with pytest.raises(SchemaError, match="'children' has value labels that are declared, and their codes are other"):
+        open_source(tmp_path / "r.sav", Schema({"children": Categorical(["0", "1", "2"])}))
+
+
+def test_folders_named_by_values_are_columns_and_no_message_names_them(tmp_path):
+    for ward, number in (("north", 1), ("CANARY%20x", 2), ("__HIVE_DEFAULT_PARTITION__", 3)):
+        (tmp_path / f"year=2024/ward={ward}").mkdir(parents=True)
+        parquet.write_table(pa.table({"a": [number]}), tmp_path / f"year=2024/ward={ward}/p.parquet")
+    rows = open_rows(tmp_path)
+    found = sorted(zip(*(rows[name].to_pylist() for name in ("a", "year", "ward")), strict=True))
+    assert found == [(1, "2024", "north"), (2, "2024", "CANARY x"), (3, "2024", None)]
+    (tmp_path / "year=2024/ward=CANARY%20x/p.parquet").write_bytes(b"CANARY")
+    with pytest.raises(SchemaError, match=r"file 1 of .* cannot be read: check that file by itself") as caught:
+        open_source(tmp_path)
+    assert "CANARY" not in str(caught.value)
+    parquet.write_table(pa.table({"CANARY": [1]}), tmp_path / "year=2024/ward=CANARY%20x/p.parquet")
+    with pytest.raises(SchemaError, match="have not all the same columns") as caught:
+        open_source(tmp_path)
+    assert "CANARY" not in str(caught.value)
+
+
+ENDINGS = {
+    "Parquet": ".parquet",
+    "Feather": ".feather",
+    "JSON lines": ".jsonl",
+    "JSON lines, compressed": ".ndjson.gz",
+    "Excel": ".xlsx",
+    "SPSS": ".parquet",
+    "Stata": ".parquet",
+    "SAS": ".parquet",
+    "folder of Parquet": ".parquet",
+    "pattern of CSV": ".parquet",
+}
+
+
+@pytest.mark.parametrize("kind", ENDINGS)
+def test_a_table_of_any_kind_is_split_by_person(kind, tmp_path):
+    schema = Schema(COLUMNS, unit=dpsynth.PrivacyUnit("pid", 2))
+    rows = [(f"p{i % 20}", *ROWS[i % 4][1:]) for i in range(60)]
+    data = KINDS[kind](rows, tmp_path)
+    parts = [tmp_path / f"{name}{ENDINGS[kind]}" for name in ("train", "holdout")]
+    split_file(data, schema, *parts, share=0.4, seed=1)
+    people = [{*map(str, open_rows(part, schema).__getitem__("pid").__iter__())} for part in parts]
+    assert all(people)
+    assert people[0].isdisjoint(people[1])
+    codes = [codes_of(part, schema) for part in (data, *parts)]
+    for name in MEANT:
+        assert sorted(codes[0][name]) == sorted(np.concatenate([codes[1][name], codes[2][name]]))
+
+
+def test_a_draft_states_how_the_file_is_written_as_its_header_tells(tmp_path, run):
+    (tmp_path / "r.csv").write_bytes("größe;ort\n1;x\n".encode("utf-16"))
+    assert run(f"schema draft {tmp_path / 'r.csv'} -o {tmp_path / 'draft.json'} --json")[0] == 0
+    draft = json.loads((tmp_path / "draft.json").read_text())
+    assert draft["file"] == {"delimiter": ";", "encoding": "utf-16"}
+    assert [*draft["columns"]] == ["größe", "ort"]
+    (tmp_path / "r.csv").write_text("a,b\n1,x\n")
+    assert run(f"schema draft {tmp_path / 'r.csv'} -o {tmp_path / 'plain.json'}")[0] == 0
+    assert "file" not in json.loads((tmp_path / "plain.json").read_text())
+
+
+def test_a_draft_reads_no_row(tmp_path, run):
+    """A file whose rows cannot be read is drafted from its header line."""
+    (tmp_path / "r.csv").write_bytes(b'a;b\n1;2;3\n"')
+    assert run(f"schema draft {tmp_path / 'r.csv'} -o {tmp_path / 'draft.yaml'}")[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("package", "ending", "extra"),
+    [("openpyxl", "xlsx", "excel"), ("pyreadstat", "sav", "stat"), ("pyreadstat", "dta", "stat")],
+)
+def test_without_its_package_a_file_is_refused_with_the_command_that_installs_it(
+    package, ending, extra, tmp_path, monkeypatch
+):
+    monkeypatch.setitem(sys.modules, package, None)
+    (tmp_path / f"r.{ending}").touch()
+    with pytest.raises(
+        SchemaError, match=rf"read by {package}, which is not installed: pip install 'dpsynth\[{extra}\]'"
+    ):
+        open_source(tmp_path / f"r.{ending}", SCHEMA)
+
+
+@pytest.mark.parametrize("kind", ["SPSS", "Stata", "SAS"])
+def test_a_file_is_read_so_many_rows_at_a_time(kind, tmp_path, monkeypatch):
+    path = KINDS[kind]([*ROWS] * 5, tmp_path)
+    whole = open_rows(path, SCHEMA)
+    for rows in (1, 7, 10, 20):
+        monkeypatch.setattr(statistical, "_ROWS", rows)
+        assert open_rows(path, SCHEMA).combine_chunks().equals(whole.combine_chunks())
+
+
+def test_a_column_of_lists_is_refused_before_a_row_is_read(tmp_path):
+    parquet.write_table(pa.table({"a": [[1], None], "pid": [{"x": 1}, None]}), tmp_path / "r.parquet")
+    with pytest.raises(SchemaError, match="column 'a' holds lists or records, and a column has one value a row"):
+        open_source(tmp_path / "r.parquet", Schema({"a": Numeric(0, 9), "pid": dpsynth.Identifier()}))
+    with pytest.raises(SchemaError, match="column number 1 holds lists or records"):
+        open_source(pa.table({"a": [[1], None]}))
+    only = Schema({"b": Numeric(0, 9), "pid": dpsynth.Identifier()})
+    assert open_source(pa.table({"b": [1], "pid": [[1]]}), only).names == ["b", "pid"]
