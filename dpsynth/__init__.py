@@ -101,7 +101,7 @@ _HOME = {
     "PrivacyUnit": "kernel.unit",
     "Quality": "evaluation.fidelity",
     "RowsError": "kernel.wall",
-    "Schema": "schema.table",
+    "Schema": "schema.importing.entry",
     "SchemaError": "schema.table",
     "Synthesizer": "synthesizers.table",
     "Text": "schema.table",

@@ -30,7 +30,10 @@ Output = Annotated[
     Path, typer.Option("--output", "-o", help="The file that the schema is written to.")
 ]
 
-_FORMS = "redcap, spreadsheet, sdv, frictionless, json-schema, smartnoise, google, sql"
+_FORMS = (
+    "redcap, spreadsheet, sdv, frictionless, json-schema, croissant, smartnoise, google, sql, ddi,"
+    " spss, stata"
+)
 
 schema_app = typer.Typer(
     no_args_is_help=True, help="Write and check the public facts about a table."
@@ -68,7 +71,12 @@ def draft(
 
 @schema_app.command("import")
 def import_(
-    source: Annotated[Path, typer.Argument(help="A data dictionary: .csv, .json, .yaml or .sql.")],
+    source: Annotated[
+        Path,
+        typer.Argument(
+            help="A data dictionary: .csv, .xlsx, .json, .yaml, .sql, .xml, .sav or .dta."
+        ),
+    ],
     output: Output = Path("schema.yaml"),
     form: Annotated[
         str | None,
@@ -76,6 +84,9 @@ def import_(
     ] = None,
     table: Annotated[
         str | None, typer.Option(help="The table, where the source describes several.")
+    ] = None,
+    dialect: Annotated[
+        str | None, typer.Option(help="Of SQL, such as mysql, postgres, tsql or oracle.")
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -86,7 +97,7 @@ def import_(
     from dpsynth.schema.importing.forms import FORMS, import_facts
 
     new_file(output)
-    name, imported = import_facts(source, form, table)
+    name, imported = import_facts(source, form, table, dialect)
     draft = imported.draft()
     draft.save(output)
     found = {

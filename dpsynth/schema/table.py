@@ -11,7 +11,7 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from copy import deepcopy
 from dataclasses import MISSING, dataclass, fields, replace
 from pathlib import Path
@@ -241,6 +241,36 @@ class Schema:
             f" got {type(given).__name__}: give one of these"
         )
 
+    @classmethod
+    def from_file(
+        cls,
+        path: str | Path,
+        kind: str | None = None,
+        *,
+        table: str | None = None,
+        dialect: str | None = None,
+    ) -> Schema:
+        """The schema that a data dictionary states, as `dpsynth schema import` writes it.
+
+        Parameters
+        ----------
+        path : str or Path
+            A data dictionary.
+        kind : str or None
+            Its form: redcap, table, sdv, frictionless, jsonschema, croissant, smartnoise, google,
+            ddl, ddi, spss or stata. None for the first that recognises the file.
+        table : str or None
+            The table, where the dictionary describes several.
+        dialect : str or None
+            Of SQL, such as "mysql".
+
+        Raises
+        ------
+        SchemaError
+            Where it cannot be read, and where it lacks facts: these are named, column by column.
+        """
+        return cls.from_dict(_READER[0](str(path), kind, table, dialect))
+
     def save(self, path: str | Path) -> None:
         """Write the schema; the name's end, .yaml, .yml or .json, says in which format."""
         write_mapping(expanded(path), self.to_dict())
@@ -311,6 +341,17 @@ class SchemaDraft:
     def save(self, path: str | Path) -> None:
         """Write the draft; the name's end, .yaml, .yml or .json, says in which format."""
         write_mapping(expanded(path), self.spec, comment=_DRAFT_COMMENT)
+
+
+Dictionaries = Callable[[str, str | None, str | None, str | None], Mapping[str, Any]]
+_READER: list[Dictionaries] = []
+
+
+def read_dictionaries_with(reader: Dictionaries) -> None:
+    """Takes what `Schema.from_file` reads with: from path, kind, table and dialect to a schema's
+    content. It lies above, in `schema.importing`.
+    """
+    _READER[:] = [reader]
 
 
 def _marked(column: Any, file: FileFormat) -> Any:

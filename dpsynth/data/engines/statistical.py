@@ -8,7 +8,6 @@ turned into times here, and texts are read as bytes.
 from __future__ import annotations
 
 import codecs
-import re
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ import pyarrow as pa
 from dpsynth.data.engines.labels import labelled
 from dpsynth.data.engines.source import Source
 from dpsynth.schema.columns import SchemaError, text_of_number
+from dpsynth.schema.statistical import FAMILIES, TimeFormat, time_format
 from dpsynth.schema.table import Schema
 
 _READERS = {
@@ -32,24 +32,6 @@ _READERS = {
 _ROWS = 200_000
 """How many rows are turned into Arrow at once."""
 
-_SPSS = np.datetime64("1582-10-14", "s")
-_1960 = np.datetime64("1960-01-01", "s")
-_TIMES: dict[str, tuple[tuple[str, np.datetime64, float], ...]] = {
-    "spss": ((r"([AEJS]?DATE|QYR|MOYR|WKYR|DATETIME|YMDHMS)[\d.]*", _SPSS, 1.0),),
-    "stata": ((r"%-?(td|d).*", _1960, 86_400.0), (r"%-?t[cC].*", _1960, 1e-3)),
-    "sas": (
-        (r"(E8601DT|B8601DT|IS8601DT|DATETIME|DATEAMPM|MDYAMPM|DTDATE|DTMONYY)[\d.]*", _1960, 1.0),
-        (
-            r"(DATE|[EB]8601DA|IS8601DA|(MMDDYY|DDMMYY|YYMMDD|MMYY|YYMM)[BCDNPS]?|WEEKDATX?|"
-            r"WEEKDATE|WORDDATX?|WORDDATE|JULIAN|MONYY|YYMON)[\d.]*",
-            _1960,
-            86_400.0,
-        ),
-    ),
-}
-"""For each family of programs the formats of dates and times, their origin and their unit."""
-
-_FAMILIES = {".sav": "spss", ".zsav": "spss", ".dta": "stata", ".sas7bdat": "sas", ".xpt": "sas"}
 _LARGEST = 1e17
 """Seconds, beyond every year that a schema can state."""
 
@@ -118,9 +100,9 @@ def _converter(
         return lambda raw: _texts(
             map(_number_text, raw), {_number_text(c): t for c, t in says.items()}
         )
-    for pattern, origin, unit in _TIMES[_FAMILIES[path.suffix.lower()]]:
-        if re.fullmatch(pattern, facts.original_variable_types[name] or "", re.IGNORECASE):
-            return lambda raw: _times(raw, origin, unit)
+    format = facts.original_variable_types[name]
+    if meant := time_format(FAMILIES[path.suffix.lower()], format):
+        return lambda raw: _times(raw, meant)
     return lambda raw: pa.array(_numbers(raw), from_pandas=True)
 
 
@@ -128,10 +110,10 @@ def _numbers(raw: Any) -> np.ndarray:
     return np.array([np.nan if value is None else value for value in raw], dtype=np.float64)
 
 
-def _times(raw: Any, origin: np.datetime64, unit: float) -> pa.Array:
-    seconds = np.floor(np.clip(_numbers(raw) * unit, -_LARGEST, _LARGEST))
+def _times(raw: Any, meant: TimeFormat) -> pa.Array:
+    seconds = np.floor(np.clip(_numbers(raw) * meant.unit, -_LARGEST, _LARGEST))
     missing = np.isnan(seconds)
-    times = origin + np.where(missing, 0, seconds).astype("timedelta64[s]")
+    times = meant.origin + np.where(missing, 0, seconds).astype("timedelta64[s]")
     return pa.array(times, mask=missing)
 
 
