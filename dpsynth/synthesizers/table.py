@@ -283,6 +283,7 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         mechanism = mechanism_for(self.mechanism, self.settings)
         budget = mechanism.budget(self.epsilon, self.delta)  # some keep a part of it for a program
         self.schema.refuse_text()
+        self.schema.refuse_identifying()
         check_size(self.schema)
         mechanism = with_prior(mechanism, self.known, self.schema)
         check_settings(mechanism, self.schema)

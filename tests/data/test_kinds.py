@@ -100,7 +100,7 @@ def plant_bytes(old: bytes, new: bytes) -> Callable[[Path], None]:
 
 def far_sav(path: Path) -> None:
     raw = path.read_bytes()
-    days = np.float64((np.datetime64("1959-12-31", "s") - statistical._SPSS).astype(int)).tobytes()
+    days = np.float64((np.datetime64("1959-12-31", "s") - np.datetime64("1582-10-14", "s")).astype(int)).tobytes()
     assert raw.count(days) == 1
     path.write_bytes(raw.replace(days, np.float64(1e16).tobytes()))
 

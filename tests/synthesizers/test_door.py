@@ -33,8 +33,10 @@ from dpsynth.synthesizers import image as image_module
 from dpsynth.synthesizers import table as synthesizer_module
 from tests.mechanisms.test_image_embedding import random_images
 
-SCHEMA = Schema({"name": Categorical(["a", "b"], other="b"), "age": Numeric(0, 99, integer=True)})
-PEOPLE = Schema(SCHEMA.columns, unit=PrivacyUnit("who"))
+SCHEMA = Schema(
+    {"name": Categorical(["a", "b"], other="b"), "age": Numeric(0, 99, integer=True)}, not_identifying=["name"]
+)
+PEOPLE = Schema(SCHEMA.columns, unit=PrivacyUnit("who"), not_identifying=["name"])
 BUDGET = Budget(1.0, 1e-6)
 
 
