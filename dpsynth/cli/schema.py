@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from dpsynth.base.places import new_file
@@ -145,10 +146,10 @@ def check(
     data: Data,
     as_json: Json = False,
 ) -> None:
-    """Count what a fit would clip or map, and name declared categories that never occur. PRIVATE:
-    for the data owner's screen only.
+    """Count what a fit would clip, map or refuse, and name declared categories that never occur.
+    PRIVATE: for the data owner's screen only.
 
-    Exit code 1 where more than a fifth of a column is undeclared.
+    Exit code 1 where more than a fifth of a column is undeclared, or a fit refuses a column.
     """
     from dpsynth.data.engines.files import open_rows
     from dpsynth.data.tables.check import check_rows
@@ -160,18 +161,22 @@ def check(
         print_json({"PRIVATE": True, "columns": [vars(c) for c in checks]})
     else:
         _show(checks, len(rows))
-    if any(c.reason for c in checks):
+    if any(c.reason or c.refused for c in checks):
         raise typer.Exit(Exit.GATE_FAILED)
 
 
 def _show(checks: list[ColumnCheck], rows: int) -> None:
-    table = Table(
-        "column", "missing", "undeclared", "clipped", title="PRIVATE: exact counts, not for release"
-    )
+    titles = ("column", "missing", "undeclared", "which become", "clipped", "never occur")
+    table = Table(*titles, "refused", title="PRIVATE: exact counts, not for release")
     for c in checks:
-        table.add_row(c.name, *map(_count, (c.missing, c.undeclared, c.clipped)))
+        counts = map(_count, (c.missing, c.undeclared, c.clipped, len(c.never)))
+        missing, undeclared, clipped, never = counts
+        becomes = c.becomes if c.undeclared else "."
+        refused = "yes" if c.refused else "."
+        table.add_row(*map(escape, (c.name, missing, undeclared, becomes, clipped, never, refused)))
     out.print(table)
     say(f"Of {rows:,} rows; a dot means none.")
+    _say_personal({c.name: c.refused for c in checks if c.refused})
     for c in checks:
         if c.never:
             say(f"{c.name}: PRIVATE: {_listed(c.never)} never occur{'s' * (len(c.never) == 1)}")

@@ -197,11 +197,14 @@ class Schema:
                 " from the schema and from the data, or declare it Categorical or Identifier"
             )
 
+    def identifying(self) -> dict[str, str]:
+        """The columns to be modelled that look like direct identifiers of people, and why."""
+        reasons = {name: direct_identifier(name) for name in self.coded}
+        return {n: why for n, why in reasons.items() if why and n not in self.not_identifying}
+
     def refuse_identifying(self) -> None:
         """SchemaError where a column to be modelled looks like a direct identifier of people."""
-        reasons = {name: direct_identifier(name) for name in self.coded}
-        found = {n: why for n, why in reasons.items() if why and n not in self.not_identifying}
-        if found:
+        if found := self.identifying():
             listed = "; ".join(f"{name!r}, as {why}" for name, why in found.items())
             raise SchemaError(
                 "a release may not model what points to people, and these columns look like direct"

@@ -269,7 +269,7 @@ def test_other_kinds_and_places_are_refused_in_one_sentence(tmp_path):
         open_source(tmp_path / "old.xls")
     with pytest.raises(SchemaError, match=r"must end in \.csv, \.parquet, \.feather"):
         open_source(tmp_path / "r.docx")
-    for place in (tmp_path, tmp_path / "*.parquet"):
+    for place in (tmp_path, tmp_path / "*"):
         with pytest.raises(SchemaError, match="must have files of one kind, all of them Parquet or all CSV"):
             open_source(place)
 
@@ -307,6 +307,17 @@ def test_labels_that_are_codes_of_others_are_asked_about(tmp_path):
     pyreadstat.write_sav(rows, str(tmp_path / "r.sav"), variable_value_labels={"children": {1: "0", 2: "1"}})
     with pytest.raises(SchemaError, match="'children' has value labels that are declared, and their codes are other"):
         open_source(tmp_path / "r.sav", Schema({"children": Categorical(["0", "1", "2"])}))
+
+
+def test_hidden_files_are_no_part_of_a_table_and_a_table_may_lie_in_a_hidden_folder(tmp_path):
+    place = tmp_path / ".store" / "rows"
+    (place / "_delta_log").mkdir(parents=True)
+    for name in ("a.csv", "b.csv"):
+        (place / name).write_text("a\n1\n")
+    for name in (".a.csv.crc", "_SUCCESS", "_delta_log/0.json"):
+        (place / name).write_text("{}")
+    for way in (place, place / "*.csv"):
+        assert open_rows(way)["a"].to_pylist() == ["1", "1"]
 
 
 def test_folders_named_by_values_are_columns_and_no_message_names_them(tmp_path):

@@ -170,6 +170,11 @@ def _open_file(path: Path, schema: Schema | None) -> Source:
 def _parts(place: Path) -> list[Path]:
     """The files of one table; SchemaError where there are none, or files of several kinds."""
     paths = parts_of(place)
+    if not paths:
+        raise SchemaError(
+            f"{place} has no file: give a folder or a pattern of the Parquet or CSV files of one"
+            " table"
+        )
     kinds = {_KINDS[ending_of(path)] if ending_of(path) in _PARTS else None for path in paths}
     if len(kinds) != 1 or None in kinds:
         raise SchemaError(

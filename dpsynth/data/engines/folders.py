@@ -26,14 +26,13 @@ _NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 def parts_of(place: Path) -> list[Path]:
     """The files of a folder and of the folders in it, or those of a pattern, by name."""
     found = place.rglob("*") if place.is_dir() else map(Path, glob(str(place), recursive=True))
-    below = place if place.is_dir() else Path(place.anchor)
-    return sorted(p for p in found if p.is_file() and not _is_hidden(p, below))
+    return sorted(path for path in found if path.is_file() and not _is_hidden(path, place))
 
 
-def _is_hidden(path: Path, below: Path) -> bool:
+def _is_hidden(path: Path, place: Path) -> bool:
     """Files such as _SUCCESS and .part.crc say of the writing; Spark and pyarrow leave them out."""
-    inner = path.relative_to(below).parts if path.is_relative_to(below) else path.parts[-1:]
-    return any(part.startswith(("_", ".")) for part in inner)
+    below = place if place.is_dir() else path.parent
+    return any(part.startswith(("_", ".")) for part in path.relative_to(below).parts)
 
 
 def open_parts(place: Path, paths: Sequence[Path], open_: Callable[[Path], Source]) -> Source:
