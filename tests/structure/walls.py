@@ -28,6 +28,7 @@ MAKES_SENSITIVE = {*RINGS}
 GUARDED = (*RINGS, "data")
 """Folders whose classes hold private values in slots of their own."""
 OPTIONAL = {
+    "narwhals": ("data/engines/known_frames.py",),
     "openpyxl": ("data/engines/workbooks.py", "schema/importing/sheets.py"),
     "polars": ("data/engines/frames.py",),
     "pyreadstat": ("data/engines/statistical.py", "schema/importing/labels.py"),

@@ -17,7 +17,7 @@ def open_parquet(path: Path, schema: Schema | None) -> Source:
     from pyarrow import parquet
 
     types = parquet.read_schema(path)
-    return Source(types.names, lambda: parquet.read_table(path), types)
+    return Source(types.names, lambda: without_views(parquet.read_table(path)), types)
 
 
 def open_feather(path: Path, schema: Schema | None) -> Source:
@@ -42,6 +42,8 @@ def open_feather(path: Path, schema: Schema | None) -> Source:
 def without_views(table: pa.Table) -> pa.Table:
     """The same values, with texts in the layout in which they can be compared as bytes."""
     plain = {pa.string_view(): pa.large_string(), pa.binary_view(): pa.large_binary()}
+    if plain.keys().isdisjoint(table.schema.types):
+        return table
     columns = [
         column.cast(plain[column.type]) if column.type in plain else column
         for column in table.columns

@@ -18,6 +18,7 @@ from dpsynth.data.engines.arrow import open_feather, open_parquet, without_views
 from dpsynth.data.engines.delimited import open_csv
 from dpsynth.data.engines.folders import open_parts, parts_of
 from dpsynth.data.engines.json_lines import open_json_lines
+from dpsynth.data.engines.known_frames import known_source
 from dpsynth.data.engines.source import Rows, Source, refuse_nested
 from dpsynth.data.engines.statistical import open_statistical
 from dpsynth.data.engines.workbooks import open_workbook
@@ -99,7 +100,8 @@ def open_source(data: Any, schema: Schema | None = None) -> Source:
         Rows, or the path of a file: .csv (or .csv.gz, .csv.zst), .parquet, .feather, .jsonl, .xlsx,
         .sav, .dta, .sas7bdat or .xpt; or a folder, or a pattern such as "2024-*.parquet", of
         Parquet or CSV files with the same columns. Another table, such as a polars.DataFrame, has
-        the method `__arrow_c_stream__`, by which it becomes an Arrow table when it is read.
+        the method `__arrow_c_stream__`, by which it becomes an Arrow table when it is read; a lazy
+        frame, or a table of modin, Dask or Spark, is read by narwhals where that is installed.
     schema : Schema or None
         Says how a file is written, and what its columns are called. Without it a CSV file is read
         as its header line divides.
@@ -126,10 +128,12 @@ def open_source(data: Any, schema: Schema | None = None) -> Source:
         titles = [str(name) if _is_number(name) else name for name in given]
         types = data.schema if isinstance(data, pa.Table) else None
         refuse_nested(types, schema)
-        return Source(titles, lambda: data if titles == given else data.set_axis(titles, axis=1))
+        return Source(titles, lambda: _titled(data, titles))
     if hasattr(data, "__arrow_c_stream__") and not isinstance(data, pa.RecordBatchReader):
         return _of_stream(data, schema)
     if not isinstance(data, (str, Path)):
+        if (known := known_source(data)) is not None:
+            return known
         raise SchemaError(
             "data must be a DataFrame of pandas or polars, a pyarrow Table, another table that"
             f" Arrow can read again and again, or a path, got {kind_of(data)}: convert it first, as"
@@ -182,6 +186,12 @@ def _parts(place: Path) -> list[Path]:
             " files of the table there"
         )
     return paths
+
+
+def _titled(data: Rows, titles: list[Any]) -> Rows:
+    if isinstance(data, pa.Table):
+        return without_views(data)
+    return data if titles == list(data.columns) else data.set_axis(titles, axis=1)
 
 
 def _of_stream(data: Any, schema: Schema | None) -> Source:
