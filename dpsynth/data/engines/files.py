@@ -22,6 +22,7 @@ from dpsynth.data.engines.known_frames import known_source
 from dpsynth.data.engines.source import Rows, Source, refuse_nested
 from dpsynth.data.engines.statistical import open_statistical
 from dpsynth.data.engines.workbooks import open_workbook
+from dpsynth.data.engines.zones import in_zones
 from dpsynth.schema.columns import SchemaError
 from dpsynth.schema.table import Schema
 
@@ -123,6 +124,10 @@ def open_source(data: Any, schema: Schema | None = None) -> Source:
     Whole numbers as names, which pandas gives where nobody named the columns, are read as text: 0
     is "0", as in a schema.
     """
+    return in_zones(_source_of(data, schema), schema)
+
+
+def _source_of(data: Any, schema: Schema | None) -> Source:
     if isinstance(data, (pd.DataFrame, pa.Table)):
         given = column_names(data)
         titles = [str(name) if _is_number(name) else name for name in given]

@@ -14,6 +14,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
@@ -177,8 +178,18 @@ def _as_text(values: pd.Series[Any], column: Column, numbers: bool) -> pd.Series
         case Numeric(decimal=",") if numbers and not column.integer:
             return values.map(lambda number: repr(float(number)).replace(".", ","), "ignore")
         case Datetime(format=str() as format):
-            return values.dt.strftime(format.replace("%z", "+0000"))
+            return _with_zone(values, format, column.zone).dt.strftime(format)
     return values
+
+
+def _with_zone(values: pd.Series[Any], format: str, zone: str | None) -> pd.Series[Any]:
+    """Times with the offset that their format writes. An hour that comes twice is the later one,
+    and one that is left out in spring is the first after it.
+    """
+    if "%z" not in format:
+        return values
+    later = np.zeros(len(values), dtype=bool)
+    return values.dt.tz_localize(zone or "UTC", ambiguous=later, nonexistent="shift_forward")
 
 
 def _as_numbers_and_texts(rows: pd.DataFrame, schema: Schema) -> pd.DataFrame:
