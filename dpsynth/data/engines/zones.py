@@ -77,7 +77,8 @@ def _offset(utc: np.datetime64, zone: ZoneInfo) -> int:
     """Seconds by which local time is ahead; beyond the years of Python those of its ends."""
     if np.isnat(utc):
         return 0
-    when = min(max(utc, _FIRST), _LAST).item().replace(tzinfo=UTC).astimezone(zone)
+    inside: datetime = min(max(utc, _FIRST), _LAST).astype("datetime64[s]").tolist()
+    when = inside.replace(tzinfo=UTC).astimezone(zone)
     return int((when.utcoffset() or timedelta(0)).total_seconds())
 
 
