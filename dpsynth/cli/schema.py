@@ -47,6 +47,12 @@ def draft(
     output: Output = Path("schema.yaml"),
     id_column: IdColumn = None,
     max_records: MaxRecords = 1,
+    sheet: Annotated[str | None, typer.Option(help="Of an Excel workbook with several.")] = None,
+    delimiter: Annotated[
+        str | None, typer.Option(help="Between the fields of a CSV file, where it is not found.")
+    ] = None,
+    encoding: Annotated[str | None, typer.Option(help="Of a CSV file, such as cp1252.")] = None,
+    skip_lines: Annotated[int, typer.Option(help="Lines before the one that has the names.")] = 0,
     as_json: Json = False,
 ) -> None:
     """Draft a schema from the names and types of columns.
@@ -56,10 +62,11 @@ def draft(
     from dpsynth.data.engines.files import open_source
     from dpsynth.data.tables.codec import check_owner
     from dpsynth.kernel.unit import PrivacyUnit
-    from dpsynth.schema.table import Schema
+    from dpsynth.schema.table import FileFormat, Schema
 
     new_file(output)
-    source = open_source(data)
+    form = FileFormat(sheet=sheet, delimiter=delimiter, encoding=encoding, skip_lines=skip_lines)
+    source = open_source(data, form=form)
     unit = PrivacyUnit(id_column, max_records)
     check_owner(source.names, unit)
     drafted = Schema.draft(source.without_rows(), unit, source.form)

@@ -9,10 +9,11 @@ import pyarrow as pa
 
 from dpsynth.data.engines.source import Source
 from dpsynth.schema.columns import SchemaError
+from dpsynth.schema.files import FileFormat
 from dpsynth.schema.table import Schema
 
 
-def open_parquet(path: Path, schema: Schema | None) -> Source:
+def open_parquet(path: Path, schema: Schema | None, form: FileFormat | None = None) -> Source:
     """A Parquet file, of which the footer has been read."""
     from pyarrow import parquet
 
@@ -20,7 +21,7 @@ def open_parquet(path: Path, schema: Schema | None) -> Source:
     return Source(types.names, lambda: without_views(parquet.read_table(path)), types)
 
 
-def open_feather(path: Path, schema: Schema | None) -> Source:
+def open_feather(path: Path, schema: Schema | None, form: FileFormat | None = None) -> Source:
     """A Feather file, which is Arrow's own format, or an Arrow stream in a file."""
     with path.open("rb") as file:
         start = file.read(6)

@@ -9,7 +9,7 @@ import pyarrow as pa
 from pyarrow import csv
 
 from dpsynth.data.engines.dialects import Dialect, dialect_of
-from dpsynth.data.engines.source import Source
+from dpsynth.data.engines.source import Source, form_of
 from dpsynth.schema.files import FileFormat
 from dpsynth.schema.table import Schema
 
@@ -20,10 +20,10 @@ _LARGEST_BLOCK = 2**31 - 1
 """Bytes; pyarrow counts them in 32 bits."""
 
 
-def open_csv(path: Path, schema: Schema | None) -> Source:
+def open_csv(path: Path, schema: Schema | None, form: FileFormat | None = None) -> Source:
     """A CSV file, of which the header line and the first bytes have been read."""
-    dialect = dialect_of(path, schema)
-    form = FileFormat() if schema is None else schema.file
+    dialect = dialect_of(path, schema, form)
+    form = form_of(schema, form)
     if schema is None:
         delimiter = None if dialect.delimiter == "," else dialect.delimiter
         encoding = None if dialect.encoding == "utf-8" else dialect.encoding

@@ -16,6 +16,7 @@ from typing import BinaryIO, TextIO, cast
 import pyarrow as pa
 from pyarrow import csv
 
+from dpsynth.data.engines.source import form_of, named_by
 from dpsynth.schema.columns import Identifier, SchemaError
 from dpsynth.schema.files import DELIMITERS, FileFormat
 from dpsynth.schema.table import Schema
@@ -83,17 +84,17 @@ class Dialect:
         return pa.BufferReader(whole)
 
 
-def dialect_of(path: Path, schema: Schema | None = None) -> Dialect:
+def dialect_of(path: Path, schema: Schema | None = None, form: FileFormat | None = None) -> Dialect:
     """The dialect of a CSV file; SchemaError, OSError, UnicodeError or ArrowInvalid where it has
-    none. What the schema declares comes first.
+    none. What is declared comes first, by the schema or else by `form`.
     """
-    declared = FileFormat() if schema is None else schema.file
+    declared = form_of(schema, form)
     compression = compression_of(path)
     with opened(path, compression) as file:
         start = file.read(4)
     encoding = _encoding(path, start, declared.encoding)
-    if not declared.header and schema is not None:
-        delimiter, names = declared.delimiter or ",", tuple(schema.columns)
+    if not declared.header:
+        delimiter, names = declared.delimiter or ",", tuple(named_by(path, schema))
     else:
         line = _header_line(path, opened(path, compression), encoding, declared)
         delimiter, names = _divided(path, line, declared, schema)

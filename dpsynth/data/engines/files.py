@@ -24,6 +24,7 @@ from dpsynth.data.engines.statistical import open_statistical
 from dpsynth.data.engines.workbooks import open_workbook
 from dpsynth.data.engines.zones import in_zones
 from dpsynth.schema.columns import SchemaError
+from dpsynth.schema.files import FileFormat
 from dpsynth.schema.table import Schema
 
 __all__ = [
@@ -48,7 +49,7 @@ class _Kind:
     """A kind of file: what people call it, its reader, and what that raises for a damaged file."""
 
     title: str
-    open: Callable[[Path, Schema | None], Source]
+    open: Callable[[Path, Schema | None, FileFormat | None], Source]
     broken: tuple[type[Exception], ...] = _BROKEN
 
 
@@ -92,7 +93,7 @@ _PATTERN = re.compile(r"[*?]|\[.+\]")
 """What a shell replaces by the names of files."""
 
 
-def open_source(data: Any, schema: Schema | None = None) -> Source:
+def open_source(data: Any, schema: Schema | None = None, form: FileFormat | None = None) -> Source:
     """The source of a data frame, an Arrow table or a file, whose rows are read later.
 
     Parameters
@@ -106,6 +107,8 @@ def open_source(data: Any, schema: Schema | None = None) -> Source:
     schema : Schema or None
         Says how a file is written, and what its columns are called. Without it a CSV file is read
         as its header line divides.
+    form : FileFormat or None
+        How a file is written, where there is no schema yet.
 
     Returns
     -------
@@ -124,10 +127,10 @@ def open_source(data: Any, schema: Schema | None = None) -> Source:
     Whole numbers as names, which pandas gives where nobody named the columns, are read as text: 0
     is "0", as in a schema.
     """
-    return in_zones(_source_of(data, schema), schema)
+    return in_zones(_source_of(data, schema, form), schema)
 
 
-def _source_of(data: Any, schema: Schema | None) -> Source:
+def _source_of(data: Any, schema: Schema | None, form: FileFormat | None) -> Source:
     if isinstance(data, (pd.DataFrame, pa.Table)):
         given = column_names(data)
         titles = [str(name) if _is_number(name) else name for name in given]
@@ -146,17 +149,17 @@ def _source_of(data: Any, schema: Schema | None) -> Source:
         )
     path = expanded(data)
     _refuse_address(path)
-    source = _open_path(path, schema)
+    source = _open_path(path, schema, form)
     refuse_nested(source.types, schema)
     return source
 
 
-def _open_path(path: Path, schema: Schema | None) -> Source:
+def _open_path(path: Path, schema: Schema | None, form: FileFormat | None) -> Source:
     """The source of a file, or of several."""
     if is_several(path):
-        return open_parts(path, _parts(path), lambda part: _open_file(part, schema))
+        return open_parts(path, _parts(path), lambda part: _open_file(part, schema, form))
     _refuse_what_is_no_file(path)
-    return _open_file(path, schema)
+    return _open_file(path, schema, form)
 
 
 def is_several(path: Path) -> bool:
@@ -164,10 +167,10 @@ def is_several(path: Path) -> bool:
     return path.is_dir() or (_PATTERN.search(str(path)) is not None and not path.exists())
 
 
-def _open_file(path: Path, schema: Schema | None) -> Source:
+def _open_file(path: Path, schema: Schema | None, form: FileFormat | None) -> Source:
     kind = _KINDS[ending_of(path)]
     try:
-        return kind.open(path, schema)
+        return kind.open(path, schema, form)
     except SchemaError:
         raise
     except kind.broken:

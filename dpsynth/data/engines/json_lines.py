@@ -17,12 +17,13 @@ import numpy as np
 import pandas as pd
 
 from dpsynth.data.engines.dialects import compression_of, created, opened
-from dpsynth.data.engines.source import Source, named_by_schema, of_cells, unmarked
+from dpsynth.data.engines.source import Source, of_cells, unmarked
 from dpsynth.schema.columns import SchemaError
+from dpsynth.schema.files import FileFormat
 from dpsynth.schema.table import Schema
 
 
-def open_json_lines(path: Path, schema: Schema | None) -> Source:
+def open_json_lines(path: Path, schema: Schema | None, form: FileFormat | None = None) -> Source:
     """A file of JSON lines, of which the first byte has been read."""
     if schema is None:
         raise SchemaError(
@@ -31,12 +32,10 @@ def open_json_lines(path: Path, schema: Schema | None) -> Source:
         )
     with opened(path, compression_of(path)) as file:
         start = file.read(4).removeprefix(b"\xef\xbb\xbf")[:1]
-    if start not in (b"{", b""):
-        raise SchemaError(
-            f"{path} does not begin with a record in braces, as JSON lines do: write one record a"
-            " line"
-        )
-    names = named_by_schema(schema)
+    if start == b"[":
+        raise SchemaError(f"{path} is one list, and no JSON lines: write one record a line")
+    owner = schema.unit.id_column
+    names = [*dict.fromkeys((*schema.columns, *(() if owner is None else (owner,))))]
     markers = frozenset(schema.file.missing_markers)
     return Source(names, lambda: _read(path, names, markers))
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import pandas as pd
@@ -51,13 +52,21 @@ def unmarked(value: Any, markers: frozenset[str]) -> Any:
     return value
 
 
-def named_by_schema(schema: Schema) -> list[str]:
-    """The columns of a file that names none itself."""
-    owner = schema.unit.id_column
-    return [
-        *schema.columns,
-        *([owner] if owner is not None and owner not in schema.columns else []),
-    ]
+def form_of(schema: Schema | None, form: FileFormat | None) -> FileFormat:
+    """How a file is written: what its schema says, or else this form."""
+    if schema is not None:
+        return schema.file
+    return form if form is not None else FileFormat()
+
+
+def named_by(path: Path, schema: Schema | None) -> list[str]:
+    """The columns of a file that names none itself; SchemaError where no schema names them."""
+    if schema is None:
+        raise SchemaError(
+            f"{path} has no line that names its columns, and its first record is not public: give"
+            " a schema, which names them"
+        )
+    return [*schema.columns]
 
 
 def refuse_nested(types: pa.Schema | None, schema: Schema | None) -> None:

@@ -17,8 +17,9 @@ import pandas as pd
 import pyarrow as pa
 
 from dpsynth.data.engines.labels import labelled
-from dpsynth.data.engines.source import Source
+from dpsynth.data.engines.source import Source, form_of
 from dpsynth.schema.columns import SchemaError, text_of_number
+from dpsynth.schema.files import FileFormat
 from dpsynth.schema.statistical import FAMILIES, TimeFormat, time_format
 from dpsynth.schema.table import Schema
 
@@ -36,10 +37,10 @@ _LARGEST = 1e17
 """Seconds, beyond every year that a schema can state."""
 
 
-def open_statistical(path: Path, schema: Schema | None) -> Source:
+def open_statistical(path: Path, schema: Schema | None, form: FileFormat | None = None) -> Source:
     """A file of one of these programs, whose dictionary of columns has been read."""
-    declared = None if schema is None else schema.file.encoding
-    reader = _reader(path)
+    declared = form_of(schema, form).encoding
+    reader = getattr(_package(path), _READERS[path.suffix.lower()])
     _, facts = reader(str(path), metadataonly=True, encoding=declared)
     convert = {name: _converter(path, name, facts, declared, schema) for name in facts.column_names}
 
@@ -50,16 +51,15 @@ def open_statistical(path: Path, schema: Schema | None) -> Source:
     return Source([*facts.column_names], read, _part({}, convert).schema)
 
 
-def _reader(path: Path) -> Callable[..., Any]:
+def _package(path: Path) -> Any:
     try:
         import pyreadstat
     except ImportError:
         raise SchemaError(
-            f"{path} is read by pyreadstat, which is not installed: pip install 'dpsynth[stat]', or"
-            " save it as CSV or .parquet"
+            f"{path} needs pyreadstat, which is not installed: pip install 'dpsynth[stat]', or take"
+            " CSV or .parquet"
         ) from None
-    found: Callable[..., Any] = getattr(pyreadstat, _READERS[path.suffix.lower()])
-    return found
+    return pyreadstat
 
 
 def _parts(path: Path, reader: Callable[..., Any]) -> Iterator[Mapping[str, Any]]:
@@ -164,9 +164,7 @@ _NO_TIME = b"01 Jan 8000:00:00"
 
 def write_sav(rows: pd.DataFrame, path: Path) -> None:
     """Writes rows of numbers, texts and times into a new SPSS file, without the time of writing."""
-    import pyreadstat
-
-    pyreadstat.write_sav(rows, str(path))
+    _package(path).write_sav(rows, str(path))
     raw = bytearray(path.read_bytes())
     raw[_CLOCK] = _NO_TIME
     path.write_bytes(raw)

@@ -15,7 +15,7 @@ from typing import Any
 
 import pandas as pd
 
-from dpsynth.data.engines.source import Source, named_by_schema, of_cells, unmarked
+from dpsynth.data.engines.source import Source, form_of, named_by, of_cells, unmarked
 from dpsynth.schema.columns import SchemaError
 from dpsynth.schema.files import FileFormat
 from dpsynth.schema.table import Schema
@@ -24,27 +24,32 @@ _MOST_ROWS = 1_048_000
 """A sheet has 2**20 rows, some of them above the table."""
 
 
-def open_workbook(path: Path, schema: Schema | None) -> Source:
+def open_workbook(path: Path, schema: Schema | None, form: FileFormat | None = None) -> Source:
     """A workbook, of which the row of names has been read."""
-    form = FileFormat() if schema is None else schema.file
-    with _sheet(path, form) as sheet:
-        if schema is not None and not form.header:
-            names = named_by_schema(schema)
+    declared = form_of(schema, form)
+    with _sheet(path, declared) as sheet:
+        if declared.header:
+            names = _names(next(_rows(sheet, declared.skip_lines, None), ()))
         else:
-            names = _names(next(_rows(sheet, form.skip_lines, None), ()))
-    return Source(names, lambda: _read(path, form, names), form=form)
+            names = named_by(path, schema)
+    return Source(names, lambda: _read(path, declared, names), form=declared)
+
+
+def _package(path: Path) -> Any:
+    try:
+        import openpyxl
+    except ImportError:
+        raise SchemaError(
+            f"{path} needs openpyxl, which is not installed: pip install 'dpsynth[excel]', or take"
+            " CSV"
+        ) from None
+    return openpyxl
 
 
 @contextlib.contextmanager
 def _sheet(path: Path, form: FileFormat) -> Iterator[Any]:
     """The sheet that is declared, or the only one; formulas have the values that were saved."""
-    try:
-        import openpyxl
-    except ImportError:
-        raise SchemaError(
-            f"{path} is read by openpyxl, which is not installed: pip install 'dpsynth[excel]', or"
-            " save it as CSV"
-        ) from None
+    openpyxl = _package(path)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # openpyxl's would name the cell of a value
         book = openpyxl.load_workbook(path, read_only=True, data_only=True)
@@ -95,8 +100,7 @@ def _read(path: Path, form: FileFormat, names: list[str]) -> pd.DataFrame:
 
 def write_workbook(rows: pd.DataFrame, path: Path, form: FileFormat) -> None:
     """Writes rows into a new workbook of one sheet. A text that begins with = is a text, too."""
-    import openpyxl
-
+    openpyxl = _package(path)
     if len(rows) > _MOST_ROWS:
         raise ValueError("a sheet has fewer rows")
     book = openpyxl.Workbook(write_only=True)

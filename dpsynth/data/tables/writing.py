@@ -72,7 +72,7 @@ def write_rows(rows: pd.DataFrame, path: Path, schema: Schema) -> None:
     try:
         write(rows, path, schema)
         return
-    except SchemaError:
+    except (SchemaError, OSError):
         raise
     except Exception:  # a writer's own words may quote a value
         pass
