@@ -94,6 +94,7 @@ def test_rows_come_back_in_the_kind_that_came_in(name, ending, tmp_path):
 def test_the_rows_of_several_files_come_back_in_a_file_of_their_kind(tmp_path):
     pa.parquet.write_table(pa.table({"a": [1]}), tmp_path / "x.parquet")
     assert ending_for(tmp_path) == ending_for(tmp_path / "*.parquet") == ".parquet"
+    assert ending_for(tmp_path / "*.feather") == ".feather"
 
 
 def test_what_a_kind_of_file_cannot_hold_is_refused_before_a_fit_and_no_value_is_shown(tmp_path):

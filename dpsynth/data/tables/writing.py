@@ -51,7 +51,8 @@ _SAME = {
 
 def ending_for(path: Path) -> str:
     """The ending of a file of the kind that this is; .csv where that kind is not written."""
-    ending = ending_of(parts_of(path)[0] if is_several(path) else path)
+    parts = parts_of(path) if is_several(path) else ()
+    ending = ending_of(next(iter(parts), path))
     ending = _SAME.get(ending, ending)
     return ending if ending in WRITTEN else ".csv"
 
