@@ -17,6 +17,7 @@ from dpsynth.auditing.mechanism.one_run import coin_flip_split
 from dpsynth.data.engines import dialects
 from dpsynth.data.engines.dialects import Dialect, dialect_of
 from dpsynth.data.engines.files import open_rows, open_source
+from dpsynth.data.tables import writing
 from dpsynth.data.tables.codec import check_columns, decode_frame, encode_frame
 from dpsynth.data.tables.writing import write_rows
 from dpsynth.schema.columns import Categorical, Datetime, Numeric, SchemaError
@@ -141,6 +142,20 @@ def test_a_release_is_written_as_its_schema_says_and_is_read_again(form, tmp_pat
         np.testing.assert_array_equal(again[name], codes, err_msg=name)
     if form:
         assert (tmp_path / "out.csv").read_bytes() != text().encode()
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS.keys())
+@pytest.mark.parametrize("number", [0, 1, 7, 20])
+def test_blocks_make_the_file_that_all_rows_at_once_make(form, number, tmp_path, monkeypatch):
+    schema = Schema(COLUMNS, file=FileFormat(**form))
+    codes = {name: np.resize(codes, number) for name, codes in MEANT.items()}
+    rows = decode_frame(codes, schema, {}, np.random.default_rng(0))
+    write_rows(rows, tmp_path / "whole.csv", schema)
+    monkeypatch.setattr(writing, "_WRITTEN_AT_ONCE", 7)
+    write_rows(rows, tmp_path / "blocks.csv", schema)
+    assert (tmp_path / "blocks.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
+    if number or schema.file.header:  # else the file is empty
+        assert len(open_rows(tmp_path / "blocks.csv", schema)) == number
 
 
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS.keys())

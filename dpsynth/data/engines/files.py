@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,13 @@ from dpsynth.data.engines.delimited import open_csv
 from dpsynth.data.engines.folders import open_parts, parts_of
 from dpsynth.data.engines.json_lines import open_json_lines
 from dpsynth.data.engines.known_frames import known_source
-from dpsynth.data.engines.source import Rows, Source, refuse_nested
+from dpsynth.data.engines.source import (
+    Rows,
+    Source,
+    refuse_nested,
+    refuse_real_records,
+    written_attrs,
+)
 from dpsynth.data.engines.statistical import open_statistical
 from dpsynth.data.engines.workbooks import open_workbook
 from dpsynth.data.engines.zones import in_zones
@@ -133,6 +139,7 @@ def open_source(data: Any, schema: Schema | None = None, form: FileFormat | None
 def _source_of(data: Any, schema: Schema | None, form: FileFormat | None) -> Source:
     if isinstance(data, (pd.DataFrame, pa.Table)):
         given = column_names(data)
+        refuse_real_records(given, _attrs(data))
         titles = [str(name) if _is_number(name) else name for name in given]
         types = data.schema if isinstance(data, pa.Table) else None
         refuse_nested(types, schema)
@@ -170,7 +177,9 @@ def is_several(path: Path) -> bool:
 def _open_file(path: Path, schema: Schema | None, form: FileFormat | None) -> Source:
     kind = _KINDS[ending_of(path)]
     try:
-        return kind.open(path, schema, form)
+        source = kind.open(path, schema, form)
+        refuse_real_records(source.names, written_attrs(source.types))
+        return source
     except SchemaError:
         raise
     except kind.broken:
@@ -210,7 +219,12 @@ def _of_stream(data: Any, schema: Schema | None) -> Source:
     if types is None:  # raised here, as above
         raise _unreadable(data)
     refuse_nested(types, schema)
+    refuse_real_records(types.names, written_attrs(types))
     return Source(types.names, lambda: without_views(pa.table(data)), types)
+
+
+def _attrs(data: Rows) -> Mapping[Any, Any]:
+    return data.attrs if isinstance(data, pd.DataFrame) else written_attrs(data.schema)
 
 
 def _is_number(name: object) -> bool:

@@ -10,17 +10,21 @@ import contextlib
 from typing import Any
 
 from dpsynth.data.engines.arrow import without_views
-from dpsynth.data.engines.source import Rows, Source
+from dpsynth.data.engines.source import Rows, Source, refuse_real_records
 
 
 def known_source(data: Any) -> Source | None:
     """A table whose rows are read later; None where narwhals is absent or does not know it."""
+    source = None
     with contextlib.suppress(Exception):
         import narwhals
 
         frame = narwhals.from_native(data)
-        return Source(frame.collect_schema().names(), lambda: _read(frame))
-    return None
+        names = frame.collect_schema().names()
+        source = Source(names, lambda: _read(frame))
+    if source is not None:
+        refuse_real_records(source.names, {})
+    return source
 
 
 def _read(frame: Any) -> Rows:

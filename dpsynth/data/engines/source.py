@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import contextlib
+import json
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -10,6 +12,7 @@ from typing import Any, TypeAlias
 import pandas as pd
 import pyarrow as pa
 
+from dpsynth.base.real_records import STAMP, carries
 from dpsynth.schema.columns import SchemaError
 from dpsynth.schema.files import FileFormat
 from dpsynth.schema.table import Schema
@@ -86,3 +89,20 @@ def refuse_nested(types: pa.Schema | None, schema: Schema | None) -> None:
             f"column {which} holds lists or records, and a column has one value a row: flatten it"
             " into columns of single values, or leave it out"
         )
+
+
+def refuse_real_records(names: list[Any], attrs: Mapping[Any, Any]) -> None:
+    """SchemaError for a table that carries the stamp."""
+    if carries(names, attrs):
+        raise SchemaError(
+            f"the table is stamped as one that contains real records ({STAMP}): it is for training"
+            " beside real data, so give the real rows by themselves, or synthetic ones"
+        )
+
+
+def written_attrs(types: pa.Schema | None) -> Mapping[Any, Any]:
+    """The attributes of the frame that pandas turned into these columns; none of another's."""
+    with contextlib.suppress(ValueError, TypeError, AttributeError):
+        written = ((types.metadata if types is not None else None) or {}).get(b"pandas", b"{}")
+        return dict(json.loads(written).get("attributes", {}))
+    return {}

@@ -10,11 +10,10 @@ import warnings
 from collections.abc import Callable
 from csv import QUOTE_MINIMAL, QUOTE_NONE
 from datetime import datetime
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
 
-import numpy as np
 import pandas as pd
 import pyarrow as pa
 
@@ -23,16 +22,13 @@ from dpsynth.data.engines.folders import parts_of
 from dpsynth.data.engines.json_lines import write_json_lines
 from dpsynth.data.engines.statistical import write_sav
 from dpsynth.data.engines.workbooks import write_workbook
-from dpsynth.schema.columns import (
-    Boolean,
-    Categorical,
-    Column,
-    Datetime,
-    Identifier,
-    Numeric,
-    SchemaError,
-)
+from dpsynth.data.tables.written import as_declared, as_numbers_and_texts
+from dpsynth.schema.columns import Datetime, SchemaError
+from dpsynth.schema.files import FileFormat
 from dpsynth.schema.table import Schema
+
+_WRITTEN_AT_ONCE = 1 << 17
+"""Rows of which the text is held in memory when they are written to a CSV file."""
 
 _SAME = {
     ".csv.gz": ".csv",
@@ -97,22 +93,37 @@ _REASONS = {
 }
 
 
+def write_as_they_are(rows: pd.DataFrame, path: Path, form: FileFormat) -> None:
+    """Writes rows that no schema has read, such as real ones, to a .csv or .parquet file."""
+    if path.suffix.lower() == ".csv":
+        _csv(rows, path, form, lambda rows: rows)
+    else:
+        rows.to_parquet(path, index=False)
+
+
 def _write_csv(rows: pd.DataFrame, path: Path, schema: Schema) -> None:
-    form = schema.file
-    encoding = form.encoding or "utf-8"
-    if form.skip_lines:
-        path.write_text("\n" * form.skip_lines, encoding, newline="")
-    as_declared(rows, schema).to_csv(
-        path,
-        index=False,
-        header=form.header,
-        sep=form.delimiter or ",",
-        quotechar=form.quote or '"',
-        quoting=QUOTE_MINIMAL if form.quote else QUOTE_NONE,
-        lineterminator="\n",  # on every system
-        encoding=encoding,
-        mode="a" if form.skip_lines else "w",
-    )
+    _csv(rows, path, schema.file, partial(as_declared, schema=schema))
+
+
+def _csv(
+    rows: pd.DataFrame,
+    path: Path,
+    form: FileFormat,
+    as_text: Callable[[pd.DataFrame], pd.DataFrame],
+) -> None:
+    """as_text: how the values of some rows stand in the file; asked for block by block."""
+    with path.open("w", encoding=form.encoding or "utf-8", newline="") as file:
+        file.write("\n" * form.skip_lines)
+        for start in range(0, max(1, len(rows)), _WRITTEN_AT_ONCE):
+            as_text(rows.iloc[start : start + _WRITTEN_AT_ONCE]).to_csv(
+                file,
+                index=False,
+                header=form.header and start == 0,
+                sep=form.delimiter or ",",
+                quotechar=form.quote or '"',
+                quoting=QUOTE_MINIMAL if form.quote else QUOTE_NONE,
+                lineterminator="\n",  # on every system
+            )
 
 
 def _write_parquet(rows: pd.DataFrame, path: Path, schema: Schema) -> None:
@@ -134,11 +145,11 @@ def _write_workbook(rows: pd.DataFrame, path: Path, schema: Schema) -> None:
 
 
 def _write_spss(rows: pd.DataFrame, path: Path, schema: Schema) -> None:
-    write_sav(_as_numbers_and_texts(rows, schema), path)
+    write_sav(as_numbers_and_texts(rows, schema), path)
 
 
 def _write_stata(rows: pd.DataFrame, path: Path, schema: Schema) -> None:
-    plain = _as_numbers_and_texts(rows, schema)
+    plain = as_numbers_and_texts(rows, schema)
     times = [name for name in plain if pd.api.types.is_datetime64_any_dtype(plain[name])]
     with warnings.catch_warnings():
         warnings.simplefilter("error")  # pandas warns where it changes a name
@@ -162,57 +173,3 @@ WRITTEN: dict[str, Writer] = {
     ".dta": _write_stata,
 }
 """Files that are written, by the ending of their name."""
-
-
-def as_declared(rows: pd.DataFrame, schema: Schema, *, numbers: bool = True) -> pd.DataFrame:
-    """The rows with text in place of dates with a format, and of numbers with a decimal comma.
-
-    numbers: whether numbers are written as text at all.
-    """
-    return rows.assign(
-        **{name: _as_text(rows[name], column, numbers) for name, column in schema.columns.items()}
-    )
-
-
-def _as_text(values: pd.Series[Any], column: Column, numbers: bool) -> pd.Series[Any]:
-    match column:
-        case Numeric(decimal=",") if numbers and not column.integer:
-            return values.map(lambda number: repr(float(number)).replace(".", ","), "ignore")
-        case Datetime(format=str() as format):
-            return _with_zone(values, format, column.zone).dt.strftime(format)
-    return values
-
-
-def _with_zone(values: pd.Series[Any], format: str, zone: str | None) -> pd.Series[Any]:
-    """Times with the offset that their format writes. An hour that comes twice is the later one,
-    and one that is left out in spring is the first after it.
-    """
-    if "%z" not in format:
-        return values
-    later = np.zeros(len(values), dtype=bool)
-    return values.dt.tz_localize(zone or "UTC", ambiguous=later, nonexistent="shift_forward")
-
-
-def _as_numbers_and_texts(rows: pd.DataFrame, schema: Schema) -> pd.DataFrame:
-    """The rows in the types that statistical programs have: float64, text without nulls, times."""
-    return pd.DataFrame(
-        {name: _as_plain(rows[name], column) for name, column in schema.columns.items()}
-    )
-
-
-def _as_plain(values: pd.Series[Any], column: Column) -> pd.Series[Any]:
-    if isinstance(column, Datetime):
-        return values.astype("datetime64[ms]")
-    plain = values.astype(object)
-    if _is_text(column):
-        return plain.where(plain.notna(), "").astype(object)
-    return plain.where(plain.notna(), None).astype("float64")
-
-
-def _is_text(column: Column) -> bool:
-    match column:
-        case Categorical():
-            return isinstance(column.categories[0], str)
-        case Boolean():
-            return isinstance(column.written[0], str)
-    return isinstance(column, Identifier)
