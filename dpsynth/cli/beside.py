@@ -45,12 +45,12 @@ def mix(
     It is stamped: its column contains_real_records says so, and no fit, release or audit takes it.
     """
     from dpsynth.data.tables.mixing import mix as mixed
-    from dpsynth.data.tables.writing import write_as_they_are
+    from dpsynth.data.tables.writing import write_rows
 
     _refuse_release(output)
     facts = load_schema(from_project(schema=schema)["schema"])
     rows = mixed(real, synthetic, share=share, schema=facts, seed=seed)
-    write_as_they_are(rows, output, facts.file)
+    write_rows(rows, output, facts)
     _say(output, {"share": share, "seed": seed}, as_json)
 
 
@@ -66,13 +66,13 @@ def impute(
 
     It is stamped: its column contains_real_records says so, and no fit, release or audit takes it.
     """
-    from dpsynth.data.tables.writing import write_as_they_are
+    from dpsynth.data.tables.writing import write_rows
     from dpsynth.synthesizers.table import Synthesizer
 
     _refuse_release(output)
     synthesizer = Synthesizer.load(model)
     filled = synthesizer.impute(data, columns=column, seed=seed)
-    write_as_they_are(filled, output, synthesizer.schema.file)
+    write_rows(filled, output, synthesizer.schema)
     _say(output, {"columns": column, "seed": seed}, as_json)
 
 

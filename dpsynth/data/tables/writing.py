@@ -10,7 +10,6 @@ import warnings
 from collections.abc import Callable
 from csv import QUOTE_MINIMAL, QUOTE_NONE
 from datetime import datetime
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -24,7 +23,6 @@ from dpsynth.data.engines.statistical import write_sav
 from dpsynth.data.engines.workbooks import write_workbook
 from dpsynth.data.tables.written import as_declared, as_numbers_and_texts
 from dpsynth.schema.columns import Datetime, SchemaError
-from dpsynth.schema.files import FileFormat
 from dpsynth.schema.table import Schema
 
 _WRITTEN_AT_ONCE = 1 << 17
@@ -64,7 +62,10 @@ def refuse_unwritable(ending: str, schema: Schema) -> None:
 
 
 def write_rows(rows: pd.DataFrame, path: Path, schema: Schema) -> None:
-    """Writes synthetic rows of this schema. SchemaError where such a file cannot hold them."""
+    """Writes synthetic rows of this schema, or rows beside real ones, of some of its columns.
+
+    SchemaError where such a file cannot hold them.
+    """
     write = WRITTEN[path.suffix.lower()]
     try:
         write(rows, path, schema)
@@ -93,29 +94,12 @@ _REASONS = {
 }
 
 
-def write_as_they_are(rows: pd.DataFrame, path: Path, form: FileFormat) -> None:
-    """Writes rows that no schema has read, such as real ones, to a .csv or .parquet file."""
-    if path.suffix.lower() == ".csv":
-        _csv(rows, path, form, lambda rows: rows)
-    else:
-        rows.to_parquet(path, index=False)
-
-
 def _write_csv(rows: pd.DataFrame, path: Path, schema: Schema) -> None:
-    _csv(rows, path, schema.file, partial(as_declared, schema=schema))
-
-
-def _csv(
-    rows: pd.DataFrame,
-    path: Path,
-    form: FileFormat,
-    as_text: Callable[[pd.DataFrame], pd.DataFrame],
-) -> None:
-    """as_text: how the values of some rows stand in the file; asked for block by block."""
+    form = schema.file
     with path.open("w", encoding=form.encoding or "utf-8", newline="") as file:
         file.write("\n" * form.skip_lines)
         for start in range(0, max(1, len(rows)), _WRITTEN_AT_ONCE):
-            as_text(rows.iloc[start : start + _WRITTEN_AT_ONCE]).to_csv(
+            as_declared(rows.iloc[start : start + _WRITTEN_AT_ONCE], schema).to_csv(
                 file,
                 index=False,
                 header=form.header and start == 0,

@@ -27,7 +27,8 @@ def as_declared(rows: pd.DataFrame, schema: Schema, *, numbers: bool = True) -> 
     Parameters
     ----------
     rows : pandas.DataFrame
-        Of a release.
+        Of a release, or beside real rows: their columns may be some of the schema's or others, and
+        what stands as text already stays.
     schema : Schema
         That it was made by.
     numbers : bool
@@ -46,8 +47,18 @@ def as_declared(rows: pd.DataFrame, schema: Schema, *, numbers: bool = True) -> 
     {'pay': ['45478', '0.5'], 'share': ['0,00001', '1']}
     """
     return rows.assign(
-        **{name: _as_text(rows[name], column, numbers) for name, column in schema.columns.items()}
+        **{
+            name: _as_text(rows[name], column, numbers)
+            for name, column in schema.columns.items()
+            if name in rows and not _has_text(rows[name])
+        }
     )
+
+
+def _has_text(values: pd.Series[Any]) -> bool:
+    if values.dtype != object:
+        return isinstance(values.dtype, pd.StringDtype)
+    return any(isinstance(value, str) for value in values)
 
 
 def _as_text(values: pd.Series[Any], column: Column, numbers: bool) -> pd.Series[Any]:
