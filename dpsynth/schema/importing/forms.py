@@ -54,8 +54,8 @@ FORMS: dict[str, Form] = {
     "google": Form("google/dpsynth domain", domains.recognised, domains.read),
     "sql": Form("SQL data definition", ddl.recognised, ddl.read, several=True),
     "ddi": Form("DDI codebook", ddi.recognised, ddi.read, several=True),
-    "spss": Form("SPSS file", labels.spss, labels.read),
-    "stata": Form("Stata file", labels.stata, labels.read),
+    "spss": Form("data file of SPSS", labels.spss, labels.read),
+    "stata": Form("data file of Stata", labels.stata, labels.read),
 }
 """The forms by name. A file is of the first that recognises it."""
 
