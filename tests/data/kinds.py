@@ -15,6 +15,8 @@ import pyarrow as pa
 import pytest
 from pyarrow import feather, parquet
 
+from dpsynth.data.engines.files import open_source
+from dpsynth.data.tables.codec import encode_frame
 from dpsynth.schema.table import Boolean, Categorical, Column, Datetime, Identifier, Numeric, Schema
 
 NAMES = ("pid", "code", "sex", "kosten", "smokes", "day", "moment")
@@ -148,3 +150,8 @@ KINDS: dict[str, Writer] = {
     "folder of Parquet": _folder,
     "pattern of CSV": _several,
 }
+
+
+def codes_of(path: Path, schema: Schema = SCHEMA) -> dict[str, np.ndarray]:
+    rows = open_source(path, schema).read()
+    return encode_frame(rows if isinstance(rows, pd.DataFrame) else rows.to_pandas(types_mapper=pd.ArrowDtype), schema)
