@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from dpsynth.base.domain import Domain
     from dpsynth.base.errors import DPSynthError
     from dpsynth.base.job import Job
+    from dpsynth.data.tables.mixing import mix
     from dpsynth.evaluation.fidelity import Quality, evaluate
     from dpsynth.evaluation.images import ImageQuality, contact_sheet, evaluate_images
     from dpsynth.evidence.certificate import Certificate
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
     )
     from dpsynth.synthesizers.image import ImageSynthesizer
     from dpsynth.synthesizers.model_file import ModelFileError
+    from dpsynth.synthesizers.scenario import Scenario
     from dpsynth.synthesizers.table import Synthesizer
 
 # Where each public name is defined, below `dpsynth`.
@@ -101,6 +103,7 @@ _HOME = {
     "PrivacyUnit": "kernel.unit",
     "Quality": "evaluation.fidelity",
     "RowsError": "kernel.wall",
+    "Scenario": "synthesizers.scenario",
     "Schema": "schema.table",
     "SchemaError": "schema.table",
     "Synthesizer": "synthesizers.table",
@@ -110,6 +113,7 @@ _HOME = {
     "contact_sheet": "evaluation.images",
     "evaluate": "evaluation.fidelity",
     "evaluate_images": "evaluation.images",
+    "mix": "data.tables.mixing",
 }
 
 __all__ = [
@@ -151,6 +155,7 @@ __all__ = [
     "PrivacyUnit",
     "Quality",
     "RowsError",
+    "Scenario",
     "Schema",
     "SchemaError",
     "Synthesizer",
@@ -160,6 +165,7 @@ __all__ = [
     "contact_sheet",
     "evaluate",
     "evaluate_images",
+    "mix",
 ]
 
 
