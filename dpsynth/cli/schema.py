@@ -134,8 +134,9 @@ def check(
     data: Data,
     as_json: Json = False,
 ) -> None:
-    """Count what a fit would clip or map, and name declared categories that never occur. PRIVATE:
-    for the data owner's screen only.
+    """Count what a fit would clip or not read, and name declared categories that never occur.
+
+    PRIVATE: for the data owner's screen only.
 
     Exit code 1 where more than a fifth of a column is undeclared.
     """

@@ -251,7 +251,7 @@ class AuditReport:
     def to_junit(self) -> str:
         """JUnit XML with a test case for each finding and precondition.
 
-        So a pipeline shows which gate failed.
+        So a pipeline shows which check failed.
         """
         cases = [Case(f"audit.{f.threat}", f.id, f.verdict, f.sentence()) for f in self.findings]
         for precondition in self.preconditions:
