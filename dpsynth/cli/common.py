@@ -37,6 +37,9 @@ SchemaFile = Annotated[
     ),
 ]
 Epsilon = Annotated[float, typer.Option(help="The privacy budget's epsilon.")]
+USUAL_DELTA = 1e-6
+"""What `release` and `plan` take where no delta is given."""
+
 Delta = Annotated[float, typer.Option(help="The privacy budget's delta.")]
 ModelFile = Annotated[
     Path, typer.Option("--output", "-o", help="The file that the model is written to.")

@@ -14,6 +14,7 @@ import typer
 from dpsynth.base.numbers import positive
 from dpsynth.base.places import new_file, new_folder
 from dpsynth.base.project import NAME, write_project
+from dpsynth.base.text import written
 from dpsynth.cli.common import Json, print_json, say
 from dpsynth.cli.ledger import policy_of, refuse_unmeetable
 
@@ -190,7 +191,7 @@ def _next_steps(folder: Path, answers: Answers, made: dict[str, Path]) -> list[s
         data = Path(os.path.relpath(data, folder))
     return [
         f"{made['project']}: names the ledger, the schema and the audit policy",
-        f"{made['ledger']}: epsilon {answers.epsilon:g} at delta {answers.delta:g} for"
+        f"{made['ledger']}: epsilon {answers.epsilon:g} at delta {written(answers.delta)} for"
         f" {answers.unit.describe()}",
         f"{made['policy']}: what an audit tolerates, to be agreed on and signed",
         *(f"{folder / name}: {what}" for name, what in _FOLDERS.items()),

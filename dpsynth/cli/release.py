@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dpsynth.cli.common import (
+    USUAL_DELTA,
     Approvals,
     CertificateFolder,
     Data,
@@ -141,7 +142,7 @@ def release(
     data: Data,
     epsilon: Epsilon,
     output: ReleaseFolder,
-    delta: Delta = 1e-6,
+    delta: Delta = USUAL_DELTA,
     schema: SchemaFile = None,
     n: Rows = None,
     seed: Seed = None,

@@ -154,6 +154,7 @@ def check(
     as_json: Json = False,
 ) -> None:
     """Count what a fit would clip, map or refuse, and name declared categories that never occur.
+
     PRIVATE: for the data owner's screen only.
 
     Exit code 1 where more than a fifth of a column is undeclared, or a fit refuses a column.

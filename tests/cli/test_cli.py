@@ -158,7 +158,7 @@ def test_an_account_is_exported_imported_and_linked(folder, run):
     assert run("ledger import a.jsonl f.ledger --by ann")[0] == 2
     assert run("ledger import a.jsonl f.ledger --only --by ann")[0] == 0
     assert "declared by ann to be the only copy that is spent from" in run("ledger show f.ledger")[1]
-    assert "one further job may spend" in run("ledger verify f.ledger")[1]
+    assert "one further fit may spend" in run("ledger verify f.ledger")[1]
     assert run(f"{FIT} --ledger f.ledger -o e.dpsynth")[0] == 0
     assert run("ledger export a.ledger a.jsonl")[0] == 2
     assert run("ledger import rows.csv d.ledger")[0] == 2
