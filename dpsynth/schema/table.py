@@ -11,7 +11,7 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import MISSING, dataclass, fields, replace
 from pathlib import Path
@@ -34,6 +34,22 @@ from dpsynth.schema.columns import (
     number_of_text,
     plain_word,
 )
+from dpsynth.schema.constraints.check import check_constraints
+from dpsynth.schema.constraints.rules import (
+    Constraint,
+    Derived,
+    FixedCombinations,
+    FixedIncrements,
+    Implies,
+    OneHot,
+    Order,
+    Range,
+    Sum,
+    Unique,
+    constraint_of,
+    constraints_of,
+    facts_of,
+)
 from dpsynth.schema.files import FileFormat
 
 if TYPE_CHECKING:
@@ -43,14 +59,24 @@ __all__ = [
     "Boolean",
     "Categorical",
     "Column",
+    "Constraint",
     "Datetime",
+    "Derived",
     "FileFormat",
+    "FixedCombinations",
+    "FixedIncrements",
     "Identifier",
+    "Implies",
     "Numeric",
+    "OneHot",
+    "Order",
+    "Range",
     "Schema",
     "SchemaDraft",
     "SchemaError",
+    "Sum",
     "Text",
+    "Unique",
 ]
 
 VERSION = 1
@@ -90,13 +116,16 @@ class Schema:
         Whom the guarantee protects; None for a row by itself.
     file : FileFormat or None
         How text files of the table are written, as far as that is declared.
+    constraints : sequence of Constraint
+        What every row keeps: `Order`, `Range`, `Implies`, `FixedCombinations`, `Sum`, `Derived`,
+        `OneHot`, `Unique` and `FixedIncrements` (docs/constraints.md). A release keeps it too.
 
     Raises
     ------
     SchemaError
         For no columns, a name that is not text, something that is no column type, an id column
-        that is declared as data to release, and a missing marker of all columns that is a value of
-        one.
+        that is declared as data to release, a missing marker of all columns that is a value of
+        one, and constraints that do not fit the columns.
 
     Examples
     --------
@@ -112,6 +141,7 @@ class Schema:
     named: tuple[tuple[str, Column], ...]
     unit: PrivacyUnit
     file: FileFormat
+    constraints: tuple[Constraint, ...]
 
     def __init__(
         self,
@@ -119,6 +149,7 @@ class Schema:
         *,
         unit: PrivacyUnit | None = None,
         file: FileFormat | None = None,
+        constraints: Sequence[Constraint] = (),
     ) -> None:
         file = file if file is not None else FileFormat()
         given = _mapping("columns", columns).items()
@@ -126,6 +157,7 @@ class Schema:
         object.__setattr__(self, "named", named)
         object.__setattr__(self, "unit", unit if unit is not None else PrivacyUnit())
         object.__setattr__(self, "file", file)
+        object.__setattr__(self, "constraints", constraints_of(constraints))
         if not named:
             raise SchemaError("a schema needs one column or more, got none: add a column")
         for name, column in named:
@@ -141,6 +173,7 @@ class Schema:
                 f"column {id_column!r} says whose record a row is and may not be released:"
                 " declare it Identifier(), or leave it out of the columns"
             )
+        check_constraints(self.columns, self.constraints)
         self._check_encoding()
         for name, column in named:
             for marker in file.missing_markers:
@@ -196,7 +229,9 @@ class Schema:
         file = _facts(self.file)
         declared = {"file": file} if file else {}
         unit = _facts(self.unit)
-        return {"dpsynth_schema": VERSION, "unit": unit, **declared, "columns": columns}
+        kept = [facts_of(constraint) for constraint in self.constraints]
+        rules = {"constraints": kept} if kept else {}
+        return {"dpsynth_schema": VERSION, "unit": unit, **declared, "columns": columns, **rules}
 
     @classmethod
     def from_dict(cls, spec: Mapping[str, Any]) -> Schema:
@@ -210,13 +245,14 @@ class Schema:
                 f"dpsynth_schema must be {VERSION}, got {spec.get('dpsynth_schema')!r}: correct it,"
                 " or update dpsynth"
             )
-        _refuse_unknown("the schema", spec, ("dpsynth_schema", "unit", "file", "columns"))
+        _refuse_unknown("the schema", spec, ("dpsynth_schema", "unit", "file", "columns", "constraints"))
         columns = _mapping("columns", spec.get("columns"))
         _refuse_todo(columns)
         unit = _build("unit", PrivacyUnit, _mapping("unit", spec.get("unit", {})))
         file = _build("file", FileFormat, _mapping("file", spec.get("file", {})))
         named = {name: column_of(name, facts) for name, facts in columns.items()}
-        return cls(named, unit=unit, file=file)
+        rules = _listed_rules(spec.get("constraints", []))
+        return cls(named, unit=unit, file=file, constraints=rules)
 
     @classmethod
     def load(cls, path: str | Path) -> Schema:
@@ -386,6 +422,14 @@ def _refuse_todo(columns: Mapping[str, Any]) -> None:
             f"columns {_names(open_)} still say TODO: write their types, public bounds and"
             " categories there"
         )
+
+
+def _listed_rules(given: Any) -> list[Constraint]:
+    if isinstance(given, str | Mapping) or not isinstance(given, Sequence):
+        raise SchemaError(
+            f"constraints must be a list, got {type(given).__name__}: begin each with a dash"
+        )
+    return [constraint_of(place, facts) for place, facts in enumerate(given, start=1)]
 
 
 def column_of(name: str, facts: Any) -> Column:

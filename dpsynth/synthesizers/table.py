@@ -18,6 +18,7 @@ import pandas as pd
 from dpsynth.base.job import Job
 from dpsynth.base.places import expanded
 from dpsynth.base.progress import stage
+from dpsynth.data.constraints.recoding import recoding_of
 from dpsynth.data.engines.files import Source, open_source
 from dpsynth.data.tables.codec import check_columns, check_owner, codecs, schema_domain
 from dpsynth.data.tables.inside import Inside, with_several_values
@@ -40,6 +41,8 @@ from dpsynth.schema.table import Numeric, Schema
 from dpsynth.synthesizers.account import accountant_for
 from dpsynth.synthesizers.base import BaseSynthesizer, CautionWarning, NamedLedger, NoLedger
 from dpsynth.synthesizers.conditions import parse
+from dpsynth.synthesizers.constrained import draw_kept
+from dpsynth.synthesizers.implications import refuse_impossible
 from dpsynth.synthesizers.model_file import (
     TABLE,
     built_table,
@@ -50,7 +53,6 @@ from dpsynth.synthesizers.model_file import (
 from dpsynth.synthesizers.plan import Plan, plan
 from dpsynth.synthesizers.preflight import check_resumable, check_settings, check_size, with_prior
 from dpsynth.synthesizers.recorded import RecordedMarginal, recorded_arguments, recorded_marginals
-from dpsynth.synthesizers.sampled_rows import draw_rows
 from dpsynth.synthesizers.undeclared import undeclared_counts
 
 Bounds = dict[str, tuple[float, float]]
@@ -173,11 +175,12 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         with accountant:
             stage("reading the rows")
             accountant.begin()  # a fit that fails from here on stays paid for
-            rows = bound_table(source.read, self.schema.unit)
+            recoded = recoding_of(self.schema).encoded
+            rows = bound_table(lambda: recoded(source.read()), self.schema.unit)
             bounds = _kept_bounds(checkpoint, lambda: self._bounds(rows, accountant))
             seen = _kept_seen(checkpoint, lambda: self._seen(rows, bounds, accountant, mechanism))
-            domain = schema_domain(self.schema, bounds)
-            table = PrivateTable.encoded(rows, codecs(self.schema, bounds), domain)
+            domain = schema_domain(self._modelled, bounds)
+            table = PrivateTable.encoded(rows, codecs(self._modelled, bounds), domain)
             stage(f"measuring and modelling with {name_of(mechanism)}")
             model = in_stored_form(mechanism.run(table, accountant, checkpoint))
             inside = self._inside(seen, bounds, model)
@@ -212,7 +215,7 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
             As `fit` would before it reads anything.
         """
         budget, mechanism = self._checked()
-        return plan(self.schema, mechanism, budget, rows)
+        return plan(self._modelled, mechanism, budget, rows)
 
     def sample(
         self,
@@ -254,7 +257,7 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         rows = _default_rows(fitted.model) if n is None else row_count(n)
         terms = parse(where, given, self.schema)
         rng = np.random.default_rng(seed)
-        return draw_rows(fitted.model, self.schema, fitted.bounds, rows, terms, rng, fitted.inside)
+        return draw_kept(fitted.model, self.schema, fitted.bounds, rows, terms, rng, fitted.inside)
 
     def _stored(self, fitted: Fitted) -> tuple[Mapping[str, Any], dict[str, np.ndarray]]:
         return table_content(self.schema, fitted.model, fitted.bounds, fitted.inside)
@@ -267,6 +270,11 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         made.fitted_ = Fitted(model, bounds, Certificate(record), inside)
         return made
 
+    @property
+    def _modelled(self) -> Schema:
+        """The columns that a fit reads, some of which stand for those with constraints."""
+        return recoding_of(self.schema).modelled
+
     def _what(self) -> str:
         if isinstance(self.mechanism, str):
             return repr(self.mechanism)
@@ -278,9 +286,10 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         mechanism = mechanism_for(self.mechanism, self.settings)
         budget = mechanism.budget(self.epsilon, self.delta)  # some keep a part of it for a program
         self.schema.refuse_text()
-        check_size(self.schema)
-        mechanism = with_prior(mechanism, self.known, self.schema)
-        check_settings(mechanism, self.schema)
+        refuse_impossible(self.schema)
+        check_size(self._modelled)
+        mechanism = with_prior(mechanism, self.known, self._modelled)
+        check_settings(mechanism, self._modelled)
         if self.checkpoint is not None:
             check_place(expanded(self.checkpoint), self.named_ledger)
             check_resumable(mechanism, self.unsafe_seed)
@@ -332,7 +341,7 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
 
     def _bounds(self, rows: Bounded, accountant: Accountant) -> Bounds:
         """Bounds that the schema leaves open, learned by charges."""
-        numeric = {n: c for n, c in self.schema.columns.items() if isinstance(c, Numeric)}
+        numeric = {n: c for n, c in self._modelled.columns.items() if isinstance(c, Numeric)}
         wanted = {name: column for name, column in numeric.items() if not column.bounded}
         if not wanted:
             return {}
@@ -345,7 +354,7 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         self, rows: Bounded, bounds: Bounds, accountant: Accountant, mechanism: Mechanism
     ) -> dict[str, Seen]:
         """Values that many rows share inside of cells, and how numbers are written, by charges."""
-        wanted = with_several_values(self.schema, bounds) if mechanism.gaussian else {}
+        wanted = with_several_values(self._modelled, bounds) if mechanism.gaussian else {}
         if not wanted:
             return {}
         stage("looking for values that many rows share")
@@ -353,14 +362,14 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         return look_inside(rows, wanted, accountant, costs)
 
     def _inside(self, seen: Mapping[str, Seen], bounds: Bounds, model: Model) -> dict[str, Inside]:
-        wanted = with_several_values(self.schema, bounds)
+        wanted = with_several_values(self._modelled, bounds)
         found = {name: inside_of(wanted[name][1], each, model, name) for name, each in seen.items()}
         return {name: each for name, each in found.items() if each != Inside()}
 
     def _certify(
         self, accountant: Accountant, mechanism: Mechanism, model: Model, bounds: Bounds
     ) -> Certificate:
-        counted = undeclared_counts(self.schema, model)
+        counted = undeclared_counts(self._modelled, model)
         return Certificate.issue(
             schema=self.schema,
             ledger=accountant.ledger,
