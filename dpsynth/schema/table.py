@@ -34,8 +34,8 @@ from dpsynth.schema.columns import (
     number_of_text,
     plain_word,
 )
-from dpsynth.schema.constraints.check import check_constraints
-from dpsynth.schema.constraints.rules import (
+from dpsynth.schema.constraint_check import check_constraints
+from dpsynth.schema.constraints import (
     Constraint,
     Derived,
     FixedCombinations,
@@ -245,7 +245,9 @@ class Schema:
                 f"dpsynth_schema must be {VERSION}, got {spec.get('dpsynth_schema')!r}: correct it,"
                 " or update dpsynth"
             )
-        _refuse_unknown("the schema", spec, ("dpsynth_schema", "unit", "file", "columns", "constraints"))
+        _refuse_unknown(
+            "the schema", spec, ("dpsynth_schema", "unit", "file", "columns", "constraints")
+        )
         columns = _mapping("columns", spec.get("columns"))
         _refuse_todo(columns)
         unit = _build("unit", PrivacyUnit, _mapping("unit", spec.get("unit", {})))

@@ -104,16 +104,17 @@ class _Drawing:
     def _drawn(self, n: int, direct: Sequence[Term]) -> Rows:
         """Rows of the model, decoded."""
         modelled = self._recoding.modelled
-        frame = draw_rows(
-            self._model, modelled, self._bounds, n, direct, self._rng, self._inside
-        )
+        frame = draw_rows(self._model, modelled, self._bounds, n, direct, self._rng, self._inside)
         return self._recoding.decoded(frame, self._rng)
 
     def _meeting(self, n: int, terms: Sequence[Term]) -> Rows:
         """n rows that meet the terms and pass the checks; implications are not looked at."""
         found = {term: pulled(term, self._recoding) for term in terms}
         direct = [term for term in found.values() if term is not None]
-        checks = [*self._recoding.checks, *(_as_check(t) for t, own in found.items() if own is None)]
+        checks = [
+            *self._recoding.checks,
+            *(_as_check(t) for t, own in found.items() if own is None),
+        ]
         rows = self._drawn(n, direct)
         open_ = _failing(rows, checks)
         drawn = n

@@ -14,7 +14,7 @@ from dpsynth.data.constraints.recoding import Recoding, recoding_of
 from dpsynth.data.tables.codec import codec_for
 from dpsynth.models.base import ConditionError
 from dpsynth.schema.columns import Numeric
-from dpsynth.schema.constraints.rules import Implies
+from dpsynth.schema.constraints import Implies
 from dpsynth.schema.table import Schema, SchemaError
 from dpsynth.synthesizers.conditions import Term, parse
 from dpsynth.synthesizers.pulled import pulled
@@ -54,7 +54,7 @@ class Implication:
 
 @lru_cache(maxsize=64)
 def implications_of(schema: Schema) -> tuple[Implication, ...]:
-    """The implications of a schema; SchemaError for a condition that cannot be read, or of a key."""
+    """The implications of a schema; SchemaError for a condition that is of a key, or none."""
     found = []
     keys = set(recoding_of(schema).keys)
     for rule in schema.constraints:
@@ -125,12 +125,10 @@ class _Search:
         column = self._recoding.modelled.columns[name]
         if isinstance(column, Numeric) and not column.bounded:
             return True
-        codec = codec_for(column)  # type: ignore[arg-type]
+        codec = codec_for(column)
         constants = [constant for term in terms for constant in term.constants]
 
         def holds(values: pd.Series[Any]) -> np.ndarray:
             return np.logical_and.reduce([term.holds(values) for term in terms])
 
         return bool(codec.weights(codec.parts(holds, constants)).any())
-
-

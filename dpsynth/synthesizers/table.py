@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -175,8 +175,7 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         with accountant:
             stage("reading the rows")
             accountant.begin()  # a fit that fails from here on stays paid for
-            recoded = recoding_of(self.schema).encoded
-            rows = bound_table(lambda: recoded(source.read()), self.schema.unit)
+            rows = bound_table(source.read, self.schema.unit)
             bounds = _kept_bounds(checkpoint, lambda: self._bounds(rows, accountant))
             seen = _kept_seen(checkpoint, lambda: self._seen(rows, bounds, accountant, mechanism))
             domain = schema_domain(self._modelled, bounds)
@@ -296,11 +295,12 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         return budget, mechanism
 
     def _opened(self, data: Any) -> Source:
-        """The data, whose columns are those of the schema. No row is read."""
+        """The data, with the columns of the schema, to be recoded when read. No row is read."""
         source = open_source(data, self.schema)
         check_columns(source.names, self.schema)
         check_owner(source.names, self.schema.unit)
-        return source
+        recoding = recoding_of(self.schema)
+        return replace(source, read=lambda: recoding.encoded(source.read()))
 
     def _accountant(self, budget: Budget, mechanism: Mechanism) -> Accountant:
         fingerprint = self.schema.fingerprint()

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from graphlib import CycleError, TopologicalSorter
+from itertools import pairwise
 
 import numpy as np
 
 from dpsynth.data.constraints.scale import Scale
 from dpsynth.schema.columns import Column, Datetime, Numeric, SchemaError
-from dpsynth.schema.constraints.check import orders_of
-from dpsynth.schema.constraints.formulas import formula_of
-from dpsynth.schema.constraints.rules import Constraint, Derived, Order, Sum
+from dpsynth.schema.constraint_check import orders_of
+from dpsynth.schema.constraints import Constraint, Derived, Order, Sum
+from dpsynth.schema.formulas import formula_of
 
 _ROUNDS = 50
 """How often bounds are moved inwards by each rule: a chain of so many orders settles."""
@@ -32,7 +33,7 @@ def _refuse_circles(orders: Sequence[Order]) -> None:
         TopologicalSorter({name: {*lower} for name, lower in below.items()}).prepare()
     except CycleError as error:
         path = error.args[1]
-        circle = [below[upper][lower] for lower, upper in zip(path, path[1:], strict=False)]
+        circle = [below[upper][lower] for lower, upper in pairwise(path)]
         said = " and ".join(f"`{order.describe()}`" for order in circle)
         if any(order.strict for order in circle):
             raise SchemaError(f"no row can keep {said}: leave one of them out") from None
@@ -132,5 +133,3 @@ def _computed(rule: Sum | Derived) -> bool:
 def _plain_ends(column: Column) -> tuple[float, float]:
     scale = Scale(column)
     return scale.low, scale.high
-
-

@@ -16,9 +16,8 @@ from dpsynth.data.constraints.steps import FormulaStep
 from dpsynth.data.tables.codec import codec_for
 from dpsynth.door.ids import NO_ID, units
 from dpsynth.schema.columns import Boolean, Categorical, Column, Identifier
-from dpsynth.schema.constraints.check import orders_of
-from dpsynth.schema.constraints.formulas import formula_of
-from dpsynth.schema.constraints.rules import (
+from dpsynth.schema.constraint_check import orders_of
+from dpsynth.schema.constraints import (
     Constraint,
     Derived,
     FixedCombinations,
@@ -29,11 +28,10 @@ from dpsynth.schema.constraints.rules import (
     Sum,
     Unique,
 )
+from dpsynth.schema.formulas import formula_of
 
 
-def holds(
-    rule: Constraint, rows: Mapping[str, Any], columns: Mapping[str, Column]
-) -> np.ndarray:
+def holds(rule: Constraint, rows: Mapping[str, Any], columns: Mapping[str, Column]) -> np.ndarray:
     """For each row of raw columns whether it keeps a rule."""
     match rule:
         case Order() | Range():

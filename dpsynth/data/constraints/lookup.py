@@ -12,7 +12,7 @@ import pandas as pd
 from dpsynth.data.constraints.scale import Scale
 from dpsynth.data.tables.codec import Codec, codec_for
 from dpsynth.schema.columns import Boolean, Categorical, Column, Datetime, Numeric, SchemaError
-from dpsynth.schema.constraints.rules import Derived, FixedCombinations, OneHot
+from dpsynth.schema.constraints import Derived, FixedCombinations, OneHot
 
 Columns = Mapping[str, Column]
 
@@ -62,13 +62,13 @@ def joined(rules: Sequence[FixedCombinations | OneHot], columns: Columns) -> Loo
     whole = pd.DataFrame(codes_of_rule(rules[0], columns), columns=list(rules[0].columns))
     for place, rule in enumerate(rules[1:], start=1):
         other = pd.DataFrame(codes_of_rule(rule, columns), columns=list(rule.columns))
-        shared = [name for name in other if name in whole]
+        shared = [str(name) for name in other if name in whole]
         whole = whole.merge(other, on=shared)
         if whole.empty:
             said = " and ".join(f"`{each.describe()}`" for each in rules[: place + 1])
             raise SchemaError(f"no row can meet {said}: correct a public table")
     whole = whole.drop_duplicates(ignore_index=True)
-    return Lookup(columns, list(whole), whole.to_numpy(np.int64))
+    return Lookup(columns, [*map(str, whole)], whole.to_numpy(np.int64))
 
 
 def _declared(
@@ -95,8 +95,8 @@ def _declared(
     if (wrong := odd & ~allowed).any():
         value = listed[int(np.flatnonzero(wrong)[0])]
         raise SchemaError(
-            f"the constraint `{rule.describe()}` lists {value!r}, which {name!r} cannot have: add it"
-            " to the column, or take it out of the public table"
+            f"the constraint `{rule.describe()}` lists {value!r}, which {name!r} cannot have: add"
+            " it to the column, or take it out of the public table"
         )
     return codec.encode(listed)
 
@@ -104,7 +104,7 @@ def _declared(
 def _check_single(
     column: Column, codec: Codec, name: str, rule: FixedCombinations | Derived
 ) -> None:
-    """SchemaError for a column whose cells hold several values, which a code does not tell apart."""
+    """SchemaError for a column with cells of several values, which a code does not tell apart."""
     if isinstance(column, Numeric) and not column.bounded:
         several = True
     elif isinstance(column, Numeric | Datetime):

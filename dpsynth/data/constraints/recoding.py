@@ -35,9 +35,8 @@ from dpsynth.data.constraints.steps import (
 from dpsynth.data.engines.files import Rows as Raw
 from dpsynth.data.engines.files import column as column_of
 from dpsynth.schema.columns import Column, Identifier, Numeric, SchemaError
-from dpsynth.schema.constraints.check import combined_rules, orders_of, stepped_columns
-from dpsynth.schema.constraints.formulas import formula_of
-from dpsynth.schema.constraints.rules import (
+from dpsynth.schema.constraint_check import combined_rules, orders_of, stepped_columns
+from dpsynth.schema.constraints import (
     Constraint,
     Derived,
     FixedCombinations,
@@ -46,6 +45,7 @@ from dpsynth.schema.constraints.rules import (
     Sum,
     Unique,
 )
+from dpsynth.schema.formulas import formula_of
 from dpsynth.schema.table import Schema
 
 
@@ -103,7 +103,7 @@ class Recoding:
         return rows
 
     def made_by(self, name: str) -> Step | None:
-        """The step that a column of a release comes from; None for one that is modelled as it is."""
+        """The step that makes a column of a release; None for one that is modelled as it is."""
         return next((step for step in self.steps if name in step.makes), None)
 
 
@@ -256,7 +256,9 @@ def _alike(base: Column, other: Column) -> bool:
     if one.spacing is None or two.spacing is None:
         return one.spacing is two.spacing
     apart = (one.anchor - two.anchor) / one.spacing
-    return bool(np.isclose(one.spacing, two.spacing, rtol=1e-12) and abs(apart - round(apart)) < 1e-9)
+    return bool(
+        np.isclose(one.spacing, two.spacing, rtol=1e-12) and abs(apart - round(apart)) < 1e-9
+    )
 
 
 def _table_step(rule: Derived, columns: Mapping[str, Column]) -> TableStep:

@@ -17,7 +17,7 @@ from dpsynth.data.constraints.lookup import Lookup
 from dpsynth.data.constraints.scale import Scale
 from dpsynth.data.tables.codec import codec_for
 from dpsynth.schema.columns import Boolean, Categorical, Column, Numeric
-from dpsynth.schema.constraints.formulas import Formula
+from dpsynth.schema.formulas import Formula
 
 Rows = dict[str, Any]
 """Columns of a release by name, as pandas Series."""
@@ -93,8 +93,8 @@ class GapStep:
         self._strict = strict
         self._nullable = bool(getattr(other[1], "nullable", False))
         self.attribute = f"{base[0]} to {other[0]}"
-        self.makes = (other[0],)
-        self.needs = (base[0],)
+        self.makes: tuple[str, ...] = (other[0],)
+        self.needs: tuple[str, ...] = (base[0],)
 
     def column(self) -> Column:
         """Whole steps where both columns have the same ones, else a real number."""
@@ -141,7 +141,7 @@ class FormulaStep:
         self._formula = formula
         self._scales = {part: Scale(columns[part]) for part in formula.columns}
         self._result = Scale(columns[name])
-        self.makes = (name,)
+        self.makes: tuple[str, ...] = (name,)
         self.needs = formula.columns
 
     def computed(self, rows: Mapping[str, Any]) -> np.ndarray:
@@ -162,7 +162,7 @@ class TableStep:
         self.lookup = lookup
         self._result = result
         self._codes, self._numbers = codes, numbers
-        self.makes = (name,)
+        self.makes: tuple[str, ...] = (name,)
         self.needs = lookup.names
 
     def decode(self, rows: Rows, rng: np.random.Generator) -> None:
@@ -181,8 +181,8 @@ class CopyStep:
 
     def __init__(self, base: tuple[str, Column], other: tuple[str, Column]) -> None:
         self._from, self._to = Scale(base[1]), Scale(other[1])
-        self.makes = (other[0],)
-        self.needs = (base[0],)
+        self.makes: tuple[str, ...] = (other[0],)
+        self.needs: tuple[str, ...] = (base[0],)
 
     def decode(self, rows: Rows, rng: np.random.Generator) -> None:
         numbers = self._from.read(rows[self.needs[0]], clip=False)

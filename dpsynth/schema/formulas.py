@@ -71,7 +71,7 @@ class Formula:
         match node:
             case ast.Name(id=name):
                 return values[self.names[name]]
-            case ast.Constant(value=number):
+            case ast.Constant(value=int() | float() as number):
                 return np.float64(number)
             case ast.UnaryOp(operand=operand):
                 return -self._value(operand, values)
@@ -85,7 +85,7 @@ class Formula:
         match node:
             case ast.Name(id=name):
                 return bounds[self.names[name]]
-            case ast.Constant(value=number):
+            case ast.Constant(value=int() | float() as number):
                 return (float(number), float(number))
             case ast.UnaryOp(operand=operand):
                 low, high = self._interval(operand, bounds)

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from dpsynth.schema.columns import Scalar, SchemaError
-from dpsynth.schema.constraints.formulas import formula_of
+from dpsynth.schema.formulas import formula_of
 
 OPERATORS = ("<", "<=", "==", ">=", ">")
 

@@ -17,7 +17,7 @@ from dpsynth.schema.columns import (
     SchemaError,
     Text,
 )
-from dpsynth.schema.constraints.rules import (
+from dpsynth.schema.constraints import (
     Constraint,
     Derived,
     FixedCombinations,
@@ -33,7 +33,7 @@ Columns = Mapping[str, Column]
 
 
 def check_constraints(columns: Columns, constraints: Sequence[Constraint]) -> None:
-    """SchemaError, in one sentence with the culprit, for constraints that the columns do not bear."""
+    """SchemaError, in one sentence with the culprit, where the columns do not bear a constraint."""
     for rule in constraints:
         for name in rule.columns_of:
             _check_known(name, columns, rule)
@@ -43,7 +43,7 @@ def check_constraints(columns: Columns, constraints: Sequence[Constraint]) -> No
 
 
 def stepped_columns(columns: Columns, constraints: Sequence[Constraint]) -> dict[str, Column]:
-    """The columns, with the steps that `FixedIncrements` adds; SchemaError where they do not fit."""
+    """The columns with the steps that `FixedIncrements` adds; SchemaError where none fit."""
     found = dict(columns)
     for rule in constraints:
         column = found[rule.column] if isinstance(rule, FixedIncrements) else None
@@ -134,8 +134,8 @@ def _check_computed(rule: Sum | Derived, columns: Columns) -> None:
             )
         if getattr(part, "nullable", False) and not result.nullable:
             raise SchemaError(
-                f"the constraint `{rule.describe()}` has no value where {name!r} is missing: declare"
-                f" {rule.column!r} nullable, or {name!r} not nullable"
+                f"the constraint `{rule.describe()}` has no value where {name!r} is missing:"
+                f" declare {rule.column!r} nullable, or {name!r} not nullable"
             )
 
 
@@ -175,7 +175,9 @@ def _check_derived(constraints: Sequence[Constraint]) -> None:
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:
-        circle = " and ".join(f"`{rules[name].describe()}`" for name in dict.fromkeys(error.args[1]))
+        circle = " and ".join(
+            f"`{rules[name].describe()}`" for name in dict.fromkeys(error.args[1])
+        )
         raise SchemaError(
             f"columns follow from each other in a circle, by {circle}: leave one out"
         ) from None

@@ -1,1 +1,0 @@
-"""Rules that every row of a table keeps, as a person declares them."""
