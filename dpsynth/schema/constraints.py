@@ -219,6 +219,10 @@ class FixedCombinations(_Rule):
     def columns_of(self) -> tuple[str, ...]:
         return tuple(self.columns)
 
+    def __hash__(self) -> int:
+        """Quick, however many rows there are: equal rules have equal numbers of them."""
+        return hash((self.columns, len(self.public), self.public[0], self.public[-1]))
+
     @property
     def keys(self) -> tuple[Key, ...]:
         """The combinations."""
@@ -334,6 +338,10 @@ class Derived(_Rule):
                     f" {list(self.of)}: keep one"
                 )
         _check_apart(self.columns_of, "a derived column")
+
+    def __hash__(self) -> int:
+        """Quick, however many rows a table has."""
+        return hash((self.column, self.formula, self.of, self.table and len(self.table)))
 
     @property
     def parts(self) -> tuple[str, ...]:

@@ -67,7 +67,12 @@ class _Ends:
             for order in orders_of(rules)
             if not self._nullable[order.lower] and not self._nullable[order.upper]
         ]
-        derived = [rule for rule in rules if isinstance(rule, Sum | Derived) if _computed(rule)]
+        derived = [
+            rule
+            for rule in rules
+            if isinstance(rule, Sum | Derived) and rule.formula is not None
+            if not self._nullable[rule.column]
+        ]
         for _ in range(_ROUNDS):
             before = dict(self._ends)
             for order in orders:
@@ -124,10 +129,6 @@ class _Ends:
             f"no row can keep {said} between the bounds of the columns: {name!r} is left no value;"
             " move a bound, or leave a constraint out"
         )
-
-
-def _computed(rule: Sum | Derived) -> bool:
-    return rule.formula is not None
 
 
 def _plain_ends(column: Column) -> tuple[float, float]:

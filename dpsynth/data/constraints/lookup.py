@@ -75,10 +75,9 @@ def _declared(
     column: Column, values: np.ndarray, name: str, rule: FixedCombinations | Derived
 ) -> np.ndarray:
     """The codes of public values; SchemaError for one that the column does not declare."""
-    codec = codec_for(column)
     listed = list(values)
     if not isinstance(rule, Derived) or name != rule.column:
-        _check_single(column, codec, name, rule)
+        _check_single(column, name, rule)
     if isinstance(column, Categorical | Boolean):
         strict = replace(column, nullable=True)
         if isinstance(strict, Categorical):
@@ -98,17 +97,17 @@ def _declared(
             f"the constraint `{rule.describe()}` lists {value!r}, which {name!r} cannot have: add"
             " it to the column, or take it out of the public table"
         )
-    return codec.encode(listed)
+    if isinstance(column, Numeric) and not column.bounded:
+        return np.zeros(len(listed), dtype=np.int64)  # its numbers are looked up as they are
+    return codec_for(column).encode(listed)
 
 
-def _check_single(
-    column: Column, codec: Codec, name: str, rule: FixedCombinations | Derived
-) -> None:
+def _check_single(column: Column, name: str, rule: FixedCombinations | Derived) -> None:
     """SchemaError for a column with cells of several values, which a code does not tell apart."""
     if isinstance(column, Numeric) and not column.bounded:
         several = True
     elif isinstance(column, Numeric | Datetime):
-        first, last = codec.ends()
+        first, last = codec_for(column).ends()
         several = bool((first != last).any())
     else:
         several = False

@@ -184,7 +184,7 @@ class _Plan:
             Check(
                 f"the bounds of {name} with {rule.describe()}",
                 (name,),
-                lambda rows: scale.inside(scale.read(rows[name], clip=False)),
+                lambda rows: scale.allowed(rows[name]),
             )
         )
 
@@ -194,7 +194,12 @@ class _Plan:
             return
         formula = formula_of(rule.formula or "")
         self._add(FormulaStep(rule.column, formula, self._columns))
-        self._check_bounds(rule, rule.column)
+        scales = {part: Scale(self._columns[part]) for part in formula.columns}
+        low, high = formula.interval({part: (s.low, s.high) for part, s in scales.items()})
+        result = Scale(self._columns[rule.column])
+        finite = np.isfinite([low, high]).all()
+        if not (finite and result.low <= low and high <= result.high and np.isnan(result.marker)):
+            self._check_bounds(rule, rule.column)
 
     def _groups(
         self, rules: Sequence[FixedCombinations | OneHot]

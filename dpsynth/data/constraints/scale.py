@@ -35,7 +35,7 @@ class Scale:
             self.spacing = column.spacing
             public = [bound for bound in (column.low, column.high) if bound is not None]
             self.anchor = public[0] if public else 0
-        self.seconds = SECONDS[column.resolution] if isinstance(column, Datetime) else None
+        self.marker = _marker(column)
 
     def read(self, values: Any, *, clip: bool = True) -> np.ndarray:
         """The number of each raw value, float64, on a step; NaN where it says none.
@@ -43,9 +43,20 @@ class Scale:
         clip: whether numbers outside of the bounds are moved to them, as a fit does.
         """
         numbers = self._numbers(values)
+        numbers = np.where(numbers == self.marker, np.nan, numbers)
         if clip:
             numbers = np.clip(numbers, self.low, self.high)
         return self.snapped(numbers)
+
+    def allowed(self, values: Any) -> np.ndarray:
+        """Whether each value lies between the bounds, or is missing in a column that allows it.
+
+        What stands for missing does not count as a value.
+        """
+        numbers = self.snapped(self._numbers(values))
+        between = (numbers >= self.low) & (numbers <= self.high) & (numbers != self.marker)
+        nullable = bool(getattr(self.column, "nullable", False))
+        return np.where(np.isnan(numbers), nullable, between)
 
     def snapped(self, numbers: np.ndarray) -> np.ndarray:
         """The nearest steps, written as people write them: 0.3, where 3 * 0.1 is a little more."""
@@ -78,22 +89,12 @@ class Scale:
             return pd.Series(pd.arrays.IntegerArray(whole, missing))
         return pd.Series(numbers)
 
-    def inside(self, numbers: np.ndarray) -> np.ndarray:
-        """Whether each number lies between the bounds, or is missing in a column that allows it."""
-        missing = np.isnan(numbers)
-        nullable = bool(getattr(self.column, "nullable", False))
-        between = (numbers >= self.low) & (numbers <= self.high)
-        return np.where(missing, nullable, between)
-
     def _numbers(self, values: Any) -> np.ndarray:
         column = self.column
         if isinstance(column, Datetime):
-            steps = steps_of(values, column)
-            return np.where(steps == column.marker_step, np.nan, steps)
+            return steps_of(values, column)
         if isinstance(column, Numeric):
-            numbers = read_numbers(values, column)
-            marker = number(column.missing_marker, number_reader(column))
-            return np.where(numbers == marker, np.nan, numbers)
+            return read_numbers(values, column)
         codes = codec_for(column).encode(values)
         known = [0.0, 1.0] if isinstance(column, Boolean) else list(map(float, _categories(column)))
         return np.append(known, np.nan)[np.minimum(codes, len(known))]
@@ -105,6 +106,15 @@ def near(one: np.ndarray, other: np.ndarray, spacing: float | None) -> np.ndarra
         within = _ROUNDING * np.maximum(1.0, np.maximum(np.abs(one), np.abs(other)))
         close = np.abs(one - other) <= (within if spacing is None else 0.5 * spacing)
     return np.asarray(close | (np.isnan(one) & np.isnan(other)))
+
+
+def _marker(column: Column) -> float:
+    """The number that stands for missing; NaN where there is none."""
+    if isinstance(column, Datetime):
+        return column.marker_step
+    if isinstance(column, Numeric):
+        return number(column.missing_marker, number_reader(column))
+    return np.nan
 
 
 def _categories(column: Column) -> tuple[Any, ...]:

@@ -22,6 +22,8 @@ from dpsynth.schema.formulas import Formula
 Rows = dict[str, Any]
 """Columns of a release by name, as pandas Series."""
 
+_DIGITS = 12
+
 
 class Step(Protocol):
     """How some columns of a release follow.
@@ -129,7 +131,7 @@ class GapStep:
 
     def _beside(self, base: np.ndarray, gap: np.ndarray) -> np.ndarray:
         """The sum or difference, with no digits that neither has, and never on the wrong side."""
-        found = np.round(base + self._sign * gap, 9)
+        found = _shortened(base + self._sign * gap, np.maximum(np.abs(base), np.abs(gap)))
         nearest = np.nextafter(base, self._sign * np.inf) if self._strict else base
         return np.maximum(found, nearest) if self._sign > 0 else np.minimum(found, nearest)
 
@@ -187,6 +189,14 @@ class CopyStep:
     def decode(self, rows: Rows, rng: np.random.Generator) -> None:
         numbers = self._from.read(rows[self.needs[0]], clip=False)
         rows[self.makes[0]] = self._to.series(self._to.snapped(numbers))
+
+
+def _shortened(numbers: np.ndarray, size: np.ndarray) -> np.ndarray:
+    """The numbers with twelve digits of `size`: without what adding two of them leaves behind."""
+    with np.errstate(all="ignore"):
+        unit = 10.0 ** np.clip(_DIGITS - np.ceil(np.log10(size)), 0, 22)
+        short = np.rint(numbers * unit) / unit
+    return np.where(np.isfinite(short), short, numbers)
 
 
 def _known(bound: float) -> float | None:
