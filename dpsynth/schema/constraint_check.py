@@ -87,6 +87,8 @@ def _check_types(rule: Constraint, columns: Columns) -> None:
                     f"the constraint `{rule.describe()}` compares columns that are not all numbers,"
                     " or not all dates of one resolution: declare them alike"
                 )
+            if isinstance(rule, Order) and rule.op == "==":
+                _check_copies(rule, columns)
         case Sum() | Derived(table=None):
             _check_computed(rule, columns)
         case OneHot():
@@ -105,6 +107,14 @@ def _check_types(rule: Constraint, columns: Columns) -> None:
                     " declare it Numeric"
                 )
             _stepped(columns[rule.column], rule)  # type: ignore[arg-type]
+
+
+def _check_copies(rule: Order, columns: Columns) -> None:
+    if len({bool(getattr(columns[name], "nullable", False)) for name in rule.columns_of}) > 1:
+        raise SchemaError(
+            f"the constraint `{rule.describe()}` makes one column a copy of the other, and only one"
+            " of them may be missing: declare both nullable, or neither"
+        )
 
 
 def _resolution(column: Column) -> str | None:

@@ -35,7 +35,8 @@ class _Rule:
 class Order(_Rule):
     """One column is below, above or equal to another one, where neither is missing.
 
-    Both are numbers, or both are dates. "==" makes the second column a copy of the first.
+    Both are numbers, or both are dates. "==" makes one column a copy of the other, missing where
+    that is missing.
 
     Parameters
     ----------

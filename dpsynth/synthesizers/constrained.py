@@ -147,7 +147,10 @@ class _Drawing:
             part = self._drawn_again(places, held, terms)
             _put(rows, places, part, np.arange(len(places)))
         said = " and ".join(f"`{each.rule.describe()}`" for each in self._implications)
-        raise ConditionError(f"no row was found that keeps {said} under the condition: widen it")
+        raise ConditionError(
+            f"no row was found that keeps {said} and meets the condition: widen it, or count by"
+            " `dpsynth schema check` how many input rows break the constraints"
+        )
 
     def _judged(self, rows: Rows, n: int) -> tuple[np.ndarray, np.ndarray]:
         """For each row and implication whether its condition holds, and whether it is broken."""
@@ -185,7 +188,10 @@ class _Drawing:
                 except ConditionError:
                     continue
         said = " and ".join(f"`{each.rule.describe()}`" for each in of)
-        raise ConditionError(f"no row can keep {said} and meet the condition: widen it")
+        raise ConditionError(
+            f"the model has no row that keeps {said} and meets the condition: widen it, or count by"
+            " `dpsynth schema check` how many input rows break the constraints"
+        )
 
 
 def _as_check(term: Term) -> Check:
@@ -208,7 +214,7 @@ def _too_rare(checks: Sequence[Check], rows: Rows, met: int, drawn: int) -> Cond
     hardest = min(checks, key=lambda check: int(check.passed(rows).sum()))
     return ConditionError(
         f"of {drawn:,} rows drawn {met:,} met {hardest.rule} with all else that is asked: widen the"
-        " condition, or ask for fewer rows"
+        " condition, or count by `dpsynth schema check` how many input rows break the constraints"
     )
 
 

@@ -3,25 +3,40 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
 from graphlib import CycleError, TopologicalSorter
 from itertools import pairwise
 
 import numpy as np
 
 from dpsynth.data.constraints.scale import Scale
-from dpsynth.schema.columns import Column, Datetime, Numeric, SchemaError
+from dpsynth.schema.columns import EPOCH, SECONDS, Column, Datetime, Numeric, SchemaError
 from dpsynth.schema.constraint_check import orders_of
 from dpsynth.schema.constraints import Constraint, Derived, Order, Sum
 from dpsynth.schema.formulas import formula_of
+
+_ROUNDING = 1e-9
+"""In steps: an end so little beside a step is on it."""
 
 _ROUNDS = 50
 """How often bounds are moved inwards by each rule: a chain of so many orders settles."""
 
 
-def refuse_contradictions(columns: Mapping[str, Column], rules: Sequence[Constraint]) -> None:
-    """SchemaError, with the culprits, where orders go round, or bounds leave a column no value."""
+def narrowed(columns: Mapping[str, Column], rules: Sequence[Constraint]) -> dict[str, Column]:
+    """The columns, with the bounds that orders leave them.
+
+    Raises
+    ------
+    SchemaError
+        With the culprits, where orders go round, or bounds leave a column no value.
+    """
     _refuse_circles(list(orders_of(rules)))
-    _Ends(columns).narrow(rules)
+    ends = _Ends(columns)
+    ends.narrow(rules)
+    ordered = dict.fromkeys(name for order in orders_of(rules) for name in order.columns_of)
+    derived = {rule.column for rule in rules if isinstance(rule, Sum | Derived)}
+    return {**columns, **{name: ends.column(name) for name in ordered if name not in derived}}
 
 
 def _refuse_circles(orders: Sequence[Order]) -> None:
@@ -60,13 +75,8 @@ class _Ends:
     def narrow(self, rules: Sequence[Constraint]) -> None:
         """Move ends inwards until no rule does; SchemaError where a column is left no value.
 
-        A column that may be missing keeps an order where it is, and is left out.
+        A missing value keeps any order: what it is compared with is not narrowed.
         """
-        orders = [
-            order
-            for order in orders_of(rules)
-            if not self._nullable[order.lower] and not self._nullable[order.upper]
-        ]
         derived = [
             rule
             for rule in rules
@@ -75,30 +85,59 @@ class _Ends:
         ]
         for _ in range(_ROUNDS):
             before = dict(self._ends)
-            for order in orders:
+            for order in orders_of(rules):
                 self._by_order(order)
             for rule in derived:
                 self._by_formula(rule)
             if before == self._ends:
                 return
 
+    def column(self, name: str) -> Column:
+        """The column between its ends, which are moved to its steps."""
+        column, scale = self._columns[name], self._scales[name]
+        if self._ends[name] == (scale.low, scale.high):
+            return column
+        low, high = self._ends[name]
+        if scale.spacing is not None:
+            steps = (low - scale.anchor) / scale.spacing, (high - scale.anchor) / scale.spacing
+            whole = (np.ceil(steps[0] - _ROUNDING), np.floor(steps[1] + _ROUNDING))
+            low, high = (float(scale.at(each)) if np.isfinite(each) else each for each in whole)
+        if isinstance(column, Datetime):
+            days = (_moment(column, int(low)), _moment(column, int(high)))
+            return replace(column, low=days[0], high=days[1])
+        assert isinstance(column, Numeric)
+        finite = (low if np.isfinite(low) else None, high if np.isfinite(high) else None)
+        return replace(column, low=finite[0], high=finite[1])
+
     def _by_order(self, order: Order) -> None:
-        lower, upper = self._ends[order.lower], self._ends[order.upper]
         said = order.describe()
+        if order.op == "==":  # a copy, where it is missing too
+            self._set(order.upper, self._ends[order.lower], said, order.lower)
+            self._set(order.lower, self._ends[order.upper], said, order.upper)
+            return
         apart = self._apart(order)
-        self._set(order.upper, (lower[0] + apart, np.inf), said, order.lower)
-        self._set(order.lower, (-np.inf, upper[1] - apart), said, order.upper)
-        if order.op == "==":
-            self._set(order.lower, upper, said, order.upper)
-            self._set(order.upper, lower, said, order.lower)
-        lower, upper = self._ends[order.lower], self._ends[order.upper]
-        if order.strict and lower[0] >= upper[1]:
+        if not self._nullable[order.lower]:
+            low = self._ends[order.lower][0]
+            self._set(order.upper, (low + apart, np.inf), said, order.lower)
+        if not self._nullable[order.upper]:
+            high = self._ends[order.upper][1]
+            self._set(order.lower, (-np.inf, high - apart), said, order.upper)
+        both = not self._nullable[order.lower] and not self._nullable[order.upper]
+        if both and order.strict and self._ends[order.lower][0] >= self._ends[order.upper][1]:
             raise self._contradiction(order.upper, [said])
 
     def _apart(self, order: Order) -> float:
-        """The least distance of a strict order: a step, where both columns have the same ones."""
-        one, two = (self._scales[name].spacing for name in (order.lower, order.upper))
-        return float(one) if order.strict and one is not None and one == two else 0.0
+        """The least distance of a strict order: a step, where both columns are on the same ones."""
+        scales = sorted(
+            (self._scales[name] for name in (order.lower, order.upper)),
+            key=lambda scale: scale.spacing or 0,
+        )
+        fine, coarse = scales
+        if not order.strict or fine.spacing is None or coarse.spacing is None:
+            return 0.0
+        steps = (coarse.spacing / fine.spacing, (coarse.anchor - fine.anchor) / fine.spacing)
+        on_steps = all(abs(each - round(each)) < _ROUNDING * max(1, abs(each)) for each in steps)
+        return float(fine.spacing) if on_steps else 0.0
 
     def _by_formula(self, rule: Sum | Derived) -> None:
         bounds = {}
@@ -114,7 +153,7 @@ class _Ends:
     def _set(self, name: str, ends: tuple[float, float], said: str, *causes: str) -> None:
         low, high = self._ends[name]
         found = (max(low, ends[0]), min(high, ends[1]))
-        if found == (low, high):
+        if found == (low, high) or (found[0] > found[1] and self._nullable[name]):
             return
         why = [said, *(text for cause in causes for text in self._why.get(cause, []))]
         self._why[name] = list(dict.fromkeys([*self._why[name], *why]))
@@ -129,6 +168,10 @@ class _Ends:
             f"no row can keep {said} between the bounds of the columns: {name!r} is left no value;"
             " move a bound, or leave a constraint out"
         )
+
+
+def _moment(column: Datetime, step: int) -> datetime:
+    return EPOCH + timedelta(seconds=step * SECONDS[column.resolution])
 
 
 def _plain_ends(column: Column) -> tuple[float, float]:

@@ -86,8 +86,7 @@ def _declared(
         odd = special.encode(listed) == special.size - 1
     else:
         scale = Scale(column)
-        numbers = scale.read(listed, clip=False)
-        odd = ~((numbers >= scale.low) & (numbers <= scale.high))
+        odd = ~(scale.allowed(listed) & scale.on_step(listed))
     allowed = np.array([value is None for value in listed]) & bool(
         getattr(column, "nullable", False)
     )

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from dpsynth.data.constraints.contradictions import refuse_contradictions
+from dpsynth.data.constraints.contradictions import narrowed
 from dpsynth.data.constraints.holds import holds
 from dpsynth.data.constraints.lookup import Lookup, codes_of_rule, joined
 from dpsynth.data.constraints.scale import Scale
@@ -119,9 +119,9 @@ def recoding_of(schema: Schema) -> Recoding:
     """
     if not schema.constraints:
         return Recoding(schema, schema)
-    columns = stepped_columns(schema.columns, schema.constraints)
-    refuse_contradictions(columns, schema.constraints)
-    plan = _Plan(columns, schema.constraints)
+    wide = stepped_columns(schema.columns, schema.constraints)
+    columns = narrowed(wide, schema.constraints)
+    plan = _Plan(columns, wide, schema.constraints)
     made = {name for step in plan.steps for name in step.makes}
     keys = {rule.column for rule in schema.constraints if isinstance(rule, Unique)}
     keys |= {name for name, column in columns.items() if isinstance(column, Identifier)}
@@ -145,8 +145,14 @@ def recoding_of(schema: Schema) -> Recoding:
 class _Plan:
     """Which constraint makes which column; all others are checked."""
 
-    def __init__(self, columns: Mapping[str, Column], rules: Sequence[Constraint]) -> None:
-        self._columns = columns
+    def __init__(
+        self,
+        columns: Mapping[str, Column],
+        wide: Mapping[str, Column],
+        rules: Sequence[Constraint],
+    ) -> None:
+        """wide: the columns with all values that they declare, for public tables of these."""
+        self._columns, self._wide = columns, wide
         self.steps: list[Step] = []
         self.checks: list[Check] = []
         self._made: dict[str, Step] = {}
@@ -154,7 +160,7 @@ class _Plan:
             if isinstance(rule, Sum | Derived):
                 self._add_derived(rule)
         for group in self._groups(combined_rules(rules)):
-            self._add(CombinedStep(joined(group, columns)))
+            self._add(CombinedStep(joined(group, wide)))
         for order in orders_of(rules):
             self._add_order(order)
 
@@ -172,14 +178,14 @@ class _Plan:
         self._made.update(dict.fromkeys(step.makes, step))
 
     def _check(self, rule: Constraint) -> None:
-        columns = self._columns
+        columns = self._wide
         self.checks.append(
             Check(rule.describe(), rule.columns_of, lambda rows: holds(rule, rows, columns))
         )
 
     def _check_bounds(self, rule: Constraint, name: str) -> None:
         """The column that a rule computes has to lie between its own bounds."""
-        scale = Scale(self._columns[name])
+        scale = Scale(self._wide[name])
         self.checks.append(
             Check(
                 f"the bounds of {name} with {rule.describe()}",
@@ -190,13 +196,13 @@ class _Plan:
 
     def _add_derived(self, rule: Sum | Derived) -> None:
         if isinstance(rule, Derived) and rule.formula is None:
-            self._add(_table_step(rule, self._columns))
+            self._add(_table_step(rule, self._wide))
             return
         formula = formula_of(rule.formula or "")
-        self._add(FormulaStep(rule.column, formula, self._columns))
+        self._add(FormulaStep(rule.column, formula, self._wide))
         scales = {part: Scale(self._columns[part]) for part in formula.columns}
         low, high = formula.interval({part: (s.low, s.high) for part, s in scales.items()})
-        result = Scale(self._columns[rule.column])
+        result = Scale(self._wide[rule.column])
         finite = np.isfinite([low, high]).all()
         if not (finite and result.low <= low and high <= result.high and np.isnan(result.marker)):
             self._check_bounds(rule, rule.column)
@@ -221,9 +227,9 @@ class _Plan:
         for base, other in ((order.lower, order.upper), (order.upper, order.lower)):
             nullable = getattr(columns[base], "nullable", False)
             free = other not in self._made and not self._follows(base, other)
-            if not free or not _alike(columns[base], columns[other]):
+            if not free or not _reaches(columns[base], columns[other]):
                 continue
-            if nullable and not (order.op == "==" and getattr(columns[other], "nullable", False)):
+            if nullable and order.op != "==":
                 continue
             pair = ((base, columns[base]), (other, columns[other]))
             if order.op == "==":
@@ -255,21 +261,26 @@ def _connected(
     return found
 
 
-def _alike(base: Column, other: Column) -> bool:
-    """Whether one column plus whole steps gives values of the other one."""
+def _reaches(base: Column, other: Column) -> bool:
+    """Whether a value of one column, moved by whole steps of the other, is a value of that."""
     one, two = Scale(base), Scale(other)
-    if one.spacing is None or two.spacing is None:
-        return one.spacing is two.spacing
-    apart = (one.anchor - two.anchor) / one.spacing
-    return bool(
-        np.isclose(one.spacing, two.spacing, rtol=1e-12) and abs(apart - round(apart)) < 1e-9
-    )
+    if two.spacing is None:
+        return True
+    if one.spacing is None:
+        return False
+    steps = (one.spacing / two.spacing, (one.anchor - two.anchor) / two.spacing)
+    return all(abs(each - round(each)) < 1e-9 * max(1.0, abs(each)) for each in steps)
 
 
 def _table_step(rule: Derived, columns: Mapping[str, Column]) -> TableStep:
     """The step of a table; SchemaError where it has no row for what the columns may have."""
     codes = codes_of_rule(rule, columns)
     lookup = Lookup(columns, rule.parts, codes[:, :-1])
+    if len(np.unique(codes[:, :-1], axis=0)) < len(codes):
+        raise SchemaError(
+            f"the constraint `{rule.describe()}` gives two rows for values that"
+            f" {list(rule.parts)} read as the same: keep one"
+        )
     result = columns[rule.column]
     numbers = np.zeros(len(codes))
     if isinstance(result, Numeric) or not hasattr(result, "categories"):

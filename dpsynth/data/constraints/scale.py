@@ -89,6 +89,11 @@ class Scale:
             return pd.Series(pd.arrays.IntegerArray(whole, missing))
         return pd.Series(numbers)
 
+    def on_step(self, values: Any) -> np.ndarray:
+        """Whether each value is one of the column's steps, but for rounding; NaN is."""
+        numbers = self._numbers(values)
+        return near(numbers, self.snapped(numbers), None)
+
     def _numbers(self, values: Any) -> np.ndarray:
         column = self.column
         if isinstance(column, Datetime):
