@@ -44,8 +44,10 @@ SCHEMA = d.Schema(
         d.Unique("visit"),
     ],
 )
-ODD = [None, "", "strange", -1e308, 1e308, np.inf, -np.inf, np.nan, True, "2020-05-05", "31.12.2020", "9999-12-31", b"\xff",
-       object, 10**400, "Berlin", "ja", 1, 0, "1", pd.NaT, pd.Timestamp("2300-01-01"), "DE", "?", 7.25]  # fmt: skip
+ODD = [
+    None, "", "strange", -1e308, 1e308, np.inf, -np.inf, np.nan, True, "2020-05-05", "31.12.2020", "9999-12-31",
+    b"\xff", object, 10**400, "Berlin", "ja", 1, 0, "1", pd.NaT, pd.Timestamp("2300-01-01"), "DE", "?", 7.25,
+]  # fmt: skip
 
 
 def odd_rows(seed: int, n: int) -> pd.DataFrame:

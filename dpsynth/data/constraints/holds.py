@@ -5,7 +5,7 @@ Conditions in words are read elsewhere (`synthesizers.conditions`), and with the
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -35,15 +35,16 @@ def holds(rule: Constraint, rows: Mapping[str, Any], columns: Mapping[str, Colum
     """For each row of raw columns whether it keeps a rule."""
     match rule:
         case Order() | Range():
-            found = [_ordered(order, rows, columns) for order in orders_of([rule])]
-            return np.logical_and.reduce(found)
+            kept = [_ordered(order, rows, columns) for order in orders_of([rule])]
+            return np.logical_and.reduce(kept)
         case FixedCombinations() | OneHot():
             lookup = Lookup(columns, rule.columns, codes_of_rule(rule, columns))
-            return np.asarray(lookup.rows_of(rows) >= 0)
+            return np.asarray((lookup.rows_of(rows) >= 0) & _unmoved(rule.columns, rows, columns))
         case Derived(table=tuple()):
             codes = codes_of_rule(rule, columns)
             lookup = Lookup(columns, rule.parts, codes[:, :-1])
-            return _looked_up(rule, lookup, codes[:, -1], rows, columns[rule.column])
+            found = _looked_up(rule, lookup, codes[:, -1], rows, columns[rule.column])
+            return found & _unmoved(rule.parts, rows, columns)
         case Sum() | Derived():
             step = FormulaStep(rule.column, formula_of(rule.formula or ""), columns)
             scale = Scale(columns[rule.column])
@@ -69,6 +70,20 @@ def _ordered(order: Order, rows: Mapping[str, Any], columns: Mapping[str, Column
         spacings = [scale.spacing for scale in scales if scale.spacing is not None]
         return missing | near(lower, upper, min(spacings) if len(spacings) == 2 else None)
     return missing | (lower < upper if order.strict else lower <= upper)
+
+
+def _unmoved(
+    names: Sequence[str], rows: Mapping[str, Any], columns: Mapping[str, Column]
+) -> np.ndarray:
+    """Whether no number had to be moved into its bounds, or to a step, to be looked up."""
+    found = np.ones(1, dtype=bool)
+    for name in names:
+        column = columns[name]
+        if not isinstance(column, Categorical | Boolean):
+            scale = Scale(column)
+            missing = np.isnan(scale.read(rows[name]))
+            found = found & (missing | (scale.allowed(rows[name]) & scale.on_step(rows[name])))
+    return found
 
 
 def _looked_up(

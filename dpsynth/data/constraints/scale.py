@@ -27,6 +27,7 @@ class Scale:
     def __init__(self, column: Column) -> None:
         self.column = column
         self.low, self.high = _bounds(column)
+        self.dated = isinstance(column, Datetime)
         self.spacing: float | None = None
         self.anchor: float = 0
         if isinstance(column, Datetime):
