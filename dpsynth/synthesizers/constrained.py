@@ -33,6 +33,11 @@ _MOST_DRAWS = 20_000_000
 _HOPELESS = 2_000_000
 """Rows that are drawn before a condition is given up: in all, and without one that meets it."""
 
+_LEAST_SPARE = 64
+"""Rows that are drawn beside those asked for, or one of 100: they replace others without a second
+draw, the cost of which does not shrink with its size.
+"""
+
 _ROUNDS = 200
 """How often rows that break an implication are drawn again."""
 
@@ -95,7 +100,8 @@ class _Drawing:
             raise ConditionError(
                 f"a condition is about {about[0]!r}, a key that is generated: leave it out"
             )
-        rows = self._repaired(self._meeting(n, terms), n, terms)
+        rows, spares = self._meeting(n, terms)
+        rows = self._repaired(rows, spares, n, terms)
         columns = self._recoding.columns
         for name in keys:
             rows[name] = generated_keys(name, columns[name], n, self._rng)
@@ -107,32 +113,50 @@ class _Drawing:
         frame = draw_rows(self._model, modelled, self._bounds, n, direct, self._rng, self._inside)
         return self._recoding.decoded(frame, self._rng)
 
-    def _meeting(self, n: int, terms: Sequence[Term]) -> Rows:
-        """n rows that meet the terms and pass the checks; implications are not looked at."""
-        found = {term: pulled(term, self._recoding) for term in terms}
-        direct = [term for term in found.values() if term is not None]
-        checks = [
-            *self._recoding.checks,
-            *(_as_check(t) for t, own in found.items() if own is None),
-        ]
-        rows = self._drawn(n, direct)
-        open_ = _failing(rows, checks)
-        drawn = n
-        while len(open_):
-            met = n - len(open_)
+    def _meeting(self, n: int, terms: Sequence[Term]) -> tuple[Rows, Rows]:
+        """n rows that meet the terms and pass the checks, and some more; implications are not
+        looked at.
+        """
+        found = [(term, pulled(term, self._recoding)) for term in terms]
+        direct = [own for _, own in found if own is not None]
+        others = (_as_check(term) for term, own in found if own is None)
+        checks = [*self._recoding.checks, *others]
+        more = max(_LEAST_SPARE, n // 100) if checks or self._implications else 0
+        rows = self._drawn(n + more, direct)
+        drawn = n + more
+        bad = _failing(rows, checks)
+        spare = np.setdiff1d(np.arange(n, drawn), bad, assume_unique=True)
+        open_ = bad[bad < n]
+        taken = min(len(open_), len(spare))
+        spares = {name: values.iloc[spare[taken:]] for name, values in rows.items()}
+        used = {name: values.iloc[spare[:taken]] for name, values in rows.items()}
+        rows = {name: values.iloc[:n] for name, values in rows.items()}
+        _put(rows, open_[:taken], used, np.arange(taken))
+        self._fill(rows, open_[taken:], direct, checks, drawn, drawn - len(bad))
+        return rows, spares
+
+    def _fill(
+        self,
+        rows: Rows,
+        places: np.ndarray,
+        direct: Sequence[Term],
+        checks: Sequence[Check],
+        drawn: int,
+        met: int,
+    ) -> None:
+        """Rows that pass the checks in these places. met: how many of those drawn so far did."""
+        while len(places):
             if drawn >= _MOST_DRAWS or (drawn >= _HOPELESS and not met):
                 raise _too_rare(checks, rows, met, drawn)
-            wanted = len(open_) * max(1.0, drawn / max(met, 1))
-            size = min(_BATCH, math.ceil(1.1 * wanted) + 16)
+            size = min(_BATCH, math.ceil(1.1 * len(places) * drawn / max(met, 1)) + 16)
             more = self._drawn(size, direct)
-            bad = _failing(more, checks)
-            good = np.delete(np.arange(size), bad)[: len(open_)]
-            _put(rows, open_[: len(good)], more, good)
-            open_ = open_[len(good) :]
-            drawn += size
-        return rows
+            good = np.delete(np.arange(size), _failing(more, checks))
+            taken = good[: len(places)]
+            _put(rows, places[: len(taken)], more, taken)
+            places = places[len(taken) :]
+            drawn, met = drawn + size, met + len(good)
 
-    def _repaired(self, rows: Rows, n: int, terms: Sequence[Term]) -> Rows:
+    def _repaired(self, rows: Rows, spares: Rows, n: int, terms: Sequence[Term]) -> Rows:
         """The rows, with those drawn again that break an implication."""
         places = np.arange(n)
         part = rows
@@ -144,8 +168,9 @@ class _Drawing:
                 return rows
             places = places[bad]
             held[places] |= premises[bad]
-            part = self._drawn_again(places, held, terms)
+            part = self._drawn_again(places, held, spares, terms)
             _put(rows, places, part, np.arange(len(places)))
+            spares = {name: values.iloc[:0] for name, values in spares.items()}
         said = " and ".join(f"`{each.rule.describe()}`" for each in self._implications)
         raise ConditionError(
             f"no row was found that keeps {said} and meets the condition: widen it, or count by"
@@ -162,29 +187,48 @@ class _Drawing:
                 broken[:, place] = premises[:, place] & ~each.conclusion(rows)
         return premises, broken
 
-    def _drawn_again(self, places: np.ndarray, held: np.ndarray, terms: Sequence[Term]) -> Rows:
-        """New rows for these places. Those whose conditions cannot hold together forget them."""
+    def _drawn_again(
+        self, places: np.ndarray, held: np.ndarray, spares: Rows, terms: Sequence[Term]
+    ) -> Rows:
+        """New rows for these places, in which the conclusions hold of all conditions that held.
+
+        They are rows that were drawn already, where there are enough. Those whose conditions cannot
+        hold together forget them.
+        """
         kinds, kind = np.unique(held[places], axis=0, return_inverse=True)
-        found: Rows = {}
+        premises, broken = self._judged(spares, len(next(iter(spares.values()))))
+        left = np.arange(len(premises))
+        found: dict[str, list[tuple[np.ndarray, pd.Series[Any]]]] = {}
         for number, flags in enumerate(kinds):
             own = np.flatnonzero(kind.ravel() == number)
-            of = [each for each, flag in zip(self._implications, flags, strict=True) if flag]
-            try:
-                both = [term for each in of for term in (*each.when, *each.then)]
-                rows = self._meeting(len(own), [*terms, *both])
-            except ConditionError:
-                rows = self._elsewhere(len(own), terms, of)
-                held[places[own]] = False
+            fit = left[(premises & ~broken)[left][:, flags].all(axis=1)][: len(own)]
+            if len(fit) == len(own):
+                left = np.setdiff1d(left, fit)
+                rows = {name: values.iloc[fit] for name, values in spares.items()}
+            else:
+                rows = self._given(places[own], flags, held, terms)
             for name, values in rows.items():
                 found.setdefault(name, []).append((own, values))
         return {name: _gathered(parts) for name, parts in found.items()}
+
+    def _given(
+        self, places: np.ndarray, flags: np.ndarray, held: np.ndarray, terms: Sequence[Term]
+    ) -> Rows:
+        """Rows in which the conditions and conclusions of these implications hold."""
+        of = [each for each, flag in zip(self._implications, flags, strict=True) if flag]
+        both = [term for each in of for term in (*each.when, *each.then)]
+        try:
+            return self._meeting(len(places), [*terms, *both])[0]
+        except ConditionError:
+            held[places] = False
+            return self._elsewhere(len(places), terms, of)
 
     def _elsewhere(self, n: int, terms: Sequence[Term], of: Sequence[Implication]) -> Rows:
         """Rows in which the condition of one of these implications does not hold."""
         for each in of:
             for term in each.when:
                 try:
-                    return self._meeting(n, [*terms, Not.of(term)])
+                    return self._meeting(n, [*terms, Not.of(term)])[0]
                 except ConditionError:
                     continue
         said = " and ".join(f"`{each.rule.describe()}`" for each in of)
@@ -220,6 +264,8 @@ def _too_rare(checks: Sequence[Check], rows: Rows, met: int, drawn: int) -> Cond
 
 def _put(rows: Rows, places: np.ndarray, more: Rows, taken: np.ndarray) -> None:
     """Rows of `more` in these places, column by column."""
+    if not len(places):
+        return
     for name, values in rows.items():
         kept = values.array.copy()
         kept[places] = more[name].array[taken]
