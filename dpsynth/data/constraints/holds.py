@@ -81,8 +81,7 @@ def _unmoved(
         column = columns[name]
         if not isinstance(column, Categorical | Boolean):
             scale = Scale(column)
-            missing = np.isnan(scale.read(rows[name]))
-            found = found & (missing | (scale.allowed(rows[name]) & scale.on_step(rows[name])))
+            found = found & (np.isnan(scale.read(rows[name])) | scale.declared(rows[name]))
     return found
 
 

@@ -86,7 +86,7 @@ def _declared(
         odd = special.encode(listed) == special.size - 1
     else:
         scale = Scale(column)
-        odd = ~(scale.allowed(listed) & scale.on_step(listed))
+        odd = ~scale.declared(listed)
     allowed = np.array([value is None for value in listed]) & bool(
         getattr(column, "nullable", False)
     )

@@ -190,7 +190,7 @@ class _Plan:
             Check(
                 f"the bounds of {name} with {rule.describe()}",
                 (name,),
-                lambda rows: scale.allowed(rows[name]),
+                lambda rows: scale.allowed(scale.released(rows[name])),
             )
         )
 

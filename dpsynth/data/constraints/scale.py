@@ -49,12 +49,21 @@ class Scale:
             numbers = np.clip(numbers, self.low, self.high)
         return self.snapped(numbers)
 
-    def allowed(self, values: Any) -> np.ndarray:
-        """Whether each value lies between the bounds, or is missing in a column that allows it.
+    def released(self, values: pd.Series[Any]) -> np.ndarray:
+        """The numbers of a column as a release has it: what `read` says of it, and sooner."""
+        if isinstance(self.column, Datetime):
+            moments = values.to_numpy().astype("datetime64[s]")
+            steps = moments.astype(np.int64) / SECONDS[self.column.resolution]
+            return np.where(np.isnat(moments), np.nan, steps)
+        if isinstance(self.column, Numeric):
+            return values.to_numpy(np.float64, na_value=np.nan)
+        return self._numbers(values)
+
+    def allowed(self, numbers: np.ndarray) -> np.ndarray:
+        """Whether numbers lie between the bounds, or are missing in a column that allows it.
 
         What stands for missing does not count as a value.
         """
-        numbers = self.snapped(self._numbers(values))
         between = (numbers >= self.low) & (numbers <= self.high) & (numbers != self.marker)
         nullable = bool(getattr(self.column, "nullable", False))
         return np.where(np.isnan(numbers), nullable, between)
@@ -90,10 +99,11 @@ class Scale:
             return pd.Series(pd.arrays.IntegerArray(whole, missing))
         return pd.Series(numbers)
 
-    def on_step(self, values: Any) -> np.ndarray:
-        """Whether each value is one of the column's steps, but for rounding; NaN is."""
+    def declared(self, values: Any) -> np.ndarray:
+        """Whether each raw value is allowed as it is, without being moved to a bound or a step."""
         numbers = self._numbers(values)
-        return near(numbers, self.snapped(numbers), None)
+        numbers = np.where(numbers == self.marker, np.nan, numbers)
+        return self.allowed(numbers) & near(numbers, self.snapped(numbers), None)
 
     def _numbers(self, values: Any) -> np.ndarray:
         column = self.column

@@ -122,7 +122,7 @@ class GapStep:
 
     def decode(self, rows: Rows, rng: np.random.Generator) -> None:
         gap = rows.pop(self.attribute).to_numpy(np.float64, na_value=np.nan)
-        base = self._from.read(rows[self._base], clip=False)
+        base = self._from.released(rows[self._base])
         if self._to.spacing is not None:
             found = self._to.at(self._to.steps(base) + self._sign * gap)
         else:
@@ -152,7 +152,9 @@ class FormulaStep:
         return self._result.snapped(self._formula(read))
 
     def decode(self, rows: Rows, rng: np.random.Generator) -> None:
-        rows[self.makes[0]] = self._result.series(self.computed(rows))
+        read = {part: scale.released(rows[part]) for part, scale in self._scales.items()}
+        found = self._result.snapped(self._formula(read))
+        rows[self.makes[0]] = self._result.series(found)
 
 
 class TableStep:
@@ -187,7 +189,7 @@ class CopyStep:
         self.needs: tuple[str, ...] = (base[0],)
 
     def decode(self, rows: Rows, rng: np.random.Generator) -> None:
-        numbers = self._from.read(rows[self.needs[0]], clip=False)
+        numbers = self._from.released(rows[self.needs[0]])
         rows[self.makes[0]] = self._to.series(self._to.snapped(numbers))
 
 
