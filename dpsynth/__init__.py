@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from dpsynth.base.domain import Domain
     from dpsynth.base.errors import DPSynthError
     from dpsynth.base.job import Job
+    from dpsynth.data.tables.mixing import mix
     from dpsynth.evaluation.fidelity import Quality, evaluate
     from dpsynth.evaluation.images import ImageQuality, contact_sheet, evaluate_images
     from dpsynth.evidence.certificate import Certificate
@@ -68,6 +69,7 @@ if TYPE_CHECKING:
     )
     from dpsynth.synthesizers.image import ImageSynthesizer
     from dpsynth.synthesizers.model_file import ModelFileError
+    from dpsynth.synthesizers.scenario import Scenario
     from dpsynth.synthesizers.table import Synthesizer
 
 # Where each public name is defined, below `dpsynth`.
@@ -117,6 +119,7 @@ _HOME = {
     "Quality": "evaluation.fidelity",
     "Range": "schema.table",
     "RowsError": "kernel.wall",
+    "Scenario": "synthesizers.scenario",
     "Schema": "schema.table",
     "SchemaError": "schema.table",
     "Sum": "schema.table",
@@ -128,6 +131,7 @@ _HOME = {
     "contact_sheet": "evaluation.images",
     "evaluate": "evaluation.fidelity",
     "evaluate_images": "evaluation.images",
+    "mix": "data.tables.mixing",
 }
 
 __all__ = [
@@ -176,6 +180,7 @@ __all__ = [
     "Quality",
     "Range",
     "RowsError",
+    "Scenario",
     "Schema",
     "SchemaError",
     "Sum",
@@ -187,6 +192,7 @@ __all__ = [
     "contact_sheet",
     "evaluate",
     "evaluate_images",
+    "mix",
 ]
 
 

@@ -61,9 +61,12 @@ def draft(
     check_owner(column_names(rows), unit)
     drafted = Schema.draft(rows, unit)
     drafted.save(output)
+    personal = drafted.direct_identifiers()
     if as_json:
-        print_json({"output": str(output), "schema": drafted.to_dict()})
+        facts = {"output": str(output), "schema": drafted.to_dict()}
+        print_json({**facts, "direct_identifiers": personal})
         return
+    _say_personal(personal)
     say(f"{output}: replace every TODO with a public fact that you know without the rows")
 
 
@@ -103,6 +106,12 @@ def import_(
     _show_imported(imported)
 
 
+def _say_personal(found: dict[str, str]) -> None:
+    """The columns that look like direct identifiers, each with the question."""
+    for name, why in found.items():
+        say(f"{name} looks like a direct identifier, {why}: declare identifier, or leave it out")
+
+
 def _show_imported(imported: Imported) -> None:
     """What was not taken, what to know, and in the end what a person has still to write."""
     if imported.refused:
@@ -110,8 +119,7 @@ def _show_imported(imported: Imported) -> None:
         say(f"Not taken, since it describes rows and is not public: {refused}")
     for name, note in imported.notes().items():
         say(f"{name}: {note}")
-    for name, why in imported.direct_identifiers().items():
-        say(f"{name} looks like a direct identifier, {why}: declare identifier, or leave it out")
+    _say_personal(imported.direct_identifiers())
     say("Bounds and categories are taken as declared: remove what was computed from the rows.")
     todo = imported.open_facts()
     say("Still TODO:" if todo else "Nothing is left to write.")

@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from dpsynth.base.mappings import read_mapping, write_mapping
 from dpsynth.base.places import expanded
+from dpsynth.base.text import some
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.schema.columns import (
     COLUMN_TYPES,
@@ -51,6 +52,7 @@ from dpsynth.schema.constraints import (
     facts_of,
 )
 from dpsynth.schema.files import FileFormat
+from dpsynth.schema.identifying import direct_identifier, role_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -81,6 +83,8 @@ __all__ = [
 
 VERSION = 1
 """Of the file's format. A file of another version is refused."""
+
+_FIELDS = ("dpsynth_schema", "unit", "file", "not_identifying", "columns", "constraints")
 
 TODO = "TODO"
 """What stands in a draft for a fact that a person has to write."""
@@ -116,6 +120,9 @@ class Schema:
         Whom the guarantee protects; None for a row by itself.
     file : FileFormat or None
         How text files of the table are written, as far as that is declared.
+    not_identifying : sequence of str
+        Columns that a fit models although their names look like direct identifiers of people, such
+        as "name" for that of a product.
     constraints : sequence of Constraint
         What every row keeps: `Order`, `Range`, `Implies`, `FixedCombinations`, `Sum`, `Derived`,
         `OneHot`, `Unique` and `FixedIncrements` (docs/constraints.md). A release keeps it too.
@@ -125,7 +132,8 @@ class Schema:
     SchemaError
         For no columns, a name that is not text, something that is no column type, an id column
         that is declared as data to release, a missing marker of all columns that is a value of
-        one, and constraints that do not fit the columns.
+        one, a `not_identifying` that is no list of columns, and constraints that do not fit the
+        columns.
 
     Examples
     --------
@@ -141,6 +149,7 @@ class Schema:
     named: tuple[tuple[str, Column], ...]
     unit: PrivacyUnit
     file: FileFormat
+    not_identifying: tuple[str, ...]
     constraints: tuple[Constraint, ...]
 
     def __init__(
@@ -149,6 +158,7 @@ class Schema:
         *,
         unit: PrivacyUnit | None = None,
         file: FileFormat | None = None,
+        not_identifying: Sequence[str] = (),
         constraints: Sequence[Constraint] = (),
     ) -> None:
         file = file if file is not None else FileFormat()
@@ -157,6 +167,7 @@ class Schema:
         object.__setattr__(self, "named", named)
         object.__setattr__(self, "unit", unit if unit is not None else PrivacyUnit())
         object.__setattr__(self, "file", file)
+        object.__setattr__(self, "not_identifying", _cleared(not_identifying, self.columns))
         object.__setattr__(self, "constraints", constraints_of(constraints))
         if not named:
             raise SchemaError("a schema needs one column or more, got none: add a column")
@@ -215,9 +226,22 @@ class Schema:
     def refuse_text(self) -> None:
         """SchemaError where a column is free text, which can be neither modelled nor copied."""
         if names := [name for name, column in self.named if isinstance(column, Text)]:
+            listed = some([*map(repr, names)])
             raise SchemaError(
-                f"free text cannot be synthesized, and {_names(names)} is declared Text: remove it"
-                " from the schema and from the data, or declare it Categorical or Identifier"
+                f"free text cannot be synthesized, and {listed} is declared Text: remove it from"
+                " the schema and from the data, or declare it Categorical or Identifier"
+            )
+
+    def refuse_identifying(self) -> None:
+        """SchemaError where a column to be modelled looks like a direct identifier of people."""
+        reasons = {name: direct_identifier(name) for name in self.coded}
+        found = {n: why for n, why in reasons.items() if why and n not in self.not_identifying}
+        if found:
+            listed = "; ".join(f"{name!r}, as {why}" for name, why in found.items())
+            raise SchemaError(
+                "a release may not model what points to people, and these columns look like direct"
+                f" identifiers: {listed}; declare them as identifier, so that they are made anew,"
+                " leave them out, or list them under not_identifying in the schema"
             )
 
     def to_dict(self) -> dict[str, Any]:
@@ -227,7 +251,9 @@ class Schema:
             for name, column in self.named
         }
         file = _facts(self.file)
-        declared = {"file": file} if file else {}
+        declared: dict[str, Any] = {"file": file} if file else {}
+        if self.not_identifying:
+            declared["not_identifying"] = list(self.not_identifying)
         unit = _facts(self.unit)
         kept = [facts_of(constraint) for constraint in self.constraints]
         rules = {"constraints": kept} if kept else {}
@@ -245,16 +271,15 @@ class Schema:
                 f"dpsynth_schema must be {VERSION}, got {spec.get('dpsynth_schema')!r}: correct it,"
                 " or update dpsynth"
             )
-        _refuse_unknown(
-            "the schema", spec, ("dpsynth_schema", "unit", "file", "columns", "constraints")
-        )
+        _refuse_unknown("the schema", spec, _FIELDS)
         columns = _mapping("columns", spec.get("columns"))
         _refuse_todo(columns)
         unit = _build("unit", PrivacyUnit, _mapping("unit", spec.get("unit", {})))
         file = _build("file", FileFormat, _mapping("file", spec.get("file", {})))
         named = {name: column_of(name, facts) for name, facts in columns.items()}
+        cleared = spec.get("not_identifying", ())
         rules = _listed_rules(spec.get("constraints", []))
-        return cls(named, unit=unit, file=file, constraints=rules)
+        return cls(named, unit=unit, file=file, not_identifying=cleared, constraints=rules)
 
     @classmethod
     def load(cls, path: str | Path) -> Schema:
@@ -339,9 +364,26 @@ class SchemaDraft:
         """A copy of the file's content."""
         return deepcopy(self.spec)
 
+    def direct_identifiers(self) -> dict[str, str]:
+        """The columns that are no identifiers and look like direct ones, and why."""
+        open_ = (name for name, c in self.spec["columns"].items() if c["type"] != "identifier")
+        reasons = {name: direct_identifier(name) for name in open_}
+        return {name: why for name, why in reasons.items() if why is not None}
+
     def save(self, path: str | Path) -> None:
         """Write the draft; the name's end, .yaml, .yml or .json, says in which format."""
         write_mapping(expanded(path), self.spec, comment=_DRAFT_COMMENT)
+
+
+def _cleared(given: Any, columns: Mapping[str, Column]) -> tuple[str, ...]:
+    """The argument `not_identifying`, where it is a list of columns."""
+    listed = tuple(given) if isinstance(given, list | tuple) else (given,)
+    if strange := [name for name in listed if not isinstance(name, str) or name not in columns]:
+        raise SchemaError(
+            f"not_identifying must be a list of the schema's columns, and has {strange[:10]!r}:"
+            " name columns that are declared"
+        )
+    return listed
 
 
 def _marked(column: Any, file: FileFormat) -> Any:
@@ -419,10 +461,11 @@ def _refuse_unknown(what: str, given: Mapping[str, Any], known: Iterable[str]) -
 
 def _refuse_todo(columns: Mapping[str, Any]) -> None:
     mappings = {name: facts for name, facts in columns.items() if isinstance(facts, Mapping)}
-    if open_ := [name for name, facts in mappings.items() if TODO in facts.values()]:
+    todo = {name: [k for k, v in facts.items() if v == TODO] for name, facts in mappings.items()}
+    if open_ := [f"{name!r} ({', '.join(keys)})" for name, keys in todo.items() if keys]:
         raise SchemaError(
-            f"columns {_names(open_)} still say TODO: write their types, public bounds and"
-            " categories there"
+            f"{len(open_)} of {len(columns)} columns still have a TODO, {some(open_, 3)}: write a"
+            " public fact in the place of each, as docs/schema.md shows for every type"
         )
 
 
@@ -471,13 +514,18 @@ def _dtypes(table: Any) -> Iterable[tuple[object, Any]]:
     return list(zip(table.columns, table.dtypes, strict=True))
 
 
-_IDENTIFIER_NAME = re.compile(r"(?i:(^|[\s_.-])(id|uuid|guid)$)|[a-z](Id|ID)$")
-"""Such as "patient_id", "caseId", "UUID"; a draft only, which a person corrects."""
-
 _DATE_NAME = re.compile(
     r"(^|[\s_.-])(date|datetime|timestamp|dob)($|[\s_.-])|[\s_.-]at$", re.IGNORECASE
 )
 """Such as "birth_date", "dob", "created_at": many tables hold dates as text."""
+
+
+_BY_ROLE: dict[str, dict[str, Any]] = {
+    "key": {"type": "identifier"},
+    "personal": {"type": TODO},
+    "code": {"type": "categorical", "categories": TODO, "nullable": True},
+}
+"""What a draft says of a column whose name tells its role; a person corrects it."""
 
 
 def _is_text(dtype: pd.api.extensions.ExtensionDtype) -> bool:
@@ -493,8 +541,9 @@ def _guess(name: str, dtype: pd.api.extensions.ExtensionDtype, stating: bool) ->
     """
     from pandas.api import types
 
-    if _IDENTIFIER_NAME.search(name):
-        return {"type": "identifier"}
+    role = role_of(name)
+    if role is not None:
+        return dict(_BY_ROLE[role.kind])
     if types.is_bool_dtype(dtype):
         return {"type": "boolean", "nullable": True}
     if types.is_numeric_dtype(dtype):

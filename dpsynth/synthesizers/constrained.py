@@ -9,7 +9,8 @@ hold, so that as many rows as before have the condition.
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -18,13 +19,13 @@ import pandas as pd
 from dpsynth.data.constraints.keys import generated_keys
 from dpsynth.data.constraints.recoding import Check, recoding_of
 from dpsynth.data.constraints.steps import Rows
-from dpsynth.data.tables.inside import Inside
-from dpsynth.models.base import ConditionError, Model
-from dpsynth.schema.table import Schema
-from dpsynth.synthesizers.conditions import Term
-from dpsynth.synthesizers.implications import Implication, Not, implications_of
+from dpsynth.models.base import ConditionError
+from dpsynth.synthesizers.balance import Split, shared_out
+from dpsynth.synthesizers.cases import Case
+from dpsynth.synthesizers.conditions import Term, Without
+from dpsynth.synthesizers.implications import Condition, Implication, implications_of
 from dpsynth.synthesizers.pulled import pulled
-from dpsynth.synthesizers.sampled_rows import draw_rows
+from dpsynth.synthesizers.sampled_rows import Origin
 
 _BATCH = 250_000
 """Rows drawn at once where some are to be drawn again."""
@@ -43,26 +44,24 @@ _ROUNDS = 200
 
 
 def draw_kept(
-    model: Model,
-    schema: Schema,
-    bounds: Mapping[str, tuple[float, float]],
+    origin: Origin,
     n: int,
-    terms: Sequence[Term],
+    cases: Sequence[Case],
+    splits: Sequence[Split],
     rng: np.random.Generator,
-    inside: Mapping[str, Inside] = {},
 ) -> pd.DataFrame:
-    """n rows that meet all terms and keep all constraints of the schema.
+    """n rows that meet one of the cases and keep all constraints of the schema.
 
     Parameters
     ----------
-    model, bounds, inside : Model, mapping, mapping
-        Of the modelled columns, as a fit leaves them.
-    schema : Schema
-        Of the release, with its constraints.
+    origin : Origin
+        A model of the modelled columns, and the schema of the release with its constraints.
     n : int
         How many rows.
-    terms : sequence of Term
-        Of columns of the release.
+    cases : sequence of Case
+        Of columns of the release; no row meets two.
+    splits : sequence of Split
+        The shares of one column's classes, or nothing.
     rng : numpy.random.Generator
         Draws everything, in an order that follows from the arguments.
 
@@ -74,53 +73,65 @@ def draw_kept(
     Raises
     ------
     ConditionError
-        Where no row meets the terms, or so few that none was found.
+        Where no row meets the condition, or so few that none was found.
     """
-    if not schema.constraints:
-        return draw_rows(model, schema, bounds, n, terms, rng, inside)
-    return _Drawing(model, schema, bounds, rng, inside).rows(n, terms)
+    drawing = _Drawing(origin, rng)
+    wanted = _terms_and_checks(Condition(tuple(cases)))
+    if len(splits) > 1:
+        raise ConditionError(
+            "several columns cannot be balanced at once where the schema has constraints: balance"
+            " one of them"
+        )
+    if not splits:
+        return drawing.whole(drawing.rows(n, *wanted), n)
+    counts = shared_out(n, [each.share for each in splits[0].classes])
+    parts = [
+        pd.DataFrame(drawing.rows(int(count), [*wanted[0], *each.terms], wanted[1]))
+        for each, count in zip(splits[0].classes, counts, strict=True)
+        if count or not n
+    ]
+    mixed = pd.concat(parts, ignore_index=True).take(rng.permutation(n)).reset_index(drop=True)
+    return drawing.whole({str(name): mixed[name] for name in mixed}, n)
 
 
 class _Drawing:
-    def __init__(
-        self,
-        model: Model,
-        schema: Schema,
-        bounds: Mapping[str, tuple[float, float]],
-        rng: np.random.Generator,
-        inside: Mapping[str, Inside],
-    ) -> None:
-        self._model, self._bounds, self._rng, self._inside = model, bounds, rng, inside
-        self._recoding = recoding_of(schema)
-        self._implications = implications_of(schema)
+    def __init__(self, origin: Origin, rng: np.random.Generator) -> None:
+        self._recoding = recoding_of(origin.schema)
+        self._origin = replace(origin, schema=self._recoding.modelled)
+        self._implications = implications_of(origin.schema)
+        self._rng = rng
 
-    def rows(self, n: int, terms: Sequence[Term]) -> pd.DataFrame:
+    def rows(self, n: int, terms: Sequence[Term], checks: Sequence[Check]) -> Rows:
+        """n rows without keys, which meet the terms and pass the checks."""
         keys = self._recoding.keys
-        if about := [term.column for term in terms if term.column in keys]:
+        named = (*(term.column for term in terms), *(name for c in checks for name in c.columns))
+        if about := [name for name in named if name in keys]:
             raise ConditionError(
                 f"a condition is about {about[0]!r}, a key that is generated: leave it out"
             )
-        rows, spares = self._meeting(n, terms)
-        rows = self._repaired(rows, spares, n, terms)
+        rows, spares = self._meeting(n, terms, checks)
+        return self._repaired(rows, spares, n, terms, checks)
+
+    def whole(self, rows: Rows, n: int) -> pd.DataFrame:
+        """The rows with their keys, in the schema's order."""
         columns = self._recoding.columns
-        for name in keys:
+        for name in self._recoding.keys:
             rows[name] = generated_keys(name, columns[name], n, self._rng)
         return pd.DataFrame({name: rows[name] for name in columns}, copy=False)
 
     def _drawn(self, n: int, direct: Sequence[Term]) -> Rows:
         """Rows of the model, decoded."""
-        modelled = self._recoding.modelled
-        frame = draw_rows(self._model, modelled, self._bounds, n, direct, self._rng, self._inside)
+        frame = self._origin.values(n, Case(tuple(direct)), self._rng)
         return self._recoding.decoded(frame, self._rng)
 
-    def _meeting(self, n: int, terms: Sequence[Term]) -> tuple[Rows, Rows]:
+    def _meeting(self, n: int, terms: Sequence[Term], checks: Sequence[Check]) -> tuple[Rows, Rows]:
         """n rows that meet the terms and pass the checks, and some more; implications are not
         looked at.
         """
         found = [(term, pulled(term, self._recoding)) for term in terms]
         direct = [own for _, own in found if own is not None]
         others = (_as_check(term) for term, own in found if own is None)
-        checks = [*self._recoding.checks, *others]
+        checks = [*self._recoding.checks, *checks, *others]
         more = max(_LEAST_SPARE, n // 100) if checks or self._implications else 0
         rows = self._drawn(n + more, direct)
         drawn = n + more
@@ -156,7 +167,9 @@ class _Drawing:
             places = places[len(taken) :]
             drawn, met = drawn + size, met + len(good)
 
-    def _repaired(self, rows: Rows, spares: Rows, n: int, terms: Sequence[Term]) -> Rows:
+    def _repaired(
+        self, rows: Rows, spares: Rows, n: int, terms: Sequence[Term], checks: Sequence[Check]
+    ) -> Rows:
         """The rows, with those drawn again that break an implication."""
         places = np.arange(n)
         part = rows
@@ -168,7 +181,7 @@ class _Drawing:
                 return rows
             places = places[bad]
             held[places] |= premises[bad]
-            part = self._drawn_again(places, held, spares, terms)
+            part = self._drawn_again(places, held, spares, terms, checks)
             _put(rows, places, part, np.arange(len(places)))
             spares = {name: values.iloc[:0] for name, values in spares.items()}
         said = " and ".join(f"`{each.rule.describe()}`" for each in self._implications)
@@ -182,13 +195,18 @@ class _Drawing:
         premises = np.zeros((n, len(self._implications)), dtype=bool)
         broken = premises.copy()
         for place, each in enumerate(self._implications):
-            premises[:, place] = each.premise(rows)
+            premises[:, place] = each.when.holds(rows)
             if premises[:, place].any():
-                broken[:, place] = premises[:, place] & ~each.conclusion(rows)
+                broken[:, place] = premises[:, place] & ~each.then.holds(rows)
         return premises, broken
 
     def _drawn_again(
-        self, places: np.ndarray, held: np.ndarray, spares: Rows, terms: Sequence[Term]
+        self,
+        places: np.ndarray,
+        held: np.ndarray,
+        spares: Rows,
+        terms: Sequence[Term],
+        checks: Sequence[Check],
     ) -> Rows:
         """New rows for these places, in which the conclusions hold of all conditions that held.
 
@@ -206,29 +224,35 @@ class _Drawing:
                 left = np.setdiff1d(left, fit)
                 rows = {name: values.iloc[fit] for name, values in spares.items()}
             else:
-                rows = self._given(places[own], flags, held, terms)
+                of = [each for each, flag in zip(self._implications, flags, strict=True) if flag]
+                rows = self._given(places[own], of, held, terms, checks)
             for name, values in rows.items():
                 found.setdefault(name, []).append((own, values))
         return {name: _gathered(parts) for name, parts in found.items()}
 
     def _given(
-        self, places: np.ndarray, flags: np.ndarray, held: np.ndarray, terms: Sequence[Term]
+        self,
+        places: np.ndarray,
+        of: Sequence[Implication],
+        held: np.ndarray,
+        terms: Sequence[Term],
+        checks: Sequence[Check],
     ) -> Rows:
-        """Rows in which the conditions and conclusions of these implications hold."""
-        of = [each for each, flag in zip(self._implications, flags, strict=True) if flag]
-        both = [term for each in of for term in (*each.when, *each.then)]
+        """Rows in which the conditions and conclusions of these implications hold.
+
+        Where there are none, rows in which the condition of one of them does not.
+        """
+        both = [_terms_and_checks(each) for one in of for each in (one.when, one.then)]
+        more = [term for own, _ in both for term in own]
+        tests = [check for _, own in both for check in own]
         try:
-            return self._meeting(len(places), [*terms, *both])[0]
+            return self._meeting(len(places), [*terms, *more], [*checks, *tests])[0]
         except ConditionError:
             held[places] = False
-            return self._elsewhere(len(places), terms, of)
-
-    def _elsewhere(self, n: int, terms: Sequence[Term], of: Sequence[Implication]) -> Rows:
-        """Rows in which the condition of one of these implications does not hold."""
         for each in of:
-            for term in each.when:
+            for term in each.when.terms or ():
                 try:
-                    return self._meeting(n, [*terms, Not.of(term)])[0]
+                    return self._meeting(len(places), [*terms, Without.of(term)], checks)[0]
                 except ConditionError:
                     continue
         said = " and ".join(f"`{each.rule.describe()}`" for each in of)
@@ -236,6 +260,15 @@ class _Drawing:
             f"the model has no row that keeps {said} and meets the condition: widen it, or count by"
             " `dpsynth schema check` how many input rows break the constraints"
         )
+
+
+def _terms_and_checks(condition: Condition) -> tuple[Sequence[Term], Sequence[Check]]:
+    """What the model is asked for, and what rows are tested for besides."""
+    if condition.terms is not None:
+        return condition.terms, ()
+    common = condition.cases[0].terms if len(condition.cases) == 1 else ()
+    names = " and ".join(f"`{name}`" for name in condition.columns)
+    return common, [Check(f"the condition on {names}", condition.columns, condition.holds)]
 
 
 def _as_check(term: Term) -> Check:

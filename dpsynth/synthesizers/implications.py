@@ -1,4 +1,4 @@
-"""Implications: their conditions as terms, and whether any row can keep all of them."""
+"""Implications: their conditions as cases, and whether any row can keep all of them."""
 
 from __future__ import annotations
 
@@ -16,40 +16,49 @@ from dpsynth.models.base import ConditionError
 from dpsynth.schema.columns import Numeric
 from dpsynth.schema.constraints import Implies
 from dpsynth.schema.table import Schema, SchemaError
-from dpsynth.synthesizers.conditions import Term, parse
+from dpsynth.synthesizers.cases import Case, cases_of
+from dpsynth.synthesizers.conditions import Term, Without
 from dpsynth.synthesizers.pulled import pulled
 
 _MOST_TRIES = 20_000
 """Of combinations of implications: a search that takes more is ended, and nothing is refused."""
 
 
-@dataclass(frozen=True)
-class Not(Term):
-    """The term that holds where another one does not, missing values among them."""
+@dataclass(frozen=True, eq=False)
+class Condition:
+    """Cases of which no row meets two, as a test of decoded rows."""
 
-    def holds(self, values: pd.Series[Any]) -> np.ndarray:
-        return ~super().holds(values)
+    cases: tuple[Case, ...]
 
-    @classmethod
-    def of(cls, term: Term) -> Not:
-        return cls(term.column, term.test, term.constants)
+    @property
+    def terms(self) -> tuple[Term, ...] | None:
+        """The terms that say all of it; None where alternatives or relations do."""
+        one = len(self.cases) == 1 and not self.cases[0].relations
+        return self.cases[0].terms if one else None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that it is about."""
+        return tuple(dict.fromkeys(name for case in self.cases for name in case.columns))
+
+    def holds(self, rows: Mapping[str, Any]) -> np.ndarray:
+        """For each row whether it meets one of the cases."""
+        return np.logical_or.reduce([_met(case, rows) for case in self.cases])
+
+
+def _met(case: Case, rows: Mapping[str, Any]) -> np.ndarray:
+    terms = [term.holds(rows[term.column]) for term in case.terms]
+    pairs = [each.holds(rows[each.left], rows[each.right]) for each in case.relations]
+    return np.logical_and.reduce([*terms, *pairs])
 
 
 @dataclass(frozen=True, eq=False)
 class Implication:
-    """A rule with its two conditions, each a list of terms that hold together."""
+    """A rule with its two conditions."""
 
     rule: Implies
-    when: tuple[Term, ...]
-    then: tuple[Term, ...]
-
-    def premise(self, rows: Mapping[str, Any]) -> np.ndarray:
-        """For each row whether the first condition holds."""
-        return np.logical_and.reduce([term.holds(rows[term.column]) for term in self.when])
-
-    def conclusion(self, rows: Mapping[str, Any]) -> np.ndarray:
-        """For each row whether the second one does."""
-        return np.logical_and.reduce([term.holds(rows[term.column]) for term in self.then])
+    when: Condition
+    then: Condition
 
 
 @lru_cache(maxsize=64)
@@ -60,23 +69,23 @@ def implications_of(schema: Schema) -> tuple[Implication, ...]:
     for rule in schema.constraints:
         if isinstance(rule, Implies):
             try:
-                when, then = (tuple(parse(text, None, schema)) for text in (rule.when, rule.then))
+                read = [Condition(tuple(cases_of(t, None, schema))) for t in (rule.when, rule.then)]
             except ConditionError as error:
                 raise SchemaError(f"the constraint `{rule.describe()}`: {error}") from None
-            if named := sorted({term.column for term in (*when, *then)} & keys):
+            if named := sorted({*read[0].columns, *read[1].columns} & keys):
                 raise SchemaError(
                     f"the constraint `{rule.describe()}` is about {named[0]!r}, a key that is"
                     " generated: leave one of the two out"
                 )
-            found.append(Implication(rule, when, then))
+            found.append(Implication(rule, *read))
     return tuple(found)
 
 
 def refuse_impossible(schema: Schema) -> None:
     """SchemaError, with the culprits, where no row can keep all implications.
 
-    Columns with an open bound, and those that are computed by a formula, count as able to meet any
-    condition.
+    Columns with an open bound, those that are computed by a formula, and comparisons of columns
+    count as able to meet any condition.
     """
     rules = list(implications_of(schema))
     recoding = recoding_of(schema)
@@ -102,23 +111,21 @@ class _Search:
         if not rules or self._tries > _MOST_TRIES:
             return True
         first, rest = rules[0], rules[1:]
-        ways: list[tuple[Term, ...]] = [(Not.of(term),) for term in first.when]
-        for way in (*ways, first.then):
+        when = first.when.terms
+        ways = [()] if when is None else [(Without.of(term),) for term in when]
+        for way in (*ways, *(case.terms for case in first.then.cases)):
             both = (*chosen, *way)
-            if self._meets({term.column for term in way}, both) and self.possible(rest, both):
+            if self._meets(both) and self.possible(rest, both):
                 return True
         return False
 
-    def _meets(self, columns: set[str], terms: tuple[Term, ...]) -> bool:
-        """Whether each of these columns has a value that meets all of its terms."""
-        found = [pulled(term, self._recoding) for term in terms if term.column in columns]
+    def _meets(self, terms: tuple[Term, ...]) -> bool:
+        """Whether each modelled column has a value that meets all that the terms say of it."""
+        found = [pulled(term, self._recoding) for term in terms]
         known = [term for term in found if term is not None]
-        # what another column's terms say of the same modelled column counts too
-        shared = {term.column for term in known}
-        every = [pulled(term, self._recoding) for term in terms]
         return all(
-            self._has_value(name, [t for t in every if t is not None and t.column == name])
-            for name in shared
+            self._has_value(name, [term for term in known if term.column == name])
+            for name in dict.fromkeys(term.column for term in known)
         )
 
     def _has_value(self, name: str, terms: Sequence[Term]) -> bool:

@@ -51,7 +51,7 @@ def check_rules(rows: Rows, schema: Schema) -> list[RuleCheck]:
             continue
         if isinstance(rule, Implies):
             values = _Typed(raw, schema.columns)
-            kept = ~implied[rule].premise(values) | implied[rule].conclusion(values)
+            kept = ~implied[rule].when.holds(values) | implied[rule].then.holds(values)
         else:
             looked_up = isinstance(rule, FixedCombinations | Derived)
             kept = holds(rule, raw, stepped if looked_up else schema.columns)

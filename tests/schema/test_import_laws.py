@@ -12,8 +12,8 @@ from typing import Any
 import pytest
 
 from dpsynth.base.mappings import read_mapping
+from dpsynth.schema.identifying import direct_identifier
 from dpsynth.schema.importing import domains, forms, frictionless, json_schema, public, smartnoise, spreadsheet
-from dpsynth.schema.importing.direct import direct_identifier
 from dpsynth.schema.importing.forms import FORMS, import_facts
 from dpsynth.schema.importing.reading import codes, name_pattern, number_of
 from tests.schema.importing import SOURCES, SQL, TABLE, written

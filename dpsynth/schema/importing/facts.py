@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dpsynth.schema.columns import SchemaError
-from dpsynth.schema.importing.direct import direct_identifier
+from dpsynth.schema.identifying import direct_identifier
 from dpsynth.schema.table import TODO, VERSION, SchemaDraft, check_name, column_of
 
 NEEDED: dict[str, tuple[str, ...]] = {
