@@ -25,7 +25,7 @@ from _record import RESULTS, write
 
 import dpsynth as d
 
-ROWS, TURNS, SEEDS = 100_000, 9, 5
+ROWS, TURNS, SEEDS = 100_000, 9, 3
 PLACES = [("DE", "Berlin"), ("DE", "Bonn"), ("DE", "Kiel"), ("FR", "Paris"), ("FR", "Lyon"), ("NL", "Delft")]
 COLUMNS: dict[str, Any] = {
     "admitted": d.Datetime("2020-01-01", "2022-12-31"),

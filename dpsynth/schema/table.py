@@ -36,6 +36,7 @@ from dpsynth.schema.columns import (
     plain_word,
 )
 from dpsynth.schema.constraint_check import check_constraints
+from dpsynth.schema.constraint_files import constraint_of, constraints_of, facts_of
 from dpsynth.schema.constraints import (
     Constraint,
     Derived,
@@ -47,9 +48,6 @@ from dpsynth.schema.constraints import (
     Range,
     Sum,
     Unique,
-    constraint_of,
-    constraints_of,
-    facts_of,
 )
 from dpsynth.schema.files import FileFormat
 from dpsynth.schema.identifying import direct_identifier, role_of

@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import dpsynth as d
-from dpsynth.schema.constraints import constraint_of, facts_of
+from dpsynth.schema.constraint_files import constraint_of, facts_of
 from dpsynth.schema.formulas import formula_of
 
 RULES = [

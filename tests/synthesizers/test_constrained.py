@@ -169,6 +169,53 @@ def test_given_values_hold_on_merged_and_derived_columns(synth: d.Synthesizer) -
     assert broken(PEOPLE, rows) == []
 
 
+def test_alternatives_and_comparisons_of_columns_hold_too(synth: d.Synthesizer) -> None:
+    rows = synth.sample(300, where="city == 'Paris' or total >= 40 and tax < net", seed=4)
+    assert len(rows) == 300
+    assert ((rows["city"] == "Paris") | ((rows["total"] >= 40) & (rows["tax"] < rows["net"]))).all()
+    assert broken(PEOPLE, rows) == []
+
+
+@pytest.mark.parametrize("column", ["city", "grade", "day", "sex"])
+def test_shares_of_one_column_are_exact_in_rows_that_keep_all_constraints(synth: d.Synthesizer, column: str) -> None:
+    first = synth.sample(100, seed=1)[column].iloc[0]
+    rows = synth.sample(400, balance={column: {first: 0.25}}, where="age < 90", seed=5)
+    assert int((rows[column] == first).sum()) == 100
+    assert len(rows) == 400
+    assert (rows["age"] < 90).all()
+    assert broken(PEOPLE, rows) == []
+
+
+def test_the_support_of_a_row_is_that_of_its_modelled_columns(synth: d.Synthesizer) -> None:
+    rows = synth.sample(200, support=True, seed=6)
+    assert list(rows)[-2:] == ["support", "extrapolated"]
+    assert rows["support"].gt(0).mean() > 0.9
+    pd.testing.assert_frame_equal(rows.iloc[:, :-2], synth.sample(200, seed=6))
+
+
+def test_what_cannot_be_drawn_beside_constraints_is_refused_in_one_sentence(synth: d.Synthesizer) -> None:
+    for asked in (
+        {"given": pd.DataFrame({"age": [4]})},
+        {"balance": {"sex": {"M": 0.5}, "day": 0.5}},
+        {"scenario": d.Scenario.from_dict({"dpsynth_scenario": 1, "parts": [{"name": "a", "share": 1}]})},
+    ):
+        with pytest.raises(d.ConditionError) as caught:
+            synth.sample(10, **asked)
+        assert "constraints" in str(caught.value)
+        assert "\n" not in str(caught.value)
+    with pytest.raises(d.SchemaError, match="cannot be filled in where the schema has constraints"):
+        synth.impute(people(5))
+
+
+def test_an_implication_may_compare_columns_and_have_alternatives() -> None:
+    columns = {name: PEOPLE.columns[name] for name in ("sex", "net", "tax", "age")}
+    rule = d.Implies("age >= 65 or sex == 'M'", "tax <= net")
+    rows = fitted(d.Schema(columns, constraints=[rule]), people(3000)[list(columns)]).sample(3000, seed=1)
+    when = (rows["age"] >= 65) | (rows["sex"] == "M")
+    assert (rows["tax"] <= rows["net"])[when].all()
+    assert not (rows["tax"] <= rows["net"])[~when].all()
+
+
 def test_an_impossible_condition_is_one_sentence(synth: d.Synthesizer) -> None:
     for where in ("city == 'Paris' and country == 'DE'", "sex == 'M' and pregnancies == 2", "grade == 'A' and "
                   "sub_grade == 'B1'"):  # fmt: skip
