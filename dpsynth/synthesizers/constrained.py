@@ -23,6 +23,7 @@ from dpsynth.models.base import ConditionError
 from dpsynth.synthesizers.balance import Split, shared_out
 from dpsynth.synthesizers.cases import Case
 from dpsynth.synthesizers.conditions import Term, Without
+from dpsynth.synthesizers.gap_conditions import GapCases, gap_cases
 from dpsynth.synthesizers.implications import Condition, Implication, implications_of
 from dpsynth.synthesizers.pulled import pulled
 from dpsynth.synthesizers.sampled_rows import Origin
@@ -33,6 +34,9 @@ _BATCH = 250_000
 _MOST_DRAWS = 20_000_000
 _HOPELESS = 2_000_000
 """Rows that are drawn before a condition is given up: in all, and without one that meets it."""
+
+_RARE = 0.05
+"""Of the rows drawn: where fewer meet a condition on a gap's column, its cells are chosen first."""
 
 _LEAST_SPARE = 64
 """Rows that are drawn beside those asked for, or one of 100: they replace others without a second
@@ -119,9 +123,12 @@ class _Drawing:
             rows[name] = generated_keys(name, columns[name], n, self._rng)
         return pd.DataFrame({name: rows[name] for name in columns}, copy=False)
 
-    def _drawn(self, n: int, direct: Sequence[Term]) -> Rows:
-        """Rows of the model, decoded."""
-        frame = self._origin.values(n, Case(tuple(direct)), self._rng)
+    def _drawn(self, n: int, direct: Sequence[Term], gaps: GapCases | None = None) -> Rows:
+        """Rows of the model, decoded; of these cases, where there are some."""
+        if gaps is None:
+            frame = self._origin.values(n, Case(tuple(direct)), self._rng)
+        else:
+            frame = gaps.draw(self._origin, n, self._rng)
         return self._recoding.decoded(frame, self._rng)
 
     def _meeting(self, n: int, terms: Sequence[Term], checks: Sequence[Check]) -> tuple[Rows, Rows]:
@@ -143,24 +150,29 @@ class _Drawing:
         used = {name: values.iloc[spare[:taken]] for name, values in rows.items()}
         rows = {name: values.iloc[:n] for name, values in rows.items()}
         _put(rows, open_[:taken], used, np.arange(taken))
-        self._fill(rows, open_[taken:], direct, checks, drawn, drawn - len(bad))
+        self._fill(rows, open_[taken:], terms, direct, checks, drawn, drawn - len(bad))
         return rows, spares
 
     def _fill(
         self,
         rows: Rows,
         places: np.ndarray,
+        terms: Sequence[Term],
         direct: Sequence[Term],
         checks: Sequence[Check],
         drawn: int,
         met: int,
     ) -> None:
         """Rows that pass the checks in these places. met: how many of those drawn so far did."""
+        gaps = None
+        if len(places) and met < _RARE * drawn:
+            gaps = gap_cases(self._origin, self._recoding, terms, direct)
+            drawn, met = (drawn, met) if gaps is None else (1, 1)
         while len(places):
             if drawn >= _MOST_DRAWS or (drawn >= _HOPELESS and not met):
                 raise _too_rare(checks, rows, met, drawn)
             size = min(_BATCH, math.ceil(1.1 * len(places) * drawn / max(met, 1)) + 16)
-            more = self._drawn(size, direct)
+            more = self._drawn(size, direct, gaps)
             good = np.delete(np.arange(size), _failing(more, checks))
             taken = good[: len(places)]
             _put(rows, places[: len(taken)], more, taken)

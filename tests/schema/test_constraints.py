@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 import dpsynth as d
+from dpsynth.data.constraints.recoding import recoding_of
 from dpsynth.schema.constraint_files import constraint_of, facts_of
 from dpsynth.schema.formulas import formula_of
 
@@ -156,3 +159,13 @@ def test_a_result_lies_in_the_interval_of_its_formula(text: str, xs: Any, ys: An
 def test_a_missing_part_has_no_result() -> None:
     found = formula_of("max(x, 3) + 0 * y")({"x": np.array([1.0, np.nan, 1.0]), "y": np.array([1.0, 1.0, np.nan])})
     assert np.isnan(found).tolist() == [False, True, True]
+
+
+def test_the_schema_of_the_page_can_be_read() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "constraints.md").read_text(encoding="utf-8")
+    spec = yaml.safe_load(page.split("```yaml\n")[1].split("```")[0])
+    read = d.Schema.from_dict(spec)
+    assert [type(rule) for rule in read.constraints] == [d.Order, d.Implies, d.Sum, d.FixedCombinations, d.Unique]
+    assert {*recoding_of(read).modelled.columns} == {
+        "admitted", "admitted to discharged", "sex", "pregnancies", "net", "tax", "country, city",
+    }  # fmt: skip

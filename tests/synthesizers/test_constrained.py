@@ -169,6 +169,28 @@ def test_given_values_hold_on_merged_and_derived_columns(synth: d.Synthesizer) -
     assert broken(PEOPLE, rows) == []
 
 
+def test_rare_conditions_on_a_gap_follow_the_model_and_take_few_draws(
+    synth: d.Synthesizer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows of chosen cells have the stays, and the ages, that rows of all cells with these dates have."""
+    days = pd.to_datetime(["2021-05-05", "2022-02-02", "2022-02-03"])
+    every = synth.sample(400_000, seed=8)
+    wanted = every[every["discharged"].isin(days)]
+    monkeypatch.setattr(constrained, "_MOST_DRAWS", 100_000)  # of 2,000 rows by chance 800,000 would be drawn
+    rows = synth.sample(2000, where="discharged in ['2021-05-05', '2022-02-02', '2022-02-03']", seed=9)
+    assert rows["discharged"].isin(days).all()
+    assert broken(PEOPLE, rows) == []
+    for figure in (
+        lambda frame: (frame["discharged"] - frame["admitted"]).dt.days,
+        lambda frame: frame["age"].astype(float),
+        lambda frame: (frame["discharged"] == days[0]).astype(float),
+    ):
+        one, other = figure(rows), figure(wanted)
+        assert len(other) > 500
+        spread = (one.var() / len(one) + other.var() / len(other)) ** 0.5
+        assert abs(one.mean() - other.mean()) < 4.5 * spread
+
+
 def test_alternatives_and_comparisons_of_columns_hold_too(synth: d.Synthesizer) -> None:
     rows = synth.sample(300, where="city == 'Paris' or total >= 40 and tax < net", seed=4)
     assert len(rows) == 300

@@ -91,6 +91,7 @@ class GapStep:
     ) -> None:
         self._base, self._other = base[0], other[0]
         self._from, self._to = Scale(base[1]), Scale(other[1])
+        self.above = above
         self._sign = 1 if above else -1
         self._strict = strict
         self._nullable = bool(getattr(other[1], "nullable", False))
