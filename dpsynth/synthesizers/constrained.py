@@ -20,6 +20,8 @@ from dpsynth.data.constraints.keys import generated_keys
 from dpsynth.data.constraints.recoding import Check, recoding_of
 from dpsynth.data.constraints.steps import Rows
 from dpsynth.models.base import ConditionError
+from dpsynth.schema.columns import Identifier
+from dpsynth.schema.constraints import Unique
 from dpsynth.synthesizers.balance import Split, shared_out
 from dpsynth.synthesizers.cases import Case
 from dpsynth.synthesizers.conditions import Term, Without
@@ -101,6 +103,7 @@ def draw_kept(
 class _Drawing:
     def __init__(self, origin: Origin, rng: np.random.Generator) -> None:
         self._recoding = recoding_of(origin.schema)
+        self._released = origin
         self._origin = replace(origin, schema=self._recoding.modelled)
         self._implications = implications_of(origin.schema)
         self._rng = rng
@@ -117,11 +120,17 @@ class _Drawing:
         return self._repaired(rows, spares, n, terms, checks)
 
     def whole(self, rows: Rows, n: int) -> pd.DataFrame:
-        """The rows with their keys, in the schema's order."""
-        columns = self._recoding.columns
-        for name in self._recoding.keys:
-            rows[name] = generated_keys(name, columns[name], n, self._rng)
-        return pd.DataFrame({name: rows[name] for name in columns}, copy=False)
+        """The rows with their keys and other identifiers, in the schema's order."""
+        columns, schema = self._recoding.columns, self._released.schema
+        unique = {rule.column for rule in schema.constraints if isinstance(rule, Unique)}
+        repeats = {schema.unit.id_column}  # which says whose a row is, unless it is unique
+        made = {
+            name: generated_keys(name, columns[name], n, self._rng)
+            for name in columns  # in the schema's order: it is the order of draws
+            if name in unique and (name in repeats or not isinstance(columns[name], Identifier))
+        }
+        frame = self._released.whole(pd.DataFrame({**rows, **made}, copy=False), self._rng)
+        return frame.assign(**made)[[*columns]]
 
     def _drawn(self, n: int, direct: Sequence[Term], gaps: GapCases | None = None) -> Rows:
         """Rows of the model, decoded; of these cases, where there are some."""
