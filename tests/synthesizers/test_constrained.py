@@ -443,3 +443,44 @@ def test_constraints_come_back_from_a_file(ending: str, tmp_path: Path) -> None:
     loaded = d.Schema.load(tmp_path / f"schema.{ending}")
     assert loaded == PEOPLE
     assert loaded.fingerprint() == PEOPLE.fingerprint()
+
+
+# Broken doubles of what draws rows: the checker has to find each
+
+
+def _unrepaired(self: Any, rows: Any, *_: Any) -> Any:
+    return rows
+
+
+DOUBLES: dict[str, tuple[str, Any, list[Any]]] = {
+    "implications are not looked at": (
+        "_Drawing._repaired",
+        _unrepaired,
+        [d.Implies("sex == 'M'", "pregnancies is None")],
+    ),
+    "checks are passed by all": (
+        "_failing",
+        lambda rows, checks: np.zeros(0, dtype=np.intp),
+        [d.Order("net", "<=", "tax"), d.Sum("total", ["net", "tax"])],
+    ),
+    "rows are put in other places": (
+        "_put",
+        lambda rows, places, more, taken: None,
+        [d.Implies("sex == 'M'", "pregnancies is None")],
+    ),
+}
+
+
+@pytest.mark.parametrize(("name", "double", "rules"), DOUBLES.values(), ids=DOUBLES.keys())
+def test_a_broken_drawing_is_found(name: str, double: Any, rules: list[Any], monkeypatch: pytest.MonkeyPatch) -> None:
+    columns = {key: PEOPLE.columns[key] for key in ("sex", "pregnancies", "net", "tax", "total", "age")}
+    columns["total"] = d.Numeric(20, 60, decimals=2)  # which sums of net and tax may leave
+    schema = d.Schema(columns, constraints=rules)
+    rows = people(2000)[list(columns)]
+    assert broken(schema, fitted(schema, rows).sample(1000, seed=1)) == []
+    monkeypatch.setattr(f"dpsynth.synthesizers.constrained.{name}", double)
+    try:
+        found = broken(schema, fitted(schema, rows).sample(1000, seed=1))
+    except d.ConditionError:
+        return
+    assert found != []
