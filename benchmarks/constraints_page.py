@@ -41,9 +41,11 @@ def block() -> str:
         " the input of the columns that are in no constraint, by `canopy`."
     )
     told = (
-        f"All together take {change(together['canopy'])} with `canopy`, since fewer columns are modelled. The slowest"
-        f" kind takes {change(slowest['canopy'])} there and {change(slowest['independent'])} with `independent`, which"
-        " draws again every row that breaks an implication. Part of each figure is that another model was fitted."
+        f"With `canopy` all together take {share(together['canopy'])} of the time without them, since fewer columns are"
+        f" modelled, and the slowest kind {share(slowest['canopy'])}. With `independent` these are"
+        f" {share(together['independent'])} and {share(slowest['independent'])}: it knows no"
+        " dependence, so that many rows break an implication and are drawn again. Part of each figure is that another"
+        " model was fitted."
     )
     return "\n".join([explained, "", *lines, "", told])
 
@@ -51,3 +53,8 @@ def block() -> str:
 def change(found: dict[str, Any]) -> str:
     """How much longer or shorter a sample takes."""
     return f"{100 * (found['ratio'] - 1):+.0f} %"
+
+
+def share(found: dict[str, Any]) -> str:
+    """Of the time without a constraint."""
+    return f"{100 * found['ratio']:.0f} %"
