@@ -120,7 +120,7 @@ _HOME = {
     "Range": "schema.table",
     "RowsError": "kernel.wall",
     "Scenario": "synthesizers.scenario",
-    "Schema": "schema.table",
+    "Schema": "schema.importing.entry",
     "SchemaError": "schema.table",
     "Sum": "schema.table",
     "Synthesizer": "synthesizers.table",

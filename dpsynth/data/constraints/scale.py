@@ -9,9 +9,9 @@ import pandas as pd
 
 from dpsynth.data.tables.bounds import decimals
 from dpsynth.data.tables.codec import codec_for
-from dpsynth.data.texts import number_reader
 from dpsynth.data.values import number, read_numbers, steps_of
 from dpsynth.schema.columns import SECONDS, Boolean, Categorical, Column, Datetime, Numeric
+from dpsynth.schema.texts import number_reader
 
 _ROUNDING = 1e-9
 """Relative, between two ways to compute one number in float64."""
