@@ -176,7 +176,7 @@ class _Drawing:
         gaps = None
         if len(places) and met < _RARE * drawn:
             gaps = gap_cases(self._origin, self._recoding, terms, direct)
-            drawn, met = (drawn, met) if gaps is None else (1, 1)
+            drawn, met = (drawn, met) if gaps is None else (1, 0)
         while len(places):
             if drawn >= _MOST_DRAWS or (drawn >= _HOPELESS and not met):
                 raise _too_rare(checks, rows, met, drawn)
