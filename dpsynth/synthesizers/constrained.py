@@ -20,6 +20,7 @@ from dpsynth.data.constraints.keys import generated_keys
 from dpsynth.data.constraints.recoding import Check, recoding_of
 from dpsynth.data.constraints.steps import Rows
 from dpsynth.models.base import ConditionError
+from dpsynth.schema.table import Schema
 from dpsynth.synthesizers.balance import Split, shared_out
 from dpsynth.synthesizers.cases import Case
 from dpsynth.synthesizers.conditions import Term, Without
@@ -96,6 +97,22 @@ def draw_kept(
     ]
     mixed = pd.concat(parts, ignore_index=True).take(rng.permutation(n)).reset_index(drop=True)
     return drawing.whole({str(name): mixed[name] for name in mixed}, n)
+
+
+def with_keys(rows: pd.DataFrame, schema: Schema, rng: np.random.Generator) -> pd.DataFrame:
+    """Rows of several draws with new keys, as those of each may repeat."""
+    recoding = recoding_of(schema)
+    made = {
+        name: generated_keys(name, recoding.columns[name], len(rows), rng) for name in recoding.keys
+    }
+    return rows.assign(**made)
+
+
+def as_modelled(rows: pd.DataFrame, origin: Origin) -> tuple[pd.DataFrame, Origin]:
+    """The rows with the modelled columns beside them, and the origin of these."""
+    recoding = recoding_of(origin.schema)
+    encoded: Any = recoding.encoded(rows)
+    return encoded, replace(origin, schema=recoding.modelled)
 
 
 class _Drawing:
