@@ -361,7 +361,7 @@ def test_rows_of_every_kind_of_request_are_drawn_again_from_their_lines(tmp_path
         {"parts": [{"name": "a", "balance": {"sex": {"f": 0.25}}}, {"name": "b", "tilt": {"age": {"age > 50": 2}}}]}
     )
     asked = {
-        "balanced.csv": {"balance": {"sex": {"f": 0.5}, "age": {40: 0.1}}},
+        "balanced.csv": {"balance": {"sex": {"f": 0.5}, "age": {"age >= 40": 0.6}}},
         "night.parquet": {"scenario": night},
         "support.csv": {"where": "age > 30 or sex == 'm'", "support": True},
     }
@@ -369,7 +369,7 @@ def test_rows_of_every_kind_of_request_are_drawn_again_from_their_lines(tmp_path
         drawn = draw_rows_to(one / name, synth, 40, **request)
         assert drawn.count == 40
     lines = {line["name"]: line for line in json.loads((one / "manifest.json").read_text())["files"]}
-    assert lines["balanced.csv"]["balance"] == {"sex": {"f": 0.5}, "age": {"40": 0.1}}
+    assert lines["balanced.csv"]["balance"] == {"sex": {"f": 0.5}, "age": {"age >= 40": 0.6}}
     assert lines["night.parquet"]["scenario"] == night.to_dict()
     assert lines["support.csv"]["support"] is True
     outcomes = drawn_again(one)
