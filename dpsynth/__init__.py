@@ -104,7 +104,7 @@ _HOME = {
     "Quality": "evaluation.fidelity",
     "RowsError": "kernel.wall",
     "Scenario": "synthesizers.scenario",
-    "Schema": "schema.table",
+    "Schema": "schema.importing.entry",
     "SchemaError": "schema.table",
     "Synthesizer": "synthesizers.table",
     "Text": "schema.table",

@@ -256,9 +256,11 @@ def test_schema_check_counts_what_a_fit_would_clip_or_map(folder, run):
     pd.DataFrame({"age": ["7", "500", "x", None], "sex": ["f", "f", "other", None]}).to_csv("odd.csv", index=False)
     checks = json.loads(run("schema check schema.yaml odd.csv --json")[1])["columns"]
     assert checks == [
-        {"name": "age", "missing": 0, "undeclared": 2, "clipped": 1, "reason": UNKNOWN, "never": []},
-        {"name": "sex", "missing": 1, "undeclared": 1, "clipped": 0, "reason": UNKNOWN, "never": ["m"]},
-    ]
+        {"name": "age", "missing": 0, "undeclared": 2, "clipped": 1, "reason": UNKNOWN, "never": [],
+         "becomes": "drawn anew", "refused": None},
+        {"name": "sex", "missing": 1, "undeclared": 1, "clipped": 0, "reason": UNKNOWN, "never": ["m"],
+         "becomes": "missing", "refused": None},
+    ]  # fmt: skip
     code, out, _ = run("schema check schema.yaml odd.csv")
     assert code == 1
     assert "PRIVATE" in out
