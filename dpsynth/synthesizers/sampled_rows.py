@@ -191,22 +191,6 @@ class Origin:
         return with_inside(parts, codec, inside, holds, free=not own)
 
 
-def draw_rows(
-    model: Model,
-    schema: Schema,
-    bounds: Mapping[str, tuple[float, float]],
-    n: int,
-    terms: Sequence[Term],
-    rng: np.random.Generator,
-    inside: Mapping[str, Inside] = {},
-) -> pd.DataFrame:
-    """n rows that meet all terms, from the model's distribution under this condition.
-
-    inside: what is known of the values in the cells of some columns.
-    """
-    return Origin(model, schema, bounds, inside).draw(n, Case(tuple(terms)), rng)
-
-
 def joined(frames: Sequence[pd.DataFrame], rng: np.random.Generator) -> pd.DataFrame:
     """Rows of several draws as one table, in random order."""
     filled = [frame for frame in frames if len(frame)] or frames[:1]
