@@ -100,6 +100,20 @@ def draw_kept(
     return drawing.whole({str(name): mixed[name] for name in mixed}, n)
 
 
+def with_keys(rows: pd.DataFrame, origin: Origin, rng: np.random.Generator) -> pd.DataFrame:
+    """Rows of several draws with new keys, as those of each may repeat."""
+    keys = recoding_of(origin.schema).keys
+    kept = {str(name): rows[name] for name in rows if name not in keys}
+    return _Drawing(origin, rng).whole(kept, len(rows))
+
+
+def as_modelled(rows: pd.DataFrame, origin: Origin) -> tuple[pd.DataFrame, Origin]:
+    """The rows with the modelled columns beside them, and the origin of these."""
+    recoding = recoding_of(origin.schema)
+    encoded: Any = recoding.encoded(rows)
+    return encoded, replace(origin, schema=recoding.modelled)
+
+
 class _Drawing:
     def __init__(self, origin: Origin, rng: np.random.Generator) -> None:
         self._recoding = recoding_of(origin.schema)

@@ -15,6 +15,7 @@ from dpsynth.schema.table import Numeric, Schema
 from dpsynth.synthesizers.balance import Split, balanced, class_term, splits_of
 from dpsynth.synthesizers.cases import Case, cases_of
 from dpsynth.synthesizers.conditions import column_of
+from dpsynth.synthesizers.constrained import as_modelled, draw_kept, with_keys
 from dpsynth.synthesizers.drawn_cases import Drawing
 from dpsynth.synthesizers.sampled_rows import Origin, Tilt
 from dpsynth.synthesizers.scenario import EXTRAPOLATE, PART, REFUSE, Scenario, ScenarioPart
@@ -40,8 +41,13 @@ def draw_scenario(
         labels += [part.name] * len(rows)
         beyond += [made_up] * len(rows)
     some = [frame for frame in frames if len(frame)] or frames[:1]
-    rows = origin.whole(pd.concat(some, ignore_index=True), rng)
-    support = support_of(rows, origin, record)
+    joined = pd.concat(some, ignore_index=True)
+    if origin.schema.constraints:
+        rows = with_keys(joined, origin, rng)
+        support = support_of(*as_modelled(rows, origin), record)
+    else:
+        rows = origin.whole(joined, rng)
+        support = support_of(rows, origin, record)
     kinds = pd.CategoricalDtype([part.name for part in scenario.parts])
     low = support[EXTRAPOLATED] | np.array(beyond, dtype=bool)
     return rows.assign(
@@ -67,6 +73,11 @@ class _Asked:
         self._splits: Sequence[Split] = splits_of(part.balance, schema)
         tilts = [_tilt(name, factors, schema) for name, factors in part.tilt.items()]
         self._shifts = {name: _shift(name, by, schema) for name, by in part.shift.items()}
+        if schema.constraints and (tilts or self._shifts):
+            raise ConditionError(
+                "a tilt or a shift does not keep the constraints of the schema: write a condition"
+                " or a balance in its place"
+            )
         balanced_too = {split.column for split in self._splits} & {tilt.column for tilt in tilts}
         if balanced_too:
             raise ConditionError(
@@ -82,14 +93,22 @@ class _Asked:
         except ConditionError as error:
             if self._impossible == REFUSE:
                 raise ConditionError(f"part {self.name!r}: {error}") from None
-            rows, made_up = Drawing(self._origin, [Case()]).values(0, rng), True
+            rows, made_up = self._none(rng), True
             if self._impossible == EXTRAPOLATE:
                 rows = self._extrapolated(n, rng)
         for name, by in self._shifts.items():
             rows[name] = _shifted(rows[name], by, self._origin, name)
         return rows, made_up
 
+    def _none(self, rng: np.random.Generator) -> pd.DataFrame:
+        """No rows, with their columns."""
+        if self._origin.schema.constraints:
+            return draw_kept(self._origin, 0, [Case()], [], rng)
+        return Drawing(self._origin, [Case()]).values(0, rng)
+
     def _drawn(self, n: int, rng: np.random.Generator) -> pd.DataFrame:
+        if self._origin.schema.constraints:
+            return draw_kept(self._origin, n, self._drawing.cases, self._splits, rng)
         if self._splits:
             return balanced(self._drawing, self._splits, n, rng)
         return self._drawing.values(n, rng)
@@ -98,6 +117,11 @@ class _Asked:
         """Rows of the model that meet as many of the terms as it has rows for, and for the others'
         columns values between their bounds.
         """
+        if self._origin.schema.constraints:
+            raise ConditionError(
+                f"part {self.name!r}: the model has no row for it, and where the schema has"
+                " constraints nothing is extrapolated: leave it out, or skip it"
+            )
         if len(self._drawing.cases) > 1 or self._drawing.cases[0].relations or self._splits:
             raise ConditionError(
                 f"part {self.name!r}: the model has no row for it, and only conditions on single"

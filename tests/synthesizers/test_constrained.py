@@ -219,7 +219,7 @@ def test_what_cannot_be_drawn_beside_constraints_is_refused_in_one_sentence(synt
     for asked in (
         {"given": pd.DataFrame({"age": [4]})},
         {"balance": {"sex": {"M": 0.5}, "day": 0.5}},
-        {"scenario": d.Scenario.from_dict({"dpsynth_scenario": 1, "parts": [{"name": "a", "share": 1}]})},
+        {"scenario": d.Scenario.from_dict({"parts": [{"name": "a", "shift": {"age": 1}}]})},
     ):
         with pytest.raises(d.ConditionError) as caught:
             synth.sample(10, **asked)

@@ -329,6 +329,16 @@ def test_only_its_own_check_sees_a_change(name, one, other):
     assert found(one) == {name}
 
 
+def test_a_sheet_with_real_records_is_found_and_a_damaged_one_is_none(one):
+    with zipfile.ZipFile(one / "real.xlsx", "w", zipfile.ZIP_DEFLATED) as sheet:
+        sheet.writestr("xl/sharedStrings.xml", f"<si><t>age</t></si><si><t>{STAMP}</t></si>" * 50)
+    assert found(one) == {"real", "unlisted"}
+    whole = bytearray((one / "real.xlsx").read_bytes())
+    whole[60:70] = bytes(10)
+    (one / "real.xlsx").write_bytes(whole)
+    assert found(one) == {"unlisted"}
+
+
 @pytest.mark.parametrize("name", ["real.csv", "real.parquet", "metadata.parquet"])
 def test_a_file_with_real_records_is_found_whether_or_not_it_is_listed(name, one):
     """The column, or what pandas wrote into a Parquet file's metadata."""

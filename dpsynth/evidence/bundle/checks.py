@@ -6,8 +6,11 @@ standard library only. The first line of each says the one fault that it finds.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import zipfile
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -38,6 +41,7 @@ _NAMES = {"certificate": "certificate.json", "page": "certificate.html", "schema
 STAMP = b"contains_real_records"
 """In the names, or the metadata, of a table that was mixed with real rows or made from them."""
 _ENDS = 2**20
+_DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
 
 Line = Mapping[str, Any]
 
@@ -167,6 +171,9 @@ def real(folder: Folder) -> str:
 
 def _is_stamped(path: Path) -> bool:
     """Whether a table's first or last bytes have the stamp: its header line, or its metadata."""
+    if zipfile.is_zipfile(path):  # a sheet; of a damaged one another check tells
+        with contextlib.suppress(*_DAMAGED), zipfile.ZipFile(path) as sheet:
+            return any(STAMP in sheet.read(name) for name in sheet.namelist())
     with path.open("rb") as file:
         first = file.read(_ENDS)
         file.seek(max(0, path.stat().st_size - _ENDS))
