@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from dpsynth.base.domain import Domain
     from dpsynth.base.errors import DPSynthError
     from dpsynth.base.job import Job
+    from dpsynth.data.tables.mixing import mix
     from dpsynth.evaluation.fidelity import Quality, evaluate
     from dpsynth.evaluation.images import ImageQuality, contact_sheet, evaluate_images
     from dpsynth.evidence.certificate import Certificate
@@ -44,12 +45,21 @@ if TYPE_CHECKING:
         Boolean,
         Categorical,
         Datetime,
+        Derived,
         FileFormat,
+        FixedCombinations,
+        FixedIncrements,
         Identifier,
+        Implies,
         Numeric,
+        OneHot,
+        Order,
+        Range,
         Schema,
         SchemaError,
+        Sum,
         Text,
+        Unique,
     )
     from dpsynth.synthesizers.base import (
         CautionWarning,
@@ -59,6 +69,7 @@ if TYPE_CHECKING:
     )
     from dpsynth.synthesizers.image import ImageSynthesizer
     from dpsynth.synthesizers.model_file import ModelFileError
+    from dpsynth.synthesizers.scenario import Scenario
     from dpsynth.synthesizers.table import Synthesizer
 
 # Where each public name is defined, below `dpsynth`.
@@ -78,13 +89,17 @@ _HOME = {
     "DPAuditor": "auditing.mechanism.dp",
     "DPSynthError": "base.errors",
     "Datetime": "schema.table",
+    "Derived": "schema.table",
     "Domain": "base.domain",
     "ExternalProgram": "programs.external",
     "FileFormat": "schema.table",
+    "FixedCombinations": "schema.table",
+    "FixedIncrements": "schema.table",
     "Gaussian": "kernel.events",
     "Identifier": "schema.table",
     "ImageQuality": "evaluation.images",
     "ImageSynthesizer": "synthesizers.image",
+    "Implies": "schema.table",
     "Job": "base.job",
     "Ledger": "ledger.ledger",
     "LedgerCorruptError": "ledger.chain",
@@ -94,22 +109,29 @@ _HOME = {
     "NoLedgerWarning": "synthesizers.base",
     "NotFittedError": "synthesizers.base",
     "Numeric": "schema.table",
+    "OneHot": "schema.table",
+    "Order": "schema.table",
     "Policy": "accounting.ledger_policy",
     "PolicyRefusedError": "accounting.ledger_policy",
     "PolicyViolationError": "auditing.release.audit",
     "PrivacyClaim": "auditing.release.audit",
     "PrivacyUnit": "kernel.unit",
     "Quality": "evaluation.fidelity",
+    "Range": "schema.table",
     "RowsError": "kernel.wall",
-    "Schema": "schema.table",
+    "Scenario": "synthesizers.scenario",
+    "Schema": "schema.importing.entry",
     "SchemaError": "schema.table",
+    "Sum": "schema.table",
     "Synthesizer": "synthesizers.table",
     "Text": "schema.table",
+    "Unique": "schema.table",
     "Workload": "mechanisms.marginal.workload",
     "audit": "auditing.release.audit",
     "contact_sheet": "evaluation.images",
     "evaluate": "evaluation.fidelity",
     "evaluate_images": "evaluation.images",
+    "mix": "data.tables.mixing",
 }
 
 __all__ = [
@@ -128,13 +150,17 @@ __all__ = [
     "DPAuditor",
     "DPSynthError",
     "Datetime",
+    "Derived",
     "Domain",
     "ExternalProgram",
     "FileFormat",
+    "FixedCombinations",
+    "FixedIncrements",
     "Gaussian",
     "Identifier",
     "ImageQuality",
     "ImageSynthesizer",
+    "Implies",
     "Job",
     "Ledger",
     "LedgerCorruptError",
@@ -144,22 +170,29 @@ __all__ = [
     "NoLedgerWarning",
     "NotFittedError",
     "Numeric",
+    "OneHot",
+    "Order",
     "Policy",
     "PolicyRefusedError",
     "PolicyViolationError",
     "PrivacyClaim",
     "PrivacyUnit",
     "Quality",
+    "Range",
     "RowsError",
+    "Scenario",
     "Schema",
     "SchemaError",
+    "Sum",
     "Synthesizer",
     "Text",
+    "Unique",
     "Workload",
     "audit",
     "contact_sheet",
     "evaluate",
     "evaluate_images",
+    "mix",
 ]
 
 

@@ -2,7 +2,7 @@
 
 Results go to stdout, progress to stderr. A user's mistake is one sentence.
 
-Exit codes: 0 done, 1 a gate failed, 2 bad input or usage, 3 inconclusive,
+Exit codes: 0 done, 1 a check failed, 2 bad input or usage, 3 inconclusive,
 4 budget exceeded.
 """
 
@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 
 from dpsynth.base.places import expanded
-from dpsynth.cli import audit, evidence, release
+from dpsynth.cli import audit, beside, evidence, release
 from dpsynth.cli.common import fail, say
 from dpsynth.cli.exits import CODES, exit_code
 from dpsynth.cli.images import images_app
@@ -29,8 +29,8 @@ from dpsynth.cli.verify import verify
 
 _HELP = """Turn private records into synthetic ones under differential privacy, with evidence.
 
-Results go to stdout, progress to stderr. Exit codes: 0 done, 1 a gate failed, 2 bad input or usage,
-3 inconclusive, 4 budget exceeded.
+Results go to stdout, progress to stderr. Exit codes: 0 done, 1 a check failed, 2 bad input or
+usage, 3 inconclusive, 4 budget exceeded.
 """
 
 app = typer.Typer(
@@ -65,6 +65,8 @@ _COMMANDS = (
     release.release,
     release.fit,
     release.sample,
+    beside.mix,
+    beside.impute,
     evidence.evaluate,
     audit.audit,
     release.demo,

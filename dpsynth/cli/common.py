@@ -20,7 +20,14 @@ if TYPE_CHECKING:
 out = Console(soft_wrap=True)
 err = Console(stderr=True, soft_wrap=True)
 
-Data = Annotated[Path, typer.Argument(help="A .csv or .parquet file.", metavar="DATA")]
+Data = Annotated[
+    Path,
+    typer.Argument(
+        help="A table: .csv, .parquet, .feather, .jsonl, .xlsx, .sav, .dta, .sas7bdat or .xpt; or a"
+        " folder or a pattern of Parquet or CSV files.",
+        metavar="DATA",
+    ),
+]
 SchemaFile = Annotated[
     Path | None,
     typer.Option(
@@ -30,6 +37,9 @@ SchemaFile = Annotated[
     ),
 ]
 Epsilon = Annotated[float, typer.Option(help="The privacy budget's epsilon.")]
+USUAL_DELTA = 1e-6
+"""What `release` and `plan` take where no delta is given."""
+
 Delta = Annotated[float, typer.Option(help="The privacy budget's delta.")]
 ModelFile = Annotated[
     Path, typer.Option("--output", "-o", help="The file that the model is written to.")
@@ -54,7 +64,7 @@ Approvals = Annotated[
 CertificateFolder = Annotated[
     Path | None, typer.Option(help="A folder for certificate.json and .html.")
 ]
-Synthetic = Annotated[Path, typer.Argument(help="Synthetic rows, .csv or .parquet.")]
+Synthetic = Annotated[Path, typer.Argument(help="Synthetic rows, such as .csv.")]
 Target = Annotated[
     str | None,
     typer.Option(help="A column to be predicted from the others later: the fit favours it."),
@@ -126,11 +136,35 @@ def output_file(path: Path, *suffixes: str) -> None:
 def say_drawn(drawn: Drawn, what: str, as_json: bool) -> None:
     """What was drawn, and the head of the manifest that lists it. what: rows or images."""
     if as_json:
-        facts = {"output": str(drawn.path), what: drawn.count, "seed": drawn.seed}
+        facts: dict[str, Any] = {"output": str(drawn.path), what: drawn.count, "seed": drawn.seed}
+        if drawn.coverage is not None:
+            facts["coverage"] = json.loads(drawn.coverage.to_json(orient="records"))
         print_json({**facts, "manifest_head": drawn.head})
         return
+    if drawn.coverage is not None:
+        say(drawn.coverage.round(2).to_string(index=False))
     say(f"{drawn.path}: {drawn.count:,} synthetic {what}, seed {drawn.seed}")
     say(f"{drawn.path.parent / 'manifest.json'}: head {drawn.head}")
+
+
+def shares_of(given: list[str] | None) -> dict[str, Any] | None:
+    """--balance options as a mapping: one share of a column, or one for each of some values."""
+    if not given:
+        return None
+    found: dict[str, Any] = {}
+    for name, text in named("--balance", given, "fraud=0.5").items():
+        parts = [part.rpartition(":") for part in text.split(",")]
+        try:
+            alone = len(parts) == 1 and not parts[0][1]
+            pairs = {value.strip(): float(share) for value, colon, share in parts if colon or alone}
+            if len(pairs) < len(parts):
+                raise ValueError
+        except ValueError:
+            raise ValueError(
+                f"--balance must be written like fraud=0.5 or sex=f:0.5,m:0.5, got {name}={text!r}"
+            ) from None
+        found[name] = pairs[""] if alone else pairs
+    return found
 
 
 def named(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dpsynth.cli.common import (
+    USUAL_DELTA,
     Approvals,
     CertificateFolder,
     Data,
@@ -27,6 +28,7 @@ from dpsynth.cli.common import (
     print_json,
     say,
     say_drawn,
+    shares_of,
 )
 from dpsynth.cli.fitting import cautions_told_later, fit_and_keep, job_of
 from dpsynth.cli.programs import (
@@ -60,6 +62,19 @@ Checkpoint = Annotated[
     ),
 ]
 Where = Annotated[str | None, typer.Option(help="A condition that every row meets: 'age >= 65'.")]
+Balance = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Shares of a column's values among the rows: fraud=0.5, or sex=f:0.5,m:0.5. Several"
+        " columns by several options."
+    ),
+]
+ScenarioFile = Annotated[
+    Path | None, typer.Option("--scenario", help="A scenario, .yaml or .json: named parts.")
+]
+Support = Annotated[
+    bool, typer.Option("--support", help="Add how much evidence stands behind each row.")
+]
 Rows = Annotated[int | None, typer.Option("-n", help="Rows; by default the noisy row count.")]
 ReleaseFolder = Annotated[
     Path, typer.Option("--output", "-o", help="The folder of the release, made at the end.")
@@ -70,12 +85,17 @@ class Format(StrEnum):
     """The kinds of files that rows are written to."""
 
     CSV = "csv"
+    DTA = "dta"
+    FEATHER = "feather"
+    JSONL = "jsonl"
     PARQUET = "parquet"
+    SAV = "sav"
+    XLSX = "xlsx"
 
 
 RowFormat = Annotated[
     Format | None,
-    typer.Option("--format", help="Of the synthetic rows; by default that of DATA."),
+    typer.Option("--format", help="Of the synthetic rows; by default that of DATA, or csv."),
 ]
 
 
@@ -122,7 +142,7 @@ def release(
     data: Data,
     epsilon: Epsilon,
     output: ReleaseFolder,
-    delta: Delta = 1e-6,
+    delta: Delta = USUAL_DELTA,
     schema: SchemaFile = None,
     n: Rows = None,
     seed: Seed = None,
@@ -146,6 +166,7 @@ def release(
 
     It spends the budget once. More rows are free: dpsynth sample.
     """
+    from dpsynth.data.tables.writing import ending_for
     from dpsynth.synthesizers.release import make_release
 
     chosen = mechanism_settings(mechanism, target, settings)
@@ -153,7 +174,7 @@ def release(
     synthesizer = _synthesizer(
         schema, ledger, purpose, approval, chosen | _budgeted(mechanism, epsilon, delta, checkpoint)
     )
-    ending = data.suffix.lower() if row_format is None else f".{row_format}"
+    ending = ending_for(data) if row_format is None else f".{row_format}"
     with following(progress), cautions_told_later():
         drawn = make_release(synthesizer, data, output, n=n, seed=seed, ending=ending)
     record = synthesizer.certificate.record
@@ -210,9 +231,17 @@ def _synthesizer(
 
 def sample(
     model: Annotated[Path, typer.Argument(help="A model that `fit` wrote.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="A .csv or .parquet file.")],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output", "-o", help="A file: .csv, .parquet, .feather, .jsonl, .xlsx, .sav or .dta."
+        ),
+    ],
     n: Rows = None,
     where: Where = None,
+    balance: Balance = None,
+    scenario: ScenarioFile = None,
+    support: Support = False,
     seed: Seed = None,
     as_json: Json = False,
 ) -> None:
@@ -220,11 +249,16 @@ def sample(
 
     The manifest of the output's folder lists them, with the seed and the condition.
     """
+    from dpsynth.data.tables.writing import WRITTEN
     from dpsynth.synthesizers.drawing import draw_rows_to
+    from dpsynth.synthesizers.scenario import Scenario
     from dpsynth.synthesizers.table import Synthesizer
 
-    output_file(output, ".csv", ".parquet")
-    drawn = draw_rows_to(output, Synthesizer.load(model), n, where=where, seed=seed)
+    output_file(output, *WRITTEN)
+    asked: dict[str, Any] = {"where": where, "balance": shares_of(balance), "support": support}
+    if scenario is not None:
+        asked["scenario"] = Scenario.load(scenario)
+    drawn = draw_rows_to(output, Synthesizer.load(model), n, **asked, seed=seed)
     say_drawn(drawn, "rows", as_json)
 
 

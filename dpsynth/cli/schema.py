@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from dpsynth.base.places import new_file
@@ -25,12 +26,16 @@ if TYPE_CHECKING:
     from dpsynth.data.tables.check import ColumnCheck
     from dpsynth.schema.columns import Scalar
     from dpsynth.schema.importing.facts import Imported
+    from dpsynth.synthesizers.rule_check import RuleCheck
 
 Output = Annotated[
     Path, typer.Option("--output", "-o", help="The file that the schema is written to.")
 ]
 
-_FORMS = "redcap, spreadsheet, sdv, frictionless, json-schema, smartnoise, google, sql"
+_FORMS = (
+    "redcap, spreadsheet, sdv, frictionless, json-schema, croissant, smartnoise, google, sql, ddi,"
+    " spss, stata"
+)
 
 schema_app = typer.Typer(
     no_args_is_help=True, help="Write and check the public facts about a table."
@@ -43,32 +48,47 @@ def draft(
     output: Output = Path("schema.yaml"),
     id_column: IdColumn = None,
     max_records: MaxRecords = 1,
+    sheet: Annotated[str | None, typer.Option(help="Of an Excel workbook with several.")] = None,
+    delimiter: Annotated[
+        str | None, typer.Option(help="Between the fields of a CSV file, where it is not found.")
+    ] = None,
+    encoding: Annotated[str | None, typer.Option(help="Of a CSV file, such as cp1252.")] = None,
+    skip_lines: Annotated[int, typer.Option(help="Lines before the one that has the names.")] = 0,
     as_json: Json = False,
 ) -> None:
     """Draft a schema from the names and types of columns.
 
     No row is read: every bound and category is left for you to write.
     """
-    from dpsynth.data.engines.files import column_names, open_rows
+    from dpsynth.data.engines.files import open_source
     from dpsynth.data.tables.codec import check_owner
     from dpsynth.kernel.unit import PrivacyUnit
-    from dpsynth.schema.table import Schema
+    from dpsynth.schema.table import FileFormat, Schema
 
     new_file(output)
-    rows = open_rows(data)
+    form = FileFormat(sheet=sheet, delimiter=delimiter, encoding=encoding, skip_lines=skip_lines)
+    source = open_source(data, form=form)
     unit = PrivacyUnit(id_column, max_records)
-    check_owner(column_names(rows), unit)
-    drafted = Schema.draft(rows, unit)
+    check_owner(source.names, unit)
+    drafted = Schema.draft(source.without_rows(), unit, source.form)
     drafted.save(output)
+    personal = drafted.direct_identifiers()
     if as_json:
-        print_json({"output": str(output), "schema": drafted.to_dict()})
+        facts = {"output": str(output), "schema": drafted.to_dict()}
+        print_json({**facts, "direct_identifiers": personal})
         return
+    _say_personal(personal)
     say(f"{output}: replace every TODO with a public fact that you know without the rows")
 
 
 @schema_app.command("import")
 def import_(
-    source: Annotated[Path, typer.Argument(help="A data dictionary: .csv, .json, .yaml or .sql.")],
+    source: Annotated[
+        Path,
+        typer.Argument(
+            help="A data dictionary: .csv, .xlsx, .json, .yaml, .sql, .xml, .sav or .dta."
+        ),
+    ],
     output: Output = Path("schema.yaml"),
     form: Annotated[
         str | None,
@@ -76,6 +96,9 @@ def import_(
     ] = None,
     table: Annotated[
         str | None, typer.Option(help="The table, where the source describes several.")
+    ] = None,
+    dialect: Annotated[
+        str | None, typer.Option(help="Of SQL, such as mysql, postgres, tsql or oracle.")
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -86,7 +109,7 @@ def import_(
     from dpsynth.schema.importing.forms import FORMS, import_facts
 
     new_file(output)
-    name, imported = import_facts(source, form, table)
+    name, imported = import_facts(source, form, table, dialect)
     draft = imported.draft()
     draft.save(output)
     found = {
@@ -102,6 +125,12 @@ def import_(
     _show_imported(imported)
 
 
+def _say_personal(found: dict[str, str]) -> None:
+    """The columns that look like direct identifiers, each with the question."""
+    for name, why in found.items():
+        say(f"{name} looks like a direct identifier, {why}: declare identifier, or leave it out")
+
+
 def _show_imported(imported: Imported) -> None:
     """What was not taken, what to know, and in the end what a person has still to write."""
     if imported.refused:
@@ -109,8 +138,7 @@ def _show_imported(imported: Imported) -> None:
         say(f"Not taken, since it describes rows and is not public: {refused}")
     for name, note in imported.notes().items():
         say(f"{name}: {note}")
-    for name, why in imported.direct_identifiers().items():
-        say(f"{name} looks like a direct identifier, {why}: declare identifier, or leave it out")
+    _say_personal(imported.direct_identifiers())
     say("Bounds and categories are taken as declared: remove what was computed from the rows.")
     todo = imported.open_facts()
     say("Still TODO:" if todo else "Nothing is left to write.")
@@ -126,33 +154,43 @@ def check(
     data: Data,
     as_json: Json = False,
 ) -> None:
-    """Count what a fit would clip or map, and name declared categories that never occur. PRIVATE:
-    for the data owner's screen only.
+    """Count what a fit would clip, map or refuse and the rows that break each constraint, and name
+    declared categories that never occur.
 
-    Exit code 1 where more than a fifth of a column is undeclared.
+    PRIVATE: for the data owner's screen only.
+
+    Exit code 1 where more than a fifth of a column is undeclared, or a fit refuses a column.
     """
     from dpsynth.data.engines.files import open_rows
     from dpsynth.data.tables.check import check_rows
+    from dpsynth.synthesizers.rule_check import check_rules
 
     declared = load_schema(schema)
     rows = open_rows(data, declared)
     checks = check_rows(rows, declared)
+    rules = check_rules(rows, declared)
     if as_json:
-        print_json({"PRIVATE": True, "columns": [vars(c) for c in checks]})
+        found = {"columns": [vars(c) for c in checks], "constraints": [vars(r) for r in rules]}
+        print_json({"PRIVATE": True, **found})
     else:
         _show(checks, len(rows))
-    if any(c.reason for c in checks):
+        _show_rules(rules)
+    if any(c.reason or c.refused for c in checks):
         raise typer.Exit(Exit.GATE_FAILED)
 
 
 def _show(checks: list[ColumnCheck], rows: int) -> None:
-    table = Table(
-        "column", "missing", "undeclared", "clipped", title="PRIVATE: exact counts, not for release"
-    )
+    titles = ("column", "missing", "undeclared", "which become", "clipped", "never occur")
+    table = Table(*titles, "refused", title="PRIVATE: exact counts, not for release")
     for c in checks:
-        table.add_row(c.name, *map(_count, (c.missing, c.undeclared, c.clipped)))
+        counts = map(_count, (c.missing, c.undeclared, c.clipped, len(c.never)))
+        missing, undeclared, clipped, never = counts
+        becomes = c.becomes if c.undeclared else "."
+        refused = "yes" if c.refused else "."
+        table.add_row(*map(escape, (c.name, missing, undeclared, becomes, clipped, never, refused)))
     out.print(table)
     say(f"Of {rows:,} rows; a dot means none.")
+    _say_personal({c.name: c.refused for c in checks if c.refused})
     for c in checks:
         if c.never:
             say(f"{c.name}: PRIVATE: {_listed(c.never)} never occur{'s' * (len(c.never) == 1)}")
@@ -161,6 +199,16 @@ def _show(checks: list[ColumnCheck], rows: int) -> None:
     for c in checks:
         if c.reason:
             say(f"{c.name}: more than a fifth is undeclared, likely {c.reason}")
+
+
+def _show_rules(rules: list[RuleCheck]) -> None:
+    if not rules:
+        return
+    title = "PRIVATE: rows that break a constraint, not for release"
+    table = Table("constraint", "rows", title=title)
+    for rule in rules:
+        table.add_row(escape(rule.constraint), _count(rule.broken))
+    out.print(table)
 
 
 def _listed(names: tuple[Scalar, ...], most: int = 10) -> str:

@@ -19,7 +19,7 @@ from dpsynth.base.places import expanded
 from dpsynth.base.text import at_most, exact, printable, said
 from dpsynth.base.versions import versions
 from dpsynth.evidence import undeclared, verify, wording
-from dpsynth.evidence.describe import Bounds, columns_in_words
+from dpsynth.evidence.describe import Bounds, columns_in_words, constraints_in_words
 from dpsynth.evidence.manifest import add_lines, line_of
 from dpsynth.evidence.pages import render
 from dpsynth.evidence.purposes import groups
@@ -261,7 +261,7 @@ class Certificate:
             "budget": f"epsilon {exact(budget['epsilon'])}, delta {exact(budget['delta'])}",
             "spent": f"epsilon {spent} in {len(it['charges'])} charges",
             "ledger": _account_in_words(it["ledger"]),
-            "schedule": wording.schedule(it["schedule"]["fixed"], it["schedule"]["epsilon"]),
+            "charges": wording.schedule(it["schedule"]["fixed"], it["schedule"]["epsilon"]),
             "noise": "the other program's own" if _all_programs(it) else it["run"]["noise"],
             "mechanism": it["mechanism"]["name"],
             "schema": f"{len(schema['columns'])} columns, sha256 {schema['sha256'][:16]}",
@@ -294,7 +294,12 @@ def _check_unit(ledger: Ledger, schema: Schema | ImageSchema) -> None:
 
 
 def _described(schema: Schema | ImageSchema, bounds: Bounds) -> dict[str, Any]:
-    return {"sha256": schema.fingerprint(), "columns": columns_in_words(schema, bounds)}
+    rules = constraints_in_words(schema)
+    return {
+        "sha256": schema.fingerprint(),
+        "columns": columns_in_words(schema, bounds),
+        **({"constraints": rules} if rules else {}),
+    }
 
 
 def _beginning(lines: Sequence[dict[str, Any]], run: str) -> dict[str, Any]:
@@ -390,6 +395,8 @@ def _restated(record: Mapping[str, Any]) -> list[str]:
         if least <= stated[name]["epsilon"]:
             stated[name] = {**stated[name], "epsilon": least}
     odd = []
+    if any(each not in record["cautions"] for each in undeclared.cautions(record["released"])):
+        odd.append("its cautions are not what follows from its counts of values not read")
     for name in found:
         tolerance = _SAME_SUM if name in ("spent", "charges") else _SAME_FIGURE
         if not _same(stated[name], found[name], tolerance):

@@ -11,7 +11,7 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import MISSING, dataclass, fields, replace
 from pathlib import Path
@@ -19,9 +19,11 @@ from typing import TYPE_CHECKING, Any
 
 from dpsynth.base.mappings import read_mapping, write_mapping
 from dpsynth.base.places import expanded
+from dpsynth.base.text import some
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.schema.columns import (
     COLUMN_TYPES,
+    SECONDS,
     Boolean,
     Categorical,
     Column,
@@ -31,10 +33,25 @@ from dpsynth.schema.columns import (
     SchemaError,
     Text,
     matches_any,
-    number_of_text,
     plain_word,
 )
+from dpsynth.schema.constraint_check import check_constraints
+from dpsynth.schema.constraint_files import constraint_of, constraints_of, facts_of
+from dpsynth.schema.constraints import (
+    Constraint,
+    Derived,
+    FixedCombinations,
+    FixedIncrements,
+    Implies,
+    OneHot,
+    Order,
+    Range,
+    Sum,
+    Unique,
+)
 from dpsynth.schema.files import FileFormat
+from dpsynth.schema.identifying import direct_identifier, role_of
+from dpsynth.schema.texts import moment_reader, number_reader
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,18 +60,30 @@ __all__ = [
     "Boolean",
     "Categorical",
     "Column",
+    "Constraint",
     "Datetime",
+    "Derived",
     "FileFormat",
+    "FixedCombinations",
+    "FixedIncrements",
     "Identifier",
+    "Implies",
     "Numeric",
+    "OneHot",
+    "Order",
+    "Range",
     "Schema",
     "SchemaDraft",
     "SchemaError",
+    "Sum",
     "Text",
+    "Unique",
 ]
 
 VERSION = 1
 """Of the file's format. A file of another version is refused."""
+
+_FIELDS = ("dpsynth_schema", "unit", "file", "not_identifying", "columns", "constraints")
 
 TODO = "TODO"
 """What stands in a draft for a fact that a person has to write."""
@@ -90,13 +119,20 @@ class Schema:
         Whom the guarantee protects; None for a row by itself.
     file : FileFormat or None
         How text files of the table are written, as far as that is declared.
+    not_identifying : sequence of str
+        Columns that a fit models although their names look like direct identifiers of people, such
+        as "name" for that of a product.
+    constraints : sequence of Constraint
+        What every row keeps: `Order`, `Range`, `Implies`, `FixedCombinations`, `Sum`, `Derived`,
+        `OneHot`, `Unique` and `FixedIncrements` (docs/constraints.md). A release keeps it too.
 
     Raises
     ------
     SchemaError
         For no columns, a name that is not text, something that is no column type, an id column
-        that is declared as data to release, and a missing marker of all columns that is a value of
-        one.
+        that is declared as data to release, a missing marker of all columns that is a value of
+        one, a `not_identifying` that is no list of columns, and constraints that do not fit the
+        columns.
 
     Examples
     --------
@@ -112,6 +148,8 @@ class Schema:
     named: tuple[tuple[str, Column], ...]
     unit: PrivacyUnit
     file: FileFormat
+    not_identifying: tuple[str, ...]
+    constraints: tuple[Constraint, ...]
 
     def __init__(
         self,
@@ -119,6 +157,8 @@ class Schema:
         *,
         unit: PrivacyUnit | None = None,
         file: FileFormat | None = None,
+        not_identifying: Sequence[str] = (),
+        constraints: Sequence[Constraint] = (),
     ) -> None:
         file = file if file is not None else FileFormat()
         given = _mapping("columns", columns).items()
@@ -126,6 +166,8 @@ class Schema:
         object.__setattr__(self, "named", named)
         object.__setattr__(self, "unit", unit if unit is not None else PrivacyUnit())
         object.__setattr__(self, "file", file)
+        object.__setattr__(self, "not_identifying", _cleared(not_identifying, self.columns))
+        object.__setattr__(self, "constraints", constraints_of(constraints))
         if not named:
             raise SchemaError("a schema needs one column or more, got none: add a column")
         for name, column in named:
@@ -141,6 +183,7 @@ class Schema:
                 f"column {id_column!r} says whose record a row is and may not be released:"
                 " declare it Identifier(), or leave it out of the columns"
             )
+        check_constraints(self.columns, self.constraints)
         self._check_encoding()
         for name, column in named:
             for marker in file.missing_markers:
@@ -182,9 +225,25 @@ class Schema:
     def refuse_text(self) -> None:
         """SchemaError where a column is free text, which can be neither modelled nor copied."""
         if names := [name for name, column in self.named if isinstance(column, Text)]:
+            listed = some([*map(repr, names)])
             raise SchemaError(
-                f"free text cannot be synthesized, and {_names(names)} is declared Text: remove it"
-                " from the schema and from the data, or declare it Categorical or Identifier"
+                f"free text cannot be synthesized, and {listed} is declared Text: remove it from"
+                " the schema and from the data, or declare it Categorical or Identifier"
+            )
+
+    def identifying(self) -> dict[str, str]:
+        """The columns to be modelled that look like direct identifiers of people, and why."""
+        reasons = {name: direct_identifier(name) for name in self.coded}
+        return {n: why for n, why in reasons.items() if why and n not in self.not_identifying}
+
+    def refuse_identifying(self) -> None:
+        """SchemaError where a column to be modelled looks like a direct identifier of people."""
+        if found := self.identifying():
+            listed = "; ".join(f"{name!r}, as {why}" for name, why in found.items())
+            raise SchemaError(
+                "a release may not model what points to people, and these columns look like direct"
+                f" identifiers: {listed}; declare them as identifier, so that they are made anew,"
+                " leave them out, or list them under not_identifying in the schema"
             )
 
     def to_dict(self) -> dict[str, Any]:
@@ -194,9 +253,13 @@ class Schema:
             for name, column in self.named
         }
         file = _facts(self.file)
-        declared = {"file": file} if file else {}
+        declared: dict[str, Any] = {"file": file} if file else {}
+        if self.not_identifying:
+            declared["not_identifying"] = list(self.not_identifying)
         unit = _facts(self.unit)
-        return {"dpsynth_schema": VERSION, "unit": unit, **declared, "columns": columns}
+        kept = [facts_of(constraint) for constraint in self.constraints]
+        rules = {"constraints": kept} if kept else {}
+        return {"dpsynth_schema": VERSION, "unit": unit, **declared, "columns": columns, **rules}
 
     @classmethod
     def from_dict(cls, spec: Mapping[str, Any]) -> Schema:
@@ -210,13 +273,15 @@ class Schema:
                 f"dpsynth_schema must be {VERSION}, got {spec.get('dpsynth_schema')!r}: correct it,"
                 " or update dpsynth"
             )
-        _refuse_unknown("the schema", spec, ("dpsynth_schema", "unit", "file", "columns"))
+        _refuse_unknown("the schema", spec, _FIELDS)
         columns = _mapping("columns", spec.get("columns"))
         _refuse_todo(columns)
         unit = _build("unit", PrivacyUnit, _mapping("unit", spec.get("unit", {})))
         file = _build("file", FileFormat, _mapping("file", spec.get("file", {})))
         named = {name: column_of(name, facts) for name, facts in columns.items()}
-        return cls(named, unit=unit, file=file)
+        cleared = spec.get("not_identifying", ())
+        rules = _listed_rules(spec.get("constraints", []))
+        return cls(named, unit=unit, file=file, not_identifying=cleared, constraints=rules)
 
     @classmethod
     def load(cls, path: str | Path) -> Schema:
@@ -240,6 +305,36 @@ class Schema:
             f" got {type(given).__name__}: give one of these"
         )
 
+    @classmethod
+    def from_file(
+        cls,
+        path: str | Path,
+        kind: str | None = None,
+        *,
+        table: str | None = None,
+        dialect: str | None = None,
+    ) -> Schema:
+        """The schema that a data dictionary states, as `dpsynth schema import` writes it.
+
+        Parameters
+        ----------
+        path : str or Path
+            A data dictionary.
+        kind : str or None
+            Its form: redcap, table, sdv, frictionless, jsonschema, croissant, smartnoise, google,
+            ddl, ddi, spss or stata. None for the first that recognises the file.
+        table : str or None
+            The table, where the dictionary describes several.
+        dialect : str or None
+            Of SQL, such as "mysql".
+
+        Raises
+        ------
+        SchemaError
+            Where it cannot be read, and where it lacks facts: these are named, column by column.
+        """
+        return cls.from_dict(_READER[0](str(path), kind, table, dialect))
+
     def save(self, path: str | Path) -> None:
         """Write the schema; the name's end, .yaml, .yml or .json, says in which format."""
         write_mapping(expanded(path), self.to_dict())
@@ -255,7 +350,9 @@ class Schema:
         return hashlib.sha256(canonical.encode("ascii")).hexdigest()
 
     @staticmethod
-    def draft(table: Any, unit: PrivacyUnit | None = None) -> SchemaDraft:
+    def draft(
+        table: Any, unit: PrivacyUnit | None = None, file: FileFormat | None = None
+    ) -> SchemaDraft:
         """A draft to edit, from names and dtypes of a pandas DataFrame or of a table that
         Arrow can read.
 
@@ -263,7 +360,8 @@ class Schema:
         whole: a single missing value turns a column of integers into one of floats, so the dtype
         would tell something of a record. Where all columns are text, as in CSV, the type is left
         too, but for names that suggest one. All columns are drafted as nullable. unit: whom to
-        protect; its id_column is drafted as an identifier.
+        protect; its id_column is drafted as an identifier. file: how the table's files are written,
+        as far as that is known.
         """
         dtypes = {str(name): dtype for name, dtype in _dtypes(table)}
         stating = not all(map(_is_text, dtypes.values()))
@@ -271,7 +369,10 @@ class Schema:
         if unit is not None and unit.id_column in columns:
             columns[unit.id_column] = {"type": "identifier"}
         stated = {} if unit is None else _facts(unit)
-        return SchemaDraft({"dpsynth_schema": VERSION, "unit": stated, "columns": columns})
+        form = {} if file is None else _facts(file)
+        declared = {"file": form} if form else {}
+        facts = {"dpsynth_schema": VERSION, "unit": stated, **declared, "columns": columns}
+        return SchemaDraft(facts)
 
     def __repr__(self) -> str:
         kinds = ", ".join(f"{name}: {type(column).__name__}" for name, column in self.named)
@@ -301,9 +402,37 @@ class SchemaDraft:
         """A copy of the file's content."""
         return deepcopy(self.spec)
 
+    def direct_identifiers(self) -> dict[str, str]:
+        """The columns that are no identifiers and look like direct ones, and why."""
+        open_ = (name for name, c in self.spec["columns"].items() if c["type"] != "identifier")
+        reasons = {name: direct_identifier(name) for name in open_}
+        return {name: why for name, why in reasons.items() if why is not None}
+
     def save(self, path: str | Path) -> None:
         """Write the draft; the name's end, .yaml, .yml or .json, says in which format."""
         write_mapping(expanded(path), self.spec, comment=_DRAFT_COMMENT)
+
+
+Dictionaries = Callable[[str, str | None, str | None, str | None], Mapping[str, Any]]
+_READER: list[Dictionaries] = []
+
+
+def read_dictionaries_with(reader: Dictionaries) -> None:
+    """Takes what `Schema.from_file` reads with: from path, kind, table and dialect to a schema's
+    content. It lies above, in `schema.importing`.
+    """
+    _READER[:] = [reader]
+
+
+def _cleared(given: Any, columns: Mapping[str, Column]) -> tuple[str, ...]:
+    """The argument `not_identifying`, where it is a list of columns."""
+    listed = tuple(given) if isinstance(given, list | tuple) else (given,)
+    if strange := [name for name in listed if not isinstance(name, str) or name not in columns]:
+        raise SchemaError(
+            f"not_identifying must be a list of the schema's columns, and has {strange[:10]!r}:"
+            " name columns that are declared"
+        )
+    return listed
 
 
 def _marked(column: Any, file: FileFormat) -> Any:
@@ -327,14 +456,18 @@ def _unmarked(column: Column, file: FileFormat) -> Column:
 
 
 def _is_value(marker: str, column: Column) -> bool:
-    """Whether a text is a category, a number within the bounds, or a word for true or false."""
+    """Whether a text is a category, a number or a time within the bounds, or says true or false."""
     match column:
         case Categorical():
             return matches_any(marker, column.categories)
         case Numeric():
             low = -math.inf if column.low is None else column.low
             high = math.inf if column.high is None else column.high
-            return low <= number_of_text(marker) <= high
+            return low <= number_reader(column)(marker) <= high
+        case Datetime():
+            first, last = column.steps
+            step = moment_reader(column)(marker) // SECONDS[column.resolution]
+            return first <= step <= last
         case Boolean():
             return plain_word(marker) in {plain_word(word) for word in column.words}
     return False
@@ -381,11 +514,20 @@ def _refuse_unknown(what: str, given: Mapping[str, Any], known: Iterable[str]) -
 
 def _refuse_todo(columns: Mapping[str, Any]) -> None:
     mappings = {name: facts for name, facts in columns.items() if isinstance(facts, Mapping)}
-    if open_ := [name for name, facts in mappings.items() if TODO in facts.values()]:
+    todo = {name: [k for k, v in facts.items() if v == TODO] for name, facts in mappings.items()}
+    if open_ := [f"{name!r} ({', '.join(keys)})" for name, keys in todo.items() if keys]:
         raise SchemaError(
-            f"columns {_names(open_)} still say TODO: write their types, public bounds and"
-            " categories there"
+            f"{len(open_)} of {len(columns)} columns still have a TODO, {some(open_, 3)}: write a"
+            " public fact in the place of each, as docs/schema.md shows for every type"
         )
+
+
+def _listed_rules(given: Any) -> list[Constraint]:
+    if isinstance(given, str | Mapping) or not isinstance(given, Sequence):
+        raise SchemaError(
+            f"constraints must be a list, got {type(given).__name__}: begin each with a dash"
+        )
+    return [constraint_of(place, facts) for place, facts in enumerate(given, start=1)]
 
 
 def column_of(name: str, facts: Any) -> Column:
@@ -425,13 +567,18 @@ def _dtypes(table: Any) -> Iterable[tuple[object, Any]]:
     return list(zip(table.columns, table.dtypes, strict=True))
 
 
-_IDENTIFIER_NAME = re.compile(r"(?i:(^|[\s_.-])(id|uuid|guid)$)|[a-z](Id|ID)$")
-"""Such as "patient_id", "caseId", "UUID"; a draft only, which a person corrects."""
-
 _DATE_NAME = re.compile(
     r"(^|[\s_.-])(date|datetime|timestamp|dob)($|[\s_.-])|[\s_.-]at$", re.IGNORECASE
 )
 """Such as "birth_date", "dob", "created_at": many tables hold dates as text."""
+
+
+_BY_ROLE: dict[str, dict[str, Any]] = {
+    "key": {"type": "identifier"},
+    "personal": {"type": TODO},
+    "code": {"type": "categorical", "categories": TODO, "nullable": True},
+}
+"""What a draft says of a column whose name tells its role; a person corrects it."""
 
 
 def _is_text(dtype: pd.api.extensions.ExtensionDtype) -> bool:
@@ -447,8 +594,9 @@ def _guess(name: str, dtype: pd.api.extensions.ExtensionDtype, stating: bool) ->
     """
     from pandas.api import types
 
-    if _IDENTIFIER_NAME.search(name):
-        return {"type": "identifier"}
+    role = role_of(name)
+    if role is not None:
+        return dict(_BY_ROLE[role.kind])
     if types.is_bool_dtype(dtype):
         return {"type": "boolean", "nullable": True}
     if types.is_numeric_dtype(dtype):

@@ -15,6 +15,7 @@ import numpy as np
 
 from dpsynth.base.archive import UNREADABLE, read_archive, split, write_archive
 from dpsynth.base.errors import DPSynthError
+from dpsynth.data.constraints.recoding import recoding_of
 from dpsynth.data.tables.codec import schema_domain
 from dpsynth.data.tables.inside import Inside
 from dpsynth.evidence.verifier import lines, words
@@ -184,6 +185,6 @@ def built_table(document: dict[str, Any], arrays: dict[str, np.ndarray]) -> Stor
     stored = document["bounds"]
     bounds: Bounds = {name: (float(low), float(high)) for name, (low, high) in stored.items()}
     inside = {name: Inside.of(each) for name, each in document.get("inside", {}).items()}
-    domain = schema_domain(schema, bounds)
+    domain = schema_domain(recoding_of(schema).modelled, bounds)
     model = RefinedModel.from_arrays(domain, {**document["model"], **arrays})
     return schema, model, bounds, inside, document["certificate"]

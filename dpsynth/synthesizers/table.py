@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +18,13 @@ import pandas as pd
 from dpsynth.base.job import Job
 from dpsynth.base.places import expanded
 from dpsynth.base.progress import stage
+from dpsynth.data.constraints.recoding import recoding_of
 from dpsynth.data.engines.files import Source, open_source
+from dpsynth.data.engines.frames import Container, as_container, check_container
 from dpsynth.data.tables.codec import check_columns, check_owner, codecs, schema_domain
 from dpsynth.data.tables.inside import Inside, with_several_values
 from dpsynth.data.tables.magnitude import magnitude_table
+from dpsynth.data.tables.mixing import as_frame, stamped
 from dpsynth.door.bounded import Bounded, bound_table
 from dpsynth.door.table import PrivateTable
 from dpsynth.evidence.certificate import Certificate
@@ -36,10 +39,11 @@ from dpsynth.mechanisms.learned_bounds import bounds_costs, learn_bounds
 from dpsynth.mechanisms.marginal.known import Marginal
 from dpsynth.mechanisms.registry import TABLES, mechanism_for, name_of
 from dpsynth.models.base import Model
-from dpsynth.schema.table import Numeric, Schema
+from dpsynth.schema.table import Numeric, Schema, SchemaError
 from dpsynth.synthesizers.account import accountant_for
+from dpsynth.synthesizers.asking import Asked
 from dpsynth.synthesizers.base import BaseSynthesizer, CautionWarning, NamedLedger, NoLedger
-from dpsynth.synthesizers.conditions import parse
+from dpsynth.synthesizers.implications import refuse_impossible
 from dpsynth.synthesizers.model_file import (
     TABLE,
     built_table,
@@ -47,15 +51,15 @@ from dpsynth.synthesizers.model_file import (
     model_digest,
     table_content,
 )
+from dpsynth.synthesizers.partial_rows import filled_in
 from dpsynth.synthesizers.plan import Plan, plan
 from dpsynth.synthesizers.preflight import check_resumable, check_settings, check_size, with_prior
 from dpsynth.synthesizers.recorded import RecordedMarginal, recorded_arguments, recorded_marginals
-from dpsynth.synthesizers.sampled_rows import draw_rows
+from dpsynth.synthesizers.sampled_rows import Origin
+from dpsynth.synthesizers.scenario import Scenario
 from dpsynth.synthesizers.undeclared import undeclared_counts
 
 Bounds = dict[str, tuple[float, float]]
-
-_MAX_DEFAULT_ROWS = 20_000_000  # a noisy count above this would fill memory without anybody asking
 
 
 class Synthesizer(BaseSynthesizer["Fitted"]):
@@ -146,7 +150,7 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         Parameters
         ----------
         data : DataFrame, Arrow table, str or Path
-            The private rows, or a .csv or .parquet file.
+            The private rows, or the path of a file or folder, as `open_source` takes them.
 
         Returns
         -------
@@ -176,8 +180,8 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
             rows = bound_table(source.read, self.schema.unit)
             bounds = _kept_bounds(checkpoint, lambda: self._bounds(rows, accountant))
             seen = _kept_seen(checkpoint, lambda: self._seen(rows, bounds, accountant, mechanism))
-            domain = schema_domain(self.schema, bounds)
-            table = PrivateTable.encoded(rows, codecs(self.schema, bounds), domain)
+            domain = schema_domain(self._modelled, bounds)
+            table = PrivateTable.encoded(rows, codecs(self._modelled, bounds), domain)
             stage(f"measuring and modelling with {name_of(mechanism)}")
             model = in_stored_form(mechanism.run(table, accountant, checkpoint))
             inside = self._inside(seen, bounds, model)
@@ -212,49 +216,124 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
             As `fit` would before it reads anything.
         """
         budget, mechanism = self._checked()
-        return plan(self.schema, mechanism, budget, rows)
+        return plan(self._modelled, mechanism, budget, rows)
 
     def sample(
         self,
         n: int | None = None,
         *,
         where: str | None = None,
-        given: Mapping[str, Any] | None = None,
+        given: Mapping[str, Any] | Any = None,
+        balance: Mapping[str, Any] | None = None,
+        scenario: Scenario | None = None,
+        support: bool = False,
         seed: int | None = None,
-    ) -> pd.DataFrame:
+        output: Container = "pandas",
+    ) -> Any:
         """Draws synthetic rows. Sampling is post-processing: it spends nothing, however often.
 
         Parameters
         ----------
         n : int or None
             How many rows; None for the noisy row count, or for as many as were requested from a
-            program that is not ours.
+            program that is not ours. With a table as `given`, how many for each of its rows; None
+            is one.
         where : str or None
             A condition that all rows meet, such as 'age >= 65 and sex == "female"'.
-        given : mapping of str to object or None
-            Values that columns have in all rows.
+        given : mapping of str to object, DataFrame or another table, or None
+            Values that columns have in all rows. Or a table of partial rows, whose missing values
+            are drawn given the others; the rows come back in its order.
+        balance : mapping of str to float or mapping, or None
+            Shares that a column's values have among the rows, in whole numbers of rows:
+            {"fraud": 0.5}, or {"sex": {"F": 0.5, "M": 0.5}, "age": {"age >= 65": 0.3}}. Values that
+            are not named share what is left.
+        scenario : Scenario or None
+            Named parts with conditions of their own, in place of these arguments. Each row has its
+            part, its support and whether it is extrapolated.
+        support : bool
+            Adds the columns `support`, the evidence behind each row in standard deviations of the
+            noise, and `extrapolated`, whether it is under 2.
         seed : int or None
             For a sample that can be drawn again; it has no part in the privacy noise.
+        output : {"pandas", "arrow", "polars"}
+            The kind of table.
 
         Returns
         -------
-        DataFrame
-            n rows, with the schema's columns and dtypes.
+        DataFrame of pandas or polars, or pyarrow.Table
+            n rows, with the schema's columns and dtypes, and those that were asked for besides.
 
         Raises
         ------
         NotFittedError
             Before `fit`.
         ConditionError
-            When the condition cannot be read, or no row can meet it.
+            When the condition cannot be read, or no row can meet it; and for what cannot be asked
+            for together.
         ValueError
-            When n is no whole number from 0.
+            When n is no whole number from 0, or for another kind of table.
         """
+        check_container(output)
+        rows = self.drawn(n, Asked(where, given, balance, scenario, support), seed)
+        return as_container(rows, output)
+
+    def drawn(self, n: int | None, asked: Asked, seed: int | None) -> pd.DataFrame:
+        """The rows of `sample`, for what was asked as one object."""
+        record = self._fitted().certificate.record
+        return asked.rows(self._origin(), record, n, np.random.default_rng(seed))
+
+    def impute(
+        self,
+        table: Any,
+        *,
+        columns: Sequence[str] | None = None,
+        seed: int | None = None,
+    ) -> pd.DataFrame:
+        """Draws a value wherever a real table has none, from the model given the row's values.
+
+        PRIVATE: the result has the table's rows, and is stamped so. Its column
+        `contains_real_records` is true in every row, and fits, releases, comparisons and audits
+        refuse a table that has it.
+
+        Parameters
+        ----------
+        table : DataFrame, Arrow table, str or Path
+            Real rows, with some or all of the schema's columns.
+        columns : sequence of str or None
+            Those that are filled in; None for all that the schema has and the table, too.
+        seed : int or None
+            For a result that can be made again.
+
+        Returns
+        -------
+        DataFrame
+            The table with no missing value in these columns, and the stamp. What cannot be read as
+            the schema declares it counts as unknown, and stays as it is.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        SchemaError
+            For a column that the table or the schema does not have.
+        """
+        if self.schema.constraints:
+            raise SchemaError(
+                "a table cannot be filled in where the schema has constraints, as known and drawn"
+                " values would have to keep them together: fit a schema without constraints"
+            )
+        origin, table = self._origin(), as_frame(table, self.schema)
+        wanted = [name for name in table if name in origin.codecs] if columns is None else columns
+        if odd := [name for name in wanted if name not in table or name not in origin.codecs]:
+            raise SchemaError(
+                f"{odd} cannot be filled in, as the table or the schema lacks them: name columns of"
+                " both"
+            )
+        return stamped(filled_in(origin, table, list(wanted), np.random.default_rng(seed)))
+
+    def _origin(self) -> Origin:
         fitted = self._fitted()
-        rows = _default_rows(fitted.model) if n is None else row_count(n)
-        terms = parse(where, given, self.schema)
-        rng = np.random.default_rng(seed)
-        return draw_rows(fitted.model, self.schema, fitted.bounds, rows, terms, rng, fitted.inside)
+        return Origin(fitted.model, self.schema, fitted.bounds, fitted.inside)
 
     def _stored(self, fitted: Fitted) -> tuple[Mapping[str, Any], dict[str, np.ndarray]]:
         return table_content(self.schema, fitted.model, fitted.bounds, fitted.inside)
@@ -267,6 +346,11 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         made.fitted_ = Fitted(model, bounds, Certificate(record), inside)
         return made
 
+    @property
+    def _modelled(self) -> Schema:
+        """The columns that a fit reads, some of which stand for those with constraints."""
+        return recoding_of(self.schema).modelled
+
     def _what(self) -> str:
         if isinstance(self.mechanism, str):
             return repr(self.mechanism)
@@ -278,20 +362,23 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         mechanism = mechanism_for(self.mechanism, self.settings)
         budget = mechanism.budget(self.epsilon, self.delta)  # some keep a part of it for a program
         self.schema.refuse_text()
-        check_size(self.schema)
-        mechanism = with_prior(mechanism, self.known, self.schema)
-        check_settings(mechanism, self.schema)
+        self.schema.refuse_identifying()
+        refuse_impossible(self.schema)
+        check_size(self._modelled)
+        mechanism = with_prior(mechanism, self.known, self._modelled)
+        check_settings(mechanism, self._modelled)
         if self.checkpoint is not None:
             check_place(expanded(self.checkpoint), self.named_ledger)
             check_resumable(mechanism, self.unsafe_seed)
         return budget, mechanism
 
     def _opened(self, data: Any) -> Source:
-        """The data, whose columns are those of the schema. No row is read."""
+        """The data, with the columns of the schema, to be recoded when read. No row is read."""
         source = open_source(data, self.schema)
         check_columns(source.names, self.schema)
         check_owner(source.names, self.schema.unit)
-        return source
+        recoding = recoding_of(self.schema)
+        return replace(source, read=lambda: recoding.encoded(source.read()))
 
     def _accountant(self, budget: Budget, mechanism: Mechanism) -> Accountant:
         fingerprint = self.schema.fingerprint()
@@ -332,7 +419,7 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
 
     def _bounds(self, rows: Bounded, accountant: Accountant) -> Bounds:
         """Bounds that the schema leaves open, learned by charges."""
-        numeric = {n: c for n, c in self.schema.columns.items() if isinstance(c, Numeric)}
+        numeric = {n: c for n, c in self._modelled.columns.items() if isinstance(c, Numeric)}
         wanted = {name: column for name, column in numeric.items() if not column.bounded}
         if not wanted:
             return {}
@@ -345,7 +432,7 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         self, rows: Bounded, bounds: Bounds, accountant: Accountant, mechanism: Mechanism
     ) -> dict[str, Seen]:
         """Values that many rows share inside of cells, and how numbers are written, by charges."""
-        wanted = with_several_values(self.schema, bounds) if mechanism.gaussian else {}
+        wanted = with_several_values(self._modelled, bounds) if mechanism.gaussian else {}
         if not wanted:
             return {}
         stage("looking for values that many rows share")
@@ -353,14 +440,14 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         return look_inside(rows, wanted, accountant, costs)
 
     def _inside(self, seen: Mapping[str, Seen], bounds: Bounds, model: Model) -> dict[str, Inside]:
-        wanted = with_several_values(self.schema, bounds)
+        wanted = with_several_values(self._modelled, bounds)
         found = {name: inside_of(wanted[name][1], each, model, name) for name, each in seen.items()}
         return {name: each for name, each in found.items() if each != Inside()}
 
     def _certify(
         self, accountant: Accountant, mechanism: Mechanism, model: Model, bounds: Bounds
     ) -> Certificate:
-        counted = undeclared_counts(self.schema, model)
+        counted = undeclared_counts(self._modelled, model)
         return Certificate.issue(
             schema=self.schema,
             ledger=accountant.ledger,
@@ -414,20 +501,3 @@ def _kept_seen(
             name: Seen(**{fact: tuple(map(float, values)) for fact, values in each.items()})
             for name, each in kept.items()
         }
-
-
-def _default_rows(model: Model) -> int:
-    rows = round(model.total)
-    if rows > _MAX_DEFAULT_ROWS:
-        raise ValueError(
-            f"the noisy row count is {rows:,}, which may be mostly noise: say with n how many rows"
-            " you want"
-        )
-    return rows
-
-
-def row_count(n: Any) -> int:
-    """The number of rows that is asked for; ValueError where it is none."""
-    if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 0:
-        raise ValueError(f"n must be a whole number of rows, 0 or more, got {n!r}")
-    return int(n)

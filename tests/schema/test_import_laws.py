@@ -12,13 +12,13 @@ from typing import Any
 import pytest
 
 from dpsynth.base.mappings import read_mapping
+from dpsynth.schema.identifying import direct_identifier
 from dpsynth.schema.importing import domains, forms, frictionless, json_schema, public, smartnoise, spreadsheet
-from dpsynth.schema.importing.direct import direct_identifier
 from dpsynth.schema.importing.forms import FORMS, import_facts
 from dpsynth.schema.importing.reading import codes, name_pattern, number_of
 from tests.schema.importing import SOURCES, SQL, TABLE, written
 
-MAPPINGS = sorted(set(FORMS) - {"spreadsheet", "redcap", "sql"})
+MAPPINGS = sorted(set(FORMS) - {"spreadsheet", "redcap", "sql", "ddi", "spss", "stata"})
 ENDS = {
     "spreadsheet": ("min", "max"),
     "frictionless": ("minimum", "maximum"),
@@ -157,7 +157,7 @@ def refusal(source: Path, table: str | None = None) -> str | None:
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("a.xlsx", "", "must end in"),
+        ("a.docx", "", "must end in"),
         ("a.csv", "", "empty"),
         ("a.csv", "a,b\n1,2\n", "none of these"),
         ("a.csv", "name,type\nx,integer,7\n", "record 2 has 3 fields"),

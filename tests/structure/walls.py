@@ -28,6 +28,10 @@ MAKES_SENSITIVE = {*RINGS}
 GUARDED = (*RINGS, "data")
 """Folders whose classes hold private values in slots of their own."""
 OPTIONAL = {
+    "narwhals": ("data/engines/known_frames.py",),
+    "openpyxl": ("data/engines/workbooks.py", "schema/importing/sheets.py"),
+    "polars": ("data/engines/frames.py",),
+    "pyreadstat": ("data/engines/statistical.py", "schema/importing/labels.py"),
     "sklearn": ("auditing/attacks/scikit_learn.py",),
     "snsynth": ("mechanisms/external/smartnoise_worker.py",),
     "sqlglot": ("schema/importing/ddl.py",),

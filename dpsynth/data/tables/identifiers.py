@@ -47,7 +47,7 @@ def _spelled(n: int, alphabets: list[np.ndarray], rng: np.random.Generator) -> n
             break
         numbered += 1
         capacity *= len(alphabet)
-    rest = _distinct(n, capacity, rng)
+    rest = distinct_numbers(n, capacity, rng)
     characters = np.empty((n, len(alphabets)), dtype="U1")
     for place in reversed(range(len(alphabets))):
         alphabet = alphabets[place]
@@ -59,7 +59,7 @@ def _spelled(n: int, alphabets: list[np.ndarray], rng: np.random.Generator) -> n
     return characters.view(f"U{len(alphabets)}").ravel().astype(object)
 
 
-def _distinct(n: int, below: int, rng: np.random.Generator) -> np.ndarray:
+def distinct_numbers(n: int, below: int, rng: np.random.Generator) -> np.ndarray:
     """n different numbers below `below`, in random order."""
     if below <= 4 * n:  # few enough to shuffle them all
         return rng.permutation(below)[:n]

@@ -6,8 +6,11 @@ standard library only. The first line of each says the one fault that it finds.
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
+import zipfile
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -26,10 +29,19 @@ INTERNAL = "internal"
 A manifest lists nothing in there: a hash of it would tell of the private rows.
 """
 
-SAMPLES = {"rows": (".csv", ".parquet"), "images": (".npz",), "sheet": (".png",)}
+SAMPLES = {
+    "rows": (".csv", ".parquet", ".feather", ".jsonl", ".xlsx", ".sav", ".dta"),
+    "images": (".npz",),
+    "sheet": (".png",),
+}
 """The kinds of files that are drawn from a model, and how their names end."""
 _NAMES = {"certificate": "certificate.json", "page": "certificate.html", "schema": "schema.yaml"}
 """The kinds of which a release has one file, and its name."""
+
+STAMP = b"contains_real_records"
+"""In the names, or the metadata, of a table that was mixed with real rows or made from them."""
+_ENDS = 2**20
+_DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
 
 Line = Mapping[str, Any]
 
@@ -150,6 +162,24 @@ def unlisted(folder: Folder) -> str:
     return ""
 
 
+def real(folder: Folder) -> str:
+    """A file is stamped as one that contains real records, which no release has."""
+    tables = [path for path in folder.path.iterdir() if path.suffix.lower() in SAMPLES["rows"]]
+    found = (path.name for path in tables if path.is_file() and _is_stamped(path))
+    return ", ".join(sorted(found))
+
+
+def _is_stamped(path: Path) -> bool:
+    """Whether a table's first or last bytes have the stamp: its header line, or its metadata."""
+    if zipfile.is_zipfile(path):  # a sheet; of a damaged one another check tells
+        with contextlib.suppress(*_DAMAGED), zipfile.ZipFile(path) as sheet:
+            return any(STAMP in sheet.read(name) for name in sheet.namelist())
+    with path.open("rb") as file:
+        first = file.read(_ENDS)
+        file.seek(max(0, path.stat().st_size - _ENDS))
+        return STAMP in first or STAMP in file.read()
+
+
 def _is_named(line: Line) -> bool:
     """Whether a file's name is one of its kind, so that nothing escapes the checks of its kind."""
     kind, name = line["kind"], line["name"]
@@ -182,5 +212,5 @@ def _hash(line: Line) -> str:
 
 _FORMAT = "dpsynth_manifest"
 CHECKS: tuple[Callable[[Folder], bool | str], ...] = (
-    manifest, certificate, files, named, model, drawn, unlisted,
+    manifest, certificate, files, named, model, drawn, real, unlisted,
 )  # fmt: skip
