@@ -56,7 +56,7 @@ def draft(
 
     new_file(output)
     rows = open_rows(data)
-    unit = PrivacyUnit(id_column, max_records)
+    unit = PrivacyUnit(id_column or None, max_records)
     check_owner(column_names(rows), unit)
     drafted = Schema.draft(rows, unit)
     drafted.save(output)

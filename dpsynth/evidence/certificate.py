@@ -23,7 +23,16 @@ from dpsynth.evidence.describe import Bounds, columns_in_words
 from dpsynth.evidence.manifest import add_lines, line_of
 from dpsynth.evidence.pages import render
 from dpsynth.evidence.purposes import groups
-from dpsynth.evidence.statement import account_of, borrowed, cost_of, drawing, ended, kinds, parts
+from dpsynth.evidence.statement import (
+    account_of,
+    borrowed,
+    cost_of,
+    drawing,
+    ended,
+    kinds,
+    over_periods,
+    parts,
+)
 from dpsynth.kernel import budget as budgets
 from dpsynth.kernel.budget import Budget
 from dpsynth.ledger.ledger import Ledger
@@ -117,6 +126,7 @@ class Certificate:
         told = parts(lines[0], begun, charges, steps)
         private = told["claim"]["private"]
         imported = [wording.declared(line["by"], line["time"]) for line in account["only"]]
+        period = wording.periods(ledger.unit, over_periods(charges, Budget(**told["budget"])))
         public = _cautions(schema, Budget(**told["budget"]), settings, released)
         record = {
             "dpsynth_certificate": VERSION,
@@ -124,7 +134,7 @@ class Certificate:
             "budget": told["budget"],
             "spent": told["spent"],
             "schedule": told["schedule"],
-            "cautions": [*borrowed(charges, cautions), *imported, *public],
+            "cautions": [*period, *borrowed(charges, cautions), *imported, *public],
             "unit": told["unit"],
             "run": _run(lines, begun),
             "charges": told["charges"],
@@ -133,7 +143,7 @@ class Certificate:
             "ledger": account,
             "views": told["views"],
             "accounting": [
-                *wording.without_id(ledger.unit.id_column, ledger.unit.max_records),
+                *wording.without_id(ledger.unit),
                 *wording.accounting(private, *kinds(charges)),
             ],
             "schema": _described(schema, bounds),

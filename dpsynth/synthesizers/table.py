@@ -22,6 +22,7 @@ from dpsynth.data.engines.files import Source, open_source
 from dpsynth.data.tables.codec import check_columns, check_owner, codecs, schema_domain
 from dpsynth.data.tables.inside import Inside, with_several_values
 from dpsynth.data.tables.magnitude import magnitude_table
+from dpsynth.data.tables.periods import period_codings
 from dpsynth.door.bounded import Bounded, bound_table
 from dpsynth.door.table import PrivateTable
 from dpsynth.evidence.certificate import Certificate
@@ -173,7 +174,7 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         with accountant:
             stage("reading the rows")
             accountant.begin()  # a fit that fails from here on stays paid for
-            rows = bound_table(source.read, self.schema.unit)
+            rows = bound_table(source.read, self.schema.unit, period_codings(self.schema))
             bounds = _kept_bounds(checkpoint, lambda: self._bounds(rows, accountant))
             seen = _kept_seen(checkpoint, lambda: self._seen(rows, bounds, accountant, mechanism))
             domain = schema_domain(self.schema, bounds)

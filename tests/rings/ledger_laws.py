@@ -103,6 +103,9 @@ def a_policy_is_kept(k: Kernel) -> None:
     ledger.set_policy(k.Policy(persons=True))
     fails(k.PolicyRefusedError, lambda: job(0.1))
     ledger.set_policy(policy)
+    months = k.PrivacyUnit(["person", "month(visit)"])
+    other = k.Ledger.create(None, k.Budget(*BUDGET), dataset="x", unit=months, policy=k.Policy(persons=True))
+    fails(k.PolicyRefusedError, lambda: k.Accountant(k.Budget(0.1, 1e-6), ledger=other))
     job(0.2)
     fails(k.BudgetExceededError, lambda: job(0.29))
     assert [e["kind"] for e in ledger.entries()] == ["open", "policy", "policy", "policy", "run"]

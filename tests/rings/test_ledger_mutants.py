@@ -113,8 +113,15 @@ MUTANTS = [
     Mutant(
         "rows for persons",
         "ledger_policy.py",
-        "if self.persons and unit.id_column is None:",
+        "if self.persons and (unit.id_column is None or unit.periods):",
         "if False:",
+        ledger_laws.a_policy_is_kept,
+    ),
+    Mutant(
+        "months of persons for persons",
+        "ledger_policy.py",
+        "if self.persons and (unit.id_column is None or unit.periods):",
+        "if self.persons and unit.id_column is None:",
         ledger_laws.a_policy_is_kept,
     ),
     Mutant(

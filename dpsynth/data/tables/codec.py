@@ -228,12 +228,11 @@ def encode_frame(
 
 
 def check_owner(names: Sequence[Any], unit: PrivacyUnit) -> None:
-    """SchemaError where the column is missing that says whose record a row is."""
-    owner = unit.id_column
-    if owner is not None and owner not in names:
+    """SchemaError where a column is missing that says whose record a row is."""
+    if missing := [owner for owner in unit.columns if owner not in names]:
         raise SchemaError(
-            f"the table lacks {owner!r}, which says whose record a row is: add it, or choose"
-            " another unit"
+            f"the table lacks {', '.join(map(repr, missing))}, which says whose record a row is:"
+            " add it, or choose another unit"
         )
 
 
@@ -251,7 +250,7 @@ def check_columns(names: Sequence[Any], schema: Schema) -> None:
         )
     times = Counter(names)
     read = [name for name, column in schema.columns.items() if not isinstance(column, Identifier)]
-    known = {*schema.columns, schema.unit.id_column}
+    known = {*schema.columns, *schema.unit.columns}
     strange = [str(place) for place, name in enumerate(names, start=1) if name not in known]
     if len(strange) == len(names) > 0:
         raise SchemaError(

@@ -7,7 +7,7 @@ hash: a unit stays on its side when other rows come or go, whatever order and co
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -15,9 +15,13 @@ import pyarrow as pa
 
 from dpsynth.base.numbers import probability
 from dpsynth.base.places import keep_apart, new_file, whole_or_gone
-from dpsynth.data.engines.files import Rows, column, column_names, is_csv, open_rows
+from dpsynth.data.engines.files import Rows, column_names, is_csv, open_rows
 from dpsynth.data.tables.codec import check_owner
+from dpsynth.data.tables.periods import period_codings
+from dpsynth.door.bounded import ids_of
+from dpsynth.door.codes import Coding
 from dpsynth.door.ids import units
+from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.schema.table import Schema, SchemaError
 
 
@@ -34,7 +38,7 @@ def split_file(
     _check_places(data, train, holdout)
     rows = open_rows(data, schema)
     check_owner(column_names(rows), schema.unit)
-    held = in_holdout(rows, schema.unit.id_column, share, seed)
+    held = in_holdout(rows, schema.unit, share, seed, period_codings(schema))
     if held.all() or not held.any():
         raise ValueError(
             "all rows would be on one side: choose another seed, or another share for the holdout"
@@ -44,13 +48,19 @@ def split_file(
         write(data, rows, held, train, holdout, schema)
 
 
-def in_holdout(rows: Rows, id_column: str | None, share: float, seed: int) -> np.ndarray:
-    """Booleans: which rows are in the holdout. Without ids every row is a unit, by its number."""
+def in_holdout(
+    rows: Rows, unit: PrivacyUnit, share: float, seed: int, dates: Mapping[str, Coding] = {}
+) -> np.ndarray:
+    """Booleans: which rows are in the holdout. Without ids every row is a unit, by its number.
+
+    dates: for each column of dates in the unit the coding of its periods.
+    """
     key = hashlib.sha256(str(seed).encode()).digest()
-    if id_column is None:
+    ids = ids_of(rows, unit, dates)
+    if ids is None:
         names, places = [b"%d" % i for i in range(len(rows))], np.arange(len(rows))
     else:
-        names, places = units(column(rows, id_column))
+        names, places = units(ids)
     below = int(share * 2**64)
     drawn = (hashlib.blake2b(name, key=key, digest_size=8).digest() for name in names)
     held = np.array([int.from_bytes(each, "big") < below for each in drawn], dtype=bool)

@@ -114,8 +114,15 @@ def _describe(unit: Record) -> str:
     """Whom the guarantee protects."""
     rows = "1 record" if unit["max_records"] == 1 else f"{unit['max_records']} records"
     verb = {"add-remove": "added or removed", "replace": "replaced by others"}[unit["adjacency"]]
-    of_one = f"every {unit['id_column']!r}, of whom at most {rows} are used"
+    of_one = f"every {_name(unit['id_column'])}, of whom at most {rows} are used"
     return f"{of_one if unit['id_column'] else f'any {rows}'}, {verb}"
+
+
+def _name(named: object) -> str:
+    """What says whose record a row is: one column, or several."""
+    if not isinstance(named, list):
+        return repr(named)
+    return f"combination of {' and '.join(map(repr, named))}"
 
 
 def _meanings(unit: Record, right: float) -> set[str]:
@@ -135,7 +142,7 @@ def _meanings(unit: Record, right: float) -> set[str]:
 def _secret(unit: Record) -> str:
     """What an attacker wants to know of one unit."""
     if unit["id_column"] is not None:
-        who = f"the records of one {unit['id_column']!r} were"
+        who = f"the records of one {_name(unit['id_column'])} were"
     else:
         group = f"a group of {unit['max_records']} records was"
         who = "one record was" if unit["max_records"] == 1 else group
