@@ -35,6 +35,7 @@ from dpsynth.evidence.statement import (
 )
 from dpsynth.kernel import budget as budgets
 from dpsynth.kernel.budget import Budget
+from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.ledger.ledger import Ledger
 from dpsynth.schema.columns import Identifier
 from dpsynth.schema.images import ImageSchema
@@ -117,16 +118,16 @@ class Certificate:
         ValueError
             When the ledger protects another unit than the schema, or has no such run.
         """
-        _check_unit(ledger, schema)
         lines = ledger.entries()
         begun = _beginning(lines, run)
+        _check_unit(ledger.unit.using(begun.get("max_records")), schema)
         charges = [line for line in lines if line["kind"] == "charge" and line["run"] == run]
         steps = [line for line in lines if line["kind"] == "steps" and line["run"] == run]
         account = account_of(ledger, lines, run)
         told = parts(lines[0], begun, charges, steps)
         private = told["claim"]["private"]
         imported = [wording.declared(line["by"], line["time"]) for line in account["only"]]
-        period = wording.periods(ledger.unit, over_periods(charges, Budget(**told["budget"])))
+        period = wording.periods(schema.unit, over_periods(charges, Budget(**told["budget"])))
         public = _cautions(schema, Budget(**told["budget"]), settings, released)
         record = {
             "dpsynth_certificate": VERSION,
@@ -143,7 +144,7 @@ class Certificate:
             "ledger": account,
             "views": told["views"],
             "accounting": [
-                *wording.without_id(ledger.unit),
+                *wording.without_id(schema.unit),
                 *wording.accounting(private, *kinds(charges)),
             ],
             "schema": _described(schema, bounds),
@@ -295,10 +296,10 @@ class Certificate:
         return render.fragment("certificate", self.record)
 
 
-def _check_unit(ledger: Ledger, schema: Schema | ImageSchema) -> None:
-    if ledger.unit != schema.unit:
+def _check_unit(unit: PrivacyUnit, schema: Schema | ImageSchema) -> None:
+    if unit != schema.unit:
         raise ValueError(
-            f"the ledger protects {ledger.unit.describe()}, the schema {schema.unit.describe()}:"
+            f"the ledger protects {unit.describe()}, the schema {schema.unit.describe()}:"
             " use a ledger that was created for this schema"
         )
 

@@ -120,7 +120,7 @@ def parts(
     The lines are the ledger's first, the run's first, and those of its charges and steps.
     """
     budget = Budget(**begun["budget"])
-    unit = PrivacyUnit(**opened["unit"])
+    unit = PrivacyUnit(**opened["unit"]).using(begun.get("max_records"))
     events = events_of(charges)
     return {
         "claim": claim(begun["noise"] == SECURE, budget, unit),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 Adjacency = Literal["add-remove", "replace"]
@@ -59,6 +59,16 @@ class PrivacyUnit:
     def periods(self) -> dict[str, str]:
         """For each column of dates among them the period that makes a unit of its own."""
         return {column: period for column, period in self.parts if period is not None}
+
+    def using(self, max_records: int | None) -> PrivacyUnit:
+        """The same unit, of whose records a run uses another number at most; None changes nothing.
+
+        With ids, neighbouring tables differ in all rows of one unit, however many a run uses: what protects them from
+        one run adds up with what does from the next. Without ids the number says who is protected: ValueError.
+        """
+        if max_records is not None and self.id_column is None:
+            raise ValueError("max_records of a run needs a unit with ids: without them it says who is protected")
+        return self if max_records is None else replace(self, max_records=max_records)
 
     def count_sensitivity(self, cells: int) -> tuple[float, float]:
         """How far (l1, l2) one unit can move the counts of one marginal with this many cells.

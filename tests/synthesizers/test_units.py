@@ -157,3 +157,41 @@ def test_a_month_more_moves_no_other_month():
         one = pd.DataFrame({"patient": [odd[0]], "visit": [odd[1]], "ward": ["a"], "n": [400]})
         more = pd.concat([data.astype({"patient": object, "visit": object}), one], ignore_index=True)
         assert kept(more) == before | {400}
+
+
+def test_one_ledger_pays_for_one_record_a_person_and_for_five_and_each_certificate_says_which(tmp_path):
+    ledger = Ledger.create(tmp_path / "a.ledger", Budget(3, 1e-6), dataset="stays", unit=PrivacyUnit("patient", 1))
+    columns = {"patient": Identifier(), "ward": Categorical(["a", "b"])}
+    rows = visits()[["patient", "ward"]]
+    noise = {}
+    for most in (1, 5):
+        schema = Schema(columns, unit=PrivacyUnit("patient", most))
+        synth = fitted(schema, rows, ledger=ledger)
+        record = synth.certificate.record
+        assert record["unit"]["max_records"] == most
+        assert f"at most {most} record" in record["claim"]["sentence"]
+        noise[most] = [charge["noise_stddev_rows"] for charge in record["charges"]]
+        synth.certificate.save(tmp_path / f"release-{most}")
+        assert verify.check(tmp_path / f"release-{most}") == []
+    assert noise[5] == pytest.approx([5 * each for each in noise[1]])
+    assert ledger.spent().epsilon > 1.4
+    path = tmp_path / "release-5" / "certificate.json"
+    for lie in ({"max_records": 1}, {"description": PrivacyUnit("patient", 1).describe()}):
+        record = json.loads(path.read_text())
+        record["unit"] |= lie
+        assert "its unit is not that of its ledger" in verify.faults(record)
+
+
+def test_another_person_or_groups_of_rows_need_an_account_of_their_own(tmp_path):
+    ward = {"ward": Categorical(["a", "b"]), "patient": Identifier(), "doctor": Identifier()}
+    for unit, other in (
+        (PrivacyUnit("patient", 5), PrivacyUnit("doctor", 5)),
+        (PrivacyUnit(), PrivacyUnit(max_records=2)),
+        (PrivacyUnit("patient"), PrivacyUnit()),
+        (PrivacyUnit("patient"), PrivacyUnit("patient", 1, "replace")),
+        (PrivacyUnit("patient"), PrivacyUnit(["patient", "doctor"])),
+    ):
+        ledger = Ledger.create(None, Budget(3, 1e-6), dataset="stays", unit=unit)
+        with pytest.raises(ValueError, match="one account needs one unit"):
+            fitted(Schema(ward, unit=other), visits().assign(doctor=1)[["patient", "doctor", "ward"]], ledger=ledger)
+        assert not ledger.runs()

@@ -103,7 +103,7 @@ def whole(case: Case) -> str:
 
 def rows(case: Case) -> str:
     """The noise of its charges in rows is told otherwise than it follows from unit and charge."""
-    unit = case.opened["unit"]
+    unit = case.unit
     moved = unit["max_records"] * (1 if unit["adjacency"] == "add-remove" else math.sqrt(2))
     odd = []
     for charge in case.record["charges"]:

@@ -47,8 +47,8 @@ def noise(case: Case) -> bool:
 
 def unit(case: Case) -> bool:
     """Its unit is not that of its ledger."""
-    own = case.opened["unit"]
-    return bool(case.record["unit"] != {**own, "description": _describe(own)})
+    own, stated = case.unit, {**case.unit, "description": _describe(case.unit)}
+    return case.record["unit"] != stated or (own != case.opened["unit"] and not own["id_column"])
 
 
 def budget(case: Case) -> bool:
@@ -67,7 +67,7 @@ def sentence(case: Case) -> bool:
     """Its sentence says something else than its figures."""
     if not case.private:
         return bool(case.record["claim"]["sentence"] != NOT_PRIVATE)
-    said = _claim(case.budget["epsilon"], case.budget["delta"], case.opened["unit"])
+    said = _claim(case.budget["epsilon"], case.budget["delta"], case.unit)
     return bool(case.record["claim"]["sentence"] != said)
 
 
@@ -76,7 +76,7 @@ def meaning(case: Case) -> bool:
     said = case.record["claim"]["meaning"]
     if not case.private:
         return said is not None
-    return said not in _meanings(case.opened["unit"], recompute.best_guess(case.budget))
+    return said not in _meanings(case.unit, recompute.best_guess(case.budget))
 
 
 def caution(case: Case) -> bool:
