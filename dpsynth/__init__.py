@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from dpsynth.synthesizers.image import ImageSynthesizer
     from dpsynth.synthesizers.model_file import ModelFileError
     from dpsynth.synthesizers.table import Synthesizer
+    from dpsynth.synthesizers.units import RowsPerUnit, rows_per_unit
 
 # Where each public name is defined, below `dpsynth`.
 _HOME = {
@@ -101,6 +102,7 @@ _HOME = {
     "PrivacyUnit": "kernel.unit",
     "Quality": "evaluation.fidelity",
     "RowsError": "kernel.wall",
+    "RowsPerUnit": "synthesizers.units",
     "Schema": "schema.table",
     "SchemaError": "schema.table",
     "Synthesizer": "synthesizers.table",
@@ -110,6 +112,7 @@ _HOME = {
     "contact_sheet": "evaluation.images",
     "evaluate": "evaluation.fidelity",
     "evaluate_images": "evaluation.images",
+    "rows_per_unit": "synthesizers.units",
 }
 
 __all__ = [
@@ -151,6 +154,7 @@ __all__ = [
     "PrivacyUnit",
     "Quality",
     "RowsError",
+    "RowsPerUnit",
     "Schema",
     "SchemaError",
     "Synthesizer",
@@ -160,6 +164,7 @@ __all__ = [
     "contact_sheet",
     "evaluate",
     "evaluate_images",
+    "rows_per_unit",
 ]
 
 

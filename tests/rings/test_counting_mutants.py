@@ -129,6 +129,36 @@ def a_month_of_a_person_is_a_unit(k: SimpleNamespace) -> None:
     assert len(kept) == 6  # March, April and what is no date, of two people
 
 
+SIZES = (1, 3, 10, 100)
+CROWD = [*(f"u{i}" for i in range(6)), *["few"] * 3, *["many"] * 10_000, *[None] * 12]
+
+
+def sizes_of(k: SimpleNamespace, ids, adjacency="add-remove", ceiling=200):
+    unit = k.PrivacyUnit("who", ceiling, adjacency)
+    column = ids if isinstance(ids, pd.Categorical) else pd.Series(ids, dtype=object)
+    rows = k.bound_table(lambda: pd.DataFrame({"who": column}), unit)
+    return k.unit_sizes(rows, SIZES)
+
+
+def a_unit_is_in_one_count_of_sizes_however_many_rows_it_has(k: SimpleNamespace) -> None:
+    whole = sizes_of(k, CROWD)
+    counts = k.sensitive._integers(whole)
+    assert counts.tolist() == [6, 1, 1, 1]
+    assert k.sensitive._integers(sizes_of(k, CROWD, ceiling=50)).tolist() == [6, 1, 2, 0]  # cut at the ceiling
+    assert k.sensitive._integers(sizes_of(k, [])).tolist() == [0, 0, 0, 0]
+    unused = pd.Categorical(["b", "b"], categories=["a", "b", "c"])
+    assert k.sensitive._integers(sizes_of(k, unused)).tolist() == [1, 0, 0, 0]
+    without = {gone: [who for who in CROWD if who != gone] for gone in ("u0", "few", "many", None)}
+    for one in without.values():
+        moved = counts - k.sensitive._integers(sizes_of(k, one))
+        assert np.abs(moved).sum() == 1 == whole.l1 == whole.l2
+    replaced = sizes_of(k, CROWD, "replace")
+    for gone, other in (("many", ["new"]), ("few", ["new"] * 10_000), (None, ["new"] * 3)):
+        moved = counts - k.sensitive._integers(sizes_of(k, without[gone] + other))
+        assert np.abs(moved).sum() == 2 == replaced.l1
+        assert np.linalg.norm(moved) <= replaced.l2 <= 1.4143
+
+
 class Answers:
     """A codec of two codes, whose answers lie anywhere, and fail for one text."""
 
@@ -246,8 +276,44 @@ LAWS = (
     the_key_of_several_ids_says_nothing_of_other_rows,
     a_household_keeps_as_many_rows_as_it_may,
     a_month_of_a_person_is_a_unit,
+    a_unit_is_in_one_count_of_sizes_however_many_rows_it_has,
 )
 MUTANTS = [
+    Mutant(
+        "a unit counts once for each of its rows",
+        "sizes.py",
+        "return np.bincount(cells, minlength=len(starts))",
+        "return np.bincount(cells, held[held > 0], len(starts)).astype(np.int64)",
+        a_unit_is_in_one_count_of_sizes_however_many_rows_it_has,
+    ),
+    Mutant(
+        "a unit counts in all sizes up to its own",
+        "sizes.py",
+        "return np.bincount(cells, minlength=len(starts))",
+        "return np.bincount(cells, minlength=len(starts))[::-1].cumsum()[::-1]",
+        a_unit_is_in_one_count_of_sizes_however_many_rows_it_has,
+    ),
+    Mutant(
+        "units without rows count",
+        "sizes.py",
+        "np.searchsorted(starts, held[held > 0]",
+        "np.searchsorted(starts, np.maximum(held, 1)",
+        a_unit_is_in_one_count_of_sizes_however_many_rows_it_has,
+    ),
+    Mutant(
+        "a unit in another's place moves one count",
+        "sizes.py",
+        "rows.unit.using(1).count_sensitivity(len(starts))",
+        "1.0, 1.0",
+        a_unit_is_in_one_count_of_sizes_however_many_rows_it_has,
+    ),
+    Mutant(
+        "sizes that are said to move by all rows of a unit",
+        "sizes.py",
+        "rows.unit.using(1).count_sensitivity(len(starts))",
+        "rows.unit.count_sensitivity(len(starts))",
+        a_unit_is_in_one_count_of_sizes_however_many_rows_it_has,
+    ),
     Mutant(
         "keys of several ids without their lengths",
         "ids.py",
