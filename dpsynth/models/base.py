@@ -35,8 +35,11 @@ class ConditionError(DPSynthError, ValueError):
     def no_row(cls, evidence: Evidence) -> ConditionError:
         """For evidence that a model gives no mass to."""
         names = " and ".join(f"`{name}`" for name in evidence)
-        remedy = "widen it" if len(evidence) == 1 else "widen it, or leave a part of it out"
-        return cls(f"the model has no row that meets the condition on {names}: {remedy}")
+        narrower = "" if len(evidence) == 1 else " leave a part of it out,"
+        return cls(
+            f"the model gives probability 0 to rows that meet the condition on {names}: widen it,"
+            f"{narrower} or fit again with a larger epsilon, which shows smaller groups"
+        )
 
 
 @dataclass(frozen=True, eq=False)

@@ -30,9 +30,9 @@ EXAMPLES = {
     "unit": "unit rows.csv -s schema.yaml --epsilon 0.5 --ledger b.ledger",
     "release": "release rows.csv -s schema.yaml --epsilon 1 --mechanism independent -n 50 -o release",
     "fit": f"fit rows.csv -s schema.yaml {BUDGET} --mechanism independent -o other.dpsynth",
-    "sample": "sample release/model.dpsynth -n 30 --where 'age >= 65' -o release/old.csv",
+    "sample": """sample release/model.dpsynth -n 30 --where "sex == 'f'" -o release/women.csv""",
     "evaluate": "evaluate release/synthetic.csv train.csv -s schema.yaml -o quality",
-    "audit": "audit release/synthetic.csv --train train.csv --holdout holdout.csv -s schema.yaml -o audit",
+    "audit": "audit strangers.csv --train train.csv --holdout holdout.csv -s schema.yaml --seed 1 -o audit",
     "demo": "demo --out demo",
     "plan": f"plan -s schema.yaml {BUDGET} --rows 400",
     "verify": "verify release --redraw",
@@ -81,6 +81,9 @@ def folder(tmp_path_factory) -> Path:
     people = rng.integers(0, 300, 600)
     rows = pd.DataFrame({"pid": people, "age": rng.integers(20, 90, 600), "sex": rng.choice(["f", "m"], 600)})
     rows.to_csv(place / "rows.csv", index=False)
+    # what the noise of a fit makes of these few rows is now and then no PASS: the audit has rows without noise
+    strangers = pd.DataFrame({"age": rng.integers(20, 90, 300), "sex": rng.choice(["f", "m"], 300)})
+    strangers.to_csv(place / "strangers.csv", index=False)
     SCHEMA.save(place / "schema.yaml")
     (place / "dictionary.csv").write_text("name,type,low,high,labels\nage,integer,0,120,\nsex,,,,f|m\n")
     np.savez(
@@ -106,7 +109,7 @@ def said(folder) -> dict[str, tuple[int, str, str]]:
 def test_every_command_prints_one_json_object_where_asked(name, folder, said, capsys, monkeypatch):
     monkeypatch.chdir(folder)
     code, out, err = call(f"{EXAMPLES[name]} --json", capsys, monkeypatch)
-    assert code in ((0, 3) if name == "audit" else (0,)), err  # an audit of so few rows decides nothing
+    assert code == (3 if name == "audit" else 0), err  # an audit of so few rows decides nothing
     assert isinstance(strict(out), dict)
     assert not out.startswith("[")
 

@@ -105,7 +105,7 @@ def test_samples_are_columns_of_the_domain_near_to_expectation():
     [
         (5, {"q": np.ones(2)}, "attributes of the domain, got 'q'"),
         (5, {"b": np.ones(2)}, "one weight of 0 or more for each of its 3 cells"),
-        (5, {"b": np.zeros(3)}, "no row that meets the condition on `b`: widen it$"),
+        (5, {"b": np.zeros(3)}, "probability 0 to rows that meet the condition on `b`: widen it, or"),
         (-1, None, "0 or more, got -1"),
     ],
 )

@@ -136,10 +136,10 @@ def test_a_negative_number_of_rows_is_refused():
 @pytest.mark.parametrize(
     ("evidence", "message"),
     [
-        ({"b": np.zeros(3)}, "has no row that meets the condition on `b`: widen it$"),
+        ({"b": np.zeros(3)}, "probability 0 to rows that meet the condition on `b`: widen it, or"),
         (
             {"a": np.array([0.0, 1.0]), "b": np.array([0.0, 0.0, 1.0])},
-            "the condition on `a` and `b`: widen it, or leave a part of it out",
+            "the condition on `a` and `b`: widen it, leave a part of it out, or",
         ),
         ({"b": np.ones(2)}, "one weight of 0 or more for each of its 3 cells"),
         ({"b": np.array([1.0, -1.0, 1.0])}, "one weight of 0 or more"),
