@@ -224,6 +224,19 @@ IDENTIFIER_WITHOUT_UNIT = (
 )
 
 
+def repeating(name: str, seen: bool) -> str:
+    """For names that repeat: rows of one name have nothing else in common."""
+    known = (
+        f"New names in {name!r} repeat as real ones do, by a noisy count of units by their rows"
+        if seen
+        else f"The rows of one {name!r} did not stand out from the noise, so each name comes once"
+    )
+    return (
+        f"CAUTION: {known}. Which rows have one name is drawn at random: they are no history of"
+        " one person, and say nothing of how visits of one person hang together."
+    )
+
+
 def unread(name: str, share: float, rows: int, stddev: float, nullable: bool) -> str:
     """For a column of which little was read as declared, by counts that are charged."""
     if nullable:

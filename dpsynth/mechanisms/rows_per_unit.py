@@ -13,6 +13,7 @@ from functools import cached_property
 
 import numpy as np
 
+from dpsynth.data.tables.identifiers import RowsOfUnits
 from dpsynth.door.bounded import Bounded
 from dpsynth.door.codes import Coding
 from dpsynth.door.sizes import unit_sizes
@@ -22,6 +23,9 @@ from dpsynth.models.rounding import on_simplex
 
 NAME = "rows-per-unit"
 """What the ledger and its policy call this look."""
+
+SHARE = 0.02
+"""Of a fit's budget: what names cost that are to repeat as people do."""
 
 _FIRST = (1, 2, 3, 4, 5, 6, 8, 10, 12, 15, 20, 25, 30, 40, 50, 60, 80)
 _CLEAR = 4.0
@@ -95,6 +99,18 @@ class Sizes:
         total = float(whole @ self.units)
         share = float(part @ self.units) / total
         return share, self.stddev * math.sqrt(float(((part - share * whole) ** 2).sum())) / total
+
+
+def sizes_cost(cost: int) -> int:
+    """What the look costs a fit that has this cost left."""
+    return int(cost * SHARE)
+
+
+def rows_of_units(sizes: Sizes) -> RowsOfUnits:
+    """What is seen, as rows are drawn by it; one row a unit where nothing stands out."""
+    if not sizes.seen:
+        return RowsOfUnits((1,), (1.0,))
+    return RowsOfUnits(sizes.ends[: sizes.seen], tuple(sizes.units.tolist()))
 
 
 def look_at_sizes(

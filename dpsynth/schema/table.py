@@ -156,6 +156,11 @@ class Schema:
                     )
 
     def _check_unit(self) -> None:
+        if self.repeating not in (None, self.unit.id_column):
+            raise SchemaError(
+                f"column {self.repeating!r} repeats, and only the one id column of the unit can:"
+                " name it as id_column, or leave out repeats"
+            )
         for name, period in self.unit.parts:
             column = self.columns.get(name)
             if period is None and not isinstance(column, Identifier | None):
@@ -190,6 +195,12 @@ class Schema:
         return {
             name: column for name, column in self.named if not isinstance(column, Identifier | Text)
         }
+
+    @property
+    def repeating(self) -> str | None:
+        """The unit's id column, where its new names are to repeat as people do."""
+        found = (name for name, column in self.named if getattr(column, "repeats", False))
+        return next(found, None)
 
     @property
     def unbounded(self) -> tuple[str, ...]:

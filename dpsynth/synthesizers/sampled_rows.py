@@ -10,10 +10,11 @@ import pandas as pd
 
 from dpsynth.data.tables.cells import NumericCodec
 from dpsynth.data.tables.codec import Codec, codecs, decode_frame
+from dpsynth.data.tables.identifiers import RowsOfUnits, keyed_identifiers
 from dpsynth.data.tables.inside import Inside, with_inside
 from dpsynth.data.tables.parts import Parts
 from dpsynth.models.base import ConditionError, Model
-from dpsynth.schema.table import Schema
+from dpsynth.schema.table import Identifier, Schema
 from dpsynth.synthesizers.conditions import Term
 
 
@@ -25,10 +26,12 @@ def draw_rows(
     terms: Sequence[Term],
     rng: np.random.Generator,
     inside: Mapping[str, Inside] = {},
+    names: Mapping[str, pd.Series[Any]] = {},
 ) -> pd.DataFrame:
     """n rows that meet all terms, from the model's distribution under this condition.
 
-    inside: what is known of the values in the cells of some columns.
+    inside: what is known of the values in the cells of some columns. names: identifiers that hang
+    on more than the number of rows.
     """
     found = codecs(schema, bounds)
     wanted = {t.column: 0 for t in terms}
@@ -40,7 +43,25 @@ def draw_rows(
         if not weights.any():
             raise ConditionError(f"no value of {name!r} can meet the condition: widen it")
     codes = model.sample(n, rng, evidence) if evidence else model.sample(n, rng)
-    return decode_frame(codes, schema, bounds, rng, parts)
+    return decode_frame(codes, schema, bounds, rng, parts, names)
+
+
+def names_of(
+    schema: Schema, people: RowsOfUnits | None, n: int, seed: Any
+) -> dict[str, pd.Series[Any]]:
+    """The identifiers that repeat, or have a key, of n rows.
+
+    people: how many rows units have; None where no identifier repeats.
+    """
+    columns = {name: c for name, c in schema.columns.items() if isinstance(c, Identifier)}
+    keyed = {name: column for name, column in columns.items() if column.repeats or column.key}
+    rng = np.random.default_rng(np.random.SeedSequence(seed).spawn(1)[0])
+    found = {}
+    for name, column in keyed.items():
+        one_each = RowsOfUnits((1,), (1.0,))
+        owners = (people if column.repeats and people else one_each).draw(n, rng)
+        found[name] = keyed_identifiers(column, name, owners, seed)
+    return found
 
 
 def _parts(name: str, codec: Codec, terms: Sequence[Term], inside: Inside | None) -> Parts:

@@ -276,6 +276,7 @@ def decode_frame(
     bounds: Mapping[str, tuple[float, float]],
     rng: np.random.Generator,
     parts: Mapping[str, Parts] = {},
+    names: Mapping[str, pd.Series[Any]] = {},
 ) -> pd.DataFrame:
     """Rows drawn from coded ones: a value for each cell, and new identifiers.
 
@@ -292,6 +293,8 @@ def decode_frame(
         Draws the values and the identifiers.
     parts : mapping of str to Parts
         For some columns the parts of cells that their values come from.
+    names : mapping of str to Series
+        For some identifiers those of the rows; all others are made here, each of them once.
 
     Returns
     -------
@@ -302,7 +305,9 @@ def decode_frame(
     rows = max((len(codes[name]) for name in found), default=0)
     decoded: dict[str, pd.Series[Any]] = {}
     for name, column in schema.columns.items():
-        if isinstance(column, Identifier):
+        if name in names:
+            decoded[name] = names[name]
+        elif isinstance(column, Identifier):
             decoded[name] = generate_identifiers(column, rows, rng)
         else:
             decoded[name] = found[name].decode(codes.pop(name), rng, parts.get(name))
