@@ -42,7 +42,7 @@ def unit(
     schema: SchemaFile = None,
     delta: Delta = 1e-6,
     ledger: LedgerFile = None,
-    ceiling: Ceiling = 1000,
+    ceiling: Ceiling = 100,
     cut: Cut = 0.05,
     purpose: Purpose = "",
     approval: Approvals = None,

@@ -95,6 +95,21 @@ class Sizes:
             self._share((beyond > 0).astype(float), np.ones(self.seen)),
         )
 
+    @cached_property
+    def unseen(self) -> tuple[float, float]:
+        """About how many units have more rows than is seen, with its standard deviation."""
+        beyond = self.counts[self.seen :]
+        return math.fsum(beyond), self.stddev * math.sqrt(len(beyond))
+
+    def cut_at_most(self, most: int) -> float:
+        """The share of rows that `most` rows a unit would cut if units that are not seen have twice
+        as many as the last that is; one standard deviation more of them than was counted.
+        """
+        units = max(0.0, self.unseen[0]) + self.unseen[1]
+        each = min(2 * self.ends[self.seen - 1], self.ends[-1])
+        cut = float(np.maximum(self.rows - most, 0.0) @ self.units) + units * max(0, each - most)
+        return cut / (float(self.rows @ self.units) + units * each)
+
     def _share(self, part: np.ndarray, whole: np.ndarray) -> tuple[float, float]:
         total = float(whole @ self.units)
         share = float(part @ self.units) / total

@@ -24,10 +24,13 @@ from dpsynth.schema.table import Schema, SchemaError
 from dpsynth.synthesizers.account import accountant_for
 from dpsynth.synthesizers.preflight import check_budget
 
-CEILING = 1000
+CEILING = 100
 CUT = 0.05
 
-_RULE = "the fewest that cut at most {cut} of the rows"
+_RULE = (
+    "the fewest that cut at most {cut} of the rows, even where units that are not seen have twice"
+    " as many rows as the last that is"
+)
 
 
 @dataclass(frozen=True)
@@ -70,10 +73,13 @@ class RowsPerUnit:
         The standard deviation of the noise of each count.
     rows, units : float
         About how many there are, of what stands out from the noise.
+    unseen, unseen_stddev : float
+        About how many units have more rows than the last choice, which no share counts.
     choices : tuple of Choice
         For each number of rows up to the last that stands out what it would cut.
     recommended : int or None
-        The first choice that cuts at most `cut` of the rows; None where nothing stands out.
+        The first choice that cuts at most `cut` of the rows, even if the unseen units, one standard
+        deviation more of them, have twice as many rows as the last choice. None where none does.
     cut : float
         The share of rows that the recommendation allows to be cut.
     """
@@ -85,6 +91,8 @@ class RowsPerUnit:
     stddev: float
     rows: float
     units: float
+    unseen: float
+    unseen_stddev: float
     choices: tuple[Choice, ...]
     recommended: int | None
     cut: float
@@ -100,6 +108,8 @@ class RowsPerUnit:
             "stddev": self.stddev,
             "rows": self.rows,
             "units": self.units,
+            "unseen": self.unseen,
+            "unseen_stddev": self.unseen_stddev,
             "choices": [vars(choice) for choice in self.choices],
             "recommended": self.recommended,
             "rule": _RULE.format(cut=_percent(self.cut)),
@@ -118,19 +128,24 @@ class RowsPerUnit:
 
     def notes(self) -> list[str]:
         """What a reader should know, in sentences."""
-        if self.recommended is None:
+        if not self.choices:
             return [
                 "No number of rows stands out from the noise, so nothing is recommended: spend a"
                 " larger epsilon, or choose from what is known of the data's making."
             ]
         last = self.choices[-1].max_records
+        rule = _RULE.format(cut=_percent(self.cut))
         said = [
-            f"Recommended: max_records {self.recommended},"
-            f" {_RULE.format(cut=_percent(self.cut))}. The noise of a fit grows in proportion to"
-            " it. You choose.",
-            f"Units with more than {last} rows are not seen: they are in no share, and each count"
-            f" of them may be up to about {short(4 * self.stddev, 2)} units.",
+            f"Recommended: max_records {self.recommended}, {rule}. The noise of a fit grows in"
+            " proportion to it. You choose.",
+            f"About {max(0.0, self.unseen):,.0f} units (± {self.unseen_stddev:,.0f}) have more than"
+            f" {last} rows. They do not stand out from the noise, and are in no share.",
         ]
+        if self.recommended is None:
+            said[0] = (
+                f"Nothing is recommended, as no number is {rule}: spend a larger epsilon, or choose"
+                " from what is known of the data's making."
+            )
         if last == self.ceiling:
             said[1] = (
                 f"Units with {last} rows or more count as units with {last}, so that more rows may"
@@ -279,8 +294,12 @@ def _told(sizes: Sizes, schema: Schema, budget: Budget, cut: float) -> RowsPerUn
         stddev=sizes.stddev,
         rows=float(sizes.rows @ sizes.units),
         units=float(sizes.units.sum()),
+        unseen=sizes.unseen[0],
+        unseen_stddev=sizes.unseen[1],
         choices=tuple(choices),
-        recommended=next((c.max_records for c in choices if c.rows_cut <= cut), None),
+        recommended=next(
+            (c.max_records for c in choices if sizes.cut_at_most(c.max_records) <= cut), None
+        ),
         cut=cut,
     )
 

@@ -86,6 +86,29 @@ def test_what_does_not_stand_out_is_not_seen_and_nothing_is_recommended():
     assert Sizes((1, 2), (-5.0, -9.0), 1.0).seen == 0
 
 
+def test_nothing_is_recommended_where_units_that_are_not_seen_may_have_most_of_the_rows():
+    """Of 4,000 people with a heavy tail the tenth with most rows have more than half of all."""
+    held = np.floor(np.random.default_rng(4).pareto(1.0, 4000) + 1).clip(max=100).astype(int)
+    found = look(table(held), epsilon=0.05, unsafe_seed=1)
+    last = found.choices[-1].max_records
+    assert np.maximum(held - last, 0).sum() > 0.3 * held.sum()
+    assert found.recommended is None
+    assert "Nothing is recommended, as no number is" in found.summary()
+    clear = look(table(held), epsilon=8.0, unsafe_seed=1)
+    cut = np.maximum(held - clear.recommended, 0).sum() / held.sum()
+    assert 0.01 < cut < 0.06
+
+
+def test_the_share_of_what_is_not_seen_is_the_one_that_is_stated():
+    sizes = Sizes((1, 2, 3, 4), (900.0, 100.0, 3.0, -1.0), 10.0)
+    assert sizes.seen == 2
+    assert sizes.unseen == (2.0, pytest.approx(10 * 2**0.5))
+    hidden = 2 + 10 * 2**0.5  # with 4 rows each
+    assert sizes.cut_at_most(1) == pytest.approx((100 * (2**0.5 * 2**0.5 - 1) + 3 * hidden) / (1100 + 4 * hidden))
+    whole = Sizes((1, 2), (900.0, 100.0), 1.0)
+    assert whole.cut_at_most(1) == pytest.approx(100 / 1100)
+
+
 def test_a_unit_with_more_rows_than_the_ceiling_counts_as_one_with_so_many():
     found = look(ceiling=5)
     assert found.choices[-1].max_records == 5
