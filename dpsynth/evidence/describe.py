@@ -55,6 +55,8 @@ def _domain(column: Column, learned: tuple[float, float] | None) -> str:
 
 
 def _names(column: Identifier) -> str:
+    if column.faker is not None:
+        return f"made up by Faker: {column.faker} in {column.locale}, from public lists"
     made = column.pattern or ("{} to {}".format(*column.range) if column.range else "")
     said = "made afresh" + (f" as {made}" if made else "")
     if column.real is not None:

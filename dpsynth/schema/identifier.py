@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from itertools import zip_longest
@@ -13,6 +14,11 @@ LARGEST = 10**18
 """Numbers of a range lie below this, which int64 holds."""
 
 Range = tuple[int, int]
+FAKED = ("name", "first_name", "last_name", "email", "street_address")
+"""What Faker makes up, from lists that are public."""
+
+_LOCALE = re.compile(r"[a-z]{2,3}_[A-Z]{2}")
+
 ALPHABETS = {"#": "0123456789", "?": "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
 """What a sign of a pattern stands for; all others stand for themselves."""
 
@@ -37,13 +43,17 @@ class Identifier(Facts):
     key : str or None
         Columns with one key and one pattern or range have the same names in every file that is
         drawn with the same seed, so that files can be joined. A column that repeats has its own
-        name as its key where none is stated.
+        name as its key where none is stated. In one file, columns with one key are of one person.
+    faker : {"name", "first_name", "last_name", "email", "street_address"} or None
+        In place of a pattern: what Faker makes up, where it is installed. It may come twice.
+    locale : str
+        Of Faker's public lists, such as "de_DE".
 
     Raises
     ------
     SchemaError
-        For a pattern that is empty or not printable text, a range that is none, both, names that
-        may coincide with real ones, and a key that is no text.
+        For a pattern that is empty or not printable text, a range that is none, two forms, names
+        that may coincide with real ones, and facts that make no sense together.
 
     Examples
     --------
@@ -59,25 +69,40 @@ class Identifier(Facts):
     real: str | Sequence[int] | None = None
     repeats: bool = False
     key: str | None = None
+    faker: str | None = None
+    locale: str = "en_US"
 
     def __post_init__(self) -> None:
         if self.pattern is not None:
             _check_pattern("pattern", self.pattern)
         if self.range is not None:
             object.__setattr__(self, "range", _range("range", self.range))
-        if self.pattern is not None and self.range is not None:
-            raise SchemaError("a pattern and a range exclude each other: state one of them")
+        if sum(form is not None for form in (self.pattern, self.range, self.faker)) > 1:
+            raise SchemaError("pattern, range and faker exclude each other: state one of them")
+        if self.faker is not None:
+            self._check_faker()
         if not isinstance(self.repeats, bool):
             raise SchemaError(f"repeats must be true or false, got {self.repeats!r}: write one")
         if self.key is not None and (not isinstance(self.key, str) or not self.key):
             raise SchemaError(f"key must be text, got {self.key!r}: name it, or leave it out")
-        if (self.repeats or self.key) and self.pattern is None and self.range is None:
+        if (self.repeats or self.key) and not (self.pattern or self.range or self.faker):
             raise SchemaError(
                 "names that repeat, or have a key, need a form of their own: state a pattern such"
                 ' as "SYN-######", or a range'
             )
         if self.real is not None:
             self._check_real()
+
+    def _check_faker(self) -> None:
+        if self.faker not in FAKED:
+            raise SchemaError(f"faker must be one of {list(FAKED)}, got {self.faker!r}: choose one")
+        if not isinstance(self.locale, str) or not _LOCALE.fullmatch(self.locale):
+            raise SchemaError(f"locale must be such as 'de_DE', got {self.locale!r}: correct it")
+        if self.repeats or self.real is not None:
+            raise SchemaError(
+                "what Faker makes up may come twice, and may be somebody's name by chance: leave"
+                " out real and repeats, and give the id column a pattern"
+            )
 
     def _check_real(self) -> None:
         if isinstance(self.real, str):

@@ -56,12 +56,17 @@ def names_of(
     columns = {name: c for name, c in schema.columns.items() if isinstance(c, Identifier)}
     keyed = {name: column for name, column in columns.items() if column.repeats or column.key}
     rng = np.random.default_rng(np.random.SeedSequence(seed).spawn(1)[0])
-    found = {}
-    for name, column in keyed.items():
-        one_each = RowsOfUnits((1,), (1.0,))
-        owners = (people if column.repeats and people else one_each).draw(n, rng)
-        found[name] = keyed_identifiers(column, name, owners, seed)
-    return found
+    repeating = {c.key or name for name, c in keyed.items() if c.repeats}
+    owners: dict[str, np.ndarray] = {}
+    for name, column in keyed.items():  # columns with one key are of one person
+        key = column.key or name
+        if key not in owners:
+            sizes = people if key in repeating else None
+            owners[key] = (sizes or RowsOfUnits((1,), (1.0,))).draw(n, rng)
+    return {
+        name: keyed_identifiers(column, name, owners[column.key or name], seed)
+        for name, column in keyed.items()
+    }
 
 
 def _parts(name: str, codec: Codec, terms: Sequence[Term], inside: Inside | None) -> Parts:

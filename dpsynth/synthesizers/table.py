@@ -52,6 +52,7 @@ from dpsynth.synthesizers.model_file import (
 )
 from dpsynth.synthesizers.plan import Plan, plan
 from dpsynth.synthesizers.preflight import (
+    check_names,
     check_repeating,
     check_resumable,
     check_settings,
@@ -295,6 +296,7 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         mechanism = with_prior(mechanism, self.known, self.schema)
         check_settings(mechanism, self.schema)
         check_repeating(mechanism, self.schema)
+        check_names(self.schema)
         if self.checkpoint is not None:
             check_place(expanded(self.checkpoint), self.named_ledger)
             check_resumable(mechanism, self.unsafe_seed)

@@ -28,6 +28,7 @@ MAKES_SENSITIVE = {*RINGS}
 GUARDED = (*RINGS, "data")
 """Folders whose classes hold private values in slots of their own."""
 OPTIONAL = {
+    "faker": ("data/tables/faked.py",),
     "sklearn": ("auditing/attacks/scikit_learn.py",),
     "snsynth": ("mechanisms/external/smartnoise_worker.py",),
     "sqlglot": ("schema/importing/ddl.py",),

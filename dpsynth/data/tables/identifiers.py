@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from dpsynth.data.tables.faked import faked
 from dpsynth.schema.columns import Identifier, SchemaError
 from dpsynth.schema.identifier import ALPHABETS
 
@@ -75,9 +76,11 @@ class RowsOfUnits:
 def generate_identifiers(column: Identifier, n: int, rng: np.random.Generator) -> pd.Series[Any]:
     """n different identifiers in random order, dtype `string`, or `Int64` of a range.
 
-    Without a pattern they are the numbers 1 to n, padded with zeros. SchemaError for a pattern or
-    a range of fewer than n identifiers.
+    Without a pattern they are the numbers 1 to n, padded with zeros; what Faker makes up may come
+    twice. SchemaError for a pattern or a range of fewer than n identifiers.
     """
+    if column.faker is not None:
+        return faked(column, "", np.arange(n), int(rng.integers(_MOST)))
     if column.range is None and column.pattern is None:
         width = len(str(n))
         shuffled = (rng.permutation(n) + 1).tolist()
@@ -101,6 +104,8 @@ def keyed_identifiers(
     name: of the column, which stands for its key where it states none. SchemaError where the
     pattern or range has too few.
     """
+    if column.faker is not None:
+        return faked(column, column.key or name, owners, seed)
     form = [column.key or name, column.pattern, column.range, repr(seed)]
     key = hashlib.blake2b(repr(form).encode()).digest()
     words = np.frombuffer(key, dtype=np.uint64)
