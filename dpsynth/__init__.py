@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from dpsynth.base.domain import Domain
     from dpsynth.base.errors import DPSynthError
     from dpsynth.base.job import Job
+    from dpsynth.data.tables.mixing import mix
     from dpsynth.evaluation.fidelity import Quality, evaluate
     from dpsynth.evaluation.images import ImageQuality, contact_sheet, evaluate_images
     from dpsynth.evidence.certificate import Certificate
@@ -59,6 +60,7 @@ if TYPE_CHECKING:
     )
     from dpsynth.synthesizers.image import ImageSynthesizer
     from dpsynth.synthesizers.model_file import ModelFileError
+    from dpsynth.synthesizers.scenario import Scenario
     from dpsynth.synthesizers.table import Synthesizer
     from dpsynth.synthesizers.units import RowsPerUnit, rows_per_unit
 
@@ -103,6 +105,7 @@ _HOME = {
     "Quality": "evaluation.fidelity",
     "RowsError": "kernel.wall",
     "RowsPerUnit": "synthesizers.units",
+    "Scenario": "synthesizers.scenario",
     "Schema": "schema.table",
     "SchemaError": "schema.table",
     "Synthesizer": "synthesizers.table",
@@ -112,6 +115,7 @@ _HOME = {
     "contact_sheet": "evaluation.images",
     "evaluate": "evaluation.fidelity",
     "evaluate_images": "evaluation.images",
+    "mix": "data.tables.mixing",
     "rows_per_unit": "synthesizers.units",
 }
 
@@ -155,6 +159,7 @@ __all__ = [
     "Quality",
     "RowsError",
     "RowsPerUnit",
+    "Scenario",
     "Schema",
     "SchemaError",
     "Synthesizer",
@@ -164,6 +169,7 @@ __all__ = [
     "contact_sheet",
     "evaluate",
     "evaluate_images",
+    "mix",
     "rows_per_unit",
 ]
 

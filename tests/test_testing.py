@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from dpsynth import Budget, Categorical, Numeric, Schema
+from dpsynth.base import progress
 from dpsynth.data.tables.codec import schema_domain
 from dpsynth.door.table import PrivateTable
 from dpsynth.kernel.events import Gaussian
@@ -59,6 +60,14 @@ class Tells(Halves):
 
     def fit(self, table, accountant):
         return replace(super().fit(table, accountant), outcome=f"fitted to {rows_of(table)} rows")
+
+
+class Logs(Halves):
+    """A step that its log names is exact."""
+
+    def fit(self, table, accountant):
+        progress.step(1, rows_of(table))
+        return super().fit(table, accountant)
 
 
 class Writes(Halves):
@@ -177,7 +186,7 @@ class Whole(Short):
 
 
 MUTANTS = {
-    BLIND: [Peeks, Tells, Writes],
+    BLIND: [Peeks, Tells, Writes, Logs],
     SPENDS: [Keeps, Asks],
     EDGES: [Divides, Skips, Negative],
     PLANNED: [SaysLess, SaysOther, SaysMore, SaysNothing],

@@ -1,4 +1,4 @@
-"""The privacy loss of several mechanisms together that were fixed beforehand: the sum of theirs.
+"""The privacy loss of several mechanisms together that were chosen beforehand: the sum of theirs.
 
 `dpsynth/prices/pld.py` composes equal steps, and says why no figure is below the truth. Here
 compositions of several kinds are added. Gaussian noise is a step in which everybody takes part. Any

@@ -1,4 +1,4 @@
-"""What a list of events costs that was fixed beforehand: tighter than the filter.
+"""What a list of events costs that was chosen beforehand: tighter than the filter.
 
 The filter of `kernel/budget.py` holds whatever is chosen and whenever. Where the whole list was
 known before anything was read, its loss is found exactly (Gaussian events), or by privacy loss

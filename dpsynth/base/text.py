@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import ROUND_CEILING, Context, Decimal
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
@@ -48,6 +48,18 @@ def _grouped(value: object) -> str:
     """A value inside another, in parentheses where it has parts."""
     text = plain(value)
     return f"({text})" if isinstance(value, Mapping | list | tuple) and value else text
+
+
+def some(names: Sequence[str], most: int = 5) -> str:
+    """The first of a list of names, and how many there are besides.
+
+    Examples
+    --------
+    >>> some(["'a'", "'b'", "'c'"], most=2), some(["'a'", "'b'"])
+    ("'a', 'b' and 1 more", "'a', 'b'")
+    """
+    more = len(names) - most
+    return ", ".join(names[:most]) + (f" and {more:,} more" if more > 0 else "")
 
 
 def exact(x: float) -> str:

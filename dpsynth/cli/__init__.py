@@ -16,7 +16,7 @@ from typing import Annotated
 import typer
 
 from dpsynth.base.places import expanded
-from dpsynth.cli import audit, evidence, release
+from dpsynth.cli import audit, beside, evidence, release
 from dpsynth.cli.common import fail, say
 from dpsynth.cli.exits import CODES, exit_code
 from dpsynth.cli.images import images_app
@@ -67,6 +67,8 @@ _COMMANDS = (
     release.release,
     release.fit,
     release.sample,
+    beside.mix,
+    beside.impute,
     evidence.evaluate,
     audit.audit,
     release.demo,

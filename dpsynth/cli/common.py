@@ -129,11 +129,35 @@ def output_file(path: Path, *suffixes: str) -> None:
 def say_drawn(drawn: Drawn, what: str, as_json: bool) -> None:
     """What was drawn, and the head of the manifest that lists it. what: rows or images."""
     if as_json:
-        facts = {"output": str(drawn.path), what: drawn.count, "seed": drawn.seed}
+        facts: dict[str, Any] = {"output": str(drawn.path), what: drawn.count, "seed": drawn.seed}
+        if drawn.coverage is not None:
+            facts["coverage"] = json.loads(drawn.coverage.to_json(orient="records"))
         print_json({**facts, "manifest_head": drawn.head})
         return
+    if drawn.coverage is not None:
+        say(drawn.coverage.round(2).to_string(index=False))
     say(f"{drawn.path}: {drawn.count:,} synthetic {what}, seed {drawn.seed}")
     say(f"{drawn.path.parent / 'manifest.json'}: head {drawn.head}")
+
+
+def shares_of(given: list[str] | None) -> dict[str, Any] | None:
+    """--balance options as a mapping: one share of a column, or one for each of some values."""
+    if not given:
+        return None
+    found: dict[str, Any] = {}
+    for name, text in named("--balance", given, "fraud=0.5").items():
+        parts = [part.rpartition(":") for part in text.split(",")]
+        try:
+            alone = len(parts) == 1 and not parts[0][1]
+            pairs = {value.strip(): float(share) for value, colon, share in parts if colon or alone}
+            if len(pairs) < len(parts):
+                raise ValueError
+        except ValueError:
+            raise ValueError(
+                f"--balance must be written like fraud=0.5 or sex=f:0.5,m:0.5, got {name}={text!r}"
+            ) from None
+        found[name] = pairs[""] if alone else pairs
+    return found
 
 
 def named(

@@ -46,17 +46,19 @@ class _Teller(logging.Handler):
         elif record.levelno >= logging.INFO:
             self._print(record.getMessage())
 
-    def _step(self, done: int, of: int) -> None:
-        text = f"{self._stage}: {done:,} of {of:,}{self._left(done, of)}"
+    def _step(self, done: float, of: float) -> None:
+        """of: how many steps there are; 1.0 where `done` is a share."""
+        at = f"{done:.0%}" if isinstance(of, float) else f"{done:,} of {of:,}"
+        text = f"{self._stage}: {at}{self._left(done, of)}"
         if self._status is not None:
             self._show(text)
-        elif 10 * done // of > self._tenth:
-            self._tenth = 10 * done // of
+        elif int(10 * done / of) > self._tenth:
+            self._tenth = int(10 * done / of)
             self._print(text)
 
-    def _left(self, done: int, of: int) -> str:
+    def _left(self, done: float, of: float) -> str:
         passed = time.monotonic() - self._began
-        if not done or passed < _FORESEEN:
+        if not 0 < done < of or passed < _FORESEEN:
             return ""
         return f", about {in_words(passed * (of - done) / done)} left"
 

@@ -27,6 +27,7 @@ from dpsynth.cli.common import (
     print_json,
     say,
     say_drawn,
+    shares_of,
 )
 from dpsynth.cli.fitting import cautions_told_later, fit_and_keep, job_of
 from dpsynth.cli.programs import (
@@ -60,6 +61,19 @@ Checkpoint = Annotated[
     ),
 ]
 Where = Annotated[str | None, typer.Option(help="A condition that every row meets: 'age >= 65'.")]
+Balance = Annotated[
+    list[str] | None,
+    typer.Option(
+        help="Shares of a column's values among the rows: fraud=0.5, or sex=f:0.5,m:0.5. Several"
+        " columns by several options."
+    ),
+]
+ScenarioFile = Annotated[
+    Path | None, typer.Option("--scenario", help="A scenario, .yaml or .json: named parts.")
+]
+Support = Annotated[
+    bool, typer.Option("--support", help="Add how much evidence stands behind each row.")
+]
 Rows = Annotated[int | None, typer.Option("-n", help="Rows; by default the noisy row count.")]
 ReleaseFolder = Annotated[
     Path, typer.Option("--output", "-o", help="The folder of the release, made at the end.")
@@ -213,6 +227,9 @@ def sample(
     output: Annotated[Path, typer.Option("--output", "-o", help="A .csv or .parquet file.")],
     n: Rows = None,
     where: Where = None,
+    balance: Balance = None,
+    scenario: ScenarioFile = None,
+    support: Support = False,
     seed: Seed = None,
     as_json: Json = False,
 ) -> None:
@@ -221,10 +238,14 @@ def sample(
     The manifest of the output's folder lists them, with the seed and the condition.
     """
     from dpsynth.synthesizers.drawing import draw_rows_to
+    from dpsynth.synthesizers.scenario import Scenario
     from dpsynth.synthesizers.table import Synthesizer
 
     output_file(output, ".csv", ".parquet")
-    drawn = draw_rows_to(output, Synthesizer.load(model), n, where=where, seed=seed)
+    asked: dict[str, Any] = {"where": where, "balance": shares_of(balance), "support": support}
+    if scenario is not None:
+        asked["scenario"] = Scenario.load(scenario)
+    drawn = draw_rows_to(output, Synthesizer.load(model), n, **asked, seed=seed)
     say_drawn(drawn, "rows", as_json)
 
 

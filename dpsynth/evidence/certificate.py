@@ -272,7 +272,7 @@ class Certificate:
             "budget": f"epsilon {exact(budget['epsilon'])}, delta {exact(budget['delta'])}",
             "spent": f"epsilon {spent} in {len(it['charges'])} charges",
             "ledger": _account_in_words(it["ledger"]),
-            "schedule": wording.schedule(it["schedule"]["fixed"], it["schedule"]["epsilon"]),
+            "charges": wording.schedule(it["schedule"]["fixed"], it["schedule"]["epsilon"]),
             "noise": "the other program's own" if _all_programs(it) else it["run"]["noise"],
             "mechanism": it["mechanism"]["name"],
             "schema": f"{len(schema['columns'])} columns, sha256 {schema['sha256'][:16]}",
@@ -403,6 +403,8 @@ def _restated(record: Mapping[str, Any]) -> list[str]:
         if least <= stated[name]["epsilon"]:
             stated[name] = {**stated[name], "epsilon": least}
     odd = []
+    if any(each not in record["cautions"] for each in undeclared.cautions(record["released"])):
+        odd.append("its cautions are not what follows from its counts of values not read")
     for name in found:
         tolerance = _SAME_SUM if name in ("spent", "charges") else _SAME_FIGURE
         if not _same(stated[name], found[name], tolerance):

@@ -75,8 +75,7 @@ def schedule(begun: Line, charges: Sequence[Line], budget: Budget) -> dict[str, 
     """Whether all charges were reserved one by one before anything was read; and their cost.
 
     Only then is the loss of the list as a whole a claim of its own, smaller than the budget. Where
-    it was not fixed, the figure says what a run with these charges fixed beforehand would have
-    cost.
+    they were not, the figure says what a run with these charges chosen beforehand would have cost.
     """
     reserved = begun["reserve"]
     charged = [line["event"] for line in charges]

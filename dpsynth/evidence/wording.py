@@ -79,12 +79,13 @@ def secret(unit: PrivacyUnit) -> str:
 
 
 def schedule(fixed: bool, epsilon: float) -> str:
-    """What the list of charges costs as a whole, and whether that is a claim."""
-    figure = f"epsilon {at_most(epsilon)} for the charges as a whole"
+    """Whether the charges were chosen beforehand, and what such a list costs as a whole."""
+    figure = f"epsilon {at_most(epsilon)}"
+    if fixed:
+        return f"chosen before any row was read: together {figure}, which is claimed as well"
     return (
-        f"{figure}, which were fixed beforehand"
-        if fixed
-        else f"{figure}, had they been fixed beforehand"
+        "may depend on earlier answers, so the budget is the claim; the same charges, all chosen"
+        f" before any row was read, would be {figure}"
     )
 
 
@@ -158,7 +159,8 @@ def accounting(private: bool, gaussian: bool, program: bool = False) -> list[str
         "Costs add, exactly, as whole numbers. Each charge was recorded before it was granted,"
         " and granted only while the sum stayed within the budget. This holds although later"
         " charges depend on earlier answers (Smith and Thakurta, arXiv 2210.17520: the Gaussian"
-        " privacy filter). The claim is the budget fixed beforehand, not the amount spent.",
+        " privacy filter). The claim is the budget, set before any row was read, not the amount"
+        " spent.",
         "The sum is turned into (epsilon, delta) without loss (Balle and Wang, arXiv 1805.06530,"
         " Theorem 8), in 100-digit arithmetic, rounded against the claim.",
         "Noise is a Gaussian rounded to whole numbers and added to whole-number counts. This"
@@ -182,8 +184,8 @@ OTHER_EVENTS = [
     " of epsilon and delta that were kept for programs before anything was read; that it keeps"
     " to them is its own promise, not checked here.",
     "Figures for a list of charges as a whole come from privacy loss distributions of all of"
-    " them together. They hold where the list was fixed beforehand; no charge was ever allowed"
-    " because of them.",
+    " them together. They hold where all charges were chosen before any row was read; no charge"
+    " was ever allowed because of them.",
 ]
 PROGRAM_ACCOUNTING = [
     "Private values entered the release through another program only. It was given at most so"

@@ -4,7 +4,7 @@ here.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
@@ -32,8 +32,8 @@ class ConditionError(DPSynthError, ValueError):
     """A condition cannot be read, or asks for what the schema or the model excludes."""
 
     @classmethod
-    def no_row(cls, evidence: Evidence) -> ConditionError:
-        """For evidence that a model gives no mass to."""
+    def no_row(cls, evidence: Collection[str]) -> ConditionError:
+        """For evidence on these columns that a model gives no mass to."""
         names = " and ".join(f"`{name}`" for name in evidence)
         narrower = "" if len(evidence) == 1 else " leave a part of it out,"
         return cls(

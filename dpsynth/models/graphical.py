@@ -16,6 +16,7 @@ import numpy as np
 
 from dpsynth.base.domain import Clique, Domain
 from dpsynth.models.base import Codes, ConditionError, Evidence
+from dpsynth.models.completing import complete_tree, smoothed, weighted
 from dpsynth.models.factor import expand, marginal, quotient
 from dpsynth.models.junction_tree import JunctionTree
 from dpsynth.models.projection import Projection
@@ -130,29 +131,59 @@ class GraphicalModel:
         """
         if n < 0:
             raise ValueError(f"the number of rows to sample must be 0 or more, got {n}")
-        beliefs = self._conditional(evidence) if evidence else self.beliefs
+        beliefs = list(self.beliefs)
+        if evidence:
+            log_mass, beliefs = self._conditional(evidence)
+            if math.isinf(log_mass):
+                raise ConditionError.no_row(evidence)
         return sample_tree(self.tree, beliefs, n, rng)
 
-    def _conditional(self, evidence: Evidence) -> list[np.ndarray]:
-        """The beliefs given the evidence.
+    def project_given(self, clique: Clique, evidence: Evidence) -> np.ndarray:
+        """Expected counts of the rows that agree with the evidence, each as often as its weights
+        say; zeros where there is none.
+        """
+        log_mass, beliefs = self._conditional(evidence)
+        if math.isinf(log_mass):
+            return np.zeros(self.domain.shape(clique))
+        shares = Projection(self.tree, beliefs)(clique)
+        return np.asarray(self.total * math.exp(log_mass) * shares)
+
+    def complete(
+        self,
+        codes: Codes,
+        rng: np.random.Generator,
+        evidence: Evidence | None = None,
+        least: float = 0.0,
+    ) -> Codes:
+        """For each partial row a whole one, from the distribution of rows that agree with it and
+        with the evidence.
+
+        codes: for each attribute its cells, -1 where one is not known. least: a share that each
+        cell has in its node at least. See `models/completing.py`.
+        """
+        tables = self._tables()
+        if least:
+            places = map(len, self.tree.separators)
+            tables = [smoothed(t, k, least) for t, k in zip(tables, places, strict=True)]
+        checked = {a: _checked(self.domain, a, given) for a, given in (evidence or {}).items()}
+        return complete_tree(self.tree, weighted(tables, self.tree, checked), codes, rng)
+
+    def _tables(self) -> list[np.ndarray]:
+        """For each node the distribution of its cells given those of its separator."""
+        return [
+            quotient(belief, expand(marginal(belief, node, separator), separator, node))
+            for node, separator, belief in zip(
+                self.tree.nodes, self.tree.separators, self.beliefs, strict=True
+            )
+        ]
+
+    def _conditional(self, evidence: Evidence) -> tuple[float, list[np.ndarray]]:
+        """The logarithm of the evidence's share, and the beliefs given it.
 
         The same conditionals of node given separator, weighted, are propagated again.
         """
-        tables = []
-        for node, separator, belief in zip(
-            self.tree.nodes, self.tree.separators, self.beliefs, strict=True
-        ):
-            tables.append(
-                quotient(belief, expand(marginal(belief, node, separator), separator, node))
-            )
-        for attribute, given in evidence.items():
-            weights = _checked(self.domain, attribute, given)
-            home = self.tree.homes[attribute]
-            tables[home] *= expand(weights, (attribute,), self.tree.nodes[home])
-        log_mass, beliefs = self.tree.propagate(tables)
-        if math.isinf(log_mass):
-            raise ConditionError.no_row(evidence)
-        return beliefs
+        checked = {a: _checked(self.domain, a, given) for a, given in evidence.items()}
+        return self.tree.propagate(weighted(self._tables(), self.tree, checked))
 
     def to_arrays(self) -> dict[str, Any]:
         """All that makes the model: plain numbers, strings, lists, and arrays `potential:<i>`."""

@@ -93,6 +93,23 @@ class HiddenModel:
         del codes[self.hidden]
         return codes
 
+    def project_given(self, clique: Clique, evidence: Evidence) -> np.ndarray:
+        """Expected counts of the rows that agree with the evidence, as in `GraphicalModel`."""
+        return self.whole.project_given(clique, evidence)
+
+    def complete(
+        self,
+        codes: Codes,
+        rng: np.random.Generator,
+        evidence: Evidence | None = None,
+        least: float = 0.0,
+    ) -> Codes:
+        """For each partial row a whole one, as `GraphicalModel` has them."""
+        rows = len(codes[self.domain.attributes[0]])
+        found = self.whole.complete({**codes, self.hidden: np.full(rows, -1)}, rng, evidence, least)
+        del found[self.hidden]
+        return found
+
     def to_arrays(self) -> dict[str, Any]:
         """Everything that makes the model: plain numbers, strings and lists, and arrays."""
         return {**self.whole.to_arrays(), "hidden": self.hidden}

@@ -26,6 +26,11 @@ that one of great noise does not excuse the others; for the same reason a cell's
 the median of its table). What is left is then small beside what the noise has done: theta is the
 exact optimum for counts y + g, whose disturbance g is a TOLERANCE of the noise.
 
+**Progress.** What is left to gain falls about as the square of the time: the share of the time that
+has passed is told as the root of what may be left over what is. On 26 fits of 0.2 to 13 s, of six
+tables, the time left that follows was between half and 1.2 times the true one half of the time, and
+between a seventh and 2.3 times nine times in ten.
+
 The constants below were chosen by experiment on a few public tables. From a tolerance of 0.06 to
 0.1 and 0.15 three-way errors grew by about a percent each, and the time fell to about a half and a
 third.
@@ -41,6 +46,7 @@ from itertools import combinations
 
 import numpy as np
 
+from dpsynth.base import progress
 from dpsynth.base.domain import Clique, Domain
 from dpsynth.models.base import LinearMeasurement
 from dpsynth.models.elimination import Elimination
@@ -170,6 +176,7 @@ def fit(
     )
     cells = np.array([math.prod(shape) for shape in shapes], dtype=int)
     starts = np.cumsum(cells) - cells
+    nearest = [math.inf]
 
     def objective(theta: np.ndarray) -> Point:
         log_mass, shares = marginals(_unflat(theta, shapes))
@@ -183,7 +190,10 @@ def fit(
     def finished(point: Point) -> bool:
         left = np.add.reduceat(point.gradient**2 / point.curvature, starts)
         noise = np.add.reduceat(typical / point.curvature, starts)
-        return bool(np.sum(left / noise * cells) <= TOLERANCE**2 * np.sum(cells))
+        gap, enough = float(np.sum(left / noise * cells)), float(TOLERANCE**2 * np.sum(cells))
+        nearest[0] = min(nearest[0], gap)
+        progress.share(math.sqrt(enough / nearest[0]) if nearest[0] > enough else 1.0)
+        return gap <= enough
 
     theta = _flat(
         start.get(clique, np.zeros(shape)) for clique, shape in zip(cliques, shapes, strict=True)

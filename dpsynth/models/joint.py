@@ -73,13 +73,21 @@ class JointModel:
 
     def sample(self, n: int, rng: np.random.Generator, evidence: Evidence | None = None) -> Codes:
         """n independent rows."""
-        table = self.table
-        for attribute, weights in (evidence or {}).items():
-            table = table * np.expand_dims(weights, _others(self.domain, attribute))
+        table = self._weighted(evidence or {})
         if evidence and not table.any():
             raise ConditionError.no_row(evidence)
         cells = rng.choice(table.size, n, p=table.ravel() / table.sum())
         return dict(zip(self.domain.attributes, np.unravel_index(cells, table.shape), strict=True))
+
+    def project_given(self, clique: Clique, evidence: Evidence) -> np.ndarray:
+        """Expected counts of the rows that agree with the evidence, by their weights."""
+        return self.total * _onto(self.domain, self._weighted(evidence), clique)
+
+    def _weighted(self, evidence: Evidence) -> np.ndarray:
+        table = self.table
+        for attribute, weights in evidence.items():
+            table = table * np.expand_dims(weights, _others(self.domain, attribute))
+        return table
 
 
 def _table(domain: Domain, potentials: Mapping[Clique, np.ndarray]) -> tuple[float, np.ndarray]:

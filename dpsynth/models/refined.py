@@ -10,6 +10,8 @@ import numpy as np
 
 from dpsynth.base.domain import Clique, Domain
 from dpsynth.models.base import Codes, Evidence, Model, code_dtype
+from dpsynth.models.completing import completed, counts_given
+from dpsynth.models.factor import quotient
 from dpsynth.models.graphical import GraphicalModel
 from dpsynth.models.hidden import HiddenModel
 from dpsynth.models.released import ReleasedRows
@@ -94,13 +96,55 @@ class RefinedModel:
 
     def sample(self, n: int, rng: np.random.Generator, evidence: Evidence | None = None) -> Codes:
         """n rows: bins first, then a cell inside each, both with low variance."""
-        wanted = {a: np.asarray(w, dtype=np.float64) for a, w in (evidence or {}).items()}
-        binned = {a: np.bincount(self.bins[a], self._within(a) * w) for a, w in wanted.items()}
+        wanted, binned = self._binned(evidence or {})
         coarse = self.coarse.sample(n, rng, binned)
         return {  # a column leaves `coarse` as it is refined, so that none is held twice
             a: _cells_within(coarse.pop(a), self.bins[a], self._within(a) * wanted.get(a, 1.0), rng)
             for a in self.domain.attributes
         }
+
+    def project_given(self, clique: Clique, evidence: Evidence) -> np.ndarray:
+        """Expected counts of the rows that agree with the evidence, each as often as its weights
+        say; zeros where there is none.
+
+        Raises
+        ------
+        ConditionError
+            Where the coarse model cannot say it.
+        """
+        wanted, binned = self._binned(evidence)
+        table = counts_given(self.coarse, clique, binned)
+        for axis, a in enumerate(clique):
+            share = self._within(a) * wanted.get(a, 1.0)
+            if a in binned:  # of the bin's weighted rows, the cell's part
+                share = quotient(share, binned[a][self.bins[a]])
+            shape = [-1 if i == axis else 1 for i in range(len(clique))]
+            table = table.take(self.bins[a], axis=axis) * share.reshape(shape)
+        return table
+
+    def complete(
+        self,
+        codes: Codes,
+        rng: np.random.Generator,
+        evidence: Evidence | None = None,
+        least: float = 0.0,
+    ) -> Codes:
+        """For each partial row a whole one, from the distribution of rows that agree with it and
+        with the evidence.
+
+        codes: for each attribute its cells, -1 where one is not known. A known cell counts as its
+        bin does. least: see `completed`.
+        """
+        wanted, coarse_evidence = self._binned(evidence or {})
+        known = {a: codes[a] >= 0 for a in self.domain.attributes}
+        binned = {a: np.where(known[a], self.bins[a][codes[a]], -1) for a in known}
+        coarse = completed(self.coarse, binned, rng, coarse_evidence, least)
+        found = {}
+        for a in self.domain.attributes:
+            weights = self._within(a) * wanted.get(a, 1.0)
+            drawn = _cells_within(coarse.pop(a), self.bins[a], weights, rng)
+            found[a] = np.where(known[a], codes[a], drawn).astype(drawn.dtype)
+        return found
 
     def to_arrays(self) -> dict[str, Any]:
         """All but the domain: plain numbers, strings and lists, and arrays.
@@ -147,6 +191,13 @@ class RefinedModel:
             ].max() + 1 != coarse.domain.size(a):
                 raise ValueError(f"the arrays of {a!r} do not fit the schema")
         return cls(domain, coarse, bins, masses)
+
+    def _binned(self, evidence: Evidence) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+        """The weights of cells, and those of bins that follow."""
+        wanted = {a: np.asarray(w, dtype=np.float64) for a, w in evidence.items()}
+        return wanted, {
+            a: np.bincount(self.bins[a], self._within(a) * w) for a, w in wanted.items()
+        }
 
     def _within(self, attribute: str) -> np.ndarray:
         """The share of each cell in its bin; cells of a bin without mass share it by width, or

@@ -68,9 +68,7 @@ class ReleasedRows:
         ConditionError
             Where no released row agrees with the evidence.
         """
-        weights = np.ones(int(self.total))
-        for a, cells in (evidence or {}).items():
-            weights *= np.asarray(cells, dtype=np.float64)[self.codes[a]]
+        weights = self._weights(evidence or {})
         if not weights.any():
             raise ConditionError.no_row(evidence or {})
         order = rng.permutation(weights.size)
@@ -80,6 +78,21 @@ class ReleasedRows:
         )
         rows = rng.permutation(order[np.minimum(steps, weights.size - 1)])
         return {a: self.codes[a][rows] for a in self.domain.attributes}
+
+    def project_given(self, clique: Clique, evidence: Evidence) -> np.ndarray:
+        """Counts of the rows, each as often as its weights say."""
+        shape = self.domain.shape(clique)
+        rows = np.zeros(int(self.total), dtype=np.int64)
+        for a, size in zip(clique, shape, strict=True):
+            rows = rows * size + self.codes[a]
+        cells = self.domain.cells(clique)
+        return np.bincount(rows, self._weights(evidence), minlength=cells).reshape(shape)
+
+    def _weights(self, evidence: Evidence) -> np.ndarray:
+        weights = np.ones(int(self.total))
+        for a, cells in evidence.items():
+            weights *= np.asarray(cells, dtype=np.float64)[self.codes[a]]
+        return weights
 
     def to_arrays(self) -> dict[str, Any]:
         """Everything that makes the model: plain lists, and arrays."""

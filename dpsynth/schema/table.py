@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from dpsynth.base.mappings import read_mapping, write_mapping
 from dpsynth.base.places import expanded
+from dpsynth.base.text import some
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.schema.columns import (
     COLUMN_TYPES,
@@ -211,9 +212,10 @@ class Schema:
     def refuse_text(self) -> None:
         """SchemaError where a column is free text, which can be neither modelled nor copied."""
         if names := [name for name, column in self.named if isinstance(column, Text)]:
+            listed = some([*map(repr, names)])
             raise SchemaError(
-                f"free text cannot be synthesized, and {_names(names)} is declared Text: remove it"
-                " from the schema and from the data, or declare it Categorical or Identifier"
+                f"free text cannot be synthesized, and {listed} is declared Text: remove it from"
+                " the schema and from the data, or declare it Categorical or Identifier"
             )
 
     def refuse_identifying(self) -> None:
@@ -446,10 +448,11 @@ def _refuse_unknown(what: str, given: Mapping[str, Any], known: Iterable[str]) -
 
 def _refuse_todo(columns: Mapping[str, Any]) -> None:
     mappings = {name: facts for name, facts in columns.items() if isinstance(facts, Mapping)}
-    if open_ := [name for name, facts in mappings.items() if TODO in facts.values()]:
+    todo = {name: [k for k, v in facts.items() if v == TODO] for name, facts in mappings.items()}
+    if open_ := [f"{name!r} ({', '.join(keys)})" for name, keys in todo.items() if keys]:
         raise SchemaError(
-            f"columns {_names(open_)} still say TODO: write their types, public bounds and"
-            " categories there"
+            f"{len(open_)} of {len(columns)} columns still have a TODO, {some(open_, 3)}: write a"
+            " public fact in the place of each, as docs/schema.md shows for every type"
         )
 
 

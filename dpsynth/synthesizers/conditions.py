@@ -1,13 +1,14 @@
 """Conditions: which rows a sample should consist of, as tests of columns.
 
-A condition is written as in Python, `age >= 65 and sex == "female"`: parts joined by `and`, each
-about one column. Column names that are not Python names stand in backticks, with a backtick in a
-name written twice. A missing value meets `x is None` and nothing else.
+A condition is written as in Python, `age >= 65 and sex == "female"`; `cases` says what `and` and
+`or` make of its parts. Column names that are not Python names stand in backticks, with a backtick
+in a name written twice. A missing value meets `x is None` and nothing else.
 """
 
 from __future__ import annotations
 
 import ast
+import copy
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
@@ -22,7 +23,7 @@ from dpsynth.models.base import ConditionError
 from dpsynth.schema.columns import plain_word
 from dpsynth.schema.table import Boolean, Categorical, Column, Datetime, Schema
 
-_COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
+COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.Eq: lambda x, c: x == c,
     ast.NotEq: lambda x, c: x != c,
     ast.Lt: lambda x, c: x < c,
@@ -67,28 +68,42 @@ class Term:
         return _truth(self.test, values.rename(self.column))
 
 
-def parse(where: str | None, given: Mapping[str, Any] | None, schema: Schema) -> list[Term]:
-    """The terms of a condition and of given values, checked against the schema.
+@dataclass(frozen=True)
+class Without(Term):
+    """The values that do not meet another term, missing ones among them."""
 
-    ConditionError, in one sentence, for a condition that cannot be read or met.
-    """
-    if where is not None and not isinstance(where, str):
-        raise ConditionError(
-            f"where must be text, got {type(where).__name__}: give values of columns with given="
-        )
-    parts = [] if where is None else _parts(where)
-    terms = [_term(part, names, schema) for part, names in parts]
-    for name, value in (given or {}).items():
-        test = ast.Compare(ast.Name("x"), [ast.Eq()], [ast.Constant(value)])
-        terms.append(_checked(name, test, schema))
-    return terms
+    other: Term
+
+    @classmethod
+    def of(cls, term: Term) -> Without:
+        return cls(term.column, term.test, term.constants, term)
+
+    def holds(self, values: pd.Series[Any]) -> np.ndarray:
+        return ~self.other.holds(values)
 
 
-def _parts(where: str) -> list[tuple[ast.expr, dict[str, str]]]:
-    """The parts that `and` joins, each with the columns' names behind its Python names.
+@dataclass(frozen=True)
+class Written:
+    """A condition as Python reads it, and the columns' names behind the names in it."""
+
+    tree: ast.expr
+    names: Mapping[str, str]
+
+    def columns(self, part: ast.expr) -> list[str]:
+        """The columns that a part names, each once."""
+        found = (n.id for n in ast.walk(part) if isinstance(n, ast.Name))
+        return list(dict.fromkeys(self.names.get(name, name) for name in found))
+
+
+def read(where: str) -> Written:
+    """A condition as Python reads it; ConditionError where it cannot.
 
     Every name is replaced before Python reads it: Python would change some letters, µ among them.
     """
+    if not isinstance(where, str):
+        raise ConditionError(
+            f"where must be text, got {type(where).__name__}: give values of columns with given="
+        )
     names: dict[str, str] = {}
 
     def stand_in(match: re.Match[str]) -> str:
@@ -104,35 +119,43 @@ def _parts(where: str) -> list[tuple[ast.expr, dict[str, str]]]:
             f"where={where!r} cannot be read: write it as in 'age >= 65 and sex == \"female\"',"
             " with text in quotes and names that are not Python names in backticks"
         ) from None
-    quoted = {stand_in: name for name, stand_in in names.items()}
-    match tree:
-        case ast.BoolOp(op=ast.And(), values=values):
-            return [(part, quoted) for part in values]
-    return [(tree, quoted)]
+    return Written(tree, {stand_in: name for name, stand_in in names.items()})
 
 
-def _term(part: ast.expr, quoted: Mapping[str, str], schema: Schema) -> Term:
-    found = {quoted.get(n.id, n.id) for n in ast.walk(part) if isinstance(n, ast.Name)}
-    if len(found) != 1:
-        raise ConditionError(
-            "each part of a condition, joined by `and`, must be about one column; one part is about"
-            f" {sorted(found)} (put text in quotes, names that are not Python names in backticks,"
-            " and use `or` inside one column only)"
-        )
-    return _checked(found.pop(), part, schema)
+def equal(name: str, value: Any, schema: Schema) -> Term:
+    """The term that a column has exactly this value; None is a missing one."""
+    return term(name, ast.Compare(ast.Name("x"), [ast.Eq()], [ast.Constant(value)]), schema)
 
 
-def _checked(name: str, test: ast.expr, schema: Schema) -> Term:
-    name = _column_of(name, schema)
-    column = schema.coded.get(name)
-    if column is None:
-        raise ConditionError(
-            f"a condition is about {name!r}, which is not a column that can be sampled: use one of"
-            f" {sorted(schema.coded)}"
-        )
+def parse(where: str | None, given: Mapping[str, Any] | None, schema: Schema) -> list[Term]:
+    """The terms of a condition whose parts `and` joins, each about one column, and of given values.
+
+    ConditionError for any other condition.
+    """
+    terms = [equal(name, value, schema) for name, value in (given or {}).items()]
+    if where is None:
+        return terms
+    written = read(where)
+    parts = [written.tree]
+    if isinstance(written.tree, ast.BoolOp) and isinstance(written.tree.op, ast.And):
+        parts = written.tree.values
+    for part in parts:
+        names = written.columns(part)
+        if len(names) != 1:
+            raise ConditionError(
+                "each part of a condition, joined by `and`, must be about one column here; one part"
+                f" is about {sorted(names)}: write it as in 'age >= 65'"
+            )
+        terms.append(term(names[0], part, schema))
+    return terms
+
+
+def term(name: str, test: ast.expr, schema: Schema) -> Term:
+    """A test of one column, checked against the schema; ConditionError where it does not fit."""
+    name, column = column_of(name, schema)
     if isinstance(column, Boolean):
         test = _with_bare_names(test)
-    test = _Literals(column, name).visit(test)
+    test = _Literals(column, name).visit(copy.deepcopy(test))  # it is changed in place
     values = [node.value for node in ast.walk(test) if isinstance(node, ast.Constant)]
     return Term(name, test, tuple(value for value in values if value is not None))
 
@@ -147,12 +170,20 @@ def _with_bare_names(test: ast.expr) -> ast.expr:
     return test
 
 
-def _column_of(name: str, schema: Schema) -> str:
-    """The column of this name, or the only one whose name differs in the form of letters alone."""
-    if name in schema.coded or not isinstance(name, str):
-        return name
-    same = [each for each in schema.coded if _same_letters(each) == _same_letters(name)]
-    return same[0] if len(same) == 1 else name
+def column_of(name: str, schema: Schema) -> tuple[str, Column]:
+    """The column of this name, or the only one whose name differs in the form of letters alone.
+
+    ConditionError for a name that no column has which can be sampled.
+    """
+    if name not in schema.coded and isinstance(name, str):
+        same = [each for each in schema.coded if _same_letters(each) == _same_letters(name)]
+        name = same[0] if len(same) == 1 else name
+    if name not in schema.coded:
+        raise ConditionError(
+            f"a condition is about {name!r}, which is not a column that can be sampled: use one of"
+            f" {sorted(schema.coded)}"
+        )
+    return name, schema.coded[name]
 
 
 def _same_letters(name: str) -> str:
@@ -242,8 +273,6 @@ def _truth(test: ast.expr, x: pd.Series[Any]) -> np.ndarray:
         case ast.BoolOp(op=op, values=values):
             combine = np.logical_and if isinstance(op, ast.And) else np.logical_or
             return combine.reduce([_truth(v, x) for v in values])
-        case ast.Name():
-            return np.asarray((x == True).fillna(False), dtype=bool)  # noqa: E712
         case ast.Compare(left=left, ops=ops, comparators=comparators):
             sides = [left, *comparators]
             steps = [_compare(a, op, b, x) for a, op, b in zip(sides, ops, sides[1:], strict=False)]
@@ -273,9 +302,9 @@ def _compare(left: ast.expr, op: ast.cmpop, right: ast.expr, x: pd.Series[Any]) 
                 f"a missing value has no order, and a condition compares {x.name!r} with one: write"
                 " `is None` or `is not None`"
             )
-        case ast.Name(), _, ast.Constant(value=value) if type(op) in _COMPARE:
+        case ast.Name(), _, ast.Constant(value=value) if type(op) in COMPARE:
             try:
-                outcome = _COMPARE[type(op)](x, value)
+                outcome = COMPARE[type(op)](x, value)
             except TypeError:
                 raise ConditionError(
                     f"{x.name!r} has no order: compare it with ==, != or in"

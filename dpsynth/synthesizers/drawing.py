@@ -8,11 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from dpsynth.base.places import whole_or_gone
 from dpsynth.base.progress import stage
@@ -22,18 +24,24 @@ from dpsynth.data.tables.written import as_declared
 from dpsynth.evidence.bundle.checks import read_manifest
 from dpsynth.evidence.manifest import add_lines, line_of, refuse_other_release
 from dpsynth.evidence.verify import Outcome
+from dpsynth.synthesizers.asking import Asked, row_count
 from dpsynth.synthesizers.image import ImageSynthesizer
-from dpsynth.synthesizers.table import Synthesizer, row_count
+from dpsynth.synthesizers.scenario import Scenario
+from dpsynth.synthesizers.table import Synthesizer
 
 
 @dataclass(frozen=True)
 class Drawn:
-    """A file of samples: how many rows or images, the seed, and its folder's new head."""
+    """A file of samples: how many rows or images, the seed, and its folder's new head.
+
+    coverage: of a scenario's parts.
+    """
 
     path: Path
     count: int
     seed: int
     head: str
+    coverage: pd.DataFrame | None = None
 
 
 def check_draw(n: int | None, seed: int | None) -> None:
@@ -50,6 +58,9 @@ def draw_rows_to(
     n: int | None = None,
     *,
     where: str | None = None,
+    balance: Mapping[str, Any] | None = None,
+    scenario: Scenario | None = None,
+    support: bool = False,
     seed: int | None = None,
 ) -> Drawn:
     """Draws rows into a new .csv or .parquet file, and lists it in the manifest of its folder.
@@ -60,11 +71,14 @@ def draw_rows_to(
     model = synthesizer.certificate.model
     refuse_other_release(path.parent, model)
     seed = _fresh(seed)
+    recorded = Asked(where, None, balance, scenario, support).recorded()
     stage("drawing rows")
     with whole_or_gone(path):
-        count = _write_rows(path, synthesizer, n, where, seed)
-    facts = {"model": model, "rows": count, "seed": seed, "where": where, "versions": versions()}
-    return Drawn(path, count, seed, add_lines(path.parent, line_of(path, "rows", **facts)))
+        rows = _write_rows(path, synthesizer, n, Asked.of(recorded), seed)
+    facts = {"model": model, "rows": len(rows) if n is None else n, "seed": seed, **recorded}
+    head = add_lines(path.parent, line_of(path, "rows", **facts, versions=versions()))
+    covered = None if scenario is None else scenario.coverage(rows, n)
+    return Drawn(path, len(rows), seed, head, covered)
 
 
 def draw_images_to(
@@ -126,7 +140,7 @@ def _redrawn(line: Mapping[str, Any], model: Path) -> str:
         path = Path(scratch, line["name"])
         if line["kind"] == "rows":
             rows = Synthesizer.load(model)
-            _write_rows(path, rows, line["rows"], line["where"], line["seed"])
+            _write_rows(path, rows, line["rows"], Asked.of(line), line["seed"])
         else:
             images = ImageSynthesizer.load(model)
             _write_images(path, images, line["images"], line["label"], line["seed"])
@@ -140,13 +154,12 @@ def _other_versions(then: Mapping[str, str]) -> str:
 
 
 def _write_rows(
-    path: Path, synthesizer: Synthesizer, n: int | None, where: str | None, seed: int
-) -> int:
-    rows = synthesizer.sample(n, where=where, seed=seed)
-    csv = path.suffix.lower() == ".csv"
+    path: Path, synthesizer: Synthesizer, n: int | None, asked: Asked, seed: int
+) -> pd.DataFrame:
+    rows = synthesizer.drawn(n, asked, seed)
     schema = synthesizer.schema
-    write_rows(as_declared(rows, schema) if csv else rows, path, schema.file)
-    return len(rows)
+    write_rows(rows, path, schema.file, partial(as_declared, schema=schema))
+    return rows
 
 
 def _write_images(

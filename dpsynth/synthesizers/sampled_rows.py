@@ -2,83 +2,226 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from dpsynth.base.domain import Clique
 from dpsynth.data.tables.cells import NumericCodec
 from dpsynth.data.tables.codec import Codec, codecs, decode_frame
-from dpsynth.data.tables.identifiers import RowsOfUnits, keyed_identifiers
+from dpsynth.data.tables.identifiers import (
+    RowsOfUnits,
+    generate_identifiers,
+    keyed_identifiers,
+)
 from dpsynth.data.tables.inside import Inside, with_inside
-from dpsynth.data.tables.parts import Parts
-from dpsynth.models.base import ConditionError, Model
-from dpsynth.schema.table import Identifier, Schema
-from dpsynth.synthesizers.conditions import Term
+from dpsynth.data.tables.parts import Parts, mixed
+from dpsynth.models.base import Codes, ConditionError, Evidence, Model
+from dpsynth.models.completing import counts_given
+from dpsynth.schema.columns import Identifier
+from dpsynth.schema.table import Schema
+from dpsynth.synthesizers.cases import Case
+from dpsynth.synthesizers.conditions import Term, Without
 
 
-def draw_rows(
-    model: Model,
-    schema: Schema,
-    bounds: Mapping[str, tuple[float, float]],
-    n: int,
-    terms: Sequence[Term],
-    rng: np.random.Generator,
-    inside: Mapping[str, Inside] = {},
-    names: Mapping[str, pd.Series[Any]] = {},
-) -> pd.DataFrame:
-    """n rows that meet all terms, from the model's distribution under this condition.
+@dataclass(frozen=True)
+class Tilt:
+    """How much more often a column's values are to come: a factor for those that meet a term.
 
-    inside: what is known of the values in the cells of some columns. names: identifiers that hang
-    on more than the number of rows.
+    Of several terms that a value meets, the first counts; a value that meets none counts `rest`.
     """
-    found = codecs(schema, bounds)
-    wanted = {t.column: 0 for t in terms}
-    parts = {
-        name: _parts(name, found[name], terms, inside.get(name)) for name in {**wanted, **inside}
-    }
-    evidence = {name: found[name].weights(parts[name]) for name in wanted}
-    for name, weights in evidence.items():
+
+    column: str
+    factors: tuple[tuple[Term, float], ...]
+    rest: float = 1.0
+
+
+@dataclass(frozen=True, eq=False)
+class Origin:
+    """What rows are drawn from: a model, and what turns its cells into values.
+
+    people: how many rows units have, where their names repeat. seed: of names that have a key.
+    """
+
+    model: Model
+    schema: Schema
+    bounds: Mapping[str, tuple[float, float]]
+    inside: Mapping[str, Inside] = field(default_factory=dict)
+    people: RowsOfUnits | None = None
+    seed: Any = None
+
+    @cached_property
+    def codecs(self) -> dict[str, Codec]:
+        return codecs(self.schema, self.bounds)
+
+    def draw(
+        self, n: int, case: Case, rng: np.random.Generator, tilts: Sequence[Tilt] = ()
+    ) -> pd.DataFrame:
+        """n rows that meet the case's terms and cells, from the model's distribution of these rows.
+
+        Its relations are not looked at.
+        """
+        codes, parts = self._drawn(n, case, rng, tilts)
+        return decode_frame(codes, self.schema, self.bounds, rng, parts, self.keyed_names(n))
+
+    def values(
+        self, n: int, case: Case, rng: np.random.Generator, tilts: Sequence[Tilt] = ()
+    ) -> pd.DataFrame:
+        """The same, without identifiers: tables that are put together get theirs at the end."""
+        codes, parts = self._drawn(n, case, rng, tilts)
+        return self.decoded(codes, parts, rng)
+
+    def decoded(
+        self, codes: Codes, parts: Mapping[str, Parts], rng: np.random.Generator
+    ) -> pd.DataFrame:
+        """The values of these codes, in these parts of their cells, without identifiers."""
+        found = {
+            name: codec.decode(codes.pop(name), rng, parts.get(name))
+            for name, codec in self.codecs.items()
+        }
+        return pd.DataFrame(found, copy=False)
+
+    def whole(self, rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
+        """Rows of `values` with identifiers, in the schema's order."""
+        made = self.keyed_names(len(rows))
+        made |= {
+            name: generate_identifiers(column, len(rows), rng)
+            for name, column in self.schema.columns.items()
+            if isinstance(column, Identifier) and name not in made
+        }
+        return rows.assign(**made)[[*self.schema.columns]] if made else rows
+
+    def keyed_names(self, n: int) -> dict[str, pd.Series[Any]]:
+        """The identifiers of n rows that repeat, or have a key: those with one key are of one
+        person.
+        """
+        columns = self.schema.columns.items()
+        found = {name: column for name, column in columns if isinstance(column, Identifier)}
+        keys = {name: c.key or name for name, c in found.items() if c.repeats or c.key}
+        repeating = {key for name, key in keys.items() if found[name].repeats}
+        seed = np.random.SeedSequence().entropy if self.seed is None else self.seed
+        rng = np.random.default_rng(np.random.SeedSequence(seed).spawn(1)[0])
+        owners = {}
+        for key in dict.fromkeys(keys.values()):
+            sizes = self.people if key in repeating else None
+            owners[key] = (sizes or RowsOfUnits((1,), (1.0,))).draw(n, rng)
+        return {
+            name: keyed_identifiers(found[name], name, owners[key], seed)
+            for name, key in keys.items()
+        }
+
+    def free(self, names: Collection[str] = ()) -> dict[str, Parts]:
+        """What is known of the values inside of all columns' cells but these."""
+        return {name: self._part(name, ()) for name in self.inside if name not in names}
+
+    def request(self, case: Case) -> tuple[Evidence, dict[str, Parts]]:
+        """What the model is asked for, and the parts of cells that values come from."""
+        parts = self._parts(case, ())
+        return self._evidence(case, parts), parts
+
+    def counts(self, clique: Clique, case: Case, tilts: Sequence[Tilt] = ()) -> np.ndarray:
+        """Expected counts of the rows that meet the case's terms and cells."""
+        evidence = self._evidence(case, self._parts(case, tilts), check=False)
+        return counts_given(self.model, clique, evidence)
+
+    def weights(self, name: str, terms: Sequence[Term]) -> np.ndarray:
+        """For each cell of a column how much of it meets all of these terms."""
+        return self.codecs[name].weights(self._part(name, terms))
+
+    def anywhere(
+        self, name: str, terms: Sequence[Term], n: int, rng: np.random.Generator
+    ) -> pd.Series[Any]:
+        """n values of a column that meet all of these terms, whatever the model gives them: drawn
+        evenly from what the schema allows.
+        """
+        codec, parts = self.codecs[name], self._part(name, terms)
+        weights = codec.weights(parts)
+        widths = np.ones(codec.size)
+        widths[: len(codec.widths or ())] = codec.widths or ()
+        weights = weights * widths
         if not weights.any():
             raise ConditionError(f"no value of {name!r} can meet the condition: widen it")
-    codes = model.sample(n, rng, evidence) if evidence else model.sample(n, rng)
-    return decode_frame(codes, schema, bounds, rng, parts, names)
+        return codec.decode(rng.choice(codec.size, n, p=weights / weights.sum()), rng, parts)
+
+    def points(self, case: Case) -> bool:
+        """Whether a column may have a single real number only, which no row has exactly."""
+        return any(parts.points for parts in self._parts(case, ()).values())
+
+    def _drawn(
+        self, n: int, case: Case, rng: np.random.Generator, tilts: Sequence[Tilt]
+    ) -> tuple[Codes, dict[str, Parts]]:
+        """Codes of n rows, and the parts of their cells."""
+        parts = self._parts(case, tilts)
+        evidence = self._evidence(case, parts)
+        if not evidence:
+            return self.model.sample(n, rng), self.free()
+        try:
+            codes = self.model.sample(n, rng, evidence)
+        except ConditionError:
+            raise ConditionError.no_row(self._culprits(evidence)) from None
+        return codes, {**parts, **self.free(parts)}
+
+    def _culprits(self, evidence: Evidence) -> list[str]:
+        """Columns whose conditions no row meets together, none of which could be left out.
+
+        All of them where the model cannot say.
+        """
+        left = dict(evidence)
+        with contextlib.suppress(ConditionError):
+            for name in evidence:
+                rest = {other: weights for other, weights in left.items() if other != name}
+                if rest and counts_given(self.model, (), rest) <= 0:
+                    left = rest
+        return list(left)
+
+    def _parts(self, case: Case, tilts: Sequence[Tilt]) -> dict[str, Parts]:
+        tilted = {each.column: each for each in tilts}
+        names = dict.fromkeys([*(term.column for term in case.terms), *tilted])
+        return {name: self._tilted(name, case.terms, tilted.get(name)) for name in names}
+
+    def _evidence(self, case: Case, parts: Mapping[str, Parts], *, check: bool = True) -> Evidence:
+        """The weight of each cell; ConditionError for a column of which none can meet the case."""
+        evidence = {name: self.codecs[name].weights(part) for name, part in parts.items()}
+        for name, weights in case.cells.items():
+            evidence[name] = evidence.get(name, 1.0) * weights
+        for name, weights in evidence.items():
+            if check and not weights.any():
+                raise ConditionError(f"no value of {name!r} can meet the condition: widen it")
+        return evidence
+
+    def _tilted(self, name: str, terms: Sequence[Term], tilt: Tilt | None) -> Parts:
+        own = [term for term in terms if term.column == name]
+        if tilt is None:
+            return self._part(name, own)
+        weighted = []
+        for term, factor in tilt.factors:
+            weighted.append((factor, self._part(name, [*own, term])))
+            own = [*own, Without.of(term)]
+        return mixed([*weighted, (tilt.rest, self._part(name, own))])
+
+    def _part(self, name: str, own: Sequence[Term]) -> Parts:
+        """The parts of a column's cells whose values meet all of these terms about it."""
+        codec = self.codecs[name]
+        constants = [constant for term in own for constant in term.constants]
+
+        def holds(values: pd.Series[Any]) -> np.ndarray:
+            every = np.ones(len(values), dtype=bool)
+            return np.logical_and.reduce([every, *(term.holds(values) for term in own)])
+
+        parts = codec.parts(holds, constants)
+        inside = self.inside.get(name)
+        if inside is None or not isinstance(codec, NumericCodec):
+            return parts
+        return with_inside(parts, codec, inside, holds, free=not own)
 
 
-def names_of(
-    schema: Schema, people: RowsOfUnits | None, n: int, seed: Any
-) -> dict[str, pd.Series[Any]]:
-    """The identifiers that repeat, or have a key, of n rows.
-
-    people: how many rows units have; None where no identifier repeats.
-    """
-    columns = {name: c for name, c in schema.columns.items() if isinstance(c, Identifier)}
-    keyed = {name: column for name, column in columns.items() if column.repeats or column.key}
-    rng = np.random.default_rng(np.random.SeedSequence(seed).spawn(1)[0])
-    repeating = {c.key or name for name, c in keyed.items() if c.repeats}
-    owners: dict[str, np.ndarray] = {}
-    for name, column in keyed.items():  # columns with one key are of one person
-        key = column.key or name
-        if key not in owners:
-            sizes = people if key in repeating else None
-            owners[key] = (sizes or RowsOfUnits((1,), (1.0,))).draw(n, rng)
-    return {
-        name: keyed_identifiers(column, name, owners[column.key or name], seed)
-        for name, column in keyed.items()
-    }
-
-
-def _parts(name: str, codec: Codec, terms: Sequence[Term], inside: Inside | None) -> Parts:
-    """The parts of a column's cells whose values meet all terms about it."""
-    own = [term for term in terms if term.column == name]
-    constants = [constant for term in own for constant in term.constants]
-
-    def holds(values: pd.Series[Any]) -> np.ndarray:
-        every = np.ones(len(values), dtype=bool)
-        return np.logical_and.reduce([every, *(term.holds(values) for term in own)])
-
-    parts = codec.parts(holds, constants)
-    if inside is None or not isinstance(codec, NumericCodec):
-        return parts
-    return with_inside(parts, codec, inside, holds, free=not own)
+def joined(frames: Sequence[pd.DataFrame], rng: np.random.Generator) -> pd.DataFrame:
+    """Rows of several draws as one table, in random order."""
+    filled = [frame for frame in frames if len(frame)] or frames[:1]
+    rows = pd.concat(filled, ignore_index=True) if len(filled) > 1 else filled[0]
+    return rows.take(rng.permutation(len(rows))).reset_index(drop=True)

@@ -23,6 +23,7 @@ from dpsynth.data.tables.codec import check_columns, check_owner, codecs, schema
 from dpsynth.data.tables.identifiers import RowsOfUnits
 from dpsynth.data.tables.inside import Inside, with_several_values
 from dpsynth.data.tables.magnitude import magnitude_table
+from dpsynth.data.tables.mixing import as_frame, stamped
 from dpsynth.data.tables.periods import period_codings
 from dpsynth.door.bounded import Bounded, bound_table
 from dpsynth.door.table import PrivateTable
@@ -39,10 +40,10 @@ from dpsynth.mechanisms.marginal.known import Marginal
 from dpsynth.mechanisms.registry import TABLES, mechanism_for, name_of
 from dpsynth.mechanisms.rows_per_unit import look_at_sizes, rows_of_units, sizes_cost
 from dpsynth.models.base import Model
-from dpsynth.schema.table import Numeric, Schema
+from dpsynth.schema.table import Numeric, Schema, SchemaError
 from dpsynth.synthesizers.account import accountant_for
+from dpsynth.synthesizers.asking import Asked
 from dpsynth.synthesizers.base import BaseSynthesizer, CautionWarning, NamedLedger, NoLedger
-from dpsynth.synthesizers.conditions import parse
 from dpsynth.synthesizers.model_file import (
     TABLE,
     built_table,
@@ -50,6 +51,7 @@ from dpsynth.synthesizers.model_file import (
     model_digest,
     table_content,
 )
+from dpsynth.synthesizers.partial_rows import filled_in
 from dpsynth.synthesizers.plan import Plan, plan
 from dpsynth.synthesizers.preflight import (
     check_names,
@@ -60,12 +62,11 @@ from dpsynth.synthesizers.preflight import (
     with_prior,
 )
 from dpsynth.synthesizers.recorded import RecordedMarginal, recorded_arguments, recorded_marginals
-from dpsynth.synthesizers.sampled_rows import draw_rows, names_of
+from dpsynth.synthesizers.sampled_rows import Origin
+from dpsynth.synthesizers.scenario import Scenario
 from dpsynth.synthesizers.undeclared import undeclared_counts
 
 Bounds = dict[str, tuple[float, float]]
-
-_MAX_DEFAULT_ROWS = 20_000_000  # a noisy count above this would fill memory without anybody asking
 
 
 class Synthesizer(BaseSynthesizer["Fitted"]):
@@ -230,7 +231,10 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         n: int | None = None,
         *,
         where: str | None = None,
-        given: Mapping[str, Any] | None = None,
+        given: Mapping[str, Any] | Any = None,
+        balance: Mapping[str, Any] | None = None,
+        scenario: Scenario | None = None,
+        support: bool = False,
         seed: int | None = None,
     ) -> pd.DataFrame:
         """Draws synthetic rows. Sampling is post-processing: it spends nothing, however often.
@@ -239,35 +243,96 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         ----------
         n : int or None
             How many rows; None for the noisy row count, or for as many as were requested from a
-            program that is not ours.
+            program that is not ours. With a table as `given`, how many for each of its rows; None
+            is one.
         where : str or None
             A condition that all rows meet, such as 'age >= 65 and sex == "female"'.
-        given : mapping of str to object or None
-            Values that columns have in all rows.
+        given : mapping of str to object, DataFrame or another table, or None
+            Values that columns have in all rows. Or a table of partial rows, whose missing values
+            are drawn given the others; the rows come back in its order.
+        balance : mapping of str to float or mapping, or None
+            Shares that a column's values have among the rows, in whole numbers of rows:
+            {"fraud": 0.5}, or {"sex": {"F": 0.5, "M": 0.5}, "age": {"age >= 65": 0.3}}. Values that
+            are not named share what is left.
+        scenario : Scenario or None
+            Named parts with conditions of their own, in place of these arguments. Each row has its
+            part, its support and whether it is extrapolated.
+        support : bool
+            Adds the columns `support`, the evidence behind each row in standard deviations of the
+            noise, and `extrapolated`, whether it is under 2.
         seed : int or None
             For a sample that can be drawn again; it has no part in the privacy noise.
 
         Returns
         -------
         DataFrame
-            n rows, with the schema's columns and dtypes.
+            n rows, with the schema's columns and dtypes, and those that were asked for besides.
 
         Raises
         ------
         NotFittedError
             Before `fit`.
         ConditionError
-            When the condition cannot be read, or no row can meet it.
+            When the condition cannot be read, or no row can meet it; and for what cannot be asked
+            for together.
         ValueError
             When n is no whole number from 0.
         """
+        return self.drawn(n, Asked(where, given, balance, scenario, support), seed)
+
+    def drawn(self, n: int | None, asked: Asked, seed: int | None) -> pd.DataFrame:
+        """The rows of `sample`, for what was asked as one object."""
+        record = self._fitted().certificate.record
+        return asked.rows(self._origin(seed), record, n, np.random.default_rng(seed))
+
+    def impute(
+        self,
+        table: Any,
+        *,
+        columns: Sequence[str] | None = None,
+        seed: int | None = None,
+    ) -> pd.DataFrame:
+        """Draws a value wherever a real table has none, from the model given the row's values.
+
+        PRIVATE: the result has the table's rows, and is stamped so. Its column
+        `contains_real_records` is true in every row, and fits, releases, comparisons and audits
+        refuse a table that has it.
+
+        Parameters
+        ----------
+        table : DataFrame, Arrow table, str or Path
+            Real rows, with some or all of the schema's columns.
+        columns : sequence of str or None
+            Those that are filled in; None for all that the schema has and the table, too.
+        seed : int or None
+            For a result that can be made again.
+
+        Returns
+        -------
+        DataFrame
+            The table with no missing value in these columns, and the stamp. What cannot be read as
+            the schema declares it counts as unknown, and stays as it is.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        SchemaError
+            For a column that the table or the schema does not have.
+        """
+        origin, table = self._origin(), as_frame(table, self.schema)
+        wanted = [name for name in table if name in origin.codecs] if columns is None else columns
+        if odd := [name for name in wanted if name not in table or name not in origin.codecs]:
+            raise SchemaError(
+                f"{odd} cannot be filled in, as the table or the schema lacks them: name columns of"
+                " both"
+            )
+        return stamped(filled_in(origin, table, list(wanted), np.random.default_rng(seed)))
+
+    def _origin(self, seed: int | None = None) -> Origin:
         fitted = self._fitted()
-        rows = _default_rows(fitted.model) if n is None else row_count(n)
-        terms = parse(where, given, self.schema)
-        rng = np.random.default_rng(seed)
-        names = names_of(self.schema, fitted.people, rows, seed)
-        drawn = (fitted.model, self.schema, fitted.bounds, rows, terms, rng, fitted.inside)
-        return draw_rows(*drawn, names)
+        known = (fitted.model, self.schema, fitted.bounds, fitted.inside)
+        return Origin(*known, people=fitted.people, seed=seed)
 
     def _stored(self, fitted: Fitted) -> tuple[Mapping[str, Any], dict[str, np.ndarray]]:
         return table_content(self.schema, fitted.model, fitted.bounds, fitted.inside, fitted.people)
@@ -462,20 +527,3 @@ def _kept_people(
     with checkpoint.reading():
         kept = checkpoint.values.get("rows_of_units")
         return None if kept is None else RowsOfUnits.of(kept)
-
-
-def _default_rows(model: Model) -> int:
-    rows = round(model.total)
-    if rows > _MAX_DEFAULT_ROWS:
-        raise ValueError(
-            f"the noisy row count is {rows:,}, which may be mostly noise: say with n how many rows"
-            " you want"
-        )
-    return rows
-
-
-def row_count(n: Any) -> int:
-    """The number of rows that is asked for; ValueError where it is none."""
-    if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 0:
-        raise ValueError(f"n must be a whole number of rows, 0 or more, got {n!r}")
-    return int(n)

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+import logging
 import math
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
@@ -57,8 +59,8 @@ def check_mechanism(
     """Tries the laws of mechanisms on made-up tables; returns where none is broken.
 
     * What comes out depends on the rows through charges only: two unrelated tables, of which every
-      charge gives the same made-up answers, lead to one model, one sample, one outcome and one
-      ledger.
+      charge gives the same made-up answers, lead to one model, one sample, one outcome, one ledger
+      and one log.
     * A fit spends its budget: no more, and no less but for rounding.
     * Any table can be fitted and sampled, one without rows and one of a single row among them; what
       the model says of columns and pairs agrees.
@@ -284,9 +286,11 @@ def outcome(mechanism: Mechanism, table: PrivateTable, accountant: Accountant) -
     Returns
     -------
     dict of str to str
-        The model's pairs, a sample, what is said for the certificate, and the ledger's lines.
+        The model's pairs, a sample, what is said for the certificate, the ledger's lines, and what
+        the logger "dpsynth" was told.
     """
-    model = mechanism.fit(table, accountant)
+    with _log_kept() as said:
+        model = mechanism.fit(table, accountant)
     cliques = [(), *itertools.combinations(table.domain.attributes, 2)]
     rows = model.sample(200, np.random.default_rng(0))
     return {
@@ -294,4 +298,29 @@ def outcome(mechanism: Mechanism, table: PrivateTable, accountant: Accountant) -
         "sample": repr({a: codes.tolist() for a, codes in rows.items()}),
         "outcome": repr((getattr(model, "outcome", ""), mechanism.released(model))),
         "ledger": repr(accountant.ledger.entries()),
+        "log": repr([(record.name, record.levelno, record.getMessage()) for record in said]),
     }
+
+
+class _Keeper(logging.Handler):
+    def __init__(self) -> None:
+        super().__init__()
+        self.said: list[logging.LogRecord] = []
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.said.append(record)
+
+
+@contextlib.contextmanager
+def _log_kept() -> Iterator[list[logging.LogRecord]]:
+    """What the logger "dpsynth" is told while the block runs, at all levels."""
+    keeper = _Keeper()
+    log = logging.getLogger("dpsynth")
+    before = log.level
+    log.addHandler(keeper)
+    log.setLevel(logging.DEBUG)
+    try:
+        yield keeper.said
+    finally:
+        log.removeHandler(keeper)
+        log.setLevel(before)

@@ -31,6 +31,8 @@ EXAMPLES = {
     "release": "release rows.csv -s schema.yaml --epsilon 1 --mechanism independent -n 50 -o release",
     "fit": f"fit rows.csv -s schema.yaml {BUDGET} --mechanism independent -o other.dpsynth",
     "sample": """sample release/model.dpsynth -n 30 --where "sex == 'f'" -o release/women.csv""",
+    "mix": "mix train.csv release/synthetic.csv -s schema.yaml --share 0.05 -o mixed.csv",
+    "impute": "impute release/model.dpsynth train.csv --seed 1 -o filled.csv",
     "evaluate": "evaluate release/synthetic.csv train.csv -s schema.yaml -o quality",
     "audit": "audit strangers.csv --train train.csv --holdout holdout.csv -s schema.yaml --seed 1 -o audit",
     "demo": "demo --out demo",

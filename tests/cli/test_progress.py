@@ -50,6 +50,44 @@ def test_stages_and_tenths_are_lines_with_the_time_that_is_left(lines):
     ]
 
 
+def shares(clock):
+    progress.stage("fitting")
+    for start, end in ((0.0, 0.5), (0.5, 1.0)):
+        with progress.within(start, end):
+            for tenth in range(0, 11, 2):
+                progress.share(tenth / 10)
+                clock[0] += 1.0
+
+
+def test_shares_are_told_in_per_cent_and_those_of_a_part_in_its_range(lines):
+    assert lines(shares).splitlines() == [
+        "fitting",
+        "fitting: 10%, about 9 s left",
+        "fitting: 20%, about 8 s left",
+        "fitting: 30%, about 7 s left",
+        "fitting: 40%, about 6 s left",
+        "fitting: 50%, about 5 s left",
+        "fitting: 60%, about 5 s left",
+        "fitting: 70%, about 3 s left",
+        "fitting: 80%, about 2 s left",
+        "fitting: 90%, about 1 s left",
+        "fitting: 100%",
+    ]
+
+
+def test_a_part_ends_with_its_block_also_where_it_fails(caplog):
+    def fails():
+        with progress.within(0.2, 0.4):
+            progress.share(0.5)
+            raise ZeroDivisionError
+
+    with caplog.at_level(logging.DEBUG, logger="dpsynth"):
+        with pytest.raises(ZeroDivisionError):
+            fails()
+        progress.share(0.5)
+    assert [record.done for record in caplog.records] == pytest.approx([0.3, 0.5])
+
+
 def test_a_terminal_shows_the_same_in_place(lines):
     said = lines(job, terminal=True)
     assert "what a mechanism says" in said

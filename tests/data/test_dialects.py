@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import dpsynth
-from dpsynth.data.engines import dialects
+from dpsynth.data.engines import dialects, files
 from dpsynth.data.engines.dialects import Dialect, dialect_of
 from dpsynth.data.engines.files import open_rows, open_source, write_rows
 from dpsynth.data.tables.codec import check_columns, decode_frame, encode_frame
@@ -133,12 +134,27 @@ FORMS = {
 def test_a_release_is_written_as_its_schema_says_and_is_read_again(form, tmp_path):
     schema = Schema(COLUMNS, file=FileFormat(**form))
     rows = decode_frame({name: codes.copy() for name, codes in MEANT.items()}, schema, {}, np.random.default_rng(0))
-    write_rows(as_declared(rows, schema), tmp_path / "out.csv", schema.file)
+    write_rows(rows, tmp_path / "out.csv", schema.file, partial(as_declared, schema=schema))
     again = encode_frame(open_rows(tmp_path / "out.csv", schema), schema)
     for name, codes in MEANT.items():
         np.testing.assert_array_equal(again[name], codes, err_msg=name)
     if form:
         assert (tmp_path / "out.csv").read_bytes() != text().encode()
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS.keys())
+@pytest.mark.parametrize("number", [0, 1, 7, 20])
+def test_blocks_make_the_file_that_all_rows_at_once_make(form, number, tmp_path, monkeypatch):
+    schema = Schema(COLUMNS, file=FileFormat(**form))
+    codes = {name: np.resize(codes, number) for name, codes in MEANT.items()}
+    rows = decode_frame(codes, schema, {}, np.random.default_rng(0))
+    shown = partial(as_declared, schema=schema)
+    write_rows(rows, tmp_path / "whole.csv", schema.file, shown)
+    monkeypatch.setattr(files, "_WRITTEN_AT_ONCE", 7)
+    write_rows(rows, tmp_path / "blocks.csv", schema.file, shown)
+    assert (tmp_path / "blocks.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
+    if number or schema.file.header:  # else the file is empty
+        assert len(open_rows(tmp_path / "blocks.csv", schema)) == number
 
 
 @pytest.mark.parametrize("form", FORMS.values(), ids=FORMS.keys())
@@ -190,7 +206,9 @@ def test_a_form_that_cannot_be_is_refused_in_one_sentence(form, fault):
 
 def test_a_value_that_the_form_cannot_hold_is_refused_and_not_shown(tmp_path):
     with pytest.raises(SchemaError, match="a value holds its delimiter or a sign that its encoding lacks") as caught:
-        write_rows(pd.DataFrame({"a": ["x;CANARY"]}), tmp_path / "out.csv", FileFormat(delimiter=";", quote=None))
+        write_rows(
+            pd.DataFrame({"a": ["x;CANARY"]}), tmp_path / "out.csv", FileFormat(delimiter=";", quote=None), pd.DataFrame
+        )
     assert "CANARY" not in str(caught.value)
     assert caught.value.__context__ is None
 

@@ -310,3 +310,13 @@ def test_missing_empty_and_false_parts_are_refused(forge, tmp_path):
     (path / "certificate.json").write_text(json.dumps(record))
     with pytest.raises(ValueError, match="certificate"):
         Certificate.load(path)
+
+
+def test_what_the_same_charges_cost_chosen_beforehand_is_told_as_what_is_not_claimed():
+    certificate, _ = issue((30.0, 30.0))
+    cost = certificate.record["schedule"]["epsilon"]
+    (line,) = (line for line in certificate.summary().splitlines() if line.startswith("  charges "))
+    assert "may depend on earlier answers, so the budget is the claim" in line
+    assert line.endswith(f"chosen before any row was read, would be epsilon {cost:.4g}")
+    page = " ".join(certificate.to_html().split())
+    assert f"The same charges, all chosen before any row was read, would cost epsilon {cost:.4g} at delta" in page

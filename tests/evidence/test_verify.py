@@ -38,7 +38,7 @@ MIXED = (Gaussian(30.0), TRAINING, ExternalProgram(0.03125, 8e-9), ExternalProgr
 ROOMY = Budget(2.0, 1e-6, 0.1, 2e-8)
 
 
-def issue(events=PLAIN, *, budget=None, ledger=None, seed=None, unit=None):
+def issue(events=PLAIN, *, budget=None, ledger=None, seed=None, unit=None, released=None):
     schema = Schema(COLUMNS, unit=unit)
     budget = budget or (ROOMY if events == MIXED else Budget(2.0, 1e-6))
     ledger = ledger or Ledger.create(None, Budget(9.0, 1e-6, 0.1, 1e-7), dataset="claims", unit=schema.unit)
@@ -48,7 +48,7 @@ def issue(events=PLAIN, *, budget=None, ledger=None, seed=None, unit=None):
     for event in events:
         accountant.charge(event, "look")
     return Certificate.issue(
-        schema=schema, ledger=ledger, run=accountant.run, mechanism="m", settings={}, bounds={}, released={}
+        schema=schema, ledger=ledger, run=accountant.run, mechanism="m", settings={}, bounds={}, released=released or {}
     )
 
 
@@ -177,6 +177,18 @@ def test_a_program_that_did_everything_is_recomputed(tmp_path):
     assert certificate.record["schedule"]["epsilon"] == 1.5
     assert certificate.record["charges"][0]["share_percent"] == 100
     assert "81.8" in certificate.record["claim"]["meaning"]  # e^1.5 / (1 + e^1.5), rounded up
+    assert "chosen before any row was read: together epsilon 1.5, which is claimed as well" in certificate.summary()
+
+
+def test_certificates_of_older_versions_verify_whose_explanations_were_worded_otherwise(tmp_path):
+    """How figures come about is told to a reader; only what is claimed has to stand word for word."""
+    certificate = issue(MIXED)
+    older = "They hold where the list was fixed beforehand; no charge was ever allowed because of them."
+    certificate.record["accounting"][-1] = older
+    certificate.save(tmp_path)
+    assert older in (tmp_path / "certificate.json").read_text()
+    assert verify.check(tmp_path) == []
+    assert Certificate.load(tmp_path).record["accounting"][-1] == older
 
 
 def test_a_training_of_few_steps_is_left_undecided():

@@ -70,6 +70,19 @@ def declared():
     return record
 
 
+def unreadable(columns=5):
+    """The certificate of a run whose columns could not be read, by its counts: five of six are told."""
+    odd = {f"c{i}": {"rows": 1300, "stddev": 9.5, "share": 0.65 - 0.001 * i, "holds": "unread"} for i in range(columns)}
+    few = {"few": {"rows": 30, "stddev": 9.5, "share": 0.015, "holds": "unread"}}
+    record = issue(released={"undeclared": {**few, **odd}}).record
+    assert len(record["cautions"]) == min(columns, 4)
+    return record
+
+
+def counted(record, name, **facts):
+    record["released"]["undeclared"][name].update(facts)
+
+
 def reserve(record, *more):
     record["run"]["line"]["reserve"].extend(more)
     rechained(record)
@@ -115,6 +128,7 @@ FORGERIES = {
     "sentence": (plain, lambda r: r["claim"].update(sentence="This release is perfectly private.")),
     "meaning": (plain, lambda r: r["claim"].update(meaning="Nobody can guess anything.")),
     "caution": (mixed, lambda r: r.update(cautions=[])),
+    "unread": (unreadable, lambda r: r["cautions"].pop(0)),
     "charges": (plain, lambda r: r["charges"][0].update(event="noise multiplier 99")),
     "sampling": (trained, replaced),
     "kept_for_programs": (mixed, lambda r: reserve(r, {"event": "external_program", "epsilon": 0.09, "delta": 0.0})),
@@ -171,6 +185,21 @@ FURTHER = {
         "complete", plain, lambda r: r["ledger"].update(other_charges=-1),
     ),
     "no number of runs": ("complete", plain, lambda r: r["ledger"].update(other_runs=None)),
+    "cautions of values that could not be read, all left out": ("unread", unreadable, lambda r: r.update(cautions=[])),
+    "one that is made up": ("unread", plain, lambda r: r.update(cautions=unreadable(1)["cautions"])),
+    "a count that grew": ("unread", unreadable, lambda r: counted(r, "few", rows=900, share=0.45)),
+    "a count that shrank": ("unread", unreadable, lambda r: counted(r, "c4", rows=9)),
+    "a count that is told otherwise": ("unread", unreadable, lambda r: counted(r, "c0", rows=1301)),
+    "a share that is told otherwise": ("unread", unreadable, lambda r: counted(r, "c2", share=0.641)),
+    "a column that is told otherwise": (
+        "unread", unreadable,
+        lambda r: r.update(cautions=[text.replace("'c1'", "'c4'") for text in r["cautions"]]),
+    ),
+    "a number of columns that is told otherwise": (
+        "unread", unreadable,
+        lambda r: r.update(cautions=[text.replace("of 2 more columns", "of 1 more column") for text in r["cautions"]]),
+    ),
+    "counts of another form": ("unread", unreadable, lambda r: counted(r, "c0", of="nothing")),
     "a declaration that is left out": (
         "complete", declared, lambda r: (r["ledger"]["only"].pop(), r["cautions"].pop()),
     ),
@@ -211,7 +240,7 @@ def test_every_check_has_a_forgery_and_says_its_fault_in_one_sentence():
         assert sentence.endswith(".")
 
 
-FREE = ("released", "versions", "created")  # nothing is computed from them, and any JSON may stand there
+FREE = ("released", "versions", "created")  # of the first only counts of values not read are looked at
 INNER = ("run.drawing", "run.ended", "run.line", "ledger.line", "ledger.only", "ledger.spent", "views.spent")
 
 

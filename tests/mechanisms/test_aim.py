@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
+import logging
 
 import numpy as np
 import pandas as pd
@@ -243,3 +244,15 @@ def test_the_certificate_holds_the_workload():
     mechanism = json.loads(synthesizer.certificate.to_json())["mechanism"]
     assert mechanism["name"] == "aim"
     assert Workload(**mechanism["settings"]["workload"]) == workload
+
+
+def test_the_share_of_the_rounds_that_is_told_follows_the_budget_and_ends_at_all_of_it(caplog):
+    with caplog.at_level(logging.DEBUG, logger="dpsynth"):
+        _, accountant = fitted(AIM(), chain(20_000, 0))
+    stages = [getattr(record, "stage", None) for record in caplog.records]
+    rounds = caplog.records[stages.index("measuring round after round") :]
+    shares = np.array([record.done for record in rounds if hasattr(record, "done")])
+    assert len(measured(accountant)) > 5
+    assert np.all(np.diff(shares) >= 0)
+    assert shares[0] < 0.5
+    assert shares[-1] == pytest.approx(1, abs=1e-9)

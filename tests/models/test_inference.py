@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import logging
+import math
 
 import numpy as np
 import pytest
@@ -255,3 +257,35 @@ def test_the_optimiser_finds_the_least_of_a_crooked_valley_and_says_when_it_gave
     np.testing.assert_allclose(point.x, 1.0, atol=1e-6)
     assert not minimise(valley, np.zeros(20), near, 2)[2]
     assert not minimise(valley, np.zeros(20), lambda point: False, 10_000)[2]
+
+
+def told(caplog):
+    """The shares that were told, in order."""
+    return np.array([record.done for record in caplog.records if hasattr(record, "done")])
+
+
+def test_the_share_of_a_fit_that_is_told_grows_to_all_of_it_and_foretells_the_steps_that_are_left(caplog):
+    """Thirty columns in a chain, each mostly what the one before is; seed 3, noise of 5 rows."""
+    domain = Domain.of({f"c{i}": 8 for i in range(30)})
+    rng = np.random.default_rng(3)
+    pairs = list(itertools.pairwise(domain.attributes))
+    pair = 5000 * (0.7 * np.eye(8) / 8 + 0.3 / 64)
+    measurements = [LinearMeasurement(c, pair + rng.normal(0, 5, (8, 8)), 5.0) for c in pairs]
+    with caplog.at_level(logging.DEBUG, logger="dpsynth"):
+        model = estimate(domain, measurements, total=5000)
+    shares = told(caplog)
+    assert model.iterations == len(shares) - 1 > 20
+    assert np.all(np.diff(shares) >= 0)
+    assert 0 < shares[0] < 0.1
+    assert shares[-1] == 1
+    done = np.arange(len(shares))
+    middle = slice(len(shares) // 4, 3 * len(shares) // 4)
+    foretold = np.log((done * (1 - shares) / shares)[middle] / (len(shares) - done)[middle])
+    assert abs(foretold.mean()) < math.log(3)
+    assert abs(foretold).max() < math.log(8)
+
+
+def test_a_fit_of_one_cell_is_done_at_once(caplog):
+    with caplog.at_level(logging.DEBUG, logger="dpsynth"):
+        estimate(Domain.of({"a": 1}), [LinearMeasurement(("a",), np.array([5.0]), 1.0)], total=5)
+    assert told(caplog).tolist() == [1.0]

@@ -15,6 +15,8 @@ import pytest
 
 import dpsynth
 from dpsynth.base.archive import read_archive, write_archive
+from dpsynth.base.real_records import STAMP
+from dpsynth.data.tables.mixing import stamped
 from dpsynth.evidence.bundle import checks
 from dpsynth.evidence.bundle.model import content_of
 from dpsynth.evidence.manifest import add_lines, line_of, refuse_other_release
@@ -303,6 +305,11 @@ def alter(path: Path) -> None:
     path.write_text(path.read_text().replace("f", "m"))
 
 
+def stamp(path: Path) -> None:
+    """As mixing with real rows does it."""
+    pd.read_csv(path).assign(contains_real_records=True).to_csv(path, index=False)
+
+
 ALONE = {
     "manifest": lambda one, other: alter(one / "manifest.json"),
     "certificate": lambda one, other: relisted(one, certificate={"model": "0" * 64}),
@@ -310,6 +317,7 @@ ALONE = {
     "named": lambda one, other: as_kind(one, "schema.yaml", "page"),
     "model": lambda one, other: (shutil.copy(other / "model.dpsynth", one), relisted(one)),
     "drawn": lambda one, other: relisted(one, old={"model": dpsynth.Certificate.load(other).model}),
+    "real": lambda one, other: (stamp(one / "synthetic.csv"), relisted(one)),
     "unlisted": lambda one, other: (one / "more.csv").write_text("age,sex\n"),
 }
 """For each check a change that no other one sees: without the check it would go unseen."""
@@ -319,6 +327,53 @@ ALONE = {
 def test_only_its_own_check_sees_a_change(name, one, other):
     ALONE[name](one, other)
     assert found(one) == {name}
+
+
+@pytest.mark.parametrize("name", ["real.csv", "real.parquet", "metadata.parquet"])
+def test_a_file_with_real_records_is_found_whether_or_not_it_is_listed(name, one):
+    """The column, or what pandas wrote into a Parquet file's metadata."""
+    table = stamped(rows(1))
+    table = table.drop(columns=STAMP) if name == "metadata.parquet" else table
+    table.to_csv(one / name) if name.endswith("csv") else table.to_parquet(one / name)
+    assert found(one) == {"real", "unlisted"}
+    assert any(name in fault for fault in check_faults(one))
+
+
+def check_faults(folder: Path) -> list[str]:
+    return [each.fault for each in examine_release(folder) if each.fault]
+
+
+def test_rows_of_every_kind_of_request_are_drawn_again_from_their_lines(one):
+    synth = dpsynth.Synthesizer.load(one / "model.dpsynth")
+    night = dpsynth.Scenario.from_dict(
+        {"parts": [{"name": "a", "balance": {"sex": {"f": 0.25}}}, {"name": "b", "tilt": {"age": {"age > 50": 2}}}]}
+    )
+    asked = {
+        "balanced.csv": {"balance": {"sex": {"f": 0.5}, "age": {40: 0.1}}},
+        "night.parquet": {"scenario": night},
+        "support.csv": {"where": "age > 30 or sex == 'm'", "support": True},
+    }
+    for name, request in asked.items():
+        drawn = draw_rows_to(one / name, synth, 40, **request)
+        assert drawn.count == 40
+    lines = {line["name"]: line for line in json.loads((one / "manifest.json").read_text())["files"]}
+    assert lines["balanced.csv"]["balance"] == {"sex": {"f": 0.5}, "age": {"40": 0.1}}
+    assert lines["night.parquet"]["scenario"] == night.to_dict()
+    assert lines["support.csv"]["support"] is True
+    outcomes = drawn_again(one)
+    assert len(outcomes) == 5
+    assert all(outcome.fault is outcome.undecided is None for outcome in outcomes)
+    for name, change in {
+        "balanced": {"balance": {"sex": {"f": 0.4}}},
+        "night": {"scenario": {"grid": {"sex": ["f", "m"]}}},
+        "support": {"support": False},
+    }.items():
+        relisted(one, **{name: change})
+        faults = [each.check for each in drawn_again(one) if each.fault]
+        assert [name in fault for fault in faults] == [True]
+        relisted(
+            one, **{name: {key: lines[f"{name}.{'parquet' if name == 'night' else 'csv'}"][key] for key in change}}
+        )
 
 
 def test_every_check_has_a_change_that_needs_it():

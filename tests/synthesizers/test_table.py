@@ -446,7 +446,7 @@ def test_a_conditional_sample_follows_the_conditional_distribution(fitted):
     "where",
     [
         "age >",
-        "age > weight",
+        "age > weight + 1",
         "__import__('os').system('true')",
         "unknown == 1",
         'sex == "other"',

@@ -32,7 +32,7 @@ from dpsynth import (
 from dpsynth.cli import main
 from dpsynth.data.tables import identifiers
 from dpsynth.door import bounded as bounded_module
-from dpsynth.synthesizers import sampled_rows, table, units
+from dpsynth.synthesizers import asking, sampled_rows, table, units
 from dpsynth.synthesizers.release import make_release
 from dpsynth.testing import BlindAccountant
 
@@ -122,7 +122,7 @@ def exact_row_count(monkeypatch):
     real = Synthesizer.fit
 
     def fit(self, data):
-        monkeypatch.setattr(table, "_default_rows", lambda model: len(data))
+        monkeypatch.setattr(asking, "_rows", lambda model, n: len(data) if n is None else n)
         return real(self, data)
 
     monkeypatch.setattr(Synthesizer, "fit", fit)

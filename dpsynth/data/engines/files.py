@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from csv import QUOTE_MINIMAL, QUOTE_NONE
 from csv import Error as csv_error
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ import pyarrow as pa
 from pyarrow import csv
 
 from dpsynth.base.places import expanded
+from dpsynth.base.real_records import STAMP, carries
 from dpsynth.data.engines.dialects import Dialect, dialect_of
 from dpsynth.schema.columns import SchemaError
 from dpsynth.schema.files import FileFormat
@@ -35,6 +37,9 @@ _PATTERN = re.compile(r"[*?]|\[.+\]")
 
 _SMALLEST_BLOCK = 1 << 20
 """Bytes, as in pyarrow's own default."""
+
+_WRITTEN_AT_ONCE = 1 << 17
+"""Rows of which the text is held in memory when they are written to a CSV file."""
 
 _LARGEST_BLOCK = 2**31 - 1
 """Bytes; pyarrow counts them in 32 bits."""
@@ -83,6 +88,7 @@ def open_source(data: Any, schema: Schema | None = None) -> Source:
     """
     if isinstance(data, (pd.DataFrame, pa.Table)):
         given = column_names(data)
+        _refuse_real_records(given, getattr(data, "attrs", {}))
         titles = [str(name) if _is_number(name) else name for name in given]
         return Source(titles, lambda: data if titles == given else data.set_axis(titles, axis=1))
     if hasattr(data, "__arrow_c_stream__") and not isinstance(data, pa.RecordBatchReader):
@@ -96,8 +102,12 @@ def open_source(data: Any, schema: Schema | None = None) -> Source:
     path = expanded(data)
     _refuse_what_is_no_file(path)
     opened = _open_csv if is_csv(path) else _open_parquet
+    source = None
     with contextlib.suppress(*_BROKEN):
-        return opened(path, schema)
+        source = opened(path, schema)
+    if source is not None:
+        _refuse_real_records(source.names, {} if is_csv(path) else _parquet_attrs(path))
+        return source
     # Raised here, outside of any `except`: the context of an exception would quote the file.
     raise _unreadable(path)
 
@@ -108,6 +118,25 @@ def _of_stream(data: Any) -> Source:
         return Source(pa.RecordBatchReader.from_stream(data).schema.names, lambda: pa.table(data))
     # Raised here, as below.
     raise _unreadable(data)
+
+
+def _refuse_real_records(names: list[Any], attrs: Mapping[Any, Any]) -> None:
+    """SchemaError for a table that carries the stamp."""
+    if carries(names, attrs):
+        raise SchemaError(
+            f"the table is stamped as one that contains real records ({STAMP}): it is for training"
+            " beside real data, so give the real rows by themselves, or synthetic ones"
+        )
+
+
+def _parquet_attrs(path: Path) -> Mapping[Any, Any]:
+    """The attributes of the frame that pandas wrote to this file; none of another's."""
+    from pyarrow import parquet
+
+    with contextlib.suppress(*_BROKEN, ValueError, TypeError, AttributeError):
+        written = (parquet.read_schema(path).metadata or {}).get(b"pandas", b"{}")
+        return dict(json.loads(written).get("attributes", {}))
+    return {}
 
 
 def _is_number(name: object) -> bool:
@@ -185,13 +214,21 @@ def is_csv(path: Path) -> bool:
     return path.name.lower().endswith((".csv", ".csv.gz", ".csv.zst"))
 
 
-def write_rows(rows: pd.DataFrame, path: Path, form: FileFormat) -> None:
-    """Writes synthetic rows to a .csv file, which has this form, or to a .parquet file."""
+def write_rows(
+    rows: pd.DataFrame,
+    path: Path,
+    form: FileFormat,
+    as_text: Callable[[pd.DataFrame], pd.DataFrame],
+) -> None:
+    """Writes synthetic rows to a .csv file, which has this form, or to a .parquet file.
+
+    as_text: how the values of some rows stand in a CSV file; asked for block by block.
+    """
     if path.suffix.lower() != ".csv":
         rows.to_parquet(path, index=False)
         return
     try:
-        _write_csv(rows, path, form)
+        _write_csv(rows, path, form, as_text)
         return
     except (csv_error, UnicodeEncodeError):
         pass
@@ -202,21 +239,24 @@ def write_rows(rows: pd.DataFrame, path: Path, form: FileFormat) -> None:
     )
 
 
-def _write_csv(rows: pd.DataFrame, path: Path, form: FileFormat) -> None:
-    encoding = form.encoding or "utf-8"
-    if form.skip_lines:
-        path.write_text("\n" * form.skip_lines, encoding, newline="")
-    rows.to_csv(
-        path,
-        index=False,
-        header=form.header,
-        sep=form.delimiter or ",",
-        quotechar=form.quote or '"',
-        quoting=QUOTE_MINIMAL if form.quote else QUOTE_NONE,
-        lineterminator="\n",  # on every system
-        encoding=encoding,
-        mode="a" if form.skip_lines else "w",
-    )
+def _write_csv(
+    rows: pd.DataFrame,
+    path: Path,
+    form: FileFormat,
+    as_text: Callable[[pd.DataFrame], pd.DataFrame],
+) -> None:
+    with path.open("w", encoding=form.encoding or "utf-8", newline="") as file:
+        file.write("\n" * form.skip_lines)
+        for start in range(0, max(1, len(rows)), _WRITTEN_AT_ONCE):
+            as_text(rows.iloc[start : start + _WRITTEN_AT_ONCE]).to_csv(
+                file,
+                index=False,
+                header=form.header and start == 0,
+                sep=form.delimiter or ",",
+                quotechar=form.quote or '"',
+                quoting=QUOTE_MINIMAL if form.quote else QUOTE_NONE,
+                lineterminator="\n",  # on every system
+            )
 
 
 def take_rows(rows: Rows, positions: Any) -> Rows:

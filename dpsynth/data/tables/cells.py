@@ -27,7 +27,7 @@ from dpsynth.data import values as raw
 from dpsynth.data.tables.bounds import decimals, settled_bounds
 from dpsynth.data.tables.cuts import exact_cuts, with_exact, with_span
 from dpsynth.data.tables.grid import Grid, StepGrid, moment_edges, number_grid
-from dpsynth.data.tables.parts import Parts, cut, rounded, shares
+from dpsynth.data.tables.parts import Parts, cut, only_points, rounded, shares
 from dpsynth.data.texts import moment_reader, number_reader
 from dpsynth.door.codes import Cuts, codes_of
 from dpsynth.schema.columns import (
@@ -112,8 +112,9 @@ class _Cells(ABC):
         special = self.nullable and bool(holds(self._shown(one, one == 0))[0])
         cells, begin, end = cells[kept], begin[kept], end[kept]
         whole = self._lengths(first[cells], last[cells])
-        part = shares(self._lengths(begin, end), whole, special)
-        return Parts(cells, begin, end, part, special)
+        lengths = self._lengths(begin, end)
+        points = only_points(lengths, whole, special)
+        return Parts(cells, begin, end, shares(lengths, whole, special), special, points=points)
 
     def weights(self, parts: Parts) -> np.ndarray:
         """For each cell how much of it meets a condition."""

@@ -25,6 +25,7 @@ import pandas as pd
 import pyarrow as pa
 
 from dpsynth.base.domain import Domain
+from dpsynth.base.text import some
 from dpsynth.data.engines.files import column_names, kind_of
 from dpsynth.data.tables.cells import BooleanCodec, CategoricalCodec, DatetimeCodec, NumericCodec
 from dpsynth.data.tables.identifiers import generate_identifiers
@@ -263,7 +264,7 @@ def check_columns(names: Sequence[Any], schema: Schema) -> None:
         "has columns that are not declared, at the places": strange,
     }
     if any(faults.values()):
-        found = {fault: ", ".join(at) for fault, at in faults.items() if at}
+        found = {fault: some(at) for fault, at in faults.items() if at}
         said = "; ".join(f"it {fault} {at}" for fault, at in found.items())
         raise SchemaError(
             f"the table's columns are not the schema's: {said}; change the table, or the schema"

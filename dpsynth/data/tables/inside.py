@@ -203,6 +203,7 @@ def with_inside(
         parts.special,
         inside.decimals,
         inside.reach if free else (0.0,) * len(inside.decimals),
+        parts.points and not chosen.any(),
     )
 
 

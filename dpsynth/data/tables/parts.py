@@ -8,6 +8,7 @@ leaves single numbers only, they count by the density of their cells instead.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -18,7 +19,8 @@ class Parts:
     """Parts of a column's cells, in ascending order.
 
     cells, first, last, shares: for each part its cell, the numbers of its first and last value, and
-    how much of its cell it is. special: whether a missing value meets the condition. decimals: the
+    how much of its cell it is. special: how much a missing value counts, 0 where it does not meet
+    the condition. decimals: the
     shares of values that are written with no decimals, with one, and so on (see `inside`). reach:
     for each of these, how many lengths of its part a value may move to be written so.
     """
@@ -27,9 +29,10 @@ class Parts:
     first: np.ndarray
     last: np.ndarray
     shares: np.ndarray
-    special: bool
+    special: float
     decimals: tuple[float, ...] = ()
     reach: tuple[float, ...] = ()
+    points: bool = False
 
     def weights(self, valid: int, size: int) -> np.ndarray:
         """How much each cell counts, shape (size,); the valid cells come first."""
@@ -54,6 +57,26 @@ class Parts:
         return self.first[chosen], self.last[chosen]
 
 
+def mixed(weighted: Sequence[tuple[float, Parts]]) -> Parts:
+    """Parts that meet one of several conditions, each counted so many times; those without weight
+    are left out.
+    """
+    kept = [(weight, parts) for weight, parts in weighted if weight > 0]
+    kept = kept or [(0.0, parts) for _, parts in weighted[:1]]
+    cells = np.concatenate([parts.cells for _, parts in kept])
+    order = np.argsort(cells, kind="stable")
+    return Parts(
+        cells[order],
+        np.concatenate([parts.first for _, parts in kept])[order],
+        np.concatenate([parts.last for _, parts in kept])[order],
+        np.concatenate([weight * parts.shares for weight, parts in kept])[order],
+        sum(weight * parts.special for weight, parts in kept),
+        kept[0][1].decimals,
+        kept[0][1].reach,
+        all(parts.points for _, parts in kept),
+    )
+
+
 def shares(lengths: np.ndarray, whole: np.ndarray, missing: bool) -> np.ndarray:
     """How much of its cell each part is.
 
@@ -65,10 +88,14 @@ def shares(lengths: np.ndarray, whole: np.ndarray, missing: bool) -> np.ndarray:
     missing : bool
         Whether a missing value meets the condition, too.
     """
-    found = np.divide(lengths, whole, out=np.ones(len(whole)), where=whole > 0)
-    if missing or found.any() or not len(found):
-        return found
-    return whole.min() / whole
+    if only_points(lengths, whole, missing):
+        return whole.min() / whole
+    return np.divide(lengths, whole, out=np.ones(len(whole)), where=whole > 0)
+
+
+def only_points(lengths: np.ndarray, whole: np.ndarray, missing: bool) -> bool:
+    """Whether these parts are single real numbers, and nothing else meets the condition."""
+    return bool(len(whole)) and not missing and not lengths.any() and bool((whole > 0).all())
 
 
 def rounded(

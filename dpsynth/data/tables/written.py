@@ -1,21 +1,48 @@
 """Rows as a CSV file has them: numbers and dates in the formats that the schema declares.
 
-So the file is read with the schema that it was made by. What has no declared format is written as
-pandas writes it.
+So the file is read with the schema that it was made by. Numbers are written as people write them:
+45 and not 45.0, 0.00001 and not 1e-05. What has no declared format besides is written as pandas
+writes it.
 """
 
 from __future__ import annotations
 
+from decimal import Decimal
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from dpsynth.schema.columns import Column, Datetime, Numeric
+from dpsynth.schema.columns import Categorical, Column, Datetime, Numeric
 from dpsynth.schema.table import Schema
+
+_PLACES = 22
+"""A number with its first digit more places from the decimal mark than these keeps a power of ten.
+"""
 
 
 def as_declared(rows: pd.DataFrame, schema: Schema) -> pd.DataFrame:
-    """The rows with text in place of numbers with a decimal comma, and of dates with a format."""
+    """The rows with text in place of numbers that may have decimals, and of dates with a format.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        Of a release.
+    schema : Schema
+        That it was made by.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Another one. The text of a number is read as the same number again.
+
+    Examples
+    --------
+    >>> schema = Schema({"pay": Numeric(0, 1e6), "share": Numeric(0, 1, decimal=",")})
+    >>> rows = pd.DataFrame({"pay": [45478.0, 0.5], "share": [1e-05, 1.0]})
+    >>> as_declared(rows, schema).to_dict("list")
+    {'pay': ['45478', '0.5'], 'share': ['0,00001', '1']}
+    """
     return rows.assign(
         **{name: _as_text(rows[name], column) for name, column in schema.columns.items()}
     )
@@ -23,8 +50,33 @@ def as_declared(rows: pd.DataFrame, schema: Schema) -> pd.DataFrame:
 
 def _as_text(values: pd.Series[Any], column: Column) -> pd.Series[Any]:
     match column:
-        case Numeric(decimal=",") if not column.integer:
-            return values.map(lambda number: repr(float(number)).replace(".", ","), "ignore")
+        case Numeric(integer=False):
+            return _numbers(values, column.mark)
+        case Categorical(categories=[float(), *_]):
+            return _numbers(values.astype(float), ".")
         case Datetime(format=str() as format):
             return values.dt.strftime(format.replace("%z", "+0000"))
     return values
+
+
+def _numbers(values: pd.Series[Any], mark: str) -> pd.Series[Any]:
+    """The shortest text that is read as each number; None for a missing one."""
+    numbers = values.to_numpy(np.float64, na_value=np.nan) + 0.0  # no zero is below zero
+    texts = (_plain(text).replace(".", mark) for text in numbers.astype(str).tolist())
+    shown = [None if text == "nan" else text for text in texts]
+    return pd.Series(shown, values.index, dtype=object)
+
+
+def _plain(text: str) -> str:
+    """What Python writes for a number, without the zero of a whole one and without powers of ten.
+
+    Examples
+    --------
+    >>> _plain("45478.0"), _plain("1e-05"), _plain("2.5e+18"), _plain("1e-300")
+    ('45478', '0.00001', '2500000000000000000', '1e-300')
+    """
+    if text.endswith(".0"):
+        return text[:-2]
+    if "e" not in text or abs((number := Decimal(text)).adjusted()) > _PLACES:
+        return text
+    return f"{number:f}"

@@ -31,6 +31,10 @@ SAMPLES = {"rows": (".csv", ".parquet"), "images": (".npz",), "sheet": (".png",)
 _NAMES = {"certificate": "certificate.json", "page": "certificate.html", "schema": "schema.yaml"}
 """The kinds of which a release has one file, and its name."""
 
+STAMP = b"contains_real_records"
+"""In the names, or the metadata, of a table that was mixed with real rows or made from them."""
+_ENDS = 2**20
+
 Line = Mapping[str, Any]
 
 
@@ -150,6 +154,20 @@ def unlisted(folder: Folder) -> str:
     return ""
 
 
+def real(folder: Folder) -> str:
+    """A file is stamped as one that contains real records, which no release has."""
+    tables = [path for path in folder.path.iterdir() if path.suffix.lower() in SAMPLES["rows"]]
+    return ", ".join(sorted(path.name for path in tables if _is_stamped(path)))
+
+
+def _is_stamped(path: Path) -> bool:
+    """Whether a table's first or last bytes have the stamp: its header line, or its metadata."""
+    with path.open("rb") as file:
+        first = file.read(_ENDS)
+        file.seek(max(0, path.stat().st_size - _ENDS))
+        return STAMP in first or STAMP in file.read()
+
+
 def _is_named(line: Line) -> bool:
     """Whether a file's name is one of its kind, so that nothing escapes the checks of its kind."""
     kind, name = line["kind"], line["name"]
@@ -182,5 +200,5 @@ def _hash(line: Line) -> str:
 
 _FORMAT = "dpsynth_manifest"
 CHECKS: tuple[Callable[[Folder], bool | str], ...] = (
-    manifest, certificate, files, named, model, drawn, unlisted,
+    manifest, certificate, files, named, model, drawn, real, unlisted,
 )  # fmt: skip

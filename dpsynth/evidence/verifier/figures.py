@@ -82,7 +82,7 @@ def account_spent(case: Case) -> str:
 
 
 def fixed(case: Case) -> bool:
-    """It says its charges were fixed beforehand, and the run did not reserve them; or denies it."""
+    """It calls its charges chosen beforehand, and the run did not reserve them; or denies it."""
     texts = [[json.dumps(e, sort_keys=True) for e in each] for each in case.lists.values()]
     charged, planned = map(Counter, texts)
     return bool(case.record["schedule"]["fixed"] == bool(charged - planned))

@@ -49,8 +49,7 @@ def head(case: Case) -> bool:
 
 def kinds(case: Case) -> bool:
     """Lines of other kinds than a certificate quotes are quoted, or in other places."""
-    drawing = case.record["run"]["drawing"]
-    ended = case.record["run"]["ended"]
+    drawing, ended = case.record["run"]["drawing"], case.record["run"]["ended"]
     return (
         case.begun["kind"] != "run"
         or any(line["kind"] != "charge" for line in case.charges)

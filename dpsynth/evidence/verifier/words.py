@@ -16,6 +16,8 @@ EXTERNAL_PROGRAM = (
     " program's own claim: it was recorded and charged for here as it was stated, and nobody has"
     " checked it."
 )
+_ODD = {"unread": 0.2, "either": 0.9}  # shares of values from which on a column has a caution
+_OF_VALUES = ("CAUTION: about ", "CAUTION: the same is true of ")
 _CHARGE = {"line", "event", "noise_stddev_rows", "share_percent"}
 _PARTS = {
     "dpsynth_certificate", "claim", "budget", "spent", "schedule", "cautions", "unit", "run",
@@ -87,6 +89,17 @@ def caution(case: Case) -> bool:
     return not isinstance(stated, list) or any(each not in stated for each in needed)
 
 
+def unread(case: Case) -> bool:
+    """Its cautions of values that could not be read do not follow from its counts of them."""
+    counts = case.record["released"].get("undeclared", {})
+    odd = sorted((n for n, c in counts.items() if _is_odd(**c)), key=lambda n: -counts[n]["share"])
+    facts = [_about(name, **counts[name]) for name in odd[:3]]
+    facts += [("CAUTION: the same is true of", f" {len(odd) - 3} more column")] * (len(odd) > 3)
+    stated = [text for text in case.record["cautions"] if text.startswith(_OF_VALUES)]
+    told = zip(stated, facts, strict=False)
+    return len(stated) != len(facts) or not all(each in text for text, of in told for each in of)
+
+
 def charges(case: Case) -> str:
     """Its charges are told otherwise than their lines."""
     told = case.record["charges"]
@@ -102,9 +115,17 @@ def _declared(by: str, time: str | None) -> str:
     )
 
 
+def _is_odd(share: float, rows: int, stddev: float, holds: str) -> bool:
+    return share > _ODD.get(holds, 1) and rows > 4 * stddev  # beyond the noise
+
+
+def _about(name: str, share: float, rows: int, stddev: float, holds: str) -> tuple[str, str]:
+    return f"about {100 * share:.0f} % of the values of {name!r} ", f": {rows:,} rows (standard"
+
+
 def _claim(epsilon: float, delta: float, unit: Record) -> str:
     return (
-        f"This release is ({_exact(epsilon)}, {_exact(delta)})-differentially private for"
+        f"This release is ({epsilon:.15g}, {delta:.15g})-differentially private for"
         f" {_describe(unit)}. This holds for all charges of its run together, even where later ones"
         " depend on earlier answers; other releases of the same data add to it."
     )
@@ -159,12 +180,8 @@ def _event(record: Record) -> str:
         case {"event": "dp_sgd", "rate": rate, "noise_multiplier": noise, "steps": steps}:
             return f"training: {steps} steps, rate {_short(rate)}, noise multiplier {_short(noise)}"
         case {"event": "external_program", "epsilon": epsilon, "delta": delta}:
-            return f"another program: epsilon {_exact(epsilon)}, delta {_exact(delta)}"
+            return f"another program: epsilon {epsilon:.15g}, delta {delta:.15g}"
     raise ValueError(f"no event is known that reads {record}")
-
-
-def _exact(x: float) -> str:
-    return f"{x:.15g}"
 
 
 def _short(x: float) -> str:
@@ -176,5 +193,5 @@ def _short(x: float) -> str:
 
 
 CHECKS: tuple[Check, ...] = (
-    parts, noise, unit, budget, claim, sentence, meaning, caution, charges,
+    parts, noise, unit, budget, claim, sentence, meaning, caution, unread, charges,
 )  # fmt: skip

@@ -41,6 +41,7 @@ from functools import partial
 
 import numpy as np
 
+from dpsynth.base import progress
 from dpsynth.base.domain import Clique, Domain
 from dpsynth.door.table import PrivateTable
 from dpsynth.kernel.accountant import Accountant
@@ -222,6 +223,7 @@ def _answers(
 ) -> dict[Clique, Sensitive]:
     """The counts of all candidates, over bins: pairs are there already, wider ones are counted."""
     wider = [c for c in cliques if c not in binned.answers]
+    progress.stage("counting marginals of more columns")
     return {**binned.answers, **table.coarsen(binned.bins).marginals(wider)}
 
 
@@ -308,6 +310,7 @@ class Rounds:
         self._measurements = known
         self._held = [m.clique for m in known]
         self.bought: dict[Clique, int] = {}
+        progress.stage("fitting a model to the columns")
         self.model = estimate_exactly(choice.domain, known, total=choice.rows)
 
     def spend(self, accountant: Accountant, budget: int) -> None:
@@ -317,7 +320,9 @@ class Rounds:
         is worth its noise, or where what is left would not pay for two more rounds like it. Where
         no candidate ever was worth measuring, the budget is left for the caller.
         """
+        whole = accountant.cost_left
         last = not self._choice.weights
+        progress.stage("measuring round after round")
         while not last:
             before = accountant.cost_left
             batch = self._select(accountant, self._limit(before, budget))
@@ -328,7 +333,8 @@ class Rounds:
             batch = batch or list(self.bought)
             if batch:
                 each = left // len(batch) if last else self._cost
-                self._measure(accountant, dict.fromkeys(batch, each))
+                with progress.within(1 - before / whole, 1 - (left - each * len(batch)) / whole):
+                    self._measure(accountant, dict.fromkeys(batch, each))
 
     def _limit(self, left: int, budget: int) -> int:
         """rho_used / rho * MAX-SIZE: cells that the model may grow to, this round being paid."""

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dpsynth.base import progress
 from dpsynth.base.domain import Clique, Domain
 from dpsynth.door.table import PrivateTable
 from dpsynth.kernel.sensitive import Sensitive
@@ -62,6 +63,7 @@ class Binned:
         of_a_tree = prices.even_stddev(len(table.domain.attributes) - 1)
         bins = choose_bins(table.domain, masses, of_a_tree, sharper)
         coarse = table.coarsen(bins)
+        progress.stage("counting pairs of columns")
         answers = coarse.marginals(informative_pairs(coarse.domain))
         binned = {a: np.bincount(bins[a], masses[a]) for a in bins}
         return cls(bins, coarse.domain, answers, binned, oneway.rows, known)

@@ -21,6 +21,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from dpsynth.base.domain import Clique, Domain
+from dpsynth.base.progress import stage
 from dpsynth.door.table import PrivateTable
 from dpsynth.kernel.accountant import Accountant
 from dpsynth.kernel.events import Event
@@ -237,6 +238,7 @@ class _Run:
 
         Where something is known, what it says takes the place of independent columns.
         """
+        stage("choosing a tree of pairs")
         binned = self.binned
         estimates = binned.independent()
         if binned.known:
@@ -280,6 +282,7 @@ class _Run:
         Every column is measured again beside them, and so has its effort in the price.
         """
         assert self.model is not None
+        stage("choosing more pairs")
         estimates = _estimates(self.binned, self.model)
         fitted = {a: self.model.project((a,)) for a in self.binned.masses}
         errors = self.binned.errors(self.oneway, fitted, few=FEW_BINS)
@@ -337,6 +340,7 @@ def _model(
     warm: GraphicalModel | None = None,
 ) -> GraphicalModel:
     """The model of the columns, of what is known, and of these measurements."""
+    stage("fitting a model to the measurements")
     everything = [*binned.oneways(oneway), *binned.held(oneway), *measurements]
     return estimate_exactly(binned.domain, everything, total=oneway.rows, warm=warm)
 

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from dpsynth.base.domain import Clique, Domain
+from dpsynth.base.progress import stage
 from dpsynth.door.table import PrivateTable
 from dpsynth.kernel.accountant import Accountant
 from dpsynth.kernel.events import Event
@@ -116,6 +117,7 @@ def _select(binned: Binned, prices: Prices, accountant: Accountant, cost: int) -
 
     Scores that noise alone might explain choose none.
     """
+    stage("choosing a tree of pairs")
     scores = distances(binned.answers, binned.independent(), accountant, cost)
     gains = scores.gains() if scores.tell_apart() else {}
     cells = {c: float(binned.domain.cells(c)) for c in gains}
@@ -134,5 +136,6 @@ def _measure(
 
 def _generate(binned: Binned, oneway: OneWayMeasurements, pairs: list[LinearMeasurement]) -> Model:
     """GENERATE: a model of columns and pairs, refined from bins to cells."""
+    stage("fitting a model to the measurements")
     measurements = [*binned.oneways(oneway), *pairs]
     return binned.refined(estimate_exactly(binned.domain, measurements, total=oneway.rows), oneway)

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dpsynth.base import progress
 from dpsynth.base.domain import Clique, Domain
 from dpsynth.kernel.accountant import Accountant
 from dpsynth.kernel.events import Gaussian
@@ -119,7 +120,8 @@ def choose_batch(
     reward = 0.0
     best = -prices.noise(effort)
     failures = 0
-    for pair in order:
+    for place, pair in enumerate(order):
+        progress.share(max(place / len(order), failures / MAX_FAILURES))
         more = effort + cells[pair] ** (2 / 3)
         total = reward + gains[pair] - prices.noise(more)
         if not total > best:

@@ -1,0 +1,92 @@
+"""`dpsynth mix` and `dpsynth impute`: synthetic rows beside real ones. Both keep real rows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from dpsynth.base.real_records import STAMP
+from dpsynth.cli.common import (
+    Data,
+    Json,
+    SchemaFile,
+    Seed,
+    Synthetic,
+    from_project,
+    load_schema,
+    output_file,
+    print_json,
+    say,
+)
+
+Share = Annotated[float, typer.Option(help="The part of the result that is synthetic, below 1.")]
+NewTable = Annotated[
+    Path, typer.Option("--output", "-o", help="A new .csv or .parquet file, outside of a release.")
+]
+Columns = Annotated[
+    list[str] | None,
+    typer.Option("--column", help="One that is filled in; by default every column is."),
+]
+
+
+def mix(
+    real: Annotated[Path, typer.Argument(help="Real rows, .csv or .parquet.")],
+    synthetic: Synthetic,
+    share: Share,
+    output: NewTable,
+    schema: SchemaFile = None,
+    seed: Seed = None,
+    as_json: Json = False,
+) -> None:
+    """Put real and synthetic rows into one table, to train on. PRIVATE: it has all real rows.
+
+    It is stamped: its column contains_real_records says so, and no fit, release or audit takes it.
+    """
+    from dpsynth.data.engines.files import write_rows
+    from dpsynth.data.tables.mixing import mix as mixed
+
+    _refuse_release(output)
+    facts = load_schema(from_project(schema=schema)["schema"])
+    write_rows(mixed(real, synthetic, share=share, schema=facts, seed=seed), output, facts.file)
+    _say(output, {"share": share, "seed": seed}, as_json)
+
+
+def impute(
+    model: Annotated[Path, typer.Argument(help="A model that `fit` wrote.")],
+    data: Data,
+    output: NewTable,
+    column: Columns = None,
+    seed: Seed = None,
+    as_json: Json = False,
+) -> None:
+    """Fill in a real table's missing values, drawn given the others. PRIVATE: it has real rows.
+
+    It is stamped: its column contains_real_records says so, and no fit, release or audit takes it.
+    """
+    from dpsynth.data.engines.files import write_rows
+    from dpsynth.synthesizers.table import Synthesizer
+
+    _refuse_release(output)
+    synthesizer = Synthesizer.load(model)
+    filled = synthesizer.impute(data, columns=column, seed=seed)
+    write_rows(filled, output, synthesizer.schema.file)
+    _say(output, {"columns": column, "seed": seed}, as_json)
+
+
+def _refuse_release(output: Path) -> None:
+    """ValueError for a place where real records must not lie."""
+    output_file(output, ".csv", ".parquet")
+    if (output.parent / "manifest.json").exists():
+        raise ValueError(
+            f"{output.parent} holds files of a release, and {output.name} would contain real"
+            " records: choose another folder"
+        )
+
+
+def _say(output: Path, facts: dict[str, object], as_json: bool) -> None:
+    if as_json:
+        print_json({"output": str(output), "stamp": STAMP, **facts})
+        return
+    say(f"{output}: contains real records, as its column {STAMP} says. PRIVATE")

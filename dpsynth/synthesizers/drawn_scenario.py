@@ -1,0 +1,162 @@
+"""Scenarios drawn: each part from the model under its conditions, tilted, shifted and labelled."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from dpsynth.models.base import ConditionError
+from dpsynth.schema.table import Numeric, Schema
+from dpsynth.synthesizers.balance import Split, balanced, class_term, splits_of
+from dpsynth.synthesizers.cases import Case, cases_of
+from dpsynth.synthesizers.conditions import column_of
+from dpsynth.synthesizers.drawn_cases import Drawing
+from dpsynth.synthesizers.sampled_rows import Origin, Tilt
+from dpsynth.synthesizers.scenario import EXTRAPOLATE, PART, REFUSE, Scenario, ScenarioPart
+from dpsynth.synthesizers.support import EXTRAPOLATED, SUPPORT, support_of
+
+_PLACES = 9
+"""Decimals of a shifted number: a sum of two has rounding errors beyond them."""
+
+
+def draw_scenario(
+    origin: Origin, record: Mapping[str, Any], scenario: Scenario, n: int, rng: np.random.Generator
+) -> pd.DataFrame:
+    """n rows in the order of the scenario's parts, with the part, the support, and whether a row
+    is extrapolated.
+
+    ConditionError for a part that cannot be read, or that the model has no row for.
+    """
+    asked = [_Asked(origin, scenario, part) for part in scenario.parts]  # read before one is drawn
+    frames, labels, beyond = [], [], []
+    for part, count in zip(asked, scenario.rows(n), strict=True):
+        rows, made_up = part.draw(count, rng)
+        frames.append(rows)
+        labels += [part.name] * len(rows)
+        beyond += [made_up] * len(rows)
+    some = [frame for frame in frames if len(frame)] or frames[:1]
+    rows = origin.whole(pd.concat(some, ignore_index=True), rng)
+    support = support_of(rows, origin, record)
+    kinds = pd.CategoricalDtype([part.name for part in scenario.parts])
+    low = support[EXTRAPOLATED] | np.array(beyond, dtype=bool)
+    return rows.assign(
+        **{PART: pd.Series(labels, dtype=kinds), SUPPORT: support[SUPPORT], EXTRAPOLATED: low}
+    )
+
+
+class _Asked:
+    """A part of a scenario, read and checked against the schema."""
+
+    def __init__(self, origin: Origin, scenario: Scenario, part: ScenarioPart) -> None:
+        self.name, self._impossible, self._origin = part.name, scenario.impossible, origin
+        try:
+            self._read(scenario.where, part, origin.schema)
+        except ConditionError as error:
+            raise ConditionError(f"part {part.name!r}: {error}") from None
+
+    def _read(self, where: str | None, part: ScenarioPart, schema: Schema) -> None:
+        both = [each for each in (where, part.where) if each is not None]
+        joined = " and ".join(f"({each})" for each in both) if len(both) > 1 else "".join(both)
+        cells = [class_term(name, value, schema) for name, value in part.cells.items()]
+        cases = [case.and_(cells) for case in cases_of(joined or None, part.given, schema)]
+        self._splits: Sequence[Split] = splits_of(part.balance, schema)
+        tilts = [_tilt(name, factors, schema) for name, factors in part.tilt.items()]
+        self._shifts = {name: _shift(name, by, schema) for name, by in part.shift.items()}
+        balanced_too = {split.column for split in self._splits} & {tilt.column for tilt in tilts}
+        if balanced_too:
+            raise ConditionError(
+                f"{min(balanced_too)!r} is balanced and tilted: balance sets its shares, so leave"
+                " out one of the two"
+            )
+        self._drawing = Drawing(self._origin, cases, tilts)
+
+    def draw(self, n: int, rng: np.random.Generator) -> tuple[pd.DataFrame, bool]:
+        """n rows, and whether the model has none such, so that they are made up."""
+        try:
+            rows, made_up = self._drawn(n, rng), False
+        except ConditionError as error:
+            if self._impossible == REFUSE:
+                raise ConditionError(f"part {self.name!r}: {error}") from None
+            rows, made_up = Drawing(self._origin, [Case()]).values(0, rng), True
+            if self._impossible == EXTRAPOLATE:
+                rows = self._extrapolated(n, rng)
+        for name, by in self._shifts.items():
+            rows[name] = _shifted(rows[name], by, self._origin, name)
+        return rows, made_up
+
+    def _drawn(self, n: int, rng: np.random.Generator) -> pd.DataFrame:
+        if self._splits:
+            return balanced(self._drawing, self._splits, n, rng)
+        return self._drawing.values(n, rng)
+
+    def _extrapolated(self, n: int, rng: np.random.Generator) -> pd.DataFrame:
+        """Rows of the model that meet as many of the terms as it has rows for, and for the others'
+        columns values between their bounds.
+        """
+        if len(self._drawing.cases) > 1 or self._drawing.cases[0].relations or self._splits:
+            raise ConditionError(
+                f"part {self.name!r}: the model has no row for it, and only conditions on single"
+                " columns, joined by `and` and without balance, can be extrapolated: write it so"
+            )
+        (case,) = self._drawing.cases
+        kept, left = Case(), []
+        for name in case.columns:
+            more = kept.and_([term for term in case.terms if term.column == name])
+            if self._origin.counts((), more) > 0:
+                kept = more
+            else:
+                left.append(name)
+        rows = replace(self._drawing, cases=[kept]).values(n, rng)
+        for name in left:
+            own = [term for term in case.terms if term.column == name]
+            rows[name] = self._origin.anywhere(name, own, n, rng)
+        return rows
+
+
+def _tilt(name: str, factors: Any, schema: Schema) -> Tilt:
+    """How much more often a column's values are to come."""
+    name, _ = column_of(name, schema)
+    if (
+        not isinstance(factors, Mapping)
+        or not factors
+        or not all(map(_is_factor, factors.values()))
+    ):
+        raise ConditionError(
+            f"the tilt of {name!r} must have a factor of 0 or more for each of some values: write"
+            ' it as in {"age >= 80": 3}'
+        )
+    terms = [(class_term(name, value, schema), float(by)) for value, by in factors.items()]
+    return Tilt(name, tuple(terms))
+
+
+def _is_factor(by: Any) -> bool:
+    number = isinstance(by, int | float) and not isinstance(by, bool)
+    return bool(number) and 0 <= by < math.inf
+
+
+def _shift(name: str, by: Any, schema: Schema) -> float:
+    """What is added to a column's numbers."""
+    name, column = column_of(name, schema)
+    number = isinstance(by, int | float) and not isinstance(by, bool) and math.isfinite(by)
+    if not isinstance(column, Numeric) or not number:
+        raise ConditionError(
+            f"{name!r} is shifted by {by!r}: shift a column of numbers by a number"
+        )
+    if column.spacing and abs(by / column.spacing - round(by / column.spacing)) > 1e-9:
+        raise ConditionError(
+            f"{name!r} has steps of {column.spacing:g} and is shifted by {by:g}: shift it by a"
+            " multiple of its step"
+        )
+    return float(by)
+
+
+def _shifted(values: pd.Series[Any], by: float, origin: Origin, name: str) -> pd.Series[Any]:
+    """The numbers moved, those that would leave the column's bounds to the bound."""
+    first, last = origin.codecs[name].ends()
+    moved = (values.astype("Float64") + by).round(_PLACES)
+    return moved.clip(float(first.iloc[0]), float(last.iloc[-1])).astype(values.dtype)

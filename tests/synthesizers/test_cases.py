@@ -1,0 +1,158 @@
+"""Rows under a condition of any form follow the model's distribution of the rows that meet it, by brute force."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import dpsynth
+from dpsynth import Synthesizer
+from dpsynth.models.refined import RefinedModel
+from dpsynth.models.released import ReleasedRows
+from dpsynth.synthesizers import cases, drawn_cases
+from tests.synthesizers.planted import SCHEMA, every_row, p_value, planted
+
+CONDITIONS = {
+    "five at once": ("`in` >= 3 and out < 8 and ward != 'b' and fraud == True and size in [1, 2]", False),
+    "or across columns": ("fraud == True or (ward == 'c' and size == 3)", False),
+    "or of three that overlap": ("size == 0 or ward == 'a' or `in` > 6", False),
+    "nested": ("(ward == 'a' and (size == 1 or fraud == True)) or (ward == 'b' and `in` <= 2)", False),
+    "one column after another": ("out >= `in`", True),
+    "missing values meet none": ("out != `in` and ward == 'a'", True),
+    "a chain": ("2 <= `in` < out <= 7", True),
+    "or with a relation": ("fraud == True or `in` == out", True),
+    "a rare relation": ("out < size and `in` == 9 and size < 3", True),
+}
+
+
+@pytest.fixture(scope="module")
+def fitted() -> Synthesizer:
+    return planted()
+
+
+@pytest.fixture(scope="module")
+def every(fitted) -> pd.DataFrame:
+    return every_row(fitted)
+
+
+HOLDS = {
+    "five at once": lambda r: (r["in"] >= 3) & (r.out < 8) & (r.ward != "b") & r.fraud & r["size"].isin([1, 2]),
+    "or across columns": lambda r: r.fraud | ((r.ward == "c") & (r["size"] == 3)),
+    "or of three that overlap": lambda r: (r["size"] == 0) | (r.ward == "a") | (r["in"] > 6),
+    "nested": lambda r: ((r.ward == "a") & ((r["size"] == 1) | r.fraud)) | ((r.ward == "b") & (r["in"] <= 2)),
+    "one column after another": lambda r: r.out >= r["in"],
+    "missing values meet none": lambda r: (r.out != r["in"]) & (r.ward == "a"),
+    "a chain": lambda r: (r["in"] >= 2) & (r["in"] < r.out) & (r.out <= 7),
+    "or with a relation": lambda r: r.fraud | (r.out == r["in"]),
+    "a rare relation": lambda r: (r.out < r["size"]) & (r["in"] == 9) & (r["size"] < 3),
+}
+
+
+def drawn(fitted, where, n=6000):
+    """Rows in many small draws: a large one counts more evenly than independent rows do."""
+    return pd.concat([fitted.sample(n // 20, where=where, seed=seed) for seed in range(20)], ignore_index=True)
+
+
+@pytest.mark.parametrize("name", CONDITIONS)
+def test_rows_under_a_condition_follow_the_model(fitted, every, name) -> None:
+    where, _ = CONDITIONS[name]
+    rows = drawn(fitted, where)
+    assert len(rows) == 6000
+    assert p_value(rows, every, HOLDS[name]) > 1e-4
+
+
+@pytest.mark.parametrize("name", ["five at once", "or across columns", "nested", "a chain"])
+def test_the_test_has_power_against_columns_drawn_by_themselves(fitted, every, name) -> None:
+    rows = drawn(fitted, CONDITIONS[name][0])
+    rng = np.random.default_rng(5)
+    for column in ("size", "fraud", "ward") if name == "a chain" else ("out",):
+        rows[column] = rows[column].array.take(rng.permutation(len(rows)))
+    met = HOLDS[name](rows).fillna(False).astype(bool)
+    assert not met.all() or p_value(rows, every, HOLDS[name]) < 1e-6
+
+
+def test_alternatives_that_overlap_would_be_found(fitted, every, monkeypatch) -> None:
+    """A double that draws `a or b` as a and b, without taking the one from the other."""
+
+    def overlapping(self, nodes, truth, all_of):
+        return [each for node in nodes for each in self.alternatives(node, truth)]
+
+    monkeypatch.setattr(cases._Splitter, "_joined", overlapping)
+    name = "or of three that overlap"
+    assert p_value(drawn(fitted, CONDITIONS[name][0]), every, HOLDS[name]) < 1e-6
+
+
+def test_relations_that_nobody_looks_at_would_be_found(fitted, every, monkeypatch) -> None:
+    monkeypatch.setattr(cases.Case, "holds", lambda self, rows: np.ones(len(rows), dtype=bool))
+    with pytest.raises(AssertionError, match="does not meet"):
+        p_value(drawn(fitted, "out >= `in`"), every, HOLDS["one column after another"])
+
+
+def test_a_class_of_one_in_a_thousand_has_the_models_other_columns(fitted, every) -> None:
+    """10,000 rows; a double that takes the other columns from all rows is refuted."""
+    rows = drawn(fitted, "fraud == True", n=10_000)
+    assert rows["fraud"].all()
+    frauds = every[every["fraud"]]
+    assert 0.0009 < frauds["share"].sum() < 0.0011
+    assert p_value(rows, every, lambda r: r.fraud.astype(bool)) > 1e-4
+    anybody = fitted.sample(10_000, seed=4).assign(fraud=True)
+    assert p_value(anybody, every, lambda r: r.fraud.astype(bool)) < 1e-6
+
+
+def test_a_relation_that_one_row_in_many_thousand_meets_is_drawn_from_fitting_cells(fitted, every, monkeypatch) -> None:
+    apart = []
+    whole = drawn_cases.Drawing._apart
+    monkeypatch.setattr(drawn_cases.Drawing, "_apart", lambda self, case: apart.append(1) or whole(self, case))
+    where, name = CONDITIONS["a rare relation"][0], "a rare relation"
+    rows = fitted.sample(3000, where=where, seed=1)
+    assert apart
+    assert len(rows) == 3000
+    assert HOLDS[name](rows).all()
+
+
+def test_identifiers_are_different_and_no_more_are_made_than_rows(fitted) -> None:
+    """The pattern has 10,000 of them; more rows than that are drawn to meet the relation."""
+    rows = fitted.sample(9000, where="out < `in` or fraud == True", seed=1)
+    assert rows["visit"].is_unique
+    assert list(rows) == list(SCHEMA.columns)
+    again = fitted.sample(9000, where="out < `in` or fraud == True", seed=1)
+    pd.testing.assert_frame_equal(rows, again)
+    none = fitted.sample(0, where="out < `in` or fraud == True", seed=1)
+    assert none.dtypes.equals(rows.dtypes)
+
+
+def test_an_impossible_condition_names_the_columns_that_exclude_each_other_and_no_others() -> None:
+    """Everybody in ward a has size 0: of five conditions two are to blame."""
+    synth = planted()
+    inner = synth._fitted()
+    codes = inner.model.sample(2000, np.random.default_rng(1))
+    codes["size"] = np.where(codes["ward"] == 0, 0, codes["size"])
+    released = ReleasedRows.of(inner.model.domain, np.stack([*codes.values()], axis=1))
+    synth.fitted_ = replace(inner, model=RefinedModel.of_cells(released))
+    with pytest.raises(dpsynth.ConditionError) as caught:
+        synth.sample(5, where="`in` >= 1 and out >= 0 and ward == 'a' and fraud == False and size in [1, 2]")
+    assert "the condition on `ward` and `size`: widen it, leave a part of it out" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("where", "said"),
+    [
+        ("`in` > 8 and (`in` < 3 or out == 1) and `in` < 8", "`in`"),
+        ("out > `in` and `in` == 9", "`in`"),
+        ("`in` == ward", "compared in a way that cannot be read"),
+        ("ward < fraud", "compared in a way"),
+        ("`in` in out", "compared in a way"),
+        ("`in` + out > 3", "compared in a way"),
+        ("(`in` or out) and ward == 'a'", "consists of comparisons"),
+        ("1 < 2", "compare a column"),
+        (" and ".join(f"(`in` == {i % 10} or out == {i % 9} or size == {i % 4})" for i in range(12)), "more than 1000"),
+    ],
+)
+def test_what_cannot_be_met_or_read_is_one_sentence(fitted, where, said) -> None:
+    with pytest.raises(dpsynth.ConditionError) as caught:
+        fitted.sample(5, where=where)
+    assert "\n" not in str(caught.value)
+    assert said in str(caught.value)
