@@ -142,6 +142,43 @@ def test_units_have_rows_as_the_counts_say():
     assert chisquare(found, len(held) * np.array([0.5, 0.3, 0.2 / 3, 0.2 / 3, 0.2 / 3])).pvalue > 1e-4
 
 
+def test_one_unit_with_very_many_rows_fills_a_table_and_no_memory():
+    drawn = RowsOfUnits((2**40,), (1.0,)).draw(1000, np.random.default_rng(2))
+    assert len(drawn) == 1000
+    assert len(RowsOfUnits((1, 2**40), (1.0, 1.0)).draw(0, np.random.default_rng(2))) == 0
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        {"ends": [2, 1], "units": [1, 1]},
+        {"ends": [1, 1], "units": [1, 1]},
+        {"ends": [0], "units": [1]},
+        {"ends": [2**41], "units": [1]},
+        {"ends": [True], "units": [1]},
+        {"ends": [1], "units": [0]},
+        {"ends": [1, 2], "units": [1, -0.5]},
+        {"ends": [1], "units": [1e308, 1e308]},
+        {"ends": [1], "units": [float("nan")]},
+        {"ends": [], "units": []},
+    ],
+)
+def test_a_model_file_with_other_counts_is_refused(stored):
+    with pytest.raises(ValueError, match="ascending whole numbers"):
+        RowsOfUnits.of(stored)
+
+
+@pytest.mark.parametrize("mechanism", ["canopy", "aim", "mst"])
+def test_every_mechanism_pays_for_the_count_within_its_plan(mechanism):
+    options = {"epsilon": 2.0, "delta": 1e-6, "ledger": None}
+    (query,) = (q for q in Synthesizer(SCHEMA, mechanism, **options).plan(10_000).queries if "each unit" in q.what)
+    synth = Synthesizer(SCHEMA, mechanism, **options).fit(stays(1500))
+    charges = [c["line"] for c in synth.certificate.record["charges"]]
+    (noise,) = (c["event"]["noise_multiplier"] for c in charges if "each unit" in c["purpose"])
+    assert query.stddev[0] * (1 - 1e-6) <= noise <= query.stddev[1] * (1 + 1e-6)
+    assert synth.sample(400, seed=1)["patient"].nunique() < 300
+
+
 @pytest.mark.parametrize(
     ("new", "real", "apart"),
     [

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from dpsynth.data.tables.faked import faked
+from dpsynth.kernel.unit import MAX_RECORDS
 from dpsynth.schema.columns import Identifier, SchemaError
 from dpsynth.schema.identifier import ALPHABETS
 
@@ -51,7 +52,8 @@ class RowsOfUnits:
     def of(cls, stored: Mapping[str, Any]) -> RowsOfUnits:
         """What `stored` gave; ValueError for anything else."""
         ends, units = tuple(stored["ends"]), tuple(map(float, stored["units"]))
-        rising = all(type(e) is int for e in ends) and [*ends] == sorted({*ends}) and ends[0] >= 1
+        whole = all(type(end) is int and 1 <= end <= MAX_RECORDS for end in ends)
+        rising = whole and [*ends] == sorted({*ends})
         if len(ends) != len(units) or not rising or not 0 < sum(units) < math.inf or min(units) < 0:
             raise ValueError("rows of units are ascending whole numbers, and a count for each")
         return cls(ends, units)
@@ -68,6 +70,7 @@ class RowsOfUnits:
         while (lacking := n - int(sizes.sum())) > 0:
             count = rng.choice(len(chances), max(16, lacking), p=chances)
             sizes = np.append(sizes, rng.integers(starts[count], np.array(self.ends)[count] + 1))
+            sizes = np.minimum(sizes, n)
             sizes = sizes[: int(np.searchsorted(np.cumsum(sizes), n)) + 1]
         owners = np.repeat(np.arange(len(sizes)), sizes)[:n]
         return np.asarray(rng.permutation(owners))
