@@ -28,6 +28,10 @@ from dpsynth.schema.table import Schema
 from dpsynth.synthesizers.cases import Case
 from dpsynth.synthesizers.conditions import Term, Without
 
+_SEEDS = 1 << 62
+_PEOPLE = 5
+"""Beside the seed of a sample: its rows and the sizes of its units are drawn apart."""
+
 
 @dataclass(frozen=True)
 class Tilt:
@@ -67,7 +71,7 @@ class Origin:
         Its relations are not looked at.
         """
         codes, parts = self._drawn(n, case, rng, tilts)
-        return decode_frame(codes, self.schema, self.bounds, rng, parts, self.keyed_names(n))
+        return decode_frame(codes, self.schema, self.bounds, rng, parts, self.keyed_names(n, rng))
 
     def values(
         self, n: int, case: Case, rng: np.random.Generator, tilts: Sequence[Tilt] = ()
@@ -88,7 +92,7 @@ class Origin:
 
     def whole(self, rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
         """Rows of `values` with identifiers, in the schema's order."""
-        made = self.keyed_names(len(rows))
+        made = self.keyed_names(len(rows), rng)
         made |= {
             name: generate_identifiers(column, len(rows), rng)
             for name, column in self.schema.columns.items()
@@ -96,7 +100,7 @@ class Origin:
         }
         return rows.assign(**made)[[*self.schema.columns]] if made else rows
 
-    def keyed_names(self, n: int) -> dict[str, pd.Series[Any]]:
+    def keyed_names(self, n: int, rng: np.random.Generator) -> dict[str, pd.Series[Any]]:
         """The identifiers of n rows that repeat, or have a key: those with one key are of one
         person.
         """
@@ -104,12 +108,14 @@ class Origin:
         found = {name: column for name, column in columns if isinstance(column, Identifier)}
         keys = {name: c.key or name for name, c in found.items() if c.repeats or c.key}
         repeating = {key for name, key in keys.items() if found[name].repeats}
-        seed = np.random.SeedSequence().entropy if self.seed is None else self.seed
-        rng = np.random.default_rng(np.random.SeedSequence(seed).spawn(1)[0])
+        if not keys:
+            return {}
+        seed = int(rng.integers(_SEEDS) if self.seed is None else self.seed)
+        of_people = np.random.default_rng([_PEOPLE, seed])
         owners = {}
         for key in dict.fromkeys(keys.values()):
             sizes = self.people if key in repeating else None
-            owners[key] = (sizes or RowsOfUnits((1,), (1.0,))).draw(n, rng)
+            owners[key] = (sizes or RowsOfUnits((1,), (1.0,))).draw(n, of_people)
         return {
             name: keyed_identifiers(found[name], name, owners[key], seed)
             for name, key in keys.items()

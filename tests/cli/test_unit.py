@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 import dpsynth
+from dpsynth.base.mappings import read_mapping
 from dpsynth.cli import main
 
 SCHEMA = dpsynth.Schema(
@@ -93,9 +94,13 @@ def test_a_draft_takes_several_columns_of_ids_and_a_month(run):
     pd.DataFrame({"patient": [1], "visit": ["2020-01-01"], "ward": ["a"]}).to_csv("visits.csv", index=False)
     code, _, _ = run("schema draft visits.csv -o draft.yaml --id-column patient --id-column 'month(visit)' --json")
     assert code == 0
-    draft = Path("draft.yaml").read_text()
-    assert "month(visit)" in draft
-    assert draft.count("type: datetime") == draft.count("type: identifier") == 1
+    draft = read_mapping(Path("draft.yaml"))
+    assert draft["unit"]["id_column"] == ["patient", "month(visit)"]
+    assert [draft["columns"][name]["type"] for name in ("patient", "visit", "ward")] == [
+        "identifier",
+        "datetime",
+        "TODO",
+    ]
     code, _, err = run("schema draft visits.csv -o other.yaml --id-column 'month(visit)' --id-column 'day(ward)'")
     assert (code, "must name a column of ids" in " ".join(err.split())) == (2, True)
 
