@@ -27,7 +27,8 @@ def as_declared(rows: pd.DataFrame, schema: Schema) -> pd.DataFrame:
     Parameters
     ----------
     rows : pandas.DataFrame
-        Of a release.
+        Of a release, or beside real rows: their columns may be some of the schema's or others, and
+        what stands as text already stays.
     schema : Schema
         That it was made by.
 
@@ -44,8 +45,16 @@ def as_declared(rows: pd.DataFrame, schema: Schema) -> pd.DataFrame:
     {'pay': ['45478', '0.5'], 'share': ['0,00001', '1']}
     """
     return rows.assign(
-        **{name: _as_text(rows[name], column) for name, column in schema.columns.items()}
+        **{
+            name: _as_text(rows[name], column)
+            for name, column in schema.columns.items()
+            if name in rows and not _has_text(rows[name])
+        }
     )
+
+
+def _has_text(values: pd.Series[Any]) -> bool:
+    return values.dtype == object and pd.api.types.infer_dtype(values) in ("string", "mixed")
 
 
 def _as_text(values: pd.Series[Any], column: Column) -> pd.Series[Any]:
