@@ -102,10 +102,10 @@ class Sizes:
         return math.fsum(beyond), self.stddev * math.sqrt(len(beyond))
 
     def cut_at_most(self, most: int) -> float:
-        """The share of rows that `most` rows a unit would cut if units that are not seen have twice
-        as many as the last that is; one standard deviation more of them than was counted.
+        """The share of rows that `most` rows a unit would cut if the units that are not seen, as
+        many as were counted, have twice as many as the last that is.
         """
-        units = max(0.0, self.unseen[0]) + self.unseen[1]
+        units = max(0.0, self.unseen[0])
         each = min(2 * self.ends[self.seen - 1], self.ends[-1])
         cut = float(np.maximum(self.rows - most, 0.0) @ self.units) + units * max(0, each - most)
         return cut / (float(self.rows @ self.units) + units * each)

@@ -78,8 +78,8 @@ class RowsPerUnit:
     choices : tuple of Choice
         For each number of rows up to the last that stands out what it would cut.
     recommended : int or None
-        The first choice that cuts at most `cut` of the rows, even if the unseen units, one standard
-        deviation more of them, have twice as many rows as the last choice. None where none does.
+        The first choice that cuts at most `cut` of the rows, even if the unseen units have twice as
+        many rows as the last choice. None where none does.
     cut : float
         The share of rows that the recommendation allows to be cut.
     """
@@ -143,8 +143,10 @@ class RowsPerUnit:
         ]
         if self.recommended is None:
             said[0] = (
-                f"Nothing is recommended, as no number is {rule}: spend a larger epsilon, or choose"
-                " from what is known of the data's making."
+                f"Nothing is recommended, as each of these numbers may cut more than"
+                f" {_percent(self.cut)} of the rows, where units that are not seen have twice as"
+                " many rows as the last that is: spend a larger epsilon, or choose from what is"
+                " known of the data's making."
             )
         if last == self.ceiling:
             said[1] = (
