@@ -53,7 +53,7 @@ VARIANTS: dict[str, tuple[tuple[Any, str, Any], ...]] = {
     "the batch is scored against independent columns": ((canopy, "_estimates", lambda b, model: b.independent()),),
     "scores are gains, chance and noise with them": ((canopy, "dependence", lambda scores, *a, **k: scores.gains()),),
     "a row of a rare level counts as any other": (
-        (canopy, "rarity", lambda masses, target: {a: np.ones(m.size) for a, m in masses.items()}),
+        (canopy, "rarity", lambda masses, noise, target: {a: np.ones(m.size) for a, m in masses.items()}),
     ),
     "a tree costs half, whatever it is worth": ((canopy, "_PARTS", (1.0,)),),
     "even shares": ((Prices, "shared", even_shares),),

@@ -130,7 +130,7 @@ def paid_for_frauds(workload=None):
 
 def test_pairs_with_a_rare_level_get_more_of_the_budget_since_it_is_rare(monkeypatch):
     rare = paid_for_frauds()
-    monkeypatch.setattr(canopy, "rarity", lambda masses, target: {a: np.ones(m.size) for a, m in masses.items()})
+    monkeypatch.setattr(canopy, "rarity", lambda masses, noise, target: {a: np.ones(m.size) for a, m in masses.items()})
     assert rare > 1.2 * paid_for_frauds()
 
 

@@ -86,10 +86,21 @@ def test_no_pairs_have_no_gains():
 
 def test_a_rare_level_counts_by_how_rare_it_is_and_each_level_of_the_target_alike():
     masses = {"fraud": np.array([99_000.0, 1000.0]), "sex": np.array([60_000.0, 40_000.0])}
-    plain, aimed = rarity(masses, None), rarity(masses, "fraud")
+    noise = {a: np.full(2, 200.0) for a in masses}
+    plain, aimed = rarity(masses, noise, None), rarity(masses, noise, "fraud")
     assert plain["sex"].tolist() == [1, 1]
     assert plain["fraud"] == pytest.approx([1, 5])
     assert aimed["fraud"] == pytest.approx([1, 50])
+    many = rarity({"code": np.array([96_000.0, 1000, 1000, 1000, 1000])}, {"code": np.full(5, 200.0)}, None)
+    assert many["code"].tolist() == [1] * 5
     weights = {("fraud", "sex"): 2.0}
     assert with_rare_levels(weights, plain)["fraud", "sex"] == pytest.approx(2 * 3)
     assert with_rare_levels(weights, aimed)["fraud", "sex"] == pytest.approx(2 * 25.5)
+
+
+@pytest.mark.parametrize("target", [None, "drug"])
+def test_a_level_that_may_be_noise_alone_is_not_rare(target):
+    masses = {"drug": np.array([60_000.0, 39_850.0, 150.0])}
+    noise = {"drug": np.full(3, 80.0)}
+    assert rarity(masses, noise, target)["drug"][2] == 1
+    assert rarity(masses, {"drug": np.full(3, 20.0)}, target)["drug"][2] > 9

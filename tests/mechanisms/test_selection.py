@@ -81,7 +81,10 @@ def random_offer(seed, columns=5):
 
 
 def worth(chosen, gains, cells):
-    return sum(gains[c] for c in chosen) - PRICES.noise(sum(cells[c] ** (2 / 3) for c in chosen))
+    """What is removed of each gain, where an estimate leaves 1 / sqrt(1/gain^2 + 1/noise^2) of it."""
+    costs = PRICES.shared({c: cells[c] for c in chosen})
+    noise = {c: MEAN_ABS * cells[c] * PRICES.stddev(costs[c]) for c in chosen}
+    return sum(gains[c] - (gains[c] ** -2 + noise[c] ** -2) ** -0.5 for c in chosen)
 
 
 @pytest.mark.parametrize("seed", range(15))

@@ -82,6 +82,10 @@ class Binned:
         """The one-way measurements over bins."""
         return [self.measurement(m) for m in oneway.by_column.values()]
 
+    def noise(self, oneway: OneWayMeasurements) -> dict[str, np.ndarray]:
+        """For each column the standard deviations of its bins' measurements, in rows."""
+        return {m.clique[0]: m.stddev * np.ones(m.values.shape) for m in self.oneways(oneway)}
+
     def errors(
         self, oneway: OneWayMeasurements, estimates: Mapping[str, np.ndarray], few: float
     ) -> dict[str, np.ndarray]:
@@ -91,8 +95,9 @@ class Binned:
         the measured counts. A column of `few` bins is believed in that by half.
         """
         errors = {}
+        noise = self.noise(oneway)
         for m in self.oneways(oneway):
-            variance = np.square(m.stddev) * np.ones(m.values.shape)
+            variance = noise[m.clique[0]] ** 2
             moved = float(np.sum((m.values - estimates[m.clique[0]]) ** 2 / variance))
             left = max(1 - moved / (m.values.size + few), _MIN_LEFT)
             errors[m.clique[0]] = np.sqrt(left * variance)

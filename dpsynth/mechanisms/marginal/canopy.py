@@ -14,7 +14,6 @@ What was tried besides and left out, with the figures, stands in docs/decisions/
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -49,6 +48,7 @@ from dpsynth.mechanisms.marginal.selection import (
     choose_batch,
     choose_tree,
     distances,
+    removed,
     within_reach,
 )
 from dpsynth.mechanisms.marginal.weights import pair_weights, rarity, with_rare_levels
@@ -216,7 +216,7 @@ class _Run:
         prices = Prices(measuring, table.unit.count_sensitivity(2)[1])
         binned = Binned.of(table, oneway, prices, beside(settings.known))
         workload = settings.workload
-        rare = rarity(binned.masses, workload.target)
+        rare = rarity(binned.masses, binned.noise(oneway), workload.target)
         weights = pair_weights(workload, table.domain, binned.answers)
         weights = with_rare_levels(weights, rare)
         cells = {c: w * binned.domain.cells(c) for c, w in weights.items()}
@@ -262,13 +262,13 @@ class _Run:
     def _benefit(self, tree: list[Clique], worth: Mapping[Clique, float], prices: Prices) -> float:
         """What a tree removes at these prices, less what the columns lose for it; in rows."""
         costs = prices.shared({c: self.cells[c] for c in tree})
-        noise = {c: MEAN_ABS * prices.stddev(costs[c]) * self.cells[c] for c in tree}
-        removed = sum(worth[c] * (1 - noise[c] / math.hypot(worth[c], noise[c])) for c in tree)
+        noise = np.array([MEAN_ABS * prices.stddev(costs[c]) * self.cells[c] for c in tree])
+        gains = np.array([worth[c] for c in tree])
         first = int(self.settings.oneway_share * self.measuring)
         left = Prices(first + self.measuring - prices.cost, self._sensitivity)
         sizes = self.binned.domain.sizes
         lost = left.noise(sum(n ** (2 / 3) for _, n in sizes))
-        return removed - _TRIPLES * (len(sizes) - 1) * lost
+        return removed(gains, noise) - _TRIPLES * (len(sizes) - 1) * lost
 
     def measure_tree(self, tree: list[Clique], prices: Prices) -> None:
         """MEASURE the tree, and fit a model to it."""

@@ -107,7 +107,7 @@ def choose_batch(
 ) -> list[Clique]:
     """Pairs to be measured together: the best gain for the effort first.
 
-    A pair joins while it adds more gain than noise to all of them.
+    A pair joins while it makes `_removed` larger.
 
     gains, cells: of each pair, weighted alike. effort: of what shares the budget with them, see
     `Prices.noise`. held: cliques that the model has already. max_cells: of the junction tree that
@@ -117,13 +117,14 @@ def choose_batch(
     positive = (c for c in gains if gains[c] > 0)
     order = sorted(positive, key=lambda c: -gains[c] / cells[c] ** (2 / 3))
     chosen: list[Clique] = []
-    reward = 0.0
-    best = -prices.noise(effort)
+    found, efforts = np.zeros((2, 0))
+    best = _removed(found, efforts, prices, effort)
     failures = 0
     for place, pair in enumerate(order):
         progress.share(max(place / len(order), failures / MAX_FAILURES))
-        more = effort + cells[pair] ** (2 / 3)
-        total = reward + gains[pair] - prices.noise(more)
+        more_found = np.append(found, gains[pair])
+        more_efforts = np.append(efforts, cells[pair] ** (2 / 3))
+        total = _removed(more_found, more_efforts, prices, effort)
         if not total > best:
             continue
         if pair not in held and tree_cells(domain, [*held, *chosen, pair]) > max_cells:
@@ -131,11 +132,27 @@ def choose_batch(
             if failures == MAX_FAILURES:
                 break
             continue
-        reward += gains[pair]
-        effort = more
-        best = total
+        found, efforts, best = more_found, more_efforts, total
         chosen.append(pair)
     return chosen
+
+
+def removed(gains: np.ndarray, noise: np.ndarray) -> float:
+    """What measuring removes of these errors, all of them L1 and in rows.
+
+    An estimate draws what it measured towards what it believed before, as far as the noise bids.
+    Of an error g and noise n that leaves g n / sqrt(g^2 + n^2): less than either.
+    """
+    return float(np.sum(gains * (1 - noise / np.hypot(gains, noise))))
+
+
+def _removed(gains: np.ndarray, efforts: np.ndarray, prices: Prices, effort: float) -> float:
+    """What a batch of these gains removes, less the noise of what shares the budget with it."""
+    everything = effort + float(efforts.sum())
+    if everything == 0:
+        return 0.0
+    of_each = prices.noise(everything) / everything
+    return removed(gains, of_each * efforts) - of_each * effort
 
 
 def within_reach(tree: JunctionTree, cliques: Iterable[Clique], limit: int) -> list[Clique]:

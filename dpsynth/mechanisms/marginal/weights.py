@@ -13,10 +13,16 @@ MIN_WEIGHT = 1e-6
 """Of the largest: a pair bought for less would have a share of the budget that buys no noise."""
 
 _RARE = 0.2
-"""A level is rare that has fewer rows than this part of an even share, divided by the levels of its
-column: of two levels, a tenth of a half. One of many rare levels is no class that anybody asks for.
-At 0.05 a rare class among five columns keeps .54 instead of .82 of what sets it apart, and tables
+"""A level is rare that has fewer rows than this part of an even share, times 2 / k^2 in a column
+of k levels: of two levels, a tenth of a half. One of many rare levels is no class that anybody asks
+for. At 0.05 a rare class among five columns keeps .54 instead of .82 of what sets it apart, and tables
 without one are 1 to 3 % nearer on triples at epsilon 10.
+"""
+
+_SEEN = 4.0
+"""Standard deviations of its noise that a level must have in rows, to count as rare. Without it a
+level that nobody has, such as the undeclared cell, is the rarest of all: 22 near-binary columns
+were 30 % farther on triples at epsilon 1.
 """
 
 
@@ -36,22 +42,29 @@ def pair_weights(
     return {c: w / mean if mean > 0 else 0.0 for c, w in weights.items()}
 
 
-def rarity(masses: Mapping[str, np.ndarray], target: str | None) -> dict[str, np.ndarray]:
+def rarity(
+    masses: Mapping[str, np.ndarray], noise: Mapping[str, np.ndarray], target: str | None
+) -> dict[str, np.ndarray]:
     """What a row of each level of each column counts: 1, or more in a rare level.
 
     Measured by rows alone, what 500 frauds do is nothing beside the noise of a thousand common
     cells. So a row of a level that is rare by _RARE counts for more, as if the level had as many
     rows as that; and every level of the target counts alike, however many rows it has: what is
-    wanted is the distribution of the other columns *given* the target.
+    wanted is the distribution of the other columns *given* the target. A level that may be
+    nothing but noise counts 1.
 
-    masses: estimated counts of each column's bins. target: the workload's.
+    masses, noise: estimated counts of each column's bins, and the standard deviations of their
+    measurements. target: the workload's.
     """
     return {
-        a: np.maximum(
-            1.0, (1.0 if a == target else _RARE / mass.size) * mass.mean() / np.maximum(mass, 1.0)
-        )
+        a: _counts(mass, noise[a], 1.0 if a == target else 2 * _RARE / mass.size**2)
         for a, mass in masses.items()
     }
+
+
+def _counts(mass: np.ndarray, noise: np.ndarray, rare: float) -> np.ndarray:
+    counts = np.maximum(1.0, rare * mass.mean() / np.maximum(mass, 1.0))
+    return np.where(mass > _SEEN * noise, counts, 1.0)
 
 
 def with_rare_levels(
