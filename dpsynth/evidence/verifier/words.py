@@ -67,18 +67,14 @@ def claim(case: Case) -> bool:
 
 def sentence(case: Case) -> bool:
     """Its sentence says something else than its figures."""
-    if not case.private:
-        return bool(case.record["claim"]["sentence"] != NOT_PRIVATE)
-    said = _claim(case.budget["epsilon"], case.budget["delta"], case.unit)
-    return bool(case.record["claim"]["sentence"] != said)
+    own = _claim(case.budget["epsilon"], case.budget["delta"], case.unit)
+    return bool(case.record["claim"]["sentence"] != (own if case.private else NOT_PRIVATE))
 
 
 def meaning(case: Case) -> bool:
     """What it says of the best guess is not what its budget allows."""
-    said = case.record["claim"]["meaning"]
-    if not case.private:
-        return said is not None
-    return said not in _meanings(case.unit, recompute.best_guess(case.budget))
+    said, right = case.record["claim"]["meaning"], recompute.best_guess(case.budget)
+    return said not in _meanings(case.unit, right) if case.private else said is not None
 
 
 def caution(case: Case) -> bool:
@@ -141,9 +137,8 @@ def _describe(unit: Record) -> str:
 
 def _name(named: object) -> str:
     """What says whose record a row is: one column, or several."""
-    if not isinstance(named, list):
-        return repr(named)
-    return f"combination of {' and '.join(map(repr, named))}"
+    several = named if isinstance(named, list) else None
+    return f"combination of {' and '.join(map(repr, several))}" if several else repr(named)
 
 
 def _meanings(unit: Record, right: float) -> set[str]:
@@ -162,14 +157,12 @@ def _meanings(unit: Record, right: float) -> set[str]:
 
 def _secret(unit: Record) -> str:
     """What an attacker wants to know of one unit."""
+    group = f"a group of {unit['max_records']} records was"
+    who = "one record was" if unit["max_records"] == 1 else group
     if unit["id_column"] is not None:
         who = f"the records of one {_name(unit['id_column'])} were"
-    else:
-        group = f"a group of {unit['max_records']} records was"
-        who = "one record was" if unit["max_records"] == 1 else group
-    if unit["adjacency"] == "add-remove":
-        return f"whether {who} in the data"
-    return f"which of two candidates for {who} in the data"
+    asked = "whether" if unit["adjacency"] == "add-remove" else "which of two candidates for"
+    return f"{asked} {who} in the data"
 
 
 def _event(record: Record) -> str:
