@@ -36,7 +36,7 @@ def linkability() -> str:
     few, more = found["releases"][0]["links"]
     lines = [
         f"| release of {found['rows']:,} rows of adult | linked, {few} neighbour | anonymeter | {more} neighbours"
-        " | anonymeter | area by ranks | by spreads |",
+        " | anonymeter | pairs told apart, by ranks | by spreads |",
         "|---|---|---|---|---|---|---|",
     ]
     for row in found["releases"]:
@@ -44,7 +44,7 @@ def linkability() -> str:
         areas = [max(row["areas"][f"{name}{end}"] for name in NEAR) for end in ("", " in spreads")]
         lines.append(f"| {row['release']} | " + " | ".join(f"{x:.3f}" for x in [*links, *areas]) + " |")
     versions = {row["version"] for row in found["releases"]}
-    lines += ["", f"anonymeter {', '.join(versions)}. The area is the larger of distance and calibrated distance."]
+    lines += ["", f"anonymeter {', '.join(versions)}. Pairs told apart by distance or calibrated distance, the larger."]
     return "\n".join(lines)
 
 
@@ -95,7 +95,7 @@ def mechanisms() -> str:
         "Our own mechanisms at epsilon 1, delta 1e-2, as parts of the mu that this implies"
         f" ({white[0]['mu claimed']:.4f}); in brackets the 95 % lower bound:",
         "",
-        "| access | mechanism | runs on each table | by counted guesses | by area under the curve |",
+        "| access | mechanism | runs on each table | by counted guesses | by pairs told apart |",
         "|---|---|---|---|---|",
     ]
     for audit in white:

@@ -106,7 +106,7 @@ _HOME = {
     "RowsError": "kernel.wall",
     "RowsPerUnit": "synthesizers.units",
     "Scenario": "synthesizers.scenario",
-    "Schema": "schema.table",
+    "Schema": "schema.importing.entry",
     "SchemaError": "schema.table",
     "Synthesizer": "synthesizers.table",
     "Text": "schema.table",

@@ -76,8 +76,8 @@ class Policy:
             )
         if self.purposes and job.purpose not in self.purposes:
             raise PolicyRefusedError(
-                f"the policy allows the purposes {_list(self.purposes)}, got {job.purpose!r}: name"
-                " one of them"
+                f"the policy allows the purposes {_list(self.purposes)}, got {job.purpose!r}: give"
+                " one of them as purpose (--purpose)"
             )
         if self.mechanisms and job.mechanism not in self.mechanisms:
             raise PolicyRefusedError(

@@ -2,7 +2,7 @@
 
 Results go to stdout, progress to stderr. A user's mistake is one sentence.
 
-Exit codes: 0 done, 1 a gate failed, 2 bad input or usage, 3 inconclusive,
+Exit codes: 0 done, 1 a check failed, 2 bad input or usage, 3 inconclusive,
 4 budget exceeded.
 """
 
@@ -30,8 +30,8 @@ from dpsynth.cli.verify import verify
 
 _HELP = """Turn private records into synthetic ones under differential privacy, with evidence.
 
-Results go to stdout, progress to stderr. Exit codes: 0 done, 1 a gate failed, 2 bad input or usage,
-3 inconclusive, 4 budget exceeded.
+Results go to stdout, progress to stderr. Exit codes: 0 done, 1 a check failed, 2 bad input or
+usage, 3 inconclusive, 4 budget exceeded.
 """
 
 app = typer.Typer(

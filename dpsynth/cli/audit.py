@@ -83,7 +83,7 @@ def audit(
 ) -> None:
     """Attack a release. INTERNAL: exact statistics of private rows, not for release.
 
-    Exit codes: 0 pass, 1 a gate failed, 2 bad input or an invalid comparison, 3 inconclusive.
+    Exit codes: 0 pass, 1 fail, 2 bad input or an invalid comparison, 3 inconclusive.
     """
     from dpsynth.auditing.release.audit import audit as attack
 

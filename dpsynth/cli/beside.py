@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -45,14 +44,13 @@ def mix(
 
     It is stamped: its column contains_real_records says so, and no fit, release or audit takes it.
     """
-    from dpsynth.data.engines.files import write_rows
     from dpsynth.data.tables.mixing import mix as mixed
-    from dpsynth.data.tables.written import as_declared
+    from dpsynth.data.tables.writing import write_rows
 
     _refuse_release(output)
     facts = load_schema(from_project(schema=schema)["schema"])
     rows = mixed(real, synthetic, share=share, schema=facts, seed=seed)
-    write_rows(rows, output, facts.file, partial(as_declared, schema=facts))
+    write_rows(rows, output, facts)
     _say(output, {"share": share, "seed": seed}, as_json)
 
 
@@ -68,15 +66,13 @@ def impute(
 
     It is stamped: its column contains_real_records says so, and no fit, release or audit takes it.
     """
-    from dpsynth.data.engines.files import write_rows
-    from dpsynth.data.tables.written import as_declared
+    from dpsynth.data.tables.writing import write_rows
     from dpsynth.synthesizers.table import Synthesizer
 
     _refuse_release(output)
     synthesizer = Synthesizer.load(model)
     filled = synthesizer.impute(data, columns=column, seed=seed)
-    facts = synthesizer.schema
-    write_rows(filled, output, facts.file, partial(as_declared, schema=facts))
+    write_rows(filled, output, synthesizer.schema)
     _say(output, {"columns": column, "seed": seed}, as_json)
 
 

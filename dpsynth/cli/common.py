@@ -20,7 +20,14 @@ if TYPE_CHECKING:
 out = Console(soft_wrap=True)
 err = Console(stderr=True, soft_wrap=True)
 
-Data = Annotated[Path, typer.Argument(help="A .csv or .parquet file.", metavar="DATA")]
+Data = Annotated[
+    Path,
+    typer.Argument(
+        help="A table: .csv, .parquet, .feather, .jsonl, .xlsx, .sav, .dta, .sas7bdat or .xpt; or a"
+        " folder or a pattern of Parquet or CSV files.",
+        metavar="DATA",
+    ),
+]
 SchemaFile = Annotated[
     Path | None,
     typer.Option(
@@ -30,6 +37,9 @@ SchemaFile = Annotated[
     ),
 ]
 Epsilon = Annotated[float, typer.Option(help="The privacy budget's epsilon.")]
+USUAL_DELTA = 1e-6
+"""What `release` and `plan` take where no delta is given."""
+
 Delta = Annotated[float, typer.Option(help="The privacy budget's delta.")]
 ModelFile = Annotated[
     Path, typer.Option("--output", "-o", help="The file that the model is written to.")
@@ -54,7 +64,7 @@ Approvals = Annotated[
 CertificateFolder = Annotated[
     Path | None, typer.Option(help="A folder for certificate.json and .html.")
 ]
-Synthetic = Annotated[Path, typer.Argument(help="Synthetic rows, .csv or .parquet.")]
+Synthetic = Annotated[Path, typer.Argument(help="Synthetic rows, such as .csv.")]
 Target = Annotated[
     str | None,
     typer.Option(help="A column to be predicted from the others later: the fit favours it."),

@@ -22,7 +22,7 @@ from dpsynth.cli.progress import Progress, following
 
 def evaluate(
     synthetic: Synthetic,
-    real: Annotated[Path, typer.Argument(help="Real rows, .csv or .parquet.")],
+    real: Annotated[Path, typer.Argument(help="Real rows, such as .csv.")],
     schema: SchemaFile = None,
     output: PageFolder = Path("quality"),
     progress: Progress = None,

@@ -14,6 +14,7 @@ import typer
 from dpsynth.base.numbers import positive
 from dpsynth.base.places import new_file, new_folder
 from dpsynth.base.project import NAME, write_project
+from dpsynth.base.text import written
 from dpsynth.cli.common import Json, print_json, say
 from dpsynth.cli.ledger import policy_of, refuse_unmeetable
 
@@ -30,7 +31,7 @@ _REMEDY = "give another folder, or remove it"
 
 Folder = Annotated[Path, typer.Argument(help="The project's folder; it may exist.")]
 Table = Annotated[
-    Path | None, typer.Option(help="The table, .csv or .parquet: its column names are read.")
+    Path | None, typer.Option(help="The table, such as .csv: its column names are read.")
 ]
 IdColumn = Annotated[
     list[str] | None,
@@ -133,7 +134,7 @@ def _answers(
             return default if given is None else given
         return typer.prompt(question, type=kind, default=default, err=True)
 
-    table = of(data, "The table (.csv or .parquet)", Path, None)
+    table = of(data, "The table (such as .csv or .parquet)", Path, None)
     if not id_column and not single_rows:
         named = of(None, "The column that says whose record a row is (empty: none)", str, "")
         id_column = [named] if named else None
@@ -163,16 +164,16 @@ def _listed(given: str | list[str]) -> list[str]:
 def _make(folder: Path, answers: Answers) -> dict[str, Path]:
     """Writes the project; ValueError, before anything is written, for a place that is taken."""
     from dpsynth.auditing.release.audit_policy import AuditPolicy
-    from dpsynth.data.engines.files import column_names, open_rows
+    from dpsynth.data.engines.files import open_source
     from dpsynth.data.tables.codec import check_owner
     from dpsynth.kernel.budget import Budget
     from dpsynth.ledger.ledger import Ledger
     from dpsynth.schema.table import Schema
 
     name = answers.data.stem
-    rows = open_rows(answers.data)
-    check_owner(column_names(rows), answers.unit)
-    draft = Schema.draft(rows, answers.unit)
+    source = open_source(answers.data)
+    check_owner(source.names, answers.unit)
+    draft = Schema.draft(source.without_rows(), answers.unit, source.form)
     budget = Budget(positive("epsilon", answers.epsilon), answers.delta)
     policy = policy_of(budget, answers.purposes, answers.approvals, None, False)
     refuse_unmeetable(policy, budget, answers.unit)
@@ -199,7 +200,7 @@ def _next_steps(folder: Path, answers: Answers, made: dict[str, Path]) -> list[s
         data = Path(os.path.relpath(data, folder))
     return [
         f"{made['project']}: names the ledger, the schema and the audit policy",
-        f"{made['ledger']}: epsilon {answers.epsilon:g} at delta {answers.delta:g} for"
+        f"{made['ledger']}: epsilon {answers.epsilon:g} at delta {written(answers.delta)} for"
         f" {answers.unit.describe()}",
         f"{made['policy']}: what an audit tolerates, to be agreed on and signed",
         *(f"{folder / name}: {what}" for name, what in _FOLDERS.items()),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from dpsynth.base.places import new_file
+from dpsynth.base.text import written
 from dpsynth.cli.common import (
     Json,
     SchemaFile,
@@ -88,7 +89,9 @@ def create(
     policy = policy_of(budget, purpose, approval, mechanism, persons)
     refuse_unmeetable(policy, budget, unit)
     account = Ledger.create(ledger, budget, dataset=name or ledger.stem, unit=unit, policy=policy)
-    sentence = f"{ledger}: epsilon {epsilon:g} at delta {delta:g} for {account.unit.describe()}"
+    sentence = (
+        f"{ledger}: epsilon {epsilon:g} at delta {written(delta)} for {account.unit.describe()}"
+    )
     _tell(account, sentence, as_json)
 
 
@@ -202,7 +205,7 @@ def link(
     left = account.remaining().epsilon
     _tell(
         account,
-        f"{other}: closed; {ledger} pays for both: spent epsilon {spent:.6g}, one further job may"
+        f"{other}: closed; {ledger} pays for both: spent epsilon {spent:.6g}, one further fit may"
         f" spend {left:.6g}",
         as_json,
     )

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from dpsynth.accounting.ledger_policy import Policy
-from dpsynth.base.text import at_most, clip, exact, printable, short
+from dpsynth.base.text import at_most, clip, exact, printable, short, written
 from dpsynth.cli.common import out, say
 from dpsynth.kernel.account import SECURE, Run
 from dpsynth.kernel.events import Progress
@@ -34,7 +34,7 @@ def show(account: Ledger, *, charges: bool) -> None:
         used = at_most(account.spent(name).epsilon)
         say(
             f"  {text(name)}: spent epsilon {used} of {exact(cap.epsilon)} at delta"
-            f" {exact(account.budget.delta)}"
+            f" {written(account.budget.delta)}"
         )
     runs = account.runs()
     if runs:
@@ -48,7 +48,7 @@ def show(account: Ledger, *, charges: bool) -> None:
         say(f"  {note}")
     spent = account.spent()
     budget = account.budget
-    of = f"{exact(budget.epsilon)} at delta {exact(budget.delta)}"
+    of = f"{exact(budget.epsilon)} at delta {written(budget.delta)}"
     say(f"spent epsilon {at_most(spent.epsilon)} of {of}; {state(account)}")
 
 
@@ -61,7 +61,7 @@ def state(account: Ledger) -> str:
             "a copy that is not spent from: import it with --only once nobody spends from the"
             " original"
         )
-    return f"one further job may spend {math.floor(1e4 * account.remaining().epsilon) / 1e4:g}"
+    return f"one further fit may spend {math.floor(1e4 * account.remaining().epsilon) / 1e4:g}"
 
 
 def notes(account: Ledger, runs: list[Run]) -> list[str]:
@@ -99,7 +99,7 @@ def asked(policy: Policy) -> list[str]:
     """The policy, a line for each thing that it asks of a run."""
     caps = []
     for name, cap in policy.purposes.items():
-        caps.append(f"{text(name)} (epsilon {exact(cap.epsilon)} at delta {exact(cap.delta)})")
+        caps.append(f"{text(name)} (epsilon {exact(cap.epsilon)} at delta {written(cap.delta)})")
     said = {
         "purposes": ", ".join(caps),
         "approvals needed": ", ".join(map(text, policy.approvals)),

@@ -11,6 +11,7 @@ from rich.markup import escape
 from rich.table import Column, Table
 
 from dpsynth.cli.common import (
+    USUAL_DELTA,
     Json,
     SchemaFile,
     Target,
@@ -34,14 +35,16 @@ if TYPE_CHECKING:
 
 _PROGRAM = ("environment", "command", "claim")
 _KNOWN = {"schema", "mechanism", "epsilon", "delta", "rows", "target", "settings", *_PROGRAM}
-_NEEDED = ("schema", "epsilon", "delta", "rows")
+_NEEDED = ("schema", "epsilon", "rows")
 
 JobFile = Annotated[
     Path | None,
     typer.Argument(help="A .yaml with the same facts as the options; an option overrides it."),
 ]
 MaybeEpsilon = Annotated[float | None, typer.Option(help="The privacy budget's epsilon.")]
-MaybeDelta = Annotated[float | None, typer.Option(help="The privacy budget's delta.")]
+MaybeDelta = Annotated[
+    float | None, typer.Option(help="The privacy budget's delta; by default 0.000001.")
+]
 Rows = Annotated[
     int | None, typer.Option(help="About how many rows there are: a guess that is no secret.")
 ]
@@ -88,7 +91,7 @@ def plan(
 def _facts(stated: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
     """What is planned: from the options, else the job's file, else the project's schema."""
     given = {name: value for name, value in options.items() if value is not None}
-    facts = {**stated, **given}
+    facts = {"delta": USUAL_DELTA, **stated, **given}
     if "schema" not in facts:
         found = from_project(schema=None)["schema"]
         if found is not None:
@@ -126,8 +129,8 @@ def _show(made: Plan) -> None:
     _table(made.table(), "what is measured", "charges", "noise on a count (std. dev., rows)")
     means = [(mean.column, *mean.cells()) for mean in made.means]
     if means:
-        _table(means, "mean of", "noise (std. dev.)", "of its range", "thin tail cut off")
-        say("thin tail cut off: how much further the mean may move where few rows lie at one end")
+        _table(means, "mean of", "noise (std. dev.)", "of its range", "if a thin end is lost")
+        say("if a thin end is lost: how much further the mean may move where few rows lie there")
     for line in shown[2:]:
         say(line)
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from dpsynth.cli.common import (
+    USUAL_DELTA,
     Approvals,
     CertificateFolder,
     Data,
@@ -84,12 +85,17 @@ class Format(StrEnum):
     """The kinds of files that rows are written to."""
 
     CSV = "csv"
+    DTA = "dta"
+    FEATHER = "feather"
+    JSONL = "jsonl"
     PARQUET = "parquet"
+    SAV = "sav"
+    XLSX = "xlsx"
 
 
 RowFormat = Annotated[
     Format | None,
-    typer.Option("--format", help="Of the synthetic rows; by default that of DATA."),
+    typer.Option("--format", help="Of the synthetic rows; by default that of DATA, or csv."),
 ]
 
 
@@ -136,7 +142,7 @@ def release(
     data: Data,
     epsilon: Epsilon,
     output: ReleaseFolder,
-    delta: Delta = 1e-6,
+    delta: Delta = USUAL_DELTA,
     schema: SchemaFile = None,
     n: Rows = None,
     seed: Seed = None,
@@ -160,6 +166,7 @@ def release(
 
     It spends the budget once. More rows are free: dpsynth sample.
     """
+    from dpsynth.data.tables.writing import ending_for
     from dpsynth.synthesizers.release import make_release
 
     chosen = mechanism_settings(mechanism, target, settings)
@@ -167,7 +174,7 @@ def release(
     synthesizer = _synthesizer(
         schema, ledger, purpose, approval, chosen | _budgeted(mechanism, epsilon, delta, checkpoint)
     )
-    ending = data.suffix.lower() if row_format is None else f".{row_format}"
+    ending = ending_for(data) if row_format is None else f".{row_format}"
     with following(progress), cautions_told_later():
         drawn = make_release(synthesizer, data, output, n=n, seed=seed, ending=ending)
     record = synthesizer.certificate.record
@@ -224,7 +231,12 @@ def _synthesizer(
 
 def sample(
     model: Annotated[Path, typer.Argument(help="A model that `fit` wrote.")],
-    output: Annotated[Path, typer.Option("--output", "-o", help="A .csv or .parquet file.")],
+    output: Annotated[
+        Path,
+        typer.Option(
+            "--output", "-o", help="A file: .csv, .parquet, .feather, .jsonl, .xlsx, .sav or .dta."
+        ),
+    ],
     n: Rows = None,
     where: Where = None,
     balance: Balance = None,
@@ -237,11 +249,12 @@ def sample(
 
     The manifest of the output's folder lists them, with the seed and the condition.
     """
+    from dpsynth.data.tables.writing import WRITTEN
     from dpsynth.synthesizers.drawing import draw_rows_to
     from dpsynth.synthesizers.scenario import Scenario
     from dpsynth.synthesizers.table import Synthesizer
 
-    output_file(output, ".csv", ".parquet")
+    output_file(output, *WRITTEN)
     asked: dict[str, Any] = {"where": where, "balance": shares_of(balance), "support": support}
     if scenario is not None:
         asked["scenario"] = Scenario.load(scenario)

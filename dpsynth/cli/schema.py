@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 from rich.table import Table
 
 from dpsynth.base.places import new_file
@@ -30,7 +31,10 @@ Output = Annotated[
     Path, typer.Option("--output", "-o", help="The file that the schema is written to.")
 ]
 
-_FORMS = "redcap, spreadsheet, sdv, frictionless, json-schema, smartnoise, google, sql"
+_FORMS = (
+    "redcap, spreadsheet, sdv, frictionless, json-schema, croissant, smartnoise, google, sql, ddi,"
+    " spss, stata"
+)
 
 schema_app = typer.Typer(
     no_args_is_help=True, help="Write and check the public facts about a table."
@@ -43,22 +47,29 @@ def draft(
     output: Output = Path("schema.yaml"),
     id_column: IdColumn = None,
     max_records: MaxRecords = 1,
+    sheet: Annotated[str | None, typer.Option(help="Of an Excel workbook with several.")] = None,
+    delimiter: Annotated[
+        str | None, typer.Option(help="Between the fields of a CSV file, where it is not found.")
+    ] = None,
+    encoding: Annotated[str | None, typer.Option(help="Of a CSV file, such as cp1252.")] = None,
+    skip_lines: Annotated[int, typer.Option(help="Lines before the one that has the names.")] = 0,
     as_json: Json = False,
 ) -> None:
     """Draft a schema from the names and types of columns.
 
     No row is read: every bound and category is left for you to write.
     """
-    from dpsynth.data.engines.files import column_names, open_rows
+    from dpsynth.data.engines.files import open_source
     from dpsynth.data.tables.codec import check_owner
     from dpsynth.kernel.unit import PrivacyUnit
-    from dpsynth.schema.table import Schema
+    from dpsynth.schema.table import FileFormat, Schema
 
     new_file(output)
-    rows = open_rows(data)
+    form = FileFormat(sheet=sheet, delimiter=delimiter, encoding=encoding, skip_lines=skip_lines)
+    source = open_source(data, form=form)
     unit = PrivacyUnit(id_column or None, max_records)
-    check_owner(column_names(rows), unit)
-    drafted = Schema.draft(rows, unit)
+    check_owner(source.names, unit)
+    drafted = Schema.draft(source.without_rows(), unit, source.form)
     drafted.save(output)
     personal = drafted.direct_identifiers()
     if as_json:
@@ -71,7 +82,12 @@ def draft(
 
 @schema_app.command("import")
 def import_(
-    source: Annotated[Path, typer.Argument(help="A data dictionary: .csv, .json, .yaml or .sql.")],
+    source: Annotated[
+        Path,
+        typer.Argument(
+            help="A data dictionary: .csv, .xlsx, .json, .yaml, .sql, .xml, .sav or .dta."
+        ),
+    ],
     output: Output = Path("schema.yaml"),
     form: Annotated[
         str | None,
@@ -79,6 +95,9 @@ def import_(
     ] = None,
     table: Annotated[
         str | None, typer.Option(help="The table, where the source describes several.")
+    ] = None,
+    dialect: Annotated[
+        str | None, typer.Option(help="Of SQL, such as mysql, postgres, tsql or oracle.")
     ] = None,
     as_json: Json = False,
 ) -> None:
@@ -89,7 +108,7 @@ def import_(
     from dpsynth.schema.importing.forms import FORMS, import_facts
 
     new_file(output)
-    name, imported = import_facts(source, form, table)
+    name, imported = import_facts(source, form, table, dialect)
     draft = imported.draft()
     draft.save(output)
     found = {
@@ -134,10 +153,11 @@ def check(
     data: Data,
     as_json: Json = False,
 ) -> None:
-    """Count what a fit would clip or map, and name declared categories that never occur. PRIVATE:
-    for the data owner's screen only.
+    """Count what a fit would clip, map or refuse, and name declared categories that never occur.
 
-    Exit code 1 where more than a fifth of a column is undeclared.
+    PRIVATE: for the data owner's screen only.
+
+    Exit code 1 where more than a fifth of a column is undeclared, or a fit refuses a column.
     """
     from dpsynth.data.engines.files import open_rows
     from dpsynth.data.tables.check import check_rows
@@ -149,18 +169,22 @@ def check(
         print_json({"PRIVATE": True, "columns": [vars(c) for c in checks]})
     else:
         _show(checks, len(rows))
-    if any(c.reason for c in checks):
+    if any(c.reason or c.refused for c in checks):
         raise typer.Exit(Exit.GATE_FAILED)
 
 
 def _show(checks: list[ColumnCheck], rows: int) -> None:
-    table = Table(
-        "column", "missing", "undeclared", "clipped", title="PRIVATE: exact counts, not for release"
-    )
+    titles = ("column", "missing", "undeclared", "which become", "clipped", "never occur")
+    table = Table(*titles, "refused", title="PRIVATE: exact counts, not for release")
     for c in checks:
-        table.add_row(c.name, *map(_count, (c.missing, c.undeclared, c.clipped)))
+        counts = map(_count, (c.missing, c.undeclared, c.clipped, len(c.never)))
+        missing, undeclared, clipped, never = counts
+        becomes = c.becomes if c.undeclared else "."
+        refused = "yes" if c.refused else "."
+        table.add_row(*map(escape, (c.name, missing, undeclared, becomes, clipped, never, refused)))
     out.print(table)
     say(f"Of {rows:,} rows; a dot means none.")
+    _say_personal({c.name: c.refused for c in checks if c.refused})
     for c in checks:
         if c.never:
             say(f"{c.name}: PRIVATE: {_listed(c.never)} never occur{'s' * (len(c.never) == 1)}")

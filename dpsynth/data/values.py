@@ -2,7 +2,7 @@
 
 Nothing here raises because of a value. The door reads containers, and in them numbers and times
 (`door.columns`); what any other object says is read here, one value at a time, and what a text says
-in `texts`.
+in `schema.texts`.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from dpsynth.data.texts import TextReader, iso_seconds, moment_reader, number_of, number_reader
 from dpsynth.door.columns import is_missing, is_number, nanoseconds, pieces, real, seconds
 from dpsynth.schema.columns import SECONDS, Column, Datetime
+from dpsynth.schema.texts import TextReader, iso_seconds, moment_reader, number_of, number_reader
 
 
 class Reader(Protocol):

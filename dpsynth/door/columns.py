@@ -43,7 +43,7 @@ def pieces(column: Any) -> Iterator[Piece]:
     elif isinstance(column, pd.Series | pd.Index):
         yield from pieces(column.array)
     elif isinstance(column, pd.Categorical):
-        yield _looked_up(_objects(pieces(column.categories)), None, np.asarray(column.codes))
+        yield _looked_up(objects(pieces(column.categories)), None, np.asarray(column.codes))
     elif isinstance(column, _MASKED):
         yield from pieces(column.__arrow_array__())
     elif isinstance(column, pd.arrays.DatetimeArray):
@@ -104,7 +104,7 @@ def _looked_up(values: list[Any] | np.ndarray, places: np.ndarray | None, indice
     return values, np.append(entries, -1)[indices]
 
 
-def _objects(parts: Iterable[Piece]) -> list[Any]:
+def objects(parts: Iterable[Piece]) -> list[Any]:
     """The values of all rows, however many pieces they come in."""
     found: list[Any] = []
     for values, places in parts:

@@ -17,9 +17,9 @@ import numpy as np
 import pandas as pd
 
 from dpsynth.data.tables.codec import codec_for
-from dpsynth.data.texts import number_reader
 from dpsynth.data.values import is_null, number, read, read_numbers, steps_of
 from dpsynth.schema.columns import SECONDS, Boolean, Categorical, Column, Datetime, Numeric, folded
+from dpsynth.schema.texts import number_reader
 
 _TOLERANCE = 1e-6
 """How far, in steps, a number may lie from its grid: decimal steps such as 0.1 are not exact."""

@@ -85,7 +85,7 @@ def schedule(fixed: bool, epsilon: float) -> str:
         return f"chosen before any row was read: together {figure}, which is claimed as well"
     return (
         "may depend on earlier answers, so the budget is the claim; the same charges, all chosen"
-        f" before any row was read, would be {figure}"
+        f" before any row was read, would cost {figure}"
     )
 
 

@@ -182,7 +182,7 @@ class Ledger(Closed):
         return budgets.spent(self._book.account.cost(purpose), self.budget)
 
     def remaining(self) -> Budget:
-        """What one further job could spend, at the ledger's delta. (Epsilons of parts do not add up to the whole.)"""
+        """What one further fit could spend, at the ledger's delta. (Epsilons of parts do not add up to the whole.)"""
         return gaussian_spending(self.cost_left, self.budget)
 
     def runs(self) -> list[Run]:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 from dataclasses import KW_ONLY, dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any, Literal
+from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -28,8 +29,8 @@ class Datetime(Facts):
     Parameters
     ----------
     low, high : str or datetime.date
-        Public bounds: ISO-8601 text, dates or datetimes. Kept as ISO text in UTC without a zone,
-        cut to the resolution.
+        Public bounds: ISO-8601 text, dates or datetimes. Kept as ISO text in the column's
+        zone, cut to the resolution.
     resolution : {"D", "h", "min", "s"}
         How finely times are kept: to the day, hour, minute or second.
     nullable : bool
@@ -42,6 +43,10 @@ class Datetime(Facts):
         digits, m month, b its English name, d day, H hour, I and p hour with AM or PM, M minute, S
         second, f fraction, z zone. A year of two digits is the last such year that is not after
         `high`. "2020-01-31" is read besides, where the format does not begin with a year.
+    zone : str or None
+        The zone whose local times these are, such as "Europe/Berlin". Values that state a zone or
+        an offset of their own are converted to it, and others are local times already. None for
+        UTC.
 
     Raises
     ------
@@ -64,9 +69,11 @@ class Datetime(Facts):
     nullable: bool = False
     missing_marker: str | date | None = None
     format: str | None = None
+    zone: str | None = None
 
     def __post_init__(self) -> None:
         check_flags(self, "nullable")
+        zone = zone_of(self.zone)
         if self.format is not None:
             refuse(moment_fault(self.format))
         if self.resolution not in tuple(SECONDS):
@@ -75,7 +82,8 @@ class Datetime(Facts):
             )
         marker = () if self.missing_marker is None else ("missing_marker",)
         for name in ("low", "high", *marker):
-            object.__setattr__(self, name, _iso(getattr(self, name), name, self.resolution))
+            given = getattr(self, name)
+            object.__setattr__(self, name, _iso(given, name, self.resolution, zone))
         check_marker(self)
         low, high = self.steps
         if low > high:
@@ -102,10 +110,23 @@ class Datetime(Facts):
         return (datetime.fromisoformat(str(bound)) - EPOCH) // step
 
 
-def _iso(value: Any, name: str, resolution: str) -> str:
-    """A bound as ISO text in UTC, cut to the resolution."""
+def zone_of(name: Any) -> tzinfo:
+    """The zone of this name; UTC for None."""
+    if name is None:
+        return UTC
     try:
-        when = _datetime(value)
+        return ZoneInfo(name)
+    except (ValueError, OSError, TypeError, LookupError, AttributeError):
+        raise SchemaError(
+            f"zone must be the name of a time zone such as 'Europe/Berlin', got {name!r}: write it"
+            " so, or leave it out for UTC"
+        ) from None
+
+
+def _iso(value: Any, name: str, resolution: str, zone: tzinfo) -> str:
+    """A bound as ISO text in its column's zone, cut to the resolution."""
+    try:
+        when = _datetime(value, zone)
     except (ValueError, OverflowError):
         raise SchemaError(
             f"{name} must be an ISO-8601 date such as '2020-01-31', got {value!r}: write it so"
@@ -118,11 +139,11 @@ def _iso(value: Any, name: str, resolution: str) -> str:
     return when.replace(tzinfo=None).isoformat(timespec=precision)
 
 
-def _datetime(value: Any) -> datetime:
-    """A bound as a datetime in UTC, without a zone where none was given; else ValueError."""
+def _datetime(value: Any, zone: tzinfo) -> datetime:
+    """A bound as a datetime in this zone, without one where none was given; else ValueError."""
     if isinstance(value, np.datetime64):
         value = str(value.astype("datetime64[s]"))
     if not isinstance(value, str | date):
         raise ValueError
     when = datetime.fromisoformat(value.isoformat() if isinstance(value, date) else value)
-    return when.astimezone(UTC) if when.tzinfo else when
+    return when.astimezone(zone) if when.tzinfo else when

@@ -24,7 +24,7 @@ _TWO_BYTES = ("utf-16", "utf-16-le", "utf-16-be")
 
 @dataclass(frozen=True)
 class FileFormat:
-    r"""How the text files of a table are written: CSV files, and others with delimiters.
+    r"""How the files of a table are written: CSV files above all.
 
     A fact that is not declared is found in the header line and in the first bytes of the file; no
     row is looked at.
@@ -49,8 +49,10 @@ class FileFormat:
     thousands : {",", ".", " ", "'"} or None
         The mark between groups of three digits, of the same columns.
     missing_markers : sequence of str
-        Texts that stand for a missing value in every column of the file, as they are written. An
-        empty field always does.
+        Texts that stand for a missing value in every column of a CSV, Excel or JSON lines file, as
+        they are written. An empty field always does.
+    sheet : str or None
+        The sheet of an Excel workbook. None for its only one.
 
     Raises
     ------
@@ -71,6 +73,7 @@ class FileFormat:
     decimal: str = "."
     thousands: str | None = None
     missing_markers: Sequence[str] = ()
+    sheet: str | None = None
 
     def __post_init__(self) -> None:
         if fault := number_fault(self.decimal, self.thousands, {}):
@@ -81,6 +84,11 @@ class FileFormat:
             raise SchemaError(
                 f"skip_lines must be a whole number, 0 or more, got {self.skip_lines!r}: write how"
                 " many lines stand before the header line"
+            )
+        if self.sheet is not None and (not isinstance(self.sheet, str) or not self.sheet):
+            raise SchemaError(
+                f"sheet must be the name of a sheet, got {self.sheet!r}: write it as the workbook"
+                " does"
             )
         self._check_signs()
         self._check_encoding()

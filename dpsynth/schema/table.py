@@ -11,7 +11,7 @@ import hashlib
 import json
 import math
 import re
-from collections.abc import Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import MISSING, dataclass, fields, replace
 from pathlib import Path
@@ -23,6 +23,7 @@ from dpsynth.base.text import some
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.schema.columns import (
     COLUMN_TYPES,
+    SECONDS,
     Boolean,
     Categorical,
     Column,
@@ -32,11 +33,11 @@ from dpsynth.schema.columns import (
     SchemaError,
     Text,
     matches_any,
-    number_of_text,
     plain_word,
 )
 from dpsynth.schema.files import FileFormat
 from dpsynth.schema.identifying import direct_identifier, role_of
+from dpsynth.schema.texts import moment_reader, number_reader
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -218,11 +219,14 @@ class Schema:
                 " the schema and from the data, or declare it Categorical or Identifier"
             )
 
+    def identifying(self) -> dict[str, str]:
+        """The columns to be modelled that look like direct identifiers of people, and why."""
+        reasons = {name: direct_identifier(name) for name in self.coded}
+        return {n: why for n, why in reasons.items() if why and n not in self.not_identifying}
+
     def refuse_identifying(self) -> None:
         """SchemaError where a column to be modelled looks like a direct identifier of people."""
-        reasons = {name: direct_identifier(name) for name in self.coded}
-        found = {n: why for n, why in reasons.items() if why and n not in self.not_identifying}
-        if found:
+        if found := self.identifying():
             listed = "; ".join(f"{name!r}, as {why}" for name, why in found.items())
             raise SchemaError(
                 "a release may not model what points to people, and these columns look like direct"
@@ -286,6 +290,36 @@ class Schema:
             f" got {type(given).__name__}: give one of these"
         )
 
+    @classmethod
+    def from_file(
+        cls,
+        path: str | Path,
+        kind: str | None = None,
+        *,
+        table: str | None = None,
+        dialect: str | None = None,
+    ) -> Schema:
+        """The schema that a data dictionary states, as `dpsynth schema import` writes it.
+
+        Parameters
+        ----------
+        path : str or Path
+            A data dictionary.
+        kind : str or None
+            Its form: redcap, table, sdv, frictionless, jsonschema, croissant, smartnoise, google,
+            ddl, ddi, spss or stata. None for the first that recognises the file.
+        table : str or None
+            The table, where the dictionary describes several.
+        dialect : str or None
+            Of SQL, such as "mysql".
+
+        Raises
+        ------
+        SchemaError
+            Where it cannot be read, and where it lacks facts: these are named, column by column.
+        """
+        return cls.from_dict(_READER[0](str(path), kind, table, dialect))
+
     def save(self, path: str | Path) -> None:
         """Write the schema; the name's end, .yaml, .yml or .json, says in which format."""
         write_mapping(expanded(path), self.to_dict())
@@ -301,7 +335,9 @@ class Schema:
         return hashlib.sha256(canonical.encode("ascii")).hexdigest()
 
     @staticmethod
-    def draft(table: Any, unit: PrivacyUnit | None = None) -> SchemaDraft:
+    def draft(
+        table: Any, unit: PrivacyUnit | None = None, file: FileFormat | None = None
+    ) -> SchemaDraft:
         """A draft to edit, from names and dtypes of a pandas DataFrame or of a table that
         Arrow can read.
 
@@ -309,7 +345,8 @@ class Schema:
         whole: a single missing value turns a column of integers into one of floats, so the dtype
         would tell something of a record. Where all columns are text, as in CSV, the type is left
         too, but for names that suggest one. All columns are drafted as nullable. unit: whom to
-        protect; its id columns are drafted as identifiers.
+        protect; its id columns are drafted as identifiers. file: how the table's files are written,
+        as far as that is known.
         """
         dtypes = {str(name): dtype for name, dtype in _dtypes(table)}
         stating = not all(map(_is_text, dtypes.values()))
@@ -321,7 +358,10 @@ class Schema:
             if name in columns
         }
         stated = {} if unit is None else _facts(unit)
-        return SchemaDraft({"dpsynth_schema": VERSION, "unit": stated, "columns": columns})
+        form = {} if file is None else _facts(file)
+        declared = {"file": form} if form else {}
+        facts = {"dpsynth_schema": VERSION, "unit": stated, **declared, "columns": columns}
+        return SchemaDraft(facts)
 
     def __repr__(self) -> str:
         kinds = ", ".join(f"{name}: {type(column).__name__}" for name, column in self.named)
@@ -362,6 +402,17 @@ class SchemaDraft:
         write_mapping(expanded(path), self.spec, comment=_DRAFT_COMMENT)
 
 
+Dictionaries = Callable[[str, str | None, str | None, str | None], Mapping[str, Any]]
+_READER: list[Dictionaries] = []
+
+
+def read_dictionaries_with(reader: Dictionaries) -> None:
+    """Takes what `Schema.from_file` reads with: from path, kind, table and dialect to a schema's
+    content. It lies above, in `schema.importing`.
+    """
+    _READER[:] = [reader]
+
+
 def _cleared(given: Any, columns: Mapping[str, Column]) -> tuple[str, ...]:
     """The argument `not_identifying`, where it is a list of columns."""
     listed = tuple(given) if isinstance(given, list | tuple) else (given,)
@@ -394,14 +445,18 @@ def _unmarked(column: Column, file: FileFormat) -> Column:
 
 
 def _is_value(marker: str, column: Column) -> bool:
-    """Whether a text is a category, a number within the bounds, or a word for true or false."""
+    """Whether a text is a category, a number or a time within the bounds, or says true or false."""
     match column:
         case Categorical():
             return matches_any(marker, column.categories)
         case Numeric():
             low = -math.inf if column.low is None else column.low
             high = math.inf if column.high is None else column.high
-            return low <= number_of_text(marker) <= high
+            return low <= number_reader(column)(marker) <= high
+        case Datetime():
+            first, last = column.steps
+            step = moment_reader(column)(marker) // SECONDS[column.resolution]
+            return first <= step <= last
         case Boolean():
             return plain_word(marker) in {plain_word(word) for word in column.words}
     return False

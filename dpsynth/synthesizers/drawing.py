@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -19,8 +18,7 @@ import pandas as pd
 from dpsynth.base.places import whole_or_gone
 from dpsynth.base.progress import stage
 from dpsynth.base.versions import versions
-from dpsynth.data.engines.files import write_rows
-from dpsynth.data.tables.written import as_declared
+from dpsynth.data.tables.writing import write_rows
 from dpsynth.evidence.bundle.checks import read_manifest
 from dpsynth.evidence.manifest import add_lines, line_of, refuse_other_release
 from dpsynth.evidence.verify import Outcome
@@ -63,7 +61,7 @@ def draw_rows_to(
     support: bool = False,
     seed: int | None = None,
 ) -> Drawn:
-    """Draws rows into a new .csv or .parquet file, and lists it in the manifest of its folder.
+    """Draws rows into a new file of a kind in WRITTEN, and lists it in its folder's manifest.
 
     seed: None takes a fresh one. ValueError where the folder is the release of another model.
     """
@@ -157,8 +155,7 @@ def _write_rows(
     path: Path, synthesizer: Synthesizer, n: int | None, asked: Asked, seed: int
 ) -> pd.DataFrame:
     rows = synthesizer.drawn(n, asked, seed)
-    schema = synthesizer.schema
-    write_rows(rows, path, schema.file, partial(as_declared, schema=schema))
+    write_rows(rows, path, synthesizer.schema)
     return rows
 
 

@@ -34,7 +34,7 @@ class MeanNoise:
     --------
     >>> MeanNoise("age", stddev=0.6, of_range=0.005, tail=2.5).describe()
     'mean of `age`: noise of about +/- 0.6 (standard deviation), 0.5 % of the range; up to 2.5 more
-     where a thin tail is cut off'
+     if a thin end is lost'
     """
 
     column: str
@@ -46,7 +46,7 @@ class MeanNoise:
         """A sentence for a terminal."""
         stddev, of_range, tail = self.cells()
         noise = f"noise of about +/- {stddev} (standard deviation), {of_range} of the range"
-        return f"mean of `{self.column}`: {noise}; up to {tail} more where a thin tail is cut off"
+        return f"mean of `{self.column}`: {noise}; up to {tail} more if a thin end is lost"
 
     def cells(self) -> tuple[str, str, str]:
         """The three figures in words, for a table."""

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from dpsynth.base.domain import Domain
-from dpsynth.base.text import short
+from dpsynth.base.text import short, written
 from dpsynth.data.tables.cells import NumericCodec
 from dpsynth.data.tables.codec import schema_domain
 from dpsynth.data.tables.inside import with_several_values
@@ -146,16 +146,15 @@ class Plan:
 
     def summary(self, tables: bool = True) -> str:
         """A few lines for a terminal. tables: with a line for each query and each mean."""
-        spends = (
-            f"epsilon {self.budget.epsilon:g} at delta {self.budget.delta:g}, all of it, in one fit"
-        )
-        sizes = f"{self.columns} columns with {self.cells:,} cells, {self.pairs:,} pairs"
+        spends = f"epsilon {self.budget.epsilon:g} at delta {written(self.budget.delta)}"
+        pairs = "1 pair" if self.pairs == 1 else f"{self.pairs:,} pairs"
+        sizes = f"{self.columns} columns with {self.cells:,} cells, {pairs}"
         queries = [
             f"  {what:<48} {charges:>12} charges, noise {noise}"
             for what, charges, noise in self.table()
         ]
         lines = [
-            f"{self.mechanism} for {self.unit.describe()}: {spends}",
+            f"one fit by {self.mechanism} spends {spends} for {self.unit.describe()}",
             f"{sizes}; {self.rows:,} rows assumed",
             *(queries if tables else ()),
             *([self.training.describe()] if self.training else []),
@@ -170,7 +169,7 @@ class Plan:
         if self.columns_error is None:
             return "how far off they will be is not known"
         moved = short(100 * self.columns_error, 2)
-        return f"noise moves {moved} of 100 rows at most on average, before the fit reduces it"
+        return f"noise misplaces {moved} of 100 rows at most on average, and the model fewer"
 
     def _seconds(self) -> str:
         least, most = self.seconds

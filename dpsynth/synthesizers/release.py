@@ -17,6 +17,7 @@ from typing import Any
 
 from dpsynth.base.places import keep_apart, new_folder, whole_or_gone
 from dpsynth.base.text import at_most, exact
+from dpsynth.data.tables.writing import refuse_unwritable
 from dpsynth.evidence.manifest import add_lines, line_of
 from dpsynth.kernel.wall import RowsError
 from dpsynth.ledger.ledger import Ledger
@@ -63,9 +64,10 @@ def make_release(
 ) -> Drawn:
     """Fits, and writes a release: certificate, page, model, schema, rows and their manifest.
 
-    n: rows; None for the noisy row count. ending: of the file of rows, .csv or .parquet.
+    n: rows; None for the noisy row count. ending: of the file of rows, such as .parquet.
     """
     check_draw(n, seed)
+    refuse_unwritable(ending, synthesizer.schema)
     check_release_folder(folder, synthesizer.named_ledger)
     made = _unfinished(folder)
     made.mkdir(parents=True)

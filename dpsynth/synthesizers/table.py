@@ -19,6 +19,7 @@ from dpsynth.base.job import Job
 from dpsynth.base.places import expanded
 from dpsynth.base.progress import stage
 from dpsynth.data.engines.files import Source, open_source
+from dpsynth.data.engines.frames import Container, as_container, check_container
 from dpsynth.data.tables.codec import check_columns, check_owner, codecs, schema_domain
 from dpsynth.data.tables.identifiers import RowsOfUnits
 from dpsynth.data.tables.inside import Inside, with_several_values
@@ -157,7 +158,7 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         Parameters
         ----------
         data : DataFrame, Arrow table, str or Path
-            The private rows, or a .csv or .parquet file.
+            The private rows, or the path of a file or folder, as `open_source` takes them.
 
         Returns
         -------
@@ -236,7 +237,8 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         scenario: Scenario | None = None,
         support: bool = False,
         seed: int | None = None,
-    ) -> pd.DataFrame:
+        output: Container = "pandas",
+    ) -> Any:
         """Draws synthetic rows. Sampling is post-processing: it spends nothing, however often.
 
         Parameters
@@ -262,10 +264,12 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
             noise, and `extrapolated`, whether it is under 2.
         seed : int or None
             For a sample that can be drawn again; it has no part in the privacy noise.
+        output : {"pandas", "arrow", "polars"}
+            The kind of table.
 
         Returns
         -------
-        DataFrame
+        DataFrame of pandas or polars, or pyarrow.Table
             n rows, with the schema's columns and dtypes, and those that were asked for besides.
 
         Raises
@@ -276,9 +280,11 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
             When the condition cannot be read, or no row can meet it; and for what cannot be asked
             for together.
         ValueError
-            When n is no whole number from 0.
+            When n is no whole number from 0, or for another kind of table.
         """
-        return self.drawn(n, Asked(where, given, balance, scenario, support), seed)
+        check_container(output)
+        rows = self.drawn(n, Asked(where, given, balance, scenario, support), seed)
+        return as_container(rows, output)
 
     def drawn(self, n: int | None, asked: Asked, seed: int | None) -> pd.DataFrame:
         """The rows of `sample`, for what was asked as one object."""

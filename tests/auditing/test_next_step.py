@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from dpsynth.auditing.release.audit import AuditPolicy, PolicyViolationError, audit
 from dpsynth.auditing.release.next_step import of_findings, of_sample
-from dpsynth.auditing.release.report import _ORDER, Finding
+from dpsynth.auditing.release.report import _ORDER, MEASURES, Finding
 from dpsynth.schema.table import Boolean, Categorical, Numeric, Schema
 from tests.auditing.people import SCHEMA, mixed, people
 
@@ -51,6 +51,7 @@ def test_the_limits_that_the_same_records_already_rule_out_would_pass(few):
     for part in said.replace("\N{NO-BREAK SPACE}", " ").split(", "):
         name, number = part.removesuffix(" %").rsplit(" ", 1)
         value = float(number) / 100 if part.endswith("%") else float(number)
+        name = {MEASURES["auc"]: "auc", MEASURES["tpr"]: "tpr"}.get(name, name)
         limits[name.replace(" ", "_").replace("-", "_")] = value + 0.001  # as much as is not shown
     again = audit(STRANGERS, TRAIN, HOLDOUT, schema=SCHEMA, sensitive=["town"], policy=AuditPolicy(**limits))
     assert again.verdict == "PASS", again.reasons
@@ -112,7 +113,7 @@ def test_the_largest_number_that_a_level_takes_is_said_and_where_it_takes_level_
 def test_what_no_level_takes_is_left_to_a_person():
     for none in (said_of(60_000), said_of(None)):
         assert none.startswith("1 finding lies so near the limit that no number of records")
-        assert none.endswith("These records already rule out more than: auc 0.600.")
+        assert none.endswith("These records already rule out more than: pairs told apart 60.0 %.")
     both = said_of(4120, 60_000, None)
     assert both.startswith("Audit again with about 4,200")
     assert "2 findings lie so near" in both

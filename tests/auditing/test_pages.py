@@ -121,4 +121,4 @@ def test_the_page_of_a_release_begins_with_what_fails_then_what_is_inconclusive(
 @pytest.mark.parametrize(("high", "exceeds"), [(0.5496, False), (0.55, False), (0.5503, True), (0.552, False)])
 def test_an_interval_that_exceeds_its_limit_by_less_than_is_shown_says_so(high, exceeds):
     finding = Finding("membership", "distance", "auc", 0.52, 0.48, high, 0.1, 0.1, 0.55, None, "INCONCLUSIVE")
-    assert finding.sentence().endswith(", limit 0.550" + ", which the interval just exceeds" * exceeds)
+    assert finding.sentence().endswith(", limit 55.0 %" + ", which the interval just exceeds" * exceeds)

@@ -158,7 +158,7 @@ def test_an_account_is_exported_imported_and_linked(folder, run):
     assert run("ledger import a.jsonl f.ledger --by ann")[0] == 2
     assert run("ledger import a.jsonl f.ledger --only --by ann")[0] == 0
     assert "declared by ann to be the only copy that is spent from" in run("ledger show f.ledger")[1]
-    assert "one further job may spend" in run("ledger verify f.ledger")[1]
+    assert "one further fit may spend" in run("ledger verify f.ledger")[1]
     assert run(f"{FIT} --ledger f.ledger -o e.dpsynth")[0] == 0
     assert run("ledger export a.ledger a.jsonl")[0] == 2
     assert run("ledger import rows.csv d.ledger")[0] == 2
@@ -256,9 +256,11 @@ def test_schema_check_counts_what_a_fit_would_clip_or_map(folder, run):
     pd.DataFrame({"age": ["7", "500", "x", None], "sex": ["f", "f", "other", None]}).to_csv("odd.csv", index=False)
     checks = json.loads(run("schema check schema.yaml odd.csv --json")[1])["columns"]
     assert checks == [
-        {"name": "age", "missing": 0, "undeclared": 2, "clipped": 1, "reason": UNKNOWN, "never": []},
-        {"name": "sex", "missing": 1, "undeclared": 1, "clipped": 0, "reason": UNKNOWN, "never": ["m"]},
-    ]
+        {"name": "age", "missing": 0, "undeclared": 2, "clipped": 1, "reason": UNKNOWN, "never": [],
+         "becomes": "drawn anew", "refused": None},
+        {"name": "sex", "missing": 1, "undeclared": 1, "clipped": 0, "reason": UNKNOWN, "never": ["m"],
+         "becomes": "missing", "refused": None},
+    ]  # fmt: skip
     code, out, _ = run("schema check schema.yaml odd.csv")
     assert code == 1
     assert "PRIVATE" in out

@@ -141,7 +141,7 @@ def test_a_wrong_option_is_bad_usage_with_nothing_on_stdout(name, capsys, monkey
 
 
 def test_the_exit_codes_are_those_of_the_readme_and_of_the_page_on_errors():
-    words = {0: "done", 1: "a gate failed", 2: "bad input or usage", 3: "inconclusive", 4: "budget exceeded"}
+    words = {0: "done", 1: "a check failed", 2: "bad input or usage", 3: "inconclusive", 4: "budget exceeded"}
     assert {code.value for code in Exit} == set(words)
     help_text = " ".join((TREE[""].help or "").split())
     table = (ROOT / "docs" / "errors.md").read_text()

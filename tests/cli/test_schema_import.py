@@ -7,7 +7,7 @@ import json
 import pandas as pd
 import pytest
 
-from dpsynth.schema.table import Categorical, Schema
+from dpsynth.schema.table import Categorical, Numeric, Schema
 
 DICTIONARY = """\
 name,type,low,high,labels,mean
@@ -70,3 +70,24 @@ def test_a_check_names_categories_that_never_occur_as_private(folder, run):
     assert "'w11' and 18 others never occur" in out
     _, out, _ = run("schema check schema.yaml rows.csv --json")
     assert json.loads(out)["columns"][0]["never"] == [f"w{number}" for number in range(2, 30)]
+
+
+def test_a_check_shows_in_one_table_what_is_clipped_mapped_refused_and_what_never_occurs(folder, run):
+    columns = {
+        "age": Numeric(0, 120),
+        "ward": Categorical(["a", "b", "rest"], other="rest"),
+        "e-mail": Categorical(["x"]),
+    }
+    Schema(columns).save("schema.yaml")
+    pd.DataFrame({"age": [500, 1, 2, 3, 4, 5], "ward": list("aaaaaz"), "e-mail": ["x"] * 6}).to_csv(
+        "rows.csv", index=False
+    )
+    code, out, _ = run("schema check schema.yaml rows.csv")
+    assert code == 1
+    lines = [line.replace("\u2502", " ").split() for line in out.splitlines()]
+    assert ["age", ".", ".", ".", "1", ".", "."] in lines
+    assert ["ward", ".", "1", "'rest'", ".", "1", "."] in lines
+    assert ["e-mail", ".", ".", ".", ".", ".", "yes"] in lines
+    assert "e-mail looks like a direct identifier, its name says an e-mail address: declare identifier" in out
+    Schema(columns, not_identifying=["e-mail"]).save("cleared.yaml")
+    assert run("schema check cleared.yaml rows.csv")[0] == 0

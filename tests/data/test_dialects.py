@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gzip
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -13,12 +12,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import dpsynth
-from dpsynth.data.engines import dialects, files
+from dpsynth.auditing.attacks.shadow import shadow_releases
+from dpsynth.auditing.mechanism.one_run import coin_flip_split
+from dpsynth.data.engines import dialects
 from dpsynth.data.engines.dialects import Dialect, dialect_of
-from dpsynth.data.engines.files import open_rows, open_source, write_rows
+from dpsynth.data.engines.files import open_rows, open_source
+from dpsynth.data.tables import writing
 from dpsynth.data.tables.codec import check_columns, decode_frame, encode_frame
-from dpsynth.data.tables.written import as_declared
-from dpsynth.schema.columns import Categorical, Numeric, SchemaError
+from dpsynth.data.tables.writing import write_rows
+from dpsynth.schema.columns import Categorical, Datetime, Numeric, SchemaError
 from dpsynth.schema.files import DELIMITERS, FileFormat
 from dpsynth.schema.table import Schema
 from tests.data.awkward import COLUMNS, FILES, NAMES, ROWS, Awkward, text
@@ -134,7 +136,7 @@ FORMS = {
 def test_a_release_is_written_as_its_schema_says_and_is_read_again(form, tmp_path):
     schema = Schema(COLUMNS, file=FileFormat(**form))
     rows = decode_frame({name: codes.copy() for name, codes in MEANT.items()}, schema, {}, np.random.default_rng(0))
-    write_rows(rows, tmp_path / "out.csv", schema.file, partial(as_declared, schema=schema))
+    write_rows(rows, tmp_path / "out.csv", schema)
     again = encode_frame(open_rows(tmp_path / "out.csv", schema), schema)
     for name, codes in MEANT.items():
         np.testing.assert_array_equal(again[name], codes, err_msg=name)
@@ -148,10 +150,9 @@ def test_blocks_make_the_file_that_all_rows_at_once_make(form, number, tmp_path,
     schema = Schema(COLUMNS, file=FileFormat(**form))
     codes = {name: np.resize(codes, number) for name, codes in MEANT.items()}
     rows = decode_frame(codes, schema, {}, np.random.default_rng(0))
-    shown = partial(as_declared, schema=schema)
-    write_rows(rows, tmp_path / "whole.csv", schema.file, shown)
-    monkeypatch.setattr(files, "_WRITTEN_AT_ONCE", 7)
-    write_rows(rows, tmp_path / "blocks.csv", schema.file, shown)
+    write_rows(rows, tmp_path / "whole.csv", schema)
+    monkeypatch.setattr(writing, "_WRITTEN_AT_ONCE", 7)
+    write_rows(rows, tmp_path / "blocks.csv", schema)
     assert (tmp_path / "blocks.csv").read_bytes() == (tmp_path / "whole.csv").read_bytes()
     if number or schema.file.header:  # else the file is empty
         assert len(open_rows(tmp_path / "blocks.csv", schema)) == number
@@ -195,6 +196,9 @@ FAULTS = [
     ({"missing_markers": [-99]}, "a missing marker must be text"),
     ({"missing_markers": ["7"]}, "is a value of column 'kosten'"),
     ({"missing_markers": ["Köln"]}, "is a value of column 'ort'"),
+    ({"missing_markers": ["2020-02-30", "2021-06-30"]}, "'2021-06-30', which is a value of column 'tag'"),
+    ({"missing_markers": ["2021/06/30 12:00"]}, "is a value of column 'tag'"),
+    ({"missing_markers": ["99,5"], "decimal": ","}, "is a value of column 'kosten'"),
 ]
 
 
@@ -204,11 +208,33 @@ def test_a_form_that_cannot_be_is_refused_in_one_sentence(form, fault):
         Schema(COLUMNS, file=FileFormat(**form))
 
 
+def test_a_marker_is_read_as_its_column_reads_it():
+    """9999-12-31 lies outside of the bounds, and 31.12.2021 is no time until a format says so."""
+    day = Datetime("2020-01-01", "2024-12-31", nullable=True)
+    for marker in ("9999-12-31", "31.12.2021"):
+        assert Schema({"day": day}, file=FileFormat(missing_markers=[marker])).file.missing_markers == (marker,)
+    german = Datetime("2020-01-01", "2024-12-31", nullable=True, format="%d.%m.%Y")
+    with pytest.raises(SchemaError, match=r"'31\.12\.2021', which is a value of column 'day'"):
+        Schema({"day": german}, file=FileFormat(missing_markers=["31.12.2021"]))
+
+
+def test_coins_and_shadow_models_take_the_first_record_of_a_file_without_a_header(tmp_path):
+    schema = Schema({"a": Numeric(0, 99)}, file=FileFormat(header=False))
+    (tmp_path / "rows.csv").write_text("".join(f"{i}\n" for i in range(40)))
+    flips = coin_flip_split(tmp_path / "rows.csv", seed=1, schema=schema)
+    assert sorted(int(a) for part in (flips.train, flips.holdout) for a in part["a"].to_pylist()) == [*range(40)]
+    pools = []
+    paths = [tmp_path / "rows.csv"] * 2
+    shadow_releases(pools.append, *paths, 4, np.random.default_rng(0), schema)
+    assert {name for pool in pools for name in pool.columns} == {"a"}
+    assert max(int(a) for pool in pools for a in pool["a"]) == 39
+    assert {"0"} <= {a for pool in pools for a in pool["a"]}
+
+
 def test_a_value_that_the_form_cannot_hold_is_refused_and_not_shown(tmp_path):
+    schema = Schema({"a": Categorical(["x"])}, file=FileFormat(delimiter=";", quote=None))
     with pytest.raises(SchemaError, match="a value holds its delimiter or a sign that its encoding lacks") as caught:
-        write_rows(
-            pd.DataFrame({"a": ["x;CANARY"]}), tmp_path / "out.csv", FileFormat(delimiter=";", quote=None), pd.DataFrame
-        )
+        write_rows(pd.DataFrame({"a": ["x;CANARY"]}), tmp_path / "out.csv", schema)
     assert "CANARY" not in str(caught.value)
     assert caught.value.__context__ is None
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -10,7 +12,8 @@ import pytest
 import dpsynth
 from dpsynth import Numeric, Schema, Synthesizer
 from dpsynth.base.real_records import STAMP
-from dpsynth.data.engines import files
+from dpsynth.data.engines import source
+from dpsynth.data.engines.files import open_source
 from dpsynth.data.tables.mixing import mix, stamped
 
 REAL = pd.DataFrame({"a": np.arange(30), "b": np.arange(30) / 2})
@@ -83,5 +86,17 @@ def test_a_frame_is_refused_too_and_one_without_the_stamp_is_not(monkeypatch) ->
         with pytest.raises(dpsynth.SchemaError, match=STAMP):
             synth.fit(table)
     synth.fit(REAL)
-    monkeypatch.setattr(files, "carries", lambda names, attrs: False)
+    monkeypatch.setattr(source, "carries", lambda names, attrs: False)
     synth.fit(mixed.drop(columns=STAMP))  # the double that does not look at the stamp
+
+
+@pytest.mark.parametrize("ending", [".feather", ".xlsx"])
+def test_a_stamped_table_in_another_kind_of_file_is_refused_too(ending: str, tmp_path: Path) -> None:
+    rows = mix(REAL, DRAWN, share=0.5, seed=1)
+    if ending == ".xlsx":
+        pytest.importorskip("openpyxl", reason="Excel files need openpyxl")
+        rows.to_excel(tmp_path / "r.xlsx", index=False)
+    else:
+        rows.drop(columns=STAMP).to_feather(tmp_path / "r.feather")
+    with pytest.raises(dpsynth.SchemaError, match=STAMP):
+        open_source(tmp_path / f"r{ending}", SCHEMA)

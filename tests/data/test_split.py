@@ -157,3 +157,44 @@ def test_a_table_without_the_units_column_is_refused(tmp_path):
     table().drop(columns="pid").to_csv(data, index=False)
     with pytest.raises(dpsynth.SchemaError, match="lacks 'pid', which says whose record a row is"):
         split(tmp_path, data)
+
+
+CODES = dpsynth.Schema({"größe": dpsynth.Numeric(0, 99, integer=True), "ort": dpsynth.Categorical(["Köln", "a;b\nc"])})
+FORMS = {
+    "gzip": ({}, "gzip"),
+    "zstd of cp1252 between semicolons": ({"encoding": "cp1252", "delimiter": ";"}, "zstd"),
+    "no header": ({"header": False}, None),
+    "no header below two lines": ({"header": False, "skip_lines": 2}, "gzip"),
+    "UTF-16 with its mark": ({"encoding": "utf-16", "delimiter": "\t"}, None),
+    "UTF-16 without its mark, compressed": ({"encoding": "utf-16-le", "quote": "'"}, "zstd"),
+}
+
+
+@pytest.mark.parametrize(("form", "packed"), FORMS.values(), ids=FORMS.keys())
+def test_each_record_of_a_file_in_any_form_is_in_one_part_in_the_same_form(form, packed, tmp_path):
+    schema = dpsynth.Schema(CODES.columns, file=dpsynth.FileFormat(**form))
+    quote, sign = form.get("quote", '"'), form.get("delimiter", ",")
+    above = "Report\n" * schema.file.skip_lines + f"größe{sign}ort\n" * schema.file.header
+    records = [f"{i}{sign}{(f'{quote}a;b{chr(10)}c{quote}', 'Köln')[i % 2]}\n" for i in range(40)]
+    whole = (above + "".join(records)).encode(schema.file.encoding or "utf-8")
+    data = tmp_path / {None: "r.csv", "gzip": "r.csv.gz", "zstd": "r.csv.zst"}[packed]
+    data.write_bytes(whole if packed is None else pa.compress(whole, packed, asbytes=True))
+    ends = data.name.removeprefix("r")
+    train, holdout = tmp_path / f"train{ends}", tmp_path / f"holdout{ends}"
+    split_file(data, schema, train, holdout, share=0.4, seed=1)
+    held = in_holdout(open_rows(data, schema), None, 0.4, 1)
+    for path, here in ((train, ~held), (holdout, held)):
+        assert open_rows(path, schema).equals(open_rows(data, schema).filter(pa.array(here)))
+        raw = path.read_bytes()
+        if packed is not None:
+            assert raw[:2] == data.read_bytes()[:2]
+            raw = pa.input_stream(path, compression=packed).read()
+        kept = "".join(record for record, at in zip(records, here, strict=True) if at)
+        assert raw == (above + kept).encode(schema.file.encoding or "utf-8")
+
+
+def test_both_parts_are_compressed_as_the_table_is_called(tmp_path):
+    data = tmp_path / "r.csv.gz"
+    data.write_bytes(pa.compress(b"x\n1\n2\n", "gzip", asbytes=True))
+    with pytest.raises(ValueError, match=r"must end in \.csv\.gz, as .* does"):
+        split_file(data, ROWS, tmp_path / "a.csv", tmp_path / "b.csv.gz", share=0.5, seed=1)

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import sys
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
 
 import dpsynth
+from dpsynth.data.engines import known_frames
 from dpsynth.data.engines.files import open_rows, open_source
+from dpsynth.data.tables.codec import codecs, encode_frame
+from dpsynth.door.codes import codes_of
 
 SCHEMA = dpsynth.Schema(
     {
@@ -88,3 +94,80 @@ def test_a_table_that_cannot_be_read_is_refused_and_not_quoted():
         with pytest.raises(dpsynth.SchemaError, match="Broken cannot be read by pyarrow: convert it first") as caught:
             act(Broken())
         assert caught.value.__context__ is None
+
+
+def lazy(rows: pd.DataFrame):
+    pytest.importorskip("narwhals", reason="lazy frames are read by narwhals")
+    return polars(rows).lazy()
+
+
+def relation(rows: pd.DataFrame):
+    duckdb = pytest.importorskip("duckdb", reason="DuckDB is not installed")
+    return duckdb.from_arrow(pa.Table.from_pandas(rows, preserve_index=False))
+
+
+@pytest.mark.parametrize("other", [lazy, relation])
+def test_a_table_that_is_not_computed_yet_is_read_when_it_is_fitted(other):
+    rows = frame()
+    source = open_source(other(rows), SCHEMA)
+    assert source.names == list(rows)
+    codes = encode_frame(source.read().to_pandas(types_mapper=pd.ArrowDtype), SCHEMA)
+    for name, meant in encode_frame(rows, SCHEMA).items():
+        np.testing.assert_array_equal(codes[name], meant, err_msg=name)
+
+
+def test_without_narwhals_a_lazy_frame_is_refused_in_one_sentence(monkeypatch):
+    monkeypatch.setitem(sys.modules, "narwhals", None)
+    with pytest.raises(dpsynth.SchemaError, match="convert it first, as by its to_pandas"):
+        open_source(SimpleNamespace(collect=None))
+
+
+def narwhals_of(rows: pd.DataFrame):
+    return pytest.importorskip("narwhals", reason="narwhals is not installed").from_native(rows)
+
+
+def test_a_word_in_a_column_of_a_pandas_like_package_moves_no_other_value():
+    """To Arrow a column of words and numbers cannot go, and one record would end the fit."""
+    rows = frame().astype(object)
+    odd = pd.concat([rows, pd.DataFrame([["odd"] * 5], columns=rows.columns)], ignore_index=True)
+    known = known_frames.known_source(narwhals_of(odd))
+    codes, meant = encode_frame(known.read(), SCHEMA), encode_frame(rows, SCHEMA)
+    for name in meant:
+        np.testing.assert_array_equal(codes[name][:-1], meant[name], err_msg=name)
+    with pytest.raises(pa.ArrowException):  # the double: by way of Arrow
+        narwhals_of(odd).to_arrow()
+
+
+TYPES = {
+    "age": [pa.int8(), pa.uint64(), pa.float16(), pa.float32(), pa.decimal128(23, 2),
+            pa.dictionary(pa.int32(), pa.int64())],
+    "ward": [pa.large_string(), pa.string_view(), pa.binary(), pa.dictionary(pa.int8(), pa.large_string()),
+             pa.dictionary(pa.uint16(), pa.string())],
+    "seen": [pa.date32(), pa.date64(), pa.timestamp("s"), pa.timestamp("ms"), pa.timestamp("ns"),
+             pa.timestamp("us", "UTC"), pa.timestamp("us", "Asia/Tokyo"), pa.string()],
+    "smokes": [pa.bool_(), pa.int8(), pa.string(), pa.dictionary(pa.int8(), pa.string())],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "kind"), [(name, kind) for name in TYPES for kind in TYPES[name]], ids=str)
+def test_a_column_of_every_type_of_arrow_has_the_codes_of_its_values(name, kind):
+    values = frame(60)[name].astype(object).tolist()
+    if name == "seen":
+        plain = pa.array(values, pa.timestamp("s"))
+        array = plain.cast(pa.timestamp("s", kind.tz) if getattr(kind, "tz", None) else plain.type).cast(kind)
+    else:
+        plain = pa.array(values, from_pandas=True)
+        base = kind.value_type if pa.types.is_dictionary(kind) else kind
+        array = plain.cast(pa.int8()).cast(base) if pa.types.is_integer(base) and name == "smokes" else plain.cast(base)
+        array = array.dictionary_encode().cast(kind) if base != kind else array
+    assert array.type == kind
+    for given in (pa.table({name: array}), Plain(pa.table({name: array}))):
+        rows = open_source(given, dpsynth.Schema({name: SCHEMA.columns[name]})).read()
+        codes = codes_of(rows.column(name), codecs(SCHEMA)[name])
+        meant = codes_of(pd.Series(values, dtype=object), codecs(SCHEMA)[name])
+        np.testing.assert_array_equal(codes, meant)
+
+
+class Plain(Stream):
+    def __init__(self, table: pa.Table) -> None:
+        self.table = table

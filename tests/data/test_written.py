@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from dpsynth.data.engines.files import open_rows
 from dpsynth.data.tables.codec import codecs, decode_frame, encode_frame, schema_domain
 from dpsynth.data.tables.written import as_declared
-from dpsynth.data.texts import number_reader
 from dpsynth.schema.columns import Boolean, Categorical, Column, Datetime, Numeric
 from dpsynth.schema.table import Schema
+from dpsynth.schema.texts import number_reader
 
 COLUMNS: dict[str, Column] = {
     "comma": Numeric(-1000, 1e6, decimal=",", nullable=True),
@@ -90,3 +90,12 @@ def test_numbers_of_a_column_with_whole_steps_and_of_categories_are_whole() -> N
     shown = as_declared(rows, schema)
     assert shown.to_dict("list") == {"pay": ["45", "0"], "grade": ["2", "1.5"], "age": [3, 4]}
     assert rows.dtypes.to_dict() == {"pay": float, "grade": rows.dtypes["grade"], "age": int}
+
+
+@pytest.mark.parametrize("dtype", ["str", object])
+def test_what_stands_as_text_already_stays(dtype: object) -> None:
+    schema = Schema(
+        {"pay": Numeric(0, 100, decimal=","), "day": Datetime("2020-01-01", "2021-01-01", format="%d.%m.%Y")}
+    )
+    rows = pd.DataFrame({"pay": pd.Series(["12,5", None], dtype=dtype), "day": pd.Series(["odd", None], dtype=dtype)})
+    pd.testing.assert_frame_equal(as_declared(rows, schema), rows)

@@ -317,6 +317,6 @@ def test_what_the_same_charges_cost_chosen_beforehand_is_told_as_what_is_not_cla
     cost = certificate.record["schedule"]["epsilon"]
     (line,) = (line for line in certificate.summary().splitlines() if line.startswith("  charges "))
     assert "may depend on earlier answers, so the budget is the claim" in line
-    assert line.endswith(f"chosen before any row was read, would be epsilon {cost:.4g}")
+    assert line.endswith(f"chosen before any row was read, would cost epsilon {cost:.4g}")
     page = " ".join(certificate.to_html().split())
     assert f"The same charges, all chosen before any row was read, would cost epsilon {cost:.4g} at delta" in page

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import json
+from datetime import date, datetime
 from pathlib import Path
+
+import pandas as pd
+import pytest
 
 SPREADSHEET = """\
 Variable;Data type;Lower bound;Maximum;Value labels;Missing code;Mandatory;Description
@@ -175,7 +179,100 @@ TABLE = {"sdv": "guests"}
 
 def written(folder: Path, form: str) -> Path:
     """The source of a form as a file."""
+    if form in ("spss", "stata"):
+        return statistical(folder, form)
     name, content = SOURCES[form]
     path = folder / name
     path.write_text(content, encoding="utf-8")
+    return path
+
+
+CROISSANT = {
+    "@context": {"@vocab": "https://schema.org/"},
+    "@type": "sc:Dataset",
+    "conformsTo": "http://mlcommons.org/croissant/1.0",
+    "recordSet": [
+        {
+            "@type": "cr:RecordSet",
+            "@id": "sexes",
+            "dataType": "sc:Enumeration",
+            "field": [{"@id": "sexes/code", "dataType": "sc:Text"}, {"@id": "sexes/label", "dataType": "sc:Text"}],
+            "data": [{"sexes/code": "f", "sexes/label": "female"}, {"sexes/code": "m", "sexes/label": "male"}],
+        },
+        {
+            "@type": "cr:RecordSet",
+            "@id": "visits",
+            "field": [
+                {"@id": "visits/age", "dataType": "sc:Integer", "source": {"extract": {"column": "Age"}}},
+                {"@id": "visits/cost", "dataType": ["sc:Float"]},
+                {"@id": "visits/sex", "dataType": "sc:Text", "references": {"field": {"@id": "sexes/code"}}},
+                {"name": "ward", "dataType": "sc:Text", "examples": ["CANARY"]},
+                {"@id": "visits/day", "dataType": "sc:Date"},
+                {"@id": "visits/seen", "dataType": "sc:DateTime"},
+                {"@id": "visits/dead", "dataType": "sc:Boolean"},
+                {"@id": "visits/scan", "dataType": "sc:ImageObject"},
+                {"@id": "visits/drugs", "dataType": "sc:Text", "repeated": True},
+            ],
+            "data": [{"visits/age": 97}],
+        },
+    ],
+}
+
+DDI = """\
+<?xml version="1.0" encoding="UTF-8"?>
+<codeBook xmlns="ddi:codebook:2_5" version="2.5">
+ <fileDscr ID="F1"><fileTxt><fileName>visits.csv</fileName>
+  <dimensns><caseQnty>97</caseQnty></dimensns></fileTxt></fileDscr>
+ <fileDscr ID="F2"><fileTxt><fileName>wards.csv</fileName></fileTxt></fileDscr>
+ <dataDscr>
+  <var ID="V1" name="age" files="F1" intrvl="contin" dcml="0"><labl>Age</labl>
+   <valrng><range UNITS="INT" min="0" max="120"/></valrng><invalrng><item VALUE="-9"/><item VALUE="-8"/></invalrng>
+   <varFormat type="numeric"/></var>
+  <var ID="V2" name="weight" files="F1" intrvl="contin" dcml="1">
+   <valrng><range UNITS="REAL" min="41.7" max="97"/></valrng>
+   <sumStat type="mean">71.3</sumStat><sumStat type="min">41.7</sumStat><varFormat type="numeric"/></var>
+  <var ID="V3" name="sex" files="F1" intrvl="discrete">
+   <catgry><catValu>1</catValu><labl>Female</labl><catStat type="freq">97</catStat></catgry>
+   <catgry><catValu>2</catValu><labl>Male</labl></catgry>
+   <catgry missing="Y"><catValu>9</catValu><labl>Refused</labl></catgry><varFormat type="numeric"/></var>
+  <var ID="V4" name="grade" files="F1" intrvl="discrete" nature="ordinal">
+   <catgry><catValu>a</catValu><labl>low</labl></catgry><catgry><catValu>b</catValu><labl>high</labl></catgry>
+   <catgry><catValu>CANARY</catValu><catStat type="freq">1</catStat></catgry><varFormat type="character"/></var>
+  <var ID="V5" name="day" files="F1"><varFormat type="character" category="date"/></var>
+  <var ID="V6" name="city" files="F1" intrvl="discrete"><varFormat type="character"/></var>
+  <var ID="V7" name="body" files="F1"/>
+  <var ID="V8" name="beds" files="F2" intrvl="contin"/>
+ </dataDscr>
+</codeBook>
+"""
+
+SOURCES |= {"croissant": ("croissant.json", json.dumps(CROISSANT)), "ddi": ("codebook.xml", DDI)}
+TABLE |= {"ddi": "visits.csv"}
+
+
+def statistical(folder: Path, form: str) -> Path:
+    """An SPSS or Stata file of no rows, with labels, formats and missing codes."""
+    pyreadstat = pytest.importorskip("pyreadstat", reason="SPSS and Stata files are read by the extra stat")
+    rows = pd.DataFrame({
+        "age": [1.0], "sex": [1.0], "pain": [1.0], "kids": [1.0], "city": ["x"], "day": [date(2020, 1, 1)],
+        "seen": [datetime(2020, 1, 1)],
+    })  # fmt: skip
+    labels = {
+        "sex": {1: "male", 2: "female", 9: "refused"},
+        "pain": {1: "none", 2: "some", 0: "not asked"},
+        "kids": {1: "0", 2: "1", 3: "2 or more"},
+        "age": {99: "99 or older"},
+    }
+    if form == "stata":
+        for name in ("sex", "pain", "kids", "age"):
+            rows[name] = rows[name].astype("int32")
+        del labels["sex"][9]
+        pyreadstat.write_dta(rows, str(folder / "r.dta"), variable_value_labels=labels)
+        return folder / "r.dta"
+    measures = {"age": "scale", "sex": "nominal", "pain": "ordinal"}
+    path = folder / "r.sav"
+    missing = {"sex": [9]}
+    pyreadstat.write_sav(
+        rows, str(path), variable_value_labels=labels, variable_measure=measures, missing_ranges=missing
+    )
     return path

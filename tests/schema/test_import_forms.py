@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import csv
+import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 
+import dpsynth
 from dpsynth.cli import schema as command
 from dpsynth.schema.importing.facts import Imported
 from dpsynth.schema.importing.forms import FORMS, import_facts
@@ -125,6 +128,44 @@ EXPECTED: dict[str, dict[str, Any]] = {
         "beds": numeric(1, 9, integer=True, **N),
         "body": OPEN,
     },
+    "croissant": {
+        "Age": numeric(T, T, integer=True, **N),
+        "cost": numeric(T, T, integer=False, **N),
+        "sex": categorical("f", "m", **N),
+        "ward": categorical(**N),
+        "day": datetime(T, T, "D", **N),
+        "seen": datetime(T, T, "s", **N),
+        "dead": {**BOOLEAN, **N},
+        "scan": OPEN,
+        "drugs": OPEN,
+    },
+    "ddi": {
+        "age": numeric(0, 120, integer=True, missing_marker="-9", **N),
+        "weight": numeric(T, T, decimals=1, **N),
+        "sex": categorical("1", "2", missing_marker="9", **N),
+        "grade": categorical("a", "b", ordered=True, **N),
+        "day": datetime(T, T, "D", **N),
+        "city": categorical(**N),
+        "body": OPEN,
+    },
+    "spss": {
+        "age": numeric(T, T, integer=T, **N),
+        "sex": categorical("male", "female", **N),
+        "pain": categorical("not asked", "none", "some", ordered=True, **N),
+        "kids": categorical("1", "2", "3", **N),
+        "city": categorical(**N),
+        "day": datetime(T, T, "D", **N),
+        "seen": datetime(T, T, "s", **N),
+    },
+    "stata": {
+        "age": categorical("99 or older", **N),
+        "sex": categorical("male", "female", **N),
+        "pain": categorical("not asked", "none", "some", **N),
+        "kids": categorical("1", "2", "3", **N),
+        "city": categorical(**N),
+        "day": datetime(T, T, "D", **N),
+        "seen": datetime(T, T, "s", **N),
+    },
 }
 
 
@@ -135,7 +176,7 @@ def of_form(form: str, folder: Path, asked: str | None = None) -> tuple[str, Imp
 
 
 def test_every_form_has_a_source_and_the_help_names_it():
-    assert set(SOURCES) == set(EXPECTED) == set(FORMS)
+    assert {*SOURCES, "spss", "stata"} == set(EXPECTED) == set(FORMS)
     assert command._FORMS.split(", ") == list(FORMS)
 
 
@@ -177,7 +218,85 @@ def test_smartnoise_states_whom_to_protect(tmp_path: Path):
     assert imported.draft().to_dict()["unit"] == {"id_column": "pid", "max_records": 3}
 
 
-@pytest.mark.parametrize("form", set(FORMS) - {"sql", "redcap", "spreadsheet"})
+@pytest.mark.parametrize("form", set(FORMS) - {"sql", "redcap", "spreadsheet", "ddi", "spss", "stata"})
 def test_a_file_of_another_form_is_refused_by_name(form: str, tmp_path: Path):
     with pytest.raises(ValueError, match=rf"is no {FORMS[form].title}"):
         import_facts(written(tmp_path, "redcap"), form=form)
+
+
+def test_a_form_has_the_name_that_python_gives_it_too(tmp_path: Path):
+    pytest.importorskip("sqlglot", reason="SQL is read by the extra sql")
+    for name, form in {"ddl": "sql", "jsonschema": "json-schema", "table": "spreadsheet"}.items():
+        assert import_facts(written(tmp_path, form), name)[0] == form
+
+
+def test_a_spreadsheet_may_be_a_workbook(tmp_path: Path):
+    openpyxl = pytest.importorskip("openpyxl", reason="Excel files are read where openpyxl is installed")
+    csv_file = written(tmp_path, "spreadsheet")
+    book = openpyxl.Workbook()
+    for line in csv.reader(csv_file.read_text().splitlines(), delimiter=";"):
+        book.active.append([int(cell) if cell.lstrip("-").isdigit() else cell or None for cell in line])
+    book.active["A9"].number_format = "0.00"  # a cell of no value
+    book.save(tmp_path / "dictionary.xlsx")
+    assert import_facts(tmp_path / "dictionary.xlsx") == import_facts(csv_file)
+
+
+def test_sql_of_another_dialect_needs_its_name(tmp_path: Path):
+    pytest.importorskip("sqlglot", reason="SQL is read by the extra sql")
+    path = tmp_path / "t.sql"
+    path.write_text("CREATE TABLE `t` (`age` TINYINT UNSIGNED, `sex` ENUM('f','m') NOT NULL) ENGINE=InnoDB;")
+    columns = import_facts(path, dialect="mysql")[1].draft().to_dict()["columns"]
+    assert columns == {"age": numeric(T, T, integer=True, **N), "sex": categorical("f", "m")}
+    path.write_text("CREATE TABLE t ([age] INT, [day] DATETIME2)")
+    assert list(import_facts(path, dialect="tsql")[1].draft().to_dict()["columns"]) == ["age", "day"]
+    with pytest.raises(ValueError, match="dialect must be one of"):
+        import_facts(path, dialect="klingon")
+    with pytest.raises(ValueError, match="a spreadsheet has no dialect of SQL: leave out --dialect mysql"):
+        import_facts(written(tmp_path, "spreadsheet"), dialect="mysql")
+
+
+def test_a_dictionary_becomes_a_schema_in_python(tmp_path: Path):
+    (tmp_path / "d.csv").write_text("name,type,low,high,labels\nage,integer,0,120,\nsex,,,,f|m\n")
+    schema = dpsynth.Schema.from_file(tmp_path / "d.csv", "table")
+    assert schema == dpsynth.Schema.from_file(str(tmp_path / "d.csv"))
+    assert schema.to_dict()["columns"] == {"age": numeric(0, 120, integer=True, **N), "sex": categorical("f", "m", **N)}
+    lines = "".join(f"w{i},category,,,\n" for i in range(12))
+    (tmp_path / "d.csv").write_text(f"name,type,low,high,labels\nage,number,0,,\n{lines}")
+    with pytest.raises(dpsynth.SchemaError, match="say high, integer of 'age'; categories of 'w0', 'w1'") as said:
+        dpsynth.Schema.from_file(tmp_path / "d.csv")
+    assert "'w9' and 2 others: write a draft with `dpsynth schema import`" in str(said.value)
+
+
+def test_a_pydantic_model_becomes_a_schema_by_its_json_schema(tmp_path: Path):
+    pydantic = pytest.importorskip("pydantic", reason="pydantic is not installed")
+
+    class Claim(pydantic.BaseModel):
+        age: int = pydantic.Field(ge=0, lt=121)
+        sex: Literal["f", "m"] | None
+
+    (tmp_path / "claim.json").write_text(json.dumps(Claim.model_json_schema()))
+    schema = dpsynth.Schema.from_file(tmp_path / "claim.json")
+    assert schema.to_dict()["columns"] == {"age": numeric(0, 120, integer=True), "sex": categorical("f", "m", **N)}
+
+
+def test_a_codebook_tells_nothing_of_rows(tmp_path: Path):
+    found = import_facts(written(tmp_path, "ddi"), table="visits.csv")[1]
+    assert found.refused == {"sumStat", "catStat", "valrng"}
+    said = str(found)
+    assert not [each for each in ("97", "71.3", "41.7", "CANARY") if each in said]
+    assert "categories without a label" in found.notes()["grade"]
+    assert [*import_facts(written(tmp_path, "ddi"), table="wards.csv")[1].draft().to_dict()["columns"]] == ["beds"]
+    croissant = import_facts(written(tmp_path, "croissant"))[1]
+    assert croissant.refused == {"data", "examples"}
+    assert "CANARY" not in str(croissant)
+
+
+@pytest.mark.parametrize("ending", ["xml", "xlsx", "sav", "dta"])
+def test_a_damaged_dictionary_is_refused_in_one_sentence(ending: str, tmp_path: Path):
+    pytest.importorskip("openpyxl", reason="Excel files are read where openpyxl is installed")
+    pytest.importorskip("pyreadstat", reason="SPSS and Stata files are read by the extra stat")
+    for raw in (b"", b"CANARY", b"<a>CANARY</b>", b'<?xml version="1.0" encoding="klingon"?><a/>', b"<a/>"):
+        (tmp_path / f"d.{ending}").write_bytes(raw)
+        with pytest.raises(ValueError, match=rf"^{tmp_path / f'd.{ending}'}: [^\n]+: [^\n]+$") as caught:
+            import_facts(tmp_path / f"d.{ending}")
+        assert "CANARY" not in str(caught.value) + repr(caught.value.__context__)

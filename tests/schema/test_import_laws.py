@@ -18,7 +18,7 @@ from dpsynth.schema.importing.forms import FORMS, import_facts
 from dpsynth.schema.importing.reading import codes, name_pattern, number_of
 from tests.schema.importing import SOURCES, SQL, TABLE, written
 
-MAPPINGS = sorted(set(FORMS) - {"spreadsheet", "redcap", "sql"})
+MAPPINGS = sorted(set(FORMS) - {"spreadsheet", "redcap", "sql", "ddi", "spss", "stata"})
 ENDS = {
     "spreadsheet": ("min", "max"),
     "frictionless": ("minimum", "maximum"),
@@ -157,7 +157,7 @@ def refusal(source: Path, table: str | None = None) -> str | None:
 @pytest.mark.parametrize(
     ("name", "content", "said"),
     [
-        ("a.xlsx", "", "must end in"),
+        ("a.docx", "", "must end in"),
         ("a.csv", "", "empty"),
         ("a.csv", "a,b\n1,2\n", "none of these"),
         ("a.csv", "name,type\nx,integer,7\n", "record 2 has 3 fields"),

@@ -29,6 +29,10 @@ GUARDED = (*RINGS, "data")
 """Folders whose classes hold private values in slots of their own."""
 OPTIONAL = {
     "faker": ("data/tables/faked.py",),
+    "narwhals": ("data/engines/known_frames.py",),
+    "openpyxl": ("data/engines/workbooks.py", "schema/importing/sheets.py"),
+    "polars": ("data/engines/frames.py",),
+    "pyreadstat": ("data/engines/statistical.py", "schema/importing/labels.py"),
     "sklearn": ("auditing/attacks/scikit_learn.py",),
     "snsynth": ("mechanisms/external/smartnoise_worker.py",),
     "sqlglot": ("schema/importing/ddl.py",),

@@ -16,7 +16,7 @@ from pyarrow import parquet
 
 import dpsynth
 from dpsynth import Categorical, Numeric, PrivacyUnit, Schema, Synthesizer
-from dpsynth.data.engines import files
+from dpsynth.data.engines import delimited, files
 from dpsynth.data.engines.files import open_source
 from dpsynth.data.tables import codec
 from dpsynth.door import bounded as bounded_module
@@ -24,6 +24,7 @@ from dpsynth.door import codes as codes_module
 from dpsynth.door import counting
 from dpsynth.door import table as table_module
 from dpsynth.door.bounding import bounded_rows
+from dpsynth.door.ids import key
 from dpsynth.kernel.budget import Budget
 from dpsynth.kernel.wall import RowsError, behind_the_wall
 from dpsynth.ledger.ledger import Ledger
@@ -163,8 +164,8 @@ def test_a_run_is_drawing_before_its_first_row_is_read(monkeypatch, tmp_path):
     ledger = ledger_of(tmp_path)
     seen = []
     rows().to_csv(tmp_path / "r.csv", index=False)
-    read = files._read_csv
-    monkeypatch.setattr(files, "_read_csv", lambda *given: seen.append(ledger.runs()[0].state) or read(*given))
+    read = delimited.read_csv
+    monkeypatch.setattr(delimited, "read_csv", lambda *given: seen.append(ledger.runs()[0].state) or read(*given))
     fit(tmp_path / "r.csv", ledger=ledger)
     assert seen == ["drawing"]
 
@@ -241,7 +242,7 @@ def test_a_long_double_beyond_every_double_is_the_largest_number():
 
 def test_a_file_larger_than_a_block_is_read_in_blocks(monkeypatch, tmp_path):
     """As of 2 GiB, which is as large as a block can be."""
-    monkeypatch.setattr(files, "_LARGEST_BLOCK", 1 << 12)
+    monkeypatch.setattr(delimited, "_LARGEST_BLOCK", 1 << 12)
     rows(5000).to_csv(tmp_path / "r.csv", index=False)
     assert files.open_rows(tmp_path / "r.csv").num_rows == 5000
     assert files.open_rows(tmp_path / "r.csv")["age"].to_pylist() == [str(i) for i in range(5000)]
@@ -249,7 +250,7 @@ def test_a_file_larger_than_a_block_is_read_in_blocks(monkeypatch, tmp_path):
 
 def test_an_id_that_is_a_word_changes_no_other_id_of_a_file_in_any_block(monkeypatch, tmp_path):
     """A reader that guesses types by blocks would read 7 in one block, and "7" in another: two ids of one person."""
-    monkeypatch.setattr(files, "_LARGEST_BLOCK", 1 << 12)
+    monkeypatch.setattr(delimited, "_LARGEST_BLOCK", 1 << 12)
     ids = [f"{i % 500:05}" for i in range(5000)]
     for name, column in (("numbers", ids), ("word", [*ids, "word"])):
         (tmp_path / f"{name}.csv").write_text("\n".join(["who", *column]))
@@ -262,13 +263,17 @@ def test_an_id_that_is_a_word_changes_no_other_id_of_a_file_in_any_block(monkeyp
     np.testing.assert_array_equal(bounded_rows(word, PrivacyUnit("who", 2)), [*kept, 5000])
 
 
-def test_a_folder_of_files_is_no_parquet_file(tmp_path):
-    """Its files may hold ids of other types."""
+def test_an_id_is_one_person_in_all_files_of_a_folder_whatever_their_types(tmp_path):
+    """One missing id makes decimals of a file's ids, and one word makes texts of them."""
     (tmp_path / "r.parquet").mkdir()
-    for name, ids in (("a", [1, 2]), ("b", ["1", "2"])):
+    files_of = {"a": [1, 2, 2**60 + 1], "b": ["1", "2", "word"], "c": [1.0, None, 2.0], "d": [None, None, None]}
+    for name, ids in files_of.items():
         parquet.write_table(pa.table({"who": ids}), tmp_path / "r.parquet" / f"{name}.parquet")
-    with pytest.raises(dpsynth.SchemaError, match="is a folder, and a table is read from one file"):
-        open_source(tmp_path / "r.parquet")
+    ids = open_source(tmp_path / "r.parquet").read()["who"]
+    kept = bounded_rows(ids, PrivacyUnit("who", 1))
+    assert len(ids) == 12
+    assert [key(ids[row]) for row in kept] == [*{key(ids[row]): None for row in kept}]
+    assert {key(ids[row]) for row in kept} == {*map(key, (1, 2, 2**60 + 1, "word", None))}
 
 
 def test_a_fit_that_fails_leaves_no_value_in_the_log_nor_in_the_variables_of_its_frames(caplog, tmp_path):

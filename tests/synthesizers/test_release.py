@@ -476,8 +476,8 @@ def test_a_fresh_seed_is_recorded_and_gives_the_same_rows(tmp_path):
 
 
 def test_a_file_that_cannot_be_written_whole_is_gone(tmp_path, monkeypatch):
-    def full(self, path, **_):
-        path.write_text("age,")
+    def full(self, file, **_):
+        file.write("age,")
         raise OSError("no space left")
 
     monkeypatch.setattr(pd.DataFrame, "to_csv", full)

@@ -29,6 +29,7 @@ from dpsynth.auditing.attacks.marginals import all_cliques, cells_of, rows_alike
 from dpsynth.auditing.attacks.records import Records
 from dpsynth.base.domain import Clique
 from dpsynth.data.engines.files import open_rows
+from dpsynth.schema.table import Schema
 
 FitSample = Callable[[pd.DataFrame], Any]
 
@@ -61,7 +62,12 @@ class Shadows:
 
 
 def shadow_releases(
-    fit_sample: FitSample, train: Any, holdout: Any, shadows: int, rng: np.random.Generator
+    fit_sample: FitSample,
+    train: Any,
+    holdout: Any,
+    shadows: int,
+    rng: np.random.Generator,
+    schema: Schema | None = None,
 ) -> tuple[list[Any], np.ndarray]:
     """Releases of tables that coins put together, and the coins.
 
@@ -76,7 +82,7 @@ def shadow_releases(
         raise ValueError(f"shadows must be a whole number, 4 or more, got {shadows!r}")
     frames = []
     for table in (train, holdout):
-        rows = open_rows(table)
+        rows = open_rows(table, schema)
         frames.append(rows if isinstance(rows, pd.DataFrame) else rows.to_pandas())
     pool = pd.concat(frames, ignore_index=True)
     member = rng.random((shadows, len(pool))) < len(frames[0]) / len(pool)

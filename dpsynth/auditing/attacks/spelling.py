@@ -125,7 +125,8 @@ def open_alike(tables: Mapping[str, Any]) -> dict[str, Rows]:
             )
         if {*names} != wanted:
             raise SchemaError(
-                f"{title} has other columns than {first}: give tables with the same columns"
+                f"{title} has other columns than {first}: give tables with the same columns, or"
+                " the schema where no line names them"
             )
         if not len(rows):
             raise SchemaError(f"{title} has no rows: give a table with rows")

@@ -21,6 +21,7 @@ import numpy as np
 
 from dpsynth.auditing.statistics.epsilon_bounds import one_run
 from dpsynth.data.engines.files import Rows, open_rows, take_rows
+from dpsynth.schema.table import Schema
 
 
 @dataclass(frozen=True, eq=False)
@@ -81,7 +82,7 @@ class OneRunResult:
     alpha: float
 
 
-def coin_flip_split(table: Any, *, seed: int) -> CoinFlips:
+def coin_flip_split(table: Any, *, seed: int, schema: Schema | None = None) -> CoinFlips:
     """Each row into training records or holdout by a fair coin of its own.
 
     Parameters
@@ -90,12 +91,14 @@ def coin_flip_split(table: Any, *, seed: int) -> CoinFlips:
         One row for each person: a coin decides about a row.
     seed : int
         Of the coins: the secret of the audit.
+    schema : Schema, optional
+        Of the table: it says how a file is written, as where no line names the columns.
 
     Returns
     -------
     CoinFlips
     """
-    rows = open_rows(table)
+    rows = open_rows(table, schema)
     member = np.random.default_rng(seed).random(len(rows)) < 0.5
     train = take_rows(rows, np.flatnonzero(member))
     holdout = take_rows(rows, np.flatnonzero(~member))

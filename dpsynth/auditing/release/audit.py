@@ -160,7 +160,7 @@ def audit(
     made: Sequence[Any] = ()
     if fit_sample is not None and holdout is not None:
         rng = np.random.default_rng([seed, shadows])
-        made, coins = shadow_releases(fit_sample, train, holdout, shadows, rng)
+        made, coins = shadow_releases(fit_sample, train, holdout, shadows, rng, schema)
     compared = Compared.of(opened, made, schema)
     if holdout is None:
         return _without_holdout(compared, level, rules, promised)

@@ -34,8 +34,8 @@ class AuditPolicy:
     alpha : float
         The false-alarm rate of the whole report, half of it for exact copies.
     auc, tpr : float
-        Limits for membership inference: the area under the curve, 0.5 or more, and the
-        true-positive rate at 1 % false positives.
+        Limits for membership inference: the share of pairs told apart, 0.5 or more, and that of
+        training records named with 1 % wrong.
     attribute, singling_out, linkability, copies, near_copies : float
         Limits for the rate on training records less the rate on the holdout.
     invalid_alpha : float

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from dpsynth.auditing.release import sizes
 from dpsynth.auditing.release.audit_policy import AuditPolicy
-from dpsynth.auditing.release.report import Finding, shown
+from dpsynth.auditing.release.report import MEASURES, Finding, shown
 from dpsynth.auditing.statistics.intervals import Estimate
 
 SAME_SPELLING = (
@@ -143,7 +143,7 @@ def _ruled_out(findings: Sequence[Finding]) -> str:
     """Up to which limits the same records would pass."""
     highest: dict[str, Finding] = {}
     for f in findings:
-        name = f.measure if f.threat == "membership" else f.threat
+        name = MEASURES[f.measure] if f.threat == "membership" else f.threat
         if name not in highest or f.high > highest[name].high:
             highest[name] = f
     limits = [f"{name} {shown(f.measure, f.high)}" for name, f in highest.items()]

@@ -45,7 +45,9 @@ class Finding:
     threat, attack : str
         What is at stake, and how it was tried.
     measure : {"auc", "tpr", "gap"}
-        "tpr" is the true-positive rate at 1 % false positives, "gap" the rate on training records
+        "auc" is the share of pairs told apart (the area under the attack's curve), "tpr" that of
+        the training records named with 1 % wrong (the true-positive rate at 1 % false positives),
+        "gap" the rate on training records
         less the rate on the holdout.
     estimate : float or None
         In that measure; None where it cannot be measured.
@@ -72,7 +74,7 @@ class Finding:
     ...     "membership", "ensemble", "auc", 0.51, 0.48, 0.54, 0.3, 0.9, 0.55, None, "PASS"
     ... )
     >>> found.sentence()
-    'ensemble: area under the curve 0.510 (0.480 to 0.540), limit 0.550'
+    'ensemble: pairs told apart 51.0 % (48.0 % to 54.0 %), limit 55.0 %'
     """
 
     threat: str
@@ -98,7 +100,7 @@ class Finding:
         written = partial(shown, self.measure)
         value = "not measurable" if self.estimate is None else written(self.estimate)
         interval = f"{written(self.low)} to {written(self.high)}"
-        found = f"{_MEASURES[self.measure]} {value} ({interval})"
+        found = f"{MEASURES[self.measure]} {value} ({interval})"
         just = self.high > self.limit and written(self.high) == written(self.limit)
         exceeds = ", which the interval just exceeds" if just else ""
         return f"{self.attack}: {found}, limit {written(self.limit)}{exceeds}"
@@ -249,7 +251,7 @@ class AuditReport:
     def to_junit(self) -> str:
         """JUnit XML with a test case for each finding and precondition.
 
-        So a pipeline shows which gate failed.
+        So a pipeline shows which check failed.
         """
         cases = [Case(f"audit.{f.threat}", f.id, f.verdict, f.sentence()) for f in self.findings]
         for precondition in self.preconditions:
@@ -295,11 +297,12 @@ class AuditReport:
 
 
 _ORDER = ["FAIL", "INCONCLUSIVE", "PASS"]
-_MEASURES = {
-    "auc": "area under the curve",
-    "tpr": "true-positive rate at 1 % false positives",
-    "gap": "rate on training records less rate on the holdout",
+MEASURES = {
+    "auc": "pairs told apart",
+    "tpr": "training records named with 1 % wrong",
+    "gap": "training less holdout",
 }
+"""The measures of findings in words; docs/glossary.md says what they mean."""
 
 
 def worst_verdict(verdicts: list[str]) -> str:
@@ -315,7 +318,7 @@ def _rank(finding: Finding) -> tuple[int, float, float]:
 def shown(measure: str, value: float) -> str:
     """A number in a measure, as people read it."""
     if measure == "auc":
-        return f"{value:.3f}"
+        return f"{100 * value:.1f} %"
     return difference(value) if measure == "gap" else percent(value)
 
 

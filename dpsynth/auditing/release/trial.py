@@ -2,7 +2,7 @@
 
 | trial      | of an attack that             | estimate                                           |
 |------------|-------------------------------|----------------------------------------------------|
-| ranking    | scores every record           | area under the curve; true-positive rate at 1 %    |
+| ranking    | scores every record           | pairs told apart; training records named           |
 | hits       | is right or wrong on a record | rate on training records less rate on the holdout  |
 | predicates | points at records by a rule   | rules that isolate a training record, less holdout |
 """

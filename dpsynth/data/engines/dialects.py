@@ -11,11 +11,12 @@ import io
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO, cast
+from typing import BinaryIO, TextIO, cast
 
 import pyarrow as pa
 from pyarrow import csv
 
+from dpsynth.data.engines.source import form_of, named_by
 from dpsynth.schema.columns import Identifier, SchemaError
 from dpsynth.schema.files import DELIMITERS, FileFormat
 from dpsynth.schema.table import Schema
@@ -47,6 +48,27 @@ class Dialect:
         """How a line is divided into fields."""
         return _rules(self.delimiter, self.quote)
 
+    def lines(self, path: Path) -> TextIO:
+        """The lines as they are, each with its end. Where a sign has one byte or more, each byte is
+        a sign of its own; only in UTF-16 are they decoded.
+        """
+        file = opened(path, self.compression)
+        return io.TextIOWrapper(file, self._signs, errors="replace", newline="\n")
+
+    def written(self, path: Path) -> TextIO:
+        """A new file of this dialect, for lines of another one."""
+        file = created(path, self.compression)
+        signs = self._signs
+        if self.encoding == "utf-16":  # Python leaves the mark out where a file cannot be sought
+            file.write(codecs.BOM_UTF16_LE)
+            signs = "utf-16-le"
+        return io.TextIOWrapper(file, signs, errors="replace", newline="\n")
+
+    @property
+    def _signs(self) -> str:
+        """The encoding in which lines are told apart."""
+        return self.encoding if _is_wide(self.encoding) else "latin-1"
+
     def text(self, path: Path) -> pa.NativeFile:
         """What the file says, as UTF-8.
 
@@ -55,28 +77,26 @@ class Dialect:
         """
         if self.compression is None and self.encoding == "utf-8":
             return pa.OSFile(str(path))
-        with _opened(path, self.compression) as file:
+        with opened(path, self.compression) as file:
             whole = file.read()
         if self.encoding != "utf-8":
             whole = whole.decode(self.encoding, "replace").encode("utf-8", "replace")
         return pa.BufferReader(whole)
 
 
-def dialect_of(path: Path, schema: Schema | None = None) -> Dialect:
+def dialect_of(path: Path, schema: Schema | None = None, form: FileFormat | None = None) -> Dialect:
     """The dialect of a CSV file; SchemaError, OSError, UnicodeError or ArrowInvalid where it has
-    none. What the schema declares comes first.
+    none. What is declared comes first, by the schema or else by `form`.
     """
-    declared = FileFormat() if schema is None else schema.file
-    with path.open("rb") as raw:
-        start = raw.read(4)
-    compression = next((name for sign, name in _COMPRESSED.items() if start.startswith(sign)), None)
-    with _opened(path, compression) as file:
+    declared = form_of(schema, form)
+    compression = compression_of(path)
+    with opened(path, compression) as file:
         start = file.read(4)
     encoding = _encoding(path, start, declared.encoding)
-    if not declared.header and schema is not None:
-        delimiter, names = declared.delimiter or ",", tuple(schema.columns)
+    if not declared.header:
+        delimiter, names = declared.delimiter or ",", tuple(named_by(path, schema))
     else:
-        line = _header_line(path, _opened(path, compression), encoding, declared)
+        line = _header_line(path, opened(path, compression), encoding, declared)
         delimiter, names = _divided(path, line, declared, schema)
     return Dialect(
         names,
@@ -90,11 +110,27 @@ def dialect_of(path: Path, schema: Schema | None = None) -> Dialect:
     )
 
 
-def _opened(path: Path, compression: str | None) -> BinaryIO:
+def compression_of(path: Path) -> str | None:
+    """gzip, zstd or None, by the first bytes of a file."""
+    with path.open("rb") as file:
+        start = file.read(4)
+    return next((name for sign, name in _COMPRESSED.items() if start.startswith(sign)), None)
+
+
+def opened(path: Path, compression: str | None) -> BinaryIO:
+    """The bytes of a file as they were before it was compressed."""
     if compression is None:
         return path.open("rb")
     stream = pa.CompressedInputStream(pa.OSFile(str(path)), compression)
     return cast(BinaryIO, io.BufferedReader(stream))
+
+
+def created(path: Path, compression: str | None) -> BinaryIO:
+    """A new file whose bytes are compressed, or not."""
+    file = path.open("wb")
+    if compression is None:
+        return file
+    return io.BufferedWriter(pa.CompressedOutputStream(file, compression))
 
 
 def _encoding(path: Path, start: bytes, declared: str | None) -> str:
@@ -120,7 +156,7 @@ def _encoding(path: Path, start: bytes, declared: str | None) -> str:
 
 def _header_line(path: Path, file: BinaryIO, encoding: str, declared: FileFormat) -> str:
     """The line of names, which may have line ends in quotes. The lines after it are not read."""
-    wide = encoding.startswith("utf-16")
+    wide = _is_wide(encoding)
     # In latin-1 each byte is a sign of its own: bytes of rows, which are read ahead, cannot fail.
     as_signs = encoding if wide else "latin-1"
     with io.TextIOWrapper(file, as_signs, errors="replace", newline="") as text:
@@ -134,6 +170,11 @@ def _header_line(path: Path, file: BinaryIO, encoding: str, declared: FileFormat
             ' declare encoding: "utf-16-le" in the schema\'s file section, or save it as UTF-8'
         )
     return line if wide else line.encode("latin-1").decode(encoding)
+
+
+def _is_wide(encoding: str) -> bool:
+    """Whether a line end has two bytes."""
+    return encoding.startswith("utf-16")
 
 
 def _divided(

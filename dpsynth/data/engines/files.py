@@ -1,33 +1,96 @@
-"""Raw rows from a data frame, an Arrow table or a file."""
+"""Raw rows from a data frame, an Arrow table, a file or several files."""
 
 from __future__ import annotations
 
 import contextlib
-import json
 import re
 from collections.abc import Callable, Mapping
-from csv import QUOTE_MINIMAL, QUOTE_NONE
-from csv import Error as csv_error
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-from pyarrow import csv
 
 from dpsynth.base.places import expanded
-from dpsynth.base.real_records import STAMP, carries
-from dpsynth.data.engines.dialects import Dialect, dialect_of
+from dpsynth.data.engines.arrow import open_feather, open_parquet, without_views
+from dpsynth.data.engines.delimited import open_csv
+from dpsynth.data.engines.folders import open_parts, parts_of
+from dpsynth.data.engines.json_lines import open_json_lines
+from dpsynth.data.engines.known_frames import known_source
+from dpsynth.data.engines.source import (
+    Rows,
+    Source,
+    refuse_nested,
+    refuse_real_records,
+    written_attrs,
+)
+from dpsynth.data.engines.statistical import open_statistical
+from dpsynth.data.engines.workbooks import open_workbook
+from dpsynth.data.engines.zones import in_zones
 from dpsynth.schema.columns import SchemaError
 from dpsynth.schema.files import FileFormat
 from dpsynth.schema.table import Schema
 
-Rows: TypeAlias = pd.DataFrame | pa.Table
+__all__ = [
+    "Rows",
+    "Source",
+    "column",
+    "column_names",
+    "ending_of",
+    "is_several",
+    "kind_of",
+    "open_rows",
+    "open_source",
+    "take_rows",
+]
 
 _BROKEN = (OSError, pa.ArrowException, UnicodeError, OverflowError)
 """What pyarrow and Python raise for a file that is damaged, or of another format."""
+
+
+@dataclass(frozen=True)
+class _Kind:
+    """A kind of file: what people call it, its reader, and what that raises for a damaged file."""
+
+    title: str
+    open: Callable[[Path, Schema | None, FileFormat | None], Source]
+    broken: tuple[type[Exception], ...] = _BROKEN
+
+
+_TEXT = _Kind("CSV", open_csv)
+_FEATHER = _Kind("Feather", open_feather)
+_RECORDS = _Kind("JSON lines", open_json_lines)
+_EXCEL = _Kind("an Excel workbook", open_workbook, (Exception,))
+_SPSS = _Kind("SPSS", open_statistical, (Exception,))
+_SAS = _Kind("SAS", open_statistical, (Exception,))
+_KINDS = {
+    ".csv": _TEXT,
+    ".csv.gz": _TEXT,
+    ".csv.zst": _TEXT,
+    ".parquet": _Kind("PARQUET", open_parquet),
+    ".feather": _FEATHER,
+    ".arrow": _FEATHER,
+    **{
+        f"{end}{packed}": _RECORDS
+        for end in (".jsonl", ".ndjson")
+        for packed in ("", ".gz", ".zst")
+    },
+    ".xlsx": _EXCEL,
+    ".xlsm": _EXCEL,
+    ".sav": _SPSS,
+    ".zsav": _SPSS,
+    ".dta": _Kind("Stata", open_statistical, (Exception,)),
+    ".sas7bdat": _SAS,
+    ".xpt": _SAS,
+}
+"""Files that are read, by the ending of their name."""
+
+_PARTS = (".parquet", ".csv", ".csv.gz", ".csv.zst")
+"""Files of which several may be one table."""
+
+_LISTED = ".csv, .parquet, .feather, .jsonl, .xlsx, .sav, .dta, .sas7bdat or .xpt"
 
 _ADDRESS = re.compile(r"^[a-z][a-z0-9+.-]+:/|(password|passwd|pwd)\s*=", re.IGNORECASE)
 """An address such as postgresql://, of which Path keeps one stroke, or a database's settings."""
@@ -35,39 +98,23 @@ _ADDRESS = re.compile(r"^[a-z][a-z0-9+.-]+:/|(password|passwd|pwd)\s*=", re.IGNO
 _PATTERN = re.compile(r"[*?]|\[.+\]")
 """What a shell replaces by the names of files."""
 
-_SMALLEST_BLOCK = 1 << 20
-"""Bytes, as in pyarrow's own default."""
 
-_WRITTEN_AT_ONCE = 1 << 17
-"""Rows of which the text is held in memory when they are written to a CSV file."""
-
-_LARGEST_BLOCK = 2**31 - 1
-"""Bytes; pyarrow counts them in 32 bits."""
-
-
-@dataclass(frozen=True)
-class Source:
-    """Rows that may not have been read yet.
-
-    names: of the columns, which are public. read: returns the rows.
-    """
-
-    names: list[Any]
-    read: Callable[[], Rows]
-
-
-def open_source(data: Any, schema: Schema | None = None) -> Source:
+def open_source(data: Any, schema: Schema | None = None, form: FileFormat | None = None) -> Source:
     """The source of a data frame, an Arrow table or a file, whose rows are read later.
 
     Parameters
     ----------
     data : pandas.DataFrame, pyarrow.Table, str, pathlib.Path or another table
-        Rows, or the path of a .csv or .parquet file; a .csv file may be compressed, and end in
-        .csv.gz or .csv.zst. Another table, such as a polars.DataFrame, has the method
-        `__arrow_c_stream__`, by which it becomes an Arrow table when it is read.
+        Rows, or the path of a file: .csv (or .csv.gz, .csv.zst), .parquet, .feather, .jsonl, .xlsx,
+        .sav, .dta, .sas7bdat or .xpt; or a folder, or a pattern such as "2024-*.parquet", of
+        Parquet or CSV files with the same columns. Another table, such as a polars.DataFrame, has
+        the method `__arrow_c_stream__`, by which it becomes an Arrow table when it is read; a lazy
+        frame, or a table of modin, Dask or Spark, is read by narwhals where that is installed.
     schema : Schema or None
-        Says how a CSV file is written, and what its columns are called. Without it a CSV file is
-        read as its header line divides.
+        Says how a file is written, and what its columns are called. Without it a CSV file is read
+        as its header line divides.
+    form : FileFormat or None
+        How a file is written, where there is no schema yet.
 
     Returns
     -------
@@ -86,57 +133,98 @@ def open_source(data: Any, schema: Schema | None = None) -> Source:
     Whole numbers as names, which pandas gives where nobody named the columns, are read as text: 0
     is "0", as in a schema.
     """
+    return in_zones(_source_of(data, schema, form), schema)
+
+
+def _source_of(data: Any, schema: Schema | None, form: FileFormat | None) -> Source:
     if isinstance(data, (pd.DataFrame, pa.Table)):
         given = column_names(data)
-        _refuse_real_records(given, getattr(data, "attrs", {}))
+        refuse_real_records(given, _attrs(data))
         titles = [str(name) if _is_number(name) else name for name in given]
-        return Source(titles, lambda: data if titles == given else data.set_axis(titles, axis=1))
+        types = data.schema if isinstance(data, pa.Table) else None
+        refuse_nested(types, schema)
+        return Source(titles, lambda: _titled(data, titles))
     if hasattr(data, "__arrow_c_stream__") and not isinstance(data, pa.RecordBatchReader):
-        return _of_stream(data)
+        return _of_stream(data, schema)
     if not isinstance(data, (str, Path)):
+        if (known := known_source(data)) is not None:
+            return known
         raise SchemaError(
             "data must be a DataFrame of pandas or polars, a pyarrow Table, another table that"
             f" Arrow can read again and again, or a path, got {kind_of(data)}: convert it first, as"
             " by its to_pandas(), read_all() or collect()"
         )
     path = expanded(data)
+    _refuse_address(path)
+    source = _open_path(path, schema, form)
+    refuse_nested(source.types, schema)
+    return source
+
+
+def _open_path(path: Path, schema: Schema | None, form: FileFormat | None) -> Source:
+    """The source of a file, or of several."""
+    if is_several(path):
+        return open_parts(path, _parts(path), lambda part: _open_file(part, schema, form))
     _refuse_what_is_no_file(path)
-    opened = _open_csv if is_csv(path) else _open_parquet
-    source = None
-    with contextlib.suppress(*_BROKEN):
-        source = opened(path, schema)
-    if source is not None:
-        _refuse_real_records(source.names, {} if is_csv(path) else _parquet_attrs(path))
+    return _open_file(path, schema, form)
+
+
+def is_several(path: Path) -> bool:
+    """Whether a path is a folder, or a pattern, for several files."""
+    return path.is_dir() or (_PATTERN.search(str(path)) is not None and not path.exists())
+
+
+def _open_file(path: Path, schema: Schema | None, form: FileFormat | None) -> Source:
+    kind = _KINDS[ending_of(path)]
+    try:
+        source = kind.open(path, schema, form)
+        refuse_real_records(source.names, written_attrs(source.types))
         return source
+    except SchemaError:
+        raise
+    except kind.broken:
+        pass
     # Raised here, outside of any `except`: the context of an exception would quote the file.
     raise _unreadable(path)
 
 
-def _of_stream(data: Any) -> Source:
-    """A table of another package, which hands its columns to Arrow."""
-    with contextlib.suppress(Exception):
-        return Source(pa.RecordBatchReader.from_stream(data).schema.names, lambda: pa.table(data))
-    # Raised here, as below.
-    raise _unreadable(data)
-
-
-def _refuse_real_records(names: list[Any], attrs: Mapping[Any, Any]) -> None:
-    """SchemaError for a table that carries the stamp."""
-    if carries(names, attrs):
+def _parts(place: Path) -> list[Path]:
+    """The files of one table; SchemaError where there are none, or files of several kinds."""
+    paths = parts_of(place)
+    if not paths:
         raise SchemaError(
-            f"the table is stamped as one that contains real records ({STAMP}): it is for training"
-            " beside real data, so give the real rows by themselves, or synthetic ones"
+            f"{place} has no file: give a folder or a pattern of the Parquet or CSV files of one"
+            " table"
         )
+    kinds = {_KINDS[ending_of(path)] if ending_of(path) in _PARTS else None for path in paths}
+    if len(kinds) != 1 or None in kinds:
+        raise SchemaError(
+            f"{place} must have files of one kind, all of them Parquet or all CSV: leave only the"
+            " files of the table there"
+        )
+    return paths
 
 
-def _parquet_attrs(path: Path) -> Mapping[Any, Any]:
-    """The attributes of the frame that pandas wrote to this file; none of another's."""
-    from pyarrow import parquet
+def _titled(data: Rows, titles: list[Any]) -> Rows:
+    if isinstance(data, pa.Table):
+        return without_views(data)
+    return data if titles == list(data.columns) else data.set_axis(titles, axis=1)
 
-    with contextlib.suppress(*_BROKEN, ValueError, TypeError, AttributeError):
-        written = (parquet.read_schema(path).metadata or {}).get(b"pandas", b"{}")
-        return dict(json.loads(written).get("attributes", {}))
-    return {}
+
+def _of_stream(data: Any, schema: Schema | None) -> Source:
+    """A table of another package, which hands its columns to Arrow."""
+    types = None
+    with contextlib.suppress(Exception):
+        types = pa.RecordBatchReader.from_stream(data).schema
+    if types is None:  # raised here, as above
+        raise _unreadable(data)
+    refuse_nested(types, schema)
+    refuse_real_records(types.names, written_attrs(types))
+    return Source(types.names, lambda: without_views(pa.table(data)), types)
+
+
+def _attrs(data: Rows) -> Mapping[Any, Any]:
+    return data.attrs if isinstance(data, pd.DataFrame) else written_attrs(data.schema)
 
 
 def _is_number(name: object) -> bool:
@@ -150,27 +238,25 @@ def kind_of(data: Any) -> str:
     return kind.__qualname__ if package == "builtins" else f"{package}.{kind.__qualname__}"
 
 
-def _refuse_what_is_no_file(path: Path) -> None:
-    """SchemaError where this is no .csv or .parquet file. It repeats no address and no password."""
+def _refuse_address(path: Path) -> None:
+    """SchemaError for an address. It repeats none, and no password."""
     if _ADDRESS.search(str(path)) and not path.exists():
         raise SchemaError(
             "data were given as an address, and neither databases nor servers can be read yet:"
             " export the table to a .csv or .parquet file, and give its path"
         )
-    if path.is_dir():
-        raise SchemaError(
-            f"{path} is a folder, and a table is read from one file: write its parts into one .csv"
-            " or .parquet file"
-        )
-    if _PATTERN.search(str(path)) and not path.exists():
-        raise SchemaError(
-            f"{path} is a pattern for several files, and a table is read from one: write them into"
-            " one .csv or .parquet file"
-        )
-    if not is_csv(path) and path.suffix.lower() != ".parquet":
-        raise SchemaError(f"{path} must be a .csv or .parquet file: convert it first")
+
+
+def _refuse_what_is_no_file(path: Path) -> None:
+    """SchemaError where this is no file of a kind that is read."""
+    if path.suffix.lower() == ".xls":
+        raise SchemaError(f"{path} is of the Excel of before 2007: save it as .xlsx or CSV")
+    if ending_of(path) not in _KINDS:
+        raise SchemaError(f"{path} must end in {_LISTED}: convert it first")
     if not path.exists():
-        raise SchemaError(f"{path} does not exist: give the path of a .csv or .parquet file")
+        raise SchemaError(
+            f"{path} does not exist: give the path of a file, such as .csv or .parquet"
+        )
 
 
 def open_rows(data: Any, schema: Schema | None = None) -> Rows:
@@ -197,7 +283,7 @@ def open_rows(data: Any, schema: Schema | None = None) -> Rows:
         Where the file cannot be read. It quotes nothing of the file.
     """
     source = open_source(data, schema)
-    with contextlib.suppress(*_BROKEN):
+    with contextlib.suppress(Exception):
         return source.read()
     raise _unreadable(data)
 
@@ -205,58 +291,16 @@ def open_rows(data: Any, schema: Schema | None = None) -> Rows:
 def _unreadable(data: Any) -> SchemaError:
     if not isinstance(data, (str, Path)):
         return SchemaError(f"{kind_of(data)} cannot be read by pyarrow: convert it first")
-    kind = "CSV" if is_csv(Path(data)) else Path(data).suffix[1:].upper()
-    return SchemaError(f"{data} cannot be read as {kind}: check the file's format")
+    kind = _KINDS.get(ending_of(Path(data)))
+    title = "a table" if kind is None else kind.title
+    return SchemaError(f"{data} cannot be read as {title}: check the file's format")
 
 
-def is_csv(path: Path) -> bool:
-    """Whether a file's name says that it is CSV, compressed or not."""
-    return path.name.lower().endswith((".csv", ".csv.gz", ".csv.zst"))
-
-
-def write_rows(
-    rows: pd.DataFrame,
-    path: Path,
-    form: FileFormat,
-    as_text: Callable[[pd.DataFrame], pd.DataFrame],
-) -> None:
-    """Writes synthetic rows to a .csv file, which has this form, or to a .parquet file.
-
-    as_text: how the values of some rows stand in a CSV file; asked for block by block.
-    """
-    if path.suffix.lower() != ".csv":
-        rows.to_parquet(path, index=False)
-        return
-    try:
-        _write_csv(rows, path, form, as_text)
-        return
-    except (csv_error, UnicodeEncodeError):
-        pass
-    raise SchemaError(
-        f"{path} cannot be written as the schema's file section says, as a value holds its"
-        " delimiter or a sign that its encoding lacks: declare a quote or another encoding, or"
-        " write .parquet"
-    )
-
-
-def _write_csv(
-    rows: pd.DataFrame,
-    path: Path,
-    form: FileFormat,
-    as_text: Callable[[pd.DataFrame], pd.DataFrame],
-) -> None:
-    with path.open("w", encoding=form.encoding or "utf-8", newline="") as file:
-        file.write("\n" * form.skip_lines)
-        for start in range(0, max(1, len(rows)), _WRITTEN_AT_ONCE):
-            as_text(rows.iloc[start : start + _WRITTEN_AT_ONCE]).to_csv(
-                file,
-                index=False,
-                header=form.header and start == 0,
-                sep=form.delimiter or ",",
-                quotechar=form.quote or '"',
-                quoting=QUOTE_MINIMAL if form.quote else QUOTE_NONE,
-                lineterminator="\n",  # on every system
-            )
+def ending_of(path: Path) -> str:
+    """The ending that says what kind of file it is, with that of its compression: ".csv.gz"."""
+    name = path.name.lower()
+    packed = next((end for end in (".gz", ".zst") if name.endswith(end)), "")
+    return Path(name.removesuffix(packed)).suffix + packed
 
 
 def take_rows(rows: Rows, positions: Any) -> Rows:
@@ -272,55 +316,3 @@ def column_names(rows: Rows) -> list[Any]:
 def column(rows: Rows, name: str) -> Any:
     """One column: a Series or a ChunkedArray."""
     return rows[name] if isinstance(rows, pd.DataFrame) else rows.column(name)
-
-
-def _open_csv(path: Path, schema: Schema | None) -> Source:
-    dialect = dialect_of(path, schema)
-    return Source([*dialect.names], lambda: _read_csv(path, dialect))
-
-
-def _read_csv(path: Path, dialect: Dialect) -> pa.Table:
-    """The rows of a CSV file, read in one block where they fit, so that no line is cut in two."""
-    text = dialect.text(path)
-    whole = csv.ReadOptions(
-        block_size=min(_LARGEST_BLOCK, max(_SMALLEST_BLOCK, text.size() + 1)),
-        use_threads=False,
-        skip_rows=dialect.first_lines,
-        column_names=None if dialect.header else [*dialect.names],
-    )
-    return csv.read_csv(
-        text,
-        read_options=whole,
-        parse_options=dialect.rules,
-        convert_options=_as_text(dialect),
-    )
-
-
-def _as_text(dialect: Dialect) -> csv.ConvertOptions:
-    """All columns are text and an empty field is null, so that no value decides how others read.
-
-    Bytes that are not UTF-8 do not make it fail.
-    """
-    return csv.ConvertOptions(
-        column_types=dict.fromkeys(dialect.names, pa.string()),
-        null_values=["", *dialect.missing],
-        strings_can_be_null=True,
-        check_utf8=False,
-    )
-
-
-def _open_parquet(path: Path, schema: Schema | None) -> Source:
-    return Source(_parquet_names(path), lambda: _read_parquet(path))
-
-
-def _read_parquet(path: Path) -> pa.Table:
-    from pyarrow import parquet
-
-    return parquet.read_table(path)
-
-
-def _parquet_names(path: Path) -> list[str]:
-    from pyarrow import parquet
-
-    names: list[str] = parquet.read_schema(path).names
-    return names

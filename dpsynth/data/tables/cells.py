@@ -28,7 +28,6 @@ from dpsynth.data.tables.bounds import decimals, settled_bounds
 from dpsynth.data.tables.cuts import exact_cuts, with_exact, with_span
 from dpsynth.data.tables.grid import Grid, StepGrid, moment_edges, number_grid
 from dpsynth.data.tables.parts import Parts, cut, only_points, rounded, shares
-from dpsynth.data.texts import moment_reader, number_reader
 from dpsynth.door.codes import Cuts, codes_of
 from dpsynth.schema.columns import (
     SECONDS,
@@ -40,6 +39,7 @@ from dpsynth.schema.columns import (
     number_of_text,
     text_of_number,
 )
+from dpsynth.schema.texts import moment_reader, number_reader
 
 _FIRST = tuple("-0123456789")
 """What the text of a number begins with: most texts need not be read as numbers to know better."""

@@ -16,10 +16,10 @@ import numpy as np
 from dpsynth.data.engines.files import Rows, column, column_names
 from dpsynth.data.tables.codec import check_columns, codec_for
 from dpsynth.data.tables.unread import UNKNOWN, likely_reason
-from dpsynth.data.texts import number_reader
 from dpsynth.data.values import is_null, number, read, read_numbers, steps_of
 from dpsynth.schema.columns import Scalar, folded
 from dpsynth.schema.table import Boolean, Categorical, Column, Datetime, Numeric, Schema
+from dpsynth.schema.texts import number_reader
 
 MAX_UNDECLARED = 0.2
 """The share of undeclared values from which on the schema, or the file, must be wrong."""
@@ -32,7 +32,8 @@ class ColumnCheck:
     missing: those that are missing, or say what the missing marker says, in a column that declares
     them. undeclared: those that cannot be read, are no category, or are missing without being
     declared. clipped: those outside the bounds. reason: where more than a fifth are undeclared, the
-    likely kind of fault; no value is quoted. never: declared categories that do not occur.
+    likely kind of fault; no value is quoted. never: declared categories that do not occur. becomes:
+    what a fit makes of the undeclared. refused: why a fit refuses the column, by its name.
     """
 
     name: str
@@ -41,6 +42,8 @@ class ColumnCheck:
     clipped: int
     reason: str | None = None
     never: tuple[Scalar, ...] = ()
+    becomes: str = ""
+    refused: str | None = None
 
 
 class _Found(NamedTuple):
@@ -55,7 +58,11 @@ def check_rows(rows: Rows, schema: Schema) -> list[ColumnCheck]:
     """One ColumnCheck for each column that is read; SchemaError for columns not the schema's."""
     schema.refuse_text()
     check_columns(column_names(rows), schema)
-    return [_check(name, declared, column(rows, name)) for name, declared in schema.coded.items()]
+    refused = schema.identifying()
+    return [
+        replace(_check(name, declared, column(rows, name)), refused=refused.get(name))
+        for name, declared in schema.coded.items()
+    ]
 
 
 def _check(name: str, declared: Column, values: Any) -> ColumnCheck:
@@ -72,7 +79,15 @@ def _check(name: str, declared: Column, values: Any) -> ColumnCheck:
     if count:  # what is undeclared becomes the category `other`, which then occurs
         never = tuple(each for each in never if each != getattr(declared, "other", None))
     absent = int(missing.sum()) if declared.nullable else 0
-    return ColumnCheck(name, absent, count, clipped, reason, never)
+    return ColumnCheck(name, absent, count, clipped, reason, never, _becomes(declared))
+
+
+def _becomes(declared: Column) -> str:
+    """What a fit makes of values that it cannot read as declared."""
+    other = getattr(declared, "other", None)
+    if other is not None:
+        return repr(other)
+    return "missing" if getattr(declared, "nullable", False) else "drawn anew"
 
 
 def _objects(values: Any, chosen: np.ndarray) -> list[object]:

@@ -18,11 +18,11 @@ from dpsynth.data.tables.cells import NumericCodec
 from dpsynth.data.tables.codec import codec_for
 from dpsynth.data.tables.cuts import with_exact
 from dpsynth.data.tables.parts import Parts
-from dpsynth.data.texts import number_reader
 from dpsynth.data.values import number
 from dpsynth.door.codes import Cuts, Decimals
 from dpsynth.schema.columns import Numeric
 from dpsynth.schema.table import Schema
+from dpsynth.schema.texts import number_reader
 
 MOST_DECIMALS = 5
 """Numbers with more decimals are looked at together."""

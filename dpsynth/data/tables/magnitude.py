@@ -9,12 +9,12 @@ import numpy as np
 
 from dpsynth.base.domain import Domain
 from dpsynth.data.tables.cuts import with_exact
-from dpsynth.data.texts import number_reader
 from dpsynth.data.values import number
 from dpsynth.door.bounded import Bounded
 from dpsynth.door.codes import Cuts
 from dpsynth.door.table import PrivateTable
 from dpsynth.schema.columns import Numeric
+from dpsynth.schema.texts import number_reader
 
 _POWERS = 2.0 ** np.arange(-10, 50)
 """From a thousandth to half a quadrillion, between which the numbers of most columns lie."""

@@ -8,14 +8,26 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator, Mapping
+from itertools import islice
 from pathlib import Path
+from typing import TextIO
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 
 from dpsynth.base.numbers import probability
 from dpsynth.base.places import keep_apart, new_file, whole_or_gone
-from dpsynth.data.engines.files import Rows, column_names, is_csv, open_rows
+from dpsynth.data.engines.dialects import Dialect, dialect_of
+from dpsynth.data.engines.files import (
+    Rows,
+    column_names,
+    ending_of,
+    is_several,
+    open_rows,
+)
+from dpsynth.data.engines.json_lines import copy_lines
+from dpsynth.data.engines.workbooks import write_workbook
 from dpsynth.data.tables.codec import check_owner
 from dpsynth.data.tables.periods import period_codings
 from dpsynth.door.bounded import ids_of
@@ -28,11 +40,12 @@ from dpsynth.schema.table import Schema, SchemaError
 def split_file(
     data: Path, schema: Schema, train: Path, holdout: Path, *, share: float, seed: int
 ) -> None:
-    """Writes the rows of a .csv or .parquet file into two new files of the same kind.
+    """Writes the rows of a table into two new files of the same kind.
 
-    share: about which part of the units goes to the holdout, between 0 and 1. Lines of a CSV file
-    are copied as they are. ValueError for places that cannot be written, and where one side would
-    be empty; SchemaError for a file that cannot be read.
+    share: about which part of the units goes to the holdout, between 0 and 1. Lines of CSV and JSON
+    lines files are copied as they are. Tables in several files, and files of SPSS, Stata and SAS,
+    are divided into two .parquet files. ValueError for places that cannot be written, and where one
+    side would be empty; SchemaError for a file that cannot be read.
     """
     probability("the share of the holdout", share)
     _check_places(data, train, holdout)
@@ -43,7 +56,7 @@ def split_file(
         raise ValueError(
             "all rows would be on one side: choose another seed, or another share for the holdout"
         )
-    write = _write_csv if is_csv(data) else _write_parquet
+    write = _WRITERS[ending_of(train)]
     with whole_or_gone(train), whole_or_gone(holdout):
         write(data, rows, held, train, holdout, schema)
 
@@ -68,12 +81,12 @@ def in_holdout(
 
 
 def _check_places(data: Path, train: Path, holdout: Path) -> None:
+    single = ending_of(data) in _WRITERS and not is_several(data)
+    ending = ending_of(data) if single else ".parquet"
+    why = f"as {data} does" if single else f"as {data} is divided into such files"
     for path in (train, holdout):
-        if path.suffix.lower() != data.suffix.lower():
-            raise ValueError(
-                f"{path} must end in {data.suffix}, as {data} does: both parts are files of the"
-                " same kind"
-            )
+        if ending_of(path) != ending:
+            raise ValueError(f"{path} must end in {ending}, {why}: give both parts that ending")
         new_file(path)
     keep_apart({"the rows to fit": train, "the holdout": holdout})
 
@@ -83,24 +96,51 @@ def _write_parquet(
 ) -> None:
     from pyarrow import parquet
 
-    assert isinstance(rows, pa.Table)
-    parquet.write_table(rows.filter(pa.array(~held)), train)
-    parquet.write_table(rows.filter(pa.array(held)), holdout)
+    for path, here in ((train, ~held), (holdout, held)):
+        parquet.write_table(_part(data, rows, here), path)
+
+
+def _write_feather(
+    data: Path, rows: Rows, held: np.ndarray, train: Path, holdout: Path, schema: Schema
+) -> None:
+    from pyarrow import feather
+
+    for path, here in ((train, ~held), (holdout, held)):
+        feather.write_feather(_part(data, rows, here), str(path))
+
+
+def _part(data: Path, rows: Rows, here: np.ndarray) -> pa.Table:
+    if isinstance(rows, pa.Table):
+        return rows.filter(pa.array(here))
+    raise SchemaError(
+        f"the files of {data} state different types for one column: write them into one file first"
+    )
+
+
+def _write_json_lines(
+    data: Path, rows: Rows, held: np.ndarray, train: Path, holdout: Path, schema: Schema
+) -> None:
+    copy_lines(data, held.tolist(), train, holdout)
+
+
+def _write_workbook(
+    data: Path, rows: Rows, held: np.ndarray, train: Path, holdout: Path, schema: Schema
+) -> None:
+    assert isinstance(rows, pd.DataFrame)
+    for path, here in ((train, ~held), (holdout, held)):
+        write_workbook(rows[here], path, schema.file)
 
 
 def _write_csv(
     data: Path, rows: Rows, held: np.ndarray, train: Path, holdout: Path, schema: Schema
 ) -> None:
-    records = _records(data)
-    header = next(records)
-    count = 0
-    with train.open("wb") as one, holdout.open("wb") as other:
-        one.write(header)
-        other.write(header)
-        for count, record in enumerate(records, start=1):
-            if count <= len(held):
-                (other if held[count - 1] else one).write(record)
-    told_apart = count == len(held)
+    dialect = dialect_of(data, schema)
+    with (
+        dialect.lines(data) as lines,
+        dialect.written(train) as one,
+        dialect.written(holdout) as other,
+    ):
+        told_apart = _divide(lines, dialect, held, one, other)
     for path, here in ((train, ~held), (holdout, held)):
         told_apart = told_apart and _has(path, rows, here, schema)
     if not told_apart:
@@ -108,6 +148,25 @@ def _write_csv(
             f"the lines of {data} cannot be told apart, as quotes stand inside of values or lines"
             " end in a way of their own: write the table as .parquet first"
         )
+
+
+def _divide(
+    lines: Iterator[str], dialect: Dialect, held: np.ndarray, one: TextIO, other: TextIO
+) -> bool:
+    """Copies each record into the file of its side, and what stands above them into both.
+
+    Whether there are as many records as rows.
+    """
+    above = [*islice(lines, dialect.first_lines)]
+    records = _records(lines, dialect.quote)
+    above += [*islice(records, int(dialect.header))]
+    for file in (one, other):
+        file.writelines(above)
+    count = 0
+    for count, record in enumerate(records, start=1):
+        if count <= len(held):
+            (other if held[count - 1] else one).write(record)
+    return count == len(held)
 
 
 def _has(path: Path, rows: Rows, here: np.ndarray, schema: Schema) -> bool:
@@ -119,14 +178,29 @@ def _has(path: Path, rows: Rows, here: np.ndarray, schema: Schema) -> bool:
         return False
 
 
-def _records(path: Path) -> Iterator[bytes]:
-    """The header and the records of a CSV file as bytes; text in quotes may have line ends."""
-    with path.open("rb") as file:
-        record = b""
-        for line in file:
-            record += line
-            if record.count(b'"') % 2 == 0:
-                yield record if record.endswith(b"\n") else record + b"\n"
-                record = b""
-        if record:
-            yield record
+def _records(lines: Iterator[str], quote: str | None) -> Iterator[str]:
+    """The records of a CSV file, a line for each; text in quotes may have line ends."""
+    record = ""
+    for line in lines:
+        record += line
+        if quote is None or record.count(quote) % 2 == 0:
+            yield record if record.endswith("\n") else record + "\n"
+            record = ""
+    if record:
+        yield record
+
+
+_COMPRESSED = ("", ".gz", ".zst")
+_WRITERS = {
+    ".parquet": _write_parquet,
+    ".feather": _write_feather,
+    ".arrow": _write_feather,
+    ".xlsx": _write_workbook,
+    **{f".csv{packed}": _write_csv for packed in _COMPRESSED},
+    **{
+        f"{end}{packed}": _write_json_lines
+        for end in (".jsonl", ".ndjson")
+        for packed in _COMPRESSED
+    },
+}
+"""Files that are divided into two of the same kind."""

@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
-from dpsynth.data.texts import moment_reader, number_reader
 from dpsynth.data.values import is_null, number
 from dpsynth.schema.columns import Boolean, Categorical, Column, Datetime, Numeric, SchemaError
+from dpsynth.schema.texts import moment_reader, number_reader
 
 Kind = tuple[str, Callable[[str], bool]]
 

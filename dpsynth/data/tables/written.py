@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dpsynth.schema.columns import Categorical, Column, Datetime, Numeric
+from dpsynth.schema.columns import Boolean, Categorical, Column, Datetime, Identifier, Numeric
 from dpsynth.schema.table import Schema
 
 _PLACES = 22
@@ -21,7 +21,7 @@ _PLACES = 22
 """
 
 
-def as_declared(rows: pd.DataFrame, schema: Schema) -> pd.DataFrame:
+def as_declared(rows: pd.DataFrame, schema: Schema, *, numbers: bool = True) -> pd.DataFrame:
     """The rows with text in place of numbers that may have decimals, and of dates with a format.
 
     Parameters
@@ -31,6 +31,8 @@ def as_declared(rows: pd.DataFrame, schema: Schema) -> pd.DataFrame:
         what stands as text already stays.
     schema : Schema
         That it was made by.
+    numbers : bool
+        Whether numbers become text.
 
     Returns
     -------
@@ -46,7 +48,7 @@ def as_declared(rows: pd.DataFrame, schema: Schema) -> pd.DataFrame:
     """
     return rows.assign(
         **{
-            name: _as_text(rows[name], column)
+            name: _as_text(rows[name], column, numbers)
             for name, column in schema.columns.items()
             if name in rows and not _has_text(rows[name])
         }
@@ -54,17 +56,19 @@ def as_declared(rows: pd.DataFrame, schema: Schema) -> pd.DataFrame:
 
 
 def _has_text(values: pd.Series[Any]) -> bool:
-    return values.dtype == object and pd.api.types.infer_dtype(values) in ("string", "mixed")
+    if values.dtype != object:
+        return isinstance(values.dtype, pd.StringDtype)
+    return any(isinstance(value, str) for value in values)
 
 
-def _as_text(values: pd.Series[Any], column: Column) -> pd.Series[Any]:
+def _as_text(values: pd.Series[Any], column: Column, numbers: bool) -> pd.Series[Any]:
     match column:
-        case Numeric(integer=False):
+        case Numeric(integer=False) if numbers:
             return _numbers(values, column.mark)
-        case Categorical(categories=[float(), *_]):
+        case Categorical(categories=[float(), *_]) if numbers:
             return _numbers(values.astype(float), ".")
         case Datetime(format=str() as format):
-            return values.dt.strftime(format.replace("%z", "+0000"))
+            return _with_zone(values, format, column.zone).dt.strftime(format)
     return values
 
 
@@ -89,3 +93,37 @@ def _plain(text: str) -> str:
     if "e" not in text or abs((number := Decimal(text)).adjusted()) > _PLACES:
         return text
     return f"{number:f}"
+
+
+def _with_zone(values: pd.Series[Any], format: str, zone: str | None) -> pd.Series[Any]:
+    """Times with the offset that their format writes. An hour that comes twice is the later one,
+    and one that is left out in spring is the first after it.
+    """
+    if "%z" not in format:
+        return values
+    later = np.zeros(len(values), dtype=bool)
+    return values.dt.tz_localize(zone or "UTC", ambiguous=later, nonexistent="shift_forward")
+
+
+def as_numbers_and_texts(rows: pd.DataFrame, schema: Schema) -> pd.DataFrame:
+    """The rows in the types that statistical programs have: float64, text without nulls, times."""
+    columns = {name: _as_plain(rows[name], column) for name, column in schema.columns.items()}
+    return rows.assign(**columns)
+
+
+def _as_plain(values: pd.Series[Any], column: Column) -> pd.Series[Any]:
+    if isinstance(column, Datetime):
+        return values.astype("datetime64[ms]")
+    plain = values.astype(object)
+    if _is_text(column):
+        return plain.where(plain.notna(), "").astype(object)
+    return plain.where(plain.notna(), None).astype("float64")
+
+
+def _is_text(column: Column) -> bool:
+    match column:
+        case Categorical():
+            return isinstance(column.categories[0], str)
+        case Boolean():
+            return isinstance(column.written[0], str)
+    return isinstance(column, Identifier)

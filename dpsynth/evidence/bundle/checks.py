@@ -26,7 +26,11 @@ INTERNAL = "internal"
 A manifest lists nothing in there: a hash of it would tell of the private rows.
 """
 
-SAMPLES = {"rows": (".csv", ".parquet"), "images": (".npz",), "sheet": (".png",)}
+SAMPLES = {
+    "rows": (".csv", ".parquet", ".feather", ".jsonl", ".xlsx", ".sav", ".dta"),
+    "images": (".npz",),
+    "sheet": (".png",),
+}
 """The kinds of files that are drawn from a model, and how their names end."""
 _NAMES = {"certificate": "certificate.json", "page": "certificate.html", "schema": "schema.yaml"}
 """The kinds of which a release has one file, and its name."""

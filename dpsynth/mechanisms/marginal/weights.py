@@ -15,8 +15,8 @@ MIN_WEIGHT = 1e-6
 _RARE = 0.2
 """A level is rare that has fewer rows than this part of an even share, times 2 / k^2 in a column
 of k levels: of two levels, a tenth of a half. One of many rare levels is no class that anybody asks
-for. At 0.05 a rare class among five columns keeps .54 instead of .82 of what sets it apart, and tables
-without one are 1 to 3 % nearer on triples at epsilon 10.
+for. At 0.05 a rare class among five columns keeps .54 instead of .82 of what sets it apart, and
+tables without one are 1 to 3 % nearer on triples at epsilon 10.
 """
 
 _SEEN = 4.0

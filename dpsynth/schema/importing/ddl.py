@@ -50,10 +50,10 @@ def recognised(content: Any) -> bool:
     return isinstance(content, str)
 
 
-def read(content: str, table: str | None = None) -> Imported:
+def read(content: str, table: str | None = None, dialect: str | None = None) -> Imported:
     # sqlglot knows PostgreSQL's CREATE TYPE as a command only.
     enums = {_bare(name): _labels(labels) for name, labels in _ENUM.findall(content)}
-    definition = chosen_table(_tables(_ENUM.sub("", content)), table)
+    definition = chosen_table(_tables(_ENUM.sub("", content), dialect), table)
     return Imported(tuple(_Table(definition, enums).columns()))
 
 
@@ -65,7 +65,7 @@ def _labels(listed: str) -> list[str]:
     return [each[1:-1].replace("''", "'") for each in re.findall(_LABEL, listed)]
 
 
-def _tables(text: str) -> dict[str, Any]:
+def _tables(text: str, dialect: str | None) -> dict[str, Any]:
     """The definition of every table by its name."""
     try:
         import sqlglot
@@ -73,15 +73,19 @@ def _tables(text: str) -> dict[str, Any]:
         raise SchemaError(
             "SQL is read by sqlglot, which is not installed: pip install 'dpsynth[sql]'"
         ) from None
+    known = sorted(sqlglot.Dialect.classes)
+    if dialect is not None and dialect not in known:
+        raise SchemaError(f"dialect must be one of {known[1:]}, got {dialect!r}: choose one")
     log = logging.getLogger("sqlglot")
     before, log.disabled = log.disabled, True  # it would quote statements, and so rows
     try:
-        statements = sqlglot.parse(text)
+        statements = sqlglot.parse(text, read=dialect)
     except sqlglot.errors.SqlglotError as error:
         said = (getattr(error, "errors", None) or [{}])[0]
         where = f" at line {said['line']}" if said.get("line") else ""
         fault = (
-            f"the SQL cannot be read{where}: leave CREATE TABLE statements only, in standard SQL"
+            f"the SQL cannot be read{where}: leave CREATE TABLE statements only, and name another"
+            " dialect than standard SQL with --dialect"
         )
     else:
         return _definitions(statements)

@@ -11,17 +11,20 @@ from dpsynth.base.mappings import read_mapping
 from dpsynth.base.places import expanded
 from dpsynth.schema.columns import SchemaError
 from dpsynth.schema.importing import (
+    croissant,
+    ddi,
     ddl,
     domains,
     frictionless,
     json_schema,
+    labels,
     redcap,
     sdv,
     smartnoise,
     spreadsheet,
 )
 from dpsynth.schema.importing.facts import Imported
-from dpsynth.schema.importing.sheets import read_sheet
+from dpsynth.schema.importing.sheets import read_sheet, read_workbook
 
 
 @dataclass(frozen=True)
@@ -46,26 +49,40 @@ FORMS: dict[str, Form] = {
         "Frictionless Table Schema", frictionless.recognised, frictionless.read, several=True
     ),
     "json-schema": Form("JSON Schema", json_schema.recognised, json_schema.read),
+    "croissant": Form("Croissant metadata", croissant.recognised, croissant.read, several=True),
     "smartnoise": Form("smartnoise metadata", smartnoise.recognised, smartnoise.read, several=True),
     "google": Form("google/dpsynth domain", domains.recognised, domains.read),
     "sql": Form("SQL data definition", ddl.recognised, ddl.read, several=True),
+    "ddi": Form("DDI codebook", ddi.recognised, ddi.read, several=True),
+    "spss": Form("data file of SPSS", labels.spss, labels.read),
+    "stata": Form("data file of Stata", labels.stata, labels.read),
 }
 """The forms by name. A file is of the first that recognises it."""
 
+_ALSO = {"ddl": "sql", "jsonschema": "json-schema", "table": "spreadsheet"}
+"""Other names of forms."""
+
 _READERS: dict[str, Callable[[Path], Any]] = {
     **dict.fromkeys((".csv", ".tsv", ".txt"), read_sheet),
+    ".xlsx": read_workbook,
+    ".xml": ddi.read_xml,
+    **dict.fromkeys((".sav", ".zsav", ".dta"), labels.read_dictionary),
     ".sql": ddl.read_text,
     **dict.fromkeys((".json", ".yaml", ".yml"), read_mapping),
 }
 
 
 def import_facts(
-    source: str | Path, form: str | None = None, table: str | None = None
+    source: str | Path,
+    form: str | None = None,
+    table: str | None = None,
+    dialect: str | None = None,
 ) -> tuple[str, Imported]:
     """The form of a data dictionary, and what it says of a table.
 
     form: one of FORMS; None for the first that recognises the file. table: which one is wanted of
-    a source with several. SchemaError, with the path, where it cannot be read.
+    a source with several. dialect: of SQL, as sqlglot names it. SchemaError, with the path, where
+    it cannot be read.
     """
     path = expanded(source)
     try:
@@ -73,14 +90,19 @@ def import_facts(
         name = _named(form) if form is not None else _recognised(content)
         if not FORMS[name].recognised(content):
             raise SchemaError(f"the file is no {FORMS[name].title}: leave out --from, or mend it")
-        imported = _read(FORMS[name], content, table)
+        imported = _read(name, content, table, dialect)
         imported.draft()  # refuses facts that contradict each other
     except ValueError as error:
         raise SchemaError(f"{source}: {error}") from None
     return name, imported
 
 
-def _read(form: Form, content: Any, table: str | None) -> Imported:
+def _read(name: str, content: Any, table: str | None, dialect: str | None) -> Imported:
+    form = FORMS[name]
+    if name == "sql":
+        return ddl.read(content, table, dialect)
+    if dialect is not None:
+        raise SchemaError(f"a {form.title} has no dialect of SQL: leave out --dialect {dialect}")
     if form.several:
         return form.read(content, table)
     if table is not None:
@@ -100,6 +122,7 @@ def _content(path: Path) -> Any:
 
 
 def _named(form: str) -> str:
+    form = _ALSO.get(form, form)
     if form not in FORMS:
         raise SchemaError(f"the form must be one of {list(FORMS)}, got {form!r}: choose one")
     return form

@@ -9,10 +9,11 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import UTC, datetime, timedelta, timezone, tzinfo
 from functools import lru_cache
 
 from dpsynth.schema.columns import Column, Datetime, Numeric, number_of_text
+from dpsynth.schema.datetimes import zone_of
 from dpsynth.schema.formats import BLANK, MONTHS, moment_pattern
 
 TextReader = Callable[[str], float]
@@ -118,9 +119,10 @@ _UNDECLARED = _Marks()
 
 @lru_cache(maxsize=256)
 def moment_reader(column: Datetime) -> TextReader:
-    """Reads the seconds since 1970 UTC of a column's times as its schema says they are written."""
+    """Reads the seconds since 1970, in a column's zone, of times that its schema describes."""
+    zone = zone_of(column.zone)
     if column.format is None:
-        return iso_seconds
+        return lambda text: iso_seconds(text, zone)
     pattern = moment_pattern(column.format)
     last_year = int(str(column.high)[:4])
     year_first = column.format.startswith("%Y")
@@ -128,16 +130,17 @@ def moment_reader(column: Datetime) -> TextReader:
     def read(text: str) -> float:
         found = pattern.fullmatch(str.strip(text))
         if found is not None:
-            return _seconds(found.groupdict(), last_year)
-        return math.nan if year_first else iso_seconds(text)
+            return _seconds(found.groupdict(), last_year, zone)
+        return math.nan if year_first else iso_seconds(text, zone)
 
     return read
 
 
-def iso_seconds(text: str) -> float:
-    """The seconds since 1970 UTC of a date with its year first: "2020-01-31", "2020/01/31 12:00".
+def iso_seconds(text: str, zone: tzinfo = UTC) -> float:
+    """The seconds since 1970 of a date with its year first: "2020-01-31", "2020/01/31 12:00".
 
-    NaN for any other text. A time without a zone is taken as UTC.
+    NaN for any other text. A time that states no zone is one of this zone, and any other is
+    converted to it.
     """
     stripped = str.strip(text)
     if stripped[4:5] == "/" == stripped[7:8]:
@@ -145,12 +148,12 @@ def iso_seconds(text: str) -> float:
     if stripped[4:5] != "-":
         return math.nan
     try:
-        return _since_1970(datetime.fromisoformat(stripped))
-    except ValueError:
+        return _since_1970(datetime.fromisoformat(stripped), zone)
+    except (ValueError, OverflowError):
         return math.nan
 
 
-def _seconds(found: dict[str, str | None], last_year: int) -> float:
+def _seconds(found: dict[str, str | None], last_year: int, zone: tzinfo) -> float:
     """The seconds of a time in parts, by the signs of a format; NaN where there is no such time."""
     part = {sign: text.lower() for sign, text in found.items() if text is not None}
     try:
@@ -163,7 +166,8 @@ def _seconds(found: dict[str, str | None], last_year: int) -> float:
         when = datetime(
             year, month, int(part["d"]), hour, int(part.get("M", 0)), int(part.get("S", 0))
         )
-        return _since_1970(when.replace(tzinfo=_zone(part.get("z", "z"))))
+        own = _zone(part["z"]) if "z" in part else None
+        return _since_1970(when.replace(tzinfo=own), zone)
     except (ValueError, OverflowError):
         return math.nan
 
@@ -175,6 +179,9 @@ def _zone(text: str) -> timezone:
     return timezone(-span if text[0] == "-" else span)
 
 
-def _since_1970(when: datetime) -> float:
+def _since_1970(when: datetime, zone: tzinfo) -> float:
     utc = when if when.tzinfo else when.replace(tzinfo=UTC)
-    return float((utc - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(seconds=1))
+    seconds = float((utc - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(seconds=1))
+    if when.tzinfo is None or zone is UTC:
+        return seconds
+    return seconds + (utc.astimezone(zone).utcoffset() or timedelta(0)).total_seconds()

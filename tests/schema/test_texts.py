@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from dpsynth.data.tables.codec import codec_for
 from dpsynth.data.tables.unread import likely_reason
-from dpsynth.data.texts import iso_seconds, moment_reader, number_of, number_reader
 from dpsynth.schema.columns import Boolean, Categorical, Datetime, Numeric, SchemaError
+from dpsynth.schema.texts import iso_seconds, moment_reader, number_of, number_reader
 
 READ = [
     *(("$1,234.50", 1234.5), ("\\$12", 12), ("€12.30", 12.3), ("12.30 €", 12.3), ("-$5", -5), ("$-5", -5)),

@@ -1,0 +1,61 @@
+"""CSV files, compressed or not, in the form that the schema or the header line states."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import pyarrow as pa
+from pyarrow import csv
+
+from dpsynth.data.engines.dialects import Dialect, dialect_of
+from dpsynth.data.engines.source import Source, form_of
+from dpsynth.schema.files import FileFormat
+from dpsynth.schema.table import Schema
+
+_SMALLEST_BLOCK = 1 << 20
+"""Bytes, as in pyarrow's own default."""
+
+_LARGEST_BLOCK = 2**31 - 1
+"""Bytes; pyarrow counts them in 32 bits."""
+
+
+def open_csv(path: Path, schema: Schema | None, form: FileFormat | None = None) -> Source:
+    """A CSV file, of which the header line and the first bytes have been read."""
+    dialect = dialect_of(path, schema, form)
+    form = form_of(schema, form)
+    if schema is None:
+        delimiter = None if dialect.delimiter == "," else dialect.delimiter
+        encoding = None if dialect.encoding == "utf-8" else dialect.encoding
+        form = replace(form, delimiter=delimiter, encoding=encoding)
+    return Source([*dialect.names], lambda: read_csv(path, dialect), form=form)
+
+
+def read_csv(path: Path, dialect: Dialect) -> pa.Table:
+    """The rows of a CSV file, read in one block where they fit, so that no line is cut in two."""
+    text = dialect.text(path)
+    whole = csv.ReadOptions(
+        block_size=min(_LARGEST_BLOCK, max(_SMALLEST_BLOCK, text.size() + 1)),
+        use_threads=False,
+        skip_rows=dialect.first_lines,
+        column_names=None if dialect.header else [*dialect.names],
+    )
+    return csv.read_csv(
+        text,
+        read_options=whole,
+        parse_options=dialect.rules,
+        convert_options=_as_text(dialect),
+    )
+
+
+def _as_text(dialect: Dialect) -> csv.ConvertOptions:
+    """All columns are text and an empty field is null, so that no value decides how others read.
+
+    Bytes that are not UTF-8 do not make it fail.
+    """
+    return csv.ConvertOptions(
+        column_types=dict.fromkeys(dialect.names, pa.string()),
+        null_values=["", *dialect.missing],
+        strings_can_be_null=True,
+        check_utf8=False,
+    )

@@ -1,0 +1,108 @@
+"""A table in several files: a folder or a pattern of Parquet or of CSV files with the same columns.
+
+Each file states types of its own, which may differ: one missing value can turn whole numbers into
+others. So where they differ values are read one by one, as in a column of Python objects.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from glob import glob
+from itertools import repeat
+from pathlib import Path
+from urllib.parse import unquote
+
+import pandas as pd
+import pyarrow as pa
+
+from dpsynth.data.engines.source import Rows, Source
+from dpsynth.door.columns import objects, pieces
+from dpsynth.schema.columns import SchemaError
+
+_NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
+"""What Spark and Hive call the folder of rows without a value."""
+
+
+def parts_of(place: Path) -> list[Path]:
+    """The files of a folder and of the folders in it, or those of a pattern, by name.
+
+    An empty file is none: programs write one for a part without rows.
+    """
+    found = place.rglob("*") if place.is_dir() else map(Path, glob(str(place), recursive=True))
+    files = (path for path in found if path.is_file() and not _is_hidden(path, place))
+    return sorted(path for path in files if path.stat().st_size)
+
+
+def _is_hidden(path: Path, place: Path) -> bool:
+    """Files such as _SUCCESS and .part.crc say of the writing; Spark and pyarrow leave them out."""
+    below = place if place.is_dir() else path.parent
+    return any(part.startswith(("_", ".")) for part in path.relative_to(below).parts)
+
+
+def open_parts(place: Path, paths: Sequence[Path], open_: Callable[[Path], Source]) -> Source:
+    """The table in these files, of each of which the names have been read.
+
+    A message names no file within a folder: a file or a folder may be called by a value.
+    """
+    parts = [_opened(place, number, path, open_) for number, path in enumerate(paths, 1)]
+    folders = [_folder_values(place, path) for path in paths]
+    names, keys = parts[0].names, [*folders[0]]
+    same = all({*part.names} == {*names} and len(part.names) == len(names) for part in parts)
+    if not same or any([*each] != keys for each in folders):
+        raise SchemaError(
+            f"the files of {place} have not all the same columns: give files of one table"
+        )
+
+    def read() -> Rows:
+        tables = map(_in_order, parts, repeat(names), folders)
+        return _joined([*tables])
+
+    types = parts[0].types
+    if types is not None:
+        types = pa.schema([*types, *((key, pa.string()) for key in keys)])
+    return Source([*names, *keys], read, types, parts[0].form)
+
+
+def _opened(place: Path, number: int, path: Path, open_: Callable[[Path], Source]) -> Source:
+    try:
+        return open_(path)
+    except Exception:
+        pass
+    raise SchemaError(
+        f"file {number} of {place}, in the order of names, cannot be read: check that file by"
+        " itself"
+    )
+
+
+def _folder_values(place: Path, path: Path) -> dict[str, str | None]:
+    """What the folders on the way to a file say, as in year=2024/ward=north."""
+    inner = path.relative_to(place).parts[:-1] if place.is_dir() else ()
+    pairs = (folder.partition("=") for folder in inner if "=" in folder)
+    return {key: None if value == _NO_VALUE else unquote(value) for key, _, value in pairs}
+
+
+def _in_order(part: Source, names: list[str], values: dict[str, str | None]) -> pa.Table:
+    """The rows of one file, its columns in this order, and those that its folders stand for."""
+    rows = part.read()
+    assert isinstance(rows, pa.Table)
+    table = rows.select(names)
+    for key, value in values.items():
+        table = table.append_column(key, pa.array([value] * len(table), pa.string()))
+    return table
+
+
+def _joined(tables: Sequence[pa.Table]) -> Rows:
+    """The rows of all tables, one after another; by the value where types differ."""
+    kinds = {tuple(table.schema.types) for table in tables}
+    if len(kinds) == 1:
+        return pa.concat_tables([table.replace_schema_metadata() for table in tables])
+    names = tables[0].column_names
+    columns = [_column([table.column(place) for table in tables]) for place in range(len(names))]
+    return pd.concat(columns, axis=1, keys=range(len(names))).set_axis(names, axis=1)
+
+
+def _column(parts: Sequence[pa.ChunkedArray]) -> pd.Series:
+    if len({part.type for part in parts}) == 1:
+        whole = pa.chunked_array([chunk for part in parts for chunk in part.chunks], parts[0].type)
+        return pd.Series(pd.arrays.ArrowExtensionArray(whole))
+    return pd.Series([value for part in parts for value in objects(pieces(part))], dtype=object)

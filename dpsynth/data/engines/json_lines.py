@@ -1,0 +1,95 @@
+"""JSON lines: a record in each line, whose columns are named by the schema.
+
+Which keys a record has is a part of that record, so the file itself names no column: what would be
+said of the file before anything is paid for would hang on its rows. A key that a record lacks is a
+missing value, and a key that the schema does not have is not read. A line that is no record is a
+record without values.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from dpsynth.data.engines.dialects import compression_of, created, opened
+from dpsynth.data.engines.source import Source, of_cells, unmarked
+from dpsynth.schema.columns import SchemaError
+from dpsynth.schema.files import FileFormat
+from dpsynth.schema.table import Schema
+
+
+def open_json_lines(path: Path, schema: Schema | None, form: FileFormat | None = None) -> Source:
+    """A file of JSON lines, of which the first byte has been read."""
+    if schema is None:
+        raise SchemaError(
+            f"{path} names its columns in each record, which is not public: give a schema, which"
+            " names them, or save the table as .parquet"
+        )
+    with opened(path, compression_of(path)) as file:
+        start = file.read(4).removeprefix(b"\xef\xbb\xbf")[:1]
+    if start == b"[":
+        raise SchemaError(f"{path} is one list, and no JSON lines: write one record a line")
+    owner = schema.unit.id_column
+    names = [*dict.fromkeys((*schema.columns, *(() if owner is None else (owner,))))]
+    markers = frozenset(schema.file.missing_markers)
+    return Source(names, lambda: _read(path, names, markers))
+
+
+def _read(path: Path, names: list[str], markers: frozenset[str]) -> pd.DataFrame:
+    with opened(path, compression_of(path)) as file:
+        records = [_values(line, names, markers) for line in _lines(file)]
+    return of_cells(records, names)
+
+
+def _lines(file: Iterable[bytes]) -> Iterable[bytes]:
+    return (line for line in file if line.strip())
+
+
+def _values(line: bytes, names: list[str], markers: frozenset[str]) -> tuple[Any, ...]:
+    """The values of one record, in the order of the names. No line makes it fail."""
+    try:
+        record = json.loads(line.decode("utf-8-sig", "surrogateescape"))
+    except (ValueError, RecursionError):
+        record = None
+    found = record if isinstance(record, dict) else {}
+    return tuple(_single(unmarked(found.get(name), markers)) for name in names)
+
+
+def _single(value: Any) -> Any:
+    """A value as it is; a list or a record as a text that nobody declares."""
+    return "\0" if isinstance(value, dict | list) else value
+
+
+def copy_lines(path: Path, sides: Iterable[bool], one: Path, other: Path) -> None:
+    """Copies each record as it is into the first file, or into the other where its side says so."""
+    compression = compression_of(path)
+    with (
+        opened(path, compression) as file,
+        created(one, compression) as first,
+        created(other, compression) as second,
+    ):
+        for line, side in zip(_lines(file), sides, strict=True):
+            (second if side else first).write(line if line.endswith(b"\n") else line + b"\n")
+
+
+def write_json_lines(rows: pd.DataFrame, path: Path) -> None:
+    """Writes a record a line; a missing value is null, and a time is text."""
+    columns = [rows[name].astype(object) for name in rows.columns]
+    names = [str(name) for name in rows.columns]
+    with path.open("w", encoding="utf-8", newline="\n") as file:
+        for values in zip(*columns, strict=True):
+            record = dict(zip(names, map(_plain, values), strict=True))
+            file.write(json.dumps(record, ensure_ascii=False) + "\n")
+
+
+def _plain(value: Any) -> Any:
+    if pd.isna(value):
+        return None
+    if isinstance(value, pd.Timestamp):
+        return value.isoformat()
+    return value.item() if isinstance(value, np.generic) else value

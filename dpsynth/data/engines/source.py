@@ -1,0 +1,108 @@
+"""Rows that may not have been read yet, and what all readers of files share."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import pandas as pd
+import pyarrow as pa
+
+from dpsynth.base.real_records import STAMP, carries
+from dpsynth.schema.columns import SchemaError
+from dpsynth.schema.files import FileFormat
+from dpsynth.schema.table import Schema
+
+Rows: TypeAlias = pd.DataFrame | pa.Table
+
+
+@dataclass(frozen=True)
+class Source:
+    """Rows that may not have been read yet.
+
+    names: of the columns, which are public. read: returns the rows. types: what the container
+    states of its columns; None where it states nothing. form: how a file is written, as far as its
+    header tells.
+    """
+
+    names: list[Any]
+    read: Callable[[], Rows]
+    types: pa.Schema | None = None
+    form: FileFormat = field(default_factory=FileFormat)
+
+    def without_rows(self) -> pa.Table:
+        """A table of no rows with the names and the types; all of them text where none is stated.
+
+        No row is read.
+        """
+        types = pa.schema([(str(name), pa.string()) for name in self.names])
+        return (self.types if self.types is not None else types).empty_table()
+
+
+def of_cells(records: list[tuple[Any, ...]], names: list[str]) -> pd.DataFrame:
+    """Records whose values are read one by one, whatever stands above and below them."""
+    return pd.DataFrame(records, columns=names, dtype=object)
+
+
+def unmarked(value: Any, markers: frozenset[str]) -> Any:
+    """A value as it is; None for a text or a number that is written as a missing marker."""
+    if isinstance(value, str | int | float) and not isinstance(value, bool):
+        return None if str(value) in markers else value
+    return value
+
+
+def form_of(schema: Schema | None, form: FileFormat | None) -> FileFormat:
+    """How a file is written: what its schema says, or else this form."""
+    if schema is not None:
+        return schema.file
+    return form if form is not None else FileFormat()
+
+
+def named_by(path: Path, schema: Schema | None) -> list[str]:
+    """The columns of a file that names none itself; SchemaError where no schema names them."""
+    if schema is None:
+        raise SchemaError(
+            f"{path} has no line that names its columns, and its first record is not public: give"
+            " a schema, which names them"
+        )
+    return [*schema.columns]
+
+
+def refuse_nested(types: pa.Schema | None, schema: Schema | None) -> None:
+    """SchemaError where a column that is to be read holds lists or records, by its declared type.
+
+    A name is shown only where the schema has it: of a file without a header a record might be one.
+    """
+    for place, column in enumerate(types if types is not None else (), 1):
+        if not pa.types.is_nested(column.type) or pa.types.is_dictionary(column.type):
+            continue
+        which = f"number {place}"
+        if schema is not None and column.name in schema.columns:
+            if column.name not in (*schema.coded, schema.unit.id_column):
+                continue
+            which = repr(column.name)
+        raise SchemaError(
+            f"column {which} holds lists or records, and a column has one value a row: flatten it"
+            " into columns of single values, or leave it out"
+        )
+
+
+def refuse_real_records(names: list[Any], attrs: Mapping[Any, Any]) -> None:
+    """SchemaError for a table that carries the stamp."""
+    if carries(names, attrs):
+        raise SchemaError(
+            f"the table is stamped as one that contains real records ({STAMP}): it is for training"
+            " beside real data, so give the real rows by themselves, or synthetic ones"
+        )
+
+
+def written_attrs(types: pa.Schema | None) -> Mapping[Any, Any]:
+    """The attributes of the frame that pandas turned into these columns; none of another's."""
+    with contextlib.suppress(ValueError, TypeError, AttributeError):
+        written = ((types.metadata if types is not None else None) or {}).get(b"pandas", b"{}")
+        return dict(json.loads(written).get("attributes", {}))
+    return {}

@@ -1,0 +1,31 @@
+"""Schema with the reader behind `Schema.from_file`: readers make schemas, and so lie above it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dpsynth.schema.importing.forms import import_facts
+from dpsynth.schema.table import Schema, SchemaError, read_dictionaries_with
+
+__all__ = ["Schema"]
+
+
+def _whole(path: str, kind: str | None, table: str | None, dialect: str | None) -> dict[str, Any]:
+    """What a data dictionary states; SchemaError, which names the columns, where facts lack."""
+    imported = import_facts(path, kind, table, dialect)[1]
+    if lacking := imported.open_facts():
+        said = "; ".join(f"{facts} of {_few(names)}" for facts, names in lacking.items())
+        raise SchemaError(
+            f"{path} does not say {said}: write a draft with `dpsynth schema import`, and replace"
+            " each TODO in it"
+        )
+    return imported.draft().to_dict()
+
+
+def _few(names: list[str]) -> str:
+    """The first ten names, and how many others there are."""
+    others = f" and {len(names) - 10} others" if len(names) > 10 else ""
+    return ", ".join(map(repr, names[:10])) + others
+
+
+read_dictionaries_with(_whole)

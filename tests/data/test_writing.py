@@ -1,0 +1,158 @@
+"""Synthetic rows in every kind of file and table: the same values, the same bytes again, and read by their schema."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+import dpsynth
+from dpsynth.data.engines.files import open_source
+from dpsynth.data.tables import writing
+from dpsynth.data.tables.codec import decode_frame, encode_frame, schema_domain
+from dpsynth.data.tables.writing import WRITTEN, ending_for, write_rows
+from dpsynth.schema.columns import Boolean, Categorical, Datetime, Identifier, Numeric, SchemaError
+from dpsynth.schema.files import FileFormat
+from dpsynth.schema.table import Schema
+from dpsynth.synthesizers.release import make_release
+
+COLUMNS = {
+    "pid": Identifier(pattern="P-######"),
+    "age": Numeric(0, 120, integer=True, nullable=True),
+    "cost": Numeric(-5, 1e6, decimals=2, decimal=","),
+    "ward": Categorical(["=1+1", "007", "Ä ö", "a,b;c"], nullable=True),
+    "grade": Categorical([1, 2, 3], ordered=True, nullable=True),
+    "smokes": Boolean(nullable=True),
+    "truth": Boolean(true=["ja"], false=["nein"]),
+    "day": Datetime("1950-01-01", "2024-12-31", nullable=True, format="%d.%m.%Y"),
+    "moment": Datetime("1969-12-31", "2031-01-01", resolution="s", nullable=True),
+}
+SCHEMA = Schema(COLUMNS)
+
+
+def rows_of(schema: Schema, n: int = 200) -> pd.DataFrame:
+    rng = np.random.default_rng(3)
+    codes = {name: rng.integers(0, size, n) for name, size in schema_domain(schema).sizes}
+    return decode_frame(codes, schema, {}, rng)
+
+
+def needed(ending: str) -> None:
+    if package := {".xlsx": "openpyxl", ".sav": "pyreadstat", ".dta": "pyreadstat"}.get(ending):
+        pytest.importorskip(package, reason=f"{ending} files need {package}")
+
+
+@pytest.mark.parametrize("ending", WRITTEN)
+def test_a_file_of_any_kind_is_read_by_the_schema_that_it_was_made_by(ending, tmp_path):
+    needed(ending)
+    rows = rows_of(SCHEMA)
+    before = rows.copy()
+    write_rows(rows, tmp_path / f"r{ending}", SCHEMA)
+    pd.testing.assert_frame_equal(rows, before)
+    read = open_source(tmp_path / f"r{ending}", SCHEMA).read()
+    assert {*COLUMNS} == {*(read.columns if isinstance(read, pd.DataFrame) else read.column_names)}
+    read = read if isinstance(read, pd.DataFrame) else read.to_pandas(types_mapper=pd.ArrowDtype)
+    codes, meant = encode_frame(read, SCHEMA), encode_frame(rows, SCHEMA)
+    for name, expected in meant.items():
+        np.testing.assert_array_equal(codes[name], expected, err_msg=name)
+    assert [*read["pid"]] == [*rows["pid"]]
+
+
+@pytest.mark.parametrize("ending", WRITTEN)
+def test_the_same_rows_give_the_same_bytes_at_another_time(ending, tmp_path, monkeypatch):
+    """`verify --redraw` compares the hashes of files."""
+    needed(ending)
+    write_rows(rows_of(SCHEMA), tmp_path / f"a{ending}", SCHEMA)
+    time.sleep(2.1)  # zip archives and SPSS note the time in steps of one and two seconds
+    write_rows(rows_of(SCHEMA), tmp_path / f"b{ending}", SCHEMA)
+    assert (tmp_path / f"a{ending}").read_bytes() == (tmp_path / f"b{ending}").read_bytes()
+
+
+@pytest.mark.parametrize("ending", [".xlsx", ".sav"])
+def test_a_file_with_the_time_of_its_writing_is_found(ending, tmp_path, monkeypatch):
+    needed(ending)
+    if ending == ".xlsx":
+        monkeypatch.setattr("dpsynth.data.engines.workbooks._without_clock", lambda path: None)
+    else:
+        monkeypatch.setattr("dpsynth.data.engines.statistical._CLOCK", slice(0, 0))
+        monkeypatch.setattr("dpsynth.data.engines.statistical._NO_TIME", b"")
+    with pytest.raises(AssertionError):
+        test_the_same_rows_give_the_same_bytes_at_another_time(ending, tmp_path, monkeypatch)
+
+
+@pytest.mark.parametrize(
+    ("name", "ending"),
+    [("a.CSV", ".csv"), ("a.csv.gz", ".csv"), ("a.parquet", ".parquet"), ("a.arrow", ".feather"), ("a.xlsm", ".xlsx"),
+     ("a.ndjson.gz", ".jsonl"), ("a.zsav", ".sav"), ("a.dta", ".dta"), ("a.sas7bdat", ".csv"), ("folder", ".csv")],
+)  # fmt: skip
+def test_rows_come_back_in_the_kind_that_came_in(name, ending, tmp_path):
+    assert ending_for(tmp_path / name) == ending
+
+
+def test_the_rows_of_several_files_come_back_in_a_file_of_their_kind(tmp_path):
+    pa.parquet.write_table(pa.table({"a": [1]}), tmp_path / "x.parquet")
+    assert ending_for(tmp_path) == ending_for(tmp_path / "*.parquet") == ".parquet"
+    assert ending_for(tmp_path / "*.feather") == ".feather"
+
+
+def test_what_a_kind_of_file_cannot_hold_is_refused_before_a_fit_and_no_value_is_shown(tmp_path):
+    needed(".dta")
+    schema = Schema({"two words": Categorical(["x"])})
+    with pytest.raises(SchemaError, match="give columns names of letters, digits and _, or choose another kind"):
+        writing.refuse_unwritable(".dta", schema)
+    synth = dpsynth.Synthesizer(schema, "independent", epsilon=1, delta=1e-6, ledger=str(tmp_path / "l.ledger"))
+    (tmp_path / "r.csv").write_text("two words\nx\n")
+    with pytest.raises(SchemaError, match="give columns names of letters"):
+        make_release(synth, tmp_path / "r.csv", tmp_path / "out", ending=".dta")
+    assert [path.name for path in tmp_path.iterdir()] == ["r.csv"]
+    needed(".xlsx")
+    rows = pd.DataFrame({"a": ["CANARY\x00"]})
+    with pytest.raises(SchemaError, match="a sign that Excel does not know") as caught:
+        write_rows(rows, tmp_path / "r.xlsx", Schema({"a": Categorical(["x"])}))
+    assert "CANARY" not in str(caught.value)
+    assert caught.value.__context__ is None
+
+
+@pytest.fixture(scope="module")
+def fitted():
+    schema = Schema({"age": Numeric(0, 120, integer=True, nullable=True), "ward": Categorical(["n", "s"])})
+    rows = pd.DataFrame({"age": [1, 50, None] * 20, "ward": ["n", "s", "n"] * 20})
+    return dpsynth.Synthesizer(schema, "independent", epsilon=10, delta=1e-6, ledger=None).fit(rows)
+
+
+def test_a_sample_comes_as_the_table_that_is_asked_for(fitted):
+    rows = fitted.sample(30, seed=1)
+    table = fitted.sample(30, seed=1, output="arrow")
+    assert isinstance(table, pa.Table)
+    assert table.schema.types == [pa.int64(), pa.dictionary(pa.int8(), table.schema.field("ward").type.value_type)]
+    assert table["age"].to_pylist() == [None if value is pd.NA else value for value in rows["age"]]
+    with pytest.raises(ValueError, match=r"output must be one of \['pandas', 'arrow', 'polars'\], got 'spark'"):
+        fitted.sample(30, output="spark")
+
+
+def test_a_sample_comes_as_a_frame_of_polars(fitted):
+    polars = pytest.importorskip("polars", reason="polars is not installed")
+    frame = fitted.sample(30, seed=1, output="polars")
+    assert isinstance(frame, polars.DataFrame)
+    assert frame["ward"].to_list() == fitted.sample(30, seed=1)["ward"].to_list()
+
+
+@pytest.mark.parametrize("ending", [".csv", ".xlsx", ".sav", ".feather", ".jsonl"])
+def test_a_release_by_command_is_in_the_kind_of_the_data_and_is_verified(ending, tmp_path, run, monkeypatch):
+    needed(ending)
+    monkeypatch.chdir(tmp_path)
+    schema = Schema(COLUMNS, file=FileFormat(sheet="Data"))
+    schema.save("schema.yaml")
+    write_rows(rows_of(schema), tmp_path / f"data{ending}", schema)
+    assert run(f"schema check schema.yaml data{ending}")[0] == 0
+    code, _, err = run(
+        f"release data{ending} -s schema.yaml --epsilon 5 --mechanism independent --ledger l -o out -n 50"
+    )
+    assert (code, err) == (0, "")
+    assert (tmp_path / f"out/synthetic{ending}").exists()
+    assert run("verify out --redraw")[0] == 0
+    assert run(f"evaluate out/synthetic{ending} data{ending} -s schema.yaml -o quality")[0] == 0
+    assert run("sample out/model.dpsynth -n 5 -o five.feather")[0] == 0
+    assert len(open_source(tmp_path / "five.feather").read()) == 5
