@@ -182,7 +182,7 @@ def test_each_record_of_a_file_in_any_form_is_in_one_part_in_the_same_form(form,
     ends = data.name.removeprefix("r")
     train, holdout = tmp_path / f"train{ends}", tmp_path / f"holdout{ends}"
     split_file(data, schema, train, holdout, share=0.4, seed=1)
-    held = in_holdout(open_rows(data, schema), None, 0.4, 1)
+    held = in_holdout(open_rows(data, schema), PrivacyUnit(), 0.4, 1)
     for path, here in ((train, ~held), (holdout, held)):
         assert open_rows(path, schema).equals(open_rows(data, schema).filter(pa.array(here)))
         raw = path.read_bytes()

@@ -12,10 +12,10 @@ import numpy as np
 
 from dpsynth.data import values as raw
 from dpsynth.data.tables.cuts import with_span
-from dpsynth.data.texts import moment_reader
 from dpsynth.door.codes import Coding, Cuts
 from dpsynth.schema.columns import SECONDS
 from dpsynth.schema.table import Datetime, Schema
+from dpsynth.schema.texts import moment_reader
 
 _UNITS = {"day": "D", "week": "W", "month": "M", "year": "Y"}
 _MONDAY = 4
