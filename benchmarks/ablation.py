@@ -20,7 +20,7 @@ from _record import RESULTS, write
 from _tables import DISCRETE, discrete_table
 from utility import one_run
 
-from dpsynth.mechanisms.marginal import binned, canopy
+from dpsynth.mechanisms.marginal import binned, canopy, selection
 from dpsynth.mechanisms.prices import Prices
 from dpsynth.models import inference, sampling
 
@@ -54,6 +54,9 @@ VARIANTS: dict[str, tuple[tuple[Any, str, Any], ...]] = {
     "scores are gains, chance and noise with them": ((canopy, "dependence", lambda scores, *a, **k: scores.gains()),),
     "a row of a rare level counts as any other": (
         (canopy, "rarity", lambda masses, noise, target: {a: np.ones(m.size) for a, m in masses.items()}),
+    ),
+    "a batch adds its gains less its noise": (
+        (selection, "removed", lambda gains, noise: float((gains - noise).sum())),
     ),
     "a tree costs half, whatever it is worth": ((canopy, "_PARTS", (1.0,)),),
     "even shares": ((Prices, "shared", even_shares),),

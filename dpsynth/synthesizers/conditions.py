@@ -127,29 +127,6 @@ def equal(name: str, value: Any, schema: Schema) -> Term:
     return term(name, ast.Compare(ast.Name("x"), [ast.Eq()], [ast.Constant(value)]), schema)
 
 
-def parse(where: str | None, given: Mapping[str, Any] | None, schema: Schema) -> list[Term]:
-    """The terms of a condition whose parts `and` joins, each about one column, and of given values.
-
-    ConditionError for any other condition.
-    """
-    terms = [equal(name, value, schema) for name, value in (given or {}).items()]
-    if where is None:
-        return terms
-    written = read(where)
-    parts = [written.tree]
-    if isinstance(written.tree, ast.BoolOp) and isinstance(written.tree.op, ast.And):
-        parts = written.tree.values
-    for part in parts:
-        names = written.columns(part)
-        if len(names) != 1:
-            raise ConditionError(
-                "each part of a condition, joined by `and`, must be about one column here; one part"
-                f" is about {sorted(names)}: write it as in 'age >= 65'"
-            )
-        terms.append(term(names[0], part, schema))
-    return terms
-
-
 def term(name: str, test: ast.expr, schema: Schema) -> Term:
     """A test of one column, checked against the schema; ConditionError where it does not fit."""
     name, column = column_of(name, schema)

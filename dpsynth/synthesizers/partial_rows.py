@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from dpsynth.data.tables.codec import Codec
+from dpsynth.data.tables.written import as_declared
 from dpsynth.data.values import read_numbers, steps_of
 from dpsynth.models.base import ConditionError, Evidence
 from dpsynth.models.completing import completed
@@ -67,7 +68,8 @@ def filled_in(
 ) -> pd.DataFrame:
     """The table with a value drawn wherever one of these columns has none; all others stay.
 
-    What cannot be read as the schema declares it counts as unknown, and stays as it is.
+    Among text it is written as the schema declares. What cannot be read as the schema declares
+    counts as unknown, and stays as it is.
     """
     known = {
         name: _codes(origin.codecs[name], table[name]) for name in table if name in origin.codecs
@@ -81,9 +83,11 @@ def filled_in(
     evidence: Evidence = {name: _valid(origin.codecs[name]) for name in columns}
     drawn = completed(origin.model, codes, rng, evidence, LEAST)
     rows = origin.decoded(drawn, origin.free(), rng)
+    spelled = as_declared(rows, origin.schema)
     found = table.copy()
     for name in columns:
-        found[name] = _filled(table[name], absent[name], rows[name])
+        text = pd.api.types.infer_dtype(table[name]) == "string"
+        found[name] = _filled(table[name], absent[name], (spelled if text else rows)[name])
     return found
 
 

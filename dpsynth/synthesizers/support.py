@@ -126,8 +126,8 @@ def with_support(rows: pd.DataFrame, origin: Origin, record: Mapping[str, Any]) 
         )
     support = Support.of(origin.model, noise_of(record, origin.model.domain.attributes))
     codes = {name: codec.encode(rows[name]) for name, codec in origin.codecs.items()}
-    found = support.at(codes) if len(rows) else np.zeros(0)
-    return rows.assign(**{SUPPORT: found.round(2), EXTRAPOLATED: found < ENOUGH})
+    found = support.at(codes).round(2)
+    return rows.assign(**{SUPPORT: found, EXTRAPOLATED: found < ENOUGH})
 
 
 def support_of(rows: pd.DataFrame, origin: Origin, record: Mapping[str, Any]) -> pd.DataFrame:

@@ -92,10 +92,16 @@ def test_numbers_of_a_column_with_whole_steps_and_of_categories_are_whole() -> N
     assert rows.dtypes.to_dict() == {"pay": float, "grade": rows.dtypes["grade"], "age": int}
 
 
-@pytest.mark.parametrize("dtype", ["str", object])
-def test_what_stands_as_text_already_stays(dtype: object) -> None:
+def test_what_stands_as_text_already_stays_and_columns_may_be_missing() -> None:
+    """Rows of a file beside drawn ones; the text is as it was, a comma or a zero at the end included."""
     schema = Schema(
-        {"pay": Numeric(0, 100, decimal=","), "day": Datetime("2020-01-01", "2021-01-01", format="%d.%m.%Y")}
+        {
+            "pay": Numeric(0, 10, decimal=","),
+            "at": Datetime("2020-01-01", "2020-12-31", format="%d.%m.%Y"),
+            "grade": Categorical([1.5, 2.0]),
+            "gone": Numeric(0, 1),
+        }
     )
-    rows = pd.DataFrame({"pay": pd.Series(["12,5", None], dtype=dtype), "day": pd.Series(["odd", None], dtype=dtype)})
-    pd.testing.assert_frame_equal(as_declared(rows, schema), rows)
+    for kind in ("str", "object"):
+        rows = pd.DataFrame({"pay": ["1,50", None], "at": ["01.02.2020", None], "grade": ["1.5", "2"]}, dtype=kind)
+        pd.testing.assert_frame_equal(as_declared(rows, schema), rows)

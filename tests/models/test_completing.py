@@ -164,3 +164,26 @@ def test_completed_rows_agree_with_the_evidence_too(way, monkeypatch):
     assert stats.chi2.sf((((counts - wanted) ** 2)[some] / wanted[some]).sum(), some.sum() - 3) > 1e-4
     unlike = joint.table / joint.table.sum(axis=(0, 2, 3, 4), keepdims=True) * 3000
     assert stats.chi2.sf((((counts - unlike) ** 2) / unlike).sum(), unlike.size - 3) < 1e-6
+
+
+def test_a_hidden_component_is_drawn_with_the_rest_and_not_shown():
+    """The component follows from what is known; a double that draws it from all components is refuted."""
+    domain = Domain.of({"a": 2, "b": 2, "c": 3})
+    rng = np.random.default_rng(1)
+    columns = {a: rng.dirichlet(np.full(n, 0.3), 4) for a, n in domain.sizes}
+    model = HiddenModel.mixture(domain, 1.0, columns)
+    joint = sum(
+        np.einsum("i,j,k->ijk", *(np.maximum(columns[a][k], 1e-12) for a in domain.attributes)) for k in range(4)
+    )
+    partial = {"a": np.repeat([0, 1], 4000), "b": np.full(8000, -1), "c": np.full(8000, -1)}
+    whole = completed(model, partial, np.random.default_rng(2))
+    assert list(whole) == ["a", "b", "c"]
+    for a in (0, 1):
+        counts = np.zeros((2, 3))
+        np.add.at(counts, (whole["b"][whole["a"] == a], whole["c"][whole["a"] == a]), 1)
+        expected = 4000 * joint[a] / joint[a].sum()
+        marginal = 4000 * joint.sum(axis=0) / joint.sum()
+        some = expected > 1e-6
+        assert counts[~some].sum() == 0
+        assert stats.chi2.sf(((counts - expected) ** 2 / expected)[some].sum(), some.sum() - 1) > 1e-4
+        assert stats.chi2.sf(((counts - marginal) ** 2 / marginal).sum(), 5) < 1e-6

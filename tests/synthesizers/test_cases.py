@@ -7,6 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import dpsynth
 from dpsynth import Synthesizer
@@ -72,6 +74,56 @@ def test_the_test_has_power_against_columns_drawn_by_themselves(fitted, every, n
         rows[column] = rows[column].array.take(rng.permutation(len(rows)))
     met = HOLDS[name](rows).fillna(False).astype(bool)
     assert not met.all() or p_value(rows, every, HOLDS[name]) < 1e-6
+
+
+LEAVES = {
+    "`in` >= 5": lambda r: r["in"] >= 5,
+    "2 <= `in` < 7": lambda r: (r["in"] >= 2) & (r["in"] < 7),
+    "out < 4": lambda r: r["out"] < 4,
+    "out is None": lambda r: r["out"].isna(),
+    "ward in ['a', 'c']": lambda r: r["ward"].isin(["a", "c"]),
+    "ward != 'b'": lambda r: r["ward"] != "b",
+    "fraud": lambda r: r["fraud"],
+    "size not in [0, 2]": lambda r: ~r["size"].isin([0, 2]),
+    "out > `in`": lambda r: r["out"] > r["in"],
+    "size <= `in` <= out": lambda r: (r["size"] <= r["in"]) & (r["in"] <= r["out"]),
+}
+"""Parts of conditions, and what they mean; a missing value meets `is None` alone."""
+
+
+def conditions():
+    """Conditions of such parts, joined by `and` and `or` in any way."""
+
+    def joined(inner):
+        return st.tuples(st.sampled_from(["and", "or"]), st.lists(inner, min_size=2, max_size=3))
+
+    return st.recursive(st.sampled_from(list(LEAVES)), joined, max_leaves=6)
+
+
+def text_of(condition) -> str:
+    if isinstance(condition, str):
+        return condition
+    word, parts = condition
+    return f" {word} ".join(f"({text_of(part)})" for part in parts)
+
+
+def truth_of(condition, rows) -> np.ndarray:
+    if isinstance(condition, str):
+        return LEAVES[condition](rows).fillna(False).to_numpy(dtype=bool)
+    word, parts = condition
+    combine = np.logical_and if word == "and" else np.logical_or
+    return combine.reduce([truth_of(part, rows) for part in parts])
+
+
+@given(condition=conditions())
+@settings(deadline=None, max_examples=60)
+def test_a_row_meets_exactly_one_case_of_a_condition_that_holds_and_none_of_another(every, condition) -> None:
+    met = np.zeros(len(every), dtype=int)
+    for case in cases.cases_of(text_of(condition), None, SCHEMA):
+        met += case.holds(every) & np.logical_and.reduce(
+            [np.ones(len(every), dtype=bool), *(term.holds(every[term.column]) for term in case.terms)]
+        )
+    np.testing.assert_array_equal(met, truth_of(condition, every).astype(int))
 
 
 def test_alternatives_that_overlap_would_be_found(fitted, every, monkeypatch) -> None:

@@ -169,6 +169,33 @@ def test_filled_in_values_follow_the_known_ones(fitted) -> None:
     assert alone < 0.5
 
 
+def test_among_text_a_value_is_written_as_the_schema_declares() -> None:
+    """As in a CSV file with decimal commas and dates of a format; what is filled in is read again as it was drawn."""
+    schema = Schema(
+        {
+            "pay": Numeric(0, 10, step=0.25, decimal=","),
+            "at": Datetime("2020-01-01", "2020-12-31", format="%d.%m.%Y"),
+            "smoker": Boolean(true=["ja"], false=["nein"]),
+        }
+    )
+    rng = np.random.default_rng(0)
+    moments = pd.Timestamp("2020-01-01") + pd.to_timedelta(rng.integers(0, 366, 900), unit="D")
+    text = pd.DataFrame(
+        {
+            "pay": [f"{x / 4}".replace(".", ",") for x in rng.integers(0, 41, 900)],
+            "at": moments.strftime("%d.%m.%Y"),
+            "smoker": rng.choice(["ja", "nein"], 900),
+        }
+    )
+    synth = Synthesizer(schema, "mst", epsilon=9, delta=1e-6, unsafe_seed=1, ledger=None).fit(text)
+    for kind in ("str", "object"):
+        filled = synth.impute(text.astype(kind).mask(rng.random((900, 3)) < 0.5), seed=1)
+        assert filled["pay"].str.fullmatch(r"\d+(,\d+)?").all()
+        assert filled["at"].str.fullmatch(r"\d\d\.\d\d\.2020").all()
+        assert filled["smoker"].isin(["ja", "nein"]).all()
+        assert set(filled["pay"].str.replace(",", ".").astype(float) * 4 % 1) == {0.0}
+
+
 def test_only_the_named_columns_are_filled_in(fitted) -> None:
     table = holed(records(200, seed=5))
     filled = fitted.impute(table, columns=["ward"], seed=1)

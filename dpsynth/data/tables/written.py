@@ -56,9 +56,8 @@ def as_declared(rows: pd.DataFrame, schema: Schema, *, numbers: bool = True) -> 
 
 
 def _has_text(values: pd.Series[Any]) -> bool:
-    if values.dtype != object:
-        return isinstance(values.dtype, pd.StringDtype)
-    return any(isinstance(value, str) for value in values)
+    """Whether values are as a file had them, with text among them."""
+    return pd.api.types.infer_dtype(values) in ("string", "mixed", "mixed-integer")
 
 
 def _as_text(values: pd.Series[Any], column: Column, numbers: bool) -> pd.Series[Any]:

@@ -161,7 +161,8 @@ def unlisted(folder: Folder) -> str:
 def real(folder: Folder) -> str:
     """A file is stamped as one that contains real records, which no release has."""
     tables = [path for path in folder.path.iterdir() if path.suffix.lower() in SAMPLES["rows"]]
-    return ", ".join(sorted(path.name for path in tables if _is_stamped(path)))
+    found = (path.name for path in tables if path.is_file() and _is_stamped(path))
+    return ", ".join(sorted(found))
 
 
 def _is_stamped(path: Path) -> bool:
