@@ -16,6 +16,7 @@ from statistics import geometric_mean
 from typing import Any
 
 import audit_page
+import constraints_page
 import networks_page
 import units_page
 
@@ -307,7 +308,8 @@ def main() -> None:
         counted = re.sub(rf"(\| `dpsynth/{ring}/` \|) [\d,]+", rf"\g<1> {lines:,}", counted)
     shown = networks_page.replaced(readme.read_text(), "figures", short_figures())
     wanted = {readme: shown, argument: counted, ROOT / "docs" / "figures.md": long_figures()}
-    wanted |= {m.PAGE: m.page(m.PAGE.read_text()) for m in (audit_page, networks_page, units_page)}
+    pages = (audit_page, constraints_page, networks_page, units_page)
+    wanted |= {m.PAGE: m.page(m.PAGE.read_text()) for m in pages}
     if options.check:
         sys.exit(any(path.read_text() != text for path, text in wanted.items()))
     for path, text in wanted.items():

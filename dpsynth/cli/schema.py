@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from dpsynth.data.tables.check import ColumnCheck
     from dpsynth.schema.columns import Scalar
     from dpsynth.schema.importing.facts import Imported
+    from dpsynth.synthesizers.rule_check import RuleCheck
 
 Output = Annotated[
     Path, typer.Option("--output", "-o", help="The file that the schema is written to.")
@@ -153,7 +154,8 @@ def check(
     data: Data,
     as_json: Json = False,
 ) -> None:
-    """Count what a fit would clip, map or refuse, and name declared categories that never occur.
+    """Count what a fit would clip, map or refuse and the rows that break each constraint, and name
+    declared categories that never occur.
 
     PRIVATE: for the data owner's screen only.
 
@@ -161,14 +163,18 @@ def check(
     """
     from dpsynth.data.engines.files import open_rows
     from dpsynth.data.tables.check import check_rows
+    from dpsynth.synthesizers.rule_check import check_rules
 
     declared = load_schema(schema)
     rows = open_rows(data, declared)
     checks = check_rows(rows, declared)
+    rules = check_rules(rows, declared)
     if as_json:
-        print_json({"PRIVATE": True, "columns": [vars(c) for c in checks]})
+        found = {"columns": [vars(c) for c in checks], "constraints": [vars(r) for r in rules]}
+        print_json({"PRIVATE": True, **found})
     else:
         _show(checks, len(rows))
+        _show_rules(rules)
     if any(c.reason or c.refused for c in checks):
         raise typer.Exit(Exit.GATE_FAILED)
 
@@ -193,6 +199,16 @@ def _show(checks: list[ColumnCheck], rows: int) -> None:
     for c in checks:
         if c.reason:
             say(f"{c.name}: more than a fifth is undeclared, likely {c.reason}")
+
+
+def _show_rules(rules: list[RuleCheck]) -> None:
+    if not rules:
+        return
+    title = "PRIVATE: rows that break a constraint, not for release"
+    table = Table("constraint", "rows", title=title)
+    for rule in rules:
+        table.add_row(escape(rule.constraint), _count(rule.broken))
+    out.print(table)
 
 
 def _listed(names: tuple[Scalar, ...], most: int = 10) -> str:

@@ -19,7 +19,7 @@ from dpsynth.base.places import expanded
 from dpsynth.base.text import at_most, exact, printable, said
 from dpsynth.base.versions import versions
 from dpsynth.evidence import undeclared, verify, wording
-from dpsynth.evidence.describe import Bounds, columns_in_words
+from dpsynth.evidence.describe import Bounds, columns_in_words, constraints_in_words
 from dpsynth.evidence.manifest import add_lines, line_of
 from dpsynth.evidence.pages import render
 from dpsynth.evidence.purposes import groups
@@ -305,7 +305,12 @@ def _check_unit(unit: PrivacyUnit, schema: Schema | ImageSchema) -> None:
 
 
 def _described(schema: Schema | ImageSchema, bounds: Bounds) -> dict[str, Any]:
-    return {"sha256": schema.fingerprint(), "columns": columns_in_words(schema, bounds)}
+    rules = constraints_in_words(schema)
+    return {
+        "sha256": schema.fingerprint(),
+        "columns": columns_in_words(schema, bounds),
+        **({"constraints": rules} if rules else {}),
+    }
 
 
 def _beginning(lines: Sequence[dict[str, Any]], run: str) -> dict[str, Any]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from dpsynth.base.text import clip, written
 from dpsynth.schema.columns import Boolean, Categorical, Column, Datetime, Identifier, Numeric, Text
+from dpsynth.schema.constraints import Constraint, Derived, Sum, Unique
 from dpsynth.schema.images import ImageSchema
 from dpsynth.schema.table import Schema
 
@@ -20,15 +21,32 @@ def columns_in_words(schema: Schema | ImageSchema, bounds: Bounds) -> list[dict[
     """For each column its name, its type, what it may hold, and where that comes from."""
     if isinstance(schema, ImageSchema):
         return schema.in_words()
+    origins = _constrained(schema.constraints)
     return [
         {
             "name": name,
             "type": type(column).__name__.lower(),
             "domain": _domain(column, bounds.get(name)),
-            "origin": _origin(column, bounds.get(name)),
+            "origin": origins.get(name) or _origin(column, bounds.get(name)),
         }
         for name, column in schema.columns.items()
     ]
+
+
+def constraints_in_words(schema: Schema | ImageSchema) -> list[str]:
+    """What all rows keep, as the schema declares it."""
+    return [rule.describe() for rule in getattr(schema, "constraints", ())]
+
+
+def _constrained(constraints: Sequence[Constraint]) -> dict[str, str]:
+    """Where columns come from that constraints make."""
+    found = {}
+    for rule in constraints:
+        if isinstance(rule, Sum | Derived):
+            found[rule.column] = "computed from other columns, never read"
+        elif isinstance(rule, Unique):
+            found[rule.column] = "never read"
+    return found
 
 
 def _domain(column: Column, learned: tuple[float, float] | None) -> str:

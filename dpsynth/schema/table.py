@@ -35,6 +35,20 @@ from dpsynth.schema.columns import (
     matches_any,
     plain_word,
 )
+from dpsynth.schema.constraint_check import check_constraints
+from dpsynth.schema.constraint_files import constraint_of, constraints_of, facts_of
+from dpsynth.schema.constraints import (
+    Constraint,
+    Derived,
+    FixedCombinations,
+    FixedIncrements,
+    Implies,
+    OneHot,
+    Order,
+    Range,
+    Sum,
+    Unique,
+)
 from dpsynth.schema.files import FileFormat
 from dpsynth.schema.identifying import direct_identifier, role_of
 from dpsynth.schema.texts import moment_reader, number_reader
@@ -46,20 +60,30 @@ __all__ = [
     "Boolean",
     "Categorical",
     "Column",
+    "Constraint",
     "Datetime",
+    "Derived",
     "FileFormat",
+    "FixedCombinations",
+    "FixedIncrements",
     "Identifier",
+    "Implies",
     "Numeric",
+    "OneHot",
+    "Order",
+    "Range",
     "Schema",
     "SchemaDraft",
     "SchemaError",
+    "Sum",
     "Text",
+    "Unique",
 ]
 
 VERSION = 1
 """Of the file's format. A file of another version is refused."""
 
-_FIELDS = ("dpsynth_schema", "unit", "file", "not_identifying", "columns")
+_FIELDS = ("dpsynth_schema", "unit", "file", "not_identifying", "columns", "constraints")
 
 TODO = "TODO"
 """What stands in a draft for a fact that a person has to write."""
@@ -98,13 +122,17 @@ class Schema:
     not_identifying : sequence of str
         Columns that a fit models although their names look like direct identifiers of people, such
         as "name" for that of a product.
+    constraints : sequence of Constraint
+        What every row keeps: `Order`, `Range`, `Implies`, `FixedCombinations`, `Sum`, `Derived`,
+        `OneHot`, `Unique` and `FixedIncrements` (docs/constraints.md). A release keeps it too.
 
     Raises
     ------
     SchemaError
         For no columns, a name that is not text, something that is no column type, an id column
         that is declared as data to release, a missing marker of all columns that is a value of
-        one, and a `not_identifying` that is no list of columns.
+        one, a `not_identifying` that is no list of columns, and constraints that do not fit the
+        columns.
 
     Examples
     --------
@@ -121,6 +149,7 @@ class Schema:
     unit: PrivacyUnit
     file: FileFormat
     not_identifying: tuple[str, ...]
+    constraints: tuple[Constraint, ...]
 
     def __init__(
         self,
@@ -129,6 +158,7 @@ class Schema:
         unit: PrivacyUnit | None = None,
         file: FileFormat | None = None,
         not_identifying: Sequence[str] = (),
+        constraints: Sequence[Constraint] = (),
     ) -> None:
         file = file if file is not None else FileFormat()
         given = _mapping("columns", columns).items()
@@ -137,6 +167,7 @@ class Schema:
         object.__setattr__(self, "unit", unit if unit is not None else PrivacyUnit())
         object.__setattr__(self, "file", file)
         object.__setattr__(self, "not_identifying", _cleared(not_identifying, self.columns))
+        object.__setattr__(self, "constraints", constraints_of(constraints))
         if not named:
             raise SchemaError("a schema needs one column or more, got none: add a column")
         for name, column in named:
@@ -147,6 +178,7 @@ class Schema:
                     f" {type(column).__name__}: choose one"
                 )
         self._check_unit()
+        check_constraints(self.columns, self.constraints)
         self._check_encoding()
         for name, column in named:
             for marker in file.missing_markers:
@@ -245,7 +277,9 @@ class Schema:
         if self.not_identifying:
             declared["not_identifying"] = list(self.not_identifying)
         unit = _facts(self.unit)
-        return {"dpsynth_schema": VERSION, "unit": unit, **declared, "columns": columns}
+        kept = [facts_of(constraint) for constraint in self.constraints]
+        rules = {"constraints": kept} if kept else {}
+        return {"dpsynth_schema": VERSION, "unit": unit, **declared, "columns": columns, **rules}
 
     @classmethod
     def from_dict(cls, spec: Mapping[str, Any]) -> Schema:
@@ -266,7 +300,8 @@ class Schema:
         file = _build("file", FileFormat, _mapping("file", spec.get("file", {})))
         named = {name: column_of(name, facts) for name, facts in columns.items()}
         cleared = spec.get("not_identifying", ())
-        return cls(named, unit=unit, file=file, not_identifying=cleared)
+        rules = _listed_rules(spec.get("constraints", []))
+        return cls(named, unit=unit, file=file, not_identifying=cleared, constraints=rules)
 
     @classmethod
     def load(cls, path: str | Path) -> Schema:
@@ -509,6 +544,14 @@ def _refuse_todo(columns: Mapping[str, Any]) -> None:
             f"{len(open_)} of {len(columns)} columns still have a TODO, {some(open_, 3)}: write a"
             " public fact in the place of each, as docs/schema.md shows for every type"
         )
+
+
+def _listed_rules(given: Any) -> list[Constraint]:
+    if isinstance(given, str | Mapping) or not isinstance(given, Sequence):
+        raise SchemaError(
+            f"constraints must be a list, got {type(given).__name__}: begin each with a dash"
+        )
+    return [constraint_of(place, facts) for place, facts in enumerate(given, start=1)]
 
 
 def column_of(name: str, facts: Any) -> Column:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from dpsynth.data.constraints.recoding import recoding_of
 from dpsynth.data.tables.mixing import as_frame
 from dpsynth.models.base import ConditionError, Model
 from dpsynth.schema.table import Schema
 from dpsynth.synthesizers.balance import balanced, splits_of
 from dpsynth.synthesizers.cases import cases_of
+from dpsynth.synthesizers.constrained import draw_kept
 from dpsynth.synthesizers.drawn_cases import Drawing
 from dpsynth.synthesizers.drawn_scenario import draw_scenario
 from dpsynth.synthesizers.partial_rows import rows_given
@@ -93,10 +95,32 @@ class Asked:
     ) -> pd.DataFrame:
         """The rows. record: of the model's certificate, which says what was measured."""
         self.check(origin.schema)
+        if origin.schema.constraints:
+            return self._kept(origin, record, n, rng)
         if self.scenario is not None:
             return draw_scenario(origin, record, self.scenario, _rows(origin.model, n), rng)
         found = self._drawn(origin, n, rng)
         return with_support(found, origin, record) if self.support else found
+
+    def _kept(
+        self, origin: Origin, record: Mapping[str, Any], n: int | None, rng: np.random.Generator
+    ) -> pd.DataFrame:
+        """The rows, where the schema has constraints."""
+        if self.scenario is not None or self._partial:
+            what = "a scenario" if self.scenario is not None else "partial rows"
+            raise ConditionError(
+                f"{what} cannot be drawn where the schema has constraints: ask for where=, for one"
+                " value of each column in given=, or for balance="
+            )
+        cases = cases_of(self.where, self.given, origin.schema)
+        splits = [] if self.balance is None else splits_of(self.balance, origin.schema)
+        rows = draw_kept(origin, _rows(origin.model, n), cases, splits, rng)
+        if not self.support:
+            return rows
+        recoding = recoding_of(origin.schema)
+        modelled = replace(origin, schema=recoding.modelled)
+        found = with_support(recoding.encoded(rows), modelled, record)
+        return rows.assign(**{name: found[name] for name in (SUPPORT, EXTRAPOLATED)})
 
     def _drawn(self, origin: Origin, n: int | None, rng: np.random.Generator) -> pd.DataFrame:
         if self._partial:

@@ -15,6 +15,7 @@ import numpy as np
 
 from dpsynth.base.archive import UNREADABLE, read_archive, split, write_archive
 from dpsynth.base.errors import DPSynthError
+from dpsynth.data.constraints.recoding import recoding_of
 from dpsynth.data.tables.codec import schema_domain
 from dpsynth.data.tables.identifiers import RowsOfUnits
 from dpsynth.data.tables.inside import Inside
@@ -198,6 +199,6 @@ def built_table(document: dict[str, Any], arrays: dict[str, np.ndarray]) -> Stor
     bounds: Bounds = {name: (float(low), float(high)) for name, (low, high) in stored.items()}
     inside = {name: Inside.of(each) for name, each in document.get("inside", {}).items()}
     people = RowsOfUnits.of(document["rows_of_units"]) if "rows_of_units" in document else None
-    domain = schema_domain(schema, bounds)
+    domain = schema_domain(recoding_of(schema).modelled, bounds)
     model = RefinedModel.from_arrays(domain, {**document["model"], **arrays})
     return schema, model, bounds, inside, people, document["certificate"]

@@ -178,7 +178,9 @@ class Plan:
         return f"{short(most, 2)} at most" if math.isfinite(most) else "not known"
 
 
-def plan(schema: Schema, mechanism: Mechanism, budget: Budget, rows: int) -> Plan:
+def plan(
+    schema: Schema, mechanism: Mechanism, budget: Budget, rows: int, repeats: bool = False
+) -> Plan:
     """The plan of one fit.
 
     Parameters
@@ -191,6 +193,8 @@ def plan(schema: Schema, mechanism: Mechanism, budget: Budget, rows: int) -> Pla
         What the fit spends.
     rows : int
         How many rows the table is assumed to have, 1 or more.
+    repeats : bool
+        Whether new ids repeat, for which the fit counts units by their rows.
 
     Returns
     -------
@@ -212,7 +216,7 @@ def plan(schema: Schema, mechanism: Mechanism, budget: Budget, rows: int) -> Pla
     settled = _settled(mechanism, budget, schema.unit)
     domain = schema_domain(schema, dict.fromkeys(schema.unbounded, _ASSUMED_BOUNDS))
     cost = affordable(budget)
-    before = _looks_before(schema, mechanism, cost)
+    before = _looks_before(schema, mechanism, cost, repeats)
     rest = cost - sum(part.charges[1] * part.costs[0] for part in before)
     allocation = _allocation(mechanism, rest, domain, settled)
     columns = allocation.part(COLUMNS)
@@ -270,13 +274,13 @@ def _finite(figures: Iterable[float]) -> list[float | None]:
     return [figure if math.isfinite(figure) else None for figure in figures]
 
 
-def _looks_before(schema: Schema, mechanism: Mechanism, cost: int) -> list[Part]:
+def _looks_before(schema: Schema, mechanism: Mechanism, cost: int, repeats: bool) -> list[Part]:
     """What a fit charges for before the mechanism begins."""
     bounds = _bounds(cost, schema.unbounded)
     left = cost - sum(part.charges[1] * part.costs[1] for part in bounds)
     wide = with_several_values(schema, dict.fromkeys(schema.unbounded, _ASSUMED_BOUNDS))
     found = [*bounds, *(_inside(left, wide) if mechanism.gaussian and wide else ())]
-    if schema.repeating is None:
+    if not repeats:
         return found
     spent = [sum(part.charges[i] * part.costs[i] for part in found) for i in (0, 1)]
     costs = sorted(sizes_cost(cost - each) for each in spent)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ import pandas as pd
 from dpsynth.base.job import Job
 from dpsynth.base.places import expanded
 from dpsynth.base.progress import stage
+from dpsynth.data.constraints.recoding import recoding_of
 from dpsynth.data.engines.files import Source, open_source
 from dpsynth.data.engines.frames import Container, as_container, check_container
 from dpsynth.data.tables.codec import check_columns, check_owner, codecs, schema_domain
@@ -45,6 +46,7 @@ from dpsynth.schema.table import Numeric, Schema, SchemaError
 from dpsynth.synthesizers.account import accountant_for
 from dpsynth.synthesizers.asking import Asked
 from dpsynth.synthesizers.base import BaseSynthesizer, CautionWarning, NamedLedger, NoLedger
+from dpsynth.synthesizers.implications import refuse_impossible
 from dpsynth.synthesizers.model_file import (
     TABLE,
     built_table,
@@ -189,8 +191,8 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
             bounds = _kept_bounds(checkpoint, lambda: self._bounds(rows, accountant))
             seen = _kept_seen(checkpoint, lambda: self._seen(rows, bounds, accountant, mechanism))
             people = _kept_people(checkpoint, lambda: self._people(rows, accountant))
-            domain = schema_domain(self.schema, bounds)
-            table = PrivateTable.encoded(rows, codecs(self.schema, bounds), domain)
+            domain = schema_domain(self._modelled, bounds)
+            table = PrivateTable.encoded(rows, codecs(self._modelled, bounds), domain)
             stage(f"measuring and modelling with {name_of(mechanism)}")
             model = in_stored_form(mechanism.run(table, accountant, checkpoint))
             inside = self._inside(seen, bounds, model)
@@ -225,7 +227,7 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
             As `fit` would before it reads anything.
         """
         budget, mechanism = self._checked()
-        return plan(self.schema, mechanism, budget, rows)
+        return plan(self._modelled, mechanism, budget, rows, self.schema.repeating is not None)
 
     def sample(
         self,
@@ -326,6 +328,11 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         SchemaError
             For a column that the table or the schema does not have.
         """
+        if self.schema.constraints:
+            raise SchemaError(
+                "a table cannot be filled in where the schema has constraints, as known and drawn"
+                " values would have to keep them together: fit a schema without constraints"
+            )
         origin, table = self._origin(), as_frame(table, self.schema)
         wanted = [name for name in table if name in origin.codecs] if columns is None else columns
         if odd := [name for name in wanted if name not in table or name not in origin.codecs]:
@@ -351,6 +358,11 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         made.fitted_ = Fitted(model, bounds, Certificate(record), inside, people)
         return made
 
+    @property
+    def _modelled(self) -> Schema:
+        """The columns that a fit reads, some of which stand for those with constraints."""
+        return recoding_of(self.schema).modelled
+
     def _what(self) -> str:
         if isinstance(self.mechanism, str):
             return repr(self.mechanism)
@@ -363,9 +375,10 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         budget = mechanism.budget(self.epsilon, self.delta)  # some keep a part of it for a program
         self.schema.refuse_text()
         self.schema.refuse_identifying()
-        check_size(self.schema)
-        mechanism = with_prior(mechanism, self.known, self.schema)
-        check_settings(mechanism, self.schema)
+        refuse_impossible(self.schema)
+        check_size(self._modelled)
+        mechanism = with_prior(mechanism, self.known, self._modelled)
+        check_settings(mechanism, self._modelled)
         check_repeating(mechanism, self.schema)
         check_names(self.schema)
         if self.checkpoint is not None:
@@ -374,11 +387,12 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         return budget, mechanism
 
     def _opened(self, data: Any) -> Source:
-        """The data, whose columns are those of the schema. No row is read."""
+        """The data, with the columns of the schema, to be recoded when read. No row is read."""
         source = open_source(data, self.schema)
         check_columns(source.names, self.schema)
         check_owner(source.names, self.schema.unit)
-        return source
+        recoding = recoding_of(self.schema)
+        return replace(source, read=lambda: recoding.encoded(source.read()))
 
     def _accountant(self, budget: Budget, mechanism: Mechanism) -> Accountant:
         fingerprint = self.schema.fingerprint()
@@ -419,7 +433,7 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
 
     def _bounds(self, rows: Bounded, accountant: Accountant) -> Bounds:
         """Bounds that the schema leaves open, learned by charges."""
-        numeric = {n: c for n, c in self.schema.columns.items() if isinstance(c, Numeric)}
+        numeric = {n: c for n, c in self._modelled.columns.items() if isinstance(c, Numeric)}
         wanted = {name: column for name, column in numeric.items() if not column.bounded}
         if not wanted:
             return {}
@@ -432,7 +446,7 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         self, rows: Bounded, bounds: Bounds, accountant: Accountant, mechanism: Mechanism
     ) -> dict[str, Seen]:
         """Values that many rows share inside of cells, and how numbers are written, by charges."""
-        wanted = with_several_values(self.schema, bounds) if mechanism.gaussian else {}
+        wanted = with_several_values(self._modelled, bounds) if mechanism.gaussian else {}
         if not wanted:
             return {}
         stage("looking for values that many rows share")
@@ -449,7 +463,7 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         return rows_of_units(found)
 
     def _inside(self, seen: Mapping[str, Seen], bounds: Bounds, model: Model) -> dict[str, Inside]:
-        wanted = with_several_values(self.schema, bounds)
+        wanted = with_several_values(self._modelled, bounds)
         found = {name: inside_of(wanted[name][1], each, model, name) for name, each in seen.items()}
         return {name: each for name, each in found.items() if each != Inside()}
 
@@ -461,7 +475,7 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         bounds: Bounds,
         people: RowsOfUnits | None,
     ) -> Certificate:
-        counted = undeclared_counts(self.schema, model)
+        counted = undeclared_counts(self._modelled, model)
         return Certificate.issue(
             schema=self.schema,
             ledger=accountant.ledger,

@@ -273,7 +273,7 @@ def test_what_is_possible_is_allowed() -> None:
         ({"dpsynth_schema": 2}, "must be 1, got 2"),
         ({"dpsynth_schema": True}, "must be 1, got True"),
         ({"dpsynth_schema": None}, "must be 1"),
-        ({"constraints": []}, "the schema has unknown fields 'constraints'"),
+        ({"constraint": []}, "the schema has unknown fields 'constraint'"),
         ({"unit": {"id_colunm": "x"}}, "unit has unknown fields 'id_colunm'"),
         ({"unit": {"max_records": 0}}, "unit: max_records"),
         ({"columns": ["age"]}, "columns must be a mapping"),

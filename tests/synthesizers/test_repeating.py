@@ -7,9 +7,20 @@ import pandas as pd
 import pytest
 from scipy.stats import chisquare
 
-from dpsynth import Categorical, Identifier, Ledger, Numeric, PrivacyUnit, Schema, SchemaError, Synthesizer
+from dpsynth import (
+    Categorical,
+    Datetime,
+    Identifier,
+    Ledger,
+    Numeric,
+    PrivacyUnit,
+    Schema,
+    SchemaError,
+    Synthesizer,
+)
 from dpsynth.data.tables.identifiers import RowsOfUnits, generate_identifiers, keyed_identifiers
 from dpsynth.evidence import verify
+from dpsynth.schema.constraints import Order
 
 SYN = Identifier(pattern="SYN-######", real="P-####", repeats=True)
 SCHEMA = Schema({"patient": SYN, "ward": Categorical(["a", "b"])}, unit=PrivacyUnit("patient", 5))
@@ -242,3 +253,24 @@ def test_a_schema_with_these_facts_comes_back_from_its_file(tmp_path):
     schema = Schema({**columns, "ward": Categorical(["a"])}, unit=SCHEMA.unit)
     schema.save(tmp_path / "s.yaml")
     assert Schema.load(tmp_path / "s.yaml") == schema
+
+
+def test_constraints_and_ids_that_repeat_go_together():
+    columns = {"patient": SYN, "first": Numeric(0, 9, integer=True), "last": Numeric(0, 20, integer=True)}
+    schema = Schema(columns, unit=PrivacyUnit("patient", 3), constraints=[Order("first", "<=", "last")])
+    who = np.repeat([f"P-{i:04d}" for i in range(3000)], 3)
+    first = np.arange(9000) % 10
+    data = pd.DataFrame({"patient": who, "first": first, "last": first + np.arange(9000) % 7})
+    synth = Synthesizer(schema, "independent", epsilon=5, delta=1e-6, ledger=None)
+    assert "rows of each unit" in {query.what for query in synth.plan(9000).queries}
+    rows = synth.fit(data).sample(900, seed=1)
+    assert (rows["first"] <= rows["last"]).all()
+    assert 290 < rows["patient"].nunique() < 400
+
+
+def test_a_date_of_the_unit_that_constraints_take_is_refused():
+    dates = {name: Datetime("2020-01-01", "2020-12-31") for name in ("visit", "out")}
+    unit = PrivacyUnit(["patient", "month(out)"])
+    schema = Schema({**dates, "ward": Categorical(["a", "b"])}, unit=unit, constraints=[Order("visit", "<=", "out")])
+    with pytest.raises(SchemaError, match="a period of 'out', which constraints model together"):
+        Synthesizer(schema, "independent", epsilon=5, delta=1e-6, ledger=None).plan(100)

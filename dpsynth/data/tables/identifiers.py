@@ -92,9 +92,9 @@ def generate_identifiers(column: Identifier, n: int, rng: np.random.Generator) -
     capacity = math.prod(map(len, alphabets)) if alphabets else _capacity(column)
     _refuse_few(column, capacity, n)
     if not alphabets:
-        return _of_range(column, _distinct(n, capacity, rng))
+        return _of_range(column, distinct_numbers(n, capacity, rng))
     numbered = _numbered(alphabets)
-    rest = _distinct(n, math.prod(map(len, alphabets[numbered:])), rng)
+    rest = distinct_numbers(n, math.prod(map(len, alphabets[numbered:])), rng)
     left = [rng.choice(alphabet, n) for alphabet in reversed(alphabets[:numbered])]
     return pd.Series(_spelled(rest, alphabets, left[::-1]), dtype="string")
 
@@ -188,7 +188,7 @@ def _permuted(places: np.ndarray, capacity: int, words: np.ndarray) -> np.ndarra
     return found.astype(np.int64)
 
 
-def _distinct(n: int, below: int, rng: np.random.Generator) -> np.ndarray:
+def distinct_numbers(n: int, below: int, rng: np.random.Generator) -> np.ndarray:
     """n different numbers below `below`, in random order."""
     if below <= 4 * n:  # few enough to shuffle them all
         return rng.permutation(below)[:n]

@@ -77,12 +77,13 @@ class Imported:
     """What a source says of a table.
 
     refused: keys and titles whose values are of rows, and were not taken. unit: the fields of the
-    privacy unit, where the source states one.
+    privacy unit, where the source states one. constraints: entries of a schema's file.
     """
 
     columns: tuple[ColumnFacts, ...]
     refused: frozenset[str] = frozenset()
     unit: Mapping[str, Any] = field(default_factory=dict)
+    constraints: tuple[Mapping[str, Any], ...] = ()
 
     def draft(self) -> SchemaDraft:
         """The schema, with "TODO" for each fact that is lacking."""
@@ -94,7 +95,9 @@ class Imported:
         for name in times:
             check_name(name)
         columns = {column.name: column.entry() for column in self.columns}
-        return SchemaDraft({"dpsynth_schema": VERSION, "unit": dict(self.unit), "columns": columns})
+        spec = {"dpsynth_schema": VERSION, "unit": dict(self.unit), "columns": columns}
+        rules = [dict(each) for each in self.constraints]
+        return SchemaDraft({**spec, **({"constraints": rules} if rules else {})})
 
     def open_facts(self) -> dict[str, list[str]]:
         """For each set of lacking facts, such as "low, high", the columns that lack them."""
@@ -102,6 +105,9 @@ class Imported:
         for name, entry in self.draft().to_dict()["columns"].items():
             if lacking := ", ".join(key for key, fact in entry.items() if fact == TODO):
                 found.setdefault(lacking, []).append(name)
+        for rule in self.constraints:
+            if lacking := ", ".join(key for key, fact in rule.items() if fact == TODO):
+                found.setdefault(lacking, []).append(f"the constraint on {rule['columns']}")
         return found
 
     def direct_identifiers(self) -> dict[str, str]:

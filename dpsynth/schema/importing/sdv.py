@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
-from dpsynth.schema.importing.facts import ColumnFacts, Imported
+from dpsynth.schema.importing.facts import ColumnFacts, Imported, joined
 from dpsynth.schema.importing.public import set_aside
 from dpsynth.schema.importing.reading import (
     chosen_table,
@@ -14,6 +15,7 @@ from dpsynth.schema.importing.reading import (
     mapping_of,
     text_of,
 )
+from dpsynth.schema.importing.sdv_constraints import Rules, rules_of
 
 _PATTERNS = {"email": "email", "phone_number": "phone", "ssn": "ssn", "ipv4_address": "ipv4"}
 
@@ -36,7 +38,16 @@ def read(content: Mapping[str, Any], table: str | None = None) -> Imported:
         facts, more = set_aside(mapping_of(f"column {name!r}", given))
         refused |= more
         columns.append(_column(name, facts, name == chosen.get("primary_key")))
-    return Imported(tuple(columns), frozenset(refused))
+    rules = rules_of(chosen.get("constraints", content.get("constraints", [])))
+    told = tuple(_with_rules(column, rules) for column in columns)
+    return Imported(told, frozenset(refused), constraints=tuple(rules.entries))
+
+
+def _with_rules(column: ColumnFacts, rules: Rules) -> ColumnFacts:
+    """The column with the bounds that constraints state, and what they say besides."""
+    bounds = rules.bounds.get(column.name, {}) if column.kind in ("numeric", "datetime") else {}
+    note = joined([column.note, rules.notes.get(column.name, "")])
+    return replace(column, facts={**column.facts, **bounds}, note=note)
 
 
 def _tables(content: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -1,0 +1,83 @@
+"""How many input rows break each constraint, for the data owner only.
+
+PRIVATE: these are exact counts of private rows, as those of `data.tables.check`. They help a person
+to correct a schema. Nothing of them may enter a release or leave the owner's screen.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from dpsynth.data.constraints.holds import holds
+from dpsynth.data.constraints.scale import Scale
+from dpsynth.data.engines.files import Rows, column, column_names
+from dpsynth.data.tables.codec import codec_for
+from dpsynth.schema.columns import Boolean, Categorical, Column, Identifier
+from dpsynth.schema.constraint_check import stepped_columns
+from dpsynth.schema.constraints import Derived, FixedCombinations, Implies, Unique
+from dpsynth.schema.table import Schema
+from dpsynth.synthesizers.implications import implications_of, refuse_impossible
+
+
+@dataclass(frozen=True)
+class RuleCheck:
+    """How many rows break a constraint. A fit reads them record by record, and fails for none."""
+
+    constraint: str
+    broken: int
+
+
+def check_rules(rows: Rows, schema: Schema) -> list[RuleCheck]:
+    """A RuleCheck for each constraint, in the schema's order; identifiers need not be there.
+
+    Raises
+    ------
+    SchemaError
+        For constraints that no row can keep.
+    """
+    refuse_impossible(schema)
+    present = set(column_names(rows))
+    raw = {name: column(rows, name) for name in schema.columns if name in present}
+    stepped = stepped_columns(schema.columns, schema.constraints)
+    implied = {each.rule: each for each in implications_of(schema)}
+    found = []
+    for rule in schema.constraints:
+        if isinstance(rule, Unique) and rule.column not in raw:
+            continue
+        if isinstance(rule, Implies):
+            values = _Typed(raw, schema.columns)
+            kept = ~implied[rule].when.holds(values) | implied[rule].then.holds(values)
+        else:
+            looked_up = isinstance(rule, FixedCombinations | Derived)
+            kept = holds(rule, raw, stepped if looked_up else schema.columns)
+        found.append(RuleCheck(rule.describe(), int((~kept).sum())))
+    return found
+
+
+class _Typed(Mapping[str, Any]):
+    """Raw columns as conditions compare them: what cannot be read is missing."""
+
+    def __init__(self, raw: Mapping[str, Any], columns: Mapping[str, Column]) -> None:
+        self._raw, self._columns = raw, columns
+
+    def __getitem__(self, name: str) -> pd.Series[Any]:
+        declared = self._columns[name]
+        if isinstance(declared, Categorical | Boolean):
+            codec = codec_for(replace(declared, nullable=True))
+            return codec.decode(codec.encode(self._raw[name]), np.random.default_rng(0))
+        scale = Scale(declared)
+        numbers = scale.read(self._raw[name], clip=False)
+        if scale.dated:
+            return scale.series(numbers)
+        return pd.Series(numbers)
+
+    def __iter__(self) -> Any:
+        return (n for n in self._raw if not isinstance(self._columns[n], Identifier))
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
