@@ -18,6 +18,7 @@ from typing import Any
 import audit_page
 import constraints_page
 import networks_page
+import units_page
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -307,7 +308,8 @@ def main() -> None:
         counted = re.sub(rf"(\| `dpsynth/{ring}/` \|) [\d,]+", rf"\g<1> {lines:,}", counted)
     shown = networks_page.replaced(readme.read_text(), "figures", short_figures())
     wanted = {readme: shown, argument: counted, ROOT / "docs" / "figures.md": long_figures()}
-    wanted |= {m.PAGE: m.page(m.PAGE.read_text()) for m in (audit_page, constraints_page, networks_page)}
+    pages = (audit_page, constraints_page, networks_page, units_page)
+    wanted |= {m.PAGE: m.page(m.PAGE.read_text()) for m in pages}
     if options.check:
         sys.exit(any(path.read_text() != text for path, text in wanted.items()))
     for path, text in wanted.items():

@@ -71,6 +71,7 @@ if TYPE_CHECKING:
     from dpsynth.synthesizers.model_file import ModelFileError
     from dpsynth.synthesizers.scenario import Scenario
     from dpsynth.synthesizers.table import Synthesizer
+    from dpsynth.synthesizers.units import RowsPerUnit, rows_per_unit
 
 # Where each public name is defined, below `dpsynth`.
 _HOME = {
@@ -119,6 +120,7 @@ _HOME = {
     "Quality": "evaluation.fidelity",
     "Range": "schema.table",
     "RowsError": "kernel.wall",
+    "RowsPerUnit": "synthesizers.units",
     "Scenario": "synthesizers.scenario",
     "Schema": "schema.importing.entry",
     "SchemaError": "schema.table",
@@ -132,6 +134,7 @@ _HOME = {
     "evaluate": "evaluation.fidelity",
     "evaluate_images": "evaluation.images",
     "mix": "data.tables.mixing",
+    "rows_per_unit": "synthesizers.units",
 }
 
 __all__ = [
@@ -180,6 +183,7 @@ __all__ = [
     "Quality",
     "Range",
     "RowsError",
+    "RowsPerUnit",
     "Scenario",
     "Schema",
     "SchemaError",
@@ -193,6 +197,7 @@ __all__ = [
     "evaluate",
     "evaluate_images",
     "mix",
+    "rows_per_unit",
 ]
 
 

@@ -69,10 +69,10 @@ class Policy:
         The ledger checks the caps itself.
         """
         missing = [name for name in self.approvals if not job.approvals.get(name, "").strip()]
-        if self.persons and unit.id_column is None:
+        if self.persons and (unit.id_column is None or unit.periods):
             raise PolicyRefusedError(
                 "the policy asks for runs that protect persons, and this one protects"
-                f" {unit.describe()}: use a schema whose unit has an id column"
+                f" {unit.describe()}: use a schema whose unit is all rows of an id column"
             )
         if self.purposes and job.purpose not in self.purposes:
             raise PolicyRefusedError(

@@ -20,6 +20,9 @@ class Job:
         Who approved the run, and where that is written.
     schema : str
         `Schema.fingerprint()`, the SHA-256 (hex) of the public facts.
+    max_records : int or None
+        How many rows of a unit the run uses at most, where that is another number than the
+        ledger was opened with; only for units with ids.
 
     Raises
     ------
@@ -37,6 +40,7 @@ class Job:
     purpose: str = ""
     approvals: Mapping[str, str] = field(default_factory=dict)
     schema: str = ""
+    max_records: int | None = None
 
     def __post_init__(self) -> None:
         for name in ("mechanism", "purpose", "schema"):

@@ -25,6 +25,7 @@ from dpsynth.cli.ledger import ledger_app
 from dpsynth.cli.plan import plan
 from dpsynth.cli.schema import schema_app
 from dpsynth.cli.split import split
+from dpsynth.cli.unit import unit
 from dpsynth.cli.verify import verify
 
 _HELP = """Turn private records into synthetic ones under differential privacy, with evidence.
@@ -62,6 +63,7 @@ def _options(
 _COMMANDS = (
     init,
     split,
+    unit,
     release.release,
     release.fit,
     release.sample,

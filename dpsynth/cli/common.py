@@ -72,8 +72,11 @@ Target = Annotated[
 PageFolder = Annotated[Path, typer.Option("--output", "-o", help="A folder for the page.")]
 Seed = Annotated[int | None, typer.Option(help="For a sample that can be repeated.")]
 IdColumn = Annotated[
-    str | None,
-    typer.Option(help="The column that says whose record a row is; without one, rows are single."),
+    list[str] | None,
+    typer.Option(
+        help="The column that says whose record a row is; without one, rows are single. Give it"
+        " again for a further one: rows are one unit that agree in all, month(visit) in the month."
+    ),
 ]
 MaxRecords = Annotated[
     int, typer.Option(help="The most rows that are used of everybody in the id column.")

@@ -33,7 +33,10 @@ Folder = Annotated[Path, typer.Argument(help="The project's folder; it may exist
 Table = Annotated[
     Path | None, typer.Option(help="The table, such as .csv: its column names are read.")
 ]
-IdColumn = Annotated[str | None, typer.Option(help="The column that says whose record a row is.")]
+IdColumn = Annotated[
+    list[str] | None,
+    typer.Option(help="The column that says whose record a row is; again for a further one."),
+]
 SingleRows = Annotated[
     bool, typer.Option("--single-rows", help="There is no such column: protect single rows.")
 ]
@@ -80,7 +83,7 @@ def init(
 
     It asks for what was not given, where stdin is a terminal. No row is read.
     """
-    if id_column is not None and single_rows:
+    if id_column and single_rows:
         raise ValueError("--id-column and --single-rows exclude each other: give one of the two")
     ask = sys.stdin.isatty() and not as_json
     if not ask:
@@ -97,12 +100,12 @@ def init(
 
 
 def _refuse_gaps(
-    data: Path | None, id_column: str | None, single_rows: bool, epsilon: float | None
+    data: Path | None, id_column: list[str] | None, single_rows: bool, epsilon: float | None
 ) -> None:
     """ValueError, where nobody can be asked, that names each option that is missing."""
     given = {
         "--data": data is not None,
-        "--id-column (or --single-rows)": id_column is not None or single_rows,
+        "--id-column (or --single-rows)": bool(id_column) or single_rows,
         "--epsilon": epsilon is not None,
     }
     if missing := [option for option, there in given.items() if not there]:
@@ -115,7 +118,7 @@ def _refuse_gaps(
 def _answers(
     ask: bool,
     data: Path | None,
-    id_column: str | None,
+    id_column: list[str] | None,
     single_rows: bool,
     max_records: int | None,
     epsilon: float | None,
@@ -132,18 +135,24 @@ def _answers(
         return typer.prompt(question, type=kind, default=default, err=True)
 
     table = of(data, "The table (such as .csv or .parquet)", Path, None)
-    if id_column is None and not single_rows:
+    if not id_column and not single_rows:
         named = of(None, "The column that says whose record a row is (empty: none)", str, "")
-        id_column = named or None
+        id_column = [named] if named else None
     most = max_records or 1
-    if id_column is not None:
-        most = of(max_records, f"The most rows that are used of each {id_column}", int, 1)
+    if id_column:
+        of_each = PrivacyUnit(id_column).name.strip("'")
+        most = of(max_records, f"The most rows that are used of each {of_each}", int, 1)
     epsilon = of(epsilon, "Epsilon that all fits together may spend", float, None)
     delta = of(delta, "Delta, far below one in the number of rows", float, 1e-6)
     named = of(purposes, "Purposes that are allowed, by commas (empty: any)", str, "")
     asked = of(approvals, "Whose approval every fit needs, by commas (empty: nobody's)", str, "")
     return Answers(
-        table, PrivacyUnit(id_column, most), float(epsilon), delta, _listed(named), _listed(asked)
+        table,
+        PrivacyUnit(id_column or None, most),
+        float(epsilon),
+        delta,
+        _listed(named),
+        _listed(asked),
     )
 
 

@@ -232,15 +232,17 @@ def _named(ledger: Path | None) -> Path:
 def refuse_unmeetable(policy: Policy, budget: Budget, unit: PrivacyUnit) -> None:
     """ValueError for a policy that no run could ever meet, or a cap above the whole budget."""
     from dpsynth.mechanisms.registry import AUTO, IMAGES, TABLES
+    from dpsynth.mechanisms.rows_per_unit import NAME as LOOK
 
-    if policy.persons and unit.id_column is None:
+    if policy.persons and (unit.id_column is None or unit.periods):
+        what = "single rows" if unit.id_column is None else "periods of a person"
         raise ValueError(
-            "--persons needs a schema whose unit names an id_column, and this one protects single"
-            " rows: leave out --persons, or name the column"
+            "--persons needs a schema whose unit is all rows of an id_column, and this one protects"
+            f" {what}: leave out --persons, or name that column alone"
         )
     for name in policy.mechanisms:
-        if not TABLES.knows(name) and not IMAGES.knows(name):
-            known = sorted({*TABLES.names(), *IMAGES.names()} - {AUTO})
+        if name != LOOK and not TABLES.knows(name) and not IMAGES.knows(name):
+            known = sorted({LOOK, *TABLES.names(), *IMAGES.names()} - {AUTO})
             raise ValueError(
                 f"--mechanism allows {name!r}, which is none of {', '.join(known)}: choose one"
             )

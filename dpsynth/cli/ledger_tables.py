@@ -190,6 +190,7 @@ def _run_record(run: Run) -> dict[str, Any]:
         "purpose": run.job.purpose,
         "approvals": dict(run.job.approvals),
         "schema": run.job.schema,
+        "max_records": run.job.max_records,
         "noise": run.noise,
         "charges": run.charges,
         "trainings": {number: vars(steps) for number, steps in run.trainings.items()},

@@ -68,7 +68,7 @@ def draft(
     new_file(output)
     form = FileFormat(sheet=sheet, delimiter=delimiter, encoding=encoding, skip_lines=skip_lines)
     source = open_source(data, form=form)
-    unit = PrivacyUnit(id_column, max_records)
+    unit = PrivacyUnit(id_column or None, max_records)
     check_owner(source.names, unit)
     drafted = Schema.draft(source.without_rows(), unit, source.form)
     drafted.save(output)

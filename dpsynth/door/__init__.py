@@ -2,5 +2,6 @@
 
 Reading order: `columns` (values, whatever container holds them), `ids` (whose row is whose), `bounding` (at most so
 many rows a unit), `bounded` (rows that have been through it), `codes` (a public cell for each value), `counting` (the
-one kernel that counts), `table` (counts as Sensitive values, with how far a unit moves them; rows as SensitiveRows).
+one kernel that counts), `table` (counts as Sensitive values, with how far a unit moves them; rows as SensitiveRows),
+`sizes` (how many units have how many rows).
 """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,8 @@ import pyarrow as pa
 
 from dpsynth.base.closed import Closed, closed
 from dpsynth.door.bounding import bounded_rows
+from dpsynth.door.codes import Coding, codes_of
+from dpsynth.door.ids import Joint
 from dpsynth.kernel.rows import _BOUNDED
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.kernel.wall import behind_the_wall
@@ -38,15 +40,23 @@ class Bounded(Closed):
     __iter__ = __len__ = __getitem__ = __setattr__ = __delattr__ = closed
 
 
-def bound_table(read: Callable[[], Any], unit: PrivacyUnit) -> Bounded:
-    """The rows of the DataFrame or Arrow table that `read` returns, by the ids in its own id column. RowsError."""
+def bound_table(read: Callable[[], Any], unit: PrivacyUnit, dates: Mapping[str, Coding] = {}) -> Bounded:
+    """The rows of the DataFrame or Arrow table that `read` returns, by the ids in its own columns. RowsError.
+
+    dates: for each column of dates in the unit the coding of its periods.
+    """
 
     def work() -> Bounded:
         table = read()
-        ids = None if unit.id_column is None else table[unit.id_column]
-        return _bounded((table,), ids, unit)
+        return _bounded((table,), ids_of(table, unit, dates), unit)
 
     return behind_the_wall(work)
+
+
+def ids_of(table: Any, unit: PrivacyUnit, dates: Mapping[str, Coding] = {}) -> Any:
+    """Whose each row of a table is: its column of ids, several as one, or None where the unit has none."""
+    found = [codes_of(table[c], dates[c]) if period else table[c] for c, period in unit.parts]
+    return Joint(tuple(found)) if len(found) > 1 else found[0] if found else None
 
 
 def bound_arrays(arrays: tuple[np.ndarray, ...], ids: Any, unit: PrivacyUnit) -> Bounded:

@@ -9,6 +9,7 @@ Python writes for them, or by their type alone where that is no more than an add
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import date, timedelta
 from decimal import Decimal
 from typing import Any
@@ -23,8 +24,27 @@ NO_ID = b""
 """The key of rows without an id: they are one unit."""
 
 
+@dataclass(frozen=True)
+class Joint:
+    """Ids in several columns of one table: rows are one unit that agree in all of them, in what is missing too."""
+
+    columns: tuple[Any, ...]
+
+    def __len__(self) -> int:
+        return len(self.columns[0])
+
+
 def units(ids: Any) -> tuple[list[bytes], np.ndarray]:
-    """The keys of all units, and for each row the number of its unit. ids: a column, see `columns.pieces`."""
+    """The keys of all units, and for each row the number of its unit. ids: a column, see `columns.pieces`, or a Joint.
+
+    The key of several columns is the keys in each of them, after their lengths: no two lists of ids have one key.
+    """
+    if isinstance(ids, Joint):
+        joint, number = [b""], np.zeros(len(ids), dtype=np.intp)
+        for more, numbers_there in map(units, ids.columns):
+            pairs, number = np.unique(number * len(more) + numbers_there, return_inverse=True)
+            joint = [joint[pair // len(more)] + _sized(more[pair % len(more)]) for pair in pairs.tolist()]
+        return joint, number
     numbers: dict[bytes, int] = {}
     rows = [np.zeros(0, dtype=np.intp)]
     for values, places in pieces(ids):
@@ -111,4 +131,8 @@ def _span(value: Any) -> int:
 
 def _joined(parts: Iterable[Any]) -> bytes:
     """The keys of several values, each after its length, so that no two lists of values have the same bytes."""
-    return b"".join(b"%x:%b" % (len(each), each) for each in map(key, parts))
+    return b"".join(map(_sized, map(key, parts)))
+
+
+def _sized(each: bytes) -> bytes:
+    return b"%x:%b" % (len(each), each)

@@ -23,9 +23,19 @@ from dpsynth.evidence.describe import Bounds, columns_in_words, constraints_in_w
 from dpsynth.evidence.manifest import add_lines, line_of
 from dpsynth.evidence.pages import render
 from dpsynth.evidence.purposes import groups
-from dpsynth.evidence.statement import account_of, borrowed, cost_of, drawing, ended, kinds, parts
+from dpsynth.evidence.statement import (
+    account_of,
+    borrowed,
+    cost_of,
+    drawing,
+    ended,
+    kinds,
+    over_periods,
+    parts,
+)
 from dpsynth.kernel import budget as budgets
 from dpsynth.kernel.budget import Budget
+from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.ledger.ledger import Ledger
 from dpsynth.schema.columns import Identifier
 from dpsynth.schema.images import ImageSchema
@@ -108,15 +118,16 @@ class Certificate:
         ValueError
             When the ledger protects another unit than the schema, or has no such run.
         """
-        _check_unit(ledger, schema)
         lines = ledger.entries()
         begun = _beginning(lines, run)
+        _check_unit(ledger.unit.using(begun.get("max_records")), schema)
         charges = [line for line in lines if line["kind"] == "charge" and line["run"] == run]
         steps = [line for line in lines if line["kind"] == "steps" and line["run"] == run]
         account = account_of(ledger, lines, run)
         told = parts(lines[0], begun, charges, steps)
         private = told["claim"]["private"]
         imported = [wording.declared(line["by"], line["time"]) for line in account["only"]]
+        period = wording.periods(schema.unit, over_periods(charges, Budget(**told["budget"])))
         public = _cautions(schema, Budget(**told["budget"]), settings, released)
         record = {
             "dpsynth_certificate": VERSION,
@@ -124,7 +135,7 @@ class Certificate:
             "budget": told["budget"],
             "spent": told["spent"],
             "schedule": told["schedule"],
-            "cautions": [*borrowed(charges, cautions), *imported, *public],
+            "cautions": [*period, *borrowed(charges, cautions), *imported, *public],
             "unit": told["unit"],
             "run": _run(lines, begun),
             "charges": told["charges"],
@@ -133,7 +144,7 @@ class Certificate:
             "ledger": account,
             "views": told["views"],
             "accounting": [
-                *wording.without_id(ledger.unit.id_column, ledger.unit.max_records),
+                *wording.without_id(schema.unit),
                 *wording.accounting(private, *kinds(charges)),
             ],
             "schema": _described(schema, bounds),
@@ -285,10 +296,10 @@ class Certificate:
         return render.fragment("certificate", self.record)
 
 
-def _check_unit(ledger: Ledger, schema: Schema | ImageSchema) -> None:
-    if ledger.unit != schema.unit:
+def _check_unit(unit: PrivacyUnit, schema: Schema | ImageSchema) -> None:
+    if unit != schema.unit:
         raise ValueError(
-            f"the ledger protects {ledger.unit.describe()}, the schema {schema.unit.describe()}:"
+            f"the ledger protects {unit.describe()}, the schema {schema.unit.describe()}:"
             " use a ledger that was created for this schema"
         )
 
@@ -349,6 +360,8 @@ def _cautions(
     columns = schema.columns if isinstance(schema, Schema) else {}
     if schema.unit.id_column is None and any(isinstance(c, Identifier) for c in columns.values()):
         found.append(wording.IDENTIFIER_WITHOUT_UNIT)
+    if isinstance(schema, Schema) and schema.repeating is not None:
+        found.append(wording.repeating(schema.repeating, bool(released.get("rows_of_units"))))
     if known := settings.get("known"):
         found.append(
             wording.known(sorted({str(marginal["source"]) for marginal in known}), len(known))

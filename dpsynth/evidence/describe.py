@@ -53,7 +53,7 @@ def _domain(column: Column, learned: tuple[float, float] | None) -> str:
     """The public domain in words."""
     match column:
         case Identifier():
-            return "made afresh" + (f" as {column.pattern}" if column.pattern else "")
+            return _names(column)
         case Text():
             return "free text"
         case Boolean():
@@ -70,6 +70,17 @@ def _domain(column: Column, learned: tuple[float, float] | None) -> str:
             stepped = not column.integer or column.spacing != 1
             words += f" in steps of {written(column.spacing)}" if column.spacing and stepped else ""
     return f"{words}; may be missing" if column.nullable else words
+
+
+def _names(column: Identifier) -> str:
+    if column.faker is not None:
+        return f"made up by Faker: {column.faker} in {column.locale}, from public lists"
+    made = column.pattern or ("{} to {}".format(*column.range) if column.range else "")
+    said = "made afresh" + (f" as {made}" if made else "")
+    if column.real is not None:
+        real = column.real if isinstance(column.real, str) else "{} to {}".format(*column.real)
+        said += f"; real ones are declared as {real}, which none of them can be"
+    return said + ("; they repeat" if column.repeats else "")
 
 
 def _listed(column: Categorical) -> str:

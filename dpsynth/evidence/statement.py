@@ -29,6 +29,9 @@ from dpsynth.training.event import DpSgd
 
 RDP_ORDERS = (2, 4, 8, 16, 32, 64)  # those that other accountants report
 
+_PERIODS = (2, 6, 12)
+"""For so many units together a certificate of months says what the loss comes to."""
+
 Line = dict[str, Any]
 
 
@@ -38,7 +41,7 @@ def claim(private: bool, budget: Budget, unit: PrivacyUnit) -> dict[str, Any]:
     if not private:
         nothing = {"meaning": None, "epsilon": None, "delta": None}
         return {"private": False, "sentence": sentence, **nothing}
-    secret = wording.secret(unit.id_column, unit.max_records, unit.adjacency)
+    secret = wording.secret(unit)
     meaning = wording.meaning(secret, _percent_right(budget))
     return {"private": True, "sentence": sentence, "meaning": meaning, **budget.claim}
 
@@ -116,7 +119,7 @@ def parts(
     The lines are the ledger's first, the run's first, and those of its charges and steps.
     """
     budget = Budget(**begun["budget"])
-    unit = PrivacyUnit(**opened["unit"])
+    unit = PrivacyUnit(**opened["unit"]).using(begun.get("max_records"))
     events = events_of(charges)
     return {
         "claim": claim(begun["noise"] == SECURE, budget, unit),
@@ -235,6 +238,18 @@ def views(events: Sequence[Event]) -> dict[str, Any]:
         "zcdp_rho": currencies.zcdp(gaussian) if not steps and not others else None,
         "rdp": {str(order): divergence(order) for order in RDP_ORDERS},
     }
+
+
+def over_periods(charges: Sequence[Line], budget: Budget) -> dict[int, float]:
+    """The epsilon of several units together, by their number, at the delta of one.
+
+    k units that are each mu-GDP are k mu-GDP together (Dong, Roth and Su, on groups), and a cost is
+    mu squared. Empty where another event was charged, whose delta would grow as well.
+    """
+    if not kinds(charges)[0]:
+        return {}
+    cost = budgets.affordable(budget)
+    return {n: budgets.spent(Cost(n * n * cost), budget).epsilon for n in _PERIODS}
 
 
 def kinds(charges: Sequence[Line]) -> tuple[bool, bool]:

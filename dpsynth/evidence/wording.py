@@ -6,9 +6,10 @@ that another wording is another version of the format.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from dpsynth.base.text import at_most, clip, exact
+from dpsynth.kernel.unit import PrivacyUnit
 
 NOT_PRIVATE = (
     "NOT PRIVATE: the noise of this run came from a seed, so it can be predicted and removed."
@@ -65,14 +66,14 @@ def meaning(secret: str, percent_right: float) -> str:
     )
 
 
-def secret(id_column: str | None, max_records: int, adjacency: str) -> str:
+def secret(unit: PrivacyUnit) -> str:
     """What an attacker wants to know of one unit, put so that it fits after 'a guess of'."""
-    if id_column is not None:
-        who = f"the records of one {id_column!r}"
+    if unit.id_column is not None:
+        who = f"the records of one {unit.name}"
     else:
-        who = "one record" if max_records == 1 else f"a group of {max_records} records"
-    verb = "was" if who == "one record" or id_column is None else "were"
-    if adjacency == "add-remove":
+        who = "one record" if unit.max_records == 1 else f"a group of {unit.max_records} records"
+    verb = "was" if unit.id_column is None else "were"
+    if unit.adjacency == "add-remove":
         return f"whether {who} {verb} in the data"
     return f"which of two candidates for {who} {verb} in the data"
 
@@ -91,14 +92,49 @@ def schedule(fixed: bool, epsilon: float) -> str:
 ROWS_WITHOUT_ID = "all such rows together are one unit"
 
 
-def without_id(id_column: str | None, max_records: int) -> list[str]:
+def without_id(unit: PrivacyUnit) -> list[str]:
     """What happens to rows without an id; nothing to say where units have no ids."""
-    if id_column is None:
+    if unit.id_column is None:
         return []
-    rows = "1 of them is" if max_records == 1 else f"{max_records} of them are"
-    return [
-        f"All rows without a value in {id_column!r} together count as one unit, and at most {rows}"
+    rows = "1 of them is" if unit.max_records == 1 else f"{unit.max_records} of them are"
+    lacking = ", ".join(map(repr, unit.columns))
+    said = [
+        f"All rows without a value in {lacking} together count as one unit, and at most {rows}"
         " used: the people behind them are protected as a group, not one by one."
+    ]
+    if len(unit.columns) > 1:
+        said.append(
+            "Where some of these columns have no value, that counts as a value of its own: rows are"
+            " one unit if they agree in all of the columns, in what is missing too."
+        )
+    said += [
+        f"A row whose {column!r} is missing or cannot be read as a date lies in one more {period}"
+        f" of its own; dates outside the public bounds lie in the first or the last {period}."
+        for column, period in unit.periods.items()
+    ]
+    return said
+
+
+def periods(unit: PrivacyUnit, grown: Mapping[int, float]) -> list[str]:
+    """For a unit that is a period of somebody: who is not protected, and by how much less.
+
+    grown: for some numbers of periods the epsilon, at the release's delta, of all of them together;
+    empty where charges were not Gaussian noise alone.
+    """
+    if not unit.periods:
+        return []
+    period = " and ".join(unit.periods.values())
+    who = " and ".join(repr(c) for c in unit.columns if c not in unit.periods)
+    figures = "; ".join(f"{n} {period}s: epsilon {at_most(e)}" for n, e in grown.items())
+    at = f" At the same delta, that is for {figures}." if figures else ""
+    grows = (
+        "the loss mu of Gaussian differential privacy is k times as large"
+        if figures
+        else "epsilon is k times as large, delta (exp(k epsilon) - 1) / (exp(epsilon) - 1) times"
+    )
+    return [
+        f"CAUTION: this protects what one {who} does in one {period}, and not the {who} as a whole."
+        f" For somebody with records in k {period}s {grows}.{at}"
     ]
 
 
@@ -188,6 +224,19 @@ IDENTIFIER_WITHOUT_UNIT = (
     " have several records, name the column in the schema's unit (id_column), or each person is"
     " protected less than this certificate says."
 )
+
+
+def repeating(name: str, seen: bool) -> str:
+    """For names that repeat: rows of one name have nothing else in common."""
+    known = (
+        f"New names in {name!r} repeat as real ones do, by a noisy count of units by their rows"
+        if seen
+        else f"The rows of one {name!r} did not stand out from the noise, so each name comes once"
+    )
+    return (
+        f"CAUTION: {known}. Which rows have one name is drawn at random: they are no history of"
+        " one person, and say nothing of how visits of one person hang together."
+    )
 
 
 def unread(name: str, share: float, rows: int, stddev: float, nullable: bool) -> str:

@@ -131,7 +131,9 @@ class Account:
     def _read_run(self, record: Mapping[str, Any]) -> Effect:
         if record["run"] in self.runs:
             raise ValueError(f"a second run {record['run']!r}")
-        job = Job(record["mechanism"], record["purpose"], record["approvals"], record["schema"])
+        own = record.get("max_records")
+        self.unit.using(own)  # ValueError where the number says who is protected, and for one that is none
+        job = Job(record["mechanism"], record["purpose"], record["approvals"], record["schema"], own)
         reserved = sum((self.read_event(each).cost for each in record["reserve"]), start=NOTHING)
         run = Run(record["run"], Budget(**record["budget"]), record["noise"], job, reserved, record["time"])
 

@@ -137,7 +137,7 @@ class Accountant(Closed):
         affordable = budgets.affordable(budget)
         if reserve is None and affordable < budgets.MIN_COST:
             raise ValueError(f"epsilon {budget.epsilon:g} is too small, with noise of billions of rows: ask for more")
-        self._protects: PrivacyUnit | None = ledger.unit
+        self._protects: PrivacyUnit | None = ledger.unit.using(None if job is None else job.max_records)
         run = secrets.token_hex(8) if unsafe_seed is None else f"seeded-{unsafe_seed}-{ledger.head[:8]}"
         bits = operating_system_bits if unsafe_seed is None else seeded_bits(unsafe_seed)
         self._begin(ledger, run, budget, bits)
@@ -158,7 +158,8 @@ class Accountant(Closed):
         accountant = cls.__new__(cls)
         accountant._begin(ledger, run, facts.budget, operating_system_bits)
         accountant._events = ledger.reserved_by(run)
-        accountant._protects, accountant._cost, accountant._reserved = ledger.unit, facts.cost, facts.reserved
+        accountant._protects = ledger.unit.using(facts.job.max_records)
+        accountant._cost, accountant._reserved = facts.cost, facts.reserved
         accountant._reading = True
         return accountant
 

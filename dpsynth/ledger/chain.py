@@ -34,8 +34,8 @@ _FIELDS = {
     "copy": {"time"},
     "only": {"by", "time"},
 }
-_OPTIONAL = {"charge": {"code"}, "steps": {"code"}}
-"""code: what saw raw rows (`base/code_name.py`)."""
+_OPTIONAL = {"run": {"max_records"}, "charge": {"code"}, "steps": {"code"}}
+"""max_records: of a run that uses another number than the account was opened with. code: what saw raw rows."""
 
 _TEXTS = ("dataset", "account", "noise", "run", "mechanism", "purpose", "schema", "head", "by", "code")
 _TEXTS_OR_NULL = ("release", "time")

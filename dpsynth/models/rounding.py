@@ -17,6 +17,17 @@ _CELLS_A_ROW = 8
 _NOTHING = 1e-9
 
 
+def on_simplex(values: np.ndarray, total: float) -> np.ndarray:
+    """The nearest numbers of which none is negative and all sum to `total`, which is none itself.
+
+    Duchi et al., ICML 2008: all move by one cut, and stop at 0.
+    """
+    falling = np.sort(values)[::-1]
+    cuts = (np.cumsum(falling) - total) / np.arange(1, len(values) + 1)
+    cut = cuts[np.flatnonzero(falling > cuts).max(initial=0)]
+    return np.asarray(np.maximum(values - cut, 0.0))
+
+
 def counts_of_groups(
     conditional: np.ndarray, sizes: np.ndarray, shape: tuple[int, ...], rng: np.random.Generator
 ) -> np.ndarray:

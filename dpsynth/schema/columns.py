@@ -6,7 +6,7 @@ hashable, and two columns are equal where they mean the same: `Numeric(0, 10.0) 
 
 from __future__ import annotations
 
-from dataclasses import KW_ONLY, dataclass
+from dataclasses import dataclass
 
 from dpsynth.schema.boolean import TRUTHS, Boolean
 from dpsynth.schema.categorical import MAX_CATEGORIES, Categorical
@@ -23,6 +23,7 @@ from dpsynth.schema.declared import (
     plain_word,
     text_of_number,
 )
+from dpsynth.schema.identifier import Identifier
 from dpsynth.schema.numeric import LATTICE, MAX_DECIMALS, Numeric
 
 __all__ = [
@@ -51,42 +52,6 @@ __all__ = [
     "plain_word",
     "text_of_number",
 ]
-
-
-@dataclass(frozen=True, repr=False)
-class Identifier(Facts):
-    """A column of record names, which is never read: a release has new ones.
-
-    Parameters
-    ----------
-    pattern : str or None
-        What a name looks like, such as "P-######": "#" becomes a digit, "?" an upper-case letter,
-        and anything else stays. None for running numbers in shuffled order.
-
-    Raises
-    ------
-    SchemaError
-        For a pattern that is empty or not printable text.
-
-    Examples
-    --------
-    >>> Identifier(pattern="P-######")
-    Identifier(pattern='P-######')
-    """
-
-    _: KW_ONLY
-    pattern: str | None = None
-
-    def __post_init__(self) -> None:
-        if self.pattern is None:
-            return
-        if not isinstance(self.pattern, str) or not self.pattern.isprintable():
-            raise SchemaError(
-                f"pattern must be printable text such as 'P-######', got {self.pattern!r}: write"
-                " such text"
-            )
-        if self.pattern == "":
-            raise SchemaError("pattern is empty: leave it out for a running number")
 
 
 @dataclass(frozen=True, repr=False)

@@ -177,12 +177,7 @@ class Schema:
                     f"column {name!r} must be one of {sorted(COLUMN_TYPES)}, got"
                     f" {type(column).__name__}: choose one"
                 )
-        id_column = self.unit.id_column
-        if id_column in self.columns and not isinstance(self.columns[id_column], Identifier):
-            raise SchemaError(
-                f"column {id_column!r} says whose record a row is and may not be released:"
-                " declare it Identifier(), or leave it out of the columns"
-            )
+        self._check_unit()
         check_constraints(self.columns, self.constraints)
         self._check_encoding()
         for name, column in named:
@@ -193,6 +188,25 @@ class Schema:
                         " take it out, and declare it as missing_marker of the columns that it"
                         " holds for"
                     )
+
+    def _check_unit(self) -> None:
+        if self.repeating not in (None, self.unit.id_column):
+            raise SchemaError(
+                f"column {self.repeating!r} repeats, and only the one id column of the unit can:"
+                " name it as id_column, or leave out repeats"
+            )
+        for name, period in self.unit.parts:
+            column = self.columns.get(name)
+            if period is None and not isinstance(column, Identifier | None):
+                raise SchemaError(
+                    f"column {name!r} says whose record a row is and may not be released:"
+                    " declare it Identifier(), or leave it out of the columns"
+                )
+            if period is not None and not isinstance(column, Datetime):
+                raise SchemaError(
+                    f"the unit is by {period} of {name!r}, which is not declared as a date:"
+                    " declare it Datetime with its bounds, or take it out of the unit"
+                )
 
     def _check_encoding(self) -> None:
         try:
@@ -215,6 +229,12 @@ class Schema:
         return {
             name: column for name, column in self.named if not isinstance(column, Identifier | Text)
         }
+
+    @property
+    def repeating(self) -> str | None:
+        """The unit's id column, where its new names are to repeat as people do."""
+        found = (name for name, column in self.named if getattr(column, "repeats", False))
+        return next(found, None)
 
     @property
     def unbounded(self) -> tuple[str, ...]:
@@ -360,14 +380,18 @@ class Schema:
         whole: a single missing value turns a column of integers into one of floats, so the dtype
         would tell something of a record. Where all columns are text, as in CSV, the type is left
         too, but for names that suggest one. All columns are drafted as nullable. unit: whom to
-        protect; its id_column is drafted as an identifier. file: how the table's files are written,
+        protect; its id columns are drafted as identifiers. file: how the table's files are written,
         as far as that is known.
         """
         dtypes = {str(name): dtype for name, dtype in _dtypes(table)}
         stating = not all(map(_is_text, dtypes.values()))
         columns = {name: _guess(name, dtype, stating) for name, dtype in dtypes.items()}
-        if unit is not None and unit.id_column in columns:
-            columns[unit.id_column] = {"type": "identifier"}
+        parts = () if unit is None else unit.parts
+        columns |= {
+            name: {"type": "identifier"} if period is None else dict(_DATE)
+            for name, period in parts
+            if name in columns
+        }
         stated = {} if unit is None else _facts(unit)
         form = {} if file is None else _facts(file)
         declared = {"file": form} if form else {}
@@ -573,6 +597,7 @@ _DATE_NAME = re.compile(
 """Such as "birth_date", "dob", "created_at": many tables hold dates as text."""
 
 
+_DATE = {"type": "datetime", "low": TODO, "high": TODO, "resolution": "D", "nullable": True}
 _BY_ROLE: dict[str, dict[str, Any]] = {
     "key": {"type": "identifier"},
     "personal": {"type": TODO},
@@ -603,7 +628,7 @@ def _guess(name: str, dtype: pd.api.extensions.ExtensionDtype, stating: bool) ->
         return {"type": "numeric", "low": TODO, "high": TODO, "integer": TODO, "nullable": True}
     dated = types.is_datetime64_any_dtype(dtype) or str(dtype).startswith(("date", "timestamp"))
     if dated or _DATE_NAME.search(name):
-        return {"type": "datetime", "low": TODO, "high": TODO, "resolution": "D", "nullable": True}
+        return dict(_DATE)
     if not stating:
         return {"type": TODO}
     return {"type": "categorical", "categories": TODO, "nullable": True}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from dpsynth.base.job import Job
@@ -33,12 +34,24 @@ def accountant_for(
         ledger = _opened(Path(ledger), budget, unit)
     if ledger is None:
         ledger = Ledger.create(None, budget, dataset="in memory", unit=unit)
-    if ledger.unit != unit:
+    own = own_max_records(ledger, unit)
+    job = replace(job, max_records=own)
+    return Accountant(budget, ledger=ledger, job=job, reserve=reserve, unsafe_seed=unsafe_seed)
+
+
+def own_max_records(ledger: Ledger, unit: PrivacyUnit) -> int | None:
+    """How many rows of a unit a run uses, where that is not what the ledger was opened with.
+
+    ValueError where the ledger protects another unit.
+    """
+    if ledger.unit == unit:
+        return None
+    if unit.id_column is None or ledger.unit != unit.using(ledger.unit.max_records):
         raise ValueError(
             f"the ledger protects {ledger.unit.describe()}, the schema {unit.describe()}:"
             " one account needs one unit"
         )
-    return Accountant(budget, ledger=ledger, job=job, reserve=reserve, unsafe_seed=unsafe_seed)
+    return unit.max_records
 
 
 def _opened(path: Path, budget: Budget, unit: PrivacyUnit) -> Ledger:

@@ -17,6 +17,7 @@ from dpsynth.base.archive import UNREADABLE, read_archive, split, write_archive
 from dpsynth.base.errors import DPSynthError
 from dpsynth.data.constraints.recoding import recoding_of
 from dpsynth.data.tables.codec import schema_domain
+from dpsynth.data.tables.identifiers import RowsOfUnits
 from dpsynth.data.tables.inside import Inside
 from dpsynth.evidence.verifier import lines, words
 from dpsynth.evidence.verify import examine
@@ -29,8 +30,10 @@ from dpsynth.schema.table import Schema
 
 VERSION = 1
 Bounds = dict[str, tuple[float, float]]
-Stored = tuple[Schema, Model, Bounds, dict[str, Inside], dict[str, Any]]
-"""Schema, model, bounds, what is known of the values inside of cells, the certificate's record."""
+Stored = tuple[Schema, Model, Bounds, dict[str, Inside], RowsOfUnits | None, dict[str, Any]]
+"""Schema, model, bounds, what is known of the values inside of cells, how many rows units have
+where their names repeat, the certificate's record.
+"""
 
 T = TypeVar("T")
 Build = Callable[[dict[str, Any], dict[str, np.ndarray]], T]
@@ -69,14 +72,18 @@ def in_stored_form(model: Model) -> Model:
 
 
 def model_digest(
-    schema: Schema, model: Model, bounds: Bounds, inside: Mapping[str, Inside] = {}
+    schema: Schema,
+    model: Model,
+    bounds: Bounds,
+    inside: Mapping[str, Inside] = {},
+    people: RowsOfUnits | None = None,
 ) -> str | None:
     """The SHA-256 of all that sampling depends on; None for a model that cannot be stored.
 
     It is the same for the model that was saved and for the one that is loaded.
     """
     try:
-        return digest_of(*table_content(schema, model, bounds, inside))
+        return digest_of(*table_content(schema, model, bounds, inside, people))
     except TypeError:
         return None
 
@@ -155,7 +162,11 @@ def _refuse_forged(
 
 
 def table_content(
-    schema: Schema, model: Model, bounds: Bounds, inside: Mapping[str, Inside] = {}
+    schema: Schema,
+    model: Model,
+    bounds: Bounds,
+    inside: Mapping[str, Inside] = {},
+    people: RowsOfUnits | None = None,
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Plain fields and arrays of a model file, without its certificate.
 
@@ -172,6 +183,8 @@ def table_content(
     content = {TABLE: VERSION, "schema": schema.to_dict(), "bounds": ends, "model": plain}
     if inside:
         content["inside"] = {name: each.stored() for name, each in inside.items()}
+    if people is not None:
+        content["rows_of_units"] = people.stored()
     return content, arrays
 
 
@@ -185,6 +198,7 @@ def built_table(document: dict[str, Any], arrays: dict[str, np.ndarray]) -> Stor
     stored = document["bounds"]
     bounds: Bounds = {name: (float(low), float(high)) for name, (low, high) in stored.items()}
     inside = {name: Inside.of(each) for name, each in document.get("inside", {}).items()}
+    people = RowsOfUnits.of(document["rows_of_units"]) if "rows_of_units" in document else None
     domain = schema_domain(recoding_of(schema).modelled, bounds)
     model = RefinedModel.from_arrays(domain, {**document["model"], **arrays})
-    return schema, model, bounds, inside, document["certificate"]
+    return schema, model, bounds, inside, people, document["certificate"]

@@ -8,12 +8,13 @@ charged answers (how many pairs are worth their noise), the plan gives the fewes
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from dpsynth.base.domain import Domain
 from dpsynth.base.text import short, written
+from dpsynth.data.tables.cells import NumericCodec
 from dpsynth.data.tables.codec import schema_domain
 from dpsynth.data.tables.inside import with_several_values
 from dpsynth.kernel.budget import Budget, affordable
@@ -27,7 +28,8 @@ from dpsynth.mechanisms.inside import inside_costs
 from dpsynth.mechanisms.learned_bounds import bounds_costs
 from dpsynth.mechanisms.prices import MEAN_ABS, Prices, informative_pairs
 from dpsynth.mechanisms.registry import name_of
-from dpsynth.schema.table import Schema
+from dpsynth.mechanisms.rows_per_unit import sizes_cost
+from dpsynth.schema.table import Numeric, Schema
 from dpsynth.synthesizers.numbers import MeanNoise, mean_noise
 from dpsynth.synthesizers.preflight import check_budget
 
@@ -176,7 +178,9 @@ class Plan:
         return f"{short(most, 2)} at most" if math.isfinite(most) else "not known"
 
 
-def plan(schema: Schema, mechanism: Mechanism, budget: Budget, rows: int) -> Plan:
+def plan(
+    schema: Schema, mechanism: Mechanism, budget: Budget, rows: int, repeats: bool = False
+) -> Plan:
     """The plan of one fit.
 
     Parameters
@@ -189,6 +193,8 @@ def plan(schema: Schema, mechanism: Mechanism, budget: Budget, rows: int) -> Pla
         What the fit spends.
     rows : int
         How many rows the table is assumed to have, 1 or more.
+    repeats : bool
+        Whether new ids repeat, for which the fit counts units by their rows.
 
     Returns
     -------
@@ -210,7 +216,7 @@ def plan(schema: Schema, mechanism: Mechanism, budget: Budget, rows: int) -> Pla
     settled = _settled(mechanism, budget, schema.unit)
     domain = schema_domain(schema, dict.fromkeys(schema.unbounded, _ASSUMED_BOUNDS))
     cost = affordable(budget)
-    before = _looks_before(schema, mechanism, cost)
+    before = _looks_before(schema, mechanism, cost, repeats)
     rest = cost - sum(part.charges[1] * part.costs[0] for part in before)
     allocation = _allocation(mechanism, rest, domain, settled)
     columns = allocation.part(COLUMNS)
@@ -268,20 +274,29 @@ def _finite(figures: Iterable[float]) -> list[float | None]:
     return [figure if math.isfinite(figure) else None for figure in figures]
 
 
-def _looks_before(schema: Schema, mechanism: Mechanism, cost: int) -> list[Part]:
+def _looks_before(schema: Schema, mechanism: Mechanism, cost: int, repeats: bool) -> list[Part]:
     """What a fit charges for before the mechanism begins."""
     bounds = _bounds(cost, schema.unbounded)
     left = cost - sum(part.charges[1] * part.costs[1] for part in bounds)
     wide = with_several_values(schema, dict.fromkeys(schema.unbounded, _ASSUMED_BOUNDS))
-    if not (mechanism.gaussian and wide):
-        return bounds
+    found = [*bounds, *(_inside(left, wide) if mechanism.gaussian and wide else ())]
+    if not repeats:
+        return found
+    spent = [sum(part.charges[i] * part.costs[i] for part in found) for i in (0, 1)]
+    costs = sorted(sizes_cost(cost - each) for each in spent)
+    # a unit moves these counts by one, whatever number of rows it has
+    factor = 1 / schema.unit.max_records
+    return [*found, Part("rows of each unit", (1, 1), (costs[0], costs[1]), (factor, factor))]
+
+
+def _inside(left: int, wide: Mapping[str, tuple[Numeric, NumericCodec]]) -> list[Part]:
+    """What looking into cells costs a fit that has this cost left."""
     # An open bound may turn out so near that each whole number has a cell of its own.
     sure = sum(column.bounded or column.spacing is None for column, _ in wide.values())
     costs = [inside_costs(left, columns) for columns in {max(sure, 1), len(wide)}]
     decimals = [cost[0] for cost in costs]
     pieces = [each for cost in costs for each in cost[1:]]
     return [
-        *bounds,
         Part("decimals of a column", (sure, len(wide)), (min(decimals), max(decimals))),
         Part("shared values of a column", (2 * sure, 2 * len(wide)), (min(pieces), max(pieces))),
     ]

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from dpsynth.data.tables.faked import check_faked
 from dpsynth.kernel.budget import MIN_COST, Budget, affordable
 from dpsynth.mechanisms.base import Mechanism
 from dpsynth.mechanisms.marginal.known import Marginal
 from dpsynth.mechanisms.registry import TABLES, name_of
-from dpsynth.schema.table import Categorical, Schema, SchemaError
+from dpsynth.schema.table import Categorical, Identifier, Schema, SchemaError
 from dpsynth.synthesizers.recorded import RecordedMarginal
 
 _MAX_CATEGORIES = 2**24  # about 60 bytes each as text: a gigabyte before any model
@@ -83,6 +84,22 @@ def check_resumable(mechanism: Mechanism, seed: int | None) -> None:
             "with unsafe_seed, a resumed fit would draw the same noise again: leave out the"
             " checkpoint or the seed"
         )
+
+
+def check_repeating(mechanism: Mechanism, schema: Schema) -> None:
+    """Refuses names that repeat where the rows of units cannot be counted."""
+    if schema.repeating is not None and not mechanism.gaussian:
+        raise SchemaError(
+            f"{schema.repeating!r} repeats, and {name_of(mechanism)} leaves no budget to count the"
+            " rows of each unit: leave out repeats, or use another mechanism"
+        )
+
+
+def check_names(schema: Schema) -> None:
+    """Refuses new names that could not be made up once the fit is paid for."""
+    for column in schema.columns.values():
+        if isinstance(column, Identifier):
+            check_faked(column)
 
 
 def check_settings(mechanism: Mechanism, schema: Schema) -> None:

@@ -14,7 +14,11 @@ import pandas as pd
 from dpsynth.base.domain import Clique
 from dpsynth.data.tables.cells import NumericCodec
 from dpsynth.data.tables.codec import Codec, codecs, decode_frame
-from dpsynth.data.tables.identifiers import generate_identifiers
+from dpsynth.data.tables.identifiers import (
+    RowsOfUnits,
+    generate_identifiers,
+    keyed_identifiers,
+)
 from dpsynth.data.tables.inside import Inside, with_inside
 from dpsynth.data.tables.parts import Parts, mixed
 from dpsynth.models.base import Codes, ConditionError, Evidence, Model
@@ -23,6 +27,10 @@ from dpsynth.schema.columns import Identifier
 from dpsynth.schema.table import Schema
 from dpsynth.synthesizers.cases import Case
 from dpsynth.synthesizers.conditions import Term, Without
+
+_SEEDS = 1 << 62
+_PEOPLE = 5
+"""Beside the seed of a sample: its rows and the sizes of its units are drawn apart."""
 
 
 @dataclass(frozen=True)
@@ -39,12 +47,17 @@ class Tilt:
 
 @dataclass(frozen=True, eq=False)
 class Origin:
-    """What rows are drawn from: a model, and what turns its cells into values."""
+    """What rows are drawn from: a model, and what turns its cells into values.
+
+    people: how many rows units have, where their names repeat. seed: of names that have a key.
+    """
 
     model: Model
     schema: Schema
     bounds: Mapping[str, tuple[float, float]]
     inside: Mapping[str, Inside] = field(default_factory=dict)
+    people: RowsOfUnits | None = None
+    seed: Any = None
 
     @cached_property
     def codecs(self) -> dict[str, Codec]:
@@ -58,7 +71,7 @@ class Origin:
         Its relations are not looked at.
         """
         codes, parts = self._drawn(n, case, rng, tilts)
-        return decode_frame(codes, self.schema, self.bounds, rng, parts)
+        return decode_frame(codes, self.schema, self.bounds, rng, parts, self.keyed_names(n, rng))
 
     def values(
         self, n: int, case: Case, rng: np.random.Generator, tilts: Sequence[Tilt] = ()
@@ -79,12 +92,34 @@ class Origin:
 
     def whole(self, rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
         """Rows of `values` with identifiers, in the schema's order."""
-        made = {
+        made = self.keyed_names(len(rows), rng)
+        made |= {
             name: generate_identifiers(column, len(rows), rng)
             for name, column in self.schema.columns.items()
-            if isinstance(column, Identifier)
+            if isinstance(column, Identifier) and name not in made
         }
         return rows.assign(**made)[[*self.schema.columns]] if made else rows
+
+    def keyed_names(self, n: int, rng: np.random.Generator) -> dict[str, pd.Series[Any]]:
+        """The identifiers of n rows that repeat, or have a key: those with one key are of one
+        person.
+        """
+        columns = self.schema.columns.items()
+        found = {name: column for name, column in columns if isinstance(column, Identifier)}
+        keys = {name: c.key or name for name, c in found.items() if c.repeats or c.key}
+        repeating = {key for name, key in keys.items() if found[name].repeats}
+        if not keys:
+            return {}
+        seed = int(rng.integers(_SEEDS) if self.seed is None else self.seed)
+        of_people = np.random.default_rng([_PEOPLE, seed])
+        owners = {}
+        for key in dict.fromkeys(keys.values()):
+            sizes = self.people if key in repeating else None
+            owners[key] = (sizes or RowsOfUnits((1,), (1.0,))).draw(n, of_people)
+        return {
+            name: keyed_identifiers(found[name], name, owners[key], seed)
+            for name, key in keys.items()
+        }
 
     def free(self, names: Collection[str] = ()) -> dict[str, Parts]:
         """What is known of the values inside of all columns' cells but these."""

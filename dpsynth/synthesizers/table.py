@@ -22,9 +22,11 @@ from dpsynth.data.constraints.recoding import recoding_of
 from dpsynth.data.engines.files import Source, open_source
 from dpsynth.data.engines.frames import Container, as_container, check_container
 from dpsynth.data.tables.codec import check_columns, check_owner, codecs, schema_domain
+from dpsynth.data.tables.identifiers import RowsOfUnits
 from dpsynth.data.tables.inside import Inside, with_several_values
 from dpsynth.data.tables.magnitude import magnitude_table
 from dpsynth.data.tables.mixing import as_frame, stamped
+from dpsynth.data.tables.periods import period_codings
 from dpsynth.door.bounded import Bounded, bound_table
 from dpsynth.door.table import PrivateTable
 from dpsynth.evidence.certificate import Certificate
@@ -38,6 +40,7 @@ from dpsynth.mechanisms.inside import Seen, inside_costs, inside_of, look_inside
 from dpsynth.mechanisms.learned_bounds import bounds_costs, learn_bounds
 from dpsynth.mechanisms.marginal.known import Marginal
 from dpsynth.mechanisms.registry import TABLES, mechanism_for, name_of
+from dpsynth.mechanisms.rows_per_unit import look_at_sizes, rows_of_units, sizes_cost
 from dpsynth.models.base import Model
 from dpsynth.schema.table import Numeric, Schema, SchemaError
 from dpsynth.synthesizers.account import accountant_for
@@ -53,7 +56,14 @@ from dpsynth.synthesizers.model_file import (
 )
 from dpsynth.synthesizers.partial_rows import filled_in
 from dpsynth.synthesizers.plan import Plan, plan
-from dpsynth.synthesizers.preflight import check_resumable, check_settings, check_size, with_prior
+from dpsynth.synthesizers.preflight import (
+    check_names,
+    check_repeating,
+    check_resumable,
+    check_settings,
+    check_size,
+    with_prior,
+)
 from dpsynth.synthesizers.recorded import RecordedMarginal, recorded_arguments, recorded_marginals
 from dpsynth.synthesizers.sampled_rows import Origin
 from dpsynth.synthesizers.scenario import Scenario
@@ -177,20 +187,21 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         with accountant:
             stage("reading the rows")
             accountant.begin()  # a fit that fails from here on stays paid for
-            rows = bound_table(source.read, self.schema.unit)
+            rows = bound_table(source.read, self.schema.unit, period_codings(self.schema))
             bounds = _kept_bounds(checkpoint, lambda: self._bounds(rows, accountant))
             seen = _kept_seen(checkpoint, lambda: self._seen(rows, bounds, accountant, mechanism))
+            people = _kept_people(checkpoint, lambda: self._people(rows, accountant))
             domain = schema_domain(self._modelled, bounds)
             table = PrivateTable.encoded(rows, codecs(self._modelled, bounds), domain)
             stage(f"measuring and modelling with {name_of(mechanism)}")
             model = in_stored_form(mechanism.run(table, accountant, checkpoint))
             inside = self._inside(seen, bounds, model)
-            accountant.close(model_digest(self.schema, model, bounds, inside))
+            accountant.close(model_digest(self.schema, model, bounds, inside, people))
         if checkpoint is not None:
             checkpoint.remove()
         stage("writing the certificate")
-        certificate = self._certify(accountant, mechanism, model, bounds)
-        self.fitted_ = Fitted(model, bounds, certificate, inside)
+        certificate = self._certify(accountant, mechanism, model, bounds, people)
+        self.fitted_ = Fitted(model, bounds, certificate, inside, people)
         for sentence in cautions(self.certificate.record["released"]):
             warnings.warn(sentence.removeprefix("CAUTION: "), CautionWarning, stacklevel=2)
         return self
@@ -216,7 +227,7 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
             As `fit` would before it reads anything.
         """
         budget, mechanism = self._checked()
-        return plan(self._modelled, mechanism, budget, rows)
+        return plan(self._modelled, mechanism, budget, rows, self.schema.repeating is not None)
 
     def sample(
         self,
@@ -280,7 +291,7 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
     def drawn(self, n: int | None, asked: Asked, seed: int | None) -> pd.DataFrame:
         """The rows of `sample`, for what was asked as one object."""
         record = self._fitted().certificate.record
-        return asked.rows(self._origin(), record, n, np.random.default_rng(seed))
+        return asked.rows(self._origin(seed), record, n, np.random.default_rng(seed))
 
     def impute(
         self,
@@ -331,19 +342,20 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
             )
         return stamped(filled_in(origin, table, list(wanted), np.random.default_rng(seed)))
 
-    def _origin(self) -> Origin:
+    def _origin(self, seed: int | None = None) -> Origin:
         fitted = self._fitted()
-        return Origin(fitted.model, self.schema, fitted.bounds, fitted.inside)
+        known = (fitted.model, self.schema, fitted.bounds, fitted.inside)
+        return Origin(*known, people=fitted.people, seed=seed)
 
     def _stored(self, fitted: Fitted) -> tuple[Mapping[str, Any], dict[str, np.ndarray]]:
-        return table_content(self.schema, fitted.model, fitted.bounds, fitted.inside)
+        return table_content(self.schema, fitted.model, fitted.bounds, fitted.inside, fitted.people)
 
     @classmethod
     def _built(cls, document: dict[str, Any], arrays: dict[str, np.ndarray]) -> Synthesizer:
-        schema, model, bounds, inside, record = built_table(document, arrays)
+        schema, model, bounds, inside, people, record = built_table(document, arrays)
         known = recorded_marginals(record)
         made = cls(schema, ledger=NoLedger.LOADED, known=known, **recorded_arguments(record))
-        made.fitted_ = Fitted(model, bounds, Certificate(record), inside)
+        made.fitted_ = Fitted(model, bounds, Certificate(record), inside, people)
         return made
 
     @property
@@ -367,6 +379,8 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         check_size(self._modelled)
         mechanism = with_prior(mechanism, self.known, self._modelled)
         check_settings(mechanism, self._modelled)
+        check_repeating(mechanism, self.schema)
+        check_names(self.schema)
         if self.checkpoint is not None:
             check_place(expanded(self.checkpoint), self.named_ledger)
             check_resumable(mechanism, self.unsafe_seed)
@@ -439,13 +453,27 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         costs = inside_costs(accountant.cost_left, len(wanted))
         return look_inside(rows, wanted, accountant, costs)
 
+    def _people(self, rows: Bounded, accountant: Accountant) -> RowsOfUnits | None:
+        """How many rows units have, by a charge; None where no names are to repeat."""
+        if self.schema.repeating is None:
+            return None
+        stage("counting the rows of each unit")
+        dates = period_codings(self.schema)
+        found = look_at_sizes(rows, dates, accountant, sizes_cost(accountant.cost_left))
+        return rows_of_units(found)
+
     def _inside(self, seen: Mapping[str, Seen], bounds: Bounds, model: Model) -> dict[str, Inside]:
         wanted = with_several_values(self._modelled, bounds)
         found = {name: inside_of(wanted[name][1], each, model, name) for name, each in seen.items()}
         return {name: each for name, each in found.items() if each != Inside()}
 
     def _certify(
-        self, accountant: Accountant, mechanism: Mechanism, model: Model, bounds: Bounds
+        self,
+        accountant: Accountant,
+        mechanism: Mechanism,
+        model: Model,
+        bounds: Bounds,
+        people: RowsOfUnits | None,
     ) -> Certificate:
         counted = undeclared_counts(self._modelled, model)
         return Certificate.issue(
@@ -458,6 +486,7 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
             released={
                 **mechanism.released(model),
                 **({"undeclared": counted} if counted else {}),
+                **({} if people is None else {"rows_of_units": people.told()}),
             },
             cautions=mechanism.cautions,
         )
@@ -471,6 +500,7 @@ class Fitted:
     bounds: Bounds
     certificate: Certificate
     inside: Mapping[str, Inside] = field(default_factory=dict)
+    people: RowsOfUnits | None = None
 
 
 def _kept_bounds(checkpoint: Checkpoint | None, learned: Callable[[], Bounds]) -> Bounds:
@@ -501,3 +531,19 @@ def _kept_seen(
             name: Seen(**{fact: tuple(map(float, values)) for fact, values in each.items()})
             for name, each in kept.items()
         }
+
+
+def _kept_people(
+    checkpoint: Checkpoint | None, counted: Callable[[], RowsOfUnits | None]
+) -> RowsOfUnits | None:
+    """How many rows units have: by this process, or by the one whose checkpoint is resumed."""
+    if checkpoint is None:
+        return counted()
+    if not checkpoint.resumed:
+        found = counted()
+        if found is not None:
+            checkpoint.values["rows_of_units"] = found.stored()
+        return found
+    with checkpoint.reading():
+        kept = checkpoint.values.get("rows_of_units")
+        return None if kept is None else RowsOfUnits.of(kept)

@@ -27,6 +27,7 @@ IMAGES = "--classes 2 --shape 4x4 --epsilon 3 --delta 1e-5"
 EXAMPLES = {
     "init": "init project --data rows.csv --id-column pid --epsilon 3",
     "split": "split rows.csv -s schema.yaml -o train.csv holdout.csv",
+    "unit": "unit rows.csv -s schema.yaml --epsilon 0.5 --ledger b.ledger",
     "release": "release rows.csv -s schema.yaml --epsilon 1 --mechanism independent -n 50 -o release",
     "fit": f"fit rows.csv -s schema.yaml {BUDGET} --mechanism independent -o other.dpsynth",
     "sample": """sample release/model.dpsynth -n 30 --where "sex == 'f'" -o release/women.csv""",

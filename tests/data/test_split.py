@@ -8,6 +8,7 @@ import pyarrow as pa
 import pytest
 
 import dpsynth
+from dpsynth import PrivacyUnit
 from dpsynth.data.engines.files import open_rows
 from dpsynth.data.tables.split import in_holdout, split_file
 
@@ -43,21 +44,21 @@ def test_all_rows_of_a_unit_are_on_one_side_in_their_order(ending, tmp_path):
 
 def test_the_side_of_a_unit_hangs_on_its_id_and_the_seed_alone():
     rows = table()
-    sides = dict(zip(rows["pid"], in_holdout(rows, "pid", 0.3, 1), strict=True))
+    sides = dict(zip(rows["pid"], in_holdout(rows, PrivacyUnit("pid"), 0.3, 1), strict=True))
     more = pd.concat([table(seed=5), rows]).sample(frac=1, random_state=0)
     for other in (rows[::-1], more, rows.astype({"pid": float}), rows.astype({"pid": str}), pa.table(rows)):
         ids = other["pid"].to_pylist() if isinstance(other, pa.Table) else other["pid"]
-        for pid, held in zip(ids, in_holdout(other, "pid", 0.3, 1), strict=True):
+        for pid, held in zip(ids, in_holdout(other, PrivacyUnit("pid"), 0.3, 1), strict=True):
             assert sides.get(int(float(pid)), held) == held
-    again = dict(zip(rows["pid"], in_holdout(rows, "pid", 0.3, 2), strict=True))
+    again = dict(zip(rows["pid"], in_holdout(rows, PrivacyUnit("pid"), 0.3, 2), strict=True))
     assert 0.2 < np.mean([sides[pid] != again[pid] for pid in sides]) < 0.65  # 2 * 0.3 * 0.7 = 0.42, 400 units
 
 
 def test_a_larger_share_holds_out_the_same_units_and_more():
     rows = table()
-    before = in_holdout(rows, "pid", 0.05, 1)
+    before = in_holdout(rows, PrivacyUnit("pid"), 0.05, 1)
     for share in (0.2, 0.5, 0.9):
-        after = in_holdout(rows, "pid", share, 1)
+        after = in_holdout(rows, PrivacyUnit("pid"), share, 1)
         assert not (before & ~after).any()
         before = after
 
@@ -66,7 +67,7 @@ def test_a_larger_share_holds_out_the_same_units_and_more():
 @pytest.mark.parametrize("share", [0.1, 0.5])
 def test_about_the_share_of_units_is_held_out(id_column, share):
     rows = pd.DataFrame({"pid": range(20_000)})
-    held = in_holdout(rows, id_column, share, 3)
+    held = in_holdout(rows, PrivacyUnit(id_column), share, 3)
     sigma = np.sqrt(share * (1 - share) / len(rows))
     assert abs(held.mean() - share) < 5 * sigma  # a fixed seed: no chance of a false alarm
     assert abs(held.mean() - share) > 0
@@ -74,7 +75,7 @@ def test_about_the_share_of_units_is_held_out(id_column, share):
 
 def test_rows_without_an_id_are_one_unit():
     rows = pd.DataFrame({"pid": [None] * 50 + ["a"] * 5})
-    held = in_holdout(rows, "pid", 0.5, 1)
+    held = in_holdout(rows, PrivacyUnit("pid"), 0.5, 1)
     assert len(set(held[:50])) == 1
 
 
@@ -112,7 +113,7 @@ def test_as_many_pieces_as_records_of_which_two_are_torn_are_refused(tmp_path):
     """A quote inside of a value joins two records, and the line break of the second one parts them elsewhere."""
     data = tmp_path / "rows.csv"
     data.write_bytes(b'pid,x,y\n1,c,d\n2,a"b,c\n3,"two\nlines","d"\n')
-    held = in_holdout(open_rows(data), None, 0.5, 3)
+    held = in_holdout(open_rows(data), PrivacyUnit(), 0.5, 3)
     assert held[1] != held[2]
     with pytest.raises(dpsynth.SchemaError, match=r"write the table as \.parquet first"):
         split(tmp_path, data, ROWS, share=0.5, seed=3)
@@ -181,7 +182,7 @@ def test_each_record_of_a_file_in_any_form_is_in_one_part_in_the_same_form(form,
     ends = data.name.removeprefix("r")
     train, holdout = tmp_path / f"train{ends}", tmp_path / f"holdout{ends}"
     split_file(data, schema, train, holdout, share=0.4, seed=1)
-    held = in_holdout(open_rows(data, schema), None, 0.4, 1)
+    held = in_holdout(open_rows(data, schema), PrivacyUnit(), 0.4, 1)
     for path, here in ((train, ~held), (holdout, held)):
         assert open_rows(path, schema).equals(open_rows(data, schema).filter(pa.array(here)))
         raw = path.read_bytes()

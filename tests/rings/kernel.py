@@ -24,7 +24,7 @@ RINGS = {
         "unit", "cost", "gaussian_dp", "events", "budget", "noise", "sensitive", "rows", "wall",
         "account", "accountant",
     ),
-    "door": ("columns", "ids", "bounding", "bounded", "codes", "counting", "table"),
+    "door": ("columns", "ids", "bounding", "bounded", "codes", "counting", "table", "sizes"),
     "prices": ("loss_grid", "pld", "gdp_upper_bound"),
     "training": ("steps", "clipping", "dpsgd", "event", "teachers", "embedding"),
     "programs": ("run", "external"),

@@ -90,6 +90,38 @@ def lines_that_break_a_rule_are_refused(k: Kernel) -> None:
         fails(k.LedgerCorruptError, lambda lines=lines: taken_in(k, lines))
 
 
+def a_run_may_use_its_own_number_of_records_of_a_person(k: Kernel) -> None:
+    person = k.PrivacyUnit("person", 1)
+    ledger = k.Ledger.create(None, k.Budget(*BUDGET), dataset="law", unit=person)
+
+    def counted(unit: object) -> object:
+        return k.Sensitive(np.array([3, 4]), l1=5.0, l2=5.0, protects=unit)
+
+    for records in (None, 5):
+        job = k.Job(max_records=records)
+        accountant = k.Accountant(k.Budget(0.2, 1e-6), ledger=ledger, job=job)
+        assert ledger.entries()[-1].get("max_records") == records
+        assert ledger.runs()[-1].job == job
+        resumed = ledger.runs()[-1].name
+        for unit in (person, k.PrivacyUnit("person", 5), k.PrivacyUnit("person", 7), k.PrivacyUnit("other", 5)):
+            charge = accountant.charge(k.Gaussian(1000.0), "look")
+            if unit == person.using(records):
+                granted(lambda charge=charge, unit=unit: charge.gaussian(counted(unit)))
+            else:
+                fails(ValueError, lambda charge=charge, unit=unit: charge.gaussian(counted(unit)))
+        again = k.Accountant.resumed(ledger, resumed).charge(k.Gaussian(1000.0), "look")
+        own = counted(person.using(records))
+        granted(lambda again=again, own=own: again.gaussian(own))
+    rows = k.Ledger.create(None, k.Budget(*BUDGET), dataset="law", unit=k.PrivacyUnit())
+    for where, records in ((rows, 5), (ledger, 0), (ledger, True), (ledger, 2.0)):
+        before = where.entries()
+        job = k.Job(max_records=records)
+        fails(ValueError, lambda where=where, job=job: k.Accountant(k.Budget(0.1, 1e-6), ledger=where, job=job))
+        line = (k.Budget(0.1, 1e-6), [k.Gaussian(1000.0)], "operating system", job)
+        fails(ValueError, lambda where=where, line=line: where.reserve("run", *line))
+        assert where.entries() == before
+
+
 def a_policy_is_kept(k: Kernel) -> None:
     policy = k.Policy({"research": k.Budget(0.3, 1e-6)}, ("board",), ("mst",))
     ledger = k.Ledger.create(None, k.Budget(*BUDGET), dataset="law", unit=k.PrivacyUnit(), policy=policy)
@@ -103,6 +135,9 @@ def a_policy_is_kept(k: Kernel) -> None:
     ledger.set_policy(k.Policy(persons=True))
     fails(k.PolicyRefusedError, lambda: job(0.1))
     ledger.set_policy(policy)
+    months = k.PrivacyUnit(["person", "month(visit)"])
+    other = k.Ledger.create(None, k.Budget(*BUDGET), dataset="x", unit=months, policy=k.Policy(persons=True))
+    fails(k.PolicyRefusedError, lambda: k.Accountant(k.Budget(0.1, 1e-6), ledger=other))
     job(0.2)
     fails(k.BudgetExceededError, lambda: job(0.29))
     assert [e["kind"] for e in ledger.entries()] == ["open", "policy", "policy", "policy", "run"]

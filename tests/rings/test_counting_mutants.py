@@ -58,6 +58,107 @@ def no_unit_moves_counts_further_than_they_say(k: SimpleNamespace) -> None:
                 assert np.linalg.norm(moved) <= said.l2
 
 
+PAIRS = (
+    ("a", "bc"), ("ab", "c"), ("a", None), (None, "a"), (None, None), ("", "a"), ("a", ""),
+    ("t1", "1:"), ("1:t", "1"), ("a1:t", "b"), ("a", "1:tb"), (1, 11), (11, 1), (b"a\0", "c"), ("a", b"\0c"),
+)  # fmt: skip
+
+
+def no_two_lists_of_ids_have_one_key(k: SimpleNamespace) -> None:
+    names = {  # what each id says by itself: None and NULs at the end say nothing, 1 says what "1" says
+        tuple(
+            None if part is None else str(part.decode() if isinstance(part, bytes) else part).rstrip("\0") for part in p
+        )
+        for p in PAIRS
+    }
+    keys, numbers = k.ids.units(k.ids.Joint((column(PAIRS, 0), column(PAIRS, 1))))
+    assert len({keys[n] for n in numbers}) == len(set(numbers.tolist())) == len(names)
+
+
+def column(rows, place):
+    values = np.empty(len(rows), dtype=object)
+    values[:] = [row[place] for row in rows]
+    return values
+
+
+def the_key_of_several_ids_says_nothing_of_other_rows(k: SimpleNamespace) -> None:
+    alone = {}
+    for first, second in ((7, "x"), (8, None), (None, None)):
+        keys, numbers = k.ids.units(k.ids.Joint((column([(first,)], 0), column([(second,)], 0))))
+        alone[first, second] = keys[numbers[0]]
+    rows = [(7, "x"), (8, None), (None, None)]
+    for odd in ((9, "y"), (1.5, "y"), ("word", b"\xff"), (None, None), ((1, 2), 3), (7, "y")):
+        several = [*rows, odd]
+        frame = pd.DataFrame({"a": [r[0] for r in several], "b": [r[1] for r in several]})
+        keys, numbers = k.ids.units(k.ids.Joint((frame["a"], frame["b"])))
+        assert [keys[n] for n in numbers[:3]] == [alone[row] for row in rows]
+
+
+HOUSES = pd.DataFrame(
+    {"who": ["x", "x", "x", "x", "y", "y", None, None], "where": [1, 1, 2, None, 1, 1, 1, None], "n": range(8)}
+)
+
+
+def a_household_keeps_as_many_rows_as_it_may(k: SimpleNamespace) -> None:
+    for most in (1, 2):
+        unit = k.PrivacyUnit(["who", "where"], most)
+        (kept,) = k.bounded._raw(k.bound_table(lambda: HOUSES, unit))
+        per_house = Counter(map(str, HOUSES[["who", "where"]].to_numpy()))
+        assert Counter(map(str, kept[["who", "where"]].to_numpy())) == {
+            house: min(n, most) for house, n in per_house.items()
+        }
+
+
+class Months:
+    """The coding of texts such as "2020-03" by their month."""
+
+    size, null, bad = 14, 13, 13
+
+    def __init__(self, k: SimpleNamespace) -> None:
+        self.numbers = self.datetimes = k.Cuts([], [13])
+
+    def code(self, value):
+        return int(value[5:7])
+
+
+def a_month_of_a_person_is_a_unit(k: SimpleNamespace) -> None:
+    visits = ["2020-03-01", "2020-03-31", "2020-04-01", "no date", None]
+    table = pd.DataFrame({"who": ["x"] * 5 + ["y"] * 5, "visit": visits * 2})
+    unit = k.PrivacyUnit(["who", "month(visit)"], 1)
+    (kept,) = k.bounded._raw(k.bound_table(lambda: table, unit, {"visit": Months(k)}))
+    assert len(kept) == 6  # March, April and what is no date, of two people
+
+
+SIZES = (1, 3, 10, 100)
+CROWD = [*(f"u{i}" for i in range(6)), *["few"] * 3, *["many"] * 10_000, *[None] * 12]
+
+
+def sizes_of(k: SimpleNamespace, ids, adjacency="add-remove", ceiling=200):
+    unit = k.PrivacyUnit("who", ceiling, adjacency)
+    column = ids if isinstance(ids, pd.Categorical) else pd.Series(ids, dtype=object)
+    rows = k.bound_table(lambda: pd.DataFrame({"who": column}), unit)
+    return k.unit_sizes(rows, SIZES)
+
+
+def a_unit_is_in_one_count_of_sizes_however_many_rows_it_has(k: SimpleNamespace) -> None:
+    whole = sizes_of(k, CROWD)
+    counts = k.sensitive._integers(whole)
+    assert counts.tolist() == [6, 1, 1, 1]
+    assert k.sensitive._integers(sizes_of(k, CROWD, ceiling=50)).tolist() == [6, 1, 2, 0]  # cut at the ceiling
+    assert k.sensitive._integers(sizes_of(k, [])).tolist() == [0, 0, 0, 0]
+    unused = pd.Categorical(["b", "b"], categories=["a", "b", "c"])
+    assert k.sensitive._integers(sizes_of(k, unused)).tolist() == [1, 0, 0, 0]
+    without = {gone: [who for who in CROWD if who != gone] for gone in ("u0", "few", "many", None)}
+    for one in without.values():
+        moved = counts - k.sensitive._integers(sizes_of(k, one))
+        assert np.abs(moved).sum() == 1 == whole.l1 == whole.l2
+    replaced = sizes_of(k, CROWD, "replace")
+    for gone, other in (("many", ["new"]), ("few", ["new"] * 10_000), (None, ["new"] * 3)):
+        moved = counts - k.sensitive._integers(sizes_of(k, without[gone] + other))
+        assert np.abs(moved).sum() == 2 == replaced.l1
+        assert np.linalg.norm(moved) <= replaced.l2 <= 1.4143
+
+
 class Answers:
     """A codec of two codes, whose answers lie anywhere, and fail for one text."""
 
@@ -171,8 +272,97 @@ LAWS = (
     a_unit_keeps_as_many_rows_as_it_may,
     counts_are_those_of_the_rows,
     no_unit_moves_counts_further_than_they_say,
+    no_two_lists_of_ids_have_one_key,
+    the_key_of_several_ids_says_nothing_of_other_rows,
+    a_household_keeps_as_many_rows_as_it_may,
+    a_month_of_a_person_is_a_unit,
+    a_unit_is_in_one_count_of_sizes_however_many_rows_it_has,
 )
 MUTANTS = [
+    Mutant(
+        "a unit counts once for each of its rows",
+        "sizes.py",
+        "return np.bincount(cells, minlength=len(starts))",
+        "return np.bincount(cells, held[held > 0], len(starts)).astype(np.int64)",
+        a_unit_is_in_one_count_of_sizes_however_many_rows_it_has,
+    ),
+    Mutant(
+        "a unit counts in all sizes up to its own",
+        "sizes.py",
+        "return np.bincount(cells, minlength=len(starts))",
+        "return np.bincount(cells, minlength=len(starts))[::-1].cumsum()[::-1]",
+        a_unit_is_in_one_count_of_sizes_however_many_rows_it_has,
+    ),
+    Mutant(
+        "units without rows count",
+        "sizes.py",
+        "np.searchsorted(starts, held[held > 0]",
+        "np.searchsorted(starts, np.maximum(held, 1)",
+        a_unit_is_in_one_count_of_sizes_however_many_rows_it_has,
+    ),
+    Mutant(
+        "a unit in another's place moves one count",
+        "sizes.py",
+        "rows.unit.using(1).count_sensitivity(len(starts))",
+        "1.0, 1.0",
+        a_unit_is_in_one_count_of_sizes_however_many_rows_it_has,
+    ),
+    Mutant(
+        "sizes that are said to move by all rows of a unit",
+        "sizes.py",
+        "rows.unit.using(1).count_sensitivity(len(starts))",
+        "rows.unit.count_sensitivity(len(starts))",
+        a_unit_is_in_one_count_of_sizes_however_many_rows_it_has,
+    ),
+    Mutant(
+        "keys of several ids without their lengths",
+        "ids.py",
+        "+ _sized(more[pair % len(more)])",
+        "+ more[pair % len(more)]",
+        no_two_lists_of_ids_have_one_key,
+    ),
+    Mutant(
+        "keys of several ids with a sign between them",
+        "ids.py",
+        "+ _sized(more[pair % len(more)])",
+        '+ b"1:" + more[pair % len(more)]',
+        no_two_lists_of_ids_have_one_key,
+    ),
+    Mutant(
+        "a unit by its number among all of them",
+        "ids.py",
+        "+ _sized(more[pair % len(more)])",
+        '+ b"%d:" % (pair % len(more))',
+        the_key_of_several_ids_says_nothing_of_other_rows,
+    ),
+    Mutant(
+        "ids by what pandas makes of their column",
+        "ids.py",
+        "in map(units, ids.columns):",
+        "in (units([str(each) for each in column]) for column in ids.columns):",
+        the_key_of_several_ids_says_nothing_of_other_rows,
+    ),
+    Mutant(
+        "only the first of several columns",
+        "bounded.py",
+        "return Joint(tuple(found)) if len(found) > 1",
+        "return found[0] if len(found) > 1",
+        a_household_keeps_as_many_rows_as_it_may,
+    ),
+    Mutant(
+        "rows that lack an id are nobody's together",
+        "ids.py",
+        "        return joint, number\n",
+        "        return joint, np.where([b'0:' in joint[n] for n in number], 0, number)\n",
+        a_household_keeps_as_many_rows_as_it_may,
+    ),
+    Mutant(
+        "dates as they are in place of their months",
+        "bounded.py",
+        "codes_of(table[c], dates[c]) if period else table[c]",
+        "table[c]",
+        a_month_of_a_person_is_a_unit,
+    ),
     Mutant(
         "decimals beside the largest number of the column",
         "codes.py",

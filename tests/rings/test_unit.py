@@ -35,7 +35,38 @@ def test_max_records_must_be_a_whole_number_that_makes_sense(records):
         PrivacyUnit(max_records=records)
 
 
-@pytest.mark.parametrize("fields", [{"adjacency": "both"}, {"adjacency": None}, {"id_column": ""}, {"id_column": 3}])
+@pytest.mark.parametrize("named", [["a", "a"], ["month(visit)"], ["visit", "month(visit)"], ["day(a)", "week(b)"]])
+def test_a_unit_needs_a_column_of_ids_and_names_none_twice(named):
+    with pytest.raises(ValueError, match="must name a column of ids, and none twice"):
+        PrivacyUnit(named)
+
+
+def test_a_unit_of_several_columns_says_its_columns_and_periods():
+    house = PrivacyUnit(["surname", "address"], 4)
+    assert (house.columns, house.periods) == (("surname", "address"), {})
+    assert house.describe() == (
+        "every combination of 'surname' and 'address', of whom at most 4 records are used, added or removed"
+    )
+    month = PrivacyUnit(("patient", "month(date (of visit))"))
+    assert month.parts == (("patient", None), ("date (of visit)", "month"))
+    assert month.periods == {"date (of visit)": "month"}
+    assert PrivacyUnit("month(visit)").parts == (("month(visit)", None),)  # by itself it is a column's name
+    assert PrivacyUnit(["a"]) == PrivacyUnit("a")
+    assert hash(PrivacyUnit(["a", "b"])) == hash(PrivacyUnit(("a", "b")))
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"adjacency": "both"},
+        {"adjacency": None},
+        {"id_column": ""},
+        {"id_column": 3},
+        {"id_column": []},
+        {"id_column": ["a", 3]},
+        {"id_column": {"a": 1}},
+    ],
+)
 def test_other_nonsense_is_refused(fields):
     with pytest.raises(ValueError, match="must be"):
         PrivacyUnit(**fields)

@@ -28,6 +28,7 @@ MAKES_SENSITIVE = {*RINGS}
 GUARDED = (*RINGS, "data")
 """Folders whose classes hold private values in slots of their own."""
 OPTIONAL = {
+    "faker": ("data/tables/faked.py",),
     "narwhals": ("data/engines/known_frames.py",),
     "openpyxl": ("data/engines/workbooks.py", "schema/importing/sheets.py"),
     "polars": ("data/engines/frames.py",),

@@ -340,7 +340,7 @@ def mutant(module, old, new, monkeypatch):
     return copy
 
 
-READ = "rows = bound_table(source.read, self.schema.unit)"
+READ = "rows = bound_table(source.read, self.schema.unit, period_codings(self.schema))"
 ENCODED = "PrivateTable.encoded(rows, codecs(self._modelled, bounds), domain)"
 UNBOUNDED = {
     "the rows as they are": (READ, "rows = source.read()"),

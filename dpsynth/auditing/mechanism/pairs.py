@@ -124,10 +124,10 @@ def worst_case_pairs(schema: Schema, rows: int = ROWS) -> tuple[Pair, ...]:
 def _maker(schema: Schema) -> Callable[[list[Record]], pd.DataFrame]:
     """Makes tables with the schema's columns.
 
-    In the unit's id column every record is a unit of its own.
+    By the unit's columns of ids every record is a unit of its own.
     """
     ids = {name for name, column in schema.columns.items() if isinstance(column, Identifier)}
-    ids |= set() if schema.unit.id_column is None else {schema.unit.id_column}
+    ids |= {*schema.unit.columns} - {*schema.unit.periods}
 
     def table(records: list[Record]) -> pd.DataFrame:
         columns: dict[str, Any] = {}

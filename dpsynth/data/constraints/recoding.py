@@ -131,12 +131,17 @@ def recoding_of(schema: Schema) -> Recoding:
         for step in plan.steps
         if hasattr(step, "attribute")
     }
-    if clash := sorted({*own} & {*columns, schema.unit.id_column}):
+    if clash := sorted({*own} & {*columns, *schema.unit.columns}):
         raise SchemaError(
             f"a column is called {clash[0]!r}, as what constraints model together: rename it"
         )
     if not kept and not own:
         raise SchemaError("constraints leave no column to model: leave one of them out")
+    if lost := [name for name in schema.unit.periods if name not in kept]:
+        raise SchemaError(
+            f"the unit is by a period of {lost[0]!r}, which constraints model together with other"
+            " columns: leave it out of the constraints, or take it out of the unit"
+        )
     modelled = Schema({**kept, **own}, unit=schema.unit)
     listed = tuple(name for name in columns if name in keys)
     return Recoding(schema, modelled, columns, plan.ordered(), listed, tuple(plan.checks))

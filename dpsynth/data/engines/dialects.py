@@ -210,7 +210,7 @@ def _names(line: str, delimiter: str, quote: str | None) -> tuple[str, ...]:
 def _are_columns(names: tuple[str, ...], schema: Schema) -> bool:
     """Whether these are the schema's columns, each once; identifiers may be absent."""
     needed = {n for n, column in schema.columns.items() if not isinstance(column, Identifier)}
-    known = {*schema.columns, schema.unit.id_column}
+    known = {*schema.columns, *schema.unit.columns}
     return needed <= {*names} <= known and len({*names}) == len(names)
 
 

@@ -229,12 +229,11 @@ def encode_frame(
 
 
 def check_owner(names: Sequence[Any], unit: PrivacyUnit) -> None:
-    """SchemaError where the column is missing that says whose record a row is."""
-    owner = unit.id_column
-    if owner is not None and owner not in names:
+    """SchemaError where a column is missing that says whose record a row is."""
+    if missing := [owner for owner in unit.columns if owner not in names]:
         raise SchemaError(
-            f"the table lacks {owner!r}, which says whose record a row is: add it, or choose"
-            " another unit"
+            f"the table lacks {', '.join(map(repr, missing))}, which says whose record a row is:"
+            " add it, or choose another unit"
         )
 
 
@@ -252,7 +251,7 @@ def check_columns(names: Sequence[Any], schema: Schema) -> None:
         )
     times = Counter(names)
     read = [name for name, column in schema.columns.items() if not isinstance(column, Identifier)]
-    known = {*schema.columns, schema.unit.id_column}
+    known = {*schema.columns, *schema.unit.columns}
     strange = [str(place) for place, name in enumerate(names, start=1) if name not in known]
     if len(strange) == len(names) > 0:
         raise SchemaError(
@@ -278,6 +277,7 @@ def decode_frame(
     bounds: Mapping[str, tuple[float, float]],
     rng: np.random.Generator,
     parts: Mapping[str, Parts] = {},
+    names: Mapping[str, pd.Series[Any]] = {},
 ) -> pd.DataFrame:
     """Rows drawn from coded ones: a value for each cell, and new identifiers.
 
@@ -294,6 +294,8 @@ def decode_frame(
         Draws the values and the identifiers.
     parts : mapping of str to Parts
         For some columns the parts of cells that their values come from.
+    names : mapping of str to Series
+        For some identifiers those of the rows; all others are made here, each of them once.
 
     Returns
     -------
@@ -304,7 +306,9 @@ def decode_frame(
     rows = max((len(codes[name]) for name in found), default=0)
     decoded: dict[str, pd.Series[Any]] = {}
     for name, column in schema.columns.items():
-        if isinstance(column, Identifier):
+        if name in names:
+            decoded[name] = names[name]
+        elif isinstance(column, Identifier):
             decoded[name] = generate_identifiers(column, rows, rng)
         else:
             decoded[name] = found[name].decode(codes.pop(name), rng, parts.get(name))

@@ -1,62 +1,191 @@
-"""New identifiers: they follow the public pattern, and no real identifier is read."""
+"""New identifiers: they follow the public pattern or range, and no real identifier is read."""
 
 from __future__ import annotations
 
+import hashlib
 import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from dpsynth.data.tables.faked import faked
+from dpsynth.kernel.unit import MAX_RECORDS
 from dpsynth.schema.columns import Identifier, SchemaError
-
-_ALPHABETS = {"#": "0123456789", "?": "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
-"""What a character of a pattern stands for; all others stand for themselves."""
+from dpsynth.schema.identifier import ALPHABETS
 
 _MOST = 1 << 62
 """Different numbers are drawn below this, which int64 holds with room to spare."""
 
+_ROUNDS = 6
 
-def generate_identifiers(column: Identifier, n: int, rng: np.random.Generator) -> pd.Series[str]:
-    """n different identifiers in random order, dtype `string`.
 
-    Without a pattern they are the numbers 1 to n, padded with zeros. SchemaError for a pattern of
-    fewer than n identifiers.
+@dataclass(frozen=True)
+class RowsOfUnits:
+    """How many rows the units of a release have.
+
+    Parameters
+    ----------
+    ends : tuple of int
+        The last number of rows of each count: after 1, 2 the count that ends with 4 is of 3 and 4.
+    units : tuple of float
+        How many units each count has, 0 or more; their shares count.
     """
-    if column.pattern is None:
+
+    ends: tuple[int, ...]
+    units: tuple[float, ...]
+
+    def stored(self) -> dict[str, Any]:
+        """Plain fields, as a model file has them."""
+        return {"ends": list(self.ends), "units": list(self.units)}
+
+    def told(self) -> dict[str, float]:
+        """The share of units with each number of rows; nothing where all have one."""
+        total = math.fsum(self.units)
+        several = len(self.ends) > 1
+        shares = zip(self.ends, self.units, strict=True)
+        return {str(end): units / total for end, units in shares} if several else {}
+
+    @classmethod
+    def of(cls, stored: Mapping[str, Any]) -> RowsOfUnits:
+        """What `stored` gave; ValueError for anything else."""
+        ends, units = tuple(stored["ends"]), tuple(map(float, stored["units"]))
+        whole = all(type(end) is int and 1 <= end <= MAX_RECORDS for end in ends)
+        rising = whole and [*ends] == sorted({*ends})
+        if len(ends) != len(units) or not rising or not 0 < sum(units) < math.inf or min(units) < 0:
+            raise ValueError("rows of units are ascending whole numbers, and a count for each")
+        return cls(ends, units)
+
+    def draw(self, n: int, rng: np.random.Generator) -> np.ndarray:
+        """For each of n rows the number of its unit, from 0 on, in random order.
+
+        Units have as many rows as units here do, drawn one by one; the last has what is left.
+        """
+        chances = np.array(self.units) / math.fsum(self.units)
+        starts = np.array([1, *(end + 1 for end in self.ends[:-1])])
+        owners = np.zeros(0, dtype=np.int64)
+        sizes = np.zeros(0, dtype=np.int64)
+        while (lacking := n - int(sizes.sum())) > 0:
+            count = rng.choice(len(chances), max(16, lacking), p=chances)
+            sizes = np.append(sizes, rng.integers(starts[count], np.array(self.ends)[count] + 1))
+            sizes = np.minimum(sizes, n)
+            sizes = sizes[: int(np.searchsorted(np.cumsum(sizes), n)) + 1]
+        owners = np.repeat(np.arange(len(sizes)), sizes)[:n]
+        return np.asarray(rng.permutation(owners))
+
+
+def generate_identifiers(column: Identifier, n: int, rng: np.random.Generator) -> pd.Series[Any]:
+    """n different identifiers in random order, dtype `string`, or `Int64` of a range.
+
+    Without a pattern they are the numbers 1 to n, padded with zeros; what Faker makes up may come
+    twice. SchemaError for a pattern or a range of fewer than n identifiers.
+    """
+    if column.faker is not None:
+        return faked(column, "", np.arange(n), int(rng.integers(_MOST)))
+    if column.range is None and column.pattern is None:
         width = len(str(n))
         shuffled = (rng.permutation(n) + 1).tolist()
         return pd.Series([f"{i:0{width}d}" for i in shuffled], dtype="string")
-    alphabets = [np.array(list(_ALPHABETS.get(sign, sign))) for sign in column.pattern]
-    capacity = math.prod(len(alphabet) for alphabet in alphabets)
-    if capacity < n:
-        raise SchemaError(
-            f"pattern {column.pattern!r} has {capacity} identifiers, fewer than {n}: lengthen it"
-        )
-    return pd.Series(_spelled(n, alphabets, rng), dtype="string")
+    alphabets = _alphabets(column)
+    capacity = math.prod(map(len, alphabets)) if alphabets else _capacity(column)
+    _refuse_few(column, capacity, n)
+    if not alphabets:
+        return _of_range(column, distinct_numbers(n, capacity, rng))
+    numbered = _numbered(alphabets)
+    rest = distinct_numbers(n, math.prod(map(len, alphabets[numbered:])), rng)
+    left = [rng.choice(alphabet, n) for alphabet in reversed(alphabets[:numbered])]
+    return pd.Series(_spelled(rest, alphabets, left[::-1]), dtype="string")
 
 
-def _spelled(n: int, alphabets: list[np.ndarray], rng: np.random.Generator) -> np.ndarray:
-    """n different identifiers: different numbers, written with these alphabets from the right.
+def keyed_identifiers(
+    column: Identifier, name: str, owners: np.ndarray, seed: Any
+) -> pd.Series[Any]:
+    """The identifiers of units by their number: the same for one key, form and seed in every file.
 
-    Where the places have more than 2^62 numbers, those to the left are filled at random.
+    name: of the column, which stands for its key where it states none. SchemaError where the
+    pattern or range has too few.
     """
-    numbered = 0
+    if column.faker is not None:
+        return faked(column, column.key or name, owners, seed)
+    form = [column.key or name, column.pattern, column.range, repr(seed)]
+    key = hashlib.blake2b(repr(form).encode()).digest()
+    words = np.frombuffer(key, dtype=np.uint64)
+    alphabets = _alphabets(column)
+    numbered = _numbered(alphabets)
+    capacity = math.prod(map(len, alphabets[numbered:])) if alphabets else _capacity(column)
+    _refuse_few(column, capacity, int(owners.max(initial=-1)) + 1)
+    numbers = _permuted(owners, capacity, words)
+    if not alphabets:
+        return _of_range(column, numbers)
+    entries, places = np.unique(numbers, return_inverse=True)
+    left = [alphabet[int(words[-1]) % len(alphabet)] for alphabet in alphabets[:numbered]]
+    return pd.Series(_spelled(entries, alphabets, left)[places], dtype="string")
+
+
+def _alphabets(column: Identifier) -> list[np.ndarray]:
+    """What each place of the pattern may hold; empty for a range."""
+    return [np.array(list(ALPHABETS.get(sign, sign))) for sign in column.pattern or ""]
+
+
+def _capacity(column: Identifier) -> int:
+    assert column.range is not None
+    return column.range[1] - column.range[0] + 1
+
+
+def _refuse_few(column: Identifier, capacity: int, n: int) -> None:
+    if capacity < n:
+        form = f"pattern {column.pattern!r}" if column.range is None else f"range {column.range}"
+        raise SchemaError(f"{form} has {capacity} identifiers, fewer than {n}: lengthen it")
+
+
+def _of_range(column: Identifier, numbers: np.ndarray) -> pd.Series[Any]:
+    assert column.range is not None
+    return pd.Series(numbers.astype(np.int64) + column.range[0], dtype="Int64")
+
+
+def _numbered(alphabets: list[np.ndarray]) -> int:
+    """The first place from which on all names can be numbered below 2^62."""
     capacity = 1
-    for alphabet in reversed(alphabets):
-        if capacity * len(alphabet) > _MOST:
-            break
-        numbered += 1
-        capacity *= len(alphabet)
-    rest = distinct_numbers(n, capacity, rng)
-    characters = np.empty((n, len(alphabets)), dtype="U1")
     for place in reversed(range(len(alphabets))):
-        alphabet = alphabets[place]
-        if len(alphabets) - place > numbered:
-            characters[:, place] = rng.choice(alphabet, n)
-        else:
-            rest, digit = np.divmod(rest, len(alphabet))
-            characters[:, place] = alphabet[digit]
+        capacity *= len(alphabets[place])
+        if capacity > _MOST:
+            return place + 1
+    return 0
+
+
+def _spelled(rest: np.ndarray, alphabets: list[np.ndarray], left: Sequence[Any]) -> np.ndarray:
+    """Different numbers, written with these alphabets from the right; `left`: the first places."""
+    characters = np.empty((len(rest), len(alphabets)), dtype="U1")
+    for place in reversed(range(len(left), len(alphabets))):
+        rest, digit = np.divmod(rest, len(alphabets[place]))
+        characters[:, place] = alphabets[place][digit]
+    for place, signs in enumerate(left):
+        characters[:, place] = signs
     return characters.view(f"U{len(alphabets)}").ravel().astype(object)
+
+
+def _permuted(places: np.ndarray, capacity: int, words: np.ndarray) -> np.ndarray:
+    """A keyed permutation of the numbers below `capacity`: no two places have one number.
+
+    A Feistel network on the next even number of bits; what falls beyond the capacity goes through
+    it again, until it does not (Black and Rogaway, CT-RSA 2002). Nothing here is a secret.
+    """
+    half = max(1, (max(1, (capacity - 1).bit_length()) + 1) // 2)
+    low, shift = np.uint64((1 << half) - 1), np.uint64(half)
+    found = places.astype(np.uint64)
+    outside = np.arange(found.size)
+    while outside.size:
+        left, right = found[outside] >> shift, found[outside] & low
+        for word in words[:_ROUNDS]:
+            mixed = (right + word) * (word | np.uint64(1))
+            mixed ^= mixed >> np.uint64(29)
+            mixed *= np.uint64(0xBF58476D1CE4E5B9)
+            left, right = right, left ^ (mixed >> np.uint64(64 - half))
+        found[outside] = (left << shift) | right
+        outside = outside[found[outside] >= capacity]
+    return found.astype(np.int64)
 
 
 def distinct_numbers(n: int, below: int, rng: np.random.Generator) -> np.ndarray:

@@ -7,7 +7,7 @@ hash: a unit stays on its side when other rows come or go, whatever order and co
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from itertools import islice
 from pathlib import Path
 from typing import TextIO
@@ -21,7 +21,6 @@ from dpsynth.base.places import keep_apart, new_file, whole_or_gone
 from dpsynth.data.engines.dialects import Dialect, dialect_of
 from dpsynth.data.engines.files import (
     Rows,
-    column,
     column_names,
     ending_of,
     is_several,
@@ -30,7 +29,11 @@ from dpsynth.data.engines.files import (
 from dpsynth.data.engines.json_lines import copy_lines
 from dpsynth.data.engines.workbooks import write_workbook
 from dpsynth.data.tables.codec import check_owner
+from dpsynth.data.tables.periods import period_codings
+from dpsynth.door.bounded import ids_of
+from dpsynth.door.codes import Coding
 from dpsynth.door.ids import units
+from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.schema.table import Schema, SchemaError
 
 
@@ -48,7 +51,7 @@ def split_file(
     _check_places(data, train, holdout)
     rows = open_rows(data, schema)
     check_owner(column_names(rows), schema.unit)
-    held = in_holdout(rows, schema.unit.id_column, share, seed)
+    held = in_holdout(rows, schema.unit, share, seed, period_codings(schema))
     if held.all() or not held.any():
         raise ValueError(
             "all rows would be on one side: choose another seed, or another share for the holdout"
@@ -58,13 +61,19 @@ def split_file(
         write(data, rows, held, train, holdout, schema)
 
 
-def in_holdout(rows: Rows, id_column: str | None, share: float, seed: int) -> np.ndarray:
-    """Booleans: which rows are in the holdout. Without ids every row is a unit, by its number."""
+def in_holdout(
+    rows: Rows, unit: PrivacyUnit, share: float, seed: int, dates: Mapping[str, Coding] = {}
+) -> np.ndarray:
+    """Booleans: which rows are in the holdout. Without ids every row is a unit, by its number.
+
+    dates: for each column of dates in the unit the coding of its periods.
+    """
     key = hashlib.sha256(str(seed).encode()).digest()
-    if id_column is None:
+    ids = ids_of(rows, unit, dates)
+    if ids is None:
         names, places = [b"%d" % i for i in range(len(rows))], np.arange(len(rows))
     else:
-        names, places = units(column(rows, id_column))
+        names, places = units(ids)
     below = int(share * 2**64)
     drawn = (hashlib.blake2b(name, key=key, digest_size=8).digest() for name in names)
     held = np.array([int.from_bytes(each, "big") < below for each in drawn], dtype=bool)

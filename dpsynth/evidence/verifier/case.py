@@ -28,6 +28,11 @@ class Case:
         return self.record["run"]["line"]
 
     @cached_property
+    def unit(self) -> Record:
+        """The ledger's unit, with the number of records that the run uses of it."""
+        return self.opened["unit"] | {k: v for k, v in self.begun.items() if k == "max_records"}
+
+    @cached_property
     def charges(self) -> list[Record]:
         return [charge["line"] for charge in self.record["charges"]]
 

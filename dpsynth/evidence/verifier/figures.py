@@ -103,7 +103,7 @@ def whole(case: Case) -> str:
 
 def rows(case: Case) -> str:
     """The noise of its charges in rows is told otherwise than it follows from unit and charge."""
-    unit = case.opened["unit"]
+    unit = case.unit
     moved = unit["max_records"] * (1 if unit["adjacency"] == "add-remove" else math.sqrt(2))
     odd = []
     for charge in case.record["charges"]:
@@ -155,12 +155,9 @@ def _too_little(stated: Record, cost: Cost, budget: Record) -> str:
 
 def _covers(epsilon: float, cost: Cost, budget: Record) -> bool:
     """Whether this much epsilon is enough for a cost, at a budget's delta."""
-    if epsilon >= MAX_EPSILON:
-        return True
-    rest = epsilon - cost.epsilon
-    if rest < -EXACT * epsilon:
-        return False
-    _, delta = recompute.left(budget)
+    rest, (_, delta) = epsilon - cost.epsilon, recompute.left(budget)
+    if epsilon >= MAX_EPSILON or rest < -EXACT * epsilon:
+        return epsilon >= MAX_EPSILON
     return Mix(float(cost.squared)).delta(max(0.0, rest)) <= delta * (1 + CLOSE)
 
 

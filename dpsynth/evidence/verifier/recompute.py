@@ -185,8 +185,7 @@ class Mix:
         if base - t * epsilon < math.log(LACKING / 16):
             return math.exp(base - t * epsilon)  # Chernoff's bound, below all that matters
         step = self._step(epsilon, t, self._height(t, epsilon))
-        total = 0.5 / (t * (t + 1))
-        quiet = 0
+        total, quiet = 0.5 / (t * (t + 1)), 0
         for k in range(1, _MAX_TERMS):
             z = complex(t, k * step)
             term = cmath.exp(self.log_moment(z) - base - 1j * k * step * epsilon) / (z * (z + 1))
@@ -202,8 +201,7 @@ class Mix:
 
     def _saddle(self, epsilon: float) -> float:
         """The t at which the integrand is least on the real line: its contour cancels least."""
-        low = -6.0  # of log t
-        high = 10.0 if self.trainings else 40.0
+        low, high = -6.0, 10.0 if self.trainings else 40.0  # of log t
         for _ in range(30):
             first = low + 0.38 * (high - low)
             second = low + 0.62 * (high - low)

@@ -49,8 +49,8 @@ def noise(case: Case) -> bool:
 
 def unit(case: Case) -> bool:
     """Its unit is not that of its ledger."""
-    own = case.opened["unit"]
-    return bool(case.record["unit"] != {**own, "description": _describe(own)})
+    own, stated = case.unit, {**case.unit, "description": _describe(case.unit)}
+    return case.record["unit"] != stated or (own != case.opened["unit"] and not own["id_column"])
 
 
 def budget(case: Case) -> bool:
@@ -67,18 +67,14 @@ def claim(case: Case) -> bool:
 
 def sentence(case: Case) -> bool:
     """Its sentence says something else than its figures."""
-    if not case.private:
-        return bool(case.record["claim"]["sentence"] != NOT_PRIVATE)
-    said = _claim(case.budget["epsilon"], case.budget["delta"], case.opened["unit"])
-    return bool(case.record["claim"]["sentence"] != said)
+    own = _claim(case.budget["epsilon"], case.budget["delta"], case.unit)
+    return bool(case.record["claim"]["sentence"] != (own if case.private else NOT_PRIVATE))
 
 
 def meaning(case: Case) -> bool:
     """What it says of the best guess is not what its budget allows."""
-    said = case.record["claim"]["meaning"]
-    if not case.private:
-        return said is not None
-    return said not in _meanings(case.opened["unit"], recompute.best_guess(case.budget))
+    said, right = case.record["claim"]["meaning"], recompute.best_guess(case.budget)
+    return said not in _meanings(case.unit, right) if case.private else said is not None
 
 
 def caution(case: Case) -> bool:
@@ -135,8 +131,14 @@ def _describe(unit: Record) -> str:
     """Whom the guarantee protects."""
     rows = "1 record" if unit["max_records"] == 1 else f"{unit['max_records']} records"
     verb = {"add-remove": "added or removed", "replace": "replaced by others"}[unit["adjacency"]]
-    of_one = f"every {unit['id_column']!r}, of whom at most {rows} are used"
+    of_one = f"every {_name(unit['id_column'])}, of whom at most {rows} are used"
     return f"{of_one if unit['id_column'] else f'any {rows}'}, {verb}"
+
+
+def _name(named: object) -> str:
+    """What says whose record a row is: one column, or several."""
+    several = named if isinstance(named, list) else None
+    return f"combination of {' and '.join(map(repr, several))}" if several else repr(named)
 
 
 def _meanings(unit: Record, right: float) -> set[str]:
@@ -155,14 +157,12 @@ def _meanings(unit: Record, right: float) -> set[str]:
 
 def _secret(unit: Record) -> str:
     """What an attacker wants to know of one unit."""
+    group = f"a group of {unit['max_records']} records was"
+    who = "one record was" if unit["max_records"] == 1 else group
     if unit["id_column"] is not None:
-        who = f"the records of one {unit['id_column']!r} were"
-    else:
-        group = f"a group of {unit['max_records']} records was"
-        who = "one record was" if unit["max_records"] == 1 else group
-    if unit["adjacency"] == "add-remove":
-        return f"whether {who} in the data"
-    return f"which of two candidates for {who} in the data"
+        who = f"the records of one {_name(unit['id_column'])} were"
+    asked = "whether" if unit["adjacency"] == "add-remove" else "which of two candidates for"
+    return f"{asked} {who} in the data"
 
 
 def _event(record: Record) -> str:

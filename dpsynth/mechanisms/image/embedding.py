@@ -32,6 +32,7 @@ from dpsynth.kernel.events import Event, Gaussian
 from dpsynth.kernel.rows import SensitiveRows
 from dpsynth.mechanisms.allocation import Preview
 from dpsynth.models.images import ImageModel, Waves
+from dpsynth.models.rounding import on_simplex
 from dpsynth.schema.images import ImageSchema
 from dpsynth.training.clipping import Vectors
 from dpsynth.training.embedding import embed
@@ -342,7 +343,4 @@ def _root(covariance: np.ndarray) -> np.ndarray:
     """
     values, vectors = np.linalg.eigh(covariance)
     trace = float(np.clip(values.sum(), 0, 1))
-    falling = values[::-1]
-    cuts = (np.cumsum(falling) - trace) / np.arange(1, len(values) + 1)
-    cut = cuts[np.flatnonzero(falling > cuts).max(initial=0)]
-    return np.asarray(vectors * np.sqrt(np.maximum(values - cut, 0)))
+    return np.asarray(vectors * np.sqrt(on_simplex(values, trace)))

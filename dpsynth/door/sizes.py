@@ -1,0 +1,32 @@
+"""Sizes: how many units have how many rows, as counts of units, of which each unit is in one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+
+from dpsynth.door.bounded import Bounded, _raw, ids_of
+from dpsynth.door.codes import Coding
+from dpsynth.door.ids import units
+from dpsynth.kernel.sensitive import Sensitive
+from dpsynth.kernel.wall import behind_the_wall
+
+
+def unit_sizes(rows: Bounded, starts: Sequence[int], dates: Mapping[str, Coding] = {}) -> Sensitive:
+    """How many units have from starts[i] to below starts[i + 1] of the bounded rows, the last from there on. RowsError.
+
+    Sensitivity: a unit lies in one cell, however many rows it has, and one without rows in none. So a unit that comes
+    or goes moves one count by 1, and one in another's place moves two: as the counts of a unit with one record.
+    """
+    if rows.unit.id_column is None or [*starts] != sorted({1, *starts}):
+        raise ValueError("sizes are of units with ids, in cells that ascend from 1")
+
+    def work() -> np.ndarray:
+        (table,) = _raw(rows)
+        held = np.bincount(units(ids_of(table, rows.unit, dates))[1])
+        cells = np.searchsorted(starts, held[held > 0], side="right") - 1
+        return np.bincount(cells, minlength=len(starts))
+
+    l1, l2 = rows.unit.using(1).count_sensitivity(len(starts))
+    return Sensitive(behind_the_wall(work), l1=l1, l2=l2, protects=rows.unit)
