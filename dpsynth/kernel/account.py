@@ -133,7 +133,10 @@ class Account:
             raise ValueError(f"a second run {record['run']!r}")
         own = record.get("max_records")
         self.unit.using(own)  # ValueError where the number says who is protected, and for one that is none
-        job = Job(record["mechanism"], record["purpose"], record["approvals"], record["schema"], own)
+        read = record.get("reading")
+        if any(run.job.reading != read for run in self.runs.values()):
+            raise ValueError("a run that tells its units apart by other declarations than the runs before it")
+        job = Job(record["mechanism"], record["purpose"], record["approvals"], record["schema"], own, read)
         reserved = sum((self.read_event(each).cost for each in record["reserve"]), start=NOTHING)
         run = Run(record["run"], Budget(**record["budget"]), record["noise"], job, reserved, record["time"])
 

@@ -400,7 +400,13 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
             self.named_ledger,
             self.schema.unit,
             budget,
-            Job(name_of(mechanism), self.purpose, self.approvals or {}, fingerprint),
+            Job(
+                name_of(mechanism),
+                self.purpose,
+                self.approvals or {},
+                fingerprint,
+                reading=self.schema.reading_of_units(),
+            ),
             reserve=mechanism.reserve(budget),
             unsafe_seed=self.unsafe_seed,
         )

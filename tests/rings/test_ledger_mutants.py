@@ -146,6 +146,13 @@ MUTANTS = [
         ledger_laws.a_run_may_use_its_own_number_of_records_of_a_person,
     ),
     Mutant(
+        "runs that tell units apart by other declarations",
+        "account.py",
+        "if any(run.job.reading != read for run in self.runs.values()):",
+        "if False:",
+        ledger_laws.all_runs_tell_units_apart_alike,
+    ),
+    Mutant(
         "rows for persons",
         "ledger_policy.py",
         "if self.persons and (unit.id_column is None or unit.periods):",

@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pyarrow import csv
 
 from dpsynth.data.engines.dialects import Dialect, dialect_of
@@ -40,12 +41,24 @@ def read_csv(path: Path, dialect: Dialect) -> pa.Table:
         skip_rows=dialect.first_lines,
         column_names=None if dialect.header else [*dialect.names],
     )
-    return csv.read_csv(
+    rows = csv.read_csv(
         text,
         read_options=whole,
         parse_options=dialect.rules,
         convert_options=_as_text(dialect),
     )
+    return _unmarked(rows, dialect) if dialect.missing else rows
+
+
+def _unmarked(rows: pa.Table, dialect: Dialect) -> pa.Table:
+    """The rows with nulls in place of missing markers, in all columns that are no ids."""
+    markers = pa.array(dialect.missing, pa.string())
+    for place, name in enumerate(rows.column_names):
+        if name not in dialect.ids:
+            values = rows.column(place)
+            marked = pc.is_in(values, value_set=markers)
+            rows = rows.set_column(place, name, pc.if_else(marked, None, values))
+    return rows
 
 
 def _as_text(dialect: Dialect) -> csv.ConvertOptions:
@@ -55,7 +68,7 @@ def _as_text(dialect: Dialect) -> csv.ConvertOptions:
     """
     return csv.ConvertOptions(
         column_types=dict.fromkeys(dialect.names, pa.string()),
-        null_values=["", *dialect.missing],
+        null_values=[""],
         strings_can_be_null=True,
         check_utf8=False,
     )

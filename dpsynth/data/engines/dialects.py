@@ -16,7 +16,7 @@ from typing import BinaryIO, TextIO, cast
 import pyarrow as pa
 from pyarrow import csv
 
-from dpsynth.data.engines.source import form_of, named_by
+from dpsynth.data.engines.source import form_of, ids_of, named_by
 from dpsynth.schema.columns import Identifier, SchemaError
 from dpsynth.schema.files import DELIMITERS, FileFormat
 from dpsynth.schema.table import Schema
@@ -32,7 +32,11 @@ _NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 
 @dataclass(frozen=True)
 class Dialect:
-    """How a CSV file is written. names: of its columns. compression: gzip, zstd or None."""
+    """How a CSV file is written.
+
+    names: of its columns. compression: gzip, zstd or None. ids: columns in which no missing marker
+    is one.
+    """
 
     names: tuple[str, ...]
     delimiter: str
@@ -42,6 +46,7 @@ class Dialect:
     first_lines: int
     header: bool
     missing: tuple[str, ...]
+    ids: tuple[str, ...] = ()
 
     @property
     def rules(self) -> csv.ParseOptions:
@@ -107,6 +112,7 @@ def dialect_of(path: Path, schema: Schema | None = None, form: FileFormat | None
         declared.skip_lines,
         declared.header,
         tuple(declared.missing_markers),
+        ids_of(schema),
     )
 
 

@@ -55,6 +55,16 @@ def unmarked(value: Any, markers: frozenset[str]) -> Any:
     return value
 
 
+def ids_of(schema: Schema | None) -> tuple[str, ...]:
+    """The columns of ids of a schema's unit, in which missing markers are ids as others are.
+
+    So whose row a row is does not hang on markers: one ledger pays for runs that declare others,
+    and for frames, which have none.
+    """
+    parts = () if schema is None else schema.unit.parts
+    return tuple(column for column, period in parts if period is None)
+
+
 def form_of(schema: Schema | None, form: FileFormat | None) -> FileFormat:
     """How a file is written: what its schema says, or else this form."""
     if schema is not None:
