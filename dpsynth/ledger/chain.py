@@ -34,9 +34,9 @@ _FIELDS = {
     "copy": {"time"},
     "only": {"by", "time"},
 }
-_OPTIONAL = {"run": {"max_records", "reading"}, "charge": {"code"}, "steps": {"code"}}
+_OPTIONAL = {"run": {"max_records", "reading"}, "link": {"reading"}, "charge": {"code"}, "steps": {"code"}}
 """max_records: of a run that uses another number than the account was opened with. reading: what says whose a row is,
-beside its ids. code: what saw raw rows."""
+beside its ids, in a run or in those of an account that was joined. code: what saw raw rows."""
 
 _TEXTS = ("dataset", "account", "noise", "run", "mechanism", "purpose", "schema", "head", "by", "code", "reading")
 _TEXTS_OR_NULL = ("release", "time")

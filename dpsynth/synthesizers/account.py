@@ -36,12 +36,6 @@ def accountant_for(
         ledger = Ledger.create(None, budget, dataset="in memory", unit=unit)
     own = own_max_records(ledger, unit)
     job = replace(job, max_records=own)
-    if any(run.job.reading != job.reading for run in ledger.runs()):
-        raise ValueError(
-            "runs of this ledger told whose a row is by other declarations, so that their units are"
-            " others: declare the dates of the unit, and the encoding and quote of the file, as in"
-            " the schema of those runs, or keep another ledger"
-        )
     return Accountant(budget, ledger=ledger, job=job, reserve=reserve, unsafe_seed=unsafe_seed)
 
 

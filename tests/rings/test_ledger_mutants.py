@@ -148,8 +148,15 @@ MUTANTS = [
     Mutant(
         "runs that tell units apart by other declarations",
         "account.py",
-        "if any(run.job.reading != read for run in self.runs.values()):",
+        "if None not in (told, self.told) and told != self.told:",
         "if False:",
+        ledger_laws.all_runs_tell_units_apart_alike,
+    ),
+    Mutant(
+        "a joined account that told units apart otherwise",
+        "linking.py",
+        '"reading": other.told, ',
+        "",
         ledger_laws.all_runs_tell_units_apart_alike,
     ),
     Mutant(
