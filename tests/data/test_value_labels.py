@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -136,6 +137,50 @@ def test_a_label_of_another_code_changes_nothing(what, tmp_path):
 def test_a_reader_that_writes_numbers_with_another_decimal_mark_is_found(tmp_path, monkeypatch):
     monkeypatch.setattr(statistical, "_number_writer", lambda column: statistical.number_text)
     assert apart(CODED["with thousands"], tmp_path)
+
+
+DATED: dict[str, Column] = {
+    "dates": Datetime("2020-01-01", "2020-12-31", zone="Europe/Berlin", **N),
+    "dates in German": Datetime("2020-01-01", "2020-12-31", format="%d.%m.%Y", **N),
+    "numbers": Numeric(0, 9, **N),
+    "categories": Categorical(["2020-01-31T00:00:00", "of nobody here"], **N),
+}
+
+
+def dated(folder: Path, labels: dict[date, str], last: float | None = None) -> Path:
+    """Days in January, of which the last is replaced by this number of seconds."""
+    days = pd.DataFrame({"v": [date(2020, 1, 31), None, date(2020, 1, 1)]})
+    path = folder / "d.sav"
+    pyreadstat.write_sav(days, str(path), variable_value_labels={"v": labels})
+    seconds = (np.datetime64("2020-01-01", "s") - np.datetime64("1582-10-14", "s")).astype(float)
+    return path if last is None else damaged(path, seconds.tobytes(), np.float64(last).tobytes())
+
+
+@pytest.mark.parametrize("what", DATED)
+def test_a_label_of_another_time_changes_nothing(what, tmp_path):
+    schema = Schema({"v": DATED[what]})
+    plain, labelled = (
+        codes_of(dated(tmp_path, labels), schema)["v"] for labels in ({}, {date(2020, 3, 3): "2020-02-01"})
+    )
+    np.testing.assert_array_equal(plain, labelled)
+
+
+def test_a_labelled_time_is_its_label(tmp_path):
+    path = dated(tmp_path, {date(2020, 1, 1): "2020-02-01", date(2020, 1, 31): "x"})
+    column = Datetime("2020-01-01", "2020-12-31", **N)
+    assert (
+        codes_of(path, Schema({"v": column}))["v"].tolist()
+        == encode_frame(pd.DataFrame({"v": ["x", None, "2020-02-01"]}), Schema({"v": column}))["v"].tolist()
+    )
+
+
+@pytest.mark.parametrize("labels", [{}, {date(2020, 3, 3): "x"}], ids=["no label", "a label"])
+@pytest.mark.parametrize("what", DATED)
+def test_a_time_beyond_all_years_is_no_error_and_changes_no_other_row(what, labels, tmp_path):
+    schema = Schema({"v": DATED[what]})
+    before = codes_of(dated(tmp_path, labels), schema)["v"]
+    after = codes_of(dated(tmp_path, labels, 1e16), schema)["v"]
+    np.testing.assert_array_equal(before[:2], after[:2])
 
 
 @pytest.mark.parametrize("what", CODED)

@@ -180,7 +180,13 @@ def _number_writer(column: Column | None) -> Callable[[Any], str | None]:
 
 
 def _time_text(meant: TimeFormat) -> Callable[[Any], str | None]:
-    return lambda raw: None if (time := _times([raw], meant)[0].as_py()) is None else str(time)
+    """Writes times as ISO 8601 has them, also beyond the years of Python."""
+
+    def write(raw: Any) -> str | None:
+        time = _times([raw], meant).to_numpy(zero_copy_only=False)[0]
+        return None if np.isnat(time) else str(time)
+
+    return write
 
 
 def _moments(raw: Any, meant: TimeFormat | None) -> pa.Array:
