@@ -333,6 +333,7 @@ class Schema:
         *,
         table: str | None = None,
         dialect: str | None = None,
+        labels_public: bool = False,
     ) -> Schema:
         """The schema that a data dictionary states, as `dpsynth schema import` writes it.
 
@@ -347,13 +348,16 @@ class Schema:
             The table, where the dictionary describes several.
         dialect : str or None
             Of SQL, such as "mysql".
+        labels_public : bool
+            Whether the value labels of an SPSS or Stata file are public, and so the categories.
+            Programs may make them from the rows; say so only where you know the list without them.
 
         Raises
         ------
         SchemaError
             Where it cannot be read, and where it lacks facts: these are named, column by column.
         """
-        return cls.from_dict(_READER[0](str(path), kind, table, dialect))
+        return cls.from_dict(_READER[0](str(path), kind, table, dialect, labels_public))
 
     def save(self, path: str | Path) -> None:
         """Write the schema; the name's end, .yaml, .yml or .json, says in which format."""
@@ -453,13 +457,13 @@ class SchemaDraft:
         write_mapping(expanded(path), self.spec, comment=_DRAFT_COMMENT)
 
 
-Dictionaries = Callable[[str, str | None, str | None, str | None], Mapping[str, Any]]
+Dictionaries = Callable[[str, str | None, str | None, str | None, bool], Mapping[str, Any]]
 _READER: list[Dictionaries] = []
 
 
 def read_dictionaries_with(reader: Dictionaries) -> None:
-    """Takes what `Schema.from_file` reads with: from path, kind, table and dialect to a schema's
-    content. It lies above, in `schema.importing`.
+    """Takes what `Schema.from_file` reads with: from path, kind, table, dialect and whether labels
+    are public to a schema's content. It lies above, in `schema.importing`.
     """
     _READER[:] = [reader]
 
