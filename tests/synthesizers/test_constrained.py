@@ -273,19 +273,6 @@ def test_a_key_with_too_few_values_is_refused(synth: d.Synthesizer) -> None:
         keyed.sample(51)
 
 
-@pytest.mark.parametrize("key", ["person", "ward"])
-def test_of_several_columns_that_say_whose_a_row_is_one_may_be_unique(key: str) -> None:
-    """All of them would else repeat as the units do."""
-    schema = d.Schema(
-        {"person": d.Identifier(), "ward": d.Identifier(), "b": d.Boolean()},
-        constraints=[d.Unique(key)],
-        unit=d.PrivacyUnit(["person", "ward"], 3),
-        repeats=d.Repeats(),
-    )
-    table = pd.DataFrame({"person": [i // 3 for i in range(600)], "ward": 1, "b": [True, False] * 300})
-    assert fitted(schema, table).sample(300, seed=1)[key].is_unique
-
-
 def test_a_saved_model_gives_the_same_rows_and_keeps_the_constraints(synth: d.Synthesizer, tmp_path: Path) -> None:
     synth.save(tmp_path / "m.dpsynth")
     loaded = d.Synthesizer.load(tmp_path / "m.dpsynth")
