@@ -99,7 +99,7 @@ def test_a_reader_that_decodes_rows_before_it_sniffs_breaks_the_law(tmp_path, mo
         moved_by_rows(dialect_of, tmp_path, "a,b", b"1,x\n", b"1,\xff\n")
 
 
-def _of_decoded_rows(path, file, encoding, declared):
+def _of_decoded_rows(path, file, encoding, declared, breaks):
     with file:
         return file.read().decode(encoding).splitlines(keepends=True)[declared.skip_lines]
 

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from pyarrow import csv
 
 from dpsynth.data.engines.dialects import Dialect, dialect_of
-from dpsynth.data.engines.source import Source, form_of
+from dpsynth.data.engines.source import Source, form_of, named_by
 from dpsynth.schema.files import FileFormat
 from dpsynth.schema.table import Schema
 
@@ -22,14 +22,20 @@ _LARGEST_BLOCK = 2**31 - 1
 
 
 def open_csv(path: Path, schema: Schema | None, form: FileFormat | None = None) -> Source:
-    """A CSV file, of which the header line and the first bytes have been read."""
+    """A CSV file, of which the header line and the first bytes have been read.
+
+    Without a header line the first bytes are of a record, and nothing has been read.
+    """
+    declared = form_of(schema, form)
+    if not declared.header:
+        names = named_by(path, schema)
+        return Source(names, lambda: read_csv(path, dialect_of(path, schema, form)), form=declared)
     dialect = dialect_of(path, schema, form)
-    form = form_of(schema, form)
     if schema is None:
         delimiter = None if dialect.delimiter == "," else dialect.delimiter
         encoding = None if dialect.encoding == "utf-8" else dialect.encoding
-        form = replace(form, delimiter=delimiter, encoding=encoding)
-    return Source([*dialect.names], lambda: read_csv(path, dialect), form=form)
+        declared = replace(declared, delimiter=delimiter, encoding=encoding)
+    return Source([*dialect.names], lambda: read_csv(path, dialect), form=declared)
 
 
 def read_csv(path: Path, dialect: Dialect) -> pa.Table:

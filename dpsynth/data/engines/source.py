@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -92,7 +92,7 @@ def refuse_nested(types: pa.Schema | None, schema: Schema | None) -> None:
             continue
         which = f"number {place}"
         if schema is not None and column.name in schema.columns:
-            if column.name not in (*schema.coded, schema.unit.id_column):
+            if column.name not in (*schema.coded, *schema.unit.columns):
                 continue
             which = repr(column.name)
         raise SchemaError(
@@ -101,7 +101,7 @@ def refuse_nested(types: pa.Schema | None, schema: Schema | None) -> None:
         )
 
 
-def refuse_real_records(names: list[Any], attrs: Mapping[Any, Any]) -> None:
+def refuse_real_records(names: Collection[Any], attrs: Mapping[Any, Any]) -> None:
     """SchemaError for a table that carries the stamp."""
     if carries(names, attrs):
         raise SchemaError(
