@@ -260,13 +260,32 @@ def test_a_german_file_is_fitted_and_its_samples_come_back_german(tmp_path, run)
     assert run(f"schema check {tmp_path / 'schema.yaml'} {tmp_path / 'out.csv'}")[0] == 0
 
 
+def values(rows, name):
+    found = column(rows, name)
+    found = found.tolist() if isinstance(rows, pd.DataFrame) else found.to_pylist()
+    return [None if pd.isna(value) else value for value in found]
+
+
 def test_a_missing_marker_is_an_id_in_the_columns_of_ids_as_it_is_in_a_frame(tmp_path):
     """Whose row a row is does not hang on markers: one ledger pays for runs that declare others."""
     (tmp_path / "t.csv").write_text("patient,visit,ward\nNA,NA,NA\n7,2020-01-05,a\n,,\n")
     columns = {"ward": Categorical(["a"]), "visit": Datetime("2020-01-01", "2020-12-31")}
     unit = PrivacyUnit(["patient", "month(visit)"])
     schema = Schema(columns, unit=unit, file=FileFormat(missing_markers=["NA"]))
-    rows = open_rows(tmp_path / "t.csv", schema)
-    assert column(rows, "patient").to_pylist() == ["NA", "7", None]
-    assert column(rows, "visit").to_pylist() == [None, "2020-01-05", None]
-    assert column(rows, "ward").to_pylist() == [None, "a", None]
+    frame = pd.read_csv(tmp_path / "t.csv", dtype=str, keep_default_na=False)
+    frame.to_json(tmp_path / "t.jsonl", orient="records", lines=True)
+    for file, empty in (("t.csv", None), ("t.jsonl", "")):
+        rows = open_rows(tmp_path / file, schema)
+        assert values(rows, "patient") == ["NA", "7", empty]
+        assert values(rows, "visit") == [None, "2020-01-05", empty]
+        assert values(rows, "ward") == [None, "a", empty]
+
+
+def test_a_missing_marker_is_an_id_in_a_sheet_too(tmp_path):
+    pytest.importorskip("openpyxl")
+    pd.DataFrame({"patient": ["NA", 7], "ward": ["NA", "a"]}).to_excel(tmp_path / "t.xlsx", index=False)
+    unit = PrivacyUnit("patient")
+    schema = Schema({"ward": Categorical(["a"])}, unit=unit, file=FileFormat(missing_markers=["NA"]))
+    rows = open_rows(tmp_path / "t.xlsx", schema)
+    assert [*map(str, values(rows, "patient"))] == ["NA", "7"]
+    assert values(rows, "ward") == [None, "a"]

@@ -19,7 +19,7 @@ import numpy as np
 import pandas as pd
 
 from dpsynth.data.engines.dialects import compression_of, created, opened
-from dpsynth.data.engines.source import Source, of_cells, refuse_real_records, unmarked
+from dpsynth.data.engines.source import Source, markers_of, of_cells, refuse_real_records, unmarked
 from dpsynth.schema.columns import SchemaError
 from dpsynth.schema.files import FileFormat
 from dpsynth.schema.table import Schema
@@ -34,11 +34,11 @@ def open_json_lines(path: Path, schema: Schema | None, form: FileFormat | None =
         )
     compression_of(path)  # OSError for a file that nobody may open
     names = [*dict.fromkeys((*schema.columns, *schema.unit.columns))]
-    markers = frozenset(schema.file.missing_markers)
+    markers = markers_of(names, schema, schema.file)
     return Source(names, lambda: _read(path, names, markers))
 
 
-def _read(path: Path, names: list[str], markers: frozenset[str]) -> pd.DataFrame:
+def _read(path: Path, names: list[str], markers: tuple[frozenset[str], ...]) -> pd.DataFrame:
     """SchemaError for one list, and for a record that is stamped. It quotes nothing of the file."""
     with opened(path, compression_of(path)) as file:
         lines = iter(_lines(file))
@@ -54,7 +54,7 @@ def _lines(file: Iterable[bytes]) -> Iterable[bytes]:
     return (line for line in file if line.strip())
 
 
-def _values(line: bytes, names: list[str], markers: frozenset[str]) -> tuple[Any, ...]:
+def _values(line: bytes, names: list[str], markers: tuple[frozenset[str], ...]) -> tuple[Any, ...]:
     """The values of one record, in the order of the names; SchemaError for one that is stamped."""
     try:
         record = json.loads(line.decode("utf-8-sig", "surrogateescape"))
@@ -62,7 +62,8 @@ def _values(line: bytes, names: list[str], markers: frozenset[str]) -> tuple[Any
         record = None
     found = record if isinstance(record, dict) else {}
     refuse_real_records(found, {})
-    return tuple(_single(unmarked(found.get(name), markers)) for name in names)
+    values = map(found.get, names)
+    return tuple(_single(unmarked(value, of)) for value, of in zip(values, markers, strict=True))
 
 
 def _single(value: Any) -> Any:

@@ -65,6 +65,14 @@ def ids_of(schema: Schema | None) -> tuple[str, ...]:
     return tuple(column for column, period in parts if period is None)
 
 
+def markers_of(
+    names: list[str], schema: Schema | None, form: FileFormat
+) -> tuple[frozenset[str], ...]:
+    """For each column its missing markers."""
+    markers, ids = frozenset(form.missing_markers), ids_of(schema)
+    return tuple(frozenset() if name in ids else markers for name in names)
+
+
 def form_of(schema: Schema | None, form: FileFormat | None) -> FileFormat:
     """How a file is written: what its schema says, or else this form."""
     if schema is not None:

@@ -19,7 +19,7 @@ from typing import Any
 
 import pandas as pd
 
-from dpsynth.data.engines.source import Source, form_of, named_by, of_cells, unmarked
+from dpsynth.data.engines.source import Source, form_of, markers_of, named_by, of_cells, unmarked
 from dpsynth.schema.columns import SchemaError
 from dpsynth.schema.files import FileFormat
 from dpsynth.schema.table import Schema
@@ -36,7 +36,8 @@ def open_workbook(path: Path, schema: Schema | None, form: FileFormat | None = N
             names = _names(next(_rows(sheet, declared.skip_lines), ()))
         else:
             names = named_by(path, schema)
-    return Source(names, lambda: _read(path, declared, names), form=declared)
+    markers = markers_of(names, schema, declared)
+    return Source(names, lambda: _read(path, declared, names, markers), form=declared)
 
 
 def _package(path: Path) -> Any:
@@ -159,9 +160,11 @@ def _names(titles: tuple[Any, ...]) -> list[str]:
     return ["" if title is None else str(title) for title in titles[: max(named, default=0)]]
 
 
-def _read(path: Path, form: FileFormat, names: list[str]) -> pd.DataFrame:
+def _read(
+    path: Path, form: FileFormat, names: list[str], markers: tuple[frozenset[str], ...]
+) -> pd.DataFrame:
     """SchemaError where a record has more values than a sheet without names has columns."""
-    markers, width = frozenset(form.missing_markers), len(names)
+    width = len(names)
     with _sheet(path, form, _all_texts) as sheet:
         rows = _rows(sheet, form.skip_lines + form.header, width if form.header else None)
         filled = [row for row in rows if any(value is not None for value in row[:width])]
@@ -171,7 +174,10 @@ def _read(path: Path, form: FileFormat, names: list[str]) -> pd.DataFrame:
             " beside the table"
         )
     records = [
-        tuple(None if value == "" else unmarked(value, markers) for value in row[:width])
+        tuple(
+            None if value == "" else unmarked(value, of)
+            for value, of in zip(row, markers, strict=False)
+        )
         for row in (row + (None,) * (width - len(row)) for row in filled)
     ]
     return of_cells(records, names)
