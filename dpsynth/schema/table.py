@@ -373,6 +373,22 @@ class Schema:
         canonical = json.dumps(spec, sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(canonical.encode("ascii")).hexdigest()
 
+    def reading_of_units(self) -> str | None:
+        """SHA-256 (hex) of what says whose a row is, beside its ids; None where nothing does.
+
+        The dates of a period have bounds, a format and a zone, and text may have lost signs by its
+        encoding or quote. Where two runs of one ledger differed in these, a unit of the one would
+        be part of a unit of the other, and their charges would not add up.
+        """
+        facts: dict[str, Any] = {name: _facts(self.columns[name]) for name in self.unit.periods}
+        if self.unit.id_column is not None:
+            plain = FileFormat()
+            for name in ("encoding", "quote"):
+                if getattr(self.file, name) != getattr(plain, name):
+                    facts[f"file {name}"] = getattr(self.file, name)
+        canonical = json.dumps(facts, sort_keys=True, separators=(",", ":"), allow_nan=False)
+        return hashlib.sha256(canonical.encode("ascii")).hexdigest() if facts else None
+
     @staticmethod
     def draft(
         table: Any, unit: PrivacyUnit | None = None, file: FileFormat | None = None

@@ -51,9 +51,15 @@ def test_json_lines_without_a_schema_name_no_column(tmp_path):
     """Which keys a record has is a part of the record."""
     with pytest.raises(SchemaError, match="names its columns in each record, which is not public: give a schema"):
         open_source(KINDS["JSON lines"](ROWS, tmp_path))
-    (tmp_path / "rows.jsonl").write_text('[{"a": 1}]')
-    with pytest.raises(SchemaError, match="is one list, and no JSON lines: write one record a line"):
-        open_source(tmp_path / "rows.jsonl", SCHEMA)
+
+
+def test_one_list_of_records_is_no_file_of_json_lines(tmp_path):
+    """Said by whoever reads rows: before them nobody knows whether that is one record of the many."""
+    for text in ('[{"a": 1}]', '\n [\n{"a": 1}\n]\n', '\ufeff[1]\n{"a": 1}\n'):
+        (tmp_path / "rows.jsonl").write_text(text, encoding="utf-8")
+        assert open_source(tmp_path / "rows.jsonl", SCHEMA).names == [*NAMES]
+        with pytest.raises(SchemaError, match="is one list, and no JSON lines: write one record a line"):
+            open_rows(tmp_path / "rows.jsonl", SCHEMA)
 
 
 def workbook(path: Path, *sheets: tuple[str, list[list[Any]]]) -> Path:
@@ -256,6 +262,26 @@ def test_a_column_of_lists_is_refused_before_a_row_is_read(tmp_path):
         open_source(pa.table({"a": [[1], None]}))
     only = Schema({"b": Numeric(0, 9), "pid": dpsynth.Identifier()})
     assert open_source(pa.table({"b": [1], "pid": [[1]]}), only).names == ["b", "pid"]
+
+
+OF_TWO = Schema({"a": Numeric(0, 9)}, unit=dpsynth.PrivacyUnit(["pid", "ward"], 2))
+
+
+def test_json_lines_have_all_columns_that_say_whose_record_a_row_is(tmp_path):
+    (tmp_path / "r.jsonl").write_text('{"ward": "x", "a": 1, "pid": 7, "more": 0}\n{"a": 2}\n')
+    assert open_source(tmp_path / "r.jsonl", OF_TWO).names == ["a", "pid", "ward"]
+    rows = open_rows(tmp_path / "r.jsonl", OF_TWO)
+    check_columns(list(rows), OF_TWO)
+    assert rows.to_numpy(dtype=object).tolist() == [[1, 7, "x"], [2, None, None]]
+
+
+@pytest.mark.parametrize("name", ["pid", "ward"])
+def test_lists_do_not_say_whose_record_a_row_is(name):
+    rows = pa.table({"a": [1], "pid": [1], "ward": [1]})
+    nested = rows.set_column(rows.column_names.index(name), name, pa.array([[1]]))
+    declared = {"a": Numeric(0, 9), "pid": dpsynth.Identifier(), "ward": dpsynth.Identifier()}
+    with pytest.raises(SchemaError, match=f"column '{name}' holds lists or records"):
+        open_source(nested, Schema(declared, unit=OF_TWO.unit))
 
 
 def test_a_draft_is_told_how_the_file_is_written(tmp_path, run):

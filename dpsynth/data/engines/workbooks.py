@@ -1,15 +1,19 @@
 """Excel workbooks: one sheet, whose first row names the columns; each cell is read by itself.
 
-A row without any value is no record, and cells beside the named columns are not read.
+A row without any value is no record, and cells beside the named columns are not read. Where no row
+names the columns, a record with a value beside them has a column too many, which may be the stamp
+of real records: the sheet is not read. No text of a record is looked at for the names, although a
+workbook keeps the texts of all its cells together.
 """
 
 from __future__ import annotations
 
 import contextlib
+import io
 import re
 import warnings
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +31,9 @@ _MOST_ROWS = 1_048_000
 def open_workbook(path: Path, schema: Schema | None, form: FileFormat | None = None) -> Source:
     """A workbook, of which the row of names has been read."""
     declared = form_of(schema, form)
-    with _sheet(path, declared) as sheet:
+    with _sheet(path, declared, _Texts) as sheet:
         if declared.header:
-            names = _names(next(_rows(sheet, declared.skip_lines, None), ()))
+            names = _names(next(_rows(sheet, declared.skip_lines), ()))
         else:
             names = named_by(path, schema)
     return Source(names, lambda: _read(path, declared, names), form=declared)
@@ -47,16 +51,86 @@ def _package(path: Path) -> Any:
 
 
 @contextlib.contextmanager
-def _sheet(path: Path, form: FileFormat) -> Iterator[Any]:
-    """The sheet that is declared, or the only one; formulas have the values that were saved."""
-    openpyxl = _package(path)
+def _sheet(path: Path, form: FileFormat, texts: Callable[[Any, str], Any]) -> Iterator[Any]:
+    """The sheet that is declared, or the only one; formulas have the values that were saved.
+
+    texts: makes what is asked for the texts of cells, of the workbook's archive and their place.
+    """
+    _package(path)
+    from openpyxl.reader.excel import ExcelReader
+
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # openpyxl's would name the cell of a value
-        book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+        reader = ExcelReader(path, read_only=True, data_only=True)
         try:
-            yield _chosen(path, {sheet.title: sheet for sheet in book.worksheets}, form.sheet)
+            reader.read_strings = lambda: _read_texts(reader, texts)
+            reader.read_worksheets = lambda: _add_sheets(reader)
+            reader.read()
+            sheets = {sheet.title: sheet for sheet in reader.wb.worksheets}
+            yield _chosen(path, sheets, form.sheet)
         finally:
-            book.close()
+            reader.archive.close()
+
+
+def _read_texts(reader: Any, texts: Callable[[Any, str], Any]) -> None:
+    from openpyxl.xml.constants import SHARED_STRINGS
+
+    if (part := reader.package.find(SHARED_STRINGS)) is not None:
+        reader.shared_strings = texts(reader.archive, part.PartName[1:])
+
+
+def _add_sheets(reader: Any) -> None:
+    """Adds the sheets, of which no cell is read: openpyxl would seek their size in all rows."""
+    from openpyxl.worksheet._read_only import ReadOnlyWorksheet
+
+    kind = type("Sheet", (ReadOnlyWorksheet,), {"_get_size": lambda self: None})
+    for sheet, place in reader.parser.find_sheets():
+        if place.target in reader.valid_files and "chartsheet" not in place.Type:
+            reader.wb._sheets.append(
+                kind(reader.wb, sheet.name, place.target, reader.shared_strings)
+            )
+
+
+def _all_texts(archive: zipfile.ZipFile, part: str) -> list[str]:
+    from openpyxl.reader.strings import read_string_table
+
+    with archive.open(part) as file:
+        texts: list[str] = read_string_table(file)
+    return texts
+
+
+_START = re.compile(rb".*?<((?:[\w.-]+:)?)sst\b[^>]*>", re.DOTALL)
+_TEXT = re.compile(rb"<((?:[\w.-]+:)?)si\b[^>]*?(?:/>|>.*?</\1si\s*>)", re.DOTALL)
+_CHUNK = 1 << 16
+
+
+class _Texts:
+    """The texts of a workbook's cells, each of them read by itself when it is asked for."""
+
+    def __init__(self, archive: zipfile.ZipFile, part: str) -> None:
+        self._archive, self._part = archive, part
+
+    def __getitem__(self, place: int) -> str:
+        from openpyxl.reader.strings import read_string_table
+
+        with self._archive.open(self._part) as file:
+            whole = _alone(iter(lambda: file.read(_CHUNK), b""), place)
+        return str(read_string_table(io.BytesIO(whole))[0])
+
+
+def _alone(chunks: Iterator[bytes], place: int) -> bytes:
+    """The list of texts with the one at this place alone; no other is read."""
+    start, rest = None, b""
+    for chunk in chunks:
+        rest += chunk
+        start = start or _START.match(rest)
+        done = 0
+        for text in _TEXT.finditer(rest):
+            if start and not place:
+                return start[0] + text[0] + b"</" + start[1] + b"sst>"
+            place, done = place - 1, text.end()
+        rest = rest[done:]
+    raise IndexError("a cell has a text that the workbook lacks")
 
 
 def _chosen(path: Path, sheets: Mapping[str, Any], wanted: str | None) -> Any:
@@ -72,8 +146,7 @@ def _chosen(path: Path, sheets: Mapping[str, Any], wanted: str | None) -> Any:
     return sheets[wanted or next(iter(sheets))]
 
 
-def _rows(sheet: Any, skipped: int, width: int | None) -> Iterator[tuple[Any, ...]]:
-    sheet.reset_dimensions()  # other programs state them wrongly
+def _rows(sheet: Any, skipped: int, width: int | None = None) -> Iterator[tuple[Any, ...]]:
     rows: Iterator[tuple[Any, ...]] = sheet.iter_rows(
         min_row=skipped + 1, max_col=width, values_only=True
     )
@@ -87,14 +160,20 @@ def _names(titles: tuple[Any, ...]) -> list[str]:
 
 
 def _read(path: Path, form: FileFormat, names: list[str]) -> pd.DataFrame:
-    markers = frozenset(form.missing_markers)
-    with _sheet(path, form) as sheet:
-        rows = _rows(sheet, form.skip_lines + form.header, len(names))
-        filled = (row for row in rows if any(value is not None for value in row))
-        records = [
-            tuple(None if value == "" else unmarked(value, markers) for value in row)
-            for row in filled
-        ]
+    """SchemaError where a record has more values than a sheet without names has columns."""
+    markers, width = frozenset(form.missing_markers), len(names)
+    with _sheet(path, form, _all_texts) as sheet:
+        rows = _rows(sheet, form.skip_lines + form.header, width if form.header else None)
+        filled = [row for row in rows if any(value is not None for value in row[:width])]
+    if any(value is not None for row in filled for value in row[width:]):
+        raise SchemaError(
+            f"{path} has columns that the schema has not: declare them, or delete what stands"
+            " beside the table"
+        )
+    records = [
+        tuple(None if value == "" else unmarked(value, markers) for value in row[:width])
+        for row in (row + (None,) * (width - len(row)) for row in filled)
+    ]
     return of_cells(records, names)
 
 
