@@ -251,9 +251,7 @@ def test_a_reader_of_all_texts_for_the_names_is_seen(tmp_path: Path, monkeypatch
         open_source(shared_texts(tmp_path / "damaged", True), Schema(COLUMNS))
 
 
-@pytest.mark.parametrize("size", [1, 7, 1 << 16])
-def test_names_among_the_texts_are_found_however_they_are_cut(size: int, tmp_path: Path, monkeypatch) -> None:
-    monkeypatch.setattr(workbooks, "_CHUNK", size)
+def test_texts_that_stand_apart_are_those_of_their_cells(tmp_path: Path) -> None:
     for prefix in ("", "x"):
         path = shared_texts(tmp_path / f"r{prefix}", False, prefix)
         assert open_source(path, Schema(COLUMNS)).names == [*COLUMNS]

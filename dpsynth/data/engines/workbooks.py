@@ -14,6 +14,7 @@ import re
 import warnings
 import zipfile
 from collections.abc import Callable, Iterator, Mapping
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -102,36 +103,26 @@ def _all_texts(archive: zipfile.ZipFile, part: str) -> list[str]:
 
 _START = re.compile(rb".*?<((?:[\w.-]+:)?)sst\b[^>]*>", re.DOTALL)
 _TEXT = re.compile(rb"<((?:[\w.-]+:)?)si\b[^>]*?(?:/>|>.*?</\1si\s*>)", re.DOTALL)
-_CHUNK = 1 << 16
 
 
 class _Texts:
     """The texts of a workbook's cells, each of them read by itself when it is asked for."""
 
     def __init__(self, archive: zipfile.ZipFile, part: str) -> None:
-        self._archive, self._part = archive, part
+        whole = archive.read(part)
+        self._start = _START.match(whole)
+        self._more = _TEXT.finditer(whole)
+        self._found: list[bytes] = []
 
     def __getitem__(self, place: int) -> str:
+        """IndexError where there are fewer."""
         from openpyxl.reader.strings import read_string_table
 
-        with self._archive.open(self._part) as file:
-            whole = _alone(iter(lambda: file.read(_CHUNK), b""), place)
-        return str(read_string_table(io.BytesIO(whole))[0])
-
-
-def _alone(chunks: Iterator[bytes], place: int) -> bytes:
-    """The list of texts with the one at this place alone; no other is read."""
-    start, rest = None, b""
-    for chunk in chunks:
-        rest += chunk
-        start = start or _START.match(rest)
-        done = 0
-        for text in _TEXT.finditer(rest):
-            if start and not place:
-                return start[0] + text[0] + b"</" + start[1] + b"sst>"
-            place, done = place - 1, text.end()
-        rest = rest[done:]
-    raise IndexError("a cell has a text that the workbook lacks")
+        more = max(0, place + 1 - len(self._found))
+        self._found += [text[0] for text in islice(self._more, more)]
+        text, start = self._found[place], self._start
+        alone = b"" if start is None else start[0] + text + b"</" + start[1] + b"sst>"
+        return str(read_string_table(io.BytesIO(alone))[0])
 
 
 def _chosen(path: Path, sheets: Mapping[str, Any], wanted: str | None) -> Any:
