@@ -50,7 +50,7 @@ def evaluate(
 
     Parameters
     ----------
-    synthetic, real : DataFrame, Arrow table or path of a .csv or .parquet file
+    synthetic, real : DataFrame, Arrow table or path, as `Synthesizer.fit` takes them
         The release, and real records with the schema's columns.
     schema : Schema
         Of both tables.

@@ -160,7 +160,8 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         Parameters
         ----------
         data : DataFrame, Arrow table, str or Path
-            The private rows, or the path of a file or folder, as `open_source` takes them.
+            The private rows; another frame or table that narwhals knows; or the path of a file, a
+            folder or a pattern of files (docs/values.md says of which kinds).
 
         Returns
         -------

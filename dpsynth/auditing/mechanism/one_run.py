@@ -87,7 +87,7 @@ def coin_flip_split(table: Any, *, seed: int, schema: Schema | None = None) -> C
 
     Parameters
     ----------
-    table : DataFrame, Arrow table or path of a .csv or .parquet file
+    table : DataFrame, Arrow table or path, as `Synthesizer.fit` takes them
         One row for each person: a coin decides about a row.
     seed : int
         Of the coins: the secret of the audit.

@@ -77,7 +77,7 @@ def audit(
 
     Parameters
     ----------
-    synthetic, train : DataFrame, Arrow table or path of a .csv or .parquet file
+    synthetic, train : DataFrame, Arrow table or path, as `Synthesizer.fit` takes them
         The release, and the real records that it was made from.
     holdout : table or path, optional
         Real records of the same population that were not used. Without one nothing can be
