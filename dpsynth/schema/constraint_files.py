@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import fields
 from typing import Any
 
 from dpsynth.schema.columns import SchemaError
@@ -19,6 +18,7 @@ from dpsynth.schema.constraints import (
     Sum,
     Unique,
 )
+from dpsynth.schema.entries import build, facts
 
 _KINDS: dict[str, type[Any]] = {
     "order": Order,
@@ -37,12 +37,7 @@ _KINDS: dict[str, type[Any]] = {
 def facts_of(constraint: Constraint) -> dict[str, Any]:
     """The entry of a constraint in a schema's file."""
     (kind,) = (name for name, each in _KINDS.items() if type(constraint) is each)
-    stated: dict[str, Any] = {"type": kind}
-    for field in fields(constraint):
-        value = getattr(constraint, field.name)
-        if value != field.default:
-            stated[field.name] = _plain(value)
-    return stated
+    return {"type": kind, **facts(constraint)}
 
 
 def constraint_of(place: int, facts: Any) -> Constraint:
@@ -54,15 +49,7 @@ def constraint_of(place: int, facts: Any) -> Constraint:
     kind = given.pop("type", None)
     if not isinstance(kind, str) or kind not in _KINDS:
         raise SchemaError(f"{what} has type {kind!r}: use one of {', '.join(_KINDS)}")
-    known = {field.name for field in fields(_KINDS[kind])}
-    if unknown := [name for name in given if name not in known]:
-        raise SchemaError(f"{what} has unknown fields {unknown}: use only {sorted(known)}")
-    try:
-        found: Constraint = _KINDS[kind](**given)
-    except TypeError:
-        raise SchemaError(f"{what} lacks a field of {sorted(known)}: add it") from None
-    except SchemaError as error:
-        raise SchemaError(f"{what}: {error}") from None
+    found: Constraint = build(what, _KINDS[kind], given)
     return found
 
 
@@ -80,7 +67,3 @@ def constraints_of(given: Any) -> tuple[Constraint, ...]:
                 f"constraint {place} is of type {type(each).__name__}: use one of {names}"
             )
     return found
-
-
-def _plain(value: Any) -> Any:
-    return [_plain(each) for each in value] if isinstance(value, tuple) else value

@@ -10,10 +10,8 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import re
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from copy import deepcopy
-from dataclasses import MISSING, dataclass, fields, replace
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -49,12 +47,23 @@ from dpsynth.schema.constraints import (
     Sum,
     Unique,
 )
+from dpsynth.schema.drafts import SchemaDraft, drafted
+from dpsynth.schema.entries import (
+    VERSION,
+    build,
+    check_name,
+    column_of,
+    facts,
+    mapping,
+    refuse_todo,
+    refuse_unknown,
+)
 from dpsynth.schema.files import FileFormat
-from dpsynth.schema.identifying import direct_identifier, role_of
+from dpsynth.schema.identifying import direct_identifier
 from dpsynth.schema.texts import moment_reader, number_reader
 
 if TYPE_CHECKING:
-    import pandas as pd
+    pass
 
 __all__ = [
     "Boolean",
@@ -80,29 +89,7 @@ __all__ = [
     "Unique",
 ]
 
-VERSION = 1
-"""Of the file's format. A file of another version is refused."""
-
 _FIELDS = ("dpsynth_schema", "unit", "file", "not_identifying", "columns", "constraints")
-
-TODO = "TODO"
-"""What stands in a draft for a fact that a person has to write."""
-
-_DRAFT_COMMENT = (
-    "Replace every TODO by a public fact, known without looking at the rows. Where a person may"
-    " have several rows,\n"
-    "# name the column that says whose they are:\n"
-    "#   unit: {id_column: patient_id, max_records: 20}\n"
-    "# Where a type is a TODO, write one of these in its place:\n"
-    "#   {type: numeric, low: 0, high: 120, integer: true, nullable: true}\n"
-    "#   {type: numeric, low: 0, high: 50, decimals: 1, nullable: true}\n"
-    "#   {type: categorical, categories: [day, short, long], nullable: true}\n"
-    "#   {type: datetime, low: '2020-01-01', high: '2024-12-31', resolution: D, nullable: true}\n"
-    "#   {type: boolean, nullable: true}; with true: [1], false: [0] it comes back as 1 and 0\n"
-    "#   {type: identifier}, which is never read, and made anew\n"
-    "# Where texts are not written as 1234.5, 2020-01-31 or yes, say how:\n"
-    '#   decimal: ","   format: "%d.%m.%Y"   true: [ja]   false: [nein]   ignore_case: true'
-)
 
 
 @dataclass(frozen=True, init=False, repr=False)
@@ -161,7 +148,7 @@ class Schema:
         constraints: Sequence[Constraint] = (),
     ) -> None:
         file = file if file is not None else FileFormat()
-        given = _mapping("columns", columns).items()
+        given = mapping("columns", columns).items()
         named = tuple((name, _marked(column, file)) for name, column in given)
         object.__setattr__(self, "named", named)
         object.__setattr__(self, "unit", unit if unit is not None else PrivacyUnit())
@@ -269,14 +256,14 @@ class Schema:
     def to_dict(self) -> dict[str, Any]:
         """The content of the schema's file; fields at their default are left out."""
         columns = {
-            name: {"type": type(column).__name__.lower(), **_facts(_unmarked(column, self.file))}
+            name: {"type": type(column).__name__.lower(), **facts(_unmarked(column, self.file))}
             for name, column in self.named
         }
-        file = _facts(self.file)
+        file = facts(self.file)
         declared: dict[str, Any] = {"file": file} if file else {}
         if self.not_identifying:
             declared["not_identifying"] = list(self.not_identifying)
-        unit = _facts(self.unit)
+        unit = facts(self.unit)
         kept = [facts_of(constraint) for constraint in self.constraints]
         rules = {"constraints": kept} if kept else {}
         return {"dpsynth_schema": VERSION, "unit": unit, **declared, "columns": columns, **rules}
@@ -293,11 +280,11 @@ class Schema:
                 f"dpsynth_schema must be {VERSION}, got {spec.get('dpsynth_schema')!r}: correct it,"
                 " or update dpsynth"
             )
-        _refuse_unknown("the schema", spec, _FIELDS)
-        columns = _mapping("columns", spec.get("columns"))
-        _refuse_todo(columns)
-        unit = _build("unit", PrivacyUnit, _mapping("unit", spec.get("unit", {})))
-        file = _build("file", FileFormat, _mapping("file", spec.get("file", {})))
+        refuse_unknown("the schema", spec, _FIELDS)
+        columns = mapping("columns", spec.get("columns"))
+        refuse_todo(columns)
+        unit = build("unit", PrivacyUnit, mapping("unit", spec.get("unit", {})))
+        file = build("file", FileFormat, mapping("file", spec.get("file", {})))
         named = {name: column_of(name, facts) for name, facts in columns.items()}
         cleared = spec.get("not_identifying", ())
         rules = _listed_rules(spec.get("constraints", []))
@@ -380,7 +367,7 @@ class Schema:
         encoding or quote. Where two runs of one ledger differed in these, a unit of the one would
         be part of a unit of the other, and their charges would not add up.
         """
-        facts: dict[str, Any] = {name: _facts(self.columns[name]) for name in self.unit.periods}
+        facts: dict[str, Any] = {name: facts(self.columns[name]) for name in self.unit.periods}
         if self.unit.id_column is not None:
             plain = FileFormat()
             for name in ("encoding", "quote"):
@@ -403,58 +390,11 @@ class Schema:
         protect; its id columns are drafted as identifiers. file: how the table's files are written,
         as far as that is known.
         """
-        dtypes = {str(name): dtype for name, dtype in _dtypes(table)}
-        stating = not all(map(_is_text, dtypes.values()))
-        columns = {name: _guess(name, dtype, stating) for name, dtype in dtypes.items()}
-        parts = () if unit is None else unit.parts
-        columns |= {
-            name: {"type": "identifier"} if period is None else dict(_DATE)
-            for name, period in parts
-            if name in columns
-        }
-        stated = {} if unit is None else _facts(unit)
-        form = {} if file is None else _facts(file)
-        declared = {"file": form} if form else {}
-        facts = {"dpsynth_schema": VERSION, "unit": stated, **declared, "columns": columns}
-        return SchemaDraft(facts)
+        return drafted(table, unit, file)
 
     def __repr__(self) -> str:
         kinds = ", ".join(f"{name}: {type(column).__name__}" for name, column in self.named)
         return f"Schema({kinds})"
-
-
-@dataclass(frozen=True)
-class SchemaDraft:
-    """A schema whose public facts are still to be written, by a person, in place of each "TODO".
-
-    Parameters
-    ----------
-    spec : dict
-        The content of the file, as `Schema.to_dict` has it.
-
-    Examples
-    --------
-    >>> import pandas as pd
-    >>> draft = Schema.draft(pd.DataFrame({"smokes": [True], "paid": [1.5]}))
-    >>> draft.to_dict()["columns"]["paid"]
-    {'type': 'numeric', 'low': 'TODO', 'high': 'TODO', 'integer': 'TODO', 'nullable': True}
-    """
-
-    spec: dict[str, Any]
-
-    def to_dict(self) -> dict[str, Any]:
-        """A copy of the file's content."""
-        return deepcopy(self.spec)
-
-    def direct_identifiers(self) -> dict[str, str]:
-        """The columns that are no identifiers and look like direct ones, and why."""
-        open_ = (name for name, c in self.spec["columns"].items() if c["type"] != "identifier")
-        reasons = {name: direct_identifier(name) for name in open_}
-        return {name: why for name, why in reasons.items() if why is not None}
-
-    def save(self, path: str | Path) -> None:
-        """Write the draft; the name's end, .yaml, .yml or .json, says in which format."""
-        write_mapping(expanded(path), self.spec, comment=_DRAFT_COMMENT)
 
 
 Dictionaries = Callable[[str, str | None, str | None, str | None, bool], Mapping[str, Any]]
@@ -517,138 +457,9 @@ def _is_value(marker: str, column: Column) -> bool:
     return False
 
 
-def _names(names: Iterable[object]) -> str:
-    return ", ".join(repr(name) for name in names)
-
-
-def check_name(name: object) -> None:
-    if not isinstance(name, str) or not name:
-        raise SchemaError(f"a column name must be text, got {name!r}: put it in quotes")
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        raise SchemaError(
-            f"a column name is not valid Unicode, {name!a}: rename the column"
-        ) from None
-
-
-def _facts(record: Any) -> dict[str, Any]:
-    """Fields that differ from their default, as plain data."""
-    facts = {}
-    for field in fields(record):
-        value = getattr(record, field.name)
-        if field.default is MISSING or value != field.default:
-            facts[field.name] = list(value) if isinstance(value, tuple) else value
-    return facts
-
-
-def _mapping(what: str, value: Any) -> Mapping[str, Any]:
-    if not isinstance(value, Mapping):
-        raise SchemaError(
-            f"{what} must be a mapping, got {type(value).__name__}: write `name: value` lines"
-        )
-    return value
-
-
-def _refuse_unknown(what: str, given: Mapping[str, Any], known: Iterable[str]) -> None:
-    known = tuple(known)
-    if unknown := [key for key in given if key not in known]:
-        raise SchemaError(f"{what} has unknown fields {_names(unknown)}: use only {_names(known)}")
-
-
-def _refuse_todo(columns: Mapping[str, Any]) -> None:
-    mappings = {name: facts for name, facts in columns.items() if isinstance(facts, Mapping)}
-    todo = {name: [k for k, v in facts.items() if v == TODO] for name, facts in mappings.items()}
-    if open_ := [f"{name!r} ({', '.join(keys)})" for name, keys in todo.items() if keys]:
-        raise SchemaError(
-            f"{len(open_)} of {len(columns)} columns still have a TODO, {some(open_, 3)}: write a"
-            " public fact in the place of each, as docs/schema.md shows for every type"
-        )
-
-
 def _listed_rules(given: Any) -> list[Constraint]:
     if isinstance(given, str | Mapping) or not isinstance(given, Sequence):
         raise SchemaError(
             f"constraints must be a list, got {type(given).__name__}: begin each with a dash"
         )
     return [constraint_of(place, facts) for place, facts in enumerate(given, start=1)]
-
-
-def column_of(name: str, facts: Any) -> Column:
-    """The column that a file states under this name."""
-    facts = dict(_mapping(f"column {name!r}", facts))
-    kind = facts.pop("type", None)
-    if not isinstance(kind, Hashable) or kind not in COLUMN_TYPES:
-        raise SchemaError(f"column {name!r} has type {kind!r}: use one of {_names(COLUMN_TYPES)}")
-    column: Column = _build(f"column {name!r}", COLUMN_TYPES[kind], facts)
-    return column
-
-
-def _build(what: str, kind: type[Any], facts: Mapping[str, Any]) -> Any:
-    """The object of these facts; SchemaError, beginning with `what`, where they are not valid."""
-    _refuse_unknown(what, facts, [field.name for field in fields(kind)])
-    needed = [field.name for field in fields(kind) if field.default is MISSING]
-    if absent := [name for name in needed if name not in facts]:
-        raise SchemaError(f"{what} lacks {_names(absent)}: add what is missing")
-    try:
-        return kind(**facts)
-    except ValueError as error:
-        raise SchemaError(f"{what}: {error}") from None
-
-
-def _dtypes(table: Any) -> Iterable[tuple[object, Any]]:
-    """Name and dtype of each column."""
-    import pandas as pd
-    import pyarrow as pa
-
-    if not isinstance(table, pd.DataFrame):
-        schema = pa.RecordBatchReader.from_stream(table).schema
-        table = schema.empty_table().to_pandas(types_mapper=pd.ArrowDtype)
-    if duplicates := sorted({str(name) for name in table.columns[table.columns.duplicated()]}):
-        raise SchemaError(
-            f"the table has several columns of one name, {_names(duplicates)}: rename them"
-        )
-    return list(zip(table.columns, table.dtypes, strict=True))
-
-
-_DATE_NAME = re.compile(
-    r"(^|[\s_.-])(date|datetime|timestamp|dob)($|[\s_.-])|[\s_.-]at$", re.IGNORECASE
-)
-"""Such as "birth_date", "dob", "created_at": many tables hold dates as text."""
-
-
-_DATE = {"type": "datetime", "low": TODO, "high": TODO, "resolution": "D", "nullable": True}
-_BY_ROLE: dict[str, dict[str, Any]] = {
-    "key": {"type": "identifier"},
-    "personal": {"type": TODO},
-    "code": {"type": "categorical", "categories": TODO, "nullable": True},
-}
-"""What a draft says of a column whose name tells its role; a person corrects it."""
-
-
-def _is_text(dtype: pd.api.extensions.ExtensionDtype) -> bool:
-    from pandas.api import types
-
-    return bool(types.is_string_dtype(dtype))
-
-
-def _guess(name: str, dtype: pd.api.extensions.ExtensionDtype, stating: bool) -> dict[str, Any]:
-    """The type and the open facts that a column's name and dtype suggest.
-
-    stating: whether the table states types, so that text is meant where it says text.
-    """
-    from pandas.api import types
-
-    role = role_of(name)
-    if role is not None:
-        return dict(_BY_ROLE[role.kind])
-    if types.is_bool_dtype(dtype):
-        return {"type": "boolean", "nullable": True}
-    if types.is_numeric_dtype(dtype):
-        return {"type": "numeric", "low": TODO, "high": TODO, "integer": TODO, "nullable": True}
-    dated = types.is_datetime64_any_dtype(dtype) or str(dtype).startswith(("date", "timestamp"))
-    if dated or _DATE_NAME.search(name):
-        return dict(_DATE)
-    if not stating:
-        return {"type": TODO}
-    return {"type": "categorical", "categories": TODO, "nullable": True}

@@ -104,7 +104,7 @@ WRONG: dict[str, tuple[Callable[[], Any], str]] = {
     "no constraint": (lambda: d.Schema(COLUMNS, constraints=["a < b"]), "constraint 1 is of type str"),
     "an unknown type": (lambda: from_file({"type": "ordre"}), "constraint 1 has type 'ordre'"),
     "an unknown field": (lambda: from_file({"type": "unique", "name": "id"}), "unknown fields"),
-    "a field too few": (lambda: from_file({"type": "order", "left": "a"}), "lacks a field"),
+    "a field too few": (lambda: from_file({"type": "order", "left": "a"}), "constraint 1 lacks 'op', 'right'"),
     "an entry": (lambda: from_file("a <= b"), "constraint 1 must be a mapping"),
 }
 

@@ -8,10 +8,10 @@ import pandas as pd
 import pytest
 
 import dpsynth
+from dpsynth.schema.entries import TODO
 from dpsynth.schema.importing import forms
 from dpsynth.schema.importing.forms import import_facts
 from dpsynth.schema.importing.labels import read
-from dpsynth.schema.table import TODO
 from tests.schema.importing import SOURCES, written
 
 pytest.importorskip("pyreadstat", reason="SPSS and Stata files are read by the extra stat")

@@ -11,8 +11,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dpsynth.schema.columns import SchemaError
+from dpsynth.schema.drafts import SchemaDraft
+from dpsynth.schema.entries import TODO, VERSION, check_name, column_of
 from dpsynth.schema.identifying import direct_identifier
-from dpsynth.schema.table import TODO, VERSION, SchemaDraft, check_name, column_of
 
 NEEDED: dict[str, tuple[str, ...]] = {
     "numeric": ("low", "high", "integer"),

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from dpsynth.schema.columns import SchemaError
-from dpsynth.schema.table import TODO
+from dpsynth.schema.entries import TODO
 
 _RELATIONS = (">", ">=", "<", "<=")
 
