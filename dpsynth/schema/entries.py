@@ -18,12 +18,12 @@ TODO = "TODO"
 
 def facts(record: Any) -> dict[str, Any]:
     """Fields that differ from their default, as plain data."""
-    facts = {}
+    stated = {}
     for field in fields(record):
         value = getattr(record, field.name)
         if field.default is MISSING or value != field.default:
-            facts[field.name] = _plain(value)
-    return facts
+            stated[field.name] = _plain(value)
+    return stated
 
 
 def _plain(value: Any) -> Any:
@@ -53,6 +53,7 @@ def build(what: str, kind: type[Any], facts: Mapping[str, Any]) -> Any:
 
 
 def mapping(what: str, value: Any) -> Mapping[str, Any]:
+    """The value, where it is a mapping; else SchemaError, beginning with `what`."""
     if not isinstance(value, Mapping):
         raise SchemaError(
             f"{what} must be a mapping, got {type(value).__name__}: write `name: value` lines"
@@ -61,12 +62,14 @@ def mapping(what: str, value: Any) -> Mapping[str, Any]:
 
 
 def refuse_unknown(what: str, given: Mapping[str, Any], known: Iterable[str]) -> None:
+    """SchemaError, beginning with `what`, where a field is none of those that are known."""
     known = tuple(known)
     if unknown := [key for key in given if key not in known]:
         raise SchemaError(f"{what} has unknown fields {listed(unknown)}: use only {listed(known)}")
 
 
 def refuse_todo(columns: Mapping[str, Any]) -> None:
+    """SchemaError where a column lacks a fact that a person has to write."""
     mappings = {name: facts for name, facts in columns.items() if isinstance(facts, Mapping)}
     todo = {name: [k for k, v in facts.items() if v == TODO] for name, facts in mappings.items()}
     if open_ := [f"{name!r} ({', '.join(keys)})" for name, keys in todo.items() if keys]:
@@ -77,6 +80,7 @@ def refuse_todo(columns: Mapping[str, Any]) -> None:
 
 
 def check_name(name: object) -> None:
+    """SchemaError for what no column can be called."""
     if not isinstance(name, str) or not name:
         raise SchemaError(f"a column name must be text, got {name!r}: put it in quotes")
     try:
@@ -88,4 +92,5 @@ def check_name(name: object) -> None:
 
 
 def listed(names: Iterable[object]) -> str:
+    """The names in one line."""
     return ", ".join(repr(name) for name in names)
