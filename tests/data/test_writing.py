@@ -60,6 +60,29 @@ def test_a_file_of_any_kind_is_read_by_the_schema_that_it_was_made_by(ending, tm
     assert [*read["pid"]] == [*rows["pid"]]
 
 
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-16-le"])
+@pytest.mark.parametrize("ending", WRITTEN)
+def test_it_is_read_so_whatever_encoding_is_declared_for_the_real_rows(ending, encoding, tmp_path):
+    needed(ending)
+    schema = Schema({"größe": Categorical(["Ä", "ö", "b"])}, file=FileFormat(encoding=encoding))
+    rows = rows_of(schema)
+    write_rows(rows, tmp_path / f"r{ending}", schema)
+    read = open_source(tmp_path / f"r{ending}", schema).read()
+    np.testing.assert_array_equal(encode_frame(read, schema)["größe"], encode_frame(rows, schema)["größe"])
+
+
+def test_texts_of_an_older_stata_file_are_read_as_declared(tmp_path):
+    needed(".dta")
+    frame = pd.DataFrame({"a": ["CAF", "b"]})
+    meant = {117: [1, 0], 118: [2, 0]}  # from 118 on the bytes say nothing else than UTF-8
+    schema = Schema({"a": Categorical(["b", "ŕ"], nullable=True)}, file=FileFormat(encoding="cp1250"))
+    for version, codes in meant.items():
+        path = tmp_path / f"{version}.dta"
+        frame.to_stata(path, write_index=False, version=version)
+        path.write_bytes(path.read_bytes().replace(b"CAF", b"\xe0\0\0"))
+        assert encode_frame(open_source(path, schema).read(), schema)["a"].tolist() == codes
+
+
 PLAIN = [ending for ending in WRITTEN if ending not in (".xlsx", ".sav", ".dta")]
 
 
