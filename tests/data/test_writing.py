@@ -14,7 +14,7 @@ from dpsynth.data.engines.files import open_source
 from dpsynth.data.tables import writing
 from dpsynth.data.tables.codec import decode_frame, encode_frame, schema_domain
 from dpsynth.data.tables.writing import WRITTEN, ending_for, write_rows
-from dpsynth.schema.columns import Boolean, Categorical, Datetime, Identifier, Numeric, SchemaError
+from dpsynth.schema.columns import Boolean, Categorical, Datetime, Identifier, Numeric, SchemaError, Text
 from dpsynth.schema.files import FileFormat
 from dpsynth.schema.table import Schema
 from dpsynth.synthesizers.release import make_release
@@ -147,6 +147,37 @@ def test_what_a_kind_of_file_cannot_hold_is_refused_before_a_fit_and_no_value_is
         write_rows(rows, tmp_path / "r.xlsx", Schema({"a": Categorical(["x"])}))
     assert "CANARY" not in str(caught.value)
     assert caught.value.__context__ is None
+
+
+HELD = {
+    "a category": Categorical(["x;y", "z"]),
+    "a word": Boolean(true=["j;a"], false=["n"]),
+    "a format": Datetime("2020-01-01", "2021-01-01", format="%d;%m;%Y"),
+    "a name": Identifier(pattern="A;##"),
+    "a line end": Categorical(["x\ny", "z"]),
+    "a bound that is learned": Numeric(0, None, decimals=1, decimal=","),
+}
+
+
+@pytest.mark.parametrize("what", HELD)
+def test_a_value_that_needs_a_quote_is_refused_before_a_fit_where_none_is_declared(what, tmp_path):
+    columns = {"a": HELD[what], "b": Boolean()}
+    delimiter = "," if what.startswith("a bound") else ";"
+    bare, quoted = (Schema(columns, file=FileFormat(delimiter=delimiter, quote=q)) for q in (None, '"'))
+    writing.refuse_unwritable(".csv", quoted)
+    writing.refuse_unwritable(".feather", bare)
+    synth = dpsynth.Synthesizer(bare, "independent", epsilon=1, delta=1e-6, ledger=str(tmp_path / "l.ledger"))
+    with pytest.raises(SchemaError, match=r"^rows\.csv cannot be written as .* a value holds its delimiter") as caught:
+        make_release(synth, pd.DataFrame({"a": ["z"], "b": [True]}), tmp_path / "out")
+    assert caught.value.__context__ is None
+    assert [*tmp_path.iterdir()] == []
+
+
+@pytest.mark.parametrize("ending", WRITTEN)
+def test_a_schema_that_every_kind_of_file_can_hold_is_not_refused(ending):
+    needed(ending)
+    learned = {"low": Numeric(None, 5), "high": Numeric(7, None, integer=True), "both": Numeric(None, None, step=0.5)}
+    writing.refuse_unwritable(ending, Schema({**COLUMNS, **learned, "notes": Text()}))
 
 
 @pytest.fixture(scope="module")
