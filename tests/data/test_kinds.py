@@ -286,9 +286,9 @@ def test_lists_do_not_say_whose_record_a_row_is(name):
 
 def test_a_draft_is_told_how_the_file_is_written(tmp_path, run):
     path = workbook(tmp_path / "r.xlsx", ("Notes", [["x"]]), ("Data", SHEET))
-    assert (
-        run(f"schema draft {path} -o {tmp_path / 'a.yaml'}")[2].count("has 2 sheets: declare which has the table") == 1
-    )
+    said = run(f"schema draft {path} -o {tmp_path / 'a.yaml'}")[2]
+    assert said.count("has 2 sheets: declare which has the table") == 1
+    assert said.endswith("as sheet in the schema's file section, or draft the schema with --sheet\n")
     assert run(f"schema draft {path} --sheet Data --skip-lines 2 -o {tmp_path / 'a.json'}")[0] == 0
     draft = json.loads((tmp_path / "a.json").read_text())
     assert draft["file"] == {"skip_lines": 2, "sheet": "Data"}

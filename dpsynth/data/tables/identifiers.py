@@ -65,7 +65,6 @@ class RowsOfUnits:
         """
         chances = np.array(self.units) / math.fsum(self.units)
         starts = np.array([1, *(end + 1 for end in self.ends[:-1])])
-        owners = np.zeros(0, dtype=np.int64)
         sizes = np.zeros(0, dtype=np.int64)
         while (lacking := n - int(sizes.sum())) > 0:
             count = rng.choice(len(chances), max(16, lacking), p=chances)

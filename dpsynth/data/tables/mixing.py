@@ -32,7 +32,7 @@ def mix(
     Parameters
     ----------
     real, synthetic : DataFrame, Arrow table, str or Path
-        Tables with the same columns, or their .csv or .parquet files.
+        Tables with the same columns, or their files.
     share : float
         The part of the result that is synthetic: 0 or more, and below 1.
     schema : Schema or None
