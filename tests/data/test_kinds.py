@@ -316,3 +316,19 @@ def test_an_empty_file_among_others_is_a_part_without_rows(tmp_path):
     for name, text in {"a.csv": "", "b.csv": "a\n1\n", "c.csv": "a\n"}.items():
         (tmp_path / name).write_text(text)
     assert open_rows(tmp_path)["a"].to_pylist() == ["1"]
+
+
+def test_numbers_of_files_of_other_types_stay_as_they_are(tmp_path):
+    """One missing value makes a column of numbers one of floats, in its own file alone."""
+    ids = [2**53, 2**53 + 1]
+    parquet.write_table(pa.table({"a": ids}), tmp_path / "a.parquet")
+    parquet.write_table(pa.table({"a": [1.5, None]}), tmp_path / "b.parquet")
+    *numbers, missing = open_rows(tmp_path)["a"]
+    assert numbers == [*ids, 1.5]
+    assert pd.isna(missing)
+
+
+def test_a_list_or_a_record_in_json_lines_is_a_text_that_nobody_declares(tmp_path):
+    (tmp_path / "r.jsonl").write_text('{"a": [1]}\n{"a": {"b": 1}}\n{"a": "x"}\n')
+    rows = open_rows(tmp_path / "r.jsonl", Schema({"a": Categorical(["x"], nullable=True)}))
+    assert rows["a"].tolist() == ["\0", "\0", "x"]

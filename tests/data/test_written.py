@@ -124,3 +124,10 @@ def test_times_that_a_frame_holds_as_objects_are_written_as_declared_and_what_is
     rows = pd.DataFrame({"day": pd.Series(days, dtype=object)})
     shown = as_declared(rows, schema)["day"]
     assert shown.astype(object).where(shown.notna(), None).tolist() == written
+
+
+def test_an_hour_that_comes_twice_is_written_as_the_later_and_one_that_is_left_out_as_the_next() -> None:
+    column = Datetime("2020-01-01", "2020-12-31", resolution="min", format="%d.%m.%Y %H:%M %z", zone="Europe/Berlin")
+    times = pd.Series(["2020-10-25T02:30", "2020-10-25T01:30", "2020-03-29T02:30"], dtype="datetime64[s]")
+    shown = as_declared(pd.DataFrame({"at": times}), Schema({"at": column}))["at"].tolist()
+    assert shown == ["25.10.2020 02:30 +0100", "25.10.2020 01:30 +0200", "29.03.2020 03:00 +0200"]
