@@ -32,7 +32,7 @@ Columns = Annotated[
 
 
 def mix(
-    real: Annotated[Path, typer.Argument(help="Real rows, such as .csv.")],
+    real: Annotated[Path, typer.Argument(help="Real rows: a table of any kind that a fit takes.")],
     synthetic: Synthetic,
     share: Share,
     output: NewTable,

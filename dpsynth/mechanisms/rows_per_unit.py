@@ -13,7 +13,7 @@ from functools import cached_property
 
 import numpy as np
 
-from dpsynth.data.tables.identifiers import RowsOfUnits
+from dpsynth.data.tables.rows_of_units import RowsOfUnits
 from dpsynth.door.bounded import Bounded
 from dpsynth.door.codes import Coding
 from dpsynth.door.sizes import unit_sizes

@@ -17,8 +17,8 @@ from dpsynth.base.archive import UNREADABLE, read_archive, split, write_archive
 from dpsynth.base.errors import DPSynthError
 from dpsynth.data.constraints.recoding import recoding_of
 from dpsynth.data.tables.codec import schema_domain
-from dpsynth.data.tables.identifiers import RowsOfUnits
 from dpsynth.data.tables.inside import Inside
+from dpsynth.data.tables.rows_of_units import RowsOfUnits
 from dpsynth.evidence.verifier import lines, words
 from dpsynth.evidence.verify import examine
 from dpsynth.models.base import Model

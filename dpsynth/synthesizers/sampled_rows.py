@@ -14,13 +14,10 @@ import pandas as pd
 from dpsynth.base.domain import Clique
 from dpsynth.data.tables.cells import NumericCodec
 from dpsynth.data.tables.codec import Codec, codecs, decode_frame
-from dpsynth.data.tables.identifiers import (
-    RowsOfUnits,
-    generate_identifiers,
-    keyed_identifiers,
-)
+from dpsynth.data.tables.identifiers import generate_identifiers, keyed_identifiers
 from dpsynth.data.tables.inside import Inside, with_inside
 from dpsynth.data.tables.parts import Parts, mixed
+from dpsynth.data.tables.rows_of_units import RowsOfUnits
 from dpsynth.models.base import Codes, ConditionError, Evidence, Model
 from dpsynth.models.completing import counts_given
 from dpsynth.schema.columns import Identifier

@@ -22,11 +22,11 @@ from dpsynth.data.constraints.recoding import recoding_of
 from dpsynth.data.engines.files import Source, open_source
 from dpsynth.data.engines.frames import Container, as_container, check_container
 from dpsynth.data.tables.codec import check_columns, check_owner, codecs, schema_domain
-from dpsynth.data.tables.identifiers import RowsOfUnits
 from dpsynth.data.tables.inside import Inside, with_several_values
 from dpsynth.data.tables.magnitude import magnitude_table
 from dpsynth.data.tables.mixing import as_frame, stamped
 from dpsynth.data.tables.periods import period_codings
+from dpsynth.data.tables.rows_of_units import RowsOfUnits
 from dpsynth.door.bounded import Bounded, bound_table
 from dpsynth.door.table import PrivateTable
 from dpsynth.evidence.certificate import Certificate

@@ -242,8 +242,9 @@ def test_a_value_that_the_form_cannot_hold_is_refused_and_not_shown(tmp_path):
 
 def test_a_header_with_two_delimiters_and_no_schema_is_asked_about(tmp_path):
     (tmp_path / "rows.csv").write_text("a;b|c\n1;2|3\n")
-    with pytest.raises(SchemaError, match="has semicolons and vertical bars in its header line: declare which"):
+    with pytest.raises(SchemaError, match="has semicolons and vertical bars in its header line: declare which") as said:
         open_source(tmp_path / "rows.csv")
+    assert str(said.value).endswith("or draft the schema with --delimiter")
 
 
 def test_a_german_file_is_fitted_and_its_samples_come_back_german(tmp_path, run):

@@ -286,9 +286,9 @@ def test_lists_do_not_say_whose_record_a_row_is(name):
 
 def test_a_draft_is_told_how_the_file_is_written(tmp_path, run):
     path = workbook(tmp_path / "r.xlsx", ("Notes", [["x"]]), ("Data", SHEET))
-    assert (
-        run(f"schema draft {path} -o {tmp_path / 'a.yaml'}")[2].count("has 2 sheets: declare which has the table") == 1
-    )
+    said = run(f"schema draft {path} -o {tmp_path / 'a.yaml'}")[2]
+    assert said.count("has 2 sheets: declare which has the table") == 1
+    assert said.endswith("as sheet in the schema's file section, or draft the schema with --sheet\n")
     assert run(f"schema draft {path} --sheet Data --skip-lines 2 -o {tmp_path / 'a.json'}")[0] == 0
     draft = json.loads((tmp_path / "a.json").read_text())
     assert draft["file"] == {"skip_lines": 2, "sheet": "Data"}
@@ -316,3 +316,19 @@ def test_an_empty_file_among_others_is_a_part_without_rows(tmp_path):
     for name, text in {"a.csv": "", "b.csv": "a\n1\n", "c.csv": "a\n"}.items():
         (tmp_path / name).write_text(text)
     assert open_rows(tmp_path)["a"].to_pylist() == ["1"]
+
+
+def test_numbers_of_files_of_other_types_stay_as_they_are(tmp_path):
+    """One missing value makes a column of numbers one of floats, in its own file alone."""
+    ids = [2**53, 2**53 + 1]
+    parquet.write_table(pa.table({"a": ids}), tmp_path / "a.parquet")
+    parquet.write_table(pa.table({"a": [1.5, None]}), tmp_path / "b.parquet")
+    *numbers, missing = open_rows(tmp_path)["a"]
+    assert numbers == [*ids, 1.5]
+    assert pd.isna(missing)
+
+
+def test_a_list_or_a_record_in_json_lines_is_a_text_that_nobody_declares(tmp_path):
+    (tmp_path / "r.jsonl").write_text('{"a": [1]}\n{"a": {"b": 1}}\n{"a": "x"}\n')
+    rows = open_rows(tmp_path / "r.jsonl", Schema({"a": Categorical(["x"], nullable=True)}))
+    assert rows["a"].tolist() == ["\0", "\0", "x"]

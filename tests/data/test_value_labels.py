@@ -183,6 +183,12 @@ def test_a_time_beyond_all_years_is_no_error_and_changes_no_other_row(what, labe
     np.testing.assert_array_equal(before[:2], after[:2])
 
 
+def test_a_time_beyond_all_numbers_is_moved_to_the_nearest_bound(tmp_path):
+    schema = Schema({"v": Datetime("2020-01-01", "2020-01-31", **N)})
+    for seconds, meant in ((1e300, 30), (-1e300, 0), (np.inf, 30)):
+        assert codes_of(dated(tmp_path, {}, seconds), schema)["v"].tolist() == [30, 31, meant]
+
+
 @pytest.mark.parametrize("what", CODED)
 def test_labels_are_never_looked_at_where_codes_are_declared(what, tmp_path):
     schema = Schema({"v": CODED[what], "pid": dpsynth.Identifier()}, file=FileFormat(value_labels="codes"))

@@ -14,7 +14,7 @@ from dpsynth.data.engines.files import open_source
 from dpsynth.data.tables import writing
 from dpsynth.data.tables.codec import decode_frame, encode_frame, schema_domain
 from dpsynth.data.tables.writing import WRITTEN, ending_for, write_rows
-from dpsynth.schema.columns import Boolean, Categorical, Datetime, Identifier, Numeric, SchemaError
+from dpsynth.schema.columns import Boolean, Categorical, Datetime, Identifier, Numeric, SchemaError, Text
 from dpsynth.schema.files import FileFormat
 from dpsynth.schema.table import Schema
 from dpsynth.synthesizers.release import make_release
@@ -58,6 +58,29 @@ def test_a_file_of_any_kind_is_read_by_the_schema_that_it_was_made_by(ending, tm
     for name, expected in meant.items():
         np.testing.assert_array_equal(codes[name], expected, err_msg=name)
     assert [*read["pid"]] == [*rows["pid"]]
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-16-le"])
+@pytest.mark.parametrize("ending", WRITTEN)
+def test_it_is_read_so_whatever_encoding_is_declared_for_the_real_rows(ending, encoding, tmp_path):
+    needed(ending)
+    schema = Schema({"größe": Categorical(["Ä", "ö", "b"])}, file=FileFormat(encoding=encoding))
+    rows = rows_of(schema)
+    write_rows(rows, tmp_path / f"r{ending}", schema)
+    read = open_source(tmp_path / f"r{ending}", schema).read()
+    np.testing.assert_array_equal(encode_frame(read, schema)["größe"], encode_frame(rows, schema)["größe"])
+
+
+def test_texts_of_an_older_stata_file_are_read_as_declared(tmp_path):
+    needed(".dta")
+    frame = pd.DataFrame({"a": ["CAF", "b"]})
+    meant = {117: [1, 0], 118: [2, 0]}  # from 118 on the bytes say nothing else than UTF-8
+    schema = Schema({"a": Categorical(["b", "ŕ"], nullable=True)}, file=FileFormat(encoding="cp1250"))
+    for version, codes in meant.items():
+        path = tmp_path / f"{version}.dta"
+        frame.to_stata(path, write_index=False, version=version)
+        path.write_bytes(path.read_bytes().replace(b"CAF", b"\xe0\0\0"))
+        assert encode_frame(open_source(path, schema).read(), schema)["a"].tolist() == codes
 
 
 PLAIN = [ending for ending in WRITTEN if ending not in (".xlsx", ".sav", ".dta")]
@@ -124,6 +147,37 @@ def test_what_a_kind_of_file_cannot_hold_is_refused_before_a_fit_and_no_value_is
         write_rows(rows, tmp_path / "r.xlsx", Schema({"a": Categorical(["x"])}))
     assert "CANARY" not in str(caught.value)
     assert caught.value.__context__ is None
+
+
+HELD = {
+    "a category": Categorical(["x;y", "z"]),
+    "a word": Boolean(true=["j;a"], false=["n"]),
+    "a format": Datetime("2020-01-01", "2021-01-01", format="%d;%m;%Y"),
+    "a name": Identifier(pattern="A;##"),
+    "a line end": Categorical(["x\ny", "z"]),
+    "a bound that is learned": Numeric(0, None, decimals=1, decimal=","),
+}
+
+
+@pytest.mark.parametrize("what", HELD)
+def test_a_value_that_needs_a_quote_is_refused_before_a_fit_where_none_is_declared(what, tmp_path):
+    columns = {"a": HELD[what], "b": Boolean()}
+    delimiter = "," if what.startswith("a bound") else ";"
+    bare, quoted = (Schema(columns, file=FileFormat(delimiter=delimiter, quote=q)) for q in (None, '"'))
+    writing.refuse_unwritable(".csv", quoted)
+    writing.refuse_unwritable(".feather", bare)
+    synth = dpsynth.Synthesizer(bare, "independent", epsilon=1, delta=1e-6, ledger=str(tmp_path / "l.ledger"))
+    with pytest.raises(SchemaError, match=r"^rows\.csv cannot be written as .* a value holds its delimiter") as caught:
+        make_release(synth, pd.DataFrame({"a": ["z"], "b": [True]}), tmp_path / "out")
+    assert caught.value.__context__ is None
+    assert [*tmp_path.iterdir()] == []
+
+
+@pytest.mark.parametrize("ending", WRITTEN)
+def test_a_schema_that_every_kind_of_file_can_hold_is_not_refused(ending):
+    needed(ending)
+    learned = {"low": Numeric(None, 5), "high": Numeric(7, None, integer=True), "both": Numeric(None, None, step=0.5)}
+    writing.refuse_unwritable(ending, Schema({**COLUMNS, **learned, "notes": Text()}))
 
 
 @pytest.fixture(scope="module")

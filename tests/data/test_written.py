@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import date, datetime
 
 import numpy as np
 import pandas as pd
@@ -105,3 +106,28 @@ def test_what_stands_as_text_already_stays_and_columns_may_be_missing() -> None:
     for kind in ("str", "object"):
         rows = pd.DataFrame({"pay": ["1,50", None], "at": ["01.02.2020", None], "grade": ["1.5", "2"]}, dtype=kind)
         pd.testing.assert_frame_equal(as_declared(rows, schema), rows)
+
+
+@pytest.mark.parametrize(
+    ("days", "written"),
+    [
+        ([date(1999, 12, 31), None], ["31.12.1999", None]),
+        ([datetime(1999, 12, 31, 23, 59), pd.NaT], ["31.12.1999", None]),
+        ([float("nan"), pd.Timestamp("9999-12-31")], [None, "31.12.9999"]),
+        ([None, None], [None, None]),
+        ([1999, 2000], [1999, 2000]),
+    ],
+)
+def test_times_that_a_frame_holds_as_objects_are_written_as_declared_and_what_is_none_stays(days, written) -> None:
+    """Rows beside real ones: a file that says no time and drawn times give a column of objects."""
+    schema = Schema({"day": Datetime("1900-01-01", "9999-12-31", format="%d.%m.%Y", nullable=True)})
+    rows = pd.DataFrame({"day": pd.Series(days, dtype=object)})
+    shown = as_declared(rows, schema)["day"]
+    assert shown.astype(object).where(shown.notna(), None).tolist() == written
+
+
+def test_an_hour_that_comes_twice_is_written_as_the_later_and_one_that_is_left_out_as_the_next() -> None:
+    column = Datetime("2020-01-01", "2020-12-31", resolution="min", format="%d.%m.%Y %H:%M %z", zone="Europe/Berlin")
+    times = pd.Series(["2020-10-25T02:30", "2020-10-25T01:30", "2020-03-29T02:30"], dtype="datetime64[s]")
+    shown = as_declared(pd.DataFrame({"at": times}), Schema({"at": column}))["at"].tolist()
+    assert shown == ["25.10.2020 02:30 +0100", "25.10.2020 01:30 +0200", "29.03.2020 03:00 +0200"]

@@ -20,7 +20,8 @@ from dpsynth import (
     SchemaError,
     Synthesizer,
 )
-from dpsynth.data.tables.identifiers import RowsOfUnits, generate_identifiers, keyed_identifiers
+from dpsynth.data.tables.identifiers import generate_identifiers, keyed_identifiers
+from dpsynth.data.tables.rows_of_units import RowsOfUnits
 from dpsynth.evidence import verify
 from dpsynth.schema.constraints import Order
 

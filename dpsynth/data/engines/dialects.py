@@ -225,7 +225,8 @@ def _divided(
     if len(several) > 1 and "," not in several:
         raise SchemaError(
             f"{path} has {' and '.join(_NAMES[sign] for sign in several)} in its header line:"
-            " declare which stand between its fields, as delimiter in the schema's file section"
+            " declare which stand between its fields, as delimiter in the schema's file section, or"
+            " draft the schema with --delimiter"
         )
     sign = "," if "," in several or not several else several[0]
     return sign, found[sign]

@@ -47,6 +47,9 @@ _ENCODING_RECORD = re.compile(
 )
 """Where an SPSS file, of either order of bytes, names its encoding; or where its rows begin."""
 
+_UTF_8_STATA = re.compile(rb"<stata_dta><header><release>1(1[89]|[2-9]\d)<")
+"""How files of Stata begin from its version 14 on; their texts are UTF-8."""
+
 _LARGEST = 1e17
 """Seconds, beyond every year that a schema can state."""
 
@@ -56,7 +59,7 @@ def open_statistical(path: Path, schema: Schema | None, form: FileFormat | None 
     declared = form_of(schema, form)
     reader = getattr(_package(path), _READERS[path.suffix.lower()])
     _, facts = reader(str(path), metadataonly=True, encoding=_BYTES)
-    decode = _decoder(declared.encoding or _stated_encoding(path, reader))
+    decode = _decoder(_encoding(path, reader, declared.encoding))
     names = [decode(name) or name for name in facts.column_names]
     read_labels = declared.value_labels == "read"
     convert = {
@@ -74,6 +77,16 @@ def open_statistical(path: Path, schema: Schema | None, form: FileFormat | None 
 def _column(name: str, schema: Schema | None) -> Column | None:
     """What a schema declares; an id column that it does not declare is an identifier."""
     return None if schema is None else schema.columns.get(name, Identifier())
+
+
+def _encoding(path: Path, reader: Callable[..., Any], declared: str | None) -> str | None:
+    """The encoding of a file's texts. One that says it is UTF-8, as files of synthetic rows do, is
+    read so, whatever the schema declares for other files of the table.
+    """
+    stated = _stated_encoding(path, reader)
+    with path.open("rb") as file:
+        says_utf_8 = (stated or "").upper() == "UTF-8" or _UTF_8_STATA.match(file.read(64))
+    return stated if says_utf_8 else declared or stated
 
 
 def _stated_encoding(path: Path, reader: Callable[..., Any]) -> str | None:

@@ -129,7 +129,7 @@ def _chosen(path: Path, sheets: Mapping[str, Any], wanted: str | None) -> Any:
     if wanted is None and len(sheets) != 1:
         raise SchemaError(
             f"{path} has {len(sheets)} sheets: declare which has the table, as sheet in the"
-            " schema's file section"
+            " schema's file section, or draft the schema with --sheet"
         )
     if wanted is not None and wanted not in sheets:
         raise SchemaError(

@@ -12,7 +12,9 @@ from csv import QUOTE_MINIMAL, QUOTE_NONE
 from datetime import datetime
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 
@@ -22,12 +24,17 @@ from dpsynth.data.engines.folders import parts_of
 from dpsynth.data.engines.json_lines import write_json_lines
 from dpsynth.data.engines.statistical import write_sav
 from dpsynth.data.engines.workbooks import write_workbook
+from dpsynth.data.tables.codec import codec_for
+from dpsynth.data.tables.identifiers import generate_identifiers
 from dpsynth.data.tables.written import as_declared, as_numbers_and_texts
-from dpsynth.schema.columns import Datetime, SchemaError
+from dpsynth.schema.columns import Column, Identifier, SchemaError, Text
 from dpsynth.schema.table import Schema
 
 _WRITTEN_AT_ONCE = 1 << 17
 """Rows of which the text is held in memory when they are written to a CSV file."""
+
+_TRIED = 10_000
+"""Rows, at most, that are written to see whether a kind of file can hold them."""
 
 _SAME = {
     ".csv.gz": ".csv",
@@ -53,13 +60,32 @@ def ending_for(path: Path) -> str:
 
 
 def refuse_unwritable(ending: str, schema: Schema) -> None:
-    """SchemaError where rows of this schema cannot be written so, as for want of a package."""
-    names = {
-        name: pd.Series(dtype="datetime64[s]" if isinstance(column, Datetime) else "object")
-        for name, column in schema.columns.items()
-    }
+    """SchemaError where rows of this schema cannot be written so, as for want of a package or of a
+    quote around a category. It writes values that the schema alone gives.
+    """
+    values = {name: _possible(column) for name, column in schema.columns.items()}
+    count = min(_TRIED, max(map(len, values.values())))
+    rows = pd.DataFrame({name: each.reindex(range(count)) for name, each in values.items()})
+    fault = None
     with TemporaryDirectory() as scratch:
-        write_rows(pd.DataFrame(names), Path(scratch, f"rows{ending}"), schema)
+        place = Path(scratch, f"rows{ending}")
+        try:
+            write_rows(rows, place, schema)
+        except SchemaError as error:
+            fault = str(error).replace(str(place), place.name)  # nobody knows the scratch folder
+    if fault is not None:
+        raise SchemaError(fault)
+
+
+def _possible(column: Column) -> pd.Series[Any]:
+    """Values of a column as a release may have them: each category, the ends of cells, a name."""
+    if isinstance(column, Identifier):
+        return generate_identifiers(column, 1, np.random.default_rng(0))
+    if isinstance(column, Text):
+        return pd.Series(dtype="object")
+    learned = None if getattr(column, "bounded", True) else (0.0, 1.0)
+    possible = codec_for(column, learned).ends()[0]
+    return possible.reindex(range(len(possible) + column.nullable))
 
 
 def write_rows(rows: pd.DataFrame, path: Path, schema: Schema) -> None:

@@ -60,14 +60,20 @@ def _has_text(values: pd.Series[Any]) -> bool:
     return pd.api.types.infer_dtype(values) in ("string", "mixed", "mixed-integer")
 
 
+def _has_times(values: pd.Series[Any]) -> bool:
+    """Whether values are times, also as Python's own, or are all missing."""
+    return pd.api.types.infer_dtype(values) in ("datetime64", "datetime", "date", "empty")
+
+
 def _as_text(values: pd.Series[Any], column: Column, numbers: bool) -> pd.Series[Any]:
     match column:
         case Numeric(integer=False) if numbers:
             return _numbers(values, column.mark)
         case Categorical(categories=[float(), *_]) if numbers:
             return _numbers(values.astype(float), ".")
-        case Datetime(format=str() as format):
-            return _with_zone(values, format, column.zone).dt.strftime(format)
+        case Datetime(format=str() as format) if _has_times(values):
+            times = values.astype("datetime64[us]") if values.dtype == object else values
+            return _with_zone(times, format, column.zone).dt.strftime(format)
     return values
 
 

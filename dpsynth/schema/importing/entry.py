@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from dpsynth.schema.importing.forms import import_facts
 from dpsynth.schema.table import Schema, SchemaError, read_dictionaries_with
 
 __all__ = ["Schema"]
@@ -14,6 +13,9 @@ def _whole(
     path: str, kind: str | None, table: str | None, dialect: str | None, labels_public: bool
 ) -> dict[str, Any]:
     """What a data dictionary states; SchemaError, which names the columns, where facts lack."""
+    # Here, as a schema that somebody wrote needs no reader of a dictionary.
+    from dpsynth.schema.importing.forms import import_facts
+
     imported = import_facts(path, kind, table, dialect, labels_public)[1]
     if lacking := imported.open_facts():
         said = "; ".join(f"{facts} of {_few(names)}" for facts, names in lacking.items())

@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from dpsynth.schema.columns import SchemaError
-
-SIGNS = (",", ";", "\t", "|")
+from dpsynth.schema.files import DELIMITERS
 
 
 @dataclass(frozen=True)
@@ -30,7 +29,7 @@ def read_sheet(path: Path) -> Sheet:
     except UnicodeDecodeError:
         raise SchemaError("the file is not UTF-8 text: save it as CSV in UTF-8") from None
     head = text.partition("\n")[0]
-    sign = max(SIGNS, key=head.count)
+    sign = max(DELIMITERS, key=head.count)
     return _of_cells(csv.reader(text.splitlines(True), delimiter=sign))
 
 

@@ -81,11 +81,10 @@ def _column(line: Mapping[str, str]) -> ColumnFacts:
         return identifier(name)
     ends, odd = bounds(kind, line.get("low"), line.get("high"))
     facts, unread = _facts(kind, _KINDS.get(plain(said)), line)
-    nullable = _nullable(line)
-    if nullable and kind in ("numeric", "categorical", "boolean", "datetime"):
-        facts["missing_marker"] = line.get("missing") or None
+    facts["missing_marker"] = line.get("missing") or None
     note = joined([note, odd, unread])
-    return ColumnFacts(name, kind, {**ends, **facts}, nullable, line.get("format") or None, note)
+    pattern = line.get("format") or None
+    return ColumnFacts(name, kind, {**ends, **facts}, _nullable(line), pattern, note)
 
 
 def _kind(said: str, line: Mapping[str, str]) -> tuple[str | None, str]:
