@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from dpsynth.data.constraints.scale import Scale, near
 from dpsynth.data.tables.codec import Codec
 from dpsynth.data.tables.written import as_declared
 from dpsynth.data.values import read_numbers, steps_of
@@ -139,9 +140,9 @@ def _declared(
         case Numeric():
             numbers = read_numbers(values, column)
             low, high = bounds or (column.low, column.high)
-            steps = numbers / (column.spacing or 1)
-            exact = abs(steps - np.rint(steps)) < _ROUNDING if column.spacing else True
-            return np.asarray((low <= numbers) & (numbers <= high) & exact)
+            scale = Scale(column)
+            on_step = near(numbers, scale.snapped(numbers), _ROUNDING * (scale.spacing or 1))
+            return np.asarray((low <= numbers) & (numbers <= high) & on_step)
         case Datetime():
             steps = steps_of(values, column)
             return np.asarray((column.steps[0] <= steps) & (steps <= column.steps[1]))

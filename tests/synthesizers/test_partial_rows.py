@@ -73,6 +73,19 @@ def test_given_values_come_back_as_they_are_in_order(fitted) -> None:
     pd.testing.assert_frame_equal(rows, fitted.sample(given=PARTIAL, seed=1))
 
 
+def test_given_numbers_may_lie_on_steps_that_are_counted_from_a_bound() -> None:
+    schema = Schema({"dose": Numeric(0.5, 10.5, step=1.0), "share": Numeric(0, 1, decimals=2), "smoker": Boolean()})
+    rows = pd.DataFrame({"dose": [0.5, 3.5] * 50, "share": [0.25, 0.5] * 50, "smoker": [True, False] * 50})
+    synth = Synthesizer(schema, "independent", epsilon=5, delta=1e-6, unsafe_seed=1, ledger=None).fit(rows)
+    given = pd.DataFrame({"dose": [1.5, None, 10.5], "share": [0.29, 0.1 + 0.2, None]})
+    found = synth.sample(given=given, seed=1)
+    assert found["dose"].tolist()[::2] == [1.5, 10.5]
+    assert found["share"].tolist()[:2] == [0.29, 0.1 + 0.2]
+    for wrong in ({"dose": [2.0]}, {"dose": [11.5]}, {"dose": [np.inf]}, {"share": [0.295]}):
+        with pytest.raises(dpsynth.ConditionError, match="does not allow"):
+            synth.sample(given=pd.DataFrame(wrong))
+
+
 def test_partial_rows_may_be_an_arrow_table_or_a_file(fitted, tmp_path) -> None:
     PARTIAL.to_csv(tmp_path / "partial.csv", index=False)
     wanted = fitted.sample(given=PARTIAL, seed=1)
