@@ -88,11 +88,10 @@ class Recoding:
     def encoded(self, rows: Raw) -> Raw:
         """The raw rows with the modelled columns beside them; no value makes it raise."""
         for step in self.steps:
-            if hasattr(step, "attribute"):
-                modelled: ModelledStep = step  # type: ignore[assignment]
-                needed = dict.fromkeys((*modelled.needs, *modelled.makes))
-                values = modelled.encode({name: column_of(rows, name) for name in needed})
-                rows = _with(rows, modelled.attribute, values)
+            if isinstance(step, ModelledStep):
+                needed = (*step.needs, *step.makes)
+                values = step.encode({name: column_of(rows, name) for name in needed})
+                rows = _with(rows, step.attribute, values)
         return rows
 
     def decoded(self, modelled: pd.DataFrame, rng: np.random.Generator) -> Rows:
@@ -126,11 +125,7 @@ def recoding_of(schema: Schema) -> Recoding:
     keys = {rule.column for rule in schema.constraints if isinstance(rule, Unique)}
     keys |= {name for name, column in columns.items() if isinstance(column, Identifier)}
     kept = {name: column for name, column in columns.items() if name not in made | keys}
-    own = {
-        step.attribute: step.column()  # type: ignore[attr-defined]
-        for step in plan.steps
-        if hasattr(step, "attribute")
-    }
+    own = {s.attribute: s.column() for s in plan.steps if isinstance(s, ModelledStep)}
     if clash := sorted({*own} & {*columns, *schema.unit.columns}):
         raise SchemaError(
             f"a column is called {clash[0]!r}, as what constraints model together: rename it"
