@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import dpsynth
-from dpsynth import Synthesizer
+from dpsynth import Categorical, Numeric, Schema, Synthesizer
 from dpsynth.models.refined import RefinedModel
 from dpsynth.models.released import ReleasedRows
 from dpsynth.synthesizers import cases, drawn_cases
@@ -163,6 +163,16 @@ def test_a_relation_that_one_row_in_many_thousand_meets_is_drawn_from_fitting_ce
     assert apart
     assert len(rows) == 3000
     assert HOLDS[name](rows).all()
+
+
+def test_a_single_real_number_has_no_rows_beside_alternatives_and_can_be_asked_for_alone() -> None:
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"cost": rng.uniform(0, 100, 2000), "ward": rng.choice(["a", "b"], 2000)})
+    schema = Schema({"cost": Numeric(0, 100), "ward": Categorical(["a", "b"])})
+    synth = Synthesizer(schema, "mst", epsilon=5, delta=1e-6, unsafe_seed=1, ledger=None).fit(frame)
+    rows = synth.sample(500, where="cost == 33.25 and ward == 'a' or ward == 'b'", seed=1)
+    assert (rows["ward"] == "b").all()
+    assert (synth.sample(5, where="cost == 33.25 and ward == 'a'", seed=1)["cost"] == 33.25).all()
 
 
 def test_identifiers_are_different_and_no_more_are_made_than_rows(fitted) -> None:
