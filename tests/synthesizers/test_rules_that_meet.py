@@ -7,6 +7,8 @@ import pandas as pd
 import pytest
 
 import dpsynth as d
+from dpsynth.data.constraints.recoding import recoding_of
+from dpsynth.synthesizers.rule_check import check_rules
 from tests.synthesizers.constraint_cases import broken
 
 pytestmark = pytest.mark.filterwarnings("ignore::dpsynth.CautionWarning")
@@ -64,3 +66,81 @@ def test_a_number_that_a_table_does_not_list_is_missing() -> None:
     rows = drawn(schema, pd.DataFrame({"ward": ["u", "v"] * 500, "beds": 30}))
     assert broken(schema, rows) == []
     assert rows["beds"].isna().mean() == pytest.approx(0.5, abs=0.05)
+
+
+def test_a_condition_on_a_copy_cuts_cells_where_it_cuts_the_column_itself() -> None:
+    columns = {name: d.Numeric(0, 100) for name in ("billed", "paid")}
+    schema = d.Schema(columns, constraints=[d.Order("billed", "==", "paid")])
+    values = np.random.default_rng(4).uniform(0, 100, 3000)
+    synth = d.Synthesizer(schema, "mst", epsilon=5, delta=1e-6, unsafe_seed=1, ledger=None)
+    synth.fit(pd.DataFrame({"billed": values, "paid": values}))
+    for name in columns:
+        rows = synth.sample(1000, where=f"{name} > 33.37 and {name} < 33.39", seed=1)
+        assert rows["billed"].between(33.37, 33.39).all()
+        assert (rows["billed"] == rows["paid"]).all()
+
+
+def test_a_table_may_look_up_numbers_whose_increments_another_rule_fixes() -> None:
+    schema = d.Schema(
+        {"dose": d.Numeric(0, 5000, integer=True), "drug": d.Categorical(["u", "v"])},
+        constraints=[d.FixedIncrements("dose", 500), d.FixedCombinations(["dose", "drug"], [[500, "u"], [1000, "v"]])],
+    )
+    frame = pd.DataFrame({"dose": [500, 1000, 1000, 700], "drug": ["u", "v", "u", "u"]})
+    assert [each.broken for each in check_rules(frame, schema)] == [1, 2]
+    rows = drawn(schema, frame)
+    assert {tuple(row) for row in rows.to_numpy().tolist()} == {(500, "u"), (1000, "v")}
+
+
+def test_a_period_of_the_unit_is_no_column_of_a_constraint() -> None:
+    dates = {name: d.Datetime("2020-01-01", "2020-12-31") for name in ("start", "end")}
+    schema = d.Schema(
+        {"who": d.Identifier(), **dates},
+        unit=d.PrivacyUnit(["who", "month(end)"], 2),
+        constraints=[d.Order("start", "<=", "end")],
+    )
+    with pytest.raises(d.SchemaError, match="the unit is by a period of 'end', which constraints model together"):
+        recoding_of(schema)
+
+
+def test_no_column_has_the_name_of_what_constraints_model_together() -> None:
+    columns = {name: d.Numeric(0, 9, integer=True) for name in ("a", "b", "a to b")}
+    with pytest.raises(d.SchemaError, match="a column is called 'a to b', as what constraints model together"):
+        recoding_of(d.Schema(columns, constraints=[d.Order("a", "<=", "b")]))
+
+
+@pytest.mark.parametrize(("low", "high"), [(0.0, 0.7), (1.1, 2.3), (1.1, 1.7)])
+def test_bounds_that_float64_cannot_tell_from_a_multiple_are_one(low: float, high: float) -> None:
+    """0.7 / 0.1 is a little less than 7, and 1.1 / 0.1 a little more than 11."""
+    schema = d.Schema({"x": d.Numeric(low, high)}, constraints=[d.FixedIncrements("x", 0.1)])
+    stepped = recoding_of(schema).modelled.columns["x"]
+    assert (stepped.low, stepped.high) == (low, high)
+
+
+def test_a_table_has_no_two_rows_for_what_is_read_as_one_value() -> None:
+    columns = {"grade": d.Numeric(1, 2, integer=True), "pass": d.Boolean()}
+    table = [[1, True], ["1", False], [2, False]]
+    with pytest.raises(d.SchemaError, match="gives two rows for values that"):
+        recoding_of(d.Schema(columns, constraints=[d.Derived("pass", of="grade", table=table)]))
+
+
+@pytest.mark.parametrize("nullable", [False, True])
+def test_a_table_has_a_row_for_every_value_unless_the_column_may_be_missing(nullable: bool) -> None:
+    columns = {
+        "sub_grade": d.Categorical(["A1", "A2", "B1"], nullable=nullable),
+        "day": d.Boolean(),
+        "grade": d.Categorical(["A", "B"]),
+    }
+    every = [[name, day, name[0]] for name in ("A1", "A2", "B1") for day in (False, True)]
+    every += [[None, day, "B"] for day in (False, True)] if nullable else []
+    of = ["sub_grade", "day"]
+    for table in (every, every[1:]):
+        schema = d.Schema(columns, constraints=[d.Derived("grade", of=of, table=table)])
+        if table is every:
+            assert set(recoding_of(schema).modelled.columns) == set(of)
+            continue
+        with pytest.raises(d.SchemaError, match="has no row for some values of"):
+            recoding_of(schema)
+        missing = d.Schema(
+            {**columns, "grade": d.Categorical(["A", "B"], nullable=True)}, constraints=schema.constraints
+        )
+        assert set(recoding_of(missing).modelled.columns) == set(of)

@@ -8,6 +8,7 @@ costs no privacy. What no such change can keep is left to `checks`, which rows a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -286,10 +287,9 @@ def _table_step(rule: Derived, columns: Mapping[str, Column]) -> TableStep:
     if isinstance(result, Numeric) or not hasattr(result, "categories"):
         listed = [row[-1] for row in rule.keys]
         numbers = Scale(result).read(listed)
-    possible = np.prod([float(codec.size) for codec in lookup.codecs])
     unread = [not _sure(columns[name]) for name in rule.parts]
-    whole = np.prod([codec.size - odd for codec, odd in zip(lookup.codecs, unread, strict=True)])
-    if not getattr(result, "nullable", False) and len(codes) < whole <= possible:
+    every = math.prod(c.size - odd for c, odd in zip(lookup.codecs, unread, strict=True))
+    if not getattr(result, "nullable", False) and len(codes) < every:
         raise SchemaError(
             f"the constraint `{rule.describe()}` has no row for some values of {list(rule.parts)}:"
             f" add them, or declare {rule.column!r} nullable"
