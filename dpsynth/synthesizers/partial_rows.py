@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from dpsynth.data.constraints.scale import Scale, near
+from dpsynth.data.tables.check import missing_in
 from dpsynth.data.tables.codec import Codec
 from dpsynth.data.tables.written import as_declared
 from dpsynth.data.values import read_numbers, steps_of
@@ -76,7 +77,7 @@ def filled_in(
         name: _codes(origin.codecs[name], table[name]) for name in table if name in origin.codecs
     }
     codes = {name: np.full(len(table), -1, dtype=np.int64) for name in origin.codecs} | known
-    absent = {name: np.asarray(_absent(table[name], origin.schema.coded[name])) for name in columns}
+    absent = {name: missing_in(origin.schema.coded[name], table[name]) for name in columns}
     for name, column in origin.schema.coded.items():
         nullable = getattr(column, "nullable", False)
         if name in known and name not in columns and nullable:
@@ -88,8 +89,14 @@ def filled_in(
     found = table.copy()
     for name in columns:
         text = pd.api.types.infer_dtype(table[name]) == "string"
-        found[name] = _filled(table[name], absent[name], (spelled if text else rows)[name])
+        drawn = _dates_as_text(spelled[name]) if text else rows[name]
+        found[name] = _filled(table[name], absent[name], drawn)
     return found
+
+
+def _dates_as_text(values: pd.Series[Any]) -> pd.Series[Any]:
+    """Dates without a declared format as 2020-01-31, with the time where the column has times."""
+    return values.astype(str) if pd.api.types.is_datetime64_dtype(values) else values
 
 
 def _valid(codec: Codec) -> np.ndarray:
@@ -103,17 +110,10 @@ def _codes(codec: Codec, values: pd.Series[Any]) -> np.ndarray:
     return np.where(codes < len(codec.ends()[0]), codes, -1)
 
 
-def _absent(values: pd.Series[Any], column: Column) -> np.ndarray:
-    """For each value whether it is missing, or marked so."""
-    marker = getattr(column, "missing_marker", None)
-    absent = np.asarray(values.isna(), dtype=bool)
-    return absent if marker is None else absent | np.asarray(read_numbers(values, column) == marker)
-
-
 def _codes_given(origin: Origin, name: str, values: pd.Series[Any], case: Case) -> np.ndarray:
     """The cells of given values; ConditionError for one that the schema or the case excludes."""
     column, codec = origin.schema.coded[name], origin.codecs[name]
-    known = ~_absent(values, column)
+    known = ~missing_in(column, values)
     codes = np.where(known, _codes(codec, values), -1)
     odd = known & ((codes < 0) | ~_declared(values, column, origin.bounds.get(name)))
     if odd.any():
@@ -154,7 +154,7 @@ def _declared(
 
 def _as_given(drawn: pd.Series[Any], values: pd.Series[Any], column: Column) -> pd.Series[Any]:
     """The drawn values, and where one was given exactly that one, in the same dtype."""
-    known = ~_absent(values, column)
+    known = ~missing_in(column, values)
     out = drawn.copy()
     if isinstance(column, Numeric):
         out[known] = read_numbers(values, column)[known].astype(drawn.dtype.name.lower())
