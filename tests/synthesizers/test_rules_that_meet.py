@@ -144,3 +144,25 @@ def test_a_table_has_a_row_for_every_value_unless_the_column_may_be_missing(null
             {**columns, "grade": d.Categorical(["A", "B"], nullable=True)}, constraints=schema.constraints
         )
         assert set(recoding_of(missing).modelled.columns) == set(of)
+
+
+def test_no_drawn_row_takes_the_places_of_two() -> None:
+    """Rows that break a rule again after a first repair: what was put in a place is used up."""
+    columns = {"p": d.Categorical(["r", "s"]), "q": d.Categorical(["k", "l"]), "x": d.Numeric(0, 1)}
+    rules = [d.Implies("x >= 0", "p == 'r'"), d.Implies("p == 'r'", "q == 'k'")]
+    rng = np.random.default_rng(5)
+    n = 5000
+    p, q = rng.choice(["r", "s"], n, p=[0.9, 0.1]), rng.choice(["k", "l"], n, p=[0.8, 0.2])
+    rows = drawn(d.Schema(columns, constraints=rules), pd.DataFrame({"p": p, "q": q, "x": rng.random(n)}), 150)
+    assert rows["x"].is_unique
+    assert (rows["p"] == "r").all()
+    assert (rows["q"] == "k").all()
+
+
+def test_keys_of_the_parts_of_a_scenario_do_not_repeat() -> None:
+    columns = {"visit": d.Numeric(1, 300, integer=True), "ward": d.Categorical(["a", "b"])}
+    schema = d.Schema(columns, constraints=[d.Unique("visit")])
+    frame = pd.DataFrame({"visit": range(1, 301), "ward": ["a", "b"] * 150})
+    synth = d.Synthesizer(schema, "independent", epsilon=5, delta=1e-6, unsafe_seed=1, ledger=None).fit(frame)
+    rows = synth.sample(300, scenario=d.Scenario.from_dict({"grid": {"ward": ["a", "b"]}}), seed=1)
+    assert sorted(rows["visit"]) == list(range(1, 301))
