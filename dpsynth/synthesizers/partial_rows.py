@@ -89,14 +89,9 @@ def filled_in(
     found = table.copy()
     for name in columns:
         text = pd.api.types.infer_dtype(table[name]) == "string"
-        drawn = _dates_as_text(spelled[name]) if text else rows[name]
+        drawn = spelled[name].astype(str) if text else rows[name]
         found[name] = _filled(table[name], absent[name], drawn)
     return found
-
-
-def _dates_as_text(values: pd.Series[Any]) -> pd.Series[Any]:
-    """Dates without a declared format as 2020-01-31, with the time where the column has times."""
-    return values.astype(str) if pd.api.types.is_datetime64_dtype(values) else values
 
 
 def _valid(codec: Codec) -> np.ndarray:
