@@ -228,7 +228,7 @@ class _Plan:
         for base, other in ((order.lower, order.upper), (order.upper, order.lower)):
             nullable = getattr(columns[base], "nullable", False)
             free = other not in self._made and not self._follows(base, other)
-            if not free or not _reaches(columns[base], columns[other]):
+            if not free or not Scale(columns[base]).lies_on(Scale(columns[other])):
                 continue
             if nullable and order.op != "==":
                 continue
@@ -260,17 +260,6 @@ def _connected(
         found.append(following)
         left.remove(following)
     return found
-
-
-def _reaches(base: Column, other: Column) -> bool:
-    """Whether a value of one column, moved by whole steps of the other, is a value of that."""
-    one, two = Scale(base), Scale(other)
-    if two.spacing is None:
-        return True
-    if one.spacing is None:
-        return False
-    steps = (one.spacing / two.spacing, (one.anchor - two.anchor) / two.spacing)
-    return all(abs(each - round(each)) < 1e-9 * max(1.0, abs(each)) for each in steps)
 
 
 def _table_step(rule: Derived, columns: Mapping[str, Column]) -> TableStep:
