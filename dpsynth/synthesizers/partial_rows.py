@@ -89,8 +89,8 @@ def filled_in(
     found = table.copy()
     for name in columns:
         text = pd.api.types.infer_dtype(table[name]) == "string"
-        drawn = spelled[name].astype(str) if text else rows[name]
-        found[name] = _filled(table[name], absent[name], drawn)
+        values = spelled[name].astype(str) if text else rows[name]
+        found[name] = _filled(table[name], absent[name], values)
     return found
 
 
