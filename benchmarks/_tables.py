@@ -45,6 +45,12 @@ def discrete_table(name: str) -> tuple[pd.DataFrame, dict[str, int]]:
     return pd.read_parquet(rows)[list(sizes)].astype("int64"), sizes
 
 
+def discrete_schema(sizes: dict[str, int]) -> dpsynth.Schema:
+    """The schema of a table of codes. All are categories: german_credit's "telephone" says whether somebody has one."""
+    columns = {name: dpsynth.Categorical(range(size)) for name, size in sizes.items()}
+    return dpsynth.Schema(columns, not_identifying=[*sizes])
+
+
 def fixed_triples(columns: list[str]) -> list[tuple[str, ...]]:
     """200 fixed random triples of columns, or all where there are fewer."""
     triples = list(itertools.combinations(sorted(columns), 3))

@@ -17,7 +17,7 @@ from typing import Any
 from unittest import mock
 
 from _record import RESULTS, write
-from _tables import discrete_table, distances
+from _tables import discrete_schema, discrete_table, distances
 
 import dpsynth
 from dpsynth.ledger.ledger import Ledger
@@ -56,7 +56,7 @@ def dying(number: int) -> Any:
 
 
 def fit(mechanism: str, way: str, rows: Any, sizes: dict[str, int]) -> dict[str, Any]:
-    schema = dpsynth.Schema({name: dpsynth.Categorical(range(size)) for name, size in sizes.items()})
+    schema = discrete_schema(sizes)
     with tempfile.TemporaryDirectory() as folder:
         path = None if way == "without" else Path(folder) / "c"
         facts: dict[str, Any] = {"epsilon": EPSILON, "delta": DELTA, "ledger": Path(folder) / "l", "checkpoint": path}

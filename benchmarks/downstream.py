@@ -23,7 +23,7 @@ import numpy as np
 import pandas as pd
 from _record import RESULTS, write
 from _scores import release_path, train_test, workload_error
-from _tables import discrete_table
+from _tables import discrete_schema, discrete_table
 from sklearn.ensemble import HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import roc_auc_score
@@ -60,7 +60,7 @@ def areas(train: pd.DataFrame, test: pd.DataFrame, sizes: dict[str, int], target
 
 def release(train: pd.DataFrame, sizes: dict[str, int], mechanism: str, epsilon: float, seed: int) -> pd.DataFrame:
     """As many synthetic rows from one of our mechanisms, through the front door."""
-    schema = dpsynth.Schema({c: dpsynth.Categorical(range(k)) for c, k in sizes.items()})
+    schema = discrete_schema(sizes)
     name, _, target = mechanism.partition(":")
     settings = {"workload": dpsynth.Workload(target=target)} if target else {}
     synthesizer = dpsynth.Synthesizer(schema, name, epsilon=epsilon, delta=DELTA, ledger=None, **settings).fit(train)

@@ -16,7 +16,7 @@ import argparse
 import numpy as np
 import pandas as pd
 from _record import write
-from _tables import discrete_table, distances
+from _tables import discrete_schema, discrete_table, distances
 
 import dpsynth
 
@@ -59,7 +59,7 @@ def small_table(name: str, rows: int | None) -> tuple[pd.DataFrame, dict[str, in
 
 
 def three_way(table: pd.DataFrame, sizes: dict[str, int], mechanism: str, seed: int) -> float:
-    schema = dpsynth.Schema({c: dpsynth.Categorical(range(k)) for c, k in sizes.items()})
+    schema = discrete_schema(sizes)
     synthesizer = dpsynth.Synthesizer(schema, mechanism, epsilon=1.0, delta=1e-9, ledger=None).fit(table)
     return distances(table, synthesizer.sample(len(table), seed=seed).astype("int64"), sizes)["3-way"]
 

@@ -20,7 +20,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from _record import write
-from _tables import discrete_table
+from _tables import discrete_schema, discrete_table
 
 import dpsynth
 from dpsynth.base.domain import Domain
@@ -81,7 +81,7 @@ def main() -> None:
     parser.add_argument("--out", default="benchmarks/results/sampling.json")
     options = parser.parse_args()
     real, sizes = discrete_table("adult")
-    schema = dpsynth.Schema({c: dpsynth.Categorical(range(k)) for c, k in sizes.items()})
+    schema = discrete_schema(sizes)
     synthesizer = dpsynth.Synthesizer(schema, "mst", epsilon=1.0, delta=1e-9, unsafe_seed=1, ledger=None).fit(real)
     loopy = loopy_model(real, sizes)
     groups = max(loopy.domain.cells(separator) for separator in loopy.tree.separators)

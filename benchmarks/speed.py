@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from _record import RESULTS, write
-from _tables import discrete_table, require_data
+from _tables import discrete_schema, discrete_table, require_data
 
 import dpsynth
 from dpsynth.mechanisms.registry import MECHANISMS
@@ -71,7 +71,7 @@ WORKS: dict[str, Callable[[str, int], dict[str, Any]]] = {
 
 def adult() -> tuple[pd.DataFrame, dpsynth.Schema]:
     rows, sizes = discrete_table("adult")
-    return rows, dpsynth.Schema({name: dpsynth.Categorical(range(size)) for name, size in sizes.items()})
+    return rows, discrete_schema(sizes)
 
 
 def published(name: str, file: str) -> tuple[pd.DataFrame, dpsynth.Schema]:

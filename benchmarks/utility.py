@@ -15,7 +15,7 @@ import time
 import numpy as np
 import pandas as pd
 from _record import write
-from _tables import DISCRETE, discrete_table, distances
+from _tables import DISCRETE, discrete_schema, discrete_table, distances
 
 import dpsynth
 
@@ -30,7 +30,7 @@ def references(real: pd.DataFrame, sizes: dict[str, int], seed: int) -> dict[str
 
 
 def one_run(real: pd.DataFrame, sizes: dict[str, int], mechanism: str, epsilon: float, seed: int) -> dict[str, float]:
-    schema = dpsynth.Schema({c: dpsynth.Categorical(range(k)) for c, k in sizes.items()})
+    schema = discrete_schema(sizes)
     synthesizer = dpsynth.Synthesizer(schema, mechanism, epsilon=epsilon, delta=DELTA, ledger=None)
     start = time.process_time()
     synthesizer.fit(real)

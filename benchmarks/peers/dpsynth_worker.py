@@ -11,7 +11,8 @@ import dpsynth
 
 
 def fit(job: Job, rows: pd.DataFrame) -> Callable[[], pd.DataFrame]:
-    schema = dpsynth.Schema({name: dpsynth.Categorical(range(size)) for name, size in job.sizes.items()})
+    columns = {name: dpsynth.Categorical(range(size)) for name, size in job.sizes.items()}
+    schema = dpsynth.Schema(columns, not_identifying=[*columns])
     synthesizer = dpsynth.Synthesizer(schema, job.mechanism, epsilon=job.epsilon, delta=job.delta, ledger=None).fit(
         rows
     )
