@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -275,9 +275,9 @@ class _Drawing:
         with contextlib.suppress(ConditionError):
             return self._meeting(n, [*terms, *more], [*checks, *tests])[0]
         for each in of:
-            for term in each.when.terms or ():
+            for unmet, ways in _ways_not_to_meet(each.when):
                 with contextlib.suppress(ConditionError):
-                    return self._meeting(n, [*terms, Without.of(term)], checks)[0]
+                    return self._meeting(n, [*terms, *unmet], [*checks, *ways])[0]
         said = " and ".join(f"`{each.rule.describe()}`" for each in of)
         raise ConditionError(
             f"the model has no row that keeps {said} and meets the condition: widen it, or count by"
@@ -290,8 +290,22 @@ def _terms_and_checks(condition: Condition) -> tuple[Sequence[Term], Sequence[Ch
     if condition.terms is not None:
         return condition.terms, ()
     common = condition.cases[0].terms if len(condition.cases) == 1 else ()
+    return common, [_check_of(condition, condition.holds)]
+
+
+def _ways_not_to_meet(
+    condition: Condition,
+) -> Iterator[tuple[Sequence[Term], Sequence[Check]]]:
+    """The same for rows that do not meet it, one way after another."""
+    if condition.terms is None:
+        yield (), [_check_of(condition, lambda rows: ~condition.holds(rows))]
+    for term in condition.terms or ():
+        yield [Without.of(term)], ()
+
+
+def _check_of(condition: Condition, passed: Callable[[Mapping[str, Any]], np.ndarray]) -> Check:
     names = " and ".join(f"`{name}`" for name in condition.columns)
-    return common, [Check(f"the condition on {names}", condition.columns, condition.holds)]
+    return Check(f"the condition on {names}", condition.columns, passed)
 
 
 def _as_check(term: Term) -> Check:
