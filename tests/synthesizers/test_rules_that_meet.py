@@ -8,6 +8,7 @@ import pytest
 
 import dpsynth as d
 from dpsynth.data.constraints.recoding import recoding_of
+from dpsynth.synthesizers.implications import refuse_impossible
 from dpsynth.synthesizers.rule_check import check_rules
 from tests.synthesizers.constraint_cases import broken
 
@@ -166,3 +167,52 @@ def test_keys_of_the_parts_of_a_scenario_do_not_repeat() -> None:
     synth = d.Synthesizer(schema, "independent", epsilon=5, delta=1e-6, unsafe_seed=1, ledger=None).fit(frame)
     rows = synth.sample(300, scenario=d.Scenario.from_dict({"grid": {"ward": ["a", "b"]}}), seed=1)
     assert sorted(rows["visit"]) == list(range(1, 301))
+
+
+@pytest.mark.parametrize("when", ["a > 8 or p == 'u'", "a > b", "a > 8 and p == 'u'"])
+def test_where_the_conclusion_is_impossible_no_row_meets_the_condition(when: str) -> None:
+    columns = {
+        **{name: d.Numeric(0, 10, integer=True) for name in "ab"},
+        "p": d.Categorical(["u", "v"]),
+        "q": d.Categorical(["r", "s"]),
+    }
+    rng = np.random.default_rng(6)
+    frame = parts().assign(p=rng.choice(["u", "v"], 3000), q=rng.choice(["r", "s"], 3000))
+    schema = d.Schema(columns, constraints=[d.Implies("b >= 0", "q == 's'"), d.Implies(when, "q == 'r'")])
+    rows = drawn(schema, frame)
+    assert len(rows) == 2000
+    assert (rows["q"] == "s").all()
+    assert not rows.eval(when).any()
+
+
+@pytest.mark.parametrize("order", [d.Order("whole", "<=", "half"), d.Order("half", "<", "whole")])
+def test_columns_on_steps_beside_each_other_stay_on_them(order: d.Order) -> None:
+    columns = {"whole": d.Numeric(0, 10, integer=True), "half": d.Numeric(0.5, 10.5, step=1.0)}
+    rng = np.random.default_rng(7)
+    frame = pd.DataFrame({"whole": rng.integers(0, 11, 2000), "half": rng.integers(0, 11, 2000) + 0.5})
+    schema = d.Schema(columns, constraints=[order])
+    rows = drawn(schema, frame)
+    assert broken(schema, rows) == []
+    assert set(rows["half"] % 1) == {0.5}
+    assert set(rows["whole"] % 1) == {0}
+
+
+def test_a_result_that_is_rounded_into_the_bounds_is_within_reach() -> None:
+    columns = {"days": d.Numeric(0, 4, integer=True), "weeks": d.Numeric(1, 5, integer=True)}
+    rule = [d.Derived("weeks", "days / 7")]
+    schema = d.Schema(columns, constraints=rule)
+    rows = drawn(schema, pd.DataFrame({"days": [0, 1, 2, 3, 4] * 200, "weeks": 1}), 50)
+    assert set(rows["days"]) == {4}
+    assert set(rows["weeks"]) == {1}
+    with pytest.raises(d.SchemaError, match="no row can keep `weeks = days / 7`"):
+        recoding_of(d.Schema({**columns, "days": d.Numeric(0, 3, integer=True)}, constraints=rule))
+
+
+def test_what_a_table_or_a_condition_cannot_be_about_is_refused() -> None:
+    columns = {"k": d.Numeric(1, 50, integer=True), "cost": d.Numeric(0, 5000, integer=True), "m": d.Boolean()}
+    many = d.Schema(columns, constraints=[d.FixedCombinations(["cost", "m"], [[10, True], [20, False]])])
+    with pytest.raises(d.SchemaError, match="looks values up by 'cost', which has more than 1,024 of them"):
+        recoding_of(many)
+    keyed = d.Schema(columns, constraints=[d.Unique("k"), d.Implies("k > 3", "m == True")])
+    with pytest.raises(d.SchemaError, match="is about 'k', a key that is generated"):
+        refuse_impossible(keyed)
