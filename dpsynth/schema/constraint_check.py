@@ -206,6 +206,13 @@ def _stepped(column: Numeric, rule: FixedIncrements) -> Numeric:
             f"the constraint `{rule.describe()}` is no multiple of the column's own step of"
             f" {spacing:g}: change one of the two"
         )
+    bound = column.low if column.low is not None else column.high  # steps are counted from it
+    if spacing is not None and bound and not _divides(spacing, abs(bound)):
+        raise SchemaError(
+            f"the constraint `{rule.describe()}` excludes every value of the column, which are"
+            f" {bound:g} and whole steps of {spacing:g} from it: move its bounds, or leave the"
+            " constraint out"
+        )
     low = None if column.low is None else _multiple(math.ceil, column.low, rule.step)
     high = None if column.high is None else _multiple(math.floor, column.high, rule.step)
     if low is not None and high is not None and low > high:

@@ -3,32 +3,36 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
-import numpy as np
-
-from dpsynth.schema.columns import Scalar, SchemaError
+from dpsynth.schema.columns import SchemaError
+from dpsynth.schema.constraint_facts import (
+    Key,
+    as_row,
+    check_apart,
+    check_flag,
+    names_of,
+    rows_of,
+)
 from dpsynth.schema.formulas import formula_of
 
 OPERATORS = ("<", "<=", "==", ">=", ">")
 
-Key = tuple[Scalar | bool | None, ...]
-"""Values of several columns in one row; None is a missing one."""
 
-
-class _Rule:
-    """A constraint's facts, shown as they are written."""
+class _Rule(ABC):
+    """What every constraint can say of itself."""
 
     @property
+    @abstractmethod
     def columns_of(self) -> tuple[str, ...]:
         """The columns that it is about, as far as its fields name them."""
-        raise NotImplementedError
 
+    @abstractmethod
     def describe(self) -> str:
         """The rule in words, for a certificate and for messages."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)
@@ -65,7 +69,7 @@ class Order(_Rule):
     def __post_init__(self) -> None:
         if self.op not in OPERATORS:
             raise SchemaError(f"op must be one of {list(OPERATORS)}, got {self.op!r}: choose one")
-        _check_apart(self.columns_of, "an order")
+        check_apart(self.columns_of, "an order")
 
     @property
     def columns_of(self) -> tuple[str, ...]:
@@ -119,8 +123,8 @@ class Range(_Rule):
     strict: bool = False
 
     def __post_init__(self) -> None:
-        _check_flag("strict", self.strict)
-        _check_apart(self.columns_of, "a range")
+        check_flag("strict", self.strict)
+        check_apart(self.columns_of, "a range")
 
     @property
     def columns_of(self) -> tuple[str, ...]:
@@ -212,9 +216,9 @@ class FixedCombinations(_Rule):
     public: Any
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "columns", _names("columns", self.columns, 2))
-        _check_apart(self.columns_of, "a combination")
-        object.__setattr__(self, "public", _rows("public", self.public, self.columns))
+        object.__setattr__(self, "columns", names_of("columns", self.columns, 2))
+        check_apart(self.columns_of, "a combination")
+        object.__setattr__(self, "public", rows_of("public", self.public, self.columns))
 
     @property
     def columns_of(self) -> tuple[str, ...]:
@@ -260,8 +264,8 @@ class Sum(_Rule):
     parts: Sequence[str]
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "parts", _names("parts", self.parts, 2))
-        _check_apart(self.columns_of, "a sum")
+        object.__setattr__(self, "parts", names_of("parts", self.parts, 2))
+        check_apart(self.columns_of, "a sum")
 
     @property
     def columns_of(self) -> tuple[str, ...]:
@@ -327,18 +331,18 @@ class Derived(_Rule):
             formula_of(self.formula)
         else:
             named = [self.of] if isinstance(self.of, str) else self.of
-            object.__setattr__(self, "of", _names("of", named, 1))
+            object.__setattr__(self, "of", names_of("of", named, 1))
             rows = self.table
             if isinstance(rows, Mapping):
-                rows = [[*_as_row(key), value] for key, value in rows.items()]
-            object.__setattr__(self, "table", _rows("table", rows, (*self.of, self.column)))
+                rows = [[*as_row(key), value] for key, value in rows.items()]
+            object.__setattr__(self, "table", rows_of("table", rows, (*self.of, self.column)))
             keys = [row[:-1] for row in self.table]
             if len(set(keys)) < len(keys):
                 raise SchemaError(
                     f"the table of {self.column!r} gives two values for one row of"
                     f" {list(self.of)}: keep one"
                 )
-        _check_apart(self.columns_of, "a derived column")
+        check_apart(self.columns_of, "a derived column")
 
     def __hash__(self) -> int:
         """Quick, however many rows a table has."""
@@ -393,9 +397,9 @@ class OneHot(_Rule):
     none: bool = False
 
     def __post_init__(self) -> None:
-        _check_flag("none", self.none)
-        object.__setattr__(self, "columns", _names("columns", self.columns, 2))
-        _check_apart(self.columns_of, "a one-hot group")
+        check_flag("none", self.none)
+        object.__setattr__(self, "columns", names_of("columns", self.columns, 2))
+        check_apart(self.columns_of, "a one-hot group")
 
     @property
     def columns_of(self) -> tuple[str, ...]:
@@ -477,63 +481,3 @@ class FixedIncrements(_Rule):
 Constraint = (
     Order | Range | Implies | FixedCombinations | Sum | Derived | OneHot | Unique | FixedIncrements
 )
-
-
-def _check_flag(name: str, value: Any) -> None:
-    if not isinstance(value, bool):
-        raise SchemaError(f"{name} must be true or false, got {value!r}: write one of them")
-
-
-def _check_apart(names: Sequence[str], what: str) -> None:
-    if wrong := [name for name in names if not isinstance(name, str)]:
-        raise SchemaError(f"{what} names {wrong[0]!r}, which is no text: name a column")
-    if len(set(names)) < len(names):
-        twice = next(name for name in names if names.count(name) > 1)
-        raise SchemaError(f"{what} names {twice!r} twice: name different columns")
-
-
-def _names(what: str, given: Any, least: int) -> tuple[str, ...]:
-    if isinstance(given, str) or not isinstance(given, Iterable):
-        raise SchemaError(f"{what} must be a list of columns, got {given!r}: put them in brackets")
-    names = tuple(given)
-    if len(names) < least:
-        raise SchemaError(f"{what} must name {least} or more columns, got {names}: add some")
-    return names
-
-
-def _as_row(key: Any) -> list[Any]:
-    return list(key) if isinstance(key, tuple | list) else [key]
-
-
-def _rows(what: str, given: Any, columns: Sequence[str]) -> tuple[Key, ...]:
-    """The rows of a public table as they are kept, each once."""
-    if hasattr(given, "columns") and hasattr(given, "itertuples"):
-        if lacking := [name for name in columns if name not in given.columns]:
-            raise SchemaError(f"{what} lacks the columns {lacking}: add them to the public table")
-        given = given[list(columns)].itertuples(index=False, name=None)
-    if isinstance(given, str | Mapping) or not isinstance(given, Iterable):
-        raise SchemaError(
-            f"{what} must be a table of public values, got {type(given).__name__}: give a"
-            " DataFrame, or a list of rows"
-        )
-    rows = tuple(dict.fromkeys(tuple(map(_value, _as_row(row))) for row in given))
-    if not rows:
-        raise SchemaError(f"{what} has no rows: list the values that are possible")
-    if wrong := [row for row in rows if len(row) != len(columns)]:
-        raise SchemaError(
-            f"{what} has a row of {len(wrong[0])} values for the {len(columns)} columns"
-            f" {list(columns)}: give one value for each"
-        )
-    return rows
-
-
-def _value(value: Any) -> Any:
-    """A value of a public table: text, a number, a truth value, or None for a missing one."""
-    if isinstance(value, np.generic) and not isinstance(value, np.datetime64):
-        value = value.item()
-    if value is None or (isinstance(value, float) and math.isnan(value)) or str(value) == "<NA>":
-        return None
-    if isinstance(value, str | bool | int | float):
-        return int(value) if isinstance(value, float) and value.is_integer() else value
-    text = str(value)  # of a date, which is written as ISO text
-    return None if text == "NaT" else text

@@ -76,7 +76,7 @@ class Asked:
             "support": self.support or None,
         }
         named = {name: value for name, value in facts.items() if value is not None}
-        return {"where": self.where, **json.loads(json.dumps(named, default=_plain))}
+        return {"where": self.where, **json.loads(json.dumps(_plain(named)))}
 
     @classmethod
     def of(cls, line: Mapping[str, Any]) -> Asked:
@@ -132,9 +132,15 @@ class Asked:
 
 
 def _plain(value: Any) -> Any:
-    """A number of numpy as one of Python."""
+    """The same with numbers of Python in place of numpy's, in keys too."""
     if isinstance(value, np.generic):
-        return value.item()
+        value = value.item()
+    if isinstance(value, Mapping):
+        return {_plain(name): _plain(each) for name, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    if value is None or isinstance(value, str | int | float):
+        return value
     raise ConditionError(
         f"a balance or a scenario holds {type(value).__name__}, which no file records: write text"
         " or numbers"

@@ -28,6 +28,9 @@ from dpsynth.synthesizers.sampled_rows import joined
 _MOST = 4096
 """Combinations of classes: each is drawn by itself."""
 
+_CELLS = 2**20
+"""Of one table that the model is asked for: 8 megabytes."""
+
 _NUMBER = re.compile(r"[-+]?(\d+(\.\d*)?|\.\d+)([eE][-+]?\d+)?")
 _TRUTHS = {"true": True, "false": False}
 
@@ -198,21 +201,38 @@ def shared_out(n: int, shares: Sequence[float]) -> np.ndarray:
 
 
 def _masses(drawing: Drawing, splits: Sequence[Split]) -> np.ndarray:
-    """How many rows the model expects in each combination of classes."""
-    names = tuple(split.column for split in splits)
+    """How many rows the model expects in each combination of classes.
+
+    It is asked for one table of the cells of some columns, for each combination of the others'.
+    """
+    names = [split.column for split in splits]
     total = np.zeros([len(split.classes) for split in splits])
+    inner = _in_one_table(drawing, splits)
+    outer = [axis for axis in range(len(splits)) if axis not in inner]
     for case in drawing.cases:
-        beside = replace(
-            case,
-            terms=tuple(each for each in case.terms if each.column not in names),
-            cells={name: w for name, w in case.cells.items() if name not in names},
-        )
-        table = drawing.origin.counts(names, beside, drawing.tilts)
-        for axis, split in enumerate(splits):
-            weights = _weights(drawing, case, split)
-            table = np.moveaxis(np.tensordot(weights, table, axes=(1, axis)), 0, axis)
-        total += table
+        weights = [_weights(drawing, case, split) for split in splits]
+        terms = tuple(each for each in case.terms if each.column not in names)
+        cells = {name: w for name, w in case.cells.items() if name not in names}
+        for at in np.ndindex(*(total.shape[axis] for axis in outer)):
+            chosen = dict(zip(outer, at, strict=True))
+            own = {names[axis]: weights[axis][number] for axis, number in chosen.items()}
+            beside = replace(case, terms=terms, cells={**cells, **own})
+            clique = tuple(names[axis] for axis in inner)
+            table = drawing.origin.counts(clique, beside, drawing.tilts)
+            for place, axis in enumerate(inner):
+                table = np.moveaxis(np.tensordot(weights[axis], table, (1, place)), 0, place)
+            total[tuple(chosen.get(axis, slice(None)) for axis in range(len(splits)))] += table
     return total
+
+
+def _in_one_table(drawing: Drawing, splits: Sequence[Split]) -> list[int]:
+    """The columns whose cells stand in one table of the model: small ones first, while it fits."""
+    sizes = [drawing.origin.codecs[split.column].size for split in splits]
+    found: list[int] = []
+    for axis in sorted(range(len(splits)), key=sizes.__getitem__):
+        if math.prod(sizes[each] for each in found) * sizes[axis] <= _CELLS:
+            found.append(axis)
+    return sorted(found)
 
 
 def _weights(drawing: Drawing, case: Case, split: Split) -> np.ndarray:

@@ -8,8 +8,9 @@ hold, so that as many rows as before have the condition.
 
 from __future__ import annotations
 
+import contextlib
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -208,15 +209,13 @@ class _Drawing:
         """The rows, with those drawn again that break an implication."""
         places = np.arange(n)
         part = rows
-        held = np.zeros((n, len(self._implications)), dtype=bool)  # in this round or before
         for _ in range(_ROUNDS):
             premises, broken = self._judged(part, len(places))
             bad = broken.any(axis=1)
             if not bad.any():
                 return rows
             places = places[bad]
-            held[places] |= premises[bad]
-            part = self._drawn_again(places, held, spares, terms, checks)
+            part = self._drawn_again(premises[bad], spares, terms, checks)
             _put(rows, places, part, np.arange(len(places)))
             spares = {name: values.iloc[:0] for name, values in spares.items()}
         said = " and ".join(f"`{each.rule.describe()}`" for each in self._implications)
@@ -236,19 +235,13 @@ class _Drawing:
         return premises, broken
 
     def _drawn_again(
-        self,
-        places: np.ndarray,
-        held: np.ndarray,
-        spares: Rows,
-        terms: Sequence[Term],
-        checks: Sequence[Check],
+        self, held: np.ndarray, spares: Rows, terms: Sequence[Term], checks: Sequence[Check]
     ) -> Rows:
-        """New rows for these places, in which the conclusions hold of all conditions that held.
+        """A new row for each, in which all conditions that held hold, and their conclusions too.
 
-        They are rows that were drawn already, where there are enough. Those whose conditions cannot
-        hold together forget them.
+        They are rows that were drawn already, where there are enough.
         """
-        kinds, kind = np.unique(held[places], axis=0, return_inverse=True)
+        kinds, kind = np.unique(held, axis=0, return_inverse=True)
         premises, broken = self._judged(spares, len(next(iter(spares.values()))))
         left = np.arange(len(premises))
         found: dict[str, list[tuple[np.ndarray, pd.Series[Any]]]] = {}
@@ -260,36 +253,31 @@ class _Drawing:
                 rows = {name: values.iloc[fit] for name, values in spares.items()}
             else:
                 of = [each for each, flag in zip(self._implications, flags, strict=True) if flag]
-                rows = self._given(places[own], of, held, terms, checks)
+                rows = self._given(len(own), of, terms, checks)
             for name, values in rows.items():
                 found.setdefault(name, []).append((own, values))
         return {name: _gathered(parts) for name, parts in found.items()}
 
     def _given(
         self,
-        places: np.ndarray,
+        n: int,
         of: Sequence[Implication],
-        held: np.ndarray,
         terms: Sequence[Term],
         checks: Sequence[Check],
     ) -> Rows:
-        """Rows in which the conditions and conclusions of these implications hold.
+        """n rows in which the conditions and conclusions of these implications hold.
 
         Where there are none, rows in which the condition of one of them does not.
         """
         both = [_terms_and_checks(each) for one in of for each in (one.when, one.then)]
         more = [term for own, _ in both for term in own]
         tests = [check for _, own in both for check in own]
-        try:
-            return self._meeting(len(places), [*terms, *more], [*checks, *tests])[0]
-        except ConditionError:
-            held[places] = False
+        with contextlib.suppress(ConditionError):
+            return self._meeting(n, [*terms, *more], [*checks, *tests])[0]
         for each in of:
-            for term in each.when.terms or ():
-                try:
-                    return self._meeting(len(places), [*terms, Without.of(term)], checks)[0]
-                except ConditionError:
-                    continue
+            for unmet, ways in _ways_not_to_meet(each.when):
+                with contextlib.suppress(ConditionError):
+                    return self._meeting(n, [*terms, *unmet], [*checks, *ways])[0]
         said = " and ".join(f"`{each.rule.describe()}`" for each in of)
         raise ConditionError(
             f"the model has no row that keeps {said} and meets the condition: widen it, or count by"
@@ -302,8 +290,22 @@ def _terms_and_checks(condition: Condition) -> tuple[Sequence[Term], Sequence[Ch
     if condition.terms is not None:
         return condition.terms, ()
     common = condition.cases[0].terms if len(condition.cases) == 1 else ()
+    return common, [_check_of(condition, condition.holds)]
+
+
+def _ways_not_to_meet(
+    condition: Condition,
+) -> Iterator[tuple[Sequence[Term], Sequence[Check]]]:
+    """The same for rows that do not meet it, one way after another."""
+    if condition.terms is None:
+        yield (), [_check_of(condition, lambda rows: ~condition.holds(rows))]
+    for term in condition.terms or ():
+        yield [Without.of(term)], ()
+
+
+def _check_of(condition: Condition, passed: Callable[[Mapping[str, Any]], np.ndarray]) -> Check:
     names = " and ".join(f"`{name}`" for name in condition.columns)
-    return common, [Check(f"the condition on {names}", condition.columns, condition.holds)]
+    return Check(f"the condition on {names}", condition.columns, passed)
 
 
 def _as_check(term: Term) -> Check:

@@ -16,6 +16,7 @@ import numpy as np
 import pandas as pd
 
 from dpsynth.models.base import ConditionError
+from dpsynth.models.rounding import systematic_counts
 from dpsynth.synthesizers.cases import Case, Relation
 from dpsynth.synthesizers.sampled_rows import Origin, Tilt, joined
 
@@ -157,6 +158,4 @@ def _every_pair(relation: Relation, left: pd.Series[Any], right: pd.Series[Any])
 
 def even_counts(n: int, masses: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """n rows shared out in proportion to the masses: each share rounded up or down at random."""
-    upto = np.floor(np.cumsum(masses) / masses.sum() * n + rng.random())
-    upto[-1] = n
-    return np.diff(np.minimum(upto, n), prepend=0).astype(np.int64)
+    return np.asarray(systematic_counts(masses[None, :], np.array([n]), rng)[0])

@@ -33,13 +33,10 @@ def draw_scenario(
 
     ConditionError for a part that cannot be read, or that the model has no row for.
     """
-    asked = [_Asked(origin, scenario, part) for part in scenario.parts]  # read before one is drawn
-    frames, labels, beyond = [], [], []
-    for part, count in zip(asked, scenario.rows(n), strict=True):
-        rows, made_up = part.draw(count, rng)
-        frames.append(rows)
-        labels += [part.name] * len(rows)
-        beyond += [made_up] * len(rows)
+    asked = [_ReadPart(origin, scenario, part) for part in scenario.parts]  # before one is drawn
+    drawn = [part.draw(count, rng) for part, count in zip(asked, scenario.rows(n), strict=True)]
+    frames = [rows for rows, _ in drawn]
+    counts = [len(rows) for rows in frames]
     some = [frame for frame in frames if len(frame)] or frames[:1]
     joined = pd.concat(some, ignore_index=True)
     if origin.schema.constraints:
@@ -48,14 +45,13 @@ def draw_scenario(
     else:
         rows = origin.whole(joined, rng)
         support = support_of(rows, origin, record)
-    kinds = pd.CategoricalDtype([part.name for part in scenario.parts])
-    low = support[EXTRAPOLATED] | np.array(beyond, dtype=bool)
-    return rows.assign(
-        **{PART: pd.Series(labels, dtype=kinds), SUPPORT: support[SUPPORT], EXTRAPOLATED: low}
-    )
+    places = np.repeat(np.arange(len(asked)), counts)
+    labels = pd.Categorical.from_codes(places, pd.Index([part.name for part in asked]))
+    low = support[EXTRAPOLATED] | np.repeat([made_up for _, made_up in drawn], counts)
+    return rows.assign(**{PART: pd.Series(labels), SUPPORT: support[SUPPORT], EXTRAPOLATED: low})
 
 
-class _Asked:
+class _ReadPart:
     """A part of a scenario, read and checked against the schema."""
 
     def __init__(self, origin: Origin, scenario: Scenario, part: ScenarioPart) -> None:

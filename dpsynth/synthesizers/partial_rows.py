@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from dpsynth.data.constraints.scale import Scale, near
+from dpsynth.data.tables.check import missing_in
 from dpsynth.data.tables.codec import Codec
 from dpsynth.data.tables.written import as_declared
 from dpsynth.data.values import read_numbers, steps_of
@@ -75,7 +77,7 @@ def filled_in(
         name: _codes(origin.codecs[name], table[name]) for name in table if name in origin.codecs
     }
     codes = {name: np.full(len(table), -1, dtype=np.int64) for name in origin.codecs} | known
-    absent = {name: np.asarray(_absent(table[name], origin.schema.coded[name])) for name in columns}
+    absent = {name: missing_in(origin.schema.coded[name], table[name]) for name in columns}
     for name, column in origin.schema.coded.items():
         nullable = getattr(column, "nullable", False)
         if name in known and name not in columns and nullable:
@@ -87,7 +89,8 @@ def filled_in(
     found = table.copy()
     for name in columns:
         text = pd.api.types.infer_dtype(table[name]) == "string"
-        found[name] = _filled(table[name], absent[name], (spelled if text else rows)[name])
+        values = spelled[name].astype(str) if text else rows[name]
+        found[name] = _filled(table[name], absent[name], values)
     return found
 
 
@@ -102,17 +105,10 @@ def _codes(codec: Codec, values: pd.Series[Any]) -> np.ndarray:
     return np.where(codes < len(codec.ends()[0]), codes, -1)
 
 
-def _absent(values: pd.Series[Any], column: Column) -> np.ndarray:
-    """For each value whether it is missing, or marked so."""
-    marker = getattr(column, "missing_marker", None)
-    absent = np.asarray(values.isna(), dtype=bool)
-    return absent if marker is None else absent | np.asarray(read_numbers(values, column) == marker)
-
-
 def _codes_given(origin: Origin, name: str, values: pd.Series[Any], case: Case) -> np.ndarray:
     """The cells of given values; ConditionError for one that the schema or the case excludes."""
     column, codec = origin.schema.coded[name], origin.codecs[name]
-    known = ~_absent(values, column)
+    known = ~missing_in(column, values)
     codes = np.where(known, _codes(codec, values), -1)
     odd = known & ((codes < 0) | ~_declared(values, column, origin.bounds.get(name)))
     if odd.any():
@@ -139,9 +135,9 @@ def _declared(
         case Numeric():
             numbers = read_numbers(values, column)
             low, high = bounds or (column.low, column.high)
-            steps = numbers / (column.spacing or 1)
-            exact = abs(steps - np.rint(steps)) < _ROUNDING if column.spacing else True
-            return np.asarray((low <= numbers) & (numbers <= high) & exact)
+            scale = Scale(column)
+            on_step = near(numbers, scale.snapped(numbers), _ROUNDING * (scale.spacing or 1))
+            return np.asarray((low <= numbers) & (numbers <= high) & on_step)
         case Datetime():
             steps = steps_of(values, column)
             return np.asarray((column.steps[0] <= steps) & (steps <= column.steps[1]))
@@ -153,7 +149,7 @@ def _declared(
 
 def _as_given(drawn: pd.Series[Any], values: pd.Series[Any], column: Column) -> pd.Series[Any]:
     """The drawn values, and where one was given exactly that one, in the same dtype."""
-    known = ~_absent(values, column)
+    known = ~missing_in(column, values)
     out = drawn.copy()
     if isinstance(column, Numeric):
         out[known] = read_numbers(values, column)[known].astype(drawn.dtype.name.lower())

@@ -19,6 +19,7 @@ from dpsynth.base.mappings import read_mapping
 from dpsynth.base.places import expanded
 from dpsynth.models.base import ConditionError
 from dpsynth.synthesizers.balance import shared_out
+from dpsynth.synthesizers.support import EXTRAPOLATED, SUPPORT
 
 PART = "part"
 """The column that names the part of each row."""
@@ -202,10 +203,10 @@ class Scenario:
         found = []
         for part, wanted in zip(self.parts, asked, strict=True):
             own = rows[rows[PART] == part.name]
-            support = own["support"].median() if len(own) else math.nan
-            beyond = int(own["extrapolated"].fillna(False).sum())
+            support = own[SUPPORT].median() if len(own) else math.nan
+            beyond = int(own[EXTRAPOLATED].fillna(False).sum())
             found.append((part.name, wanted, len(own), support, beyond))
-        return pd.DataFrame(found, columns=[PART, "asked", "given", "support", "extrapolated"])
+        return pd.DataFrame(found, columns=[PART, "asked", "given", SUPPORT, EXTRAPOLATED])
 
 
 def _refuse_unknown(what: str, spec: Mapping[str, Any], known: Sequence[str]) -> None:

@@ -100,6 +100,14 @@ WRONG: dict[str, tuple[Callable[[], Any], str]] = {
         ),
         "repeats as people do",
     ),
+    "steps beside those of the column": (
+        lambda: d.Schema({"x": d.Numeric(1, 10, step=3)}, constraints=[d.FixedIncrements("x", 3)]),
+        "excludes every value of the column, which are 1 and whole steps of 3 from it",
+    ),
+    "half steps": (
+        lambda: d.Schema({"x": d.Numeric(0.5, 9.5, step=1.0)}, constraints=[d.FixedIncrements("x", 2.0)]),
+        "excludes every value of the column",
+    ),
     "no list": (lambda: d.Schema(COLUMNS, constraints=d.Unique("id")), "constraints must be a list"),
     "no constraint": (lambda: d.Schema(COLUMNS, constraints=["a < b"]), "constraint 1 is of type str"),
     "an unknown type": (lambda: from_file({"type": "ordre"}), "constraint 1 has type 'ordre'"),

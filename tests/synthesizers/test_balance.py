@@ -12,7 +12,9 @@ from scipy import stats
 import dpsynth
 from dpsynth import Synthesizer
 from dpsynth.synthesizers import balance as module
-from tests.synthesizers.planted import cells, every_row, p_value, planted
+from dpsynth.synthesizers.cases import cases_of
+from dpsynth.synthesizers.drawn_cases import Drawing
+from tests.synthesizers.planted import SCHEMA, cells, every_row, p_value, planted
 
 
 @pytest.fixture(scope="module")
@@ -113,6 +115,19 @@ def test_several_columns_are_joined_as_the_nearest_distribution_has_them(fitted,
         margin = joint.groupby(level=name).sum() / joint.sum()
         alone *= margin.reindex(joint.index.get_level_values(name)).to_numpy()
     assert stats.chisquare(seen, alone * seen.sum() / alone.sum()).pvalue < 1e-6
+
+
+@pytest.mark.parametrize("cells", [1, 12, 60])
+def test_tables_of_some_columns_at_a_time_have_the_counts_of_one_of_all(fitted, cells, monkeypatch) -> None:
+    """Four columns of 371 cells would be a table of 150 gigabytes."""
+    origin = fitted._origin(1)
+    drawing = Drawing(origin, cases_of("`in` >= 5 and fraud == True or size < 2 and out > 4", None, SCHEMA))
+    splits = module.splits_of({**ASKED, "in": {"`in` >= 7": 0.5, "`in` < 3": 0.1}, "out": {None: 0.1}}, SCHEMA)
+    wanted = module._masses(drawing, splits)
+    assert wanted.shape == (2, 3, 3, 3, 2)
+    monkeypatch.setattr(module, "_CELLS", cells)
+    assert len(module._in_one_table(drawing, splits)) == {1: 0, 12: 2, 60: 3}[cells]
+    np.testing.assert_allclose(module._masses(drawing, splits), wanted, rtol=1e-9, atol=1e-12)
 
 
 def test_a_balance_holds_under_a_condition(fitted) -> None:

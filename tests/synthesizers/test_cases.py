@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import dpsynth
-from dpsynth import Synthesizer
+from dpsynth import Categorical, Numeric, Schema, Synthesizer
 from dpsynth.models.refined import RefinedModel
 from dpsynth.models.released import ReleasedRows
 from dpsynth.synthesizers import cases, drawn_cases
@@ -163,6 +163,29 @@ def test_a_relation_that_one_row_in_many_thousand_meets_is_drawn_from_fitting_ce
     assert apart
     assert len(rows) == 3000
     assert HOLDS[name](rows).all()
+
+
+def test_numbers_in_cells_that_begin_elsewhere_can_be_equal() -> None:
+    """Few rows meet it, so that cells are chosen first: all that overlap, and not only where their ends are equal."""
+    rng = np.random.default_rng(0)
+    schema = Schema({"paid": Numeric(0, 9999, integer=True), "billed": Numeric(-700, 12001, integer=True)})
+    frame = pd.DataFrame({"paid": rng.integers(0, 10_000, 5000), "billed": rng.integers(-700, 12_002, 5000)})
+    synth = Synthesizer(schema, "mst", epsilon=50, delta=1e-6, unsafe_seed=1, ledger=None).fit(frame)
+    rows = synth.sample(1000, where="paid == billed", seed=1)
+    assert (rows["paid"] == rows["billed"]).all()
+    tenths = np.bincount(rows["paid"].to_numpy(int) // 1000, minlength=10)
+    assert tenths.min() > 40
+    assert tenths.max() < 200
+
+
+def test_a_single_real_number_has_no_rows_beside_alternatives_and_can_be_asked_for_alone() -> None:
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame({"cost": rng.uniform(0, 100, 2000), "ward": rng.choice(["a", "b"], 2000)})
+    schema = Schema({"cost": Numeric(0, 100), "ward": Categorical(["a", "b"])})
+    synth = Synthesizer(schema, "mst", epsilon=5, delta=1e-6, unsafe_seed=1, ledger=None).fit(frame)
+    rows = synth.sample(500, where="cost == 33.25 and ward == 'a' or ward == 'b'", seed=1)
+    assert (rows["ward"] == "b").all()
+    assert (synth.sample(5, where="cost == 33.25 and ward == 'a'", seed=1)["cost"] == 33.25).all()
 
 
 def test_identifiers_are_different_and_no_more_are_made_than_rows(fitted) -> None:

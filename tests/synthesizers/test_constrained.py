@@ -169,10 +169,12 @@ def test_given_values_hold_on_merged_and_derived_columns(synth: d.Synthesizer) -
     assert broken(PEOPLE, rows) == []
 
 
-def test_rare_conditions_on_a_gap_follow_the_model_and_take_few_draws(
-    synth: d.Synthesizer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    """Rows of chosen cells have the stays, and the ages, that rows of all cells with these dates have."""
+def test_rare_conditions_on_a_gap_follow_the_model_and_take_few_draws(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Rows of chosen cells have the stays, and the ages, that rows of all cells with these dates have.
+
+    One model (seed 1); three means of 2,000 rows, each within 4.5 standard errors.
+    """
+    synth = fitted(PEOPLE, people(), "canopy", unsafe_seed=1)
     days = pd.to_datetime(["2021-05-05", "2022-02-02", "2022-02-03"])
     every = synth.sample(400_000, seed=8)
     wanted = every[every["discharged"].isin(days)]

@@ -73,6 +73,19 @@ def test_given_values_come_back_as_they_are_in_order(fitted) -> None:
     pd.testing.assert_frame_equal(rows, fitted.sample(given=PARTIAL, seed=1))
 
 
+def test_given_numbers_may_lie_on_steps_that_are_counted_from_a_bound() -> None:
+    schema = Schema({"dose": Numeric(0.5, 10.5, step=1.0), "share": Numeric(0, 1, decimals=2), "smoker": Boolean()})
+    rows = pd.DataFrame({"dose": [0.5, 3.5] * 50, "share": [0.25, 0.5] * 50, "smoker": [True, False] * 50})
+    synth = Synthesizer(schema, "independent", epsilon=5, delta=1e-6, unsafe_seed=1, ledger=None).fit(rows)
+    given = pd.DataFrame({"dose": [1.5, None, 10.5], "share": [0.29, 0.1 + 0.2, None]})
+    found = synth.sample(given=given, seed=1)
+    assert found["dose"].tolist()[::2] == [1.5, 10.5]
+    assert found["share"].tolist()[:2] == [0.29, 0.1 + 0.2]
+    for wrong in ({"dose": [2.0]}, {"dose": [11.5]}, {"dose": [np.inf]}, {"share": [0.295]}):
+        with pytest.raises(dpsynth.ConditionError, match="does not allow"):
+            synth.sample(given=pd.DataFrame(wrong))
+
+
 def test_partial_rows_may_be_an_arrow_table_or_a_file(fitted, tmp_path) -> None:
     PARTIAL.to_csv(tmp_path / "partial.csv", index=False)
     wanted = fitted.sample(given=PARTIAL, seed=1)
@@ -194,6 +207,45 @@ def test_among_text_a_value_is_written_as_the_schema_declares() -> None:
         assert filled["at"].str.fullmatch(r"\d\d\.\d\d\.2020").all()
         assert filled["smoker"].isin(["ja", "nein"]).all()
         assert set(filled["pay"].str.replace(",", ".").astype(float) * 4 % 1) == {0.0}
+
+
+MARKED = {
+    "dose": (Numeric(0, 9, integer=True, nullable=True, missing_marker=-9), [3, -9, 7]),
+    "grade": (Numeric(1, 3, integer=True, nullable=True, missing_marker="n/a"), ["1", "n/a", "2"]),
+    "ward": (Categorical(["a", "b"], nullable=True, missing_marker="?"), ["a", "?", "b"]),
+    "day": (Datetime("2020-01-01", "2020-12-31", nullable=True, missing_marker="9999-12-31"),
+            ["2020-02-02", "9999-12-31", "2020-03-03"]),
+    "hour": (Datetime("2020-01-01", "2020-12-31", resolution="h", nullable=True),
+             ["2020-02-02 10:00:00", None, "2020-03-03 00:00:00"]),
+    "smoker": (Boolean(nullable=True, true=["ja"], false=["nein"], missing_marker="?"), ["ja", "?", "nein"]),
+}  # fmt: skip
+"""A value, a missing one, and another value, by columns."""
+
+
+@pytest.mark.parametrize("name", MARKED)
+def test_what_the_schema_marks_as_missing_is_filled_in_and_written_like_the_others(name) -> None:
+    column, (one, none, other) = MARKED[name]
+    schema = Schema({name: column})
+    rows = pd.DataFrame({name: [one, none, other] * 100})
+    synth = Synthesizer(schema, "independent", epsilon=9, delta=1e-6, unsafe_seed=1, ledger=None).fit(rows)
+    table = pd.DataFrame({name: pd.Series([one, none] * 20 + [other], dtype=object)})
+    filled = synth.impute(table, seed=1)[name].tolist()
+    assert filled[::2] == [one] * 20 + [other]
+    assert {*map(type, filled)} == {type(one)}
+    assert {len(str(value)) for value in filled} == {len(str(one)), len(str(other))}
+    whole = synth.sample(given=table, seed=1)[name]
+    assert whole[::2].tolist() == synth.sample(given=table[::2], seed=2)[name].tolist()
+    assert whole[::2].nunique() == 2
+
+
+def test_a_missing_value_of_a_column_that_is_not_filled_in_is_a_fact_of_its_row() -> None:
+    schema = Schema({"ward": Categorical(["a", "b"]), "cost": Numeric(0, 9, integer=True, nullable=True)})
+    rows = pd.DataFrame({"ward": ["a", "b"] * 1000, "cost": [None, 4] * 1000})
+    synth = Synthesizer(schema, "mst", epsilon=20, delta=1e-6, unsafe_seed=1, ledger=None).fit(rows)
+    table = pd.DataFrame({"ward": [None] * 400, "cost": [None, 4] * 200})
+    filled = synth.impute(table, columns=["ward"], seed=1)
+    assert filled["cost"].isna().tolist() == [True, False] * 200
+    assert ((filled["ward"] == "a") == filled["cost"].isna()).mean() > 0.95
 
 
 def test_only_the_named_columns_are_filled_in(fitted) -> None:

@@ -9,6 +9,7 @@ import pytest
 import dpsynth
 from dpsynth import Boolean, Categorical, Identifier, Numeric, Scenario, Schema, Synthesizer
 from dpsynth.base.mappings import write_mapping
+from dpsynth.synthesizers import support
 from tests.synthesizers import planted as cellwise
 
 SCHEMA = Schema(
@@ -147,6 +148,12 @@ def test_a_cell_that_the_model_excludes_is_refused_skipped_or_extrapolated(fitte
     assert last["extrapolated"].all()
     assert beyond.coverage(rows)["extrapolated"].tolist()[2:] == [10, 10]
     assert rows["part"].value_counts().eq(10).all()
+
+
+def test_rows_that_are_made_up_are_extrapolated_whatever_their_support(fitted, monkeypatch) -> None:
+    monkeypatch.setattr(support, "ENOUGH", -1.0)
+    beyond = Scenario.from_dict({**IMPOSSIBLE, "impossible": "extrapolate"})
+    assert beyond.coverage(fitted.sample(40, scenario=beyond, seed=1))["extrapolated"].tolist() == [0, 0, 10, 10]
 
 
 @pytest.mark.parametrize(

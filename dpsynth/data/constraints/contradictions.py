@@ -135,9 +135,7 @@ class _Ends:
         fine, coarse = scales
         if not order.strict or fine.spacing is None or coarse.spacing is None:
             return 0.0
-        steps = (coarse.spacing / fine.spacing, (coarse.anchor - fine.anchor) / fine.spacing)
-        on_steps = all(abs(each - round(each)) < _ROUNDING * max(1, abs(each)) for each in steps)
-        return float(fine.spacing) if on_steps else 0.0
+        return float(fine.spacing) if coarse.lies_on(fine) else 0.0
 
     def _by_formula(self, rule: Sum | Derived) -> None:
         bounds = {}

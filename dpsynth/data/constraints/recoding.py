@@ -8,6 +8,7 @@ costs no privacy. What no such change can keep is left to `checks`, which rows a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -88,11 +89,10 @@ class Recoding:
     def encoded(self, rows: Raw) -> Raw:
         """The raw rows with the modelled columns beside them; no value makes it raise."""
         for step in self.steps:
-            if hasattr(step, "attribute"):
-                modelled: ModelledStep = step  # type: ignore[assignment]
-                needed = dict.fromkeys((*modelled.needs, *modelled.makes))
-                values = modelled.encode({name: column_of(rows, name) for name in needed})
-                rows = _with(rows, modelled.attribute, values)
+            if isinstance(step, ModelledStep):
+                needed = (*step.needs, *step.makes)
+                values = step.encode({name: column_of(rows, name) for name in needed})
+                rows = _with(rows, step.attribute, values)
         return rows
 
     def decoded(self, modelled: pd.DataFrame, rng: np.random.Generator) -> Rows:
@@ -126,11 +126,7 @@ def recoding_of(schema: Schema) -> Recoding:
     keys = {rule.column for rule in schema.constraints if isinstance(rule, Unique)}
     keys |= {name for name, column in columns.items() if isinstance(column, Identifier)}
     kept = {name: column for name, column in columns.items() if name not in made | keys}
-    own = {
-        step.attribute: step.column()  # type: ignore[attr-defined]
-        for step in plan.steps
-        if hasattr(step, "attribute")
-    }
+    own = {s.attribute: s.column() for s in plan.steps if isinstance(s, ModelledStep)}
     if clash := sorted({*own} & {*columns, *schema.unit.columns}):
         raise SchemaError(
             f"a column is called {clash[0]!r}, as what constraints model together: rename it"
@@ -232,7 +228,7 @@ class _Plan:
         for base, other in ((order.lower, order.upper), (order.upper, order.lower)):
             nullable = getattr(columns[base], "nullable", False)
             free = other not in self._made and not self._follows(base, other)
-            if not free or not _reaches(columns[base], columns[other]):
+            if not free or not Scale(columns[base]).lies_on(Scale(columns[other])):
                 continue
             if nullable and order.op != "==":
                 continue
@@ -266,17 +262,6 @@ def _connected(
     return found
 
 
-def _reaches(base: Column, other: Column) -> bool:
-    """Whether a value of one column, moved by whole steps of the other, is a value of that."""
-    one, two = Scale(base), Scale(other)
-    if two.spacing is None:
-        return True
-    if one.spacing is None:
-        return False
-    steps = (one.spacing / two.spacing, (one.anchor - two.anchor) / two.spacing)
-    return all(abs(each - round(each)) < 1e-9 * max(1.0, abs(each)) for each in steps)
-
-
 def _table_step(rule: Derived, columns: Mapping[str, Column]) -> TableStep:
     """The step of a table; SchemaError where it has no row for what the columns may have."""
     codes = codes_of_rule(rule, columns)
@@ -291,10 +276,9 @@ def _table_step(rule: Derived, columns: Mapping[str, Column]) -> TableStep:
     if isinstance(result, Numeric) or not hasattr(result, "categories"):
         listed = [row[-1] for row in rule.keys]
         numbers = Scale(result).read(listed)
-    possible = np.prod([float(codec.size) for codec in lookup.codecs])
     unread = [not _sure(columns[name]) for name in rule.parts]
-    whole = np.prod([codec.size - odd for codec, odd in zip(lookup.codecs, unread, strict=True)])
-    if not getattr(result, "nullable", False) and len(codes) < whole <= possible:
+    every = math.prod(c.size - odd for c, odd in zip(lookup.codecs, unread, strict=True))
+    if not getattr(result, "nullable", False) and len(codes) < every:
         raise SchemaError(
             f"the constraint `{rule.describe()}` has no row for some values of {list(rule.parts)}:"
             f" add them, or declare {rule.column!r} nullable"

@@ -86,6 +86,13 @@ class Scale:
         whole = isinstance(self.anchor, int) and isinstance(self.spacing, int)
         return numbers if whole else np.round(numbers, decimals(self.anchor, self.spacing))
 
+    def lies_on(self, other: Scale) -> bool:
+        """Whether each number of the column is on the other one's steps."""
+        if other.spacing is None or self.spacing is None:
+            return other.spacing is None
+        steps = (self.spacing / other.spacing, (self.anchor - other.anchor) / other.spacing)
+        return all(abs(each - round(each)) < _ROUNDING * max(1.0, abs(each)) for each in steps)
+
     def series(self, numbers: np.ndarray) -> pd.Series[Any]:
         """The numbers as a release has them, with the dtype of the column; NaN is missing."""
         missing = np.isnan(numbers)

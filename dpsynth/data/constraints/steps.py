@@ -39,23 +39,6 @@ class Step(Protocol):
         ...
 
 
-class ModelledStep(Step, Protocol):
-    """A step with a modelled column of its own, `attribute`, that its columns follow from."""
-
-    attribute: str
-
-    def column(self) -> Column:
-        """The modelled column, as a schema declares it."""
-        ...
-
-    def encode(self, values: Mapping[str, Any]) -> np.ndarray:
-        """The modelled column's value for each record of raw columns; NaN or -1 where it has none.
-
-        No value makes it raise.
-        """
-        ...
-
-
 class CombinedStep:
     """Columns that have one of some public combinations together: one modelled column for all."""
 
@@ -70,6 +53,7 @@ class CombinedStep:
         return Categorical(range(len(self.lookup.codes)))
 
     def encode(self, values: Mapping[str, Any]) -> np.ndarray:
+        """For each record the number of its combination, -1 for none. No value makes it raise."""
         return self.lookup.rows_of(values)
 
     def decode(self, rows: Rows, rng: np.random.Generator) -> None:
@@ -116,6 +100,7 @@ class GapStep:
         )
 
     def encode(self, values: Mapping[str, Any]) -> np.ndarray:
+        """For each record its gap, NaN where it has none. No value makes it raise."""
         with np.errstate(all="ignore"):  # of infinite numbers in a column with an open bound
             base, other = self._from.read(values[self._base]), self._to.read(values[self._other])
             gap = self._sign * (other - base)
@@ -135,6 +120,10 @@ class GapStep:
         found = _shortened(base + self._sign * gap, np.maximum(np.abs(base), np.abs(gap)))
         nearest = np.nextafter(base, self._sign * np.inf) if self._strict else base
         return np.maximum(found, nearest) if self._sign > 0 else np.minimum(found, nearest)
+
+
+ModelledStep = CombinedStep | GapStep
+"""Has a modelled column of its own, `attribute`, that the columns that it makes follow from."""
 
 
 class FormulaStep:

@@ -67,7 +67,7 @@ def check_rows(rows: Rows, schema: Schema) -> list[ColumnCheck]:
 
 def _check(name: str, declared: Column, values: Any) -> ColumnCheck:
     assert isinstance(declared, Numeric | Categorical | Boolean | Datetime)
-    missing = _missing(declared, values)
+    missing = missing_in(declared, values)
     special, clipped, never = _special(declared, values)
     undeclared = special & ~missing if declared.nullable else special
     count = int(undeclared.sum())
@@ -95,8 +95,8 @@ def _objects(values: Any, chosen: np.ndarray) -> list[object]:
     return [value for value, wanted in zip(read(values, _Objects()), chosen, strict=True) if wanted]
 
 
-def _missing(declared: Column, values: Any) -> np.ndarray:
-    """Is each value missing, or what the missing marker says."""
+def missing_in(declared: Column, values: Any) -> np.ndarray:
+    """For each value whether it is missing, or is the missing marker."""
     if isinstance(declared, Datetime):
         nulls = read(values, _Missing(None, declared)).astype(bool)
         return nulls | (steps_of(values, declared) == declared.marker_step)
