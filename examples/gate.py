@@ -68,12 +68,12 @@ def gate(release: Path, train: pd.DataFrame, holdout: pd.DataFrame, internal: Pa
 def main(folder: Path) -> int:
     draft, public = folder / "draft", folder / "public"
     folder.mkdir(parents=True, exist_ok=True)
-    train, holdout = households(2000, seed=1), households(2000, seed=2)  # no fit ever sees the holdout
+    train, holdout = households(5000, seed=1), households(5000, seed=2)  # no fit ever sees the holdout
 
     budget = dpsynth.Budget(1.0, 1e-6)
     ledger = dpsynth.Ledger.create(folder / "households.ledger", budget, dataset="made-up households", unit=SCHEMA.unit)
     synthesizer = dpsynth.Synthesizer(SCHEMA, epsilon=1.0, delta=1e-6, ledger=ledger)
-    make_release(synthesizer, train, draft, n=2000, seed=7)
+    make_release(synthesizer, train, draft, n=5000, seed=7)
     if not gate(draft, train, holdout, folder / "internal"):
         return 1
     shutil.copytree(draft, public)
