@@ -21,7 +21,7 @@ OS_RANDOMNESS = {"os.urandom", "os.getrandom"}
 RANDOM_MODULES = {"random", "secrets"}
 GENERATORS = {"BitGenerator", "Generator", "MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64", "SeedSequence"}
 NUMPY_RANDOM = "numpy.random."
-RINGS = ("kernel", "door", "prices", "training", "programs", "ledger")
+RINGS = ("kernel", "door", "prices", "discovery", "training", "programs", "ledger")
 DRAWING = {*RINGS} - {"door", "prices"}
 """Rings that may ask the operating system for randomness."""
 MAKES_SENSITIVE = {*RINGS}
