@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -54,7 +55,8 @@ def held_texts(rows: Bounded, name: str, text_of: TextOf, dates: Mapping[str, Co
             pairs = np.unique(unit[told] * len(numbers) + held[told])
             held, told = pairs % max(1, len(numbers)), np.ones(len(pairs), dtype=bool)
         counts = np.bincount(held[told], minlength=len(numbers)).astype(np.int64)
-        return HeldTexts(list(numbers), counts, rows.unit, _BOUNDED)
+        some = counts > 0  # a dictionary may have entries that no row has, or none that is left
+        return HeldTexts([*compress(numbers, some)], counts[some], rows.unit, _BOUNDED)
 
     return behind_the_wall(work)
 

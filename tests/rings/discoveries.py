@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 from scipy.stats import binomtest
 
 from tests.rings import oracle
@@ -212,6 +213,19 @@ def the_container_of_a_column_changes_no_count(k: SimpleNamespace) -> None:
         assert dict(zip(texts, counts.tolist(), strict=True)) == {"1": 1, "2": 2, "70": 1}, column.dtype
 
 
+def a_value_that_no_row_has_is_not_counted(k: SimpleNamespace) -> None:
+    """Entries of a dictionary without a row, and values of rows that the bounding drops: nobody holds them."""
+    kinds = pd.CategoricalDtype(["a", "gone", "once"])
+    frame = pd.DataFrame({"who": ["p", "q", "q"], "code": pd.Categorical(["a", "a", "once"], dtype=kinds)})
+    arrow = pa.table({"who": ["p", "q"], "code": pa.DictionaryArray.from_arrays([0, 0], ["a", "gone"])})
+    unit = unit_of(k, 1, "add-remove", True)
+    for table in (frame, arrow):
+        texts, counts = k.held._exact_counts(k.held_texts(k.bound_table(lambda t=table: t, unit), "code", str))
+        assert "gone" not in texts
+        assert sum(counts) == 2
+        assert min(counts) > 0
+
+
 LAWS = [
     no_two_neighbours_are_told_apart_beyond_the_charge,
     no_unit_moves_the_counts_further_than_is_said,
@@ -221,4 +235,5 @@ LAWS = [
     what_is_charged_has_a_delta_of_its_own,
     a_discovery_is_kept_from_failing_by_what_rows_hold,
     the_container_of_a_column_changes_no_count,
+    a_value_that_no_row_has_is_not_counted,
 ]

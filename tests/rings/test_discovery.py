@@ -126,6 +126,13 @@ MUTANTS = [
         "else repr(value))",
         discoveries.the_container_of_a_column_changes_no_count,
     ),
+    Mutant(
+        "entries of a dictionary that no row has",
+        "held.py",
+        "some = counts > 0",
+        "some = counts >= 0",
+        discoveries.a_value_that_no_row_has_is_not_counted,
+    ),
 ]
 
 
