@@ -1,13 +1,14 @@
 """Charged categories: which values a column has, where the schema leaves that open.
 
-One charge a column, with a delta of its own: what each costs is settled by the budget and the
-schema, and reserved before anything is read.
+One charge a column, and one for each level of its codes, with a delta of its own: what each costs
+is settled by the budget and the schema, and reserved before anything is read.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from functools import partial
 
 from dpsynth.data.tables.periods import period_codings
 from dpsynth.discovery.discovery import Discovery
@@ -29,14 +30,15 @@ _FITS = 16
 
 
 def discoveries(schema: Schema, budget: Budget) -> list[Discovery]:
-    """The charges for a schema's open columns, in its order; all alike, and none where none is."""
-    columns = len(schema.open)
-    if not columns:
+    """The charges for a schema's open columns, one for each look; all alike, or none."""
+    looks = sum(len(column.looks) for column in _open(schema).values())
+    if not looks:
         return []
-    share = min(MAX_SHARE, SHARE * math.sqrt(columns))
-    noise = Gaussian.spending(int(affordable(budget) * share) // columns).noise_multiplier
-    delta = kept_for_programs(budget).delta / COST_UNIT / _FITS / columns
-    return [Discovery(noise, delta)] * columns
+    share = min(MAX_SHARE, SHARE * math.sqrt(looks))
+    noise = Gaussian.spending(int(affordable(budget) * share) // looks).noise_multiplier
+    # rounded down, so that all looks of so many fits are covered
+    delta = math.nextafter(kept_for_programs(budget).delta // (_FITS * looks) / COST_UNIT, 0)
+    return [Discovery(noise, delta)] * looks
 
 
 def reserved(schema: Schema, budget: Budget, events: Sequence[Event] | None) -> list[Event] | None:
@@ -51,16 +53,25 @@ def reserved(schema: Schema, budget: Budget, events: Sequence[Event] | None) -> 
 def find_categories(
     rows: Bounded, schema: Schema, accountant: Accountant
 ) -> dict[str, tuple[str, ...]]:
-    """For each open column the values that enough units hold, without public ones; ascending."""
+    """For each open column the values that enough units hold, without public ones; ascending.
+
+    Where codes have levels, a value that was not found is looked for by its prefixes, the longest
+    first: who has one of them counts there unless a longer one was found. That is public by then.
+    """
     dates = period_codings(schema)
-    open_columns: Mapping[str, OpenCategorical] = {
-        name: column
-        for name, column in schema.columns.items()
-        if isinstance(column, OpenCategorical)
-    }
-    events = accountant.reserved(Discovery)
+    events = iter(accountant.reserved(Discovery))
     found = {}
-    for (name, column), event in zip(open_columns.items(), events, strict=True):
-        charge = accountant.charge(event, f"find the categories of {name}")
-        found[name] = charge.redeem(held_texts(rows, name, column.text, dates))
+    for name, column in _open(schema).items():
+        known: frozenset[str] = frozenset()
+        for length in column.looks:
+            what = "categories" if length is None else f"prefixes of {length}"
+            charge = accountant.charge(next(events), f"find the {what} of {name}")
+            text_of = partial(column.text, length=length, found=known)
+            known |= {*charge.redeem(held_texts(rows, name, text_of, dates))}
+        found[name] = tuple(sorted(known))
     return found
+
+
+def _open(schema: Schema) -> dict[str, OpenCategorical]:
+    columns = schema.columns.items()
+    return {name: column for name, column in columns if isinstance(column, OpenCategorical)}

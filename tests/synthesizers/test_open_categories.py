@@ -184,6 +184,60 @@ def test_the_same_replay_refutes_a_double_that_reads_categories_from_the_data(mo
     assert all(seen_of_one_more())
 
 
+# Codes with levels.
+
+CODES = Schema({"icd": OpenCategorical(public=["J45"], levels=[1, 3]), "age": Numeric(0, 9, integer=True)})
+
+
+def diagnoses() -> pd.DataFrame:
+    """A common code, and rare ones: many under one parent, many under one letter, and a few elsewhere."""
+    under_parent = [f"E11.{i}" for i in range(60)] * 10
+    under_letter = [f"K{i:02d}.0" for i in range(90)] * 7
+    codes = ["I10.0"] * 900 + under_parent + under_letter + ["J45", "J45.1"] * 30 + [RARE, "Q", "Q00.1"]
+    return pd.DataFrame({"icd": codes, "age": np.arange(len(codes)) % 10})
+
+
+def test_a_rare_code_keeps_its_longest_prefix_that_many_have():
+    synth = fitted(diagnoses(), schema=CODES)
+    assert synth.categories == {"icd": ("E11", "I10.0", "K")}
+    shares = synth.sample(10_000, seed=3)["icd"].value_counts() / 10_000
+    rows = len(diagnoses())
+    expected = {"I10.0": 900, "E11": 600, "K": 630, "J45": 60, "OTHER": 3}
+    for name, count in expected.items():
+        assert abs(shares[name] - count / rows) < 0.03, name
+    looks = [purpose for purpose, event in charges(synth) if isinstance(event, Discovery)]
+    assert looks == [f"find the {what} of icd" for what in ("categories", "prefixes of 3", "prefixes of 1")]
+
+
+def test_what_was_found_by_itself_or_by_a_longer_prefix_is_not_counted_again():
+    column = CODES.columns["icd"]
+    found = {"E11", "I10.0"}
+    texts = [*["E11.7", "I10.0", "I10.9", "E12.1", "J45.1", "J45", "J46", "Q"], "K"]
+    assert [column.text(text, 3, found) for text in texts] == [None, None, "I10", "E12", None, None, "J46", None, None]
+    assert [column.text(text, 1, found) for text in texts] == [None, None, "I", "E", None, None, "J", "Q", "K"]
+    assert column.text(11.7, 1) is None
+
+
+def test_a_text_takes_the_longest_prefix_that_is_listed():
+    listed = ["E11.9", "E11", "E", "I1", "OTHER"]
+    column = Categorical(listed, levels=[1, 2, 3], other="OTHER", nullable=True, missing_marker="K")
+    values = ["E11.9", " E11.9 ", "E11.8", "E12", "E", "I10", "I20", "e11", "", "K", "K1", 7, None]
+    settled = ["E11.9", "E11.9", "E11", "E", "E", "I1", "OTHER", "OTHER", "OTHER", None, "OTHER", "OTHER", None]
+    decoded = codec_for(column).decode(codec_for(column).encode(values), np.random.default_rng(0))
+    assert [None if pd.isna(each) else each for each in decoded] == settled
+    folded = Categorical(listed, levels=[1, 2, 3], other="OTHER", ignore_case=True)
+    assert codec_for(folded).encode(["e11.8", "i19", "E99"]).tolist() == [1, 3, 2]
+
+
+@pytest.mark.parametrize("levels", [[3, 1], [0], [1, 1], 3, ["3"], [1.0], [True]])
+def test_levels_that_are_no_lengths_are_refused(levels):
+    for kind in (OpenCategorical, lambda levels: Categorical(["A"], levels=levels)):
+        with pytest.raises(SchemaError, match="ascend"):
+            kind(levels=levels)
+    with pytest.raises(SchemaError, match="quotes"):
+        Categorical([11, 12], levels=[1])
+
+
 # What is refused, before anything is spent.
 
 
