@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Mapping
+from decimal import Decimal
 from itertools import compress
 from typing import Any
 
@@ -89,11 +90,14 @@ def _numbered(column: Any, text_of: TextOf, numbers: dict[str, int]) -> Iterator
 
 
 def _text(value: Any, text_of: TextOf) -> str | None:
-    """The text of one value, which hangs on no other. What makes `text_of` fail, and no Unicode, is not counted."""
+    """The text of one value, which hangs on no other. What makes `text_of` fail, and no Unicode, is not counted.
+
+    One record turns whole numbers into decimals, and arrays of numpy drop the NULs at the end of texts: so does this.
+    """
     try:
-        if is_missing(value) or not (isinstance(value, str) or is_number(value)):
+        if is_missing(value) or not (isinstance(value, str | Decimal) or is_number(value)):
             return None
-        text = text_of(str.__str__(value) if isinstance(value, str) else real(value))
+        text = text_of(str.__str__(value).rstrip("\0") if isinstance(value, str) else real(value))
         return text if type(text) is str and text.encode() else None
     except Exception:
         return None

@@ -6,6 +6,7 @@ import itertools
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from decimal import Decimal
 from fractions import Fraction
 from types import SimpleNamespace
 
@@ -34,6 +35,11 @@ def unit_of(k: SimpleNamespace, most: int, adjacency: str, ids: bool):
 def held(k: SimpleNamespace, rows: Rows, unit, text_of=str):
     frame = pd.DataFrame({"who": [who for who, _ in rows], "code": pd.Series([v for _, v in rows], dtype=object)})
     return k.held_texts(k.bound_table(lambda: frame, unit), "code", text_of)
+
+
+def exact_counts_of(k: SimpleNamespace, frame, unit) -> dict[str, int]:
+    texts, counts = k.held._exact_counts(k.held_texts(k.bound_table(lambda: frame, unit), "code", str))
+    return dict(zip(texts, counts.tolist(), strict=True))
 
 
 def exact_counts(k: SimpleNamespace, rows: Rows, unit) -> dict[str, int]:
@@ -206,11 +212,19 @@ def the_container_of_a_column_changes_no_count(k: SimpleNamespace) -> None:
         pd.Series(list(map(str, numbers))),
         pd.Series(numbers, dtype="category"),
         pd.Series(list(map(str, numbers)), dtype="string[pyarrow]"),
+        pd.Series([*map(Decimal, numbers)], dtype=object),
+        pa.array([*map(Decimal, numbers)], pa.decimal128(9, 2)),
+        pa.array(numbers, pa.int8()),
+        pa.array([*map(str, numbers)]).dictionary_encode(),
     ]
     for column in columns:
-        frame = pd.DataFrame({"who": np.arange(4), "code": column})
-        texts, counts = k.held._exact_counts(k.held_texts(k.bound_table(lambda f=frame: f, unit), "code", text_of))
-        assert dict(zip(texts, counts.tolist(), strict=True)) == {"1": 1, "2": 2, "70": 1}, column.dtype
+        table = pa.table if isinstance(column, pa.Array | pa.DictionaryArray) else pd.DataFrame
+        rows = table({"who": np.arange(4), "code": column})
+        texts, counts = k.held._exact_counts(k.held_texts(k.bound_table(lambda t=rows: t, unit), "code", text_of))
+        assert dict(zip(texts, counts.tolist(), strict=True)) == {"1": 1, "2": 2, "70": 1}, column
+    for column in (np.array(["a\0"] * 4), np.array(["a\0"] * 4, dtype=object), np.array([b"a\0"] * 4, dtype=object)):
+        rows = pd.DataFrame({"who": np.arange(4), "code": pd.Series(column, dtype=object)})
+        assert exact_counts_of(k, rows, unit) == {"a": 4}, column
 
 
 def a_value_that_no_row_has_is_not_counted(k: SimpleNamespace) -> None:
