@@ -303,7 +303,7 @@ def main() -> None:
     readme = ROOT / "README.md"
     argument = ROOT / "docs" / "privacy.md"
     counted = argument.read_text()
-    for ring in ("kernel", "door", "prices", "training", "programs", "ledger"):
+    for ring in ("kernel", "door", "prices", "discovery", "training", "programs", "ledger"):
         lines = sum(len(f.read_text().splitlines()) for f in (ROOT / "dpsynth" / ring).glob("*.py"))
         counted = re.sub(rf"(\| `dpsynth/{ring}/` \|) [\d,]+", rf"\g<1> {lines:,}", counted)
     shown = networks_page.replaced(readme.read_text(), "figures", short_figures())

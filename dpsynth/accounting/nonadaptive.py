@@ -15,6 +15,7 @@ from collections.abc import Iterable
 from fractions import Fraction
 
 from dpsynth.accounting import joint
+from dpsynth.discovery.discovery import Discovery
 from dpsynth.kernel import gaussian_dp
 from dpsynth.kernel.budget import delta_less_sampler
 from dpsynth.kernel.events import Event, Gaussian
@@ -41,6 +42,7 @@ def parts(events: Iterable[Event]) -> list[joint.Part]:
     gaussian = 0
     steps = Counter[tuple[float, float]]()
     programs = Counter[ExternalProgram]()
+    thresholds = Counter[float]()
     for event in events:
         match event:
             case Gaussian():
@@ -49,12 +51,16 @@ def parts(events: Iterable[Event]) -> list[joint.Part]:
                 gaussian += event.steps * gaussian_dp.gaussian_cost(event.noise_multiplier)
             case DpSgd():
                 steps[event.rate, event.noise_multiplier] += event.steps
+            case Discovery():  # noise on counts, and a threshold that is (0, delta)-DP
+                gaussian += event.cost.gaussian
+                thresholds[event.delta] += 1
             case ExternalProgram():
                 programs[event] += 1
     found: list[joint.Part] = [
         Sampled(rate, noise, count) for (rate, noise), count in steps.items()
     ]
     found += [joint.Bounded(event.epsilon, event.delta, count) for event, count in programs.items()]
+    found += [joint.Bounded(0.0, delta, count) for delta, count in thresholds.items()]
     if gaussian:
         noise = math.sqrt(Fraction(gaussian_dp.COST_UNIT, gaussian))
         # Rounded towards less noise, so that no figure is below the truth.

@@ -18,7 +18,16 @@ import pandas as pd
 
 from dpsynth.data.tables.codec import codec_for
 from dpsynth.data.values import is_null, number, read, read_numbers, steps_of
-from dpsynth.schema.columns import SECONDS, Boolean, Categorical, Column, Datetime, Numeric, folded
+from dpsynth.schema.columns import (
+    SECONDS,
+    Boolean,
+    Categorical,
+    Column,
+    Datetime,
+    Numeric,
+    OpenCategorical,
+    folded,
+)
 from dpsynth.schema.texts import number_reader
 
 _TOLERANCE = 1e-6
@@ -70,6 +79,11 @@ def missing_and_outside(
             codec = codec_for(_strict(column))
             allowed = codec.encode(values) < codec.size - 1
             missing &= ~allowed
+        case OpenCategorical():
+            raise ValueError(
+                "the categories of an open column are found by a fit: compare by the schema that"
+                " has them, schema.settled(synthesizer.categories) or schema.yaml of the release"
+            )
         case _:
             raise ValueError(
                 f"a column of type {type(column).__name__} has no public values to compare with:"

@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from dpsynth.base.text import clip, written
-from dpsynth.schema.columns import Boolean, Categorical, Column, Datetime, Identifier, Numeric, Text
+from dpsynth.schema.columns import (
+    OTHER,
+    Boolean,
+    Categorical,
+    Column,
+    Datetime,
+    Identifier,
+    Numeric,
+    OpenCategorical,
+    Text,
+)
 from dpsynth.schema.constraints import Constraint, Derived, Sum, Unique
 from dpsynth.schema.images import ImageSchema
 from dpsynth.schema.table import Schema
@@ -63,6 +73,8 @@ def _domain(column: Column, learned: tuple[float, float] | None) -> str:
             words = f"{column.low} to {column.high}, to the {_UNITS[column.resolution]}"
         case Categorical():
             words = _listed(column)
+        case OpenCategorical():
+            words = "categories that many have; all others count as " + OTHER
         case Numeric():
             low, high = learned or (column.low, column.high)
             kind = "whole numbers" if column.integer else "numbers"
@@ -102,6 +114,9 @@ def _origin(column: Column, learned: tuple[float, float] | None) -> str:
     """Where the domain comes from."""
     if isinstance(column, Identifier | Text):
         return "never read"
+    if isinstance(column, OpenCategorical):
+        public = f"{len(column.public):,} declared in the schema, " if column.public else ""
+        return f"{public}found by a charge with a delta of its own"
     if not isinstance(column, Numeric) or column.bounded or learned is None:
         return "declared in the schema"
     if column.low is None and column.high is None:

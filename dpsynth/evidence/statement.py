@@ -15,6 +15,7 @@ from typing import Any
 
 from dpsynth.accounting import currencies, nonadaptive
 from dpsynth.base.text import exact, short
+from dpsynth.discovery.discovery import Discovery
 from dpsynth.evidence import wording
 from dpsynth.kernel import budget as budgets
 from dpsynth.kernel.account import SECURE
@@ -106,6 +107,9 @@ def _words(event: Event) -> str:
             rate = short(event.rate)
             noise = short(event.noise_multiplier)
             return f"training: {event.steps} steps, rate {rate}, noise multiplier {noise}"
+        case Discovery():
+            noise = short(event.noise_multiplier)
+            return f"values found: noise multiplier {noise}, delta {exact(event.delta)}"
         case ExternalProgram():
             return f"another program: epsilon {exact(event.epsilon)}, delta {exact(event.delta)}"
     raise ValueError(f"a certificate has no words for an event of the kind {type(event).__name__}")

@@ -9,13 +9,15 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from dpsynth.discovery.discovery import Discovery
 from dpsynth.kernel.events import Event, Gaussian
 from dpsynth.programs.external import ExternalProgram
 from dpsynth.training.event import DpSgd
 
-_NAMES: dict[str, type[Gaussian] | type[DpSgd] | type[ExternalProgram]] = {
+_NAMES: dict[str, type[Gaussian] | type[DpSgd] | type[Discovery] | type[ExternalProgram]] = {
     "gaussian": Gaussian,
     "dp_sgd": DpSgd,
+    "discovery": Discovery,
     "external_program": ExternalProgram,
 }
 

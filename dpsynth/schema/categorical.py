@@ -45,6 +45,9 @@ class Categorical(Facts):
         A value that stands for missing, such as "?".
     ignore_case : bool
         Whether "ADMITTED" matches the category "admitted".
+    levels : sequence of int
+        Lengths of prefixes that have a meaning of their own, ascending, such as [1, 3] for ICD-10.
+        A text that is no category takes the longest of these prefixes that is one.
 
     Raises
     ------
@@ -57,6 +60,8 @@ class Categorical(Facts):
     --------
     >>> Categorical(["admitted", "discharged", "other"], other="other").categories
     ('admitted', 'discharged', 'other')
+    >>> Categorical(["E11", "E11.9", "E", "OTHER"], levels=[1, 3], other="OTHER").levels
+    (1, 3)
     >>> Categorical(["f", "m"], missing_marker="?")
     Traceback (most recent call last):
     ...
@@ -70,6 +75,7 @@ class Categorical(Facts):
     other: Scalar | None = None
     missing_marker: Scalar | None = None
     ignore_case: bool = False
+    levels: Sequence[int] = ()
 
     def __post_init__(self) -> None:
         check_flags(self, "ordered", "nullable", "ignore_case")
@@ -88,6 +94,11 @@ class Categorical(Facts):
             )
         if self.ignore_case:
             self._check_cases(categories)
+        object.__setattr__(self, "levels", levels_of(self.levels))
+        if self.levels and not isinstance(categories[0], str):
+            raise SchemaError(
+                "levels are lengths of texts, and the categories are numbers: put them in quotes"
+            )
 
     def _check_cases(self, categories: tuple[Scalar, ...]) -> None:
         marker = () if self.missing_marker is None else (self.missing_marker,)
@@ -97,6 +108,17 @@ class Categorical(Facts):
                 f"ignore_case makes several categories or markers one, {twice[:10]}: leave it out,"
                 " or list each once"
             )
+
+
+def levels_of(given: Any) -> tuple[int, ...]:
+    """Lengths of prefixes as they are kept; SchemaError where they are none."""
+    levels = tuple(given) if isinstance(given, list | tuple) else (None,)
+    if any(type(each) is not int or each < 1 for each in levels) or [*levels] != sorted({*levels}):
+        raise SchemaError(
+            f"levels must be a list of whole numbers from 1 that ascend, got {given!r}: write the"
+            " lengths of the prefixes, such as [1, 3]"
+        )
+    return levels
 
 
 def _categories(given: Any) -> tuple[Any, ...]:

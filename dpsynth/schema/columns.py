@@ -25,6 +25,7 @@ from dpsynth.schema.declared import (
 )
 from dpsynth.schema.identifier import Identifier
 from dpsynth.schema.numeric import LATTICE, MAX_DECIMALS, Numeric
+from dpsynth.schema.open_categorical import OTHER, OpenCategorical
 
 __all__ = [
     "COLUMN_TYPES",
@@ -34,6 +35,7 @@ __all__ = [
     "LATTICE",
     "MAX_CATEGORIES",
     "MAX_DECIMALS",
+    "OTHER",
     "SECONDS",
     "TRUTHS",
     "Boolean",
@@ -42,6 +44,7 @@ __all__ = [
     "Datetime",
     "Identifier",
     "Numeric",
+    "OpenCategorical",
     "Resolution",
     "Scalar",
     "SchemaError",
@@ -63,10 +66,10 @@ class Text(Facts):
     """
 
 
-Column = Categorical | Numeric | Datetime | Boolean | Identifier | Text
+Column = Categorical | OpenCategorical | Numeric | Datetime | Boolean | Identifier | Text
 
 COLUMN_TYPES: dict[str, type[Column]] = {
     kind.__name__.lower(): kind
-    for kind in (Categorical, Numeric, Datetime, Boolean, Identifier, Text)
+    for kind in (Categorical, OpenCategorical, Numeric, Datetime, Boolean, Identifier, Text)
 }
 """The column types by the names that stand in schema files."""

@@ -14,6 +14,7 @@ from dpsynth.schema.columns import (
     Datetime,
     Identifier,
     Numeric,
+    OpenCategorical,
     SchemaError,
     Text,
 )
@@ -68,6 +69,11 @@ def _check_known(name: str, columns: Columns, rule: Constraint) -> None:
             " correct the name"
         )
     column = columns[name]
+    if isinstance(column, OpenCategorical):
+        raise SchemaError(
+            f"the constraint `{rule.describe()}` is about {name!r}, whose categories are found by a"
+            " fit: declare it Categorical, or leave the constraint out"
+        )
     if isinstance(column, Text) or (
         isinstance(column, Identifier) and not isinstance(rule, Unique)
     ):

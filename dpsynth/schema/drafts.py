@@ -29,6 +29,7 @@ _DRAFT_COMMENT = (
     "#   {type: numeric, low: 0, high: 120, integer: true, nullable: true}\n"
     "#   {type: numeric, low: 0, high: 50, decimals: 1, nullable: true}\n"
     "#   {type: categorical, categories: [day, short, long], nullable: true}\n"
+    "#   {type: opencategorical, nullable: true}, of which a fit finds the frequent categories\n"
     "#   {type: datetime, low: '2020-01-01', high: '2024-12-31', resolution: D, nullable: true}\n"
     "#   {type: boolean, nullable: true}; with true: [1], false: [0] it comes back as 1 and 0\n"
     "#   {type: identifier}, which is never read, and made anew\n"

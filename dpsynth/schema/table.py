@@ -28,6 +28,7 @@ from dpsynth.schema.columns import (
     Datetime,
     Identifier,
     Numeric,
+    OpenCategorical,
     SchemaError,
     Text,
     matches_any,
@@ -79,6 +80,7 @@ __all__ = [
     "Implies",
     "Numeric",
     "OneHot",
+    "OpenCategorical",
     "Order",
     "Range",
     "Schema",
@@ -101,7 +103,8 @@ class Schema:
     Parameters
     ----------
     columns : mapping of str to Column
-        For each name a `Numeric`, `Categorical`, `Datetime`, `Boolean`, `Identifier` or `Text`.
+        For each name a `Numeric`, `Categorical`, `OpenCategorical`, `Datetime`, `Boolean`,
+        `Identifier` or `Text`.
     unit : PrivacyUnit or None
         Whom the guarantee protects; None for a row by itself.
     file : FileFormat or None
@@ -228,6 +231,32 @@ class Schema:
         """The numeric columns with a bound that is learned by a charged query."""
         numeric = {name: column for name, column in self.named if isinstance(column, Numeric)}
         return tuple(name for name, column in numeric.items() if not column.bounded)
+
+    @property
+    def open(self) -> tuple[str, ...]:
+        """The columns whose categories are found by a charge."""
+        return tuple(name for name, column in self.named if isinstance(column, OpenCategorical))
+
+    def settled(self, found: Mapping[str, Sequence[str]]) -> Schema:
+        """The schema with the categories that a fit found in open columns; none for one not named.
+
+        found: `Synthesizer.categories`.
+        """
+        if not self.open:
+            return self
+        columns = {
+            name: column.settled(found.get(name, ()))
+            if isinstance(column, OpenCategorical)
+            else column
+            for name, column in self.named
+        }
+        return Schema(
+            columns,
+            unit=self.unit,
+            file=self.file,
+            not_identifying=self.not_identifying,
+            constraints=self.constraints,
+        )
 
     def refuse_text(self) -> None:
         """SchemaError where a column is free text, which can be neither modelled nor copied."""
@@ -444,6 +473,8 @@ def _is_value(marker: str, column: Column) -> bool:
     match column:
         case Categorical():
             return matches_any(marker, column.categories)
+        case OpenCategorical():
+            return matches_any(marker, column.public)
         case Numeric():
             low = -math.inf if column.low is None else column.low
             high = math.inf if column.high is None else column.high

@@ -30,9 +30,12 @@ from dpsynth.schema.table import Schema
 
 VERSION = 1
 Bounds = dict[str, tuple[float, float]]
-Stored = tuple[Schema, Model, Bounds, dict[str, Inside], RowsOfUnits | None, dict[str, Any]]
+Found = Mapping[str, tuple[str, ...]]
+"""The categories that were found of each column for which the schema leaves them open."""
+
+Stored = tuple[Schema, Model, Bounds, dict[str, Inside], RowsOfUnits | None, Found, dict[str, Any]]
 """Schema, model, bounds, what is known of the values inside of cells, how many rows units have
-where their names repeat, the certificate's record.
+where their names repeat, the categories that were found, the certificate's record.
 """
 
 T = TypeVar("T")
@@ -77,13 +80,14 @@ def model_digest(
     bounds: Bounds,
     inside: Mapping[str, Inside] = {},
     people: RowsOfUnits | None = None,
+    found: Mapping[str, tuple[str, ...]] = {},
 ) -> str | None:
     """The SHA-256 of all that sampling depends on; None for a model that cannot be stored.
 
     It is the same for the model that was saved and for the one that is loaded.
     """
     try:
-        return digest_of(*table_content(schema, model, bounds, inside, people))
+        return digest_of(*table_content(schema, model, bounds, inside, people, found))
     except TypeError:
         return None
 
@@ -167,6 +171,7 @@ def table_content(
     bounds: Bounds,
     inside: Mapping[str, Inside] = {},
     people: RowsOfUnits | None = None,
+    found: Mapping[str, tuple[str, ...]] = {},
 ) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """Plain fields and arrays of a model file, without its certificate.
 
@@ -185,6 +190,8 @@ def table_content(
         content["inside"] = {name: each.stored() for name, each in inside.items()}
     if people is not None:
         content["rows_of_units"] = people.stored()
+    if found:
+        content["categories"] = {name: list(each) for name, each in found.items()}
     return content, arrays
 
 
@@ -199,6 +206,7 @@ def built_table(document: dict[str, Any], arrays: dict[str, np.ndarray]) -> Stor
     bounds: Bounds = {name: (float(low), float(high)) for name, (low, high) in stored.items()}
     inside = {name: Inside.of(each) for name, each in document.get("inside", {}).items()}
     people = RowsOfUnits.of(document["rows_of_units"]) if "rows_of_units" in document else None
-    domain = schema_domain(recoding_of(schema).modelled, bounds)
+    found = {name: tuple(map(str, each)) for name, each in document.get("categories", {}).items()}
+    domain = schema_domain(recoding_of(schema.settled(found)).modelled, bounds)
     model = RefinedModel.from_arrays(domain, {**document["model"], **arrays})
-    return schema, model, bounds, inside, people, document["certificate"]
+    return schema, model, bounds, inside, people, found, document["certificate"]

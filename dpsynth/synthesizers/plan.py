@@ -17,18 +17,30 @@ from dpsynth.base.text import short, written
 from dpsynth.data.tables.cells import NumericCodec
 from dpsynth.data.tables.codec import schema_domain
 from dpsynth.data.tables.inside import with_several_values
+from dpsynth.discovery.discovery import Discovery
+from dpsynth.discovery.held import l2_of
 from dpsynth.kernel.budget import Budget, affordable
 from dpsynth.kernel.events import Event
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.ledger.opening import Accountant
-from dpsynth.mechanisms.allocation import COLUMNS, MARGINALS, PAIRS, Allocation, Part, Preview
+from dpsynth.mechanisms.allocation import (
+    COLUMNS,
+    MARGINALS,
+    PAIRS,
+    Allocation,
+    Part,
+    Preview,
+    settled_cost,
+)
 from dpsynth.mechanisms.base import Mechanism
+from dpsynth.mechanisms.discovered import discoveries
 from dpsynth.mechanisms.footprint import span
 from dpsynth.mechanisms.inside import inside_costs
 from dpsynth.mechanisms.learned_bounds import bounds_costs
 from dpsynth.mechanisms.prices import MEAN_ABS, Prices, informative_pairs
 from dpsynth.mechanisms.registry import name_of
 from dpsynth.mechanisms.rows_per_unit import sizes_cost
+from dpsynth.schema.columns import OTHER
 from dpsynth.schema.table import Numeric, Schema
 from dpsynth.synthesizers.numbers import MeanNoise, mean_noise
 from dpsynth.synthesizers.preflight import check_budget
@@ -214,9 +226,14 @@ def plan(
             f"rows must be a whole number, 1 or more: a guess at the table's size, got {rows!r}"
         )
     settled = _settled(mechanism, budget, schema.unit)
+    found = discoveries(schema, budget)
+    declared, schema = schema, schema.settled({})
     domain = schema_domain(schema, dict.fromkeys(schema.unbounded, _ASSUMED_BOUNDS))
     cost = affordable(budget)
-    before = _looks_before(schema, mechanism, cost, repeats)
+    before = [
+        *_to_be_found(found, schema.unit),
+        *_looks_before(schema, mechanism, cost - settled_cost(found), repeats),
+    ]
     rest = cost - sum(part.charges[1] * part.costs[0] for part in before)
     allocation = _allocation(mechanism, rest, domain, settled)
     columns = allocation.part(COLUMNS)
@@ -241,7 +258,7 @@ def plan(
         means=() if noise is None else mean_noise(schema, noise, rows, joined),
         seconds=_seconds(takes.seconds, training),
         megabytes=takes.megabytes,
-        notes=(*learned, *mechanism.remarks(budget)),
+        notes=(*_found_by(found, declared), *learned, *mechanism.remarks(budget)),
     )
 
 
@@ -308,6 +325,28 @@ def _bounds(cost: int, learned: Sequence[str]) -> list[Part]:
     costs = bounds_costs(cost, len(learned))
     looks = len(learned) * len(costs)
     return [Part("bounds of a column", (looks, looks), (min(costs), max(costs)))]
+
+
+def _to_be_found(found: Sequence[Discovery], unit: PrivacyUnit) -> list[Part]:
+    """What finding the categories of open columns costs. All such charges are alike."""
+    if not found:
+        return []
+    cost = found[0].cost.gaussian
+    # with ids a unit counts once for each value that it has
+    factor = l2_of(unit) / unit.count_sensitivity(2)[1]
+    return [Part("categories of a column", (len(found),) * 2, (cost, cost), (factor, factor))]
+
+
+def _found_by(found: Sequence[Discovery], schema: Schema) -> list[str]:
+    if not found:
+        return []
+    least, delta = found[0].threshold(schema.unit), short(found[0].delta, 2)
+    whose = "rows" if schema.unit.id_column is None else "people"
+    return [
+        f"{', '.join(schema.open)}: categories are to be found, by a charge with a delta of its own"
+        f" ({delta}); one that {least:,} {whose} have is found in half of all fits, and what is"
+        f" not found becomes {OTHER}; this plan assumes those that are public"
+    ]
 
 
 def _to_be_learned(learned: Sequence[str], count_noise: float | None) -> list[str]:

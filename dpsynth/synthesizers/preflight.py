@@ -95,6 +95,16 @@ def check_repeating(mechanism: Mechanism, schema: Schema) -> None:
         )
 
 
+def check_open(mechanism: Mechanism, budget: Budget, schema: Schema, kept: bool) -> None:
+    """Refuses open categories where no budget is left to find them. kept: in a checkpoint."""
+    if schema.open and (kept or mechanism.reserve(budget) is not None):
+        raise SchemaError(
+            f"the categories of {schema.open[0]!r} are open, which needs a mechanism of Gaussian"
+            f" noise alone and no checkpoint, and this is {name_of(mechanism)}: declare the"
+            " categories, or use canopy, aim, mst or independent"
+        )
+
+
 def check_names(schema: Schema) -> None:
     """Refuses new names that could not be made up once the fit is paid for."""
     for column in schema.columns.values():

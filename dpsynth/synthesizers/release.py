@@ -75,7 +75,7 @@ def make_release(
         with saying_what_was_spent(synthesizer):
             synthesizer.fit(data)
         keep_fit(synthesizer, made / MODEL, made)
-        synthesizer.schema.save(made / "schema.yaml")
+        synthesizer.schema.settled(synthesizer.categories).save(made / "schema.yaml")
         add_lines(made, line_of(made / "schema.yaml", "schema"))
         drawn = draw_rows_to(made / f"{ROWS}{ending}", synthesizer, n, seed=seed)
     except BaseException:

@@ -36,6 +36,7 @@ from dpsynth.ledger.ledger import Ledger
 from dpsynth.ledger.opening import Accountant
 from dpsynth.mechanisms.base import Mechanism
 from dpsynth.mechanisms.checkpoint import Checkpoint, check_place
+from dpsynth.mechanisms.discovered import find_categories, reserved
 from dpsynth.mechanisms.inside import Seen, inside_costs, inside_of, look_inside
 from dpsynth.mechanisms.learned_bounds import bounds_costs, learn_bounds
 from dpsynth.mechanisms.marginal.known import Marginal
@@ -58,6 +59,7 @@ from dpsynth.synthesizers.partial_rows import filled_in
 from dpsynth.synthesizers.plan import Plan, plan
 from dpsynth.synthesizers.preflight import (
     check_names,
+    check_open,
     check_repeating,
     check_resumable,
     check_settings,
@@ -189,20 +191,22 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
             stage("reading the rows")
             accountant.begin()  # a fit that fails from here on stays paid for
             rows = bound_table(source.read, self.schema.unit, period_codings(self.schema))
+            found = self._found(rows, accountant)
+            modelled = recoding_of(self.schema.settled(found)).modelled
             bounds = _kept_bounds(checkpoint, lambda: self._bounds(rows, accountant))
             seen = _kept_seen(checkpoint, lambda: self._seen(rows, bounds, accountant, mechanism))
             people = _kept_people(checkpoint, lambda: self._people(rows, accountant))
-            domain = schema_domain(self._modelled, bounds)
-            table = PrivateTable.encoded(rows, codecs(self._modelled, bounds), domain)
+            domain = schema_domain(modelled, bounds)
+            table = PrivateTable.encoded(rows, codecs(modelled, bounds), domain)
             stage(f"measuring and modelling with {name_of(mechanism)}")
             model = in_stored_form(mechanism.run(table, accountant, checkpoint))
             inside = self._inside(seen, bounds, model)
-            accountant.close(model_digest(self.schema, model, bounds, inside, people))
+            accountant.close(model_digest(self.schema, model, bounds, inside, people, found))
         if checkpoint is not None:
             checkpoint.remove()
         stage("writing the certificate")
-        certificate = self._certify(accountant, mechanism, model, bounds, people)
-        self.fitted_ = Fitted(model, bounds, certificate, inside, people)
+        certificate = self._certify(accountant, mechanism, model, bounds, people, found)
+        self.fitted_ = Fitted(model, bounds, certificate, inside, people, found)
         for sentence in cautions(self.certificate.record["released"]):
             warnings.warn(sentence.removeprefix("CAUTION: "), CautionWarning, stacklevel=2)
         return self
@@ -229,6 +233,13 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         """
         budget, mechanism = self._checked()
         return plan(self._modelled, mechanism, budget, rows, self.schema.repeating is not None)
+
+    @property
+    def categories(self) -> dict[str, tuple[str, ...]]:
+        """The categories that the fit found, for each `OpenCategorical` column; public ones are not
+        among them. `schema.settled(synth.categories)` is the schema that has all of them.
+        """
+        return dict(self._fitted().found)
 
     def sample(
         self,
@@ -335,7 +346,7 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
                 "a table cannot be filled in where the schema has constraints, as known and drawn"
                 " values would have to keep them together: fit a schema without constraints"
             )
-        origin, table = self._origin(), as_frame(table, self.schema)
+        origin, table = self._origin(), as_frame(table, self._settled)
         wanted = [name for name in table if name in origin.codecs] if columns is None else columns
         if odd := [name for name in wanted if name not in table or name not in origin.codecs]:
             raise SchemaError(
@@ -346,24 +357,30 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
 
     def _origin(self, seed: int | None = None) -> Origin:
         fitted = self._fitted()
-        known = (fitted.model, self.schema, fitted.bounds, fitted.inside)
+        known = (fitted.model, self._settled, fitted.bounds, fitted.inside)
         return Origin(*known, people=fitted.people, seed=seed)
 
     def _stored(self, fitted: Fitted) -> tuple[Mapping[str, Any], dict[str, np.ndarray]]:
-        return table_content(self.schema, fitted.model, fitted.bounds, fitted.inside, fitted.people)
+        facts = (fitted.bounds, fitted.inside, fitted.people, fitted.found)
+        return table_content(self.schema, fitted.model, *facts)
 
     @classmethod
     def _built(cls, document: dict[str, Any], arrays: dict[str, np.ndarray]) -> Synthesizer:
-        schema, model, bounds, inside, people, record = built_table(document, arrays)
+        schema, model, bounds, inside, people, found, record = built_table(document, arrays)
         known = recorded_marginals(record)
         made = cls(schema, ledger=NoLedger.LOADED, known=known, **recorded_arguments(record))
-        made.fitted_ = Fitted(model, bounds, Certificate(record), inside, people)
+        made.fitted_ = Fitted(model, bounds, Certificate(record), inside, people, found)
         return made
 
     @property
     def _modelled(self) -> Schema:
         """The columns that a fit reads, some of which stand for those with constraints."""
         return recoding_of(self.schema).modelled
+
+    @property
+    def _settled(self) -> Schema:
+        """The schema with the categories that the fit found."""
+        return self.schema.settled(self._fitted().found)
 
     def _what(self) -> str:
         if isinstance(self.mechanism, str):
@@ -382,6 +399,7 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         mechanism = with_prior(mechanism, self.known, self._modelled)
         check_settings(mechanism, self._modelled)
         check_repeating(mechanism, self.schema)
+        check_open(mechanism, budget, self.schema, self.checkpoint is not None)
         check_names(self.schema)
         if self.checkpoint is not None:
             check_place(expanded(self.checkpoint), self.named_ledger)
@@ -409,7 +427,7 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
                 fingerprint,
                 reading=self.schema.reading_of_units(),
             ),
-            reserve=mechanism.reserve(budget),
+            reserve=reserved(self.schema, budget, mechanism.reserve(budget)),
             unsafe_seed=self.unsafe_seed,
         )
 
@@ -438,6 +456,13 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
             "approvals": dict(self.approvals or {}),
             **settings,
         }
+
+    def _found(self, rows: Bounded, accountant: Accountant) -> dict[str, tuple[str, ...]]:
+        """Categories that the schema leaves open, found by charges."""
+        if not self.schema.open:
+            return {}
+        stage("finding categories that the schema leaves open")
+        return find_categories(rows, self.schema, accountant)
 
     def _bounds(self, rows: Bounded, accountant: Accountant) -> Bounds:
         """Bounds that the schema leaves open, learned by charges."""
@@ -482,8 +507,9 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         model: Model,
         bounds: Bounds,
         people: RowsOfUnits | None,
+        found: Mapping[str, tuple[str, ...]],
     ) -> Certificate:
-        counted = undeclared_counts(self._modelled, model)
+        counted = undeclared_counts(recoding_of(self.schema.settled(found)).modelled, model)
         return Certificate.issue(
             schema=self.schema,
             ledger=accountant.ledger,
@@ -495,6 +521,7 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
                 **mechanism.released(model),
                 **({"undeclared": counted} if counted else {}),
                 **({} if people is None else {"rows_of_units": people.told()}),
+                **({"found": {name: len(each) for name, each in found.items()}} if found else {}),
             },
             cautions=mechanism.cautions,
         )
@@ -509,6 +536,7 @@ class Fitted:
     certificate: Certificate
     inside: Mapping[str, Inside] = field(default_factory=dict)
     people: RowsOfUnits | None = None
+    found: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
 
 def _kept_bounds(checkpoint: Checkpoint | None, learned: Callable[[], Bounds]) -> Bounds:

@@ -29,6 +29,7 @@ COLUMNS: dict[str, Column] = {
     "boolean, words": Boolean(true=["a", "1"], false=["b"]),
     "boolean, numbers": Boolean(true=[1], false=[2.5, 0], nullable=True),
     "any case": Categorical(["a", "TRUE", "é"], ignore_case=True),
+    "prefixes": Categorical(["E11.9", "E11", "E", "1"], levels=[1, 3]),
     "real": Numeric(-10, 10.5),
     "real, nullable": Numeric(0, 1e6, nullable=True, missing_marker=2),
     "integer": Numeric(-3, 50, integer=True),

@@ -15,6 +15,7 @@ import pytest
 from dpsynth.accounting import nonadaptive
 from dpsynth.accounting.ledger_policy import Policy
 from dpsynth.base.job import Job
+from dpsynth.discovery.discovery import Discovery
 from dpsynth.evidence import verify
 from dpsynth.evidence.certificate import Certificate
 from dpsynth.evidence.verifier import recompute
@@ -34,13 +35,14 @@ from tests.structure.source import ROOT
 COLUMNS = {"a": Categorical(["x", "y"])}
 TRAINING = DpSgd(0.02, 4.0, 500)
 PLAIN = (Gaussian(20.0), Gaussian(30.0))
+FOUND = Discovery(400.0, 1e-9)
 MIXED = (Gaussian(30.0), TRAINING, ExternalProgram(0.03125, 8e-9), ExternalProgram(0.015625, 2e-9), Gaussian(40.0))
 ROOMY = Budget(2.0, 1e-6, 0.1, 2e-8)
 
 
 def issue(events=PLAIN, *, budget=None, ledger=None, seed=None, unit=None, released=None):
     schema = Schema(COLUMNS, unit=unit)
-    budget = budget or (ROOMY if events == MIXED else Budget(2.0, 1e-6))
+    budget = budget or (ROOMY if events == MIXED or FOUND in events else Budget(2.0, 1e-6))
     ledger = ledger or Ledger.create(None, Budget(9.0, 1e-6, 0.1, 1e-7), dataset="claims", unit=schema.unit)
     others = [event for event in events if not isinstance(event, Gaussian)]
     reserve = [Gaussian(1 / math.hypot(*(1 / 30, 1 / 40))), *others] if others else None
@@ -82,7 +84,9 @@ def rechained(record):
     return record
 
 
-@pytest.mark.parametrize("events", [(), PLAIN, MIXED], ids=["nothing", "gaussian", "mixed"])
+@pytest.mark.parametrize(
+    "events", [(), PLAIN, MIXED, (FOUND, Gaussian(40.0))], ids=["nothing", "gaussian", "mixed", "discovery"]
+)
 @pytest.mark.parametrize("unit", [PrivacyUnit(), PrivacyUnit("id", 5)], ids=["rows", "people"])
 def test_an_honest_certificate_holds(events, unit, tmp_path):
     issue(events, unit=unit).save(tmp_path)
@@ -112,7 +116,9 @@ def test_a_fixed_schedule_is_recomputed():
     assert any("did not reserve" in fault for fault in verify.faults(other))
 
 
-@pytest.mark.parametrize("event", [DpSgd(0.01, 2.0, 2000), DpSgd(0.05, 4.0, 300), ExternalProgram(0.7, 1e-9)], ids=str)
+@pytest.mark.parametrize(
+    "event", [DpSgd(0.01, 2.0, 2000), DpSgd(0.05, 4.0, 300), ExternalProgram(0.7, 1e-9), FOUND], ids=str
+)
 def test_both_programs_find_the_same_cost(event):
     price = recompute.price(event_to_dict(event))
     assert [price.lacking, price.epsilon] == [event.cost.delta / COST_UNIT, event.cost.epsilon / COST_UNIT]
@@ -134,6 +140,7 @@ def test_the_contour_integral_never_exceeds_delta_at_the_certified_epsilon(event
 
 def test_a_mixture_is_what_the_kernel_says_it_is():
     events = [Gaussian(3.0), DpSgd(0.05, 3.0, 100), ExternalProgram(0.4, 1e-8), ExternalProgram(0.1, 1e-8)]
+    events += [Discovery(9.0, 2e-8), Discovery(20.0, 2e-8)]
     epsilon = nonadaptive.epsilon(events, 1e-6)
     listed = [event_to_dict(e) for e in events]
     found = max(recompute.Mix.of(listed, removed).delta(epsilon) for removed in (True, False))

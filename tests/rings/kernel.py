@@ -26,6 +26,7 @@ RINGS = {
     ),
     "door": ("columns", "ids", "bounding", "bounded", "codes", "counting", "table", "sizes"),
     "prices": ("loss_grid", "pld", "gdp_upper_bound"),
+    "discovery": ("held", "discovery"),
     "training": ("steps", "clipping", "dpsgd", "event", "teachers", "embedding"),
     "programs": ("run", "external"),
     "ledger": ("chain", "names", "shared", "store", "reader", "linking", "ledger", "opening"),

@@ -29,6 +29,7 @@ from dpsynth.training.event import DpSgd
 GOOD = {
     "gaussian": {"noise_multiplier": 50.0},
     "dp_sgd": {"rate": 0.01, "noise_multiplier": 20.0, "steps": 10},
+    "discovery": {"noise_multiplier": 50.0, "delta": 1e-16},
     "external_program": {"epsilon": 0.01, "delta": 1e-16},
 }
 NO_NUMBERS = [

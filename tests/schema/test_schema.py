@@ -381,12 +381,12 @@ def test_of_a_table_of_text_alone_as_in_csv_no_type_is_said_that_a_name_does_not
     with pytest.raises(SchemaError, match=said):
         Schema.load(tmp_path / "draft.yaml")
     shown = re.findall(r"^#   (\{type: .*?\})", text, re.MULTILINE)
-    assert len(shown) == 6
+    assert len(shown) == 7
     schema = Schema.from_dict(
         {"dpsynth_schema": 1, "columns": {f"c{i}": yaml.safe_load(s) for i, s in enumerate(shown)}}
     )
     assert [type(column).__name__ for _, column in schema.named] == [
-        "Numeric", "Numeric", "Categorical", "Datetime", "Boolean", "Identifier",
+        "Numeric", "Numeric", "Categorical", "OpenCategorical", "Datetime", "Boolean", "Identifier",
     ]  # fmt: skip
 
 

@@ -16,7 +16,7 @@ LEVELS = (
     {"kernel"},
     {"door"},
     {"prices"},
-    {"training", "programs"},
+    {"discovery", "training", "programs"},
     {"accounting", "schema"},
     {"ledger"},
     {"data", "evidence", "models"},

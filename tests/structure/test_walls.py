@@ -22,6 +22,8 @@ KERNEL = {
     "def _exact_codes(rows: SensitiveRows):\n    return 0",
     "door/bounded.py": "_BOUNDED = object()\nclass Bounded:\n    __slots__ = ('__rows',)\n"
     "def _raw(bounded: Bounded):\n    return object.__getattribute__(bounded, '_Bounded__rows')",
+    "discovery/held.py": "class HeldTexts:\n    __slots__ = ('__texts',)\n"
+    "def _exact_counts(held: HeldTexts):\n    return object.__getattribute__(held, '_HeldTexts__texts')",
     "programs/run.py": "import subprocess\ndef _run(program, event, rows):\n    subprocess.Popen(program)",
     "data/__init__.py": "",
     "door/table.py": "from dpsynth.kernel.sensitive import Sensitive\n"
@@ -63,6 +65,7 @@ RANDOMNESS = [
     "from dpsynth.kernel.noise import rounded_gaussian",
     "import dpsynth.kernel.noise",
     "from dpsynth.kernel.accountant import rounded_gaussian",
+    "from dpsynth.discovery.discovery import rounded_gaussian",
     "from dpsynth.kernel import accountant\naccountant.rounded_gaussian(1, None)",
 ]
 
@@ -81,6 +84,10 @@ PRIVATE_SLOTS = [
     "from dpsynth.kernel.rows import SensitiveRows\nSensitiveRows([[1]], sizes=(2,), protects=unit)",
     "from dpsynth.kernel.rows import _exact_codes",
     "getattr(module, '_exact_codes')(rows)",
+    "from dpsynth.discovery.held import _exact_counts",
+    "from dpsynth.discovery import held\nheld._exact_counts(x)",
+    "object.__getattribute__(x, '_HeldTexts__texts')",
+    "from dpsynth.discovery.held import HeldTexts\nHeldTexts([], [], unit, shown)",
     "from dpsynth.programs.run import _run",
     "from dpsynth.programs import run\nrun._run(program, event, rows)",
     "object.__getattribute__(rows, '_SensitiveRows__codes')",

@@ -21,7 +21,7 @@ OS_RANDOMNESS = {"os.urandom", "os.getrandom"}
 RANDOM_MODULES = {"random", "secrets"}
 GENERATORS = {"BitGenerator", "Generator", "MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64", "SeedSequence"}
 NUMPY_RANDOM = "numpy.random."
-RINGS = ("kernel", "door", "prices", "training", "programs", "ledger")
+RINGS = ("kernel", "door", "prices", "discovery", "training", "programs", "ledger")
 DRAWING = {*RINGS} - {"door", "prices"}
 """Rings that may ask the operating system for randomness."""
 MAKES_SENSITIVE = {*RINGS}
@@ -86,7 +86,10 @@ def private_slots(source: Source) -> Iterator[str]:
         if (name := _foreign_private(source, use)) is not None:
             yield source.at(use.line, f"{name} is private to another folder")
     for call in source.calls:
-        if call.target.endswith((".Sensitive", ".SensitiveRows")) and source.folder not in MAKES_SENSITIVE:
+        if (
+            call.target.endswith((".Sensitive", ".SensitiveRows", ".HeldTexts"))
+            and source.folder not in MAKES_SENSITIVE
+        ):
             yield source.at(call.line, "Sensitive is made in the rings only")
     slots = _slots(source.package, tuple(folder for folder in GUARDED if _home(folder) != _home(source.folder)))
     readers = _readers(source.package) if source.folder not in RINGS else frozenset()

@@ -341,21 +341,21 @@ def mutant(module, old, new, monkeypatch):
 
 
 READ = "rows = bound_table(source.read, self.schema.unit, period_codings(self.schema))"
-ENCODED = "PrivateTable.encoded(rows, codecs(self._modelled, bounds), domain)"
+ENCODED = "PrivateTable.encoded(rows, codecs(modelled, bounds), domain)"
 UNBOUNDED = {
     "the rows as they are": (READ, "rows = source.read()"),
     "bounded as if nobody had several rows": (READ, "rows = bound_table(source.read, PrivacyUnit())"),
     "codes made from the source again": (
         ENCODED,
-        "PrivateTable.from_codes(encode_frame(source.read(), self._modelled, bounds), domain, self.schema.unit)",
+        "PrivateTable.from_codes(encode_frame(source.read(), modelled, bounds), domain, self.schema.unit)",
     ),
     "another unit's table": (
         ENCODED,
-        "PrivateTable.from_codes(encode_frame(source.read(), self._modelled, bounds), domain)",
+        "PrivateTable.from_codes(encode_frame(source.read(), modelled, bounds), domain)",
     ),
     "all rows encoded in place of the bounded": (
         ENCODED,
-        "PrivateTable.encoded(source.read(), codecs(self._modelled, bounds), domain)",
+        "PrivateTable.encoded(source.read(), codecs(modelled, bounds), domain)",
     ),
 }
 

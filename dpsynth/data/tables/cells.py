@@ -260,7 +260,18 @@ class CategoricalCodec(_Named):
                 return table[spelled]
         if self._column.ignore_case and folded(text) in self._folded:
             return self._folded[folded(text)]
-        return self.bad if self._textual else super()._code_of_text(text)
+        return self._code_of_prefix(text.strip()) if self._textual else super()._code_of_text(text)
+
+    def _code_of_prefix(self, text: str) -> int:
+        """The cell of the longest prefix that has a meaning and is a category."""
+        for length in reversed(self._column.levels):
+            prefix = text[:length]
+            code = self._texts.get(prefix)
+            if code is None and self._column.ignore_case:
+                code = self._folded.get(folded(prefix))
+            if code is not None and code < self._valid:  # not a marker of missing values
+                return code
+        return self.bad
 
     @cached_property
     def _categories(self) -> pd.CategoricalDtype:

@@ -17,7 +17,7 @@ from dpsynth.data.engines.files import Rows, column, column_names
 from dpsynth.data.tables.codec import check_columns, codec_for
 from dpsynth.data.tables.unread import UNKNOWN, likely_reason
 from dpsynth.data.values import is_null, number, read, read_numbers, steps_of
-from dpsynth.schema.columns import Scalar, folded
+from dpsynth.schema.columns import OpenCategorical, Scalar, folded
 from dpsynth.schema.table import Boolean, Categorical, Column, Datetime, Numeric, Schema
 from dpsynth.schema.texts import number_reader
 
@@ -66,6 +66,10 @@ def check_rows(rows: Rows, schema: Schema) -> list[ColumnCheck]:
 
 
 def _check(name: str, declared: Column, values: Any) -> ColumnCheck:
+    if isinstance(declared, OpenCategorical):  # any value may be found
+        nulls = int(_missing(declared, values).sum())
+        told = (nulls, 0) if declared.nullable else (0, nulls)
+        return ColumnCheck(name, *told, 0, becomes=_becomes(declared.settled()))
     assert isinstance(declared, Numeric | Categorical | Boolean | Datetime)
     missing = missing_in(declared, values)
     special, clipped, never = _special(declared, values)

@@ -150,6 +150,11 @@ def codecs(schema: Schema, bounds: Mapping[str, tuple[float, float]] = {}) -> di
         Where bounds are needed and not given.
     """
     schema.refuse_text()
+    if schema.open:
+        raise SchemaError(
+            f"the categories of {some([*map(repr, schema.open)])} are found by a fit: use"
+            " schema.settled(synthesizer.categories), the schema that has them"
+        )
     if lacking := [name for name in schema.unbounded if name not in bounds]:
         raise ValueError(
             f"columns {lacking} have an open bound: pass bounds for them, learned by a charged"

@@ -13,7 +13,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dpsynth.schema.columns import Boolean, Categorical, Column, Datetime, Identifier, Numeric
+from dpsynth.schema.columns import (
+    Boolean,
+    Categorical,
+    Column,
+    Datetime,
+    Identifier,
+    Numeric,
+    OpenCategorical,
+)
 from dpsynth.schema.table import Schema
 
 _PLACES = 22
@@ -131,4 +139,4 @@ def _is_text(column: Column) -> bool:
             return isinstance(column.categories[0], str)
         case Boolean():
             return isinstance(column.written[0], str)
-    return isinstance(column, Identifier)
+    return isinstance(column, Identifier | OpenCategorical)

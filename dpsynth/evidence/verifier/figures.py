@@ -173,7 +173,7 @@ def _views(events: Sequence[Record] | None) -> dict[str, Any]:
     found: dict[str, Any] = {**nothing, "mu": mu}
     if all(e["event"] == "gaussian" for e in events):
         found["zcdp_rho"] = float(cost.squared) / 2
-    if not others:
+    if not others and "discovery" not in {e["event"] for e in events}:
         found["rdp"] = {str(order): recompute.renyi(events, order) for order in RDP_ORDERS}
     return found
 

@@ -60,10 +60,12 @@ def price(event: Record) -> Cost:
     match event:
         case {"event": "gaussian", "noise_multiplier": float(s)} if s > 0 and len(event) == 2:
             return Cost(1 / Fraction(s) ** 2)
-        case {"event": "external_program", "epsilon": float(e), "delta": float(own)} if (
-            0 < e <= MAX_EPSILON and 0 <= own < 1 and len(event) == 3
-        ):
-            return Cost(lacking=own, epsilon=e)
+        case {"event": "discovery", "noise_multiplier": float(s), "delta": float(own)}:
+            if s > 0 and 0 < own < 1 and len(event) == 3:
+                return Cost(1 / Fraction(s) ** 2, lacking=own)
+        case {"event": "external_program", "epsilon": float(e), "delta": float(own)}:
+            if 0 < e <= MAX_EPSILON and 0 <= own < 1 and len(event) == 3:
+                return Cost(lacking=own, epsilon=e)
         case {"event": "dp_sgd", "rate": float(q), "noise_multiplier": float(s), "steps": int(n)}:
             if 0 < q <= 1 <= n and s > 0 and len(event) == 4:
                 return _trained(q, s, n)
@@ -106,10 +108,8 @@ def _least_mu(epsilon: float, delta: float) -> float:
     low, high = 0.0, 64.0
     for _ in range(_BISECTIONS):
         middle = (low + high) / 2
-        if Mix(middle**2).delta(epsilon) < delta:
-            low = middle
-        else:
-            high = middle
+        less = Mix(middle**2).delta(epsilon) < delta
+        low, high = (middle, high) if less else (low, middle)
     return low
 
 
@@ -162,16 +162,15 @@ class Mix:
 
     @classmethod
     def of(cls, events: Sequence[Record], removed: bool) -> Mix:
-        noise = [e for e in events if e["event"] == "gaussian" or e.get("rate") == 1]
+        noise = [e for e in events if "noise_multiplier" in e and e.get("rate", 1) == 1]
         squared = sum(e.get("steps", 1) / Fraction(e["noise_multiplier"]) ** 2 for e in noise)
         trained = Counter[tuple[float, float]]()
         for event in events:
             if event.get("rate", 1) < 1:
                 trained[event["rate"], event["noise_multiplier"]] += event["steps"]
-        others = [e for e in events if e["event"] == "external_program"]
-        failing = -math.expm1(math.fsum(math.log1p(-e["delta"]) for e in others))
+        failing = -math.expm1(math.fsum(math.log1p(-e.get("delta", 0.0)) for e in events))
         trainings = tuple((rate, noise, steps) for (rate, noise), steps in trained.items())
-        responses = tuple(e["epsilon"] for e in others)
+        responses = tuple(e["epsilon"] for e in events if "epsilon" in e)
         return cls(float(squared), trainings, removed, responses, failing)
 
     def delta(self, epsilon: float) -> float:
@@ -205,10 +204,8 @@ class Mix:
         for _ in range(30):
             first = low + 0.38 * (high - low)
             second = low + 0.62 * (high - low)
-            if self._height(math.exp(first), epsilon) < self._height(math.exp(second), epsilon):
-                high = second
-            else:
-                low = first
+            left, right = (self._height(math.exp(log), epsilon) for log in (first, second))
+            low, high = (low, second) if left < right else (first, high)
         return math.exp(low)
 
     def _step(self, epsilon: float, t: float, top: float) -> float:

@@ -172,6 +172,8 @@ def _event(record: Record) -> str:
             return f"noise multiplier {_short(noise)}"
         case {"event": "dp_sgd", "rate": rate, "noise_multiplier": noise, "steps": steps}:
             return f"training: {steps} steps, rate {_short(rate)}, noise multiplier {_short(noise)}"
+        case {"event": "discovery", "noise_multiplier": noise, "delta": delta}:
+            return f"values found: noise multiplier {_short(noise)}, delta {delta:.15g}"
         case {"event": "external_program", "epsilon": epsilon, "delta": delta}:
             return f"another program: epsilon {epsilon:.15g}, delta {delta:.15g}"
     raise ValueError(f"no event is known that reads {record}")

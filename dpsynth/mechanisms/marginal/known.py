@@ -110,6 +110,10 @@ class Marginal:
                     f"a known marginal has the column {name!r}, which the schema does not model:"
                     " leave it out"
                 )
+            if name in schema.open:
+                raise SchemaError(
+                    f"a known marginal needs public cells: declare the categories of {name!r}"
+                )
             if name in schema.unbounded:
                 raise SchemaError(
                     f"a known marginal needs public cells: declare both bounds of {name!r}"
@@ -219,10 +223,10 @@ class StartsFromKnown(Mechanism):
     def check_schema(self, schema: Schema) -> None:
         """The same for all of the domain that the schema says.
 
-        A column whose bounds are to be learned is one cell.
+        A column whose bounds or categories are to be learned is one cell.
         """
         sizes = {
-            name: 1 if name in schema.unbounded else codec_for(c).size
+            name: 1 if name in (*schema.unbounded, *schema.open) else codec_for(c).size
             for name, c in schema.coded.items()
         }
         self.check(Domain.of(sizes))
