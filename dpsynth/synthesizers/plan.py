@@ -21,7 +21,15 @@ from dpsynth.kernel.budget import Budget, affordable
 from dpsynth.kernel.events import Event
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.ledger.opening import Accountant
-from dpsynth.mechanisms.allocation import COLUMNS, MARGINALS, PAIRS, Allocation, Part, Preview
+from dpsynth.mechanisms.allocation import (
+    COLUMNS,
+    MARGINALS,
+    PAIRS,
+    Allocation,
+    Part,
+    Preview,
+    stddev_of_column,
+)
 from dpsynth.mechanisms.base import Mechanism
 from dpsynth.mechanisms.footprint import span
 from dpsynth.mechanisms.inside import inside_costs
@@ -30,11 +38,8 @@ from dpsynth.mechanisms.prices import MEAN_ABS, Prices, informative_pairs
 from dpsynth.mechanisms.registry import name_of
 from dpsynth.mechanisms.rows_per_unit import sizes_cost
 from dpsynth.schema.table import Numeric, Schema
-from dpsynth.synthesizers.numbers import MeanNoise, mean_noise
+from dpsynth.synthesizers.numbers import ASSUMED_BOUNDS, MeanNoise, mean_noise
 from dpsynth.synthesizers.preflight import check_budget
-
-_ASSUMED_BOUNDS = (-(2.0**20), 2.0**20)
-"""Of a column whose bounds a charge will learn: wide, so that its cells are not too few."""
 
 
 @dataclass(frozen=True)
@@ -214,7 +219,7 @@ def plan(
             f"rows must be a whole number, 1 or more: a guess at the table's size, got {rows!r}"
         )
     settled = _settled(mechanism, budget, schema.unit)
-    domain = schema_domain(schema, dict.fromkeys(schema.unbounded, _ASSUMED_BOUNDS))
+    domain = schema_domain(schema, dict.fromkeys(schema.unbounded, ASSUMED_BOUNDS))
     cost = affordable(budget)
     before = _looks_before(schema, mechanism, cost, repeats)
     rest = cost - sum(part.charges[1] * part.costs[0] for part in before)
@@ -278,7 +283,7 @@ def _looks_before(schema: Schema, mechanism: Mechanism, cost: int, repeats: bool
     """What a fit charges for before the mechanism begins."""
     bounds = _bounds(cost, schema.unbounded)
     left = cost - sum(part.charges[1] * part.costs[1] for part in bounds)
-    wide = with_several_values(schema, dict.fromkeys(schema.unbounded, _ASSUMED_BOUNDS))
+    wide = with_several_values(schema, dict.fromkeys(schema.unbounded, ASSUMED_BOUNDS))
     found = [*bounds, *(_inside(left, wide) if mechanism.gaussian and wide else ())]
     if not repeats:
         return found
@@ -326,9 +331,10 @@ def _to_be_learned(learned: Sequence[str], count_noise: float | None) -> list[st
 def _columns_error(stddev: float, domain: Domain, rows: int) -> float:
     """The mean over columns of half the L1 norm of the noise, divided by the rows; 1 at most.
 
-    stddev: on the count of a cell. It is the error before a mechanism reduces the noise.
+    stddev: the most on the count of a cell. It is the error before a mechanism reduces the noise.
     """
-    errors = [min(1.0, MEAN_ABS * stddev * n / (2 * rows)) for _, n in domain.sizes]
+    noise = {a: n * stddev_of_column(domain, a, stddev) for a, n in domain.sizes}
+    errors = [min(1.0, MEAN_ABS * each / (2 * rows)) for each in noise.values()]
     return math.fsum(errors) / len(errors)
 
 
