@@ -68,9 +68,9 @@ def mean_noise(
     """The noise of the mean of every numeric column whose bounds are known.
 
     It is that of a mean computed from noisy counts of all cells, or blocks of a wide column, for
-    rows that fill the range; where they lie close together it is less. A fit that measures pairs joins the cells of a column
-    until they stand out of the noise: then it is that of a dozen cells at the most, which is the
-    noise of one count, moved from one bound to the other. Of the means in
+    rows that fill the range; where they lie close together it is less. A fit that measures pairs
+    joins the cells of a column until they stand out of the noise: then it is that of a dozen cells
+    at the most, which is the noise of one count, moved from one bound to the other. Of the means in
     `benchmarks/results/raw_tables.json`, by `canopy`, three in four lie within it at epsilon 1 and
     10, and nine in ten within twice as much. Missing values count as rows here: where half are
     missing, the noise is twice as large.

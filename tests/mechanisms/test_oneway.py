@@ -9,7 +9,7 @@ from dpsynth.kernel.budget import Budget
 from dpsynth.kernel.sensitive import _integers
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.ledger.opening import Accountant
-from dpsynth.mechanisms.allocation import AGAIN, COLUMNS, again_part, first_parts, stddev_of_column
+from dpsynth.mechanisms.allocation import again_part, first_parts, stddev_of_column
 from dpsynth.mechanisms.oneway import OneWayMeasurements, count_columns, measure_columns, measure_oneways
 from dpsynth.models.base import LinearMeasurement
 from dpsynth.models.blocks import BLOCKS, blocks_of
@@ -95,4 +95,3 @@ def test_plans_say_the_noise_of_the_widest_column_and_of_each():
     assert stddev_of_column(DOMAIN, "sex", most) == pytest.approx(most / np.sqrt(2))
     assert least < stddev_of_column(narrow, "sex", 1.0) * most
     assert again_part(DOMAIN, 50, (0, 1)).factors[1] == pytest.approx(np.sqrt(2))
-    assert (COLUMNS, AGAIN) == (first_parts(DOMAIN, total=1, oneway=2)[1].what, again_part(DOMAIN, 5, (0, 1)).what)

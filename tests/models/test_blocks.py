@@ -1,4 +1,4 @@
-"""Blocks of a wide column: the estimate and its variance as least squares have them, and less error than cells alone."""
+"""Blocks of a wide column: the estimate and its noise as least squares have them, and nearer than cells alone."""
 
 import numpy as np
 import pytest
