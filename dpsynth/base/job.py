@@ -23,6 +23,8 @@ class Job:
     max_records : int or None
         How many rows of a unit the run uses at most, where that is another number than the
         ledger was opened with; only for units with ids.
+    reading : str or None
+        `Schema.reading_of_units()`: what says whose a row is, beside its ids.
 
     Raises
     ------
@@ -41,6 +43,7 @@ class Job:
     approvals: Mapping[str, str] = field(default_factory=dict)
     schema: str = ""
     max_records: int | None = None
+    reading: str | None = None
 
     def __post_init__(self) -> None:
         for name in ("mechanism", "purpose", "schema"):

@@ -100,6 +100,14 @@ def import_(
     dialect: Annotated[
         str | None, typer.Option(help="Of SQL, such as mysql, postgres, tsql or oracle.")
     ] = None,
+    labels_public: Annotated[
+        bool,
+        typer.Option(
+            "--labels-are-public",
+            help="Take value labels of an SPSS or Stata file as categories: you know them without"
+            " the rows.",
+        ),
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Write a schema from a data dictionary, with a TODO for each fact that it lacks.
@@ -109,7 +117,7 @@ def import_(
     from dpsynth.schema.importing.forms import FORMS, import_facts
 
     new_file(output)
-    name, imported = import_facts(source, form, table, dialect)
+    name, imported = import_facts(source, form, table, dialect, labels_public)
     draft = imported.draft()
     draft.save(output)
     found = {
@@ -117,6 +125,7 @@ def import_(
         "direct_identifiers": imported.direct_identifiers(),
         "notes": imported.notes(),
         "refused": sorted(imported.refused),
+        "labels_not_taken": [*imported.labelled],
     }
     if as_json:
         print_json({"output": str(output), "form": name, "schema": draft.to_dict(), **found})
@@ -138,6 +147,11 @@ def _show_imported(imported: Imported) -> None:
         say(f"Not taken, since it describes rows and is not public: {refused}")
     for name, note in imported.notes().items():
         say(f"{name}: {note}")
+    if imported.labelled:
+        say(
+            "Value labels of a data file may have been made from its rows, as pandas and Stata's"
+            " encode make them: give --labels-are-public if you know them without the rows."
+        )
     _say_personal(imported.direct_identifiers())
     say("Bounds and categories are taken as declared: remove what was computed from the rows.")
     todo = imported.open_facts()

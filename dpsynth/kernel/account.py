@@ -65,7 +65,8 @@ class Run:
 class Account:
     """The state after some lines; `reading` says what a further line would change, or refuses it.
 
-    read_event: the event that a line writes; ValueError for one that nobody knows.
+    read_event: the event that a line writes; ValueError for one that nobody knows. told: what says whose a row is, in
+    all runs, beside its ids ("" for nothing); None before the first.
     """
 
     read_event: Callable[[Mapping[str, Any]], Event]
@@ -74,6 +75,7 @@ class Account:
     key: str = ""
     unit: PrivacyUnit = field(default_factory=PrivacyUnit)
     budget: Budget = field(default_factory=lambda: Budget(0.0, 0.5))
+    told: str | None = None
     runs: dict[str, Run] = field(default_factory=dict)
     _settled: dict[str | None, Cost] = field(default_factory=lambda: {None: NOTHING})
     _open: dict[str, Run] = field(default_factory=dict)
@@ -128,17 +130,29 @@ class Account:
 
         return effect
 
+    def refuse_other_units(self, told: str | None) -> None:
+        """ValueError where runs told whose a row is otherwise: a unit of one would be part of a unit of another."""
+        if None not in (told, self.told) and told != self.told:
+            raise ValueError(
+                "runs of this account told whose a row is by other declarations, so that their units are others:"
+                " declare the dates of the unit, and the encoding and quote of the file, as the schema of those runs"
+                " does, or keep another ledger"
+            )
+
     def _read_run(self, record: Mapping[str, Any]) -> Effect:
         if record["run"] in self.runs:
             raise ValueError(f"a second run {record['run']!r}")
         own = record.get("max_records")
         self.unit.using(own)  # ValueError where the number says who is protected, and for one that is none
-        job = Job(record["mechanism"], record["purpose"], record["approvals"], record["schema"], own)
+        told = record.get("reading")
+        self.refuse_other_units(told or "")
+        job = Job(record["mechanism"], record["purpose"], record["approvals"], record["schema"], own, told)
         reserved = sum((self.read_event(each).cost for each in record["reserve"]), start=NOTHING)
         run = Run(record["run"], Budget(**record["budget"]), record["noise"], job, reserved, record["time"])
 
         def effect() -> None:
             self.runs[run.name] = self._open[run.name] = run
+            self.told = told or ""
 
         return effect
 

@@ -34,10 +34,11 @@ _FIELDS = {
     "copy": {"time"},
     "only": {"by", "time"},
 }
-_OPTIONAL = {"run": {"max_records"}, "charge": {"code"}, "steps": {"code"}}
-"""max_records: of a run that uses another number than the account was opened with. code: what saw raw rows."""
+_OPTIONAL = {"run": {"max_records", "reading"}, "link": {"reading"}, "charge": {"code"}, "steps": {"code"}}
+"""max_records: of a run that uses another number than the account was opened with. reading: what says whose a row is,
+beside its ids, in a run or in those of an account that was joined. code: what saw raw rows."""
 
-_TEXTS = ("dataset", "account", "noise", "run", "mechanism", "purpose", "schema", "head", "by", "code")
+_TEXTS = ("dataset", "account", "noise", "run", "mechanism", "purpose", "schema", "head", "by", "code", "reading")
 _TEXTS_OR_NULL = ("release", "time")
 
 

@@ -22,6 +22,7 @@ def link(mine: Book, theirs: Book, time: str) -> None:
         raise ValueError(
             f"one protects {one.unit.describe()}, the other {other.unit.describe()}: one account needs one unit"
         )
+    one.refuse_other_units(other.told)
     if one.closed is not None:
         raise ValueError(one.closed)
     with theirs.writing() as write:
@@ -33,4 +34,4 @@ def link(mine: Book, theirs: Book, time: str) -> None:
         if other.key not in mine.account.linked:
             facts = {"account": other.key, "dataset": other.dataset, "head": theirs.lines[-1].hash, "time": time}
             through, events = sorted(theirs.account.linked), theirs.account.counted_events(theirs.lines)
-            write("link", {**facts, "through": through, "events": events})
+            write("link", {**facts, "reading": other.told, "through": through, "events": events})

@@ -82,8 +82,11 @@ class SharedAccount(Account):
         brought = [_joined(**each) for each in record["events"]]
         if not all(isinstance(key, str) for key in record["through"]):
             raise ValueError("the keys of accounts are text")
+        told = record.get("reading")
+        self.refuse_other_units(told)
 
         def effect() -> None:
+            self.told = self.told if told is None else told
             self.linked |= {record["account"], *record["through"]}
             for purpose, cost in brought:
                 for key in (None, purpose):

@@ -151,6 +151,11 @@ def _check_computed(rule: Sum | Derived, columns: Columns) -> None:
 
 def _check_key(rule: Unique, column: Column) -> None:
     if isinstance(column, Identifier):
+        if column.repeats:
+            raise SchemaError(
+                f"{rule.column!r} repeats as people do, and the constraint `{rule.describe()}` says"
+                " that no value comes twice: leave out one of the two"
+            )
         return
     if not isinstance(column, Numeric) or not column.bounded or column.spacing is None:
         raise SchemaError(

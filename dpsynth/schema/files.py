@@ -15,6 +15,8 @@ DELIMITERS = (",", ";", "\t", "|")
 
 QUOTES = ('"', "'")
 
+VALUE_LABELS = ("read", "codes")
+
 _ASCII = bytes(range(128))
 _STATEFUL = ("iso2022", "unicode", "raw-unicode", "idna")
 """Encodings in which a sign changes how those after it are read, in other rows too."""
@@ -53,6 +55,9 @@ class FileFormat:
         they are written. An empty field always does.
     sheet : str or None
         The sheet of an Excel workbook. None for its only one.
+    value_labels : {"read", "codes"}
+        Whether a code of an SPSS or Stata file that has a value label is read as that label, in
+        every column, or as the code.
 
     Raises
     ------
@@ -74,6 +79,7 @@ class FileFormat:
     thousands: str | None = None
     missing_markers: Sequence[str] = ()
     sheet: str | None = None
+    value_labels: str = "read"
 
     def __post_init__(self) -> None:
         if fault := number_fault(self.decimal, self.thousands, {}):
@@ -89,6 +95,11 @@ class FileFormat:
             raise SchemaError(
                 f"sheet must be the name of a sheet, got {self.sheet!r}: write it as the workbook"
                 " does"
+            )
+        if self.value_labels not in VALUE_LABELS:
+            raise SchemaError(
+                f"value_labels must be one of {list(VALUE_LABELS)}, got {self.value_labels!r}:"
+                " choose one"
             )
         self._check_signs()
         self._check_encoding()

@@ -22,6 +22,8 @@ _LOCALE = re.compile(r"[a-z]{2,3}_[A-Z]{2}")
 ALPHABETS = {"#": "0123456789", "?": "ABCDEFGHIJKLMNOPQRSTUVWXYZ"}
 """What a sign of a pattern stands for; all others stand for themselves."""
 
+_DIGITS = {*"#0123456789"}
+
 
 @dataclass(frozen=True, repr=False)
 class Identifier(Facts):
@@ -139,7 +141,8 @@ def _range(what: str, given: Any) -> Range:
 
 def _may_coincide(one: Any, other: Any) -> bool:
     """Whether a name may follow both. Two ranges: whether they meet. A range among patterns counts
-    as the patterns that its numbers follow, which may be a few more.
+    as the patterns that its numbers follow, which may be a few more. "000042" is 42 to whoever
+    reads numbers, so digits count without leading zeros, too.
     """
     if not isinstance(one, str) and not isinstance(other, str):
         return bool(one[0] <= other[1] and other[0] <= one[1])
@@ -148,7 +151,8 @@ def _may_coincide(one: Any, other: Any) -> bool:
 
 def _patterns(given: str | Range) -> list[str]:
     if isinstance(given, str):
-        return [given]
+        zeros = len(given) - len(given.lstrip("0#")) if not {*given} - _DIGITS else 0
+        return [given[place:] for place in range(min(zeros, len(given) - 1) + 1)]
     found = []
     for digits in range(len(str(given[0])), len(str(given[1])) + 1):
         low, high = max(given[0], 10 ** (digits - 1)), min(given[1], 10**digits - 1)

@@ -333,6 +333,7 @@ class Schema:
         *,
         table: str | None = None,
         dialect: str | None = None,
+        labels_public: bool = False,
     ) -> Schema:
         """The schema that a data dictionary states, as `dpsynth schema import` writes it.
 
@@ -347,13 +348,16 @@ class Schema:
             The table, where the dictionary describes several.
         dialect : str or None
             Of SQL, such as "mysql".
+        labels_public : bool
+            Whether the value labels of an SPSS or Stata file are public, and so the categories.
+            Programs may make them from the rows; say so only where you know the list without them.
 
         Raises
         ------
         SchemaError
             Where it cannot be read, and where it lacks facts: these are named, column by column.
         """
-        return cls.from_dict(_READER[0](str(path), kind, table, dialect))
+        return cls.from_dict(_READER[0](str(path), kind, table, dialect, labels_public))
 
     def save(self, path: str | Path) -> None:
         """Write the schema; the name's end, .yaml, .yml or .json, says in which format."""
@@ -368,6 +372,22 @@ class Schema:
         spec["columns"] = list(spec["columns"].items())
         canonical = json.dumps(spec, sort_keys=True, separators=(",", ":"), allow_nan=False)
         return hashlib.sha256(canonical.encode("ascii")).hexdigest()
+
+    def reading_of_units(self) -> str | None:
+        """SHA-256 (hex) of what says whose a row is, beside its ids; None where nothing does.
+
+        The dates of a period have bounds, a format and a zone, and text may have lost signs by its
+        encoding or quote. Where two runs of one ledger differed in these, a unit of the one would
+        be part of a unit of the other, and their charges would not add up.
+        """
+        facts: dict[str, Any] = {name: _facts(self.columns[name]) for name in self.unit.periods}
+        if self.unit.id_column is not None:
+            plain = FileFormat()
+            for name in ("encoding", "quote"):
+                if getattr(self.file, name) != getattr(plain, name):
+                    facts[f"file {name}"] = getattr(self.file, name)
+        canonical = json.dumps(facts, sort_keys=True, separators=(",", ":"), allow_nan=False)
+        return hashlib.sha256(canonical.encode("ascii")).hexdigest() if facts else None
 
     @staticmethod
     def draft(
@@ -437,13 +457,13 @@ class SchemaDraft:
         write_mapping(expanded(path), self.spec, comment=_DRAFT_COMMENT)
 
 
-Dictionaries = Callable[[str, str | None, str | None, str | None], Mapping[str, Any]]
+Dictionaries = Callable[[str, str | None, str | None, str | None, bool], Mapping[str, Any]]
 _READER: list[Dictionaries] = []
 
 
 def read_dictionaries_with(reader: Dictionaries) -> None:
-    """Takes what `Schema.from_file` reads with: from path, kind, table and dialect to a schema's
-    content. It lies above, in `schema.importing`.
+    """Takes what `Schema.from_file` reads with: from path, kind, table, dialect and whether labels
+    are public to a schema's content. It lies above, in `schema.importing`.
     """
     _READER[:] = [reader]
 

@@ -137,7 +137,7 @@ class _Drawing:
         """The rows with their keys and other identifiers, in the schema's order."""
         columns, schema = self._recoding.columns, self._released.schema
         unique = {rule.column for rule in schema.constraints if isinstance(rule, Unique)}
-        repeats = {schema.unit.id_column}  # which says whose a row is, unless it is unique
+        repeats = {*schema.unit.columns}  # which say whose a row is, unless they are unique
         made = {
             name: generated_keys(name, columns[name], n, self._rng)
             for name in columns  # in the schema's order: it is the order of draws

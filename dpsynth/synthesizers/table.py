@@ -253,7 +253,8 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
             A condition that all rows meet, such as 'age >= 65 and sex == "female"'.
         given : mapping of str to object, DataFrame or another table, or None
             Values that columns have in all rows. Or a table of partial rows, whose missing values
-            are drawn given the others; the rows come back in its order.
+            are drawn given the others; the rows come back in its order, with the given values as
+            they are. For rows of real records use `impute`, which stamps them.
         balance : mapping of str to float or mapping, or None
             Shares that a column's values have among the rows, in whole numbers of rows:
             {"fraud": 0.5}, or {"sex": {"F": 0.5, "M": 0.5}, "age": {"age >= 65": 0.3}}. Values that
@@ -400,7 +401,13 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
             self.named_ledger,
             self.schema.unit,
             budget,
-            Job(name_of(mechanism), self.purpose, self.approvals or {}, fingerprint),
+            Job(
+                name_of(mechanism),
+                self.purpose,
+                self.approvals or {},
+                fingerprint,
+                reading=self.schema.reading_of_units(),
+            ),
             reserve=mechanism.reserve(budget),
             unsafe_seed=self.unsafe_seed,
         )

@@ -241,7 +241,8 @@ def rows_per_unit(
     check_columns(source.names, schema)
     check_owner(source.names, unit)
     account = _existing(ledger)
-    job = Job(NAME, purpose, approvals or {}, schema.fingerprint())
+    reading = schema.reading_of_units()
+    job = Job(NAME, purpose, approvals or {}, schema.fingerprint(), reading=reading)
     with accountant_for(account, unit, budget, job, unsafe_seed=unsafe_seed) as accountant:
         accountant.begin()  # a look that fails from here on stays paid for
         dates = period_codings(schema)

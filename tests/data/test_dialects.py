@@ -16,10 +16,11 @@ from dpsynth.auditing.attacks.shadow import shadow_releases
 from dpsynth.auditing.mechanism.one_run import coin_flip_split
 from dpsynth.data.engines import dialects
 from dpsynth.data.engines.dialects import Dialect, dialect_of
-from dpsynth.data.engines.files import open_rows, open_source
+from dpsynth.data.engines.files import column, open_rows, open_source
 from dpsynth.data.tables import writing
 from dpsynth.data.tables.codec import check_columns, decode_frame, encode_frame
 from dpsynth.data.tables.writing import write_rows
+from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.schema.columns import Categorical, Datetime, Numeric, SchemaError
 from dpsynth.schema.files import DELIMITERS, FileFormat
 from dpsynth.schema.table import Schema
@@ -98,7 +99,7 @@ def test_a_reader_that_decodes_rows_before_it_sniffs_breaks_the_law(tmp_path, mo
         moved_by_rows(dialect_of, tmp_path, "a,b", b"1,x\n", b"1,\xff\n")
 
 
-def _of_decoded_rows(path, file, encoding, declared):
+def _of_decoded_rows(path, file, encoding, declared, breaks):
     with file:
         return file.read().decode(encoding).splitlines(keepends=True)[declared.skip_lines]
 
@@ -257,3 +258,34 @@ def test_a_german_file_is_fitted_and_its_samples_come_back_german(tmp_path, run)
     assert lines[0] == ";".join(NAMES)
     assert any("1234,5" in line for line in lines)
     assert run(f"schema check {tmp_path / 'schema.yaml'} {tmp_path / 'out.csv'}")[0] == 0
+
+
+def values(rows, name):
+    found = column(rows, name)
+    found = found.tolist() if isinstance(rows, pd.DataFrame) else found.to_pylist()
+    return [None if pd.isna(value) else value for value in found]
+
+
+def test_a_missing_marker_is_an_id_in_the_columns_of_ids_as_it_is_in_a_frame(tmp_path):
+    """Whose row a row is does not hang on markers: one ledger pays for runs that declare others."""
+    (tmp_path / "t.csv").write_text("patient,visit,ward\nNA,NA,NA\n7,2020-01-05,a\n,,\n")
+    columns = {"ward": Categorical(["a"]), "visit": Datetime("2020-01-01", "2020-12-31")}
+    unit = PrivacyUnit(["patient", "month(visit)"])
+    schema = Schema(columns, unit=unit, file=FileFormat(missing_markers=["NA"]))
+    frame = pd.read_csv(tmp_path / "t.csv", dtype=str, keep_default_na=False)
+    frame.to_json(tmp_path / "t.jsonl", orient="records", lines=True)
+    for file, empty in (("t.csv", None), ("t.jsonl", "")):
+        rows = open_rows(tmp_path / file, schema)
+        assert values(rows, "patient") == ["NA", "7", empty]
+        assert values(rows, "visit") == [None, "2020-01-05", empty]
+        assert values(rows, "ward") == [None, "a", empty]
+
+
+def test_a_missing_marker_is_an_id_in_a_sheet_too(tmp_path):
+    pytest.importorskip("openpyxl")
+    pd.DataFrame({"patient": ["NA", 7], "ward": ["NA", "a"]}).to_excel(tmp_path / "t.xlsx", index=False)
+    unit = PrivacyUnit("patient")
+    schema = Schema({"ward": Categorical(["a"])}, unit=unit, file=FileFormat(missing_markers=["NA"]))
+    rows = open_rows(tmp_path / "t.xlsx", schema)
+    assert [*map(str, values(rows, "patient"))] == ["NA", "7"]
+    assert values(rows, "ward") == [None, "a"]

@@ -13,8 +13,10 @@ import dpsynth
 from dpsynth import Numeric, Schema, Synthesizer
 from dpsynth.base.real_records import STAMP
 from dpsynth.data.engines import source
-from dpsynth.data.engines.files import open_source
+from dpsynth.data.engines.files import open_rows, open_source
 from dpsynth.data.tables.mixing import mix, stamped
+from dpsynth.data.tables.writing import write_rows
+from dpsynth.schema.files import FileFormat
 
 REAL = pd.DataFrame({"a": np.arange(30), "b": np.arange(30) / 2})
 DRAWN = pd.DataFrame({"b": np.arange(100) / 4, "a": np.arange(1000, 1100)})
@@ -88,6 +90,53 @@ def test_a_frame_is_refused_too_and_one_without_the_stamp_is_not(monkeypatch) ->
     synth.fit(REAL)
     monkeypatch.setattr(source, "carries", lambda names, attrs: False)
     synth.fit(mixed.drop(columns=STAMP))  # the double that does not look at the stamp
+
+
+@pytest.mark.parametrize("ending", [".jsonl", ".jsonl.gz"])
+def test_a_stamped_record_of_json_lines_is_refused_by_all_who_read_it(ending: str, tmp_path: Path) -> None:
+    """A fit learns of it with its rows, as which keys a record has is a part of the record."""
+    rows, path = mix(REAL, DRAWN, share=0.5, seed=1), tmp_path / f"r{ending}"
+    rows.to_json(path, orient="records", lines=True)
+    for use in (
+        lambda: dpsynth.evaluate(path, REAL, SCHEMA),
+        lambda: dpsynth.audit(path, REAL, REAL, schema=SCHEMA),
+        lambda: mix(path, DRAWN, share=0.5, schema=SCHEMA),
+    ):
+        with pytest.raises(dpsynth.SchemaError, match=STAMP):
+            use()
+    synth = Synthesizer(SCHEMA, "independent", epsilon=1, delta=1e-6, ledger=None)
+    with pytest.raises(dpsynth.RowsError):
+        synth.fit(path)
+    rows.drop(columns=STAMP).to_json(path, orient="records", lines=True)
+    synth.fit(path)
+
+
+@pytest.mark.parametrize("ending", [".csv", ".xlsx"])
+def test_a_stamped_table_is_not_written_without_the_line_that_names_the_stamp(ending: str, tmp_path: Path) -> None:
+    pytest.importorskip("openpyxl", reason="Excel files need openpyxl")
+    rows, path = mix(REAL, DRAWN, share=0.5, seed=1), tmp_path / f"r{ending}"
+    bare = Schema(SCHEMA.columns, file=FileFormat(header=False))
+    for table in (rows, rows.drop(columns=STAMP)):
+        with pytest.raises(dpsynth.SchemaError, match=f"would have no header line, and so no stamp .{STAMP}. of rows"):
+            write_rows(table, path, bare)
+        assert not path.exists()
+    write_rows(rows, tmp_path / "r.parquet", bare)
+    write_rows(rows, path, SCHEMA)
+    for file in (tmp_path / "r.parquet", path):
+        with pytest.raises(dpsynth.SchemaError, match=STAMP):
+            open_source(file, bare if file.suffix == ".parquet" else SCHEMA)
+    write_rows(DRAWN, path, bare)
+
+
+def test_a_sheet_without_names_that_another_program_stamped_is_not_read(tmp_path: Path) -> None:
+    pytest.importorskip("openpyxl", reason="Excel files need openpyxl")
+    rows = mix(REAL, DRAWN, share=0.5, seed=1)
+    bare = Schema(SCHEMA.columns, file=FileFormat(header=False))
+    rows.to_excel(tmp_path / "r.xlsx", index=False, header=False)
+    with pytest.raises(dpsynth.SchemaError, match="has columns that the schema has not: declare them"):
+        dpsynth.evaluate(tmp_path / "r.xlsx", REAL, bare)
+    rows.drop(columns=STAMP).to_excel(tmp_path / "r.xlsx", index=False, header=False)
+    assert len(open_rows(tmp_path / "r.xlsx", bare)) == 60
 
 
 @pytest.mark.parametrize("ending", [".feather", ".xlsx"])

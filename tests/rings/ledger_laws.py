@@ -122,6 +122,32 @@ def a_run_may_use_its_own_number_of_records_of_a_person(k: Kernel) -> None:
         assert where.entries() == before
 
 
+def all_runs_tell_units_apart_alike(k: Kernel) -> None:
+    for first, other in ((None, "a"), ("a", None), ("a", "b")):
+        ledger = k.Ledger.create(None, k.Budget(*BUDGET), dataset="law", unit=k.PrivacyUnit("person"))
+
+        def run(reading: object, ledger: object = ledger) -> object:
+            return k.Accountant(k.Budget(0.1, 1e-6), ledger=ledger, job=k.Job(reading=reading))
+
+        run(first)
+        granted(lambda run=run, first=first: run(first))
+        before = ledger.entries()
+        assert before[-1].get("reading") == first
+        fails(ValueError, lambda run=run, other=other: run(other))
+        assert ledger.entries() == before
+    for first, other in ((None, "a"), ("a", None), ("a", "b")):
+        with ledger_file(k) as (_, fresh), ledger_file(k) as (_, one), ledger_file(k) as (_, two):
+            runs = [(one, first), (two, other)]
+            for ledger, reading in runs:
+                k.Accountant(k.Budget(0.1, 1e-6), ledger=ledger, job=k.Job(reading=reading)).close()
+            fails(ValueError, lambda one=one, two=two: one.link(two))
+            k.Accountant(k.Budget(0.1, 1e-6), ledger=two, job=k.Job(reading=other)).close()  # it is not closed
+            fresh.link(one)
+            for job in (k.Job(reading=other), k.Job(reading=first)):
+                begun = lambda job=job, fresh=fresh: k.Accountant(k.Budget(0.1, 1e-6), ledger=fresh, job=job)  # noqa: E731
+                granted(begun) if job.reading == first else fails(ValueError, begun)
+
+
 def a_policy_is_kept(k: Kernel) -> None:
     policy = k.Policy({"research": k.Budget(0.3, 1e-6)}, ("board",), ("mst",))
     ledger = k.Ledger.create(None, k.Budget(*BUDGET), dataset="law", unit=k.PrivacyUnit(), policy=policy)

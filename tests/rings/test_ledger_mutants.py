@@ -146,6 +146,20 @@ MUTANTS = [
         ledger_laws.a_run_may_use_its_own_number_of_records_of_a_person,
     ),
     Mutant(
+        "runs that tell units apart by other declarations",
+        "account.py",
+        "if None not in (told, self.told) and told != self.told:",
+        "if False:",
+        ledger_laws.all_runs_tell_units_apart_alike,
+    ),
+    Mutant(
+        "a joined account that told units apart otherwise",
+        "linking.py",
+        '"reading": other.told, ',
+        "",
+        ledger_laws.all_runs_tell_units_apart_alike,
+    ),
+    Mutant(
         "rows for persons",
         "ledger_policy.py",
         "if self.persons and (unit.id_column is None or unit.periods):",

@@ -226,8 +226,8 @@ MUTANTS = [
     Mutant("one step at a time, unasked", "dpsgd.py", "self.steps.paid if block is None", "1 if block is None",
            a_training_without_blocks_leaves_nothing_to_resume),
     Mutant("seeds come again", "accountant.py", "or facts.noise != SECURE", "", noise_from_a_seed_is_not_drawn_twice),
-    Mutant("begins with nothing spent", "accountant.py", "accountant._reserved = ledger.unit, facts.cost,",
-           "accountant._reserved = ledger.unit, NOTHING,", what_was_charged_stays_charged),
+    Mutant("begins with nothing spent", "accountant.py", "accountant._reserved = facts.cost,",
+           "accountant._reserved = NOTHING,", what_was_charged_stays_charged),
 ]  # fmt: skip
 LAWS = list(dict.fromkeys(mutant.law for mutant in MUTANTS))
 

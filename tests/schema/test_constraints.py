@@ -92,6 +92,14 @@ WRONG: dict[str, tuple[Callable[[], Any], str]] = {
     "a circle": (lambda: schema(d.Derived("a", "c + 1"), d.Derived("c", "a - 1")), "in a circle"),
     "no flags": (lambda: schema(d.OneHot(["a", "m"])), "needs columns of truth values"),
     "a key of real numbers": (lambda: schema(d.Unique("a")), "needs an identifier"),
+    "a key that repeats": (
+        lambda: d.Schema(
+            {"a": d.Numeric(0, 1), "id": d.Identifier(pattern="S-###", repeats=True)},
+            unit=d.PrivacyUnit("id", 2),
+            constraints=[d.Unique("id")],
+        ),
+        "repeats as people do",
+    ),
     "no list": (lambda: d.Schema(COLUMNS, constraints=d.Unique("id")), "constraints must be a list"),
     "no constraint": (lambda: d.Schema(COLUMNS, constraints=["a < b"]), "constraint 1 is of type str"),
     "an unknown type": (lambda: from_file({"type": "ordre"}), "constraint 1 has type 'ordre'"),

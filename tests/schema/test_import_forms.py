@@ -152,7 +152,7 @@ EXPECTED: dict[str, dict[str, Any]] = {
         "age": numeric(T, T, integer=T, **N),
         "sex": categorical("male", "female", **N),
         "pain": categorical("not asked", "none", "some", ordered=True, **N),
-        "kids": categorical("1", "2", "3", **N),
+        "kids": categorical("0", "1", "2 or more", **N),
         "city": categorical(**N),
         "day": datetime(T, T, "D", **N),
         "seen": datetime(T, T, "s", **N),
@@ -161,7 +161,7 @@ EXPECTED: dict[str, dict[str, Any]] = {
         "age": categorical("99 or older", **N),
         "sex": categorical("male", "female", **N),
         "pain": categorical("not asked", "none", "some", **N),
-        "kids": categorical("1", "2", "3", **N),
+        "kids": categorical("0", "1", "2 or more", **N),
         "city": categorical(**N),
         "day": datetime(T, T, "D", **N),
         "seen": datetime(T, T, "s", **N),
@@ -172,7 +172,7 @@ EXPECTED: dict[str, dict[str, Any]] = {
 def of_form(form: str, folder: Path, asked: str | None = None) -> tuple[str, Imported]:
     if form == "sql":
         pytest.importorskip("sqlglot", reason="SQL is read by the extra sql")
-    return import_facts(written(folder, form), asked, TABLE.get(form))
+    return import_facts(written(folder, form), asked, TABLE.get(form), labels_public=form in ("spss", "stata"))
 
 
 def test_every_form_has_a_source_and_the_help_names_it():

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -51,6 +53,16 @@ def test_shares_that_do_not_add_up_leave_the_rest_to_the_others(fitted, every) -
     assert (rows["ward"] == "a").sum() == 600
     others = every.groupby("ward")["share"].sum()
     assert (rows["ward"] == "b").sum() == pytest.approx(400 * others["b"] / (others["b"] + others["c"]), abs=2)
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [{"size": {0: 0.4, 3: 0.1}}, {"fraud": {True: 0.4}}, {"out": {None: 0.3, 4: 0.2}}, {"ward": {"a": 0.5}}],
+)
+def test_shares_mean_the_same_after_a_file_has_made_text_of_their_names(fitted, asked) -> None:
+    written = json.loads(json.dumps(asked))
+    rows = fitted.sample(100, balance=asked, seed=1)
+    pd.testing.assert_frame_equal(rows, fitted.sample(100, balance=written, seed=1))
 
 
 def test_classes_of_numbers_are_conditions_values_and_missing(fitted) -> None:

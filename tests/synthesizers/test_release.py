@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import os
 import shutil
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 import dpsynth
@@ -339,6 +341,23 @@ def test_a_sheet_with_real_records_is_found_and_a_damaged_one_is_none(one):
     assert found(one) == {"unlisted"}
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("name", ["real.csv", "real.csv.gz", "REAL.CSV", "packed.csv"])
+def test_a_file_with_real_records_is_found_in_every_encoding_packed_or_not(name, encoding, one):
+    raw = stamped(rows(1)).to_csv(index=False).encode(encoding)
+    (one / name).write_bytes(gzip.compress(raw) if "gz" in name or "packed" in name else raw)
+    assert found(one) == {"real", "unlisted"}
+    (one / name).write_bytes((one / name).read_bytes()[:20])  # cut off: another check tells
+    assert found(one) == {"unlisted"}
+
+
+def test_what_cannot_be_unpacked_is_not_said_to_be_without_real_records(one):
+    (one / "synthetic.csv").write_bytes(pa.compress((one / "synthetic.csv").read_bytes(), "zstd", asbytes=True))
+    relisted(one)
+    outcomes = {each.check: each for each in examine_release(one)}
+    assert "'synthetic.csv' cannot be unpacked here" in outcomes["real"].undecided
+
+
 @pytest.mark.parametrize("name", ["real.csv", "real.parquet", "metadata.parquet"])
 def test_a_file_with_real_records_is_found_whether_or_not_it_is_listed(name, one):
     """The column, or what pandas wrote into a Parquet file's metadata."""
@@ -361,7 +380,7 @@ def test_rows_of_every_kind_of_request_are_drawn_again_from_their_lines(tmp_path
         {"parts": [{"name": "a", "balance": {"sex": {"f": 0.25}}}, {"name": "b", "tilt": {"age": {"age > 50": 2}}}]}
     )
     asked = {
-        "balanced.csv": {"balance": {"sex": {"f": 0.5}, "age": {40: 0.1}}},
+        "balanced.csv": {"balance": {"sex": {"f": 0.5}, "age": {"age >= 40": 0.6}}},
         "night.parquet": {"scenario": night},
         "support.csv": {"where": "age > 30 or sex == 'm'", "support": True},
     }
@@ -369,7 +388,7 @@ def test_rows_of_every_kind_of_request_are_drawn_again_from_their_lines(tmp_path
         drawn = draw_rows_to(one / name, synth, 40, **request)
         assert drawn.count == 40
     lines = {line["name"]: line for line in json.loads((one / "manifest.json").read_text())["files"]}
-    assert lines["balanced.csv"]["balance"] == {"sex": {"f": 0.5}, "age": {"40": 0.1}}
+    assert lines["balanced.csv"]["balance"] == {"sex": {"f": 0.5}, "age": {"age >= 40": 0.6}}
     assert lines["night.parquet"]["scenario"] == night.to_dict()
     assert lines["support.csv"]["support"] is True
     outcomes = drawn_again(one)

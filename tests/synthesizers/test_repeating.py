@@ -208,9 +208,13 @@ def test_every_mechanism_pays_for_the_count_within_its_plan(mechanism):
         ({"range": [9000, 9999]}, [9999, 99_999], False),
         ({"range": [9000, 9999]}, "####", False),
         ({"range": [9000, 9999]}, "8###", True),
-        ({"range": [9000, 9999]}, "#####", True),
+        ({"range": [9000, 9999]}, "1####", True),
+        ({"range": [9000, 9999]}, "#####", False),  # "09000"
         ({"range": [5, 120]}, "##", False),
-        ({"pattern": "#####"}, [1, 9999], True),
+        ({"pattern": "9####"}, [1, 9999], True),
+        ({"pattern": "#####"}, [1, 9999], False),  # "00042"
+        ({"pattern": "0#####"}, [1, 99_999], False),
+        ({"pattern": "0-####"}, [1, 9999], True),
         ({"pattern": "####"}, [1, 99_999], False),
         ({}, "####", False),
     ],

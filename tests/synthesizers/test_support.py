@@ -139,3 +139,17 @@ def test_a_mechanism_that_measures_no_pairs_and_a_column_of_that_name_are_one_se
     named.fit(pd.DataFrame({"support": [True, False]}))
     with pytest.raises(dpsynth.ConditionError, match="has a column 'support'"):
         named.sample(5, support=True)
+
+
+def test_what_compares_tables_asks_for_them_without_the_support_of_their_rows(fitted) -> None:
+    real, rows = records(500, seed=1), fitted.sample(200, support=True, seed=1)
+    uses = (
+        lambda drawn: dpsynth.evaluate(drawn, real, SCHEMA),
+        lambda drawn: dpsynth.audit(drawn, real[:200], real[200:], schema=SCHEMA),
+        lambda drawn: dpsynth.mix(real, drawn, share=0.2),
+    )
+    for use in uses:
+        with pytest.raises(dpsynth.SchemaError, match=r"not declared, at the places 5, 6;|differ in 2 columns"):
+            use(rows)
+        use(rows[[*SCHEMA.columns]])
+    assert [*dpsynth.mix(real, rows, share=0.2, schema=SCHEMA)][:4] == [*SCHEMA.columns]

@@ -13,6 +13,7 @@ from dpsynth import (
     Budget,
     Categorical,
     Datetime,
+    FileFormat,
     Identifier,
     Ledger,
     Numeric,
@@ -195,3 +196,27 @@ def test_another_person_or_groups_of_rows_need_an_account_of_their_own(tmp_path)
         with pytest.raises(ValueError, match="one account needs one unit"):
             fitted(Schema(ward, unit=other), visits().assign(doctor=1)[["patient", "doctor", "ward"]], ledger=ledger)
         assert not ledger.runs()
+
+
+@pytest.mark.parametrize(
+    ("first", "other"),
+    [
+        (MONTHS, {"visit": Datetime("2020-01-15", "2020-12-31", nullable=True)}),
+        (MONTHS, {"visit": Datetime("2020-01-15", "2021-12-31", nullable=True, zone="Asia/Tokyo")}),
+        (HOUSES, {"file": FileFormat(encoding="ascii")}),
+        (HOUSES, {"file": FileFormat(quote="'")}),
+    ],
+)
+def test_runs_of_one_ledger_tell_their_units_apart_by_the_same_declarations(first, other):
+    """Else a unit of the one would be part of a unit of the other, and k rows leave while k others come."""
+    ledger = Ledger.create(None, Budget(9, 1e-6), dataset="stays", unit=first.unit)
+    data = visits() if first is MONTHS else pd.DataFrame({"age": [9] * 40, "surname": "Li", "street": "Elm"})
+    fitted(first, data, ledger=ledger)
+    columns = {**first.columns, **{name: column for name, column in other.items() if name in first.columns}}
+    another = Schema(columns, unit=first.unit, file=other.get("file"))
+    before = ledger.entries()
+    with pytest.raises(ValueError, match="told whose a row is by other declarations"):
+        fitted(another, data, ledger=ledger)
+    assert ledger.entries() == before
+    again = fitted(Schema(first.columns, unit=first.unit, file=FileFormat(decimal=",")), data, ledger=ledger)
+    assert verify.faults(again.certificate.record) == []

@@ -16,7 +16,7 @@ from typing import BinaryIO, TextIO, cast
 import pyarrow as pa
 from pyarrow import csv
 
-from dpsynth.data.engines.source import form_of, named_by
+from dpsynth.data.engines.source import form_of, ids_of, named_by
 from dpsynth.schema.columns import Identifier, SchemaError
 from dpsynth.schema.files import DELIMITERS, FileFormat
 from dpsynth.schema.table import Schema
@@ -32,7 +32,11 @@ _NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 
 @dataclass(frozen=True)
 class Dialect:
-    """How a CSV file is written. names: of its columns. compression: gzip, zstd or None."""
+    """How a CSV file is written.
+
+    names: of its columns. compression: gzip, zstd or None. ids: columns in which no missing marker
+    is one.
+    """
 
     names: tuple[str, ...]
     delimiter: str
@@ -42,6 +46,7 @@ class Dialect:
     first_lines: int
     header: bool
     missing: tuple[str, ...]
+    ids: tuple[str, ...] = ()
 
     @property
     def rules(self) -> csv.ParseOptions:
@@ -96,7 +101,8 @@ def dialect_of(path: Path, schema: Schema | None = None, form: FileFormat | None
     if not declared.header:
         delimiter, names = declared.delimiter or ",", tuple(named_by(path, schema))
     else:
-        line = _header_line(path, opened(path, compression), encoding, declared)
+        file = opened(path, compression)
+        line = _header_line(path, file, encoding, declared, _breaks(schema))
         delimiter, names = _divided(path, line, declared, schema)
     return Dialect(
         names,
@@ -107,6 +113,7 @@ def dialect_of(path: Path, schema: Schema | None = None, form: FileFormat | None
         declared.skip_lines,
         declared.header,
         tuple(declared.missing_markers),
+        ids_of(schema),
     )
 
 
@@ -154,22 +161,45 @@ def _encoding(path: Path, start: bytes, declared: str | None) -> str:
     return plain or marked or "utf-8"
 
 
-def _header_line(path: Path, file: BinaryIO, encoding: str, declared: FileFormat) -> str:
-    """The line of names, which may have line ends in quotes. The lines after it are not read."""
+def _breaks(schema: Schema | None) -> int | None:
+    """How many line ends the names have at most; None where no schema says so."""
+    if schema is None:
+        return None
+    names = (*schema.columns, *schema.unit.columns)
+    return sum(name.count(end) for name in names for end in "\r\n")
+
+
+def _header_line(
+    path: Path, file: BinaryIO, encoding: str, declared: FileFormat, breaks: int | None
+) -> str:
+    """The line of names, which may have so many line ends in quotes. The lines after it, which are
+    rows, are not read.
+    """
     wide = _is_wide(encoding)
     # In latin-1 each byte is a sign of its own: bytes of rows, which are read ahead, cannot fail.
     as_signs = encoding if wide else "latin-1"
     with io.TextIOWrapper(file, as_signs, errors="replace", newline="") as text:
         lines = islice(text, declared.skip_lines, None)
         line = next(lines, "")
-        while declared.quote and line.count(declared.quote) % 2 and (more := next(lines, "")):
-            line += more
+        more = islice(lines, breaks)
+        while (open_ := _is_open(line, declared.quote)) and (below := next(more, "")):
+            line += below
+    if open_ and breaks is not None:
+        raise SchemaError(
+            f"{path} has a quote in its header line that is not closed: close it, or declare the"
+            " quote, or null, as quote in the schema's file section"
+        )
     if "\0" in line:
         raise SchemaError(
             f"{path} has zero bytes in its header line, as text in UTF-16 without its mark has:"
             ' declare encoding: "utf-16-le" in the schema\'s file section, or save it as UTF-8'
         )
     return line if wide else line.encode("latin-1").decode(encoding)
+
+
+def _is_open(line: str, quote: str | None) -> bool:
+    """Whether a line ends within quotes."""
+    return quote is not None and line.count(quote) % 2 == 1
 
 
 def _is_wide(encoding: str) -> bool:

@@ -280,11 +280,16 @@ def open_rows(data: Any, schema: Schema | None = None) -> Rows:
     Raises
     ------
     SchemaError
-        Where the file cannot be read. It quotes nothing of the file.
+        Where the file cannot be read, or its rows are stamped as ones that contain real records. It
+        quotes nothing of the file.
     """
     source = open_source(data, schema)
-    with contextlib.suppress(Exception):
+    try:
         return source.read()
+    except SchemaError:  # which quotes nothing of the file
+        raise
+    except Exception:
+        pass
     raise _unreadable(data)
 
 

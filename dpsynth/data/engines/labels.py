@@ -1,59 +1,58 @@
-"""Value labels of SPSS and Stata: a code is read as its label where the schema declares the label.
+"""Value labels of SPSS and Stata: the schema alone says whether a labelled code is its label.
 
-Which of the two is meant is told by the file's dictionary and the schema, never by a value.
+Which labels a file has, and which codes they stand for, can hang on every row: Stata's `encode` and
+pandas number the values that occur. What stays is the label of each row. So neither the codes nor
+the other labels decide what a cell says.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
-from dpsynth.schema.columns import (
-    Boolean,
-    Categorical,
-    Column,
-    SchemaError,
-    folded,
-    matches_any,
-    plain_word,
-)
+import numpy as np
+import pyarrow as pa
+
+from dpsynth.schema.columns import Datetime, text_of_number
+from dpsynth.schema.texts import moment_reader
+
+Decode = Callable[[str | None], str | None]
+Codes = Mapping[Any, str]
+"""For each code that has a label, that label."""
 
 
-def labelled(name: str, column: Column | None, labels: Mapping[Any, Any]) -> dict[Any, str]:
-    """For each code that is read as its label, that label.
-
-    SchemaError where a label is one declared value and its code is another: no rule could tell
-    which of the two a person meant.
-    """
-    place = _places(column)
-    if place is None:
-        return {}
-    says = {
-        code: str(label).strip() for code, label in labels.items() if place(str(label)) is not None
-    }
-    if any(place(code) not in (None, place(label)) for code, label in says.items()):
-        raise SchemaError(
-            f"column {name!r} has value labels that are declared, and their codes are other"
-            " declared values: declare the labels alone, or the codes alone"
-        )
-    return says
+def labels_of(found: Mapping[Any, Any], decode: Decode) -> dict[Any, str]:
+    """The labels of a column's codes, whose bytes are signs."""
+    return {_code(code, decode): decode(str(label)) or "" for code, label in found.items()}
 
 
-def _places(column: Column | None) -> Callable[[Any], Any] | None:
-    """Tells which declared value a code or a label is, if any; None for columns without such."""
-    if isinstance(column, Boolean):
-        words = {plain_word(word): meant for word, meant in column.words.items()}
-        return lambda value: words.get(plain_word(value))
-    if not isinstance(column, Categorical):
-        return None
-    marker = () if column.missing_marker is None else (column.missing_marker,)
-    declared = [*column.categories, *marker]
-    fold = folded if column.ignore_case else str.strip
+def _code(code: Any, decode: Decode) -> Any:
+    return decode(code) if isinstance(code, str) else code
 
-    def place(value: Any) -> int | None:
-        same = (
-            matches_any(value, [each]) or fold(str(value)) == fold(str(each)) for each in declared
-        )
-        return next((at for at, yes in enumerate(same) if yes), None)
 
-    return place
+def texts(values: Iterable[Any], labels: Codes, write: Callable[[Any], str | None]) -> pa.Array:
+    """Labels in the place of codes, and other values as they are written; an empty text is null."""
+    found = (labels[value] if value in labels else write(value) for value in values)
+    return pa.array([text if text and text.strip() else None for text in found], pa.string())
+
+
+def moments(raw: Any, times: pa.Array, labels: Codes, column: Datetime) -> pa.Array:
+    """Times, but what the label says for a code that has one, or nothing."""
+    if not labels:
+        return times
+    read = moment_reader(column)
+    says = {code: _moment(read(label)) for code, label in labels.items()}
+    pairs = zip(raw, times.to_numpy(zero_copy_only=False), strict=True)
+    found = [says.get(code, time) for code, time in pairs]
+    return pa.array(np.array(found, dtype="datetime64[s]"))
+
+
+def _moment(seconds: float) -> np.datetime64:
+    return np.datetime64("NaT" if np.isnan(seconds) else int(seconds), "s")
+
+
+def number_text(code: Any) -> str | None:
+    """A number as the text that a category of text matches."""
+    if code is None or isinstance(code, str) or code != code:
+        return code if isinstance(code, str) else None
+    return text_of_number(float(code)) or repr(code)

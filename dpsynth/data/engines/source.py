@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeAlias
@@ -55,6 +55,24 @@ def unmarked(value: Any, markers: frozenset[str]) -> Any:
     return value
 
 
+def ids_of(schema: Schema | None) -> tuple[str, ...]:
+    """The columns of ids of a schema's unit, in which missing markers are ids as others are.
+
+    So whose row a row is does not hang on markers: one ledger pays for runs that declare others,
+    and for frames, which have none.
+    """
+    parts = () if schema is None else schema.unit.parts
+    return tuple(column for column, period in parts if period is None)
+
+
+def markers_of(
+    names: list[str], schema: Schema | None, form: FileFormat
+) -> tuple[frozenset[str], ...]:
+    """For each column its missing markers."""
+    markers, ids = frozenset(form.missing_markers), ids_of(schema)
+    return tuple(frozenset() if name in ids else markers for name in names)
+
+
 def form_of(schema: Schema | None, form: FileFormat | None) -> FileFormat:
     """How a file is written: what its schema says, or else this form."""
     if schema is not None:
@@ -82,7 +100,7 @@ def refuse_nested(types: pa.Schema | None, schema: Schema | None) -> None:
             continue
         which = f"number {place}"
         if schema is not None and column.name in schema.columns:
-            if column.name not in (*schema.coded, schema.unit.id_column):
+            if column.name not in (*schema.coded, *schema.unit.columns):
                 continue
             which = repr(column.name)
         raise SchemaError(
@@ -91,7 +109,7 @@ def refuse_nested(types: pa.Schema | None, schema: Schema | None) -> None:
         )
 
 
-def refuse_real_records(names: list[Any], attrs: Mapping[Any, Any]) -> None:
+def refuse_real_records(names: Collection[Any], attrs: Mapping[Any, Any]) -> None:
     """SchemaError for a table that carries the stamp."""
     if carries(names, attrs):
         raise SchemaError(

@@ -16,6 +16,7 @@ from tempfile import TemporaryDirectory
 import pandas as pd
 import pyarrow as pa
 
+from dpsynth.base.real_records import STAMP, carries
 from dpsynth.data.engines.files import ending_of, is_several
 from dpsynth.data.engines.folders import parts_of
 from dpsynth.data.engines.json_lines import write_json_lines
@@ -66,6 +67,7 @@ def write_rows(rows: pd.DataFrame, path: Path, schema: Schema) -> None:
 
     SchemaError where such a file cannot hold them.
     """
+    _refuse_a_lost_stamp(rows, path, schema)
     write = WRITTEN[path.suffix.lower()]
     try:
         write(rows, path, schema)
@@ -78,6 +80,17 @@ def write_rows(rows: pd.DataFrame, path: Path, schema: Schema) -> None:
         f"{path} cannot be written{_REASONS.get(path.suffix.lower(), '')}, or choose another kind"
         " of file, such as .parquet"
     )
+
+
+def _refuse_a_lost_stamp(rows: pd.DataFrame, path: Path, schema: Schema) -> None:
+    """SchemaError where no line would say that the rows are stamped."""
+    headed = schema.file.header or path.suffix.lower() not in (".csv", ".xlsx")
+    if not headed and carries([*rows], rows.attrs):
+        raise SchemaError(
+            f"{path} would have no header line, and so no stamp ({STAMP}) of rows that contain real"
+            " records: leave header: false out of the schema's file section, or choose another kind"
+            " of file, such as .parquet"
+        )
 
 
 _NAMES = (

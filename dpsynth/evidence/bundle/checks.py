@@ -7,15 +7,16 @@ standard library only. The first line of each says the one fault that it finds.
 from __future__ import annotations
 
 import contextlib
+import gzip
 import hashlib
 import json
 import zipfile
 import zlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from dpsynth.evidence.bundle.model import content_of
 from dpsynth.evidence.verifier.recompute import Undecided
@@ -38,10 +39,12 @@ SAMPLES = {
 _NAMES = {"certificate": "certificate.json", "page": "certificate.html", "schema": "schema.yaml"}
 """The kinds of which a release has one file, and its name."""
 
-STAMP = b"contains_real_records"
+STAMP = "contains_real_records"
 """In the names, or the metadata, of a table that was mixed with real rows or made from them."""
+_WRITTEN = tuple(STAMP.encode(each) for each in ("ascii", "utf-16-le", "utf-16-be"))
 _ENDS = 2**20
-_DAMAGED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
+_ZIPPED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
+_GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
 
 Line = Mapping[str, Any]
 
@@ -164,20 +167,50 @@ def unlisted(folder: Folder) -> str:
 
 def real(folder: Folder) -> str:
     """A file is stamped as one that contains real records, which no release has."""
-    tables = [path for path in folder.path.iterdir() if path.suffix.lower() in SAMPLES["rows"]]
-    found = (path.name for path in tables if path.is_file() and _is_stamped(path))
-    return ", ".join(sorted(found))
+    ends = {*SAMPLES["rows"]}
+    tables = [
+        path
+        for path in folder.path.iterdir()
+        if path.is_file() and not ends.isdisjoint(map(str.lower, path.suffixes))
+    ]
+    if found := sorted(path.name for path in tables if _is_stamped(path)):
+        return ", ".join(found)
+    if packed := sorted(path.name for path in tables if _first(path, 4) == _ZSTD):
+        raise Undecided(
+            f"{', '.join(map(repr, packed))} cannot be unpacked here, so nothing says whether real"
+            " records are in there: unpack it by zstd -d, and verify again"
+        )
+    return ""
 
 
 def _is_stamped(path: Path) -> bool:
     """Whether a table's first or last bytes have the stamp: its header line, or its metadata."""
     if zipfile.is_zipfile(path):  # a sheet; of a damaged one another check tells
-        with contextlib.suppress(*_DAMAGED), zipfile.ZipFile(path) as sheet:
-            return any(STAMP in sheet.read(name) for name in sheet.namelist())
+        with contextlib.suppress(*_ZIPPED), zipfile.ZipFile(path) as sheet:
+            return any(_has_stamp(sheet.read(name)) for name in sheet.namelist())
+    if _first(path, 2) == _GZIP:
+        with contextlib.suppress(OSError, zlib.error, EOFError), gzip.open(path) as file:
+            return any(map(_has_stamp, _ends(file)))
     with path.open("rb") as file:
-        first = file.read(_ENDS)
-        file.seek(max(0, path.stat().st_size - _ENDS))
-        return STAMP in first or STAMP in file.read()
+        return any(map(_has_stamp, _ends(file)))
+
+
+def _ends(file: IO[bytes] | gzip.GzipFile) -> Iterator[bytes]:
+    """The first bytes of a file, and its last ones."""
+    yield file.read(_ENDS)
+    last = b""
+    while part := file.read(_ENDS):
+        last = (last + part)[-_ENDS:]
+    yield last
+
+
+def _has_stamp(raw: bytes) -> bool:
+    return any(stamp in raw for stamp in _WRITTEN)
+
+
+def _first(path: Path, size: int) -> bytes:
+    with path.open("rb") as file:
+        return file.read(size)
 
 
 def _is_named(line: Line) -> bool:

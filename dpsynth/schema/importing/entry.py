@@ -10,11 +10,18 @@ from dpsynth.schema.table import Schema, SchemaError, read_dictionaries_with
 __all__ = ["Schema"]
 
 
-def _whole(path: str, kind: str | None, table: str | None, dialect: str | None) -> dict[str, Any]:
+def _whole(
+    path: str, kind: str | None, table: str | None, dialect: str | None, labels_public: bool
+) -> dict[str, Any]:
     """What a data dictionary states; SchemaError, which names the columns, where facts lack."""
-    imported = import_facts(path, kind, table, dialect)[1]
+    imported = import_facts(path, kind, table, dialect, labels_public)[1]
     if lacking := imported.open_facts():
         said = "; ".join(f"{facts} of {_few(names)}" for facts, names in lacking.items())
+        if imported.labelled:
+            said += (
+                f" (value labels of {_few([*imported.labelled])} may have been made from the rows:"
+                " pass labels_public=True if you know that they were not)"
+            )
         raise SchemaError(
             f"{path} does not say {said}: write a draft with `dpsynth schema import`, and replace"
             " each TODO in it"

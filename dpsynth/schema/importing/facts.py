@@ -77,13 +77,15 @@ class Imported:
     """What a source says of a table.
 
     refused: keys and titles whose values are of rows, and were not taken. unit: the fields of the
-    privacy unit, where the source states one. constraints: entries of a schema's file.
+    privacy unit, where the source states one. constraints: entries of a schema's file. labelled:
+    columns whose categories were not taken, since their labels may have been made from the rows.
     """
 
     columns: tuple[ColumnFacts, ...]
     refused: frozenset[str] = frozenset()
     unit: Mapping[str, Any] = field(default_factory=dict)
     constraints: tuple[Mapping[str, Any], ...] = ()
+    labelled: tuple[str, ...] = ()
 
     def draft(self) -> SchemaDraft:
         """The schema, with "TODO" for each fact that is lacking."""

@@ -77,12 +77,14 @@ def import_facts(
     form: str | None = None,
     table: str | None = None,
     dialect: str | None = None,
+    labels_public: bool = False,
 ) -> tuple[str, Imported]:
     """The form of a data dictionary, and what it says of a table.
 
     form: one of FORMS; None for the first that recognises the file. table: which one is wanted of
-    a source with several. dialect: of SQL, as sqlglot names it. SchemaError, with the path, where
-    it cannot be read.
+    a source with several. dialect: of SQL, as sqlglot names it. labels_public: whether somebody
+    says that the value labels of a data file are public. SchemaError, with the path, where it
+    cannot be read.
     """
     path = expanded(source)
     try:
@@ -90,15 +92,21 @@ def import_facts(
         name = _named(form) if form is not None else _recognised(content)
         if not FORMS[name].recognised(content):
             raise SchemaError(f"the file is no {FORMS[name].title}: leave out --from, or mend it")
-        imported = _read(name, content, table, dialect)
+        imported = _read(name, content, table, dialect, labels_public)
         imported.draft()  # refuses facts that contradict each other
     except ValueError as error:
         raise SchemaError(f"{source}: {error}") from None
     return name, imported
 
 
-def _read(name: str, content: Any, table: str | None, dialect: str | None) -> Imported:
+def _read(
+    name: str, content: Any, table: str | None, dialect: str | None, labels_public: bool
+) -> Imported:
     form = FORMS[name]
+    if labels_public and form.read is not labels.read:
+        raise SchemaError(
+            f"a {form.title} is no data file with labels: leave out --labels-are-public"
+        )
     if name == "sql":
         return ddl.read(content, table, dialect)
     if dialect is not None:
@@ -107,7 +115,7 @@ def _read(name: str, content: Any, table: str | None, dialect: str | None) -> Im
         return form.read(content, table)
     if table is not None:
         raise SchemaError(f"a {form.title} describes one table: leave out --table {table}")
-    return form.read(content)
+    return form.read(content, labels_public) if labels_public else form.read(content)
 
 
 def _content(path: Path) -> Any:

@@ -46,28 +46,60 @@ def stata(content: Any) -> bool:
     return isinstance(content, Dictionary) and content.family == "stata"
 
 
-def read(content: Dictionary) -> Imported:
-    names = content.facts.column_names
-    return Imported(tuple(_column(name, content.family, content.facts) for name in names))
+def read(content: Dictionary, labels_public: bool = False) -> Imported:
+    """What the dictionary says; labels become categories where a person says they are public.
+
+    A data file's labels may have been made from its rows: pandas and Stata's `encode` make one for
+    each text that occurs.
+    """
+    found = [_labels(name, content.facts) for name in content.facts.column_names]
+    columns = tuple(
+        _column(name, content, labels, labels_public)
+        for name, labels in zip(content.facts.column_names, found, strict=True)
+    )
+    doubtful = (
+        column.name
+        for column, labels in zip(columns, found, strict=True)
+        if labels and column.kind == "categorical" and not labels_public
+    )
+    return Imported(columns, labelled=tuple(doubtful))
 
 
-def _column(name: str, family: str, facts: Any) -> ColumnFacts:
+def _labels(name: str, facts: Any) -> dict[Any, str]:
+    """The labels of a column's codes, but for those that stand for missing values."""
     declared_missing = facts.missing_ranges.get(name, [])
-    labels = {
+    return {
         code: str(label).strip()
         for code, label in facts.variable_value_labels.get(name, {}).items()
         if not _is_missing(code, declared_missing)
     }
+
+
+def _column(
+    name: str, content: Dictionary, labels: Mapping[Any, str], labels_public: bool
+) -> ColumnFacts:
+    facts = content.facts
     measure = facts.variable_measure.get(name)
     if labels and measure != "scale":
-        ordered = True if measure == "ordinal" else None
-        return ColumnFacts(name, "categorical", {"categories": _listed(labels), "ordered": ordered})
+        ordered, listed = True if measure == "ordinal" else None, _listed(labels)
+        stated = {"categories": listed if labels_public else None, "ordered": ordered}
+        note = "" if labels_public else f"value labels {_few(listed)}, perhaps private, not taken"
+        return ColumnFacts(name, "categorical", stated, note=note)
     if facts.readstat_variable_types[name] == "string":
         return ColumnFacts(name, "categorical")
-    if meant := time_format(family, facts.original_variable_types[name]):
+    if meant := time_format(content.family, facts.original_variable_types[name]):
         return ColumnFacts(name, "datetime", {"resolution": meant.resolution})
-    note = f"values with labels, {[*labels.values()][:5]}, are numbers here" if labels else ""
-    return ColumnFacts(name, "numeric", note=note)
+    note = (
+        f"codes with value labels, {_few(_listed(labels))}, are read as these, which are no"
+        " numbers: to read the codes of all columns, declare file: {value_labels: codes}"
+    )
+    return ColumnFacts(name, "numeric", note=note if labels else "")
+
+
+def _few(texts: list[str], most: int = 20) -> str:
+    """The first labels, and how many others there are."""
+    others = f" and {len(texts) - most} others" if len(texts) > most else ""
+    return f"{texts[:most]}{others}"
 
 
 def _is_missing(code: Any, ranges: list[Mapping[str, Any]]) -> bool:
@@ -80,13 +112,8 @@ def _is_missing(code: Any, ranges: list[Mapping[str, Any]]) -> bool:
 
 
 def _listed(labels: Mapping[Any, str]) -> list[str]:
-    """The labels in the order of their codes; the codes where labels could not be told apart."""
-    texts = [labels[code] for code in sorted(labels, key=str if _mixed(labels) else None)]
-    numbers = any(text == "" or number_of_text(text) == number_of_text(text) for text in texts)
-    if len({*texts}) == len(texts) and not numbers:
-        return texts
-    return [code if isinstance(code, str) else str(text_of_number(float(code))) for code in labels]
-
-
-def _mixed(labels: Mapping[Any, str]) -> bool:
-    return any(isinstance(code, str) for code in labels)
+    """The labels in the order of their codes, each category once; an empty one is missing."""
+    mixed = any(isinstance(code, str) for code in labels)
+    texts = [labels[code] for code in sorted(labels, key=str if mixed else None)]
+    distinct = {text_of_number(number_of_text(text)) or text: text for text in reversed(texts)}
+    return [text for text in reversed(distinct.values()) if text]
