@@ -17,6 +17,7 @@ from dpsynth.base.text import short, written
 from dpsynth.data.tables.cells import NumericCodec
 from dpsynth.data.tables.codec import schema_domain
 from dpsynth.data.tables.inside import with_several_values
+from dpsynth.data.tables.weeks import with_weeks
 from dpsynth.kernel.budget import Budget, affordable
 from dpsynth.kernel.events import Event
 from dpsynth.kernel.unit import PrivacyUnit
@@ -37,6 +38,7 @@ from dpsynth.mechanisms.learned_bounds import bounds_costs
 from dpsynth.mechanisms.prices import MEAN_ABS, Prices, informative_pairs
 from dpsynth.mechanisms.registry import name_of
 from dpsynth.mechanisms.rows_per_unit import sizes_cost
+from dpsynth.mechanisms.weeks import weeks_cost
 from dpsynth.schema.table import Numeric, Schema
 from dpsynth.synthesizers.numbers import ASSUMED_BOUNDS, MeanNoise, mean_noise
 from dpsynth.synthesizers.preflight import check_budget
@@ -285,13 +287,22 @@ def _looks_before(schema: Schema, mechanism: Mechanism, cost: int, repeats: bool
     left = cost - sum(part.charges[1] * part.costs[1] for part in bounds)
     wide = with_several_values(schema, dict.fromkeys(schema.unbounded, ASSUMED_BOUNDS))
     found = [*bounds, *(_inside(left, wide) if mechanism.gaussian and wide else ())]
+    if mechanism.gaussian and (times := with_weeks(schema)):
+        costs = sorted(weeks_cost(cost - each, len(times)) for each in _spent(found))
+        looks = (len(times), len(times))
+        found.append(Part("weekdays and hours of a column", looks, (costs[0], costs[1])))
     if not repeats:
         return found
-    spent = [sum(part.charges[i] * part.costs[i] for part in found) for i in (0, 1)]
-    costs = sorted(sizes_cost(cost - each) for each in spent)
+    costs = sorted(sizes_cost(cost - each) for each in _spent(found))
     # a unit moves these counts by one, whatever number of rows it has
     factor = 1 / schema.unit.max_records
     return [*found, Part("rows of each unit", (1, 1), (costs[0], costs[1]), (factor, factor))]
+
+
+def _spent(parts: Sequence[Part]) -> tuple[int, int]:
+    """The least and the most that these cost together."""
+    least, most = (sum(p.charges[i] * p.costs[i] for p in parts) for i in (0, 1))
+    return least, most
 
 
 def _inside(left: int, wide: Mapping[str, tuple[Numeric, NumericCodec]]) -> list[Part]:
