@@ -12,7 +12,7 @@ from typing import Protocol
 from dpsynth.base.domain import Domain
 from dpsynth.kernel.events import Event
 from dpsynth.mechanisms.prices import Prices, informative_pairs
-from dpsynth.models.blocks import blocks_of
+from dpsynth.models.blocks import noise_of_a_cell
 
 ROW_COUNT = "the row count"
 COLUMNS = "every column"
@@ -25,9 +25,6 @@ _ONE_COUNT = math.sqrt(2)
 """Noise is stated for marginals of two cells or more. Where units are replaced, a single cell moves
 by sqrt(2) less.
 """
-
-_TWO_LOOKS = math.sqrt(2)
-"""Cells and blocks of a wide column are released at once (`oneway.count_columns`)."""
 
 
 @dataclass(frozen=True)
@@ -134,13 +131,12 @@ def first_parts(domain: Domain, *, total: int, oneway: int) -> tuple[Part, Part]
 
 def stddev_of_column(domain: Domain, attribute: str, most: float) -> float:
     """The noise on a cell of one column, where `most` is the most of all (that of COLUMNS)."""
-    return most / _of_columns(domain)[1] * _of_columns(domain.project([attribute]))[1]
+    return most / _of_columns(domain)[1] * noise_of_a_cell(domain, attribute)
 
 
 def _of_columns(domain: Domain) -> tuple[float, float]:
-    """The factors of columns: cells of a wide one have half of its cost, its blocks the rest."""
-    wide = any(blocks_of(domain, a) is not None for a in domain.attributes)
-    return 1 / _ONE_COUNT, _TWO_LOOKS if wide else 1.0
+    """The factors of columns, the noisiest of which is one of many cells, if there is one."""
+    return 1 / _ONE_COUNT, max(noise_of_a_cell(domain, a) for a in domain.attributes)
 
 
 def scores_part(domain: Domain, cost: int, charges: tuple[int, int]) -> Part:

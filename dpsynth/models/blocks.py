@@ -8,6 +8,8 @@ Public mathematics: blocks follow from the domain alone.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from dpsynth.base.domain import Domain
@@ -33,6 +35,11 @@ def blocks_of(domain: Domain, attribute: str) -> np.ndarray | None:
         return None
     special = np.arange(domain.size(attribute) - ordered)
     return np.append(np.arange(ordered) * BLOCKS // ordered, BLOCKS + special)
+
+
+def noise_of_a_cell(domain: Domain, attribute: str) -> float:
+    """Beside that of one count: cells and blocks of a wide column are released at once."""
+    return 1.0 if blocks_of(domain, attribute) is None else math.sqrt(2)
 
 
 def together(cells: np.ndarray, sums: np.ndarray, blocks: np.ndarray) -> np.ndarray:
