@@ -130,8 +130,13 @@ class File:
     def await_lines(self) -> None:
         """Waits while another process makes the file. Asks for its length only: to close a file would end our locks."""
         until = time.monotonic() + MAKING
-        while self.path.is_file() and self.path.stat().st_size < SMALLEST and time.monotonic() < until:
+        while self.path.is_file() and self._half_made() and time.monotonic() < until:
             time.sleep(0.01)
+
+    def _half_made(self) -> bool:
+        """A file of SQLite grows by whole pages, of 512 bytes or more: others are not waited for."""
+        size = self.path.stat().st_size
+        return size < SMALLEST and size % 512 == 0
 
     @contextlib.contextmanager
     def transaction(self, *, write: bool, check: bool = False) -> Iterator[Transaction]:
