@@ -5,14 +5,19 @@ import pandas as pd
 import pytest
 
 import dpsynth
+from dpsynth.base.domain import Domain
 from dpsynth.data.tables.codec import codec_for
 from dpsynth.data.tables.inside import Inside
 from dpsynth.data.tables.weeks import WeekCoding, with_week, with_weeks
 from dpsynth.door.bounded import bound_table
 from dpsynth.door.codes import codes_of
+from dpsynth.door.table import PrivateTable
 from dpsynth.kernel.budget import Budget
+from dpsynth.kernel.sensitive import _integers
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.ledger.opening import Accountant
+from dpsynth.mechanisms import weeks
+from dpsynth.mechanisms.inside import Look
 from dpsynth.mechanisms.weeks import look_at_weeks, weeks_cost, weeks_of
 from dpsynth.schema.table import Datetime, Numeric, Schema
 from dpsynth.testing import BlindAccountant
@@ -94,12 +99,32 @@ def look(rows, columns, accountant=None):
     return look_at_weeks(bound_table(lambda: rows, PrivacyUnit()), columns, accountant, cost)
 
 
-def test_what_is_seen_depends_on_the_rows_through_its_charge_only():
+def told_apart():
+    """Whether two unlike columns can be told apart when no charge looks at them."""
+
     def run(values):
         accountant = BlindAccountant(BUDGET)
         return look(pd.DataFrame({"t": values}), {"t": HOURS}, accountant), accountant.ledger.entries()
 
-    assert run(between(HOURS, 900, 0)) == run(pd.Series(["x", None, 5, "2022-05-05T01:00"], dtype=object))
+    return run(between(HOURS, 9000, 0)) != run(pd.Series(["x", None, 5, "2022-05-05T01:00"], dtype=object))
+
+
+def test_what_is_seen_depends_on_the_rows_through_its_charge_only():
+    assert not told_apart()
+
+
+class Peeks(Look):
+    """A mutant: it charges, and gives exact counts."""
+
+    def __call__(self, coding, cost, purpose):
+        _, noise = super().__call__(coding, cost, purpose)
+        table = PrivateTable.encoded(self._rows, {self._name: coding}, Domain.of({self._name: coding.size}))
+        return _integers(table.marginals([(self._name,)])[self._name,])[:-1].astype(float), min(noise, 1.0)
+
+
+def test_a_look_that_peeks_is_found(monkeypatch):
+    monkeypatch.setattr(weeks, "Look", Peeks)
+    assert told_apart()
 
 
 def test_a_look_costs_what_was_said_and_is_one_charge():

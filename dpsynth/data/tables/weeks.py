@@ -1,6 +1,6 @@
 """Weeks: when in the week the times of a column lie, where cells are longer than an hour or a day.
 
-A cell of a column that keeps a year to the hour is 18 hours long. A charged look
+A cell of a column that keeps a year to the hour is 17 hours long. A charged look
 (`mechanisms.weeks`) says how many rows each of the 168 hours of a week has, or each weekday where
 days are kept; times are then drawn from a cell as these say, and not evenly.
 """
