@@ -270,7 +270,7 @@ def _refuse_another_run(
     if begun is None:
         return  # refused by `Accountant.resumed`, in its words
     said = {**asdict(begun.job), **asdict(begun.budget)}
-    del said["max_records"]  # follows from the schema, whose fingerprint is compared
+    del said["max_records"], said["reading"]  # follow from the schema, whose fingerprint is compared
     if any(said[name] != facts[name] for name in said):
         raise CheckpointError(
             f"{path} names a run of another fit: restore it from a copy, or remove it to fit anew"
