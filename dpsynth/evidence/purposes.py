@@ -21,6 +21,7 @@ _KINDS = (
     (re.compile(r"learn the bounds of "), "Bounds that the schema leaves open"),
     (re.compile(r"see values of .* that many rows share"), "Values that many rows share"),
     (re.compile(r"see how the numbers of .* are written"), "How numbers are written"),
+    (re.compile(r"see when in the week .* lies"), "Weekdays and hours"),
     (re.compile(r"count the rows of each unit"), "How many rows each unit has"),
     (re.compile(r"choose among \d+ "), "What to measure: scores of all candidates"),
     (re.compile(r"train a critic of (rows|images) in "), "Training of a network"),

@@ -12,6 +12,7 @@ from typing import Protocol
 from dpsynth.base.domain import Domain
 from dpsynth.kernel.events import Event
 from dpsynth.mechanisms.prices import Prices, informative_pairs
+from dpsynth.models.blocks import noise_of_a_cell
 
 ROW_COUNT = "the row count"
 COLUMNS = "every column"
@@ -122,11 +123,20 @@ def first_parts(domain: Domain, *, total: int, oneway: int) -> tuple[Part, Part]
     """
     columns = len(domain.attributes)
     each = oneway // columns
-    fewer = (1 / _ONE_COUNT, 1.0)
     return (
-        Part(ROW_COUNT, (1, 1), (total, total), fewer),
-        Part(COLUMNS, (columns, columns), (each, each), fewer),
+        Part(ROW_COUNT, (1, 1), (total, total), (1 / _ONE_COUNT, 1.0)),
+        Part(COLUMNS, (columns, columns), (each, each), _of_columns(domain)),
     )
+
+
+def stddev_of_column(domain: Domain, attribute: str, most: float) -> float:
+    """The noise on a cell of one column, where `most` is the most of all (that of COLUMNS)."""
+    return most / _of_columns(domain)[1] * noise_of_a_cell(domain, attribute)
+
+
+def _of_columns(domain: Domain) -> tuple[float, float]:
+    """The factors of columns, the noisiest of which is one of many cells, if there is one."""
+    return 1 / _ONE_COUNT, max(noise_of_a_cell(domain, a) for a in domain.attributes)
 
 
 def scores_part(domain: Domain, cost: int, charges: tuple[int, int]) -> Part:
@@ -147,7 +157,7 @@ def again_part(domain: Domain, cost: int, times: tuple[int, int]) -> Part:
     """The columns measured again, at least and at most so often; at most with the row count."""
     columns = len(domain.attributes)
     charges = (times[0] * columns, times[1] * columns + times[1])
-    return Part(AGAIN, charges, (0, cost), (1 / _ONE_COUNT, 1.0))
+    return Part(AGAIN, charges, (0, cost), _of_columns(domain))
 
 
 def most_in_a_tree(domain: Domain) -> int:

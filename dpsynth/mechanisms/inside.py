@@ -30,6 +30,7 @@ from dpsynth.data.tables.inside import (
     single_values,
 )
 from dpsynth.door.bounded import Bounded
+from dpsynth.door.codes import Coding
 from dpsynth.door.table import PrivateTable
 from dpsynth.kernel.accountant import Accountant
 from dpsynth.kernel.events import Gaussian
@@ -64,11 +65,14 @@ class Seen:
     decimals : tuple of float
         How many numbers are written with no decimals, with one, and so on up to five, and with
         more; 0 where noise may be all that there is.
+    week : tuple of float
+        Of a column of times, how many lie in each hour of a week, or on each weekday.
     """
 
-    atoms: tuple[float, ...]
-    counts: tuple[float, ...]
-    decimals: tuple[float, ...]
+    atoms: tuple[float, ...] = ()
+    counts: tuple[float, ...] = ()
+    decimals: tuple[float, ...] = ()
+    week: tuple[float, ...] = ()
 
 
 def inside_costs(cost: int, columns: int) -> tuple[int, int, int]:
@@ -88,7 +92,7 @@ def look_inside(
     """What is seen in the cells of each column, by three charges each."""
     found = {}
     for name, (column, codec) in columns.items():
-        look = _Look(rows, name, accountant)
+        look = Look(rows, name, accountant)
         decimals, decimals_noise = look(
             DecimalsCoding(column), costs[0], f"how the numbers of {name} are written"
         )
@@ -133,15 +137,13 @@ def _but_the_last(counts: np.ndarray, codec: NumericCodec) -> tuple[float, ...]:
     return tuple((counts[:-1] / counts.sum()).tolist())
 
 
-class _Look:
+class Look:
     """Measures one column of the rows in cells of a coding; one charge."""
 
     def __init__(self, rows: Bounded, name: str, accountant: Accountant) -> None:
         self._rows, self._name, self._accountant = rows, name, accountant
 
-    def __call__(
-        self, coding: DecimalsCoding | PiecesCoding, cost: int, purpose: str
-    ) -> tuple[np.ndarray, float]:
+    def __call__(self, coding: Coding, cost: int, purpose: str) -> tuple[np.ndarray, float]:
         """Noisy counts, without that of what is no number, and their standard deviation."""
         domain = Domain.of({self._name: coding.size})
         table = PrivateTable.encoded(self._rows, {self._name: coding}, domain)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -14,6 +14,13 @@ from dpsynth.kernel.events import Gaussian
 from dpsynth.kernel.sensitive import Sensitive
 from dpsynth.mechanisms.allocation import COLUMNS, ROW_COUNT, Allocation
 from dpsynth.models.base import LinearMeasurement
+from dpsynth.models.blocks import (
+    blocks_of,
+    denoise_in_blocks,
+    stddev_of_cells,
+    together,
+    variance_of_sums,
+)
 from dpsynth.models.histogram import denoise
 
 
@@ -28,7 +35,10 @@ class OneWayMeasurements:
     total : LinearMeasurement
         Of the row count: its clique is `()`.
     by_column : mapping of str to LinearMeasurement
-        Of each column.
+        Of each column. Cells of a wide one are counted in blocks as well (`models.blocks`), which
+        these values contain.
+    alone : frozenset of str
+        Wide columns of which something else is known: their noise is taken for independent.
 
     Examples
     --------
@@ -46,26 +56,41 @@ class OneWayMeasurements:
     domain: Domain
     total: LinearMeasurement
     by_column: Mapping[str, LinearMeasurement]
+    alone: frozenset[str] = frozenset()
 
     @property
     def rows(self) -> float:
         """The estimated number of rows, at least 1: all totals, weighted by their precision."""
         totals = [float(self.total.values)]
         stddevs = [float(np.mean(self.total.stddev))]
-        for m in self.by_column.values():
+        for a, m in self.by_column.items():
             totals.append(float(m.values.sum()))
-            variances = np.broadcast_to(np.square(m.stddev), m.values.shape)
-            stddevs.append(float(np.sqrt(np.sum(variances))))
+            stddevs.append(float(self.stddev_of_sums(a, np.zeros(m.values.size, np.intp))[0]))
         weights = np.array([1 / stddev**2 for stddev in stddevs])
         return max(1.0, float(np.dot(weights, totals) / weights.sum()))
 
     def masses(self) -> dict[str, np.ndarray]:
         """Estimated counts of each column's cells."""
         rows = self.rows
-        return {
-            a: denoise(m.values, float(np.mean(m.stddev)), self.domain.width(a), rows)
-            for a, m in self.by_column.items()
-        }
+        return {a: self._masses(a, rows) for a in self.by_column}
+
+    def stddev_of_sums(self, attribute: str, labels: np.ndarray) -> np.ndarray:
+        """The noise of sums of a column's cells, labels[cell] being the number of its sum."""
+        m = self.by_column[attribute]
+        variance = np.square(m.stddev) * np.ones(m.values.shape)
+        blocks = blocks_of(self.domain, attribute)
+        if blocks is None or attribute in self.alone:
+            return np.sqrt(np.bincount(labels, variance))
+        return np.sqrt(variance_of_sums(variance, blocks, labels))
+
+    def _masses(self, attribute: str, rows: float) -> np.ndarray:
+        m = self.by_column[attribute]
+        stddev, widths = float(np.mean(m.stddev)), self.domain.width(attribute)
+        blocks = blocks_of(self.domain, attribute)
+        if blocks is None or widths is None:
+            return denoise(m.values, stddev, widths, rows)
+        of_blocks = float(np.mean(self.stddev_of_sums(attribute, blocks)))
+        return denoise_in_blocks(m.values, (stddev, of_blocks), widths, rows, blocks)
 
     def last_cells(self) -> dict[str, tuple[float, float]]:
         """The count of each column's last cell as measured, and its noise's standard deviation."""
@@ -89,7 +114,11 @@ class OneWayMeasurements:
         if not more.clique:
             return replace(self, total=_combined(self.total, more))
         (a,) = more.clique
-        return replace(self, by_column={**self.by_column, a: _combined(self.by_column[a], more)})
+        return replace(
+            self,
+            by_column={**self.by_column, a: _combined(self.by_column[a], more)},
+            alone=self.alone | {a},
+        )
 
 
 MIN_SHARE = 1e-6
@@ -140,12 +169,45 @@ def measure_oneways(
         What was measured.
     """
     attributes = table.domain.attributes
-    answers = table.marginals([(), *((a,) for a in attributes)])
+    answers = count_columns(table, [(), *((a,) for a in attributes)])
     total = measure(accountant, (), answers[()], total_cost)
-    each = oneway_cost // len(attributes)
+    costs = dict.fromkeys(attributes, oneway_cost // len(attributes))
     return OneWayMeasurements(
-        table.domain, total, {a: measure(accountant, (a,), answers[a,], each) for a in attributes}
+        table.domain, total, measure_columns(accountant, table.domain, answers, costs)
     )
+
+
+def count_columns(table: PrivateTable, cliques: Sequence[Clique]) -> dict[Clique, Sensitive]:
+    """Counts of the row count and of columns, closed: a wide column's cells, and then its blocks.
+
+    A row counts in one cell and in one block, which `stack` makes of their sensitivities.
+    """
+    domain = table.domain
+    blocks = {c[0]: found for c in cliques if c and (found := blocks_of(domain, c[0])) is not None}
+    answers = table.marginals(cliques)
+    sums = table.coarsen(blocks).marginals([(a,) for a in blocks]) if blocks else {}
+    return {c: Sensitive.stack([x, sums[c]]) if c in sums else x for c, x in answers.items()}
+
+
+def measure_columns(
+    accountant: Accountant,
+    domain: Domain,
+    answers: Mapping[Clique, Sensitive],
+    costs: Mapping[str, int],
+) -> dict[str, LinearMeasurement]:
+    """Measures these columns of `count_columns`, one charge for each."""
+    return {a: _column(measure(accountant, (a,), answers[a,], costs[a]), domain) for a in costs}
+
+
+def _column(m: LinearMeasurement, domain: Domain) -> LinearMeasurement:
+    """The cells of a column as they were counted, alone or in blocks as well."""
+    (a,) = m.clique
+    blocks = blocks_of(domain, a)
+    if blocks is None:
+        return m
+    cells, sums = np.split(m.values, [blocks.size])
+    stddev = stddev_of_cells(float(np.max(m.stddev)), blocks)
+    return LinearMeasurement(m.clique, together(cells, sums, blocks), stddev)
 
 
 def allocated_oneways(

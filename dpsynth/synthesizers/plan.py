@@ -17,6 +17,7 @@ from dpsynth.base.text import short, written
 from dpsynth.data.tables.cells import NumericCodec
 from dpsynth.data.tables.codec import schema_domain
 from dpsynth.data.tables.inside import with_several_values
+from dpsynth.data.tables.weeks import with_weeks
 from dpsynth.discovery.discovery import Discovery
 from dpsynth.discovery.held import l2_of
 from dpsynth.kernel.budget import Budget, affordable
@@ -31,6 +32,7 @@ from dpsynth.mechanisms.allocation import (
     Part,
     Preview,
     settled_cost,
+    stddev_of_column,
 )
 from dpsynth.mechanisms.base import Mechanism
 from dpsynth.mechanisms.discovered import discoveries
@@ -40,13 +42,11 @@ from dpsynth.mechanisms.learned_bounds import bounds_costs
 from dpsynth.mechanisms.prices import MEAN_ABS, Prices, informative_pairs
 from dpsynth.mechanisms.registry import name_of
 from dpsynth.mechanisms.rows_per_unit import sizes_cost
+from dpsynth.mechanisms.weeks import weeks_cost
 from dpsynth.schema.columns import OTHER
 from dpsynth.schema.table import Numeric, Schema
-from dpsynth.synthesizers.numbers import MeanNoise, mean_noise
+from dpsynth.synthesizers.numbers import ASSUMED_BOUNDS, MeanNoise, mean_noise
 from dpsynth.synthesizers.preflight import check_budget
-
-_ASSUMED_BOUNDS = (-(2.0**20), 2.0**20)
-"""Of a column whose bounds a charge will learn: wide, so that its cells are not too few."""
 
 
 @dataclass(frozen=True)
@@ -228,7 +228,7 @@ def plan(
     settled = _settled(mechanism, budget, schema.unit)
     found = discoveries(schema, budget)
     declared, schema = schema, schema.settled({})
-    domain = schema_domain(schema, dict.fromkeys(schema.unbounded, _ASSUMED_BOUNDS))
+    domain = schema_domain(schema, dict.fromkeys(schema.unbounded, ASSUMED_BOUNDS))
     cost = affordable(budget)
     before = [
         *_to_be_found(found, schema.unit),
@@ -295,15 +295,24 @@ def _looks_before(schema: Schema, mechanism: Mechanism, cost: int, repeats: bool
     """What a fit charges for before the mechanism begins."""
     bounds = _bounds(cost, schema.unbounded)
     left = cost - sum(part.charges[1] * part.costs[1] for part in bounds)
-    wide = with_several_values(schema, dict.fromkeys(schema.unbounded, _ASSUMED_BOUNDS))
+    wide = with_several_values(schema, dict.fromkeys(schema.unbounded, ASSUMED_BOUNDS))
     found = [*bounds, *(_inside(left, wide) if mechanism.gaussian and wide else ())]
+    if mechanism.gaussian and (times := with_weeks(schema)):
+        costs = sorted(weeks_cost(cost - each, len(times)) for each in _spent(found))
+        looks = (len(times), len(times))
+        found.append(Part("weekdays and hours of a column", looks, (costs[0], costs[1])))
     if not repeats:
         return found
-    spent = [sum(part.charges[i] * part.costs[i] for part in found) for i in (0, 1)]
-    costs = sorted(sizes_cost(cost - each) for each in spent)
+    costs = sorted(sizes_cost(cost - each) for each in _spent(found))
     # a unit moves these counts by one, whatever number of rows it has
     factor = 1 / schema.unit.max_records
     return [*found, Part("rows of each unit", (1, 1), (costs[0], costs[1]), (factor, factor))]
+
+
+def _spent(parts: Sequence[Part]) -> tuple[int, int]:
+    """The least and the most that these cost together."""
+    least, most = (sum(p.charges[i] * p.costs[i] for p in parts) for i in (0, 1))
+    return least, most
 
 
 def _inside(left: int, wide: Mapping[str, tuple[Numeric, NumericCodec]]) -> list[Part]:
@@ -365,9 +374,10 @@ def _to_be_learned(learned: Sequence[str], count_noise: float | None) -> list[st
 def _columns_error(stddev: float, domain: Domain, rows: int) -> float:
     """The mean over columns of half the L1 norm of the noise, divided by the rows; 1 at most.
 
-    stddev: on the count of a cell. It is the error before a mechanism reduces the noise.
+    stddev: the most on the count of a cell. It is the error before a mechanism reduces the noise.
     """
-    errors = [min(1.0, MEAN_ABS * stddev * n / (2 * rows)) for _, n in domain.sizes]
+    noise = {a: n * stddev_of_column(domain, a, stddev) for a, n in domain.sizes}
+    errors = [min(1.0, MEAN_ABS * each / (2 * rows)) for each in noise.values()]
     return math.fsum(errors) / len(errors)
 
 

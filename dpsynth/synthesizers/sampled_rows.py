@@ -12,15 +12,16 @@ import numpy as np
 import pandas as pd
 
 from dpsynth.base.domain import Clique
-from dpsynth.data.tables.cells import NumericCodec
+from dpsynth.data.tables.cells import DatetimeCodec, NumericCodec
 from dpsynth.data.tables.codec import Codec, codecs, decode_frame
 from dpsynth.data.tables.identifiers import generate_identifiers, keyed_identifiers
 from dpsynth.data.tables.inside import Inside, with_inside
 from dpsynth.data.tables.parts import Parts, mixed
 from dpsynth.data.tables.rows_of_units import RowsOfUnits
+from dpsynth.data.tables.weeks import with_week
 from dpsynth.models.base import Codes, ConditionError, Evidence, Model
 from dpsynth.models.completing import counts_given
-from dpsynth.schema.columns import Identifier
+from dpsynth.schema.columns import Datetime, Identifier
 from dpsynth.schema.table import Schema
 from dpsynth.synthesizers.cases import Case
 from dpsynth.synthesizers.conditions import Term, Without
@@ -217,7 +218,9 @@ class Origin:
             return np.logical_and.reduce([every, *(term.holds(values) for term in own)])
 
         parts = codec.parts(holds, constants)
-        inside = self.inside.get(name)
+        inside, column = self.inside.get(name), self.schema.columns[name]
+        if inside and isinstance(codec, DatetimeCodec) and isinstance(column, Datetime):
+            return with_week(parts, column, codec, inside.week)
         if inside is None or not isinstance(codec, NumericCodec):
             return parts
         return with_inside(parts, codec, inside, holds, free=not own)

@@ -26,6 +26,7 @@ import pandas as pd
 
 from dpsynth.base.domain import Clique, Domain
 from dpsynth.models.base import ConditionError, Model
+from dpsynth.models.blocks import noise_of_a_cell
 from dpsynth.models.refined import RefinedModel
 from dpsynth.synthesizers.sampled_rows import Origin
 
@@ -65,6 +66,8 @@ class Support:
         tables = {}
         for clique, stddev in noise.items():
             shown, of = (model, {}) if len(clique) == 1 else (coarse, bins)
+            if len(clique) == 1:
+                stddev *= noise_of_a_cell(model.domain, clique[0])
             scales = [_scale(model.domain, a, of.get(a)) for a in clique]
             tables[clique] = _windowed(shown.project(clique), scales) / stddev
         return cls(tables, bins)

@@ -27,6 +27,7 @@ from dpsynth.data.tables.magnitude import magnitude_table
 from dpsynth.data.tables.mixing import as_frame, stamped
 from dpsynth.data.tables.periods import period_codings
 from dpsynth.data.tables.rows_of_units import RowsOfUnits
+from dpsynth.data.tables.weeks import with_weeks
 from dpsynth.door.bounded import Bounded, bound_table
 from dpsynth.door.table import PrivateTable
 from dpsynth.evidence.certificate import Certificate
@@ -42,6 +43,7 @@ from dpsynth.mechanisms.learned_bounds import bounds_costs, learn_bounds
 from dpsynth.mechanisms.marginal.known import Marginal
 from dpsynth.mechanisms.registry import TABLES, mechanism_for, name_of
 from dpsynth.mechanisms.rows_per_unit import look_at_sizes, rows_of_units, sizes_cost
+from dpsynth.mechanisms.weeks import look_at_weeks, weeks_cost, weeks_of
 from dpsynth.models.base import Model
 from dpsynth.schema.table import Numeric, Schema, SchemaError
 from dpsynth.synthesizers.account import accountant_for
@@ -479,12 +481,16 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         self, rows: Bounded, bounds: Bounds, accountant: Accountant, mechanism: Mechanism
     ) -> dict[str, Seen]:
         """Values that many rows share inside of cells, and how numbers are written, by charges."""
-        wanted = with_several_values(self._modelled, bounds) if mechanism.gaussian else {}
-        if not wanted:
-            return {}
-        stage("looking for values that many rows share")
-        costs = inside_costs(accountant.cost_left, len(wanted))
-        return look_inside(rows, wanted, accountant, costs)
+        found: dict[str, Seen] = {}
+        if mechanism.gaussian and (wanted := with_several_values(self._modelled, bounds)):
+            stage("looking for values that many rows share")
+            costs = inside_costs(accountant.cost_left, len(wanted))
+            found = look_inside(rows, wanted, accountant, costs)
+        if mechanism.gaussian and (times := with_weeks(self._modelled)):
+            stage("looking for weekdays and hours")
+            cost = weeks_cost(accountant.cost_left, len(times))
+            found |= look_at_weeks(rows, times, accountant, cost)
+        return found
 
     def _people(self, rows: Bounded, accountant: Accountant) -> RowsOfUnits | None:
         """How many rows units have, by a charge; None where no names are to repeat."""
@@ -497,7 +503,10 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
 
     def _inside(self, seen: Mapping[str, Seen], bounds: Bounds, model: Model) -> dict[str, Inside]:
         wanted = with_several_values(self._modelled, bounds)
-        found = {name: inside_of(wanted[name][1], each, model, name) for name, each in seen.items()}
+        found = {
+            name: weeks_of(each) if each.week else inside_of(wanted[name][1], each, model, name)
+            for name, each in seen.items()
+        }
         return {name: each for name, each in found.items() if each != Inside()}
 
     def _certify(

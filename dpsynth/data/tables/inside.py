@@ -56,12 +56,15 @@ class Inside:
         with no decimals, with one, and so on; more decimals have those that are left.
     every : tuple of float
         The same of all rows.
+    week : tuple of float
+        Of a column of times, the share of each hour of a week, or of each weekday.
     """
 
     atoms: tuple[float, ...] = ()
     shares: tuple[float, ...] = ()
     decimals: tuple[float, ...] = ()
     every: tuple[float, ...] = ()
+    week: tuple[float, ...] = ()
 
     @property
     def reach(self) -> tuple[float, ...]:
@@ -77,11 +80,12 @@ class Inside:
     @classmethod
     def of(cls, stored: Mapping[str, Any]) -> Inside:
         """What a model file holds of it."""
-        return cls(*(tuple(map(float, stored[field.name])) for field in fields(cls)))
+        return cls(*(tuple(map(float, stored.get(field.name, ()))) for field in fields(cls)))
 
     def stored(self) -> dict[str, list[float]]:
         """The content of a model file."""
-        return {name: list(values) for name, values in vars(self).items()}
+        told = {name: list(values) for name, values in vars(self).items()}
+        return told if self.week else {name: told[name] for name in told if name != "week"}
 
 
 class _Numbers:

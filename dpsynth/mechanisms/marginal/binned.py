@@ -80,7 +80,12 @@ class Binned:
 
     def oneways(self, oneway: OneWayMeasurements) -> list[LinearMeasurement]:
         """The one-way measurements over bins."""
-        return [self.measurement(m) for m in oneway.by_column.values()]
+        return [
+            LinearMeasurement(
+                m.clique, _summed(m.values, 0, self.bins[a]), oneway.stddev_of_sums(a, self.bins[a])
+            )
+            for a, m in oneway.by_column.items()
+        ]
 
     def noise(self, oneway: OneWayMeasurements) -> dict[str, np.ndarray]:
         """For each column the standard deviations of its bins' measurements, in rows."""

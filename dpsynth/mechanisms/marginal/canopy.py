@@ -57,8 +57,9 @@ from dpsynth.mechanisms.oneway import (
     OneWayMeasurements,
     allocated_oneways,
     check_shares,
-    measure,
+    count_columns,
     measure_all,
+    measure_columns,
 )
 from dpsynth.mechanisms.prices import MEAN_ABS, Prices, informative_pairs
 from dpsynth.models.base import LinearMeasurement, Model
@@ -304,8 +305,9 @@ class _Run:
         columns = dict(self.columns)
         prices = Prices(accountant.cost_left, self._sensitivity)
         costs = prices.shared(columns | {c: self.cells[c] for c in batch})
-        answers = self.table.marginals(list(columns))
-        again = {c[0]: measure(accountant, c, answers[c], costs.pop(c)) for c in columns}
+        answers = count_columns(self.table, list(columns))
+        of_columns = {c[0]: costs.pop(c) for c in columns}
+        again = measure_columns(accountant, self.table.domain, answers, of_columns)
         self.oneway = self.oneway.again(again)
         # The last pair has the crumbs that rounding left of the shares.
         costs[batch[-1]] = accountant.cost_left - sum(costs[c] for c in batch[:-1])

@@ -1,0 +1,126 @@
+"""One-way measurements: a wide column is counted in cells and in blocks, and one charge pays for both."""
+
+import numpy as np
+import pytest
+
+from dpsynth.base.domain import Domain
+from dpsynth.door.table import PrivateTable
+from dpsynth.kernel.budget import Budget
+from dpsynth.kernel.sensitive import Sensitive, _integers
+from dpsynth.kernel.unit import PrivacyUnit
+from dpsynth.ledger.opening import Accountant
+from dpsynth.mechanisms.allocation import again_part, first_parts, stddev_of_column
+from dpsynth.mechanisms.marginal.aim import AIM
+from dpsynth.mechanisms.marginal.canopy import Canopy
+from dpsynth.mechanisms.marginal.independent import Independent
+from dpsynth.mechanisms.marginal.mst import MST
+from dpsynth.mechanisms.oneway import OneWayMeasurements, count_columns, measure_columns, measure_oneways
+from dpsynth.models.base import LinearMeasurement
+from dpsynth.models.blocks import BLOCKS, blocks_of
+from dpsynth.testing import BlindAccountant
+
+ORDERED = 300
+DOMAIN = Domain((("x", ORDERED + 1), ("sex", 2)), (("x", (1.0,) * ORDERED),))
+REPLACED = PrivacyUnit(adjacency="replace")
+
+
+def table(x, unit=None):
+    codes = {"x": np.array(x), "sex": np.array(x) % 2}
+    return PrivateTable.from_codes(codes, DOMAIN, *([unit] if unit else []))
+
+
+def counts(x, unit=None):
+    return count_columns(table(x, unit), [("x",), ("sex",)])
+
+
+def test_the_answer_of_a_wide_column_has_its_cells_and_then_its_blocks():
+    x = np.random.default_rng(0).integers(0, ORDERED + 1, 500)
+    answers = counts(x)
+    cells = np.bincount(x, minlength=ORDERED + 1)
+    blocks = np.bincount(blocks_of(DOMAIN, "x")[x], minlength=BLOCKS + 1)
+    assert _integers(answers["x",]).tolist() == [*cells, *blocks]
+    assert _integers(answers["sex",]).tolist() == np.bincount(x % 2).tolist()
+
+
+def excess(counted, unit):
+    """How many times further one row moves the answer than it says, at the most: every value, beside two others."""
+    farthest = 0.0
+    for value in range(ORDERED + 1):
+        for other in (0, ORDERED):
+            one, near = counted([5, other], unit), counted([5, value] if unit else [5, other, value], unit)
+            moved = np.linalg.norm(_integers(one["x",]) - _integers(near["x",]))
+            farthest = max(farthest, moved / one["x",].l2)
+    return farthest
+
+
+@pytest.mark.parametrize("unit", [None, REPLACED], ids=["a row more", "a row replaced"])
+def test_no_row_moves_the_answer_further_than_it_says_and_some_as_far(unit):
+    assert excess(counts, unit) == pytest.approx(1.0, abs=1e-9)
+
+
+@pytest.mark.parametrize("unit", [None, REPLACED], ids=["a row more", "a row replaced"])
+def test_blocks_that_nobody_pays_for_are_found(unit):
+    """A mutant: cells and blocks with the sensitivity of cells."""
+
+    def unpaid(x, unit):
+        found = counts(x, unit)["x",]
+        return {("x",): Sensitive(_integers(found), l1=found.l1 / 2, l2=found.l2 / np.sqrt(2))}
+
+    assert excess(unpaid, unit) == pytest.approx(np.sqrt(2))
+
+
+@pytest.mark.parametrize("mechanism", [Independent(), MST(), Canopy(), AIM()], ids=lambda m: type(m).__name__)
+def test_models_of_wide_columns_depend_on_the_rows_through_charges_only(mechanism):
+    def run(x):
+        accountant = BlindAccountant(Budget(1.0, 1e-6))
+        model = mechanism.fit(table(x), accountant)
+        return model.project(("x",)).tolist(), accountant.ledger.entries()
+
+    assert run([3] * 10) == run(np.random.default_rng(0).integers(0, ORDERED, 2999))
+
+
+def test_one_charge_pays_for_a_column_however_wide():
+    accountant = Accountant(Budget(1.0, 1e-6))
+    cost = accountant.cost_left // 4
+    measure_oneways(table([1, 2, 3]), accountant, total_cost=cost, oneway_cost=2 * cost)
+    purposes = [line["purpose"] for line in accountant.ledger.entries() if line["kind"] == "charge"]
+    assert purposes == ["measure the row count", "measure x", "measure sex"]
+
+
+def test_stated_noise_is_the_noise_of_cells_blocks_and_of_the_whole_column():
+    """200 measurements: root mean squares within a tenth, which is four standard errors (seed 1)."""
+    x = np.random.default_rng(1).integers(0, ORDERED, 4000)
+    answers, truth = counts(x), np.bincount(x, minlength=ORDERED + 1)
+    accountant = Accountant(Budget(10.0, 1e-6), unsafe_seed=1)
+    cost = accountant.cost_left // 200
+    labels = {"cells": np.arange(ORDERED + 1), "blocks": blocks_of(DOMAIN, "x"), "all": np.zeros(ORDERED + 1, int)}
+    labels["half a block and more"] = (np.arange(ORDERED + 1) > 6).astype(int)
+    squares = {name: [] for name in labels}
+    for _ in range(200):
+        m = measure_columns(accountant, DOMAIN, answers, {"x": cost})["x"]
+        found = OneWayMeasurements(DOMAIN, LinearMeasurement((), np.array(1.0), 1.0), {"x": m})
+        for name, each in labels.items():
+            off = np.bincount(each, m.values - truth) / found.stddev_of_sums("x", each)
+            squares[name].append(np.mean(off**2))
+    for name, found in squares.items():
+        tolerance = 0.1 if len(np.unique(labels[name])) > 20 else 0.3
+        assert np.sqrt(np.mean(found)) == pytest.approx(1.0, abs=tolerance), name
+
+
+def test_noise_of_a_column_with_something_known_is_taken_for_independent():
+    m = LinearMeasurement(("x",), np.zeros(ORDERED + 1), np.full(ORDERED + 1, 2.0))
+    once = OneWayMeasurements(DOMAIN, LinearMeasurement((), np.array(1.0), 1.0), {"x": m})
+    known = once.with_prior(LinearMeasurement(("x",), np.zeros(ORDERED + 1), 2.0))
+    everything = np.zeros(ORDERED + 1, int)
+    assert known.stddev_of_sums("x", everything) == pytest.approx(np.sqrt(2.0 * (ORDERED + 1)))
+    assert once.stddev_of_sums("x", everything) < 2.1 * np.sqrt(BLOCKS + 2)
+
+
+def test_plans_say_the_noise_of_the_widest_column_and_of_each():
+    least, most = first_parts(DOMAIN, total=100, oneway=200)[1].stddev(1.0)
+    narrow = Domain.of({"sex": 2, "job": 4})
+    assert most / first_parts(narrow, total=100, oneway=200)[1].stddev(1.0)[1] == pytest.approx(np.sqrt(2))
+    assert stddev_of_column(DOMAIN, "x", most) == pytest.approx(most)
+    assert stddev_of_column(DOMAIN, "sex", most) == pytest.approx(most / np.sqrt(2))
+    assert least < stddev_of_column(narrow, "sex", 1.0) * most
+    assert again_part(DOMAIN, 50, (0, 1)).factors[1] == pytest.approx(np.sqrt(2))
