@@ -67,7 +67,7 @@ def check_rows(rows: Rows, schema: Schema) -> list[ColumnCheck]:
 
 def _check(name: str, declared: Column, values: Any) -> ColumnCheck:
     if isinstance(declared, OpenCategorical):  # any value may be found
-        nulls = int(_missing(declared, values).sum())
+        nulls = int(missing_in(declared, values).sum())
         told = (nulls, 0) if declared.nullable else (0, nulls)
         return ColumnCheck(name, *told, 0, becomes=_becomes(declared.settled()))
     assert isinstance(declared, Numeric | Categorical | Boolean | Datetime)
