@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import numpy as np
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from dpsynth.data.tables.grid import Grid, RealGrid, StepGrid, moment_edges, number_edges
@@ -55,6 +55,7 @@ def test_real_cells_are_fine_everywhere_and_finest_near_zero(bounds: tuple[float
 
 
 @given(bounds=bounds, seed=st.integers(0, 99))
+@example(bounds=(0.0, 1e-05), seed=15)
 def test_a_real_value_has_the_digits_that_its_cell_tells_apart(bounds: tuple[float, float], seed: int) -> None:
     """Ten or more decimals of the cell's length, and no more than a hundred; never more digits than float64 has."""
     grid, rng = RealGrid(*bounds), np.random.default_rng(seed)

@@ -181,6 +181,7 @@ def _shortened(values: np.ndarray, first: np.ndarray, last: np.ndarray) -> np.nd
         places = np.clip(np.ceil(1 - np.log10(last - first)), 0, _MAX_PLACES)
         unit = 10.0**places
         steps = np.clip(np.rint(values * unit), np.ceil(first * unit), np.floor(last * unit))
+        steps = steps - (steps / unit > last) + (steps / unit < first)  # an end may round outwards
         short = np.where(np.abs(steps) < _EXACT, steps / unit, values)
     return np.clip(np.where(last > first, short, values), first, last)
 
