@@ -268,7 +268,8 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         given : mapping of str to object, DataFrame or another table, or None
             Values that columns have in all rows. Or a table of partial rows, whose missing values
             are drawn given the others; the rows come back in its order, with the given values as
-            they are. For rows of real records use `impute`, which stamps them.
+            they are. These may be of real people, so the result of a table is stamped, as that of
+            `impute` is.
         balance : mapping of str to float or mapping, or None
             Shares that a column's values have among the rows, in whole numbers of rows:
             {"fraud": 0.5}, or {"sex": {"F": 0.5, "M": 0.5}, "age": {"age >= 65": 0.3}}. Values that
@@ -287,7 +288,8 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         Returns
         -------
         DataFrame of pandas or polars, or pyarrow.Table
-            n rows, with the schema's columns and dtypes, and those that were asked for besides.
+            n rows, with the schema's columns and dtypes, those that were asked for besides, and
+            for partial rows the stamp, `contains_real_records`.
 
         Raises
         ------
