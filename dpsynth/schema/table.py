@@ -412,9 +412,11 @@ class Schema:
         """A draft to edit, from names and dtypes of a pandas DataFrame or of a table that
         Arrow can read.
 
-        No row is read. Every bound and category is left as "TODO". So is whether numbers are
-        whole: a single missing value turns a column of integers into one of floats, so the dtype
-        would tell something of a record. Where all columns are text, as in CSV, the type is left
+        No row is read. Every bound and category is left as "TODO". So is what one missing value
+        changes in the dtypes of pandas, which would tell something of a record: whether numbers are
+        whole, and whether a column is one of booleans, unless its dtype is "boolean" or Arrow's.
+        One word among numbers makes a column text: where pandas guessed the dtypes from the rows,
+        check each type. Where all columns are text, as in CSV, the type is left
         too, but for names that suggest one. All columns are drafted as nullable. unit: whom to
         protect; its id columns are drafted as identifiers. file: how the table's files are written,
         as far as that is known.
