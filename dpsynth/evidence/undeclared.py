@@ -15,8 +15,10 @@ MANY = 0.2
 NEARLY_ALL = 0.9
 """The same for a caution of a column that may be missing: there, many missing are nothing odd."""
 
-_CLEAR = 4.0
-"""Standard deviations: a count above these is not noise alone."""
+_CLEAR = 6.0
+"""Standard deviations: noise alone is above these once in a thousand million counts. So nobody is
+cautioned for nothing, of however many columns and releases.
+"""
 
 _SAID = 3
 """Columns that get a caution each: a table of which nothing can be read must not fill the page."""

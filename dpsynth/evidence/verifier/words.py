@@ -112,7 +112,7 @@ def _declared(by: str, time: str | None) -> str:
 
 
 def _is_odd(share: float, rows: int, stddev: float, holds: str) -> bool:
-    return share > _ODD.get(holds, 1) and rows > 4 * stddev  # beyond the noise
+    return share > _ODD.get(holds, 1) and rows > 6 * stddev  # beyond the noise
 
 
 def _about(name: str, share: float, rows: int, stddev: float, holds: str) -> tuple[str, str]:
