@@ -350,6 +350,7 @@ class Schema:
         table: str | None = None,
         dialect: str | None = None,
         labels_public: bool = False,
+        open_unknown: bool = False,
     ) -> Schema:
         """The schema that a data dictionary states, as `dpsynth schema import` writes it.
 
@@ -358,8 +359,8 @@ class Schema:
         path : str or Path
             A data dictionary.
         kind : str or None
-            Its form: redcap, table, sdv, frictionless, jsonschema, croissant, smartnoise, google,
-            ddl, ddi, spss or stata. None for the first that recognises the file.
+            Its form: redcap, table, columns, sdv, frictionless, jsonschema, croissant, smartnoise,
+            google, ddl, ddi, spss or stata. None for the first that recognises the file.
         table : str or None
             The table, where the dictionary describes several.
         dialect : str or None
@@ -367,13 +368,16 @@ class Schema:
         labels_public : bool
             Whether the value labels of an SPSS or Stata file are public, and so the categories.
             Programs may make them from the rows; say so only where you know the list without them.
+        open_unknown : bool
+            Whether a charge finds the bounds of numbers and the categories that it lacks.
 
         Raises
         ------
         SchemaError
             Where it cannot be read, and where it lacks facts: these are named, column by column.
         """
-        return cls.from_dict(_READER[0](str(path), kind, table, dialect, labels_public))
+        facts = _READER[0](str(path), kind, table, dialect, labels_public, open_unknown)
+        return cls.from_dict(facts)
 
     def save(self, path: str | Path) -> None:
         """Write the schema; the name's end, .yaml, .yml or .json, says in which format."""
@@ -426,13 +430,14 @@ class Schema:
         return f"Schema({kinds})"
 
 
-Dictionaries = Callable[[str, str | None, str | None, str | None, bool], Mapping[str, Any]]
+Dictionaries = Callable[[str, str | None, str | None, str | None, bool, bool], Mapping[str, Any]]
 _READER: list[Dictionaries] = []
 
 
 def read_dictionaries_with(reader: Dictionaries) -> None:
-    """Takes what `Schema.from_file` reads with: from path, kind, table, dialect and whether labels
-    are public to a schema's content. It lies above, in `schema.importing`.
+    """Takes what `Schema.from_file` reads with: from path, kind, table, dialect, whether labels are
+    public and whether a charge finds what is lacking, to a schema's content. It lies above, in
+    `schema.importing`.
     """
     _READER[:] = [reader]
 
