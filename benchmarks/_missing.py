@@ -24,10 +24,10 @@ def missing(
     """Rates by column, and distances of what is missing together.
 
     Missing is what a fit counts so: no value, the marker, and what is no declared category where there is no other.
-    counted: for each column the noisy count of its missing values, of the certificate; counted_of: of how many rows. "pattern": total variation
-    distance of the set of columns that a row lacks; "bootstrap" that of the real rows drawn anew, and "independent"
-    that of rows in which each column lacks its values at its real rate, whatever the others do. "pairs": mean
-    difference of the share of rows that lack both of two columns.
+    counted: for each column the noisy count of its missing values, of the certificate; counted_of: of how many rows.
+    "pattern": total variation distance of the set of columns that a row lacks; "bootstrap" that of the real rows drawn
+    anew, and "independent" that of rows in which each column lacks its values at its real rate, whatever the others
+    do. "pairs": mean difference of the share of rows that lack both of two columns.
     """
     names = [*schema.coded]
     was, came = (np.column_stack([lacks(rows[c], schema.columns[c]) for c in names]) for rows in (real, release))

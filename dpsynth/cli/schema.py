@@ -136,9 +136,10 @@ def import_(
     lacking = imported.draft()
     draft = lacking.opened() if open_unknown else lacking
     draft.save(output)
+    todo, opened = draft.todo(), _opened(lacking.todo(), draft.todo())
     found = {
-        "todo": draft.todo(),
-        "open": _opened(lacking.todo(), draft.todo()),
+        "todo": todo,
+        "open": opened,
         "direct_identifiers": imported.direct_identifiers(),
         "notes": imported.notes(),
         "refused": sorted(imported.refused),
@@ -149,8 +150,8 @@ def import_(
         return
     say(f"{output}: {len(imported.columns)} columns from a {FORMS[name].title}")
     _show_imported(imported)
-    _show_open(found["open"])
-    _show_todo(found["todo"])
+    _show_open(opened)
+    _show_todo(todo)
 
 
 def _say_personal(found: dict[str, str]) -> None:

@@ -83,7 +83,8 @@ class SchemaDraft:
         """The draft with a charge in place of each bound of a number and each list of categories
         that is a "TODO": a fit finds them, for a part of its budget.
 
-        Types and the bounds of dates stay a "TODO", as a fit cannot find these.
+        Types and the bounds of dates stay a "TODO", as a fit cannot find these, and categories
+        beside a missing marker.
         """
         columns = {name: _opened(entry) for name, entry in self.to_dict()["columns"].items()}
         return SchemaDraft({**self.to_dict(), "columns": columns})
@@ -93,6 +94,13 @@ class SchemaDraft:
         write_mapping(expanded(path), self.spec, comment=_DRAFT_COMMENT)
 
 
+_ENDS = ("low", "high")
+_OF_OPEN = {"type", "nullable", "levels"}
+"""What stays of a column of categories that a fit finds: one with a marker of missing values, which
+such a column cannot have, is left as it is.
+"""
+
+
 def _lacking(entry: Mapping[str, Any]) -> str:
     return ", ".join(key for key, fact in entry.items() if fact == TODO)
 
@@ -100,12 +108,11 @@ def _lacking(entry: Mapping[str, Any]) -> str:
 def _opened(entry: dict[str, Any]) -> dict[str, Any]:
     """A column whose lacking facts a fit finds, where it can."""
     if entry["type"] == "numeric":
-        open_ = {end: None for end in ("low", "high") if entry[end] == TODO}
-        known = {name: fact for name, fact in entry.items() if fact != TODO or name in open_}
-        return {**known, **open_}
-    if entry.get("categories") == TODO:
-        kept = {name: entry[name] for name in ("nullable", "levels") if name in entry}
-        return {"type": "opencategorical", **kept}
+        known = {name: fact for name, fact in entry.items() if fact != TODO or name in _ENDS}
+        return {name: None if fact == TODO else fact for name, fact in known.items()}
+    if entry.get("categories") == TODO and not {*entry} - _OF_OPEN - {"categories", "ordered"}:
+        kept = {name: fact for name, fact in entry.items() if name in _OF_OPEN}
+        return {**kept, "type": "opencategorical"}
     return entry
 
 
