@@ -27,9 +27,9 @@ def measured(results: dict[str, Any]) -> str:
         recommended = found["recommended"]
         look = "recommends nothing" if recommended is None else f"recommends {recommended}"
         parts += [
-            f"**{name.capitalize()}**: {found['rows']:,} rows of {found['people']:,} people, at most"
+            f"**{name.capitalize()}**: {found['rows']:,} rows of {found['people']:,} units, at most"
             f" {found['most rows of a person']}. In a release at epsilon 1 coming back is {one:.3f} off with one record"
-            f" a person and {five:.3f} with five. `dpsynth unit` at epsilon {found['epsilon of the look']:g} {look}.",
+            f" a unit and {five:.3f} with five. `dpsynth unit` at epsilon {found['epsilon of the look']:g} {look}.",
             table(by_most),
         ]
     return "\n\n".join(parts)
