@@ -237,7 +237,7 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
             As `fit` would before it reads anything.
         """
         paid, mechanism = self._checked()
-        return plan(self._modelled, mechanism, paid, rows, self.schema.repeating is not None)
+        return plan(self._modelled, mechanism, paid, rows, bool(self.schema.repeating))
 
     @property
     def categories(self) -> dict[str, tuple[str, ...]]:
@@ -513,7 +513,7 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
 
     def _people(self, rows: Bounded, accountant: Accountant) -> RowsOfUnits | None:
         """How many rows units have, by a charge; None where no names are to repeat."""
-        if self.schema.repeating is None:
+        if not self.schema.repeating:
             return None
         stage("counting the rows of each unit")
         dates = period_codings(self.schema)

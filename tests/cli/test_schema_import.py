@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -91,3 +92,60 @@ def test_a_check_shows_in_one_table_what_is_clipped_mapped_refused_and_what_neve
     assert "e-mail looks like a direct identifier, its name says an e-mail address: declare identifier" in out
     Schema(columns, not_identifying=["e-mail"]).save("cleared.yaml")
     assert run("schema check cleared.yaml rows.csv")[0] == 0
+
+
+SURVEY = {
+    "tables": {
+        "people.csv": {
+            "columns": [
+                {"name": "ID", "type": "id"},
+                {"name": "Sex", "type": "categorical", "categories": ["female", "male"]},
+                {"name": "Age", "type": "integer", "min": 0, "max": 80, "description": "80 = 80 or more"},
+                {"name": "Pulse", "type": "integer", "source": "none"},
+                {"name": "Income", "type": "continuous", "min": 0, "max": None},
+                {"name": "Drug", "type": "categorical", "source": "none"},
+            ]
+        }
+    }
+}
+
+
+def test_a_dictionary_without_bounds_becomes_a_release_and_no_bound_is_typed(folder, run):
+    rng = np.random.default_rng(1)
+    people = pd.DataFrame(
+        {
+            "ID": np.arange(4000),
+            "Sex": rng.choice(["female", "male"], 4000),
+            "Age": rng.integers(0, 81, 4000),
+            "Pulse": rng.normal(72, 9, 4000).round(),
+            "Income": rng.lognormal(10, 0.5, 4000).round(2),
+            "Drug": rng.choice(["metformin", "insulin"], 4000),
+        }
+    )
+    people.loc[::4, "Pulse"] = None
+    people.loc[0, "Drug"] = "CANARY"
+    people.to_csv("people.csv", index=False)
+    (folder / "survey.json").write_text(json.dumps(SURVEY), encoding="utf-8")
+    code, out, _ = run("schema import survey.json -o schema.yaml --open-unknown")
+    assert code == 0
+    assert out.splitlines()[0] == "schema.yaml: 6 columns from a list of columns"
+    found = ["  low, high: Pulse", "  high: Income", "  categories: Drug"]
+    assert out.splitlines()[-5:] == [
+        "Found by charges, for a part of the budget:",
+        *found,
+        "Nothing is left to write.",
+    ]
+    assert run("schema check schema.yaml people.csv")[0] == 0
+    code, out, _ = run("plan --schema schema.yaml --rows 4000 --epsilon 4 --delta 1e-6")
+    assert code == 0
+    code, out, err = run(
+        "release people.csv --schema schema.yaml --mechanism independent --epsilon 4 --delta 1e-6"
+        " --ledger people.ledger -o release"
+    )
+    assert code == 0, err
+    rows = pd.read_csv(folder / "release" / "synthetic.csv")
+    assert [*rows] == [*people]
+    assert {*rows["Drug"].dropna()} <= {"metformin", "insulin", "OTHER"}
+    assert abs(rows["Pulse"].isna().mean() - 0.25) < 0.05
+    assert abs(rows["Pulse"].mean() - 72) < 5
+    assert "CANARY" not in (folder / "release" / "certificate.json").read_text()
