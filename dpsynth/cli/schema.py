@@ -25,6 +25,7 @@ from dpsynth.cli.exits import Exit
 if TYPE_CHECKING:
     from dpsynth.data.tables.check import ColumnCheck
     from dpsynth.schema.columns import Scalar
+    from dpsynth.schema.drafts import SchemaDraft
     from dpsynth.schema.importing.facts import Imported
     from dpsynth.synthesizers.rule_check import RuleCheck
 
@@ -35,6 +36,19 @@ Output = Annotated[
 _FORMS = (
     "redcap, spreadsheet, sdv, frictionless, json-schema, croissant, smartnoise, google, sql, ddi,"
     " spss, stata"
+)
+
+OpenCategories = Annotated[
+    bool,
+    typer.Option(
+        "--open-categories",
+        help="Where nobody lists a column's categories, let fits find those that many have, at a"
+        " charge.",
+    ),
+]
+_UNLISTED = (
+    "Categories that nobody listed can be found by a fit, at a charge: write type: opencategorical,"
+    " or give --open-categories."
 )
 
 schema_app = typer.Typer(
@@ -54,6 +68,7 @@ def draft(
     ] = None,
     encoding: Annotated[str | None, typer.Option(help="Of a CSV file, such as cp1252.")] = None,
     skip_lines: Annotated[int, typer.Option(help="Lines before the one that has the names.")] = 0,
+    open_categories: OpenCategories = False,
     as_json: Json = False,
 ) -> None:
     """Draft a schema from the names and types of columns.
@@ -71,6 +86,8 @@ def draft(
     unit = PrivacyUnit(id_column or None, max_records)
     check_owner(source.names, unit)
     drafted = Schema.draft(source.without_rows(), unit, source.form)
+    if open_categories:
+        drafted = drafted.with_open_categories()
     drafted.save(output)
     personal = drafted.direct_identifiers()
     if as_json:
@@ -79,6 +96,8 @@ def draft(
         return
     _say_personal(personal)
     say(f"{output}: replace every TODO with a public fact that you know without the rows")
+    if drafted.unlisted:
+        say(_UNLISTED)
 
 
 @schema_app.command("import")
@@ -108,20 +127,24 @@ def import_(
             " the rows.",
         ),
     ] = False,
+    open_categories: OpenCategories = False,
     as_json: Json = False,
 ) -> None:
     """Write a schema from a data dictionary, with a TODO for each fact that it lacks.
 
     What it says of rows, such as counts, frequencies or observed ends, is not taken.
     """
+    from dpsynth.schema.importing.facts import open_facts
     from dpsynth.schema.importing.forms import FORMS, import_facts
 
     new_file(output)
     name, imported = import_facts(source, form, table, dialect, labels_public)
     draft = imported.draft()
+    if open_categories:
+        draft = draft.with_open_categories()
     draft.save(output)
     found = {
-        "todo": imported.open_facts(),
+        "todo": open_facts(draft),
         "direct_identifiers": imported.direct_identifiers(),
         "notes": imported.notes(),
         "refused": sorted(imported.refused),
@@ -131,7 +154,7 @@ def import_(
         print_json({"output": str(output), "form": name, "schema": draft.to_dict(), **found})
         return
     say(f"{output}: {len(imported.columns)} columns from a {FORMS[name].title}")
-    _show_imported(imported)
+    _show_imported(imported, draft)
 
 
 def _say_personal(found: dict[str, str]) -> None:
@@ -140,7 +163,7 @@ def _say_personal(found: dict[str, str]) -> None:
         say(f"{name} looks like a direct identifier, {why}: declare identifier, or leave it out")
 
 
-def _show_imported(imported: Imported) -> None:
+def _show_imported(imported: Imported, draft: SchemaDraft) -> None:
     """What was not taken, what to know, and in the end what a person has still to write."""
     if imported.refused:
         refused = ", ".join(sorted(imported.refused))
@@ -154,7 +177,11 @@ def _show_imported(imported: Imported) -> None:
         )
     _say_personal(imported.direct_identifiers())
     say("Bounds and categories are taken as declared: remove what was computed from the rows.")
-    todo = imported.open_facts()
+    from dpsynth.schema.importing.facts import open_facts
+
+    if draft.unlisted:
+        say(_UNLISTED)
+    todo = open_facts(draft)
     say("Still TODO:" if todo else "Nothing is left to write.")
     for facts, names in todo.items():
         say(f"  {facts}: {', '.join(names)}")
@@ -185,15 +212,16 @@ def check(
     rules = check_rules(rows, declared)
     if as_json:
         found = {"columns": [vars(c) for c in checks], "constraints": [vars(r) for r in rules]}
-        print_json({"PRIVATE": True, **found})
+        opened = {"found_by_a_charge": [*declared.open]} if declared.open else {}
+        print_json({"PRIVATE": True, **found, **opened})
     else:
-        _show(checks, len(rows))
+        _show(checks, len(rows), declared.open)
         _show_rules(rules)
     if any(c.reason or c.refused for c in checks):
         raise typer.Exit(Exit.GATE_FAILED)
 
 
-def _show(checks: list[ColumnCheck], rows: int) -> None:
+def _show(checks: list[ColumnCheck], rows: int, opened: tuple[str, ...]) -> None:
     titles = ("column", "missing", "undeclared", "which become", "clipped", "never occur")
     table = Table(*titles, "refused", title="PRIVATE: exact counts, not for release")
     for c in checks:
@@ -204,6 +232,11 @@ def _show(checks: list[ColumnCheck], rows: int) -> None:
         table.add_row(*map(escape, (c.name, missing, undeclared, becomes, clipped, never, refused)))
     out.print(table)
     say(f"Of {rows:,} rows; a dot means none.")
+    if opened:
+        say(
+            f"{', '.join(opened)}: categories are found by a charge of the fit; dpsynth plan says"
+            " how many people must have one"
+        )
     _say_personal({c.name: c.refused for c in checks if c.refused})
     for c in checks:
         if c.never:

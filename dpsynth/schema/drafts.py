@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,9 +68,32 @@ class SchemaDraft:
         reasons = {name: direct_identifier(name) for name in open_}
         return {name: why for name, why in reasons.items() if why is not None}
 
+    @property
+    def unlisted(self) -> tuple[str, ...]:
+        """The categorical columns of which nothing but the categories is still to be written."""
+        return tuple(n for n, c in self.spec["columns"].items() if c in _UNLISTED)
+
+    def with_open_categories(self) -> SchemaDraft:
+        """The draft in which a fit finds the categories that nobody listed, at a charge."""
+        opened = dict.fromkeys(self.unlisted, "opencategorical")
+        columns = {
+            name: {"type": opened[name], **_nullable(column)} if name in opened else column
+            for name, column in self.to_dict()["columns"].items()
+        }
+        return SchemaDraft({**self.to_dict(), "columns": columns})
+
     def save(self, path: str | Path) -> None:
         """Write the draft; the name's end, .yaml, .yml or .json, says in which format."""
         write_mapping(expanded(path), self.spec, comment=_DRAFT_COMMENT)
+
+
+_UNLISTED = tuple(
+    {"type": "categorical", "categories": TODO, **more} for more in ({}, {"nullable": True})
+)
+
+
+def _nullable(column: Mapping[str, Any]) -> dict[str, Any]:
+    return {name: fact for name, fact in column.items() if name == "nullable"}
 
 
 def drafted(table: Any, unit: PrivacyUnit | None, file: FileFormat | None) -> SchemaDraft:

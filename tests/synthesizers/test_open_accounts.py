@@ -59,7 +59,7 @@ def test_what_is_reserved_fits_the_budget_and_the_account_whatever_these_are(kin
         rest = [Gaussian.spending(affordable(paid.rest)), *paid.events]
         beside = sum((event.cost for event in rest), start=NOTHING)
         assert fits(beside, paid.budget)
-        assert affordable(paid.rest) > 0.84 * affordable(paid.budget)
+        assert affordable(paid.rest) > 0.79 * affordable(paid.budget)
 
 
 @pytest.mark.parametrize("keeps", [0.0, 0.1, 0.5])
@@ -80,12 +80,12 @@ def test_the_delta_of_a_fit_is_within_the_tenth_that_it_keeps():
         assert math.fsum(event.delta for event in shared.events) == pytest.approx(1e-7 / FITS, rel=1e-6)
 
 
-def test_a_tenth_of_delta_halves_the_people_that_the_least_delta_asks_for():
-    """The figures of docs/schema.md. Of the account of old: 155 people at epsilon 1, and 1,320 at a tenth of it."""
-    least = Budget(1.0, 1e-6), Budget(0.1, 1e-6)
-    assert (people(1.0, least[0]), people(0.1, least[1])) == (155, 1_320)
-    assert (people(1.0), people(0.1)) == (101, 852)
-    assert people(1.0, Budget(3.0, 1e-6, programs_delta=1e-7)) == 110
+def test_a_tenth_of_delta_asks_for_a_third_fewer_people_than_the_least_delta_does():
+    """The figures of docs/schema.md and of docs/decisions/accounting.md."""
+    assert [people(epsilon) for epsilon in (0.1, 1.0, 3.0, 10.0)] == [603, 72, 27, 11]
+    kept = [people(epsilon, Budget(3 * epsilon, 1e-6, programs_delta=1e-7)) for epsilon in (0.1, 1.0)]
+    assert kept == [660, 78]
+    assert [people(epsilon, Budget(epsilon, 1e-6)) for epsilon in (0.1, 1.0)] == [934, 110]
 
 
 def test_a_tenth_is_where_a_lower_threshold_stops_paying_for_more_noise():

@@ -103,15 +103,8 @@ class Imported:
         return SchemaDraft({**spec, **({"constraints": rules} if rules else {})})
 
     def open_facts(self) -> dict[str, list[str]]:
-        """For each set of lacking facts, such as "low, high", the columns that lack them."""
-        found: dict[str, list[str]] = {}
-        for name, entry in self.draft().to_dict()["columns"].items():
-            if lacking := ", ".join(key for key, fact in entry.items() if fact == TODO):
-                found.setdefault(lacking, []).append(name)
-        for rule in self.constraints:
-            if lacking := ", ".join(key for key, fact in rule.items() if fact == TODO):
-                found.setdefault(lacking, []).append(f"the constraint on {rule['columns']}")
-        return found
+        """As `open_facts` has it of the draft."""
+        return open_facts(self.draft())
 
     def direct_identifiers(self) -> dict[str, str]:
         """Columns to be modelled that look like direct identifiers, and why."""
@@ -122,6 +115,19 @@ class Imported:
     def notes(self) -> dict[str, str]:
         """What a person should know of single columns."""
         return {column.name: column.note for column in self.columns if column.note}
+
+
+def open_facts(draft: SchemaDraft) -> dict[str, list[str]]:
+    """For each set of lacking facts, such as "low, high", the columns that lack them."""
+    found: dict[str, list[str]] = {}
+    spec = draft.to_dict()
+    for name, entry in spec["columns"].items():
+        if lacking := ", ".join(key for key, fact in entry.items() if fact == TODO):
+            found.setdefault(lacking, []).append(name)
+    for rule in spec.get("constraints", ()):
+        if lacking := ", ".join(key for key, fact in rule.items() if fact == TODO):
+            found.setdefault(lacking, []).append(f"the constraint on {rule['columns']}")
+    return found
 
 
 def joined(notes: Iterable[str]) -> str:
