@@ -118,6 +118,5 @@ def test_a_check_says_that_open_categories_are_found_by_a_charge(tmp_path, run):
     code, out, _ = run(f"schema check {tmp_path}/s.yaml {tmp_path}/d.csv")
     assert code == 0
     assert "ward: categories are found by a charge of the fit" in out
-    assert json.loads(run(f"schema check {tmp_path}/s.yaml {tmp_path}/d.csv --json")[1])["found_by_a_charge"] == [
-        "ward"
-    ]
+    told = json.loads(run(f"schema check {tmp_path}/s.yaml {tmp_path}/d.csv --json")[1])
+    assert told["found_by_a_charge"] == ["ward"]

@@ -20,6 +20,8 @@ from dpsynth.kernel.events import Gaussian
 from dpsynth.mechanisms.discovered import DELTA_SHARE, FITS, search
 from tests.synthesizers.test_open_categories import SCHEMA, UNIT, fitted, patients
 
+pytestmark = pytest.mark.filterwarnings("ignore:about .* became OTHER")
+
 ONE_ROW = PrivacyUnit("who", 1)
 
 

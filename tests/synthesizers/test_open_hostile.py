@@ -18,6 +18,8 @@ from dpsynth.mechanisms import discovered
 from dpsynth.schema.files import FileFormat
 from tests.synthesizers.test_open_categories import OFTEN, RARE, SCHEMA, UNIT, fitted, patients, with_one_more
 
+pytestmark = pytest.mark.filterwarnings("ignore:about .* became OTHER")
+
 MANY = 600
 
 

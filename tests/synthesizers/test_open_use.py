@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -10,6 +12,7 @@ import dpsynth
 from dpsynth import Categorical, ConditionError, DPAuditor, Numeric, OpenCategorical, PrivacyClaim, Scenario, Schema
 from dpsynth.auditing.mechanism.pairs import worst_case_pairs
 from dpsynth.discovery.discovery import Discovery
+from dpsynth.evidence import verify
 from dpsynth.synthesizers import table as module
 from tests.synthesizers.test_open_categories import SCHEMA, fitted, patients
 
@@ -53,7 +56,7 @@ def test_balance_and_scenarios_name_what_was_found(synth):
 
 
 def test_a_gap_is_filled_by_the_model_and_is_not_taken_for_other(synth):
-    """Of a column without missing values nothing is OTHER but what cannot be read; so it is where `other` is declared."""
+    """Of a column without missing values nothing is OTHER but what cannot be read, found or declared."""
     real = patients(2_000).assign(drug=None)
     filled = synth.impute(real, seed=1)["drug"]
     assert filled.isin(["x", "y"]).mean() > 0.99
@@ -68,6 +71,27 @@ def test_a_gap_is_filled_by_the_model_and_is_not_taken_for_other(synth):
 def test_a_table_beside_real_rows_needs_no_list_of_categories(synth):
     mixed = dpsynth.mix(patients(100), synth.sample(100, seed=1), share=0.5, schema=SCHEMA)
     assert mixed["contains_real_records"].all()
+
+
+def test_a_column_of_which_most_became_other_is_told_by_a_caution_that_cannot_be_left_out(tmp_path):
+    rows = pd.DataFrame({"code": [f"c{i}" for i in range(3_000)] + ["often"] * 2_000, "age": 1})
+    schema = Schema({"code": OpenCategorical(), "age": Numeric(0, 9, integer=True)})
+    with pytest.warns(dpsynth.CautionWarning, match=r"about (59|60|61) % of the values of 'code' became OTHER"):
+        made = fitted(rows, schema=schema)
+    record = made.certificate.record
+    assert abs(record["released"]["other"]["code"] - 0.6) < 0.02
+    assert any("became OTHER" in caution for caution in record["cautions"])
+    made.certificate.save(tmp_path)
+    assert verify.check(tmp_path) == []
+    forged = {**record, "cautions": [c for c in record["cautions"] if "OTHER" not in c]}
+    (tmp_path / "certificate.json").write_text(json.dumps(forged))
+    with pytest.raises(ValueError, match="caution"):
+        dpsynth.Certificate.load(tmp_path / "certificate.json")
+
+
+def test_a_column_of_which_most_was_found_has_no_caution(synth):
+    assert not any("OTHER" in caution for caution in synth.certificate.record["cautions"])
+    assert {*synth.certificate.record["released"]["other"]} == {"icd", "drug"}
 
 
 # Neighbours that an audit tries.
