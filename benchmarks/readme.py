@@ -18,6 +18,7 @@ from typing import Any
 import audit_page
 import constraints_page
 import networks_page
+import open_page
 import units_page
 
 ROOT = Path(__file__).parents[1]
@@ -53,6 +54,8 @@ def long_figures() -> str:
         "Epsilon 1, delta 1e-9, schema from their publishers' documentation alone, by canopy. Distances on at most 20"
         " bins a column, in brackets that of the real rows drawn anew.",
         raw_rows(raw["results"]["tables"]),
+        "## Categories that nobody listed",
+        *open_page.section(),
         "## Rare classes, small tables",
         *rare_and_small(load("rare_and_small")["results"]),
         "## Speed",
