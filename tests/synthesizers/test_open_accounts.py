@@ -17,6 +17,7 @@ from dpsynth.kernel import gaussian_dp
 from dpsynth.kernel.budget import Budget, affordable, fits, kept_for_programs
 from dpsynth.kernel.cost import NOTHING
 from dpsynth.kernel.events import Gaussian
+from dpsynth.mechanisms import discovered
 from dpsynth.mechanisms.discovered import DELTA_SHARE, FITS, search
 from tests.synthesizers.test_open_categories import SCHEMA, UNIT, fitted, patients
 
@@ -155,6 +156,30 @@ def test_a_new_account_of_a_schema_with_open_columns_keeps_a_tenth_and_pays_for_
     assert run(f"{fit} --ledger {tmp_path}/l")[0] == 0
     assert run(create.replace("/l ", "/none ") + " --programs-delta 0")[0] == 0
     assert dpsynth.Ledger.open(tmp_path / "none").budget == Budget(2.0, 1e-6)
+
+
+def test_a_plan_at_the_shell_is_of_the_account_that_would_pay(tmp_path, run):
+    schema_of(1).save(tmp_path / "s.yaml")
+    dpsynth.Ledger.create(tmp_path / "old", Budget(1.0, 1e-6), dataset="d", unit=ONE_ROW)
+    line = f"plan --schema {tmp_path}/s.yaml --epsilon 1 --rows 1000 --mechanism independent"
+    for option, least in (("", 72), (f" --ledger {tmp_path}/old", 110)):
+        code, out, _ = run(line + option)
+        assert code == 0
+        assert f"fewer than about {least} people" in " ".join(out.split())
+    (tmp_path / "job.yaml").write_text("schema: s.yaml\nledger: old\nepsilon: 1\nrows: 1000\nmechanism: mst\n")
+    assert "fewer than about 110 people" in " ".join(run(f"plan {tmp_path}/job.yaml")[1].split())
+
+
+def test_a_mechanism_that_settled_by_the_whole_budget_would_have_no_room(monkeypatch):
+    """Mutants: charges that are settled as if nothing were found, and a delta that the fit does not keep."""
+    pytest.importorskip("torch", reason="networks need PyTorch: pip install 'dpsynth[gan]'")
+    monkeypatch.setattr(discovered, "_left", lambda budget, cost: budget)
+    with pytest.raises(BudgetExceededError):
+        fitted(patients(100), "dp-ctgan", steps=5)
+    monkeypatch.undo()
+    monkeypatch.setattr(discovered, "_delta", lambda budget, account, kept: 2 * kept_for_programs(budget).delta)
+    with pytest.raises(BudgetExceededError, match="deltas of their own"):
+        fitted(patients(100))
 
 
 def test_an_epsilon_that_is_hardly_any_is_refused_before_anything_is_read():
