@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import dpsynth as d
-from dpsynth.synthesizers import constrained
+from dpsynth.synthesizers import kept_rows
 from tests.synthesizers.constraint_cases import broken, cases, random_rows
 
 pytestmark = pytest.mark.filterwarnings("ignore::dpsynth.CautionWarning")
@@ -178,7 +178,7 @@ def test_rare_conditions_on_a_gap_follow_the_model_and_take_few_draws(monkeypatc
     days = pd.to_datetime(["2021-05-05", "2022-02-02", "2022-02-03"])
     every = synth.sample(400_000, seed=8)
     wanted = every[every["discharged"].isin(days)]
-    monkeypatch.setattr(constrained, "_MOST_DRAWS", 100_000)  # of 2,000 rows by chance 800,000 would be drawn
+    monkeypatch.setattr(kept_rows, "_MOST_DRAWS", 100_000)  # of 2,000 rows by chance 800,000 would be drawn
     rows = synth.sample(2000, where="discharged in ['2021-05-05', '2022-02-02', '2022-02-03']", seed=9)
     assert rows["discharged"].isin(days).all()
     assert broken(PEOPLE, rows) == []
@@ -253,7 +253,7 @@ def test_an_impossible_condition_is_one_sentence(synth: d.Synthesizer) -> None:
 def test_a_condition_that_no_drawn_row_meets_is_given_up_and_named(
     synth: d.Synthesizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(constrained, "_HOPELESS", 5000)
+    monkeypatch.setattr(kept_rows, "_HOPELESS", 5000)
     with pytest.raises(d.ConditionError, match="0 met the condition on `total`"):
         synth.sample(10, where="total > 119.99 and net < 20", seed=1)
 
@@ -456,7 +456,7 @@ def _unrepaired(self: Any, rows: Any, *_: Any) -> Any:
 
 DOUBLES: dict[str, tuple[str, Any, list[Any]]] = {
     "implications are not looked at": (
-        "_Drawing._repaired",
+        "_Block._repaired",
         _unrepaired,
         [d.Implies("sex == 'M'", "pregnancies is None")],
     ),
@@ -480,7 +480,7 @@ def test_a_broken_drawing_is_found(name: str, double: Any, rules: list[Any], mon
     schema = d.Schema(columns, constraints=rules)
     rows = people(2000)[list(columns)]
     assert broken(schema, fitted(schema, rows).sample(1000, seed=1)) == []
-    monkeypatch.setattr(f"dpsynth.synthesizers.constrained.{name}", double)
+    monkeypatch.setattr(f"dpsynth.synthesizers.kept_rows.{name}", double)
     try:
         found = broken(schema, fitted(schema, rows).sample(1000, seed=1))
     except d.ConditionError:
