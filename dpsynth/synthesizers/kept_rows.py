@@ -146,7 +146,7 @@ class _Block:
         """
         found = [(term, pulled(term, self._recoding)) for term in terms]
         direct = [own for _, own in found if own is not None]
-        checks = [*checks, *(_as_check(term) for term, own in found if own is None)]
+        checks = [*checks, *(as_check(term) for term, own in found if own is None)]
         if not checks:
             return self._drawn(n, direct, few=few)
         drawn = n + max(_LEAST_SPARE, n // 100)
@@ -288,7 +288,7 @@ def _check_of(condition: Condition, passed: Callable[[Mapping[str, Any]], np.nda
     return Check(f"the condition on {names}", condition.columns, passed)
 
 
-def _as_check(term: Term) -> Check:
+def as_check(term: Term) -> Check:
     return Check(
         f"the condition on `{term.column}`",
         (term.column,),

@@ -57,6 +57,7 @@ from dpsynth.synthesizers.model_file import (
     model_digest,
     table_content,
 )
+from dpsynth.synthesizers.partial_kept import able_columns, filled_in_kept
 from dpsynth.synthesizers.partial_rows import filled_in
 from dpsynth.synthesizers.plan import Plan, plan
 from dpsynth.synthesizers.preflight import (
@@ -334,7 +335,9 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         -------
         DataFrame
             The table with no missing value in these columns, and the stamp. What cannot be read as
-            the schema declares it counts as unknown, and stays as it is.
+            the schema declares it counts as unknown, and stays as it is. Where the schema has
+            constraints, values that they want missing stay so, and the column `keeps_constraints`
+            says which rows keep all of them.
 
         Raises
         ------
@@ -343,19 +346,16 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         SchemaError
             For a column that the table or the schema does not have.
         """
-        if self.schema.constraints:
-            raise SchemaError(
-                "a table cannot be filled in where the schema has constraints, as known and drawn"
-                " values would have to keep them together: fit a schema without constraints"
-            )
         origin, table = self._origin(), as_frame(table, self._settled)
-        wanted = [name for name in table if name in origin.codecs] if columns is None else columns
-        if odd := [name for name in wanted if name not in table or name not in origin.codecs]:
+        able = able_columns(origin)
+        wanted = [name for name in table if name in able] if columns is None else columns
+        if odd := [name for name in wanted if name not in table or name not in able]:
             raise SchemaError(
                 f"{odd} cannot be filled in, as the table or the schema lacks them: name columns of"
                 " both"
             )
-        return stamped(filled_in(origin, table, list(wanted), np.random.default_rng(seed)))
+        fill = filled_in_kept if self.schema.constraints else filled_in
+        return stamped(fill(origin, table, list(wanted), np.random.default_rng(seed)))
 
     def _origin(self, seed: int | None = None) -> Origin:
         fitted = self._fitted()

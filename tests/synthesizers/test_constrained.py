@@ -219,7 +219,6 @@ def test_the_support_of_a_row_is_that_of_its_modelled_columns(synth: d.Synthesiz
 
 def test_what_cannot_be_drawn_beside_constraints_is_refused_in_one_sentence(synth: d.Synthesizer) -> None:
     for asked in (
-        {"given": pd.DataFrame({"age": [4]})},
         {"balance": {"sex": {"M": 0.5}, "day": 0.5}},
         {"scenario": d.Scenario.from_dict({"parts": [{"name": "a", "shift": {"age": 1}}]})},
     ):
@@ -227,8 +226,6 @@ def test_what_cannot_be_drawn_beside_constraints_is_refused_in_one_sentence(synt
             synth.sample(10, **asked)
         assert "constraints" in str(caught.value)
         assert "\n" not in str(caught.value)
-    with pytest.raises(d.SchemaError, match="cannot be filled in where the schema has constraints"):
-        synth.impute(people(5))
 
 
 def test_an_implication_may_compare_columns_and_have_alternatives() -> None:
