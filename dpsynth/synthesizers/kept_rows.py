@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import contextlib
 import math
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
@@ -22,14 +23,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from dpsynth.base.text import some
 from dpsynth.data.constraints.recoding import Check, Recoding, recoding_of
 from dpsynth.data.constraints.steps import Rows
 from dpsynth.models.base import ConditionError
+from dpsynth.models.completing import completed
 from dpsynth.models.separate import groups_of
+from dpsynth.synthesizers.base import CautionWarning
 from dpsynth.synthesizers.cases import Case
 from dpsynth.synthesizers.conditions import Term, Without
 from dpsynth.synthesizers.gap_conditions import GapCases, gap_cases
 from dpsynth.synthesizers.implications import Condition, Implication, implications_of
+from dpsynth.synthesizers.partial_rows import LEAST
 from dpsynth.synthesizers.pulled import pulled
 from dpsynth.synthesizers.sampled_rows import Origin
 
@@ -69,18 +74,30 @@ class Keeping:
             raise ConditionError(
                 f"a condition is about {about[0]!r}, a key that is generated: leave it out"
             )
-        checks = [*recoding.checks, *checks]
+        every = [*recoding.checks, *checks]
         tested = [term.column for term in terms if pulled(term, recoding) is None]
         links = [recoding.sources([name]) for name in tested]
-        links += [recoding.sources(each.columns) for each in checks]
+        links += [recoding.sources(each.columns) for each in every]
         links += [recoding.sources(each.columns) for each in self._implications]
         found: Rows = {}
-        for columns, ruled in _blocks(groups_of(self._origin.model), links):
+        for columns, ruled in blocks_of(groups_of(self._origin.model), links):
             block = _Block(self, columns)
             inside = [each for each in terms if recoding.sources([each.column]) <= columns]
-            tests = [each for each in checks if recoding.sources(each.columns) <= columns]
-            found |= block.kept(n, inside, tests) if ruled else block.drawn(n, inside)
+            tests = [each for each in every if recoding.sources(each.columns) <= columns]
+            found |= self._of_block(block, n, inside, tests) if ruled else block.drawn(n, inside)
         return recoding.decoded(found, self._rng)
+
+    def _of_block(
+        self, block: _Block, n: int, terms: Sequence[Term], checks: Sequence[Check]
+    ) -> Rows:
+        """Rows of a block; made up where the model has none, and no condition asks for others."""
+        try:
+            return block.kept(n, terms, checks)
+        except ConditionError:
+            own = {each.rule for each in self._recoding.checks}
+            if terms or any(each.rule not in own for each in checks):
+                raise
+            return block.made_up(n, checks)
 
     def block_of(self, columns: set[str]) -> tuple[Origin, Recoding, Sequence[Implication]]:
         """What draws some columns, and the implications about them."""
@@ -92,7 +109,7 @@ class Keeping:
         return self._rng
 
 
-def _blocks(
+def blocks_of(
     groups: Sequence[Sequence[str]], links: Sequence[set[str]]
 ) -> list[tuple[set[str], bool]]:
     """The groups joined where a link is about several, and whether one is about them.
@@ -126,6 +143,45 @@ class _Block:
         """n rows that meet the terms, pass the checks and keep the implications."""
         rows = self._meeting(n, terms, checks, few=False)
         return self._repaired(rows, n, terms, checks)
+
+    def made_up(self, n: int, checks: Sequence[Check]) -> Rows:
+        """n rows that keep all rules, of a model that has none: the columns that rules are about
+        are drawn each by itself, half of the time evenly, until they keep the rules; the other
+        columns follow the model given these.
+        """
+        about = [each.columns for each in (*checks, *self._implications)]
+        names = sorted(set().union(*map(self._recoding.sources, about)))
+        cells: list[pd.DataFrame] = []
+        values: list[pd.DataFrame] = []
+        drawn = kept = 0
+        while kept < max(n, 1) and (drawn < _HOPELESS or not kept):
+            if drawn >= _MOST_DRAWS:
+                raise _no_row(self._implications)
+            codes = {name: self._origin.apart(name, _BATCH, self._rng) for name in names}
+            frame = self._origin.decoded(dict(codes), self._origin.free(), self._rng)
+            rows = self._recoding.decoded({name: frame[name] for name in frame}, self._rng)
+            good = ~self._judged(rows, np.arange(_BATCH))[1].any(axis=1)
+            good[_failing(rows, checks)] = False
+            cells.append(pd.DataFrame(codes)[good])
+            values.append(frame[good])
+            drawn, kept = drawn + _BATCH, kept + int(good.sum())
+        chosen = np.arange(n) if kept >= n else self._rng.integers(kept, size=n)
+        warnings.warn(_made_up(names), CautionWarning, stacklevel=2)
+        return self._around(pd.concat(cells).iloc[chosen], pd.concat(values).iloc[chosen])
+
+    def _around(self, codes: pd.DataFrame, values: pd.DataFrame) -> Rows:
+        """The rows with these cells and values, their other columns as the model has them."""
+        nothing = np.full(len(codes), -1)
+        known = {
+            a: codes[a].to_numpy() if a in codes else nothing
+            for a in self._origin.model.domain.attributes
+        }
+        drawn = completed(self._origin.model, known, self._rng, None, LEAST)
+        frame = self._origin.decoded(drawn, self._origin.free(), self._rng)
+        whole = {
+            name: pd.Series((values if name in values else frame)[name].array) for name in frame
+        }
+        return self._recoding.decoded(whole, self._rng)
 
     def _drawn(
         self, n: int, direct: Sequence[Term], gaps: GapCases | None = None, *, few: bool
@@ -197,11 +253,7 @@ class _Block:
                 return rows
             places = places[bad]
             self._draw_again(rows, places, premises[bad], terms, checks)
-        said = " and ".join(f"`{each.rule.describe()}`" for each in self._implications)
-        raise ConditionError(
-            f"no row was found that keeps {said} and meets the condition: widen it, or count by"
-            " `dpsynth schema check` how many input rows break the constraints"
-        )
+        raise _no_row(self._implications)
 
     def _judged(self, rows: Rows, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """For each of these rows and each implication whether its condition holds, and whether it
@@ -258,11 +310,7 @@ class _Block:
             for unmet, ways in _ways_not_to_meet(each.when):
                 with contextlib.suppress(ConditionError):
                     return self._meeting(n, [*terms, *unmet], [*checks, *ways], few=True)
-        said = " and ".join(f"`{each.rule.describe()}`" for each in of)
-        raise ConditionError(
-            f"the model has no row that keeps {said} and meets the condition: widen it, or count by"
-            " `dpsynth schema check` how many input rows break the constraints"
-        )
+        raise _no_row(of)
 
 
 def terms_and_checks(condition: Condition) -> tuple[Sequence[Term], Sequence[Check]]:
@@ -299,6 +347,23 @@ def as_check(term: Term) -> Check:
 def _failing(rows: Rows, checks: Sequence[Check]) -> np.ndarray:
     """The places of rows that do not pass all checks."""
     return np.flatnonzero(~np.logical_and.reduce([check.passed(rows) for check in checks]))
+
+
+def _no_row(of: Sequence[Implication]) -> ConditionError:
+    said = " and ".join(f"`{each.rule.describe()}`" for each in of) or "all constraints"
+    return ConditionError(
+        f"no row was found that keeps {said} and meets the condition: widen it, or count by"
+        " `dpsynth schema check` how many input rows break the constraints"
+    )
+
+
+def _made_up(names: Sequence[str]) -> str:
+    said = some([f"`{name}`" for name in names])
+    return (
+        f"the model has next to no rows that keep the constraints on {said}: these columns are made"
+        " up of values that the constraints allow; count by `dpsynth schema check` how many input"
+        " rows break them"
+    )
 
 
 def _too_rare(checks: Sequence[Check], rows: Rows, met: int, drawn: int) -> ConditionError:

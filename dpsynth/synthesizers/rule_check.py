@@ -21,7 +21,8 @@ from dpsynth.schema.columns import Boolean, Categorical, Column, Identifier
 from dpsynth.schema.constraint_check import stepped_columns
 from dpsynth.schema.constraints import Constraint, Derived, FixedCombinations, Implies
 from dpsynth.schema.table import Schema
-from dpsynth.synthesizers.implications import implications_of, refuse_impossible
+from dpsynth.synthesizers.feasible import refuse_unkeepable
+from dpsynth.synthesizers.implications import implications_of
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ def check_rules(rows: Rows, schema: Schema) -> list[RuleCheck]:
     SchemaError
         For constraints that no row can keep.
     """
-    refuse_impossible(schema)
+    refuse_unkeepable(schema)
     return [
         RuleCheck(rule.describe(), int((~kept).sum())) for rule, kept in kept_rules(rows, schema)
     ]

@@ -176,6 +176,15 @@ class Origin:
             raise ConditionError(f"no value of {name!r} can meet the condition: widen it")
         return codec.decode(rng.choice(codec.size, n, p=weights / weights.sum()), rng, parts)
 
+    def apart(self, name: str, n: int, rng: np.random.Generator) -> np.ndarray:
+        """n cells of a column by itself, half of them as the model has it and half evenly."""
+        codec = self.codecs[name]
+        able = np.arange(codec.size) < len(codec.ends()[0])
+        able |= bool(getattr(self.schema.columns[name], "nullable", False))
+        own = np.maximum(self.model.project((name,)), 0) * able
+        weights = able / able.sum() + (own / own.sum() if own.any() else 0)
+        return rng.choice(codec.size, n, p=weights / weights.sum())
+
     def points(self, case: Case) -> bool:
         """Whether a column may have a single real number only, which no row has exactly."""
         return any(parts.points for parts in self._parts(case, ()).values())

@@ -49,7 +49,7 @@ from dpsynth.schema.table import Numeric, Schema, SchemaError
 from dpsynth.synthesizers.account import accountant_for
 from dpsynth.synthesizers.asking import Asked
 from dpsynth.synthesizers.base import BaseSynthesizer, CautionWarning, NamedLedger, NoLedger
-from dpsynth.synthesizers.implications import refuse_impossible
+from dpsynth.synthesizers.feasible import refuse_unkeepable
 from dpsynth.synthesizers.model_file import (
     TABLE,
     built_table,
@@ -396,7 +396,7 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         budget = mechanism.budget(self.epsilon, self.delta)  # some keep a part of it for a program
         self.schema.refuse_text()
         self.schema.refuse_identifying()
-        refuse_impossible(self.schema)
+        refuse_unkeepable(self.schema)
         check_size(self._modelled)
         mechanism = with_prior(mechanism, self.known, self._modelled)
         check_settings(mechanism, self._modelled)

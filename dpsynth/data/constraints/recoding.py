@@ -249,7 +249,10 @@ class _Plan:
             if order.op == "==":
                 self._add(CopyStep(*pair))
             else:
-                self._add(GapStep(*pair, above=base == order.lower, strict=order.strict))
+                gap = GapStep(*pair, above=base == order.lower, strict=order.strict)
+                if not gap.possible:  # the other column can only be missing
+                    continue
+                self._add(gap)
             self._check_bounds(order, other)
             return
         self._check(order)
