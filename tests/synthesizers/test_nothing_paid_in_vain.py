@@ -56,11 +56,7 @@ def outcomes(seed: int, count: int, mechanism: str, epsilon: float, alike: bool)
             refuse_unkeepable(schema)
         except d.SchemaError as error:
             said = str(error)
-            assert (
-                any(f"`{rule.describe()}`" in said for rule in schema.constraints)
-                or "constraints leave" in said
-                or ("orders" not in said and "`" in said)
-            )
+            assert "`" in said or "constraints leave no column" in said
             assert not rows or "hold together where these columns are equal" in said, (said, rows[:1])
             found["refused"] += 1
             continue
