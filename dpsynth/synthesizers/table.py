@@ -483,7 +483,7 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         if not self.schema.open:
             return {}
         stage("finding categories that the schema leaves open")
-        return find_categories(rows, self.schema, accountant)
+        return self.schema.following(find_categories(rows, self.schema, accountant))
 
     def _bounds(self, rows: Bounded, accountant: Accountant) -> Bounds:
         """Bounds that the schema leaves open, learned by charges."""
