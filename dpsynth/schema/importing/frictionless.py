@@ -79,7 +79,7 @@ def _column(field: Mapping[str, Any], schema: Mapping[str, Any]) -> ColumnFacts:
         facts.get("categories") or ()
     ):
         facts["missing_marker"] = marker
-    follows = whole_pattern(f"^(?:{regex})$" if regex else None)  # it is of the whole value
+    follows = whole_pattern(regex, part=False)
     return ColumnFacts(name, kind, facts, nullable, pattern, joined([note, more]), follows)
 
 

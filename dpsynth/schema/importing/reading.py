@@ -151,14 +151,21 @@ def name_pattern(regex: str | None) -> str | None:
     return made or None
 
 
-def whole_pattern(regex: str | None) -> str | None:
-    """A regular expression that a part of a text follows, as one of the whole text; None where
-    Python cannot read it.
+def whole_pattern(regex: str | None, *, part: bool = True) -> str | None:
+    """A regular expression as one of the whole text; None where Python cannot read it.
+
+    part: whether it is enough that a part of a text follows it.
     """
     if not regex:
         return None
     bare = regex[1:-1] if regex[0] == "^" and regex[-1] == "$" else ""
-    found = bare if bare and "|" not in bare and bare[-1] != "\\" else f".*(?:{regex}).*"
+    found = (
+        regex
+        if not part
+        else bare
+        if bare and "|" not in bare and bare[-1] != "\\"
+        else f".*(?:{regex}).*"
+    )
     try:
         re.compile(found)
     except re.error:
