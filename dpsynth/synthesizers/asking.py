@@ -110,8 +110,8 @@ class Asked:
         if self._partial:
             cases = cases_of(self.where, None, origin.schema)
             given = as_frame(self.given, origin.schema)
-            found = rows_given_kept(origin, given, cases, 1 if n is None else row_count(n), rng)
-            rows = whole(found, len(next(iter(found.values()))), origin, rng)
+            made = rows_given_kept(origin, given, cases, 1 if n is None else row_count(n), rng)
+            rows = whole(made, len(next(iter(made.values()))), origin, rng)
         else:
             cases = cases_of(self.where, self.given, origin.schema)
             splits = [] if self.balance is None else splits_of(self.balance, origin.schema)

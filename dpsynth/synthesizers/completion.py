@@ -89,8 +89,10 @@ def read_known(origin: Origin, table: pd.DataFrame) -> tuple[Known, dict[str, np
 
     A value that is missing or cannot be read counts as not known.
     """
-    values, at, odd = {}, {}, {}
-    for name in table:
+    values: dict[str, pd.Series[Any]] = {}
+    at: dict[str, np.ndarray] = {}
+    odd: dict[str, np.ndarray] = {}
+    for name in map(str, table):
         column = recoding_of(origin.schema).columns[name]
         present = ~missing_in(column, table[name])
         if isinstance(column, Categorical | Boolean):

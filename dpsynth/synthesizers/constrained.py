@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from dpsynth.data.constraints.keys import generated_keys
-from dpsynth.data.constraints.recoding import recoding_of
+from dpsynth.data.constraints.recoding import Check, recoding_of
 from dpsynth.data.constraints.steps import Rows
-from dpsynth.models.base import ConditionError
 from dpsynth.schema.columns import Identifier
 from dpsynth.schema.constraints import Unique
-from dpsynth.synthesizers.balance import Split, shared_out
+from dpsynth.synthesizers.balance import Class, Split, combinations, counts_of, shared_out
 from dpsynth.synthesizers.cases import Case
+from dpsynth.synthesizers.conditions import Term
 from dpsynth.synthesizers.implications import Condition
 from dpsynth.synthesizers.kept_rows import Keeping, terms_and_checks
-from dpsynth.synthesizers.sampled_rows import Origin
+from dpsynth.synthesizers.sampled_rows import Origin, Tilt
+from dpsynth.synthesizers.shifting import Shifting
+
+_PILOT = 4096
+"""Rows that are drawn of a class, to see how it is joined with those of other columns."""
 
 
 def draw_kept(
@@ -28,6 +33,8 @@ def draw_kept(
     cases: Sequence[Case],
     splits: Sequence[Split],
     rng: np.random.Generator,
+    tilts: Sequence[Tilt] = (),
+    shifts: Mapping[str, float] = MappingProxyType({}),
 ) -> pd.DataFrame:
     """n rows that meet one of the cases and keep all constraints of the schema.
 
@@ -40,9 +47,13 @@ def draw_kept(
     cases : sequence of Case
         Of columns of the release; no row meets two.
     splits : sequence of Split
-        The shares of one column's classes, or nothing.
+        The shares of columns' classes, or nothing.
     rng : numpy.random.Generator
         Draws everything, in an order that follows from the arguments.
+    tilts : sequence of Tilt
+        Of columns of the release.
+    shifts : mapping of str to float
+        What is added to columns' numbers, when the conditions are met.
 
     Returns
     -------
@@ -54,23 +65,64 @@ def draw_kept(
     ConditionError
         Where no row meets the condition, or so few that none was found.
     """
-    keeping = Keeping(origin, rng)
+    keeping = Keeping(origin, rng, tilts)
+    shifting = Shifting(origin, keeping, shifts)
     terms, checks = terms_and_checks(Condition(tuple(cases)))
-    if len(splits) > 1:
-        raise ConditionError(
-            "several columns cannot be balanced at once where the schema has constraints: balance"
-            " one of them"
-        )
     if not splits:
-        return whole(keeping.rows(n, terms, checks), n, origin, rng)
-    counts = shared_out(n, [each.share for each in splits[0].classes])
+        return whole(shifting.rows(n, terms, checks), n, origin, rng)
+    counts = _counts(keeping, splits, n, terms, checks, rng)
     parts = [
-        pd.DataFrame(keeping.rows(int(count), [*terms, *each.terms], checks))
-        for each, count in zip(splits[0].classes, counts, strict=True)
+        pd.DataFrame(shifting.rows(int(count), [*terms, *_terms_of(splits, at)], checks))
+        for at, count in np.ndenumerate(counts)
         if count or not n
     ]
     mixed = pd.concat(parts, ignore_index=True).take(rng.permutation(n)).reset_index(drop=True)
     return whole({str(name): mixed[name] for name in mixed}, n, origin, rng)
+
+
+def check_moves(origin: Origin, tilts: Sequence[Tilt], shifts: Mapping[str, float]) -> None:
+    """ConditionError for what cannot be tilted or shifted beside constraints; nothing is drawn."""
+    Shifting(origin, Keeping(origin, np.random.default_rng(0), tilts), shifts)
+
+
+def _terms_of(splits: Sequence[Split], at: tuple[int, ...]) -> list[Term]:
+    """Of one combination of classes."""
+    chosen = (split.classes[place] for split, place in zip(splits, at, strict=True))
+    return [term for each in chosen for term in each.terms]
+
+
+def _counts(
+    keeping: Keeping,
+    splits: Sequence[Split],
+    n: int,
+    terms: Sequence[Term],
+    checks: Sequence[Check],
+    rng: np.random.Generator,
+) -> np.ndarray:
+    """How many rows each combination of classes has.
+
+    How classes are joined is seen in rows of each class of one column: what their own shares are
+    does not count, as the shares asked for take their place.
+    """
+    shape = combinations(splits)
+    if len(splits) == 1:
+        return shared_out(n, [each.share for each in splits[0].classes])
+    pilot = keeping.rows(_PILOT, terms, checks)
+    shares = [[_in_class(pilot, each).mean() for each in split.classes] for split in splits]
+    first = min(range(len(splits)), key=lambda place: min(shares[place]))  # has the rarest class
+    masses = np.zeros(shape)
+    for place, each in enumerate(splits[first].classes):
+        if each.share > 0:
+            rows = keeping.rows(_PILOT, [*terms, *each.terms], checks)
+            for at in np.ndindex(*shape):
+                if at[first] == place:
+                    chosen = (s.classes[i] for s, i in zip(splits, at, strict=True))
+                    masses[at] = np.logical_and.reduce([_in_class(rows, c) for c in chosen]).sum()
+    return counts_of(masses, splits, n, rng)
+
+
+def _in_class(rows: Rows, of: Class) -> np.ndarray:
+    return np.logical_and.reduce([term.holds(rows[term.column]) for term in of.terms])
 
 
 def with_keys(rows: pd.DataFrame, origin: Origin, rng: np.random.Generator) -> pd.DataFrame:

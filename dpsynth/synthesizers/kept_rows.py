@@ -36,7 +36,7 @@ from dpsynth.synthesizers.gap_conditions import GapCases, gap_cases
 from dpsynth.synthesizers.implications import Condition, Implication, implications_of
 from dpsynth.synthesizers.partial_rows import LEAST
 from dpsynth.synthesizers.pulled import pulled
-from dpsynth.synthesizers.sampled_rows import Origin
+from dpsynth.synthesizers.sampled_rows import Origin, Tilt
 
 _BATCH = 250_000
 """Rows drawn at once where some are to be drawn again."""
@@ -60,8 +60,11 @@ _ROUNDS = 200
 class Keeping:
     """Draws rows of a schema with constraints: all columns but keys, each rule kept by all rows."""
 
-    def __init__(self, origin: Origin, rng: np.random.Generator) -> None:
+    def __init__(
+        self, origin: Origin, rng: np.random.Generator, tilts: Sequence[Tilt] = ()
+    ) -> None:
         self._recoding = recoding_of(origin.schema)
+        self._tilts = _of_modelled(tilts, self._recoding)
         self._origin = replace(origin, schema=self._recoding.modelled)
         self._implications = implications_of(origin.schema)
         self._rng = rng
@@ -95,14 +98,26 @@ class Keeping:
             return block.kept(n, terms, checks)
         except ConditionError:
             own = {each.rule for each in self._recoding.checks}
-            if terms or any(each.rule not in own for each in checks):
+            if terms or self._tilts or any(each.rule not in own for each in checks):
                 raise
             return block.made_up(n, checks)
 
-    def block_of(self, columns: set[str]) -> tuple[Origin, Recoding, Sequence[Implication]]:
-        """What draws some columns, and the implications about them."""
+    def block_of(
+        self, columns: set[str]
+    ) -> tuple[Origin, Recoding, Sequence[Implication], Sequence[Tilt]]:
+        """What draws some columns, and the implications and tilts of them."""
         own = [e for e in self._implications if self._recoding.sources(e.columns) <= columns]
-        return self._origin.among(columns), self._recoding, own
+        tilts = [each for each in self._tilts if each.column in columns]
+        return self._origin.among(columns), self._recoding, own, tilts
+
+    def broken(self, rows: Rows, n: int) -> np.ndarray:
+        """For each whole row whether it breaks a constraint that its decoding does not ensure."""
+        bad = np.zeros(n, dtype=bool)
+        for check in self._recoding.checks:
+            bad |= ~check.passed(rows)
+        for each in self._implications:
+            bad |= each.when.holds(rows) & ~each.then.holds(rows)
+        return bad
 
     @property
     def rng(self) -> np.random.Generator:
@@ -131,7 +146,7 @@ class _Block:
     """Columns whose rows are tested together."""
 
     def __init__(self, keeping: Keeping, columns: set[str]) -> None:
-        self._origin, self._recoding, self._implications = keeping.block_of(columns)
+        self._origin, self._recoding, self._implications, self._tilts = keeping.block_of(columns)
         self._rng = keeping.rng
 
     def drawn(self, n: int, terms: Sequence[Term]) -> Rows:
@@ -149,7 +164,7 @@ class _Block:
         are drawn each by itself, half of the time evenly, until they keep the rules; the other
         columns follow the model given these.
         """
-        about = [each.columns for each in (*checks, *self._implications)]
+        about = [*(each.columns for each in checks), *(each.columns for each in self._implications)]
         names = sorted(set().union(*map(self._recoding.sources, about)))
         cells: list[pd.DataFrame] = []
         values: list[pd.DataFrame] = []
@@ -160,11 +175,11 @@ class _Block:
             codes = {name: self._origin.apart(name, _BATCH, self._rng) for name in names}
             frame = self._origin.decoded(dict(codes), self._origin.free(), self._rng)
             rows = self._recoding.decoded({name: frame[name] for name in frame}, self._rng)
-            good = ~self._judged(rows, np.arange(_BATCH))[1].any(axis=1)
-            good[_failing(rows, checks)] = False
-            cells.append(pd.DataFrame(codes)[good])
-            values.append(frame[good])
-            drawn, kept = drawn + _BATCH, kept + int(good.sum())
+            bad = self._judged(rows, np.arange(_BATCH))[1].any(axis=1)
+            good = np.setdiff1d(np.flatnonzero(~bad), _failing(rows, checks))
+            cells.append(pd.DataFrame(codes).iloc[good])
+            values.append(frame.iloc[good])
+            drawn, kept = drawn + _BATCH, kept + len(good)
         chosen = np.arange(n) if kept >= n else self._rng.integers(kept, size=n)
         warnings.warn(_made_up(names), CautionWarning, stacklevel=2)
         return self._around(pd.concat(cells).iloc[chosen], pd.concat(values).iloc[chosen])
@@ -188,7 +203,8 @@ class _Block:
     ) -> Rows:
         """Rows of the model, decoded; of these cases, where there are some."""
         if gaps is None:
-            frame = self._origin.values(n, Case(tuple(direct)), self._rng, few=few)
+            case = Case(tuple(direct))
+            frame = self._origin.values(n, case, self._rng, self._tilts, few=few)
         else:
             frame = gaps.draw(self._origin, n, self._rng)
         return self._recoding.decoded({name: frame[name] for name in frame}, self._rng)
@@ -229,7 +245,7 @@ class _Block:
     ) -> None:
         """Rows that pass the checks in these places. met: how many of those drawn so far did."""
         gaps = None
-        if len(places) and met < _RARE * drawn:
+        if len(places) and met < _RARE * drawn and not self._tilts:
             gaps = gap_cases(self._origin, self._recoding, terms, direct)
             drawn, met = (drawn, met) if gaps is None else (1, 0)
         while len(places):
@@ -311,6 +327,23 @@ class _Block:
                 with contextlib.suppress(ConditionError):
                     return self._meeting(n, [*terms, *unmet], [*checks, *ways], few=True)
         raise _no_row(of)
+
+
+def _of_modelled(tilts: Sequence[Tilt], recoding: Recoding) -> list[Tilt]:
+    """The tilts of the modelled columns that the tilted ones follow from."""
+    found: dict[str, Tilt] = {}
+    for tilt in tilts:
+        factors = [(pulled(term, recoding), by) for term, by in tilt.factors]
+        own = {term.column: tilt.column for term, _ in factors if term is not None}
+        if any(term is None for term, _ in factors) or {*own} & {*found}:
+            raise ConditionError(
+                f"{tilt.column!r} follows from others by a constraint, or is modelled with another"
+                " tilted column, and cannot be tilted: balance it, or tilt what it follows from"
+            )
+        (name,) = own
+        kept = tuple((term, by) for term, by in factors if term is not None)
+        found[name] = Tilt(name, kept, tilt.rest)
+    return [*found.values()]
 
 
 def terms_and_checks(condition: Condition) -> tuple[Sequence[Term], Sequence[Check]]:

@@ -18,7 +18,7 @@ from dpsynth.data.tables.check import missing_in
 from dpsynth.data.tables.written import as_declared
 from dpsynth.models.base import ConditionError
 from dpsynth.schema.columns import SchemaError
-from dpsynth.synthesizers.cases import Case
+from dpsynth.synthesizers.cases import Case, Relation
 from dpsynth.synthesizers.completion import Completion, Known, put, read_known
 from dpsynth.synthesizers.kept_rows import Keeping
 from dpsynth.synthesizers.partial_rows import LEAST, filled
@@ -107,11 +107,10 @@ def _with_missing(origin: Origin, table: pd.DataFrame, columns: Sequence[str]) -
     """What the table says: of columns that are not to be filled in missing values are known."""
     known, odd = read_known(origin, table)
     at = dict(known.at)
-    for name in table:
-        if name not in columns and getattr(origin.schema.columns[name], "nullable", False):
-            at[name] = at[name] | (
-                ~odd[name] & missing_in(origin.schema.columns[name], table[name])
-            )
+    for name in map(str, table):
+        column = origin.schema.columns[name]
+        if name not in columns and getattr(column, "nullable", False):
+            at[name] = at[name] | (~odd[name] & missing_in(column, table[name]))
     values = {name: each.mask(~known.at[name]) for name, each in known.values.items()}
     return Known(known.n, values, at)
 
@@ -124,14 +123,16 @@ def able_columns(origin: Origin) -> list[str]:
 
 def _checks_of(case: Case) -> list[Check]:
     """The relations of a case, as checks."""
-    return [
-        Check(
-            f"the condition on `{each.left}` and `{each.right}`",
-            (each.left, each.right),
-            lambda rows, each=each: each.holds(rows[each.left], rows[each.right]),
-        )
-        for each in case.relations
-    ]
+    return [_check_of(each) for each in case.relations]
+
+
+def _check_of(relation: Relation) -> Check:
+    left, right = relation.left, relation.right
+    return Check(
+        f"the condition on `{left}` and `{right}`",
+        (left, right),
+        lambda rows: relation.holds(rows[left], rows[right]),
+    )
 
 
 def _alike(given: pd.DataFrame, left: np.ndarray) -> Iterator[tuple[int, np.ndarray]]:

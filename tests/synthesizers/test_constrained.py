@@ -218,17 +218,6 @@ def test_the_support_of_a_row_is_that_of_its_modelled_columns(synth: d.Synthesiz
     pd.testing.assert_frame_equal(rows.iloc[:, :-2], synth.sample(200, seed=6))
 
 
-def test_what_cannot_be_drawn_beside_constraints_is_refused_in_one_sentence(synth: d.Synthesizer) -> None:
-    for asked in (
-        {"balance": {"sex": {"M": 0.5}, "day": 0.5}},
-        {"scenario": d.Scenario.from_dict({"parts": [{"name": "a", "shift": {"age": 1}}]})},
-    ):
-        with pytest.raises(d.ConditionError) as caught:
-            synth.sample(10, **asked)
-        assert "constraints" in str(caught.value)
-        assert "\n" not in str(caught.value)
-
-
 def test_an_implication_may_compare_columns_and_have_alternatives() -> None:
     columns = {name: PEOPLE.columns[name] for name in ("sex", "net", "tax", "age")}
     rule = d.Implies("age >= 65 or sex == 'M'", "tax <= net")
