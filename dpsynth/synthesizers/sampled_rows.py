@@ -252,7 +252,7 @@ class Origin:
 
     def _part(self, name: str, own: Sequence[Term]) -> Parts:
         """The parts of a column's cells whose values meet all of these terms about it."""
-        codec = self.codecs[name]
+        codec: Any = self.codecs[name]
         parts = _parts_of(codec, tuple(own))
         inside, column = self.inside.get(name), self.schema.columns[name]
         if inside and isinstance(codec, DatetimeCodec) and isinstance(column, Datetime):
