@@ -102,6 +102,20 @@ class JunctionTree:
                 homes.setdefault(attribute, position)
         return homes
 
+    def part(self, domain: Domain, kept: Sequence[int]) -> JunctionTree:
+        """The tree of some nodes, which no separator joins to others. domain: of their attributes.
+
+        A node whose parent is not among them hangs from the first one by nothing.
+        """
+        place = {node: i for i, node in enumerate(kept)}
+        return JunctionTree(
+            domain,
+            tuple(self.nodes[i] for i in kept),
+            (-1, *(place.get(self.parents[i], 0) for i in kept[1:])),
+            tuple(self.separators[i] for i in kept),
+            tuple(a for a in self.order if a in domain.attributes),
+        )
+
     def host(self, clique: Clique) -> int | None:
         """The smallest node that holds all of `clique`; None where no node does."""
         wanted = set(clique)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
@@ -68,9 +68,52 @@ class SchemaDraft:
         reasons = {name: direct_identifier(name) for name in open_}
         return {name: why for name, why in reasons.items() if why is not None}
 
+    def todo(self) -> dict[str, list[str]]:
+        """For each set of lacking facts, such as "low, high", the columns that lack them."""
+        found: dict[str, list[str]] = {}
+        for name, entry in self.spec["columns"].items():
+            if lacking := _lacking(entry):
+                found.setdefault(lacking, []).append(name)
+        for rule in self.spec.get("constraints", ()):
+            if lacking := _lacking(rule):
+                found.setdefault(lacking, []).append(f"the constraint on {rule['columns']}")
+        return found
+
+    def opened(self) -> SchemaDraft:
+        """The draft with a charge in place of each bound of a number and each list of categories
+        that is a "TODO": a fit finds them, for a part of its budget.
+
+        Types and the bounds of dates stay a "TODO", as a fit cannot find these, and categories
+        beside a missing marker.
+        """
+        columns = {name: _opened(entry) for name, entry in self.to_dict()["columns"].items()}
+        return SchemaDraft({**self.to_dict(), "columns": columns})
+
     def save(self, path: str | Path) -> None:
         """Write the draft; the name's end, .yaml, .yml or .json, says in which format."""
         write_mapping(expanded(path), self.spec, comment=_DRAFT_COMMENT)
+
+
+_ENDS = ("low", "high")
+_OF_OPEN = {"type", "nullable", "levels"}
+"""What stays of a column of categories that a fit finds: one with a marker of missing values, which
+such a column cannot have, is left as it is.
+"""
+
+
+def _lacking(entry: Mapping[str, Any]) -> str:
+    return ", ".join(key for key, fact in entry.items() if fact == TODO)
+
+
+def _opened(entry: dict[str, Any]) -> dict[str, Any]:
+    """A column whose lacking facts a fit finds, where it can."""
+    if entry["type"] == "numeric":
+        known = {name: fact for name, fact in entry.items() if fact != TODO or name in _ENDS}
+        return {name: None if fact == TODO else fact for name, fact in known.items()}
+    if entry.get("categories") == TODO and not {*entry} - _OF_OPEN - {"categories", "ordered"}:
+        kept = {name: fact for name, fact in entry.items() if name in _OF_OPEN}
+        return {**kept, "type": "opencategorical"}
+    return entry
 
 
 def drafted(table: Any, unit: PrivacyUnit | None, file: FileFormat | None) -> SchemaDraft:
