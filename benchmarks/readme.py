@@ -18,6 +18,7 @@ from typing import Any
 import audit_page
 import constraints_page
 import networks_page
+import open_page
 import raw_tables_page
 import units_page
 
@@ -52,6 +53,8 @@ def long_figures() -> str:
         ablation_table(ablation["results"]["rows"]),
         "## Raw tables of mixed types",
         *raw_tables_page.parts(raw["results"]["tables"]),
+        "## Categories that nobody listed",
+        *open_page.section(),
         "## Rare classes, small tables",
         *rare_and_small(load("rare_and_small")["results"]),
         "## Speed",

@@ -197,10 +197,10 @@ def _show_todo(todo: dict[str, list[str]]) -> None:
     say("Still TODO:" if todo else "Nothing is left to write.")
     for facts, names in todo.items():
         say(f"  {facts}: {', '.join(names)}")
-    if any({"low", "high"} & set(facts.split(", ")) for facts in todo):
+    if any({"low", "high", "categories"} & {*facts.split(", ")} for facts in todo):
         say(
-            "A number's bound that nobody knows is null: a part of the budget learns it"
-            " (--open-unknown)."
+            "Bounds of numbers, and categories, that nobody knows can be found by a fit, for a part"
+            " of its budget: give --open-unknown."
         )
 
 
@@ -227,15 +227,16 @@ def check(
     rules = check_rules(rows, declared)
     if as_json:
         found = {"columns": [vars(c) for c in checks], "constraints": [vars(r) for r in rules]}
-        print_json({"PRIVATE": True, **found})
+        opened = {"found_by_a_charge": [*declared.open]} if declared.open else {}
+        print_json({"PRIVATE": True, **found, **opened})
     else:
-        _show(checks, len(rows))
+        _show(checks, len(rows), declared.open)
         _show_rules(rules)
     if any(c.reason or c.refused for c in checks):
         raise typer.Exit(Exit.GATE_FAILED)
 
 
-def _show(checks: list[ColumnCheck], rows: int) -> None:
+def _show(checks: list[ColumnCheck], rows: int, opened: tuple[str, ...]) -> None:
     titles = ("column", "missing", "undeclared", "which become", "clipped", "never occur")
     table = Table(*titles, "refused", title="PRIVATE: exact counts, not for release")
     for c in checks:
@@ -246,6 +247,11 @@ def _show(checks: list[ColumnCheck], rows: int) -> None:
         table.add_row(*map(escape, (c.name, missing, undeclared, becomes, clipped, never, refused)))
     out.print(table)
     say(f"Of {rows:,} rows; a dot means none.")
+    if opened:
+        say(
+            f"{', '.join(opened)}: categories are found by a charge of the fit; dpsynth plan says"
+            " how many people must have one"
+        )
     _say_personal({c.name: c.refused for c in checks if c.refused})
     for c in checks:
         if c.never:

@@ -263,6 +263,15 @@ def unread(name: str, share: float, rows: int, stddev: float, nullable: bool) ->
     )
 
 
+def mostly_other(name: str, share: float) -> str:
+    """For a column of open categories, of which a fit found few."""
+    return (
+        f"CAUTION: about {round(100 * share)} % of the values of {name!r} became OTHER, as too few"
+        " have each of them for it to be found. Declare a public list of categories, or the"
+        " lengths of prefixes (levels), or spend more."
+    )
+
+
 def unread_besides(names: Sequence[str]) -> str:
     """For the columns of which the same is true, beside those that have a sentence each."""
     listed = ", ".join(repr(clip(name, 40)) for name in names[:20])

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _DRAFT_COMMENT = (
-    "Replace every TODO by a public fact, known without looking at the rows. Where a person may"
-    " have several rows,\n"
+    "Replace every TODO by a public fact, known without looking at the rows, and check every type: "
+    "some programs\n# guess it from the rows. Where a person may have several rows,\n"
     "# name the column that says whose they are:\n"
     "#   unit: {id_column: patient_id, max_records: 20}\n"
     "# Where a type is a TODO, write one of these in its place:\n"
@@ -51,7 +51,7 @@ class SchemaDraft:
     --------
     >>> import pandas as pd
     >>> from dpsynth import Schema
-    >>> draft = Schema.draft(pd.DataFrame({"smokes": [True], "paid": [1.5]}))
+    >>> draft = Schema.draft(pd.DataFrame({"paid": [1.5]}))
     >>> draft.to_dict()["columns"]["paid"]
     {'type': 'numeric', 'low': 'TODO', 'high': 'TODO', 'integer': 'TODO', 'nullable': True}
     """
@@ -119,7 +119,7 @@ def _opened(entry: dict[str, Any]) -> dict[str, Any]:
 def drafted(table: Any, unit: PrivacyUnit | None, file: FileFormat | None) -> SchemaDraft:
     """A draft from the names and dtypes of a table, see `Schema.draft`."""
     dtypes = {str(name): dtype for name, dtype in _dtypes(table)}
-    stating = not all(map(_is_text, dtypes.values()))
+    stating = not all(_is_text(dtype) or _is_guessed(dtype) for dtype in dtypes.values())
     columns = {name: _guess(name, dtype, stating) for name, dtype in dtypes.items()}
     parts = () if unit is None else unit.parts
     columns |= {
@@ -169,6 +169,11 @@ def _is_text(dtype: pd.api.extensions.ExtensionDtype) -> bool:
     return bool(types.is_string_dtype(dtype))
 
 
+def _is_guessed(dtype: pd.api.extensions.ExtensionDtype) -> bool:
+    """Whether a missing value in one row would make another dtype of this one: bool and object."""
+    return str(dtype) in ("bool", "object")
+
+
 def _guess(name: str, dtype: pd.api.extensions.ExtensionDtype, stating: bool) -> dict[str, Any]:
     """The type and the open facts that a column's name and dtype suggest.
 
@@ -179,13 +184,13 @@ def _guess(name: str, dtype: pd.api.extensions.ExtensionDtype, stating: bool) ->
     role = role_of(name)
     if role is not None:
         return dict(_BY_ROLE[role.kind])
-    if types.is_bool_dtype(dtype):
+    if types.is_bool_dtype(dtype) and not _is_guessed(dtype):
         return {"type": "boolean", "nullable": True}
-    if types.is_numeric_dtype(dtype):
+    if types.is_numeric_dtype(dtype) and not _is_guessed(dtype):
         return {"type": "numeric", "low": TODO, "high": TODO, "integer": TODO, "nullable": True}
     dated = types.is_datetime64_any_dtype(dtype) or str(dtype).startswith(("date", "timestamp"))
     if dated or _DATE_NAME.search(name):
         return dict(_DATE)
-    if not stating:
+    if not stating or _is_guessed(dtype):
         return {"type": TODO}
     return {"type": "categorical", "categories": TODO, "nullable": True}

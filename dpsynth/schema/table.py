@@ -44,6 +44,7 @@ from dpsynth.schema.constraints import (
     Implies,
     OneHot,
     Order,
+    Pattern,
     Range,
     Sum,
     Unique,
@@ -82,6 +83,7 @@ __all__ = [
     "OneHot",
     "OpenCategorical",
     "Order",
+    "Pattern",
     "Range",
     "Schema",
     "SchemaDraft",
@@ -114,7 +116,8 @@ class Schema:
         as "name" for that of a product.
     constraints : sequence of Constraint
         What every row keeps: `Order`, `Range`, `Implies`, `FixedCombinations`, `Sum`, `Derived`,
-        `OneHot`, `Unique` and `FixedIncrements` (docs/constraints.md). A release keeps it too.
+        `OneHot`, `Unique`, `FixedIncrements` and `Pattern` (docs/constraints.md). A release keeps
+        it too.
 
     Raises
     ------
@@ -248,6 +251,18 @@ class Schema:
     def open(self) -> tuple[str, ...]:
         """The columns whose categories are found by a charge."""
         return tuple(name for name, column in self.named if isinstance(column, OpenCategorical))
+
+    def following(self, found: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, ...]]:
+        """Of the categories that a fit found those that follow the patterns of their columns."""
+        rules = [rule for rule in self.constraints if isinstance(rule, Pattern)]
+        return {
+            name: tuple(
+                text
+                for text in each
+                if all(rule.followed_by(text) for rule in rules if rule.column == name)
+            )
+            for name, each in found.items()
+        }
 
     def settled(self, found: Mapping[str, Sequence[str]]) -> Schema:
         """The schema with the categories that a fit found in open columns; none for one not named.
@@ -428,9 +443,11 @@ class Schema:
         """A draft to edit, from names and dtypes of a pandas DataFrame or of a table that
         Arrow can read.
 
-        No row is read. Every bound and category is left as "TODO". So is whether numbers are
-        whole: a single missing value turns a column of integers into one of floats, so the dtype
-        would tell something of a record. Where all columns are text, as in CSV, the type is left
+        No row is read. Every bound and category is left as "TODO". So is what one missing value
+        changes in the dtypes of pandas, which would tell something of a record: whether numbers are
+        whole, and whether a column is one of booleans, unless its dtype is "boolean" or Arrow's.
+        One word among numbers makes a column text: where pandas guessed the dtypes from the rows,
+        check each type. Where all columns are text, as in CSV, the type is left
         too, but for names that suggest one. All columns are drafted as nullable. unit: whom to
         protect; its id columns are drafted as identifiers. file: how the table's files are written,
         as far as that is known.

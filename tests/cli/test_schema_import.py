@@ -7,8 +7,9 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 
-from dpsynth.schema.table import Categorical, Numeric, Schema
+from dpsynth.schema.table import Categorical, Numeric, OpenCategorical, Schema
 
 DICTIONARY = """\
 name,type,low,high,labels,mean
@@ -149,3 +150,31 @@ def test_a_dictionary_without_bounds_becomes_a_release_and_no_bound_is_typed(fol
     assert abs(rows["Pulse"].isna().mean() - 0.25) < 0.05
     assert abs(rows["Pulse"].mean() - 72) < 5
     assert "CANARY" not in (folder / "release" / "certificate.json").read_text()
+
+
+def test_categories_that_nobody_listed_are_left_open_where_that_is_asked(tmp_path, run):
+    """Of a dictionary and of a draft: those of which nothing else is stated, and nothing is a TODO any more."""
+    source, schema = tmp_path / "d.csv", tmp_path / "s.yaml"
+    source.write_text("name,type,low,high,labels\nage,integer,0,99,\nward,string,,,\nsex,string,,,f;m\n")
+    code, out, _ = run(f"schema import {source} -o {schema}")
+    assert code == 0
+    assert "give --open-unknown" in out.replace("\n", " ")
+    assert '"categories": "TODO"' in json.dumps(yaml.safe_load(schema.read_text()))
+    code, out, _ = run(f"schema import {source} -o {tmp_path}/o.yaml --open-unknown")
+    assert "Nothing is left to write." in out
+    assert Schema.load(tmp_path / "o.yaml").open == ("ward",)
+    pd.DataFrame({"icd": ["a"], "icd_code": ["b"], "n": [1]}).to_parquet(tmp_path / "t.parquet")
+    assert run(f"schema draft {tmp_path}/t.parquet -o {tmp_path}/t.yaml --open-unknown")[0] == 0
+    columns = yaml.safe_load((tmp_path / "t.yaml").read_text())["columns"]
+    assert columns["icd"] == columns["icd_code"] == {"type": "opencategorical", "nullable": True}
+    assert columns["n"]["low"] == "TODO"
+
+
+def test_a_check_says_that_open_categories_are_found_by_a_charge(tmp_path, run):
+    Schema({"ward": OpenCategorical(), "n": Numeric(0, 9)}).save(tmp_path / "s.yaml")
+    pd.DataFrame({"ward": ["a", "b"], "n": [1, 2]}).to_csv(tmp_path / "d.csv", index=False)
+    code, out, _ = run(f"schema check {tmp_path}/s.yaml {tmp_path}/d.csv")
+    assert code == 0
+    assert "ward: categories are found by a charge of the fit" in out
+    told = json.loads(run(f"schema check {tmp_path}/s.yaml {tmp_path}/d.csv --json")[1])
+    assert told["found_by_a_charge"] == ["ward"]
