@@ -25,7 +25,6 @@ from dpsynth.cli.exits import Exit
 if TYPE_CHECKING:
     from dpsynth.data.tables.check import ColumnCheck
     from dpsynth.schema.columns import Scalar
-    from dpsynth.schema.drafts import SchemaDraft
     from dpsynth.schema.importing.facts import Imported
     from dpsynth.synthesizers.rule_check import RuleCheck
 
@@ -33,22 +32,18 @@ Output = Annotated[
     Path, typer.Option("--output", "-o", help="The file that the schema is written to.")
 ]
 
-_FORMS = (
-    "redcap, spreadsheet, sdv, frictionless, json-schema, croissant, smartnoise, google, sql, ddi,"
-    " spss, stata"
-)
-
-OpenCategories = Annotated[
+OpenUnknown = Annotated[
     bool,
     typer.Option(
-        "--open-categories",
-        help="Where nobody lists a column's categories, let fits find those that many have, at a"
-        " charge.",
+        "--open-unknown",
+        help="Leave bounds of numbers and categories that are not known to a charge, in place of a"
+        " TODO.",
     ),
 ]
-_UNLISTED = (
-    "Categories that nobody listed can be found by a fit, at a charge: write type: opencategorical,"
-    " or give --open-categories."
+
+_FORMS = (
+    "redcap, spreadsheet, columns, sdv, frictionless, json-schema, croissant, smartnoise, google,"
+    " sql, ddi, spss, stata"
 )
 
 schema_app = typer.Typer(
@@ -68,7 +63,7 @@ def draft(
     ] = None,
     encoding: Annotated[str | None, typer.Option(help="Of a CSV file, such as cp1252.")] = None,
     skip_lines: Annotated[int, typer.Option(help="Lines before the one that has the names.")] = 0,
-    open_categories: OpenCategories = False,
+    open_unknown: OpenUnknown = False,
     as_json: Json = False,
 ) -> None:
     """Draft a schema from the names and types of columns.
@@ -86,8 +81,7 @@ def draft(
     unit = PrivacyUnit(id_column or None, max_records)
     check_owner(source.names, unit)
     drafted = Schema.draft(source.without_rows(), unit, source.form)
-    if open_categories:
-        drafted = drafted.with_open_categories()
+    drafted = drafted.opened() if open_unknown else drafted
     drafted.save(output)
     personal = drafted.direct_identifiers()
     if as_json:
@@ -95,9 +89,10 @@ def draft(
         print_json({**facts, "direct_identifiers": personal})
         return
     _say_personal(personal)
-    say(f"{output}: replace every TODO with a public fact that you know without the rows")
-    if drafted.unlisted:
-        say(_UNLISTED)
+    if drafted.todo():
+        say(f"{output}: replace every TODO with a public fact that you know without the rows")
+    else:
+        say(f"{output}: nothing is left to write; state what you know without the rows")
 
 
 @schema_app.command("import")
@@ -127,24 +122,24 @@ def import_(
             " the rows.",
         ),
     ] = False,
-    open_categories: OpenCategories = False,
+    open_unknown: OpenUnknown = False,
     as_json: Json = False,
 ) -> None:
     """Write a schema from a data dictionary, with a TODO for each fact that it lacks.
 
     What it says of rows, such as counts, frequencies or observed ends, is not taken.
     """
-    from dpsynth.schema.importing.facts import open_facts
     from dpsynth.schema.importing.forms import FORMS, import_facts
 
     new_file(output)
     name, imported = import_facts(source, form, table, dialect, labels_public)
-    draft = imported.draft()
-    if open_categories:
-        draft = draft.with_open_categories()
+    lacking = imported.draft()
+    draft = lacking.opened() if open_unknown else lacking
     draft.save(output)
+    todo, opened = draft.todo(), _opened(lacking.todo(), draft.todo())
     found = {
-        "todo": open_facts(draft),
+        "todo": todo,
+        "open": opened,
         "direct_identifiers": imported.direct_identifiers(),
         "notes": imported.notes(),
         "refused": sorted(imported.refused),
@@ -154,7 +149,9 @@ def import_(
         print_json({"output": str(output), "form": name, "schema": draft.to_dict(), **found})
         return
     say(f"{output}: {len(imported.columns)} columns from a {FORMS[name].title}")
-    _show_imported(imported, draft)
+    _show_imported(imported)
+    _show_open(opened)
+    _show_todo(todo)
 
 
 def _say_personal(found: dict[str, str]) -> None:
@@ -163,7 +160,7 @@ def _say_personal(found: dict[str, str]) -> None:
         say(f"{name} looks like a direct identifier, {why}: declare identifier, or leave it out")
 
 
-def _show_imported(imported: Imported, draft: SchemaDraft) -> None:
+def _show_imported(imported: Imported) -> None:
     """What was not taken, what to know, and in the end what a person has still to write."""
     if imported.refused:
         refused = ", ".join(sorted(imported.refused))
@@ -177,16 +174,34 @@ def _show_imported(imported: Imported, draft: SchemaDraft) -> None:
         )
     _say_personal(imported.direct_identifiers())
     say("Bounds and categories are taken as declared: remove what was computed from the rows.")
-    from dpsynth.schema.importing.facts import open_facts
 
-    if draft.unlisted:
-        say(_UNLISTED)
-    todo = open_facts(draft)
+
+def _opened(lacking: dict[str, list[str]], todo: dict[str, list[str]]) -> dict[str, list[str]]:
+    """Of the lacking facts those that are no longer to be written."""
+    still = {name for names in todo.values() for name in names}
+    found = {
+        facts: [name for name in names if name not in still] for facts, names in lacking.items()
+    }
+    return {facts: names for facts, names in found.items() if names}
+
+
+def _show_open(found: dict[str, list[str]]) -> None:
+    """The columns of which a charge finds what the dictionary lacks."""
+    if found:
+        say("Found by charges, for a part of the budget:")
+    for facts, names in found.items():
+        say(f"  {facts}: {', '.join(names)}")
+
+
+def _show_todo(todo: dict[str, list[str]]) -> None:
     say("Still TODO:" if todo else "Nothing is left to write.")
     for facts, names in todo.items():
         say(f"  {facts}: {', '.join(names)}")
-    if any({"low", "high"} & set(facts.split(", ")) for facts in todo):
-        say("A number's bound that nobody knows is null: a part of the budget learns it.")
+    if any({"low", "high", "categories"} & {*facts.split(", ")} for facts in todo):
+        say(
+            "Bounds of numbers, and categories, that nobody knows can be found by a fit, for a part"
+            " of its budget: give --open-unknown."
+        )
 
 
 @schema_app.command("check")

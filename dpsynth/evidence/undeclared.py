@@ -18,8 +18,10 @@ NEARLY_ALL = 0.9
 MOSTLY = 0.5
 """The share of values from which on a column of open categories is named: most became OTHER."""
 
-_CLEAR = 4.0
-"""Standard deviations: a count above these is not noise alone."""
+_CLEAR = 6.0
+"""Standard deviations: noise alone is above these once in a thousand million counts. So nobody is
+cautioned for nothing, of however many columns and releases.
+"""
 
 _SAID = 3
 """Columns that get a caution each: a table of which nothing can be read must not fill the page."""

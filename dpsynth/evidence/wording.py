@@ -226,16 +226,25 @@ IDENTIFIER_WITHOUT_UNIT = (
 )
 
 
-def repeating(name: str, seen: bool) -> str:
-    """For names that repeat: rows of one name have nothing else in common."""
+def repeating(names: Sequence[str], seen: bool, dated: bool) -> str:
+    """For names that repeat: rows of one name have nothing else in common.
+
+    dated: whether a unit is a period of a person, beyond which no name repeats.
+    """
+    name = " and ".join(map(repr, names))
     known = (
-        f"New names in {name!r} repeat as real ones do, by a noisy count of units by their rows"
+        f"New names in {name} repeat as real ones do, by a noisy count of units by their rows"
         if seen
-        else f"The rows of one {name!r} did not stand out from the noise, so each name comes once"
+        else f"The rows of one {name} did not stand out from the noise, so each name comes once"
+    )
+    within = (
+        " Each name comes in one period only, since nothing counts how many periods a person has."
+        if dated and seen
+        else ""
     )
     return (
-        f"CAUTION: {known}. Which rows have one name is drawn at random: they are no history of"
-        " one person, and say nothing of how visits of one person hang together."
+        f"CAUTION: {known}.{within} Which rows have one name is drawn at random: they are no"
+        " history of one person, and say nothing of how visits of one person hang together."
     )
 
 

@@ -115,7 +115,7 @@ def _declared(by: str, time: str | None) -> str:
 
 
 def _is_odd(share: float, rows: int, stddev: float, holds: str) -> bool:
-    return share > _ODD.get(holds, 1) and rows > 4 * stddev  # beyond the noise
+    return share > _ODD.get(holds, 1) and rows > 6 * stddev  # beyond the noise
 
 
 def _claim(epsilon: float, delta: float, unit: Record) -> str:
