@@ -151,6 +151,7 @@ def whole(rows: Rows, n: int, origin: Origin, rng: np.random.Generator) -> pd.Da
         for name in columns  # in the schema's order: it is the order of draws
         if name in unique and (name in repeats or not isinstance(columns[name], Identifier))
     }
-    made = {**origin.identifiers(n, rng), **keys}
+    dated = pd.DataFrame(rows, copy=False) if schema.unit.periods else None
+    made = {**origin.identifiers(n, rng, dated), **keys}
     found = {name: (made if name in made else rows)[name] for name in columns}
     return pd.DataFrame(found, copy=False)

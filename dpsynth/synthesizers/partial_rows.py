@@ -76,8 +76,9 @@ def filled_in(
     known = {
         name: _codes(origin.codecs[name], table[name]) for name in table if name in origin.codecs
     }
+    absent = {name: missing_in(origin.schema.coded[name], table[name]) for name in known}
+    known = {name: np.where(absent[name], -1, each) for name, each in known.items()}
     codes = {name: np.full(len(table), -1, dtype=np.int64) for name in origin.codecs} | known
-    absent = {name: missing_in(origin.schema.coded[name], table[name]) for name in columns}
     for name, column in origin.schema.coded.items():
         nullable = getattr(column, "nullable", False)
         if name in known and name not in columns and nullable:

@@ -17,8 +17,10 @@ from dpsynth.data.tables.codec import Codec, codecs, decode_frame
 from dpsynth.data.tables.identifiers import generate_identifiers, keyed_identifiers
 from dpsynth.data.tables.inside import Inside, with_inside
 from dpsynth.data.tables.parts import Parts, mixed
+from dpsynth.data.tables.periods import period_codings
 from dpsynth.data.tables.rows_of_units import RowsOfUnits
 from dpsynth.data.tables.weeks import with_week
+from dpsynth.door.codes import codes_of
 from dpsynth.models.base import Codes, ConditionError, Evidence, Model
 from dpsynth.models.completing import counts_given
 from dpsynth.models.separate import among, few_rows
@@ -28,6 +30,7 @@ from dpsynth.synthesizers.cases import Case
 from dpsynth.synthesizers.conditions import Term, Without
 
 _SEEDS = 1 << 62
+_ALONE = RowsOfUnits((1,), (1.0,))
 _PEOPLE = 5
 """Beside the seed of a sample: its rows and the sizes of its units are drawn apart."""
 
@@ -70,7 +73,9 @@ class Origin:
         Its relations are not looked at.
         """
         codes, parts = self._drawn(n, case, rng, tilts)
-        return decode_frame(codes, self.schema, self.bounds, rng, parts, self.keyed_names(n, rng))
+        if self.schema.repeating and self.schema.unit.periods:  # names hang on the rows' dates
+            return self.whole(self.decoded(codes, parts, rng), rng)
+        return decode_frame(codes, self.schema, self.bounds, rng, parts, self._keyed_names(n, rng))
 
     def values(
         self,
@@ -107,20 +112,26 @@ class Origin:
 
     def whole(self, rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
         """Rows of `values` with identifiers, in the schema's order."""
-        made = self.identifiers(len(rows), rng)
+        made = self.identifiers(len(rows), rng, rows)
         return rows.assign(**made)[[*self.schema.columns]] if made else rows
 
-    def identifiers(self, n: int, rng: np.random.Generator) -> dict[str, pd.Series[Any]]:
-        """New identifiers of n rows."""
-        made = self.keyed_names(n, rng)
+    def identifiers(
+        self, n: int, rng: np.random.Generator, rows: pd.DataFrame | None = None
+    ) -> dict[str, pd.Series[Any]]:
+        """New identifiers of n rows. rows: as for `_keyed_names`."""
+        made = self._keyed_names(n, rng, rows)
         for name, column in self.schema.columns.items():
             if isinstance(column, Identifier) and name not in made:
                 made[name] = generate_identifiers(column, n, rng)
         return made
 
-    def keyed_names(self, n: int, rng: np.random.Generator) -> dict[str, pd.Series[Any]]:
+    def _keyed_names(
+        self, n: int, rng: np.random.Generator, rows: pd.DataFrame | None = None
+    ) -> dict[str, pd.Series[Any]]:
         """The identifiers of n rows that repeat, or have a key: those with one key are of one
-        person.
+        person, and all that repeat are of one unit.
+
+        rows: what was drawn, where a unit is a period of a date.
         """
         columns = self.schema.columns.items()
         found = {name: column for name, column in columns if isinstance(column, Identifier)}
@@ -130,14 +141,27 @@ class Origin:
             return {}
         seed = int(rng.integers(_SEEDS) if self.seed is None else self.seed)
         of_people = np.random.default_rng([_PEOPLE, seed])
-        owners = {}
+        owners: dict[str, np.ndarray] = {}
         for key in dict.fromkeys(keys.values()):
-            sizes = self.people if key in repeating else None
-            owners[key] = (sizes or RowsOfUnits((1,), (1.0,))).draw(n, of_people)
+            units = next((owners[each] for each in repeating if each in owners), None)
+            if key not in repeating:
+                owners[key] = _ALONE.draw(n, of_people)
+            else:
+                owners[key] = self._units(n, rows, of_people) if units is None else units
         return {
             name: keyed_identifiers(found[name], name, owners[key], seed)
             for name, key in keys.items()
         }
+
+    def _units(self, n: int, rows: pd.DataFrame | None, rng: np.random.Generator) -> np.ndarray:
+        """For each row the number of its unit, of which all rows lie in one period."""
+        sizes = self.people or _ALONE
+        codings = period_codings(self.schema)
+        if not codings or rows is None:
+            return sizes.draw(n, rng)
+        periods = [codes_of(rows[name], coding) for name, coding in codings.items()]
+        _, groups = np.unique(np.column_stack(periods), axis=0, return_inverse=True)
+        return sizes.draw_within(groups.ravel(), rng)
 
     def free(self, names: Collection[str] = ()) -> dict[str, Parts]:
         """What is known of the values inside of all columns' cells but these."""

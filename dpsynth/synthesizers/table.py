@@ -73,7 +73,7 @@ from dpsynth.synthesizers.preflight import (
 from dpsynth.synthesizers.recorded import RecordedMarginal, recorded_arguments, recorded_marginals
 from dpsynth.synthesizers.sampled_rows import Origin
 from dpsynth.synthesizers.scenario import Scenario
-from dpsynth.synthesizers.undeclared import undeclared_counts
+from dpsynth.synthesizers.undeclared import other_shares, undeclared_counts
 
 Bounds = dict[str, tuple[float, float]]
 Categories = dict[str, tuple[str, ...]]
@@ -238,7 +238,7 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
             As `fit` would before it reads anything.
         """
         paid, mechanism = self._checked()
-        return plan(self._modelled, mechanism, paid, rows, self.schema.repeating is not None)
+        return plan(self._modelled, mechanism, paid, rows, bool(self.schema.repeating))
 
     @property
     def categories(self) -> dict[str, tuple[str, ...]]:
@@ -513,7 +513,7 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
 
     def _people(self, rows: Bounded, accountant: Accountant) -> RowsOfUnits | None:
         """How many rows units have, by a charge; None where no names are to repeat."""
-        if self.schema.repeating is None:
+        if not self.schema.repeating:
             return None
         stage("counting the rows of each unit")
         dates = period_codings(self.schema)
@@ -537,7 +537,10 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         people: RowsOfUnits | None,
         found: Mapping[str, tuple[str, ...]],
     ) -> Certificate:
-        counted = undeclared_counts(recoding_of(self.schema.settled(found)).modelled, model)
+        modelled = recoding_of(self.schema.settled(found)).modelled
+        counted = undeclared_counts(modelled, model)
+        single = [name for name in found if name in modelled.columns]
+        other = other_shares(single, modelled, model)
         return Certificate.issue(
             schema=self.schema,
             ledger=accountant.ledger,
@@ -550,6 +553,7 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
                 **({"undeclared": counted} if counted else {}),
                 **({} if people is None else {"rows_of_units": people.told()}),
                 **({"found": {name: len(each) for name, each in found.items()}} if found else {}),
+                **({"other": other} if other else {}),
             },
             cautions=mechanism.cautions,
         )

@@ -110,17 +110,6 @@ class Imported:
             if each.follows and each.kind == "categorical" and not each.facts.get("categories"):
                 yield {"type": "pattern", "column": each.name, "pattern": each.follows}
 
-    def open_facts(self) -> dict[str, list[str]]:
-        """For each set of lacking facts, such as "low, high", the columns that lack them."""
-        found: dict[str, list[str]] = {}
-        for name, entry in self.draft().to_dict()["columns"].items():
-            if lacking := ", ".join(key for key, fact in entry.items() if fact == TODO):
-                found.setdefault(lacking, []).append(name)
-        for rule in self.constraints:
-            if lacking := ", ".join(key for key, fact in rule.items() if fact == TODO):
-                found.setdefault(lacking, []).append(f"the constraint on {rule['columns']}")
-        return found
-
     def direct_identifiers(self) -> dict[str, str]:
         """Columns to be modelled that look like direct identifiers, and why."""
         modelled = (column for column in self.columns if column.kind != "identifier")
