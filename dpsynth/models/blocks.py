@@ -38,10 +38,15 @@ about as many rows.
 """
 
 _BY_MASS = 0.7
-_SEEN = 0.8
-"""What decides how finely cells are cut: their rows, and of the rest, whether there are any. Cut by
-rows alone, a long tail is one block.
+"""What decides how finely cells with rows are cut: the rows, and else the cells. Cut by rows alone,
+a long tail is one block.
 """
+
+_BEYOND = 3
+"""Into how many blocks cells are cut at most that lie beyond what was seen."""
+
+_CLEAR = 4.5
+"""Standard deviations from which on a block, or a cell, has rows beyond where they were seen."""
 
 
 def blocks_of(domain: Domain, attribute: str) -> np.ndarray | None:
@@ -90,17 +95,23 @@ def blocks_by_mass(masses: np.ndarray, bins: np.ndarray, ordered: int) -> np.nda
     ndarray
         Shape (cells,), numbered from 0 without gaps, ascending.
     """
-    mass, seen = masses[:ordered], (masses[:ordered] > 0).astype(float)
-    even = _SEEN * seen / max(seen.sum(), 1.0) + (1 - _SEEN) / ordered
-    measure = _BY_MASS * mass / max(mass.sum(), 1.0) + (1 - _BY_MASS) * even
-    runs = np.cumsum(np.diff(bins[:ordered], prepend=bins[0]) != 0)
-    whole = np.bincount(runs, measure)
-    parts = np.maximum(np.rint(PARTS * whole), 1)[runs]
+    mass, seen = masses[:ordered], masses[:ordered] > 0
+    measure = _BY_MASS * mass / max(mass.sum(), 1.0) + (1 - _BY_MASS) * seen / max(seen.sum(), 1)
+    measure = np.where(seen, measure, 1 / ordered)
+    runs = np.cumsum(_changes(bins[:ordered]) | _changes(seen))
+    whole, seen_runs = np.bincount(runs, measure), np.bincount(runs, seen) > 0
+    beyond = np.clip(np.ceil(whole * BLOCKS), 1, _BEYOND)
+    parts = np.where(seen_runs, np.maximum(np.rint(PARTS * whole), 1), beyond)[runs]
     before = np.append(0.0, np.cumsum(whole))[runs]
     place = (np.cumsum(measure) - measure / 2 - before) / whole[runs]
     part = np.minimum(np.floor(place * parts), parts - 1)
-    blocks = np.cumsum((np.diff(runs, prepend=0) != 0) | (np.diff(part, prepend=part[0]) != 0))
+    blocks = np.cumsum(_changes(runs) | _changes(part))
     return np.append(blocks, blocks[-1] + 1 + np.arange(masses.size - ordered))
+
+
+def _changes(values: np.ndarray) -> np.ndarray:
+    """Where values differ from those before them."""
+    return np.append(False, values[1:] != values[:-1])
 
 
 def masses_of(
@@ -108,7 +119,8 @@ def masses_of(
 ) -> np.ndarray:
     """Estimated counts of a wide column's cells.
 
-    How far its rows reach is seen in blocks; between these ends they have a shape.
+    How far its rows reach is seen in blocks; between these ends they have a shape, which what is
+    clear beyond is a part of.
 
     Parameters
     ----------
@@ -133,12 +145,26 @@ def masses_of(
     out = held[blocks]
     out[:ordered] = 0.0
     rows = total - float(out.sum())
-    seen = np.flatnonzero(held[blocks[:ordered]] > 0)
-    if not seen.size:
+    cells = np.flatnonzero(_seen(counted, ordered, held[blocks[:ordered]] > 0))
+    if not cells.size:
         return out
-    cells = slice(int(seen[0]), int(seen[-1]) + 1)
-    together = np.zeros(seen[-1] + 1 - seen[0], dtype=np.intp)
+    together = np.zeros(cells.size, dtype=np.intp)
     known = counted.part(cells).with_sums(together, np.array([rows]), stddev)
     shape = shaped(known, lengths[cells], rows)
     out[cells] = shape * (rows / shape.sum())
     return out
+
+
+def _seen(counted: Counted, ordered: int, held: np.ndarray) -> np.ndarray:
+    """Which cells may have rows: from the first to the last that is held to have some, and what
+    stands out clearly beside them, alone or as a block.
+    """
+    seen = np.zeros(ordered, dtype=bool)
+    if held.any():
+        first, *_, last = np.append(np.flatnonzero(held), np.flatnonzero(held)[-1])
+        seen[first : last + 1] = True
+    values = counted.values
+    for labels in (np.arange(values.size), *(labels for labels, _ in counted.groups)):
+        clear = np.bincount(labels, values) > _CLEAR * counted.stddev_of_sums(labels)
+        seen |= clear[labels[:ordered]]
+    return seen

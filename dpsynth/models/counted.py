@@ -60,7 +60,7 @@ class Counted:
             self.precision + other.precision, self.pull + other.pull, self.groups + other.groups
         )
 
-    def part(self, cells: slice) -> Counted:
+    def part(self, cells: np.ndarray) -> Counted:
         """What is said of these cells, all others of their groups being taken for empty."""
         groups = tuple((labels[cells], weight) for labels, weight in self.groups)
         return Counted(self.precision[cells], self.pull[cells], groups)
