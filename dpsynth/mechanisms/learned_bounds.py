@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -29,6 +30,34 @@ one is from 3 on: a tail falls off through neighbouring cells, noise does not.
 """
 
 
+@dataclass(frozen=True)
+class Learned:
+    """What two looks have seen of a column.
+
+    Parameters
+    ----------
+    bounds : tuple of float
+        That enclose its clearly inhabited magnitudes.
+    counts, groups : tuple of float
+        How many rows have each magnitude, and each four of them, with noise.
+    stddev : tuple of float
+        Of the noise of either, in rows.
+    """
+
+    bounds: tuple[float, float]
+    counts: tuple[float, ...]
+    groups: tuple[float, ...]
+    stddev: tuple[float, float]
+
+    @classmethod
+    def of(cls, kept: Mapping[str, Sequence[float]]) -> Learned:
+        """What a checkpoint holds of it."""
+        low, high = map(float, kept["bounds"])
+        counts, groups = (tuple(map(float, kept[each])) for each in ("counts", "groups"))
+        of_counts, of_groups = map(float, kept["stddev"])
+        return cls((low, high), counts, groups, (of_counts, of_groups))
+
+
 def bounds_costs(cost: int, columns: int) -> tuple[int, int]:
     """What each of the two looks at one column costs a fit that has this cost left."""
     share = min(MAX_SHARE, SHARE * math.sqrt(columns))
@@ -41,7 +70,7 @@ def learn_bounds(
     columns: Mapping[str, Numeric],
     accountant: Accountant,
     costs: tuple[int, int],
-) -> dict[str, tuple[float, float]]:
+) -> dict[str, Learned]:
     """For each column the powers of two that enclose its clearly inhabited magnitudes.
 
     Two charges a column, of these costs: a coarse look, at four octaves together, sees rows that
@@ -53,20 +82,24 @@ def learn_bounds(
     cliques = [(name,) for name in columns]
     coarse = table.coarsen(dict.fromkeys(columns, GROUPS)).marginals(cliques)
     fine = table.marginals(cliques)
-    bounds = {}
+    learned = {}
     for name, column in columns.items():
-        groups, cells = (
-            _strength(accountant, answers[name,], cost, f"learn the bounds of {name}")
+        (groups, of_groups), (cells, of_cells) = (
+            _counted(accountant, answers[name,], cost, f"learn the bounds of {name}")
             for answers, cost in zip((coarse, fine), costs, strict=True)
         )
-        bounds[name] = _enclose(column, _refined(_inhabited(groups), _inhabited(cells)))
-    return bounds
+        ends = _refined(_inhabited(groups / of_groups), _inhabited(cells / of_cells))
+        counts = (tuple(each.tolist()) for each in (cells, groups))
+        learned[name] = Learned(_enclose(column, ends), *counts, (of_cells, of_groups))
+    return learned
 
 
-def _strength(accountant: Accountant, answer: Sensitive, cost: int, purpose: str) -> np.ndarray:
-    """Measured counts in standard deviations of their noise, without that of what is no number."""
+def _counted(
+    accountant: Accountant, answer: Sensitive, cost: int, purpose: str
+) -> tuple[np.ndarray, float]:
+    """Measured counts, without that of what is no number, and the noise of each."""
     counts, stddev = accountant.charge(Gaussian.spending(cost), purpose).gaussian(answer)
-    return np.asarray(counts / stddev)[:-1]
+    return counts[:-1], float(np.max(stddev))
 
 
 def _inhabited(strength: np.ndarray) -> np.ndarray:

@@ -111,6 +111,10 @@ class OneWayMeasurements:
             for a, m in self.by_column.items()
         }
 
+    def counted(self) -> dict[str, Counted]:
+        """What was measured of each wide column."""
+        return {a: m.counted for a, m in self.by_column.items() if isinstance(m, WideMeasurement)}
+
     def combined(self, other: OneWayMeasurements) -> OneWayMeasurements:
         """Both as one: inverse-variance weighted means."""
         return replace(self.again(other.by_column), total=_combined(self.total, other.total))

@@ -24,9 +24,9 @@ class Counted:
         One over the variance of each cell's own count, positive.
     pull : ndarray
         Of each cell, the sum over all counts that it is in of count over variance.
-    groups : tuple of (ndarray, float)
+    groups : tuple of (ndarray, ndarray)
         Of each way that cells were counted together: the group of each cell, numbered from 0, and
-        one over the variance of a group's count.
+        one over the variance of each group's count, 0 for one that was not counted.
 
     Examples
     --------
@@ -40,7 +40,7 @@ class Counted:
 
     precision: np.ndarray
     pull: np.ndarray
-    groups: tuple[tuple[np.ndarray, float], ...] = ()
+    groups: tuple[tuple[np.ndarray, np.ndarray], ...] = ()
 
     @classmethod
     def of_cells(cls, values: np.ndarray, stddev: np.ndarray | float) -> Counted:
@@ -48,9 +48,11 @@ class Counted:
         precision = 1 / np.square(stddev) * np.ones(values.shape)
         return cls(precision, values * precision)
 
-    def with_sums(self, labels: np.ndarray, sums: np.ndarray, stddev: float) -> Counted:
-        """These, and the count of each group of cells."""
-        weight = stddev**-2
+    def with_sums(
+        self, labels: np.ndarray, sums: np.ndarray, stddev: np.ndarray | float
+    ) -> Counted:
+        """These, and the count of each group of cells; infinite noise says nothing of one."""
+        weight = 1 / np.square(stddev) * np.ones(sums.shape)
         pull = self.pull + (sums * weight)[labels]
         return Counted(self.precision, pull, (*self.groups, (labels, weight)))
 
@@ -69,14 +71,14 @@ class Counted:
         """The precision of all cells together, times these values."""
         found = self.precision * values
         for labels, weight in self.groups:
-            found += weight * np.bincount(labels, values)[labels]
+            found += (weight * np.bincount(labels, values, weight.size))[labels]
         return np.asarray(found)
 
     @cached_property
     def roots(self) -> np.ndarray:
         """Shape (cells, groups): the part of the precision that groups add is its square."""
         columns = [
-            np.eye(int(labels.max()) + 1)[labels] * np.sqrt(weight) for labels, weight in self.groups
+            np.diag(np.sqrt(weight))[labels] for labels, weight in self.groups
         ]
         return np.hstack(columns) if columns else np.zeros((self.pull.size, 0))
 

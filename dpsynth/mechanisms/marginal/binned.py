@@ -130,7 +130,8 @@ class Binned:
     def refined(self, model: Model, oneway: OneWayMeasurements) -> RefinedModel:
         """A model of the bins, refined to cells by the one-way measurements and what is known."""
         masses = _masses(oneway, self.known)
-        return RefinedModel(oneway.domain, model, self.bins, masses, last_cells=oneway.last_cells())
+        told = {"last_cells": oneway.last_cells(), "counted": oneway.counted()}
+        return RefinedModel(oneway.domain, model, self.bins, masses, **told)
 
 
 def _masses(oneway: OneWayMeasurements, known: Sequence[Known]) -> dict[str, np.ndarray]:

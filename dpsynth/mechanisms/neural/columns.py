@@ -87,6 +87,7 @@ class Columns:
             self.bins,
             self.oneway.masses(),
             last_cells=self.oneway.last_cells(),
+            counted=self.oneway.counted(),
         )
 
     def coarse_model(self, columns: Sequence[np.ndarray]) -> HiddenModel:
