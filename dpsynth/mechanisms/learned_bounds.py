@@ -22,11 +22,12 @@ MAX_SHARE = 0.15
 
 _CLEAR = 5.0
 _CLEAR_RUN = 5.5
-_LIKELY = 3.0
+_LIKELY = 2.0
 """A cell counts as inhabited from 5 standard deviations on, and a run of cells from 5.5 of their
 sum on: amounts that few rows have lie in many cells, of which none need stand out alone. 122 empty
 cells and the 3,660 runs of them mislead with probability 0.0001. Next to an inhabited cell another
-one is from 3 on: a tail falls off through neighbouring cells, noise does not.
+one is from 2 on: a tail falls off through neighbouring cells, and a bound that is one octave too
+wide costs little, as what lies beyond a column's rows is left out of its shape.
 """
 
 

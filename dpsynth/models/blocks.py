@@ -15,7 +15,7 @@ import numpy as np
 
 from dpsynth.base.domain import Domain
 from dpsynth.models.counted import Counted
-from dpsynth.models.histogram import denoise
+from dpsynth.models.histogram import denoise, shrunk
 from dpsynth.models.shape import shaped
 
 WIDE = 200
@@ -46,7 +46,10 @@ _BEYOND = 3
 """Into how many blocks cells are cut at most that lie beyond what was seen."""
 
 _CLEAR = 4.5
-"""Standard deviations from which on a block, or a cell, has rows beyond where they were seen."""
+_LIKELY = 1.0
+"""Standard deviations from which on a block, or a cell, has rows beyond where they were seen, and
+from which on a block at the end has some.
+"""
 
 
 def blocks_of(domain: Domain, attribute: str) -> np.ndarray | None:
@@ -139,15 +142,19 @@ def masses_of(
         Shape (cells,), non-negative, summing to `total`.
     """
     ordered, lengths = len(widths), np.asarray(widths)
-    stddev = float(np.mean(counted.stddev_of_sums(blocks)))
-    wide = tuple(np.bincount(blocks[:ordered], lengths).tolist())
-    held = denoise(np.bincount(blocks, counted.values), stddev, wide, total)
-    out = held[blocks]
-    out[:ordered] = 0.0
+    noise = counted.stddev_of_sums(blocks)
+    sums = np.bincount(blocks, counted.values)
+    out = np.zeros(blocks.size)
+    for i in range(ordered, blocks.size):  # a special cell is a block of its own
+        out[i] = min(float(shrunk(sums[blocks[i : i + 1]], noise[blocks[i]])[0]), total)
+    out *= min(1.0, total / max(float(out.sum()), total))
     rows = total - float(out.sum())
+    public, stddev = slice(0, int(blocks[ordered - 1]) + 1), float(np.mean(noise))
+    wide = tuple(np.bincount(blocks[:ordered], lengths).tolist())
+    held = denoise(sums[public], stddev, wide, rows)
     cells = np.flatnonzero(_seen(counted, ordered, held[blocks[:ordered]] > 0))
     if not cells.size:
-        return out
+        cells = np.arange(ordered)
     together = np.zeros(cells.size, dtype=np.intp)
     known = counted.part(cells).with_sums(together, np.array([rows]), stddev)
     shape = shaped(known, lengths[cells], rows)
@@ -156,15 +163,20 @@ def masses_of(
 
 
 def _seen(counted: Counted, ordered: int, held: np.ndarray) -> np.ndarray:
-    """Which cells may have rows: from the first to the last that is held to have some, and what
-    stands out clearly beside them, alone or as a block.
+    """Which cells may have rows: from the first to the last that is held to have some, without
+    blocks at the ends that noise explains, and what stands out clearly beside them.
     """
     seen = np.zeros(ordered, dtype=bool)
     if held.any():
-        first, *_, last = np.append(np.flatnonzero(held), np.flatnonzero(held)[-1])
-        seen[first : last + 1] = True
+        seen[np.flatnonzero(held)[0] : np.flatnonzero(held)[-1] + 1] = True
     values = counted.values
-    for labels in (np.arange(values.size), *(labels for labels, _ in counted.groups)):
-        clear = np.bincount(labels, values) > _CLEAR * counted.stddev_of_sums(labels)
-        seen |= clear[labels[:ordered]]
-    return seen
+    looks = [np.arange(values.size), *(labels for labels, _ in counted.groups)]
+    strength = [
+        (np.bincount(labels, values) / counted.stddev_of_sums(labels))[labels[:ordered]]
+        for labels in looks
+    ]
+    for each in strength[1:]:
+        some = np.flatnonzero(seen & (each > _LIKELY))
+        if some.size:
+            seen[: some[0]] = seen[some[-1] + 1 :] = False
+    return seen | (np.max(strength, axis=0) > _CLEAR)

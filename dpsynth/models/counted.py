@@ -7,6 +7,7 @@ the noise that it has.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -47,6 +48,20 @@ class Counted:
         """Cells that were counted one by one, with noise of this standard deviation."""
         precision = 1 / np.square(stddev) * np.ones(values.shape)
         return cls(precision, values * precision)
+
+    @classmethod
+    def from_arrays(cls, saved: Mapping[str, np.ndarray]) -> Counted:
+        """What `to_arrays` has given; KeyError for what lacks one of them."""
+        number = sum(name.startswith("labels") for name in saved)
+        groups = ((saved[f"labels{i}"], saved[f"weight{i}"]) for i in range(number))
+        return cls(saved["precision"], saved["pull"], tuple(groups))
+
+    def to_arrays(self) -> dict[str, np.ndarray]:
+        """All that is known, for a checkpoint."""
+        found = {"precision": self.precision, "pull": self.pull}
+        for i, (labels, weight) in enumerate(self.groups):
+            found |= {f"labels{i}": labels, f"weight{i}": weight}
+        return found
 
     def with_sums(
         self, labels: np.ndarray, sums: np.ndarray, stddev: np.ndarray | float

@@ -53,6 +53,8 @@ def shaped(counted: Counted, widths: np.ndarray, rows: float) -> np.ndarray:
     >>> bool((found > 0).all()), bool(np.abs(found - counts).max() < 5)
     (True, True)
     """
+    if widths.size == 1:
+        return np.array([rows])
     values, apart = counted.values, standing_out(1.0, widths.size) * counted.stddev
     alone = np.zeros(widths.size, dtype=bool)
     walk = _Walk(counted, widths, alone)
