@@ -148,16 +148,16 @@ def masses_of(
     for i in range(ordered, blocks.size):  # a special cell is a block of its own
         out[i] = min(float(shrunk(sums[blocks[i : i + 1]], noise[blocks[i]])[0]), total)
     out *= min(1.0, total / max(float(out.sum()), total))
-    rows = total - float(out.sum())
+    rows = max(total - float(out.sum()), 0.0)
     public, stddev = slice(0, int(blocks[ordered - 1]) + 1), float(np.mean(noise))
     wide = tuple(np.bincount(blocks[:ordered], lengths).tolist())
-    held = denoise(sums[public], stddev, wide, rows)
+    held = denoise(sums[public], stddev, wide, max(rows, 1.0))
     cells = np.flatnonzero(_seen(counted, ordered, held[blocks[:ordered]] > 0))
     if not cells.size:
         cells = np.arange(ordered)
     together = np.zeros(cells.size, dtype=np.intp)
     known = counted.part(cells).with_sums(together, np.array([rows]), stddev)
-    shape = shaped(known, lengths[cells], rows)
+    shape = shaped(known, lengths[cells], max(rows, 1.0))
     out[cells] = shape * (rows / shape.sum())
     return out
 
