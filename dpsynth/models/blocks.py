@@ -16,7 +16,7 @@ import numpy as np
 from dpsynth.base.domain import Domain
 from dpsynth.models.counted import Counted
 from dpsynth.models.histogram import denoise, shrunk
-from dpsynth.models.shape import shaped
+from dpsynth.models.shape import ROUGH, shaped
 
 WIDE = 200
 """The fewest ordered cells that are worth blocks. Columns of a hundred values, such as ages, lose
@@ -157,9 +157,21 @@ def masses_of(
         cells = np.arange(ordered)
     together = np.zeros(cells.size, dtype=np.intp)
     known = counted.part(cells).with_sums(together, np.array([rows]), stddev)
-    shape = shaped(known, lengths[cells], max(rows, 1.0))
+    shape, smooth = shaped(known, lengths[cells], max(rows, 1.0))
+    if smooth <= ROUGH:
+        shape = _one_by_one(known, lengths[cells], shape, blocks[cells])
     out[cells] = shape * (rows / shape.sum())
     return out
+
+
+def _one_by_one(
+    counted: Counted, widths: np.ndarray, shape: np.ndarray, blocks: np.ndarray
+) -> np.ndarray:
+    """Cells that share their block's rows as they were counted, each for itself."""
+    stddev = float(np.mean(counted.stddev))
+    cells = denoise(counted.values, stddev, tuple(widths.tolist()), float(shape.sum()))
+    weight = np.where(np.bincount(blocks, cells)[blocks] > 0, cells, widths)
+    return np.asarray(weight * (np.bincount(blocks, shape) / np.bincount(blocks, weight).clip(1e-300))[blocks])
 
 
 def _seen(counted: Counted, ordered: int, held: np.ndarray) -> np.ndarray:

@@ -16,7 +16,12 @@ from scipy.linalg import cholesky_banded, solveh_banded
 from dpsynth.models.counted import Counted
 from dpsynth.models.histogram import standing_out
 
-_SMOOTHNESS = (100.0, 30.0, 10.0, 3.0, 1.0)
+ROUGH = 1.0
+"""The least smooth walk. Cells that want it are no scale, such as days of weeks: neighbours tell
+less of them than their counts do.
+"""
+
+_SMOOTHNESS = (100.0, 30.0, 10.0, 3.0, ROUGH)
 """How smooth a walk may be: one over the variance of its steps, in logarithms."""
 
 _USUAL = 10.0
@@ -29,8 +34,8 @@ _FARTHEST = 3.0
 _RIDGE = 1e-9
 
 
-def shaped(counted: Counted, widths: np.ndarray, rows: float) -> np.ndarray:
-    """Estimated counts of a column's ordered cells.
+def shaped(counted: Counted, widths: np.ndarray, rows: float) -> tuple[np.ndarray, float]:
+    """Estimated counts of a column's ordered cells, and how smooth they are.
 
     Parameters
     ----------
@@ -43,18 +48,18 @@ def shaped(counted: Counted, widths: np.ndarray, rows: float) -> np.ndarray:
 
     Returns
     -------
-    ndarray
-        Positive, shape (cells,).
+    tuple of ndarray and float
+        Positive counts, shape (cells,); and one over the variance of a step, in logarithms.
 
     Examples
     --------
     >>> counts = np.array([10.0, 22.0, 31.0, 38.0, 33.0, 18.0])
-    >>> found = shaped(Counted.of_cells(counts, 5.0), np.ones(6), 150.0)
-    >>> bool((found > 0).all()), bool(np.abs(found - counts).max() < 5)
+    >>> found, _ = shaped(Counted.of_cells(counts, 5.0), np.ones(6), 150.0)
+    >>> bool((found > 0).all()), bool(np.abs(found - counts).max() < 10)
     (True, True)
     """
     if widths.size == 1:
-        return np.array([rows])
+        return np.array([rows]), max(_SMOOTHNESS)
     values, apart = counted.values, standing_out(1.0, widths.size) * counted.stddev
     alone = np.zeros(widths.size, dtype=bool)
     walk = _Walk(counted, widths, alone)
@@ -69,8 +74,9 @@ def shaped(counted: Counted, widths: np.ndarray, rows: float) -> np.ndarray:
     found = []
     for smooth in _SMOOTHNESS:
         at = walk.settled(at, smooth)
-        found.append((walk.evidence(at, smooth), at))
-    return np.asarray(widths * np.exp(max(found, key=lambda one: one[0])[1]))
+        found.append((walk.evidence(at, smooth), at, smooth))
+    _, best, smooth = max(found, key=lambda one: one[0])
+    return np.asarray(widths * np.exp(best)), smooth
 
 
 class _Walk:
