@@ -14,7 +14,7 @@ from dpsynth.kernel.events import Gaussian
 from dpsynth.kernel.sensitive import Sensitive
 from dpsynth.mechanisms.allocation import COLUMNS, ROW_COUNT, Allocation
 from dpsynth.models.base import LinearMeasurement
-from dpsynth.models.blocks import TIMES, blocks_of, counted_together, masses_of
+from dpsynth.models.blocks import blocks_of, counted_together, masses_of, times_counted
 from dpsynth.models.counted import Counted
 from dpsynth.models.histogram import denoise
 
@@ -130,9 +130,7 @@ class OneWayMeasurements:
         if not more.clique:
             return replace(self, total=_combined(self.total, more))
         (a,) = more.clique
-        return replace(
-            self, by_column={**self.by_column, a: _combined(self.by_column[a], more)}
-        )
+        return replace(self, by_column={**self.by_column, a: _combined(self.by_column[a], more)})
 
 
 MIN_SHARE = 1e-6
@@ -201,18 +199,19 @@ def count_columns(
     table: PrivateTable, cliques: Sequence[Clique], blocks: Mapping[str, np.ndarray]
 ) -> dict[Clique, Sensitive]:
     """Counts of the row count and of columns, closed: a wide column's cells, and then its blocks,
-    which are counted TIMES.
+    once or more often (`times_counted`).
 
     A row counts in one cell and in one block, which `stack` makes of their sensitivities.
 
     blocks: of each wide column the block of each cell.
     """
-    answers = table.marginals(cliques)
+    answers = dict(table.marginals(cliques))
     wide = {c[0]: blocks[c[0]] for c in cliques if c and c[0] in blocks}
     sums = table.coarsen(wide).marginals([(a,) for a in wide]) if wide else {}
-    return {
-        c: Sensitive.stack([x, *[sums[c]] * TIMES]) if c in sums else x for c, x in answers.items()
-    }
+    for c, each in sums.items():
+        often = times_counted(table.domain, *c)
+        answers[c] = Sensitive.stack([answers[c], *[each] * often])
+    return answers
 
 
 def measure_columns(

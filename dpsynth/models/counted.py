@@ -92,9 +92,7 @@ class Counted:
     @cached_property
     def roots(self) -> np.ndarray:
         """Shape (cells, groups): the part of the precision that groups add is its square."""
-        columns = [
-            np.diag(np.sqrt(weight))[labels] for labels, weight in self.groups
-        ]
+        columns = [np.diag(np.sqrt(weight))[labels] for labels, weight in self.groups]
         return np.hstack(columns) if columns else np.zeros((self.pull.size, 0))
 
     @property

@@ -101,7 +101,9 @@ class _Walk:
         for _ in range(_NEWTON_STEPS):
             step, gain = self._step(at, smooth)
             length = min(1.0, _FARTHEST / max(float(np.abs(step).max()), _RIDGE))
-            while (reached := self._value(at - length * step, smooth)) > value - 1e-4 * length * gain:
+            while (
+                reached := self._value(at - length * step, smooth)
+            ) > value - 1e-4 * length * gain:
                 length /= 2
                 if length < _RIDGE:
                     return at

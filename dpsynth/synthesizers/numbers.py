@@ -108,7 +108,7 @@ def mean_noise(
         if (blocks := blocks_of(domain, name)) is not None:
             ends = np.searchsorted(blocks[: first.size], np.arange(BLOCKS + 1))
             first, last = first[ends[:-1]], last[ends[1:] - 1]
-            each *= noise_of_a_block() / noise_of_a_cell(domain, name)
+            each *= noise_of_a_block(domain, name) / noise_of_a_cell(domain, name)
         away = (first + last) / 2 - (low + high) / 2
         moved = math.hypot(*away)
         extent = high - low

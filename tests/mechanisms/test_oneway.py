@@ -28,7 +28,7 @@ from dpsynth.models.counted import Counted
 from dpsynth.testing import BlindAccountant
 
 ORDERED = 300
-DOMAIN = Domain((("x", ORDERED + 1), ("sex", 2)), (("x", (1.0,) * ORDERED),))
+DOMAIN = Domain((("x", ORDERED + 1), ("sex", 2)), (("x", (*(0.1,) * 100, *(1.0,) * 200)),))
 REPLACED = PrivacyUnit(adjacency="replace")
 
 
@@ -41,7 +41,7 @@ def counts(x, unit=None):
     return count_columns(table(x, unit), [("x",), ("sex",)], public_blocks(DOMAIN))
 
 
-def test_the_answer_of_a_wide_column_has_its_cells_and_then_its_blocks_three_times():
+def test_the_answer_of_a_wide_column_has_its_cells_and_then_its_blocks_twice():
     x = np.random.default_rng(0).integers(0, ORDERED + 1, 500)
     answers = counts(x)
     cells = np.bincount(x, minlength=ORDERED + 1)

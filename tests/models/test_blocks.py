@@ -16,6 +16,9 @@ from dpsynth.models.blocks import (
     blocks_of,
     counted_together,
     masses_of,
+    noise_of_a_block,
+    noise_of_a_cell,
+    times_counted,
 )
 from dpsynth.models.histogram import denoise
 
@@ -39,6 +42,16 @@ def test_blocks_are_runs_of_nearly_as_many_cells_and_special_cells_stand_alone(o
     assert sizes.size == BLOCKS + special
     assert np.ptp(sizes[:BLOCKS]) <= 1
     assert np.all(sizes[BLOCKS:] == 1)
+
+
+@pytest.mark.parametrize(("widths", "times"), [((1.0,) * 300, 1), ((1.0, 2.0) * 150, 1), ((1.0, 3.0) * 150, TIMES)])
+def test_blocks_count_more_often_where_cells_differ_in_length_and_noise_is_shared_out(widths, times):
+    """A charge buys so much precision, for the cells and for blocks together."""
+    table = Domain((("x", 301),), (("x", widths),))
+    assert times_counted(table, "x") == times
+    assert noise_of_a_cell(table, "x") ** -2 + noise_of_a_block(table, "x") ** -2 == pytest.approx(1)
+    assert noise_of_a_cell(table, "x") ** 2 / noise_of_a_block(table, "x") ** 2 == pytest.approx(times)
+    assert noise_of_a_cell(Domain.of({"x": 300}), "x") == 1
 
 
 MASSES = hnp.arrays(np.float64, 60, elements=st.integers(0, 1000).map(float))
