@@ -23,11 +23,13 @@ MAX_SHARE = 0.15
 _CLEAR = 5.0
 _CLEAR_RUN = 5.5
 _LIKELY = 2.0
+_LIKELY_GROUP = 3.0
 """A cell counts as inhabited from 5 standard deviations on, and a run of cells from 5.5 of their
 sum on: amounts that few rows have lie in many cells, of which none need stand out alone. 122 empty
 cells and the 3,660 runs of them mislead with probability 0.0001. Next to an inhabited cell another
-one is from 2 on: a tail falls off through neighbouring cells, and a bound that is one octave too
-wide costs little, as what lies beyond a column's rows is left out of its shape.
+one is from 2 on, and a group of four from 3 on: a tail falls off through neighbouring cells, and a bound
+that is one octave too wide costs little, as what lies beyond a column's rows is left out of its
+shape.
 """
 
 
@@ -89,7 +91,7 @@ def learn_bounds(
             _counted(accountant, answers[name,], cost, f"learn the bounds of {name}")
             for answers, cost in zip((coarse, fine), costs, strict=True)
         )
-        ends = _refined(_inhabited(groups / of_groups), _inhabited(cells / of_cells))
+        ends = _refined(_inhabited(groups / of_groups, _LIKELY_GROUP), _inhabited(cells / of_cells))
         counts = (tuple(each.tolist()) for each in (cells, groups))
         learned[name] = Learned(_enclose(column, ends), *counts, (of_cells, of_groups))
     return learned
@@ -103,7 +105,7 @@ def _counted(
     return counts[:-1], float(np.max(stddev))
 
 
-def _inhabited(strength: np.ndarray) -> np.ndarray:
+def _inhabited(strength: np.ndarray, likely: float = _LIKELY) -> np.ndarray:
     """Numbers of the first and the last inhabited cell, given each cell's count in standard
     deviations.
 
@@ -113,12 +115,12 @@ def _inhabited(strength: np.ndarray) -> np.ndarray:
     zero = strength.size // 2
     held = strength > _CLEAR
     for sign in (slice(0, zero), slice(zero + 1, None)):
-        held[sign] = _held(strength[sign])
+        held[sign] = _held(strength[sign], likely)
     cells = np.flatnonzero(held)
     return cells[[0, -1]] if cells.size else np.full(2, zero)
 
 
-def _held(strength: np.ndarray) -> np.ndarray:
+def _held(strength: np.ndarray, likely: float) -> np.ndarray:
     """Which cells of one sign are inhabited: clear ones, clear runs, and those next to the ends."""
     held = strength > _CLEAR
     while (run := _clearest_run(np.where(held, -math.inf, strength))) is not None:
@@ -126,9 +128,9 @@ def _held(strength: np.ndarray) -> np.ndarray:
     ends = np.flatnonzero(held)
     if ends.size:
         first, last = int(ends[0]), int(ends[-1])
-        while first > 0 and strength[first - 1] > _LIKELY:
+        while first > 0 and strength[first - 1] > likely:
             first -= 1
-        while last < strength.size - 1 and strength[last + 1] > _LIKELY:
+        while last < strength.size - 1 and strength[last + 1] > likely:
             last += 1
         held[first : last + 1] = True
     return held
