@@ -27,9 +27,9 @@ _LIKELY_GROUP = 3.0
 """A cell counts as inhabited from 5 standard deviations on, and a run of cells from 5.5 of their
 sum on: amounts that few rows have lie in many cells, of which none need stand out alone. 122 empty
 cells and the 3,660 runs of them mislead with probability 0.0001. Next to an inhabited cell another
-one is from 2 on, and a group of four from 3 on: a tail falls off through neighbouring cells, and a bound
-that is one octave too wide costs little, as what lies beyond a column's rows is left out of its
-shape.
+one is from 2 on, and a group of four from 3 on: a tail falls off through neighbouring cells, and a
+bound that is one octave too wide costs little, as what lies beyond a column's rows is left out of
+its shape.
 """
 
 
@@ -92,8 +92,12 @@ def learn_bounds(
             for answers, cost in zip((coarse, fine), costs, strict=True)
         )
         ends = _refined(_inhabited(groups / of_groups, _LIKELY_GROUP), _inhabited(cells / of_cells))
-        counts = (tuple(each.tolist()) for each in (cells, groups))
-        learned[name] = Learned(_enclose(column, ends), *counts, (of_cells, of_groups))
+        learned[name] = Learned(
+            _enclose(column, ends),
+            tuple(cells.tolist()),
+            tuple(groups.tolist()),
+            (of_cells, of_groups),
+        )
     return learned
 
 

@@ -26,6 +26,9 @@ from dpsynth.models.refined import RefinedModel
 from dpsynth.schema.columns import Numeric
 from dpsynth.schema.table import Schema
 
+_EDGE = 1e-6
+"""Of a cell: what may reach into the next octave, as float64 has the edges only nearly."""
+
 
 def with_magnitudes(model: Model, schema: Schema, learned: Mapping[str, Learned]) -> Model:
     """The model with the shapes of these columns as their counted magnitudes say, too.
@@ -74,11 +77,13 @@ def told_by(counted: Counted, column: Numeric, codec: NumericCodec, learned: Lea
 def _magnitudes(column: Numeric, codec: NumericCodec) -> tuple[np.ndarray, np.ndarray]:
     """The magnitudes of the first and the last number of each cell."""
     first, last = codec.grid.ends()
-    above = first + 1 if first.dtype.kind == "i" else np.nextafter(first, math.inf)
-    # a power of two is the first number of its cell, and the last one of its octave
-    inside = np.where(last > first, above, first)
+    if first.dtype.kind == "i":  # a power of two is the last number of its octave
+        ends = (np.minimum(first + 1, last), last)
+    else:  # nor is it exactly where a cell begins
+        edge = _EDGE * (last - first)
+        ends = (first + edge, last - edge)
     low, high = (
-        Magnitudes(column).numbers.at(np.asarray(codec.shown(ends), dtype=np.float64))
-        for ends in (inside, last)
+        Magnitudes(column).numbers.at(np.asarray(codec.shown(each), dtype=np.float64))
+        for each in ends
     )
     return np.asarray(low), np.asarray(high)

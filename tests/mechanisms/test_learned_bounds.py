@@ -25,8 +25,9 @@ def magnitudes(values, column=OPEN):
 
 
 def learn(values, column, accountant=None):
+    """With noise of seed 1: of two in a hundred columns an end lies an octave further out."""
     table = magnitudes(values, column)
-    accountant = accountant or Accountant(BUDGET)
+    accountant = accountant or Accountant(BUDGET, unsafe_seed=1)
     return learn_bounds(table, {"x": column}, accountant, (accountant.cost_left // 4,) * 2)["x"].bounds
 
 

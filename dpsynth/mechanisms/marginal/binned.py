@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -130,8 +130,8 @@ class Binned:
     def refined(self, model: Model, oneway: OneWayMeasurements) -> RefinedModel:
         """A model of the bins, refined to cells by the one-way measurements and what is known."""
         masses = _masses(oneway, self.known)
-        told = {"last_cells": oneway.last_cells(), "counted": oneway.counted()}
-        return RefinedModel(oneway.domain, model, self.bins, masses, **told)
+        found = RefinedModel(oneway.domain, model, self.bins, masses)
+        return replace(found, last_cells=oneway.last_cells(), counted=oneway.counted())
 
 
 def _masses(oneway: OneWayMeasurements, known: Sequence[Known]) -> dict[str, np.ndarray]:
