@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import math
 from functools import cache
 from unittest import mock
 
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from dpsynth import (
     Budget,
@@ -28,6 +31,7 @@ from dpsynth.auditing.claim import PrivacyClaim
 from dpsynth.auditing.mechanism.dp import DPAuditor
 from dpsynth.auditing.mechanism.pairs import Pair
 from dpsynth.auditing.statistics.epsilon_bounds import power
+from dpsynth.data.tables.rows_of_units import RowsOfUnits
 from dpsynth.door.bounded import Bounded, bound_table
 from dpsynth.door.sizes import unit_sizes
 from dpsynth.kernel import accountant as accountant_module
@@ -35,7 +39,7 @@ from dpsynth.kernel.accountant import Charge
 from dpsynth.kernel.events import Gaussian, Grant
 from dpsynth.kernel.noise import operating_system_bits, rounded_gaussian
 from dpsynth.kernel.sensitive import Sensitive, _integers
-from dpsynth.mechanisms.rows_per_unit import Sizes, ends, look_at_sizes
+from dpsynth.mechanisms.rows_per_unit import Sizes, ends, look_at_sizes, rows_of_units
 from dpsynth.synthesizers.units import noise_of_look
 
 SCHEMA = Schema({"age": Numeric(0, 120)}, unit=PrivacyUnit("who", 1))
@@ -86,6 +90,19 @@ def test_what_does_not_stand_out_is_not_seen_and_nothing_is_recommended():
     assert Sizes((1, 2), (-5.0, -9.0), 1.0).seen == 0
 
 
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=12), st.floats(0.1, 1e3))
+@example([-30.0, 0.0, 9.0], 2.0)  # the third stands out, and with it the first three are no units
+def test_whatever_the_noise_what_is_seen_has_units(counts, stddev):
+    """So that no fit and no look fails by the noise it drew."""
+    sizes = Sizes(tuple(range(1, len(counts) + 1)), tuple(counts), stddev)
+    told = rows_of_units(sizes)
+    assert RowsOfUnits.of(told.stored()) == told
+    assert math.fsum(told.told().values()) == pytest.approx(1) or not told.told()
+    assert len(told.draw(20, np.random.default_rng(1))) == 20
+    if sizes.seen:
+        assert all(0 <= share <= 1 for most in sizes.ends for share, _ in sizes.cut(most))
+
+
 def test_nothing_is_recommended_where_units_that_are_not_seen_may_have_most_of_the_rows():
     """Of 4,000 people with a heavy tail the tenth with most rows have more than half of all."""
     held = np.floor(np.random.default_rng(4).pareto(1.0, 4000) + 1).clip(max=100).astype(int)
@@ -94,7 +111,8 @@ def test_nothing_is_recommended_where_units_that_are_not_seen_may_have_most_of_t
     assert np.maximum(held - last, 0).sum() > 0.3 * held.sum()
     assert found.recommended is None
     assert "Nothing is recommended, as each of these numbers may cut more than 5 % of the rows" in found.summary()
-    clear = look(table(held), epsilon=8.0, unsafe_seed=1)
+    assert look(table(held), epsilon=8.0, unsafe_seed=1).recommended is None  # 1 in 100 may have more than the ceiling
+    clear = look(table(held), epsilon=8.0, unsafe_seed=1, ceiling=200)
     cut = np.maximum(held - clear.recommended, 0).sum() / held.sum()
     assert 0.01 < cut < 0.06
 
@@ -105,8 +123,15 @@ def test_the_share_of_what_is_not_seen_is_the_one_that_is_stated():
     assert sizes.unseen == (2.0, pytest.approx(10 * 2**0.5))
     hidden = 2  # with 4 rows each
     assert sizes.cut_at_most(1) == pytest.approx((100 * (2**0.5 * 2**0.5 - 1) + 3 * hidden) / (1100 + 4 * hidden))
-    whole = Sizes((1, 2), (900.0, 100.0), 1.0)
-    assert whole.cut_at_most(1) == pytest.approx(100 / 1100)
+    whole = Sizes((1, 2), (900.0, 100.0), 1.0)  # the hundred count with the ceiling, and have 4 rows each
+    assert whole.cut_at_most(1) == pytest.approx(100 * 3 / (900 + 100 * 4))
+    assert whole.cut_at_most(2) == pytest.approx(100 * 2 / (900 + 100 * 4))
+
+
+def test_the_ceiling_is_not_recommended_where_most_units_have_as_many_rows_or_more():
+    held = np.full(4000, 40)
+    assert look(table(held), ceiling=10).recommended is None
+    assert look(table(held), ceiling=50).recommended == 40
 
 
 def test_a_unit_with_more_rows_than_the_ceiling_counts_as_one_with_so_many():
