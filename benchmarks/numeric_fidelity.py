@@ -8,7 +8,8 @@ values drawn evenly inside of a bin. Where the publisher states no bound, the pl
 release learned, and pays nothing for it. Beside them a draw of as many real rows, which differs by chance alone.
 
 Then `bili` of support2 with its upper bound left open: the mean of a long tail. And the weekdays, hours and months of
-the invoices of online_retail, by total variation: as one column of times, and as a day and an hour of their own.
+the invoices of online_retail, by total variation: as one column of times, by calendar parts, and as a day and an hour of
+their own.
 """
 
 from __future__ import annotations
@@ -150,6 +151,7 @@ def shapes(days: pd.Series, hours: pd.Series) -> dict[str, np.ndarray]:
         "hour": (hours, 24),
         "hour of the week": (24 * weekdays + hours, 168),
         "month": (days.dt.month.to_numpy() - 1, 12),
+        "week": ((days - pd.Timestamp("2010-12-01")).dt.days.to_numpy() // 7, 57),
     }
     return {name: np.bincount(code, minlength=size) / len(days) for name, (code, size) in codes.items()}
 
@@ -169,6 +171,9 @@ def calendar(mechanism: str, epsilon: float, seeds: int) -> dict[str, Any]:
         )
         for step in ("h", "min")
     } | {"a day and an hour": (apart, {**parts, **amounts})}
+    for chosen in (("weekday", "hour"), ("month", "weekday", "hour")):
+        times = dpsynth.Datetime(low, f"{high}T23:59", resolution="min", parts=chosen)
+        codings["parts: " + ", ".join(chosen)] = (rows, {"InvoiceDate": times, **amounts})
     real = shapes(when, when.dt.hour.to_numpy())
     found: dict[str, Any] = {}
     for name, (table, columns) in codings.items():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from datetime import UTC, date, datetime, timedelta, tzinfo
 from typing import Any, Literal
@@ -17,6 +18,15 @@ Resolution = Literal["D", "h", "min", "s"]
 
 SECONDS: dict[str, int] = {"D": 86_400, "h": 3_600, "min": 60, "s": 1}
 """Seconds in one step of each resolution."""
+
+PARTS = ("month", "weekday", "hour")
+"""What a column of times may be modelled by, in the order in which it is drawn."""
+
+DAY = SECONDS["D"]
+_LEAST_DAYS = {"weekday": 7, "hour": 1}
+_LEAST_MONTHS = 12
+_MOST_PIECES = 2**20
+"""Hours or days between the bounds, of a column with parts: 119 years of hours."""
 
 EPOCH = datetime(1970, 1, 1)
 """The point in time from which steps are counted, in UTC."""
@@ -47,12 +57,18 @@ class Datetime(Facts):
         The zone whose local times these are, such as "Europe/Berlin". Values that state a zone or
         an offset of their own are converted to it, and others are local times already. None for
         UTC.
+    parts : sequence of {"month", "weekday", "hour"}
+        Calendar parts that a fit models as attributes of their own, so that it can count them
+        together with other columns and with each other. Empty for none: the column is then
+        modelled as a place on a line (docs/values.md says which is nearer).
 
     Raises
     ------
     SchemaError
         For bounds that are no dates or in the wrong order, for another resolution, for a marker
-        that is no date, or of a column without missing values, and for a format that is none.
+        that is no date, or of a column without missing values, for a format that is none, and for
+        parts that are not known, that the resolution does not tell, or that need more time between
+        the bounds.
 
     Examples
     --------
@@ -70,6 +86,7 @@ class Datetime(Facts):
     missing_marker: str | date | None = None
     format: str | None = None
     zone: str | None = None
+    parts: Sequence[str] = ()
 
     def __post_init__(self) -> None:
         check_flags(self, "nullable")
@@ -94,6 +111,64 @@ class Datetime(Facts):
                 f"low={self.low} is in a year that two digits cannot say, as with high={self.high}"
                 f" they say {first} to {first + 99}: write a low from {first} on, or %Y"
             )
+        self._check_parts()
+
+    @property
+    def whole_days(self) -> tuple[int, int]:
+        """The first and the last day of which all steps lie between the bounds, since 1970."""
+        first, last = (bound * SECONDS[self.resolution] for bound in self.steps)
+        return -(-first // DAY), (last + SECONDS[self.resolution]) // DAY - 1
+
+    @property
+    def months(self) -> tuple[int, int]:
+        """The first and the last month with seven such days, and so with every weekday."""
+        first, last = self.whole_days
+        days = np.array([first + 6, last - 6], dtype="datetime64[D]")
+        low, high = days.astype("datetime64[M]").astype(np.int64).tolist()
+        return low, high
+
+    def _check_parts(self) -> None:
+        """Keep the parts in their order; SchemaError where the column does not bear them."""
+        given = self.parts if isinstance(self.parts, list | tuple) else (self.parts,)
+        if strange := [part for part in given if part not in PARTS]:
+            raise SchemaError(
+                f"parts must be some of {list(PARTS)}, got {strange[0]!r}: name these"
+            )
+        parts = tuple(part for part in PARTS if part in given)
+        object.__setattr__(self, "parts", parts)
+        if not parts:
+            return
+        if "hour" in parts and self.resolution == "D":
+            raise SchemaError(
+                "parts has 'hour', and resolution 'D' keeps no hours: declare resolution='h', or"
+                " leave 'hour' out"
+            )
+        first, last = self.whole_days
+        needed = max([_LEAST_DAYS.get(part, 0) for part in parts], default=0)
+        if last - first + 1 < needed:
+            raise SchemaError(
+                f"parts {list(parts)} need {needed} whole days between the bounds, and {self.low}"
+                f" to {self.high} has {max(0, last - first + 1)}: widen the bounds, or leave parts"
+                " out"
+            )
+        first, last = self.months
+        if "month" in parts and last - first + 1 < _LEAST_MONTHS:
+            raise SchemaError(
+                f"parts has 'month', which needs {_LEAST_MONTHS} months between the bounds,"
+                f" and {self.low} to {self.high} has {max(0, last - first + 1)}: leave 'month' out"
+            )
+        if (self.steps[1] - self.steps[0]) // self.piece > _MOST_PIECES:
+            raise SchemaError(
+                f"parts {list(parts)} are for at most {_MOST_PIECES:,} hours or days between the"
+                f" bounds, and {self.low} to {self.high} has more: move the bounds, or leave parts"
+                " out"
+            )
+
+    @property
+    def piece(self) -> int:
+        """How many steps have all parts alike: those of an hour, or of a day."""
+        length = SECONDS["h"] if "hour" in self.parts else DAY
+        return length // SECONDS[self.resolution]
 
     @property
     def steps(self) -> tuple[int, int]:

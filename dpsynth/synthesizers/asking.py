@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from dpsynth.data.constraints.recoding import is_recoded
 from dpsynth.data.tables.mixing import as_frame, stamped
 from dpsynth.models.base import ConditionError, Model
 from dpsynth.schema.table import Schema
@@ -97,20 +98,20 @@ class Asked:
         self.check(origin.schema)
         if self.scenario is not None:
             return draw_scenario(origin, record, self.scenario, _rows(origin.model, n), rng)
-        found = (self._kept if origin.schema.constraints else self._free)(origin, record, n, rng)
+        found = (self._kept if is_recoded(origin.schema) else self._free)(origin, record, n, rng)
         return stamped(found) if self._partial else found  # nothing tells whose values were given
 
     def _free(
         self, origin: Origin, record: Mapping[str, Any], n: int | None, rng: np.random.Generator
     ) -> pd.DataFrame:
-        """The rows, where the schema has no constraints."""
+        """The rows, where what is modelled is what is released."""
         found = self._drawn(origin, n, rng)
         return with_support(found, origin, record) if self.support else found
 
     def _kept(
         self, origin: Origin, record: Mapping[str, Any], n: int | None, rng: np.random.Generator
     ) -> pd.DataFrame:
-        """The rows, where the schema has constraints."""
+        """The rows, where the schema has constraints or calendar parts."""
         if self._partial:
             cases = cases_of(self.where, None, origin.schema)
             given = as_frame(self.given, origin.schema)

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from dpsynth.data.constraints.calendar import CalendarStep
 from dpsynth.data.constraints.recoding import Check, recoding_of
 from dpsynth.data.constraints.scale import Scale
 from dpsynth.data.constraints.steps import CombinedStep, GapStep, Rows
@@ -27,7 +28,7 @@ from dpsynth.synthesizers.conditions import Term, equal
 from dpsynth.synthesizers.implications import implications_of
 from dpsynth.synthesizers.known import Known, inferred, plain, put
 from dpsynth.synthesizers.partial_rows import valid_cells
-from dpsynth.synthesizers.pulled import pulled
+from dpsynth.synthesizers.pulled import implied, pulled
 from dpsynth.synthesizers.rule_terms import as_check, terms_and_checks
 from dpsynth.synthesizers.sampled_rows import Origin
 
@@ -157,8 +158,7 @@ class Completion:
         """Rows of one kind. sign: None for any rows, in place of those that the model excludes."""
         conditions = [condition for each in of for condition in (each.when, each.then)]
         terms = [*self._terms, *(t for each in conditions for t in terms_and_checks(each)[0])]
-        found = [pulled(term, self._recoding) for term in terms]
-        direct = [term for term in found if term is not None]
+        direct = [own for term in terms for own in implied(term, self._recoding)]
         evidence, parts = self._origin.request(Case(tuple(direct)))
         asked = {term.column for term in direct}
         beside = {a: w for a, w in self._filled.items() if a not in asked}
@@ -171,6 +171,9 @@ class Completion:
         )
         frame = self._origin.decoded(drawn, {**parts, **self._origin.free(parts)}, self._rng)
         modelled = {str(name): frame[name] for name in frame}
+        for step in self._recoding.steps:
+            if isinstance(step, CalendarStep):  # before known times are put in its rows
+                step.decode(modelled, self._rng)
         for name, (at, values) in self._exact.items():
             own = np.flatnonzero(at[places])
             put(modelled, own, {name: values.iloc[places[own]]})
@@ -178,12 +181,12 @@ class Completion:
 
     def _of_values(self, filled: Collection[str]) -> Evidence:
         """The weights of cells with which these columns are not missing."""
-        found = {}
+        found: dict[str, np.ndarray] = {}
         for name in filled:
             step = self._recoding.made_by(name)
-            own = step.attribute if isinstance(step, GapStep) else name
-            if own in self._origin.codecs:
-                found[own] = valid_cells(self._origin.codecs[own])
+            own = step.attributes if isinstance(step, GapStep | CalendarStep) else (name,)
+            codecs = self._origin.codecs
+            found |= {each: valid_cells(codecs[each]) for each in own if each in codecs}
         return found
 
     def _coded(self) -> dict[str, np.ndarray]:
@@ -196,12 +199,17 @@ class Completion:
                 cells = codecs[name].encode(known.values[name]).astype(np.int64)
                 codes[name] = np.where(known.at[name], cells, -1)
         for step in self._recoding.steps:
-            if not isinstance(step, CombinedStep | GapStep):
+            if not isinstance(step, CombinedStep | GapStep | CalendarStep):
                 continue
             names = (*step.needs, *step.makes)
             if not {*names} <= {*known.values}:
                 continue
             at = np.logical_and.reduce([known.at[name] for name in names])
+            if isinstance(step, CalendarStep):
+                self._exact[names[0]] = at, known.values[names[0]]
+                for name, cells in step.encoded(known.values).items():
+                    codes[name] = np.where(at, codecs[name].encode(cells).astype(np.int64), -1)
+                continue
             found = step.encode({name: known.values[name] for name in names})
             if isinstance(step, CombinedStep):
                 codes[step.attribute] = np.where(at, found, -1)

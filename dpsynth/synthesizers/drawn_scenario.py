@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from dpsynth.data.constraints.recoding import is_recoded
 from dpsynth.models.base import ConditionError
 from dpsynth.schema.table import Numeric, Schema
 from dpsynth.synthesizers.balance import Split, balanced, class_term, splits_of
@@ -39,7 +40,7 @@ def draw_scenario(
     counts = [len(rows) for rows in frames]
     some = [frame for frame in frames if len(frame)] or frames[:1]
     joined = pd.concat(some, ignore_index=True)
-    if origin.schema.constraints:
+    if is_recoded(origin.schema):
         rows = with_keys(joined, origin, rng)
         support = support_of(*as_modelled(rows, origin), record)
     else:
@@ -75,7 +76,7 @@ class _ReadPart:
                 f"{min(balanced_too)!r} is balanced and tilted: balance sets its shares, so leave"
                 " out one of the two"
             )
-        if schema.constraints:
+        if is_recoded(schema):
             check_moves(self._origin, tilts, self._shifts)
         self._drawing = Drawing(self._origin, cases, tilts)
 
@@ -89,18 +90,18 @@ class _ReadPart:
             rows, made_up = self._none(rng), True
             if self._impossible == EXTRAPOLATE:
                 rows = self._extrapolated(n, rng)
-        for name, by in {} if self._origin.schema.constraints else self._shifts.items():
+        for name, by in {} if is_recoded(self._origin.schema) else self._shifts.items():
             rows[name] = _shifted(rows[name], by, self._origin, name)
         return rows, made_up
 
     def _none(self, rng: np.random.Generator) -> pd.DataFrame:
         """No rows, with their columns."""
-        if self._origin.schema.constraints:
+        if is_recoded(self._origin.schema):
             return draw_kept(self._origin, 0, [Case()], [], rng)
         return Drawing(self._origin, [Case()]).values(0, rng)
 
     def _drawn(self, n: int, rng: np.random.Generator) -> pd.DataFrame:
-        if self._origin.schema.constraints:
+        if is_recoded(self._origin.schema):
             asked = (self._drawing.cases, self._splits, rng, self._drawing.tilts, self._shifts)
             return draw_kept(self._origin, n, *asked)
         if self._splits:
@@ -111,10 +112,10 @@ class _ReadPart:
         """Rows of the model that meet as many of the terms as it has rows for, and for the others'
         columns values between their bounds.
         """
-        if self._origin.schema.constraints:
+        if is_recoded(self._origin.schema):
             raise ConditionError(
                 f"part {self.name!r}: the model has no row for it, and where the schema has"
-                " constraints nothing is extrapolated: leave it out, or skip it"
+                " constraints or calendar parts nothing is extrapolated: leave it out, or skip it"
             )
         if len(self._drawing.cases) > 1 or self._drawing.cases[0].relations or self._splits:
             raise ConditionError(

@@ -14,6 +14,7 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from dpsynth.data.constraints.calendar import CalendarStep
 from dpsynth.data.constraints.recoding import recoding_of
 from dpsynth.data.tables.codec import codec_for
 from dpsynth.schema.columns import Numeric, OpenCategorical, SchemaError
@@ -84,7 +85,11 @@ def _able(schema: Schema) -> bool:
 
 def _values(schema: Schema, columns: set[str]) -> dict[str, pd.Series] | None:
     """All combinations of some modelled columns' values; None where they are not so few."""
-    modelled = recoding_of(schema).modelled.columns
+    recoding = recoding_of(schema)
+    modelled = recoding.modelled.columns
+    for step in recoding.steps:
+        if isinstance(step, CalendarStep) and columns & {*step.attributes}:
+            return None  # its cells hold several times
     found: dict[str, pd.Series] = {}
     for name in sorted(columns):
         column = modelled[name]

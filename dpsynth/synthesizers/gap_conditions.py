@@ -11,6 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from dpsynth.base.domain import Clique
+from dpsynth.data.constraints.calendar import CalendarStep
 from dpsynth.data.constraints.recoding import Recoding
 from dpsynth.data.constraints.scale import Scale
 from dpsynth.data.constraints.steps import GapStep
@@ -61,19 +63,35 @@ def gap_cases(
         step = recoding.made_by(term.column)
         declared = recoding.columns[term.column]
         open_ = isinstance(declared, Numeric) and not declared.bounded
-        if isinstance(step, GapStep) and recoding.made_by(step.needs[0]) is None and not open_:
-            fits = _fits(origin, recoding, term, step)
+        if not isinstance(step, GapStep) or open_:
+            continue
+        if isinstance(recoding.made_by(step.needs[0]), CalendarStep | None):
+            base = _base_of(origin, recoding, step)
+            fits = _fits(origin, recoding, term, step, base)
             if fits is not None:
-                return _in_blocks(origin, step, fits, direct, term)
+                return _in_blocks(origin, (base[0], step.attribute), fits, direct, term)
     return None
 
 
+def _base_of(
+    origin: Origin, recoding: Recoding, step: GapStep
+) -> tuple[str, np.ndarray, np.ndarray]:
+    """What tells where the base of a gap lies: a modelled column, and the first and the last number
+    of each of its valid cells.
+    """
+    name = step.needs[0]
+    made = recoding.made_by(name)
+    if isinstance(made, CalendarStep):
+        return made.period, *made.ends()
+    return name, *_ends(origin.codecs[name], recoding.modelled.columns[name])
+
+
 def _in_blocks(
-    origin: Origin, step: GapStep, fits: np.ndarray, direct: Sequence[Term], term: Term
+    origin: Origin, pair: Clique, fits: np.ndarray, direct: Sequence[Term], term: Term
 ) -> GapCases:
     """A case for each group of the base's cells, with all cells of the gap that fit one of them."""
-    base = step.needs[0]
-    counts = origin.counts((base, step.attribute), Case(tuple(direct)))
+    base, gap = pair
+    counts = origin.counts(pair, Case(tuple(direct)))
     held = (counts * fits).sum(axis=1)
     if not held.any():
         raise ConditionError.no_row([term.column])
@@ -82,13 +100,19 @@ def _in_blocks(
     for number in np.unique(group[held > 0]):
         inside = (group == number) & (held > 0)
         beside = fits[inside].any(axis=0)
-        cells = {base: inside.astype(float), step.attribute: beside.astype(float)}
+        cells = {base: inside.astype(float), gap: beside.astype(float)}
         cases.append(Case(tuple(direct), cells=cells))
         masses.append(float(counts[np.ix_(inside, beside)].sum()))
     return GapCases(cases, masses)
 
 
-def _fits(origin: Origin, recoding: Recoding, term: Term, step: GapStep) -> np.ndarray | None:
+def _fits(
+    origin: Origin,
+    recoding: Recoding,
+    term: Term,
+    step: GapStep,
+    base: tuple[str, np.ndarray, np.ndarray],
+) -> np.ndarray | None:
     """For each cell of the base and of the gap whether a sum of two values can meet the term.
 
     None where the term may hold of a missing value, or of no value.
@@ -99,8 +123,8 @@ def _fits(origin: Origin, recoding: Recoding, term: Term, step: GapStep) -> np.n
     if parts.special or not len(parts.cells):
         return None
     columns = recoding.modelled.columns
-    base, gap = step.needs[0], step.attribute
-    base_first, base_last = _ends(origin.codecs[base], columns[base])
+    gap = step.attribute
+    name, base_first, base_last = base
     gap_first, gap_last = (
         each * (Scale(declared).spacing or 1) for each in _ends(origin.codecs[gap], columns[gap])
     )
@@ -112,7 +136,7 @@ def _fits(origin: Origin, recoding: Recoding, term: Term, step: GapStep) -> np.n
     inner = np.zeros(least.shape, dtype=bool)
     for low, high in _wanted(codec, declared, parts.cells):
         inner |= (least <= high + _near(least)) & (most >= low - _near(most))
-    fits = np.ones((origin.codecs[base].size, origin.codecs[gap].size), dtype=bool)
+    fits = np.ones((origin.codecs[name].size, origin.codecs[gap].size), dtype=bool)
     fits[: len(base_first), : len(gap_first)] = inner
     if getattr(columns[gap], "nullable", False):
         fits[:, len(gap_first) :] = False  # a missing value meets no such term

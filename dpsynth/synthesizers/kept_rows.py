@@ -34,7 +34,7 @@ from dpsynth.synthesizers.conditions import Term
 from dpsynth.synthesizers.gap_conditions import GapCases, gap_cases
 from dpsynth.synthesizers.implications import Implication, implications_of
 from dpsynth.synthesizers.partial_rows import LEAST
-from dpsynth.synthesizers.pulled import pulled
+from dpsynth.synthesizers.pulled import implied, pulled
 from dpsynth.synthesizers.rule_terms import (
     as_check,
     terms_and_checks,
@@ -224,9 +224,9 @@ class _Block:
 
         few: whether they take the place of others.
         """
-        found = [(term, pulled(term, self._recoding)) for term in terms]
-        direct = [own for _, own in found if own is not None]
-        checks = [*checks, *(as_check(term) for term, own in found if own is None)]
+        direct = [own for term in terms for own in implied(term, self._recoding)]
+        tested = [term for term in terms if pulled(term, self._recoding) is None]
+        checks = [*checks, *map(as_check, tested)]
         if not checks:
             return self._drawn(n, direct, few=few)
         drawn = n + max(_LEAST_SPARE, n // 100)

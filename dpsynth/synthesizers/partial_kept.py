@@ -76,10 +76,11 @@ def filled_in_kept(
 ) -> pd.DataFrame:
     """The table with a value drawn wherever one of these columns has none, as rules allow it.
 
-    A column that is computed is computed; a value that a rule wants missing stays so. A last
-    column says of each row whether it now keeps all constraints: real values may break them.
+    A column that is computed is computed; a value that a rule wants missing stays so. Where there
+    are constraints, a last column says of each row whether it now keeps all of them: real values
+    may break them.
     """
-    if KEEPS in table:
+    if KEEPS in table and origin.schema.constraints:
         raise SchemaError(f"the table has a column {KEEPS!r}, which is added here: rename it")
     named = [name for name in table if name in able_columns(origin)]
     absent = {name: missing_in(origin.schema.coded[name], table[name]) for name in columns}
@@ -92,6 +93,8 @@ def filled_in_kept(
         text = pd.api.types.infer_dtype(table[name]) == "string"
         values = spelled[name].astype(object) if text else drawn[name]
         found[name] = filled(table[name], absent[name], values)
+    if not origin.schema.constraints:
+        return found
     return found.assign(**{KEEPS: _keep(found, origin, left)})
 
 

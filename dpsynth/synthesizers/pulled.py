@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from dpsynth.data.constraints.calendar import CalendarStep
 from dpsynth.data.constraints.recoding import Recoding
 from dpsynth.data.constraints.steps import CombinedStep, CopyStep, TableStep
 from dpsynth.synthesizers.conditions import Term
@@ -50,3 +51,23 @@ def pulled(term: Term, recoding: Recoding) -> Term | None:
         constants = term.constants if isinstance(step, CopyStep) else ()
         return pulled(_Through(source, term.test, constants, follows), recoding)
     return None
+
+
+def implied(term: Term, recoding: Recoding) -> list[Term]:
+    """Terms of modelled columns that all rows meet which meet this one.
+
+    It is `pulled` where there is such; for calendar parts those that a time can have that meets it.
+    """
+    own = pulled(term, recoding)
+    if own is not None:
+        return [own]
+    step = recoding.made_by(term.column)
+    if not isinstance(step, CalendarStep):
+        return []
+    able = step.able(term.holds, term.constants)
+    return [_Through(name, term.test, (), _among(cells)) for name, cells in able.items()]
+
+
+def _among(cells: np.ndarray) -> Callable[[pd.Series[Any]], np.ndarray]:
+    """Whether a category is among these; the last one says so of a missing one."""
+    return lambda values: cells[values.cat.codes.to_numpy()]

@@ -18,7 +18,7 @@ import pandas as pd
 from dpsynth.base.job import Job
 from dpsynth.base.places import expanded
 from dpsynth.base.progress import stage
-from dpsynth.data.constraints.recoding import recoding_of
+from dpsynth.data.constraints.recoding import is_recoded, recoding_of
 from dpsynth.data.engines.files import Source, open_source
 from dpsynth.data.engines.frames import Container, as_container, check_container
 from dpsynth.data.tables.codec import check_columns, check_owner, codecs, schema_domain
@@ -362,7 +362,7 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
                 f"{odd} cannot be filled in, as the table or the schema lacks them: name columns of"
                 " both"
             )
-        fill = filled_in_kept if self.schema.constraints else filled_in
+        fill = filled_in_kept if is_recoded(self.schema) else filled_in
         return stamped(fill(origin, table, list(wanted), np.random.default_rng(seed)))
 
     def _origin(self, seed: int | None = None) -> Origin:

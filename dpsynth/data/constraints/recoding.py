@@ -2,8 +2,9 @@
 
 A column that follows from others is left out of a fit, and computed when rows are decoded. Columns
 that have public combinations together are modelled as one; of two in order, the first one and the
-gap are. All of it is public, and what a record becomes depends on that record alone, so that it
-costs no privacy. What no such change can keep is left to `checks`, which rows are drawn to pass.
+gap are. A column of times with calendar parts is modelled by these (`calendar`). All of it is
+public, and what a record becomes depends on that record alone, so that it costs no privacy. What no
+such change can keep is left to `checks`, which rows are drawn to pass.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from dpsynth.data.constraints.calendar import CalendarStep
 from dpsynth.data.constraints.contradictions import narrowed
 from dpsynth.data.constraints.holds import holds
 from dpsynth.data.constraints.lookup import Lookup, codes_of_rule, joined
@@ -34,7 +36,7 @@ from dpsynth.data.constraints.steps import (
 )
 from dpsynth.data.engines.files import Rows as Raw
 from dpsynth.data.engines.files import column as column_of
-from dpsynth.schema.columns import Column, Identifier, Numeric, SchemaError
+from dpsynth.schema.columns import Column, Datetime, Identifier, Numeric, SchemaError
 from dpsynth.schema.constraint_check import combined_rules, orders_of, stepped_columns
 from dpsynth.schema.constraints import (
     Constraint,
@@ -90,8 +92,8 @@ class Recoding:
         for step in self.steps:
             if isinstance(step, ModelledStep):
                 needed = (*step.needs, *step.makes)
-                values = step.encode({name: column_of(rows, name) for name in needed})
-                rows = _with(rows, step.attribute, values)
+                found = step.encoded({name: column_of(rows, name) for name in needed})
+                rows = _with(rows, found)
         return rows
 
     def decoded(self, modelled: Mapping[Any, Any], rng: np.random.Generator) -> Rows:
@@ -101,7 +103,7 @@ class Recoding:
         """
         rows: Rows = {str(name): modelled[name] for name in modelled}
         for step in self.steps:
-            own = (step.attribute,) if isinstance(step, ModelledStep) else ()
+            own = step.attributes if isinstance(step, ModelledStep) else ()
             if step.makes[0] not in rows and all(name in rows for name in (*own, *step.needs)):
                 step.decode(rows, rng)
         return rows
@@ -112,12 +114,17 @@ class Recoding:
         for name in names:
             step = self.made_by(name)
             own = {name} if step is None else self.sources(step.needs)
-            found |= own | ({step.attribute} if isinstance(step, ModelledStep) else set())
+            found |= own | ({*step.attributes} if isinstance(step, ModelledStep) else set())
         return found
 
     def made_by(self, name: str) -> Step | None:
         """The step that makes a column of a release; None for one that is modelled as it is."""
         return next((step for step in self.steps if name in step.makes), None)
+
+
+def is_recoded(schema: Schema) -> bool:
+    """Whether what is modelled differs from what is released, or rows have to pass a check."""
+    return bool(schema.constraints) or any(_parts(column) for column in schema.columns.values())
 
 
 @lru_cache(maxsize=64)
@@ -127,10 +134,10 @@ def recoding_of(schema: Schema) -> Recoding:
     Raises
     ------
     SchemaError
-        For constraints that no row can keep, with their names, and for those that the columns do
-        not bear.
+        For constraints that no row can keep, with their names, for those that the columns do not
+        bear, and for calendar parts of a column that follows from others.
     """
-    if not schema.constraints:
+    if not is_recoded(schema):
         return Recoding(schema, schema)
     wide = stepped_columns(schema.columns, schema.constraints)
     columns = narrowed(wide, schema.constraints)
@@ -139,17 +146,21 @@ def recoding_of(schema: Schema) -> Recoding:
     keys = {rule.column for rule in schema.constraints if isinstance(rule, Unique)}
     keys |= {name for name, column in columns.items() if isinstance(column, Identifier)}
     kept = {name: column for name, column in columns.items() if name not in made | keys}
-    own = {s.attribute: s.column() for s in plan.steps if isinstance(s, ModelledStep)}
+    own: dict[str, Column] = {}
+    for step in plan.steps:
+        own |= step.columns() if isinstance(step, ModelledStep) else {}
     if clash := sorted({*own} & {*columns, *schema.unit.columns}):
         raise SchemaError(
-            f"a column is called {clash[0]!r}, as what constraints model together: rename it"
+            f"a column is called {clash[0]!r}, as what constraints model together, or calendar parts:"
+            " rename it"
         )
     if not kept and not own:
         raise SchemaError("constraints leave no column to model: leave one of them out")
     if lost := [name for name in schema.unit.periods if name not in kept]:
         raise SchemaError(
             f"the unit is by a period of {lost[0]!r}, which constraints model together with other"
-            " columns: leave it out of the constraints, or take it out of the unit"
+            " columns, or calendar parts in its place: leave it out of the constraints and its"
+            " parts out, or take it out of the unit"
         )
     modelled = Schema({**kept, **own}, unit=schema.unit)
     listed = tuple(name for name in columns if name in keys)
@@ -177,6 +188,9 @@ class _Plan:
             self._add(CombinedStep(joined(group, wide)))
         for order in orders_of(rules):
             self._add_order(order)
+        for name, column in columns.items():
+            if isinstance(column, Datetime) and column.parts:
+                self._add_calendar(name, column)
 
     def ordered(self) -> tuple[Step, ...]:
         """The steps, each after those that make what it needs."""
@@ -190,6 +204,14 @@ class _Plan:
     def _add(self, step: Step) -> None:
         self.steps.append(step)
         self._made.update(dict.fromkeys(step.makes, step))
+
+    def _add_calendar(self, name: str, column: Datetime) -> None:
+        if name in self._made:
+            raise SchemaError(
+                f"{name!r} has calendar parts, and follows from other columns by a constraint:"
+                " leave its parts out, or declare them of the column that it follows from"
+            )
+        self._add(CalendarStep(name, column))
 
     def _check(self, rule: Constraint) -> None:
         columns = self._wide
@@ -308,7 +330,13 @@ def _sure(column: Column) -> bool:
     return nullable or getattr(column, "other", None) is not None
 
 
-def _with(rows: Raw, name: str, values: np.ndarray) -> Raw:
+def _parts(column: Column) -> Sequence[str]:
+    return column.parts if isinstance(column, Datetime) else ()
+
+
+def _with(rows: Raw, found: Mapping[str, np.ndarray]) -> Raw:
     if isinstance(rows, pa.Table):
-        return rows.append_column(name, pa.array(values))
-    return rows.assign(**{name: values})
+        for name, values in found.items():
+            rows = rows.append_column(name, pa.array(values))
+        return rows
+    return rows.assign(**found)

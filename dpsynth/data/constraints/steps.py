@@ -7,12 +7,14 @@ but for keys, which are made without any.
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
 
+from dpsynth.data.constraints.calendar import CalendarStep
 from dpsynth.data.constraints.lookup import Lookup
 from dpsynth.data.constraints.scale import Scale
 from dpsynth.data.tables.codec import codec_for
@@ -39,7 +41,34 @@ class Step(Protocol):
         ...
 
 
-class CombinedStep:
+class _ModelledStep(ABC):
+    """A step of which one modelled column, `attribute`, is made."""
+
+    attribute: str
+
+    @property
+    def attributes(self) -> tuple[str, ...]:
+        """The modelled columns that it makes of released ones."""
+        return (self.attribute,)
+
+    def columns(self) -> dict[str, Column]:
+        """Each of them by name."""
+        return {self.attribute: self.column()}
+
+    def encoded(self, values: Mapping[str, Any]) -> dict[str, np.ndarray]:
+        """Their raw values by name."""
+        return {self.attribute: self.encode(values)}
+
+    @abstractmethod
+    def column(self) -> Column:
+        """The modelled column as a fit reads it."""
+
+    @abstractmethod
+    def encode(self, values: Mapping[str, Any]) -> np.ndarray:
+        """Its raw value for each record. No value makes it raise."""
+
+
+class CombinedStep(_ModelledStep):
     """Columns that have one of some public combinations together: one modelled column for all."""
 
     def __init__(self, lookup: Lookup) -> None:
@@ -64,7 +93,7 @@ class CombinedStep:
             rows[name] = codec.decode(codes[places], rng)
 
 
-class GapStep:
+class GapStep(_ModelledStep):
     """A column that is never below (or above) another one: the gap between them is modelled.
 
     It is missing where the other one is. What lies beyond the column's bounds is to be redrawn.
@@ -136,8 +165,8 @@ class GapStep:
         return np.maximum(found, nearest) if self._sign > 0 else np.minimum(found, nearest)
 
 
-ModelledStep = CombinedStep | GapStep
-"""Has a modelled column of its own, `attribute`, that the columns that it makes follow from."""
+ModelledStep = CombinedStep | GapStep | CalendarStep
+"""Has modelled columns of its own, `attributes`, that the columns that it makes follow from."""
 
 
 class FormulaStep:
