@@ -8,8 +8,8 @@ values drawn evenly inside of a bin. Where the publisher states no bound, the pl
 release learned, and pays nothing for it. Beside them a draw of as many real rows, which differs by chance alone.
 
 Then `bili` of support2 with its upper bound left open: the mean of a long tail. And the weekdays, hours and months of
-the invoices of online_retail, by total variation: as one column of times, by calendar parts, and as a day and an hour of
-their own.
+the invoices of online_retail, by total variation: as one column of times, by calendar parts, and as a day and an hour
+of their own.
 """
 
 from __future__ import annotations

@@ -69,11 +69,12 @@ class Cuts:
 class Decimals:
     """The codes of numbers by the decimals that write them: 0 for whole numbers, up to `most`, and most + 1 beyond.
 
-    One number has a code of its own: that of what is missing. NaN: none has.
+    Whole multiples of grids, each a multiple of the one before, have codes beyond: that of the coarsest grid. One
+    number has a code of its own: that of what is missing. NaN: none has.
     """
 
-    def __init__(self, most: int, number: float, code: int) -> None:
-        self.most, self._number, self._code = most, number, code
+    def __init__(self, most: int, number: float, code: int, grids: tuple[int, ...] = ()) -> None:
+        self.most, self._number, self._code, self._grids = most, number, code, grids
 
     def of(self, number: float) -> int:
         """The code of one number."""
@@ -85,6 +86,8 @@ class Decimals:
         with np.errstate(all="ignore"):
             for places in reversed(range(self.most + 1)):
                 codes[np.rint(numbers * 10.0**places) / 10.0**places == numbers] = places
+            for place, grid in enumerate(self._grids, start=self.most + 2):
+                codes[np.rint(numbers / grid) * grid == numbers] = place
         return np.where(numbers == self._number, self._code, codes)
 
 

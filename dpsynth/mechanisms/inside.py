@@ -9,6 +9,7 @@ Gaussian noise. The third one looks where the second one stood out, as an adapti
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -16,8 +17,10 @@ import numpy as np
 
 from dpsynth.base.domain import Domain
 from dpsynth.data.tables.cells import NumericCodec
+from dpsynth.data.tables.heaps import coarsest, heaps_in_cells
 from dpsynth.data.tables.inside import (
     FINER_PIECES,
+    HEAPS,
     MOST_DECIMALS,
     DecimalsCoding,
     Inside,
@@ -26,6 +29,7 @@ from dpsynth.data.tables.inside import (
     decimals_of,
     first_edges,
     looked_at,
+    several_values,
     shortest,
     single_values,
 )
@@ -67,12 +71,17 @@ class Seen:
         more; 0 where noise may be all that there is.
     week : tuple of float
         Of a column of times, how many lie in each hour of a week, or on each weekday.
+    grids, heaps : tuple of float
+        Grids of whole numbers, and for each how many numbers are its multiples, and of no coarser
+        one; 0 where noise may be all that there is.
     """
 
     atoms: tuple[float, ...] = ()
     counts: tuple[float, ...] = ()
     decimals: tuple[float, ...] = ()
     week: tuple[float, ...] = ()
+    grids: tuple[float, ...] = ()
+    heaps: tuple[float, ...] = ()
 
 
 def inside_costs(cost: int, columns: int) -> tuple[int, int, int]:
@@ -93,9 +102,9 @@ def look_inside(
     found = {}
     for name, (column, codec) in columns.items():
         look = Look(rows, name, accountant)
-        decimals, decimals_noise = look(
-            DecimalsCoding(column), costs[0], f"how the numbers of {name} are written"
-        )
+        coding = DecimalsCoding(column, column.heaps or HEAPS)
+        written, noise = look(coding, costs[0], f"how the numbers of {name} are written")
+        decimals, grids, heaps = written_of(coding, written, noise)
         purpose = f"values of {name} that many rows share"
         edges = first_edges(codec)
         counts, noise = look(PiecesCoding(column, codec, edges), costs[1], purpose)
@@ -105,9 +114,23 @@ def look_inside(
         counts, noise = look(PiecesCoding(column, codec, finer), costs[2], purpose)
         pieces = (edges[suspected], edges[suspected + 1])
         atoms = _atoms(codec, pieces, finer, counts, noise)
-        written = np.where(decimals > _LIKELY * decimals_noise, decimals, 0.0)
-        found[name] = Seen(tuple(atoms), tuple(atoms.values()), tuple(written.tolist()))
+        found[name] = Seen(tuple(atoms), tuple(atoms.values()), decimals, (), grids, heaps)
     return found
+
+
+def written_of(
+    coding: DecimalsCoding, counts: np.ndarray, noise: float
+) -> tuple[tuple[float, ...], tuple[float, ...], tuple[float, ...]]:
+    """How many numbers have how many decimals, and the grids and how many are on each of them."""
+    heaps = counts[MOST_DECIMALS + 2 :]
+    decimals = counts[: MOST_DECIMALS + 2].copy()
+    decimals[0] += heaps.sum()  # multiples are whole
+    noises = np.append(noise * math.sqrt(1 + heaps.size), np.full(decimals.size - 1, noise))
+    return (
+        tuple(np.where(decimals > _LIKELY * noises, decimals, 0.0).tolist()),
+        tuple(map(float, coding.grids)),
+        tuple(np.where(heaps > _LIKELY * noise, heaps, 0.0).tolist()),
+    )
 
 
 def inside_of(codec: NumericCodec, seen: Seen, model: Model, name: str) -> Inside:
@@ -121,9 +144,34 @@ def inside_of(codec: NumericCodec, seen: Seen, model: Model, name: str) -> Insid
     single, values = single_values(codec)
     left = every - _by_decimals(values, held[single]) - _by_decimals(atoms, counts)
     left = np.maximum(left, 0.0)
+    wanted = _on_grids(seen, np.append(values, atoms), np.append(held[single], counts))
+    if wanted.any():  # of whole numbers that are drawn evenly, some are multiples by chance
+        others = max(0.0, left[0] - wanted.sum()) / (1 - 1 / seen.grids[0])
+        left[0] = min(left[0], others)
+    several = several_values(codec)
+    rows = (held * (1 - np.bincount(cells, shares, minlength=held.size)))[: several.size]
+    rows = rows * several
+    unit = codec.spacing or float(left[0] / max(left.sum(), 1.0))
+    ends = codec.grid.ends()
+    heaps = heaps_in_cells(codec.lattice, ends, rows, seen.grids, wanted, unit)
     return Inside(
-        seen.atoms, tuple(shares.tolist()), _but_the_last(left, codec), _but_the_last(every, codec)
+        seen.atoms,
+        tuple(shares.tolist()),
+        _but_the_last(left, codec),
+        _but_the_last(every, codec),
+        (),
+        heaps.grids,
+        heaps.shares,
     )
+
+
+def _on_grids(seen: Seen, values: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """For each grid the rows on it that are not among these values already."""
+    if not seen.grids:
+        return np.zeros(0)
+    on = coarsest(values, seen.grids)
+    known = np.bincount(on[on >= 0], counts[on >= 0], minlength=len(seen.grids))
+    return np.maximum(np.array(seen.heaps) - known, 0.0)
 
 
 def _by_decimals(values: np.ndarray, counts: np.ndarray) -> np.ndarray:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
 from decimal import Decimal
 
@@ -15,6 +16,7 @@ from dpsynth.schema.declared import (
     refuse,
 )
 from dpsynth.schema.formats import number_fault
+from dpsynth.schema.heaping import as_heaping, grids_of, heaping_fault, shares_of
 
 LATTICE = 2**50
 """The most steps from zero of a bound: neighbouring values stay apart in float64 arithmetic."""
@@ -55,13 +57,18 @@ class Numeric(Facts):
         What may stand before or after a number, such as "EUR" or "kg", and is left out.
     percent : bool
         Whether a number with a per cent sign is a share of one: "12 %" is then 0.12.
+    heaping : int, sequence of int or mapping of int to float
+        Whole numbers of which people report multiples: 5, or (5, 10), each a multiple of the one
+        before. How many values are such multiples is then counted by a charge; {5: 0.6} declares
+        it, and costs nothing: three values in five are multiples of 5, those of 10 among them.
 
     Raises
     ------
     SchemaError
         For bounds that are not finite or in the wrong order, for a step that does not divide their
-        difference or is too fine for float64, for a marker of a column without missing values, and
-        for marks that are not known or do not go together.
+        difference or is too fine for float64, for a marker of a column without missing values, for
+        marks that are not known or do not go together, and for a heaping that the steps do not
+        meet.
 
     Examples
     --------
@@ -88,6 +95,7 @@ class Numeric(Facts):
     prefix: str | None = None
     suffix: str | None = None
     percent: bool = False
+    heaping: int | Sequence[int] | Mapping[int, float] = ()
 
     def __post_init__(self) -> None:
         check_flags(self, "integer", "nullable", "percent")
@@ -106,6 +114,8 @@ class Numeric(Facts):
         self._check_decimals()
         self._check_lattice()
         check_marker(self)
+        object.__setattr__(self, "heaping", as_heaping(self.heaping))
+        refuse(heaping_fault(self.heaps, self.low, self.spacing))
 
     @property
     def mark(self) -> str:
@@ -120,6 +130,16 @@ class Numeric(Facts):
         if self.decimals is not None:
             return as_number(Decimal(1).scaleb(-self.decimals), "decimals")
         return 1 if self.integer else None
+
+    @property
+    def heaps(self) -> tuple[int, ...]:
+        """The grids of `heaping`, ascending."""
+        return grids_of(self.heaping)
+
+    @property
+    def heaped(self) -> tuple[float, ...]:
+        """For each of them the declared share of values that are its multiples; empty for none."""
+        return shares_of(self.heaping)
 
     @property
     def bounded(self) -> bool:

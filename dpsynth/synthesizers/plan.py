@@ -36,6 +36,7 @@ from dpsynth.mechanisms.allocation import (
 from dpsynth.mechanisms.base import Mechanism
 from dpsynth.mechanisms.discovered import Search
 from dpsynth.mechanisms.footprint import span
+from dpsynth.mechanisms.heaps import heaps_cost, with_heaps_unknown
 from dpsynth.mechanisms.inside import inside_costs
 from dpsynth.mechanisms.learned_bounds import bounds_costs
 from dpsynth.mechanisms.prices import MEAN_ABS, Prices, informative_pairs
@@ -303,12 +304,25 @@ def _looks_before(schema: Schema, mechanism: Mechanism, cost: int, repeats: bool
         costs = sorted(weeks_cost(cost - each, len(times)) for each in _spent(found))
         looks = (len(times), len(times))
         found.append(Part("weekdays and hours of a column", looks, (costs[0], costs[1])))
+    if mechanism.gaussian and any(looks := _heaped(schema)):
+        rests = [cost - each for each in _spent(found)]
+        costs = sorted(heaps_cost(each, max(k, 1)) for each in rests for k in looks)
+        found.append(Part("round values of a column", looks, (costs[0], costs[-1])))
     if not repeats:
         return found
     costs = sorted(sizes_cost(cost - each) for each in _spent(found))
     # a unit moves these counts by one, whatever number of rows it has
     factor = 1 / schema.unit.max_records
     return [*found, Part("rows of each unit", (1, 1), (costs[0], costs[1]), (factor, factor))]
+
+
+def _heaped(schema: Schema) -> tuple[int, int]:
+    """Of how many columns a fit counts heaps beside its looks into cells: at least, and at most."""
+    sure = len(with_heaps_unknown(schema, dict.fromkeys(schema.unbounded, ASSUMED_BOUNDS)))
+    # an open bound may turn out so near that each value has a cell of its own
+    open_ = [schema.columns[name] for name in schema.unbounded]
+    numeric = [column for column in open_ if isinstance(column, Numeric) and column.spacing]
+    return sure, sure + sum(bool(column.heaps) and not column.heaped for column in numeric)
 
 
 def _spent(parts: Sequence[Part]) -> tuple[int, int]:

@@ -38,6 +38,13 @@ from dpsynth.ledger.opening import Accountant
 from dpsynth.mechanisms.base import Mechanism
 from dpsynth.mechanisms.checkpoint import Checkpoint, check_place
 from dpsynth.mechanisms.discovered import Search, find_categories, search
+from dpsynth.mechanisms.heaps import (
+    heaps_cost,
+    look_at_heaps,
+    with_declared,
+    with_heaps,
+    with_heaps_unknown,
+)
 from dpsynth.mechanisms.inside import Seen, inside_costs, inside_of, look_inside
 from dpsynth.mechanisms.learned_bounds import Learned, bounds_costs, learn_bounds
 from dpsynth.mechanisms.marginal.known import Marginal
@@ -209,6 +216,7 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
             stage(f"measuring and modelling with {name_of(mechanism)}")
             model = in_stored_form(mechanism.run(table, accountant, checkpoint))
             model = with_magnitudes(model, modelled, learned)
+            model = with_heaps(model, modelled, bounds, seen)
             inside = self._inside(seen, bounds, model)
             accountant.close(model_digest(self.schema, model, bounds, inside, people, found))
         if checkpoint is not None:
@@ -512,6 +520,10 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
             stage("looking for weekdays and hours")
             cost = weeks_cost(accountant.cost_left, len(times))
             found |= look_at_weeks(rows, times, accountant, cost)
+        if mechanism.gaussian and (round_ := with_heaps_unknown(self._modelled, bounds)):
+            stage("looking for round values")
+            cost = heaps_cost(accountant.cost_left, len(round_))
+            found |= look_at_heaps(rows, round_, accountant, cost)
         return found
 
     def _people(self, rows: Bounded, accountant: Accountant) -> RowsOfUnits | None:
@@ -524,11 +536,11 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         return rows_of_units(found)
 
     def _inside(self, seen: Mapping[str, Seen], bounds: Bounds, model: Model) -> dict[str, Inside]:
-        wanted = with_several_values(self._modelled, bounds)
-        found = {
-            name: weeks_of(each) if each.week else inside_of(wanted[name][1], each, model, name)
-            for name, each in seen.items()
-        }
+        found = {name: weeks_of(each) for name, each in seen.items() if each.week}
+        for name, (column, codec) in with_several_values(self._modelled, bounds).items():
+            told = with_declared(seen.get(name, Seen()), column, codec, model.project((name,)))
+            if told != Seen():
+                found[name] = inside_of(codec, told, model, name)
         return {name: each for name, each in found.items() if each != Inside()}
 
     def _certify(

@@ -262,8 +262,19 @@ def a_number_has_the_decimals_that_write_it(k: SimpleNamespace) -> None:
     assert k.codes.Decimals(5, np.nan, 7).at(np.array([-5.0, 0.5])).tolist() == [0, 1]
 
 
+def a_whole_number_lies_on_its_coarsest_grid(k: SimpleNamespace) -> None:
+    numbers = [3.0, 5.0, -15.0, 50.0, 100.0, 0.0, 5.5, 1e6, -10.0, 35.0, 2.5, 1e17 + 16]
+    grids = (5, 10, 100)
+    decimals = k.codes.Decimals(1, -10.0, 9, grids)
+    whole = [[place for place, grid in enumerate(grids, 3) if number % grid == 0] for number in numbers]
+    expected = [9 if n == -10 else on[-1] if on else int(n % 1 > 0) for n, on in zip(numbers, whole, strict=True)]
+    assert decimals.at(np.array(numbers)).tolist() == expected
+    assert [decimals.of(number) for number in numbers] == expected
+
+
 LAWS = (
     a_number_has_the_decimals_that_write_it,
+    a_whole_number_lies_on_its_coarsest_grid,
     a_value_has_one_key_in_every_container,
     a_key_says_nothing_of_the_scale_unit_or_fields_of_its_column,
     bytes_say_the_text_that_they_are,
@@ -369,6 +380,27 @@ MUTANTS = [
         "== numbers] = places",
         "- numbers <= 1e-14 * np.max(np.abs(numbers))] = places",
         a_number_has_the_decimals_that_write_it,
+    ),
+    Mutant(
+        "multiples counted from the least number of the column",
+        "codes.py",
+        "codes[np.rint(numbers / grid) * grid == numbers] = place",
+        "codes[(numbers - numbers.min()) % grid == 0] = place",
+        a_whole_number_lies_on_its_coarsest_grid,
+    ),
+    Mutant(
+        "the finest grid, where a number lies on several",
+        "codes.py",
+        "in enumerate(self._grids, start=self.most + 2)",
+        "in reversed([*enumerate(self._grids, start=self.most + 2)])",
+        a_whole_number_lies_on_its_coarsest_grid,
+    ),
+    Mutant(
+        "nearly multiples, too",
+        "codes.py",
+        "codes[np.rint(numbers / grid) * grid == numbers] = place",
+        "codes[np.abs(np.rint(numbers / grid) * grid - numbers) < 1] = place",
+        a_whole_number_lies_on_its_coarsest_grid,
     ),
     Mutant(
         "the number that stands for missing among the others",

@@ -151,8 +151,8 @@ def recoding_of(schema: Schema) -> Recoding:
         own |= step.columns() if isinstance(step, ModelledStep) else {}
     if clash := sorted({*own} & {*columns, *schema.unit.columns}):
         raise SchemaError(
-            f"a column is called {clash[0]!r}, as what constraints model together, or calendar parts:"
-            " rename it"
+            f"a column is called {clash[0]!r}, as what constraints model together, or calendar"
+            " parts: rename it"
         )
     if not kept and not own:
         raise SchemaError("constraints leave no column to model: leave one of them out")
@@ -191,6 +191,11 @@ class _Plan:
         for name, column in columns.items():
             if isinstance(column, Datetime) and column.parts:
                 self._add_calendar(name, column)
+            if isinstance(column, Numeric) and column.heaps and name in self._made:
+                raise SchemaError(
+                    f"{name!r} has heaps, and follows from other columns by a constraint: leave its"
+                    " heaping out"
+                )
 
     def ordered(self) -> tuple[Step, ...]:
         """The steps, each after those that make what it needs."""

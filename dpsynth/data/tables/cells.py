@@ -27,6 +27,7 @@ from dpsynth.data import values as raw
 from dpsynth.data.tables.bounds import decimals, settled_bounds
 from dpsynth.data.tables.cuts import exact_cuts, with_exact, with_span
 from dpsynth.data.tables.grid import Grid, StepGrid, moment_edges, number_grid
+from dpsynth.data.tables.heaps import Lattice
 from dpsynth.data.tables.parts import Parts, cut, only_points, rounded, shares
 from dpsynth.door.codes import Cuts, codes_of
 from dpsynth.schema.columns import (
@@ -392,11 +393,20 @@ class NumericCodec(_Gridded):
     def _chosen(
         self, first: np.ndarray, last: np.ndarray, parts: Parts, rng: np.random.Generator
     ) -> np.ndarray:
-        drawn = self._between(first, last, rng)
+        drawn, heaped = self._between(first, last, rng), np.zeros(len(first), dtype=bool)
+        if parts.heaps.grids:
+            drawn, heaped = parts.heaps.moved(drawn, (first, last), self.lattice, rng)
         if self.spacing is not None or not parts.decimals:
             return drawn
         ends = (self.low, self.high)
-        return self._beside_marker(rounded(drawn, first, last, parts, ends, rng))
+        written = self._beside_marker(rounded(drawn, first, last, parts, ends, rng))
+        return np.where(heaped, drawn, written)
+
+    @property
+    def lattice(self) -> Lattice:
+        """Where multiples lie among the numbers that the grid draws."""
+        marker = (self._marker - self.low) / self.spacing if self.spacing else self._marker
+        return Lattice(self.low, self.spacing, marker)
 
     def drawn(self, values: np.ndarray) -> np.ndarray:
         """These values as the grid draws them."""

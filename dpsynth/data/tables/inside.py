@@ -17,6 +17,7 @@ import pandas as pd
 from dpsynth.data.tables.cells import NumericCodec
 from dpsynth.data.tables.codec import codec_for
 from dpsynth.data.tables.cuts import with_exact
+from dpsynth.data.tables.heaps import Heaps
 from dpsynth.data.tables.parts import Parts
 from dpsynth.data.values import number
 from dpsynth.door.codes import Cuts, Decimals
@@ -36,6 +37,12 @@ FINER_PIECES = 4096
 _NEARLY_ALL = 0.95
 _MOST = 0.5
 _NEXT = 1.1
+
+_LATER = ("week", "heaps", "heaped")
+"""What a model file holds only where there is some, as those of earlier versions lack it."""
+
+HEAPS = (5, 10, 50, 100, 500, 1000, 5000, 10_000, 50_000, 100_000)
+"""Grids that are looked at in a column with cells of several values, where none is declared."""
 
 _ROUNDING = 1e-9
 """In units: a number so little above a multiple is taken for it."""
@@ -58,6 +65,8 @@ class Inside:
         The same of all rows.
     week : tuple of float
         Of a column of times, the share of each hour of a week, or of each weekday.
+    heaps, heaped : tuple of float
+        Grids whose multiples are drawn more often, and how often, as `Heaps` has them.
     """
 
     atoms: tuple[float, ...] = ()
@@ -65,6 +74,8 @@ class Inside:
     decimals: tuple[float, ...] = ()
     every: tuple[float, ...] = ()
     week: tuple[float, ...] = ()
+    heaps: tuple[float, ...] = ()
+    heaped: tuple[float, ...] = ()
 
     @property
     def reach(self) -> tuple[float, ...]:
@@ -85,7 +96,7 @@ class Inside:
     def stored(self) -> dict[str, list[float]]:
         """The content of a model file."""
         told = {name: list(values) for name, values in vars(self).items()}
-        return told if self.week else {name: told[name] for name in told if name != "week"}
+        return {name: each for name, each in told.items() if each or name not in _LATER}
 
 
 class _Numbers:
@@ -105,11 +116,14 @@ class _Numbers:
 
 
 class DecimalsCoding(_Numbers):
-    """How many decimals write each number: none to five, or more."""
+    """How many decimals write each number: none to five, or more; and the coarsest grid of which
+    a whole number is a multiple, where grids are given.
+    """
 
-    def __init__(self, column: Numeric) -> None:
-        super().__init__(column, MOST_DECIMALS + 2)
-        self.numbers = Decimals(MOST_DECIMALS, self._marker, self.null)
+    def __init__(self, column: Numeric, grids: tuple[int, ...] = ()) -> None:
+        super().__init__(column, MOST_DECIMALS + 2 + len(grids))
+        self.grids = grids
+        self.numbers = Decimals(MOST_DECIMALS, self._marker, self.null, grids)
 
 
 class PiecesCoding(_Numbers):
@@ -137,20 +151,20 @@ def with_several_values(
     return {
         name: (column, codec)
         for name, (column, codec) in found.items()
-        if isinstance(codec, NumericCodec) and _several(codec).any()
+        if isinstance(codec, NumericCodec) and several_values(codec).any()
     }
 
 
 def first_edges(codec: NumericCodec) -> np.ndarray:
     """Edges of the pieces of all cells that hold several values."""
     edges = codec.grid.edges
-    wide = _several(codec)
+    wide = several_values(codec)
     return np.union1d(edges, codec.grid.split(edges[:-1][wide], edges[1:][wide], PIECES))
 
 
 def looked_at(codec: NumericCodec, edges: np.ndarray) -> np.ndarray:
     """Which of these pieces lie in a cell that holds several values."""
-    return np.asarray(_several(codec)[_cell(codec, edges[:-1])])
+    return np.asarray(several_values(codec)[_cell(codec, edges[:-1])])
 
 
 def shortest(codec: NumericCodec, first: float, end: float) -> float:
@@ -171,9 +185,15 @@ def decimals_of(values: np.ndarray) -> np.ndarray:
     return Decimals(MOST_DECIMALS, math.nan, 0).at(values)
 
 
+def several_values(codec: NumericCodec) -> np.ndarray:
+    """Which cells hold several values."""
+    first, last = codec.grid.ends()
+    return np.asarray(last > first)
+
+
 def single_values(codec: NumericCodec) -> tuple[np.ndarray, np.ndarray]:
     """The cells that hold a single value, and these values."""
-    cells = np.flatnonzero(~_several(codec))
+    cells = np.flatnonzero(~several_values(codec))
     drawn = codec.grid.edges[:-1][cells]
     return cells, np.asarray(codec.shown(drawn).astype(float))
 
@@ -196,7 +216,7 @@ def with_inside(
     chosen = holds(codec.shown(atoms)).astype(bool)
     kept = np.ones(len(parts.cells), dtype=bool)
     if chosen.any():  # then a single number that is no atom counts for nothing
-        kept = (parts.first < parts.last) | ~_several(codec)[parts.cells]
+        kept = (parts.first < parts.last) | ~several_values(codec)[parts.cells]
     cells = np.append(parts.cells[kept], cells[chosen])
     order = np.argsort(cells, kind="stable")
     return Parts(
@@ -208,17 +228,13 @@ def with_inside(
         inside.decimals,
         inside.reach if free else (0.0,) * len(inside.decimals),
         parts.points and not chosen.any(),
+        Heaps(inside.heaps, inside.heaped),
     )
 
 
 def cells_of(codec: NumericCodec, values: np.ndarray) -> np.ndarray:
     """The cell of each of these numbers."""
     return np.searchsorted(codec.grid.starts, values, side="right")
-
-
-def _several(codec: NumericCodec) -> np.ndarray:
-    first, last = codec.grid.ends()
-    return np.asarray(last > first)
 
 
 def _cell(codec: NumericCodec, drawn: np.ndarray) -> np.ndarray:

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dpsynth.data.tables.heaps import NO_HEAPS, Heaps
+
 
 @dataclass(frozen=True, eq=False)
 class Parts:
@@ -22,7 +24,8 @@ class Parts:
     how much of its cell it is. special: how much a missing value counts, 0 where it does not meet
     the condition. decimals: the
     shares of values that are written with no decimals, with one, and so on (see `inside`). reach:
-    for each of these, how many lengths of its part a value may move to be written so.
+    for each of these, how many lengths of its part a value may move to be written so. heaps: grids
+    whose multiples are drawn more often.
     """
 
     cells: np.ndarray
@@ -33,6 +36,7 @@ class Parts:
     decimals: tuple[float, ...] = ()
     reach: tuple[float, ...] = ()
     points: bool = False
+    heaps: Heaps = NO_HEAPS
 
     def weights(self, valid: int, size: int) -> np.ndarray:
         """How much each cell counts, shape (size,); the valid cells come first."""
@@ -74,6 +78,7 @@ def mixed(weighted: Sequence[tuple[float, Parts]]) -> Parts:
         kept[0][1].decimals,
         kept[0][1].reach,
         all(parts.points for _, parts in kept),
+        kept[0][1].heaps,
     )
 
 
