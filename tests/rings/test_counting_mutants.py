@@ -263,7 +263,7 @@ def a_number_has_the_decimals_that_write_it(k: SimpleNamespace) -> None:
 
 
 def a_whole_number_lies_on_its_coarsest_grid(k: SimpleNamespace) -> None:
-    numbers = [3.0, 5.0, -15.0, 50.0, 100.0, 0.0, 5.5, 1e6, -10.0, 35.0, 2.5, 1e17 + 16]
+    numbers = [3.0, 5.0, -15.0, 50.0, 100.0, 0.0, 5.5, 1e6, -10.0, 35.0, 2.5, 1e15 + 5]
     grids = (5, 10, 100)
     decimals = k.codes.Decimals(1, -10.0, 9, grids)
     whole = [[place for place, grid in enumerate(grids, 3) if number % grid == 0] for number in numbers]
