@@ -31,6 +31,7 @@ _DRAFT_COMMENT = (
     "#   {type: categorical, categories: [day, short, long], nullable: true}\n"
     "#   {type: opencategorical, nullable: true}, of which a fit finds the frequent categories\n"
     "#   {type: datetime, low: '2020-01-01', high: '2024-12-31', resolution: D, nullable: true}\n"
+    "#     of visits and other events: resolution: h, parts: [weekday, hour]\n"
     "#   {type: boolean, nullable: true}; with true: [1], false: [0] it comes back as 1 and 0\n"
     "#   {type: identifier}, which is never read, and made anew\n"
     "# Where texts are not written as 1234.5, 2020-01-31 or yes, say how:\n"

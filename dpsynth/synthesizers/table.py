@@ -81,7 +81,7 @@ from dpsynth.synthesizers.preflight import (
 from dpsynth.synthesizers.recorded import RecordedMarginal, recorded_arguments, recorded_marginals
 from dpsynth.synthesizers.sampled_rows import Origin
 from dpsynth.synthesizers.scenario import Scenario
-from dpsynth.synthesizers.undeclared import other_shares, undeclared_counts
+from dpsynth.synthesizers.undeclared import of_times, other_shares, undeclared_counts
 
 Bounds = dict[str, tuple[float, float]]
 Categories = dict[str, tuple[str, ...]]
@@ -552,8 +552,9 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         people: RowsOfUnits | None,
         found: Mapping[str, tuple[str, ...]],
     ) -> Certificate:
-        modelled = recoding_of(self.schema.settled(found)).modelled
-        counted = undeclared_counts(modelled, model)
+        recoding = recoding_of(self.schema.settled(found))
+        modelled = recoding.modelled
+        counted = of_times(undeclared_counts(modelled, model), recoding)
         single = [name for name in found if name in modelled.columns]
         other = other_shares(single, modelled, model)
         return Certificate.issue(

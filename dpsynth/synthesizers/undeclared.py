@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from dpsynth.data.constraints.calendar import CalendarStep
+from dpsynth.data.constraints.recoding import Recoding
 from dpsynth.models.base import Model
 from dpsynth.schema.columns import OTHER
 from dpsynth.schema.table import Categorical, Schema
@@ -59,4 +61,16 @@ def undeclared_counts(schema: Schema, model: Model) -> dict[str, dict[str, objec
                 "share": min(1.0, max(0.0, count / model.total)),
                 "holds": ("missing" if other else "either") if nullable else "unread",
             }
+    return found
+
+
+def of_times(
+    counted: dict[str, dict[str, object]], recoding: Recoding
+) -> dict[str, dict[str, object]]:
+    """The same, with a time that is modelled by calendar parts as one column: by its periods."""
+    found = dict(counted)
+    for step in recoding.steps:
+        if isinstance(step, CalendarStep):
+            parts = {name: found.pop(name) for name in step.attributes if name in found}
+            found |= {step.makes[0]: parts[step.period]} if step.period in parts else {}
     return found

@@ -169,6 +169,16 @@ def test_orders_hold_and_the_second_column_keeps_its_distance() -> None:
     assert (one_day["admitted"] <= one_day["discharged"]).all()
 
 
+def test_times_that_cannot_be_read_are_counted_once_by_the_name_of_the_column() -> None:
+    real = visits(5000, 3)
+    real.loc[real.index % 4 == 0, "admitted"] = pd.NaT
+    with pytest.warns(d.CautionWarning, match="admitted"):
+        made = fitted(("weekday", "hour"), real, "independent")
+    counted = made.certificate.record["released"]["undeclared"]
+    assert set(counted) == set(schema(()).columns)
+    assert counted["admitted"]["rows"] == pytest.approx(1250, abs=200)
+
+
 def test_it_is_saved_with_the_model(model: d.Synthesizer, tmp_path) -> None:
     model.save(tmp_path / "m.dpsynth")
     again = d.Synthesizer.load(tmp_path / "m.dpsynth")
