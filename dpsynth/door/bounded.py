@@ -2,20 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
 import pandas as pd
 import pyarrow as pa
 
 from dpsynth.base.closed import Closed, closed
-from dpsynth.door.bounding import bounded_rows
+from dpsynth.door.bounding import bounded_rows, chosen, crowded, hashed
 from dpsynth.door.codes import Coding, codes_of
-from dpsynth.door.ids import Joint
+from dpsynth.door.ids import Joint, Numbering
 from dpsynth.kernel.rows import _BOUNDED
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.kernel.wall import behind_the_wall
+
+Read: TypeAlias = Callable[[Sequence[str]], Iterable[Any]]
+"""Reads a table anew, in parts: DataFrames or Arrow tables with these columns, or more. Each time they are
+the same rows, in the same order and the same parts; a reader that sees another table raises.
+"""
+
+
+class _Table(NamedTuple):
+    read: Read
+    kept: list[np.ndarray] | None
+    """For each row of each part whether it is kept; None where all are."""
 
 
 class Bounded(Closed):
@@ -28,7 +39,7 @@ class Bounded(Closed):
     __slots__ = ("__rows", "unit")
     unit: PrivacyUnit
 
-    def __init__(self, rows: tuple[Any, ...], unit: PrivacyUnit, shown: object) -> None:
+    def __init__(self, rows: tuple[Any, ...] | _Table, unit: PrivacyUnit, shown: object) -> None:
         if shown is not _BOUNDED:
             raise TypeError("bounded rows are made by bound_table and bound_arrays only")
         object.__setattr__(self, "_Bounded__rows", rows)
@@ -40,17 +51,49 @@ class Bounded(Closed):
     __iter__ = __len__ = __getitem__ = __setattr__ = __delattr__ = closed
 
 
-def bound_table(read: Callable[[], Any], unit: PrivacyUnit, dates: Mapping[str, Coding] = {}) -> Bounded:
-    """The rows of the DataFrame or Arrow table that `read` returns, by the ids in its own columns. RowsError.
+def bound_table(
+    read: Read, unit: PrivacyUnit, dates: Mapping[str, Coding] = {}, records: Mapping[str, Coding] = {}
+) -> Bounded:
+    """The rows of a table, by the ids in its own columns. Without ids nothing is read yet. RowsError.
 
-    dates: for each column of dates in the unit the coding of its periods.
+    dates: for each column of dates in the unit the coding of its periods. records: codings of the columns by which rows
+    of a unit are told apart, where it has too many; where they say the same, the order of rows decides.
     """
+    if unit.id_column is None:
+        return Bounded(_Table(read, None), unit, _BOUNDED)
+    return Bounded(behind_the_wall(lambda: _Table(read, _kept(read, unit, dates, records))), unit, _BOUNDED)
 
-    def work() -> Bounded:
-        table = read()
-        return _bounded((table,), ids_of(table, unit, dates), unit)
 
-    return behind_the_wall(work)
+def _kept(
+    read: Read, unit: PrivacyUnit, dates: Mapping[str, Coding], records: Mapping[str, Coding]
+) -> list[np.ndarray] | None:
+    numbering = Numbering()
+    numbers = [numbering.of(ids_of(part, unit, dates)).astype(np.int32) for part in read(unit.columns)]
+    number = np.concatenate([np.zeros(0, dtype=np.int32), *numbers])
+    ends = np.cumsum([*map(len, numbers)])[:-1]
+    many = crowded(number, unit)
+    if not many.any():
+        return None
+    said = [_said(_taken(part, rows), records) for part, rows in _paired(read([*records]), np.split(many, ends))]
+    kept = ~many
+    kept[many] = chosen(numbering.keys, number[many], np.concatenate(said), unit)
+    return np.split(kept, ends)
+
+
+def _said(part: Any, records: Mapping[str, Coding]) -> np.ndarray:
+    return hashed([codes_of(part[name], records[name]) for name in sorted(records)], len(part))
+
+
+def _paired(parts: Iterable[Any], rows: Sequence[np.ndarray]) -> Iterator[tuple[Any, np.ndarray]]:
+    """The parts of a table and the rows of each; ValueError where they are not those that were bounded."""
+    left = iter(rows)
+    for part in parts:
+        each = next(left, None)
+        if each is None or len(each) != len(part):
+            raise ValueError("the table has other rows than when they were bounded")
+        yield part, each
+    if next(left, None) is not None:
+        raise ValueError("the table has fewer rows than when they were bounded")
 
 
 def ids_of(table: Any, unit: PrivacyUnit, dates: Mapping[str, Coding] = {}) -> Any:
@@ -71,23 +114,27 @@ def _bounded(rows: tuple[Any, ...], ids: Any, unit: PrivacyUnit) -> Bounded:
         kept = bounded_rows(ids, unit)
         if {len(ids)} != {len(part) for part in rows}:
             raise ValueError("there must be one id for each row")
-        rows = tuple(_taken(part, kept) for part in rows)
+        rows = tuple(part[kept] for part in rows)
     return Bounded(rows, unit, _BOUNDED)
 
 
-def _taken(rows: Any, kept: np.ndarray) -> Any:
-    if isinstance(rows, pd.DataFrame):
-        return rows.iloc[kept]
-    if isinstance(rows, pa.Table):
-        mask = np.zeros(len(rows), dtype=bool)
-        mask[kept] = True
-        return rows.filter(pa.array(mask))
-    return rows[kept]
+def _taken(part: Any, kept: np.ndarray) -> Any:
+    return part[kept] if isinstance(part, pd.DataFrame) else part.filter(pa.array(kept))
 
 
-def _raw(bounded: Bounded) -> tuple[Any, ...]:
-    """The rows themselves. Called in this package only, behind the wall."""
+def _raw(bounded: Bounded) -> Any:
+    """The arrays of bounded rows, or their table. Called in this package only, behind the wall."""
     if type(bounded) is not Bounded:
         raise TypeError(f"bounded rows are wanted, got {type(bounded).__name__}: use bound_table or bound_arrays")
-    rows: tuple[Any, ...] = object.__getattribute__(bounded, "_Bounded__rows")
-    return rows
+    return object.__getattribute__(bounded, "_Bounded__rows")
+
+
+def _parts(bounded: Bounded, columns: Sequence[str]) -> Iterator[Any]:
+    """The bounded rows of a table, read anew, with these columns or more. Called in this package only, as `_raw`."""
+    table = _raw(bounded)
+    if not isinstance(table, _Table):
+        raise TypeError("a table is wanted, got arrays: use bound_table")
+    if table.kept is None:
+        yield from table.read(columns)
+    else:
+        yield from (_taken(part, rows) for part, rows in _paired(table.read(columns), table.kept))

@@ -88,6 +88,18 @@ class Decimals:
         return np.where(numbers == self._number, self._code, codes)
 
 
+class Codes(Protocol):
+    """A code for each number, which follows from that number alone."""
+
+    def of(self, number: float) -> int:
+        """The code of one number."""
+        ...
+
+    def at(self, numbers: np.ndarray) -> np.ndarray:
+        """The codes of float64 numbers, none of them NaN: what `of` says of each."""
+        ...
+
+
 class Coding(Protocol):
     """What a codec says of its column, all of it public.
 
@@ -98,10 +110,12 @@ class Coding(Protocol):
     size: int
     null: int
     bad: int
-    datetimes: Cuts
 
     @property
-    def numbers(self) -> Cuts | Decimals: ...
+    def numbers(self) -> Codes: ...
+
+    @property
+    def datetimes(self) -> Codes: ...
 
     def code(self, value: Any) -> int:
         """The code of one value that is neither missing nor a number nor a date, such as a text."""

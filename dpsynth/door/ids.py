@@ -34,28 +34,48 @@ class Joint:
         return len(self.columns[0])
 
 
-def units(ids: Any) -> tuple[list[bytes], np.ndarray]:
-    """The keys of all units, and for each row the number of its unit. ids: a column, see `columns.pieces`, or a Joint.
+class Numbering:
+    """Numbers the units of rows that come in parts: an id has one number in all of them."""
 
-    The key of several columns is the keys in each of them, after their lengths: no two lists of ids have one key.
-    """
-    if isinstance(ids, Joint):
-        joint, number = [b""], np.zeros(len(ids), dtype=np.intp)
-        for more, numbers_there in map(units, ids.columns):
-            pairs, number = np.unique(number * len(more) + numbers_there, return_inverse=True)
-            joint = [joint[pair // len(more)] + _sized(more[pair % len(more)]) for pair in pairs.tolist()]
-        return joint, number
-    numbers: dict[bytes, int] = {}
-    rows = [np.zeros(0, dtype=np.intp)]
-    for values, places in pieces(ids):
-        distinct, entries = values, np.arange(len(values))
-        if isinstance(values, np.ndarray):
-            distinct, entries = np.unique(values, return_inverse=True)
-        keys = [*map(key, distinct), NO_ID]
-        known = np.array([numbers.setdefault(each, len(numbers)) for each in keys], dtype=np.intp)
-        entries = np.append(entries, -1)
-        rows.append(known[entries[:-1] if places is None else entries[places]])
-    return list(numbers), np.concatenate(rows)
+    def __init__(self) -> None:
+        self._numbers: dict[bytes, int] = {}
+
+    @property
+    def keys(self) -> list[bytes]:
+        """The key of each unit, by its number."""
+        return list(self._numbers)
+
+    def of(self, ids: Any) -> np.ndarray:
+        """For each row the number of its unit. ids: a column, see `columns.pieces`, or a Joint.
+
+        The key of several columns is the keys in each of them, after their lengths: no two lists of ids have one key.
+        """
+        if isinstance(ids, Joint):
+            joint, number = [b""], np.zeros(len(ids), dtype=np.intp)
+            for more, numbers_there in map(units, ids.columns):
+                pairs, number = np.unique(number * len(more) + numbers_there, return_inverse=True)
+                joint = [joint[pair // len(more)] + _sized(more[pair % len(more)]) for pair in pairs.tolist()]
+            return self._known(joint)[number]
+        rows = [np.zeros(0, dtype=np.intp)]
+        for values, places in pieces(ids):
+            distinct, entries = values, np.arange(len(values))
+            if isinstance(values, np.ndarray):
+                distinct, entries = np.unique(values, return_inverse=True)
+            known = self._known([*map(key, distinct), NO_ID])
+            entries = np.append(entries, -1)
+            rows.append(known[entries[:-1] if places is None else entries[places]])
+        return np.concatenate(rows)
+
+    def _known(self, keys: list[bytes]) -> np.ndarray:
+        numbers = self._numbers
+        return np.array([numbers.setdefault(each, len(numbers)) for each in keys], dtype=np.intp)
+
+
+def units(ids: Any) -> tuple[list[bytes], np.ndarray]:
+    """The keys of all units, and for each row the number of its unit."""
+    numbering = Numbering()
+    numbers = numbering.of(ids)
+    return numbering.keys, numbers
 
 
 def key(value: Any) -> bytes:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from dpsynth.data.tables.inside import Inside, with_several_values
 from dpsynth.data.tables.magnitude import magnitude_table
 from dpsynth.data.tables.mixing import as_frame, stamped
 from dpsynth.data.tables.periods import period_codings
+from dpsynth.data.tables.records import record_codings
 from dpsynth.data.tables.rows_of_units import RowsOfUnits
 from dpsynth.data.tables.weeks import with_weeks
 from dpsynth.door.bounded import Bounded, bound_table
@@ -192,7 +193,9 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         with accountant:
             stage("reading the rows")
             accountant.begin()  # a fit that fails from here on stays paid for
-            rows = bound_table(source.read, self.schema.unit, period_codings(self.schema))
+            records = record_codings(self._modelled)
+            dates = period_codings(self.schema)
+            rows = bound_table(source.reader(), self.schema.unit, dates, records)
             found = self._found(rows, accountant)
             modelled = recoding_of(self.schema.settled(found)).modelled
             bounds = _kept_bounds(checkpoint, lambda: self._bounds(rows, accountant))
@@ -414,7 +417,7 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         check_columns(source.names, self.schema)
         check_owner(source.names, self.schema.unit)
         recoding = recoding_of(self.schema)
-        return replace(source, read=lambda: recoding.encoded(source.read()))
+        return source.changed(recoding.encoded, recoding.needed)
 
     def _accountant(self, budget: Budget, mechanism: Mechanism) -> Accountant:
         fingerprint = self.schema.fingerprint()

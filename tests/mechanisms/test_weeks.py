@@ -96,7 +96,7 @@ def test_parts_hold_each_step_once_and_count_as_the_week_says(column, conditione
 def look(rows, columns, accountant=None):
     accountant = accountant or Accountant(BUDGET)
     cost = weeks_cost(accountant.cost_left, len(columns))
-    return look_at_weeks(bound_table(lambda: rows, PrivacyUnit()), columns, accountant, cost)
+    return look_at_weeks(bound_table(lambda columns: [rows], PrivacyUnit()), columns, accountant, cost)
 
 
 def told_apart():

@@ -11,7 +11,7 @@ import io
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO, TextIO, cast
+from typing import Any, BinaryIO, TextIO, cast
 
 import pyarrow as pa
 from pyarrow import csv
@@ -87,6 +87,37 @@ class Dialect:
         if self.encoding != "utf-8":
             whole = whole.decode(self.encoding, "replace").encode("utf-8", "replace")
         return pa.BufferReader(whole)
+
+    def stream(self, path: Path) -> pa.NativeFile:
+        """The same as `text`, of which no more is held than what is being read."""
+        if self.compression is None and self.encoding == "utf-8":
+            return pa.OSFile(str(path))
+        file = opened(path, self.compression)
+        if self.encoding == "utf-8":
+            return pa.PythonFile(file, "r")
+        return pa.PythonFile(io.BufferedReader(_AsUtf8(file, self.encoding)), "r")
+
+
+class _AsUtf8(io.RawIOBase):
+    """Text of another encoding, as UTF-8."""
+
+    def __init__(self, file: BinaryIO, encoding: str) -> None:
+        self._text = io.TextIOWrapper(file, encoding, errors="replace", newline="")
+        self._left = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        if not self._left:
+            self._left = self._text.read(len(buffer)).encode("utf-8", "replace")
+        given, self._left = self._left[: len(buffer)], self._left[len(buffer) :]
+        buffer[: len(given)] = given
+        return len(given)
+
+    def close(self) -> None:
+        self._text.close()
+        super().close()
 
 
 def dialect_of(path: Path, schema: Schema | None = None, form: FileFormat | None = None) -> Dialect:
