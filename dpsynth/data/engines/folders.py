@@ -15,7 +15,7 @@ from urllib.parse import unquote
 import pandas as pd
 import pyarrow as pa
 
-from dpsynth.data.engines.source import LARGE, Rows, Source
+from dpsynth.data.engines.source import LARGE, Rows, Source, unchanged
 from dpsynth.door.columns import objects, pieces
 from dpsynth.schema.columns import SchemaError
 
@@ -47,6 +47,7 @@ def open_parts(place: Path, paths: Sequence[Path], open_: Callable[[Path], Sourc
     parts = [_opened(place, number, path, open_) for number, path in enumerate(paths, 1)]
     folders = [_folder_values(place, path) for path in paths]
     names, keys = parts[0].names, [*folders[0]]
+    checks = [unchanged(path) for path in paths]
     same = all({*part.names} == {*names} and len(part.names) == len(names) for part in parts)
     if not same or any([*each] != keys for each in folders):
         raise SchemaError(
@@ -59,9 +60,12 @@ def open_parts(place: Path, paths: Sequence[Path], open_: Callable[[Path], Sourc
 
     def in_parts(columns: Sequence[str]) -> Iterator[Rows]:
         wanted = [name for name in names if name in {*columns}] or names[:1]
-        for part, values in zip(parts, folders, strict=True):
+        for part, check, values in zip(parts, checks, folders, strict=True):
+            check()
             for rows in part.reader()(wanted):
+                assert isinstance(rows, pa.Table)
                 yield _with_folders(rows.select(wanted), values)
+            check()
 
     types = parts[0].types
     if types is not None:
