@@ -1,17 +1,25 @@
-"""The tables that benchmarks run on, and the distance they are judged by."""
+"""The tables that benchmarks run on, and the distance they are judged by.
+
+Each folder of `../shared/data` has a schema.json: for each column its type and, marked by `domain_source`, whether its
+bounds or categories are public ("documented", "public_prior") or not known ("none"). What is not public is left open,
+to be learned by a charge. No rule here knows such a table by name, so any folder of this form can be taken.
+"""
 
 from __future__ import annotations
 
 import itertools
 import json
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
 
 import dpsynth
+from dpsynth.base.mappings import read_mapping
 
 DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 DISCRETE = (
@@ -24,6 +32,9 @@ DISCRETE = (
     "brfss2015_diabetes",
     "support2",
 )
+PUBLIC = ("documented", "public_prior")
+RULES = Path(__file__).parent / "public_rules.yaml"
+"""Constraints that the publishers' documentation states, in the words of a schema's file, by table."""
 
 
 def require_data() -> Path:
@@ -81,31 +92,96 @@ def _shares(rows: pd.DataFrame, sizes: dict[str, int], clique: tuple[str, ...]) 
     return np.bincount(cells, minlength=int(np.prod(shape))) / len(rows)
 
 
-def raw_table(name: str) -> tuple[pd.DataFrame, dpsynth.Schema]:
-    """A table as its publisher gives it, and the schema that its schema.json makes: public facts only.
+@dataclass(frozen=True)
+class Published:
+    """A table, and the public facts about it.
 
-    A bound that the file does not state is None, to be learned by a charge. Missing markers are read as missing where
-    the column is numeric, and stay a category of their own where it is not. Nullable where the file says that the
-    publisher marks missing values; and everywhere in `support2`, whose publisher leaves them empty, and in
-    `credit_default`, whose published lists lack codes that the rows have: those come back as missing.
+    left_out: columns that no schema can hold, such as free text, each with the reason. whose: the column that says whose
+    record a row is, where a person or a stay has several.
     """
-    data = require_data() / name
-    spec = json.loads((data / "schema.json").read_text())["tables"]["data.parquet"]["columns"]
-    columns = {column["name"]: _column(column, nullable=name in ("support2", "credit_default")) for column in spec}
-    return pd.read_parquet(data / "data.parquet"), dpsynth.Schema(columns)
+
+    name: str
+    rows: pd.DataFrame
+    schema: dpsynth.Schema
+    left_out: dict[str, str]
+    whose: str | None
+
+    def bounded(self, max_records: int) -> dpsynth.Schema:
+        """The schema with this unit."""
+        return with_unit(self.schema, dpsynth.PrivacyUnit(self.whose, max_records))
 
 
-def _column(spec: dict[str, Any], *, nullable: bool) -> dpsynth.Categorical | dpsynth.Numeric:
-    marker = spec.get("missing_marker")
-    if "categories" in spec:
-        categories = list(spec["categories"])
-        if marker is not None and marker not in categories:
-            categories.append(marker)
-        return dpsynth.Categorical(categories, ordered=spec["type"] == "ordinal", nullable=nullable)
-    return dpsynth.Numeric(
-        spec.get("min"),
-        spec.get("max"),
-        integer=spec["type"] == "integer",
-        nullable=nullable or marker is not None,
-        missing_marker=marker,
-    )
+def with_unit(schema: dpsynth.Schema, unit: dpsynth.PrivacyUnit) -> dpsynth.Schema:
+    kept = schema.not_identifying
+    return dpsynth.Schema(schema.columns, unit=unit, not_identifying=kept, constraints=schema.constraints)
+
+
+def published_tables() -> list[str]:
+    """Every table of rows and columns there is: "folder", or "folder/file" where a folder has several."""
+    found = []
+    for path in sorted(require_data().glob("*/schema.json")):
+        tables = json.loads(path.read_text()).get("tables", {})
+        flat = [file for file, facts in tables.items() if file.endswith(".parquet") and facts.get("columns")]
+        found += [path.parent.name if len(flat) == 1 else f"{path.parent.name}/{Path(file).stem}" for file in flat]
+    return found
+
+
+def published(name: str) -> Published:
+    """The table of that name, see `published_tables`."""
+    folder, _, stem = name.partition("/")
+    path = require_data() / folder
+    tables = json.loads((path / "schema.json").read_text())["tables"]
+    file = f"{stem}.parquet" if stem else next(f for f in tables if f.endswith(".parquet"))
+    facts = tables[file]
+    types = dict(zip(pq.read_schema(path / file).names, pq.read_schema(path / file).types, strict=True))
+    columns, left_out = {}, {}
+    for spec in facts["columns"]:
+        made = _column(spec, types[spec["name"]])
+        if isinstance(made, str):
+            left_out[spec["name"]] = made
+        else:
+            columns[spec["name"]] = made
+    whose = facts.get("privacy_unit") or next((key["column"] for key in facts.get("foreign_keys", [])), None)
+    wanted = [*columns, *([whose] if whose and whose not in columns else [])]
+    rules = read_mapping(RULES).get(name, [])
+    modelled = [c for c, column in columns.items() if not isinstance(column, dpsynth.Identifier)]
+    plain = dpsynth.Schema(columns, not_identifying=modelled)
+    schema = dpsynth.Schema.from_dict({**plain.to_dict(), "constraints": rules})
+    return Published(name, pd.read_parquet(path / file, columns=wanted), schema, left_out, whose)
+
+
+def raw_table(name: str) -> tuple[pd.DataFrame, dpsynth.Schema]:
+    """The rows and the schema of a published table, see `published`."""
+    found = published(name)
+    return found.rows, found.schema
+
+
+def _column(spec: dict[str, Any], stored: Any) -> Any:
+    """The column that a line of schema.json makes; text, the reason, where there is none.
+
+    All columns are nullable, as the facts do not say otherwise. A marker of missing values is a category of its own
+    where there are categories, and read as missing where there are numbers. Only the file's type, which is no row, says
+    how finely dates are kept.
+    """
+    kind, marker = spec["type"], spec.get("missing_marker")
+    public = spec if spec.get("domain_source") in PUBLIC else {}
+    if kind == "id":
+        return dpsynth.Identifier()
+    if kind == "text":
+        return "free text"
+    if kind == "datetime":
+        if public.get("min") is None or public.get("max") is None:
+            return "dates without public bounds"
+        resolution = "D" if str(stored).startswith("date") else "s"
+        return dpsynth.Datetime(public["min"], public["max"], resolution=resolution, nullable=True)
+    if kind in ("integer", "continuous"):
+        whole, ends = kind == "integer", (public.get("min"), public.get("max"))
+        return dpsynth.Numeric(*ends, integer=whole, nullable=True, missing_marker=marker)
+    if "size" in public:
+        return dpsynth.Categorical(range(public["size"]), nullable=True)
+    if "categories" not in public:
+        return dpsynth.OpenCategorical(nullable=True)
+    listed = list(public["categories"])
+    if marker is not None and marker not in listed:
+        listed.append(marker)
+    return dpsynth.Categorical(listed, ordered=kind == "ordinal", nullable=True)

@@ -1,8 +1,9 @@
 """The stamp of tables that contain real records: a column, which every kind of file keeps.
 
-It stands in tables that were made from real and synthetic rows, or from real rows whose missing
-values were drawn. They may train a program; no command takes them for synthetic or for whole real
-ones. A Parquet file that pandas wrote says it in its metadata too, where the column was dropped.
+It stands in tables that were made from real and synthetic rows, or from rows that were given and
+whose missing values were drawn. They may train a program; no command takes them for synthetic or
+for whole real ones. A Parquet file that pandas wrote says it in its metadata too, where the column
+was dropped.
 """
 
 from __future__ import annotations

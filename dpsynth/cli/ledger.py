@@ -55,7 +55,10 @@ Persons = Annotated[
 
 
 _PROGRAMS_EPSILON = "The part of epsilon that is kept for other programs, and for nothing else."
-_PROGRAMS_DELTA = "The part of delta that is kept for other programs and many trainings."
+_PROGRAMS_DELTA = (
+    "The part of delta that is kept for other programs, many trainings and categories that fits"
+    " find; by default a tenth of it where the schema has an opencategorical column, else none."
+)
 _ONLY = (
     "Declare that nobody spends from the original or another copy: this one becomes the account."
 )
@@ -69,7 +72,7 @@ def create(
     delta: Annotated[float, typer.Option(help="The delta at which epsilon is counted.")],
     schema: SchemaFile = None,
     programs_epsilon: Annotated[float, typer.Option(help=_PROGRAMS_EPSILON)] = 0.0,
-    programs_delta: Annotated[float, typer.Option(help=_PROGRAMS_DELTA)] = 0.0,
+    programs_delta: Annotated[float | None, typer.Option(help=_PROGRAMS_DELTA)] = None,
     name: Annotated[
         str | None, typer.Option(help="The data set's name; by default the file's.")
     ] = None,
@@ -82,9 +85,13 @@ def create(
     """Open an account from which several fits may spend. The schema says what it protects."""
     from dpsynth.kernel.budget import Budget
     from dpsynth.ledger.ledger import Ledger
+    from dpsynth.mechanisms.discovered import kept_of
 
     new_file(ledger, _THERE)
-    unit = load_schema(from_project(schema=schema)["schema"]).unit
+    facts = load_schema(from_project(schema=schema)["schema"])
+    unit = facts.unit
+    if programs_delta is None:
+        programs_delta = kept_of(delta, facts)
     budget = Budget(epsilon, delta, programs_epsilon, programs_delta)
     policy = policy_of(budget, purpose, approval, mechanism, persons)
     refuse_unmeetable(policy, budget, unit)
@@ -92,6 +99,8 @@ def create(
     sentence = (
         f"{ledger}: epsilon {epsilon:g} at delta {written(delta)} for {account.unit.describe()}"
     )
+    if facts.open:
+        sentence += f"; {written(programs_delta)} of delta is kept for categories that fits find"
     _tell(account, sentence, as_json)
 
 
@@ -268,7 +277,7 @@ def policy_of(
     each: dict[str, Budget] = {}
     try:
         for name, epsilon in caps.items():
-            each[name] = Budget(float(epsilon), budget.delta)
+            each[name] = Budget(float(epsilon), budget.delta, 0.0, budget.programs_delta)
     except ValueError as error:
         raise ValueError(f"--purpose needs an epsilon, as in research=0.5: {error}") from None
     return Policy(each, tuple(approvals or ()), tuple(mechanisms or ()), persons)

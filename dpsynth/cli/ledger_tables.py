@@ -77,7 +77,7 @@ def notes(account: Ledger, runs: list[Run]) -> list[str]:
         used = [at_most(figure / COST_UNIT) for figure in (cost.epsilon, cost.delta)]
         found.append(
             f"epsilon {exact(budget.programs_epsilon)} and delta {exact(budget.programs_delta)} are"
-            " kept for other programs and for trainings with a delta of their own; spent of it:"
+            " kept for other programs, and for what has a delta of its own; spent of it:"
             f" epsilon {used[0]}, delta {used[1]}"
         )
     for line in account.entries():

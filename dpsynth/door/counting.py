@@ -50,7 +50,7 @@ class MemoryBackend:
 
 def count(backend: Backend, domain: Domain, cliques: Sequence[Clique]) -> dict[Clique, np.ndarray]:
     """Exact counts of every clique, in one pass over the rows; int64 arrays of shape domain.shape(clique)."""
-    joints = cover(domain, cliques)
+    joints = sorted(cover(domain, cliques), key=domain.cells)  # the first that holds a clique is the smallest
     if any(len({*joint}) < len(joint) for joint in joints):
         raise ValueError("a joint table holds an attribute twice")
     tables = {joint: np.zeros(domain.cells(joint), dtype=np.int64) for joint in joints}
@@ -60,8 +60,9 @@ def count(backend: Backend, domain: Domain, cliques: Sequence[Clique]) -> dict[C
             block = {a: codes[a][start : start + _BLOCK].astype(np.intp) for a in attributes}
             for joint, table in tables.items():
                 table += np.bincount(_cell(block, joint, domain), minlength=table.size)
-    counts = {joint: table.reshape(domain.shape(joint)) for joint, table in tables.items()}
-    return {clique: _from_joint(clique, counts) for clique in cliques}
+    holding = {a: {i for i, joint in enumerate(joints) if a in joint} for a in domain.attributes}
+    sources = [joints[min(set.intersection(*map(holding.__getitem__, c)))] if c else joints[0] for c in cliques]
+    return {c: _from_joint(c, j, tables[j].reshape(domain.shape(j))) for c, j in zip(cliques, sources, strict=True)}
 
 
 def _cell(block: Mapping[str, np.ndarray], joint: Clique, domain: Domain) -> np.ndarray:
@@ -72,8 +73,7 @@ def _cell(block: Mapping[str, np.ndarray], joint: Clique, domain: Domain) -> np.
     return cell
 
 
-def _from_joint(clique: Clique, counts: Mapping[Clique, np.ndarray]) -> np.ndarray:
-    joint = min((j for j in counts if set(clique) <= set(j)), key=lambda j: counts[j].size)
+def _from_joint(clique: Clique, joint: Clique, table: np.ndarray) -> np.ndarray:
     axes = tuple(i for i, a in enumerate(joint) if a not in clique)
     kept = [a for a in joint if a in clique]
-    return counts[joint].sum(axis=axes).transpose([kept.index(a) for a in clique])
+    return table.sum(axis=axes).transpose([kept.index(a) for a in clique])

@@ -11,10 +11,13 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from dpsynth.kernel.unit import PrivacyUnit
+
 Charge = Mapping[str, Any]
 """A charge as a certificate tells it: its ledger line, its noise in rows, its share."""
 
 _COUNT = "measure the row count"
+_UNITS = "count the rows of each unit"
 _MEASURE = "measure "
 _BETWEEN = " x "
 _KINDS = (
@@ -22,7 +25,7 @@ _KINDS = (
     (re.compile(r"see values of .* that many rows share"), "Values that many rows share"),
     (re.compile(r"see how the numbers of .* are written"), "How numbers are written"),
     (re.compile(r"see when in the week .* lies"), "Weekdays and hours"),
-    (re.compile(r"count the rows of each unit"), "How many rows each unit has"),
+    (re.compile(_UNITS), "How many rows each unit has"),
     (re.compile(r"choose among \d+ "), "What to measure: scores of all candidates"),
     (re.compile(r"train a critic of (rows|images) in "), "Training of a network"),
     (re.compile(r"ask teachers about "), "Votes of teachers"),
@@ -71,3 +74,15 @@ def kind(purpose: str, columns: Collection[str]) -> str:
         several = 1 if measured in columns else measured.count(_BETWEEN) + 1
         return ("Single columns", "Pairs of columns", "Three and more columns")[min(several, 3) - 1]
     return next((what for pattern, what in _KINDS if pattern.match(purpose)), purpose)
+
+
+def moved(purpose: str, unit: PrivacyUnit) -> float:
+    """How far (l2) one unit moves the table of counts that a charge was for, where it is one.
+
+    A unit is in one count of units, however many rows it has. The row count stands alone: no other
+    count takes up what a replaced unit moves.
+    """
+    if purpose == _UNITS:
+        alone = unit.max_records == 1  # then all units have one row
+        return PrivacyUnit(adjacency=unit.adjacency).count_sensitivity(1 if alone else 2)[1]
+    return unit.count_sensitivity(1 if purpose == _COUNT else 2)[1]

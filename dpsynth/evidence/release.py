@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 from dpsynth.evidence import verify
 from dpsynth.evidence.bundle import checks
@@ -25,7 +26,7 @@ def examine_release(place: str | Path, head: str | None = None) -> list[Outcome]
     record = verify.read(path)
     outcomes = verify.examine(record)
     if path.is_dir():
-        folder = checks.Folder(path, record, head)
+        folder = checks.Folder(path, record, head, _unzstd)
         outcomes += [verify.outcome_of(each, folder) for each in checks.CHECKS]
     elif head is not None:
         raise ValueError(f"{path} is a file, and a head is of a folder's manifest: give the folder")
@@ -38,3 +39,10 @@ def check_release(place: str | Path, head: str | None = None) -> list[str]:
     Undecided where no fault was found, and something can be neither confirmed nor refuted.
     """
     return verify.faults_in(examine_release(place, head))
+
+
+def _unzstd(path: Path) -> Any:
+    """What a file says that was packed by zstd, for which Python's standard library has nothing."""
+    import pyarrow as pa
+
+    return pa.CompressedInputStream(pa.OSFile(str(path)), "zstd")

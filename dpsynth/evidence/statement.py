@@ -16,7 +16,7 @@ from typing import Any
 from dpsynth.accounting import currencies, nonadaptive
 from dpsynth.base.text import exact, short
 from dpsynth.discovery.discovery import Discovery
-from dpsynth.evidence import wording
+from dpsynth.evidence import purposes, wording
 from dpsynth.kernel import budget as budgets
 from dpsynth.kernel.account import SECURE
 from dpsynth.kernel.budget import Budget
@@ -141,10 +141,10 @@ def charges_in_words(charges: Sequence[Line], unit: PrivacyUnit) -> list[Line]:
     """The ledger's lines, each with its noise on a count, and its share of what the run spent."""
     events = events_of(charges)
     total = max(1, sum(map(_weight, events)))
-    rows = unit.count_sensitivity(2)[1]
     found = []
     for line, event in zip(charges, events, strict=True):
-        noise = event.noise_multiplier * rows if isinstance(event, Gaussian) else None
+        moved = purposes.moved(line["purpose"], unit)
+        noise = event.noise_multiplier * moved if isinstance(event, Gaussian) else None
         found.append(
             {
                 "line": line,

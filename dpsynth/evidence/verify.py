@@ -1,9 +1,9 @@
 """An independent look at a certificate: the claim recomputed from the ledger lines that it quotes.
 
-This file and the folder `verifier/` are a program of their own. It shares no code with the rest of
-the package and no formula; it imports its own parts and Python's standard library only.
-`verifier/lines.py`, `words.py` and `figures.py` have the checks, small functions: the first line of
-each says the one fault that it finds. A ledger rewritten as a whole is found by an older head only.
+This file and the folder `verifier/` are a program of their own, which shares no code and no formula
+with the rest of the package, and imports Python's standard library only. `verifier/lines.py`,
+`words.py` and `figures.py` have the checks, small functions: the first line of each says the one
+fault that it finds. A ledger rewritten as a whole is found by an older head only.
 """
 
 from __future__ import annotations

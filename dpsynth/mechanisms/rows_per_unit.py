@@ -102,13 +102,15 @@ class Sizes:
         return math.fsum(beyond), self.stddev * math.sqrt(len(beyond))
 
     def cut_at_most(self, most: int) -> float:
-        """The share of rows that `most` rows a unit would cut if the units that are not seen, as
-        many as were counted, have twice as many as the last that is.
+        """The share of rows that `most` rows a unit would cut if units with more rows than is seen
+        have twice as many: those of no count that is seen, as many as were counted and no further
+        than the ceiling, and those that count with the ceiling, twice as many as that.
         """
-        units = max(0.0, self.unseen[0])
-        each = min(2 * self.ends[self.seen - 1], self.ends[-1])
-        cut = float(np.maximum(self.rows - most, 0.0) @ self.units) + units * max(0, each - most)
-        return cut / (float(self.rows @ self.units) + units * each)
+        rows = np.append(self.rows, min(2 * self.ends[self.seen - 1], self.ends[-1]))
+        if self.seen == len(self.ends):
+            rows[self.seen - 1] = 2 * self.ends[-1]
+        units = np.append(self.units, max(0.0, self.unseen[0]))
+        return float(np.maximum(rows - most, 0.0) @ units) / float(rows @ units)
 
     def _share(self, part: np.ndarray, whole: np.ndarray) -> tuple[float, float]:
         total = float(whole @ self.units)

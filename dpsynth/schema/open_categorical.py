@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Container, Iterable, Sequence
 from dataclasses import KW_ONLY, dataclass
@@ -13,6 +14,8 @@ from dpsynth.schema.declared import Facts, SchemaError, as_scalar, check_flags, 
 
 OTHER = "OTHER"
 """The category of every value that is neither public nor found."""
+
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]")
 
 MAX_LENGTH = 200
 """Signs of a value that can be found: a longer text is no code, and counts as OTHER."""
@@ -75,18 +78,19 @@ class OpenCategorical(Facts):
         """The text by which a value can be found, or its prefix of a length.
 
         None where it is public or found already, by itself or by a prefix that is no shorter, and
-        where it is too long. It hangs on this value alone, and on what was found before. A number
-        has no prefixes.
+        where it is too long, or has control signs, such as line ends. It hangs on this value alone,
+        and on what was found before. A number has no prefixes.
         """
         text = value.strip() if isinstance(value, str) else text_of_number(value)
-        if text is None or not 0 < len(text) <= MAX_LENGTH:
+        if text is None or not 0 < len(text) <= MAX_LENGTH or _CONTROL.search(text):
             return None
         if length is not None and (not isinstance(value, str) or len(text) < length):
             return None
         longer = () if length is None else (text[:n] for n in self.levels if n >= length)
         if any(each in self._known or each in found for each in (text, *longer)):
             return None
-        return text[:length]
+        prefix = text[:length]
+        return prefix if prefix == prefix.strip() else None
 
     def settled(self, found: Iterable[str] = ()) -> Categorical:
         """The column with the categories that a fit found, in this order: public, found, OTHER."""

@@ -396,14 +396,14 @@ class Schema:
         encoding or quote. Where two runs of one ledger differed in these, a unit of the one would
         be part of a unit of the other, and their charges would not add up.
         """
-        facts: dict[str, Any] = {name: facts(self.columns[name]) for name in self.unit.periods}
+        read: dict[str, Any] = {name: facts(self.columns[name]) for name in self.unit.periods}
         if self.unit.id_column is not None:
             plain = FileFormat()
             for name in ("encoding", "quote"):
                 if getattr(self.file, name) != getattr(plain, name):
-                    facts[f"file {name}"] = getattr(self.file, name)
-        canonical = json.dumps(facts, sort_keys=True, separators=(",", ":"), allow_nan=False)
-        return hashlib.sha256(canonical.encode("ascii")).hexdigest() if facts else None
+                    read[f"file {name}"] = getattr(self.file, name)
+        canonical = json.dumps(read, sort_keys=True, separators=(",", ":"), allow_nan=False)
+        return hashlib.sha256(canonical.encode("ascii")).hexdigest() if read else None
 
     @staticmethod
     def draft(

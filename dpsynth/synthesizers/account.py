@@ -39,6 +39,20 @@ def accountant_for(
     return Accountant(budget, ledger=ledger, job=job, reserve=reserve, unsafe_seed=unsafe_seed)
 
 
+def budget_of_account(ledger: Ledger | str | Path | None, purpose: str) -> Budget | None:
+    """The budget of the account that would pay, and of it what this purpose may spend of deltas.
+
+    None where the account would be opened for the run alone.
+    """
+    if isinstance(ledger, (str, Path)):
+        ledger = Ledger.open(ledger) if Path(ledger).exists() else None
+    if ledger is None:
+        return None
+    cap = ledger.policy.purposes.get(purpose, ledger.budget)
+    kept = min(cap.programs_delta, ledger.budget.programs_delta)
+    return replace(ledger.budget, programs_delta=kept)
+
+
 def own_max_records(ledger: Ledger, unit: PrivacyUnit) -> int | None:
     """How many rows of a unit a run uses, where that is not what the ledger was opened with.
 

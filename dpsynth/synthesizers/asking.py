@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dpsynth.data.tables.mixing import as_frame
+from dpsynth.data.tables.mixing import as_frame, stamped
 from dpsynth.models.base import ConditionError, Model
 from dpsynth.schema.table import Schema
 from dpsynth.synthesizers.balance import balanced, splits_of
@@ -99,7 +99,8 @@ class Asked:
         if origin.schema.constraints:
             return self._kept(origin, record, n, rng)
         found = self._drawn(origin, n, rng)
-        return with_support(found, origin, record) if self.support else found
+        found = with_support(found, origin, record) if self.support else found
+        return stamped(found) if self._partial else found  # nothing tells whose values were given
 
     def _kept(
         self, origin: Origin, record: Mapping[str, Any], n: int | None, rng: np.random.Generator

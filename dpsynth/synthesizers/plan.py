@@ -31,11 +31,10 @@ from dpsynth.mechanisms.allocation import (
     Allocation,
     Part,
     Preview,
-    settled_cost,
     stddev_of_column,
 )
 from dpsynth.mechanisms.base import Mechanism
-from dpsynth.mechanisms.discovered import discoveries
+from dpsynth.mechanisms.discovered import Search
 from dpsynth.mechanisms.footprint import span
 from dpsynth.mechanisms.inside import inside_costs
 from dpsynth.mechanisms.learned_bounds import bounds_costs
@@ -47,6 +46,9 @@ from dpsynth.schema.columns import OTHER
 from dpsynth.schema.table import Numeric, Schema
 from dpsynth.synthesizers.numbers import ASSUMED_BOUNDS, MeanNoise, mean_noise
 from dpsynth.synthesizers.preflight import check_budget
+
+_SURE = 1.9
+"""Standard deviations of noise: so many above its threshold, a category is hardly ever missed."""
 
 
 @dataclass(frozen=True)
@@ -191,7 +193,7 @@ class Plan:
 
 
 def plan(
-    schema: Schema, mechanism: Mechanism, budget: Budget, rows: int, repeats: bool = False
+    schema: Schema, mechanism: Mechanism, search: Search, rows: int, repeats: bool = False
 ) -> Plan:
     """The plan of one fit.
 
@@ -201,8 +203,8 @@ def plan(
         The public facts.
     mechanism : Mechanism
         With its settings.
-    budget : Budget
-        What the fit spends.
+    search : Search
+        What the fit spends, and of it on finding categories.
     rows : int
         How many rows the table is assumed to have, 1 or more.
     repeats : bool
@@ -225,14 +227,14 @@ def plan(
         raise ValueError(
             f"rows must be a whole number, 1 or more: a guess at the table's size, got {rows!r}"
         )
-    settled = _settled(mechanism, budget, schema.unit)
-    found = discoveries(schema, budget)
+    budget = search.budget
+    settled = _settled(mechanism, search.rest, schema.unit)
     declared, schema = schema, schema.settled({})
     domain = schema_domain(schema, dict.fromkeys(schema.unbounded, ASSUMED_BOUNDS))
     cost = affordable(budget)
     before = [
-        *_to_be_found(found, schema.unit),
-        *_looks_before(schema, mechanism, cost - settled_cost(found), repeats),
+        *_to_be_found(search.events, schema.unit),
+        *_looks_before(schema, mechanism, cost - search.cost, repeats),
     ]
     rest = cost - sum(part.charges[1] * part.costs[0] for part in before)
     allocation = _allocation(mechanism, rest, domain, settled)
@@ -258,7 +260,7 @@ def plan(
         means=() if noise is None else mean_noise(schema, noise, rows, joined),
         seconds=_seconds(takes.seconds, training),
         megabytes=takes.megabytes,
-        notes=(*_found_by(found, declared), *learned, *mechanism.remarks(budget)),
+        notes=(*_found_by(search, declared), *learned, *mechanism.remarks(search.rest)),
     )
 
 
@@ -346,15 +348,19 @@ def _to_be_found(found: Sequence[Discovery], unit: PrivacyUnit) -> list[Part]:
     return [Part("categories of a column", (len(found),) * 2, (cost, cost), (factor, factor))]
 
 
-def _found_by(found: Sequence[Discovery], schema: Schema) -> list[str]:
-    if not found:
+def _found_by(search: Search, schema: Schema) -> list[str]:
+    if not search.events:
         return []
-    least, delta = found[0].threshold(schema.unit), short(found[0].delta, 2)
-    whose = "rows" if schema.unit.id_column is None else "people"
+    event, looks = search.events[0], len(search.events)
+    least, unit = event.threshold(schema.unit), schema.unit
+    whose = "rows" if unit.id_column is None else "units" if unit.periods else "people"
+    sure = least + math.ceil(_SURE * event.stddev(unit))
+    cost = 100 * search.cost / affordable(search.budget)
     return [
-        f"{', '.join(schema.open)}: categories are to be found, by a charge with a delta of its own"
-        f" ({delta}); one that {least:,} {whose} have is found in half of all fits, and what is"
-        f" not found becomes {OTHER}; this plan assumes those that are public"
+        f"{', '.join(schema.open)}: categories are to be found, by {looks:,} charges that take"
+        f" {short(cost, 2)} % of the budget, with a delta of {short(event.delta, 2)} each; one that"
+        f" fewer than about {least:,} {whose} have becomes {OTHER}, or its prefix, and one that"
+        f" {sure:,} have is found in 97 of 100 fits; this plan assumes those that are public"
     ]
 
 

@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Mapping, Sequence
 
 from dpsynth.data.tables.faked import check_faked
+from dpsynth.data.values import is_null
 from dpsynth.kernel.budget import MIN_COST, Budget, affordable
 from dpsynth.mechanisms.base import Mechanism
-from dpsynth.mechanisms.marginal.known import Marginal
+from dpsynth.mechanisms.marginal.known import Known, Marginal
 from dpsynth.mechanisms.registry import TABLES, name_of
-from dpsynth.schema.table import Categorical, Identifier, Schema, SchemaError
+from dpsynth.schema.table import Categorical, Identifier, OpenCategorical, Schema, SchemaError
 from dpsynth.synthesizers.recorded import RecordedMarginal
+
+_log = logging.getLogger(__name__)
+
+Found = Mapping[str, Sequence[str]]
 
 _MAX_CATEGORIES = 2**24  # about 60 bytes each as text: a gigabyte before any model
 
@@ -42,7 +48,11 @@ def check_size(schema: Schema) -> None:
 def with_prior(
     mechanism: Mechanism, known: Sequence[Marginal | RecordedMarginal], schema: Schema
 ) -> Mechanism:
-    """The mechanism with its known marginals; ValueError where it cannot use them."""
+    """The mechanism with its known marginals; ValueError where it cannot use them.
+
+    Of columns whose categories are open it is given those that the marginals name: it is checked
+    so, and not run. `with_prior_of_found` makes the one that runs.
+    """
     marginals = _marginals(known)
     if not marginals:
         return mechanism
@@ -51,7 +61,49 @@ def with_prior(
         raise ValueError(
             f"only {able} can use known marginals, not {name_of(mechanism)}: leave them out"
         )
-    return mechanism.with_known([marginal.coded(schema) for marginal in marginals])
+    named = _named(marginals, schema)
+    given = mechanism.with_known([each.coded(schema.settled(named)) for each in marginals])
+    given.check_schema(schema.settled(named))
+    return given
+
+
+def with_prior_of_found(
+    mechanism: Mechanism, known: Sequence[Marginal | RecordedMarginal], schema: Schema, found: Found
+) -> Mechanism:
+    """The mechanism with its known marginals, over the categories that a fit has found.
+
+    A marginal that would need too wide a model with them is left out, and the log says so: by now
+    the fit is paid for, and must not fail by what was found.
+    """
+    settled = schema.settled(found)
+    kept: list[Known] = []
+    for marginal in _marginals(known):
+        try:
+            coded = marginal.coded(settled, schema.open)
+            mechanism.with_known([*kept, coded]).check_schema(settled)
+            kept.append(coded)
+        except ValueError:
+            _log.warning(
+                "the known marginal of %s is left out: with the categories that were found it would"
+                " need too wide a model",
+                marginal.columns,
+            )
+    return mechanism.with_known(kept) if kept else mechanism
+
+
+def _named(marginals: Sequence[Marginal], schema: Schema) -> dict[str, list[str]]:
+    """For each open column the categories that known marginals name, without public ones."""
+    columns = schema.columns
+    found = {}
+    for name in schema.open:
+        column = columns[name]
+        assert isinstance(column, OpenCategorical)
+        values = [v for each in marginals if name in each.columns for v in each.values(name)]
+        texts = {
+            column.text(v if isinstance(v, str) else float(v)) for v in values if not is_null(v)
+        }
+        found[name] = sorted(each for each in texts if each is not None)
+    return found
 
 
 def _marginals(known: Sequence[Marginal | RecordedMarginal]) -> list[Marginal]:
@@ -92,16 +144,6 @@ def check_repeating(mechanism: Mechanism, schema: Schema) -> None:
         raise SchemaError(
             f"{schema.repeating!r} repeats, and {name_of(mechanism)} leaves no budget to count the"
             " rows of each unit: leave out repeats, or use another mechanism"
-        )
-
-
-def check_open(mechanism: Mechanism, budget: Budget, schema: Schema, kept: bool) -> None:
-    """Refuses open categories where no budget is left to find them. kept: in a checkpoint."""
-    if schema.open and (kept or mechanism.reserve(budget) is not None):
-        raise SchemaError(
-            f"the categories of {schema.open[0]!r} are open, which needs a mechanism of Gaussian"
-            f" noise alone and no checkpoint, and this is {name_of(mechanism)}: declare the"
-            " categories, or use canopy, aim, mst or independent"
         )
 
 

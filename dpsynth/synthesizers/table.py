@@ -38,7 +38,7 @@ from dpsynth.ledger.ledger import Ledger
 from dpsynth.ledger.opening import Accountant
 from dpsynth.mechanisms.base import Mechanism
 from dpsynth.mechanisms.checkpoint import Checkpoint, check_place
-from dpsynth.mechanisms.discovered import find_categories, reserved
+from dpsynth.mechanisms.discovered import Search, find_categories, search
 from dpsynth.mechanisms.inside import Seen, inside_costs, inside_of, look_inside
 from dpsynth.mechanisms.learned_bounds import bounds_costs, learn_bounds
 from dpsynth.mechanisms.marginal.known import Marginal
@@ -47,7 +47,7 @@ from dpsynth.mechanisms.rows_per_unit import look_at_sizes, rows_of_units, sizes
 from dpsynth.mechanisms.weeks import look_at_weeks, weeks_cost, weeks_of
 from dpsynth.models.base import Model
 from dpsynth.schema.table import Numeric, Schema, SchemaError
-from dpsynth.synthesizers.account import accountant_for
+from dpsynth.synthesizers.account import accountant_for, budget_of_account
 from dpsynth.synthesizers.asking import Asked
 from dpsynth.synthesizers.base import BaseSynthesizer, CautionWarning, NamedLedger, NoLedger
 from dpsynth.synthesizers.implications import refuse_impossible
@@ -61,13 +61,14 @@ from dpsynth.synthesizers.model_file import (
 from dpsynth.synthesizers.partial_rows import filled_in
 from dpsynth.synthesizers.plan import Plan, plan
 from dpsynth.synthesizers.preflight import (
+    check_budget,
     check_names,
-    check_open,
     check_repeating,
     check_resumable,
     check_settings,
     check_size,
     with_prior,
+    with_prior_of_found,
 )
 from dpsynth.synthesizers.recorded import RecordedMarginal, recorded_arguments, recorded_marginals
 from dpsynth.synthesizers.sampled_rows import Origin
@@ -75,6 +76,7 @@ from dpsynth.synthesizers.scenario import Scenario
 from dpsynth.synthesizers.undeclared import undeclared_counts
 
 Bounds = dict[str, tuple[float, float]]
+Categories = dict[str, tuple[str, ...]]
 
 
 class Synthesizer(BaseSynthesizer["Fitted"]):
@@ -186,23 +188,24 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
             When a program that is not ours fails. The reservation is spent.
         """
         self._ask_who_pays()
-        budget, mechanism = self._checked()
+        paid, mechanism = self._checked()
         source = self._opened(data)
         self._warn_of_a_new_place()
-        accountant, checkpoint = self._begun(budget, mechanism)
+        accountant, checkpoint = self._begun(paid, mechanism)
         with accountant:
             stage("reading the rows")
             accountant.begin()  # a fit that fails from here on stays paid for
             records = record_codings(self._modelled)
             dates = period_codings(self.schema)
             rows = bound_table(source.reader(), self.schema.unit, dates, records)
-            found = self._found(rows, accountant)
+            found = _kept_found(checkpoint, self.schema, lambda: self._found(rows, accountant))
             modelled = recoding_of(self.schema.settled(found)).modelled
             bounds = _kept_bounds(checkpoint, lambda: self._bounds(rows, accountant))
             seen = _kept_seen(checkpoint, lambda: self._seen(rows, bounds, accountant, mechanism))
             people = _kept_people(checkpoint, lambda: self._people(rows, accountant))
             domain = schema_domain(modelled, bounds)
             table = PrivateTable.encoded(rows, codecs(modelled, bounds), domain)
+            mechanism = self._ready(mechanism, found)
             stage(f"measuring and modelling with {name_of(mechanism)}")
             model = in_stored_form(mechanism.run(table, accountant, checkpoint))
             inside = self._inside(seen, bounds, model)
@@ -236,8 +239,8 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         SchemaError, ValueError, BudgetExceededError
             As `fit` would before it reads anything.
         """
-        budget, mechanism = self._checked()
-        return plan(self._modelled, mechanism, budget, rows, self.schema.repeating is not None)
+        paid, mechanism = self._checked()
+        return plan(self._modelled, mechanism, paid, rows, self.schema.repeating is not None)
 
     @property
     def categories(self) -> dict[str, tuple[str, ...]]:
@@ -271,7 +274,8 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         given : mapping of str to object, DataFrame or another table, or None
             Values that columns have in all rows. Or a table of partial rows, whose missing values
             are drawn given the others; the rows come back in its order, with the given values as
-            they are. For rows of real records use `impute`, which stamps them.
+            they are. These may be of real people, so the result of a table is stamped, as that of
+            `impute` is.
         balance : mapping of str to float or mapping, or None
             Shares that a column's values have among the rows, in whole numbers of rows:
             {"fraud": 0.5}, or {"sex": {"F": 0.5, "M": 0.5}, "age": {"age >= 65": 0.3}}. Values that
@@ -290,7 +294,8 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         Returns
         -------
         DataFrame of pandas or polars, or pyarrow.Table
-            n rows, with the schema's columns and dtypes, and those that were asked for besides.
+            n rows, with the schema's columns and dtypes, those that were asked for besides, and
+            for partial rows the stamp, `contains_real_records`.
 
         Raises
         ------
@@ -392,8 +397,8 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
             return repr(self.mechanism)
         return repr(name_of(mechanism_for(self.mechanism, {})))
 
-    def _checked(self) -> tuple[Budget, Mechanism]:
-        """Budget and mechanism, after every check that needs public facts only."""
+    def _checked(self) -> tuple[Search, Mechanism]:
+        """What is paid, and by which mechanism, after every check that needs public facts only."""
         self._budget()
         mechanism = mechanism_for(self.mechanism, self.settings)
         budget = mechanism.budget(self.epsilon, self.delta)  # some keep a part of it for a program
@@ -401,15 +406,29 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         self.schema.refuse_identifying()
         refuse_impossible(self.schema)
         check_size(self._modelled)
-        mechanism = with_prior(mechanism, self.known, self._modelled)
         check_settings(mechanism, self._modelled)
+        mechanism = with_prior(mechanism, self.known, self._modelled)
         check_repeating(mechanism, self.schema)
-        check_open(mechanism, budget, self.schema, self.checkpoint is not None)
         check_names(self.schema)
         if self.checkpoint is not None:
             check_place(expanded(self.checkpoint), self.named_ledger)
             check_resumable(mechanism, self.unsafe_seed)
-        return budget, mechanism
+        return self._searching(budget), mechanism
+
+    def _searching(self, budget: Budget) -> Search:
+        """The budget, and what of it finds the categories that the schema leaves open."""
+        if not self.schema.open:
+            return search(self.schema, budget, None)
+        check_budget(budget)
+        account = budget_of_account(self.named_ledger, self.purpose)
+        return search(self.schema, budget, account)
+
+    def _ready(self, mechanism: Mechanism, found: Categories) -> Mechanism:
+        """The mechanism, with what is known of columns over the categories that were found."""
+        if not found or not self.known:
+            return mechanism
+        bare = mechanism_for(self.mechanism, self.settings)
+        return with_prior_of_found(bare, self.known, self._modelled, found)
 
     def _opened(self, data: Any) -> Source:
         """The data, with the columns of the schema, to be recoded when read. No row is read."""
@@ -419,12 +438,12 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         recoding = recoding_of(self.schema)
         return source.changed(recoding.encoded, recoding.needed)
 
-    def _accountant(self, budget: Budget, mechanism: Mechanism) -> Accountant:
+    def _accountant(self, paid: Search, mechanism: Mechanism) -> Accountant:
         fingerprint = self.schema.fingerprint()
         return accountant_for(
             self.named_ledger,
             self.schema.unit,
-            budget,
+            paid.budget,
             Job(
                 name_of(mechanism),
                 self.purpose,
@@ -432,22 +451,22 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
                 fingerprint,
                 reading=self.schema.reading_of_units(),
             ),
-            reserve=reserved(self.schema, budget, mechanism.reserve(budget)),
+            reserve=paid.reserved(mechanism.reserve(paid.rest)),
             unsafe_seed=self.unsafe_seed,
         )
 
-    def _begun(self, budget: Budget, mechanism: Mechanism) -> tuple[Accountant, Checkpoint | None]:
+    def _begun(self, paid: Search, mechanism: Mechanism) -> tuple[Accountant, Checkpoint | None]:
         """A new run, or the one whose state lies in the checkpoint."""
         if self.checkpoint is None:
-            return self._accountant(budget, mechanism), None
+            return self._accountant(paid, mechanism), None
         path = expanded(self.checkpoint)
-        facts = self._facts(budget, mechanism)
+        facts = self._facts(paid.budget, mechanism)
         named = self.named_ledger
         if path.exists() and named is not None:
             ledger = named if isinstance(named, Ledger) else Ledger.open(named)
             checkpoint, accountant = Checkpoint.read(path, {**facts, "account": ledger.key}, ledger)
             return accountant, checkpoint
-        accountant = self._accountant(budget, mechanism)
+        accountant = self._accountant(paid, mechanism)
         return accountant, Checkpoint(path, {**facts, "account": accountant.ledger.key}, accountant)
 
     def _facts(self, budget: Budget, mechanism: Mechanism) -> dict[str, Any]:
@@ -462,7 +481,7 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
             **settings,
         }
 
-    def _found(self, rows: Bounded, accountant: Accountant) -> dict[str, tuple[str, ...]]:
+    def _found(self, rows: Bounded, accountant: Accountant) -> Categories:
         """Categories that the schema leaves open, found by charges."""
         if not self.schema.open:
             return {}
@@ -549,6 +568,21 @@ class Fitted:
     inside: Mapping[str, Inside] = field(default_factory=dict)
     people: RowsOfUnits | None = None
     found: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+
+
+def _kept_found(
+    checkpoint: Checkpoint | None, schema: Schema, found: Callable[[], Categories]
+) -> Categories:
+    """Categories: found by this process, or by the one whose checkpoint is resumed."""
+    if checkpoint is None:
+        return found()
+    if not checkpoint.resumed:
+        categories = found()
+        if categories:
+            checkpoint.values["categories"] = {name: [*each] for name, each in categories.items()}
+        return categories
+    with checkpoint.reading():
+        return {n: tuple(map(str, checkpoint.values["categories"][n])) for n in schema.open}
 
 
 def _kept_bounds(checkpoint: Checkpoint | None, learned: Callable[[], Bounds]) -> Bounds:

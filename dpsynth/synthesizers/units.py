@@ -29,7 +29,7 @@ CUT = 0.05
 
 _RULE = (
     "the fewest that cut at most {cut} of the rows, even where units that are not seen have twice"
-    " as many rows as the last that is"
+    " as many rows as the last that is, and those that count with the ceiling twice as many as that"
 )
 
 
@@ -79,7 +79,8 @@ class RowsPerUnit:
         For each number of rows up to the last that stands out what it would cut.
     recommended : int or None
         The first choice that cuts at most `cut` of the rows, even if the unseen units have twice as
-        many rows as the last choice. None where none does.
+        many rows as the last choice, and those that count with the ceiling twice as many as that.
+        None where none does.
     cut : float
         The share of rows that the recommendation allows to be cut.
     """

@@ -94,7 +94,8 @@ def test_nothing_is_recommended_where_units_that_are_not_seen_may_have_most_of_t
     assert np.maximum(held - last, 0).sum() > 0.3 * held.sum()
     assert found.recommended is None
     assert "Nothing is recommended, as each of these numbers may cut more than 5 % of the rows" in found.summary()
-    clear = look(table(held), epsilon=8.0, unsafe_seed=1)
+    assert look(table(held), epsilon=8.0, unsafe_seed=1).recommended is None  # 1 in 100 may have more than the ceiling
+    clear = look(table(held), epsilon=8.0, unsafe_seed=1, ceiling=200)
     cut = np.maximum(held - clear.recommended, 0).sum() / held.sum()
     assert 0.01 < cut < 0.06
 
@@ -105,8 +106,15 @@ def test_the_share_of_what_is_not_seen_is_the_one_that_is_stated():
     assert sizes.unseen == (2.0, pytest.approx(10 * 2**0.5))
     hidden = 2  # with 4 rows each
     assert sizes.cut_at_most(1) == pytest.approx((100 * (2**0.5 * 2**0.5 - 1) + 3 * hidden) / (1100 + 4 * hidden))
-    whole = Sizes((1, 2), (900.0, 100.0), 1.0)
-    assert whole.cut_at_most(1) == pytest.approx(100 / 1100)
+    whole = Sizes((1, 2), (900.0, 100.0), 1.0)  # the hundred count with the ceiling, and have 4 rows each
+    assert whole.cut_at_most(1) == pytest.approx(100 * 3 / (900 + 100 * 4))
+    assert whole.cut_at_most(2) == pytest.approx(100 * 2 / (900 + 100 * 4))
+
+
+def test_the_ceiling_is_not_recommended_where_most_units_have_as_many_rows_or_more():
+    held = np.full(4000, 40)
+    assert look(table(held), ceiling=10).recommended is None
+    assert look(table(held), ceiling=50).recommended == 40
 
 
 def test_a_unit_with_more_rows_than_the_ceiling_counts_as_one_with_so_many():

@@ -340,11 +340,11 @@ def mutant(module, old, new, monkeypatch):
     return copy
 
 
-READ = "rows = bound_table(source.read, self.schema.unit, period_codings(self.schema))"
+READ = "rows = bound_table(source.reader(), self.schema.unit, dates, records)"
 ENCODED = "PrivateTable.encoded(rows, codecs(modelled, bounds), domain)"
 UNBOUNDED = {
     "the rows as they are": (READ, "rows = source.read()"),
-    "bounded as if nobody had several rows": (READ, "rows = bound_table(source.read, PrivacyUnit())"),
+    "bounded as if nobody had several rows": (READ, "rows = bound_table(source.reader(), PrivacyUnit())"),
     "codes made from the source again": (
         ENCODED,
         "PrivateTable.from_codes(encode_frame(source.read(), modelled, bounds), domain, self.schema.unit)",

@@ -15,6 +15,7 @@ from dpsynth import Boolean, Categorical, Datetime, Identifier, Numeric, Schema,
 from dpsynth.base.real_records import STAMP
 from dpsynth.models.refined import RefinedModel
 from dpsynth.models.released import ReleasedRows
+from dpsynth.synthesizers import asking
 
 SCHEMA = Schema(
     {
@@ -64,8 +65,8 @@ PARTIAL = pd.DataFrame(
 def test_given_values_come_back_as_they_are_in_order(fitted) -> None:
     rows = fitted.sample(given=PARTIAL, seed=1)
     assert len(rows) == 5
-    assert list(rows) == list(SCHEMA.columns)
-    assert rows.dtypes.equals(fitted.sample(3, seed=1).dtypes)
+    assert list(rows) == [*SCHEMA.columns, STAMP]
+    assert rows[[*SCHEMA.columns]].dtypes.equals(fitted.sample(3, seed=1).dtypes)
     for name in PARTIAL:
         known = PARTIAL[name].notna()
         wanted = pd.to_datetime(PARTIAL[name]) if name == "at" else PARTIAL[name]
@@ -93,6 +94,34 @@ def test_partial_rows_may_be_an_arrow_table_or_a_file(fitted, tmp_path) -> None:
     pd.testing.assert_frame_equal(fitted.sample(given=tmp_path / "partial.csv", seed=1), wanted)
     with pytest.raises(dpsynth.SchemaError, match="data must be a DataFrame"):
         fitted.sample(given=3)
+
+
+def test_what_partial_rows_become_is_stamped_in_every_kind_of_table_and_taken_for_nothing_else(
+    fitted, monkeypatch
+) -> None:
+    """They may have been real records. Values of columns, and conditions, are nobody's rows."""
+    schema = Schema({name: column for name, column in SCHEMA.columns.items() if name != "patient"})
+    real = records(50).drop(columns="patient")
+    for more in ({}, {"support": True}, {"where": "age < 90"}, {"output": "arrow"}):
+        rows = fitted.sample(given=PARTIAL[["ward", "smoker"]], seed=1, **more)
+        assert pa.table(rows)[STAMP].to_pylist() == [True] * 5
+        for use in (
+            lambda rows=rows: Synthesizer(schema, "mst", epsilon=1, delta=1e-6, ledger=None).fit(rows),
+            lambda rows=rows: dpsynth.evaluate(rows, real, schema),
+            lambda rows=rows: dpsynth.audit(rows, real, real, schema=schema),
+            lambda rows=rows: fitted.sample(given=rows),
+        ):
+            with pytest.raises(dpsynth.SchemaError, match=STAMP):
+                use()
+    written = fitted.sample(given=PARTIAL[["ward"]], seed=1).drop(columns=[STAMP, "patient"])
+    written.attrs.clear()
+    assert len(fitted.sample(given=written, seed=1)) == 5  # as the page says of rows that somebody wrote
+    plain = fitted.sample(5, given={"ward": "a"}, where="age < 90", seed=1)
+    assert STAMP not in plain
+    assert not plain.attrs
+    monkeypatch.setattr(asking, "stamped", lambda rows: rows)  # the double that does not stamp
+    unstamped = fitted.sample(given=PARTIAL[["ward", "smoker"]], seed=1)
+    assert fitted.sample(given=unstamped.drop(columns="patient"), seed=1).notna().any(axis=None)
 
 
 def test_so_many_rows_come_back_for_each_given_one(fitted) -> None:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import bz2
 import gzip
 import json
+import lzma
 import os
 import shutil
 import zipfile
@@ -19,6 +21,7 @@ import dpsynth
 from dpsynth.base.archive import read_archive, write_archive
 from dpsynth.base.real_records import STAMP
 from dpsynth.data.tables.mixing import stamped
+from dpsynth.evidence import verify
 from dpsynth.evidence.bundle import checks
 from dpsynth.evidence.bundle.model import content_of
 from dpsynth.evidence.manifest import add_lines, line_of, refuse_other_release
@@ -341,21 +344,58 @@ def test_a_sheet_with_real_records_is_found_and_a_damaged_one_is_none(one):
     assert found(one) == {"unlisted"}
 
 
+def by_zstd(raw: bytes) -> bytes:
+    return pa.compress(raw, "zstd", asbytes=True)
+
+
+PACKED = {"gz": gzip.compress, "bz2": bz2.compress, "xz": lzma.compress, "zst": by_zstd}
+"""By the end of a file's name what packs it."""
+
+
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-16", "utf-16-le", "utf-16-be"])
-@pytest.mark.parametrize("name", ["real.csv", "real.csv.gz", "REAL.CSV", "packed.csv"])
+@pytest.mark.parametrize("name", ["real.csv", "REAL.CSV", *(f"real.csv.{end}" for end in PACKED)])
 def test_a_file_with_real_records_is_found_in_every_encoding_packed_or_not(name, encoding, one):
     raw = stamped(rows(1)).to_csv(index=False).encode(encoding)
-    (one / name).write_bytes(gzip.compress(raw) if "gz" in name or "packed" in name else raw)
+    (one / name).write_bytes(PACKED.get(name.split(".")[-1], bytes)(raw))
     assert found(one) == {"real", "unlisted"}
-    (one / name).write_bytes((one / name).read_bytes()[:20])  # cut off: another check tells
-    assert found(one) == {"unlisted"}
+    (one / name).rename(one / "packed.csv")  # what a file is called says nothing of how it is packed
+    assert found(one) == {"real", "unlisted"}
+    (one / "packed.csv").write_bytes((one / "packed.csv").read_bytes()[:20])  # cut off: another check tells
+    assert found(one) - {"real"} == {"unlisted"}
+    assert ("real" in found(one)) == name.endswith("zst")  # open: nothing says what was in there
+
+
+@pytest.mark.parametrize("end", PACKED)
+def test_packed_rows_of_a_release_hold_and_a_stamp_behind_a_million_bytes_is_found(end, one):
+    """In several pieces too, each packed by itself."""
+    path = one / "synthetic.csv"
+    whole = path.read_bytes()
+    path.write_bytes(PACKED[end](whole))
+    relisted(one)
+    assert found(one) == set()
+    body = b"1,f\n" * 1_000_000
+    path.write_bytes(PACKED[end](whole + body) + PACKED[end](body + STAMP.encode()))
+    relisted(one)
+    assert found(one) == {"real"}
 
 
 def test_what_cannot_be_unpacked_is_not_said_to_be_without_real_records(one):
-    (one / "synthetic.csv").write_bytes(pa.compress((one / "synthetic.csv").read_bytes(), "zstd", asbytes=True))
+    """By the checks alone, which have nothing for zstd; and where the file is damaged."""
+    path = one / "synthetic.csv"
+    path.write_bytes(by_zstd(path.read_bytes()))
+    relisted(one)
+    assert found(one) == set()
+    for folder in (checks.Folder(one, verify.read(one)), checks.Folder(one, verify.read(one), None, no_zstd)):
+        assert "'synthetic.csv' cannot be unpacked here" in verify.outcome_of(checks.real, folder).undecided
+    path.write_bytes(path.read_bytes()[:-20])
     relisted(one)
     outcomes = {each.check: each for each in examine_release(one)}
     assert "'synthetic.csv' cannot be unpacked here" in outcomes["real"].undecided
+
+
+def no_zstd(path: Path) -> None:
+    """As pyarrow says it where it was built without."""
+    raise OSError("Support for codec 'zstd' not built")
 
 
 @pytest.mark.parametrize("name", ["real.csv", "real.parquet", "metadata.parquet"])

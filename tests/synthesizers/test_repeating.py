@@ -23,6 +23,7 @@ from dpsynth import (
 from dpsynth.data.tables.identifiers import generate_identifiers, keyed_identifiers
 from dpsynth.data.tables.rows_of_units import RowsOfUnits
 from dpsynth.evidence import verify
+from dpsynth.kernel import accountant
 from dpsynth.schema.constraints import Order
 
 SYN = Identifier(pattern="SYN-######", real="P-####", repeats=True)
@@ -93,6 +94,32 @@ def test_the_count_of_rows_is_a_charge_of_its_own_and_lies_within_the_plan(tmp_p
     assert Ledger.open(tmp_path / "a.ledger").spent().epsilon <= 3
     synth.certificate.save(tmp_path / "release")
     assert verify.check(tmp_path / "release") == []
+
+
+@pytest.mark.parametrize("adjacency", ["add-remove", "replace"])
+@pytest.mark.parametrize("most", [1, 5])
+def test_the_noise_that_a_certificate_tells_is_the_one_that_was_drawn(most, adjacency, monkeypatch):
+    """Of counts of units and of the row count too, which move less than tables of rows do."""
+    drawn, honest = [], accountant.rounded_gaussian
+
+    def watched(stddev, bits):
+        drawn.append(float(stddev.max()))
+        return honest(stddev, bits)
+
+    monkeypatch.setattr(accountant, "rounded_gaussian", watched)
+    schema = Schema({"patient": SYN, "ward": Categorical(["a", "b"])}, unit=PrivacyUnit("patient", most, adjacency))
+    record = fitted(schema, stays(200)).certificate.record
+    told = {charge["line"]["purpose"]: charge["noise_stddev_rows"] for charge in record["charges"]}
+    assert [*told.values()] == pytest.approx(drawn, rel=1e-9)
+    assert {"count the rows of each unit", "measure the row count", "measure ward"} <= told.keys()
+    assert verify.faults(record) == []
+    as_rows = most * (1 if adjacency == "add-remove" else 2**0.5)  # the double that tells all as counts of rows
+    for charge in record["charges"]:
+        multiplier, before = charge["line"]["event"]["noise_multiplier"], charge["noise_stddev_rows"]
+        charge["noise_stddev_rows"] = multiplier * as_rows
+        found = [fault for fault in verify.faults(record) if fault.startswith("the noise of its charges")]
+        assert bool(found) == (before != pytest.approx(multiplier * as_rows))
+        charge["noise_stddev_rows"] = before
 
 
 def test_nothing_is_counted_where_names_do_not_repeat():

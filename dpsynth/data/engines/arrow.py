@@ -31,12 +31,12 @@ def open_parquet(path: Path, schema: Schema | None, form: FileFormat | None = No
                 yield without_views(pa.Table.from_batches([batch]))
         check()
 
-    held = sum(footer.row_group(i).total_byte_size for i in range(footer.num_row_groups))
+    large = path.stat().st_size > LARGE or footer.num_rows > 2 * ROWS_OF_A_PART
     return Source(
         types.names,
         lambda: without_views(parquet.read_table(path)),
         types,
-        parts=parts if held > LARGE else None,
+        parts=parts if large else None,
     )
 
 

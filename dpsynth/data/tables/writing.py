@@ -63,7 +63,7 @@ def refuse_unwritable(ending: str, schema: Schema) -> None:
     """SchemaError where rows of this schema cannot be written so, as for want of a package or of a
     quote around a category. It writes values that the schema alone gives.
     """
-    values = {name: _possible(column) for name, column in schema.columns.items()}
+    values = {name: _possible(column) for name, column in schema.settled({}).columns.items()}
     count = min(_TRIED, max(map(len, values.values())))
     rows = pd.DataFrame({name: each.reindex(range(count)) for name, each in values.items()})
     fault = None

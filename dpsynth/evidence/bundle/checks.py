@@ -6,10 +6,12 @@ standard library only. The first line of each says the one fault that it finds.
 
 from __future__ import annotations
 
+import bz2
 import contextlib
 import gzip
 import hashlib
 import json
+import lzma
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -44,18 +46,31 @@ STAMP = "contains_real_records"
 _WRITTEN = tuple(STAMP.encode(each) for each in ("ascii", "utf-16-le", "utf-16-be"))
 _ENDS = 2**20
 _ZIPPED = (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError)
-_GZIP, _ZSTD = b"\x1f\x8b", b"\x28\xb5\x2f\xfd"
+_UNPACKED = (OSError, EOFError, zlib.error, lzma.LZMAError)
 
 Line = Mapping[str, Any]
+Unpacking = Callable[[Path], Any]
+"""Opens a packed file, for what it says in bytes."""
+_PACKED: Mapping[bytes, Unpacking] = {
+    b"\x1f\x8b": gzip.open,
+    b"BZh": bz2.open,
+    b"\xfd7zXZ": lzma.open,
+}
+"""By the first bytes of a file what unpacks it. Python's standard library has nothing for zstd."""
+_ZSTD = b"\x28\xb5\x2f\xfd"
 
 
 @dataclass(frozen=True)
 class Folder:
-    """A folder, the certificate in it, and, if known, a head of its manifest noted elsewhere."""
+    """A folder, the certificate in it, and, if known, a head of its manifest noted elsewhere.
+
+    unzstd: what unpacks zstd, if anything does.
+    """
 
     path: Path
     record: Mapping[str, Any]
     head: str | None = None
+    unzstd: Unpacking | None = None
 
     @cached_property
     def read(self) -> tuple[Sequence[Line], str]:
@@ -173,9 +188,10 @@ def real(folder: Folder) -> str:
         for path in folder.path.iterdir()
         if path.is_file() and not ends.isdisjoint(map(str.lower, path.suffixes))
     ]
-    if found := sorted(path.name for path in tables if _is_stamped(path)):
+    stamped = {path.name: _is_stamped(path, folder.unzstd) for path in sorted(tables)}
+    if found := [name for name, is_stamped in stamped.items() if is_stamped]:
         return ", ".join(found)
-    if packed := sorted(path.name for path in tables if _first(path, 4) == _ZSTD):
+    if packed := [name for name, is_stamped in stamped.items() if is_stamped is None]:
         raise Undecided(
             f"{', '.join(map(repr, packed))} cannot be unpacked here, so nothing says whether real"
             " records are in there: unpack it by zstd -d, and verify again"
@@ -183,19 +199,32 @@ def real(folder: Folder) -> str:
     return ""
 
 
-def _is_stamped(path: Path) -> bool:
-    """Whether a table's first or last bytes have the stamp: its header line, or its metadata."""
-    if zipfile.is_zipfile(path):  # a sheet; of a damaged one another check tells
+def _is_stamped(path: Path, unzstd: Unpacking | None) -> bool | None:
+    """Whether a table's first or last bytes have the stamp: its header line, or its metadata.
+
+    None for zstd that cannot be unpacked. Of another damaged file another check tells.
+    """
+    if zipfile.is_zipfile(path):  # a sheet
         with contextlib.suppress(*_ZIPPED), zipfile.ZipFile(path) as sheet:
             return any(_has_stamp(sheet.read(name)) for name in sheet.namelist())
-    if _first(path, 2) == _GZIP:
-        with contextlib.suppress(OSError, zlib.error, EOFError), gzip.open(path) as file:
-            return any(map(_has_stamp, _ends(file)))
-    with path.open("rb") as file:
+    start = _first(path, 8)
+    for sign, unpacking in _PACKED.items():
+        if start.startswith(sign):
+            with contextlib.suppress(*_UNPACKED):
+                return _has_stamp_at_an_end(unpacking(path))
+    if start.startswith(_ZSTD):
+        with contextlib.suppress(*_UNPACKED):
+            return None if unzstd is None else _has_stamp_at_an_end(unzstd(path))
+        return None
+    return _has_stamp_at_an_end(path.open("rb"))
+
+
+def _has_stamp_at_an_end(file: IO[bytes]) -> bool:
+    with file:
         return any(map(_has_stamp, _ends(file)))
 
 
-def _ends(file: IO[bytes] | gzip.GzipFile) -> Iterator[bytes]:
+def _ends(file: IO[bytes]) -> Iterator[bytes]:
     """The first bytes of a file, and its last ones."""
     yield file.read(_ENDS)
     last = b""

@@ -103,14 +103,15 @@ def whole(case: Case) -> str:
 
 def rows(case: Case) -> str:
     """The noise of its charges in rows is told otherwise than it follows from unit and charge."""
-    unit = case.unit
-    moved = unit["max_records"] * (1 if unit["adjacency"] == "add-remove" else math.sqrt(2))
+    most, swap = case.unit["max_records"], 1 if case.unit["adjacency"] == "add-remove" else 2**0.5
+    own = {"measure the row count": most, "count the rows of each unit": 1 if most == 1 else swap}
     odd = []
     for charge in case.record["charges"]:
-        event = charge["line"]["event"]
+        line, event = charge["line"], charge["line"]["event"]
+        moved = own.get(line["purpose"], most * swap)
         noise = event["noise_multiplier"] * moved if event["event"] == "gaussian" else None
         if not _same(charge["noise_stddev_rows"], noise, CLOSE):
-            odd.append(f"line {charge['line']['seq']}")
+            odd.append(f"line {line['seq']}")
     return ", ".join(odd)
 
 

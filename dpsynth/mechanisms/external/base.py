@@ -164,9 +164,8 @@ class ExternalMechanism(Mechanism):
         """The rows that the program released, over cells; values are spread inside each by public
         widths.
         """
-        charge = accountant.charge(
-            self.event(accountant.budget), f"{self.name}: a program that is not ours"
-        )
+        (event,) = accountant.reserved(ExternalProgram)
+        charge = accountant.charge(event, f"{self.name}: a program that is not ours")
         groups = even_groups(table.domain, self.max_cells)
         coarse = table.coarsen({a: g for a, g in groups.items() if g.size > g[-1] + 1})
         domain = grouped(table.domain, groups)

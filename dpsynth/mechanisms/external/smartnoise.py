@@ -175,6 +175,11 @@ class SmartNoise(ExternalMechanism):
 
 def _refuse_many_cells(schema: Schema, most: int) -> None:
     """mwem's histogram has a cell for every possible row."""
+    if schema.open:
+        raise SchemaError(
+            "smartnoise:mwem keeps a cell for every possible row, and the categories of"
+            f" {schema.open[0]!r} are open: declare them, or use another synthesizer"
+        )
     cells = 1
     for group in even_groups(schema_domain(schema), most).values():
         cells *= int(group[-1]) + 1

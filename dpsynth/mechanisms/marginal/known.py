@@ -96,8 +96,14 @@ class Marginal:
     def columns(self) -> Clique:
         return tuple(str(name) for name in self.counts.index.names)
 
-    def coded(self, schema: Schema) -> Known:
+    def values(self, column: str) -> list[Any]:
+        """The values of a column that it counts, each once."""
+        return self.counts.index.get_level_values(column).unique().to_list()
+
+    def coded(self, schema: Schema, found: Collection[str] = ()) -> Known:
         """The same over the schema's cells.
+
+        found: columns whose categories a fit has found; other values of theirs count as OTHER.
 
         Raises
         ------
@@ -120,14 +126,15 @@ class Marginal:
                 )
         declared = {name: schema.coded[name] for name in self.columns}
         rows = self.counts.index.to_frame(index=False)
-        for found in check_rows(rows, Schema(declared)):
+        for told in check_rows(rows, Schema(declared)):
+            undeclared = 0 if told.name in found else told.undeclared
             if (
-                found.undeclared
-                or found.clipped
-                or (found.missing and not getattr(declared[found.name], "nullable", 0))
+                undeclared
+                or told.clipped
+                or (told.missing and not getattr(declared[told.name], "nullable", 0))
             ):
                 raise SchemaError(
-                    f"a known marginal has values of {found.name!r} that the schema does not"
+                    f"a known marginal has values of {told.name!r} that the schema does not"
                     " declare: leave them out"
                 )
         codecs = [codec_for(column) for column in declared.values()]
@@ -225,6 +232,11 @@ class StartsFromKnown(Mechanism):
 
         A column whose bounds or categories are to be learned is one cell.
         """
+        if over := {a for k in self.known for a in k.clique} & {*schema.open}:
+            raise SchemaError(
+                f"the mechanism has a known marginal of {min(over)!r}, whose cells are found by"
+                " the fit: give it to the synthesizer, as known=[Marginal(...)]"
+            )
         sizes = {
             name: 1 if name in (*schema.unbounded, *schema.open) else codec_for(c).size
             for name, c in schema.coded.items()
