@@ -352,8 +352,8 @@ MUTANTS = [
     Mutant(
         "rows that lack an id are nobody's together",
         "ids.py",
-        "        return joint, number\n",
-        "        return joint, np.where([b'0:' in joint[n] for n in number], 0, number)\n",
+        "            return self._known(joint)[number]\n",
+        "            return np.where([b'0:' in joint[n] for n in number], 0, self._known(joint)[number])\n",
         a_household_keeps_as_many_rows_as_it_may,
     ),
     Mutant(

@@ -66,8 +66,8 @@ MUTANTS = [
     Mutant(
         "a unit that counts once for each of its rows",
         "held.py",
-        "pairs = np.unique(unit[told] * len(numbers) + held[told])",
-        "pairs = unit[told] * len(numbers) + held[told]",
+        "(np.unique(pairs) if with_ids else pairs)",
+        "pairs",
         discoveries.no_unit_moves_the_counts_further_than_is_said,
     ),
     Mutant(

@@ -21,7 +21,6 @@ from dpsynth.data.engines.files import open_source
 from dpsynth.data.tables import codec
 from dpsynth.door import bounded as bounded_module
 from dpsynth.door import codes as codes_module
-from dpsynth.door import counting
 from dpsynth.door import table as table_module
 from dpsynth.door.bounding import bounded_rows
 from dpsynth.door.ids import key
@@ -123,9 +122,9 @@ def broken(module, name, error):
 
 
 PLACES = {
-    "bounding": broken(bounded_module, "bounded_rows", MemoryError("31561 CANARY")),
+    "bounding": broken(bounded_module, "crowded", MemoryError("31561 CANARY")),
     "encoding": broken(codes_module, "pieces", ValueError("CANARY")),
-    "keeping": broken(counting.MemoryBackend, "__init__", ValueError("CANARY")),
+    "keeping": broken(table_module._Coded, "_made", ValueError("CANARY")),
     "counting": broken(table_module, "count", MemoryError("31561 CANARY")),
 }
 
@@ -284,7 +283,7 @@ def test_a_fit_that_fails_leaves_no_value_in_the_log_nor_in_the_variables_of_its
         Synthesizer(SCHEMA, epsilon=5, delta=1e-6, ledger=None).fit(tmp_path / "r.csv")
     shown = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
     text = "".join(line for line in shown.format() if "test_door.py" not in line)
-    assert "bound_table" in text
+    assert "PrivateTable.encoded" in text
     assert "CANARY" not in text + caplog.text
 
 

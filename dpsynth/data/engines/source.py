@@ -49,7 +49,7 @@ class Source:
         change: Callable[[Rows], Rows],
         needed: Callable[[Sequence[str]], Sequence[str]] = lambda columns: columns,
     ) -> Source:
-        """The rows after a change of each. needed: what the columns that are asked for are made of."""
+        """The rows after a change of each. needed: what columns that are asked for are made of."""
         parts = self.parts
         changed = None if parts is None else lambda names: map(change, parts(needed(names)))
         return replace(self, read=lambda: change(self.read()), parts=changed)
