@@ -16,6 +16,8 @@ import dpsynth
 from dpsynth import Boolean, Categorical, Datetime, Numeric, OpenCategorical, Order, PrivacyUnit, RowsError, Schema
 from dpsynth.data.engines import arrow, delimited, folders
 from dpsynth.data.engines.files import open_source
+from dpsynth.data.tables.codec import codec_for
+from dpsynth.door.codes import code_of, codes_of
 
 RNG = np.random.default_rng(5)
 N = 3_000
@@ -89,7 +91,9 @@ def write_folder(rows: pd.DataFrame, place: Path) -> Path:
     texts = rows.astype({"pay": str})
     for name, part in {"a": rows[:1000], "b": whole[1000:2000], "c": texts[2000:], "d": rows[:0]}.items():
         (place / "f").mkdir(exist_ok=True)
-        parquet.write_table(pa.Table.from_pandas(part, preserve_index=False), place / "f" / f"{name}.parquet", row_group_size=400)
+        parquet.write_table(
+            pa.Table.from_pandas(part, preserve_index=False), place / "f" / f"{name}.parquet", row_group_size=400
+        )
     return place / "f"
 
 
@@ -182,3 +186,18 @@ def test_a_small_file_is_read_once_and_not_in_parts(tmp_path, monkeypatch):
     assert source.parts is None
     read = source.reader()
     assert read(["age"])[0] is read(["ward"])[0]
+
+
+ENDS = [np.iinfo(kind) for kind in (np.int8, np.uint8, np.int16, np.int64, np.uint64)]
+
+
+@pytest.mark.parametrize("kind", ENDS, ids=lambda kind: str(kind.dtype))
+def test_whole_numbers_have_the_codes_that_each_has_alone(kind):
+    """Many of few are looked up; near the ends of their type, too."""
+    coding = codec_for(Numeric(-100, 100, integer=True, nullable=True))
+    near = [kind.min + i for i in range(6)] + [kind.max - i for i in range(6)]
+    for few in (near[:6], near[6:], [v for v in near if kind.bits == 8] or near[:1]):
+        column = np.array(few * 60, dtype=kind.dtype)
+        alone = [code_of(value, coding) for value in few]
+        np.testing.assert_array_equal(codes_of(column, coding), alone * 60)
+        np.testing.assert_array_equal(codes_of(pa.array(column), coding), alone * 60)

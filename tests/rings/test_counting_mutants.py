@@ -499,8 +499,8 @@ MUTANTS = [
     Mutant(
         "answers of a codec as they are",
         "codes.py",
-        "np.clip(codes, 0, coding.size - 1).astype(kind)",
-        "codes.astype(kind)",
+        "np.clip(np.asarray(codes, dtype=np.int64), 0, coding.size - 1).astype(kind)",
+        "np.asarray(codes, dtype=np.int64).astype(kind)",
         a_code_lies_in_the_public_range_and_no_value_ends_a_fit,
     ),
     Mutant(
