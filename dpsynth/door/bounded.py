@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from functools import cache
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -12,7 +13,7 @@ import pyarrow as pa
 from dpsynth.base.closed import Closed, closed
 from dpsynth.door.bounding import bounded_rows, chosen, crowded, hashed
 from dpsynth.door.codes import Coding, codes_of
-from dpsynth.door.ids import Joint, Numbering
+from dpsynth.door.ids import Joint, Numbering, digest
 from dpsynth.kernel.rows import _BOUNDED
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.kernel.wall import behind_the_wall
@@ -23,10 +24,29 @@ the same rows, in the same order and the same parts; a reader that sees another 
 """
 
 
+class Held:
+    """Reads a table once, and holds it: whatever is read of it later is the same."""
+
+    def __init__(self, read: Callable[[], Any]) -> None:
+        self._read = cache(read)
+
+    def __call__(self, columns: Sequence[str]) -> list[Any]:
+        return [self._read()]
+
+
+class _Part(NamedTuple):
+    """Of a part of a table: for each row whether it is kept, and a hash of the ids; None where the table is held."""
+
+    kept: np.ndarray
+    ids: bytes | None
+
+
 class _Table(NamedTuple):
     read: Read
-    kept: list[np.ndarray] | None
-    """For each row of each part whether it is kept; None where all are."""
+    unit: PrivacyUnit
+    dates: Mapping[str, Coding]
+    parts: list[_Part] | None = None
+    """None where the unit has no ids: all rows are kept."""
 
 
 class Bounded(Closed):
@@ -60,38 +80,47 @@ def bound_table(
     of a unit are told apart, where it has too many; where they say the same, the order of rows decides.
     """
     if unit.id_column is None:
-        return Bounded(_Table(read, None), unit, _BOUNDED)
-    return Bounded(behind_the_wall(lambda: _Table(read, _kept(read, unit, dates, records))), unit, _BOUNDED)
+        return Bounded(_Table(read, unit, dates), unit, _BOUNDED)
+    parts = behind_the_wall(lambda: _bounds(read, unit, dates, records))
+    return Bounded(_Table(read, unit, dates, parts), unit, _BOUNDED)
 
 
-def _kept(
-    read: Read, unit: PrivacyUnit, dates: Mapping[str, Coding], records: Mapping[str, Coding]
-) -> list[np.ndarray] | None:
+def _bounds(read: Read, unit: PrivacyUnit, dates: Mapping[str, Coding], records: Mapping[str, Coding]) -> list[_Part]:
     numbering = Numbering()
-    numbers = [numbering.of(ids_of(part, unit, dates)).astype(np.int32) for part in read(unit.columns)]
+    numbers, hashes = [], []
+    for part in read(unit.columns):
+        ids = ids_of(part, unit, dates)
+        numbers.append(numbering.of(ids).astype(np.int32))
+        hashes.append(None if isinstance(read, Held) else digest(ids))
     number = np.concatenate([np.zeros(0, dtype=np.int32), *numbers])
     ends = np.cumsum([*map(len, numbers)])[:-1]
     many = crowded(number, unit)
-    if not many.any():
-        return None
-    said = [_said(_taken(part, rows), records) for part, rows in _paired(read([*records]), np.split(many, ends))]
     kept = ~many
-    kept[many] = chosen(numbering.keys, number[many], np.concatenate(said), unit)
-    return np.split(kept, ends)
+    if many.any():
+        parts = [*map(_Part, np.split(many, ends), hashes)]
+        said = [_said(part, records) for part in _taken(_Table(read, unit, dates, parts), [*records])]
+        kept[many] = chosen(numbering.keys, number[many], np.concatenate(said), unit)
+    return [*map(_Part, np.split(kept, ends), hashes)]
 
 
 def _said(part: Any, records: Mapping[str, Coding]) -> np.ndarray:
     return hashed([codes_of(part[name], records[name]) for name in sorted(records)], len(part))
 
 
-def _paired(parts: Iterable[Any], rows: Sequence[np.ndarray]) -> Iterator[tuple[Any, np.ndarray]]:
-    """The parts of a table and the rows of each; ValueError where they are not those that were bounded."""
-    left = iter(rows)
-    for part in parts:
-        each = next(left, None)
-        if each is None or len(each) != len(part):
+def _taken(table: _Table, columns: Sequence[str]) -> Iterator[Any]:
+    """The rows of each part that are kept. ValueError where a table does not have the ids that it had."""
+    if table.parts is None:
+        yield from table.read(columns)
+        return
+    left = iter(table.parts)
+    for part in table.read([*columns, *table.unit.columns]):
+        before = next(left, None)
+        if before is None or before.ids not in (None, digest(ids_of(part, table.unit, table.dates))):
             raise ValueError("the table has other rows than when they were bounded")
-        yield part, each
+        if before.kept.all():
+            yield part
+        else:
+            yield part[before.kept] if isinstance(part, pd.DataFrame) else part.filter(pa.array(before.kept))
     if next(left, None) is not None:
         raise ValueError("the table has fewer rows than when they were bounded")
 
@@ -118,10 +147,6 @@ def _bounded(rows: tuple[Any, ...], ids: Any, unit: PrivacyUnit) -> Bounded:
     return Bounded(rows, unit, _BOUNDED)
 
 
-def _taken(part: Any, kept: np.ndarray) -> Any:
-    return part[kept] if isinstance(part, pd.DataFrame) else part.filter(pa.array(kept))
-
-
 def _raw(bounded: Bounded) -> Any:
     """The arrays of bounded rows, or their table. Called in this package only, behind the wall."""
     if type(bounded) is not Bounded:
@@ -134,7 +159,4 @@ def _parts(bounded: Bounded, columns: Sequence[str]) -> Iterator[Any]:
     table = _raw(bounded)
     if not isinstance(table, _Table):
         raise TypeError("a table is wanted, got arrays: use bound_table")
-    if table.kept is None:
-        yield from table.read(columns)
-    else:
-        yield from (_taken(part, rows) for part, rows in _paired(table.read(columns), table.kept))
+    yield from _taken(table, columns)

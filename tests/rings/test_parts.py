@@ -107,11 +107,12 @@ def every_row_of_a_unit_is_as_likely_kept(k: SimpleNamespace) -> None:
 
 
 def rows_that_are_others_than_before_are_refused(k: SimpleNamespace) -> None:
-    unit = k.PrivacyUnit("who", 1)
-    for later in ([], [ROWS[:100]], [ROWS, ROWS[:1]], [ROWS[:306]]):
-        reads = iter([[ROWS], [ROWS], later])
-        rows = k.bound_table(lambda columns, reads=reads: next(reads), unit, {}, codings(k))
-        assert raises(k.RowsError, lambda rows=rows: k.PrivateTable.encoded(rows, codings(k), DOMAIN))
+    swapped = ROWS.assign(who=ROWS["who"].tolist()[::-1])
+    for later in ([], [ROWS[:100]], [ROWS, ROWS[:1]], [ROWS[:306]], [swapped], [swapped[:100], swapped[100:]]):
+        for most, before in ((1, [[ROWS], [ROWS]]), (1000, [[ROWS]])):
+            reads = iter([*before, later])
+            rows = k.bound_table(lambda columns, reads=reads: next(reads), k.PrivacyUnit("who", most), {}, codings(k))
+            assert raises(k.RowsError, lambda rows=rows: k.PrivateTable.encoded(rows, codings(k), DOMAIN))
 
 
 def raises(error: type[Exception], work) -> bool:
@@ -170,8 +171,8 @@ MUTANTS = [
     Mutant(
         "the bounding is forgotten when a table is read again",
         "bounded.py",
-        "    if table.kept is None:\n",
-        "    if True:\n",
+        "        if before.kept.all():\n",
+        "        if True:\n",
         a_unit_keeps_as_many_rows_as_it_may_over_all_parts,
     ),
     Mutant(
@@ -201,6 +202,13 @@ MUTANTS = [
         "hashes[number[alike]] + _mixed(",
         "number[alike].astype(np.uint64) + _mixed(",
         a_unit_more_leaves_the_rows_of_others,
+    ),
+    Mutant(
+        "other people's rows are taken in the place of those that were bounded",
+        "bounded.py",
+        "if before is None or before.ids not in (None, digest(ids_of(part, table.unit, table.dates))):",
+        "if before is None:",
+        rows_that_are_others_than_before_are_refused,
     ),
     Mutant(
         "fewer rows than before are taken",

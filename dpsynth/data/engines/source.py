@@ -6,7 +6,6 @@ import contextlib
 import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from functools import cache
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -14,6 +13,7 @@ import pandas as pd
 import pyarrow as pa
 
 from dpsynth.base.real_records import STAMP, carries
+from dpsynth.door.bounded import Held
 from dpsynth.schema.columns import SchemaError
 from dpsynth.schema.files import FileFormat
 from dpsynth.schema.table import Schema
@@ -41,8 +41,7 @@ class Source:
         """Reads the rows again and again, with these columns or more: what is held, once."""
         if self.parts is not None:
             return self.parts
-        held = cache(self.read)
-        return lambda columns: [held()]
+        return Held(self.read)
 
     def changed(
         self,
