@@ -174,7 +174,8 @@ def release(
     synthesizer = _synthesizer(
         schema, ledger, purpose, approval, chosen | _budgeted(mechanism, epsilon, delta, checkpoint)
     )
-    ending = ending_for(data) if row_format is None else f".{row_format}"
+    usual = ending_for(data) if isinstance(data, Path) else ".csv"
+    ending = usual if row_format is None else f".{row_format}"
     with following(progress), cautions_told_later():
         drawn = make_release(synthesizer, data, output, n=n, seed=seed, ending=ending)
     record = synthesizer.certificate.record
@@ -187,7 +188,7 @@ def release(
     _say_release(output, drawn, data)
 
 
-def _say_release(folder: Path, drawn: Drawn, data: Path) -> None:
+def _say_release(folder: Path, drawn: Drawn, data: Path | str) -> None:
     """What lies in the folder, and what to do next."""
     files = {
         drawn.path.name: f"{drawn.count:,} synthetic rows, seed {drawn.seed}",
@@ -197,6 +198,7 @@ def _say_release(folder: Path, drawn: Drawn, data: Path) -> None:
         "schema.yaml": "the public facts about the columns",
         "manifest.json": f"the hash of each file; its head is {drawn.head}",
     }
+    shown = data if isinstance(data, Path) else "DATA"  # an address is not repeated
     say(f"\n{folder}: the release")
     for name, meaning in files.items():
         say(f"  {name:<18} {meaning}")
@@ -204,7 +206,7 @@ def _say_release(folder: Path, drawn: Drawn, data: Path) -> None:
         "Note the head elsewhere: with it, `dpsynth verify` finds a release that was made anew.\n"
         "Next:\n"
         f"  dpsynth verify {folder}\n"
-        f"  dpsynth evaluate {drawn.path} {data} --schema {folder / 'schema.yaml'} -o"
+        f"  dpsynth evaluate {drawn.path} {shown} --schema {folder / 'schema.yaml'} -o"
         " internal/quality    # INTERNAL"
     )
 

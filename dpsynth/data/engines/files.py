@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from dpsynth.base.places import expanded
 from dpsynth.data.engines.arrow import open_feather, open_parquet, without_views
+from dpsynth.data.engines.databases import Database, is_address, open_database
 from dpsynth.data.engines.delimited import open_csv
 from dpsynth.data.engines.folders import open_parts, parts_of
 from dpsynth.data.engines.json_lines import open_json_lines
@@ -137,6 +138,10 @@ def open_source(data: Any, schema: Schema | None = None, form: FileFormat | None
 
 
 def _source_of(data: Any, schema: Schema | None, form: FileFormat | None) -> Source:
+    if is_address(data):
+        data = Database(data)
+    if isinstance(data, Database):
+        return open_database(data, schema)
     if isinstance(data, (pd.DataFrame, pa.Table)):
         given = column_names(data)
         refuse_real_records(given, _attrs(data))
@@ -242,8 +247,9 @@ def _refuse_address(path: Path) -> None:
     """SchemaError for an address. It repeats none, and no password."""
     if _ADDRESS.search(str(path)) and not path.exists():
         raise SchemaError(
-            "data were given as an address, and neither databases nor servers can be read yet:"
-            " export the table to a .csv or .parquet file, and give its path"
+            "data were given as an address of a kind that is not read: write a database as"
+            " postgresql://host/database?table=claims, duckdb:///file?table=claims or"
+            " sqlite:///file?table=claims, or export the table to a .csv or .parquet file"
         )
 
 

