@@ -43,11 +43,21 @@ class Tilt:
     rest: float = 1.0
 
 
+@dataclass(frozen=True)
+class Block:
+    """Which rows of a sample these are, where it is drawn in blocks. number: of the block."""
+
+    number: int
+    first: int
+    total: int
+
+
 @dataclass(frozen=True, eq=False)
 class Origin:
     """What rows are drawn from: a model, and what turns its cells into values.
 
     people: how many rows units have, where their names repeat. seed: of names that have a key.
+    block: of a sample that is drawn in blocks, whose identifiers differ from those of the others.
     """
 
     model: Model
@@ -56,6 +66,7 @@ class Origin:
     inside: Mapping[str, Inside] = field(default_factory=dict)
     people: RowsOfUnits | None = None
     seed: Any = None
+    block: Block | None = None
 
     @cached_property
     def codecs(self) -> dict[str, Codec]:
@@ -104,18 +115,22 @@ class Origin:
         """
         columns = self.schema.columns.items()
         found = {name: column for name, column in columns if isinstance(column, Identifier)}
-        keys = {name: c.key or name for name, c in found.items() if c.repeats or c.key}
+        block = self.block
+        every = block is not None
+        keys = {n: c.key or n for n, c in found.items() if c.repeats or c.key or every}
         repeating = {key for name, key in keys.items() if found[name].repeats}
         if not keys:
             return {}
         seed = int(rng.integers(_SEEDS) if self.seed is None else self.seed)
-        of_people = np.random.default_rng([_PEOPLE, seed])
+        of_people = np.random.default_rng([_PEOPLE, seed, *([block.number] if block else [])])
         owners = {}
         for key in dict.fromkeys(keys.values()):
             sizes = self.people if key in repeating else None
             owners[key] = (sizes or RowsOfUnits((1,), (1.0,))).draw(n, of_people)
+            owners[key] += block.first if block else 0
+        total = block.total if block else None
         return {
-            name: keyed_identifiers(found[name], name, owners[key], seed)
+            name: keyed_identifiers(found[name], name, owners[key], seed, total)
             for name, key in keys.items()
         }
 

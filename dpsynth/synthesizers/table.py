@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,7 @@ from dpsynth.schema.table import Numeric, Schema, SchemaError
 from dpsynth.synthesizers.account import accountant_for, budget_of_account
 from dpsynth.synthesizers.asking import Asked
 from dpsynth.synthesizers.base import BaseSynthesizer, CautionWarning, NamedLedger, NoLedger
+from dpsynth.synthesizers.blocks import Written, write_blocks
 from dpsynth.synthesizers.implications import refuse_impossible
 from dpsynth.synthesizers.model_file import (
     TABLE,
@@ -71,9 +72,12 @@ from dpsynth.synthesizers.preflight import (
     with_prior_of_found,
 )
 from dpsynth.synthesizers.recorded import RecordedMarginal, recorded_arguments, recorded_marginals
-from dpsynth.synthesizers.sampled_rows import Origin
+from dpsynth.synthesizers.sampled_rows import Block, Origin
 from dpsynth.synthesizers.scenario import Scenario
 from dpsynth.synthesizers.undeclared import undeclared_counts
+
+_BLOCKS = 6
+"""Beside the seed of a sample: the blocks of a sample in blocks are drawn apart."""
 
 Bounds = dict[str, tuple[float, float]]
 Categories = dict[str, tuple[str, ...]]
@@ -311,10 +315,70 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         rows = self.drawn(n, Asked(where, given, balance, scenario, support), seed)
         return as_container(rows, output)
 
-    def drawn(self, n: int | None, asked: Asked, seed: int | None) -> pd.DataFrame:
-        """The rows of `sample`, for what was asked as one object."""
+    def drawn(
+        self, n: int | None, asked: Asked, seed: int | None, block: Block | None = None
+    ) -> pd.DataFrame:
+        """The rows of `sample`, for what was asked as one object. block: which of them."""
         record = self._fitted().certificate.record
-        return asked.rows(self._origin(seed), record, n, np.random.default_rng(seed))
+        origin = self._origin(seed)
+        if block is None:
+            return asked.rows(origin, record, n, np.random.default_rng(seed))
+        rng = np.random.default_rng([_BLOCKS, seed or 0, block.number])
+        return asked.rows(replace(origin, block=block), record, n, rng)
+
+    def write(
+        self,
+        folder: str | Path,
+        n: int,
+        *,
+        where: str | None = None,
+        balance: Mapping[str, Any] | None = None,
+        support: bool = False,
+        seed: int | None = None,
+        format: str = "parquet",
+        workers: int = 1,
+    ) -> Written:
+        """Draws any number of rows into the files of a folder, a million in each.
+
+        The files are the same for one seed, however many are written beside each other. A call that
+        ended early is finished by the same call: files that are whole are kept. The manifest of the
+        folder lists them.
+
+        Parameters
+        ----------
+        folder : str or Path
+            A new folder, or one in which the same was begun.
+        n : int
+            How many rows.
+        where, balance, support
+            As in `sample`; shares hold in each file.
+        seed : int or None
+            For a sample that can be drawn again; None takes a fresh one, which the manifest has.
+        format : str
+            The kind of file, such as "parquet" or "csv".
+        workers : int
+            How many files are written beside each other.
+
+        Returns
+        -------
+        Written
+            The folder, its files, the rows, the seed, and the head of the manifest.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ConditionError
+            When no row can meet the condition, and where a column other than an `Identifier` has to
+            be unique.
+        ValueError, SchemaError
+            For a folder of other files, and for rows that such a file cannot hold.
+        """
+        asked = Asked(where, None, balance, None, support)
+        ending = f".{format.removeprefix('.')}"
+        return write_blocks(
+            expanded(folder), self, n, asked, ending=ending, seed=seed, workers=workers
+        )
 
     def impute(
         self,
