@@ -34,7 +34,7 @@ DISCRETE = (
 )
 PUBLIC = ("documented", "public_prior")
 RULES = Path(__file__).parent / "public_rules.yaml"
-"""Constraints that the publishers' documentation states, in the words of a schema's file, by table."""
+"""What the publishers' documentation states of several columns, in the words of a schema's file, by table."""
 
 
 def require_data() -> Path:
@@ -96,8 +96,8 @@ def _shares(rows: pd.DataFrame, sizes: dict[str, int], clique: tuple[str, ...]) 
 class Published:
     """A table, and the public facts about it.
 
-    left_out: columns that no schema can hold, such as free text, each with the reason. whose: the column that says whose
-    record a row is, where a person or a stay has several.
+    left_out: columns that no schema can hold, such as free text, each with the reason. whose: the column that says
+    whose record a row is, where a person or a stay has several.
     """
 
     name: str
@@ -143,17 +143,25 @@ def published(name: str) -> Published:
             columns[spec["name"]] = made
     whose = facts.get("privacy_unit") or next((key["column"] for key in facts.get("foreign_keys", [])), None)
     wanted = [*columns, *([whose] if whose and whose not in columns else [])]
-    rules = read_mapping(RULES).get(name, [])
-    modelled = [c for c, column in columns.items() if not isinstance(column, dpsynth.Identifier)]
-    plain = dpsynth.Schema(columns, not_identifying=modelled)
-    schema = dpsynth.Schema.from_dict({**plain.to_dict(), "constraints": rules})
+    schema = _with_rules(columns, **read_mapping(RULES).get(name, {}))
     return Published(name, pd.read_parquet(path / file, columns=wanted), schema, left_out, whose)
 
 
+def _with_rules(
+    made: dict[str, Any], columns: dict[str, Any] | None = None, constraints: list[Any] | None = None
+) -> dpsynth.Schema:
+    """The schema of these columns, with further facts of some of them and constraints, as a schema's file has them."""
+    modelled = [name for name, column in made.items() if not isinstance(column, dpsynth.Identifier)]
+    spec = dpsynth.Schema(made, not_identifying=modelled).to_dict()
+    for name, facts in (columns or {}).items():
+        spec["columns"][name] |= facts
+    return dpsynth.Schema.from_dict({**spec, "constraints": constraints or []})
+
+
 def raw_table(name: str) -> tuple[pd.DataFrame, dpsynth.Schema]:
-    """The rows and the schema of a published table, see `published`."""
+    """The rows and the schema of a published table, see `published`, without constraints."""
     found = published(name)
-    return found.rows, found.schema
+    return found.rows, dpsynth.Schema(found.schema.columns, not_identifying=found.schema.not_identifying)
 
 
 def _column(spec: dict[str, Any], stored: Any) -> Any:

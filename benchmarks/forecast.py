@@ -44,7 +44,7 @@ def shape(name: str, kind: str) -> tuple[int, int]:
 
 
 def _columns(schema: Schema) -> int:
-    return len(schema_domain(schema, dict.fromkeys(schema.unbounded, ANY_BOUNDS)).attributes)
+    return len(schema_domain(schema.settled({}), dict.fromkeys(schema.unbounded, ANY_BOUNDS)).attributes)
 
 
 def measured() -> Iterator[dict[str, Any]]:

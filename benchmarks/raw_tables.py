@@ -1,11 +1,15 @@
 """Does the whole road work on real tables of mixed types?
 
     python benchmarks/raw_tables.py
+    python benchmarks/raw_tables.py --tables nhanes --skip-numbers --out nhanes.json
 
-Schema from the publisher's public facts, fit, sample, and then: columns, dtypes and missing values as the schema has
-them, nothing outside the public domain, and the one-way distance of each column. The fit's budget includes bounds that
-had to be learned. Of each numeric column besides: mean, standard deviation and quantiles, over several fits, and
-whether a mean that is off by more than 10 % lies within the noise that a plan foretells.
+Every table of ../shared/data, or those that are named. The schema has the publisher's public facts alone; bounds and
+categories that these leave open are found by charges of the same budget. Where a person or a stay has several rows,
+that is the unit, with as many rows as a charged look recommends (`choose_records`). Then fit, sample, and compare:
+columns, order and dtypes; values outside the domain; missing values, by column and by what is missing together;
+constraints; distances of one, two and three columns. Of each numeric column of some tables besides: mean, standard
+deviation and quantiles, over several fits, and whether a mean that is off by more than 10 % lies within the noise that
+a plan foretells.
 """
 
 from __future__ import annotations
@@ -18,69 +22,126 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from _missing import missing
 from _record import write
-from _tables import raw_table
+from _tables import Published, published, published_tables, raw_table
 
 import dpsynth
+from dpsynth.data.engines.files import open_rows
 from dpsynth.mechanisms.allocation import COLUMNS
 from dpsynth.synthesizers.numbers import MeanNoise, mean_noise
+from dpsynth.synthesizers.rule_check import check_rules
 
-TABLES = ("adult", "support2", "credit_default", "nist_acs_national2019")
+NUMBERS = ("adult", "support2", "credit_default", "nist_acs_national2019")
 DELTA = 1e-9
 LEVELS = (0.1, 0.5, 0.9, 0.99)
+LOOK = 0.2
+MOST_CUT = 0.5
+CEILINGS = (100, 1_000, 10_000)
 
 
 def outside_domain(release: pd.DataFrame, schema: dpsynth.Schema, bounds: dict[str, tuple[float, float]]) -> int:
-    """Synthetic values that the schema, with the learned bounds, does not allow."""
+    """Synthetic values that the schema, with what was learned, does not allow."""
     count = 0
-    for name, column in schema.columns.items():
+    for name, column in schema.coded.items():
         known = release[name].dropna()
         if isinstance(column, dpsynth.Categorical):
             count += int((~known.isin(column.categories)).sum())
+        elif isinstance(column, dpsynth.Datetime):
+            count += int((~known.between(pd.Timestamp(column.low), pd.Timestamp(column.high))).sum())
         elif isinstance(column, dpsynth.Numeric):
             low, high = bounds.get(name, (column.low, column.high))
+            low, high = (end if end is not None else edge for end, edge in ((low, -np.inf), (high, np.inf)))
             count += int(((known < low) | (known > high)).sum())
             count += int((known.astype(float) % 1 != 0).sum()) if column.integer else 0
-        count += 0 if getattr(column, "nullable", False) else int(release[name].isna().sum())
+        count += 0 if column.nullable else int(release[name].isna().sum())
     return count
 
 
 def expected_dtype(column: Any) -> str:
-    if isinstance(column, dpsynth.Categorical):
-        return "category"
+    match column:
+        case dpsynth.Categorical():
+            return "category"
+        case dpsynth.Datetime():
+            return "datetime64[s]"
+        case dpsynth.Identifier():
+            return "string"
     return "Int64" if column.integer else "float64"
 
 
+def choose_records(table: Published) -> dict[str, Any]:
+    """max_records by the rule of docs/units.md: what a look recommends, with a larger ceiling where units reach it.
+
+    Where nothing is recommended even then, the fewest that cut at most half of the rows. The looks' epsilon is told.
+    """
+    spent = 0.0
+    for ceiling in CEILINGS:
+        spent += LOOK
+        look = dpsynth.rows_per_unit(
+            table.rows, table.bounded(1), epsilon=LOOK, delta=DELTA, ledger=None, ceiling=ceiling
+        )
+        if look.recommended is not None or look.choices[-1].max_records < ceiling:
+            break
+    kept = next(c.max_records for c in look.choices if c.rows_cut <= MOST_CUT)
+    return {
+        "unit": table.whose,
+        "max_records": look.recommended or kept,
+        "recommended": look.recommended,
+        "epsilon of looks": spent,
+        "units": int(table.rows[table.whose].nunique()),
+    }
+
+
 def run(name: str, mechanism: str, epsilon: float) -> dict[str, Any]:
-    real, schema = raw_table(name)
+    table = published(name)
+    real, schema = table.rows, table.schema
+    unit: dict[str, Any] = {}
+    if table.whose is not None:
+        unit = choose_records(table)
+        schema = table.bounded(unit["max_records"])
     synthesizer = dpsynth.Synthesizer(schema, mechanism, epsilon=epsilon, delta=DELTA, ledger=None)
     start = time.process_time()
     synthesizer.fit(real)
     fitted = time.process_time()
     release = synthesizer.sample(len(real), seed=0)
     sampled = time.process_time()
-    bounds = synthesizer.certificate.record["released"].get("bounds", {})
-    quality = dpsynth.evaluate(release, real, schema, bounds=synthesizer.fitted_.bounds)
-    wrong = [c for c in schema.columns if str(release[c].dtype) != expected_dtype(schema.columns[c])]
+    settled = schema.settled(synthesizer.categories)
+    released = synthesizer.certificate.record["released"]
+    bounds = {**released.get("bounds", {}), **synthesizer.fitted_.bounds}
+    data = real[[*settled.coded]]
+    known = dpsynth.Schema(settled.coded, not_identifying=[*settled.coded])
+    quality = dpsynth.evaluate(release[[*settled.coded]], data, known, bounds=synthesizer.fitted_.bounds)
     columns = {c.name: c.distance for c in quality.columns}
-    missing = {c: [float(real[c].isna().mean()), float(release[c].isna().mean())] for c in schema.columns}
     return {
         "table": name,
         "mechanism": mechanism,
         "epsilon": epsilon,
         "rows": len(real),
         "columns": len(schema.columns),
+        "left out": table.left_out,
+        "unit": unit,
         "bounds learned": len(synthesizer.fitted_.bounds),
+        "categories found": {c: len(found) for c, found in synthesizer.categories.items()},
         "fit CPU s": fitted - start,
         "sample CPU s": sampled - fitted,
         "columns in order": list(release.columns) == list(schema.columns),
-        "wrong dtypes": wrong,
-        "values outside the domain": outside_domain(release, schema, {**bounds, **synthesizer.fitted_.bounds}),
+        "wrong dtypes": [c for c, col in settled.columns.items() if str(release[c].dtype) != expected_dtype(col)],
+        "values outside the domain": outside_domain(release, settled, bounds),
+        "constraints": constraints(real, release, settled),
+        "missing": missing(real, release, settled, released.get("undeclared", {}), synthesizer.fitted_.model.total),
         "mean 1-way": float(np.mean(list(columns.values()))),
         "mean of all ways": [{"synthetic": way.distance, "bootstrap": way.floor} for way in quality.ways],
         "1-way": columns,
-        "missing, real and synthetic": {c: m for c, m in missing.items() if max(m) > 0},
     }
+
+
+def constraints(real: pd.DataFrame, release: pd.DataFrame, schema: dpsynth.Schema) -> dict[str, Any]:
+    """How many constraints there are, and the share of rows that keep the one that most break."""
+    if not schema.constraints:
+        return {"declared": 0}
+    broken = [[rule.broken for rule in check_rules(open_rows(rows, schema), schema)] for rows in (real, release)]
+    kept = [1 - max(each) / len(rows) for each, rows in zip(broken, (real, release), strict=True)]
+    return {"declared": len(schema.constraints), "kept, real": kept[0], "kept, synthetic": kept[1]}
 
 
 def figures(values: pd.Series) -> dict[str, float]:
@@ -140,23 +201,32 @@ def mean_ratios(found: dict[str, Any]) -> dict[str, float]:
     }
 
 
+def told(r: dict[str, Any]) -> str:
+    worst = max(r["1-way"], key=r["1-way"].get)
+    lacking = {what: found for what, found in r["missing"].items() if what != "columns"}
+    return (
+        f"{r['table']}: {r['columns']} columns, {r['bounds learned']} learned bounds, fit {r['fit CPU s']:.1f} CPU s;"
+        f" mean 1-way {r['mean 1-way']:.4f}, worst {worst} {r['1-way'][worst]:.4f}; in order {r['columns in order']},"
+        f" wrong dtypes {r['wrong dtypes']}, outside the domain {r['values outside the domain']};"
+        f" constraints {r['constraints']}; unit {r['unit']}; missing {lacking}"
+    )
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--tables", nargs="+", default=TABLES, choices=TABLES)
+    parser.add_argument("--tables", nargs="+", default=None, help="by default all that there are")
     parser.add_argument("--mechanism", default="canopy")
     parser.add_argument("--epsilon", type=float, default=1.0)
     parser.add_argument("--seeds", type=int, default=5, help="fits whose figures of numbers are compared")
+    parser.add_argument("--skip-numbers", action="store_true", help="without the figures of numeric columns")
     parser.add_argument("--out", default="benchmarks/results/raw_tables.json")
     options = parser.parse_args()
-    results = [run(name, options.mechanism, options.epsilon) for name in options.tables]
-    for r in results:
-        worst = max(r["1-way"], key=r["1-way"].get)
-        print(
-            f"{r['table']:22} {r['columns']} columns, {r['bounds learned']} learned bounds,"
-            f" fit {r['fit CPU s']:.2f} CPU s; mean 1-way {r['mean 1-way']:.4f}, worst {worst} {r['1-way'][worst]:.4f};"
-            f" wrong dtypes {r['wrong dtypes']}, outside the domain {r['values outside the domain']}"
-        )
-    compared = [numbers(t, options.mechanism, e, options.seeds) for t in options.tables for e in (1.0, 10.0)]
+    results = []
+    for name in options.tables or published_tables():
+        results.append(run(name, options.mechanism, options.epsilon))
+        print(told(results[-1]), flush=True)
+    chosen = [] if options.skip_numbers else [t for t in NUMBERS if options.tables is None or t in options.tables]
+    compared = [numbers(t, options.mechanism, e, options.seeds) for t in chosen for e in (1.0, 10.0)]
     for found in compared:
         ratios = mean_ratios(found)
         far = {c: round(r, 2) for c, r in sorted(ratios.items(), key=lambda it: -abs(np.log(max(it[1], 1e-9))))[:8]}

@@ -18,6 +18,8 @@ from typing import Any
 import audit_page
 import constraints_page
 import networks_page
+import open_page
+import raw_tables_page
 import units_page
 
 ROOT = Path(__file__).parents[1]
@@ -50,16 +52,17 @@ def long_figures() -> str:
         " (`benchmarks/ablation.py`)",
         ablation_table(ablation["results"]["rows"]),
         "## Raw tables of mixed types",
-        "Epsilon 1, delta 1e-9, schema from their publishers' documentation alone, by canopy. Distances on at most 20"
-        " bins a column, in brackets that of the real rows drawn anew.",
-        raw_rows(raw["results"]["tables"]),
+        *raw_tables_page.parts(raw["results"]["tables"]),
+        "## Categories that nobody listed",
+        *open_page.section(),
         "## Rare classes, small tables",
         *rare_and_small(load("rare_and_small")["results"]),
         "## Speed",
         f"One core. {speed_line()}",
         f"**Counting**: {counting['results']['ours ns']:.1f} ns a row and two-way marginal"
         f" ({counting['results']['rows']:,} rows, 105 pairs), against"
-        f" {counting['results']['fused bincount ns']:.1f} for numpy's bincount on fused codes in the same run.",
+        f" {counting['results']['fused bincount ns']:.1f} for numpy's bincount on fused codes in the same run. All"
+        f" pairs of columns of 4,000 rows: {wide_line(counting['results']['wide'])}.",
         f"**Noise**: {noise_line(noise['results'])}",
         f"**Sampling**: {sampling_line(sampling['results'])}",
         speed_table(),
@@ -224,28 +227,6 @@ def every_peer() -> list[dict[str, Any]]:
     return [r for r in finished if not r["method"].startswith("dpsynth/")] + load("peers_earlier")["rows"]
 
 
-def raw_rows(tables: list[dict[str, Any]]) -> str:
-    lines = [
-        "| | rows | columns | bounds learned | columns | pairs | triples | worst column | fit, CPU s |",
-        "|---|---|---|---|---|---|---|---|---|",
-    ]
-    for t in tables:
-        worst = max(t["1-way"], key=t["1-way"].get)
-        ways = (f"{way['synthetic']:.4f} ({way['bootstrap']:.4f})" for way in t["mean of all ways"])
-        lines.append(
-            line(
-                t["table"],
-                f"{t['rows']:,}",
-                t["columns"],
-                t["bounds learned"],
-                *ways,
-                f"{worst} {t['1-way'][worst]:.3f}",
-                f"{t['fit CPU s']:.1f}",
-            )
-        )
-    return "\n".join(lines)
-
-
 def rare_and_small(results: dict[str, Any]) -> list[str]:
     """What is kept of a rare class, and the spread of small tables over seeds."""
     rare = {name: f"{min(shares):.2f} to {max(shares):.2f}" for name, shares in results["rare"].items()}
@@ -263,6 +244,10 @@ def rare_and_small(results: dict[str, Any]) -> list[str]:
         f"Three-way distance of small tables at epsilon 1, delta 1e-9, {seeds} seeds:",
         "\n".join(lines),
     ]
+
+
+def wide_line(found: list[dict[str, Any]]) -> str:
+    return ", ".join(f"{each['CPU s']:.1f} CPU s of {each['columns']}" for each in found)
 
 
 def noise_line(results: dict[str, Any]) -> str:

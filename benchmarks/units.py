@@ -5,40 +5,53 @@
 
 For each max_records: the share of rows kept; how far the distribution of the column on coming back is off by the cut
 alone (exact, no noise), and in a release of canopy with everything that a fit adds (total variation distance, median
-of the seeds); the mean distance of all columns; and what `dpsynth.rows_per_unit` recommends at epsilon 0.05.
+of the seeds); the mean distance of all columns; and what `dpsynth.rows_per_unit` recommends.
 
-Tables: the invoices of online_retail, a visit each, by customer; and made-up stays, as many as in a table of 130
-hospitals (101,766 of 71,518 patients). --table: a table of your own, whose other columns are taken as they are.
+Tables: the invoices of online_retail, a visit each, by customer; the measurements of physionet2012_icu, by stay, where
+coming back is the same measurement again; and made-up stays, as many as in a table of 130 hospitals (101,766 of 71,518
+patients). --table: a table of your own, of which only the two columns are taken.
 """
 
 from __future__ import annotations
 
 import argparse
 import statistics
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from _record import RESULTS, write
-from _tables import require_data
+from _tables import published, require_data
 
 import dpsynth
 from dpsynth.door.bounding import bounded_rows
 
 MOST = (1, 2, 3, 5, 8, 12, 20, 40)
+MANY = (1, 5, 20, 50, 100, 200, 400, 800)
+"""For units of hundreds of rows."""
+
+DRAWN = 200_000
+"""Rows of a release, at most, that are compared."""
+
 DELTA = 1e-6
+LOOK, CEILING = 0.2, 1000
 BACK = dpsynth.Categorical(["<30", ">30", "no"])
 """Whether somebody comes back within 30 days of this visit, later, or not at all."""
 
+AGAIN = dpsynth.Categorical(["<60", ">60", "no"])
+"""Whether the same is measured again within 60 minutes, later, or not at all."""
 
-def coming_back(rows: pd.DataFrame, who: str, day: str) -> pd.Series:
-    """For each visit whether the next one of the same person is within 30 days."""
-    ordered = rows.sort_values([who, day])
-    gap = (ordered.groupby(who)[day].shift(-1) - ordered[day]).dt.days
-    return pd.Series(np.where(gap.isna(), "no", np.where(gap < 30, "<30", ">30")), index=ordered.index).reindex(
-        rows.index
-    )
+
+def coming_back(rows: pd.DataFrame, who: list[str], when: str, soon: int) -> pd.Series:
+    """For each row whether the next one of the same unit is nearer than `soon`: days of dates, or numbers."""
+    ordered = rows.sort_values([*who, when])
+    gap = ordered.groupby(who)[when].shift(-1) - ordered[when]
+    gap = gap.dt.days if gap.dtype.kind == "m" else gap
+    found = np.where(gap.isna(), "no", np.where(gap < soon, f"<{soon}", f">{soon}"))
+    return pd.Series(found, index=ordered.index).reindex(rows.index)
 
 
 def invoices() -> tuple[pd.DataFrame, dpsynth.Schema]:
@@ -49,7 +62,7 @@ def invoices() -> tuple[pd.DataFrame, dpsynth.Schema]:
         who=("CustomerID", "first"), day=("InvoiceDate", "min"), paid=("paid", "sum"), lines=("paid", "size")
     )
     rows = rows[rows["paid"] > 0].reset_index(drop=True)
-    rows["back"] = coming_back(rows, "who", "day")
+    rows["back"] = coming_back(rows, ["who"], "day", 30)
     columns = {
         "day": dpsynth.Datetime("2010-12-01", "2011-12-31"),
         "paid": dpsynth.Numeric(0, 20_000, decimals=2),
@@ -76,7 +89,7 @@ def stays() -> tuple[pd.DataFrame, dpsynth.Schema]:
             "medicines": np.clip(rng.poisson(12 + 6 * frail), 1, 81),
         }
     )[:wanted]
-    rows["back"] = coming_back(rows, "who", "day")
+    rows["back"] = coming_back(rows, ["who"], "day", 30)
     columns = {
         "age": dpsynth.Numeric(0, 99, integer=True),
         "nights": dpsynth.Numeric(1, 14, integer=True),
@@ -84,6 +97,15 @@ def stays() -> tuple[pd.DataFrame, dpsynth.Schema]:
         "back": BACK,
     }
     return rows.drop(columns="day"), dpsynth.Schema(columns, unit=dpsynth.PrivacyUnit("who"))
+
+
+def measurements() -> tuple[pd.DataFrame, dpsynth.Schema]:
+    table = published("physionet2012_icu/measurements")
+    rows = table.rows.rename(columns={table.whose: "who"})[["who", "Minutes", "Parameter"]]
+    rows["back"] = coming_back(rows, ["who", "Parameter"], "Minutes", 60)
+    rows["Parameter"] = rows["Parameter"].astype(str)
+    columns = {name: replace(table.schema.columns[name], nullable=False) for name in ("Minutes", "Parameter")}
+    return rows, dpsynth.Schema({**columns, "back": AGAIN}, unit=dpsynth.PrivacyUnit("who"))
 
 
 def of_file(path: Path, who: str, back: str) -> tuple[pd.DataFrame, dpsynth.Schema]:
@@ -108,9 +130,11 @@ def bins_of(column: pd.Series) -> Any:
     return np.unique(column.quantile(np.arange(0.05, 1, 0.05)).to_numpy())
 
 
-def measured(rows: pd.DataFrame, schema: dpsynth.Schema, epsilons: list[float], seeds: int) -> dict[str, Any]:
+def measured(
+    rows: pd.DataFrame, schema: dpsynth.Schema, epsilons: list[float], seeds: int, numbers: Sequence[int] = MOST
+) -> dict[str, Any]:
     found = []
-    for most in MOST:
+    for most in numbers:
         unit = dpsynth.PrivacyUnit("who", most)
         kept = rows.iloc[bounded_rows(rows["who"], unit)]
         line: dict[str, Any] = {
@@ -125,12 +149,13 @@ def measured(rows: pd.DataFrame, schema: dpsynth.Schema, epsilons: list[float], 
             line["releases"][f"{epsilon:g}"] = medians
         found.append(line)
         print(line, flush=True)
-    look = dpsynth.rows_per_unit(rows, schema, epsilon=0.05, delta=DELTA, ledger=None)
+    look = dpsynth.rows_per_unit(rows, schema, epsilon=LOOK, delta=DELTA, ledger=None, ceiling=CEILING)
     return {
         "rows": len(rows),
         "people": int(rows["who"].nunique()),
         "most rows of a person": int(rows["who"].value_counts().max()),
-        "recommended at epsilon 0.05": look.recommended,
+        "recommended": look.recommended,
+        "epsilon of the look": LOOK,
         "by max_records": found,
     }
 
@@ -140,7 +165,7 @@ def released(
 ) -> dict[str, float]:
     facts = dpsynth.Schema(schema.columns, unit=unit)
     made = dpsynth.Synthesizer(facts, "canopy", epsilon=epsilon, delta=DELTA, ledger=None).fit(rows)
-    drawn = made.sample(len(rows), seed=seed)
+    drawn = made.sample(min(len(rows), DRAWN), seed=seed)
     apart = {name: distance(rows[name], drawn[name], bins_of(rows[name])) for name in schema.columns}
     return {"back": apart["back"], "mean of columns": statistics.fmean(apart.values())}
 
@@ -156,8 +181,14 @@ def main() -> None:
     if options.table is not None:
         print(measured(*of_file(options.table, options.id, options.back), options.epsilons, options.seeds))
         return
-    tables = {"online_retail, invoices": invoices(), "stays, made up": stays()}
-    results = {name: measured(*table, options.epsilons, options.seeds) for name, table in tables.items()}
+    tables = {
+        "online_retail, invoices": (invoices(), MOST),
+        "physionet2012_icu, measurements": (measurements(), MANY),
+        "stays, made up": (stays(), MOST),
+    }
+    results = {
+        name: measured(*table, options.epsilons, options.seeds, numbers) for name, (table, numbers) in tables.items()
+    }
     print(write(RESULTS / "units.json", {"seeds": options.seeds, "delta": DELTA, "tables": results}))
 
 

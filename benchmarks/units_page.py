@@ -24,12 +24,12 @@ def measured(results: dict[str, Any]) -> str:
     for name, found in results["tables"].items():
         by_most = {line["max_records"]: line for line in found["by max_records"]}
         one, five = (by_most[most]["releases"]["1"]["back"] for most in (1, 5))
-        recommended = found["recommended at epsilon 0.05"]
+        recommended = found["recommended"]
         look = "recommends nothing" if recommended is None else f"recommends {recommended}"
         parts += [
-            f"**{name.capitalize()}**: {found['rows']:,} rows of {found['people']:,} people, at most"
+            f"**{name.capitalize()}**: {found['rows']:,} rows of {found['people']:,} units, at most"
             f" {found['most rows of a person']}. In a release at epsilon 1 coming back is {one:.3f} off with one record"
-            f" a person and {five:.3f} with five. `dpsynth unit` at epsilon 0.05 {look}.",
+            f" a unit and {five:.3f} with five. `dpsynth unit` at epsilon {found['epsilon of the look']:g} {look}.",
             table(by_most),
         ]
     return "\n\n".join(parts)

@@ -34,7 +34,8 @@ if TYPE_CHECKING:
     from dpsynth.synthesizers.plan import Plan
 
 _PROGRAM = ("environment", "command", "claim")
-_KNOWN = {"schema", "mechanism", "epsilon", "delta", "rows", "target", "settings", *_PROGRAM}
+_OTHERS = ("mechanism", "epsilon", "delta", "rows", "target", "settings", "ledger")
+_KNOWN = {"schema", *_OTHERS, *_PROGRAM}
 _NEEDED = ("schema", "epsilon", "rows")
 
 JobFile = Annotated[
@@ -47,6 +48,13 @@ MaybeDelta = Annotated[
 ]
 Rows = Annotated[
     int | None, typer.Option(help="About how many rows there are: a guess that is no secret.")
+]
+Account = Annotated[
+    Path | None,
+    typer.Option(
+        "--ledger",
+        help="The account that would pay; by default the project's, or one of this fit alone.",
+    ),
 ]
 Mechanism = Annotated[str | None, typer.Option(help="The mechanism, as for fit.")]
 
@@ -63,6 +71,7 @@ def plan(
     environment: Environment = None,
     command: Command = None,
     claim: Claim = None,
+    ledger: Account = None,
     as_json: Json = False,
 ) -> None:
     """Say what a fit would spend, and how noisy its answers would be.
@@ -79,6 +88,7 @@ def plan(
         "environment": environment,
         "command": command,
         "claim": claim,
+        "ledger": ledger,
     }
     stated = {} if job is None else _job(job)
     made = _plan(_facts(stated, options), settings)
@@ -116,6 +126,7 @@ def _plan(facts: dict[str, Any], settings: list[str] | None) -> Plan:
         mechanism,
         epsilon=facts["epsilon"],
         delta=facts["delta"],
+        **({"ledger": facts["ledger"]} if "ledger" in facts else {}),
         **chosen,
     )
     return synthesizer.plan(facts["rows"])
@@ -155,6 +166,6 @@ def _job(path: Path) -> dict[str, Any]:
         raise ValueError(
             f"{path} must state settings as NAME: VALUE pairs, got {stated['settings']!r}"
         )
-    if "schema" in stated:
-        stated["schema"] = path.parent / str(stated["schema"])
+    for place in {"schema", "ledger"} & set(stated):
+        stated[place] = path.parent / str(stated[place])
     return stated

@@ -32,9 +32,18 @@ Output = Annotated[
     Path, typer.Option("--output", "-o", help="The file that the schema is written to.")
 ]
 
+OpenUnknown = Annotated[
+    bool,
+    typer.Option(
+        "--open-unknown",
+        help="Leave bounds of numbers and categories that are not known to a charge, in place of a"
+        " TODO.",
+    ),
+]
+
 _FORMS = (
-    "redcap, spreadsheet, sdv, frictionless, json-schema, croissant, smartnoise, google, sql, ddi,"
-    " spss, stata"
+    "redcap, spreadsheet, columns, sdv, frictionless, json-schema, croissant, smartnoise, google,"
+    " sql, ddi, spss, stata"
 )
 
 schema_app = typer.Typer(
@@ -54,6 +63,7 @@ def draft(
     ] = None,
     encoding: Annotated[str | None, typer.Option(help="Of a CSV file, such as cp1252.")] = None,
     skip_lines: Annotated[int, typer.Option(help="Lines before the one that has the names.")] = 0,
+    open_unknown: OpenUnknown = False,
     as_json: Json = False,
 ) -> None:
     """Draft a schema from the names and types of columns.
@@ -71,6 +81,7 @@ def draft(
     unit = PrivacyUnit(id_column or None, max_records)
     check_owner(source.names, unit)
     drafted = Schema.draft(source.without_rows(), unit, source.form)
+    drafted = drafted.opened() if open_unknown else drafted
     drafted.save(output)
     personal = drafted.direct_identifiers()
     if as_json:
@@ -78,7 +89,10 @@ def draft(
         print_json({**facts, "direct_identifiers": personal})
         return
     _say_personal(personal)
-    say(f"{output}: replace every TODO with a public fact that you know without the rows")
+    if drafted.todo():
+        say(f"{output}: replace every TODO with a public fact that you know without the rows")
+    else:
+        say(f"{output}: nothing is left to write; state what you know without the rows")
 
 
 @schema_app.command("import")
@@ -108,6 +122,7 @@ def import_(
             " the rows.",
         ),
     ] = False,
+    open_unknown: OpenUnknown = False,
     as_json: Json = False,
 ) -> None:
     """Write a schema from a data dictionary, with a TODO for each fact that it lacks.
@@ -118,10 +133,13 @@ def import_(
 
     new_file(output)
     name, imported = import_facts(source, form, table, dialect, labels_public)
-    draft = imported.draft()
+    lacking = imported.draft()
+    draft = lacking.opened() if open_unknown else lacking
     draft.save(output)
+    todo, opened = draft.todo(), _opened(lacking.todo(), draft.todo())
     found = {
-        "todo": imported.open_facts(),
+        "todo": todo,
+        "open": opened,
         "direct_identifiers": imported.direct_identifiers(),
         "notes": imported.notes(),
         "refused": sorted(imported.refused),
@@ -132,6 +150,8 @@ def import_(
         return
     say(f"{output}: {len(imported.columns)} columns from a {FORMS[name].title}")
     _show_imported(imported)
+    _show_open(opened)
+    _show_todo(todo)
 
 
 def _say_personal(found: dict[str, str]) -> None:
@@ -154,12 +174,34 @@ def _show_imported(imported: Imported) -> None:
         )
     _say_personal(imported.direct_identifiers())
     say("Bounds and categories are taken as declared: remove what was computed from the rows.")
-    todo = imported.open_facts()
+
+
+def _opened(lacking: dict[str, list[str]], todo: dict[str, list[str]]) -> dict[str, list[str]]:
+    """Of the lacking facts those that are no longer to be written."""
+    still = {name for names in todo.values() for name in names}
+    found = {
+        facts: [name for name in names if name not in still] for facts, names in lacking.items()
+    }
+    return {facts: names for facts, names in found.items() if names}
+
+
+def _show_open(found: dict[str, list[str]]) -> None:
+    """The columns of which a charge finds what the dictionary lacks."""
+    if found:
+        say("Found by charges, for a part of the budget:")
+    for facts, names in found.items():
+        say(f"  {facts}: {', '.join(names)}")
+
+
+def _show_todo(todo: dict[str, list[str]]) -> None:
     say("Still TODO:" if todo else "Nothing is left to write.")
     for facts, names in todo.items():
         say(f"  {facts}: {', '.join(names)}")
-    if any({"low", "high"} & set(facts.split(", ")) for facts in todo):
-        say("A number's bound that nobody knows is null: a part of the budget learns it.")
+    if any({"low", "high", "categories"} & {*facts.split(", ")} for facts in todo):
+        say(
+            "Bounds of numbers, and categories, that nobody knows can be found by a fit, for a part"
+            " of its budget: give --open-unknown."
+        )
 
 
 @schema_app.command("check")
@@ -185,15 +227,16 @@ def check(
     rules = check_rules(rows, declared)
     if as_json:
         found = {"columns": [vars(c) for c in checks], "constraints": [vars(r) for r in rules]}
-        print_json({"PRIVATE": True, **found})
+        opened = {"found_by_a_charge": [*declared.open]} if declared.open else {}
+        print_json({"PRIVATE": True, **found, **opened})
     else:
-        _show(checks, len(rows))
+        _show(checks, len(rows), declared.open)
         _show_rules(rules)
     if any(c.reason or c.refused for c in checks):
         raise typer.Exit(Exit.GATE_FAILED)
 
 
-def _show(checks: list[ColumnCheck], rows: int) -> None:
+def _show(checks: list[ColumnCheck], rows: int, opened: tuple[str, ...]) -> None:
     titles = ("column", "missing", "undeclared", "which become", "clipped", "never occur")
     table = Table(*titles, "refused", title="PRIVATE: exact counts, not for release")
     for c in checks:
@@ -204,6 +247,11 @@ def _show(checks: list[ColumnCheck], rows: int) -> None:
         table.add_row(*map(escape, (c.name, missing, undeclared, becomes, clipped, never, refused)))
     out.print(table)
     say(f"Of {rows:,} rows; a dot means none.")
+    if opened:
+        say(
+            f"{', '.join(opened)}: categories are found by a charge of the fit; dpsynth plan says"
+            " how many people must have one"
+        )
     _say_personal({c.name: c.refused for c in checks if c.refused})
     for c in checks:
         if c.never:

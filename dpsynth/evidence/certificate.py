@@ -360,8 +360,9 @@ def _cautions(
     columns = schema.columns if isinstance(schema, Schema) else {}
     if schema.unit.id_column is None and any(isinstance(c, Identifier) for c in columns.values()):
         found.append(wording.IDENTIFIER_WITHOUT_UNIT)
-    if isinstance(schema, Schema) and schema.repeating is not None:
-        found.append(wording.repeating(schema.repeating, bool(released.get("rows_of_units"))))
+    if isinstance(schema, Schema) and schema.repeating:
+        seen, dated = bool(released.get("rows_of_units")), bool(schema.unit.periods)
+        found.append(wording.repeating(schema.repeating, seen, dated))
     if known := settings.get("known"):
         found.append(
             wording.known(sorted({str(marginal["source"]) for marginal in known}), len(known))

@@ -15,8 +15,13 @@ MANY = 0.2
 NEARLY_ALL = 0.9
 """The same for a caution of a column that may be missing: there, many missing are nothing odd."""
 
-_CLEAR = 4.0
-"""Standard deviations: a count above these is not noise alone."""
+MOSTLY = 0.5
+"""The share of values from which on a column of open categories is named: most became OTHER."""
+
+_CLEAR = 6.0
+"""Standard deviations: noise alone is above these once in a thousand million counts. So nobody is
+cautioned for nothing, of however many columns and releases.
+"""
 
 _SAID = 3
 """Columns that get a caution each: a table of which nothing can be read must not fill the page."""
@@ -37,11 +42,13 @@ def many(released: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def cautions(released: Mapping[str, Any]) -> list[str]:
     """Cautions of the columns of which too little was read: one for each of the worst, one for all
-    others.
+    others. Before them, one for each of those of which most values became OTHER.
     """
+    other = released.get("other", {}).items()
+    said = [wording.mostly_other(name, share) for name, share in other if share > MOSTLY]
     least = {"unread": MANY, "either": NEARLY_ALL}
     odd = [c for c in many(released) if c["holds"] in least and c["share"] > least[c["holds"]]]
-    said = [
+    said += [
         wording.unread(c["name"], c["share"], c["rows"], c["stddev"], c["holds"] == "either")
         for c in odd[:_SAID]
     ]

@@ -226,16 +226,25 @@ IDENTIFIER_WITHOUT_UNIT = (
 )
 
 
-def repeating(name: str, seen: bool) -> str:
-    """For names that repeat: rows of one name have nothing else in common."""
+def repeating(names: Sequence[str], seen: bool, dated: bool) -> str:
+    """For names that repeat: rows of one name have nothing else in common.
+
+    dated: whether a unit is a period of a person, beyond which no name repeats.
+    """
+    name = " and ".join(map(repr, names))
     known = (
-        f"New names in {name!r} repeat as real ones do, by a noisy count of units by their rows"
+        f"New names in {name} repeat as real ones do, by a noisy count of units by their rows"
         if seen
-        else f"The rows of one {name!r} did not stand out from the noise, so each name comes once"
+        else f"The rows of one {name} did not stand out from the noise, so each name comes once"
+    )
+    within = (
+        " Each name comes in one period only, since nothing counts how many periods a person has."
+        if dated and seen
+        else ""
     )
     return (
-        f"CAUTION: {known}. Which rows have one name is drawn at random: they are no history of"
-        " one person, and say nothing of how visits of one person hang together."
+        f"CAUTION: {known}.{within} Which rows have one name is drawn at random: they are no"
+        " history of one person, and say nothing of how visits of one person hang together."
     )
 
 
@@ -251,6 +260,15 @@ def unread(name: str, share: float, rows: int, stddev: float, nullable: bool) ->
         f"CAUTION: about {round(100 * share)} % of the values of {name!r} {what}, and {then}. This"
         f" follows from noisy counts that were already paid for: {rows:,} rows (standard deviation"
         f" {at_most(stddev, 2)}). Run 'dpsynth schema check', then correct the schema or the file."
+    )
+
+
+def mostly_other(name: str, share: float) -> str:
+    """For a column of open categories, of which a fit found few."""
+    return (
+        f"CAUTION: about {round(100 * share)} % of the values of {name!r} became OTHER, as too few"
+        " have each of them for it to be found. Declare a public list of categories, or the"
+        " lengths of prefixes (levels), or spend more."
     )
 
 

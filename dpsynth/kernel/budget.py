@@ -27,8 +27,8 @@ class Budget:
     epsilon, delta : float
         From 0 to 100, and strictly between 0 and 1.
     programs_epsilon, programs_delta : float
-        What of it is kept from the start for other programs (`ExternalProgram`); deltas that trainings have of their
-        own, beyond delta / 2^28, are paid from it too. Nothing else can be.
+        What of it is kept from the start for other programs (`ExternalProgram`); deltas that trainings and discoveries
+        have of their own, beyond delta / 2^28, are paid from it too. Nothing else can be.
     """
 
     epsilon: float

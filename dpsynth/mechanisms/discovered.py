@@ -25,8 +25,8 @@ from dpsynth.schema.columns import OpenCategorical, matches_any
 from dpsynth.schema.files import FileFormat
 from dpsynth.schema.table import Schema
 
-SHARE = 0.05
-MAX_SHARE = 0.15
+SHARE = 0.1
+MAX_SHARE = 0.2
 """Of a fit's budget: what finding the categories of a single column costs, and of many together."""
 
 DELTA_SHARE = 0.1

@@ -65,18 +65,19 @@ class Sizes:
     @cached_property
     def seen(self) -> int:
         """How many of the counts, from 1 row on, stand out from the noise, by themselves or with
-        all that follow.
+        all that follow. None where the noise leaves no unit in them together.
         """
         counts = np.array(self.counts)
         following = np.cumsum(counts[::-1])[::-1] / np.sqrt(np.arange(counts.size, 0, -1))
         clear = np.flatnonzero(np.maximum(counts, following) > _CLEAR * self.stddev)
-        return int(clear[-1]) + 1 if clear.size else 0
+        seen = int(clear[-1]) + 1 if clear.size else 0
+        return seen if counts[:seen].sum() >= 1 else 0
 
     @cached_property
     def units(self) -> np.ndarray:
         """The units of each count that is seen: none negative, and nearest to what was measured."""
         counts = np.array(self.counts[: self.seen])
-        return on_simplex(counts, max(float(counts.sum()), 0.0)) if self.seen else counts
+        return on_simplex(counts, float(counts.sum())) if self.seen else counts
 
     @cached_property
     def rows(self) -> np.ndarray:

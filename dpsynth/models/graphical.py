@@ -20,7 +20,7 @@ from dpsynth.models.completing import complete_tree, smoothed, weighted
 from dpsynth.models.factor import expand, marginal, quotient
 from dpsynth.models.junction_tree import JunctionTree
 from dpsynth.models.projection import Projection
-from dpsynth.models.sampling import sample_tree
+from dpsynth.models.sampling import draw_tree, few, sample_tree
 
 
 @dataclass(frozen=True, eq=False)
@@ -131,12 +131,37 @@ class GraphicalModel:
         """
         if n < 0:
             raise ValueError(f"the number of rows to sample must be 0 or more, got {n}")
-        beliefs = list(self.beliefs)
-        if evidence:
-            log_mass, beliefs = self._conditional(evidence)
-            if math.isinf(log_mass):
-                raise ConditionError.no_row(evidence)
-        return sample_tree(self.tree, beliefs, n, rng)
+        return sample_tree(self.tree, self._beliefs_given(evidence), n, rng)
+
+    def sample_few(self, n: int, rng: np.random.Generator, evidence: Evidence | None) -> Codes:
+        """n rows as `sample` draws them; where they are few, independent ones."""
+        if not few(self.tree, n):
+            return self.sample(n, rng, evidence)
+        return draw_tree(self.tree, self._beliefs_given(evidence), n, rng)
+
+    def groups(self) -> tuple[Clique, ...]:
+        """Attributes that the tree joins, each attribute in one group."""
+        found: list[set[str]] = []
+        place: list[int] = []
+        for node, separator, parent in zip(
+            self.tree.nodes, self.tree.separators, self.tree.parents, strict=True
+        ):
+            place.append(place[parent] if separator else len(found))
+            if not separator:
+                found.append(set())
+            found[place[-1]].update(node)
+        return tuple(self.domain.ordered(group) for group in found)
+
+    def among(self, attributes: Clique) -> GraphicalModel:
+        """The model of some groups."""
+        domain = self.domain.project(attributes)
+        kept = [i for i, node in enumerate(self.tree.nodes) if {*node} <= {*attributes}]
+        tree = self.tree.part(domain, kept)
+        potentials = {c: table for c, table in self.potentials.items() if {*c} <= {*attributes}}
+        beliefs = tuple(self.beliefs[i] for i in kept)
+        return GraphicalModel(
+            domain, self.total, potentials, tree, beliefs, self.iterations, self.converged
+        )
 
     def project_given(self, clique: Clique, evidence: Evidence) -> np.ndarray:
         """Expected counts of the rows that agree with the evidence, each as often as its weights
@@ -176,6 +201,15 @@ class GraphicalModel:
                 self.tree.nodes, self.tree.separators, self.beliefs, strict=True
             )
         ]
+
+    def _beliefs_given(self, evidence: Evidence | None) -> list[np.ndarray]:
+        """The node marginals given the evidence; ConditionError where it has no mass."""
+        if not evidence:
+            return list(self.beliefs)
+        log_mass, beliefs = self._conditional(evidence)
+        if math.isinf(log_mass):
+            raise ConditionError.no_row(evidence)
+        return beliefs
 
     def _conditional(self, evidence: Evidence) -> tuple[float, list[np.ndarray]]:
         """The logarithm of the evidence's share, and the beliefs given it.

@@ -67,6 +67,8 @@ def denoise(
     held = _with_tails(y[:ordered], stddev, np.asarray(widths or ()), scaled)
     for beyond in (slice(0, held.start), slice(held.stop, ordered)):
         mean[beyond] = variance[beyond] = 0.0
+    if ordered:  # together they are off as their counts are, however sure the shape makes each
+        variance[:ordered] *= (held.stop - held.start) * stddev**2 / variance[:ordered].sum()
     return _to_total(mean, variance, total)
 
 

@@ -59,13 +59,17 @@ class JunctionTree:
 
     @classmethod
     def of(cls, domain: Domain, cliques: Iterable[Clique]) -> JunctionTree:
-        """The smaller of the trees by least weighted fill and by least weight."""
-        order, groups = _triangulate(domain, cliques)
+        """The smaller of the trees by least weighted fill and by least weight.
+
+        A tree follows from its nodes, `JunctionTree.of(domain, tree.nodes)`: a file has these, and
+        what is loaded must draw the rows of what was saved.
+        """
+        order, groups = _settled(domain, cliques)
         groups, parents = _span(groups)
         nodes: list[Clique] = []
         separators: list[Clique] = []
         for group, parent in zip(groups, parents, strict=True):
-            inside = tuple(domain.attributes[i] for i in _bits(group))
+            (inside,) = _named(domain, [group])
             separator = tuple(a for a in nodes[parent] if a in inside) if parent >= 0 else ()
             separators.append(separator)
             nodes.append(separator + tuple(a for a in inside if a not in separator))
@@ -97,6 +101,20 @@ class JunctionTree:
             for attribute in node:
                 homes.setdefault(attribute, position)
         return homes
+
+    def part(self, domain: Domain, kept: Sequence[int]) -> JunctionTree:
+        """The tree of some nodes, which no separator joins to others. domain: of their attributes.
+
+        A node whose parent is not among them hangs from the first one by nothing.
+        """
+        place = {node: i for i, node in enumerate(kept)}
+        return JunctionTree(
+            domain,
+            tuple(self.nodes[i] for i in kept),
+            (-1, *(place.get(self.parents[i], 0) for i in kept[1:])),
+            tuple(self.separators[i] for i in kept),
+            tuple(a for a in self.order if a in domain.attributes),
+        )
 
     def host(self, clique: Clique) -> int | None:
         """The smallest node that holds all of `clique`; None where no node does."""
@@ -176,7 +194,17 @@ class JunctionTree:
 def tree_cells(domain: Domain, cliques: Iterable[Clique]) -> int:
     """The cells that `JunctionTree.of(domain, cliques)` would have, without building it."""
     sizes = [size for _, size in domain.sizes]
-    return _cells(_triangulate(domain, cliques)[1], sizes)
+    # nothing but attributes of one cell can make a tree smaller when it settles
+    found = (_settled if 1 in sizes else _triangulate)(domain, cliques)
+    return _cells(found[1], sizes)
+
+
+def _settled(domain: Domain, cliques: Iterable[Clique]) -> tuple[list[int], list[int]]:
+    """`_triangulate`, again and again of the groups, until these give themselves."""
+    found = _triangulate(domain, cliques)
+    while (again := _triangulate(domain, _named(domain, found[1]))) != found:
+        found = again
+    return found
 
 
 def _triangulate(domain: Domain, cliques: Iterable[Clique]) -> tuple[list[int], list[int]]:
@@ -251,6 +279,10 @@ def _span(groups: Sequence[int]) -> tuple[list[int], list[int]]:
                 best[j] = shared
                 rest[j] = len(found) - 1
     return found, parents
+
+
+def _named(domain: Domain, groups: Iterable[int]) -> list[Clique]:
+    return [tuple(domain.attributes[i] for i in _bits(group)) for group in groups]
 
 
 def _cells(groups: Iterable[int], sizes: Sequence[int]) -> int:

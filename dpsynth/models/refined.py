@@ -16,6 +16,7 @@ from dpsynth.models.graphical import GraphicalModel
 from dpsynth.models.hidden import HiddenModel
 from dpsynth.models.released import ReleasedRows
 from dpsynth.models.sampling import Decks, blocks
+from dpsynth.models.separate import among, few_rows, groups_of
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,7 +98,27 @@ class RefinedModel:
     def sample(self, n: int, rng: np.random.Generator, evidence: Evidence | None = None) -> Codes:
         """n rows: bins first, then a cell inside each, both with low variance."""
         wanted, binned = self._binned(evidence or {})
-        coarse = self.coarse.sample(n, rng, binned)
+        return self._refined(self.coarse.sample(n, rng, binned), wanted, rng)
+
+    def sample_few(self, n: int, rng: np.random.Generator, evidence: Evidence | None) -> Codes:
+        """n rows in place of others; see `separate.few_rows`."""
+        wanted, binned = self._binned(evidence or {})
+        return self._refined(few_rows(self.coarse, n, rng, binned), wanted, rng)
+
+    def groups(self) -> tuple[Clique, ...]:
+        """Those of the model over bins."""
+        return groups_of(self.coarse)
+
+    def among(self, attributes: Clique) -> RefinedModel:
+        """The model of some groups."""
+        bins, masses = ({a: own[a] for a in attributes} for own in (self.bins, self.masses))
+        coarse = among(self.coarse, attributes)
+        return RefinedModel(self.domain.project(attributes), coarse, bins, masses)
+
+    def _refined(
+        self, coarse: Codes, wanted: Mapping[str, np.ndarray], rng: np.random.Generator
+    ) -> Codes:
+        """A cell inside of each bin, by these weights of cells."""
         return {  # a column leaves `coarse` as it is refined, so that none is held twice
             a: _cells_within(coarse.pop(a), self.bins[a], self._within(a) * wanted.get(a, 1.0), rng)
             for a in self.domain.attributes

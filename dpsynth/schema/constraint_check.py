@@ -25,6 +25,7 @@ from dpsynth.schema.constraints import (
     FixedIncrements,
     OneHot,
     Order,
+    Pattern,
     Range,
     Sum,
     Unique,
@@ -69,10 +70,15 @@ def _check_known(name: str, columns: Columns, rule: Constraint) -> None:
             " correct the name"
         )
     column = columns[name]
-    if isinstance(column, OpenCategorical):
+    if isinstance(column, OpenCategorical) and not isinstance(rule, Pattern):
         raise SchemaError(
             f"the constraint `{rule.describe()}` is about {name!r}, whose categories are found by a"
             " fit: declare it Categorical, or leave the constraint out"
+        )
+    if isinstance(column, Identifier) and isinstance(rule, Pattern):
+        raise SchemaError(
+            f"the constraint `{rule.describe()}` is about {name!r}, whose values are made anew:"
+            ' declare their form as Identifier(pattern="P-######")'
         )
     if isinstance(column, Text) or (
         isinstance(column, Identifier) and not isinstance(rule, Unique)
@@ -104,6 +110,8 @@ def _check_types(rule: Constraint, columns: Columns) -> None:
                         f"the constraint `{rule.describe()}` needs columns of truth values, and"
                         f" {name!r} is none: declare it Boolean, or Numeric(0, 1, integer=True)"
                     )
+        case Pattern():
+            _check_texts(rule, columns[rule.column])
         case Unique():
             _check_key(rule, columns[rule.column])
         case FixedIncrements():
@@ -153,6 +161,24 @@ def _check_computed(rule: Sum | Derived, columns: Columns) -> None:
                 f"the constraint `{rule.describe()}` has no value where {name!r} is missing:"
                 f" declare {rule.column!r} nullable, or {name!r} not nullable"
             )
+
+
+def _check_texts(rule: Pattern, column: Column) -> None:
+    """SchemaError where the values are no texts, or where declared ones do not follow a pattern."""
+    if isinstance(column, OpenCategorical):
+        texts: Sequence[str | float] = column.public
+    elif isinstance(column, Categorical) and isinstance(column.categories[0], str):
+        texts = [each for each in column.categories if each != column.other]
+    else:
+        raise SchemaError(
+            f"the constraint `{rule.describe()}` is about a column whose values are no texts:"
+            " declare its bounds, or declare it Categorical"
+        )
+    if odd := [text for text in texts if not rule.followed_by(str(text))]:
+        raise SchemaError(
+            f"the constraint `{rule.describe()}` excludes {odd[0]!r}, which is declared as a"
+            " category: correct the pattern, or take the category out"
+        )
 
 
 def _check_key(rule: Unique, column: Column) -> None:

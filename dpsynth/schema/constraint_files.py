@@ -14,6 +14,7 @@ from dpsynth.schema.constraints import (
     Implies,
     OneHot,
     Order,
+    Pattern,
     Range,
     Sum,
     Unique,
@@ -30,6 +31,7 @@ _KINDS: dict[str, type[Any]] = {
     "one_hot": OneHot,
     "unique": Unique,
     "fixed_increments": FixedIncrements,
+    "pattern": Pattern,
 }
 """The kinds by the names that stand in schema files."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass
@@ -478,6 +479,68 @@ class FixedIncrements(_Rule):
         return f"{self.column} is a multiple of {self.step:g}"
 
 
+@dataclass(frozen=True)
+class Pattern(_Rule):
+    """The texts of a column follow a regular expression, where they are not missing.
+
+    It is for codes of a known form: of an `OpenCategorical` column a category that is found and
+    does not follow it becomes OTHER, as all rare ones do; the categories that are declared have to
+    follow it, all but the one for others.
+
+    Parameters
+    ----------
+    column : str
+        Of categories that are text.
+    pattern : str
+        A regular expression as Python writes them, which the whole text follows.
+
+    Raises
+    ------
+    SchemaError
+        For a pattern that is none.
+
+    Examples
+    --------
+    >>> rule = Pattern("diagnosis", "[A-Z][0-9]{2}")
+    >>> rule.describe(), rule.followed_by("J45"), rule.followed_by("J45.9")
+    ('diagnosis follows the pattern [A-Z][0-9]{2}', True, False)
+    """
+
+    column: str
+    pattern: str
+
+    def __post_init__(self) -> None:
+        try:
+            if not isinstance(self.pattern, str) or not self.pattern:
+                raise re.error("no text")
+            re.compile(self.pattern)
+        except re.error as error:
+            raise SchemaError(
+                f"pattern must be a regular expression such as '[A-Z][0-9]{{2}}', got"
+                f" {self.pattern!r} ({error}): correct it"
+            ) from None
+
+    @property
+    def columns_of(self) -> tuple[str, ...]:
+        return (self.column,)
+
+    def followed_by(self, text: str) -> bool:
+        """Whether the whole text follows the pattern."""
+        return re.fullmatch(self.pattern, text) is not None
+
+    def describe(self) -> str:
+        return f"{self.column} follows the pattern {self.pattern}"
+
+
 Constraint = (
-    Order | Range | Implies | FixedCombinations | Sum | Derived | OneHot | Unique | FixedIncrements
+    Order
+    | Range
+    | Implies
+    | FixedCombinations
+    | Sum
+    | Derived
+    | OneHot
+    | Unique
+    | FixedIncrements
+    | Pattern
 )

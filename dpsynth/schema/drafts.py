@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
 _DRAFT_COMMENT = (
-    "Replace every TODO by a public fact, known without looking at the rows. Where a person may"
-    " have several rows,\n"
+    "Replace every TODO by a public fact, known without looking at the rows, and check every type: "
+    "some programs\n# guess it from the rows. Where a person may have several rows,\n"
     "# name the column that says whose they are:\n"
     "#   unit: {id_column: patient_id, max_records: 20}\n"
     "# Where a type is a TODO, write one of these in its place:\n"
@@ -51,7 +51,7 @@ class SchemaDraft:
     --------
     >>> import pandas as pd
     >>> from dpsynth import Schema
-    >>> draft = Schema.draft(pd.DataFrame({"smokes": [True], "paid": [1.5]}))
+    >>> draft = Schema.draft(pd.DataFrame({"paid": [1.5]}))
     >>> draft.to_dict()["columns"]["paid"]
     {'type': 'numeric', 'low': 'TODO', 'high': 'TODO', 'integer': 'TODO', 'nullable': True}
     """
@@ -68,15 +68,58 @@ class SchemaDraft:
         reasons = {name: direct_identifier(name) for name in open_}
         return {name: why for name, why in reasons.items() if why is not None}
 
+    def todo(self) -> dict[str, list[str]]:
+        """For each set of lacking facts, such as "low, high", the columns that lack them."""
+        found: dict[str, list[str]] = {}
+        for name, entry in self.spec["columns"].items():
+            if lacking := _lacking(entry):
+                found.setdefault(lacking, []).append(name)
+        for rule in self.spec.get("constraints", ()):
+            if lacking := _lacking(rule):
+                found.setdefault(lacking, []).append(f"the constraint on {rule['columns']}")
+        return found
+
+    def opened(self) -> SchemaDraft:
+        """The draft with a charge in place of each bound of a number and each list of categories
+        that is a "TODO": a fit finds them, for a part of its budget.
+
+        Types and the bounds of dates stay a "TODO", as a fit cannot find these, and categories
+        beside a missing marker.
+        """
+        columns = {name: _opened(entry) for name, entry in self.to_dict()["columns"].items()}
+        return SchemaDraft({**self.to_dict(), "columns": columns})
+
     def save(self, path: str | Path) -> None:
         """Write the draft; the name's end, .yaml, .yml or .json, says in which format."""
         write_mapping(expanded(path), self.spec, comment=_DRAFT_COMMENT)
 
 
+_ENDS = ("low", "high")
+_OF_OPEN = {"type", "nullable", "levels"}
+"""What stays of a column of categories that a fit finds: one with a marker of missing values, which
+such a column cannot have, is left as it is.
+"""
+
+
+def _lacking(entry: Mapping[str, Any]) -> str:
+    return ", ".join(key for key, fact in entry.items() if fact == TODO)
+
+
+def _opened(entry: dict[str, Any]) -> dict[str, Any]:
+    """A column whose lacking facts a fit finds, where it can."""
+    if entry["type"] == "numeric":
+        known = {name: fact for name, fact in entry.items() if fact != TODO or name in _ENDS}
+        return {name: None if fact == TODO else fact for name, fact in known.items()}
+    if entry.get("categories") == TODO and not {*entry} - _OF_OPEN - {"categories", "ordered"}:
+        kept = {name: fact for name, fact in entry.items() if name in _OF_OPEN}
+        return {**kept, "type": "opencategorical"}
+    return entry
+
+
 def drafted(table: Any, unit: PrivacyUnit | None, file: FileFormat | None) -> SchemaDraft:
     """A draft from the names and dtypes of a table, see `Schema.draft`."""
     dtypes = {str(name): dtype for name, dtype in _dtypes(table)}
-    stating = not all(map(_is_text, dtypes.values()))
+    stating = not all(_is_text(dtype) or _is_guessed(dtype) for dtype in dtypes.values())
     columns = {name: _guess(name, dtype, stating) for name, dtype in dtypes.items()}
     parts = () if unit is None else unit.parts
     columns |= {
@@ -126,6 +169,11 @@ def _is_text(dtype: pd.api.extensions.ExtensionDtype) -> bool:
     return bool(types.is_string_dtype(dtype))
 
 
+def _is_guessed(dtype: pd.api.extensions.ExtensionDtype) -> bool:
+    """Whether a missing value in one row would make another dtype of this one: bool and object."""
+    return str(dtype) in ("bool", "object")
+
+
 def _guess(name: str, dtype: pd.api.extensions.ExtensionDtype, stating: bool) -> dict[str, Any]:
     """The type and the open facts that a column's name and dtype suggest.
 
@@ -136,13 +184,13 @@ def _guess(name: str, dtype: pd.api.extensions.ExtensionDtype, stating: bool) ->
     role = role_of(name)
     if role is not None:
         return dict(_BY_ROLE[role.kind])
-    if types.is_bool_dtype(dtype):
+    if types.is_bool_dtype(dtype) and not _is_guessed(dtype):
         return {"type": "boolean", "nullable": True}
-    if types.is_numeric_dtype(dtype):
+    if types.is_numeric_dtype(dtype) and not _is_guessed(dtype):
         return {"type": "numeric", "low": TODO, "high": TODO, "integer": TODO, "nullable": True}
     dated = types.is_datetime64_any_dtype(dtype) or str(dtype).startswith(("date", "timestamp"))
     if dated or _DATE_NAME.search(name):
         return dict(_DATE)
-    if not stating:
+    if not stating or _is_guessed(dtype):
         return {"type": TODO}
     return {"type": "categorical", "categories": TODO, "nullable": True}

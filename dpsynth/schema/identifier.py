@@ -40,8 +40,8 @@ class Identifier(Facts):
         A pattern, or a range, that all real names follow, as far as is publicly known. The
         pattern or range of new ones must then be another, so that no new one can be a real one.
     repeats : bool
-        Whether the new ones repeat as people do: for the unit's id column. A fit then pays for a
-        count of units by their rows.
+        Whether the new ones repeat as the unit's rows do: for id columns of the unit. A fit then
+        pays for a count of units by their rows.
     key : str or None
         Columns with one key and one pattern or range have the same names in every file that is
         drawn with the same seed, so that files can be joined. A column that repeats has its own

@@ -44,6 +44,7 @@ from dpsynth.schema.constraints import (
     Implies,
     OneHot,
     Order,
+    Pattern,
     Range,
     Sum,
     Unique,
@@ -82,6 +83,7 @@ __all__ = [
     "OneHot",
     "OpenCategorical",
     "Order",
+    "Pattern",
     "Range",
     "Schema",
     "SchemaDraft",
@@ -114,7 +116,8 @@ class Schema:
         as "name" for that of a product.
     constraints : sequence of Constraint
         What every row keeps: `Order`, `Range`, `Implies`, `FixedCombinations`, `Sum`, `Derived`,
-        `OneHot`, `Unique` and `FixedIncrements` (docs/constraints.md). A release keeps it too.
+        `OneHot`, `Unique`, `FixedIncrements` and `Pattern` (docs/constraints.md). A release keeps
+        it too.
 
     Raises
     ------
@@ -180,11 +183,7 @@ class Schema:
                     )
 
     def _check_unit(self) -> None:
-        if self.repeating not in (None, self.unit.id_column):
-            raise SchemaError(
-                f"column {self.repeating!r} repeats, and only the one id column of the unit can:"
-                " name it as id_column, or leave out repeats"
-            )
+        self._check_repeating()
         for name, period in self.unit.parts:
             column = self.columns.get(name)
             if period is None and not isinstance(column, Identifier | None):
@@ -197,6 +196,23 @@ class Schema:
                     f"the unit is by {period} of {name!r}, which is not declared as a date:"
                     " declare it Datetime with its bounds, or take it out of the unit"
                 )
+
+    def _check_repeating(self) -> None:
+        ids = [name for name, period in self.unit.parts if period is None]
+        if strange := [name for name in self.repeating if name not in ids]:
+            raise SchemaError(
+                f"column {strange[0]!r} repeats, and only id columns of the unit can: name it in"
+                " id_column, or leave out repeats"
+            )
+        made = {name: column for name, column in self.named if isinstance(column, Identifier)}
+        keys = {made[name].key or name for name in self.repeating}
+        alone = [n for n in ids if n in made and not made[n].repeats and made[n].key not in keys]
+        if keys and alone:
+            raise SchemaError(
+                f"of the unit's columns {self.repeating[0]!r} repeats and {alone[0]!r} does not, so"
+                f" that rows of one unit would differ in it: declare {alone[0]!r} repeats, too, or"
+                f" give it the key {next(iter(sorted(keys)))!r}"
+            )
 
     def _check_encoding(self) -> None:
         try:
@@ -221,10 +237,9 @@ class Schema:
         }
 
     @property
-    def repeating(self) -> str | None:
-        """The unit's id column, where its new names are to repeat as people do."""
-        found = (name for name, column in self.named if getattr(column, "repeats", False))
-        return next(found, None)
+    def repeating(self) -> tuple[str, ...]:
+        """Those of the unit's id columns whose new names are to repeat as its units do."""
+        return tuple(name for name, column in self.named if getattr(column, "repeats", False))
 
     @property
     def unbounded(self) -> tuple[str, ...]:
@@ -236,6 +251,18 @@ class Schema:
     def open(self) -> tuple[str, ...]:
         """The columns whose categories are found by a charge."""
         return tuple(name for name, column in self.named if isinstance(column, OpenCategorical))
+
+    def following(self, found: Mapping[str, Sequence[str]]) -> dict[str, tuple[str, ...]]:
+        """Of the categories that a fit found those that follow the patterns of their columns."""
+        rules = [rule for rule in self.constraints if isinstance(rule, Pattern)]
+        return {
+            name: tuple(
+                text
+                for text in each
+                if all(rule.followed_by(text) for rule in rules if rule.column == name)
+            )
+            for name, each in found.items()
+        }
 
     def settled(self, found: Mapping[str, Sequence[str]]) -> Schema:
         """The schema with the categories that a fit found in open columns; none for one not named.
@@ -350,6 +377,7 @@ class Schema:
         table: str | None = None,
         dialect: str | None = None,
         labels_public: bool = False,
+        open_unknown: bool = False,
     ) -> Schema:
         """The schema that a data dictionary states, as `dpsynth schema import` writes it.
 
@@ -358,8 +386,8 @@ class Schema:
         path : str or Path
             A data dictionary.
         kind : str or None
-            Its form: redcap, table, sdv, frictionless, jsonschema, croissant, smartnoise, google,
-            ddl, ddi, spss or stata. None for the first that recognises the file.
+            Its form: redcap, table, columns, sdv, frictionless, jsonschema, croissant, smartnoise,
+            google, ddl, ddi, spss or stata. None for the first that recognises the file.
         table : str or None
             The table, where the dictionary describes several.
         dialect : str or None
@@ -367,13 +395,16 @@ class Schema:
         labels_public : bool
             Whether the value labels of an SPSS or Stata file are public, and so the categories.
             Programs may make them from the rows; say so only where you know the list without them.
+        open_unknown : bool
+            Whether a charge finds the bounds of numbers and the categories that it lacks.
 
         Raises
         ------
         SchemaError
             Where it cannot be read, and where it lacks facts: these are named, column by column.
         """
-        return cls.from_dict(_READER[0](str(path), kind, table, dialect, labels_public))
+        facts = _READER[0](str(path), kind, table, dialect, labels_public, open_unknown)
+        return cls.from_dict(facts)
 
     def save(self, path: str | Path) -> None:
         """Write the schema; the name's end, .yaml, .yml or .json, says in which format."""
@@ -412,9 +443,11 @@ class Schema:
         """A draft to edit, from names and dtypes of a pandas DataFrame or of a table that
         Arrow can read.
 
-        No row is read. Every bound and category is left as "TODO". So is whether numbers are
-        whole: a single missing value turns a column of integers into one of floats, so the dtype
-        would tell something of a record. Where all columns are text, as in CSV, the type is left
+        No row is read. Every bound and category is left as "TODO". So is what one missing value
+        changes in the dtypes of pandas, which would tell something of a record: whether numbers are
+        whole, and whether a column is one of booleans, unless its dtype is "boolean" or Arrow's.
+        One word among numbers makes a column text: where pandas guessed the dtypes from the rows,
+        check each type. Where all columns are text, as in CSV, the type is left
         too, but for names that suggest one. All columns are drafted as nullable. unit: whom to
         protect; its id columns are drafted as identifiers. file: how the table's files are written,
         as far as that is known.
@@ -426,13 +459,14 @@ class Schema:
         return f"Schema({kinds})"
 
 
-Dictionaries = Callable[[str, str | None, str | None, str | None, bool], Mapping[str, Any]]
+Dictionaries = Callable[[str, str | None, str | None, str | None, bool, bool], Mapping[str, Any]]
 _READER: list[Dictionaries] = []
 
 
 def read_dictionaries_with(reader: Dictionaries) -> None:
-    """Takes what `Schema.from_file` reads with: from path, kind, table, dialect and whether labels
-    are public to a schema's content. It lies above, in `schema.importing`.
+    """Takes what `Schema.from_file` reads with: from path, kind, table, dialect, whether labels are
+    public and whether a charge finds what is lacking, to a schema's content. It lies above, in
+    `schema.importing`.
     """
     _READER[:] = [reader]
 

@@ -15,9 +15,10 @@ from dpsynth.models.base import ConditionError, Model
 from dpsynth.schema.table import Schema
 from dpsynth.synthesizers.balance import balanced, splits_of
 from dpsynth.synthesizers.cases import cases_of
-from dpsynth.synthesizers.constrained import as_modelled, draw_kept
+from dpsynth.synthesizers.constrained import as_modelled, draw_kept, whole
 from dpsynth.synthesizers.drawn_cases import Drawing
 from dpsynth.synthesizers.drawn_scenario import draw_scenario
+from dpsynth.synthesizers.partial_kept import rows_given_kept
 from dpsynth.synthesizers.partial_rows import rows_given
 from dpsynth.synthesizers.sampled_rows import Origin
 from dpsynth.synthesizers.scenario import PART, Scenario
@@ -107,13 +108,14 @@ class Asked:
     ) -> pd.DataFrame:
         """The rows, where the schema has constraints."""
         if self._partial:
-            raise ConditionError(
-                "partial rows cannot be drawn where the schema has constraints: ask for where=, for"
-                " one value of each column in given=, or for balance="
-            )
-        cases = cases_of(self.where, self.given, origin.schema)
-        splits = [] if self.balance is None else splits_of(self.balance, origin.schema)
-        rows = draw_kept(origin, _rows(origin.model, n), cases, splits, rng)
+            cases = cases_of(self.where, None, origin.schema)
+            given = as_frame(self.given, origin.schema)
+            made = rows_given_kept(origin, given, cases, 1 if n is None else row_count(n), rng)
+            rows = whole(made, len(next(iter(made.values()))), origin, rng)
+        else:
+            cases = cases_of(self.where, self.given, origin.schema)
+            splits = [] if self.balance is None else splits_of(self.balance, origin.schema)
+            rows = draw_kept(origin, _rows(origin.model, n), cases, splits, rng)
         if not self.support:
             return rows
         found = with_support(*as_modelled(rows, origin), record)

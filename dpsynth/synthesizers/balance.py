@@ -172,22 +172,36 @@ def _counts(
     drawing: Drawing, splits: Sequence[Split], n: int, rng: np.random.Generator
 ) -> np.ndarray:
     """How many rows each combination of classes has."""
+    combinations(splits)
+    if len(splits) > 1 and any(case.relations for case in drawing.cases):
+        raise ConditionError(
+            "several columns cannot be balanced among rows in which columns are compared with each"
+            " other: balance one, or leave the comparison out"
+        )
+    return counts_of(_masses(drawing, splits), splits, n, rng)
+
+
+def combinations(splits: Sequence[Split]) -> tuple[int, ...]:
+    """How many classes each column has; ConditionError for too many combinations of them."""
     shape = tuple(len(split.classes) for split in splits)
     if math.prod(shape) > _MOST:
         raise ConditionError(
             f"balance has {math.prod(shape)} combinations of classes, more than {_MOST}: balance"
             " fewer columns at once"
         )
-    if len(splits) > 1 and any(case.relations for case in drawing.cases):
-        raise ConditionError(
-            "several columns cannot be balanced among rows in which columns are compared with each"
-            " other: balance one, or leave the comparison out"
-        )
+    return shape
+
+
+def counts_of(
+    masses: np.ndarray, splits: Sequence[Split], n: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Of n rows those of each combination of classes: every column's shares are exact, and columns
+    are joined as near to the masses as that allows.
+    """
     shares = [[each.share for each in split.classes] for split in splits]
-    masses = _masses(drawing, splits)
     _refuse_empty(masses, splits)
     if n == 0:
-        return np.zeros(shape, dtype=np.int64)
+        return np.zeros(masses.shape, dtype=np.int64)
     return _whole(n * _nearest(masses, [shared_out(n, each) / n for each in shares], splits), rng)
 
 

@@ -15,7 +15,7 @@ from dpsynth.schema.table import Numeric, Schema
 from dpsynth.synthesizers.balance import Split, balanced, class_term, splits_of
 from dpsynth.synthesizers.cases import Case, cases_of
 from dpsynth.synthesizers.conditions import column_of
-from dpsynth.synthesizers.constrained import as_modelled, draw_kept, with_keys
+from dpsynth.synthesizers.constrained import as_modelled, check_moves, draw_kept, with_keys
 from dpsynth.synthesizers.drawn_cases import Drawing
 from dpsynth.synthesizers.sampled_rows import Origin, Tilt
 from dpsynth.synthesizers.scenario import EXTRAPOLATE, PART, REFUSE, Scenario, ScenarioPart
@@ -69,17 +69,14 @@ class _ReadPart:
         self._splits: Sequence[Split] = splits_of(part.balance, schema)
         tilts = [_tilt(name, factors, schema) for name, factors in part.tilt.items()]
         self._shifts = {name: _shift(name, by, schema) for name, by in part.shift.items()}
-        if schema.constraints and (tilts or self._shifts):
-            raise ConditionError(
-                "a tilt or a shift does not keep the constraints of the schema: write a condition"
-                " or a balance in its place"
-            )
         balanced_too = {split.column for split in self._splits} & {tilt.column for tilt in tilts}
         if balanced_too:
             raise ConditionError(
                 f"{min(balanced_too)!r} is balanced and tilted: balance sets its shares, so leave"
                 " out one of the two"
             )
+        if schema.constraints:
+            check_moves(self._origin, tilts, self._shifts)
         self._drawing = Drawing(self._origin, cases, tilts)
 
     def draw(self, n: int, rng: np.random.Generator) -> tuple[pd.DataFrame, bool]:
@@ -92,7 +89,7 @@ class _ReadPart:
             rows, made_up = self._none(rng), True
             if self._impossible == EXTRAPOLATE:
                 rows = self._extrapolated(n, rng)
-        for name, by in self._shifts.items():
+        for name, by in {} if self._origin.schema.constraints else self._shifts.items():
             rows[name] = _shifted(rows[name], by, self._origin, name)
         return rows, made_up
 
@@ -104,7 +101,8 @@ class _ReadPart:
 
     def _drawn(self, n: int, rng: np.random.Generator) -> pd.DataFrame:
         if self._origin.schema.constraints:
-            return draw_kept(self._origin, n, self._drawing.cases, self._splits, rng)
+            asked = (self._drawing.cases, self._splits, rng, self._drawing.tilts, self._shifts)
+            return draw_kept(self._origin, n, *asked)
         if self._splits:
             return balanced(self._drawing, self._splits, n, rng)
         return self._drawing.values(n, rng)

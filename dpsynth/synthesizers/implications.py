@@ -60,6 +60,11 @@ class Implication:
     when: Condition
     then: Condition
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns that it is about."""
+        return (*self.when.columns, *self.then.columns)
+
 
 @lru_cache(maxsize=64)
 def implications_of(schema: Schema) -> tuple[Implication, ...]:

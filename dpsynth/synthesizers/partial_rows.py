@@ -76,13 +76,14 @@ def filled_in(
     known = {
         name: _codes(origin.codecs[name], table[name]) for name in table if name in origin.codecs
     }
+    absent = {name: missing_in(origin.schema.coded[name], table[name]) for name in known}
+    known = {name: np.where(absent[name], -1, each) for name, each in known.items()}
     codes = {name: np.full(len(table), -1, dtype=np.int64) for name in origin.codecs} | known
-    absent = {name: missing_in(origin.schema.coded[name], table[name]) for name in columns}
     for name, column in origin.schema.coded.items():
         nullable = getattr(column, "nullable", False)
         if name in known and name not in columns and nullable:
             codes[name] = np.asarray(origin.codecs[name].encode(table[name]), dtype=np.int64)
-    evidence: Evidence = {name: _valid(origin.codecs[name]) for name in columns}
+    evidence: Evidence = {name: valid_cells(origin.codecs[name]) for name in columns}
     drawn = completed(origin.model, codes, rng, evidence, LEAST)
     rows = origin.decoded(drawn, origin.free(), rng)
     spelled = as_declared(rows, origin.schema)
@@ -90,11 +91,11 @@ def filled_in(
     for name in columns:
         text = pd.api.types.infer_dtype(table[name]) == "string"
         values = spelled[name].astype(str) if text else rows[name]
-        found[name] = _filled(table[name], absent[name], values)
+        found[name] = filled(table[name], absent[name], values)
     return found
 
 
-def _valid(codec: Codec) -> np.ndarray:
+def valid_cells(codec: Codec) -> np.ndarray:
     """A weight for each cell: 1 for those of values, 0 for that of missing ones."""
     return (np.arange(codec.size) < len(codec.ends()[0])).astype(float)
 
@@ -159,7 +160,7 @@ def _as_given(drawn: pd.Series[Any], values: pd.Series[Any], column: Column) -> 
     return out
 
 
-def _filled(values: pd.Series[Any], absent: np.ndarray, drawn: pd.Series[Any]) -> pd.Series[Any]:
+def filled(values: pd.Series[Any], absent: np.ndarray, drawn: pd.Series[Any]) -> pd.Series[Any]:
     """The values with drawn ones in the places of absent ones; the dtype stays where it can."""
     out = values.astype(object)
     out[absent] = drawn.astype(object).to_numpy()[absent]

@@ -140,10 +140,10 @@ def check_resumable(mechanism: Mechanism, seed: int | None) -> None:
 
 def check_repeating(mechanism: Mechanism, schema: Schema) -> None:
     """Refuses names that repeat where the rows of units cannot be counted."""
-    if schema.repeating is not None and not mechanism.gaussian:
+    if schema.repeating and not mechanism.gaussian:
         raise SchemaError(
-            f"{schema.repeating!r} repeats, and {name_of(mechanism)} leaves no budget to count the"
-            " rows of each unit: leave out repeats, or use another mechanism"
+            f"{schema.repeating[0]!r} repeats, and {name_of(mechanism)} leaves no budget to count"
+            " the rows of each unit: leave out repeats, or use another mechanism"
         )
 
 

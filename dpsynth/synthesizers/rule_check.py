@@ -6,7 +6,7 @@ to correct a schema. Nothing of them may enter a release or leave the owner's sc
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,9 +19,10 @@ from dpsynth.data.engines.files import Rows, column, column_names
 from dpsynth.data.tables.codec import codec_for
 from dpsynth.schema.columns import Boolean, Categorical, Column, Identifier
 from dpsynth.schema.constraint_check import stepped_columns
-from dpsynth.schema.constraints import Derived, FixedCombinations, Implies, Unique
+from dpsynth.schema.constraints import Constraint, Derived, FixedCombinations, Implies
 from dpsynth.schema.table import Schema
-from dpsynth.synthesizers.implications import implications_of, refuse_impossible
+from dpsynth.synthesizers.feasible import refuse_unkeepable
+from dpsynth.synthesizers.implications import implications_of
 
 
 @dataclass(frozen=True)
@@ -40,23 +41,28 @@ def check_rules(rows: Rows, schema: Schema) -> list[RuleCheck]:
     SchemaError
         For constraints that no row can keep.
     """
-    refuse_impossible(schema)
+    refuse_unkeepable(schema)
+    return [
+        RuleCheck(rule.describe(), int((~kept).sum())) for rule, kept in kept_rules(rows, schema)
+    ]
+
+
+def kept_rules(rows: Rows, schema: Schema) -> Iterator[tuple[Constraint, np.ndarray]]:
+    """For each constraint whose columns are all there which rows keep it."""
     present = set(column_names(rows))
     raw = {name: column(rows, name) for name in schema.columns if name in present}
     stepped = stepped_columns(schema.columns, schema.constraints)
     implied = {each.rule: each for each in implications_of(schema)}
-    found = []
     for rule in schema.constraints:
-        if isinstance(rule, Unique) and rule.column not in raw:
+        named = implied[rule].columns if isinstance(rule, Implies) else rule.columns_of
+        if not {*named} <= present:
             continue
         if isinstance(rule, Implies):
             values = _Typed(raw, schema.columns)
-            kept = ~implied[rule].when.holds(values) | implied[rule].then.holds(values)
+            yield rule, ~implied[rule].when.holds(values) | implied[rule].then.holds(values)
         else:
             looked_up = isinstance(rule, FixedCombinations | Derived)
-            kept = holds(rule, raw, stepped if looked_up else schema.columns)
-        found.append(RuleCheck(rule.describe(), int((~kept).sum())))
-    return found
+            yield rule, holds(rule, raw, stepped if looked_up else schema.columns)
 
 
 class _Typed(Mapping[str, Any]):

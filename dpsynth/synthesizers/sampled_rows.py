@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
-from functools import cached_property
+from dataclasses import dataclass, field, replace
+from functools import cached_property, lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -17,16 +17,20 @@ from dpsynth.data.tables.codec import Codec, codecs, decode_frame
 from dpsynth.data.tables.identifiers import generate_identifiers, keyed_identifiers
 from dpsynth.data.tables.inside import Inside, with_inside
 from dpsynth.data.tables.parts import Parts, mixed
+from dpsynth.data.tables.periods import period_codings
 from dpsynth.data.tables.rows_of_units import RowsOfUnits
 from dpsynth.data.tables.weeks import with_week
+from dpsynth.door.codes import codes_of
 from dpsynth.models.base import Codes, ConditionError, Evidence, Model
 from dpsynth.models.completing import counts_given
+from dpsynth.models.separate import among, few_rows
 from dpsynth.schema.columns import Datetime, Identifier
 from dpsynth.schema.table import Schema
 from dpsynth.synthesizers.cases import Case
 from dpsynth.synthesizers.conditions import Term, Without
 
 _SEEDS = 1 << 62
+_ALONE = RowsOfUnits((1,), (1.0,))
 _PEOPLE = 5
 """Beside the seed of a sample: its rows and the sizes of its units are drawn apart."""
 
@@ -80,14 +84,31 @@ class Origin:
         Its relations are not looked at.
         """
         codes, parts = self._drawn(n, case, rng, tilts)
-        return decode_frame(codes, self.schema, self.bounds, rng, parts, self.keyed_names(n, rng))
+        if self.schema.repeating and self.schema.unit.periods:  # names hang on the rows' dates
+            return self.whole(self.decoded(codes, parts, rng), rng)
+        return decode_frame(codes, self.schema, self.bounds, rng, parts, self._keyed_names(n, rng))
 
     def values(
-        self, n: int, case: Case, rng: np.random.Generator, tilts: Sequence[Tilt] = ()
+        self,
+        n: int,
+        case: Case,
+        rng: np.random.Generator,
+        tilts: Sequence[Tilt] = (),
+        *,
+        few: bool = False,
     ) -> pd.DataFrame:
-        """The same, without identifiers: tables that are put together get theirs at the end."""
-        codes, parts = self._drawn(n, case, rng, tilts)
+        """The same, without identifiers: tables that are put together get theirs at the end.
+
+        few: whether they take the place of other rows; then they are drawn the quicker way.
+        """
+        codes, parts = self._drawn(n, case, rng, tilts, few)
         return self.decoded(codes, parts, rng)
+
+    def among(self, names: Collection[str]) -> Origin:
+        """The same for some columns, which no dependence of the model joins to others."""
+        model = among(self.model, [*names])
+        inside = {name: each for name, each in self.inside.items() if name in names}
+        return replace(self, model=model, inside=inside)
 
     def decoded(
         self, codes: Codes, parts: Mapping[str, Parts], rng: np.random.Generator
@@ -96,22 +117,32 @@ class Origin:
         found = {
             name: codec.decode(codes.pop(name), rng, parts.get(name))
             for name, codec in self.codecs.items()
+            if name in codes
         }
         return pd.DataFrame(found, copy=False)
 
     def whole(self, rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
         """Rows of `values` with identifiers, in the schema's order."""
-        made = self.keyed_names(len(rows), rng)
-        made |= {
-            name: generate_identifiers(column, len(rows), rng)
-            for name, column in self.schema.columns.items()
-            if isinstance(column, Identifier) and name not in made
-        }
+        made = self.identifiers(len(rows), rng, rows)
         return rows.assign(**made)[[*self.schema.columns]] if made else rows
 
-    def keyed_names(self, n: int, rng: np.random.Generator) -> dict[str, pd.Series[Any]]:
+    def identifiers(
+        self, n: int, rng: np.random.Generator, rows: pd.DataFrame | None = None
+    ) -> dict[str, pd.Series[Any]]:
+        """New identifiers of n rows. rows: as for `_keyed_names`."""
+        made = self._keyed_names(n, rng, rows)
+        for name, column in self.schema.columns.items():
+            if isinstance(column, Identifier) and name not in made:
+                made[name] = generate_identifiers(column, n, rng)
+        return made
+
+    def _keyed_names(
+        self, n: int, rng: np.random.Generator, rows: pd.DataFrame | None = None
+    ) -> dict[str, pd.Series[Any]]:
         """The identifiers of n rows that repeat, or have a key: those with one key are of one
-        person.
+        person, and all that repeat are of one unit.
+
+        rows: what was drawn, where a unit is a period of a date.
         """
         columns = self.schema.columns.items()
         found = {name: column for name, column in columns if isinstance(column, Identifier)}
@@ -123,20 +154,36 @@ class Origin:
             return {}
         seed = int(rng.integers(_SEEDS) if self.seed is None else self.seed)
         of_people = np.random.default_rng([_PEOPLE, seed, *([block.number] if block else [])])
-        owners = {}
+        owners: dict[str, np.ndarray] = {}
         for key in dict.fromkeys(keys.values()):
-            sizes = self.people if key in repeating else None
-            owners[key] = (sizes or RowsOfUnits((1,), (1.0,))).draw(n, of_people)
-            owners[key] += block.first if block else 0
-        total = block.total if block else None
+            units = next((owners[each] for each in repeating if each in owners), None)
+            if key not in repeating:
+                owners[key] = _ALONE.draw(n, of_people)
+            else:
+                owners[key] = self._units(n, rows, of_people) if units is None else units
+        first, total = (block.first, block.total) if block else (0, None)
         return {
-            name: keyed_identifiers(found[name], name, owners[key], seed, total)
+            name: keyed_identifiers(found[name], name, owners[key] + first, seed, total)
             for name, key in keys.items()
         }
 
+    def _units(self, n: int, rows: pd.DataFrame | None, rng: np.random.Generator) -> np.ndarray:
+        """For each row the number of its unit, of which all rows lie in one period."""
+        sizes = self.people or _ALONE
+        codings = period_codings(self.schema)
+        if not codings or rows is None:
+            return sizes.draw(n, rng)
+        periods = [codes_of(rows[name], coding) for name, coding in codings.items()]
+        _, groups = np.unique(np.column_stack(periods), axis=0, return_inverse=True)
+        return sizes.draw_within(groups.ravel(), rng)
+
     def free(self, names: Collection[str] = ()) -> dict[str, Parts]:
         """What is known of the values inside of all columns' cells but these."""
-        return {name: self._part(name, ()) for name in self.inside if name not in names}
+        return {name: part for name, part in self._free.items() if name not in names}
+
+    @cached_property
+    def _free(self) -> dict[str, Parts]:
+        return {name: self._part(name, ()) for name in self.inside}
 
     def request(self, case: Case) -> tuple[Evidence, dict[str, Parts]]:
         """What the model is asked for, and the parts of cells that values come from."""
@@ -167,20 +214,38 @@ class Origin:
             raise ConditionError(f"no value of {name!r} can meet the condition: widen it")
         return codec.decode(rng.choice(codec.size, n, p=weights / weights.sum()), rng, parts)
 
+    def apart(self, name: str, n: int, rng: np.random.Generator) -> np.ndarray:
+        """n cells of a column by itself, half of them as the model has it and half evenly."""
+        codec = self.codecs[name]
+        able = np.arange(codec.size) < len(codec.ends()[0])
+        able |= bool(getattr(self.schema.columns[name], "nullable", False))
+        own = np.maximum(self.model.project((name,)), 0) * able
+        weights = able / able.sum() + (own / own.sum() if own.any() else 0)
+        return rng.choice(codec.size, n, p=weights / weights.sum())
+
     def points(self, case: Case) -> bool:
         """Whether a column may have a single real number only, which no row has exactly."""
         return any(parts.points for parts in self._parts(case, ()).values())
 
     def _drawn(
-        self, n: int, case: Case, rng: np.random.Generator, tilts: Sequence[Tilt]
+        self,
+        n: int,
+        case: Case,
+        rng: np.random.Generator,
+        tilts: Sequence[Tilt],
+        few: bool = False,
     ) -> tuple[Codes, dict[str, Parts]]:
         """Codes of n rows, and the parts of their cells."""
         parts = self._parts(case, tilts)
         evidence = self._evidence(case, parts)
         if not evidence:
-            return self.model.sample(n, rng), self.free()
+            codes = few_rows(self.model, n, rng) if few else self.model.sample(n, rng)
+            return codes, self.free()
         try:
-            codes = self.model.sample(n, rng, evidence)
+            if few:
+                codes = few_rows(self.model, n, rng, evidence)
+            else:
+                codes = self.model.sample(n, rng, evidence)
         except ConditionError:
             raise ConditionError.no_row(self._culprits(evidence)) from None
         return codes, {**parts, **self.free(parts)}
@@ -225,20 +290,26 @@ class Origin:
 
     def _part(self, name: str, own: Sequence[Term]) -> Parts:
         """The parts of a column's cells whose values meet all of these terms about it."""
-        codec = self.codecs[name]
-        constants = [constant for term in own for constant in term.constants]
-
-        def holds(values: pd.Series[Any]) -> np.ndarray:
-            every = np.ones(len(values), dtype=bool)
-            return np.logical_and.reduce([every, *(term.holds(values) for term in own)])
-
-        parts = codec.parts(holds, constants)
+        codec: Any = self.codecs[name]
+        parts = _parts_of(codec, tuple(own))
         inside, column = self.inside.get(name), self.schema.columns[name]
         if inside and isinstance(codec, DatetimeCodec) and isinstance(column, Datetime):
             return with_week(parts, column, codec, inside.week)
         if inside is None or not isinstance(codec, NumericCodec):
             return parts
-        return with_inside(parts, codec, inside, holds, free=not own)
+        return with_inside(parts, codec, inside, partial(_all_hold, tuple(own)), free=not own)
+
+
+@lru_cache(maxsize=256)
+def _parts_of(codec: Any, terms: tuple[Term, ...]) -> Parts:
+    """The parts of cells whose values meet these terms: public, and asked for again and again."""
+    constants = [constant for term in terms for constant in term.constants]
+    return codec.parts(partial(_all_hold, terms), constants)
+
+
+def _all_hold(terms: Sequence[Term], values: pd.Series[Any]) -> np.ndarray:
+    every = np.ones(len(values), dtype=bool)
+    return np.logical_and.reduce([every, *(term.holds(values) for term in terms)])
 
 
 def joined(frames: Sequence[pd.DataFrame], rng: np.random.Generator) -> pd.DataFrame:

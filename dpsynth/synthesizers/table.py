@@ -51,7 +51,7 @@ from dpsynth.synthesizers.account import accountant_for, budget_of_account
 from dpsynth.synthesizers.asking import Asked
 from dpsynth.synthesizers.base import BaseSynthesizer, CautionWarning, NamedLedger, NoLedger
 from dpsynth.synthesizers.blocks import Written, write_blocks
-from dpsynth.synthesizers.implications import refuse_impossible
+from dpsynth.synthesizers.feasible import refuse_unkeepable
 from dpsynth.synthesizers.model_file import (
     TABLE,
     built_table,
@@ -59,6 +59,7 @@ from dpsynth.synthesizers.model_file import (
     model_digest,
     table_content,
 )
+from dpsynth.synthesizers.partial_kept import able_columns, filled_in_kept
 from dpsynth.synthesizers.partial_rows import filled_in
 from dpsynth.synthesizers.plan import Plan, plan
 from dpsynth.synthesizers.preflight import (
@@ -74,7 +75,7 @@ from dpsynth.synthesizers.preflight import (
 from dpsynth.synthesizers.recorded import RecordedMarginal, recorded_arguments, recorded_marginals
 from dpsynth.synthesizers.sampled_rows import Block, Origin
 from dpsynth.synthesizers.scenario import Scenario
-from dpsynth.synthesizers.undeclared import undeclared_counts
+from dpsynth.synthesizers.undeclared import other_shares, undeclared_counts
 
 _BLOCKS = 6
 """Beside the seed of a sample: the blocks of a sample in blocks are drawn apart."""
@@ -244,7 +245,7 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
             As `fit` would before it reads anything.
         """
         paid, mechanism = self._checked()
-        return plan(self._modelled, mechanism, paid, rows, self.schema.repeating is not None)
+        return plan(self._modelled, mechanism, paid, rows, bool(self.schema.repeating))
 
     @property
     def categories(self) -> dict[str, tuple[str, ...]]:
@@ -406,7 +407,9 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         -------
         DataFrame
             The table with no missing value in these columns, and the stamp. What cannot be read as
-            the schema declares it counts as unknown, and stays as it is.
+            the schema declares it counts as unknown, and stays as it is. Where the schema has
+            constraints, values that they want missing stay so, and the column `keeps_constraints`
+            says which rows keep all of them.
 
         Raises
         ------
@@ -415,19 +418,16 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         SchemaError
             For a column that the table or the schema does not have.
         """
-        if self.schema.constraints:
-            raise SchemaError(
-                "a table cannot be filled in where the schema has constraints, as known and drawn"
-                " values would have to keep them together: fit a schema without constraints"
-            )
         origin, table = self._origin(), as_frame(table, self._settled)
-        wanted = [name for name in table if name in origin.codecs] if columns is None else columns
-        if odd := [name for name in wanted if name not in table or name not in origin.codecs]:
+        able = able_columns(origin)
+        wanted = [name for name in table if name in able] if columns is None else columns
+        if odd := [name for name in wanted if name not in table or name not in able]:
             raise SchemaError(
                 f"{odd} cannot be filled in, as the table or the schema lacks them: name columns of"
                 " both"
             )
-        return stamped(filled_in(origin, table, list(wanted), np.random.default_rng(seed)))
+        fill = filled_in_kept if self.schema.constraints else filled_in
+        return stamped(fill(origin, table, list(wanted), np.random.default_rng(seed)))
 
     def _origin(self, seed: int | None = None) -> Origin:
         fitted = self._fitted()
@@ -468,7 +468,7 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         budget = mechanism.budget(self.epsilon, self.delta)  # some keep a part of it for a program
         self.schema.refuse_text()
         self.schema.refuse_identifying()
-        refuse_impossible(self.schema)
+        refuse_unkeepable(self.schema)
         check_size(self._modelled)
         check_settings(mechanism, self._modelled)
         mechanism = with_prior(mechanism, self.known, self._modelled)
@@ -550,7 +550,7 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         if not self.schema.open:
             return {}
         stage("finding categories that the schema leaves open")
-        return find_categories(rows, self.schema, accountant)
+        return self.schema.following(find_categories(rows, self.schema, accountant))
 
     def _bounds(self, rows: Bounded, accountant: Accountant) -> Bounds:
         """Bounds that the schema leaves open, learned by charges."""
@@ -580,7 +580,7 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
 
     def _people(self, rows: Bounded, accountant: Accountant) -> RowsOfUnits | None:
         """How many rows units have, by a charge; None where no names are to repeat."""
-        if self.schema.repeating is None:
+        if not self.schema.repeating:
             return None
         stage("counting the rows of each unit")
         dates = period_codings(self.schema)
@@ -604,7 +604,10 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         people: RowsOfUnits | None,
         found: Mapping[str, tuple[str, ...]],
     ) -> Certificate:
-        counted = undeclared_counts(recoding_of(self.schema.settled(found)).modelled, model)
+        modelled = recoding_of(self.schema.settled(found)).modelled
+        counted = undeclared_counts(modelled, model)
+        single = [name for name in found if name in modelled.columns]
+        other = other_shares(single, modelled, model)
         return Certificate.issue(
             schema=self.schema,
             ledger=accountant.ledger,
@@ -617,6 +620,7 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
                 **({"undeclared": counted} if counted else {}),
                 **({} if people is None else {"rows_of_units": people.told()}),
                 **({"found": {name: len(each) for name, each in found.items()}} if found else {}),
+                **({"other": other} if other else {}),
             },
             cautions=mechanism.cautions,
         )

@@ -6,8 +6,22 @@ is there already. Nothing is charged for it, and nothing here sees a row.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from dpsynth.models.base import Model
-from dpsynth.schema.table import Schema
+from dpsynth.schema.columns import OTHER
+from dpsynth.schema.table import Categorical, Schema
+
+
+def other_shares(names: Iterable[str], schema: Schema, model: Model) -> dict[str, float]:
+    """Which part of each of these columns lies in the category OTHER, as the model has it."""
+    found = {}
+    for name in names:
+        column, held = schema.columns[name], model.project((name,))
+        assert isinstance(column, Categorical)
+        other = float(held[tuple(column.categories).index(OTHER)] / max(held.sum(), 1e-9))
+        found[name] = round(min(1.0, max(0.0, other)), 4)
+    return found
 
 
 def undeclared_counts(schema: Schema, model: Model) -> dict[str, dict[str, object]]:

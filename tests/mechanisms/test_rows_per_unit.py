@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+import math
 from functools import cache
 from unittest import mock
 
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from dpsynth import (
     Budget,
@@ -28,6 +31,7 @@ from dpsynth.auditing.claim import PrivacyClaim
 from dpsynth.auditing.mechanism.dp import DPAuditor
 from dpsynth.auditing.mechanism.pairs import Pair
 from dpsynth.auditing.statistics.epsilon_bounds import power
+from dpsynth.data.tables.rows_of_units import RowsOfUnits
 from dpsynth.door.bounded import Bounded, bound_table
 from dpsynth.door.sizes import unit_sizes
 from dpsynth.kernel import accountant as accountant_module
@@ -35,7 +39,7 @@ from dpsynth.kernel.accountant import Charge
 from dpsynth.kernel.events import Gaussian, Grant
 from dpsynth.kernel.noise import operating_system_bits, rounded_gaussian
 from dpsynth.kernel.sensitive import Sensitive, _integers
-from dpsynth.mechanisms.rows_per_unit import Sizes, ends, look_at_sizes
+from dpsynth.mechanisms.rows_per_unit import Sizes, ends, look_at_sizes, rows_of_units
 from dpsynth.synthesizers.units import noise_of_look
 
 SCHEMA = Schema({"age": Numeric(0, 120)}, unit=PrivacyUnit("who", 1))
@@ -84,6 +88,19 @@ def test_what_does_not_stand_out_is_not_seen_and_nothing_is_recommended():
     assert (found.choices, found.recommended, found.rows) == ((), None, 0.0)
     assert "nothing is recommended" in found.summary()
     assert Sizes((1, 2), (-5.0, -9.0), 1.0).seen == 0
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=12), st.floats(0.1, 1e3))
+@example([-30.0, 0.0, 9.0], 2.0)  # the third stands out, and with it the first three are no units
+def test_whatever_the_noise_what_is_seen_has_units(counts, stddev):
+    """So that no fit and no look fails by the noise it drew."""
+    sizes = Sizes(tuple(range(1, len(counts) + 1)), tuple(counts), stddev)
+    told = rows_of_units(sizes)
+    assert RowsOfUnits.of(told.stored()) == told
+    assert math.fsum(told.told().values()) == pytest.approx(1) or not told.told()
+    assert len(told.draw(20, np.random.default_rng(1))) == 20
+    if sizes.seen:
+        assert all(0 <= share <= 1 for most in sizes.ends for share, _ in sizes.cut(most))
 
 
 def test_nothing_is_recommended_where_units_that_are_not_seen_may_have_most_of_the_rows():

@@ -28,6 +28,13 @@ CASES = {
 }
 
 
+TWO_TREES = (
+    Domain.of({"u": 4, "v": 2, "w": 3, "x": 2, "y": 2}),
+    [("v", "w"), ("w", "x", "u"), ("y", "u"), ("y", "v")],
+)
+"""Elimination joins attributes that no clique joins, and the tree of its nodes would be another."""
+
+
 def potentials(domain, cliques, seed, scale=2.0):
     """A table of normal potentials for each clique."""
     rng = np.random.default_rng(seed)

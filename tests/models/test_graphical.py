@@ -17,7 +17,7 @@ from dpsynth.models.base import Model
 from dpsynth.models.factor import contract, expand, marginal
 from dpsynth.models.graphical import GraphicalModel
 from dpsynth.models.joint import JointModel
-from tests.models.cases import CASES, DOMAIN, graphs, potentials
+from tests.models.cases import CASES, DOMAIN, TWO_TREES, graphs, potentials
 
 every_case = pytest.mark.parametrize("cliques", CASES.values(), ids=CASES)
 
@@ -94,6 +94,14 @@ def test_a_model_comes_back_from_its_arrays(cliques):
     for one, other in zip(model.beliefs, again.beliefs, strict=True):
         np.testing.assert_array_equal(one, other)
     rows = [m.sample(50, np.random.default_rng(3)) for m in (model, again)]
+    assert all((rows[0][a] == rows[1][a]).all() for a in domain.attributes)
+
+
+def test_a_model_that_comes_back_draws_the_same_rows_whatever_its_cliques_need_besides():
+    domain, cliques = TWO_TREES
+    model = GraphicalModel.of(domain, 500.0, potentials(domain, cliques, 0))
+    again = GraphicalModel.from_arrays(model.to_arrays())
+    rows = [m.sample(200, np.random.default_rng(3)) for m in (model, again)]
     assert all((rows[0][a] == rows[1][a]).all() for a in domain.attributes)
 
 

@@ -7,14 +7,15 @@ import time
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from dpsynth.base.domain import Domain
+from dpsynth.models import junction_tree
 from dpsynth.models.elimination import Elimination
 from dpsynth.models.joint import JointModel
 from dpsynth.models.junction_tree import JunctionTree, tree_cells
-from tests.models.cases import CASES, DOMAIN, graphs, potentials
+from tests.models.cases import CASES, DOMAIN, TWO_TREES, graphs, potentials
 
 every_case = pytest.mark.parametrize("cliques", CASES.values(), ids=CASES)
 
@@ -48,6 +49,26 @@ def test_no_node_lies_in_another_and_each_attribute_lives_in_a_connected_part(gr
     for attribute in domain.attributes:
         tops = [i for i, n in enumerate(tree.nodes) if attribute in n and attribute not in tree.separators[i]]
         assert tops == [tree.homes[attribute]]
+
+
+def parts_of(tree):
+    return tree.nodes, tree.parents, tree.separators, tree.order
+
+
+@given(graphs())
+@example(TWO_TREES)
+def test_a_tree_follows_from_its_nodes(graph):
+    """A model file has these alone."""
+    domain, cliques = graph
+    tree = JunctionTree.of(domain, cliques)
+    assert parts_of(JunctionTree.of(domain, tree.nodes)) == parts_of(tree)
+
+
+def test_a_tree_of_its_cliques_alone_is_refuted(monkeypatch):
+    """The double whose saved models gave other rows than they did before."""
+    monkeypatch.setattr(junction_tree, "_settled", junction_tree._triangulate)
+    tree = JunctionTree.of(*TWO_TREES)
+    assert parts_of(JunctionTree.of(TWO_TREES[0], tree.nodes)) != parts_of(tree)
 
 
 @given(graphs())

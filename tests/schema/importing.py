@@ -161,8 +161,38 @@ CREATE INDEX days ON visits (day);
 INSERT INTO visits VALUES (1, 97);
 """
 
+COLUMNS = {
+    "name": "survey",
+    "rows": 97,
+    "tables": {
+        "persons.parquet": {
+            "rows": 97,
+            "columns": [
+                {"name": "pid", "type": "id", "source": "none"},
+                {"name": "age", "type": "integer", "min": 0, "max": 120, "description": "years", "missing_marker": -1},
+                {"name": "weight", "type": "continuous", "min": 0, "max": None, "counts": {"null": 97, "distinct": 41}},
+                {
+                    "name": "sex",
+                    "type": "categorical",
+                    "categories": ["f", "m"],
+                    "labels": {"f": "female", "m": "male"},
+                },
+                {"name": "smokes", "type": "binary", "categories": [0, 1]},
+                {"name": "stay", "type": "ordinal", "categories": ["a = short", "b, long"], "nullable": False},
+                {"name": "born", "type": "datetime", "min": "1900-01-01", "max": None},
+                {"name": "drug", "type": "categorical"},
+                {"name": "height", "type": "continuous"},
+                {"name": "remark", "type": "text"},
+                {"name": "odd", "type": "text_or_code"},
+            ],
+        },
+        "visits.parquet": {"columns": [{"name": "visit", "type": "id"}]},
+    },
+}
+
 SOURCES: dict[str, tuple[str, str]] = {
     "spreadsheet": ("dictionary.csv", SPREADSHEET),
+    "columns": ("columns.json", json.dumps(COLUMNS)),
     "redcap": ("project.csv", REDCAP),
     "frictionless": ("resource.json", json.dumps(FRICTIONLESS)),
     "json-schema": ("record.json", json.dumps(JSON_SCHEMA)),
@@ -173,7 +203,7 @@ SOURCES: dict[str, tuple[str, str]] = {
 }
 """For each form the name of a file and its content."""
 
-TABLE = {"sdv": "guests"}
+TABLE = {"sdv": "guests", "columns": "persons.parquet"}
 """The table of sources with several."""
 
 

@@ -44,6 +44,19 @@ EXPECTED: dict[str, dict[str, Any]] = {
         "sex": categorical("f", "m"),
         "stay": categorical("day", "short", "long", ordered=True, missing_marker="?", **N),
     },
+    "columns": {
+        "pid": IDENTIFIER,
+        "age": numeric(0, 120, integer=True, missing_marker="-1", **N),
+        "weight": numeric(0, T, integer=False, **N),
+        "sex": categorical("f", "m", **N),
+        "smokes": categorical(0, 1, **N),
+        "stay": categorical("a = short", "b, long", ordered=True),
+        "born": datetime("1900-01-01", T, "s", **N),
+        "drug": categorical(**N),
+        "height": numeric(T, T, integer=False, **N),
+        "remark": {"type": "text"},
+        "odd": OPEN,
+    },
     "redcap": {
         "record_id": IDENTIFIER,
         "surname": OPEN,
@@ -193,7 +206,7 @@ def test_a_source_is_recognised_and_becomes_what_it_states(form: str, tmp_path: 
 def test_the_list_of_open_facts_is_what_still_says_todo(form: str, tmp_path: Path):
     _, imported = of_form(form, tmp_path)
     listed = {
-        (name, fact) for facts, names in imported.open_facts().items() for name in names for fact in facts.split(", ")
+        (name, fact) for facts, names in imported.draft().todo().items() for name in names for fact in facts.split(", ")
     }
     said = {(name, key) for name, facts in EXPECTED[form].items() for key, fact in facts.items() if fact == T}
     assert listed == said
@@ -211,6 +224,25 @@ def test_a_draft_with_its_open_facts_written_is_a_schema(form: str, tmp_path: Pa
     for end in ("yaml", "json"):
         schema.save(tmp_path / f"schema.{end}")
         assert Schema.load(tmp_path / f"schema.{end}") == schema
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_an_opened_draft_leaves_to_a_charge_what_a_charge_can_find_and_nothing_else(form: str, tmp_path: Path):
+    _, imported = of_form(form, tmp_path)
+    opened = imported.draft().opened()
+    for name, facts in EXPECTED[form].items():
+        lacking = {key for key, fact in facts.items() if fact == T}
+        now = opened.to_dict()["columns"][name]
+        if facts["type"] == "numeric":
+            ends = {end: None for end in ("low", "high") if end in lacking}
+            assert now == {key: fact for key, fact in facts.items() if key not in lacking} | ends
+        elif "categories" in lacking and "missing_marker" not in facts:
+            assert now == {"type": "opencategorical", **({"nullable": True} if "nullable" in facts else {})}
+        else:
+            assert now == facts
+    numbers = [key for keys, names in opened.todo().items() for n in names for key in keys.split(", ")
+               if EXPECTED[form].get(n, {}).get("type") == "numeric"]  # fmt: skip
+    assert numbers == []
 
 
 def test_smartnoise_states_whom_to_protect(tmp_path: Path):
@@ -265,6 +297,12 @@ def test_a_dictionary_becomes_a_schema_in_python(tmp_path: Path):
     with pytest.raises(dpsynth.SchemaError, match="say high, integer of 'age'; categories of 'w0', 'w1'") as said:
         dpsynth.Schema.from_file(tmp_path / "d.csv")
     assert "'w9' and 2 others: write a draft with `dpsynth schema import`" in str(said.value)
+    schema = dpsynth.Schema.from_file(tmp_path / "d.csv", open_unknown=True)
+    assert schema.columns["age"] == dpsynth.Numeric(0, None, nullable=True)
+    assert schema.open == tuple(f"w{i}" for i in range(12))
+    (tmp_path / "d.csv").write_text("name,type\nday,date\nodd,\n")
+    with pytest.raises(dpsynth.SchemaError, match="say low, high of 'day'; type of 'odd'"):
+        dpsynth.Schema.from_file(tmp_path / "d.csv", open_unknown=True)
 
 
 def test_a_pydantic_model_becomes_a_schema_by_its_json_schema(tmp_path: Path):

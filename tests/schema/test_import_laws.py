@@ -21,6 +21,7 @@ from tests.schema.importing import SOURCES, SQL, TABLE, written
 MAPPINGS = sorted(set(FORMS) - {"spreadsheet", "redcap", "sql", "ddi", "spss", "stata"})
 ENDS = {
     "spreadsheet": ("min", "max"),
+    "columns": ("low", "high"),
     "frictionless": ("minimum", "maximum"),
     "json-schema": ("minimum", "maximum"),
     "smartnoise": ("lower", "upper"),
@@ -28,6 +29,7 @@ ENDS = {
 }
 READERS = {
     "spreadsheet": spreadsheet,
+    "columns": spreadsheet,
     "frictionless": frictionless,
     "json-schema": json_schema,
     "smartnoise": smartnoise,
@@ -46,6 +48,9 @@ def profile(form: str, seen: int) -> Any:
         sheet.writeheader()
         sheet.writerow(told)
         return text.getvalue()
+    if form == "columns":
+        seen = {key: told.pop(key) for key in ("mean", "n_rows", "examples")}
+        return {"columns": [{"name": "age", "type": "integer", **told, "of the rows": {"profile": seen}}]}
     if form == "frictionless":
         ends = {key: told.pop(key) for key in (low, high)}
         return {"fields": [{"name": "age", "type": "integer", "constraints": ends, **told}], "stats": {"rows": seen}}

@@ -61,7 +61,7 @@ def test_each_constraint_has_its_counterpart(tmp_path: Path) -> None:
     assert draft["columns"]["mid"]["low"] == 3
     assert draft["columns"]["dose"]["low"] == 0
     assert "MyOwn has no counterpart" in imported.notes()["city"]
-    assert imported.open_facts()["public"] == ["the constraint on ['country', 'city']"]
+    assert imported.draft().todo()["public"] == ["the constraint on ['country', 'city']"]
 
 
 def test_combinations_are_never_taken_from_a_source_and_a_schema_waits_for_them(tmp_path: Path, run: Any) -> None:

@@ -10,6 +10,7 @@ import re
 from datetime import UTC, date, datetime, timedelta, timezone
 from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -21,6 +22,7 @@ from hypothesis import strategies as st
 
 from dpsynth.data.engines.files import open_rows
 from dpsynth.kernel.unit import PrivacyUnit
+from dpsynth.schema import drafts as drafting
 from dpsynth.schema.table import (
     Boolean,
     Categorical,
@@ -340,7 +342,7 @@ FRAME = pd.DataFrame(
         "caseId": [77777, 88888],
         "paid": [123456, 654321],
         "score": [0.123456, 0.5],
-        "smokes": [True, False],
+        "smokes": pd.array([True, False], "boolean"),
         "ward": pd.Categorical(["CANARY-3", "CANARY-4"]),
         "note": ["CANARY-5", "CANARY-6"],
         "admitted": pd.to_datetime(["1912-01-01", "1999-01-01"]),
@@ -397,10 +399,45 @@ def test_a_draft_reads_no_row() -> None:
     assert not any(secret in json.dumps(draft) for secret in ("CANARY", "123456", "0.5", "77777", "1912"))
 
 
-def test_a_missing_number_changes_no_draft() -> None:
-    whole, missing = pd.DataFrame({"paid": [1, 2]}), pd.DataFrame({"paid": [1, None]})
-    assert whole.dtypes["paid"] != missing.dtypes["paid"]
-    assert Schema.draft(whole).to_dict() == Schema.draft(missing).to_dict()
+NEIGHBOURS = {
+    "whole numbers": ([1, 2], "numeric"),
+    "numbers": ([1.5, 2.5], "numeric"),
+    "booleans": ([True, False], "TODO"),
+    "text": (["a", "b"], "TODO" if pd.Series(["a"]).dtype == object else "categorical"),
+    "dates": ([datetime(2020, 1, 1), datetime(2020, 1, 2)], "datetime"),
+    "nullable booleans": (pd.array([True, False], "boolean"), "boolean"),
+    "nullable whole numbers": (pd.array([1, 2], "Int64"), "numeric"),
+    "declared text": (pd.array(["a", "b"], "string"), "categorical"),
+    "declared categories": (pd.Categorical(["a", "b"]), "categorical"),
+}
+"""Values of two rows, and the type that a draft beside a column of numbers says of them."""
+
+
+def with_one_missing(values: Any) -> Any:
+    """The same column of the neighbour, in whose second row the value is missing."""
+    if isinstance(values, list):
+        return [values[0], None]
+    return type(values)._from_sequence([values[0], None], dtype=values.dtype)
+
+
+@pytest.mark.parametrize("beside", [{}, {"paid": [1, 2]}, {"smokes": [True, False]}], ids=str)
+def test_a_missing_value_changes_no_draft(beside: dict[str, list[Any]]) -> None:
+    """Whatever it is missing in, and whichever other columns there are."""
+    for name, (values, kind) in NEIGHBOURS.items():
+        whole = pd.DataFrame({"x": values, **beside})
+        missing = pd.DataFrame({"x": with_one_missing(values), **beside})
+        for tables in ((whole, missing), (pa.table(whole), pa.table(missing))):
+            drafts = [Schema.draft(table).to_dict() for table in tables]
+            assert drafts[0] == drafts[1], name
+        if "paid" in beside:
+            assert Schema.draft(whole).to_dict()["columns"]["x"]["type"] == kind, name
+
+
+def test_a_draft_that_goes_by_all_dtypes_is_refuted(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As drafts once did: one missing value made a column of booleans one of categories."""
+    monkeypatch.setattr(drafting, "_is_guessed", lambda dtype: False)
+    whole, missing = (pd.DataFrame({"x": x, "paid": [1, 2]}) for x in ([True, False], [True, None]))
+    assert Schema.draft(whole).to_dict() != Schema.draft(missing).to_dict()
 
 
 def test_a_draft_is_not_a_schema_until_its_todos_are_written(tmp_path: Path) -> None:

@@ -17,8 +17,11 @@ from dpsynth.kernel import gaussian_dp
 from dpsynth.kernel.budget import Budget, affordable, fits, kept_for_programs
 from dpsynth.kernel.cost import NOTHING
 from dpsynth.kernel.events import Gaussian
+from dpsynth.mechanisms import discovered
 from dpsynth.mechanisms.discovered import DELTA_SHARE, FITS, search
 from tests.synthesizers.test_open_categories import SCHEMA, UNIT, fitted, patients
+
+pytestmark = pytest.mark.filterwarnings("ignore:about .* became OTHER")
 
 ONE_ROW = PrivacyUnit("who", 1)
 
@@ -59,7 +62,7 @@ def test_what_is_reserved_fits_the_budget_and_the_account_whatever_these_are(kin
         rest = [Gaussian.spending(affordable(paid.rest)), *paid.events]
         beside = sum((event.cost for event in rest), start=NOTHING)
         assert fits(beside, paid.budget)
-        assert affordable(paid.rest) > 0.84 * affordable(paid.budget)
+        assert affordable(paid.rest) > 0.79 * affordable(paid.budget)
 
 
 @pytest.mark.parametrize("keeps", [0.0, 0.1, 0.5])
@@ -80,12 +83,12 @@ def test_the_delta_of_a_fit_is_within_the_tenth_that_it_keeps():
         assert math.fsum(event.delta for event in shared.events) == pytest.approx(1e-7 / FITS, rel=1e-6)
 
 
-def test_a_tenth_of_delta_halves_the_people_that_the_least_delta_asks_for():
-    """The figures of docs/schema.md. Of the account of old: 155 people at epsilon 1, and 1,320 at a tenth of it."""
-    least = Budget(1.0, 1e-6), Budget(0.1, 1e-6)
-    assert (people(1.0, least[0]), people(0.1, least[1])) == (155, 1_320)
-    assert (people(1.0), people(0.1)) == (101, 852)
-    assert people(1.0, Budget(3.0, 1e-6, programs_delta=1e-7)) == 110
+def test_a_tenth_of_delta_asks_for_a_third_fewer_people_than_the_least_delta_does():
+    """The figures of docs/schema.md and of docs/decisions/accounting.md."""
+    assert [people(epsilon) for epsilon in (0.1, 1.0, 3.0, 10.0)] == [603, 72, 27, 11]
+    kept = [people(epsilon, Budget(3 * epsilon, 1e-6, programs_delta=1e-7)) for epsilon in (0.1, 1.0)]
+    assert kept == [660, 78]
+    assert [people(epsilon, Budget(epsilon, 1e-6)) for epsilon in (0.1, 1.0)] == [934, 110]
 
 
 def test_a_tenth_is_where_a_lower_threshold_stops_paying_for_more_noise():
@@ -153,6 +156,30 @@ def test_a_new_account_of_a_schema_with_open_columns_keeps_a_tenth_and_pays_for_
     assert run(f"{fit} --ledger {tmp_path}/l")[0] == 0
     assert run(create.replace("/l ", "/none ") + " --programs-delta 0")[0] == 0
     assert dpsynth.Ledger.open(tmp_path / "none").budget == Budget(2.0, 1e-6)
+
+
+def test_a_plan_at_the_shell_is_of_the_account_that_would_pay(tmp_path, run):
+    schema_of(1).save(tmp_path / "s.yaml")
+    dpsynth.Ledger.create(tmp_path / "old", Budget(1.0, 1e-6), dataset="d", unit=ONE_ROW)
+    line = f"plan --schema {tmp_path}/s.yaml --epsilon 1 --rows 1000 --mechanism independent"
+    for option, least in (("", 72), (f" --ledger {tmp_path}/old", 110)):
+        code, out, _ = run(line + option)
+        assert code == 0
+        assert f"fewer than about {least} people" in " ".join(out.split())
+    (tmp_path / "job.yaml").write_text("schema: s.yaml\nledger: old\nepsilon: 1\nrows: 1000\nmechanism: mst\n")
+    assert "fewer than about 110 people" in " ".join(run(f"plan {tmp_path}/job.yaml")[1].split())
+
+
+def test_a_mechanism_that_settled_by_the_whole_budget_would_have_no_room(monkeypatch):
+    """Mutants: charges that are settled as if nothing were found, and a delta that the fit does not keep."""
+    pytest.importorskip("torch", reason="networks need PyTorch: pip install 'dpsynth[gan]'")
+    monkeypatch.setattr(discovered, "_left", lambda budget, cost: budget)
+    with pytest.raises(BudgetExceededError):
+        fitted(patients(100), "dp-ctgan", steps=5)
+    monkeypatch.undo()
+    monkeypatch.setattr(discovered, "_delta", lambda budget, account, kept: 2 * kept_for_programs(budget).delta)
+    with pytest.raises(BudgetExceededError, match="deltas of their own"):
+        fitted(patients(100))
 
 
 def test_an_epsilon_that_is_hardly_any_is_refused_before_anything_is_read():

@@ -22,6 +22,8 @@ from dpsynth.mechanisms.marginal.known import Known
 from tests.mechanisms.test_external import GENERATOR
 from tests.synthesizers.test_open_categories import RARE, SCHEMA, UNIT, fitted, patients, with_one_more
 
+pytestmark = pytest.mark.filterwarnings("ignore:about .* became OTHER")
+
 FOUND = {"icd": ("A10", "B20"), "drug": ("x", "y")}
 
 

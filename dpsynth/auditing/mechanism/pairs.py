@@ -10,7 +10,15 @@ from typing import Any
 import pandas as pd
 
 from dpsynth.auditing.mechanism.queries import Target
-from dpsynth.schema.columns import Boolean, Categorical, Column, Datetime, Identifier, Numeric
+from dpsynth.schema.columns import (
+    Boolean,
+    Categorical,
+    Column,
+    Datetime,
+    Identifier,
+    Numeric,
+    OpenCategorical,
+)
 from dpsynth.schema.table import Schema
 
 ROWS = 10
@@ -145,6 +153,8 @@ def _first(column: Column) -> Any:
     match column:
         case Categorical():
             return column.categories[0]
+        case OpenCategorical():
+            return next(iter(column.public), "a value that many have")
         case Boolean():
             return False
         case Numeric():
@@ -159,6 +169,8 @@ def _last(column: Column) -> Any:
     match column:
         case Categorical():
             return column.categories[-1]
+        case OpenCategorical():
+            return "a value that few have"
         case Boolean():
             return True
         case Numeric():

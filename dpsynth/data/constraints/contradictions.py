@@ -31,7 +31,8 @@ def narrowed(columns: Mapping[str, Column], rules: Sequence[Constraint]) -> dict
     SchemaError
         With the culprits, where orders go round, or bounds leave a column no value.
     """
-    _refuse_circles(list(orders_of(rules)))
+    nullable = {name for name, each in columns.items() if getattr(each, "nullable", False)}
+    _refuse_circles([each for each in orders_of(rules) if not nullable & {*each.columns_of}])
     ends = _Ends(columns)
     ends.narrow(rules)
     ordered = dict.fromkeys(name for order in orders_of(rules) for name in order.columns_of)
@@ -98,6 +99,8 @@ class _Ends:
         if self._ends[name] == (scale.low, scale.high):
             return column
         low, high = self._ends[name]
+        if low > high:  # it can only be missing: what it cannot be is left to checks
+            return column
         if scale.spacing is not None:
             steps = (low - scale.anchor) / scale.spacing, (high - scale.anchor) / scale.spacing
             whole = (np.ceil(steps[0] - _ROUNDING), np.floor(steps[1] + _ROUNDING))

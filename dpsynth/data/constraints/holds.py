@@ -13,9 +13,11 @@ import numpy as np
 from dpsynth.data.constraints.lookup import Lookup, codes_of_rule
 from dpsynth.data.constraints.scale import Scale, near
 from dpsynth.data.constraints.steps import FormulaStep
+from dpsynth.data.tables.check import missing_in
 from dpsynth.data.tables.codec import codec_for
+from dpsynth.data.values import plain_number
 from dpsynth.door.ids import NO_ID, units
-from dpsynth.schema.columns import Boolean, Categorical, Column, Identifier
+from dpsynth.schema.columns import Boolean, Categorical, Column, Identifier, OpenCategorical
 from dpsynth.schema.constraint_check import orders_of
 from dpsynth.schema.constraints import (
     Constraint,
@@ -24,11 +26,14 @@ from dpsynth.schema.constraints import (
     FixedIncrements,
     OneHot,
     Order,
+    Pattern,
     Range,
     Sum,
     Unique,
 )
+from dpsynth.schema.declared import text_of_number
 from dpsynth.schema.formulas import formula_of
+from dpsynth.schema.open_categorical import OTHER
 
 
 def holds(rule: Constraint, rows: Mapping[str, Any], columns: Mapping[str, Column]) -> np.ndarray:
@@ -53,6 +58,8 @@ def holds(rule: Constraint, rows: Mapping[str, Any], columns: Mapping[str, Colum
         case FixedIncrements():
             numbers = Scale(columns[rule.column]).read(rows[rule.column], clip=False)
             return np.isnan(numbers) | _is_multiple(numbers, rule.step)
+        case Pattern():
+            return _following(rule, rows[rule.column], columns[rule.column])
         case Unique():
             return _alone(rows[rule.column], columns[rule.column])
     raise AssertionError(rule)
@@ -98,6 +105,21 @@ def _looked_up(
     listed = scale.read([row[-1] for row in rule.keys], clip=False)
     stated = scale.read(rows[rule.column], clip=False)
     return near(stated, np.append(listed, np.nan)[places], scale.spacing)
+
+
+def _following(rule: Pattern, values: Any, column: Column) -> np.ndarray:
+    """Whether each value follows a pattern, is missing, or is the category for others."""
+    other = OTHER if isinstance(column, OpenCategorical) else getattr(column, "other", None)
+    raw = values.to_pylist() if hasattr(values, "to_pylist") else list(values)
+    texts = [each.strip() if isinstance(each, str) else _as_text(each) for each in raw]
+    kept = {text: text == other or rule.followed_by(text) for text in {*texts}}
+    return missing_in(column, values) | np.array([kept[text] for text in texts], dtype=bool)
+
+
+def _as_text(value: Any) -> str:
+    """The text that writes a number, as categories that are text match it."""
+    number = plain_number(value)
+    return str(value) if np.isnan(number) else text_of_number(number) or ""
 
 
 def _is_multiple(numbers: np.ndarray, step: float) -> np.ndarray:

@@ -9,14 +9,13 @@ costs no privacy. What no such change can keep is left to `checks`, which rows a
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from graphlib import TopologicalSorter
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pyarrow as pa
 
 from dpsynth.data.constraints.contradictions import narrowed
@@ -102,12 +101,26 @@ class Recoding:
         needed = (name for step in steps for name in (*step.needs, *step.makes))
         return [*dict.fromkeys([*(name for name in columns if name not in made), *needed])]
 
-    def decoded(self, modelled: pd.DataFrame, rng: np.random.Generator) -> Rows:
-        """The columns of a release but its keys, from rows of the modelled ones."""
+    def decoded(self, modelled: Mapping[Any, Any], rng: np.random.Generator) -> Rows:
+        """The columns of a release but its keys, as far as they follow from these columns.
+
+        modelled: some or all modelled columns, and columns of a release that follow from others.
+        """
         rows: Rows = {str(name): modelled[name] for name in modelled}
         for step in self.steps:
-            step.decode(rows, rng)
+            own = (step.attribute,) if isinstance(step, ModelledStep) else ()
+            if step.makes[0] not in rows and all(name in rows for name in (*own, *step.needs)):
+                step.decode(rows, rng)
         return rows
+
+    def sources(self, names: Iterable[str]) -> set[str]:
+        """The modelled columns that columns of a release follow from."""
+        found: set[str] = set()
+        for name in names:
+            step = self.made_by(name)
+            own = {name} if step is None else self.sources(step.needs)
+            found |= own | ({step.attribute} if isinstance(step, ModelledStep) else set())
+        return found
 
     def made_by(self, name: str) -> Step | None:
         """The step that makes a column of a release; None for one that is modelled as it is."""
@@ -243,7 +256,10 @@ class _Plan:
             if order.op == "==":
                 self._add(CopyStep(*pair))
             else:
-                self._add(GapStep(*pair, above=base == order.lower, strict=order.strict))
+                gap = GapStep(*pair, above=base == order.lower, strict=order.strict)
+                if not gap.possible:  # the other column can only be missing
+                    continue
+                self._add(gap)
             self._check_bounds(order, other)
             return
         self._check(order)

@@ -85,19 +85,33 @@ class GapStep:
 
     def column(self) -> Column:
         """Whole steps where both columns have the same ones, else a real number."""
+        low, high = self._bounds()
+        if self._to.spacing is None:
+            return Numeric(low, _known(high), nullable=self._nullable)
+        return Numeric(
+            int(low),
+            None if np.isinf(high) else int(high),
+            integer=True,
+            nullable=self._nullable,
+        )
+
+    @property
+    def possible(self) -> bool:
+        """Whether there is a gap that keeps the order between the bounds."""
+        low, high = self._bounds()
+        return low <= high
+
+    def _bounds(self) -> tuple[float, float]:
+        """The least and the largest gap."""
         ends = [
             self._sign * (a - b)
             for a, b in ((self._to.low, self._from.high), (self._to.high, self._from.low))
         ]
-        spacing = self._to.spacing
         least, most = min(ends), max(ends)
-        if spacing is None:
-            return Numeric(max(0.0, least), _known(most), nullable=self._nullable)
-        low = max(float(self._strict), np.rint(least / spacing))
-        high = _known(np.rint(most / spacing))
-        return Numeric(
-            int(low), None if high is None else int(high), integer=True, nullable=self._nullable
-        )
+        if self._to.spacing is None:
+            return max(0.0, least), most
+        steps = float(np.rint(least / self._to.spacing)), float(np.rint(most / self._to.spacing))
+        return max(float(self._strict), steps[0]), steps[1]
 
     def encode(self, values: Mapping[str, Any]) -> np.ndarray:
         """For each record its gap, NaN where it has none. No value makes it raise."""

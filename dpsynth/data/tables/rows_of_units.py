@@ -63,3 +63,17 @@ class RowsOfUnits:
             sizes = sizes[: int(np.searchsorted(np.cumsum(sizes), n)) + 1]
         owners = np.repeat(np.arange(len(sizes)), sizes)[:n]
         return np.asarray(rng.permutation(owners))
+
+    def draw_within(self, groups: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """For each row the number of its unit, as `draw` has it, of units with rows of one group.
+
+        groups: the number of each row's group, such as the month of its date.
+        """
+        owners = np.zeros(len(groups), dtype=np.int64)
+        order = np.argsort(groups, kind="stable")
+        ends = np.flatnonzero(np.diff(groups[order])) + 1
+        first = 0
+        for places in np.split(order, ends):
+            owners[places] = first + self.draw(len(places), rng)
+            first = int(owners[places].max(initial=first - 1)) + 1
+        return owners

@@ -16,6 +16,7 @@ EXTERNAL_PROGRAM = (
     " program's own claim: it was recorded and charged for here as it was stated, and nobody has"
     " checked it."
 )
+_MOSTLY = 0.5  # of a column whose categories a fit finds: the share of OTHER
 _ODD = {"unread": 0.2, "either": 0.9}  # shares of values from which on a column has a caution
 _OF_VALUES = ("CAUTION: about ", "CAUTION: the same is true of ")
 _CHARGE = {"line", "event", "noise_stddev_rows", "share_percent"}
@@ -87,13 +88,15 @@ def caution(case: Case) -> bool:
 
 def unread(case: Case) -> bool:
     """Its cautions of values that could not be read do not follow from its counts of them."""
-    counts = case.record["released"].get("undeclared", {})
+    counts, other = (case.record["released"].get(each, {}) for each in ("undeclared", "other"))
     odd = sorted((n for n, c in counts.items() if _is_odd(**c)), key=lambda n: -counts[n]["share"])
-    facts = [_about(name, **counts[name]) for name in odd[:3]]
+    told = [(n, share, "became OTHER") for n, share in other.items() if share > _MOSTLY]
+    told += [(n, counts[n]["share"], f": {counts[n]['rows']:,} rows (") for n in odd[:3]]
+    facts = [(f"about {100 * s:.0f} % of the values of {n!r} ", more) for n, s, more in told]
     facts += [("CAUTION: the same is true of", f" {len(odd) - 3} more column")] * (len(odd) > 3)
     stated = [text for text in case.record["cautions"] if text.startswith(_OF_VALUES)]
-    told = zip(stated, facts, strict=False)
-    return len(stated) != len(facts) or not all(each in text for text, of in told for each in of)
+    pairs = zip(stated, facts, strict=False)
+    return len(stated) != len(facts) or not all(each in text for text, of in pairs for each in of)
 
 
 def charges(case: Case) -> str:
@@ -112,11 +115,7 @@ def _declared(by: str, time: str | None) -> str:
 
 
 def _is_odd(share: float, rows: int, stddev: float, holds: str) -> bool:
-    return share > _ODD.get(holds, 1) and rows > 4 * stddev  # beyond the noise
-
-
-def _about(name: str, share: float, rows: int, stddev: float, holds: str) -> tuple[str, str]:
-    return f"about {100 * share:.0f} % of the values of {name!r} ", f": {rows:,} rows (standard"
+    return share > _ODD.get(holds, 1) and rows > 6 * stddev  # beyond the noise
 
 
 def _claim(epsilon: float, delta: float, unit: Record) -> str:

@@ -10,7 +10,15 @@ from typing import Any
 
 from dpsynth.schema.columns import SchemaError
 from dpsynth.schema.importing.facts import ColumnFacts, Imported
-from dpsynth.schema.importing.reading import bounds, by_name, chosen_table, identifier, inside
+from dpsynth.schema.importing.reading import (
+    bounds,
+    by_name,
+    chosen_table,
+    identifier,
+    inside,
+    like_pattern,
+    whole_pattern,
+)
 
 _INTEGERS = (
     "BIGINT INT INT128 MEDIUMINT SMALLINT TINYINT UBIGINT UINT UMEDIUMINT USMALLINT UTINYINT"
@@ -133,7 +141,16 @@ class _Table:
             )
             return ColumnFacts(name, nullable=nullable, note=note)
         kind, facts, note = self._facts(name, part.kind)
-        return ColumnFacts(name, kind, facts, nullable, note=note)
+        return ColumnFacts(name, kind, facts, nullable, note=note, follows=self._followed(name))
+
+    def _followed(self, name: str) -> str | None:
+        """The pattern of CHECK (column LIKE '...'), or of a regular expression."""
+        for check in self._checks:
+            if check.key in ("like", "regexplike") and _is_column(check.this, name):
+                text = _constant(check.expression)
+                if isinstance(text, str):
+                    return like_pattern(text) if check.key == "like" else whole_pattern(text)
+        return None
 
     def _foreign_key(self, name: str) -> Any:
         keys = [part for part in self._parts if part.key == "foreignkey"]

@@ -10,14 +10,20 @@ __all__ = ["Schema"]
 
 
 def _whole(
-    path: str, kind: str | None, table: str | None, dialect: str | None, labels_public: bool
+    path: str,
+    kind: str | None,
+    table: str | None,
+    dialect: str | None,
+    labels_public: bool,
+    open_unknown: bool,
 ) -> dict[str, Any]:
     """What a data dictionary states; SchemaError, which names the columns, where facts lack."""
     # Here, as a schema that somebody wrote needs no reader of a dictionary.
     from dpsynth.schema.importing.forms import import_facts
 
     imported = import_facts(path, kind, table, dialect, labels_public)[1]
-    if lacking := imported.open_facts():
+    draft = imported.draft().opened() if open_unknown else imported.draft()
+    if lacking := draft.todo():
         said = "; ".join(f"{facts} of {_few(names)}" for facts, names in lacking.items())
         if imported.labelled:
             said += (
@@ -26,9 +32,10 @@ def _whole(
             )
         raise SchemaError(
             f"{path} does not say {said}: write a draft with `dpsynth schema import`, and replace"
-            " each TODO in it"
+            " each TODO in it, or pass open_unknown=True, so that a charge finds bounds of numbers"
+            " and categories"
         )
-    return imported.draft().to_dict()
+    return draft.to_dict()
 
 
 def _few(names: list[str]) -> str:

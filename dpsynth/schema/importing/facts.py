@@ -6,7 +6,7 @@ Every reader of a form gives an `Imported`. A fact that the source lacks is a "T
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -32,7 +32,8 @@ class ColumnFacts:
 
     kind: the name of a column type; None where the source does not tell. facts: fields of that
     type; None stands for a fact that the source lacks. pattern: a declared format or regular
-    expression. note: what a person should know besides.
+    expression. note: what a person should know besides. follows: a regular expression, as Python
+    writes them, that all texts follow.
     """
 
     name: str
@@ -41,6 +42,7 @@ class ColumnFacts:
     nullable: bool = True
     pattern: str | None = None
     note: str = ""
+    follows: str | None = None
 
     def entry(self) -> dict[str, Any]:
         """The column in a schema's file; SchemaError where the facts contradict each other."""
@@ -99,19 +101,14 @@ class Imported:
             check_name(name)
         columns = {column.name: column.entry() for column in self.columns}
         spec = {"dpsynth_schema": VERSION, "unit": dict(self.unit), "columns": columns}
-        rules = [dict(each) for each in self.constraints]
+        rules = [dict(each) for each in (*self.constraints, *self._patterns())]
         return SchemaDraft({**spec, **({"constraints": rules} if rules else {})})
 
-    def open_facts(self) -> dict[str, list[str]]:
-        """For each set of lacking facts, such as "low, high", the columns that lack them."""
-        found: dict[str, list[str]] = {}
-        for name, entry in self.draft().to_dict()["columns"].items():
-            if lacking := ", ".join(key for key, fact in entry.items() if fact == TODO):
-                found.setdefault(lacking, []).append(name)
-        for rule in self.constraints:
-            if lacking := ", ".join(key for key, fact in rule.items() if fact == TODO):
-                found.setdefault(lacking, []).append(f"the constraint on {rule['columns']}")
-        return found
+    def _patterns(self) -> Iterator[Mapping[str, Any]]:
+        """The constraints of texts whose categories the source does not list."""
+        for each in self.columns:
+            if each.follows and each.kind == "categorical" and not each.facts.get("categories"):
+                yield {"type": "pattern", "column": each.name, "pattern": each.follows}
 
     def direct_identifiers(self) -> dict[str, str]:
         """Columns to be modelled that look like direct identifiers, and why."""

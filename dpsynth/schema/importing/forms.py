@@ -11,6 +11,7 @@ from dpsynth.base.mappings import read_mapping
 from dpsynth.base.places import expanded
 from dpsynth.schema.columns import SchemaError
 from dpsynth.schema.importing import (
+    column_list,
     croissant,
     ddi,
     ddl,
@@ -44,6 +45,7 @@ class Form:
 FORMS: dict[str, Form] = {
     "redcap": Form("REDCap data dictionary", redcap.recognised, redcap.read),
     "spreadsheet": Form("spreadsheet", spreadsheet.recognised, spreadsheet.read),
+    "columns": Form("list of columns", column_list.recognised, column_list.read, several=True),
     "sdv": Form("SDV metadata", sdv.recognised, sdv.read, several=True),
     "frictionless": Form(
         "Frictionless Table Schema", frictionless.recognised, frictionless.read, several=True

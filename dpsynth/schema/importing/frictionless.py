@@ -16,6 +16,7 @@ from dpsynth.schema.importing.reading import (
     list_of,
     mapping_of,
     text_of,
+    whole_pattern,
 )
 
 DECLARED = ("unique",)
@@ -78,7 +79,8 @@ def _column(field: Mapping[str, Any], schema: Mapping[str, Any]) -> ColumnFacts:
         facts.get("categories") or ()
     ):
         facts["missing_marker"] = marker
-    return ColumnFacts(name, kind, facts, nullable, pattern, joined([note, more]))
+    follows = whole_pattern(regex, part=False)
+    return ColumnFacts(name, kind, facts, nullable, pattern, joined([note, more]), follows)
 
 
 def _listed(key: Any) -> list[str]:

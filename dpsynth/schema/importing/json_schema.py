@@ -18,6 +18,7 @@ from dpsynth.schema.importing.reading import (
     mapping_of,
     number_of,
     text_of,
+    whole_pattern,
 )
 
 _DATES = {"date": "D", "date-time": "s"}
@@ -109,7 +110,9 @@ def _column(name: str, facts: Mapping[str, Any], required: bool) -> ColumnFacts:
         return identifier(name)
     single = [each for each in types if each not in (None, "null")]
     kind, stated, note = _facts(single, facts, listed)
-    return ColumnFacts(name, kind, stated, null or not required, format or regex, note)
+    nullable = null or not required
+    follows = whole_pattern(regex)
+    return ColumnFacts(name, kind, stated, nullable, format or regex, note, follows)
 
 
 def _facts(

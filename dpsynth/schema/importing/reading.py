@@ -151,6 +151,34 @@ def name_pattern(regex: str | None) -> str | None:
     return made or None
 
 
+def whole_pattern(regex: str | None, *, part: bool = True) -> str | None:
+    """A regular expression as one of the whole text; None where Python cannot read it.
+
+    part: whether it is enough that a part of a text follows it.
+    """
+    if not regex:
+        return None
+    bare = regex[1:-1] if regex[0] == "^" and regex[-1] == "$" else ""
+    found = (
+        regex
+        if not part
+        else bare
+        if bare and "|" not in bare and bare[-1] != "\\"
+        else f".*(?:{regex}).*"
+    )
+    try:
+        re.compile(found)
+    except re.error:
+        return None
+    return found
+
+
+def like_pattern(like: str) -> str:
+    """The regular expression of a pattern of SQL's LIKE."""
+    signs = {"%": ".*", "_": "."}
+    return "".join(signs.get(sign, re.escape(sign)) for sign in like)
+
+
 def identifier(name: str, regex: str | None = None) -> ColumnFacts:
     """A column of record names."""
     made = name_pattern(regex)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from dpsynth.schema.importing.facts import ColumnFacts, Imported, joined
@@ -54,14 +54,14 @@ _INTEGER = {"integer": True, "float": False}
 
 
 def recognised(content: Any) -> bool:
-    return isinstance(content, Sheet) and "name" in _titles(content)
+    return isinstance(content, Sheet) and "name" in titles_of_facts(content.titles)
 
 
-def _titles(sheet: Sheet) -> dict[str, str]:
+def titles_of_facts(titles: Iterable[str]) -> dict[str, str]:
     """For each fact the first title that stands for it."""
     facts = {word: fact for fact, words in TITLES.items() for word in words.split()}
     found: dict[str, str] = {}
-    for title in sheet.titles:
+    for title in titles:
         if (fact := facts.get(plain(title))) is not None:
             found.setdefault(fact, title)
     return found
@@ -69,7 +69,7 @@ def _titles(sheet: Sheet) -> dict[str, str]:
 
 def read(content: Sheet) -> Imported:
     public, refused = set_aside(dict.fromkeys(content.titles, ""))
-    titles = {fact: title for fact, title in _titles(content).items() if title in public}
+    titles = titles_of_facts(public)
     lines = [{fact: line[title] for fact, title in titles.items()} for line in content.lines]
     return Imported(tuple(_column(line) for line in lines if line["name"]), frozenset(refused))
 

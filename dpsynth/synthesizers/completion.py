@@ -1,0 +1,399 @@
+"""Rows completed from what is known of them, where the schema has constraints.
+
+What is known of a row is carried over to the modelled columns as far as it decides them: a gap by
+its two ends, a combination by its members, a part by a total and the other parts. The model
+completes the row given that, and it is drawn again until the columns that follow are as they were
+given and all rules hold: the model's distribution of rows that have these values and keep the
+rules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from dpsynth.data.constraints.recoding import Check, recoding_of
+from dpsynth.data.constraints.scale import Scale, near
+from dpsynth.data.constraints.steps import CombinedStep, CopyStep, GapStep, Rows
+from dpsynth.data.tables.check import missing_in
+from dpsynth.data.tables.codec import codec_for
+from dpsynth.models.base import ConditionError, Evidence
+from dpsynth.models.completing import completed
+from dpsynth.schema.columns import Boolean, Categorical
+from dpsynth.schema.constraints import Sum
+from dpsynth.synthesizers.cases import Case
+from dpsynth.synthesizers.conditions import Term, equal
+from dpsynth.synthesizers.implications import implications_of
+from dpsynth.synthesizers.kept_rows import as_check, terms_and_checks
+from dpsynth.synthesizers.partial_rows import valid_cells
+from dpsynth.synthesizers.pulled import pulled
+from dpsynth.synthesizers.sampled_rows import Origin
+
+_ROUNDS = 12
+_AT_ONCE = 20_000
+_MOST_EACH = 500
+"""How often rows are drawn again together, and so many at once; of one row at most so many."""
+
+_NOTHING_DRAWN = np.random.default_rng(0)
+"""Cells of named values are decoded without a draw."""
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """What is known of some rows: values as a release has them, and for each whether it is known.
+
+    A missing value may be known, too.
+    """
+
+    n: int
+    values: Mapping[str, pd.Series[Any]]
+    at: Mapping[str, np.ndarray]
+
+    def taken(self, rows: np.ndarray) -> Known:
+        """The same of these rows."""
+        return Known(
+            len(rows),
+            {name: each.iloc[rows].reset_index(drop=True) for name, each in self.values.items()},
+            {name: each[rows] for name, each in self.at.items()},
+        )
+
+    def terms(self, row: int, origin: Origin) -> list[Term]:
+        """That a row has its known values."""
+        return [
+            equal(name, _plain(values.iloc[row]), origin.schema)
+            for name, values in self.values.items()
+            if self.at[name][row]
+        ]
+
+    def fits(self, rows: Rows, origin: Origin) -> np.ndarray:
+        """For each row whether it has its known values, but for rounding."""
+        fit = np.ones(self.n, dtype=bool)
+        for name, values in self.values.items():
+            column = recoding_of(origin.schema).columns[name]
+            if isinstance(column, Categorical | Boolean):
+                codec = codec_for(column)
+                same = codec.encode(rows[name]) == codec.encode(values)
+            else:
+                scale = Scale(column)
+                same = near(scale.released(rows[name]), scale.released(values), scale.spacing)
+            fit &= same | ~self.at[name]
+        return fit
+
+
+def read_known(origin: Origin, table: pd.DataFrame) -> tuple[Known, dict[str, np.ndarray]]:
+    """What rows of raw values say, and for each column where a value is not one of the schema's.
+
+    A value that is missing or cannot be read counts as not known.
+    """
+    values: dict[str, pd.Series[Any]] = {}
+    at: dict[str, np.ndarray] = {}
+    odd: dict[str, np.ndarray] = {}
+    for name in map(str, table):
+        column = recoding_of(origin.schema).columns[name]
+        present = ~missing_in(column, table[name])
+        if isinstance(column, Categorical | Boolean):
+            codec = codec_for(column)
+            codes = codec.encode(table[name]).astype(np.int64)
+            good = codes < len(codec.ends()[0])
+            if getattr(column, "other", None) is not None:
+                named = {str(each) for each in column.categories}  # type: ignore[union-attr]
+                good &= table[name].astype(str).isin(named).to_numpy()
+            values[name] = codec.decode(np.where(good, codes, 0), _NOTHING_DRAWN)
+        else:
+            scale = Scale(column)
+            numbers = scale.read(table[name], clip=False)
+            low, high = origin.bounds.get(name, (-np.inf, np.inf))
+            good = scale.declared(table[name]) & (low <= numbers) & (numbers <= high)
+            values[name] = scale.series(np.where(good & present, numbers, np.nan))
+        at[name], odd[name] = present & good, present & ~good
+    return Known(len(table), values, at), odd
+
+
+class Completion:
+    """Completes rows together.
+
+    Parameters
+    ----------
+    origin : Origin
+        A model of the modelled columns, and the schema of the release.
+    known : Known
+        What is known of the rows.
+    terms, checks : sequence of Term, of Check
+        What they all have to meet besides.
+    filled : collection of str
+        Columns that are to have values, where no rule wants them missing.
+    least : float
+        As of `completed`.
+    rng : numpy.random.Generator
+        Draws everything.
+    """
+
+    def __init__(
+        self,
+        origin: Origin,
+        known: Known,
+        terms: Sequence[Term],
+        checks: Sequence[Check],
+        filled: Collection[str],
+        least: float,
+        rng: np.random.Generator,
+    ) -> None:
+        self._recoding = recoding_of(origin.schema)
+        self._released = origin
+        self._origin = replace(origin, schema=self._recoding.modelled)
+        self._known = _inferred(known, origin)
+        self._given = known
+        self._terms, self._least, self._rng = terms, least, rng
+        self._filled = self._of_values(filled)
+        tested = [as_check(term) for term in terms if pulled(term, self._recoding) is None]
+        self._checks = [*self._recoding.checks, *checks, *tested]
+        self._implications = implications_of(origin.schema)
+        self._exact: dict[str, tuple[np.ndarray, pd.Series[Any]]] = {}
+        self._codes = self._coded()
+        self._signs, self._sign_of = self._signatures()
+
+    def rows(self) -> tuple[Rows, np.ndarray]:
+        """All rows, and the places of those that are not as they should be."""
+        held = np.zeros((self._known.n, len(self._implications)), dtype=bool)
+        open_ = np.arange(self._known.n)
+        rows, able = self._tried(open_, held)
+        for _ in range(_ROUNDS):
+            open_ = self._open(rows, open_, held)
+            going = open_[able[open_]]
+            if not len(going):
+                break
+            times = int(np.clip(_AT_ONCE // len(going), 1, _MOST_EACH))
+            tried = np.repeat(going, times)
+            drawn, found = self._tried(tried, held[tried])
+            able[tried[~found]] = False
+            best = _first_of_each(self._good(drawn, tried, held[tried]), times)
+            put(rows, going, {name: each.iloc[best] for name, each in drawn.items()})
+        return rows, self._open(rows, open_, held)
+
+    def with_known(self, rows: Rows) -> Rows:
+        """The rows with what was given exactly as it was given."""
+        for name, values in self._given.values.items():
+            own = np.flatnonzero(self._given.at[name])
+            put(rows, own, {name: values.iloc[own]})
+        return rows
+
+    def _open(self, rows: Rows, places: np.ndarray, held: np.ndarray) -> np.ndarray:
+        """Those of these rows that are to be drawn again; `held` is told which conditions held in
+        one that breaks an implication.
+        """
+        part = {name: values.iloc[places] for name, values in rows.items()}
+        premises, broken = _judged(self._implications, part, len(places))
+        good = self._good(part, places, held[places])
+        bad = broken.any(axis=1)
+        held[places[bad]] = premises[bad]
+        return places[~good | bad]
+
+    def _good(self, rows: Rows, places: np.ndarray, held: np.ndarray) -> np.ndarray:
+        """Whether rows are as given, pass all checks, and meet the conditions that are to hold."""
+        good = self._known.taken(places).fits(rows, self._released)
+        for check in self._checks:
+            good &= check.passed(rows)
+        premises, broken = _judged(self._implications, rows, len(places))
+        return np.asarray(good & ~broken.any(axis=1) & ~(held & ~premises).any(axis=1))
+
+    def _tried(self, places: np.ndarray, held: np.ndarray) -> tuple[Rows, np.ndarray]:
+        """A whole row for each of these, and for each whether the model has one such."""
+        able = np.ones(len(places), dtype=bool)
+        frames: list[tuple[np.ndarray, Rows]] = []
+        left = list(_kinds(self._sign_of[places], held))
+        while left:
+            own, sign, flags = left.pop()
+            of = [each for each, flag in zip(self._implications, flags, strict=True) if flag]
+            try:
+                drawn = self._completed(places[own], sign, of)
+            except ConditionError:
+                rows = np.unique(places[own])
+                if len(rows) > 1:  # one of them may be to blame
+                    first = np.isin(places[own], rows[: len(rows) // 2])
+                    left += [(own[first], sign, flags), (own[~first], sign, flags)]
+                    continue
+                able[own] = False
+                drawn = self._completed(places[own], None, [])
+            frames.append((own, drawn))
+        order = np.argsort(np.concatenate([own for own, _ in frames]))
+        joined = {
+            name: pd.concat([rows[name] for _, rows in frames]).iloc[order].reset_index(drop=True)
+            for name in frames[0][1]
+        }
+        return joined, able
+
+    def _completed(self, places: np.ndarray, sign: int | None, of: Sequence[Any]) -> Rows:
+        """Rows of one kind. sign: None for any rows, in place of those that the model excludes."""
+        conditions = [condition for each in of for condition in (each.when, each.then)]
+        terms = [*self._terms, *(t for each in conditions for t in terms_and_checks(each)[0])]
+        found = [pulled(term, self._recoding) for term in terms]
+        direct = [term for term in found if term is not None]
+        evidence, parts = self._origin.request(Case(tuple(direct)))
+        asked = {term.column for term in direct}
+        beside = {a: w for a, w in self._filled.items() if a not in asked}
+        more = {} if sign is None else self._signs[sign]
+        codes = {a: each[places] for a, each in self._codes.items()}
+        if sign is None:
+            codes = {a: np.full(len(places), -1) for a in codes}
+        drawn = completed(
+            self._origin.model, codes, self._rng, _product(evidence, beside, more), self._least
+        )
+        frame = self._origin.decoded(drawn, {**parts, **self._origin.free(parts)}, self._rng)
+        modelled = {str(name): frame[name] for name in frame}
+        for name, (at, values) in self._exact.items():
+            own = np.flatnonzero(at[places])
+            put(modelled, own, {name: values.iloc[places[own]]})
+        return self._recoding.decoded(modelled, self._rng)
+
+    def _of_values(self, filled: Collection[str]) -> Evidence:
+        """The weights of cells with which these columns are not missing."""
+        found = {}
+        for name in filled:
+            step = self._recoding.made_by(name)
+            own = step.attribute if isinstance(step, GapStep) else name
+            if own in self._origin.codecs:
+                found[own] = valid_cells(self._origin.codecs[own])
+        return found
+
+    def _coded(self) -> dict[str, np.ndarray]:
+        """For each modelled column the cells that are known, -1 where none is."""
+        known, codecs = self._known, self._origin.codecs
+        codes = {name: np.full(known.n, -1, dtype=np.int64) for name in codecs}
+        for name in known.values:
+            if name in codes:
+                self._exact[name] = known.at[name], known.values[name]
+                cells = codecs[name].encode(known.values[name]).astype(np.int64)
+                codes[name] = np.where(known.at[name], cells, -1)
+        for step in self._recoding.steps:
+            if not isinstance(step, CombinedStep | GapStep):
+                continue
+            names = (*step.needs, *step.makes)
+            if not {*names} <= {*known.values}:
+                continue
+            at = np.logical_and.reduce([known.at[name] for name in names])
+            found = step.encode({name: known.values[name] for name in names})
+            if isinstance(step, CombinedStep):
+                codes[step.attribute] = np.where(at, found, -1)
+                continue
+            cells = codecs[step.attribute].encode(found).astype(np.int64)
+            codes[step.attribute] = np.where(at & (found >= 0), cells, -1)
+            scale = Scale(self._recoding.modelled.columns[step.attribute])
+            self._exact[step.attribute] = at & (found >= 0), scale.series(found)
+        return codes
+
+    def _signatures(self) -> tuple[list[Evidence], np.ndarray]:
+        """What known values of columns that follow say of a modelled one whose cell is not known:
+        weights of its cells, for each kind of row, and the kind of each row.
+        """
+        known, named = self._known, []
+        place = np.zeros(known.n, dtype=np.int64)
+        for name, values in known.values.items():
+            step = self._recoding.made_by(name)
+            some = values[known.at[name]]
+            if step is None or not len(some):
+                continue
+            own = pulled(equal(name, _plain(some.iloc[0]), self._released.schema), self._recoding)
+            if own is None:
+                continue
+            open_ = known.at[name] & (self._codes[own.column] < 0)
+            cells = codec_for(self._recoding.columns[name]).encode(values).astype(np.int64)
+            cells = np.where(open_, cells, -1)
+            named.append((name, open_))
+            _, place = np.unique(np.column_stack([place, cells]), axis=0, return_inverse=True)
+            place = place.ravel()
+        _, first, kind = np.unique(place, return_index=True, return_inverse=True)
+        return [self._weights(row, named) for row in first.tolist()], kind.ravel()
+
+    def _weights(self, row: int, named: Sequence[tuple[str, np.ndarray]]) -> Evidence:
+        found: list[Evidence] = []
+        for name, open_ in named:
+            if open_[row]:
+                value = _plain(self._known.values[name].iloc[row])
+                own = pulled(equal(name, value, self._released.schema), self._recoding)
+                assert own is not None
+                found.append({own.column: self._origin.weights(own.column, [own])})
+        return _product(*found)
+
+
+def put(rows: Rows, places: np.ndarray, more: Mapping[str, pd.Series[Any]]) -> None:
+    """Values in these places of the columns that `more` has."""
+    for name, values in more.items():
+        kept = rows[name].array.copy()
+        kept[places] = values.array
+        rows[name] = pd.Series(kept)
+
+
+def _inferred(known: Known, origin: Origin) -> Known:
+    """With the parts and copies that other known values decide."""
+    recoding = recoding_of(origin.schema)
+    values, at = dict(known.values), dict(known.at)
+
+    def decide(name: str, numbers: np.ndarray, where: np.ndarray) -> None:
+        scale = Scale(recoding.columns[name])
+        before = at.get(name, np.zeros(known.n, dtype=bool))
+        new = where & ~before & ~np.isnan(numbers) & scale.allowed(numbers)
+        old = scale.released(values[name]) if name in values else np.full(known.n, np.nan)
+        values[name] = scale.series(np.where(new, scale.snapped(numbers), old))
+        at[name] = before | new
+
+    def number_of(name: str) -> np.ndarray:
+        return Scale(recoding.columns[name]).released(values[name])
+
+    for step in recoding.steps:
+        if isinstance(step, CopyStep) and step.makes[0] in values:
+            decide(step.needs[0], number_of(step.makes[0]), at[step.makes[0]])
+    for rule in origin.schema.constraints:
+        if not isinstance(rule, Sum) or rule.column not in values:
+            continue
+        for part in rule.parts:
+            others = [name for name in rule.parts if name != part]
+            if {*others} <= {*values} and not isinstance(
+                recoding.columns[part], Boolean | Categorical
+            ):
+                rest = sum(number_of(name) for name in others)
+                where = np.logical_and.reduce([at[name] for name in (rule.column, *others)])
+                decide(part, number_of(rule.column) - rest, where)
+    return Known(known.n, values, at)
+
+
+def _judged(implications: Sequence[Any], rows: Rows, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """For each row and implication whether its condition holds, and whether it is broken."""
+    premises = np.zeros((n, len(implications)), dtype=bool)
+    broken = premises.copy()
+    for place, each in enumerate(implications):
+        premises[:, place] = each.when.holds(rows)
+        broken[:, place] = premises[:, place] & ~each.then.holds(rows)
+    return premises, broken
+
+
+def _kinds(signs: np.ndarray, held: np.ndarray) -> Iterator[tuple[np.ndarray, int, np.ndarray]]:
+    """The places of rows of one sign in which the same conditions are to hold."""
+    both = np.column_stack([signs, held])
+    kinds, kind = np.unique(both, axis=0, return_inverse=True)
+    for number, found in enumerate(kinds):
+        yield np.flatnonzero(kind.ravel() == number), int(found[0]), found[1:].astype(bool)
+
+
+def _first_of_each(good: np.ndarray, times: int) -> np.ndarray:
+    """Of each run of so many candidates the place of the first good one, or of the first."""
+    runs = good.reshape(-1, times)
+    return np.arange(len(runs)) * times + runs.argmax(axis=1)
+
+
+def _product(*given: Evidence) -> dict[str, np.ndarray]:
+    found: dict[str, np.ndarray] = {}
+    for evidence in given:
+        for name, weights in evidence.items():
+            found[name] = found.get(name, 1.0) * weights
+    return found
+
+
+def _plain(value: Any) -> Any:
+    """A value of a column as Python has it, None for a missing one."""
+    if value is None or value is pd.NA or value is pd.NaT or value != value:
+        return None
+    return value.item() if isinstance(value, np.generic) else value

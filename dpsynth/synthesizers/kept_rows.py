@@ -1,0 +1,418 @@
+"""Rows of a model that keep the constraints of a schema, before they get their keys.
+
+Most constraints hold by the way rows are decoded (`data.constraints`). For the others rows are
+drawn from the model's distribution given that they hold: a row that does not pass is drawn again.
+Where an implication is broken, the row is drawn again given that its condition and its conclusion
+hold, so that as many rows as before have the condition.
+
+Columns that the model joins to none of a rule's columns are independent of whether the rule holds.
+So the columns fall into blocks: rows are drawn, tested and drawn again block by block, and columns
+that no rule is about are drawn once. The blocks' rows side by side follow the model given that all
+rules hold, since its distribution is a product over the blocks, and each rule is about one of them.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import math
+import warnings
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from dpsynth.base.text import some
+from dpsynth.data.constraints.recoding import Check, Recoding, recoding_of
+from dpsynth.data.constraints.steps import Rows
+from dpsynth.models.base import ConditionError
+from dpsynth.models.completing import completed
+from dpsynth.models.separate import groups_of
+from dpsynth.synthesizers.base import CautionWarning
+from dpsynth.synthesizers.cases import Case
+from dpsynth.synthesizers.conditions import Term, Without
+from dpsynth.synthesizers.gap_conditions import GapCases, gap_cases
+from dpsynth.synthesizers.implications import Condition, Implication, implications_of
+from dpsynth.synthesizers.partial_rows import LEAST
+from dpsynth.synthesizers.pulled import pulled
+from dpsynth.synthesizers.sampled_rows import Origin, Tilt
+
+_BATCH = 250_000
+"""Rows drawn at once where some are to be drawn again."""
+
+_MOST_DRAWS = 20_000_000
+_HOPELESS = 2_000_000
+"""Rows that are drawn before a condition is given up: in all, and without one that meets it."""
+
+_RARE = 0.05
+"""Of the rows drawn: where fewer meet a condition on a gap's column, its cells are chosen first."""
+
+_LEAST_SPARE = 64
+"""Rows that are drawn beside those asked for where they are tested, or one of 100: they replace
+others without a second draw.
+"""
+
+_ROUNDS = 200
+"""How often rows that break an implication are drawn again."""
+
+
+class Keeping:
+    """Draws rows of a schema with constraints: all columns but keys, each rule kept by all rows."""
+
+    def __init__(
+        self, origin: Origin, rng: np.random.Generator, tilts: Sequence[Tilt] = ()
+    ) -> None:
+        self._recoding = recoding_of(origin.schema)
+        self._tilts = _of_modelled(tilts, self._recoding)
+        self._origin = replace(origin, schema=self._recoding.modelled)
+        self._implications = implications_of(origin.schema)
+        self._rng = rng
+
+    def rows(self, n: int, terms: Sequence[Term], checks: Sequence[Check] = ()) -> Rows:
+        """n rows without keys, which meet the terms and pass the checks."""
+        recoding = self._recoding
+        named = (*(term.column for term in terms), *(name for c in checks for name in c.columns))
+        if about := [name for name in named if name in recoding.keys]:
+            raise ConditionError(
+                f"a condition is about {about[0]!r}, a key that is generated: leave it out"
+            )
+        every = [*recoding.checks, *checks]
+        tested = [term.column for term in terms if pulled(term, recoding) is None]
+        links = [recoding.sources([name]) for name in tested]
+        links += [recoding.sources(each.columns) for each in every]
+        links += [recoding.sources(each.columns) for each in self._implications]
+        found: Rows = {}
+        for columns, ruled in blocks_of(groups_of(self._origin.model), links):
+            block = _Block(self, columns)
+            inside = [each for each in terms if recoding.sources([each.column]) <= columns]
+            tests = [each for each in every if recoding.sources(each.columns) <= columns]
+            found |= self._of_block(block, n, inside, tests) if ruled else block.drawn(n, inside)
+        return recoding.decoded(found, self._rng)
+
+    def _of_block(
+        self, block: _Block, n: int, terms: Sequence[Term], checks: Sequence[Check]
+    ) -> Rows:
+        """Rows of a block; made up where the model has none, and no condition asks for others."""
+        try:
+            return block.kept(n, terms, checks)
+        except ConditionError:
+            own = {each.rule for each in self._recoding.checks}
+            if terms or self._tilts or any(each.rule not in own for each in checks):
+                raise
+            return block.made_up(n, checks)
+
+    def block_of(
+        self, columns: set[str]
+    ) -> tuple[Origin, Recoding, Sequence[Implication], Sequence[Tilt]]:
+        """What draws some columns, and the implications and tilts of them."""
+        own = [e for e in self._implications if self._recoding.sources(e.columns) <= columns]
+        tilts = [each for each in self._tilts if each.column in columns]
+        return self._origin.among(columns), self._recoding, own, tilts
+
+    def broken(self, rows: Rows, n: int) -> np.ndarray:
+        """For each whole row whether it breaks a constraint that its decoding does not ensure."""
+        bad = np.zeros(n, dtype=bool)
+        for check in self._recoding.checks:
+            bad |= ~check.passed(rows)
+        for each in self._implications:
+            bad |= each.when.holds(rows) & ~each.then.holds(rows)
+        return bad
+
+    @property
+    def rng(self) -> np.random.Generator:
+        return self._rng
+
+
+def blocks_of(
+    groups: Sequence[Sequence[str]], links: Sequence[set[str]]
+) -> list[tuple[set[str], bool]]:
+    """The groups joined where a link is about several, and whether one is about them.
+
+    Those that no link is about are one block.
+    """
+    free = [{*group} for group in groups]
+    ruled: list[set[str]] = []
+    for link in links:
+        met = [block for block in (*free, *ruled) if block & link]
+        free = [block for block in free if not block & link]
+        ruled = [block for block in ruled if not block & link]
+        ruled.append(set().union(*met))
+    rest = [(set().union(*free), False)] if free else []
+    return [*rest, *((block, True) for block in ruled if block)]
+
+
+class _Block:
+    """Columns whose rows are tested together."""
+
+    def __init__(self, keeping: Keeping, columns: set[str]) -> None:
+        self._origin, self._recoding, self._implications, self._tilts = keeping.block_of(columns)
+        self._rng = keeping.rng
+
+    def drawn(self, n: int, terms: Sequence[Term]) -> Rows:
+        """n rows that meet terms of modelled columns, where no rule is to be tested."""
+        direct = [own for term in terms if (own := pulled(term, self._recoding)) is not None]
+        return self._drawn(n, direct, few=False)
+
+    def kept(self, n: int, terms: Sequence[Term], checks: Sequence[Check]) -> Rows:
+        """n rows that meet the terms, pass the checks and keep the implications."""
+        rows = self._meeting(n, terms, checks, few=False)
+        return self._repaired(rows, n, terms, checks)
+
+    def made_up(self, n: int, checks: Sequence[Check]) -> Rows:
+        """n rows that keep all rules, of a model that has none: the columns that rules are about
+        are drawn each by itself, half of the time evenly, until they keep the rules; the other
+        columns follow the model given these.
+        """
+        about = [*(each.columns for each in checks), *(each.columns for each in self._implications)]
+        names = sorted(set().union(*map(self._recoding.sources, about)))
+        cells: list[pd.DataFrame] = []
+        values: list[pd.DataFrame] = []
+        drawn = kept = 0
+        while kept < max(n, 1) and (drawn < _HOPELESS or not kept):
+            if drawn >= _MOST_DRAWS:
+                raise _no_row(self._implications)
+            codes = {name: self._origin.apart(name, _BATCH, self._rng) for name in names}
+            frame = self._origin.decoded(dict(codes), self._origin.free(), self._rng)
+            rows = self._recoding.decoded({name: frame[name] for name in frame}, self._rng)
+            bad = self._judged(rows, np.arange(_BATCH))[1].any(axis=1)
+            good = np.setdiff1d(np.flatnonzero(~bad), _failing(rows, checks))
+            cells.append(pd.DataFrame(codes).iloc[good])
+            values.append(frame.iloc[good])
+            drawn, kept = drawn + _BATCH, kept + len(good)
+        chosen = np.arange(n) if kept >= n else self._rng.integers(kept, size=n)
+        warnings.warn(_made_up(names), CautionWarning, stacklevel=2)
+        return self._around(pd.concat(cells).iloc[chosen], pd.concat(values).iloc[chosen])
+
+    def _around(self, codes: pd.DataFrame, values: pd.DataFrame) -> Rows:
+        """The rows with these cells and values, their other columns as the model has them."""
+        nothing = np.full(len(codes), -1)
+        known = {
+            a: codes[a].to_numpy() if a in codes else nothing
+            for a in self._origin.model.domain.attributes
+        }
+        drawn = completed(self._origin.model, known, self._rng, None, LEAST)
+        frame = self._origin.decoded(drawn, self._origin.free(), self._rng)
+        whole = {
+            name: pd.Series((values if name in values else frame)[name].array) for name in frame
+        }
+        return self._recoding.decoded(whole, self._rng)
+
+    def _drawn(
+        self, n: int, direct: Sequence[Term], gaps: GapCases | None = None, *, few: bool
+    ) -> Rows:
+        """Rows of the model, decoded; of these cases, where there are some."""
+        if gaps is None:
+            case = Case(tuple(direct))
+            frame = self._origin.values(n, case, self._rng, self._tilts, few=few)
+        else:
+            frame = gaps.draw(self._origin, n, self._rng)
+        return self._recoding.decoded({name: frame[name] for name in frame}, self._rng)
+
+    def _meeting(
+        self, n: int, terms: Sequence[Term], checks: Sequence[Check], *, few: bool
+    ) -> Rows:
+        """n rows that meet the terms and pass the checks; implications are not looked at.
+
+        few: whether they take the place of others.
+        """
+        found = [(term, pulled(term, self._recoding)) for term in terms]
+        direct = [own for _, own in found if own is not None]
+        checks = [*checks, *(as_check(term) for term, own in found if own is None)]
+        if not checks:
+            return self._drawn(n, direct, few=few)
+        drawn = n + max(_LEAST_SPARE, n // 100)
+        rows = self._drawn(drawn, direct, few=few)
+        bad = _failing(rows, checks)
+        spare = np.setdiff1d(np.arange(n, drawn), bad, assume_unique=True)
+        open_ = bad[bad < n]
+        taken = min(len(open_), len(spare))
+        used = {name: values.iloc[spare[:taken]] for name, values in rows.items()}
+        rows = {name: values.iloc[:n] for name, values in rows.items()}
+        _put(rows, open_[:taken], used, np.arange(taken))
+        self._fill(rows, open_[taken:], terms, direct, checks, drawn, drawn - len(bad))
+        return rows
+
+    def _fill(
+        self,
+        rows: Rows,
+        places: np.ndarray,
+        terms: Sequence[Term],
+        direct: Sequence[Term],
+        checks: Sequence[Check],
+        drawn: int,
+        met: int,
+    ) -> None:
+        """Rows that pass the checks in these places. met: how many of those drawn so far did."""
+        gaps = None
+        if len(places) and met < _RARE * drawn and not self._tilts:
+            gaps = gap_cases(self._origin, self._recoding, terms, direct)
+            drawn, met = (drawn, met) if gaps is None else (1, 0)
+        while len(places):
+            if drawn >= _MOST_DRAWS or (drawn >= _HOPELESS and not met):
+                raise _too_rare(checks, rows, met, drawn)
+            size = min(_BATCH, math.ceil(1.1 * len(places) * drawn / max(met, 1)) + 16)
+            more = self._drawn(size, direct, gaps, few=True)
+            good = np.delete(np.arange(size), _failing(more, checks))
+            taken = good[: len(places)]
+            _put(rows, places[: len(taken)], more, taken)
+            places = places[len(taken) :]
+            drawn, met = drawn + size, met + len(good)
+
+    def _repaired(self, rows: Rows, n: int, terms: Sequence[Term], checks: Sequence[Check]) -> Rows:
+        """The rows, with those drawn again that break an implication."""
+        places = np.arange(n)
+        for _ in range(_ROUNDS):
+            premises, broken = self._judged(rows, places)
+            bad = broken.any(axis=1)
+            if not bad.any():
+                return rows
+            places = places[bad]
+            self._draw_again(rows, places, premises[bad], terms, checks)
+        raise _no_row(self._implications)
+
+    def _judged(self, rows: Rows, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """For each of these rows and each implication whether its condition holds, and whether it
+        is broken.
+        """
+        if len(places) < len(next(iter(rows.values()))):
+            named = {name for each in self._implications for name in each.columns}
+            rows = {name: rows[name].iloc[places] for name in named}
+        premises = np.zeros((len(places), len(self._implications)), dtype=bool)
+        broken = premises.copy()
+        for place, each in enumerate(self._implications):
+            premises[:, place] = each.when.holds(rows)
+            if premises[:, place].any():
+                broken[:, place] = premises[:, place] & ~each.then.holds(rows)
+        return premises, broken
+
+    def _draw_again(
+        self,
+        rows: Rows,
+        places: np.ndarray,
+        held: np.ndarray,
+        terms: Sequence[Term],
+        checks: Sequence[Check],
+    ) -> None:
+        """Puts in each place a row in which all conditions that held hold, and their conclusions
+        too.
+        """
+        left = np.arange(len(places))
+        while len(left):
+            kind = held[left[0]]
+            alike = (held[left] == kind).all(axis=1)
+            own = left[alike]
+            of = [each for each, flag in zip(self._implications, kind, strict=True) if flag]
+            _put(rows, places[own], self._given(len(own), of, terms, checks), np.arange(len(own)))
+            left = left[~alike]
+
+    def _given(
+        self,
+        n: int,
+        of: Sequence[Implication],
+        terms: Sequence[Term],
+        checks: Sequence[Check],
+    ) -> Rows:
+        """n rows in which the conditions and conclusions of these implications hold.
+
+        Where there are none, rows in which the condition of one of them does not.
+        """
+        both = [terms_and_checks(each) for one in of for each in (one.when, one.then)]
+        more = [term for own, _ in both for term in own]
+        tests = [check for _, own in both for check in own]
+        with contextlib.suppress(ConditionError):
+            return self._meeting(n, [*terms, *more], [*checks, *tests], few=True)
+        for each in of:
+            for unmet, ways in _ways_not_to_meet(each.when):
+                with contextlib.suppress(ConditionError):
+                    return self._meeting(n, [*terms, *unmet], [*checks, *ways], few=True)
+        raise _no_row(of)
+
+
+def _of_modelled(tilts: Sequence[Tilt], recoding: Recoding) -> list[Tilt]:
+    """The tilts of the modelled columns that the tilted ones follow from."""
+    found: dict[str, Tilt] = {}
+    for tilt in tilts:
+        factors = [(pulled(term, recoding), by) for term, by in tilt.factors]
+        own = {term.column: tilt.column for term, _ in factors if term is not None}
+        if any(term is None for term, _ in factors) or {*own} & {*found}:
+            raise ConditionError(
+                f"{tilt.column!r} follows from others by a constraint, or is modelled with another"
+                " tilted column, and cannot be tilted: balance it, or tilt what it follows from"
+            )
+        (name,) = own
+        kept = tuple((term, by) for term, by in factors if term is not None)
+        found[name] = Tilt(name, kept, tilt.rest)
+    return [*found.values()]
+
+
+def terms_and_checks(condition: Condition) -> tuple[Sequence[Term], Sequence[Check]]:
+    """What the model is asked for, and what rows are tested for besides."""
+    if condition.terms is not None:
+        return condition.terms, ()
+    common = condition.cases[0].terms if len(condition.cases) == 1 else ()
+    return common, [_check_of(condition, condition.holds)]
+
+
+def _ways_not_to_meet(
+    condition: Condition,
+) -> Iterator[tuple[Sequence[Term], Sequence[Check]]]:
+    """The same for rows that do not meet it, one way after another."""
+    if condition.terms is None:
+        yield (), [_check_of(condition, lambda rows: ~condition.holds(rows))]
+    for term in condition.terms or ():
+        yield [Without.of(term)], ()
+
+
+def _check_of(condition: Condition, passed: Callable[[Mapping[str, Any]], np.ndarray]) -> Check:
+    names = " and ".join(f"`{name}`" for name in condition.columns)
+    return Check(f"the condition on {names}", condition.columns, passed)
+
+
+def as_check(term: Term) -> Check:
+    return Check(
+        f"the condition on `{term.column}`",
+        (term.column,),
+        lambda rows: term.holds(rows[term.column]),
+    )
+
+
+def _failing(rows: Rows, checks: Sequence[Check]) -> np.ndarray:
+    """The places of rows that do not pass all checks."""
+    return np.flatnonzero(~np.logical_and.reduce([check.passed(rows) for check in checks]))
+
+
+def _no_row(of: Sequence[Implication]) -> ConditionError:
+    said = " and ".join(f"`{each.rule.describe()}`" for each in of) or "all constraints"
+    return ConditionError(
+        f"no row was found that keeps {said} and meets the condition: widen it, or count by"
+        " `dpsynth schema check` how many input rows break the constraints"
+    )
+
+
+def _made_up(names: Sequence[str]) -> str:
+    said = some([f"`{name}`" for name in names])
+    return (
+        f"the model has next to no rows that keep the constraints on {said}: these columns are made"
+        " up of values that the constraints allow; count by `dpsynth schema check` how many input"
+        " rows break them"
+    )
+
+
+def _too_rare(checks: Sequence[Check], rows: Rows, met: int, drawn: int) -> ConditionError:
+    """Names the check that the fewest rows pass."""
+    hardest = min(checks, key=lambda check: int(check.passed(rows).sum()))
+    return ConditionError(
+        f"of {drawn:,} rows drawn {met:,} met {hardest.rule} with all else that is asked: widen the"
+        " condition, or count by `dpsynth schema check` how many input rows break the constraints"
+    )
+
+
+def _put(rows: Rows, places: np.ndarray, more: Rows, taken: np.ndarray) -> None:
+    """Rows of `more` in these places, column by column."""
+    if not len(places):
+        return
+    for name, values in rows.items():
+        kept = values.array.copy()
+        kept[places] = more[name].array[taken]
+        rows[name] = pd.Series(kept)
