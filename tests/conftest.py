@@ -8,8 +8,21 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # threads that wait for a bu
 import pytest
 from hypothesis import settings
 
-settings.register_profile("dpsynth", deadline=None, print_blob=True, derandomize="CI" in os.environ)
+BUILD_SERVER = "CI" in os.environ
+"""Where a run is repeatable: a test there has the same examples and the same noise each time."""
+
+settings.register_profile("dpsynth", deadline=None, print_blob=True, derandomize=BUILD_SERVER)
 settings.load_profile("dpsynth")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item):
+    from tests.repeatable import TRULY_RANDOM, repeatable
+
+    if not BUILD_SERVER or item.nodeid.startswith(TRULY_RANDOM):
+        return (yield)
+    with repeatable(item.nodeid):
+        return (yield)
 
 
 @pytest.fixture

@@ -38,6 +38,10 @@ FITS = 16
 PROGRAM_SHARE = 0.8
 """Of epsilon, and of delta, where another program does the rest: what is kept for it."""
 
+_TOO_SMALL = (
+    "epsilon is too small to find the categories that are left open: ask for more, or declare them"
+)
+
 _HAIR = 2.0**-36
 """By so much of itself an epsilon is lowered, where its conversion was rounded up."""
 
@@ -153,6 +157,8 @@ def _beside_a_program(budget: Budget, account: Budget | None, looks: int) -> Sea
 
 def _events(cost: int, delta: int, looks: int) -> tuple[Discovery, ...]:
     """One look costs as much as another, in noise and in delta (in units of cost)."""
+    if cost < looks:
+        raise ValueError(_TOO_SMALL)
     noise = Gaussian.spending(cost // looks).noise_multiplier
     each = math.nextafter(delta // looks / COST_UNIT, 0)  # so that all of them are covered
     return (Discovery(noise, each),) * looks
@@ -178,9 +184,7 @@ def _left(budget: Budget, cost: int) -> Budget:
         found = Budget(epsilon, budget.delta, programs_delta=budget.programs_delta)
         if affordable(found) <= cost:
             return found
-    raise ValueError(
-        f"epsilon {budget.epsilon:g} is too small to find categories: ask for more, or declare them"
-    )
+    raise ValueError(_TOO_SMALL)
 
 
 def _open(schema: Schema) -> dict[str, OpenCategorical]:

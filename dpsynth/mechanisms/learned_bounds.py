@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -21,12 +22,43 @@ MAX_SHARE = 0.15
 
 _CLEAR = 5.0
 _CLEAR_RUN = 5.5
-_LIKELY = 3.0
+_LIKELY = 2.0
+_LIKELY_GROUP = 3.0
 """A cell counts as inhabited from 5 standard deviations on, and a run of cells from 5.5 of their
 sum on: amounts that few rows have lie in many cells, of which none need stand out alone. 122 empty
 cells and the 3,660 runs of them mislead with probability 0.0001. Next to an inhabited cell another
-one is from 3 on: a tail falls off through neighbouring cells, noise does not.
+one is from 2 on, and a group of four from 3 on: a tail falls off through neighbouring cells, and a
+bound that is one octave too wide costs little, as what lies beyond a column's rows is left out of
+its shape.
 """
+
+
+@dataclass(frozen=True)
+class Learned:
+    """What two looks have seen of a column.
+
+    Parameters
+    ----------
+    bounds : tuple of float
+        That enclose its clearly inhabited magnitudes.
+    counts, groups : tuple of float
+        How many rows have each magnitude, and each four of them, with noise.
+    stddev : tuple of float
+        Of the noise of either, in rows.
+    """
+
+    bounds: tuple[float, float]
+    counts: tuple[float, ...]
+    groups: tuple[float, ...]
+    stddev: tuple[float, float]
+
+    @classmethod
+    def of(cls, kept: Mapping[str, Sequence[float]]) -> Learned:
+        """What a checkpoint holds of it."""
+        low, high = map(float, kept["bounds"])
+        counts, groups = (tuple(map(float, kept[each])) for each in ("counts", "groups"))
+        of_counts, of_groups = map(float, kept["stddev"])
+        return cls((low, high), counts, groups, (of_counts, of_groups))
 
 
 def bounds_costs(cost: int, columns: int) -> tuple[int, int]:
@@ -41,7 +73,7 @@ def learn_bounds(
     columns: Mapping[str, Numeric],
     accountant: Accountant,
     costs: tuple[int, int],
-) -> dict[str, tuple[float, float]]:
+) -> dict[str, Learned]:
     """For each column the powers of two that enclose its clearly inhabited magnitudes.
 
     Two charges a column, of these costs: a coarse look, at four octaves together, sees rows that
@@ -53,23 +85,31 @@ def learn_bounds(
     cliques = [(name,) for name in columns]
     coarse = table.coarsen(dict.fromkeys(columns, GROUPS)).marginals(cliques)
     fine = table.marginals(cliques)
-    bounds = {}
+    learned = {}
     for name, column in columns.items():
-        groups, cells = (
-            _strength(accountant, answers[name,], cost, f"learn the bounds of {name}")
+        (groups, of_groups), (cells, of_cells) = (
+            _counted(accountant, answers[name,], cost, f"learn the bounds of {name}")
             for answers, cost in zip((coarse, fine), costs, strict=True)
         )
-        bounds[name] = _enclose(column, _refined(_inhabited(groups), _inhabited(cells)))
-    return bounds
+        ends = _refined(_inhabited(groups / of_groups, _LIKELY_GROUP), _inhabited(cells / of_cells))
+        learned[name] = Learned(
+            _enclose(column, ends),
+            tuple(cells.tolist()),
+            tuple(groups.tolist()),
+            (of_cells, of_groups),
+        )
+    return learned
 
 
-def _strength(accountant: Accountant, answer: Sensitive, cost: int, purpose: str) -> np.ndarray:
-    """Measured counts in standard deviations of their noise, without that of what is no number."""
+def _counted(
+    accountant: Accountant, answer: Sensitive, cost: int, purpose: str
+) -> tuple[np.ndarray, float]:
+    """Measured counts, without that of what is no number, and the noise of each."""
     counts, stddev = accountant.charge(Gaussian.spending(cost), purpose).gaussian(answer)
-    return np.asarray(counts / stddev)[:-1]
+    return counts[:-1], float(np.max(stddev))
 
 
-def _inhabited(strength: np.ndarray) -> np.ndarray:
+def _inhabited(strength: np.ndarray, likely: float = _LIKELY) -> np.ndarray:
     """Numbers of the first and the last inhabited cell, given each cell's count in standard
     deviations.
 
@@ -79,12 +119,12 @@ def _inhabited(strength: np.ndarray) -> np.ndarray:
     zero = strength.size // 2
     held = strength > _CLEAR
     for sign in (slice(0, zero), slice(zero + 1, None)):
-        held[sign] = _held(strength[sign])
+        held[sign] = _held(strength[sign], likely)
     cells = np.flatnonzero(held)
     return cells[[0, -1]] if cells.size else np.full(2, zero)
 
 
-def _held(strength: np.ndarray) -> np.ndarray:
+def _held(strength: np.ndarray, likely: float) -> np.ndarray:
     """Which cells of one sign are inhabited: clear ones, clear runs, and those next to the ends."""
     held = strength > _CLEAR
     while (run := _clearest_run(np.where(held, -math.inf, strength))) is not None:
@@ -92,9 +132,9 @@ def _held(strength: np.ndarray) -> np.ndarray:
     ends = np.flatnonzero(held)
     if ends.size:
         first, last = int(ends[0]), int(ends[-1])
-        while first > 0 and strength[first - 1] > _LIKELY:
+        while first > 0 and strength[first - 1] > likely:
             first -= 1
-        while last < strength.size - 1 and strength[last + 1] > _LIKELY:
+        while last < strength.size - 1 and strength[last + 1] > likely:
             last += 1
         held[first : last + 1] = True
     return held

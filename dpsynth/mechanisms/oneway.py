@@ -14,14 +14,34 @@ from dpsynth.kernel.events import Gaussian
 from dpsynth.kernel.sensitive import Sensitive
 from dpsynth.mechanisms.allocation import COLUMNS, ROW_COUNT, Allocation
 from dpsynth.models.base import LinearMeasurement
-from dpsynth.models.blocks import (
-    blocks_of,
-    denoise_in_blocks,
-    stddev_of_cells,
-    together,
-    variance_of_sums,
-)
+from dpsynth.models.blocks import blocks_of, counted_together, masses_of, times_counted
+from dpsynth.models.counted import Counted
 from dpsynth.models.histogram import denoise
+
+
+@dataclass(frozen=True, eq=False)
+class WideMeasurement(LinearMeasurement):
+    """A wide column, measured in cells and in blocks of cells.
+
+    Parameters
+    ----------
+    counted : Counted
+        What was counted. `values` are the best linear estimate by it, and `stddev` their noise,
+        which is not independent.
+
+    Examples
+    --------
+    >>> counted = Counted.of_cells(np.array([10.0, 20.0]), 2.0)
+    >>> WideMeasurement.of(("age",), counted).values.tolist()
+    [10.0, 20.0]
+    """
+
+    counted: Counted
+
+    @classmethod
+    def of(cls, clique: Clique, counted: Counted) -> WideMeasurement:
+        """What was counted, with the best estimate by it."""
+        return cls(clique, counted.values, counted.stddev, counted)
 
 
 @dataclass(frozen=True, eq=False)
@@ -35,10 +55,7 @@ class OneWayMeasurements:
     total : LinearMeasurement
         Of the row count: its clique is `()`.
     by_column : mapping of str to LinearMeasurement
-        Of each column. Cells of a wide one are counted in blocks as well (`models.blocks`), which
-        these values contain.
-    alone : frozenset of str
-        Wide columns of which something else is known: their noise is taken for independent.
+        Of each column: of wide ones, which are counted in blocks as well, a `WideMeasurement`.
 
     Examples
     --------
@@ -56,7 +73,6 @@ class OneWayMeasurements:
     domain: Domain
     total: LinearMeasurement
     by_column: Mapping[str, LinearMeasurement]
-    alone: frozenset[str] = frozenset()
 
     @property
     def rows(self) -> float:
@@ -77,20 +93,16 @@ class OneWayMeasurements:
     def stddev_of_sums(self, attribute: str, labels: np.ndarray) -> np.ndarray:
         """The noise of sums of a column's cells, labels[cell] being the number of its sum."""
         m = self.by_column[attribute]
-        variance = np.square(m.stddev) * np.ones(m.values.shape)
-        blocks = blocks_of(self.domain, attribute)
-        if blocks is None or attribute in self.alone:
-            return np.sqrt(np.bincount(labels, variance))
-        return np.sqrt(variance_of_sums(variance, blocks, labels))
+        if isinstance(m, WideMeasurement):
+            return m.counted.stddev_of_sums(labels)
+        return np.sqrt(np.bincount(labels, np.square(m.stddev) * np.ones(m.values.shape)))
 
     def _masses(self, attribute: str, rows: float) -> np.ndarray:
-        m = self.by_column[attribute]
-        stddev, widths = float(np.mean(m.stddev)), self.domain.width(attribute)
+        m, widths = self.by_column[attribute], self.domain.width(attribute)
         blocks = blocks_of(self.domain, attribute)
-        if blocks is None or widths is None:
-            return denoise(m.values, stddev, widths, rows)
-        of_blocks = float(np.mean(self.stddev_of_sums(attribute, blocks)))
-        return denoise_in_blocks(m.values, (stddev, of_blocks), widths, rows, blocks)
+        if isinstance(m, WideMeasurement) and blocks is not None and widths is not None:
+            return masses_of(m.counted, widths, rows, blocks)
+        return denoise(m.values, float(np.mean(m.stddev)), widths, rows)
 
     def last_cells(self) -> dict[str, tuple[float, float]]:
         """The count of each column's last cell as measured, and its noise's standard deviation."""
@@ -98,6 +110,10 @@ class OneWayMeasurements:
             a: (float(m.values[-1]), float(np.broadcast_to(m.stddev, m.values.shape)[-1]))
             for a, m in self.by_column.items()
         }
+
+    def counted(self) -> dict[str, Counted]:
+        """What was measured of each wide column."""
+        return {a: m.counted for a, m in self.by_column.items() if isinstance(m, WideMeasurement)}
 
     def combined(self, other: OneWayMeasurements) -> OneWayMeasurements:
         """Both as one: inverse-variance weighted means."""
@@ -114,11 +130,7 @@ class OneWayMeasurements:
         if not more.clique:
             return replace(self, total=_combined(self.total, more))
         (a,) = more.clique
-        return replace(
-            self,
-            by_column={**self.by_column, a: _combined(self.by_column[a], more)},
-            alone=self.alone | {a},
-        )
+        return replace(self, by_column={**self.by_column, a: _combined(self.by_column[a], more)})
 
 
 MIN_SHARE = 1e-6
@@ -169,45 +181,54 @@ def measure_oneways(
         What was measured.
     """
     attributes = table.domain.attributes
-    answers = count_columns(table, [(), *((a,) for a in attributes)])
+    blocks = public_blocks(table.domain)
+    answers = count_columns(table, [(), *((a,) for a in attributes)], blocks)
     total = measure(accountant, (), answers[()], total_cost)
     costs = dict.fromkeys(attributes, oneway_cost // len(attributes))
-    return OneWayMeasurements(
-        table.domain, total, measure_columns(accountant, table.domain, answers, costs)
-    )
+    by_column = measure_columns(accountant, answers, costs, blocks)
+    return OneWayMeasurements(table.domain, total, by_column)
 
 
-def count_columns(table: PrivateTable, cliques: Sequence[Clique]) -> dict[Clique, Sensitive]:
-    """Counts of the row count and of columns, closed: a wide column's cells, and then its blocks.
+def public_blocks(domain: Domain) -> dict[str, np.ndarray]:
+    """The blocks of all wide columns that follow from the domain."""
+    found = {a: blocks_of(domain, a) for a in domain.attributes}
+    return {a: blocks for a, blocks in found.items() if blocks is not None}
+
+
+def count_columns(
+    table: PrivateTable, cliques: Sequence[Clique], blocks: Mapping[str, np.ndarray]
+) -> dict[Clique, Sensitive]:
+    """Counts of the row count and of columns, closed: a wide column's cells, and then its blocks,
+    once or more often (`times_counted`).
 
     A row counts in one cell and in one block, which `stack` makes of their sensitivities.
+
+    blocks: of each wide column the block of each cell.
     """
-    domain = table.domain
-    blocks = {c[0]: found for c in cliques if c and (found := blocks_of(domain, c[0])) is not None}
-    answers = table.marginals(cliques)
-    sums = table.coarsen(blocks).marginals([(a,) for a in blocks]) if blocks else {}
-    return {c: Sensitive.stack([x, sums[c]]) if c in sums else x for c, x in answers.items()}
+    answers = dict(table.marginals(cliques))
+    wide = {c[0]: blocks[c[0]] for c in cliques if c and c[0] in blocks}
+    sums = table.coarsen(wide).marginals([(a,) for a in wide]) if wide else {}
+    for c, each in sums.items():
+        often = times_counted(table.domain, *c)
+        answers[c] = Sensitive.stack([answers[c], *[each] * often])
+    return answers
 
 
 def measure_columns(
     accountant: Accountant,
-    domain: Domain,
     answers: Mapping[Clique, Sensitive],
     costs: Mapping[str, int],
+    blocks: Mapping[str, np.ndarray],
 ) -> dict[str, LinearMeasurement]:
     """Measures these columns of `count_columns`, one charge for each."""
-    return {a: _column(measure(accountant, (a,), answers[a,], costs[a]), domain) for a in costs}
-
-
-def _column(m: LinearMeasurement, domain: Domain) -> LinearMeasurement:
-    """The cells of a column as they were counted, alone or in blocks as well."""
-    (a,) = m.clique
-    blocks = blocks_of(domain, a)
-    if blocks is None:
-        return m
-    cells, sums = np.split(m.values, [blocks.size])
-    stddev = stddev_of_cells(float(np.max(m.stddev)), blocks)
-    return LinearMeasurement(m.clique, together(cells, sums, blocks), stddev)
+    found = {}
+    for a, cost in costs.items():
+        m = measure(accountant, (a,), answers[a,], cost)
+        if a in blocks:
+            counted = counted_together(m.values, float(np.max(m.stddev)), blocks[a])
+            m = WideMeasurement.of(m.clique, counted)
+        found[a] = m
+    return found
 
 
 def allocated_oneways(
@@ -284,9 +305,15 @@ def measure_all(
 
 
 def _combined(x: LinearMeasurement, y: LinearMeasurement) -> LinearMeasurement:
-    """The inverse-variance weighted mean of two measurements of one marginal."""
+    """The best linear estimate by two measurements of one marginal."""
+    if isinstance(x, WideMeasurement) or isinstance(y, WideMeasurement):
+        return WideMeasurement.of(x.clique, _counted(x).and_also(_counted(y)))
     a = np.square(x.stddev)
     b = np.square(y.stddev)
     return LinearMeasurement(
         x.clique, (x.values * b + y.values * a) / (a + b), np.sqrt(a * b / (a + b))
     )
+
+
+def _counted(m: LinearMeasurement) -> Counted:
+    return m.counted if isinstance(m, WideMeasurement) else Counted.of_cells(m.values, m.stddev)

@@ -179,6 +179,17 @@ def _tail(y: np.ndarray, stddev: float, widths: np.ndarray, length: float) -> in
     return cells
 
 
+def shrunk(y: np.ndarray, stddev: float) -> np.ndarray:
+    """Counts of cells without an order, as far as they stand out of their noise; not below zero.
+
+    Examples
+    --------
+    >>> bool(abs(shrunk(np.array([900.0]), 10.0)[0] - 900) < 1)
+    True
+    """
+    return np.maximum(_shrink(y, stddev, signed=False)[0], 0.0)
+
+
 def _shrink(y: np.ndarray, stddev: float, *, signed: bool) -> tuple[np.ndarray, np.ndarray]:
     """Posterior mean and variance of theta given y = theta + N(0, stddev^2), under the prior that
     the cells suggest.

@@ -11,6 +11,7 @@ import numpy as np
 from dpsynth.base.domain import Clique, Domain
 from dpsynth.models.base import Codes, Evidence, Model, code_dtype
 from dpsynth.models.completing import completed, counts_given
+from dpsynth.models.counted import Counted
 from dpsynth.models.factor import quotient
 from dpsynth.models.graphical import GraphicalModel
 from dpsynth.models.hidden import HiddenModel
@@ -44,6 +45,9 @@ class RefinedModel:
     last_cells : mapping of str to (float, float)
         For the certificate, the count of each column's last cell as it was measured, and the
         standard deviation of its noise, in rows. Not part of a saved model either.
+    counted : mapping of str to Counted
+        Of wide columns, what was measured, for what is told besides (`mechanisms.tails`). Not part
+        of a saved model.
 
     Examples
     --------
@@ -64,6 +68,7 @@ class RefinedModel:
     masses: Mapping[str, np.ndarray]
     outcome: str = ""
     last_cells: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    counted: Mapping[str, Counted] = field(default_factory=dict)
 
     @classmethod
     def of_cells(cls, model: Model) -> RefinedModel:

@@ -19,7 +19,8 @@ from dpsynth.synthesizers.balance import Class, Split, combinations, counts_of, 
 from dpsynth.synthesizers.cases import Case
 from dpsynth.synthesizers.conditions import Term
 from dpsynth.synthesizers.implications import Condition
-from dpsynth.synthesizers.kept_rows import Keeping, terms_and_checks
+from dpsynth.synthesizers.kept_rows import Keeping
+from dpsynth.synthesizers.rule_terms import terms_and_checks
 from dpsynth.synthesizers.sampled_rows import Origin, Tilt
 from dpsynth.synthesizers.shifting import Shifting
 

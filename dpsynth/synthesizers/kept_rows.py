@@ -16,9 +16,8 @@ from __future__ import annotations
 import contextlib
 import math
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -31,11 +30,17 @@ from dpsynth.models.completing import completed
 from dpsynth.models.separate import groups_of
 from dpsynth.synthesizers.base import CautionWarning
 from dpsynth.synthesizers.cases import Case
-from dpsynth.synthesizers.conditions import Term, Without
+from dpsynth.synthesizers.conditions import Term
 from dpsynth.synthesizers.gap_conditions import GapCases, gap_cases
-from dpsynth.synthesizers.implications import Condition, Implication, implications_of
+from dpsynth.synthesizers.implications import Implication, implications_of
 from dpsynth.synthesizers.partial_rows import LEAST
 from dpsynth.synthesizers.pulled import pulled
+from dpsynth.synthesizers.rule_terms import (
+    as_check,
+    terms_and_checks,
+    tilts_of_modelled,
+    ways_not_to_meet,
+)
 from dpsynth.synthesizers.sampled_rows import Origin, Tilt
 
 _BATCH = 250_000
@@ -64,7 +69,7 @@ class Keeping:
         self, origin: Origin, rng: np.random.Generator, tilts: Sequence[Tilt] = ()
     ) -> None:
         self._recoding = recoding_of(origin.schema)
-        self._tilts = _of_modelled(tilts, self._recoding)
+        self._tilts = tilts_of_modelled(tilts, self._recoding)
         self._origin = replace(origin, schema=self._recoding.modelled)
         self._implications = implications_of(origin.schema)
         self._rng = rng
@@ -191,7 +196,10 @@ class _Block:
             a: codes[a].to_numpy() if a in codes else nothing
             for a in self._origin.model.domain.attributes
         }
-        drawn = completed(self._origin.model, known, self._rng, None, LEAST)
+        try:
+            drawn = completed(self._origin.model, known, self._rng, None, LEAST)
+        except ConditionError:  # of a model that is a list of rows, and has none with these cells
+            drawn = self._origin.model.sample(len(codes), self._rng)
         frame = self._origin.decoded(drawn, self._origin.free(), self._rng)
         whole = {
             name: pd.Series((values if name in values else frame)[name].array) for name in frame
@@ -323,58 +331,10 @@ class _Block:
         with contextlib.suppress(ConditionError):
             return self._meeting(n, [*terms, *more], [*checks, *tests], few=True)
         for each in of:
-            for unmet, ways in _ways_not_to_meet(each.when):
+            for unmet, ways in ways_not_to_meet(each.when):
                 with contextlib.suppress(ConditionError):
                     return self._meeting(n, [*terms, *unmet], [*checks, *ways], few=True)
         raise _no_row(of)
-
-
-def _of_modelled(tilts: Sequence[Tilt], recoding: Recoding) -> list[Tilt]:
-    """The tilts of the modelled columns that the tilted ones follow from."""
-    found: dict[str, Tilt] = {}
-    for tilt in tilts:
-        factors = [(pulled(term, recoding), by) for term, by in tilt.factors]
-        own = {term.column: tilt.column for term, _ in factors if term is not None}
-        if any(term is None for term, _ in factors) or {*own} & {*found}:
-            raise ConditionError(
-                f"{tilt.column!r} follows from others by a constraint, or is modelled with another"
-                " tilted column, and cannot be tilted: balance it, or tilt what it follows from"
-            )
-        (name,) = own
-        kept = tuple((term, by) for term, by in factors if term is not None)
-        found[name] = Tilt(name, kept, tilt.rest)
-    return [*found.values()]
-
-
-def terms_and_checks(condition: Condition) -> tuple[Sequence[Term], Sequence[Check]]:
-    """What the model is asked for, and what rows are tested for besides."""
-    if condition.terms is not None:
-        return condition.terms, ()
-    common = condition.cases[0].terms if len(condition.cases) == 1 else ()
-    return common, [_check_of(condition, condition.holds)]
-
-
-def _ways_not_to_meet(
-    condition: Condition,
-) -> Iterator[tuple[Sequence[Term], Sequence[Check]]]:
-    """The same for rows that do not meet it, one way after another."""
-    if condition.terms is None:
-        yield (), [_check_of(condition, lambda rows: ~condition.holds(rows))]
-    for term in condition.terms or ():
-        yield [Without.of(term)], ()
-
-
-def _check_of(condition: Condition, passed: Callable[[Mapping[str, Any]], np.ndarray]) -> Check:
-    names = " and ".join(f"`{name}`" for name in condition.columns)
-    return Check(f"the condition on {names}", condition.columns, passed)
-
-
-def as_check(term: Term) -> Check:
-    return Check(
-        f"the condition on `{term.column}`",
-        (term.column,),
-        lambda rows: term.holds(rows[term.column]),
-    )
 
 
 def _failing(rows: Rows, checks: Sequence[Check]) -> np.ndarray:

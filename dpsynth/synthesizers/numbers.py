@@ -11,7 +11,7 @@ import numpy as np
 from dpsynth.base.text import short
 from dpsynth.data.tables.codec import codec_for, schema_domain
 from dpsynth.mechanisms.allocation import stddev_of_column
-from dpsynth.models.blocks import BLOCKS, blocks_of
+from dpsynth.models.blocks import BLOCKS, blocks_of, noise_of_a_block, noise_of_a_cell
 from dpsynth.models.histogram import standing_out
 from dpsynth.schema.table import Numeric, Schema
 
@@ -108,6 +108,7 @@ def mean_noise(
         if (blocks := blocks_of(domain, name)) is not None:
             ends = np.searchsorted(blocks[: first.size], np.arange(BLOCKS + 1))
             first, last = first[ends[:-1]], last[ends[1:] - 1]
+            each *= noise_of_a_block(domain, name) / noise_of_a_cell(domain, name)
         away = (first + last) / 2 - (low + high) / 2
         moved = math.hypot(*away)
         extent = high - low

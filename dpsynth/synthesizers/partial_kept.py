@@ -19,8 +19,9 @@ from dpsynth.data.tables.written import as_declared
 from dpsynth.models.base import ConditionError
 from dpsynth.schema.columns import SchemaError
 from dpsynth.synthesizers.cases import Case, Relation
-from dpsynth.synthesizers.completion import Completion, Known, put, read_known
+from dpsynth.synthesizers.completion import Completion
 from dpsynth.synthesizers.kept_rows import Keeping
+from dpsynth.synthesizers.known import Known, put, read_known
 from dpsynth.synthesizers.partial_rows import LEAST, filled
 from dpsynth.synthesizers.rule_check import kept_rules
 from dpsynth.synthesizers.sampled_rows import Origin

@@ -355,10 +355,12 @@ def _found_by(search: Search, schema: Schema) -> list[str]:
     least, unit = event.threshold(schema.unit), schema.unit
     whose = "rows" if unit.id_column is None else "units" if unit.periods else "people"
     sure = least + math.ceil(_SURE * event.stddev(unit))
-    cost = 100 * search.cost / affordable(search.budget)
+    cost = f"{short(100 * search.cost / affordable(search.budget), 2)} % of the budget"
+    if search.budget.programs_epsilon:
+        cost = "what is left beside the program"
     return [
         f"{', '.join(schema.open)}: categories are to be found, by {looks:,} charges that take"
-        f" {short(cost, 2)} % of the budget, with a delta of {short(event.delta, 2)} each; one that"
+        f" {cost}, with a delta of {short(event.delta, 2)} each; one that"
         f" fewer than about {least:,} {whose} have becomes {OTHER}, or its prefix, and one that"
         f" {sure:,} have is found in 97 of 100 fits; this plan assumes those that are public"
     ]

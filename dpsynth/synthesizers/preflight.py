@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 
 from dpsynth.data.tables.faked import check_faked
-from dpsynth.data.values import is_null
+from dpsynth.door.columns import is_missing, is_number, real
 from dpsynth.kernel.budget import MIN_COST, Budget, affordable
 from dpsynth.mechanisms.base import Mechanism
 from dpsynth.mechanisms.marginal.known import Known, Marginal
@@ -99,11 +99,14 @@ def _named(marginals: Sequence[Marginal], schema: Schema) -> dict[str, list[str]
         column = columns[name]
         assert isinstance(column, OpenCategorical)
         values = [v for each in marginals if name in each.columns for v in each.values(name)]
-        texts = {
-            column.text(v if isinstance(v, str) else float(v)) for v in values if not is_null(v)
-        }
-        found[name] = sorted(each for each in texts if each is not None)
+        read = [v if isinstance(v, str) else real(v) for v in values if _is_read(v)]
+        found[name] = sorted({text for v in read if (text := column.text(v)) is not None})
     return found
+
+
+def _is_read(value: object) -> bool:
+    """Whether an open column has a category for it."""
+    return isinstance(value, str) or (is_number(value) and not is_missing(value))
 
 
 def _marginals(known: Sequence[Marginal | RecordedMarginal]) -> list[Marginal]:

@@ -40,10 +40,11 @@ from dpsynth.mechanisms.base import Mechanism
 from dpsynth.mechanisms.checkpoint import Checkpoint, check_place
 from dpsynth.mechanisms.discovered import Search, find_categories, search
 from dpsynth.mechanisms.inside import Seen, inside_costs, inside_of, look_inside
-from dpsynth.mechanisms.learned_bounds import bounds_costs, learn_bounds
+from dpsynth.mechanisms.learned_bounds import Learned, bounds_costs, learn_bounds
 from dpsynth.mechanisms.marginal.known import Marginal
 from dpsynth.mechanisms.registry import TABLES, mechanism_for, name_of
 from dpsynth.mechanisms.rows_per_unit import look_at_sizes, rows_of_units, sizes_cost
+from dpsynth.mechanisms.tails import with_magnitudes
 from dpsynth.mechanisms.weeks import look_at_weeks, weeks_cost, weeks_of
 from dpsynth.models.base import Model
 from dpsynth.schema.table import Numeric, Schema, SchemaError
@@ -205,7 +206,8 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
             rows = bound_table(source.reader(), self.schema.unit, dates, records)
             found = _kept_found(checkpoint, self.schema, lambda: self._found(rows, accountant))
             modelled = recoding_of(self.schema.settled(found)).modelled
-            bounds = _kept_bounds(checkpoint, lambda: self._bounds(rows, accountant))
+            learned = _kept_bounds(checkpoint, lambda: self._bounds(rows, accountant))
+            bounds = {name: each.bounds for name, each in learned.items()}
             seen = _kept_seen(checkpoint, lambda: self._seen(rows, bounds, accountant, mechanism))
             people = _kept_people(checkpoint, lambda: self._people(rows, accountant))
             domain = schema_domain(modelled, bounds)
@@ -213,6 +215,7 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
             mechanism = self._ready(mechanism, found)
             stage(f"measuring and modelling with {name_of(mechanism)}")
             model = in_stored_form(mechanism.run(table, accountant, checkpoint))
+            model = with_magnitudes(model, modelled, learned)
             inside = self._inside(seen, bounds, model)
             accountant.close(model_digest(self.schema, model, bounds, inside, people, found))
         if checkpoint is not None:
@@ -552,7 +555,7 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         stage("finding categories that the schema leaves open")
         return self.schema.following(find_categories(rows, self.schema, accountant))
 
-    def _bounds(self, rows: Bounded, accountant: Accountant) -> Bounds:
+    def _bounds(self, rows: Bounded, accountant: Accountant) -> dict[str, Learned]:
         """Bounds that the schema leaves open, learned by charges."""
         numeric = {n: c for n, c in self._modelled.columns.items() if isinstance(c, Numeric)}
         wanted = {name: column for name, column in numeric.items() if not column.bounded}
@@ -653,15 +656,17 @@ def _kept_found(
         return {n: tuple(map(str, checkpoint.values["categories"][n])) for n in schema.open}
 
 
-def _kept_bounds(checkpoint: Checkpoint | None, learned: Callable[[], Bounds]) -> Bounds:
+def _kept_bounds(
+    checkpoint: Checkpoint | None, learned: Callable[[], dict[str, Learned]]
+) -> dict[str, Learned]:
     """Learned bounds: of this process, or of the one whose checkpoint is resumed."""
     if checkpoint is None:
         return learned()
     if not checkpoint.resumed:
-        checkpoint.values["bounds"] = learned()
+        checkpoint.values["bounds"] = {name: asdict(each) for name, each in learned().items()}
     with checkpoint.reading():
         kept = checkpoint.values["bounds"]
-        return {name: (float(low), float(high)) for name, (low, high) in kept.items()}
+        return {name: Learned.of(each) for name, each in kept.items()}
 
 
 def _kept_seen(

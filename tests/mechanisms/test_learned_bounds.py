@@ -25,9 +25,10 @@ def magnitudes(values, column=OPEN):
 
 
 def learn(values, column, accountant=None):
+    """With noise of seed 1: of two in a hundred columns an end lies an octave further out."""
     table = magnitudes(values, column)
-    accountant = accountant or Accountant(BUDGET)
-    return learn_bounds(table, {"x": column}, accountant, (accountant.cost_left // 4,) * 2)["x"]
+    accountant = accountant or Accountant(BUDGET, unsafe_seed=1)
+    return learn_bounds(table, {"x": column}, accountant, (accountant.cost_left // 4,) * 2)["x"].bounds
 
 
 @pytest.mark.parametrize(
@@ -82,8 +83,9 @@ def test_what_has_no_magnitude_moves_no_learned_bound(beyond):
 def test_a_missing_marker_is_no_magnitude():
     values = np.tile([-999_999.0, 5.0], 5000)
     table = magnitudes(values, Numeric(None, None, nullable=True, missing_marker=-999_999))
-    accountant = Accountant(BUDGET)
-    low, high = learn_bounds(table, {"x": Numeric(None, None)}, accountant, (accountant.cost_left // 2,) * 2)["x"]
+    accountant = Accountant(BUDGET, unsafe_seed=1)
+    costs = (accountant.cost_left // 2,) * 2
+    low, high = learn_bounds(table, {"x": Numeric(None, None)}, accountant, costs)["x"].bounds
     assert 0 <= low <= high <= 8
 
 
@@ -114,7 +116,9 @@ def test_amounts_of_few_rows_are_not_cut_off_by_the_zeros_of_most(share, centre,
     kept, reach = [], []
     for seed in range(20):
         values = sparse(np.random.default_rng(seed), share, centre, spread, sign)
-        low, high = learn_bounds(magnitudes(values), {"x": OPEN}, Accountant(BUDGET), costs)["x"]
+        low, high = learn_bounds(magnitudes(values), {"x": OPEN}, Accountant(BUDGET, unsafe_seed=seed), costs)[
+            "x"
+        ].bounds
         kept.append(np.clip(values, low, high).mean() / values.mean())
         reach.append(max(-low, high) / np.abs(values).max())
     assert np.median(kept) > 0.5

@@ -14,13 +14,21 @@ from dpsynth.mechanisms.marginal.aim import AIM
 from dpsynth.mechanisms.marginal.canopy import Canopy
 from dpsynth.mechanisms.marginal.independent import Independent
 from dpsynth.mechanisms.marginal.mst import MST
-from dpsynth.mechanisms.oneway import OneWayMeasurements, count_columns, measure_columns, measure_oneways
+from dpsynth.mechanisms.oneway import (
+    OneWayMeasurements,
+    WideMeasurement,
+    count_columns,
+    measure_columns,
+    measure_oneways,
+    public_blocks,
+)
 from dpsynth.models.base import LinearMeasurement
-from dpsynth.models.blocks import BLOCKS, blocks_of
+from dpsynth.models.blocks import BLOCKS, TIMES, blocks_of
+from dpsynth.models.counted import Counted
 from dpsynth.testing import BlindAccountant
 
 ORDERED = 300
-DOMAIN = Domain((("x", ORDERED + 1), ("sex", 2)), (("x", (1.0,) * ORDERED),))
+DOMAIN = Domain((("x", ORDERED + 1), ("sex", 2)), (("x", (*(0.1,) * 100, *(1.0,) * 200)),))
 REPLACED = PrivacyUnit(adjacency="replace")
 
 
@@ -30,15 +38,15 @@ def table(x, unit=None):
 
 
 def counts(x, unit=None):
-    return count_columns(table(x, unit), [("x",), ("sex",)])
+    return count_columns(table(x, unit), [("x",), ("sex",)], public_blocks(DOMAIN))
 
 
-def test_the_answer_of_a_wide_column_has_its_cells_and_then_its_blocks():
+def test_the_answer_of_a_wide_column_has_its_cells_and_then_its_blocks_twice():
     x = np.random.default_rng(0).integers(0, ORDERED + 1, 500)
     answers = counts(x)
     cells = np.bincount(x, minlength=ORDERED + 1)
     blocks = np.bincount(blocks_of(DOMAIN, "x")[x], minlength=BLOCKS + 1)
-    assert _integers(answers["x",]).tolist() == [*cells, *blocks]
+    assert _integers(answers["x",]).tolist() == [*cells, *[*blocks] * TIMES]
     assert _integers(answers["sex",]).tolist() == np.bincount(x % 2).tolist()
 
 
@@ -64,9 +72,20 @@ def test_blocks_that_nobody_pays_for_are_found(unit):
 
     def unpaid(x, unit):
         found = counts(x, unit)["x",]
-        return {("x",): Sensitive(_integers(found), l1=found.l1 / 2, l2=found.l2 / np.sqrt(2))}
+        return {("x",): Sensitive(_integers(found), l1=found.l1 / 2, l2=found.l2 / np.sqrt(1 + TIMES))}
 
-    assert excess(unpaid, unit) == pytest.approx(np.sqrt(2))
+    assert excess(unpaid, unit) == pytest.approx(np.sqrt(1 + TIMES))
+
+
+@pytest.mark.parametrize("unit", [None, REPLACED], ids=["a row more", "a row replaced"])
+def test_blocks_that_lie_over_each_other_move_no_answer_further_than_it_says(unit):
+    """Whatever cuts a column into blocks, a row is in one of them."""
+
+    def cut(x, unit):
+        labels = np.random.default_rng(3).integers(0, 5, ORDERED + 1)
+        return count_columns(table(x, unit), [("x",)], {"x": np.unique(labels, return_inverse=True)[1]})
+
+    assert excess(cut, unit) == pytest.approx(1.0, abs=1e-9)
 
 
 @pytest.mark.parametrize("mechanism", [Independent(), MST(), Canopy(), AIM()], ids=lambda m: type(m).__name__)
@@ -97,7 +116,7 @@ def test_stated_noise_is_the_noise_of_cells_blocks_and_of_the_whole_column():
     labels["half a block and more"] = (np.arange(ORDERED + 1) > 6).astype(int)
     squares = {name: [] for name in labels}
     for _ in range(200):
-        m = measure_columns(accountant, DOMAIN, answers, {"x": cost})["x"]
+        m = measure_columns(accountant, answers, {"x": cost}, public_blocks(DOMAIN))["x"]
         found = OneWayMeasurements(DOMAIN, LinearMeasurement((), np.array(1.0), 1.0), {"x": m})
         for name, each in labels.items():
             off = np.bincount(each, m.values - truth) / found.stddev_of_sums("x", each)
@@ -107,20 +126,26 @@ def test_stated_noise_is_the_noise_of_cells_blocks_and_of_the_whole_column():
         assert np.sqrt(np.mean(found)) == pytest.approx(1.0, abs=tolerance), name
 
 
-def test_noise_of_a_column_with_something_known_is_taken_for_independent():
-    m = LinearMeasurement(("x",), np.zeros(ORDERED + 1), np.full(ORDERED + 1, 2.0))
-    once = OneWayMeasurements(DOMAIN, LinearMeasurement((), np.array(1.0), 1.0), {"x": m})
-    known = once.with_prior(LinearMeasurement(("x",), np.zeros(ORDERED + 1), 2.0))
+def test_what_is_known_of_a_wide_column_counts_beside_its_cells_and_blocks():
+    blocks = blocks_of(DOMAIN, "x")
+    counted = Counted.of_cells(np.zeros(ORDERED + 1), 2.0).with_sums(blocks, np.full(BLOCKS + 1, 26.0), 1.0)
+    once = OneWayMeasurements(
+        DOMAIN, LinearMeasurement((), np.array(1.0), 1.0), {"x": WideMeasurement.of(("x",), counted)}
+    )
+    known = once.with_prior(LinearMeasurement(("x",), np.full(ORDERED + 1, 5.0), 1e-6))
+    assert known.by_column["x"].values == pytest.approx(np.full(ORDERED + 1, 5.0), abs=1e-3)
     everything = np.zeros(ORDERED + 1, int)
-    assert known.stddev_of_sums("x", everything) == pytest.approx(np.sqrt(2.0 * (ORDERED + 1)))
-    assert once.stddev_of_sums("x", everything) < 2.1 * np.sqrt(BLOCKS + 2)
+    assert known.stddev_of_sums("x", everything) < 1e-4 < once.stddev_of_sums("x", everything)
+    assert once.combined(once).stddev_of_sums("x", blocks) == pytest.approx(
+        once.stddev_of_sums("x", blocks) / np.sqrt(2)
+    )
 
 
 def test_plans_say_the_noise_of_the_widest_column_and_of_each():
     least, most = first_parts(DOMAIN, total=100, oneway=200)[1].stddev(1.0)
     narrow = Domain.of({"sex": 2, "job": 4})
-    assert most / first_parts(narrow, total=100, oneway=200)[1].stddev(1.0)[1] == pytest.approx(np.sqrt(2))
+    assert most / first_parts(narrow, total=100, oneway=200)[1].stddev(1.0)[1] == pytest.approx(np.sqrt(1 + TIMES))
     assert stddev_of_column(DOMAIN, "x", most) == pytest.approx(most)
-    assert stddev_of_column(DOMAIN, "sex", most) == pytest.approx(most / np.sqrt(2))
+    assert stddev_of_column(DOMAIN, "sex", most) == pytest.approx(most / np.sqrt(1 + TIMES))
     assert least < stddev_of_column(narrow, "sex", 1.0) * most
-    assert again_part(DOMAIN, 50, (0, 1)).factors[1] == pytest.approx(np.sqrt(2))
+    assert again_part(DOMAIN, 50, (0, 1)).factors[1] == pytest.approx(np.sqrt(1 + TIMES))

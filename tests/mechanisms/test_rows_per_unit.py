@@ -56,7 +56,7 @@ def look(data=None, schema=SCHEMA, **facts):
 
 
 def test_what_each_choice_cuts_is_what_it_would_cut():
-    found = look()
+    found = look(unsafe_seed=1)
     assert [choice.max_records for choice in found.choices] == list(ends(12))
     for choice in found.choices:
         rows, units = np.maximum(HELD - choice.max_records, 0).sum() / HELD.sum(), (choice.max_records < HELD).mean()
@@ -66,7 +66,7 @@ def test_what_each_choice_cuts_is_what_it_would_cut():
     assert abs(found.units - len(HELD)) < 10 * found.stddev
     share = {most: np.maximum(HELD - most, 0).sum() / HELD.sum() for most in ends(12)}
     assert found.recommended == next(most for most, cut in share.items() if cut <= 0.05) == 8
-    assert look(cut=0.3).recommended == next(most for most, cut in share.items() if cut <= 0.3)
+    assert look(cut=0.3, unsafe_seed=1).recommended == next(most for most, cut in share.items() if cut <= 0.3)
 
 
 def test_the_shares_noise_is_the_one_that_is_told():
@@ -84,7 +84,7 @@ def test_the_shares_noise_is_the_one_that_is_told():
 
 
 def test_what_does_not_stand_out_is_not_seen_and_nothing_is_recommended():
-    found = look(table(np.array([1, 2, 2, 1])), epsilon=0.1)
+    found = look(table(np.array([1, 2, 2, 1])), epsilon=0.1, unsafe_seed=1)
     assert (found.choices, found.recommended, found.rows) == ((), None, 0.0)
     assert "nothing is recommended" in found.summary()
     assert Sizes((1, 2), (-5.0, -9.0), 1.0).seen == 0

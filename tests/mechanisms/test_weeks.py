@@ -139,7 +139,9 @@ def test_a_look_costs_what_was_said_and_is_one_charge():
 
 
 def test_noise_alone_is_no_week():
-    assert not any(look(pd.DataFrame({"t": []}), {"t": HOURS}) for _ in range(200))
+    """A week stands out of noise alone once in three million looks."""
+    nothing = pd.DataFrame({"t": []})
+    assert not any(look(nothing, {"t": HOURS}, Accountant(BUDGET, unsafe_seed=seed)) for seed in range(200))
 
 
 def office(n, seed):
@@ -151,7 +153,9 @@ def office(n, seed):
 def test_office_hours_come_back_and_conditions_are_kept():
     """20,000 rows at epsilon 1: nights and weekends had two rows in three of a release when drawn evenly."""
     schema = Schema({"t": HOURS, "x": Numeric(-5, 5)})
-    fitted = dpsynth.Synthesizer(schema, "independent", epsilon=1.0, delta=1e-6, ledger=None).fit(office(20_000, 0))
+    fitted = dpsynth.Synthesizer(schema, "independent", epsilon=1.0, delta=1e-6, ledger=None, unsafe_seed=4).fit(
+        office(20_000, 0)
+    )
     release = fitted.sample(20_000, seed=1)["t"]
     open_ = (release.dt.day_of_week < 5) & release.dt.hour.between(9, 16)
     assert open_.mean() > 0.97

@@ -185,3 +185,5 @@ def test_a_mechanism_that_settled_by_the_whole_budget_would_have_no_room(monkeyp
 def test_an_epsilon_that_is_hardly_any_is_refused_before_anything_is_read():
     with pytest.raises(ValueError, match="too small"):
         fitted("no_such_file.csv", epsilon=1e-9)
+    with pytest.raises(ValueError, match="too small"):
+        search(schema_of(1), Budget.for_programs(1e-30, 1e-30), None)

@@ -194,7 +194,7 @@ def diagnoses() -> pd.DataFrame:
 
 
 def test_a_rare_code_keeps_its_longest_prefix_that_many_have():
-    synth = fitted(diagnoses(), schema=CODES)
+    synth = fitted(diagnoses(), schema=CODES, unsafe_seed=1)  # of 150 rare codes noise tells one in 1 fit of 10,000
     assert synth.categories == {"icd": ("E11", "I10.0", "K")}
     shares = synth.sample(10_000, seed=3)["icd"].value_counts() / 10_000
     rows = len(diagnoses())

@@ -119,6 +119,9 @@ def test_a_program_is_given_cells_of_what_was_found_and_pays_for_four_fifths(com
     claimed = charged(made)[-1][1]
     assert claimed.epsilon == 4.0 * PROGRAM_SHARE
     assert sum(event.delta for _, event in charged(made)) <= 1e-6 * PROGRAM_SHARE
+    said = made.plan(12_000).summary()
+    assert "take what is left beside the program" in said
+    assert "it pays for what the program claims: epsilon 3.2 at delta 7e-07" in said
     confirmed(made, tmp_path)
     drawn = made.sample(3_000, seed=1)
     assert abs((drawn["icd"] == "A10").mean() - 0.5) < 0.05
@@ -187,6 +190,9 @@ def test_known_marginals_are_checked_before_anything_is_read():
     missing = Marginal(pd.Series([1.0, 2.0], pd.Index(["x", None], name="drug")), 1.0, "a list")
     with pytest.raises(SchemaError, match="'drug' that the schema does not declare"):
         fitted(table, "canopy", known=[missing])
+    times = Marginal(pd.Series([1.0], pd.Index([pd.Timestamp("2020-01-01")], name="drug")), 1.0, "a list")
+    with pytest.raises(SchemaError, match="'drug' that the schema does not declare"):
+        fitted(table, "canopy", known=[times])
     with pytest.raises(ValueError, match=r"only .* can use known marginals"):
         fitted(table, "mst", known=[listed(x=1)])
     with pytest.raises(ValueError, match="more than 2 cells"):

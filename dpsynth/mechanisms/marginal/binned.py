@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -13,10 +13,11 @@ from dpsynth.base.domain import Clique, Domain
 from dpsynth.door.table import PrivateTable
 from dpsynth.kernel.sensitive import Sensitive
 from dpsynth.mechanisms.marginal.known import Known
-from dpsynth.mechanisms.oneway import OneWayMeasurements
+from dpsynth.mechanisms.oneway import OneWayMeasurements, public_blocks
 from dpsynth.mechanisms.prices import Prices, informative_pairs
 from dpsynth.models.base import LinearMeasurement, Model
 from dpsynth.models.bins import choose_bins
+from dpsynth.models.blocks import blocks_by_mass
 from dpsynth.models.refined import RefinedModel
 
 FEW_BINS = 3.0
@@ -32,7 +33,8 @@ class Binned:
 
     bins[a]: the bin of each cell of a. domain: of the bins. answers: every informative pair,
     counted once. masses: estimated counts of the bins when they were chosen. rows: of all of them.
-    known: marginals known beforehand that `oneway` does not hold.
+    known: marginals known beforehand that `oneway` does not hold. blocks: of wide columns, what is
+    counted together when they are measured again.
     """
 
     bins: Mapping[str, np.ndarray]
@@ -41,6 +43,7 @@ class Binned:
     masses: Mapping[str, np.ndarray]
     rows: float
     known: Sequence[Known] = ()
+    blocks: Mapping[str, np.ndarray] = field(default_factory=dict)
 
     @classmethod
     def of(
@@ -66,7 +69,11 @@ class Binned:
         progress.stage("counting pairs of columns")
         answers = coarse.marginals(informative_pairs(coarse.domain))
         binned = {a: np.bincount(bins[a], masses[a]) for a in bins}
-        return cls(bins, coarse.domain, answers, binned, oneway.rows, known)
+        blocks = {
+            a: blocks_by_mass(masses[a], bins[a], len(table.domain.width(a) or ()))
+            for a in public_blocks(table.domain)
+        }
+        return cls(bins, coarse.domain, answers, binned, oneway.rows, known, blocks)
 
     def independent(self) -> dict[Clique, np.ndarray]:
         """Expected counts of every pair if columns were independent."""
@@ -123,7 +130,8 @@ class Binned:
     def refined(self, model: Model, oneway: OneWayMeasurements) -> RefinedModel:
         """A model of the bins, refined to cells by the one-way measurements and what is known."""
         masses = _masses(oneway, self.known)
-        return RefinedModel(oneway.domain, model, self.bins, masses, last_cells=oneway.last_cells())
+        found = RefinedModel(oneway.domain, model, self.bins, masses)
+        return replace(found, last_cells=oneway.last_cells(), counted=oneway.counted())
 
 
 def _masses(oneway: OneWayMeasurements, known: Sequence[Known]) -> dict[str, np.ndarray]:

@@ -305,9 +305,10 @@ class _Run:
         columns = dict(self.columns)
         prices = Prices(accountant.cost_left, self._sensitivity)
         costs = prices.shared(columns | {c: self.cells[c] for c in batch})
-        answers = count_columns(self.table, list(columns))
+        blocks = self.binned.blocks
+        answers = count_columns(self.table, list(columns), blocks)
         of_columns = {c[0]: costs.pop(c) for c in columns}
-        again = measure_columns(accountant, self.table.domain, answers, of_columns)
+        again = measure_columns(accountant, answers, of_columns, blocks)
         self.oneway = self.oneway.again(again)
         # The last pair has the crumbs that rounding left of the shares.
         costs[batch[-1]] = accountant.cost_left - sum(costs[c] for c in batch[:-1])

@@ -12,10 +12,11 @@ from dpsynth.base.domain import Clique, Domain
 from dpsynth.door.table import PrivateTable
 from dpsynth.kernel.accountant import Accountant
 from dpsynth.kernel.unit import PrivacyUnit
-from dpsynth.mechanisms.oneway import OneWayMeasurements
+from dpsynth.mechanisms.oneway import OneWayMeasurements, WideMeasurement
 from dpsynth.mechanisms.prices import Prices
 from dpsynth.models.base import LinearMeasurement
 from dpsynth.models.bins import choose_bins
+from dpsynth.models.counted import Counted
 from dpsynth.models.hidden import HiddenModel
 from dpsynth.models.refined import RefinedModel
 
@@ -52,6 +53,9 @@ class Columns:
         for m in (self.oneway.total, *self.oneway.by_column.values()):
             name = ":".join(("", *m.clique))
             saved |= {f"values{name}": np.asarray(m.values), f"stddev{name}": np.asarray(m.stddev)}
+            if isinstance(m, WideMeasurement):
+                parts = m.counted.to_arrays()
+                saved |= {f"counted{name}:{part}": array for part, array in parts.items()}
         return {**saved, **{f"bins:{a}": bins for a, bins in self.bins.items()}}
 
     @classmethod
@@ -62,6 +66,10 @@ class Columns:
 
         def measured(clique: Clique) -> LinearMeasurement:
             name = ":".join(("", *clique))
+            begin = f"counted{name}:"
+            parts = {k.removeprefix(begin): v for k, v in saved.items() if k.startswith(begin)}
+            if parts:
+                return WideMeasurement.of(clique, Counted.from_arrays(parts))
             return LinearMeasurement(clique, saved[f"values{name}"], saved[f"stddev{name}"])
 
         attributes = table.domain.attributes
@@ -87,6 +95,7 @@ class Columns:
             self.bins,
             self.oneway.masses(),
             last_cells=self.oneway.last_cells(),
+            counted=self.oneway.counted(),
         )
 
     def coarse_model(self, columns: Sequence[np.ndarray]) -> HiddenModel:
