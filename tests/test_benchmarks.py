@@ -89,8 +89,7 @@ def test_a_table_that_nobody_has_seen_goes_the_whole_road(modules, monkeypatch):
     assert found["categories found"] == {"drug": 2}
     assert found["missing"]["columns"]["weight"] == pytest.approx((0.1, 0.1), abs=0.04)
     assert found["missing"]["columns"]["drug"] == pytest.approx((1 / 7, 1 / 7), abs=0.04)
-    pattern = found["missing"]["pattern"]
-    assert pattern["bootstrap"] < pattern["synthetic"] < 0.15
+    assert max(found["missing"]["pattern"].values()) < 0.1  # what is missing hangs on nothing else
     assert found["mean 1-way"] < 0.1
 
 

@@ -51,9 +51,10 @@ _BEYOND = 3
 """Into how many blocks cells are cut at most that lie beyond what was seen."""
 
 _CLEAR = 4.5
+_SURE = 3.0
 _LIKELY = 1.0
-"""Standard deviations from which on a block, or a cell, has rows beyond where they were seen, and
-from which on a block at the end has some.
+"""Standard deviations from which on a block, or a cell, has rows beyond where they were seen; from
+which on a block among them surely has some; and from which on the next block at the end has.
 """
 
 
@@ -164,7 +165,7 @@ def masses_of(
     public, stddev = slice(0, int(blocks[ordered - 1]) + 1), float(np.mean(noise))
     wide = tuple(np.bincount(blocks[:ordered], lengths).tolist())
     held = denoise(sums[public], stddev, wide, max(rows, 1.0))
-    cells = np.flatnonzero(_seen(counted, ordered, held[blocks[:ordered]] > 0))
+    cells = np.flatnonzero(_seen(counted, lengths, held[blocks[:ordered]] > 0))
     if not cells.size:
         cells = np.arange(ordered)
     together = np.zeros(cells.size, dtype=np.intp)
@@ -187,10 +188,14 @@ def _one_by_one(
     return np.asarray(weight * (np.bincount(runs, shape) / np.bincount(runs, weight))[runs])
 
 
-def _seen(counted: Counted, ordered: int, held: np.ndarray) -> np.ndarray:
+def _seen(counted: Counted, lengths: np.ndarray, held: np.ndarray) -> np.ndarray:
     """Which cells may have rows: from the first to the last that is held to have some, without
     blocks at the ends that noise explains, and what stands out clearly beside them.
+
+    The further a block reaches beyond those that surely have rows, the more it has to stand out, as
+    what noise alone puts there weighs the more in a mean.
     """
+    ordered = lengths.size
     seen = np.zeros(ordered, dtype=bool)
     if held.any():
         seen[np.flatnonzero(held)[0] : np.flatnonzero(held)[-1] + 1] = True
@@ -200,8 +205,25 @@ def _seen(counted: Counted, ordered: int, held: np.ndarray) -> np.ndarray:
         (np.bincount(labels, values) / counted.stddev_of_sums(labels))[labels[:ordered]]
         for labels in looks
     ]
-    for each in strength[1:]:
-        some = np.flatnonzero(seen & (each > _LIKELY))
+    for (labels, _), each in zip(counted.groups, strength[1:], strict=True):
+        further = _times_longer(seen & (each > _SURE), lengths, labels[:ordered])
+        some = np.flatnonzero(seen & (each > np.sqrt(_LIKELY**2 + 2 * np.log(further))))
         if some.size:
             seen[: some[0]] = seen[some[-1] + 1 :] = False
     return seen | (np.max(strength, axis=0) > _CLEAR)
+
+
+def _times_longer(sure: np.ndarray, lengths: np.ndarray, labels: np.ndarray) -> np.ndarray:
+    """For each cell how many times as long the range of sure cells is with the cell's block.
+
+    1 within that range, and everywhere where no cell is sure.
+    """
+    places = np.flatnonzero(sure)
+    if not places.size:
+        return np.ones(lengths.size)
+    ends = np.concatenate([[0.0], np.cumsum(lengths)])
+    low, high = ends[places[0]], ends[places[-1] + 1]
+    first = np.flatnonzero(np.append(True, labels[1:] != labels[:-1]))
+    run = np.repeat(np.arange(first.size), np.diff(np.append(first, lengths.size)))
+    begins, stops = ends[first][run], ends[np.append(first[1:], lengths.size)][run]
+    return (np.maximum(stops, high) - np.minimum(begins, low)) / (high - low)

@@ -97,11 +97,15 @@ class Asked:
         self.check(origin.schema)
         if self.scenario is not None:
             return draw_scenario(origin, record, self.scenario, _rows(origin.model, n), rng)
-        if origin.schema.constraints:
-            return self._kept(origin, record, n, rng)
-        found = self._drawn(origin, n, rng)
-        found = with_support(found, origin, record) if self.support else found
+        found = (self._kept if origin.schema.constraints else self._free)(origin, record, n, rng)
         return stamped(found) if self._partial else found  # nothing tells whose values were given
+
+    def _free(
+        self, origin: Origin, record: Mapping[str, Any], n: int | None, rng: np.random.Generator
+    ) -> pd.DataFrame:
+        """The rows, where the schema has no constraints."""
+        found = self._drawn(origin, n, rng)
+        return with_support(found, origin, record) if self.support else found
 
     def _kept(
         self, origin: Origin, record: Mapping[str, Any], n: int | None, rng: np.random.Generator

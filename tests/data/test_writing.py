@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 import time
 
 import numpy as np
@@ -81,6 +82,16 @@ def test_texts_of_an_older_stata_file_are_read_as_declared(tmp_path):
         frame.to_stata(path, write_index=False, version=version)
         path.write_bytes(path.read_bytes().replace(b"CAF", b"\xe0\0\0"))
         assert encode_frame(open_source(path, schema).read(), schema)["a"].tolist() == codes
+
+
+def test_a_written_spss_file_states_its_encoding(tmp_path):
+    """Record 7, subtype 20: without it a reader takes the encoding of its own machine."""
+    needed(".sav")
+    write_rows(rows_of(SCHEMA), tmp_path / "r.sav", SCHEMA)
+    raw = (tmp_path / "r.sav").read_bytes()
+    assert struct.pack("<iiii", 7, 20, 1, 5) + b"UTF-8" in raw
+    schema = Schema(COLUMNS, file=FileFormat(encoding="cp1252"))  # which a file that states another overrules
+    assert "Ä ö" in open_source(tmp_path / "r.sav", schema).read()["ward"].to_pylist()
 
 
 PLAIN = [ending for ending in WRITTEN if ending not in (".xlsx", ".sav", ".dta")]

@@ -45,7 +45,7 @@ def test_evidence_is_that_of_the_integral_for_two_cells():
     for smooth in (10.0, 300.0):
         at = walk.settled(np.full(2, 7.0), smooth)
         found.append(walk.evidence(at, smooth))
-        grid = [[walk._value((*at, x, y), smooth) for y in axis[::4]] for x in axis[::4]]
+        grid = [[walk._value(at + np.array([x, y]), smooth) for y in axis[::4]] for x in axis[::4]]
         exact.append(np.log(np.exp(np.min(grid) - np.array(grid)).sum()) - np.min(grid) + np.log(smooth) / 2)
     assert found[1] - found[0] == pytest.approx(exact[1] - exact[0], abs=0.05)
 

@@ -68,7 +68,7 @@ class Columns:
             name = ":".join(("", *clique))
             begin = f"counted{name}:"
             parts = {k.removeprefix(begin): v for k, v in saved.items() if k.startswith(begin)}
-            if parts:
+            if "precision" in parts:
                 return WideMeasurement.of(clique, Counted.from_arrays(parts))
             return LinearMeasurement(clique, saved[f"values{name}"], saved[f"stddev{name}"])
 
