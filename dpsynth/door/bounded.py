@@ -115,7 +115,9 @@ def _taken(table: _Table, columns: Sequence[str]) -> Iterator[Any]:
     left = iter(table.parts)
     for part in table.read([*columns, *table.unit.columns]):
         before = next(left, None)
-        if before is None or before.ids not in (None, digest(ids_of(part, table.unit, table.dates))):
+        if before is None or len(part) != len(before.kept):
+            raise ValueError("the table has other rows than when they were bounded")
+        if before.ids not in (None, digest(ids_of(part, table.unit, table.dates))):
             raise ValueError("the table has other rows than when they were bounded")
         if before.kept.all():
             yield part

@@ -7,6 +7,7 @@ is held in memory than the blocks under way.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -76,6 +77,7 @@ class _Job:
     ending: str
     asked: Mapping[str, Any]
     rows_of_a_block: int
+    versions: Mapping[str, str]
 
     def files(self) -> Iterator[_File]:
         digits = len(str(max(0, self.rows - 1) // self.rows_of_a_block))
@@ -107,36 +109,36 @@ def write_blocks(
     recorded = asked.recorded()
     _refuse(synthesizer.schema, recorded, int(n))
     refuse_unwritable(ending, synthesizer.schema)
-    job = _begun(folder, synthesizer, int(n), recorded, ending, seed)
+    job, finished = _begun(folder, synthesizer, int(n), recorded, ending, seed)
     files = [*job.files()]
-    left = [each for each in files if not (folder / each[0]).exists()]
+    left = [each for each in files if each[0] not in finished]
 
-    def write(name: str, count: int, block: Block) -> None:
-        new = folder / f".new-{name}"  # a file with its own name is whole, however a process ends
+    def write(name: str, count: int, block: Block) -> tuple[str, str]:
+        new = folder / f".new-{os.getpid()}-{name}"
         drawn = synthesizer.drawn(count, Asked.of(recorded), job.seed, block)
         write_rows(drawn, new, synthesizer.schema)
+        digest = _hash(new)
         os.replace(new, folder / name)
+        return name, digest
 
     stage(f"drawing {job.rows:,} rows into {len(files):,} files")
-    for done in _beside(write, left, workers):
-        step(len(files) - len(left) + done, len(files))
-    return _listed(folder, job, files)
+    for name, digest in _beside(write, left, workers):
+        finished[name] = digest
+        _note(folder, job, finished)
+        step(len(finished), len(files))
+    return _listed(folder, job, files, finished)
 
 
 def _beside(
-    write: Callable[[str, int, Block], None], todo: Sequence[_File], workers: int
-) -> Iterator[int]:
-    """Writes files, some beside each other; says after each how many there are."""
+    write: Callable[[str, int, Block], tuple[str, str]], todo: Sequence[_File], workers: int
+) -> Iterator[tuple[str, str]]:
+    """Writes files, some beside each other; gives the name and the hash of each that is done."""
     with ThreadPoolExecutor(max_workers=workers) as pool:
         more = iter(todo)
         running = {pool.submit(write, *each) for each in islice(more, workers)}
-        done = 0
         while running:
             ended, running = wait(running, return_when=FIRST_COMPLETED)
-            for each in ended:
-                each.result()
-            done += len(ended)
-            yield done
+            yield from (each.result() for each in ended)
             running |= {pool.submit(write, *each) for each in islice(more, len(ended))}
 
 
@@ -166,14 +168,17 @@ def _begun(
     recorded: Mapping[str, Any],
     ending: str,
     seed: int | None,
-) -> _Job:
-    """What is written there: as begun before, or from now on."""
+) -> tuple[_Job, dict[str, str]]:
+    """What is written there, as begun before or from now on, and the hashes of files that are done
+    and have not been changed since.
+    """
     model = synthesizer.certificate.model
     refuse_other_release(folder, model)
     place = folder / _JOB
     before = json.loads(place.read_text("ascii")) if place.exists() else {}
+    noted = before.pop("finished", {})
     chosen = fresh_seed(before.get("seed") if seed is None else seed)
-    job = _Job(model, n, chosen, ending, dict(recorded), ROWS_OF_A_BLOCK)
+    job = _Job(model, n, chosen, ending, dict(recorded), ROWS_OF_A_BLOCK, versions())
     if before and before != asdict(job):
         raise ValueError(
             f"{folder} holds a sample that was begun with other facts, by its {_JOB}: ask for the"
@@ -184,16 +189,37 @@ def _begun(
         if taken := [name for name, _, _ in job.files() if (folder / name).exists()]:
             raise ValueError(f"{folder / taken[0]} exists already: choose another folder")
         folder.mkdir(parents=True, exist_ok=True)
-        place.write_text(json.dumps(asdict(job), indent=2) + "\n", "ascii")
-    return job
+        _note(folder, job, {})
+    there = [name for name, _, _ in job.files() if (folder / name).exists()]
+    return job, {name: noted[name] for name in there if noted.get(name) == _hash(folder / name)}
 
 
-def _listed(folder: Path, job: _Job, files: Sequence[_File]) -> Written:
+def _note(folder: Path, job: _Job, finished: Mapping[str, str]) -> None:
+    """Writes down what is being written, and what of it is done."""
+    new = folder / f".new-{os.getpid()}-{_JOB}"
+    facts = {**asdict(job), "finished": dict(finished)}
+    new.write_text(json.dumps(facts, indent=2) + "\n", "ascii")
+    os.replace(new, folder / _JOB)
+
+
+def _hash(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _listed(
+    folder: Path, job: _Job, files: Sequence[_File], finished: Mapping[str, str]
+) -> Written:
     facts = {"model": job.model, "seed": job.seed, **job.asked, "versions": versions()}
     lines = [
         line_of(folder / name, "rows", rows=count, block=asdict(block), **facts)
         for name, count, block in files
     ]
+    if changed := [line["name"] for line in lines if line["sha256"] != finished[line["name"]]]:
+        raise ValueError(
+            f"{folder / changed[0]} was changed by something else: write the rows once more, to"
+            " have it drawn anew"
+        )
     head = add_lines(folder, *lines)
     (folder / _JOB).unlink()
     return Written(folder, [folder / name for name, _, _ in files], job.rows, job.seed, head)

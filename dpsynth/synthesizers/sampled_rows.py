@@ -153,7 +153,10 @@ class Origin:
         if not keys:
             return {}
         seed = int(rng.integers(_SEEDS) if self.seed is None else self.seed)
-        of_people = np.random.default_rng([_PEOPLE, seed, *([block.number] if block else [])])
+        of_people = np.random.default_rng([_PEOPLE, seed])
+        if block is not None:
+            blocks = np.random.SeedSequence(seed, spawn_key=(_PEOPLE, block.number))
+            of_people = np.random.default_rng(blocks)
         owners: dict[str, np.ndarray] = {}
         for key in dict.fromkeys(keys.values()):
             units = next((owners[each] for each in repeating if each in owners), None)

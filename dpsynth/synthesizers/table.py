@@ -327,7 +327,8 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         origin = self._origin(seed)
         if block is None:
             return asked.rows(origin, record, n, np.random.default_rng(seed))
-        rng = np.random.default_rng([_BLOCKS, seed or 0, block.number])
+        source = np.random.SeedSequence(seed, spawn_key=(_BLOCKS, block.number))
+        rng = np.random.default_rng(source)
         return asked.rows(replace(origin, block=block), record, n, rng)
 
     def write(

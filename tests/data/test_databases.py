@@ -16,7 +16,9 @@ import pytest
 import dpsynth
 from dpsynth import Boolean, Categorical, Database, Datetime, Numeric, PrivacyUnit, RowsError, Schema, SchemaError
 from dpsynth.data.engines import databases
+from dpsynth.data.engines import source as source_module
 from dpsynth.data.engines.files import open_source
+from dpsynth.door.bounded import _parts, bound_table
 
 RNG = np.random.default_rng(8)
 N = 4_000
@@ -38,6 +40,7 @@ COLUMNS = {
     "smoker": Boolean(),
 }
 SCHEMA = Schema(COLUMNS, unit=PrivacyUnit("who", 3))
+ONCE = PrivacyUnit("who")
 
 
 def records():
@@ -128,9 +131,10 @@ def sampled(data, schema=SCHEMA) -> pd.DataFrame:
     return synth.fit(data).sample(1_000, seed=1)
 
 
-@pytest.mark.parametrize("parts", [10, 1 << 19])
+@pytest.mark.parametrize("parts", [100, 1 << 19])
 def test_a_fit_of_a_database_is_the_fit_of_the_table(address, parts, monkeypatch):
-    monkeypatch.setattr(databases, "ROWS_OF_A_PART", parts)
+    for module in (databases, source_module):
+        monkeypatch.setattr(module, "ROWS_OF_A_PART", parts)
     pd.testing.assert_frame_equal(sampled(Database(address, table="visits of 2020")), sampled(MISSING))
 
 
@@ -197,6 +201,52 @@ def test_all_passes_see_one_table(table):
     assert len(open_source(Database(table, table="visits of 2020"), SCHEMA).read()) != len(before)
 
 
+def test_ids_of_many_digits_are_told_apart_and_no_number_ends_a_fit(postgres):
+    """A numeric as a floating-point number would make one person of a thousand."""
+    rows = "select 1234567890123456000 + i as who, i % 50 as pay from generate_series(0, 999) i"
+    run_on(
+        postgres,
+        "drop table if exists long",
+        "create table long (who numeric, pay numeric)",
+        f"insert into long {rows}",
+        "insert into long values (1, 1e400), (2, 1e-400), (3, 'NaN')",
+    )
+    source = open_source(Database(postgres.get_uri(), table="long"), Schema({"pay": Numeric(0, 50)}, unit=ONCE))
+    kept = [len(part) for part in _parts(bound_table(source.reader(), ONCE), [])]
+    assert sum(kept) == 1003
+    synth = dpsynth.Synthesizer(Schema({"pay": Numeric(0, 50)}, unit=ONCE), epsilon=1, delta=1e-6, ledger=None)
+    assert len(synth.fit(Database(postgres.get_uri(), table="long")).sample(5)) == 5
+
+
+def test_an_index_on_the_ids_changes_no_order(table, postgres, tmp_path):
+    run_on(postgres, 'create index on "visits of 2020" (who)', 'analyze "visits of 2020"', 'vacuum "visits of 2020"')
+    pd.testing.assert_frame_equal(sampled(Database(table, table="visits of 2020")), sampled(MISSING))
+    address = sqlite_address(tmp_path)
+    with sqlite3.connect(tmp_path / "c.db") as connection:
+        connection.execute('create index i on "visits of 2020" (who)')
+    connection.close()
+    pd.testing.assert_frame_equal(sampled(Database(address, table="visits of 2020")), sampled(MISSING))
+
+
+def test_text_that_is_no_utf_8_ends_no_fit(tmp_path):
+    address = sqlite_address(tmp_path)
+    with sqlite3.connect(tmp_path / "c.db") as connection:
+        connection.execute(INSERT + "(1, 5, 3.5, cast(x'ff41' as text), '2020-01-01', 1)")
+    connection.close()
+    synth = dpsynth.Synthesizer(SCHEMA, epsilon=1, delta=1e-6, ledger=None)
+    assert len(synth.fit(Database(address, table="visits of 2020")).sample(5)) == 5
+
+
+def test_a_read_that_fails_on_its_way_repeats_no_address(postgres, tmp_path, run):
+    run_on(postgres, "drop view if exists broken", "create view broken as select 1 / (random() * 0)::int as age")
+    Schema({"age": Numeric(0, 9)}).save(tmp_path / "s.yaml")
+    place = f"{postgres.get_uri()}&table=broken&application_name=geheim"
+    code, out, err = run(f"schema check {tmp_path}/s.yaml {place}")
+    assert code == 2
+    assert "Database(postgresql, table='broken') cannot be read" in (out + err).replace("\n", " ")
+    assert "geheim" not in out + err
+
+
 def test_what_is_read_cannot_be_changed(table):
     source = open_source(Database(table, query='select * from "visits of 2020"'), SCHEMA)
     assert source.names == [*ROWS.columns]
@@ -228,6 +278,7 @@ def test_a_server_that_goes_away_ends_the_fit_and_what_was_reserved_stays_spent(
 
 WRONG = [
     "postgresql://anna:geheim@127.0.0.1:1/claims?table=t",
+    "  postgresql://anna:geheim@127.0.0.1:1/claims?table=t",
     "postgresql:///nowhere?host=/nonexistent&table=t&user=anna&password=geheim",
     "sqlite:///geheim/anna.db?table=t",
     "duckdb:///geheim/anna.duckdb?table=t",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -15,8 +16,11 @@ from pyarrow import feather, parquet
 import dpsynth
 from dpsynth import Boolean, Categorical, Datetime, Numeric, OpenCategorical, Order, PrivacyUnit, RowsError, Schema
 from dpsynth.data.engines import arrow, delimited, folders
+from dpsynth.data.engines import source as source_module
 from dpsynth.data.engines.files import open_source
 from dpsynth.data.tables.codec import codec_for
+from dpsynth.data.tables.records import record_codings
+from dpsynth.door.bounded import Held, _parts, bound_table
 from dpsynth.door.codes import code_of, codes_of
 
 RNG = np.random.default_rng(5)
@@ -114,7 +118,8 @@ KINDS = {f.__name__.removeprefix("write_"): f for k, f in [*globals().items()] i
 def small_parts(monkeypatch):
     for module in (arrow, delimited, folders):
         monkeypatch.setattr(module, "LARGE", 40_000)
-    monkeypatch.setattr(arrow, "ROWS_OF_A_PART", 450)
+    for module in (arrow, source_module):
+        monkeypatch.setattr(module, "ROWS_OF_A_PART", 450)
 
 
 def sampled(data, schema: Schema) -> pd.DataFrame:
@@ -133,6 +138,40 @@ def test_a_fit_of_parts_is_the_fit_of_the_table(write, expected, tmp_path):
     path = write(ROWS, tmp_path)
     assert open_source(path, schema).parts is not None
     pd.testing.assert_frame_equal(sampled(path, schema), rows)
+
+
+@pytest.mark.parametrize("write", KINDS.values(), ids=KINDS.keys())
+def test_parts_are_cut_alike_whatever_columns_are_read(write, tmp_path):
+    source = open_source(write(ROWS, tmp_path), SCHEMAS["people"])
+    assert source.parts is not None
+    lengths = [[*map(len, source.parts(names))] for names in (["who"], ["age"], ["who", "ward", "pay"], [*ROWS])]
+    assert all(each == lengths[0] for each in lengths)
+
+
+@pytest.mark.parametrize("block", range(60, 76))
+def test_no_line_end_within_quotes_is_lost_where_a_block_ends(block, tmp_path, monkeypatch):
+    monkeypatch.setattr(delimited, "LARGE", block)
+    (tmp_path / "r.csv").write_bytes(("who,ward\n" + '1,"a\r\nb"\n2,"a\r\nb"\n' * 500).encode())
+    source = open_source(tmp_path / "r.csv", Schema({"ward": Categorical(["a\r\nb"]), "who": dpsynth.Identifier()}))
+    assert source.parts is not None
+    found = [value for part in source.parts(["ward"]) for value in part["ward"].to_pylist()]
+    assert found == ["a\r\nb"] * 1000
+
+
+@pytest.mark.parametrize("odd", [Decimal("1.50"), "word", 2.5, None, Decimal("9" * 20)], ids=repr)
+def test_one_record_moves_nobody_elses_rows_whatever_it_makes_of_a_column(odd):
+    """A decimal turns whole numbers into decimals: what others say stays what they said."""
+    rng = np.random.default_rng(3)
+    who, codes = np.repeat(np.arange(200), 5), rng.integers(0, 10**6, 1000)
+    schema = Schema({"code": OpenCategorical(nullable=True)}, unit=PrivacyUnit("who", 2))
+    more = [*map(type(odd) if isinstance(odd, Decimal) else int, codes.tolist()), odd]
+    kept = []
+    for values, ids in ((codes, who), (pd.Series(more, dtype=object), [*who, 999])):
+        table = pd.DataFrame({"who": ids, "code": values, "row": range(len(ids))})
+        rows = bound_table(Held(lambda table=table: table), schema.unit, {}, record_codings(schema))
+        (part,) = _parts(rows, [])
+        kept.append({*part.loc[part["who"] != 999, "row"]})
+    assert kept[0] == kept[1]
 
 
 @pytest.mark.parametrize("write", KINDS.values(), ids=KINDS.keys())

@@ -115,6 +115,24 @@ def rows_that_are_others_than_before_are_refused(k: SimpleNamespace) -> None:
             assert raises(k.RowsError, lambda rows=rows: k.PrivateTable.encoded(rows, codings(k), DOMAIN))
 
 
+SAME = (
+    (["a", "b", "a"], pa.chunked_array([["a"], ["b", "a"]]), pa.array(["a", "b", "a"]).dictionary_encode()),
+    ([1, None, 3], pd.array([1, None, 3], dtype="Int64"), pa.chunked_array([[1, None], [3]], pa.int64())),
+)
+OTHERS = (
+    ["a", "b"], ["b", "a"], ["a", "b", None], ["ab", ""], ["a", "b", "b"], [], [None], [0], [0.0, 1.0], [0.0], ["a\0b"],
+    pa.array([1, 2]), pa.array([2, 1]), pa.array([1, 2], pa.timestamp("s")), [b"a", b"c"], [(1, 2)], [(2, 1)],
+)  # fmt: skip
+
+
+def a_digest_tells_two_readings_apart_and_not_their_chunks(k: SimpleNamespace) -> None:
+    for alike in SAME:
+        assert len({k.ids.digest(column) for column in alike[1:]} | {k.ids.digest(alike[1])}) == 1
+    assert len({k.ids.digest(column) for column in OTHERS}) == len(OTHERS) - 1  # [0] and [0.0] may be alike
+    joint = k.ids.Joint
+    assert k.ids.digest(joint((["a"], ["b"]))) != k.ids.digest(joint((["b"], ["a"])))
+
+
 def raises(error: type[Exception], work) -> bool:
     try:
         work()
@@ -152,6 +170,7 @@ LAWS = (
     rows_that_are_others_than_before_are_refused,
     codes_that_are_not_held_are_made_anew,
     a_unit_has_one_size_and_holds_a_text_once_over_all_parts,
+    a_digest_tells_two_readings_apart_and_not_their_chunks,
 )
 MUTANTS = [
     Mutant(
@@ -206,9 +225,16 @@ MUTANTS = [
     Mutant(
         "other people's rows are taken in the place of those that were bounded",
         "bounded.py",
-        "if before is None or before.ids not in (None, digest(ids_of(part, table.unit, table.dates))):",
-        "if before is None:",
+        "if before.ids not in (None, digest(ids_of(part, table.unit, table.dates))):",
+        "if False:",
         rows_that_are_others_than_before_are_refused,
+    ),
+    Mutant(
+        "ids are told apart by how often each comes",
+        "ids.py",
+        "found.update(len(whole).to_bytes(8) + whole.tobytes())",
+        "found.update(np.sort(whole).tobytes())",
+        a_digest_tells_two_readings_apart_and_not_their_chunks,
     ),
     Mutant(
         "fewer rows than before are taken",

@@ -49,7 +49,7 @@ def rows() -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def synth():
-    return dpsynth.Synthesizer(SCHEMA, epsilon=5, delta=1e-6, ledger=None).fit(rows())
+    return dpsynth.Synthesizer(SCHEMA, epsilon=5, delta=1e-6, ledger=None, unsafe_seed=1).fit(rows())
 
 
 @pytest.fixture(autouse=True)
@@ -133,6 +133,32 @@ def test_what_ended_early_is_finished(synth, tmp_path, monkeypatch):
     assert contents(tmp_path / "out") == contents(tmp_path / "whole")
     assert all((tmp_path / "out" / name).stat().st_mtime_ns == time for name, time in kept.items())
     assert {path.name for path in (tmp_path / "out").iterdir()} == {*contents(tmp_path / "out"), "manifest.json"}
+
+
+def test_a_finished_file_that_somebody_changed_is_drawn_anew(synth, tmp_path, monkeypatch):
+    synth.write(tmp_path / "whole", 3_000, seed=7)
+    real = blocks.write_rows
+
+    def ends(rows, path, schema):
+        if "rows-3" in path.name:
+            raise KeyboardInterrupt
+        real(rows, path, schema)
+
+    monkeypatch.setattr(blocks, "write_rows", ends)
+    with pytest.raises(KeyboardInterrupt):
+        synth.write(tmp_path / "out", 3_000, seed=7)
+    monkeypatch.setattr(blocks, "write_rows", real)
+    (tmp_path / "out" / "rows-1.parquet").write_bytes(b"REAL PERSON")
+    synth.write(tmp_path / "out", 3_000, seed=7)
+    assert contents(tmp_path / "out") == contents(tmp_path / "whole")
+
+
+def test_samples_of_other_seeds_and_blocks_share_no_source(synth, tmp_path):
+    synth.write(tmp_path / "a", 1_400, seed=7)
+    synth.write(tmp_path / "b", 1_400, seed=7 + 2**32)
+    ages = {tuple(pd.read_parquet(path)["age"]) for path in tmp_path.rglob("rows*")}
+    assert len(ages) == 4
+    assert tuple(synth.sample(700, seed=7)["age"]) not in ages
 
 
 def test_the_manifest_lists_each_file_and_each_can_be_drawn_again(synth, tmp_path):

@@ -8,7 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from dpsynth.data.engines.source import LARGE, ROWS_OF_A_PART, Source, unchanged
+from dpsynth.data.engines.source import LARGE, ROWS_OF_A_PART, Source, recut, unchanged
 from dpsynth.schema.columns import SchemaError
 from dpsynth.schema.files import FileFormat
 from dpsynth.schema.table import Schema
@@ -27,8 +27,8 @@ def open_parquet(path: Path, schema: Schema | None, form: FileFormat | None = No
         wanted = [name for name in types.names if name in {*columns}]
         texts = [name for name in wanted if pa.types.is_string(types.field(name).type)]
         with parquet.ParquetFile(path, read_dictionary=texts) as file:
-            for batch in file.iter_batches(ROWS_OF_A_PART, columns=wanted or types.names[:1]):
-                yield without_views(pa.Table.from_batches([batch]))
+            batches = file.iter_batches(ROWS_OF_A_PART, columns=wanted or types.names[:1])
+            yield from recut(without_views(pa.Table.from_batches([each])) for each in batches)
         check()
 
     large = path.stat().st_size > LARGE or footer.num_rows > 2 * ROWS_OF_A_PART
@@ -61,9 +61,9 @@ def open_feather(path: Path, schema: Schema | None, form: FileFormat | None = No
         check()
         with pa.OSFile(str(path)) as file, opened(file) as reader:
             wanted = [name for name in reader.schema.names if name in {*columns}]
-            for batch in _batches(reader):
-                table = pa.Table.from_batches([batch]).select(wanted or reader.schema.names[:1])
-                yield without_views(table)
+            tables = (pa.Table.from_batches([batch]) for batch in _batches(reader))
+            names = wanted or reader.schema.names[:1]
+            yield from recut(without_views(table.select(names)) for table in tables)
         check()
 
     with pa.OSFile(str(path)) as file, opened(file) as reader:

@@ -11,7 +11,7 @@ import contextlib
 import re
 import sqlite3
 import weakref
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -22,7 +22,7 @@ import pandas as pd
 import pyarrow as pa
 
 from dpsynth.data.engines.arrow import without_views
-from dpsynth.data.engines.source import ROWS_OF_A_PART, Rows, Source, of_cells
+from dpsynth.data.engines.source import ROWS_OF_A_PART, Rows, Source, of_cells, recut
 from dpsynth.schema.columns import SchemaError
 from dpsynth.schema.table import Schema
 
@@ -61,7 +61,7 @@ class Database:
     query: str | None = None
 
     def __post_init__(self) -> None:
-        place, _, asked = self.address.partition("?")
+        place, _, asked = self.address.strip().partition("?")
         if _kind(place) not in _OPENERS:
             raise SchemaError(
                 f"an address of a database begins with one of {[*_OPENERS]}: write it as"
@@ -83,9 +83,9 @@ class Database:
         what = f"table={self.table!r}" if self.table is not None else "a query"
         return f"Database({_kind(self.address)}, {what})"
 
-    def selected(self, columns: Sequence[str] | None = None, plain: Mapping[str, str] = {}) -> str:
-        """The statement that reads these columns. plain: what stands for a column in it."""
-        names = "*" if columns is None else ", ".join(plain.get(c, _quoted(c)) for c in columns)
+    def selected(self, columns: Sequence[str] | None = None) -> str:
+        """The statement that reads these columns."""
+        names = "*" if columns is None else ", ".join(map(_quoted, columns))
         if self.query is not None:
             return f"select {names} from ({self.query.strip().rstrip(';')}) as rows_of_query"
         return f"select {names} from {'.'.join(map(_quoted, self.place))}"
@@ -139,7 +139,7 @@ def open_database(database: Database, schema: Schema | None = None) -> Source:
 
 def is_address(data: object) -> bool:
     """Whether this is text that is the address of a database."""
-    return isinstance(data, str) and re.match(rf"({'|'.join(_OPENERS)})://", data) is not None
+    return isinstance(data, str) and re.match(rf"\s*({'|'.join(_OPENERS)})://", data) is not None
 
 
 def _fault(database: Database) -> str:
@@ -177,6 +177,9 @@ class _Postgres:
         "set transaction isolation level repeatable read read only",
         "set local synchronize_seqscans = off",
         "set local max_parallel_workers_per_gather = 0",
+        "set local enable_indexscan = off",  # an index of the ids has them in another order
+        "set local enable_indexonlyscan = off",
+        "set local enable_bitmapscan = off",
     )
 
     def __init__(self, database: Database) -> None:
@@ -196,19 +199,12 @@ class _Postgres:
                 cursor.execute("select relkind from pg_class where oid = $1::regclass", (place,))
                 self.stored = cursor.fetchone() in [("r",), ("p",), ("m",)]
         self.names = [str(name) for name in types.names]
-        exact = [field.name for field in types if _is_exact(field.type)]
-        self._plain = {n: f"{_quoted(n)}::float8 as {_quoted(n)}" for n in exact}
 
     def parts(self, columns: Sequence[str]) -> Iterator[Rows]:
         with self._connection.cursor() as cursor:
-            cursor.execute(self._database.selected(columns, self._plain))
-            for batch in cursor.fetch_record_batch():
-                yield without_views(pa.Table.from_batches([batch]))
-
-
-def _is_exact(kind: pa.DataType) -> bool:
-    """Whether a type is numeric, which has no Arrow type of its own: its values come as text."""
-    return getattr(kind, "type_name", None) == "numeric"
+            cursor.execute(self._database.selected(columns))
+            batches = cursor.fetch_record_batch()
+            yield from recut(without_views(pa.Table.from_batches([each])) for each in batches)
 
 
 class _DuckDB:
@@ -221,12 +217,13 @@ class _DuckDB:
         self._connection.begin()
         self.names = self._connection.sql(database.selected() + " limit 0").columns
         views = self._connection.execute("select view_name from duckdb_views() where not internal")
-        self.stored = database.query is None and (database.place[-1],) not in views.fetchall()
+        found = {name.lower() for (name,) in views.fetchall()}
+        self.stored = database.query is None and database.place[-1].lower() not in found
 
     def parts(self, columns: Sequence[str]) -> Iterator[Rows]:
         relation = self._connection.sql(self._database.selected(columns))
-        for batch in relation.to_arrow_reader(ROWS_OF_A_PART):
-            yield without_views(pa.Table.from_batches([batch]))
+        batches = relation.to_arrow_reader(ROWS_OF_A_PART)
+        yield from recut(without_views(pa.Table.from_batches([each])) for each in batches)
 
 
 class _SQLite:
@@ -237,6 +234,7 @@ class _SQLite:
         self._database = database
         self._connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)
         weakref.finalize(self, self._connection.close)
+        self._connection.text_factory = _text  # bytes that are no UTF-8 do not end a fit
         self._connection.execute("begin")
         cursor = self._connection.execute(database.selected() + " limit 0")
         self.names = [name for name, *_ in cursor.description]
@@ -245,9 +243,14 @@ class _SQLite:
         self.stored = bool(found and found.fetchone())
 
     def parts(self, columns: Sequence[str]) -> Iterator[Rows]:
-        cursor = self._connection.execute(self._database.selected(columns))
+        in_order = " not indexed" if self.stored else ""  # an index of the ids has another order
+        cursor = self._connection.execute(self._database.selected(columns) + in_order)
         while records := cursor.fetchmany(ROWS_OF_A_PART):
             yield of_cells(records, [*columns])
+
+
+def _text(raw: bytes) -> str:
+    return raw.decode("utf-8", "surrogateescape")
 
 
 _OPENERS: dict[str, Callable[[Database], _Connection]] = {

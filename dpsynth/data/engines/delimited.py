@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from pyarrow import csv
 
 from dpsynth.data.engines.dialects import Dialect, compression_of, dialect_of
-from dpsynth.data.engines.source import LARGE, Source, form_of, named_by, unchanged
+from dpsynth.data.engines.source import LARGE, Source, form_of, named_by, recut, unchanged
 from dpsynth.schema.files import FileFormat
 from dpsynth.schema.table import Schema
 
@@ -71,8 +71,7 @@ def _in_blocks(path: Path, dialect: Dialect, columns: Sequence[str]) -> Iterator
         dialect.stream(path) as text,
         csv.open_csv(text, blocks, dialect.rules, _as_text(dialect, wanted)) as reader,
     ):
-        for batch in reader:
-            rows = pa.Table.from_batches([batch])
+        for rows in recut(pa.Table.from_batches([batch]) for batch in reader):
             yield _unmarked(rows, dialect) if dialect.missing else rows
 
 

@@ -90,12 +90,31 @@ class Dialect:
 
     def stream(self, path: Path) -> pa.NativeFile:
         """The same as `text`, of which no more is held than what is being read."""
-        if self.compression is None and self.encoding == "utf-8":
-            return pa.OSFile(str(path))
-        file = opened(path, self.compression)
-        if self.encoding == "utf-8":
-            return pa.PythonFile(file, "r")
-        return pa.PythonFile(io.BufferedReader(_AsUtf8(file, self.encoding)), "r")
+        file: Any = opened(path, self.compression)
+        if self.encoding != "utf-8":
+            file = io.BufferedReader(_AsUtf8(file, self.encoding))
+        return pa.PythonFile(_WholeEnds(file), "r")
+
+
+class _WholeEnds(io.RawIOBase):
+    """Bytes of which no read ends within a line end: pyarrow loses the second half in a quote."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file, self._held = file, b""
+
+    def readable(self) -> bool:
+        return True
+
+    def read(self, size: int = -1) -> bytes:
+        found = self._held + self._file.read(size if size < 0 else max(1, size - len(self._held)))
+        self._held = b""
+        if len(found) > 1 and found.endswith(b"\r") and size >= 0:
+            found, self._held = found[:-1], b"\r"
+        return found
+
+    def close(self) -> None:
+        self._file.close()
+        super().close()
 
 
 class _AsUtf8(io.RawIOBase):

@@ -93,7 +93,7 @@ _PARTS = (".parquet", ".csv", ".csv.gz", ".csv.zst")
 
 _LISTED = ".csv, .parquet, .feather, .jsonl, .xlsx, .sav, .dta, .sas7bdat or .xpt"
 
-_ADDRESS = re.compile(r"^[a-z][a-z0-9+.-]+:/|(password|passwd|pwd)\s*=", re.IGNORECASE)
+_ADDRESS = re.compile(r"^\s*[a-z][a-z0-9+.-]+:/|(password|passwd|pwd)\s*=", re.IGNORECASE)
 """An address such as postgresql://, of which Path keeps one stroke, or a database's settings."""
 
 _PATTERN = re.compile(r"[*?]|\[.+\]")
@@ -300,6 +300,10 @@ def open_rows(data: Any, schema: Schema | None = None) -> Rows:
 
 
 def _unreadable(data: Any) -> SchemaError:
+    if is_address(data):
+        data = Database(data)  # which shows no address
+    if isinstance(data, Database):
+        return SchemaError(f"{data!r} cannot be read to its end: see whether the server runs")
     if not isinstance(data, (str, Path)):
         return SchemaError(f"{kind_of(data)} cannot be read by pyarrow: convert it first")
     kind = _KINDS.get(ending_of(Path(data)))

@@ -68,6 +68,21 @@ LARGE = 1 << 26
 ROWS_OF_A_PART = 1 << 19
 
 
+def recut(parts: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """The rows in parts of one length: how a reader cuts them hangs on the columns it reads."""
+    left: list[pa.Table] = []
+    rows = 0
+    for part in parts:
+        left.append(part)
+        rows += len(part)
+        while rows >= ROWS_OF_A_PART:
+            whole = pa.concat_tables(left)
+            yield whole.slice(0, ROWS_OF_A_PART)
+            left, rows = [whole.slice(ROWS_OF_A_PART)], rows - ROWS_OF_A_PART
+    if rows:
+        yield pa.concat_tables(left)
+
+
 def unchanged(path: Path) -> Callable[[], None]:
     """A check that a file is the one that it is now: where it is not, it raises."""
     as_now = _state(path)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import zlib
+from decimal import Decimal
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ import numpy as np
 from dpsynth.data.tables.codec import codec_for
 from dpsynth.data.values import epoch_seconds, number
 from dpsynth.door.codes import Codes, Coding
+from dpsynth.door.columns import real
 from dpsynth.schema.columns import Column, Datetime, Numeric, OpenCategorical
 from dpsynth.schema.declared import text_of_number
 from dpsynth.schema.table import Schema
@@ -113,7 +115,9 @@ class _Texts(_Said):
     numbers: Codes = _Hashed()
 
     def code(self, value: Any) -> int:
-        text = str(value).strip()
+        if isinstance(value, Decimal):
+            return self.numbers.of(real(value))
+        text = str(value).rstrip("\0").strip()
         said = number_of(text)
         if math.isfinite(said) and text_of_number(said) == text:
             return self.numbers.of(said)
