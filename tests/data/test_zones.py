@@ -174,3 +174,28 @@ def test_a_fit_of_times_of_utc_gives_local_times():
     drawn = synth.fit(pa.table({"t": hours})).sample(200, seed=1)["t"]
     assert (drawn == pd.Timestamp("2020-06-02T00:00")).mean() > 0.9
     assert open_rows(pa.table({"t": hours}), declared)["t"].type.tz is None
+
+
+BESIDE = {
+    "nothing but nulls": pa.nulls(2),
+    "nanoseconds": pa.array(aware(UTC)[:2], pa.timestamp("ns", "UTC")),
+    "another zone": pa.array(aware(UTC)[:2], pa.timestamp("us", "Asia/Tokyo")),
+    "times without a zone": pa.array(LOCAL[:2], pa.timestamp("us")),
+    "texts": pa.array(texts(aware(UTC))[:2]),
+    "a word": pa.array(["soon", None]),
+    "no rows": pa.array([], pa.timestamp("us", "UTC")),
+}
+
+
+@pytest.mark.parametrize("beside", BESIDE.values(), ids=BESIDE.keys())
+def test_a_file_of_another_type_leaves_the_times_of_other_files(beside, tmp_path):
+    """Of one record a file may have another type: the times of everybody else stay local times."""
+    from pyarrow import parquet
+
+    times = pa.array(aware(UTC), pa.timestamp("us", "UTC"))
+    parquet.write_table(pa.table({"t": times}), tmp_path / "a.parquet")
+    parquet.write_table(pa.table({"t": beside}), tmp_path / "b.parquet")
+    expected = steps_of(pd.Series(LOCAL), schema().columns["t"])
+    rows = open_source(tmp_path, schema()).read()
+    read = rows["t"] if isinstance(rows, pd.DataFrame) else rows.column("t")
+    np.testing.assert_array_equal(steps_of(read, schema().columns["t"])[: len(LOCAL)], expected)

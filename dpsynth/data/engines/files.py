@@ -169,9 +169,16 @@ def _source_of(data: Any, schema: Schema | None, form: FileFormat | None) -> Sou
 def _open_path(path: Path, schema: Schema | None, form: FileFormat | None) -> Source:
     """The source of a file, or of several."""
     if is_several(path):
-        return open_parts(path, _parts(path), lambda part: _open_file(part, schema, form))
+        return open_parts(path, _parts(path), lambda part: _open_part(part, schema, form))
     _refuse_what_is_no_file(path)
     return _open_file(path, schema, form)
+
+
+def _open_part(path: Path, schema: Schema | None, form: FileFormat | None) -> Source:
+    """One of several files, with local times: where types of files differ, values of a column are
+    taken apart, and a time loses its zone.
+    """
+    return in_zones(_open_file(path, schema, form), schema)
 
 
 def is_several(path: Path) -> bool:

@@ -46,7 +46,8 @@ def _local_arrow(values: pa.ChunkedArray, zone: ZoneInfo) -> pa.ChunkedArray:
     if not pa.types.is_timestamp(kind) or kind.tz is None:
         return values
     plain = values.cast(kind).cast(pa.timestamp(kind.unit))  # of UTC, without its name
-    return pa.chunked_array([pa.array(_shifted(chunk, zone)) for chunk in plain.chunks])
+    local = [pa.array(_shifted(chunk, zone)) for chunk in plain.chunks]
+    return pa.chunked_array(local, pa.timestamp(kind.unit))
 
 
 def _local_series(values: Any, zone: ZoneInfo) -> Any:
