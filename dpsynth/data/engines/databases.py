@@ -7,6 +7,7 @@ in memory where the unit has ids.
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import re
 import sqlite3
@@ -192,6 +193,7 @@ class _Postgres:
         "set local enable_indexscan = off",  # an index of the ids has them in another order
         "set local enable_indexonlyscan = off",
         "set local enable_bitmapscan = off",
+        "set local client_encoding = 'SQL_ASCII'",  # what converts texts fails at some
     )
 
     def __init__(self, database: Database) -> None:
@@ -203,6 +205,8 @@ class _Postgres:
         with self._connection.cursor() as cursor:
             for statement in self._BEGIN:
                 cursor.execute(statement)
+            cursor.execute("select current_setting('server_encoding')")
+            self._encoding = _codec(cursor.fetchone()[0])
             cursor.execute(database.selected() + " limit 0")
             fields = cursor.fetch_arrow_table().schema
             self._values = {field.name: _readable(field) for field in fields}
@@ -220,7 +224,27 @@ class _Postgres:
         with self._connection.cursor() as cursor:
             cursor.execute(self._database.selected(map(self._values.__getitem__, columns)))
             batches = cursor.fetch_record_batch()
-            yield from recut(without_views(pa.Table.from_batches([each])) for each in batches)
+            tables = (without_views(pa.Table.from_batches([each])) for each in batches)
+            yield from recut(_in_utf_8(table, self._encoding) for table in tables)
+
+
+def _codec(encoding: str) -> str | None:
+    """Python's name of a server's encoding; None where bytes are left as they are."""
+    if encoding in ("UTF8", "SQL_ASCII"):
+        return None
+    with contextlib.suppress(LookupError):
+        return codecs.lookup(encoding.replace("WIN", "cp").replace("KOI8", "koi8-")).name
+    return None
+
+
+def _in_utf_8(table: pa.Table, encoding: str | None) -> pa.Table:
+    """The rows with texts of this encoding, of which a byte may say nothing, in UTF-8."""
+    for place, name in enumerate(table.column_names if encoding is not None else ()):
+        if pa.types.is_string(table.column(place).type):
+            raw = table.column(place).cast(pa.binary()).to_pylist()
+            texts = [None if v is None else v.decode(encoding, "replace") for v in raw]
+            table = table.set_column(place, name, pa.array(texts, pa.string()))
+    return table
 
 
 _FIRST, _LAST = "0001-01-01 00:00+00", "9999-12-31 12:00+00"
