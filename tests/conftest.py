@@ -25,6 +25,17 @@ def pytest_runtest_protocol(item):
         return (yield)
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(fixturedef, request):
+    """What several tests share has noise of its own name, not of the test that happens to come first."""
+    from tests.repeatable import TRULY_RANDOM, repeatable
+
+    if not BUILD_SERVER or fixturedef.scope == "function" or fixturedef.baseid.startswith(TRULY_RANDOM):
+        return (yield)
+    with repeatable(f"{fixturedef.baseid}::{fixturedef.argname}[{request.param_index}]"):
+        return (yield)
+
+
 @pytest.fixture
 def run(monkeypatch, capsys):
     """Runs a command line; gives the exit code, what went to stdout, and what went to stderr."""
