@@ -36,8 +36,8 @@ OpenUnknown = Annotated[
     bool,
     typer.Option(
         "--open-unknown",
-        help="Let the fit learn unknown bounds and categories, which it charges for, where a TODO would"
-        " stand otherwise.",
+        help="Let the fit learn unknown bounds and categories, which it charges for, in place"
+        " of each TODO.",
     ),
 ]
 
