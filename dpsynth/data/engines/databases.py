@@ -46,7 +46,8 @@ class Database:
     table : str or None
         The table's name, with that of its schema before it if need be: "billing.claims".
     query : str or None
-        A query in the place of a table.
+        A query in the place of a table. Its rows are what is protected: it must make each of them
+        from the records of one person alone, so without `limit` and sums over people.
 
     Raises
     ------
