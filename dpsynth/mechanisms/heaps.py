@@ -20,7 +20,7 @@ from dpsynth.data.tables.heaps import able_cells
 from dpsynth.data.tables.inside import DecimalsCoding, several_values
 from dpsynth.door.bounded import Bounded
 from dpsynth.kernel.accountant import Accountant
-from dpsynth.mechanisms.inside import Look, Seen, written_of
+from dpsynth.mechanisms.inside import Seen, look, written_of
 from dpsynth.models.base import Model
 from dpsynth.models.refined import RefinedModel
 from dpsynth.schema.columns import Numeric
@@ -61,13 +61,13 @@ def look_at_heaps(
 ) -> dict[str, Seen]:
     """How many numbers are multiples of the declared grids; one charge for a column."""
     found = {}
-    for name, column in columns.items():
-        coding = DecimalsCoding(column, column.heaps)
-        listed = ", ".join(map(str, column.heaps))
-        counts, noise = Look(rows, name, accountant)(
-            coding, cost, f"how many values of {name} are multiples of {listed}"
-        )
-        decimals, grids, heaps = written_of(coding, counts, noise)
+    codings = {name: DecimalsCoding(column, column.heaps) for name, column in columns.items()}
+    purposes = {
+        name: f"how many values of {name} are multiples of {', '.join(map(str, column.heaps))}"
+        for name, column in columns.items()
+    }
+    for name, (counts, noise) in look(rows, codings, accountant, cost, purposes).items():
+        decimals, grids, heaps = written_of(codings[name], counts, noise)
         if any(heaps):
             found[name] = Seen((), (), decimals, (), grids, heaps)
     return found
