@@ -166,9 +166,12 @@ class Completion:
         codes = {a: each[places] for a, each in self._codes.items()}
         if sign is None:
             codes = {a: np.full(len(places), -1) for a in codes}
-        drawn = completed(
-            self._origin.model, codes, self._rng, _product(evidence, beside, more), self._least
-        )
+        wanted = _product(evidence, beside, more)
+        for a, weights in wanted.items():
+            known = codes[a][codes[a] >= 0]
+            if not weights[known].all():  # a real row may break a rule by what is known of it
+                raise ConditionError.no_row([a])
+        drawn = completed(self._origin.model, codes, self._rng, wanted, self._least)
         frame = self._origin.decoded(drawn, {**parts, **self._origin.free(parts)}, self._rng)
         modelled = {str(name): frame[name] for name in frame}
         for step in self._recoding.steps:

@@ -230,3 +230,31 @@ def test_some_columns_are_filled_in_and_the_others_stay_missing(synth: d.Synthes
         synth.impute(people(3), columns=["visit"])
     with pytest.raises(d.SchemaError, match="a column 'keeps_constraints', which is added here"):
         synth.impute(table.assign(keeps_constraints=1))
+
+
+def test_real_rows_that_break_an_implication_by_what_is_known_are_filled_in_and_marked() -> None:
+    """Values, and numbers in a cell that the conclusion leaves out, contradict a condition that is known to hold."""
+    columns = {
+        "kind": d.Categorical(["a", "b"]),
+        "number": d.Numeric(0, 9, integer=True),
+        "day": d.Datetime("2020-01-01", "2029-12-31"),
+        "other": d.Categorical(["x", "y"]),
+    }
+    rng = np.random.default_rng(0)
+    real = pd.DataFrame(
+        {
+            "kind": rng.choice(["a", "b"], 400),
+            "number": rng.integers(0, 10, 400),
+            "day": pd.Timestamp("2020-01-01") + pd.to_timedelta(rng.integers(0, 3600, 400), unit="D"),
+            "other": rng.choice(["x", "y"], 400),
+        }
+    )
+    rules = [d.Implies("kind == 'a'", "number >= 5"), d.Implies("kind == 'b'", "day < '2022-01-01'")]
+    schema = d.Schema(columns, constraints=rules)
+    synth = d.Synthesizer(schema, "independent", epsilon=3.0, delta=1e-6, ledger=None).fit(real)
+    holes = real.assign(other=real["other"].where(real.index % 2 > 0))
+    found = synth.impute(holes, seed=1)
+    assert found[[*real]].notna().all().all()
+    pd.testing.assert_frame_equal(found[["kind", "number", "day"]], real[["kind", "number", "day"]])
+    kept = (real["kind"].ne("a") | real["number"].ge(5)) & (real["kind"].ne("b") | real["day"].lt("2022-01-01"))
+    assert (found["keeps_constraints"].to_numpy() == kept.to_numpy()).all()
