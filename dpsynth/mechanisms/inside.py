@@ -150,7 +150,7 @@ def inside_of(codec: NumericCodec, seen: Seen, model: Model, name: str) -> Insid
     cells = cells_of(codec, atoms)
     together = np.bincount(cells, counts, minlength=held.size)
     shares = counts / np.maximum(np.maximum(held, together), 1.0)[cells]
-    every = np.array(seen.decimals)
+    every = np.array(seen.decimals or (0.0,) * (MOST_DECIMALS + 2))
     single, values = single_values(codec)
     left = every - _by_decimals(values, held[single]) - _by_decimals(atoms, counts)
     left = np.maximum(left, 0.0)

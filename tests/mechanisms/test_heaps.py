@@ -21,7 +21,7 @@ from dpsynth.kernel.sensitive import _integers
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.ledger.opening import Accountant
 from dpsynth.mechanisms import heaps, inside
-from dpsynth.mechanisms.heaps import heaps_cost, look_at_heaps, with_heaps, with_heaps_unknown
+from dpsynth.mechanisms.heaps import heaps_cost, look_at_heaps, with_declared, with_heaps, with_heaps_unknown
 from dpsynth.mechanisms.inside import Seen, inside_of
 from dpsynth.models.base import LinearMeasurement
 from dpsynth.models.engines import estimate
@@ -208,6 +208,29 @@ def test_as_many_rows_are_drawn_on_each_grid_as_are_wanted_where_cells_can_hold_
         assert abs((places == place).sum() - wanted[place]) < 5 * np.sqrt(total) + 0.02 * total
 
 
+def test_grids_that_the_steps_do_not_meet_are_left_out_and_the_others_are_drawn() -> None:
+    """Of a column in steps of 50, whose values are all multiples of 5, 10 and 50."""
+    codec = codec_for(d.Numeric(0, 500_000, step=50))
+    first, last = codec.grid.ends()
+    rows = np.where(last > first, 100.0, 0.0)
+    wanted = np.array([0.0, 0.0, 0.0, 0.3, 0.4]) * rows.sum()
+    found = heaps_in_cells(codec.lattice, (first, last), rows, (5, 10, 50, 100, 1000), wanted, 50.0)
+    assert found.grids == (100, 1000)
+    cells = np.repeat(np.flatnonzero(rows), 100)
+    moved, _ = found.moved(
+        np.random.default_rng(0).integers(first[cells], last[cells] + 1),
+        (first[cells], last[cells]),
+        codec.lattice,
+        np.random.default_rng(1),
+    )
+    numbers = codec.shown(moved).to_numpy(float)
+    assert (numbers % 1000 == 0).mean() == pytest.approx(0.4, abs=0.05)
+    assert ((numbers % 100 == 0) & (numbers % 1000 > 0)).mean() == pytest.approx(0.3, abs=0.05)
+    of_threes = codec_for(d.Numeric(1, 30_001, step=3))
+    ends = of_threes.grid.ends()
+    assert not heaps_in_cells(of_threes.lattice, ends, np.ones(len(ends[0])), (5, 10), np.ones(2), 3.0).grids
+
+
 def test_single_values_take_the_rows_of_their_grids_and_bins_keep_theirs() -> None:
     column = d.Numeric(0, 39, integer=True, nullable=True, heaping={5: 0.5, 10: 0.3})
     coarse = estimate(
@@ -235,6 +258,20 @@ def test_a_value_seen_already_is_not_heaped_a_second_time() -> None:
     model = estimate(Domain.of({"x": codec.size}), [LinearMeasurement(("x",), counts, 0.01)], total=1000.0)
     seen = Seen((50_000.0,), (1000.0,), (1000.0,) + (0.0,) * 6, (), (5.0, 1000.0, 50_000.0), (0.0, 0.0, 1000.0))
     assert not inside_of(codec, seen, model, "x").heaps
+
+
+def test_a_declared_share_needs_no_look_into_cells() -> None:
+    """As of a mechanism that makes none: half of the values of one cell are multiples of 100."""
+    column = d.Numeric(0, 10_000_000, heaping={100: 0.5})
+    codec = codec_for(column)
+    counts = np.zeros(codec.size)
+    cell = int(codec.encode([5_000_050])[0])
+    counts[cell] = 1000.0
+    model = estimate(Domain.of({"x": codec.size}), [LinearMeasurement(("x",), counts, 0.01)], total=1000.0)
+    found = inside_of(codec, with_declared(Seen(), column, codec, model.project(("x",))), model, "x")
+    assert found.heaps == (100.0,)
+    assert found.heaped[0] == pytest.approx(0.5, abs=0.01)
+    assert not found.decimals
 
 
 # Privacy

@@ -155,8 +155,10 @@ def heaps_in_cells(
         Between neighbouring values, so that a value that is drawn evenly is a multiple of a grid
         with a chance of unit / grid.
     """
-    if not len(grids):
-        return Heaps()
+    borne = [place for place, grid in enumerate(grids) if on.bears(grid)]
+    grids, wanted = [grids[place] for place in borne], wanted[borne]
+    if not grids:
+        return NO_HEAPS
     able = [able_cells(on, grids[place : place + 2], ends) for place in range(len(grids))]
     chances = unit / np.array(grids) - np.append(unit / np.array(grids[1:]), 0.0)
     shares, evenly = np.zeros(len(grids)), float(rows.sum())
@@ -168,8 +170,8 @@ def heaps_in_cells(
             shares[place] = np.clip(more / here, 0.0, 1.0) if here > 0 else 0.0
             left[able[place]] *= 1 - shares[place]
         evenly = (evenly + float(left.sum())) / 2
-    kept = shares >= _LEAST
-    return Heaps(tuple(np.array(grids)[kept].tolist()), tuple(shares[kept].tolist()))
+    shares = np.where(shares >= _LEAST, shares, 0.0)
+    return Heaps(tuple(grids), tuple(shares.tolist())) if shares.any() else NO_HEAPS
 
 
 def able_cells(
