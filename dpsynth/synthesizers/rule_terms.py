@@ -23,8 +23,8 @@ def tilts_of_modelled(tilts: Sequence[Tilt], recoding: Recoding) -> list[Tilt]:
         own = {term.column: tilt.column for term, _ in factors if term is not None}
         if any(term is None for term, _ in factors) or {*own} & {*found}:
             raise ConditionError(
-                f"{tilt.column!r} follows from others by a constraint, is modelled by calendar"
-                " parts, or with another tilted column, and cannot be tilted: balance it, or tilt"
+                f"{tilt.column!r} follows from others by a constraint or calendar parts, or is"
+                " modelled with another tilted column, and cannot be tilted: balance it, or tilt"
                 " what it follows from"
             )
         (name,) = own
