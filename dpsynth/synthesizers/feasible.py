@@ -93,9 +93,9 @@ def _values(schema: Schema, columns: set[str]) -> dict[str, pd.Series] | None:
         ):
             return None
         codec = codec_for(column)
-        first, last = codec.ends()
-        cells = np.arange(codec.size if getattr(column, "nullable", False) else len(first))
-        if not (first == last).all() or len(cells) > _MOST:
+        nullable = getattr(column, "nullable", False)
+        cells = np.arange(codec.size if nullable else len(codec.ends()[0]))
+        if not codec.single or len(cells) > _MOST:
             return None
         found[name] = codec.decode(cells, _NOTHING_DRAWN)
     sizes = [len(values) for values in found.values()]

@@ -20,6 +20,9 @@ from dpsynth.synthesizers.cases import Case, cases_of
 from dpsynth.synthesizers.conditions import Term, Without
 from dpsynth.synthesizers.pulled import pulled
 
+ROUNDS = 200
+"""How often rows that break an implication are drawn again."""
+
 _MOST_TRIES = 20_000
 """Of combinations of implications: a search that takes more is ended, and nothing is refused."""
 
@@ -84,6 +87,15 @@ def implications_of(schema: Schema) -> tuple[Implication, ...]:
                 )
             found.append(Implication(rule, *read))
     return tuple(found)
+
+
+def no_row(of: Sequence[Implication]) -> ConditionError:
+    """No row was found that keeps these implications, or none at all."""
+    said = " and ".join(f"`{each.rule.describe()}`" for each in of) or "all constraints"
+    return ConditionError(
+        f"no row was found that keeps {said} and meets the condition: widen it, or count by"
+        " `dpsynth schema check` how many input rows break the constraints"
+    )
 
 
 def refuse_impossible(schema: Schema) -> None:

@@ -32,7 +32,8 @@ from dpsynth.synthesizers.base import CautionWarning
 from dpsynth.synthesizers.cases import Case
 from dpsynth.synthesizers.conditions import Term
 from dpsynth.synthesizers.gap_conditions import GapCases, gap_cases
-from dpsynth.synthesizers.implications import Implication, implications_of
+from dpsynth.synthesizers.implications import ROUNDS, Implication, implications_of, no_row
+from dpsynth.synthesizers.kept_cells import CellRules
 from dpsynth.synthesizers.partial_rows import LEAST
 from dpsynth.synthesizers.pulled import pulled
 from dpsynth.synthesizers.rule_terms import (
@@ -57,9 +58,6 @@ _LEAST_SPARE = 64
 """Rows that are drawn beside those asked for where they are tested, or one of 100: they replace
 others without a second draw.
 """
-
-_ROUNDS = 200
-"""How often rows that break an implication are drawn again."""
 
 
 class Keeping:
@@ -161,6 +159,14 @@ class _Block:
 
     def kept(self, n: int, terms: Sequence[Term], checks: Sequence[Check]) -> Rows:
         """n rows that meet the terms, pass the checks and keep the implications."""
+        direct = [own for term in terms if (own := pulled(term, self._recoding)) is not None]
+        if self._implications and not checks and len(direct) == len(terms):
+            asked = (self._origin, self._recoding, self._implications, self._tilts, self._rng)
+            if (rules := CellRules.of(*asked)) is not None:
+                codes, parts = rules.drawn(n, direct)
+                return self._recoding.decoded(
+                    self._origin.columns(codes, parts, self._rng), self._rng
+                )
         rows = self._meeting(n, terms, checks, few=False)
         return self._repaired(rows, n, terms, checks)
 
@@ -176,7 +182,7 @@ class _Block:
         drawn = kept = 0
         while kept < max(n, 1) and (drawn < _HOPELESS or not kept):
             if drawn >= _MOST_DRAWS:
-                raise _no_row(self._implications)
+                raise no_row(self._implications)
             codes = {name: self._origin.apart(name, _BATCH, self._rng) for name in names}
             frame = self._origin.decoded(dict(codes), self._origin.free(), self._rng)
             rows = self._recoding.decoded({name: frame[name] for name in frame}, self._rng)
@@ -212,9 +218,9 @@ class _Block:
         """Rows of the model, decoded; of these cases, where there are some."""
         if gaps is None:
             case = Case(tuple(direct))
-            frame = self._origin.values(n, case, self._rng, self._tilts, few=few)
-        else:
-            frame = gaps.draw(self._origin, n, self._rng)
+            codes, parts = self._origin.cells(n, case, self._rng, self._tilts, few=few)
+            return self._recoding.decoded(self._origin.columns(codes, parts, self._rng), self._rng)
+        frame = gaps.draw(self._origin, n, self._rng)
         return self._recoding.decoded({name: frame[name] for name in frame}, self._rng)
 
     def _meeting(
@@ -270,14 +276,14 @@ class _Block:
     def _repaired(self, rows: Rows, n: int, terms: Sequence[Term], checks: Sequence[Check]) -> Rows:
         """The rows, with those drawn again that break an implication."""
         places = np.arange(n)
-        for _ in range(_ROUNDS):
+        for _ in range(ROUNDS):
             premises, broken = self._judged(rows, places)
             bad = broken.any(axis=1)
             if not bad.any():
                 return rows
             places = places[bad]
             self._draw_again(rows, places, premises[bad], terms, checks)
-        raise _no_row(self._implications)
+        raise no_row(self._implications)
 
     def _judged(self, rows: Rows, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """For each of these rows and each implication whether its condition holds, and whether it
@@ -334,20 +340,12 @@ class _Block:
             for unmet, ways in ways_not_to_meet(each.when):
                 with contextlib.suppress(ConditionError):
                     return self._meeting(n, [*terms, *unmet], [*checks, *ways], few=True)
-        raise _no_row(of)
+        raise no_row(of)
 
 
 def _failing(rows: Rows, checks: Sequence[Check]) -> np.ndarray:
     """The places of rows that do not pass all checks."""
     return np.flatnonzero(~np.logical_and.reduce([check.passed(rows) for check in checks]))
-
-
-def _no_row(of: Sequence[Implication]) -> ConditionError:
-    said = " and ".join(f"`{each.rule.describe()}`" for each in of) or "all constraints"
-    return ConditionError(
-        f"no row was found that keeps {said} and meets the condition: widen it, or count by"
-        " `dpsynth schema check` how many input rows break the constraints"
-    )
 
 
 def _made_up(names: Sequence[str]) -> str:
