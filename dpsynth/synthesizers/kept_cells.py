@@ -114,7 +114,7 @@ class CellRules:
         return premises, premises & ~kept
 
     def _again(self, held: np.ndarray, terms: Sequence[Term]) -> Codes:
-        """For each row a new one, in which the conditions that held and their conclusions do."""
+        """For each row a new one in which conditions that held and their conclusions do."""
         found: Codes = {}
         left = np.arange(held.shape[1])
         while len(left):
