@@ -108,7 +108,7 @@ class CellRules:
         return codes, parts
 
     def _judged(self, codes: Codes) -> tuple[np.ndarray, np.ndarray]:
-        """For each implication and each row whether its condition holds, and whether it is broken."""
+        """For each implication and each row whether its condition holds and it is broken."""
         premises = np.array([_hold(each.met, codes) for each in self._rules])
         kept = np.array([_hold(each.concluded, codes) for each in self._rules])
         return premises, premises & ~kept
