@@ -1,0 +1,1 @@
+"""The kinds of constraints, by what they are about."""
