@@ -64,8 +64,15 @@ class Keeping:
     """Draws rows of a schema with constraints: all columns but keys, each rule kept by all rows."""
 
     def __init__(
-        self, origin: Origin, rng: np.random.Generator, tilts: Sequence[Tilt] = ()
+        self,
+        origin: Origin,
+        rng: np.random.Generator,
+        tilts: Sequence[Tilt] = (),
+        *,
+        beyond: bool = False,
     ) -> None:
+        """beyond: whether rows of which the model has none are made up, under conditions too."""
+        self._beyond = beyond
         self._recoding = recoding_of(origin.schema)
         self._tilts = tilts_of_modelled(tilts, self._recoding)
         self._origin = replace(origin, schema=self._recoding.modelled)
@@ -81,7 +88,7 @@ class Keeping:
                 f"a condition is about {about[0]!r}, a key that is generated: leave it out"
             )
         every = [*recoding.checks, *checks]
-        tested = [term.column for term in terms if pulled(term, recoding) is None]
+        tested = [t.column for t in terms if self._beyond or pulled(t, recoding) is None]
         links = [recoding.sources([name]) for name in tested]
         links += [recoding.sources(each.columns) for each in every]
         links += [recoding.sources(each.columns) for each in self._implications]
@@ -96,14 +103,20 @@ class Keeping:
     def _of_block(
         self, block: _Block, n: int, terms: Sequence[Term], checks: Sequence[Check]
     ) -> Rows:
-        """Rows of a block; made up where the model has none, and no condition asks for others."""
+        """Rows of a block; made up where the model has none, and no condition asks for others, or
+        where it may be met beyond the model.
+        """
         try:
             return block.kept(n, terms, checks)
         except ConditionError:
             own = {each.rule for each in self._recoding.checks}
-            if terms or self._tilts or any(each.rule not in own for each in checks):
+            asked = terms or self._tilts or any(each.rule not in own for each in checks)
+            if asked and not self._beyond:
                 raise
-            return block.made_up(n, checks)
+            found, names = block.made_up(n, terms, checks)
+            if not asked:
+                warnings.warn(_made_up(names), CautionWarning, stacklevel=2)
+            return found
 
     def block_of(
         self, columns: set[str]
@@ -170,21 +183,26 @@ class _Block:
         rows = self._meeting(n, terms, checks, few=False)
         return self._repaired(rows, n, terms, checks)
 
-    def made_up(self, n: int, checks: Sequence[Check]) -> Rows:
-        """n rows that keep all rules, of a model that has none: the columns that rules are about
-        are drawn each by itself, half of the time evenly, until they keep the rules; the other
-        columns follow the model given these.
+    def made_up(
+        self, n: int, terms: Sequence[Term], checks: Sequence[Check]
+    ) -> tuple[Rows, list[str]]:
+        """n rows that meet the terms and keep all rules, of a model that has none: the columns that
+        terms and rules are about are drawn each by itself, half of the time evenly, until they do;
+        the other columns follow the model given these. And the names of the former.
         """
+        found = [(term, pulled(term, self._recoding)) for term in terms]
+        case = Case(tuple(own for _, own in found if own is not None))
+        checks = [*checks, *(as_check(term) for term, own in found if own is None)]
         about = [*(each.columns for each in checks), *(each.columns for each in self._implications)]
-        names = sorted(set().union(*map(self._recoding.sources, about)))
+        names = sorted(set().union(case.columns, *map(self._recoding.sources, about)))
         cells: list[pd.DataFrame] = []
         values: list[pd.DataFrame] = []
         drawn = kept = 0
         while kept < max(n, 1) and (drawn < _HOPELESS or not kept):
-            if drawn >= _MOST_DRAWS:
-                raise no_row(self._implications)
-            codes = {name: self._origin.apart(name, _BATCH, self._rng) for name in names}
-            frame = self._origin.decoded(dict(codes), self._origin.free(), self._rng)
+            if drawn >= (_HOPELESS if terms else _MOST_DRAWS):
+                raise _none_beyond(names) if terms else no_row(self._implications)
+            codes, parts = self._origin.apart(names, case, self._tilts, _BATCH, self._rng)
+            frame = self._origin.decoded(dict(codes), parts, self._rng)
             rows = self._recoding.decoded({name: frame[name] for name in frame}, self._rng)
             bad = self._judged(rows, np.arange(_BATCH))[1].any(axis=1)
             good = np.setdiff1d(np.flatnonzero(~bad), _failing(rows, checks))
@@ -192,8 +210,8 @@ class _Block:
             values.append(frame.iloc[good])
             drawn, kept = drawn + _BATCH, kept + len(good)
         chosen = np.arange(n) if kept >= n else self._rng.integers(kept, size=n)
-        warnings.warn(_made_up(names), CautionWarning, stacklevel=2)
-        return self._around(pd.concat(cells).iloc[chosen], pd.concat(values).iloc[chosen])
+        whole = self._around(pd.concat(cells).iloc[chosen], pd.concat(values).iloc[chosen])
+        return whole, names
 
     def _around(self, codes: pd.DataFrame, values: pd.DataFrame) -> Rows:
         """The rows with these cells and values, their other columns as the model has them."""
@@ -345,6 +363,8 @@ class _Block:
 
 def _failing(rows: Rows, checks: Sequence[Check]) -> np.ndarray:
     """The places of rows that do not pass all checks."""
+    if not checks:
+        return np.zeros(0, dtype=np.intp)
     return np.flatnonzero(~np.logical_and.reduce([check.passed(rows) for check in checks]))
 
 
@@ -354,6 +374,14 @@ def _made_up(names: Sequence[str]) -> str:
         f"the model has next to no rows that keep the constraints on {said}: these columns are made"
         " up of values that the constraints allow; count by `dpsynth schema check` how many input"
         " rows break them"
+    )
+
+
+def _none_beyond(names: Sequence[str]) -> ConditionError:
+    said = some([f"`{name}`" for name in names])
+    return ConditionError(
+        f"of {_HOPELESS:,} rows that were made up none keeps the constraints on {said} and meets"
+        " the condition: widen it"
     )
 
 

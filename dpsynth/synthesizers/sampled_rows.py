@@ -217,14 +217,31 @@ class Origin:
             raise ConditionError(f"no value of {name!r} can meet the condition: widen it")
         return codec.decode(rng.choice(codec.size, n, p=weights / weights.sum()), rng, parts)
 
-    def apart(self, name: str, n: int, rng: np.random.Generator) -> np.ndarray:
-        """n cells of a column by itself, half of them as the model has it and half evenly."""
-        codec = self.codecs[name]
-        able = np.arange(codec.size) < len(codec.ends()[0])
-        able |= bool(getattr(self.schema.columns[name], "nullable", False))
-        own = np.maximum(self.model.project((name,)), 0) * able
-        weights = able / able.sum() + (own / own.sum() if own.any() else 0)
-        return rng.choice(codec.size, n, p=weights / weights.sum())
+    def apart(
+        self,
+        names: Sequence[str],
+        case: Case,
+        tilts: Sequence[Tilt],
+        n: int,
+        rng: np.random.Generator,
+    ) -> tuple[Codes, dict[str, Parts]]:
+        """n cells of columns, each by itself, half of them as the model has it and half evenly, so
+        that each meets the terms about it; and the parts of cells that values come from.
+
+        ConditionError for a column of which no value meets them.
+        """
+        parts = self._parts(case, [each for each in tilts if each.column in names])
+        evidence = self._evidence(case, parts)
+        found: Codes = {}
+        for name in names:
+            codec = self.codecs[name]
+            able = (np.arange(codec.size) < len(codec.ends()[0])).astype(float)
+            able[able == 0] = bool(getattr(self.schema.columns[name], "nullable", False))
+            able *= evidence.get(name, 1.0)
+            own = np.maximum(self.model.project((name,)), 0) * able
+            weights = able / able.sum() + (own / own.sum() if own.any() else 0)
+            found[name] = rng.choice(codec.size, n, p=weights / weights.sum())
+        return found, {**parts, **self.free(parts)}
 
     def points(self, case: Case) -> bool:
         """Whether a column may have a single real number only, which no row has exactly."""

@@ -79,8 +79,8 @@ def test_a_double_that_draws_parts_without_the_constraints_would_be_found(fitted
     ("part", "said"),
     [
         ({"tilt": {"total": {"total > 5": 2}}}, "'total' follows from others"),
-        ({"shift": {"end": 2}}, "'end' follows from other columns"),
-        ({"where": "net < 0.5 and net > 499.5"}, "nothing is extrapolated"),
+        ({"shift": {"total": 2, "net": 1}}, "is moved with 'net' by a constraint"),
+        ({"where": "net < 0.5 and net > 499.5"}, "part 'a': no value of 'net' can meet the condition"),
     ],
 )
 def test_what_would_break_them_is_refused(fitted, part, said) -> None:
