@@ -164,22 +164,30 @@ class Shifting:
         """
         step = self._recoding.made_by(name)
         assert isinstance(step, FormulaStep)
-        scale = self._scale(part)
+        scale, total = self._scale(part), self._scale(name)
         now = scale.released(new[part])
-        wanted = np.round(self._scale(name).released(rows[name]) + by, _PLACES)
+        wanted = np.round(total.released(rows[name]) + by, _PLACES)
 
-        def passed(numbers: np.ndarray) -> np.ndarray:
-            """Whether the result has reached what is wanted; where there is none, it has not."""
-            found = np.round(step.result(new, {part: numbers}), _PLACES)
+        def result(numbers: np.ndarray) -> np.ndarray:
+            return np.round(step.result(new, {part: numbers}), _PLACES)
+
+        def passed(found: np.ndarray) -> np.ndarray:
+            """Whether results have reached what is wanted; where there is none, it has not."""
             return np.asarray(found >= wanted if by > 0 else found <= wanted)
 
         low, high = (np.full(len(now), end) for end in (scale.low, scale.high))
-        upward = passed(high)
-        able = upward | passed(low)
+        upward = passed(total.snapped(result(high)))
+        able = upward | passed(total.snapped(result(low)))
         near, far = now, np.where(upward, high, low)
         for _ in range(_HALVINGS):
             middle = (near + far) / 2
-            there = passed(middle)
+            there = passed(result(middle))
             near, far = np.where(there, near, middle), np.where(there, middle, far)
         found = scale.snapped(np.round(np.where(able, far, now), _PLACES))
+        if scale.spacing is not None:
+            steps = [scale.snapped(found + k * scale.spacing) for k in (0, -1, 1)]
+            near_by = np.clip(steps, scale.low, scale.high)
+            off = [np.abs(total.snapped(result(x)) - wanted) for x in near_by]
+            best = np.argmin(np.where(np.isnan(off), np.inf, off), axis=0)
+            found = np.where(able, near_by[best, np.arange(len(now))], now)
         return scale.series(found), able | np.isnan(wanted)
