@@ -46,6 +46,7 @@ from dpsynth.schema.drafts import SchemaDraft, drafted
 from dpsynth.schema.entries import facts, mapping
 from dpsynth.schema.files import FileFormat
 from dpsynth.schema.identifying import direct_identifier
+from dpsynth.schema.opened import settled_rules
 from dpsynth.schema.table_check import (
     check_columns,
     check_encoding,
@@ -212,7 +213,7 @@ class Schema:
             unit=self.unit,
             file=self.file,
             not_identifying=self.not_identifying,
-            constraints=self.constraints,
+            constraints=settled_rules(self.constraints, self.columns, columns),
         )
 
     def refuse_text(self) -> None:

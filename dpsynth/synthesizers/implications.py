@@ -13,7 +13,7 @@ import pandas as pd
 from dpsynth.data.constraints.recoding import Recoding, recoding_of
 from dpsynth.data.tables.codec import codec_for
 from dpsynth.models.base import ConditionError
-from dpsynth.schema.columns import Numeric
+from dpsynth.schema.columns import OTHER, Categorical, Numeric, OpenCategorical
 from dpsynth.schema.constraints import Implies
 from dpsynth.schema.table import Schema, SchemaError
 from dpsynth.synthesizers.cases import Case, cases_of
@@ -74,10 +74,13 @@ def implications_of(schema: Schema) -> tuple[Implication, ...]:
     """The implications of a schema; SchemaError for a condition that is of a key, or none."""
     found = []
     keys = set(recoding_of(schema).keys)
+    read_by = _with_any_category(schema)
     for rule in schema.constraints:
         if isinstance(rule, Implies):
             try:
-                read = [Condition(tuple(cases_of(t, None, schema))) for t in (rule.when, rule.then)]
+                read = [
+                    Condition(tuple(cases_of(t, None, read_by))) for t in (rule.when, rule.then)
+                ]
             except ConditionError as error:
                 raise SchemaError(f"the constraint `{rule.describe()}`: {error}") from None
             if named := sorted({*read[0].columns, *read[1].columns} & keys):
@@ -87,6 +90,17 @@ def implications_of(schema: Schema) -> tuple[Implication, ...]:
                 )
             found.append(Implication(rule, *read))
     return tuple(found)
+
+
+def _with_any_category(schema: Schema) -> Schema:
+    """The schema by which conditions are read: one may name a category that no fit has found."""
+    columns = {
+        name: OpenCategorical(nullable=column.nullable)
+        if isinstance(column, Categorical) and column.other == OTHER
+        else column
+        for name, column in schema.columns.items()
+    }
+    return Schema({**columns}, unit=schema.unit)
 
 
 def no_row(of: Sequence[Implication]) -> ConditionError:

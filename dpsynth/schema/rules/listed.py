@@ -24,6 +24,10 @@ class FixedCombinations(Rule):
     public : DataFrame, or sequence of rows
         The combinations, from a public source: a DataFrame with these columns, or a row of values
         for each, in their order. None stands for a missing value.
+    together : bool
+        Whether a fit models the columns as one. Where not, as with thousands of combinations or
+        an `OpenCategorical` column, each is modelled by itself, and rows are drawn until they have
+        a combination of the list.
 
     Raises
     ------
@@ -39,8 +43,11 @@ class FixedCombinations(Rule):
 
     columns: Sequence[str]
     public: Any
+    _: KW_ONLY
+    together: bool = True
 
     def __post_init__(self) -> None:
+        check_flag("together", self.together)
         object.__setattr__(self, "columns", names_of("columns", self.columns, 2))
         check_apart(self.columns_of, "a combination")
         object.__setattr__(self, "public", rows_of("public", self.public, self.columns))
