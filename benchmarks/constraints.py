@@ -26,7 +26,7 @@ from _record import RESULTS, write
 
 import dpsynth as d
 
-ROWS, TURNS, SEEDS = 100_000, 5, 8
+ROWS, TURNS, SEEDS = 100_000, 3, 6
 PLACES = [("DE", "Berlin"), ("DE", "Bonn"), ("DE", "Kiel"), ("FR", "Paris"), ("FR", "Lyon"), ("NL", "Delft")]
 COLUMNS: dict[str, Any] = {
     "admitted": d.Datetime("2020-01-01", "2022-12-31"),

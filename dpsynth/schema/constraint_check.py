@@ -30,6 +30,7 @@ from dpsynth.schema.constraints import (
     Sum,
     Unique,
 )
+from dpsynth.schema.open_categorical import text_of
 
 Columns = Mapping[str, Column]
 
@@ -169,6 +170,12 @@ def _check_looked_up(rule: Derived, columns: Columns) -> None:
             " categories are to be found by a fit: declare it Categorical"
         )
     found = [name for name in rule.parts if isinstance(columns[name], OpenCategorical)]
+    keys = {tuple(each and text_of(each) for each in row[:-1]) for row in rule.keys}
+    if found and len(keys) < len(rule.keys):
+        raise SchemaError(
+            f"the constraint `{rule.describe()}` gives two rows for one text of {found[0]!r}: keep"
+            " one"
+        )
     if found and not getattr(result, "nullable", False):
         raise SchemaError(
             f"the constraint `{rule.describe()}` has no value where a fit does not find a category"

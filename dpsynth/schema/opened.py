@@ -12,10 +12,10 @@ from dataclasses import replace
 from itertools import product
 from typing import Any
 
-from dpsynth.schema.columns import Categorical, Column, OpenCategorical, text_of_number
+from dpsynth.schema.columns import Categorical, Column, OpenCategorical
 from dpsynth.schema.constraint_facts import Key
 from dpsynth.schema.constraints import Constraint, Derived, FixedCombinations
-from dpsynth.schema.open_categorical import OTHER
+from dpsynth.schema.open_categorical import OTHER, text_of
 
 Open = Mapping[str, OpenCategorical]
 
@@ -23,12 +23,6 @@ Open = Mapping[str, OpenCategorical]
 def open_columns(columns: Mapping[str, Column]) -> dict[str, OpenCategorical]:
     """Those of the columns whose categories a fit finds."""
     return {name: each for name, each in columns.items() if isinstance(each, OpenCategorical)}
-
-
-def text_of(value: Any) -> str:
-    """The text by which an open column has a value of a public table."""
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    return (text_of_number(float(value)) if number else None) or str(value).strip()
 
 
 def listed_values(

@@ -21,7 +21,7 @@ import pandas as pd
 from dpsynth.data.values import is_null, plain_number
 from dpsynth.models.base import ConditionError
 from dpsynth.schema.columns import plain_word
-from dpsynth.schema.opened import text_of
+from dpsynth.schema.open_categorical import text_of
 from dpsynth.schema.table import Boolean, Categorical, Column, Datetime, OpenCategorical, Schema
 
 COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {

@@ -59,13 +59,16 @@ def _refuse_where_a_fit_finds_nothing(schema: Schema) -> None:
     """The same of open columns: with public categories alone, as a fit may find no others. What it
     finds makes no rule harder to keep (see `schema.opened`).
     """
-    recoding_of(schema.settled(listed_values(schema.constraints, schema.columns)))  # the tables fit
+    most = schema.settled(listed_values(schema.constraints, schema.columns))
+    recoding_of(most)  # what tables list can be read, and so can conditions
+    implications_of(most)
+    named = some([*map(repr, schema.open)])
     try:
         refuse_unkeepable(schema.settled({}))
     except SchemaError as error:
         raise SchemaError(
-            f"{error}; of {some([*map(repr, schema.open)])} only public categories and OTHER are sure to"
-            " be there: list more of them as public"
+            f"{error}; of {named} only public categories and OTHER are sure to be there, so list"
+            " more of them as public"
         ) from None
 
 

@@ -81,6 +81,7 @@ def implications_of(schema: Schema) -> tuple[Implication, ...]:
                 read = [
                     Condition(tuple(cases_of(t, None, read_by))) for t in (rule.when, rule.then)
                 ]
+                _check_order([*read[0].cases, *read[1].cases], schema)
             except ConditionError as error:
                 raise SchemaError(f"the constraint `{rule.describe()}`: {error}") from None
             if named := sorted({*read[0].columns, *read[1].columns} & keys):
@@ -101,6 +102,15 @@ def _with_any_category(schema: Schema) -> Schema:
         for name, column in schema.columns.items()
     }
     return Schema({**columns}, unit=schema.unit)
+
+
+def _check_order(cases: Sequence[Case], schema: Schema) -> None:
+    """ConditionError for a term that asks for an order of categories that have none."""
+    for term in (term for case in cases for term in case.terms):
+        column = schema.columns[term.column]
+        if isinstance(column, Categorical | OpenCategorical):
+            ordered = getattr(column, "ordered", False)
+            term.holds(pd.Series(pd.Categorical([], ["any"], ordered=ordered)))
 
 
 def no_row(of: Sequence[Implication]) -> ConditionError:

@@ -205,6 +205,8 @@ class _Plan:
 
     def _check(self, rule: Constraint) -> None:
         columns = self._wide
+        if isinstance(rule, FixedCombinations | OneHot):
+            codes_of_rule(rule, columns)  # what it lists is declared
         self.checks.append(
             Check(rule.describe(), rule.columns_of, lambda rows: holds(rule, rows, columns))
         )
