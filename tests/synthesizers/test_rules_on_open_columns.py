@@ -62,12 +62,13 @@ def test_random_rules_are_refused_before_a_fit_or_kept_by_all_rows(monkeypatch: 
     monkeypatch.setattr(kept_rows, "_HOPELESS", 20_000)
     monkeypatch.setattr(kept_rows, "_BATCH", 20_000)
     kept = refused = 0
-    for number, (rng, schema) in enumerate(random_schemas(3, 30)):
+    for number, (rng, schema) in enumerate(random_schemas(3, 20)):
         rows = rows_that_keep(schema)
         try:
             refuse_unkeepable(schema)
         except d.SchemaError as error:
-            assert not rows or "hold together where these columns are equal" in str(error), (str(error), rows[:1])
+            said = str(error)
+            assert not rows or "hold together where these columns are equal" in said, (said, rows[:1])
             refused += 1
             continue
         assert rows, schema.constraints
@@ -77,14 +78,14 @@ def test_random_rules_are_refused_before_a_fit_or_kept_by_all_rows(monkeypatch: 
         assert len(synth.categories["q"]) > 0
         assert broken(schema, drawn) == [], schema.constraints
         kept += 1
-    assert kept >= 15
+    assert kept >= 10
     assert refused >= 1
 
 
 def test_what_public_categories_can_keep_can_be_kept_whatever_is_found() -> None:
     """For all sets of categories that a fit may find: nothing is refused once it is paid for."""
     tried = 0
-    for _, schema in random_schemas(4, 25):
+    for _, schema in random_schemas(4, 12):
         try:
             refuse_unkeepable(schema)
         except d.SchemaError:
@@ -100,7 +101,7 @@ def test_what_public_categories_can_keep_can_be_kept_whatever_is_found() -> None
                 assert [*after.modelled.columns] == [*before.modelled.columns]
                 assert [type(step) for step in after.steps] == [type(step) for step in before.steps]
                 tried += 1
-    assert tried > 300
+    assert tried > 150
 
 
 @pytest.mark.parametrize("mechanism", ["canopy", "independent"])
@@ -120,9 +121,8 @@ def test_rules_hold_for_categories_that_a_fit_found_and_for_those_that_it_did_no
     settled.save(tmp_path / "schema.yaml")
     assert d.Schema.load(tmp_path / "schema.yaml") == settled
     synth.save(tmp_path / "m.dpsynth")
-    pd.testing.assert_frame_equal(
-        d.Synthesizer.load(tmp_path / "m.dpsynth").sample(300, seed=2), synth.sample(300, seed=2)
-    )
+    loaded = d.Synthesizer.load(tmp_path / "m.dpsynth")
+    pd.testing.assert_frame_equal(loaded.sample(300, seed=2), synth.sample(300, seed=2))
 
 
 def test_the_certificate_states_the_rules_as_declared_and_computed_columns_cost_nothing() -> None:
@@ -175,9 +175,9 @@ REFUSED: dict[str, tuple[Any, str]] = {
 @pytest.mark.parametrize(("rule", "said"), REFUSED.values(), ids=REFUSED.keys())
 def test_what_a_fit_could_not_keep_is_named_before_it(rule: Any, said: str, tmp_path: Any) -> None:
     ledger = d.Ledger.create(tmp_path / "l", d.Budget(5, 1e-5), dataset="x", unit=d.PrivacyUnit())
+    spent = {"epsilon": 1.0, "delta": 1e-6, "ledger": ledger}
     with pytest.raises(d.SchemaError) as caught:
-        schema = d.Schema(COLUMNS, constraints=[rule])
-        d.Synthesizer(schema, epsilon=1.0, delta=1e-6, ledger=ledger).fit("no such file.csv")
+        d.Synthesizer(d.Schema(COLUMNS, constraints=[rule]), **spent).fit("no such file.csv")
     assert said in str(caught.value)
     assert "\n" not in str(caught.value)
     assert ledger.runs() == []
