@@ -20,13 +20,25 @@ if TYPE_CHECKING:
 out = Console(soft_wrap=True)
 err = Console(stderr=True, soft_wrap=True)
 
+
+def _place(text: str) -> Path | str:
+    """A path, or an address as it is."""
+    return text if "://" in text else Path(text)
+
+
 Data = Annotated[
-    Path,
+    Any,
     typer.Argument(
-        help="A table: .csv, .parquet, .feather, .jsonl, .xlsx, .sav, .dta, .sas7bdat or .xpt; or a"
-        " folder or a pattern of Parquet or CSV files.",
+        help="A table: .csv, .parquet, .feather, .jsonl, .xlsx, .sav, .dta, .sas7bdat or .xpt; a"
+        " folder or a pattern of Parquet or CSV files; or a database, such as"
+        " postgresql://host/clinic?table=visits.",
         metavar="DATA",
+        parser=_place,
     ),
+]
+Real = Annotated[
+    Any,
+    typer.Argument(help="Real rows: a table of any kind that a fit takes.", parser=_place),
 ]
 SchemaFile = Annotated[
     Path | None,
@@ -74,12 +86,13 @@ Seed = Annotated[int | None, typer.Option(help="For a sample that can be repeate
 IdColumn = Annotated[
     list[str] | None,
     typer.Option(
-        help="The column that says whose record a row is; without one, rows are single. Give it"
-        " again for a further one: rows are one unit that agree in all, month(visit) in the month."
+        help="The column that says whose record a row is; without one, each row is protected alone."
+        " Repeat it for further columns: rows that agree in all of them are one unit. month(visit)"
+        " is the month of a date."
     ),
 ]
 MaxRecords = Annotated[
-    int, typer.Option(help="The most rows that are used of everybody in the id column.")
+    int, typer.Option(help="The most rows that are used of one person, or other unit.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")]
 
