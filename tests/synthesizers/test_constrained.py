@@ -351,6 +351,10 @@ NUMBERS = {
 CONTRADICTIONS = {
     "a strict circle": ([d.Order("a", "<", "b"), d.Order("b", "<", "a")], ["a < b", "b < a"]),
     "a circle of equals": ([d.Order("a", "<=", "b"), d.Order("b", "<=", "a")], ["a <= b", "b <= a", "'=='"]),
+    "a longer circle of equals": (
+        [d.Order("a", "<=", "b"), d.Order("c", ">=", "b"), d.Order("c", "<=", "a")],
+        ["a <= b", "c >= b", "c <= a", "'==', ", " and Order("],
+    ),
     "bounds": ([d.Order("c", "<=", "a")], ["c <= a"]),
     "a chain of bounds": ([d.Order("c", "<", "b"), d.Order("b", "<=", "a")], ["c < b"]),
     "a sum out of reach": ([d.Sum("a", ["b", "c"])], ["a = b + c"]),
