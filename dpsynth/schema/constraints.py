@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dpsynth.schema.rules.computed import Derived, Sum
-from dpsynth.schema.rules.implied import Implies
-from dpsynth.schema.rules.listed import FixedCombinations, OneHot
-from dpsynth.schema.rules.orders import Order, Range
-from dpsynth.schema.rules.single import FixedIncrements, Pattern, Unique
+from dpsynth.schema.constraint_computed import Derived, Sum
+from dpsynth.schema.constraint_implied import Implies
+from dpsynth.schema.constraint_listed import FixedCombinations, OneHot
+from dpsynth.schema.constraint_orders import Order, Range
+from dpsynth.schema.constraint_single import FixedIncrements, Pattern, Unique
 
 __all__ = [
     "Constraint",

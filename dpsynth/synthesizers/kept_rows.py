@@ -22,7 +22,6 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from dpsynth.base.text import some
 from dpsynth.data.constraints.recoding import Check, Recoding, recoding_of
 from dpsynth.data.constraints.steps import Rows
 from dpsynth.models.base import ConditionError
@@ -34,6 +33,7 @@ from dpsynth.synthesizers.conditions import Term
 from dpsynth.synthesizers.gap_conditions import GapCases, gap_cases
 from dpsynth.synthesizers.implications import ROUNDS, Implication, implications_of, no_row
 from dpsynth.synthesizers.kept_cells import CellRules
+from dpsynth.synthesizers.kept_sentences import none_beyond, said_of_made_up, too_rare
 from dpsynth.synthesizers.partial_rows import LEAST
 from dpsynth.synthesizers.pulled import pulled
 from dpsynth.synthesizers.rule_terms import (
@@ -110,12 +110,13 @@ class Keeping:
             return block.kept(n, terms, checks)
         except ConditionError:
             own = {each.rule for each in self._recoding.checks}
-            asked = terms or self._tilts or any(each.rule not in own for each in checks)
+            others = any(each.rule not in own for each in checks)
+            asked = bool(terms or self._tilts or others)
             if asked and not self._beyond:
                 raise
-            found, names = block.made_up(n, terms, checks)
+            found, names = block.made_up(n, terms, checks, asked)
             if not asked:
-                warnings.warn(_made_up(names), CautionWarning, stacklevel=2)
+                warnings.warn(said_of_made_up(names), CautionWarning, stacklevel=2)
             return found
 
     def block_of(
@@ -184,11 +185,13 @@ class _Block:
         return self._repaired(rows, n, terms, checks)
 
     def made_up(
-        self, n: int, terms: Sequence[Term], checks: Sequence[Check]
+        self, n: int, terms: Sequence[Term], checks: Sequence[Check], asked: bool
     ) -> tuple[Rows, list[str]]:
         """n rows that meet the terms and keep all rules, of a model that has none: the columns that
         terms and rules are about are drawn each by itself, half of the time evenly, until they do;
         the other columns follow the model given these. And the names of the former.
+
+        asked: whether somebody's condition is among the terms and checks.
         """
         found = [(term, pulled(term, self._recoding)) for term in terms]
         case = Case(tuple(own for _, own in found if own is not None))
@@ -199,8 +202,8 @@ class _Block:
         values: list[pd.DataFrame] = []
         drawn = kept = 0
         while kept < max(n, 1) and (drawn < _HOPELESS or not kept):
-            if drawn >= (_HOPELESS if terms else _MOST_DRAWS):
-                raise _none_beyond(names) if terms else no_row(self._implications)
+            if drawn >= (_HOPELESS if asked else _MOST_DRAWS):
+                raise none_beyond(names, drawn) if asked else no_row(self._implications)
             codes, parts = self._origin.apart(names, case, self._tilts, _BATCH, self._rng)
             frame = self._origin.decoded(dict(codes), parts, self._rng)
             rows = self._recoding.decoded({name: frame[name] for name in frame}, self._rng)
@@ -282,7 +285,7 @@ class _Block:
             drawn, met = (drawn, met) if gaps is None else (1, 0)
         while len(places):
             if drawn >= _MOST_DRAWS or (drawn >= _HOPELESS and not met):
-                raise _too_rare(checks, rows, met, drawn)
+                raise too_rare(checks, rows, met, drawn)
             size = min(_BATCH, math.ceil(1.1 * len(places) * drawn / max(met, 1)) + 16)
             more = self._drawn(size, direct, gaps, few=True)
             good = np.delete(np.arange(size), _failing(more, checks))
@@ -366,32 +369,6 @@ def _failing(rows: Rows, checks: Sequence[Check]) -> np.ndarray:
     if not checks:
         return np.zeros(0, dtype=np.intp)
     return np.flatnonzero(~np.logical_and.reduce([check.passed(rows) for check in checks]))
-
-
-def _made_up(names: Sequence[str]) -> str:
-    said = some([f"`{name}`" for name in names])
-    return (
-        f"the model has next to no rows that keep the constraints on {said}: these columns are made"
-        " up of values that the constraints allow; count by `dpsynth schema check` how many input"
-        " rows break them"
-    )
-
-
-def _none_beyond(names: Sequence[str]) -> ConditionError:
-    said = some([f"`{name}`" for name in names])
-    return ConditionError(
-        f"of {_HOPELESS:,} rows that were made up none keeps the constraints on {said} and meets"
-        " the condition: widen it"
-    )
-
-
-def _too_rare(checks: Sequence[Check], rows: Rows, met: int, drawn: int) -> ConditionError:
-    """Names the check that the fewest rows pass."""
-    hardest = min(checks, key=lambda check: int(check.passed(rows).sum()))
-    return ConditionError(
-        f"of {drawn:,} rows drawn {met:,} met {hardest.rule} with all else that is asked: widen the"
-        " condition, or count by `dpsynth schema check` how many input rows break the constraints"
-    )
 
 
 def _put(rows: Rows, places: np.ndarray, more: Rows, taken: np.ndarray) -> None:

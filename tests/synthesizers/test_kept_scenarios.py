@@ -149,7 +149,7 @@ def test_rows_beyond_the_model_meet_the_condition_and_keep_the_constraints(
 def test_what_no_row_beyond_the_model_can_keep_is_one_sentence(narrow, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(kept_rows, "_HOPELESS", 300_000)
     suite = {"impossible": "extrapolate", "parts": [{"name": "a", "where": "start > 450 and end < 400"}]}
-    said = "part 'a': of 300,000 rows that were made up none keeps the constraints on .* and meets the condition"
+    said = "part 'a': of 500,000 rows that were made up none keeps the constraints on .* and meets the condition"
     with pytest.raises(dpsynth.ConditionError, match=said) as caught:
         narrow.sample(10, scenario=Scenario.from_dict(suite), seed=1)
     assert "\n" not in str(caught.value)

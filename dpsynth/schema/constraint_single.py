@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass
 
 from dpsynth.schema.columns import SchemaError
-from dpsynth.schema.rules.rule import Rule
+from dpsynth.schema.constraint_base import Rule
 
 
 @dataclass(frozen=True)

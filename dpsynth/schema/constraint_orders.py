@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import KW_ONLY, dataclass
 
 from dpsynth.schema.columns import SchemaError
+from dpsynth.schema.constraint_base import Rule
 from dpsynth.schema.constraint_facts import check_apart, check_flag
-from dpsynth.schema.rules.rule import Rule
 
 OPERATORS = ("<", "<=", "==", ">=", ">")
 

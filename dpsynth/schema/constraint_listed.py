@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
+from dpsynth.schema.constraint_base import Rule
 from dpsynth.schema.constraint_facts import Key, check_apart, check_flag, names_of, rows_of
-from dpsynth.schema.rules.rule import Rule
 
 
 @dataclass(frozen=True)

@@ -7,9 +7,9 @@ from dataclasses import KW_ONLY, dataclass
 from typing import Any
 
 from dpsynth.schema.columns import SchemaError
+from dpsynth.schema.constraint_base import Rule
 from dpsynth.schema.constraint_facts import Key, as_row, check_apart, names_of, rows_of
 from dpsynth.schema.formulas import formula_of
-from dpsynth.schema.rules.rule import Rule
 
 
 @dataclass(frozen=True)

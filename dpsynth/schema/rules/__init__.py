@@ -1,1 +1,0 @@
-"""The kinds of constraints, by what they are about."""
