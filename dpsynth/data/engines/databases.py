@@ -256,7 +256,10 @@ def _readable(field: pa.Field) -> str:
     """The value of a column, in SQL, of a type of which the driver reads every value as it is."""
     name, kind, types = _quoted(field.name), field.type, pa.types
     if types.is_date(kind) or types.is_timestamp(kind):
-        return f"least(greatest({name}, '{_FIRST}'), '{_LAST}') as {name}"
+        within = f"least(greatest({name}, '{_FIRST}'), '{_LAST}')"
+        return f"case when {name} is not null then {within} end as {name}"
+    if getattr(kind, "type_name", None) == "numeric":  # 7.0 and 7.00 are one number, and one id
+        return f"trim_scale({name}) as {name}"
     if (field.metadata or {}).get(b"POSTGRESQL:type") == b"money":  # read as cents
         return f"{name}::numeric as {name}"
     opaque = isinstance(kind, pa.BaseExtensionType) and types.is_binary(kind.storage_type)
