@@ -20,7 +20,7 @@ _LARGEST = 2**31 - 8
 
 _LINE = re.compile(rb"[^\r\n]*(?:\r\n|\r|\n)")
 _MARK = b"\xef\xbb\xbf"
-"""Of UTF-8. pyarrow drops one from the start of whatever it is given, and a row may begin so, too."""
+"""Of UTF-8. pyarrow drops one from the start of what it is given, and a row may begin so, too."""
 _NO_SIGN = "\ufffd".encode()
 _LF, _CR = b"\n\r"
 
