@@ -20,6 +20,7 @@ from dpsynth.data.engines.delimited import open_csv
 from dpsynth.data.engines.folders import open_parts, parts_of
 from dpsynth.data.engines.json_lines import open_json_lines
 from dpsynth.data.engines.known_frames import known_source
+from dpsynth.data.engines.partitions import Partitions, open_partitions
 from dpsynth.data.engines.source import (
     Rows,
     Source,
@@ -88,6 +89,12 @@ _KINDS = {
 }
 """Files that are read, by the ending of their name."""
 
+_TABLES: dict[type, Callable[[Any, Schema | None], Source]] = {
+    Database: open_database,
+    Partitions: open_partitions,
+}
+"""Tables that are no files, and their readers."""
+
 _PARTS = (".parquet", ".csv", ".csv.gz", ".csv.zst")
 """Files of which several may be one table."""
 
@@ -110,7 +117,8 @@ def open_source(data: Any, schema: Schema | None = None, form: FileFormat | None
         .sav, .dta, .sas7bdat or .xpt; or a folder, or a pattern such as "2024-*.parquet", of
         Parquet or CSV files with the same columns. Another table, such as a polars.DataFrame, has
         the method `__arrow_c_stream__`, by which it becomes an Arrow table when it is read; a lazy
-        frame, or a table of modin, Dask or Spark, is read by narwhals where that is installed.
+        frame, or a table of modin, Dask or Spark, is read by narwhals where that is installed. What
+        `partitions` gives, and a `Database`, are read in parts.
     schema : Schema or None
         Says how a file is written, and what its columns are called. Without it a CSV file is read
         as its header line divides.
@@ -140,10 +148,11 @@ def open_source(data: Any, schema: Schema | None = None, form: FileFormat | None
 def _source_of(data: Any, schema: Schema | None, form: FileFormat | None) -> Source:
     if is_address(data):
         data = Database(data)
-    if isinstance(data, Database):
-        source = open_database(data, schema)
-        refuse_nested(source.types, schema)
-        return source
+    for kind, opener in _TABLES.items():
+        if isinstance(data, kind):
+            source = opener(data, schema)
+            refuse_nested(source.types, schema)
+            return source
     if isinstance(data, (pd.DataFrame, pa.Table)):
         given = column_names(data)
         refuse_real_records(given, _attrs(data))
@@ -313,6 +322,11 @@ def _unreadable(data: Any) -> SchemaError:
         data = Database(data)  # which shows no address
     if isinstance(data, Database):
         return SchemaError(f"{data!r} cannot be read to its end: see whether the server runs")
+    if isinstance(data, Partitions):
+        return SchemaError(
+            f"{data!r} cannot be read: see whether each function gives a table with the columns"
+            " that were named, and the same rows each time"
+        )
     if not isinstance(data, (str, Path)):
         return SchemaError(f"{kind_of(data)} cannot be read by pyarrow: convert it first")
     kind = _KINDS.get(ending_of(Path(data)))
