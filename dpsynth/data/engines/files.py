@@ -20,6 +20,7 @@ from dpsynth.data.engines.delimited import open_csv
 from dpsynth.data.engines.folders import open_parts, parts_of
 from dpsynth.data.engines.json_lines import open_json_lines
 from dpsynth.data.engines.known_frames import known_source
+from dpsynth.data.engines.object_stores import in_store, is_in_store, place_in_store
 from dpsynth.data.engines.partitions import Partitions, open_partitions
 from dpsynth.data.engines.source import (
     Rows,
@@ -95,7 +96,7 @@ _TABLES: dict[type, Callable[[Any, Schema | None], Source]] = {
 }
 """Tables that are no files, and their readers."""
 
-_PARTS = (".parquet", ".csv", ".csv.gz", ".csv.zst")
+_PARTS = (".parquet", ".csv", ".csv.gz", ".csv.zst", ".feather", ".arrow")
 """Files of which several may be one table."""
 
 _LISTED = ".csv, .parquet, .feather, .jsonl, .xlsx, .sav, .dta, .sas7bdat or .xpt"
@@ -115,7 +116,8 @@ def open_source(data: Any, schema: Schema | None = None, form: FileFormat | None
     data : pandas.DataFrame, pyarrow.Table, str, pathlib.Path or another table
         Rows, or the path of a file: .csv (or .csv.gz, .csv.zst), .parquet, .feather, .jsonl, .xlsx,
         .sav, .dta, .sas7bdat or .xpt; or a folder, or a pattern such as "2024-*.parquet", of
-        Parquet or CSV files with the same columns. Another table, such as a polars.DataFrame, has
+        Parquet, CSV or Arrow files with the same columns; also in an object store, such as
+        "s3://clinic/visits". Another table, such as a polars.DataFrame, has
         the method `__arrow_c_stream__`, by which it becomes an Arrow table when it is read; a lazy
         frame, or a table of modin, Dask or Spark, is read by narwhals where that is installed. What
         `partitions` gives, and a `Database`, are read in parts.
@@ -170,7 +172,7 @@ def _source_of(data: Any, schema: Schema | None, form: FileFormat | None) -> Sou
             f" Arrow can read again and again, or a path, got {kind_of(data)}: convert it first, as"
             " by its to_pandas(), read_all() or collect()"
         )
-    path = expanded(data)
+    path = place_in_store(data) if is_in_store(data) else expanded(data)
     _refuse_address(path)
     source = _open_path(path, schema, form)
     refuse_nested(source.types, schema)
@@ -199,6 +201,8 @@ def is_several(path: Path) -> bool:
 
 def _open_file(path: Path, schema: Schema | None, form: FileFormat | None) -> Source:
     kind = _KINDS[ending_of(path)]
+    if in_store(path) and kind.open in (open_statistical, open_workbook):
+        raise SchemaError(f"{path} is read where it lies on a disk only: copy it to this machine")
     try:
         source = kind.open(path, schema, form)
         refuse_real_records(source.names, written_attrs(source.types))
@@ -216,14 +220,14 @@ def _parts(place: Path) -> list[Path]:
     paths = parts_of(place)
     if not paths:
         raise SchemaError(
-            f"{place} has no file: give a folder or a pattern of the Parquet or CSV files of one"
-            " table"
+            f"{place} has no file: give a folder or a pattern of the Parquet, CSV or Arrow files"
+            " of one table"
         )
     kinds = {_KINDS[ending_of(path)] if ending_of(path) in _PARTS else None for path in paths}
     if len(kinds) != 1 or None in kinds:
         raise SchemaError(
-            f"{place} must have files of one kind, all of them Parquet or all CSV: leave only the"
-            " files of the table there"
+            f"{place} must have files of one kind, all of them Parquet, all CSV or all Arrow: leave"
+            " only the files of the table there"
         )
     return paths
 
@@ -263,11 +267,13 @@ def kind_of(data: Any) -> str:
 
 def _refuse_address(path: Path) -> None:
     """SchemaError for an address. It repeats none, and no password."""
-    if _ADDRESS.search(str(path)) and not path.exists():
+    if not in_store(path) and _ADDRESS.search(str(path)) and not path.exists():
         raise SchemaError(
             "data were given as an address of a kind that is not read: write a database as"
             " postgresql://host/database?table=claims, duckdb:///file?table=claims or"
-            " sqlite:///file?table=claims, or export the table to a .csv or .parquet file"
+            " sqlite:///file?table=claims, a folder of an object store as the text"
+            " s3://bucket/folder or gs://bucket/folder, or export the table to a .csv or .parquet"
+            " file"
         )
 
 
@@ -327,9 +333,9 @@ def _unreadable(data: Any) -> SchemaError:
             f"{data!r} cannot be read: see whether each function gives a table with the columns"
             " that were named, and the same rows each time"
         )
-    if not isinstance(data, (str, Path)):
+    if not isinstance(data, (str, Path)) and not in_store(data):
         return SchemaError(f"{kind_of(data)} cannot be read by pyarrow: convert it first")
-    kind = _KINDS.get(ending_of(Path(data)))
+    kind = _KINDS.get(ending_of(Path(str(data))))
     title = "a table" if kind is None else kind.title
     return SchemaError(f"{data} cannot be read as {title}: check the file's format")
 

@@ -1,4 +1,4 @@
-"""A table in several files: a folder or a pattern of Parquet or of CSV files with the same columns.
+"""A table in several files: a folder or a pattern of Parquet, CSV or Arrow files of one kind.
 
 Each file states types of its own, which may differ: one missing value can turn whole numbers into
 others. So where they differ values are read one by one, as in a column of Python objects.
@@ -16,6 +16,7 @@ from urllib.parse import unquote
 import pandas as pd
 import pyarrow as pa
 
+from dpsynth.data.engines.object_stores import matching
 from dpsynth.data.engines.source import LARGE, Rows, Source, unchanged
 from dpsynth.door.columns import objects, pieces
 from dpsynth.schema.columns import SchemaError
@@ -29,7 +30,8 @@ def parts_of(place: Path) -> list[Path]:
 
     An empty file is none: programs write one for a part without rows.
     """
-    found = place.rglob("*") if place.is_dir() else map(Path, glob(str(place), recursive=True))
+    found = place.rglob("*") if place.is_dir() else matching(place)
+    found = map(Path, glob(str(place), recursive=True)) if found is None else found
     files = (path for path in found if path.is_file() and not _is_hidden(path, place))
     return sorted(path for path in files if path.stat().st_size)
 

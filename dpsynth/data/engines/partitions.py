@@ -103,7 +103,7 @@ def open_partitions(table: Partitions, schema: Schema | None) -> Source:
         Where neither the table nor a schema names the columns, or a name is that of the stamp.
     """
     if table.names is not None:
-        names = table.names
+        names = [*table.names]
     elif schema is not None:
         names = [*dict.fromkeys([*schema.columns, *schema.unit.columns])]
     else:
