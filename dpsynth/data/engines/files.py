@@ -15,13 +15,11 @@ import pyarrow as pa
 
 from dpsynth.base.places import expanded
 from dpsynth.data.engines.arrow import open_feather, open_parquet, without_views
-from dpsynth.data.engines.databases import Database, is_address, open_database
 from dpsynth.data.engines.delimited import open_csv
 from dpsynth.data.engines.folders import open_parts, parts_of
 from dpsynth.data.engines.json_lines import open_json_lines
 from dpsynth.data.engines.known_frames import known_source
 from dpsynth.data.engines.object_stores import in_store, is_in_store, place_in_store
-from dpsynth.data.engines.partitions import Partitions, open_partitions
 from dpsynth.data.engines.source import (
     Rows,
     Source,
@@ -30,6 +28,7 @@ from dpsynth.data.engines.source import (
     written_attrs,
 )
 from dpsynth.data.engines.statistical import open_statistical
+from dpsynth.data.engines.tables import table_fault, table_source
 from dpsynth.data.engines.workbooks import open_workbook
 from dpsynth.data.engines.zones import in_zones
 from dpsynth.schema.columns import SchemaError
@@ -90,12 +89,6 @@ _KINDS = {
 }
 """Files that are read, by the ending of their name."""
 
-_TABLES: dict[type, Callable[[Any, Schema | None], Source]] = {
-    Database: open_database,
-    Partitions: open_partitions,
-}
-"""Tables that are no files, and their readers."""
-
 _PARTS = (".parquet", ".csv", ".csv.gz", ".csv.zst", ".feather", ".arrow")
 """Files of which several may be one table."""
 
@@ -120,7 +113,7 @@ def open_source(data: Any, schema: Schema | None = None, form: FileFormat | None
         "s3://clinic/visits". Another table, such as a polars.DataFrame, has
         the method `__arrow_c_stream__`, by which it becomes an Arrow table when it is read; a lazy
         frame, or a table of modin, Dask or Spark, is read by narwhals where that is installed. What
-        `partitions` gives, and a `Database`, are read in parts.
+        `partitions` gives, a `Database`, and a Delta or Iceberg table are read in parts.
     schema : Schema or None
         Says how a file is written, and what its columns are called. Without it a CSV file is read
         as its header line divides.
@@ -148,13 +141,8 @@ def open_source(data: Any, schema: Schema | None = None, form: FileFormat | None
 
 
 def _source_of(data: Any, schema: Schema | None, form: FileFormat | None) -> Source:
-    if is_address(data):
-        data = Database(data)
-    for kind, opener in _TABLES.items():
-        if isinstance(data, kind):
-            source = opener(data, schema)
-            refuse_nested(source.types, schema)
-            return source
+    if (table := table_source(data, schema)) is not None:
+        return table
     if isinstance(data, (pd.DataFrame, pa.Table)):
         given = column_names(data)
         refuse_real_records(given, _attrs(data))
@@ -324,15 +312,8 @@ def open_rows(data: Any, schema: Schema | None = None) -> Rows:
 
 
 def _unreadable(data: Any) -> SchemaError:
-    if is_address(data):
-        data = Database(data)  # which shows no address
-    if isinstance(data, Database):
-        return SchemaError(f"{data!r} cannot be read to its end: see whether the server runs")
-    if isinstance(data, Partitions):
-        return SchemaError(
-            f"{data!r} cannot be read: see whether each function gives a table with the columns"
-            " that were named, and the same rows each time"
-        )
+    if (fault := table_fault(data)) is not None:
+        return SchemaError(fault)
     if not isinstance(data, (str, Path)) and not in_store(data):
         return SchemaError(f"{kind_of(data)} cannot be read by pyarrow: convert it first")
     kind = _KINDS.get(ending_of(Path(str(data))))

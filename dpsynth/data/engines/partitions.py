@@ -100,7 +100,7 @@ def open_partitions(table: Partitions, schema: Schema | None) -> Source:
     Raises
     ------
     SchemaError
-        Where neither the table nor a schema names the columns, or a name is that of the stamp.
+        Where neither the table nor a schema names the columns.
     """
     if table.names is not None:
         names = [*table.names]
@@ -111,7 +111,6 @@ def open_partitions(table: Partitions, schema: Schema | None) -> Source:
             "the columns of partitions are not named, and no part is read to learn them: give"
             " partitions(parts, columns=[...])"
         )
-    refuse_real_records(names, written_attrs(table.types))
     seen = _Seen()
 
     def parts(columns: Sequence[str]) -> Iterator[Rows]:
