@@ -13,6 +13,7 @@ import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from importlib.util import find_spec
 from typing import Any, NamedTuple, TypeAlias
+from urllib.parse import unquote
 
 import pyarrow as pa
 
@@ -108,7 +109,8 @@ def _delta(place: str, version: int | None) -> Any:
     from deltalake import DeltaTable
 
     local = place.removeprefix("delta:///")
-    return DeltaTable(local if local != place else place.removeprefix("delta+"), version=version)
+    path = unquote(local) if local != place else place.removeprefix("delta+")
+    return DeltaTable(path, version=version)
 
 
 def _of_delta(table: Any) -> tuple[pa.Schema, _Batches]:
