@@ -154,6 +154,7 @@ def test_what_is_not_in_the_store_is_refused_in_one_sentence(put, tmp_path):
     "address",
     [
         "s3://anna:geheim@clinic/r.parquet",
+        "s3://anna:ge/geheim@clinic/r.parquet",
         " gs://anna:geheim@clinic/r.parquet",
         "s3://clinic/r.parquet?secret_key=geheim&user=anna",
         "s3://",

@@ -127,6 +127,18 @@ def test_a_reading_that_ended_early_binds_only_the_parts_that_came():
     assert sum(map(len, read(["age"]))) == len(ROWS)
 
 
+@UNITS
+@pytest.mark.parametrize("parts", [2, 7, 600])
+def test_parts_in_another_order_and_cut_elsewhere_give_the_same_fit(schema, parts):
+    def sampled(data):
+        synth = dpsynth.Synthesizer(schema, "canopy", epsilon=20, delta=1e-4, unsafe_seed=3, ledger=None)
+        return synth.fit(data).sample(500, seed=1)
+
+    cuts = np.array_split(np.random.default_rng(parts).permutation(600), parts)
+    table = dpsynth.partitions([partial(ROWS.take, cut) for cut in cuts], NAMES)
+    pd.testing.assert_frame_equal(sampled(table), sampled(ROWS))
+
+
 @pytest.mark.parametrize("parts", [1, 3, 50])
 def test_a_person_keeps_no_more_rows_over_all_parts(parts):
     cuts = np.array_split(np.random.default_rng(parts).permutation(600), parts)

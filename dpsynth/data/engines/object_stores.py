@@ -44,7 +44,7 @@ def place_in_store(address: str) -> Path:
         For an address that is none, or that says who asks. It is not repeated.
     """
     found = _ADDRESS.fullmatch(address)
-    if found is None or "@" in found[2] or "?" in address:
+    if found is None or {*found[2]} & {*":@"} or "?" in address:
         raise SchemaError(
             "an address in an object store is written as s3://bucket/folder or gs://bucket/folder,"
             " without user, password or ?options: leave these to the environment, such as"
