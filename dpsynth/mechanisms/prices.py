@@ -6,10 +6,11 @@ from __future__ import annotations
 
 import itertools
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from dpsynth.accounting import currencies
+from dpsynth.base.cover import JOINT_CELLS
 from dpsynth.base.domain import Clique, Domain
 
 MEAN_ABS = math.sqrt(2 / math.pi)
@@ -72,5 +73,30 @@ class Prices:
 
 def informative_pairs(domain: Domain) -> list[Clique]:
     """Pairs of columns of two cells or more, which have MAX_PAIR_CELLS together at most."""
-    pairs = itertools.combinations(domain.attributes, 2)
-    return [c for c in pairs if min(domain.shape(c)) > 1 and domain.cells(c) <= MAX_PAIR_CELLS]
+    several = [(a, n) for a, n in domain.sizes if n > 1]
+    pairs = itertools.combinations(several, 2)
+    return [(a, b) for (a, n), (b, m) in pairs if n * m <= MAX_PAIR_CELLS]
+
+
+CELLS_AT_ONCE = 1 << 25
+"""Of the joint tables in which pairs are counted: 256 megabytes."""
+
+
+def in_parts(domain: Domain, pairs: Sequence[Clique]) -> Iterator[list[Clique]]:
+    """Pairs in parts, each of which is counted in CELLS_AT_ONCE or a little more."""
+    part: list[Clique] = []
+    held = 0.0
+    for pair in pairs:
+        part.append(pair)
+        held += cells_to_count(domain.cells(pair))
+        if held >= CELLS_AT_ONCE:
+            yield part
+            part, held = [], 0.0
+    if part:
+        yield part
+
+
+def cells_to_count(cells: int) -> float:
+    """About how many cells of a joint table a pair of so many takes to be counted: see `cover`."""
+    columns = max(2, int(math.log(JOINT_CELLS) / math.log(math.sqrt(cells)))) if cells > 1 else 2
+    return max(cells, math.sqrt(cells) ** columns / math.comb(columns, 2))

@@ -14,6 +14,7 @@ What was tried besides and left out, with the figures, stands in docs/decisions/
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -36,6 +37,12 @@ from dpsynth.mechanisms.allocation import (
 from dpsynth.mechanisms.footprint import Footprint, Pace, footprint
 from dpsynth.mechanisms.marginal.binned import FEW_BINS, Binned
 from dpsynth.mechanisms.marginal.dependence import TEXTURE, dependence
+from dpsynth.mechanisms.marginal.first_look import (
+    FirstLook,
+    look_cost,
+    look_parts,
+    most_scored,
+)
 from dpsynth.mechanisms.marginal.independent import measure_rest, rest_on_columns
 from dpsynth.mechanisms.marginal.known import (
     Known,
@@ -61,7 +68,7 @@ from dpsynth.mechanisms.oneway import (
     measure_all,
     measure_columns,
 )
-from dpsynth.mechanisms.prices import MEAN_ABS, Prices, informative_pairs
+from dpsynth.mechanisms.prices import MEAN_ABS, Prices
 from dpsynth.models.base import LinearMeasurement, Model
 from dpsynth.models.engines import estimate_exactly
 from dpsynth.models.graphical import GraphicalModel
@@ -101,7 +108,8 @@ class Canopy(StartsFromKnown):
         How much each pair matters: by the columns that it is of.
     total_share, oneway_share, select_share : float
         The parts of the budget that go to the row count, to the one-way marginals, and to the
-        choice of pairs, half of it for the tree and half for the batch.
+        choice of pairs, half of it for the tree and half for the batch; of a wide table, as much
+        again to a first look at its pairs.
     tree_share : float
         Of what is left, the part that measures the tree.
     max_cells : int
@@ -149,16 +157,27 @@ class Canopy(StartsFromKnown):
         total = int(cost * self.total_share)
         oneway = int(cost * self.oneway_share)
         select = int(cost * self.select_share) // 2  # once for the tree, once for the batch
-        rest = cost - total - oneway - select
+        looks = look_parts(domain, 2 * select)
+        rest = cost - total - oneway - select - sum(p.charges[1] * p.costs[1] for p in looks)
         most = most_in_a_tree(domain)
+        pairs = most_scored(domain, self._always(domain))
         return Allocation(
             (
                 *first_parts(domain, total=total, oneway=oneway),
-                scores_part(domain, select, (0, 2 * min(1, most))),
-                pairs_part(rest, (0, most + len(informative_pairs(domain)))),
+                *looks,
+                scores_part(pairs, select, (0, 2 * min(1, most))),
+                pairs_part(rest, (0, most + pairs)),
                 again_part(domain, rest, (0, 1)),
             )
         )
+
+    def _always(self, domain: Domain) -> set[Clique]:
+        """Pairs that are scored without a first look: of the target, and of what is known."""
+        target = self.workload.target
+        found = {domain.ordered((a, target)) for a in domain.attributes if target not in (None, a)}
+        for k in self.known:
+            found |= {domain.ordered(c) for c in itertools.combinations(k.clique, 2)}
+        return found
 
     def footprint(self, domain: Domain, rows: int, prices: Prices) -> Footprint:
         return footprint(domain, rows, prices, pairs=True, pace=PACE, model_cells=self.max_cells)
@@ -213,9 +232,10 @@ class _Run:
         allocation = settings.allocation(accountant.cost_left, table.domain)
         oneway = with_known(allocated_oneways(table, accountant, allocation), settings.known)
         select_cost = allocation.cost(SCORES)
-        measuring = accountant.cost_left - 2 * select_cost
+        measuring = accountant.cost_left - 2 * select_cost - look_cost(allocation)
         prices = Prices(measuring, table.unit.count_sensitivity(2)[1])
-        binned = Binned.of(table, oneway, prices, beside(settings.known))
+        look = FirstLook.of(allocation, accountant, settings._always(table.domain))
+        binned = Binned.of(table, oneway, prices, beside(settings.known), look)
         workload = settings.workload
         rare = rarity(binned.masses, binned.noise(oneway), workload.target)
         weights = pair_weights(workload, table.domain, binned.answers)
