@@ -8,6 +8,9 @@ import itertools
 import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+
+import numpy as np
 
 from dpsynth.accounting import currencies
 from dpsynth.base.cover import JOINT_CELLS
@@ -71,6 +74,13 @@ class Prices:
         return MEAN_ABS * effort**1.5 * self.stddev(self.cost)
 
 
+MOST_PAIRS = 30_000
+"""So many are all scored: those of 245 columns. Of more a first look chooses."""
+
+CELLS_AT_ONCE = 1 << 25
+"""Of the joint tables in which the pairs of a wide table are counted: 256 megabytes."""
+
+
 def informative_pairs(domain: Domain) -> list[Clique]:
     """Pairs of columns of two cells or more, which have MAX_PAIR_CELLS together at most."""
     several = [(a, n) for a, n in domain.sizes if n > 1]
@@ -78,8 +88,18 @@ def informative_pairs(domain: Domain) -> list[Clique]:
     return [(a, b) for (a, n), (b, m) in pairs if n * m <= MAX_PAIR_CELLS]
 
 
-CELLS_AT_ONCE = 1 << 25
-"""Of the joint tables in which pairs are counted: 256 megabytes."""
+def cells_of_pairs(domain: Domain) -> np.ndarray:
+    """How many cells each informative pair has, in no order."""
+    sizes = np.array([n for _, n in domain.sizes if n > 1], dtype=np.int64)
+    cells = [n * sizes[i + 1 :] for i, n in enumerate(sizes)]
+    found = np.concatenate([np.zeros(0, dtype=np.int64), *cells])
+    return found[found <= MAX_PAIR_CELLS]
+
+
+def is_wide(domain: Domain) -> bool:
+    """Whether a table of this domain has too many pairs to score all of them."""
+    columns = len(domain.attributes)
+    return columns * (columns - 1) // 2 > MOST_PAIRS and cells_of_pairs(domain).size > MOST_PAIRS
 
 
 def in_parts(domain: Domain, pairs: Sequence[Clique]) -> Iterator[list[Clique]]:
@@ -96,7 +116,9 @@ def in_parts(domain: Domain, pairs: Sequence[Clique]) -> Iterator[list[Clique]]:
         yield part
 
 
+@lru_cache
 def cells_to_count(cells: int) -> float:
     """About how many cells of a joint table a pair of so many takes to be counted: see `cover`."""
-    columns = max(2, int(math.log(JOINT_CELLS) / math.log(math.sqrt(cells)))) if cells > 1 else 2
-    return max(cells, math.sqrt(cells) ** columns / math.comb(columns, 2))
+    of_each = math.sqrt(max(cells, 2))
+    columns = max(2, int(math.log(JOINT_CELLS) / math.log(of_each) + 1e-9))
+    return float(max(cells, of_each**columns / math.comb(columns, 2)))

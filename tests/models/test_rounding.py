@@ -117,7 +117,9 @@ def test_no_row_is_lost_where_a_draw_is_next_to_one():
 
 def pairs_settled_one_by_one(upper, lower, uniform):
     """The slow way: the first and the last column where both rows are fractional, until there are none."""
-    open_in = [[j for j in range(upper.shape[1]) if 0 < a[j] < 1 and 0 < b[j] < 1] for a, b in zip(upper, lower, strict=True)]
+    open_in = [
+        [j for j in range(upper.shape[1]) if 0 < a[j] < 1 and 0 < b[j] < 1] for a, b in zip(upper, lower, strict=True)
+    ]
     while going := [i for i, columns in enumerate(open_in) if len(columns) > 1]:
         for i, u in zip(going, uniform(len(going)), strict=True):
             j, k = open_in[i][0], open_in[i][-1]

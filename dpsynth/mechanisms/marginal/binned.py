@@ -32,10 +32,10 @@ _MIN_LEFT = 0.1
 class Binned:
     """A table whose columns are told apart only as far as the noise lets them be seen.
 
-    bins[a]: the bin of each cell of a. domain: of the bins. answers: every informative pair,
-    or what a first look chose of them, counted once. masses: estimated counts of the bins when they were chosen. rows: of all of them.
-    known: marginals known beforehand that `oneway` does not hold. blocks: of wide columns, what is
-    counted together when they are measured again.
+    bins[a]: the bin of each cell of a. domain: of the bins. answers: every informative pair, or
+    what a first look chose of them, counted once. masses: estimated counts of the bins when they
+    were chosen. rows: of all of them. known: marginals known beforehand that `oneway` does not
+    hold. blocks: of wide columns, what is counted together when they are measured again.
     """
 
     bins: Mapping[str, np.ndarray]

@@ -97,6 +97,9 @@ decided how much a tree may cost. At 1.25 two tables are 1 % farther on triples 
 PACE = Pace(0.0000191, 1.87, 0.641)
 """benchmarks/results/forecast.json."""
 
+_WIDE = 0.02
+"""benchmarks/results/wide.json: seconds for each column of a wide table."""
+
 
 @dataclass(frozen=True)
 class Canopy(StartsFromKnown):
@@ -180,7 +183,9 @@ class Canopy(StartsFromKnown):
         return found
 
     def footprint(self, domain: Domain, rows: int, prices: Prices) -> Footprint:
-        return footprint(domain, rows, prices, pairs=True, pace=PACE, model_cells=self.max_cells)
+        return footprint(
+            domain, rows, prices, pairs=True, pace=PACE, model_cells=self.max_cells, wide=_WIDE
+        )
 
     def fit(self, table: PrivateTable, accountant: Accountant) -> Model:
         """A graphical model over bins, refined to cells; columns only where no pair is worth it."""

@@ -3,10 +3,10 @@
 All scores of a table are one charge, and a row moves each of them: with P pairs each has the noise
 of one times sqrt(P). Of a thousand columns that is seven hundred times, and the largest of half a
 million noises is five times more than that. So of many pairs only some are scored, and which ones
-is found by charges that ask for less: how far the *largest* distance of a column's pairs goes, block
-of columns by block of columns. A row moves the largest of any number of distances no further than
-one of them (`Sensitive.largest`). The best blocks of each column are halved and asked again, until
-single columns are left: a few thousand questions in place of half a million.
+is found by charges that ask for less: how far the *largest* distance of a column's pairs goes,
+block of columns by block of columns. A row moves the largest of any number of distances no further
+than one of them (`Sensitive.largest`). The best blocks of each column are halved and asked again,
+until single columns are left: a few thousand questions in place of half a million.
 
 Who is asked for next follows from charged answers alone. What is taken off each distance before the
 largest is taken is public: what chance makes of it, and what its pair would cost.
@@ -14,6 +14,7 @@ largest is taken is public: what chance makes of it, and what its pair would cos
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -27,10 +28,13 @@ from dpsynth.kernel.accountant import Accountant
 from dpsynth.kernel.events import Gaussian
 from dpsynth.kernel.sensitive import Sensitive
 from dpsynth.mechanisms.allocation import Allocation, Part
-from dpsynth.mechanisms.prices import MEAN_ABS, in_parts, informative_pairs
-
-MOST_PAIRS = 30_000
-"""As many are scored without a first look: all of 245 columns."""
+from dpsynth.mechanisms.prices import (
+    MEAN_ABS,
+    cells_of_pairs,
+    in_parts,
+    informative_pairs,
+    is_wide,
+)
 
 FIRST_LOOK = "a first look at pairs"
 
@@ -39,12 +43,6 @@ _KEPT = 2
 
 _Block = tuple[int, int]
 """The columns from one position to another."""
-
-
-def is_wide(domain: Domain) -> bool:
-    """Whether a table of this domain has too many pairs to score all of them."""
-    columns = len(domain.attributes)
-    return columns * (columns - 1) // 2 > MOST_PAIRS and len(informative_pairs(domain)) > MOST_PAIRS
 
 
 def look_rounds(columns: int) -> int:
@@ -71,7 +69,7 @@ def look_cost(allocation: Allocation) -> int:
 
 def most_scored(domain: Domain, always: Iterable[Clique] = ()) -> int:
     """How many pairs are scored at the most."""
-    pairs = len(informative_pairs(domain))
+    pairs = cells_of_pairs(domain).size
     if not is_wide(domain):
         return pairs
     return min(pairs, 2 * _KEPT * len(domain.attributes) + len({*always}))
@@ -133,7 +131,7 @@ class FirstLook:
         """For each column the few that it seems to depend on most."""
         columns = len(scores)
         ends = np.linspace(0, columns, 2 * _KEPT + 1).astype(int).tolist()
-        first = [*zip(ends, ends[1:], strict=False)]
+        first = [*itertools.pairwise(ends)]
         blocks = [_scored(row, first) for row in scores]
         for done in range(look_rounds(columns)):
             asked = [(i, block) for i, each in enumerate(blocks) for block in each]
@@ -146,9 +144,7 @@ class FirstLook:
                 i, block = asked[place]
                 if len(best[i]) < _KEPT:
                     best[i].append(block)
-            blocks = [
-                _scored(row, _halves(kept)) for row, kept in zip(scores, best, strict=True)
-            ]
+            blocks = [_scored(row, _halves(kept)) for row, kept in zip(scores, best, strict=True)]
         return [[j for start, end in each for j in range(start, end)] for each in blocks]
 
     def _ask(
@@ -220,4 +216,6 @@ def _scored(row: Sequence[Sensitive | None], blocks: Iterable[_Block]) -> list[_
 def _halves(blocks: Iterable[_Block]) -> Iterator[_Block]:
     for start, end in blocks:
         middle = (start + end + 1) // 2
-        yield from ((first, last) for first, last in ((start, middle), (middle, end)) if last > first)
+        yield from (
+            (first, last) for first, last in ((start, middle), (middle, end)) if last > first
+        )

@@ -54,6 +54,9 @@ from dpsynth.models.engines import estimate_exactly
 _PACE = Pace(0.000288, 1.63, 0.216)
 """benchmarks/results/forecast.json."""
 
+_WIDE = 0.005
+"""benchmarks/results/wide.json: seconds for each column of a wide table."""
+
 
 @dataclass(frozen=True)
 class MST(Mechanism):
@@ -105,7 +108,7 @@ class MST(Mechanism):
         )
 
     def footprint(self, domain: Domain, rows: int, prices: Prices) -> Footprint:
-        return footprint(domain, rows, prices, pairs=True, pace=_PACE)
+        return footprint(domain, rows, prices, pairs=True, pace=_PACE, wide=_WIDE)
 
     def fit(self, table: PrivateTable, accountant: Accountant) -> Model:
         """A tree of pairs over bins, refined to cells; columns only where no pair is worth it."""
