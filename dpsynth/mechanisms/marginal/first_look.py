@@ -57,7 +57,7 @@ def look_parts(domain: Domain, cost: int) -> tuple[Part, ...]:
     columns = len(domain.attributes)
     rounds = look_rounds(columns)
     spread = math.sqrt(2 * 2 * _KEPT * columns)
-    each = cost // rounds
+    each = cost // max(1, rounds)
     return (Part(FIRST_LOOK, (0, rounds), (each, each), (1.0, spread)),)
 
 
