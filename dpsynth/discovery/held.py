@@ -50,10 +50,10 @@ def held_texts(rows: Bounded, name: str, text_of: TextOf, dates: Mapping[str, Co
         numbers: dict[str, int] = {}
         numbering, with_ids = Numbering(), rows.unit.id_column is not None
         found = [np.zeros(0, dtype=np.int64)]
-        for part in _parts(rows, [name, *rows.unit.columns]):
+        for part, kept in _parts(rows, [name, *rows.unit.columns]):
             held = np.concatenate([np.zeros(0, dtype=np.int64), *_numbered(part[name], text_of, numbers)])
             unit = numbering.of(ids_of(part, rows.unit, dates)).astype(np.int64) if with_ids else np.zeros_like(held)
-            found.append((unit << 32 | held)[held >= 0])
+            found.append((unit << 32 | held)[kept][held[kept] >= 0])
         pairs = np.concatenate(found)
         held = (np.unique(pairs) if with_ids else pairs) & 0xFFFFFFFF
         counts = np.bincount(held, minlength=len(numbers)).astype(np.int64)

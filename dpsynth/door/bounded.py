@@ -7,8 +7,6 @@ from functools import cache
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
-import pandas as pd
-import pyarrow as pa
 
 from dpsynth.base.closed import Closed, closed
 from dpsynth.door.bounding import bounded_rows, chosen, crowded, hashed
@@ -86,31 +84,28 @@ def bound_table(
 
 
 def _bounds(read: Read, unit: PrivacyUnit, dates: Mapping[str, Coding], records: Mapping[str, Coding]) -> list[_Part]:
+    """One reading, whether or not anybody has too many rows."""
     numbering = Numbering()
-    numbers, hashes = [], []
-    for part in read(unit.columns):
+    numbers, hashes, said = [], [], [np.zeros(0, dtype=np.uint64)]
+    for part in read([*records, *unit.columns]):
         ids = ids_of(part, unit, dates)
         numbers.append(numbering.of(ids).astype(np.int32))
         hashes.append(None if isinstance(read, Held) else digest(ids))
+        said.append(hashed([codes_of(part[name], records[name]) for name in sorted(records)], len(part)))
     number = np.concatenate([np.zeros(0, dtype=np.int32), *numbers])
-    ends = np.cumsum([*map(len, numbers)])[:-1]
     many = crowded(number, unit)
     kept = ~many
-    if many.any():
-        parts = [*map(_Part, np.split(many, ends), hashes)]
-        said = [_said(part, records) for part in _taken(_Table(read, unit, dates, parts), [*records])]
-        kept[many] = chosen(numbering.keys, number[many], np.concatenate(said), unit)
-    return [*map(_Part, np.split(kept, ends), hashes)]
+    kept[many] = chosen(numbering.keys, number[many], np.concatenate(said)[many], unit)
+    return [*map(_Part, np.split(kept, np.cumsum([*map(len, numbers)])[:-1]), hashes)]
 
 
-def _said(part: Any, records: Mapping[str, Coding]) -> np.ndarray:
-    return hashed([codes_of(part[name], records[name]) for name in sorted(records)], len(part))
+def _taken(table: _Table, columns: Sequence[str]) -> Iterator[tuple[Any, np.ndarray | slice]]:
+    """Each part, and which of its rows are kept. ValueError where a table does not have the ids that it had.
 
-
-def _taken(table: _Table, columns: Sequence[str]) -> Iterator[Any]:
-    """The rows of each part that are kept. ValueError where a table does not have the ids that it had."""
+    All rows are coded, and then some taken: not every column of Arrow or pandas can be filtered.
+    """
     if table.parts is None:
-        yield from table.read(columns)
+        yield from ((part, slice(None)) for part in table.read(columns))
         return
     left = iter(table.parts)
     for part in table.read([*columns, *table.unit.columns]):
@@ -119,10 +114,7 @@ def _taken(table: _Table, columns: Sequence[str]) -> Iterator[Any]:
             raise ValueError("the table has other rows than when they were bounded")
         if before.ids not in (None, digest(ids_of(part, table.unit, table.dates))):
             raise ValueError("the table has other rows than when they were bounded")
-        if before.kept.all():
-            yield part
-        else:
-            yield part[before.kept] if isinstance(part, pd.DataFrame) else part.filter(pa.array(before.kept))
+        yield part, before.kept
     if next(left, None) is not None:
         raise ValueError("the table has fewer rows than when they were bounded")
 
@@ -156,8 +148,8 @@ def _raw(bounded: Bounded) -> Any:
     return object.__getattribute__(bounded, "_Bounded__rows")
 
 
-def _parts(bounded: Bounded, columns: Sequence[str]) -> Iterator[Any]:
-    """The bounded rows of a table, read anew, with these columns or more. Called in this package only, as `_raw`."""
+def _parts(bounded: Bounded, columns: Sequence[str]) -> Iterator[tuple[Any, np.ndarray | slice]]:
+    """A table read anew, with these columns or more: each part, and which of its rows are kept. Called as `_raw` is."""
     table = _raw(bounded)
     if not isinstance(table, _Table):
         raise TypeError("a table is wanted, got arrays: use bound_table")

@@ -9,6 +9,7 @@ Python writes for them, or by their type alone where that is no more than an add
 from __future__ import annotations
 
 import hashlib
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -86,22 +87,28 @@ def digest(ids: Any) -> bytes:
     """
     found = hashlib.blake2b(digest_size=16)
     for column in ids.columns if isinstance(ids, Joint) else (ids,):
-        rows = [np.zeros(0, dtype=np.int64)]
+        rows = [_hashes([])]
         for values, places in pieces(column):
             each = _hashes(values)
-            rows.append(each if places is None else np.append(each, 0)[places])
+            rows.append(each if places is None else np.append(each, np.zeros(1, dtype=_HASH))[places])
         whole = np.concatenate(rows)
         found.update(len(whole).to_bytes(8) + whole.tobytes())
     return found.digest()
 
 
+_HASH = np.dtype([("kind", np.uint32), ("value", np.int64)])
+"""The kind of a value and a hash of what it says; both are 0 for a row without a value."""
+
+
 def _hashes(values: list[Any] | np.ndarray) -> np.ndarray:
     if isinstance(values, list):
-        each = (hash(value) if type(value) is str else hash(key(value)) for value in values)
-        return np.fromiter(each, dtype=np.int64, count=len(values))
-    if values.dtype.kind == "f":
-        return values.astype(np.float64).view(np.int64)
-    return values.view(np.int64) if values.dtype.kind == "M" else values.astype(np.int64)
+        said = ((1, hash(v)) if type(v) is str else (0, 0) if is_missing(v) else (2, hash(key(v))) for v in values)
+        return np.fromiter(said, dtype=_HASH, count=len(values))
+    found = np.zeros(len(values), dtype=_HASH)
+    found["kind"] = zlib.crc32(values.dtype.str.encode())
+    bits = values.astype(np.float64) if values.dtype.kind == "f" else values
+    found["value"] = bits.view(np.int64) if values.dtype.kind in "fM" else bits.astype(np.int64)
+    return found
 
 
 def key(value: Any) -> bytes:

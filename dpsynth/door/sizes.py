@@ -24,8 +24,8 @@ def unit_sizes(rows: Bounded, starts: Sequence[int], dates: Mapping[str, Coding]
 
     def work() -> np.ndarray:
         numbering, held = Numbering(), np.zeros(0, dtype=np.int64)
-        for part in _parts(rows, rows.unit.columns):
-            more = np.bincount(numbering.of(ids_of(part, rows.unit, dates)), minlength=held.size)
+        for part, kept in _parts(rows, rows.unit.columns):
+            more = np.bincount(numbering.of(ids_of(part, rows.unit, dates))[kept], minlength=held.size)
             more[: held.size] += held
             held = more
         cells = np.searchsorted(starts, held[held > 0], side="right") - 1

@@ -127,8 +127,8 @@ class _Coded:
             yield from ({a: codes[a] for a in attributes} for codes in self._held)
 
     def _made(self, attributes: Sequence[str]) -> Iterator[dict[str, np.ndarray]]:
-        for part in _parts(self._rows, attributes):
-            yield {a: codes_of(part[a], self._codings[a]) for a in attributes}
+        for part, kept in _parts(self._rows, attributes):
+            yield {a: codes_of(part[a], self._codings[a])[kept] for a in attributes}
 
 
 class _Coarse:

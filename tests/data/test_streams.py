@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+from datetime import date, timedelta
 from decimal import Decimal
 from pathlib import Path
 
@@ -169,9 +170,36 @@ def test_one_record_moves_nobody_elses_rows_whatever_it_makes_of_a_column(odd):
     for values, ids in ((codes, who), (pd.Series(more, dtype=object), [*who, 999])):
         table = pd.DataFrame({"who": ids, "code": values, "row": range(len(ids))})
         rows = bound_table(Held(lambda table=table: table), schema.unit, {}, record_codings(schema))
-        (part,) = _parts(rows, [])
-        kept.append({*part.loc[part["who"] != 999, "row"]})
+        ((part, taken),) = _parts(rows, [])
+        kept.append({*part[taken].loc[part["who"] != 999, "row"]})
     assert kept[0] == kept[1]
+
+
+HOURS = [0, 1, 30, 5_000]
+SPANS = [timedelta(hours=hours) for hours in HOURS]
+PAIRS = [(hours, hours + 1) for hours in HOURS]
+SAID = {
+    "spans": (pa.array(SPANS), pa.array(SPANS, pa.duration("ns")), pd.Series(SPANS), pd.Series(SPANS, dtype=object)),
+    "intervals": (
+        pd.Series(pd.arrays.IntervalArray.from_tuples(PAIRS)),
+        pd.Series([pd.Interval(*map(float, pair)) for pair in PAIRS], dtype=object),
+    ),
+    "records": (pa.array([{"a": h} for h in HOURS]), pa.array([{"a": h, "b": None} for h in HOURS])),
+    "lists": (pa.array([[h] for h in HOURS]), pa.array([[float(h)] for h in HOURS]), [[h] for h in HOURS]),
+    "dates": (
+        pa.array([date(2020, 1, 1) + timedelta(days=h) for h in HOURS]),
+        pd.Series([pd.Timestamp(2020, 1, 1) + timedelta(days=h) for h in HOURS]),
+    ),
+    "numbers": (HOURS, np.array(HOURS, dtype=complex), pa.array(map(str, HOURS)), pa.array(map(Decimal, HOURS))),
+}
+
+
+@pytest.mark.parametrize("kind", SAID)
+def test_a_record_says_the_same_in_every_container_and_others_say_something_else(kind):
+    coding = record_codings(Schema({"code": OpenCategorical()}))["code"]
+    found = [codes_of(column, coding).tolist() for column in SAID[kind]]
+    assert all(each == found[0] for each in found)
+    assert len({*found[0]}) == len(HOURS)
 
 
 @pytest.mark.parametrize("write", KINDS.values(), ids=KINDS.keys())

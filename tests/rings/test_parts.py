@@ -59,6 +59,10 @@ def counts(k: SimpleNamespace, table, cuts, unit) -> np.ndarray:
     return k.sensitive._integers(private.marginals([("a", "b")])["a", "b"])
 
 
+def rows_of(k: SimpleNamespace, rows) -> pd.DataFrame:
+    return pd.concat([part[kept] for part, kept in k.bounded._parts(rows, [])])
+
+
 def units_of(k: SimpleNamespace):
     return [k.PrivacyUnit(), *(k.PrivacyUnit("who", most) for most in (1, 3, 1000))]
 
@@ -76,8 +80,10 @@ def a_unit_keeps_as_many_rows_as_it_may_over_all_parts(k: SimpleNamespace) -> No
     held = Counter(ROWS["who"].fillna(-1))
     for most in (1, 3):
         for cuts in CUTS:
-            kept = [*k.bounded._parts(bounded(k, ROWS, cuts, k.PrivacyUnit("who", most)), [])]
-            assert Counter(pd.concat(kept)["who"].fillna(-1)) == {who: min(n, most) for who, n in held.items()}
+            unit = k.PrivacyUnit("who", most)
+            assert counts(k, ROWS, cuts, unit).sum() == sum(min(n, most) for n in held.values())
+            kept = rows_of(k, bounded(k, ROWS, cuts, unit))
+            assert Counter(kept["who"].fillna(-1)) == {who: min(n, most) for who, n in held.items()}
 
 
 def a_unit_more_leaves_the_rows_of_others(k: SimpleNamespace) -> None:
@@ -85,7 +91,7 @@ def a_unit_more_leaves_the_rows_of_others(k: SimpleNamespace) -> None:
     new = pd.DataFrame({"who": [99] * 50, "a": [1] * 50, "b": ["b1"] * 50, "row": [-1] * 50})
 
     def kept(table, cuts):
-        found = pd.concat([*k.bounded._parts(bounded(k, table, cuts, unit), [])])
+        found = rows_of(k, bounded(k, table, cuts, unit))
         return {*found.loc[found["who"] != 99, "row"]}
 
     before = kept(tagged, [])
@@ -109,8 +115,8 @@ def every_row_of_a_unit_is_as_likely_kept(k: SimpleNamespace) -> None:
 def rows_that_are_others_than_before_are_refused(k: SimpleNamespace) -> None:
     swapped = ROWS.assign(who=ROWS["who"].tolist()[::-1])
     for later in ([], [ROWS[:100]], [ROWS, ROWS[:1]], [ROWS[:306]], [swapped], [swapped[:100], swapped[100:]]):
-        for most, before in ((1, [[ROWS], [ROWS]]), (1000, [[ROWS]])):
-            reads = iter([*before, later])
+        for most in (1, 1000):
+            reads = iter([[ROWS], later])
             rows = k.bound_table(lambda columns, reads=reads: next(reads), k.PrivacyUnit("who", most), {}, codings(k))
             assert raises(k.RowsError, lambda rows=rows: k.PrivateTable.encoded(rows, codings(k), DOMAIN))
 
@@ -123,12 +129,27 @@ OTHERS = (
     ["a", "b"], ["b", "a"], ["a", "b", None], ["ab", ""], ["a", "b", "b"], [], [None], [0.0, 1.0], [0.5], ["a\0b"],
     pa.array([1, 2]), pa.array([2, 1]), [b"a", b"c"], [(1, 2)], [(2, 1)],
 )  # fmt: skip
+ALIKE_IN_BITS = (
+    (pa.array([0]), pa.array([None], pa.int64())),
+    (pa.array([0, None]), pa.array([None, 0])),
+    (pa.array([-1]), pa.array([2**64 - 1], pa.uint64())),
+    (pa.array([0.0]), pa.array([0])),
+    (np.array([7], "M8[s]"), np.array([7], "M8[D]")),
+    ([""], [None]),
+    (["t1"], [1]),
+    (pa.array([""]), pa.array([None], pa.string())),
+    (pa.array([True, None]), pa.array([None, True])),
+)
+"""Ids that are not the same, of which a hash of the value alone is."""
 
 
 def a_digest_tells_two_readings_apart_and_not_their_chunks(k: SimpleNamespace) -> None:
     for alike in SAME:
         assert len({k.ids.digest(column) for column in alike[1:]} | {k.ids.digest(alike[1])}) == 1
     assert len({k.ids.digest(column) for column in OTHERS}) == len(OTHERS)
+    for some, others in ALIKE_IN_BITS:
+        assert k.ids.digest(some) != k.ids.digest(others)
+        assert k.ids.digest(k.ids.Joint((some, ["a"]))) != k.ids.digest(k.ids.Joint((others, ["a"])))
     joint = k.ids.Joint
     assert k.ids.digest(joint((["a"], ["b"]))) != k.ids.digest(joint((["b"], ["a"])))
 
@@ -160,9 +181,47 @@ def a_unit_has_one_size_and_holds_a_text_once_over_all_parts(k: SimpleNamespace)
         assert found.tolist() == [sum(low <= n < high for n in sizes) for low, high in ((1, 5), (5, 10), (10, 999))]
         texts, counted = k.held._exact_counts(k.held_texts(bounded(k, ROWS, cuts, unit), "b", str))
         assert dict(zip(texts, counted.tolist(), strict=True)) == holders
+        few = bounded(k, ROWS, cuts, k.PrivacyUnit("who", 2))
+        assert k.sensitive._integers(k.unit_sizes(few, [1, 3])).tolist() == [len(sizes), 0]
+        assert k.held._exact_counts(k.held_texts(few, "b", str))[1].sum() <= 2 * len(sizes)
+
+
+RUNS = pa.RunEndEncodedArray.from_arrays(pa.array([7, 307], pa.int32()), pa.array(["b0", "b1"]))
+VIEWS = pa.ExtensionArray.from_storage(
+    pa.opaque(pa.string_view(), "a", "b"), pa.array(["b0", "b1", "b2"] * 102 + ["b1"]).cast(pa.string_view())
+)
+
+
+def a_unit_with_too_many_rows_ends_nothing_whatever_the_columns_are(k: SimpleNamespace) -> None:
+    """Of some types Arrow takes no rows out of a column: whether one has to be taken out is private."""
+    for b in (RUNS, VIEWS):
+        table = pa.Table.from_pandas(ROWS[["who", "a"]]).append_column("b", b).append_column("else", RUNS)
+        for unit in units_of(k):
+            assert not raises(k.RowsError, lambda table=table, unit=unit: counts(k, table, [], unit))
+            found = counts(k, table, [], unit)
+            plain = ROWS.assign(b=[k.columns._text(x.encode()) for x in (b.storage if b is VIEWS else b).to_pylist()])
+            np.testing.assert_array_equal(found, counts(k, plain, [], unit))
+
+
+def a_table_is_read_as_often_whether_or_not_a_unit_has_too_many_rows(k: SimpleNamespace) -> None:
+    for columns in (["who"], ["who", "a"]):
+        reads = []
+        for who in (range(len(ROWS)), [0] * len(ROWS)):
+            unit, seen = k.PrivacyUnit(columns, 2), []
+            table = ROWS.assign(who=who)
+
+            def read(columns, seen=seen, table=table):
+                seen.append(tuple(columns))
+                return [table]
+
+            k.PrivateTable.encoded(k.bound_table(read, unit, {}, codings(k)), codings(k), DOMAIN)
+            reads.append(seen)
+        assert reads[0] == reads[1]
 
 
 LAWS = (
+    a_unit_with_too_many_rows_ends_nothing_whatever_the_columns_are,
+    a_table_is_read_as_often_whether_or_not_a_unit_has_too_many_rows,
     parts_and_order_say_nothing,
     a_unit_keeps_as_many_rows_as_it_may_over_all_parts,
     a_unit_more_leaves_the_rows_of_others,
@@ -183,7 +242,7 @@ MUTANTS = [
     Mutant(
         "rows of units with too many are kept",
         "bounded.py",
-        "kept[many] = chosen(numbering.keys, number[many], np.concatenate(said), unit)",
+        "kept[many] = chosen(numbering.keys, number[many], np.concatenate(said)[many], unit)",
         "kept[many] = True",
         a_unit_keeps_as_many_rows_as_it_may_over_all_parts,
     ),
@@ -191,7 +250,7 @@ MUTANTS = [
         "the bounding is forgotten when a table is read again",
         "bounded.py",
         "yield from _taken(table, columns)",
-        "yield from table.read(columns)",
+        "yield from ((part, slice(None)) for part in table.read(columns))",
         a_unit_keeps_as_many_rows_as_it_may_over_all_parts,
     ),
     Mutant(
@@ -235,6 +294,55 @@ MUTANTS = [
         "found.update(len(whole).to_bytes(8) + whole.tobytes())",
         "found.update(np.sort(whole).tobytes())",
         a_digest_tells_two_readings_apart_and_not_their_chunks,
+    ),
+    Mutant(
+        "a missing id is the number 0",
+        "ids.py",
+        "np.append(each, np.zeros(1, dtype=_HASH))[places]",
+        "np.append(np.append(each, np.zeros(1, dtype=_HASH)), each[:1])[places]",
+        a_digest_tells_two_readings_apart_and_not_their_chunks,
+    ),
+    Mutant(
+        "a number is told by its bits, whatever type it has",
+        "ids.py",
+        'found["kind"] = zlib.crc32(values.dtype.str.encode())',
+        'found["kind"] = 3',
+        a_digest_tells_two_readings_apart_and_not_their_chunks,
+    ),
+    Mutant(
+        "rows are taken out of the columns themselves",
+        "table.py",
+        "codes_of(part[a], self._codings[a])[kept]",
+        "codes_of(part[a][kept] if isinstance(kept, slice) else part[a].filter(kept), self._codings[a])",
+        a_unit_with_too_many_rows_ends_nothing_whatever_the_columns_are,
+    ),
+    Mutant(
+        "codes of rows that were not kept are counted",
+        "table.py",
+        "codes_of(part[a], self._codings[a])[kept]",
+        "codes_of(part[a], self._codings[a])",
+        a_unit_keeps_as_many_rows_as_it_may_over_all_parts,
+    ),
+    Mutant(
+        "sizes are of rows that were not kept",
+        "sizes.py",
+        "(ids_of(part, rows.unit, dates))[kept]",
+        "(ids_of(part, rows.unit, dates))",
+        a_unit_has_one_size_and_holds_a_text_once_over_all_parts,
+    ),
+    Mutant(
+        "texts are held in rows that were not kept",
+        "held.py",
+        "(unit << 32 | held)[kept][held[kept] >= 0]",
+        "(unit << 32 | held)[held >= 0]",
+        a_unit_has_one_size_and_holds_a_text_once_over_all_parts,
+    ),
+    Mutant(
+        "a table is read once more where a unit has too many rows",
+        "bounded.py",
+        "    kept = ~many\n",
+        "    kept = ~many\n    _ = many.any() and read([*records, *unit.columns])\n",
+        a_table_is_read_as_often_whether_or_not_a_unit_has_too_many_rows,
     ),
     Mutant(
         "fewer rows than before are taken",

@@ -240,8 +240,7 @@ def test_a_long_double_beyond_every_double_is_the_largest_number():
 
 
 def test_a_file_larger_than_a_block_is_read_in_blocks(monkeypatch, tmp_path):
-    """As of 2 GiB, which is as large as a block can be."""
-    monkeypatch.setattr(delimited, "_LARGEST_BLOCK", 1 << 12)
+    monkeypatch.setattr(delimited, "LARGE", 1 << 12)
     rows(5000).to_csv(tmp_path / "r.csv", index=False)
     assert files.open_rows(tmp_path / "r.csv").num_rows == 5000
     assert files.open_rows(tmp_path / "r.csv")["age"].to_pylist() == [str(i) for i in range(5000)]
@@ -249,7 +248,7 @@ def test_a_file_larger_than_a_block_is_read_in_blocks(monkeypatch, tmp_path):
 
 def test_an_id_that_is_a_word_changes_no_other_id_of_a_file_in_any_block(monkeypatch, tmp_path):
     """A reader that guesses types by blocks would read 7 in one block, and "7" in another: two ids of one person."""
-    monkeypatch.setattr(delimited, "_LARGEST_BLOCK", 1 << 12)
+    monkeypatch.setattr(delimited, "LARGE", 1 << 12)
     ids = [f"{i % 500:05}" for i in range(5000)]
     for name, column in (("numbers", ids), ("word", [*ids, "word"])):
         (tmp_path / f"{name}.csv").write_text("\n".join(["who", *column]))

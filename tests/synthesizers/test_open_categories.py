@@ -172,7 +172,7 @@ def test_one_person_changes_nothing_that_is_found():
 
 def test_the_same_replay_refutes_a_double_that_reads_categories_from_the_data(monkeypatch):
     def read_from_the_rows(rows, schema, accountant):
-        (frame,) = _parts(rows, [*schema.columns])
+        ((frame, _),) = _parts(rows, [*schema.columns])
         for event in accountant.reserved(Discovery):
             accountant.charge(event, "nothing")
         return {name: tuple(sorted({*frame[name].dropna()} - {*schema.columns[name].public})) for name in schema.open}

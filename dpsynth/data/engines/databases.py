@@ -7,15 +7,16 @@ in memory where the unit has ids.
 
 from __future__ import annotations
 
+import codecs
 import contextlib
 import re
 import sqlite3
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import parse_qsl, unquote, urlencode
 
 import pandas as pd
@@ -25,6 +26,8 @@ from dpsynth.data.engines.arrow import without_views
 from dpsynth.data.engines.source import ROWS_OF_A_PART, Rows, Source, of_cells, recut
 from dpsynth.schema.columns import SchemaError
 from dpsynth.schema.table import Schema
+
+_OF_ADDRESSES = frozenset(";=@?")
 
 _OWN = ("table", "query")
 """What an address says of the rows; all else of it is the database's."""
@@ -43,7 +46,8 @@ class Database:
     table : str or None
         The table's name, with that of its schema before it if need be: "billing.claims".
     query : str or None
-        A query in the place of a table.
+        A query in the place of a table. Its rows are what is protected: it must make each of them
+        from the records of one person alone, so without `limit` and sums over people.
 
     Raises
     ------
@@ -78,14 +82,23 @@ class Database:
                 "an address of a database names a table or a query, and one of them only: add"
                 " ?table=claims to it, or give Database(address, query=...)"
             )
+        if {*(self.table or "")} & _OF_ADDRESSES:  # such as "claims;password=...", which is shown
+            raise SchemaError(
+                f"the name of a table has one of {sorted(_OF_ADDRESSES)}, which divide an address:"
+                " write & between the facts of an address, or give Database(address, query=...)"
+            )
+
+    def __arrow_c_schema__(self) -> Any:
+        """The names and the types, as Arrow takes them; no row is read."""
+        return open_database(self).without_rows().schema.__arrow_c_schema__()
 
     def __repr__(self) -> str:
         what = f"table={self.table!r}" if self.table is not None else "a query"
         return f"Database({_kind(self.address)}, {what})"
 
-    def selected(self, columns: Sequence[str] | None = None) -> str:
-        """The statement that reads these columns."""
-        names = "*" if columns is None else ", ".join(map(_quoted, columns))
+    def selected(self, values: Iterable[str] = ("*",)) -> str:
+        """The statement that reads these values, in SQL, of each row."""
+        names = ", ".join(values)
         if self.query is not None:
             return f"select {names} from ({self.query.strip().rstrip(';')}) as rows_of_query"
         return f"select {names} from {'.'.join(map(_quoted, self.place))}"
@@ -98,6 +111,7 @@ class Database:
 
 class _Connection(Protocol):
     names: list[str]
+    types: pa.Schema | None
     stored: bool
     """Whether the rows are those of a stored table, which come in one order."""
 
@@ -134,7 +148,7 @@ def open_database(database: Database, schema: Schema | None = None) -> Source:
         return pd.concat(found, ignore_index=True)
 
     ordered = opened.stored or schema is None or schema.unit.id_column is None
-    return Source(opened.names, read, parts=parts if ordered else None)
+    return Source(opened.names, read, opened.types, parts=parts if ordered else None)
 
 
 def is_address(data: object) -> bool:
@@ -180,6 +194,7 @@ class _Postgres:
         "set local enable_indexscan = off",  # an index of the ids has them in another order
         "set local enable_indexonlyscan = off",
         "set local enable_bitmapscan = off",
+        "set local client_encoding = 'SQL_ASCII'",  # what converts texts fails at some
     )
 
     def __init__(self, database: Database) -> None:
@@ -191,20 +206,68 @@ class _Postgres:
         with self._connection.cursor() as cursor:
             for statement in self._BEGIN:
                 cursor.execute(statement)
+            cursor.execute("select current_setting('server_encoding')")
+            self._encoding = _codec(cursor.fetchone()[0])
             cursor.execute(database.selected() + " limit 0")
+            fields = cursor.fetch_arrow_table().schema
+            self._values = {field.name: _readable(field) for field in fields}
+            cursor.execute(database.selected(self._values.values()) + " limit 0")
             types = cursor.fetch_arrow_table().schema
             self.stored = database.query is None
             if self.stored:
                 place = ".".join(map(_quoted, database.place))
                 cursor.execute("select relkind from pg_class where oid = $1::regclass", (place,))
                 self.stored = cursor.fetchone() in [("r",), ("p",), ("m",)]
-        self.names = [str(name) for name in types.names]
+        self.names = fields.names
+        self.types = pa.schema([pa.field(f.name, _number_or(f.type)) for f in types])
 
     def parts(self, columns: Sequence[str]) -> Iterator[Rows]:
         with self._connection.cursor() as cursor:
-            cursor.execute(self._database.selected(columns))
+            cursor.execute(self._database.selected(map(self._values.__getitem__, columns)))
             batches = cursor.fetch_record_batch()
-            yield from recut(without_views(pa.Table.from_batches([each])) for each in batches)
+            tables = (without_views(pa.Table.from_batches([each])) for each in batches)
+            yield from recut(_in_utf_8(table, self._encoding) for table in tables)
+
+
+def _codec(encoding: str) -> str | None:
+    """Python's name of a server's encoding; None where bytes are left as they are."""
+    if encoding in ("UTF8", "SQL_ASCII"):
+        return None
+    with contextlib.suppress(LookupError):
+        return codecs.lookup(encoding.replace("WIN", "cp").replace("KOI8", "koi8-")).name
+    return None
+
+
+def _in_utf_8(table: pa.Table, encoding: str | None) -> pa.Table:
+    """The rows with texts of this encoding, of which a byte may say nothing, in UTF-8."""
+    for place, name in enumerate(table.column_names if encoding is not None else ()):
+        if pa.types.is_string(table.column(place).type):
+            raw = table.column(place).cast(pa.binary()).to_pylist()
+            texts = [None if v is None else v.decode(encoding, "replace") for v in raw]
+            table = table.set_column(place, name, pa.array(texts, pa.string()))
+    return table
+
+
+_FIRST, _LAST = "0001-01-01 00:00+00", "9999-12-31 12:00+00"
+"""Between the years of Python, as bounds are: the driver takes 'infinity' for a time long ago."""
+
+
+def _readable(field: pa.Field) -> str:
+    """The value of a column, in SQL, of a type of which the driver reads every value as it is."""
+    name, kind, types = _quoted(field.name), field.type, pa.types
+    if types.is_date(kind) or types.is_timestamp(kind):
+        return f"least(greatest({name}, '{_FIRST}'), '{_LAST}') as {name}"
+    if (field.metadata or {}).get(b"POSTGRESQL:type") == b"money":  # read as cents
+        return f"{name}::numeric as {name}"
+    opaque = isinstance(kind, pa.BaseExtensionType) and types.is_binary(kind.storage_type)
+    if opaque or types.is_nested(kind) or types.is_interval(kind):
+        return f"{name}::text as {name}"
+    return name
+
+
+def _number_or(kind: pa.DataType) -> pa.DataType:
+    """The type of a column, of which numeric is handed on as text."""
+    return pa.decimal128(38, 9) if getattr(kind, "type_name", None) == "numeric" else kind
 
 
 class _DuckDB:
@@ -215,19 +278,23 @@ class _DuckDB:
         self._connection = duckdb.connect(_path_of(database), read_only=True)
         weakref.finalize(self, self._connection.close)
         self._connection.begin()
-        self.names = self._connection.sql(database.selected() + " limit 0").columns
+        empty = self._connection.sql(database.selected() + " limit 0")
+        self.names = empty.columns
+        self.types = empty.to_arrow_table().schema
         views = self._connection.execute("select view_name from duckdb_views() where not internal")
         found = {name.lower() for (name,) in views.fetchall()}
         self.stored = database.query is None and database.place[-1].lower() not in found
 
     def parts(self, columns: Sequence[str]) -> Iterator[Rows]:
-        relation = self._connection.sql(self._database.selected(columns))
+        relation = self._connection.sql(self._database.selected(map(_quoted, columns)))
         batches = relation.to_arrow_reader(ROWS_OF_A_PART)
         yield from recut(without_views(pa.Table.from_batches([each])) for each in batches)
 
 
 class _SQLite:
     """Values are read one by one, as a column may hold values of any type."""
+
+    types = None
 
     def __init__(self, database: Database) -> None:
         path = Path(_path_of(database)).resolve(strict=True)
@@ -244,7 +311,8 @@ class _SQLite:
 
     def parts(self, columns: Sequence[str]) -> Iterator[Rows]:
         in_order = " not indexed" if self.stored else ""  # an index of the ids has another order
-        cursor = self._connection.execute(self._database.selected(columns) + in_order)
+        statement = self._database.selected(map(_quoted, columns)) + in_order
+        cursor = self._connection.execute(statement)
         while records := cursor.fetchmany(ROWS_OF_A_PART):
             yield of_cells(records, [*columns])
 

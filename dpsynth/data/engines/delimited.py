@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,18 +12,13 @@ import pyarrow.compute as pc
 from pyarrow import csv
 
 from dpsynth.data.engines.dialects import Dialect, compression_of, dialect_of
+from dpsynth.data.engines.row_ends import row_blocks
 from dpsynth.data.engines.source import LARGE, Source, form_of, named_by, recut, unchanged
 from dpsynth.schema.files import FileFormat
 from dpsynth.schema.table import Schema
 
-_SMALLEST_BLOCK = 1 << 20
-"""Bytes, as in pyarrow's own default."""
-
 _PACKED = 8
 """How many times its size a compressed file may have, at a guess."""
-
-_LARGEST_BLOCK = 2**31 - 1
-"""Bytes; pyarrow counts them in 32 bits."""
 
 
 def open_csv(path: Path, schema: Schema | None, form: FileFormat | None = None) -> Source:
@@ -49,7 +45,9 @@ def _source(
 
     def parts(columns: Sequence[str]) -> Iterator[pa.Table]:
         check()
-        yield from _in_blocks(path, dialect(), columns)
+        written = dialect()
+        wanted = [name for name in written.names if name in {*columns}] or [*written.names[:1]]
+        yield from recut(_in_blocks(path, written, wanted))
         check()
 
     large = path.stat().st_size * (1 if compression_of(path) is None else _PACKED) > LARGE
@@ -58,39 +56,27 @@ def _source(
     )
 
 
-def _in_blocks(path: Path, dialect: Dialect, columns: Sequence[str]) -> Iterator[pa.Table]:
-    """Some columns of a CSV file, block by block; a line of more than a block makes it fail."""
-    wanted = [name for name in dialect.names if name in {*columns}] or [*dialect.names[:1]]
-    blocks = csv.ReadOptions(
-        block_size=LARGE,
-        use_threads=False,
-        skip_rows=dialect.first_lines,
-        column_names=None if dialect.header else [*dialect.names],
-    )
-    with (
-        dialect.stream(path) as text,
-        csv.open_csv(text, blocks, dialect.rules, _as_text(dialect, wanted)) as reader,
-    ):
-        for rows in recut(pa.Table.from_batches([batch]) for batch in reader):
+def _in_blocks(path: Path, dialect: Dialect, columns: Sequence[str] = ()) -> Iterator[pa.Table]:
+    """Some columns of a CSV file, or all, block by block."""
+    with closing(dialect.stream(path)) as text:
+        for number, block in enumerate(row_blocks(text, LARGE, dialect)):
+            rows = csv.read_csv(
+                pa.BufferReader(block),
+                read_options=csv.ReadOptions(
+                    block_size=len(block) + 1,
+                    use_threads=False,
+                    skip_rows=0 if number else dialect.first_lines,
+                    column_names=[*dialect.names] if number or not dialect.header else None,
+                ),
+                parse_options=dialect.rules,
+                convert_options=_as_text(dialect, columns),
+            )
             yield _unmarked(rows, dialect) if dialect.missing else rows
 
 
 def read_csv(path: Path, dialect: Dialect) -> pa.Table:
-    """The rows of a CSV file, read in one block where they fit, so that no line is cut in two."""
-    text = dialect.text(path)
-    whole = csv.ReadOptions(
-        block_size=min(_LARGEST_BLOCK, max(_SMALLEST_BLOCK, text.size() + 1)),
-        use_threads=False,
-        skip_rows=dialect.first_lines,
-        column_names=None if dialect.header else [*dialect.names],
-    )
-    rows = csv.read_csv(
-        text,
-        read_options=whole,
-        parse_options=dialect.rules,
-        convert_options=_as_text(dialect),
-    )
-    return _unmarked(rows, dialect) if dialect.missing else rows
+    """The rows of a CSV file."""
+    return pa.concat_tables(_in_blocks(path, dialect))
 
 
 def _unmarked(rows: pa.Table, dialect: Dialect) -> pa.Table:

@@ -74,47 +74,16 @@ class Dialect:
         """The encoding in which lines are told apart."""
         return self.encoding if _is_wide(self.encoding) else "latin-1"
 
-    def text(self, path: Path) -> pa.NativeFile:
-        """What the file says, as UTF-8.
+    def stream(self, path: Path) -> BinaryIO:
+        """What the file says, as UTF-8, of which no more is held than what is being read.
 
         A byte that says nothing in its encoding becomes a sign that no schema declares, so that no
         value makes it fail.
         """
-        if self.compression is None and self.encoding == "utf-8":
-            return pa.OSFile(str(path))
-        with opened(path, self.compression) as file:
-            whole = file.read()
-        if self.encoding != "utf-8":
-            whole = whole.decode(self.encoding, "replace").encode("utf-8", "replace")
-        return pa.BufferReader(whole)
-
-    def stream(self, path: Path) -> pa.NativeFile:
-        """The same as `text`, of which no more is held than what is being read."""
-        file: Any = opened(path, self.compression)
-        if self.encoding != "utf-8":
-            file = io.BufferedReader(_AsUtf8(file, self.encoding))
-        return pa.PythonFile(_WholeEnds(file), "r")
-
-
-class _WholeEnds(io.RawIOBase):
-    """Bytes of which no read ends within a line end: pyarrow loses the second half in a quote."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file, self._held = file, b""
-
-    def readable(self) -> bool:
-        return True
-
-    def read(self, size: int = -1) -> bytes:
-        found = self._held + self._file.read(size if size < 0 else max(1, size - len(self._held)))
-        self._held = b""
-        if len(found) > 1 and found.endswith(b"\r") and size >= 0:
-            found, self._held = found[:-1], b"\r"
-        return found
-
-    def close(self) -> None:
-        self._file.close()
-        super().close()
+        file = opened(path, self.compression)
+        if self.encoding == "utf-8":
+            return file
+        return cast(BinaryIO, io.BufferedReader(_AsUtf8(file, self.encoding)))
 
 
 class _AsUtf8(io.RawIOBase):

@@ -141,7 +141,9 @@ def _source_of(data: Any, schema: Schema | None, form: FileFormat | None) -> Sou
     if is_address(data):
         data = Database(data)
     if isinstance(data, Database):
-        return open_database(data, schema)
+        source = open_database(data, schema)
+        refuse_nested(source.types, schema)
+        return source
     if isinstance(data, (pd.DataFrame, pa.Table)):
         given = column_names(data)
         refuse_real_records(given, _attrs(data))

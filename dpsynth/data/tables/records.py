@@ -17,6 +17,7 @@ from dpsynth.data.tables.codec import codec_for
 from dpsynth.data.values import epoch_seconds, number
 from dpsynth.door.codes import Codes, Coding
 from dpsynth.door.columns import real
+from dpsynth.door.ids import key
 from dpsynth.schema.columns import Column, Datetime, Numeric, OpenCategorical
 from dpsynth.schema.declared import text_of_number
 from dpsynth.schema.table import Schema
@@ -110,13 +111,16 @@ class _Times(_Said):
 
 
 class _Texts(_Said):
-    """Texts that stand for a number say that number."""
+    """Texts that stand for a number say that number; what is no text says what it does as an id."""
 
     numbers: Codes = _Hashed()
+    datetimes: Codes = _Hashed()
 
     def code(self, value: Any) -> int:
         if isinstance(value, Decimal):
             return self.numbers.of(real(value))
+        if not isinstance(value, str | bool):
+            return zlib.crc32(key(value)) % _CODES
         text = str(value).rstrip("\0").strip()
         said = number_of(text)
         if math.isfinite(said) and text_of_number(said) == text:
