@@ -213,7 +213,8 @@ class _Run:
 
     select_cost: of each of two charges for scores. measuring: what is left for everything else.
     weights, cells: of each pair, how much it matters and how many cells it has, weighted.
-    columns: what each column counts when all are measured again beside pairs.
+    columns: what each column counts when all are measured again beside pairs. others: in how many
+    pairs a column's noise counts: all of its pairs, or those of a wide table that are scored.
     """
 
     settings: Canopy
@@ -226,6 +227,7 @@ class _Run:
     weights: Mapping[Clique, float]
     cells: Mapping[Clique, float]
     columns: Mapping[Clique, float]
+    others: float
     pairs: list[LinearMeasurement] = field(default_factory=list)
     model: GraphicalModel | None = None
 
@@ -246,6 +248,7 @@ class _Run:
         weights = pair_weights(workload, table.domain, binned.answers)
         weights = with_rare_levels(weights, rare)
         cells = {c: w * binned.domain.cells(c) for c, w in weights.items()}
+        columns = len(table.domain.attributes)
         return cls(
             settings,
             table,
@@ -257,6 +260,7 @@ class _Run:
             weights,
             cells,
             {(a,): _COLUMN * n * float(rare[a].mean()) for a, n in table.domain.sizes},
+            columns - 1 if look is None else 2 * len(weights) / columns,
         )
 
     def select_tree(self) -> tuple[list[Clique], Prices]:
@@ -292,9 +296,8 @@ class _Run:
         gains = np.array([worth[c] for c in tree])
         first = int(self.settings.oneway_share * self.measuring)
         left = Prices(first + self.measuring - prices.cost, self._sensitivity)
-        sizes = self.binned.domain.sizes
-        lost = left.noise(sum(n ** (2 / 3) for _, n in sizes))
-        return removed(gains, noise) - _TRIPLES * (len(sizes) - 1) * lost
+        lost = left.noise(sum(n ** (2 / 3) for _, n in self.binned.domain.sizes))
+        return removed(gains, noise) - _TRIPLES * self.others * lost
 
     def measure_tree(self, tree: list[Clique], prices: Prices) -> None:
         """MEASURE the tree, and fit a model to it."""
