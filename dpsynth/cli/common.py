@@ -74,12 +74,13 @@ Seed = Annotated[int | None, typer.Option(help="For a sample that can be repeate
 IdColumn = Annotated[
     list[str] | None,
     typer.Option(
-        help="The column that says whose record a row is; without one, rows are single. Give it"
-        " again for a further one: rows are one unit that agree in all, month(visit) in the month."
+        help="The column that says whose record a row is; without one, each row is protected alone."
+        " Repeat it for further columns: rows that agree in all of them are one unit. month(visit)"
+        " is the month of a date."
     ),
 ]
 MaxRecords = Annotated[
-    int, typer.Option(help="The most rows that are used of everybody in the id column.")
+    int, typer.Option(help="The most rows that are used of one person, or other unit.")
 ]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")]
 

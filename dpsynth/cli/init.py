@@ -35,13 +35,13 @@ Table = Annotated[
 ]
 IdColumn = Annotated[
     list[str] | None,
-    typer.Option(help="The column that says whose record a row is; again for a further one."),
+    typer.Option(help="The column that says whose record a row is; repeat for more."),
 ]
 SingleRows = Annotated[
     bool, typer.Option("--single-rows", help="There is no such column: protect single rows.")
 ]
 MaxRecords = Annotated[
-    int | None, typer.Option(help="The most rows that are used of everybody in the id column.")
+    int | None, typer.Option(help="The most rows that are used of one person, or other unit.")
 ]
 Epsilon = Annotated[float | None, typer.Option(help="What all fits together may spend.")]
 Delta = Annotated[float | None, typer.Option(help="The delta at which epsilon is counted.")]

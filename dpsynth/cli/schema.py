@@ -36,8 +36,8 @@ OpenUnknown = Annotated[
     bool,
     typer.Option(
         "--open-unknown",
-        help="Leave bounds of numbers and categories that are not known to a charge, in place of a"
-        " TODO.",
+        help="Let the fit learn unknown bounds and categories, which it charges for, in place"
+        " of each TODO.",
     ),
 ]
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,7 +13,6 @@ from dpsynth.cli.common import (
     Data,
     Epsilon,
     Json,
-    LedgerFile,
     Purpose,
     SchemaFile,
     from_project,
@@ -31,6 +31,12 @@ Ceiling = Annotated[
     int, typer.Option(help="A public number: a unit with more rows counts as one with so many.")
 ]
 Cut = Annotated[float, typer.Option(help="The share of rows that the recommended number may cut.")]
+ExistingLedger = Annotated[
+    Path | None,
+    typer.Option(
+        help="The data set's account, which must exist; by default the file named in dpsynth.toml."
+    ),
+]
 PlanOnly = Annotated[
     bool, typer.Option("--plan", help="Say how noisy the counts would be, and spend nothing.")
 ]
@@ -41,7 +47,7 @@ def unit(
     epsilon: Epsilon,
     schema: SchemaFile = None,
     delta: Delta = 1e-6,
-    ledger: LedgerFile = None,
+    ledger: ExistingLedger = None,
     ceiling: Ceiling = 100,
     cut: Cut = 0.05,
     purpose: Purpose = "",
@@ -51,7 +57,7 @@ def unit(
 ) -> None:
     """Say with noise what each max_records would cut, and recommend one. SPENDS the epsilon.
 
-    Each unit is in one count, so that a small epsilon is enough. The ledger must exist already.
+    Each unit is in one count, so that a small epsilon is enough.
     """
     from dpsynth.synthesizers.units import noise_of_look, rows_per_unit
 

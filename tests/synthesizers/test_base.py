@@ -55,7 +55,9 @@ def fit_images(synthesizer):
 
 DOORS = pytest.mark.parametrize(("make", "fit"), [(table, fit_table), (images, fit_images)], ids=["table", "images"])
 COPIES = pytest.mark.parametrize(
-    "again", [copy.copy, copy.deepcopy, clone, lambda s: pickle.loads(pickle.dumps(s))], ids=str
+    "again",
+    [copy.copy, copy.deepcopy, clone, lambda s: pickle.loads(pickle.dumps(s))],
+    ids=["copy", "deepcopy", "clone", "pickle"],
 )
 
 
