@@ -139,12 +139,13 @@ def _of_columns(domain: Domain) -> tuple[float, float]:
     return 1 / _ONE_COUNT, max(noise_of_a_cell(domain, a) for a in domain.attributes)
 
 
-def scores_part(domain: Domain, cost: int, charges: tuple[int, int]) -> Part:
+def scores_part(domain: Domain, cost: int, charges: tuple[int, int], ways: int = 1) -> Part:
     """Scores of all pairs, for `cost` a charge.
 
-    One moves as a count does, all together by sqrt(pairs) times as much.
+    One moves as a count does, all together by sqrt(scores) times as much. ways: in how many a pair
+    is scored at most.
     """
-    spread = math.sqrt(2 * max(1, len(informative_pairs(domain))))
+    spread = math.sqrt(2 * ways * max(1, len(informative_pairs(domain))))
     return Part(SCORES, charges, (cost, cost), (1.0, spread))
 
 

@@ -44,6 +44,7 @@ from dpsynth.mechanisms.marginal.known import (
     check_known,
     with_known,
 )
+from dpsynth.mechanisms.marginal.lacking import CELLS, cheaper
 from dpsynth.mechanisms.marginal.selection import (
     choose_batch,
     choose_tree,
@@ -65,6 +66,7 @@ from dpsynth.mechanisms.prices import MEAN_ABS, Prices, informative_pairs
 from dpsynth.models.base import LinearMeasurement, Model
 from dpsynth.models.engines import estimate_exactly
 from dpsynth.models.graphical import GraphicalModel
+from dpsynth.models.pooling import RoughMeasurement
 from dpsynth.models.projection import MAX_CELLS
 
 _BELIEVED = 0.5
@@ -154,7 +156,7 @@ class Canopy(StartsFromKnown):
         return Allocation(
             (
                 *first_parts(domain, total=total, oneway=oneway),
-                scores_part(domain, select, (0, 2 * min(1, most))),
+                scores_part(domain, select, (0, 2 * min(1, most)), ways=2),
                 pairs_part(rest, (0, most + len(informative_pairs(domain)))),
                 again_part(domain, rest, (0, 1)),
             )
@@ -168,7 +170,7 @@ class Canopy(StartsFromKnown):
         self.check(table.domain)
         run = _Run.begun(self, table, accountant)
         tree, tree_prices = run.select_tree()
-        if not tree and not run.binned.known:
+        if not (tree or run.binned.known or run.binned.lacking.answers):
             return rest_on_columns(table, accountant, run.oneway)
         run.measure_tree(tree, tree_prices)
         batch = run.select_batch()
@@ -189,7 +191,8 @@ class _Run:
 
     select_cost: of each of two charges for scores. measuring: what is left for everything else.
     weights, cells: of each pair, how much it matters and how many cells it has, weighted.
-    columns: what each column counts when all are measured again beside pairs.
+    columns: what each column counts when all are measured again beside pairs. only_missing: pairs
+    of which only what is missing is to be measured; rough: these, measured.
     """
 
     settings: Canopy
@@ -203,6 +206,8 @@ class _Run:
     cells: Mapping[Clique, float]
     columns: Mapping[Clique, float]
     pairs: list[LinearMeasurement] = field(default_factory=list)
+    rough: list[RoughMeasurement] = field(default_factory=list)
+    only_missing: set[Clique] = field(default_factory=set)
     model: GraphicalModel | None = None
 
     @classmethod
@@ -245,7 +250,8 @@ class _Run:
         if binned.known:
             estimates = _estimates(binned, _model(binned, self.oneway, []))
         errors = binned.errors(self.oneway, binned.masses, few=0.0)
-        gains = self._gains(estimates, errors, chance=1.0)
+        (scores,) = distances([(binned.answers, estimates)], self.accountant, self.select_cost)
+        gains = dependence(scores, estimates, errors, chance=1.0)
         small = (c for c in gains if binned.domain.cells(c) <= self.settings.max_cells)
         worth = {c: self.weights[c] * gains[c] for c in small if self.weights[c] > 0}
         joined = [k.clique for k in binned.known]
@@ -280,22 +286,36 @@ class _Run:
     def select_batch(self) -> list[Clique]:
         """SELECT the pairs that the model gets most wrong, to be measured with all that is left.
 
-        Every column is measured again beside them, and so has its effort in the price.
+        Every column is measured again beside them, and so has its effort in the price. Where no
+        tree was worth it, only what is missing together is looked at.
         """
         assert self.model is not None
         stage("choosing more pairs")
-        estimates = _estimates(self.binned, self.model)
-        fitted = {a: self.model.project((a,)) for a in self.binned.masses}
-        errors = self.binned.errors(self.oneway, fitted, few=FEW_BINS)
-        gains = self._gains(estimates, errors, chance=TEXTURE)
-        domain = self.binned.domain
+        binned, lacking = self.binned, self.binned.lacking
+        estimates = _estimates(binned, self.model)
+        held = [c for c in self.model.potentials if len(c) > 1]
+        rough = lacking.estimates({c: e for c, e in estimates.items() if c not in held})
+        if not (self.pairs or binned.known):
+            estimates = {}
+        fitted = {a: self.model.project((a,)) for a in binned.masses}
+        errors = binned.errors(self.oneway, fitted, few=FEW_BINS)
+        looks = [({c: binned.answers[c] for c in estimates}, estimates)]
+        looks.append(({c: lacking.answers[c] for c in rough}, rough))
+        scores = distances(looks, self.accountant, self.select_cost)
+        gains = dependence(scores[0], estimates, errors, chance=TEXTURE)
+        of_missing = dependence(scores[1], rough, lacking.errors(errors), chance=TEXTURE)
+        cells: dict[Clique, float] = {c: binned.domain.cells(c) for c in estimates}
+        self.only_missing = cheaper(gains, cells, of_missing)
+        gains |= {c: of_missing[c] for c in self.only_missing}
+        cells |= dict.fromkeys(self.only_missing, CELLS)
+        self.cells = {**self.cells, **{c: self.weights[c] * k for c, k in cells.items()}}
         return choose_batch(
             {c: self.weights[c] * gain for c, gain in gains.items()},
-            {c: self.weights[c] * domain.cells(c) for c in estimates},
+            self.cells,
             Prices(self.accountant.cost_left, _BELIEVED * self._sensitivity),
             effort=sum(k ** (2 / 3) for k in self.columns.values()),
-            domain=domain,
-            held=[c for c in self.model.potentials if len(c) > 1],
+            domain=binned.domain,
+            held=held,
             max_cells=self.settings.max_cells,
         )
 
@@ -312,23 +332,14 @@ class _Run:
         self.oneway = self.oneway.again(again)
         # The last pair has the crumbs that rounding left of the shares.
         costs[batch[-1]] = accountant.cost_left - sum(costs[c] for c in batch[:-1])
+        roughly = {c: costs.pop(c) for c in batch if c in self.only_missing}
         self.pairs += measure_all(accountant, self.binned.answers, costs)
+        self.rough = self.binned.lacking.measured(accountant, roughly)
 
     def generate(self) -> Model:
         """GENERATE: the model of all that was measured, refined from bins to cells."""
-        model = _model(self.binned, self.oneway, self.pairs, warm=self.model)
+        model = _model(self.binned, self.oneway, self.pairs, self.rough, warm=self.model)
         return self.binned.refined(model, self.oneway)
-
-    def _gains(
-        self,
-        estimates: Mapping[Clique, np.ndarray],
-        errors: Mapping[str, np.ndarray],
-        chance: float,
-    ) -> dict[Clique, float]:
-        """What each estimated pair lacks, in rows; one charge. errors, chance: see `dependence`."""
-        answers = {c: self.binned.answers[c] for c in estimates}
-        scores = distances(answers, estimates, self.accountant, self.select_cost)
-        return dependence(scores, estimates, errors, chance=chance)
 
     @property
     def _sensitivity(self) -> float:
@@ -340,12 +351,13 @@ def _model(
     binned: Binned,
     oneway: OneWayMeasurements,
     measurements: list[LinearMeasurement],
+    rough: Sequence[RoughMeasurement] = (),
     warm: GraphicalModel | None = None,
 ) -> GraphicalModel:
     """The model of the columns, of what is known, and of these measurements."""
     stage("fitting a model to the measurements")
     everything = [*binned.oneways(oneway), *binned.held(oneway), *measurements]
-    return estimate_exactly(binned.domain, everything, total=oneway.rows, warm=warm)
+    return estimate_exactly(binned.domain, everything, total=oneway.rows, warm=warm, rough=rough)
 
 
 def _estimates(binned: Binned, model: GraphicalModel) -> dict[Clique, np.ndarray]:
