@@ -44,7 +44,7 @@ from dpsynth.mechanisms.marginal.known import (
     check_known,
     with_known,
 )
-from dpsynth.mechanisms.marginal.lacking import CELLS, cheaper
+from dpsynth.mechanisms.marginal.lacking import CELLS
 from dpsynth.mechanisms.marginal.selection import (
     choose_batch,
     choose_tree,
@@ -207,7 +207,7 @@ class _Run:
     columns: Mapping[Clique, float]
     pairs: list[LinearMeasurement] = field(default_factory=list)
     rough: list[RoughMeasurement] = field(default_factory=list)
-    only_missing: set[Clique] = field(default_factory=set)
+    only_missing: list[Clique] = field(default_factory=list)
     model: GraphicalModel | None = None
 
     @classmethod
@@ -304,17 +304,30 @@ class _Run:
         scores = distances(looks, self.accountant, self.select_cost)
         gains = dependence(scores[0], estimates, errors, chance=TEXTURE)
         of_missing = dependence(scores[1], rough, lacking.errors(errors), chance=TEXTURE)
-        cells: dict[Clique, float] = {c: binned.domain.cells(c) for c in estimates}
-        self.only_missing = cheaper(gains, cells, of_missing)
-        gains |= {c: of_missing[c] for c in self.only_missing}
-        cells |= dict.fromkeys(self.only_missing, CELLS)
-        self.cells = {**self.cells, **{c: self.weights[c] * k for c, k in cells.items()}}
+        effort = sum(k ** (2 / 3) for k in self.columns.values())
+        batch = self._chosen(gains, self.cells, effort, held)
+        for c in batch:
+            of_missing.pop(c, None)
+        cells = {c: self.weights[c] * CELLS for c in of_missing}
+        effort += sum(self.cells[c] ** (2 / 3) for c in batch)
+        self.only_missing = self._chosen(of_missing, cells, effort, [*held, *batch])
+        self.cells = {**self.cells, **cells}
+        return batch + self.only_missing
+
+    def _chosen(
+        self,
+        gains: Mapping[Clique, float],
+        cells: Mapping[Clique, float],
+        effort: float,
+        held: list[Clique],
+    ) -> list[Clique]:
+        """The pairs that are worth their noise, and fit into a tree with what is held."""
         return choose_batch(
             {c: self.weights[c] * gain for c, gain in gains.items()},
-            self.cells,
+            cells,
             Prices(self.accountant.cost_left, _BELIEVED * self._sensitivity),
-            effort=sum(k ** (2 / 3) for k in self.columns.values()),
-            domain=binned.domain,
+            effort=effort,
+            domain=self.binned.domain,
             held=held,
             max_cells=self.settings.max_cells,
         )

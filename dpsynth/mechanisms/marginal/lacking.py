@@ -13,7 +13,6 @@ looked at follows from the first, charged look at each.
 from __future__ import annotations
 
 import itertools
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -94,17 +93,3 @@ def _many(attribute: str, oneway: OneWayMeasurements) -> bool:
     """Whether a column is seen to have both missing rows and others."""
     count, noise = oneway.last_cells()[attribute]
     return min(count, oneway.rows - count) > _SEEN * noise
-
-
-def cheaper(
-    gains: Mapping[Clique, float], cells: Mapping[Clique, float], rough: Mapping[Clique, float]
-) -> set[Clique]:
-    """Pairs of which what is missing gains more for the effort than all of their bins do.
-
-    rough: what it gains.
-    """
-    return {
-        c
-        for c, gain in rough.items()
-        if gain / CELLS ** (2 / 3) > gains.get(c, 0.0) / cells.get(c, math.inf) ** (2 / 3)
-    }
