@@ -3,7 +3,8 @@
 Most constraints hold by the way rows are decoded (`data.constraints`). For the others rows are
 drawn from the model's distribution given that they hold: a row that does not pass is drawn again.
 Where an implication is broken, the row is drawn again given that its condition and its conclusion
-hold, so that as many rows as before have the condition.
+hold, so that as many rows as before have the condition. Where an order is broken, the row is drawn
+again with the same values missing, so that as many as before are.
 
 Columns that the model joins to none of a rule's columns are independent of whether the rule holds.
 So the columns fall into blocks: rows are drawn, tested and drawn again block by block, and columns
@@ -33,6 +34,7 @@ from dpsynth.synthesizers.cases import Case
 from dpsynth.synthesizers.conditions import Term
 from dpsynth.synthesizers.gap_conditions import GapCases, gap_cases
 from dpsynth.synthesizers.implications import Implication, implications_of
+from dpsynth.synthesizers.kept_missing import by_pattern
 from dpsynth.synthesizers.partial_rows import LEAST
 from dpsynth.synthesizers.pulled import pulled
 from dpsynth.synthesizers.rule_terms import (
@@ -233,12 +235,21 @@ class _Block:
         rows = self._drawn(drawn, direct, few=few)
         bad = _failing(rows, checks)
         spare = np.setdiff1d(np.arange(n, drawn), bad, assume_unique=True)
-        open_ = bad[bad < n]
+        patterns, open_ = by_pattern(rows, bad[bad < n], checks)
         taken = min(len(open_), len(spare))
         used = {name: values.iloc[spare[:taken]] for name, values in rows.items()}
         rows = {name: values.iloc[:n] for name, values in rows.items()}
         _put(rows, open_[:taken], used, np.arange(taken))
-        self._fill(rows, open_[taken:], terms, direct, checks, drawn, drawn - len(bad))
+        met = drawn - len(bad)
+        self._fill(rows, open_[taken:], terms, direct, checks, drawn, met)
+        for pattern, places in patterns:
+            own = [pulled(term, self._recoding) for term in pattern]
+            if None not in own:
+                asked = [*direct, *(term for term in own if term is not None)]
+                with contextlib.suppress(ConditionError):
+                    self._fill(rows, places, [*terms, *pattern], asked, checks, drawn, met)
+            some = {name: values.iloc[places] for name, values in rows.items()}
+            self._fill(rows, places[_failing(some, checks)], terms, direct, checks, drawn, met)
         return rows
 
     def _fill(

@@ -170,7 +170,7 @@ class Canopy(StartsFromKnown):
         self.check(table.domain)
         run = _Run.begun(self, table, accountant)
         tree, tree_prices = run.select_tree()
-        if not (tree or run.binned.known or run.binned.lacking.answers):
+        if not tree and not run.binned.known:
             return rest_on_columns(table, accountant, run.oneway)
         run.measure_tree(tree, tree_prices)
         batch = run.select_batch()
@@ -286,8 +286,8 @@ class _Run:
     def select_batch(self) -> list[Clique]:
         """SELECT the pairs that the model gets most wrong, to be measured with all that is left.
 
-        Every column is measured again beside them, and so has its effort in the price. Where no
-        tree was worth it, only what is missing together is looked at.
+        Every column is measured again beside them, and so has its effort in the price. Pairs of
+        bins come first, as they need the same room in the tree.
         """
         assert self.model is not None
         stage("choosing more pairs")
@@ -295,8 +295,6 @@ class _Run:
         estimates = _estimates(binned, self.model)
         held = [c for c in self.model.potentials if len(c) > 1]
         rough = lacking.estimates({c: e for c, e in estimates.items() if c not in held})
-        if not (self.pairs or binned.known):
-            estimates = {}
         fitted = {a: self.model.project((a,)) for a in binned.masses}
         errors = binned.errors(self.oneway, fitted, few=FEW_BINS)
         looks = [({c: binned.answers[c] for c in estimates}, estimates)]
