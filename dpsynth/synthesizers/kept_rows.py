@@ -60,6 +60,9 @@ _LEAST_SPARE = 64
 others without a second draw.
 """
 
+_TRIES = 100
+"""For each row that is to have the same values missing: then rows with others are taken."""
+
 _ROUNDS = 200
 """How often rows that break an implication are drawn again."""
 
@@ -246,8 +249,9 @@ class _Block:
             own = [pulled(term, self._recoding) for term in pattern]
             if None not in own:
                 asked = [*direct, *(term for term in own if term is not None)]
+                most = drawn + _TRIES * (len(places) + _LEAST_SPARE)
                 with contextlib.suppress(ConditionError):
-                    self._fill(rows, places, [*terms, *pattern], asked, checks, drawn, met)
+                    self._fill(rows, places, [*terms, *pattern], asked, checks, drawn, met, most)
             some = {name: values.iloc[places] for name, values in rows.items()}
             self._fill(rows, places[_failing(some, checks)], terms, direct, checks, drawn, met)
         return rows
@@ -261,16 +265,19 @@ class _Block:
         checks: Sequence[Check],
         drawn: int,
         met: int,
+        most: int = _MOST_DRAWS,
     ) -> None:
-        """Rows that pass the checks in these places. met: how many of those drawn so far did."""
+        """Rows that pass the checks in these places. met: how many of those drawn so far did. most:
+        when it is given up.
+        """
         gaps = None
         if len(places) and met < _RARE * drawn and not self._tilts:
             gaps = gap_cases(self._origin, self._recoding, terms, direct)
             drawn, met = (drawn, met) if gaps is None else (1, 0)
         while len(places):
-            if drawn >= _MOST_DRAWS or (drawn >= _HOPELESS and not met):
+            if drawn >= most or (drawn >= _HOPELESS and not met):
                 raise _too_rare(checks, rows, met, drawn)
-            size = min(_BATCH, math.ceil(1.1 * len(places) * drawn / max(met, 1)) + 16)
+            size = min(_BATCH, most, math.ceil(1.1 * len(places) * drawn / max(met, 1)) + 16)
             more = self._drawn(size, direct, gaps, few=True)
             good = np.delete(np.arange(size), _failing(more, checks))
             taken = good[: len(places)]
