@@ -34,7 +34,7 @@ from dpsynth.synthesizers.cases import Case
 from dpsynth.synthesizers.conditions import Term
 from dpsynth.synthesizers.gap_conditions import GapCases, gap_cases
 from dpsynth.synthesizers.implications import Implication, implications_of
-from dpsynth.synthesizers.kept_missing import by_pattern
+from dpsynth.synthesizers.kept_missing import Missing, by_pattern, concluded_missing, too_many
 from dpsynth.synthesizers.partial_rows import LEAST
 from dpsynth.synthesizers.pulled import pulled
 from dpsynth.synthesizers.rule_terms import (
@@ -105,7 +105,7 @@ class Keeping:
     ) -> Rows:
         """Rows of a block; made up where the model has none, and no condition asks for others."""
         try:
-            return block.kept(n, terms, checks)
+            return block.as_often_missing(block.kept(n, terms, checks), terms, checks)
         except ConditionError:
             own = {each.rule for each in self._recoding.checks}
             if terms or self._tilts or any(each.rule not in own for each in checks):
@@ -168,6 +168,27 @@ class _Block:
         """n rows that meet the terms, pass the checks and keep the implications."""
         rows = self._meeting(n, terms, checks, few=False)
         return self._repaired(rows, n, terms, checks)
+
+    def as_often_missing(self, rows: Rows, terms: Sequence[Term], checks: Sequence[Check]) -> Rows:
+        """The rows, with values where implications made more of them missing than the model has."""
+        direct = [own for term in terms if (own := pulled(term, self._recoding)) is not None]
+        if len(direct) < len(terms):
+            return rows
+        for each in self._implications:
+            known = concluded_missing(self._origin, each, direct, self._tilts)
+            for name, share in known.items():
+                places = too_many(each, name, share, rows, self._rng)
+                if not len(places):
+                    continue
+                asked = [*terms, Missing.of(name, False)]
+                for unmet, ways in ways_not_to_meet(each.when):
+                    with contextlib.suppress(ConditionError):
+                        n = len(places)
+                        more = self._meeting(n, [*asked, *unmet], [*checks, *ways], few=True)
+                        more = self._repaired(more, n, asked, checks)
+                        _put(rows, places, more, np.arange(n))
+                        break
+        return rows
 
     def made_up(self, n: int, checks: Sequence[Check]) -> Rows:
         """n rows that keep all rules, of a model that has none: the columns that rules are about
