@@ -82,6 +82,11 @@ _LEVEL_CELLS = 2.0
 _SMALL_CELL = 0.3
 """The rows that the ridge adds to each cell, in standard deviations of its noise."""
 
+_FAR = 2.0
+"""Standard deviations of its noise from an even share, from which on a cell of a single column is
+drawn there less and less, as a prior with heavy tails does.
+"""
+
 _FLOOR = 0.01
 """The least ridge, in the same unit: keeps the curvatures of large and small cells comparable."""
 
@@ -194,10 +199,11 @@ def _centre(domain: Domain, clique: Clique, pooled: Mapping[Clique, Pooled]) -> 
     if len(clique) > 1:
         return np.zeros(pooled[clique].values.shape)
     expected = _independent(domain, clique, pooled)
-    noise = np.sqrt(pooled[clique].variance)
-    rows = np.maximum(
-        _believed(domain, clique, pooled)[1], np.minimum(expected, _SMALL_CELL * noise)
-    )
+    values, noise = pooled[clique].values, np.sqrt(pooled[clique].variance)
+    away = np.maximum(np.abs(values - expected) / noise, _FAR)
+    drawn = _believed(domain, clique, pooled)[1] - values
+    rows = values + drawn * (_FAR / away) ** 2
+    rows = np.maximum(rows, np.minimum(expected, _SMALL_CELL * noise))
     return np.asarray(np.log(rows / expected))
 
 
