@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from dpsynth.base.domain import Domain
     from dpsynth.base.errors import DPSynthError
     from dpsynth.base.job import Job
+    from dpsynth.data.engines.databases import Database
     from dpsynth.data.tables.mixing import mix
     from dpsynth.evaluation.fidelity import Quality, evaluate
     from dpsynth.evaluation.images import ImageQuality, contact_sheet, evaluate_images
@@ -120,6 +121,7 @@ _HOME = {
     "PolicyRefusedError": "accounting.ledger_policy",
     "PolicyViolationError": "auditing.release.audit",
     "PrivacyClaim": "auditing.release.audit",
+    "Database": "data.engines.databases",
     "PrivacyUnit": "kernel.unit",
     "Quality": "evaluation.fidelity",
     "Range": "schema.table",
@@ -156,6 +158,7 @@ __all__ = [
     "ConditionError",
     "DPAuditor",
     "DPSynthError",
+    "Database",
     "Datetime",
     "Derived",
     "Domain",

@@ -11,6 +11,7 @@ from dpsynth.base.real_records import STAMP
 from dpsynth.cli.common import (
     Data,
     Json,
+    Real,
     SchemaFile,
     Seed,
     Synthetic,
@@ -32,7 +33,7 @@ Columns = Annotated[
 
 
 def mix(
-    real: Annotated[Path, typer.Argument(help="Real rows: a table of any kind that a fit takes.")],
+    real: Real,
     synthetic: Synthetic,
     share: Share,
     output: NewTable,

@@ -20,13 +20,25 @@ if TYPE_CHECKING:
 out = Console(soft_wrap=True)
 err = Console(stderr=True, soft_wrap=True)
 
+
+def _place(text: str) -> Path | str:
+    """A path, or an address as it is."""
+    return text if "://" in text else Path(text)
+
+
 Data = Annotated[
-    Path,
+    Any,
     typer.Argument(
-        help="A table: .csv, .parquet, .feather, .jsonl, .xlsx, .sav, .dta, .sas7bdat or .xpt; or a"
-        " folder or a pattern of Parquet or CSV files.",
+        help="A table: .csv, .parquet, .feather, .jsonl, .xlsx, .sav, .dta, .sas7bdat or .xpt; a"
+        " folder or a pattern of Parquet or CSV files; or a database, such as"
+        " postgresql://host/clinic?table=visits.",
         metavar="DATA",
+        parser=_place,
     ),
+]
+Real = Annotated[
+    Any,
+    typer.Argument(help="Real rows: a table of any kind that a fit takes.", parser=_place),
 ]
 SchemaFile = Annotated[
     Path | None,

@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
-
-import typer
 
 from dpsynth.cli.common import (
     Json,
     PageFolder,
+    Real,
     SchemaFile,
     Synthetic,
     from_project,
@@ -22,7 +20,7 @@ from dpsynth.cli.progress import Progress, following
 
 def evaluate(
     synthetic: Synthetic,
-    real: Annotated[Path, typer.Argument(help="Real rows, such as .csv.")],
+    real: Real,
     schema: SchemaFile = None,
     output: PageFolder = Path("quality"),
     progress: Progress = None,

@@ -44,6 +44,7 @@ from dpsynth.cli.programs import (
 from dpsynth.cli.progress import Progress, following
 
 if TYPE_CHECKING:
+    from dpsynth.synthesizers.blocks import Written
     from dpsynth.synthesizers.drawing import Drawn
     from dpsynth.synthesizers.table import Synthesizer
 
@@ -75,7 +76,22 @@ ScenarioFile = Annotated[
 Support = Annotated[
     bool, typer.Option("--support", help="Add how much evidence stands behind each row.")
 ]
-Rows = Annotated[int | None, typer.Option("-n", help="Rows; by default the noisy row count.")]
+
+
+def _count(text: str) -> int:
+    """A number of rows, also as 1e9."""
+    number = float(text)
+    if not number.is_integer():
+        raise ValueError
+    return int(text) if text.isdecimal() else int(number)
+
+
+Rows = Annotated[
+    int | None,
+    typer.Option(
+        "-n", help="Rows, also as 1e9; by default the noisy row count.", parser=_count, metavar="N"
+    ),
+]
 ReleaseFolder = Annotated[
     Path, typer.Option("--output", "-o", help="The folder of the release, made at the end.")
 ]
@@ -174,7 +190,8 @@ def release(
     synthesizer = _synthesizer(
         schema, ledger, purpose, approval, chosen | _budgeted(mechanism, epsilon, delta, checkpoint)
     )
-    ending = ending_for(data) if row_format is None else f".{row_format}"
+    usual = ending_for(data) if isinstance(data, Path) else ".csv"
+    ending = usual if row_format is None else f".{row_format}"
     with following(progress), cautions_told_later():
         drawn = make_release(synthesizer, data, output, n=n, seed=seed, ending=ending)
     record = synthesizer.certificate.record
@@ -187,7 +204,7 @@ def release(
     _say_release(output, drawn, data)
 
 
-def _say_release(folder: Path, drawn: Drawn, data: Path) -> None:
+def _say_release(folder: Path, drawn: Drawn, data: Path | str) -> None:
     """What lies in the folder, and what to do next."""
     files = {
         drawn.path.name: f"{drawn.count:,} synthetic rows, seed {drawn.seed}",
@@ -197,6 +214,7 @@ def _say_release(folder: Path, drawn: Drawn, data: Path) -> None:
         "schema.yaml": "the public facts about the columns",
         "manifest.json": f"the hash of each file; its head is {drawn.head}",
     }
+    shown = data if isinstance(data, Path) else "DATA"  # an address is not repeated
     say(f"\n{folder}: the release")
     for name, meaning in files.items():
         say(f"  {name:<18} {meaning}")
@@ -204,7 +222,7 @@ def _say_release(folder: Path, drawn: Drawn, data: Path) -> None:
         "Note the head elsewhere: with it, `dpsynth verify` finds a release that was made anew.\n"
         "Next:\n"
         f"  dpsynth verify {folder}\n"
-        f"  dpsynth evaluate {drawn.path} {data} --schema {folder / 'schema.yaml'} -o"
+        f"  dpsynth evaluate {drawn.path} {shown} --schema {folder / 'schema.yaml'} -o"
         " internal/quality    # INTERNAL"
     )
 
@@ -234,7 +252,10 @@ def sample(
     output: Annotated[
         Path,
         typer.Option(
-            "--output", "-o", help="A file: .csv, .parquet, .feather, .jsonl, .xlsx, .sav or .dta."
+            "--output",
+            "-o",
+            help="A file: .csv, .parquet, .feather, .jsonl, .xlsx, .sav or .dta. Or a folder, a"
+            " name without an ending, for any number of rows: files of a million each.",
         ),
     ],
     n: Rows = None,
@@ -243,23 +264,50 @@ def sample(
     scenario: ScenarioFile = None,
     support: Support = False,
     seed: Seed = None,
+    row_format: Annotated[
+        Format, typer.Option("--format", help="Of the files in a folder.")
+    ] = Format.PARQUET,
+    workers: Annotated[
+        int, typer.Option(help="How many files of a folder are written beside each other.")
+    ] = 1,
+    progress: Progress = None,
     as_json: Json = False,
 ) -> None:
     """Draw synthetic rows from a model: any number, at no further cost.
 
-    The manifest of the output's folder lists them, with the seed and the condition.
+    The manifest of the output's folder lists them, with the seed and the condition. A folder that
+    was left unfinished is finished by the same command.
     """
     from dpsynth.data.tables.writing import WRITTEN
     from dpsynth.synthesizers.drawing import draw_rows_to
     from dpsynth.synthesizers.scenario import Scenario
     from dpsynth.synthesizers.table import Synthesizer
 
-    output_file(output, *WRITTEN)
     asked: dict[str, Any] = {"where": where, "balance": shares_of(balance), "support": support}
+    if not output.suffix and n is not None and scenario is None:
+        with following(progress):
+            asked |= {"seed": seed, "format": row_format.value, "workers": workers}
+            _say_written(Synthesizer.load(model).write(output, n, **asked), as_json)
+        return
+    output_file(output, *WRITTEN)
     if scenario is not None:
         asked["scenario"] = Scenario.load(scenario)
-    drawn = draw_rows_to(output, Synthesizer.load(model), n, **asked, seed=seed)
+    with following(progress):
+        drawn = draw_rows_to(output, Synthesizer.load(model), n, **asked, seed=seed)
     say_drawn(drawn, "rows", as_json)
+
+
+def _say_written(written: Written, as_json: bool) -> None:
+    if as_json:
+        facts = {"output": str(written.folder), "files": len(written.files), "rows": written.count}
+        print_json({**facts, "seed": written.seed, "manifest_head": written.head})
+        return
+    files = len(written.files)
+    say(
+        f"{written.folder}: {written.count:,} synthetic rows in {files:,}"
+        f" {'file' if files == 1 else 'files'}, seed {written.seed}"
+    )
+    say(f"{written.folder / 'manifest.json'}: head {written.head}")
 
 
 def demo(

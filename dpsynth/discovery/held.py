@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from dpsynth.door.bounded import Bounded, _raw, ids_of
+from dpsynth.door.bounded import Bounded, _parts, ids_of
 from dpsynth.door.codes import Coding
 from dpsynth.door.columns import is_missing, is_number, pieces, real
-from dpsynth.door.ids import units
+from dpsynth.door.ids import Numbering
 from dpsynth.kernel.rows import _BOUNDED, SensitiveRows
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.kernel.wall import behind_the_wall
@@ -47,15 +47,16 @@ def held_texts(rows: Bounded, name: str, text_of: TextOf, dates: Mapping[str, Co
     """How many units hold each text in a column of bounded rows. RowsError. dates: as in `bound_table`."""
 
     def work() -> HeldTexts:
-        (table,) = _raw(rows)
         numbers: dict[str, int] = {}
-        held = np.concatenate([np.zeros(0, dtype=np.int64), *_numbered(table[name], text_of, numbers)])
-        told = held >= 0
-        if rows.unit.id_column is not None:
-            unit = units(ids_of(table, rows.unit, dates))[1].astype(np.int64)
-            pairs = np.unique(unit[told] * len(numbers) + held[told])
-            held, told = pairs % max(1, len(numbers)), np.ones(len(pairs), dtype=bool)
-        counts = np.bincount(held[told], minlength=len(numbers)).astype(np.int64)
+        numbering, with_ids = Numbering(), rows.unit.id_column is not None
+        found = [np.zeros(0, dtype=np.int64)]
+        for part, kept in _parts(rows, [name, *rows.unit.columns]):
+            held = np.concatenate([np.zeros(0, dtype=np.int64), *_numbered(part[name], text_of, numbers)])
+            unit = numbering.of(ids_of(part, rows.unit, dates)).astype(np.int64) if with_ids else np.zeros_like(held)
+            found.append((unit << 32 | held)[kept][held[kept] >= 0])
+        pairs = np.concatenate(found)
+        held = (np.unique(pairs) if with_ids else pairs) & 0xFFFFFFFF
+        counts = np.bincount(held, minlength=len(numbers)).astype(np.int64)
         some = counts > 0  # a dictionary may have entries that no row has, or none that is left
         return HeldTexts([*compress(numbers, some)], counts[some], rows.unit, _BOUNDED)
 

@@ -88,6 +88,18 @@ class Decimals:
         return np.where(numbers == self._number, self._code, codes)
 
 
+class Codes(Protocol):
+    """A code for each number, which follows from that number alone."""
+
+    def of(self, number: float) -> int:
+        """The code of one number."""
+        ...
+
+    def at(self, numbers: np.ndarray) -> np.ndarray:
+        """The codes of float64 numbers, none of them NaN: what `of` says of each."""
+        ...
+
+
 class Coding(Protocol):
     """What a codec says of its column, all of it public.
 
@@ -98,10 +110,12 @@ class Coding(Protocol):
     size: int
     null: int
     bad: int
-    datetimes: Cuts
 
     @property
-    def numbers(self) -> Cuts | Decimals: ...
+    def numbers(self) -> Codes: ...
+
+    @property
+    def datetimes(self) -> Codes: ...
 
     def code(self, value: Any) -> int:
         """The code of one value that is neither missing nor a number nor a date, such as a text."""
@@ -124,21 +138,31 @@ def code_of(value: Any, coding: Coding) -> int:
 
 def codes_of(column: Any, coding: Coding) -> np.ndarray:
     """One code for each row of a column, in the smallest of uint8, uint16 and int32."""
-    kind = np.uint8 if coding.size <= 1 << 8 else np.uint16 if coding.size <= 1 << 16 else np.int32
-    found = [np.zeros(0, dtype=kind)]
+    found = [_in_range([], coding)]
     for values, places in pieces(column):
         codes = _coded(values, coding)
-        if places is not None:
-            codes = np.append(codes, coding.null)[places]
-        found.append(np.clip(codes, 0, coding.size - 1).astype(kind))
+        found.append(codes if places is None else np.append(codes, _in_range([coding.null], coding))[places])
     return np.concatenate(found)
+
+
+def _in_range(codes: Any, coding: Coding) -> np.ndarray:
+    kind = np.uint8 if coding.size <= 1 << 8 else np.uint16 if coding.size <= 1 << 16 else np.int32
+    return np.clip(np.asarray(codes, dtype=np.int64), 0, coding.size - 1).astype(kind)
 
 
 def _coded(values: list[Any] | np.ndarray, coding: Coding) -> np.ndarray:
     if isinstance(values, list) and {*map(type, values)} <= {float, type(None)}:
         values = np.array(values, dtype=np.float64)
     if isinstance(values, list):
-        return np.array([code_of(value, coding) for value in values], dtype=np.int64)
+        return _in_range([code_of(value, coding) for value in values], coding)
+    if values.dtype.kind in "iu" and len(values) and (span := int(values.max()) - int(values.min())) < len(values):
+        wide = values.astype(np.int64 if values.dtype.kind == "i" else np.uint64, copy=False)
+        each = wide.min() + np.arange(span + 1).astype(wide.dtype)  # fewer than there are values: look them up
+        return _in_range(_of_numbers(each, coding), coding)[(wide - wide.min()).astype(np.intp)]
+    return _in_range(_of_numbers(values, coding), coding)
+
+
+def _of_numbers(values: np.ndarray, coding: Coding) -> np.ndarray:
     cuts = coding.numbers
     if values.dtype.kind == "M":
         values, cuts = seconds(values), coding.datetimes

@@ -8,6 +8,8 @@ Python writes for them, or by their type alone where that is no more than an add
 
 from __future__ import annotations
 
+import hashlib
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -34,28 +36,79 @@ class Joint:
         return len(self.columns[0])
 
 
-def units(ids: Any) -> tuple[list[bytes], np.ndarray]:
-    """The keys of all units, and for each row the number of its unit. ids: a column, see `columns.pieces`, or a Joint.
+class Numbering:
+    """Numbers the units of rows that come in parts: an id has one number in all of them."""
 
-    The key of several columns is the keys in each of them, after their lengths: no two lists of ids have one key.
+    def __init__(self) -> None:
+        self._numbers: dict[bytes, int] = {}
+
+    @property
+    def keys(self) -> list[bytes]:
+        """The key of each unit, by its number."""
+        return list(self._numbers)
+
+    def of(self, ids: Any) -> np.ndarray:
+        """For each row the number of its unit. ids: a column, see `columns.pieces`, or a Joint.
+
+        The key of several columns is the keys in each of them, after their lengths: no two lists of ids have one key.
+        """
+        if isinstance(ids, Joint):
+            joint, number = [b""], np.zeros(len(ids), dtype=np.intp)
+            for more, numbers_there in map(units, ids.columns):
+                pairs, number = np.unique(number * len(more) + numbers_there, return_inverse=True)
+                joint = [joint[pair // len(more)] + _sized(more[pair % len(more)]) for pair in pairs.tolist()]
+            return self._known(joint)[number]
+        rows = [np.zeros(0, dtype=np.intp)]
+        for values, places in pieces(ids):
+            distinct, entries = values, np.arange(len(values))
+            if isinstance(values, np.ndarray):
+                distinct, entries = np.unique(values, return_inverse=True)
+            known = self._known([*map(key, distinct), NO_ID])
+            entries = np.append(entries, -1)
+            rows.append(known[entries[:-1] if places is None else entries[places]])
+        return np.concatenate(rows)
+
+    def _known(self, keys: list[bytes]) -> np.ndarray:
+        numbers = self._numbers
+        return np.array([numbers.setdefault(each, len(numbers)) for each in keys], dtype=np.intp)
+
+
+def units(ids: Any) -> tuple[list[bytes], np.ndarray]:
+    """The keys of all units, and for each row the number of its unit."""
+    numbering = Numbering()
+    numbers = numbering.of(ids)
+    return numbering.keys, numbers
+
+
+def digest(ids: Any) -> bytes:
+    """A hash of ids in their order, by which two readings of one table in one process are compared.
+
+    It hangs on the rows and on no container that holds several of them: chunks and dictionaries may differ.
     """
-    if isinstance(ids, Joint):
-        joint, number = [b""], np.zeros(len(ids), dtype=np.intp)
-        for more, numbers_there in map(units, ids.columns):
-            pairs, number = np.unique(number * len(more) + numbers_there, return_inverse=True)
-            joint = [joint[pair // len(more)] + _sized(more[pair % len(more)]) for pair in pairs.tolist()]
-        return joint, number
-    numbers: dict[bytes, int] = {}
-    rows = [np.zeros(0, dtype=np.intp)]
-    for values, places in pieces(ids):
-        distinct, entries = values, np.arange(len(values))
-        if isinstance(values, np.ndarray):
-            distinct, entries = np.unique(values, return_inverse=True)
-        keys = [*map(key, distinct), NO_ID]
-        known = np.array([numbers.setdefault(each, len(numbers)) for each in keys], dtype=np.intp)
-        entries = np.append(entries, -1)
-        rows.append(known[entries[:-1] if places is None else entries[places]])
-    return list(numbers), np.concatenate(rows)
+    found = hashlib.blake2b(digest_size=16)
+    for column in ids.columns if isinstance(ids, Joint) else (ids,):
+        rows = [_hashes([])]
+        for values, places in pieces(column):
+            each = _hashes(values)
+            rows.append(each if places is None else np.append(each, np.zeros(1, dtype=_HASH))[places])
+        whole = np.concatenate(rows)
+        found.update(len(whole).to_bytes(8) + whole.tobytes())
+    return found.digest()
+
+
+_HASH = np.dtype([("kind", np.uint32), ("value", np.int64)])
+"""The kind of a value and a hash of what it says; both are 0 for a row without a value."""
+
+
+def _hashes(values: list[Any] | np.ndarray) -> np.ndarray:
+    if isinstance(values, list):
+        said = ((1, hash(v)) if type(v) is str else (0, 0) if is_missing(v) else (2, hash(key(v))) for v in values)
+        return np.fromiter(said, dtype=_HASH, count=len(values))
+    found = np.zeros(len(values), dtype=_HASH)
+    found["kind"] = zlib.crc32(values.dtype.str.encode())
+    bits = values.astype(np.float64) if values.dtype.kind == "f" else values
+    found["value"] = bits.view(np.int64) if values.dtype.kind in "fM" else bits.astype(np.int64)
+    return found
 
 
 def key(value: Any) -> bytes:

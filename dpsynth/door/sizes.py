@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from dpsynth.door.bounded import Bounded, _raw, ids_of
+from dpsynth.door.bounded import Bounded, _parts, ids_of
 from dpsynth.door.codes import Coding
-from dpsynth.door.ids import units
+from dpsynth.door.ids import Numbering
 from dpsynth.kernel.sensitive import Sensitive
 from dpsynth.kernel.wall import behind_the_wall
 
@@ -23,8 +23,11 @@ def unit_sizes(rows: Bounded, starts: Sequence[int], dates: Mapping[str, Coding]
         raise ValueError("sizes are of units with ids, in cells that ascend from 1")
 
     def work() -> np.ndarray:
-        (table,) = _raw(rows)
-        held = np.bincount(units(ids_of(table, rows.unit, dates))[1])
+        numbering, held = Numbering(), np.zeros(0, dtype=np.int64)
+        for part, kept in _parts(rows, rows.unit.columns):
+            more = np.bincount(numbering.of(ids_of(part, rows.unit, dates))[kept], minlength=held.size)
+            more[: held.size] += held
+            held = more
         cells = np.searchsorted(starts, held[held > 0], side="right") - 1
         return np.bincount(cells, minlength=len(starts))
 

@@ -13,7 +13,7 @@ import numpy as np
 
 from dpsynth.base.closed import Closed, closed
 from dpsynth.base.domain import Clique, Domain
-from dpsynth.door.bounded import Bounded, _raw, bound_arrays
+from dpsynth.door.bounded import Bounded, _parts, _raw, bound_arrays
 from dpsynth.door.codes import Coding, codes_of
 from dpsynth.door.counting import Backend, MemoryBackend, count
 from dpsynth.kernel.rows import _BOUNDED, SensitiveRows, _require_bounded
@@ -42,14 +42,9 @@ class PrivateTable(Closed):
 
     @classmethod
     def encoded(cls, rows: Bounded, codings: Mapping[str, Coding], domain: Domain) -> PrivateTable:
-        """A bounded table as codes in memory: each column of the domain by its own coding. RowsError."""
-
-        def work() -> PrivateTable:
-            (table,) = _raw(rows)
-            codes = {a: codes_of(table[a], codings[a]) for a in domain.attributes}
-            return cls(MemoryBackend(codes, domain), domain, rows.unit, _BOUNDED)
-
-        return behind_the_wall(work)
+        """A bounded table as codes: each column of the domain by its own coding. RowsError."""
+        backend = behind_the_wall(lambda: _Coded(rows, codings, domain.attributes))
+        return cls(backend, domain, rows.unit, _BOUNDED)
 
     @classmethod
     def from_codes(
@@ -105,6 +100,35 @@ class PrivateTable(Closed):
         return f"PrivateTable({len(self.domain.attributes)} attributes, {self.unit.describe()})"
 
     __setattr__ = __delattr__ = closed
+
+
+MAX_HELD = 1 << 29
+"""Bytes of codes that a table holds in memory; those of a larger one are made anew for each pass over its rows."""
+
+
+class _Coded:
+    """Bounded rows as codes."""
+
+    def __init__(self, rows: Bounded, codings: Mapping[str, Coding], attributes: Sequence[str]) -> None:
+        self._rows, self._codings = rows, codings
+        self._held: list[dict[str, np.ndarray]] | None = []
+        held = 0
+        for codes in self._made(attributes):
+            held += sum(each.nbytes for each in codes.values())
+            if held > MAX_HELD:
+                self._held = None
+                break
+            self._held.append(codes)
+
+    def partitions(self, attributes: Sequence[str]) -> Iterator[dict[str, np.ndarray]]:
+        if self._held is None:
+            yield from self._made(attributes)
+        else:
+            yield from ({a: codes[a] for a in attributes} for codes in self._held)
+
+    def _made(self, attributes: Sequence[str]) -> Iterator[dict[str, np.ndarray]]:
+        for part, kept in _parts(self._rows, attributes):
+            yield {a: codes_of(part[a], self._codings[a])[kept] for a in attributes}
 
 
 class _Coarse:

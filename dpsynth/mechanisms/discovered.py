@@ -120,9 +120,10 @@ def find_categories(
         known: frozenset[str] = frozenset()
         for length in column.looks:
             what = "categories" if length is None else f"prefixes of {length}"
-            charge = accountant.charge(next(events), f"find the {what} of {name}")
             text_of = partial(_text, column, schema.file, length, known)
-            known |= {*charge.redeem(held_texts(rows, name, text_of, dates))}
+            held = held_texts(rows, name, text_of, dates)
+            charge = accountant.charge(next(events), f"find the {what} of {name}")
+            known |= {*charge.redeem(held)}
         found[name] = tuple(sorted(known))
     return found
 

@@ -90,24 +90,35 @@ def look_inside(
     costs: tuple[int, int, int],
 ) -> dict[str, Seen]:
     """What is seen in the cells of each column, by three charges each."""
+    shared = {name: f"values of {name} that many rows share" for name in columns}
+    how = {name: f"how the numbers of {name} are written" for name in columns}
+    decimals = look(
+        rows, {n: DecimalsCoding(c) for n, (c, _) in columns.items()}, accountant, costs[0], how
+    )
+    edges = {name: first_edges(codec) for name, (_, codec) in columns.items()}
+    first = {n: PiecesCoding(c, codec, edges[n]) for n, (c, codec) in columns.items()}
+    suspected = {
+        name: _suspected(counts / noise, looked_at(columns[name][1], edges[name]))
+        for name, (counts, noise) in look(rows, first, accountant, costs[1], shared).items()
+    }
+    finer = {
+        name: _finer(codec, edges[name], suspected[name]) for name, (_, codec) in columns.items()
+    }
+    second = {n: PiecesCoding(c, codec, finer[n]) for n, (c, codec) in columns.items()}
     found = {}
-    for name, (column, codec) in columns.items():
-        look = Look(rows, name, accountant)
-        decimals, decimals_noise = look(
-            DecimalsCoding(column), costs[0], f"how the numbers of {name} are written"
-        )
-        purpose = f"values of {name} that many rows share"
-        edges = first_edges(codec)
-        counts, noise = look(PiecesCoding(column, codec, edges), costs[1], purpose)
-        suspected = _suspected(counts / noise, looked_at(codec, edges))
-        finer = codec.grid.split(edges[:-1][suspected], edges[1:][suspected], FINER_PIECES)
-        finer = np.union1d(finer, codec.grid.edges[[0, -1]])  # so that no piece is open
-        counts, noise = look(PiecesCoding(column, codec, finer), costs[2], purpose)
-        pieces = (edges[suspected], edges[suspected + 1])
-        atoms = _atoms(codec, pieces, finer, counts, noise)
-        written = np.where(decimals > _LIKELY * decimals_noise, decimals, 0.0)
+    for name, (counts, noise) in look(rows, second, accountant, costs[2], shared).items():
+        pieces = (edges[name][suspected[name]], edges[name][suspected[name] + 1])
+        atoms = _atoms(columns[name][1], pieces, finer[name], counts, noise)
+        held, held_noise = decimals[name]
+        written = np.where(held > _LIKELY * held_noise, held, 0.0)
         found[name] = Seen(tuple(atoms), tuple(atoms.values()), tuple(written.tolist()))
     return found
+
+
+def _finer(codec: NumericCodec, edges: np.ndarray, suspected: np.ndarray) -> np.ndarray:
+    """The edges of the parts of suspected pieces; the outermost ones, so that no piece is open."""
+    finer = codec.grid.split(edges[:-1][suspected], edges[1:][suspected], FINER_PIECES)
+    return np.union1d(finer, codec.grid.edges[[0, -1]])
 
 
 def inside_of(codec: NumericCodec, seen: Seen, model: Model, name: str) -> Inside:
@@ -137,20 +148,26 @@ def _but_the_last(counts: np.ndarray, codec: NumericCodec) -> tuple[float, ...]:
     return tuple((counts[:-1] / counts.sum()).tolist())
 
 
-class Look:
-    """Measures one column of the rows in cells of a coding; one charge."""
+def look(
+    rows: Bounded,
+    codings: Mapping[str, Coding],
+    accountant: Accountant,
+    cost: int,
+    purposes: Mapping[str, str],
+) -> dict[str, tuple[np.ndarray, float]]:
+    """Measures columns in cells of their codings, in one pass over the rows; one charge for each.
 
-    def __init__(self, rows: Bounded, name: str, accountant: Accountant) -> None:
-        self._rows, self._name, self._accountant = rows, name, accountant
-
-    def __call__(self, coding: Coding, cost: int, purpose: str) -> tuple[np.ndarray, float]:
-        """Noisy counts, without that of what is no number, and their standard deviation."""
-        domain = Domain.of({self._name: coding.size})
-        table = PrivateTable.encoded(self._rows, {self._name: coding}, domain)
-        answer = table.marginals([(self._name,)])[self._name,]
-        charge = self._accountant.charge(Gaussian.spending(cost), f"see {purpose}")
-        counts, stddev = charge.gaussian(answer)
-        return counts[:-1], float(np.max(stddev))
+    Of each column the noisy counts, without that of what is no number, and their deviation.
+    """
+    domain = Domain.of({name: coding.size for name, coding in codings.items()})
+    table = PrivateTable.encoded(rows, codings, domain)
+    answers = table.marginals([(name,) for name in codings])
+    found = {}
+    for name, purpose in purposes.items():
+        charge = accountant.charge(Gaussian.spending(cost), f"see {purpose}")
+        counts, stddev = charge.gaussian(answers[name,])
+        found[name] = counts[:-1], float(np.max(stddev))
+    return found
 
 
 def _suspected(strength: np.ndarray, several: np.ndarray) -> np.ndarray:

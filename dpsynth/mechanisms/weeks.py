@@ -9,7 +9,7 @@ from dpsynth.data.tables.inside import Inside
 from dpsynth.data.tables.weeks import WeekCoding
 from dpsynth.door.bounded import Bounded
 from dpsynth.kernel.accountant import Accountant
-from dpsynth.mechanisms.inside import Look, Seen
+from dpsynth.mechanisms.inside import Seen, look
 from dpsynth.models.histogram import denoise
 from dpsynth.schema.columns import Datetime
 
@@ -31,9 +31,9 @@ def look_at_weeks(
 ) -> dict[str, Seen]:
     """How many rows each hour of a week has, or each weekday; one charge for a column."""
     found = {}
-    for name, column in columns.items():
-        look = Look(rows, name, accountant)
-        counts, noise = look(WeekCoding(column), cost, f"when in the week {name} lies")
+    codings = {name: WeekCoding(column) for name, column in columns.items()}
+    purposes = {name: f"when in the week {name} lies" for name in columns}
+    for name, (counts, noise) in look(rows, codings, accountant, cost, purposes).items():
         total = float(counts.sum())
         if total > _CLEAR * noise * math.sqrt(counts.size):
             found[name] = Seen(week=tuple(denoise(counts, noise, None, total).tolist()))

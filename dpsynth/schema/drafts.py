@@ -139,7 +139,8 @@ def _dtypes(table: Any) -> Iterable[tuple[object, Any]]:
     import pyarrow as pa
 
     if not isinstance(table, pd.DataFrame):
-        schema = pa.RecordBatchReader.from_stream(table).schema
+        names_only = hasattr(table, "__arrow_c_schema__")
+        schema = pa.schema(table) if names_only else pa.RecordBatchReader.from_stream(table).schema
         table = schema.empty_table().to_pandas(types_mapper=pd.ArrowDtype)
     if duplicates := sorted({str(name) for name in table.columns[table.columns.duplicated()]}):
         raise SchemaError(

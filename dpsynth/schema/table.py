@@ -440,8 +440,8 @@ class Schema:
     def draft(
         table: Any, unit: PrivacyUnit | None = None, file: FileFormat | None = None
     ) -> SchemaDraft:
-        """A draft to edit, from names and dtypes of a pandas DataFrame or of a table that
-        Arrow can read.
+        """A draft to edit, from names and dtypes of a pandas DataFrame, of a `Database` or of a
+        table that Arrow can read.
 
         No row is read. Every bound and category is left as "TODO". So is what one missing value
         changes in the dtypes of pandas, which would tell something of a record: whether numbers are

@@ -171,3 +171,19 @@ def row_count(n: Any) -> int:
     if isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 0:
         raise ValueError(f"n must be a whole number of rows, 0 or more, got {n!r}")
     return int(n)
+
+
+def check_draw(n: int | None, seed: int | None) -> None:
+    """ValueError for a number of rows or a seed that is none, before anything is spent."""
+    if n is not None:
+        row_count(n)
+    if seed is not None and seed < 0:
+        raise ValueError(f"a seed must be a whole number, 0 or more, got {seed}: give another one")
+
+
+def fresh_seed(seed: int | None) -> int:
+    """The seed, or one that the operating system gives: 32 bits, which every JSON reader keeps."""
+    if seed is not None:
+        check_draw(None, seed)
+        return seed
+    return int(np.random.SeedSequence(seed).generate_state(1)[0])

@@ -22,8 +22,9 @@ from dpsynth.data.tables.writing import write_rows
 from dpsynth.evidence.bundle.checks import read_manifest
 from dpsynth.evidence.manifest import add_lines, line_of, refuse_other_release
 from dpsynth.evidence.verify import Outcome
-from dpsynth.synthesizers.asking import Asked, row_count
+from dpsynth.synthesizers.asking import Asked, check_draw, fresh_seed
 from dpsynth.synthesizers.image import ImageSynthesizer
+from dpsynth.synthesizers.sampled_rows import Block
 from dpsynth.synthesizers.scenario import Scenario
 from dpsynth.synthesizers.table import Synthesizer
 
@@ -40,14 +41,6 @@ class Drawn:
     seed: int
     head: str
     coverage: pd.DataFrame | None = None
-
-
-def check_draw(n: int | None, seed: int | None) -> None:
-    """ValueError for a number of rows or a seed that is none, before anything is spent."""
-    if n is not None:
-        row_count(n)
-    if seed is not None and seed < 0:
-        raise ValueError(f"a seed must be a whole number, 0 or more, got {seed}: give another one")
 
 
 def draw_rows_to(
@@ -68,7 +61,7 @@ def draw_rows_to(
     check_draw(n, seed)
     model = synthesizer.certificate.model
     refuse_other_release(path.parent, model)
-    seed = _fresh(seed)
+    seed = fresh_seed(seed)
     recorded = Asked(where, None, balance, scenario, support).recorded()
     stage("drawing rows")
     with whole_or_gone(path):
@@ -91,7 +84,7 @@ def draw_images_to(
     check_draw(n, seed)
     model = synthesizer.certificate.model
     refuse_other_release(path.parent, model)
-    seed = _fresh(seed)
+    seed = fresh_seed(seed)
     stage("drawing images")
     with whole_or_gone(path):
         count = _write_images(path, synthesizer, n, label, seed)
@@ -138,7 +131,8 @@ def _redrawn(line: Mapping[str, Any], model: Path) -> str:
         path = Path(scratch, line["name"])
         if line["kind"] == "rows":
             rows = Synthesizer.load(model)
-            _write_rows(path, rows, line["rows"], Asked.of(line), line["seed"])
+            block = None if line.get("block") is None else Block(**line["block"])
+            _write_rows(path, rows, line["rows"], Asked.of(line), line["seed"], block)
         else:
             images = ImageSynthesizer.load(model)
             _write_images(path, images, line["images"], line["label"], line["seed"])
@@ -152,9 +146,14 @@ def _other_versions(then: Mapping[str, str]) -> str:
 
 
 def _write_rows(
-    path: Path, synthesizer: Synthesizer, n: int | None, asked: Asked, seed: int
+    path: Path,
+    synthesizer: Synthesizer,
+    n: int | None,
+    asked: Asked,
+    seed: int,
+    block: Block | None = None,
 ) -> pd.DataFrame:
-    rows = synthesizer.drawn(n, asked, seed)
+    rows = synthesizer.drawn(n, asked, seed, block)
     write_rows(rows, path, synthesizer.schema)
     return rows
 
@@ -165,11 +164,3 @@ def _write_images(
     images, labels = synthesizer.sample(n, labels=label, seed=seed)
     np.savez_compressed(path, images=images, labels=labels)
     return len(images)
-
-
-def _fresh(seed: int | None) -> int:
-    """The seed, or one that the operating system gives: 32 bits, which every JSON reader keeps."""
-    if seed is not None:
-        check_draw(None, seed)
-        return seed
-    return int(np.random.SeedSequence(seed).generate_state(1)[0])

@@ -33,7 +33,12 @@ def check_budget(budget: Budget) -> None:
 
 
 def check_size(schema: Schema) -> None:
-    """Refuses a schema that would not fit into memory."""
+    """Refuses a schema of which nothing is read, or that would not fit into memory."""
+    if all(isinstance(column, Identifier) for column in schema.columns.values()):
+        raise SchemaError(
+            "every column of the schema is an identifier, of which a fit reads nothing: declare a"
+            " column of another type"
+        )
     nominal = {name: c for name, c in schema.columns.items() if isinstance(c, Categorical)}
     sizes = {name: len(column.categories) for name, column in nominal.items()}
     if sum(sizes.values()) > _MAX_CATEGORIES:

@@ -21,8 +21,9 @@ from dpsynth.data.tables.writing import refuse_unwritable
 from dpsynth.evidence.manifest import add_lines, line_of
 from dpsynth.kernel.wall import RowsError
 from dpsynth.ledger.ledger import Ledger
+from dpsynth.synthesizers.asking import check_draw
 from dpsynth.synthesizers.base import BaseSynthesizer
-from dpsynth.synthesizers.drawing import Drawn, check_draw, draw_rows_to
+from dpsynth.synthesizers.drawing import Drawn, draw_rows_to
 from dpsynth.synthesizers.table import Synthesizer
 
 MODEL = "model.dpsynth"

@@ -47,11 +47,21 @@ class Tilt:
     rest: float = 1.0
 
 
+@dataclass(frozen=True)
+class Block:
+    """Which rows of a sample these are, where it is drawn in blocks. number: of the block."""
+
+    number: int
+    first: int
+    total: int
+
+
 @dataclass(frozen=True, eq=False)
 class Origin:
     """What rows are drawn from: a model, and what turns its cells into values.
 
     people: how many rows units have, where their names repeat. seed: of names that have a key.
+    block: of a sample that is drawn in blocks, whose identifiers differ from those of the others.
     """
 
     model: Model
@@ -60,6 +70,7 @@ class Origin:
     inside: Mapping[str, Inside] = field(default_factory=dict)
     people: RowsOfUnits | None = None
     seed: Any = None
+    block: Block | None = None
 
     @cached_property
     def codecs(self) -> dict[str, Codec]:
@@ -135,12 +146,17 @@ class Origin:
         """
         columns = self.schema.columns.items()
         found = {name: column for name, column in columns if isinstance(column, Identifier)}
-        keys = {name: c.key or name for name, c in found.items() if c.repeats or c.key}
+        block = self.block
+        every = block is not None
+        keys = {n: c.key or n for n, c in found.items() if c.repeats or c.key or every}
         repeating = {key for name, key in keys.items() if found[name].repeats}
         if not keys:
             return {}
         seed = int(rng.integers(_SEEDS) if self.seed is None else self.seed)
         of_people = np.random.default_rng([_PEOPLE, seed])
+        if block is not None:
+            blocks = np.random.SeedSequence(seed, spawn_key=(_PEOPLE, block.number))
+            of_people = np.random.default_rng(blocks)
         owners: dict[str, np.ndarray] = {}
         for key in dict.fromkeys(keys.values()):
             units = next((owners[each] for each in repeating if each in owners), None)
@@ -148,8 +164,9 @@ class Origin:
                 owners[key] = _ALONE.draw(n, of_people)
             else:
                 owners[key] = self._units(n, rows, of_people) if units is None else units
+        first, total = (block.first, block.total) if block else (0, None)
         return {
-            name: keyed_identifiers(found[name], name, owners[key], seed)
+            name: keyed_identifiers(found[name], name, owners[key] + first, seed, total)
             for name, key in keys.items()
         }
 

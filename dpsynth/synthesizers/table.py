@@ -7,8 +7,8 @@ them.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,13 +22,10 @@ from dpsynth.data.constraints.recoding import recoding_of
 from dpsynth.data.engines.files import Source, open_source
 from dpsynth.data.engines.frames import Container, as_container, check_container
 from dpsynth.data.tables.codec import check_columns, check_owner, codecs, schema_domain
-from dpsynth.data.tables.inside import Inside, with_several_values
-from dpsynth.data.tables.magnitude import magnitude_table
 from dpsynth.data.tables.mixing import as_frame, stamped
 from dpsynth.data.tables.periods import period_codings
-from dpsynth.data.tables.rows_of_units import RowsOfUnits
-from dpsynth.data.tables.weeks import with_weeks
-from dpsynth.door.bounded import Bounded, bound_table
+from dpsynth.data.tables.records import record_codings
+from dpsynth.door.bounded import bound_table
 from dpsynth.door.table import PrivateTable
 from dpsynth.evidence.certificate import Certificate
 from dpsynth.evidence.undeclared import cautions
@@ -37,20 +34,18 @@ from dpsynth.ledger.ledger import Ledger
 from dpsynth.ledger.opening import Accountant
 from dpsynth.mechanisms.base import Mechanism
 from dpsynth.mechanisms.checkpoint import Checkpoint, check_place
-from dpsynth.mechanisms.discovered import Search, find_categories, search
-from dpsynth.mechanisms.inside import Seen, inside_costs, inside_of, look_inside
-from dpsynth.mechanisms.learned_bounds import Learned, bounds_costs, learn_bounds
+from dpsynth.mechanisms.discovered import Search, search
 from dpsynth.mechanisms.marginal.known import Marginal
 from dpsynth.mechanisms.registry import TABLES, mechanism_for, name_of
-from dpsynth.mechanisms.rows_per_unit import look_at_sizes, rows_of_units, sizes_cost
 from dpsynth.mechanisms.tails import with_magnitudes
-from dpsynth.mechanisms.weeks import look_at_weeks, weeks_cost, weeks_of
-from dpsynth.models.base import Model
-from dpsynth.schema.table import Numeric, Schema, SchemaError
+from dpsynth.schema.table import Schema, SchemaError
 from dpsynth.synthesizers.account import accountant_for, budget_of_account
 from dpsynth.synthesizers.asking import Asked
 from dpsynth.synthesizers.base import BaseSynthesizer, CautionWarning, NamedLedger, NoLedger
+from dpsynth.synthesizers.blocks import Written, write_blocks
 from dpsynth.synthesizers.feasible import refuse_unkeepable
+from dpsynth.synthesizers.fitted import Fitted, certified
+from dpsynth.synthesizers.looks import Categories, Looking
 from dpsynth.synthesizers.model_file import (
     TABLE,
     built_table,
@@ -72,12 +67,11 @@ from dpsynth.synthesizers.preflight import (
     with_prior_of_found,
 )
 from dpsynth.synthesizers.recorded import RecordedMarginal, recorded_arguments, recorded_marginals
-from dpsynth.synthesizers.sampled_rows import Origin
+from dpsynth.synthesizers.sampled_rows import Block, Origin
 from dpsynth.synthesizers.scenario import Scenario
-from dpsynth.synthesizers.undeclared import other_shares, undeclared_counts
 
-Bounds = dict[str, tuple[float, float]]
-Categories = dict[str, tuple[str, ...]]
+_BLOCKS = 6
+"""Beside the seed of a sample: the blocks of a sample in blocks are drawn apart."""
 
 
 class Synthesizer(BaseSynthesizer["Fitted"]):
@@ -196,25 +190,25 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         with accountant:
             stage("reading the rows")
             accountant.begin()  # a fit that fails from here on stays paid for
-            rows = bound_table(source.read, self.schema.unit, period_codings(self.schema))
-            found = _kept_found(checkpoint, self.schema, lambda: self._found(rows, accountant))
-            modelled = recoding_of(self.schema.settled(found)).modelled
-            learned = _kept_bounds(checkpoint, lambda: self._bounds(rows, accountant))
-            bounds = {name: each.bounds for name, each in learned.items()}
-            seen = _kept_seen(checkpoint, lambda: self._seen(rows, bounds, accountant, mechanism))
-            people = _kept_people(checkpoint, lambda: self._people(rows, accountant))
-            domain = schema_domain(modelled, bounds)
-            table = PrivateTable.encoded(rows, codecs(modelled, bounds), domain)
-            mechanism = self._ready(mechanism, found)
+            records = record_codings(self._modelled)
+            dates = period_codings(self.schema)
+            rows = bound_table(source.reader(), self.schema.unit, dates, records)
+            looking = Looking(self.schema, rows, accountant, mechanism.gaussian, checkpoint)
+            looks = looking.looks()
+            bounds, modelled = looks.bounds, looks.modelled
+            table = PrivateTable.encoded(
+                rows, codecs(modelled, bounds), schema_domain(modelled, bounds)
+            )
+            mechanism = self._ready(mechanism, looks.found)
             stage(f"measuring and modelling with {name_of(mechanism)}")
             model = in_stored_form(mechanism.run(table, accountant, checkpoint))
-            model = with_magnitudes(model, modelled, learned)
-            inside = self._inside(seen, bounds, model)
+            model = with_magnitudes(model, modelled, looks.learned)
+            inside, people, found = looks.inside(model), looks.people, looks.found
             accountant.close(model_digest(self.schema, model, bounds, inside, people, found))
         if checkpoint is not None:
             checkpoint.remove()
         stage("writing the certificate")
-        certificate = self._certify(accountant, mechanism, model, bounds, people, found)
+        certificate = certified(self.schema, accountant, mechanism, looks, model)
         self.fitted_ = Fitted(model, bounds, certificate, inside, people, found)
         for sentence in cautions(self.certificate.record["released"]):
             warnings.warn(sentence.removeprefix("CAUTION: "), CautionWarning, stacklevel=2)
@@ -312,10 +306,71 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         rows = self.drawn(n, Asked(where, given, balance, scenario, support), seed)
         return as_container(rows, output)
 
-    def drawn(self, n: int | None, asked: Asked, seed: int | None) -> pd.DataFrame:
-        """The rows of `sample`, for what was asked as one object."""
+    def drawn(
+        self, n: int | None, asked: Asked, seed: int | None, block: Block | None = None
+    ) -> pd.DataFrame:
+        """The rows of `sample`, for what was asked as one object. block: which of them."""
         record = self._fitted().certificate.record
-        return asked.rows(self._origin(seed), record, n, np.random.default_rng(seed))
+        origin = self._origin(seed)
+        if block is None:
+            return asked.rows(origin, record, n, np.random.default_rng(seed))
+        source = np.random.SeedSequence(seed, spawn_key=(_BLOCKS, block.number))
+        rng = np.random.default_rng(source)
+        return asked.rows(replace(origin, block=block), record, n, rng)
+
+    def write(
+        self,
+        folder: str | Path,
+        n: int,
+        *,
+        where: str | None = None,
+        balance: Mapping[str, Any] | None = None,
+        support: bool = False,
+        seed: int | None = None,
+        format: str = "parquet",
+        workers: int = 1,
+    ) -> Written:
+        """Draws any number of rows into the files of a folder, a million in each.
+
+        The files are the same for one seed, however many are written beside each other. A call that
+        ended early is finished by the same call: files that are whole are kept. The manifest of the
+        folder lists them.
+
+        Parameters
+        ----------
+        folder : str or Path
+            A new folder, or one in which the same was begun.
+        n : int
+            How many rows.
+        where, balance, support
+            As in `sample`; shares hold in each file.
+        seed : int or None
+            For a sample that can be drawn again; None takes a fresh one, which the manifest has.
+        format : str
+            The kind of file, such as "parquet" or "csv".
+        workers : int
+            How many files are written beside each other.
+
+        Returns
+        -------
+        Written
+            The folder, its files, the rows, the seed, and the head of the manifest.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ConditionError
+            When no row can meet the condition, and where a column other than an `Identifier` has to
+            be unique.
+        ValueError, SchemaError
+            For a folder of other files, and for rows that such a file cannot hold.
+        """
+        asked = Asked(where, None, balance, None, support)
+        ending = f".{format.removeprefix('.')}"
+        return write_blocks(
+            expanded(folder), self, n, asked, ending=ending, seed=seed, workers=workers
+        )
 
     def impute(
         self,
@@ -436,7 +491,7 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         check_columns(source.names, self.schema)
         check_owner(source.names, self.schema.unit)
         recoding = recoding_of(self.schema)
-        return replace(source, read=lambda: recoding.encoded(source.read()))
+        return source.changed(recoding.encoded, recoding.needed)
 
     def _accountant(self, paid: Search, mechanism: Mechanism) -> Accountant:
         fingerprint = self.schema.fingerprint()
@@ -480,158 +535,3 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
             "approvals": dict(self.approvals or {}),
             **settings,
         }
-
-    def _found(self, rows: Bounded, accountant: Accountant) -> Categories:
-        """Categories that the schema leaves open, found by charges."""
-        if not self.schema.open:
-            return {}
-        stage("finding categories that the schema leaves open")
-        return self.schema.following(find_categories(rows, self.schema, accountant))
-
-    def _bounds(self, rows: Bounded, accountant: Accountant) -> dict[str, Learned]:
-        """Bounds that the schema leaves open, learned by charges."""
-        numeric = {n: c for n, c in self._modelled.columns.items() if isinstance(c, Numeric)}
-        wanted = {name: column for name, column in numeric.items() if not column.bounded}
-        if not wanted:
-            return {}
-        stage("learning bounds that the schema leaves open")
-        table = magnitude_table(rows, wanted)
-        costs = bounds_costs(accountant.cost_left, len(wanted))
-        return learn_bounds(table, wanted, accountant, costs)
-
-    def _seen(
-        self, rows: Bounded, bounds: Bounds, accountant: Accountant, mechanism: Mechanism
-    ) -> dict[str, Seen]:
-        """Values that many rows share inside of cells, and how numbers are written, by charges."""
-        found: dict[str, Seen] = {}
-        if mechanism.gaussian and (wanted := with_several_values(self._modelled, bounds)):
-            stage("looking for values that many rows share")
-            costs = inside_costs(accountant.cost_left, len(wanted))
-            found = look_inside(rows, wanted, accountant, costs)
-        if mechanism.gaussian and (times := with_weeks(self._modelled)):
-            stage("looking for weekdays and hours")
-            cost = weeks_cost(accountant.cost_left, len(times))
-            found |= look_at_weeks(rows, times, accountant, cost)
-        return found
-
-    def _people(self, rows: Bounded, accountant: Accountant) -> RowsOfUnits | None:
-        """How many rows units have, by a charge; None where no names are to repeat."""
-        if not self.schema.repeating:
-            return None
-        stage("counting the rows of each unit")
-        dates = period_codings(self.schema)
-        found = look_at_sizes(rows, dates, accountant, sizes_cost(accountant.cost_left))
-        return rows_of_units(found)
-
-    def _inside(self, seen: Mapping[str, Seen], bounds: Bounds, model: Model) -> dict[str, Inside]:
-        wanted = with_several_values(self._modelled, bounds)
-        found = {
-            name: weeks_of(each) if each.week else inside_of(wanted[name][1], each, model, name)
-            for name, each in seen.items()
-        }
-        return {name: each for name, each in found.items() if each != Inside()}
-
-    def _certify(
-        self,
-        accountant: Accountant,
-        mechanism: Mechanism,
-        model: Model,
-        bounds: Bounds,
-        people: RowsOfUnits | None,
-        found: Mapping[str, tuple[str, ...]],
-    ) -> Certificate:
-        modelled = recoding_of(self.schema.settled(found)).modelled
-        counted = undeclared_counts(modelled, model)
-        single = [name for name in found if name in modelled.columns]
-        other = other_shares(single, modelled, model)
-        return Certificate.issue(
-            schema=self.schema,
-            ledger=accountant.ledger,
-            run=accountant.run,
-            mechanism=name_of(mechanism),
-            settings=mechanism.settings(),
-            bounds=bounds,
-            released={
-                **mechanism.released(model),
-                **({"undeclared": counted} if counted else {}),
-                **({} if people is None else {"rows_of_units": people.told()}),
-                **({"found": {name: len(each) for name, each in found.items()}} if found else {}),
-                **({"other": other} if other else {}),
-            },
-            cautions=mechanism.cautions,
-        )
-
-
-@dataclass(frozen=True, eq=False)
-class Fitted:
-    """What a fit leaves behind. All of it was paid for, and is public."""
-
-    model: Model
-    bounds: Bounds
-    certificate: Certificate
-    inside: Mapping[str, Inside] = field(default_factory=dict)
-    people: RowsOfUnits | None = None
-    found: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-
-
-def _kept_found(
-    checkpoint: Checkpoint | None, schema: Schema, found: Callable[[], Categories]
-) -> Categories:
-    """Categories: found by this process, or by the one whose checkpoint is resumed."""
-    if checkpoint is None:
-        return found()
-    if not checkpoint.resumed:
-        categories = found()
-        if categories:
-            checkpoint.values["categories"] = {name: [*each] for name, each in categories.items()}
-        return categories
-    with checkpoint.reading():
-        return {n: tuple(map(str, checkpoint.values["categories"][n])) for n in schema.open}
-
-
-def _kept_bounds(
-    checkpoint: Checkpoint | None, learned: Callable[[], dict[str, Learned]]
-) -> dict[str, Learned]:
-    """Learned bounds: of this process, or of the one whose checkpoint is resumed."""
-    if checkpoint is None:
-        return learned()
-    if not checkpoint.resumed:
-        checkpoint.values["bounds"] = {name: asdict(each) for name, each in learned().items()}
-    with checkpoint.reading():
-        kept = checkpoint.values["bounds"]
-        return {name: Learned.of(each) for name, each in kept.items()}
-
-
-def _kept_seen(
-    checkpoint: Checkpoint | None, seen: Callable[[], dict[str, Seen]]
-) -> dict[str, Seen]:
-    """What was seen inside of cells: by this process, or by the one whose checkpoint is resumed."""
-    if checkpoint is None:
-        return seen()
-    if not checkpoint.resumed:
-        found = seen()
-        if found:
-            checkpoint.values["seen"] = {name: asdict(each) for name, each in found.items()}
-        return found
-    with checkpoint.reading():
-        kept = checkpoint.values.get("seen", {})
-        return {
-            name: Seen(**{fact: tuple(map(float, values)) for fact, values in each.items()})
-            for name, each in kept.items()
-        }
-
-
-def _kept_people(
-    checkpoint: Checkpoint | None, counted: Callable[[], RowsOfUnits | None]
-) -> RowsOfUnits | None:
-    """How many rows units have: by this process, or by the one whose checkpoint is resumed."""
-    if checkpoint is None:
-        return counted()
-    if not checkpoint.resumed:
-        found = counted()
-        if found is not None:
-            checkpoint.values["rows_of_units"] = found.stored()
-        return found
-    with checkpoint.reading():
-        kept = checkpoint.values.get("rows_of_units")
-        return None if kept is None else RowsOfUnits.of(kept)

@@ -247,7 +247,7 @@ def rows_per_unit(
     with accountant_for(account, unit, budget, job, unsafe_seed=unsafe_seed) as accountant:
         accountant.begin()  # a look that fails from here on stays paid for
         dates = period_codings(schema)
-        rows = bound_table(source.read, unit, dates)
+        rows = bound_table(source.reader(), unit, dates)
         sizes = look_at_sizes(rows, dates, accountant, accountant.cost_left)
         found = _told(sizes, schema, budget, cut)
         accountant.close(_digest(found))

@@ -106,7 +106,7 @@ def look(rows: pd.DataFrame, schema: Schema, accountant: Accountant | None = Non
     accountant = accountant or Accountant(BUDGET)
     wanted = with_several_values(schema, {})
     costs = inside_costs(accountant.cost_left, len(wanted))
-    return look_inside(bound_table(lambda: rows, PrivacyUnit()), wanted, accountant, costs)
+    return look_inside(bound_table(lambda columns: [rows], PrivacyUnit()), wanted, accountant, costs)
 
 
 def test_what_is_seen_depends_on_the_rows_through_its_charges_only() -> None:

@@ -21,7 +21,7 @@ OPEN = Numeric(None, None)
 
 
 def magnitudes(values, column=OPEN):
-    return magnitude_table(bound_table(lambda: pd.DataFrame({"x": values}), PrivacyUnit()), {"x": column})
+    return magnitude_table(bound_table(lambda columns: [pd.DataFrame({"x": values})], PrivacyUnit()), {"x": column})
 
 
 def learn(values, column, accountant=None):

@@ -205,7 +205,7 @@ UNIT = PrivacyUnit("who", CEILING)
 @cache
 def bounded(rows: int) -> Bounded:
     (frame,) = (table for table in (PAIR.first, PAIR.second) if len(table) == rows)
-    return bound_table(lambda: frame, UNIT)
+    return bound_table(lambda columns: [frame], UNIT)
 
 
 def measured(frame: pd.DataFrame, rng: np.random.Generator) -> np.ndarray:

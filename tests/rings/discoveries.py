@@ -34,11 +34,11 @@ def unit_of(k: SimpleNamespace, most: int, adjacency: str, ids: bool):
 
 def held(k: SimpleNamespace, rows: Rows, unit, text_of=str):
     frame = pd.DataFrame({"who": [who for who, _ in rows], "code": pd.Series([v for _, v in rows], dtype=object)})
-    return k.held_texts(k.bound_table(lambda: frame, unit), "code", text_of)
+    return k.held_texts(k.bound_table(lambda columns: [frame], unit), "code", text_of)
 
 
 def exact_counts_of(k: SimpleNamespace, frame, unit) -> dict[str, int]:
-    texts, counts = k.held._exact_counts(k.held_texts(k.bound_table(lambda: frame, unit), "code", str))
+    texts, counts = k.held._exact_counts(k.held_texts(k.bound_table(lambda columns: [frame], unit), "code", str))
     return dict(zip(texts, counts.tolist(), strict=True))
 
 
@@ -189,10 +189,10 @@ def a_discovery_is_kept_from_failing_by_what_rows_hold(k: SimpleNamespace) -> No
 
     odd = ["x", None, 3.5, float("nan"), "\ud800", "", ("t",), pd.NaT, True]
     frame = pd.DataFrame({"who": range(60 + len(odd)), "code": pd.Series([*odd, *["y"] * 60], dtype=object)})
-    values = granted(lambda: k.held_texts(k.bound_table(lambda: frame, unit), "code", fails_on_some))
+    values = granted(lambda: k.held_texts(k.bound_table(lambda columns: [frame], unit), "code", fails_on_some))
     assert k.held._exact_counts(values) == (["y"], [60])
     assert told(k, values, k.Discovery(1.0, 1e-6), seed=1) == ("y",)
-    empty = k.held_texts(k.bound_table(lambda: frame[:0], unit), "code", str)
+    empty = k.held_texts(k.bound_table(lambda columns: [frame[:0]], unit), "code", str)
     assert told(k, empty, k.Discovery(1.0, 1e-6), seed=1) == ()
 
 
@@ -220,7 +220,9 @@ def the_container_of_a_column_changes_no_count(k: SimpleNamespace) -> None:
     for column in columns:
         table = pa.table if isinstance(column, pa.Array | pa.DictionaryArray) else pd.DataFrame
         rows = table({"who": np.arange(4), "code": column})
-        texts, counts = k.held._exact_counts(k.held_texts(k.bound_table(lambda t=rows: t, unit), "code", text_of))
+        texts, counts = k.held._exact_counts(
+            k.held_texts(k.bound_table(lambda columns, t=rows: [t], unit), "code", text_of)
+        )
         assert dict(zip(texts, counts.tolist(), strict=True)) == {"1": 1, "2": 2, "70": 1}, column
     for column in (np.array(["a\0"] * 4), np.array(["a\0"] * 4, dtype=object), np.array([b"a\0"] * 4, dtype=object)):
         rows = pd.DataFrame({"who": np.arange(4), "code": pd.Series(column, dtype=object)})
@@ -234,7 +236,9 @@ def a_value_that_no_row_has_is_not_counted(k: SimpleNamespace) -> None:
     arrow = pa.table({"who": ["p", "q"], "code": pa.DictionaryArray.from_arrays([0, 0], ["a", "gone"])})
     unit = unit_of(k, 1, "add-remove", True)
     for table in (frame, arrow):
-        texts, counts = k.held._exact_counts(k.held_texts(k.bound_table(lambda t=table: t, unit), "code", str))
+        texts, counts = k.held._exact_counts(
+            k.held_texts(k.bound_table(lambda columns, t=table: [t], unit), "code", str)
+        )
         assert "gone" not in texts
         assert sum(counts) == 2
         assert min(counts) > 0

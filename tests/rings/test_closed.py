@@ -44,7 +44,7 @@ def training(k: Kernel) -> Any:
 
 def held(k: Kernel) -> Any:
     frame = pd.DataFrame({"code": ["a", "b"]})
-    return k.held_texts(k.bound_table(lambda: frame, k.PrivacyUnit()), "code", str)
+    return k.held_texts(k.bound_table(lambda columns: [frame], k.PrivacyUnit()), "code", str)
 
 
 CLOSED: dict[str, tuple[str, Callable[[Kernel], Any]]] = {

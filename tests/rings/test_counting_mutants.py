@@ -102,7 +102,8 @@ HOUSES = pd.DataFrame(
 def a_household_keeps_as_many_rows_as_it_may(k: SimpleNamespace) -> None:
     for most in (1, 2):
         unit = k.PrivacyUnit(["who", "where"], most)
-        (kept,) = k.bounded._raw(k.bound_table(lambda: HOUSES, unit))
+        ((part, kept),) = k.bounded._parts(k.bound_table(lambda columns: [HOUSES], unit), [])
+        kept = part[kept]
         per_house = Counter(map(str, HOUSES[["who", "where"]].to_numpy()))
         assert Counter(map(str, kept[["who", "where"]].to_numpy())) == {
             house: min(n, most) for house, n in per_house.items()
@@ -125,7 +126,8 @@ def a_month_of_a_person_is_a_unit(k: SimpleNamespace) -> None:
     visits = ["2020-03-01", "2020-03-31", "2020-04-01", "no date", None]
     table = pd.DataFrame({"who": ["x"] * 5 + ["y"] * 5, "visit": visits * 2})
     unit = k.PrivacyUnit(["who", "month(visit)"], 1)
-    (kept,) = k.bounded._raw(k.bound_table(lambda: table, unit, {"visit": Months(k)}))
+    ((part, kept),) = k.bounded._parts(k.bound_table(lambda columns: [table], unit, {"visit": Months(k)}), [])
+    kept = part[kept]
     assert len(kept) == 6  # March, April and what is no date, of two people
 
 
@@ -136,7 +138,7 @@ CROWD = [*(f"u{i}" for i in range(6)), *["few"] * 3, *["many"] * 10_000, *[None]
 def sizes_of(k: SimpleNamespace, ids, adjacency="add-remove", ceiling=200):
     unit = k.PrivacyUnit("who", ceiling, adjacency)
     column = ids if isinstance(ids, pd.Categorical) else pd.Series(ids, dtype=object)
-    rows = k.bound_table(lambda: pd.DataFrame({"who": column}), unit)
+    rows = k.bound_table(lambda columns: [pd.DataFrame({"who": column})], unit)
     return k.unit_sizes(rows, SIZES)
 
 
@@ -352,8 +354,8 @@ MUTANTS = [
     Mutant(
         "rows that lack an id are nobody's together",
         "ids.py",
-        "        return joint, number\n",
-        "        return joint, np.where([b'0:' in joint[n] for n in number], 0, number)\n",
+        "            return self._known(joint)[number]\n",
+        "            return np.where([b'0:' in joint[n] for n in number], 0, self._known(joint)[number])\n",
         a_household_keeps_as_many_rows_as_it_may,
     ),
     Mutant(
@@ -499,8 +501,8 @@ MUTANTS = [
     Mutant(
         "answers of a codec as they are",
         "codes.py",
-        "np.clip(codes, 0, coding.size - 1).astype(kind)",
-        "codes.astype(kind)",
+        "np.clip(np.asarray(codes, dtype=np.int64), 0, coding.size - 1).astype(kind)",
+        "np.asarray(codes, dtype=np.int64).astype(kind)",
         a_code_lies_in_the_public_range_and_no_value_ends_a_fit,
     ),
     Mutant(

@@ -66,8 +66,8 @@ MUTANTS = [
     Mutant(
         "a unit that counts once for each of its rows",
         "held.py",
-        "pairs = np.unique(unit[told] * len(numbers) + held[told])",
-        "pairs = unit[told] * len(numbers) + held[told]",
+        "(np.unique(pairs) if with_ids else pairs)",
+        "pairs",
         discoveries.no_unit_moves_the_counts_further_than_is_said,
     ),
     Mutant(
@@ -230,7 +230,7 @@ def test_a_million_values_take_megabytes_and_not_gigabytes() -> None:
     k = kernel.load()
     unit = unit_of(k, 1, "add-remove", False)
     frame = pd.DataFrame({"code": [f"C{i:06d}" for i in range(1_000_000)] + ["often"] * 2_000})
-    rows = k.bound_table(lambda: frame, unit)
+    rows = k.bound_table(lambda columns: [frame], unit)
     tracemalloc.start()
     values = k.held_texts(rows, "code", str)
     assert told(k, values, k.Discovery(20.0, 1e-12), seed=2) == ("often",)

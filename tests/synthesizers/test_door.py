@@ -21,7 +21,6 @@ from dpsynth.data.engines.files import open_source
 from dpsynth.data.tables import codec
 from dpsynth.door import bounded as bounded_module
 from dpsynth.door import codes as codes_module
-from dpsynth.door import counting
 from dpsynth.door import table as table_module
 from dpsynth.door.bounding import bounded_rows
 from dpsynth.door.ids import key
@@ -123,9 +122,9 @@ def broken(module, name, error):
 
 
 PLACES = {
-    "bounding": broken(bounded_module, "bounded_rows", MemoryError("31561 CANARY")),
+    "bounding": broken(bounded_module, "crowded", MemoryError("31561 CANARY")),
     "encoding": broken(codes_module, "pieces", ValueError("CANARY")),
-    "keeping": broken(counting.MemoryBackend, "__init__", ValueError("CANARY")),
+    "keeping": broken(table_module._Coded, "_made", ValueError("CANARY")),
     "counting": broken(table_module, "count", MemoryError("31561 CANARY")),
 }
 
@@ -241,8 +240,7 @@ def test_a_long_double_beyond_every_double_is_the_largest_number():
 
 
 def test_a_file_larger_than_a_block_is_read_in_blocks(monkeypatch, tmp_path):
-    """As of 2 GiB, which is as large as a block can be."""
-    monkeypatch.setattr(delimited, "_LARGEST_BLOCK", 1 << 12)
+    monkeypatch.setattr(delimited, "LARGE", 1 << 12)
     rows(5000).to_csv(tmp_path / "r.csv", index=False)
     assert files.open_rows(tmp_path / "r.csv").num_rows == 5000
     assert files.open_rows(tmp_path / "r.csv")["age"].to_pylist() == [str(i) for i in range(5000)]
@@ -250,7 +248,7 @@ def test_a_file_larger_than_a_block_is_read_in_blocks(monkeypatch, tmp_path):
 
 def test_an_id_that_is_a_word_changes_no_other_id_of_a_file_in_any_block(monkeypatch, tmp_path):
     """A reader that guesses types by blocks would read 7 in one block, and "7" in another: two ids of one person."""
-    monkeypatch.setattr(delimited, "_LARGEST_BLOCK", 1 << 12)
+    monkeypatch.setattr(delimited, "LARGE", 1 << 12)
     ids = [f"{i % 500:05}" for i in range(5000)]
     for name, column in (("numbers", ids), ("word", [*ids, "word"])):
         (tmp_path / f"{name}.csv").write_text("\n".join(["who", *column]))
@@ -284,7 +282,7 @@ def test_a_fit_that_fails_leaves_no_value_in_the_log_nor_in_the_variables_of_its
         Synthesizer(SCHEMA, epsilon=5, delta=1e-6, ledger=None).fit(tmp_path / "r.csv")
     shown = traceback.TracebackException.from_exception(caught.value, capture_locals=True)
     text = "".join(line for line in shown.format() if "test_door.py" not in line)
-    assert "bound_table" in text
+    assert "PrivateTable.encoded" in text
     assert "CANARY" not in text + caplog.text
 
 
@@ -340,11 +338,11 @@ def mutant(module, old, new, monkeypatch):
     return copy
 
 
-READ = "rows = bound_table(source.read, self.schema.unit, period_codings(self.schema))"
+READ = "rows = bound_table(source.reader(), self.schema.unit, dates, records)"
 ENCODED = "PrivateTable.encoded(rows, codecs(modelled, bounds), domain)"
 UNBOUNDED = {
     "the rows as they are": (READ, "rows = source.read()"),
-    "bounded as if nobody had several rows": (READ, "rows = bound_table(source.read, PrivacyUnit())"),
+    "bounded as if nobody had several rows": (READ, "rows = bound_table(source.reader(), PrivacyUnit())"),
     "codes made from the source again": (
         ENCODED,
         "PrivateTable.from_codes(encode_frame(source.read(), modelled, bounds), domain, self.schema.unit)",

@@ -339,6 +339,7 @@ BAD_FITS = {
     "shares beyond the budget": ({"oneway_share": 0.97}, records(5), "shares of the budget"),
     "unknown setting": ({"colour": "red"}, records(5), "colour"),
     "more categories than memory": ({"schema": CROWDED}, pd.DataFrame(columns=["a", "b"]), "group rare"),
+    "identifiers alone": ({"schema": Schema({"id": Identifier()})}, pd.DataFrame({"id": ["x"]}), "another type"),
     "text": ({"schema": Schema({"note": dpsynth.Text()})}, pd.DataFrame({"note": ["x"]}), "Categorical"),
 }
 

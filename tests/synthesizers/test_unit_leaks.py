@@ -133,7 +133,8 @@ def ceiling_from_the_rows(monkeypatch):
     real = units.bound_table
 
     def read(source, unit, dates):
-        return real(source, unit.using(int(source()["patient"].value_counts().max())), dates)
+        (frame,) = source([])
+        return real(source, unit.using(int(frame["patient"].value_counts().max())), dates)
 
     monkeypatch.setattr(units, "bound_table", read)
 
@@ -175,8 +176,8 @@ def real_ids_avoided(monkeypatch):
     real_fit, real_names = Synthesizer.fit, sampled_rows.keyed_identifiers
 
     def fit(self, data):
-        def names(column, name, owners, seed):
-            found = real_names(column, name, owners, seed)
+        def names(column, name, owners, *rest):
+            found = real_names(column, name, owners, *rest)
             return found.where(~found.isin(set(data["patient"].map(str))), "SYN-other")
 
         monkeypatch.setattr(sampled_rows, "keyed_identifiers", names)

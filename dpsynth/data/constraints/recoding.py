@@ -98,6 +98,13 @@ class Recoding:
                 rows = _with(rows, step.attribute, values)
         return rows
 
+    def needed(self, columns: Sequence[str]) -> list[str]:
+        """The raw columns that these are made of, and those that all rows are recoded by."""
+        steps = [step for step in self.steps if isinstance(step, ModelledStep)]
+        made = {step.attribute for step in steps}
+        needed = (name for step in steps for name in (*step.needs, *step.makes))
+        return [*dict.fromkeys([*(name for name in columns if name not in made), *needed])]
+
     def decoded(self, modelled: Mapping[Any, Any], rng: np.random.Generator) -> Rows:
         """The columns of a release but its keys, as far as they follow from these columns.
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
-from dpsynth.data.engines.source import Source
+from dpsynth.data.engines.source import LARGE, ROWS_OF_A_PART, Source, recut, unchanged
 from dpsynth.schema.columns import SchemaError
 from dpsynth.schema.files import FileFormat
 from dpsynth.schema.table import Schema
@@ -17,8 +18,26 @@ def open_parquet(path: Path, schema: Schema | None, form: FileFormat | None = No
     """A Parquet file, of which the footer has been read."""
     from pyarrow import parquet
 
-    types = parquet.read_schema(path)
-    return Source(types.names, lambda: without_views(parquet.read_table(path)), types)
+    footer = parquet.read_metadata(path)
+    types = footer.schema.to_arrow_schema()
+    check = unchanged(path)
+
+    def parts(columns: Sequence[str]) -> Iterator[pa.Table]:
+        check()
+        wanted = [name for name in types.names if name in {*columns}]
+        texts = [name for name in wanted if pa.types.is_string(types.field(name).type)]
+        with parquet.ParquetFile(path, read_dictionary=texts) as file:
+            batches = file.iter_batches(ROWS_OF_A_PART, columns=wanted or types.names[:1])
+            yield from recut(without_views(pa.Table.from_batches([each])) for each in batches)
+        check()
+
+    large = path.stat().st_size > LARGE or footer.num_rows > 2 * ROWS_OF_A_PART
+    return Source(
+        types.names,
+        lambda: without_views(parquet.read_table(path)),
+        types,
+        parts=parts if large else None,
+    )
 
 
 def open_feather(path: Path, schema: Schema | None, form: FileFormat | None = None) -> Source:
@@ -36,8 +55,27 @@ def open_feather(path: Path, schema: Schema | None, form: FileFormat | None = No
         with pa.OSFile(str(path)) as file, opened(file) as reader:
             return without_views(reader.read_all())
 
+    check = unchanged(path)
+
+    def parts(columns: Sequence[str]) -> Iterator[pa.Table]:
+        check()
+        with pa.OSFile(str(path)) as file, opened(file) as reader:
+            wanted = [name for name in reader.schema.names if name in {*columns}]
+            tables = (pa.Table.from_batches([batch]) for batch in _batches(reader))
+            names = wanted or reader.schema.names[:1]
+            yield from recut(without_views(table.select(names)) for table in tables)
+        check()
+
     with pa.OSFile(str(path)) as file, opened(file) as reader:
-        return Source(reader.schema.names, read, reader.schema)
+        large = parts if path.stat().st_size > LARGE else None
+        return Source(reader.schema.names, read, reader.schema, parts=large)
+
+
+def _batches(reader: Any) -> Iterator[pa.RecordBatch]:
+    if isinstance(reader, pa.ipc.RecordBatchFileReader):
+        yield from map(reader.get_batch, range(reader.num_record_batches))
+    else:
+        yield from reader
 
 
 def without_views(table: pa.Table) -> pa.Table:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,16 +11,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pyarrow import csv
 
-from dpsynth.data.engines.dialects import Dialect, dialect_of
-from dpsynth.data.engines.source import Source, form_of, named_by
+from dpsynth.data.engines.dialects import Dialect, compression_of, dialect_of
+from dpsynth.data.engines.row_ends import row_blocks
+from dpsynth.data.engines.source import LARGE, Source, form_of, named_by, recut, unchanged
 from dpsynth.schema.files import FileFormat
 from dpsynth.schema.table import Schema
 
-_SMALLEST_BLOCK = 1 << 20
-"""Bytes, as in pyarrow's own default."""
-
-_LARGEST_BLOCK = 2**31 - 1
-"""Bytes; pyarrow counts them in 32 bits."""
+_PACKED = 8
+"""How many times its size a compressed file may have, at a guess."""
 
 
 def open_csv(path: Path, schema: Schema | None, form: FileFormat | None = None) -> Source:
@@ -29,31 +29,54 @@ def open_csv(path: Path, schema: Schema | None, form: FileFormat | None = None) 
     declared = form_of(schema, form)
     if not declared.header:
         names = named_by(path, schema)
-        return Source(names, lambda: read_csv(path, dialect_of(path, schema, form)), form=declared)
+        return _source(path, names, lambda: dialect_of(path, schema, form), declared)
     dialect = dialect_of(path, schema, form)
     if schema is None:
         delimiter = None if dialect.delimiter == "," else dialect.delimiter
         encoding = None if dialect.encoding == "utf-8" else dialect.encoding
         declared = replace(declared, delimiter=delimiter, encoding=encoding)
-    return Source([*dialect.names], lambda: read_csv(path, dialect), form=declared)
+    return _source(path, [*dialect.names], lambda: dialect, declared)
+
+
+def _source(
+    path: Path, names: list[str], dialect: Callable[[], Dialect], form: FileFormat
+) -> Source:
+    check = unchanged(path)
+
+    def parts(columns: Sequence[str]) -> Iterator[pa.Table]:
+        check()
+        written = dialect()
+        wanted = [name for name in written.names if name in {*columns}] or [*written.names[:1]]
+        yield from recut(_in_blocks(path, written, wanted))
+        check()
+
+    large = path.stat().st_size * (1 if compression_of(path) is None else _PACKED) > LARGE
+    return Source(
+        names, lambda: read_csv(path, dialect()), form=form, parts=parts if large else None
+    )
+
+
+def _in_blocks(path: Path, dialect: Dialect, columns: Sequence[str] = ()) -> Iterator[pa.Table]:
+    """Some columns of a CSV file, or all, block by block."""
+    with closing(dialect.stream(path)) as text:
+        for number, block in enumerate(row_blocks(text, LARGE, dialect)):
+            rows = csv.read_csv(
+                pa.BufferReader(block),
+                read_options=csv.ReadOptions(
+                    block_size=len(block) + 1,
+                    use_threads=False,
+                    skip_rows=0 if number else dialect.first_lines,
+                    column_names=[*dialect.names] if number or not dialect.header else None,
+                ),
+                parse_options=dialect.rules,
+                convert_options=_as_text(dialect, columns),
+            )
+            yield _unmarked(rows, dialect) if dialect.missing else rows
 
 
 def read_csv(path: Path, dialect: Dialect) -> pa.Table:
-    """The rows of a CSV file, read in one block where they fit, so that no line is cut in two."""
-    text = dialect.text(path)
-    whole = csv.ReadOptions(
-        block_size=min(_LARGEST_BLOCK, max(_SMALLEST_BLOCK, text.size() + 1)),
-        use_threads=False,
-        skip_rows=dialect.first_lines,
-        column_names=None if dialect.header else [*dialect.names],
-    )
-    rows = csv.read_csv(
-        text,
-        read_options=whole,
-        parse_options=dialect.rules,
-        convert_options=_as_text(dialect),
-    )
-    return _unmarked(rows, dialect) if dialect.missing else rows
+    """The rows of a CSV file."""
+    return pa.concat_tables(_in_blocks(path, dialect))
 
 
 def _unmarked(rows: pa.Table, dialect: Dialect) -> pa.Table:
@@ -67,7 +90,7 @@ def _unmarked(rows: pa.Table, dialect: Dialect) -> pa.Table:
     return rows
 
 
-def _as_text(dialect: Dialect) -> csv.ConvertOptions:
+def _as_text(dialect: Dialect, wanted: Sequence[str] = ()) -> csv.ConvertOptions:
     """All columns are text and an empty field is null, so that no value decides how others read.
 
     Bytes that are not UTF-8 do not make it fail.
@@ -77,4 +100,5 @@ def _as_text(dialect: Dialect) -> csv.ConvertOptions:
         null_values=[""],
         strings_can_be_null=True,
         check_utf8=False,
+        include_columns=[*wanted],
     )

@@ -11,7 +11,7 @@ import io
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO, TextIO, cast
+from typing import Any, BinaryIO, TextIO, cast
 
 import pyarrow as pa
 from pyarrow import csv
@@ -74,19 +74,38 @@ class Dialect:
         """The encoding in which lines are told apart."""
         return self.encoding if _is_wide(self.encoding) else "latin-1"
 
-    def text(self, path: Path) -> pa.NativeFile:
-        """What the file says, as UTF-8.
+    def stream(self, path: Path) -> BinaryIO:
+        """What the file says, as UTF-8, of which no more is held than what is being read.
 
         A byte that says nothing in its encoding becomes a sign that no schema declares, so that no
         value makes it fail.
         """
-        if self.compression is None and self.encoding == "utf-8":
-            return pa.OSFile(str(path))
-        with opened(path, self.compression) as file:
-            whole = file.read()
-        if self.encoding != "utf-8":
-            whole = whole.decode(self.encoding, "replace").encode("utf-8", "replace")
-        return pa.BufferReader(whole)
+        file = opened(path, self.compression)
+        if self.encoding == "utf-8":
+            return file
+        return cast(BinaryIO, io.BufferedReader(_AsUtf8(file, self.encoding)))
+
+
+class _AsUtf8(io.RawIOBase):
+    """Text of another encoding, as UTF-8."""
+
+    def __init__(self, file: BinaryIO, encoding: str) -> None:
+        self._text = io.TextIOWrapper(file, encoding, errors="replace", newline="")
+        self._left = b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        if not self._left:
+            self._left = self._text.read(len(buffer)).encode("utf-8", "replace")
+        given, self._left = self._left[: len(buffer)], self._left[len(buffer) :]
+        buffer[: len(given)] = given
+        return len(given)
+
+    def close(self) -> None:
+        self._text.close()
+        super().close()
 
 
 def dialect_of(path: Path, schema: Schema | None = None, form: FileFormat | None = None) -> Dialect:

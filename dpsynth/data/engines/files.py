@@ -15,6 +15,7 @@ import pyarrow as pa
 
 from dpsynth.base.places import expanded
 from dpsynth.data.engines.arrow import open_feather, open_parquet, without_views
+from dpsynth.data.engines.databases import Database, is_address, open_database
 from dpsynth.data.engines.delimited import open_csv
 from dpsynth.data.engines.folders import open_parts, parts_of
 from dpsynth.data.engines.json_lines import open_json_lines
@@ -92,7 +93,7 @@ _PARTS = (".parquet", ".csv", ".csv.gz", ".csv.zst")
 
 _LISTED = ".csv, .parquet, .feather, .jsonl, .xlsx, .sav, .dta, .sas7bdat or .xpt"
 
-_ADDRESS = re.compile(r"^[a-z][a-z0-9+.-]+:/|(password|passwd|pwd)\s*=", re.IGNORECASE)
+_ADDRESS = re.compile(r"^\s*[a-z][a-z0-9+.-]+:/|(password|passwd|pwd)\s*=", re.IGNORECASE)
 """An address such as postgresql://, of which Path keeps one stroke, or a database's settings."""
 
 _PATTERN = re.compile(r"[*?]|\[.+\]")
@@ -137,6 +138,12 @@ def open_source(data: Any, schema: Schema | None = None, form: FileFormat | None
 
 
 def _source_of(data: Any, schema: Schema | None, form: FileFormat | None) -> Source:
+    if is_address(data):
+        data = Database(data)
+    if isinstance(data, Database):
+        source = open_database(data, schema)
+        refuse_nested(source.types, schema)
+        return source
     if isinstance(data, (pd.DataFrame, pa.Table)):
         given = column_names(data)
         refuse_real_records(given, _attrs(data))
@@ -249,8 +256,9 @@ def _refuse_address(path: Path) -> None:
     """SchemaError for an address. It repeats none, and no password."""
     if _ADDRESS.search(str(path)) and not path.exists():
         raise SchemaError(
-            "data were given as an address, and neither databases nor servers can be read yet:"
-            " export the table to a .csv or .parquet file, and give its path"
+            "data were given as an address of a kind that is not read: write a database as"
+            " postgresql://host/database?table=claims, duckdb:///file?table=claims or"
+            " sqlite:///file?table=claims, or export the table to a .csv or .parquet file"
         )
 
 
@@ -301,6 +309,10 @@ def open_rows(data: Any, schema: Schema | None = None) -> Rows:
 
 
 def _unreadable(data: Any) -> SchemaError:
+    if is_address(data):
+        data = Database(data)  # which shows no address
+    if isinstance(data, Database):
+        return SchemaError(f"{data!r} cannot be read to its end: see whether the server runs")
     if not isinstance(data, (str, Path)):
         return SchemaError(f"{kind_of(data)} cannot be read by pyarrow: convert it first")
     kind = _KINDS.get(ending_of(Path(data)))

@@ -6,7 +6,7 @@ others. So where they differ values are read one by one, as in a column of Pytho
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from glob import glob
 from itertools import repeat
 from pathlib import Path
@@ -15,7 +15,7 @@ from urllib.parse import unquote
 import pandas as pd
 import pyarrow as pa
 
-from dpsynth.data.engines.source import Rows, Source
+from dpsynth.data.engines.source import LARGE, Rows, Source, unchanged
 from dpsynth.door.columns import objects, pieces
 from dpsynth.schema.columns import SchemaError
 
@@ -47,6 +47,7 @@ def open_parts(place: Path, paths: Sequence[Path], open_: Callable[[Path], Sourc
     parts = [_opened(place, number, path, open_) for number, path in enumerate(paths, 1)]
     folders = [_folder_values(place, path) for path in paths]
     names, keys = parts[0].names, [*folders[0]]
+    checks = [unchanged(path) for path in paths]
     same = all({*part.names} == {*names} and len(part.names) == len(names) for part in parts)
     if not same or any([*each] != keys for each in folders):
         raise SchemaError(
@@ -57,10 +58,21 @@ def open_parts(place: Path, paths: Sequence[Path], open_: Callable[[Path], Sourc
         tables = map(_in_order, parts, repeat(names), folders)
         return _joined([*tables])
 
+    def in_parts(columns: Sequence[str]) -> Iterator[Rows]:
+        wanted = [name for name in names if name in {*columns}] or names[:1]
+        for part, check, values in zip(parts, checks, folders, strict=True):
+            check()
+            for rows in part.reader()(wanted):
+                assert isinstance(rows, pa.Table)
+                yield _with_folders(rows.select(wanted), values)
+            check()
+
     types = parts[0].types
     if types is not None:
         types = pa.schema([*types, *((key, pa.string()) for key in keys)])
-    return Source([*names, *keys], read, types, parts[0].form)
+    large = sum(path.stat().st_size for path in paths) > LARGE
+    kept = in_parts if large else None
+    return Source([*names, *keys], read, types, parts[0].form, kept)
 
 
 def _opened(place: Path, number: int, path: Path, open_: Callable[[Path], Source]) -> Source:
@@ -85,7 +97,10 @@ def _in_order(part: Source, names: list[str], values: dict[str, str | None]) -> 
     """The rows of one file, its columns in this order, and those that its folders stand for."""
     rows = part.read()
     assert isinstance(rows, pa.Table)
-    table = rows.select(names)
+    return _with_folders(rows.select(names), values)
+
+
+def _with_folders(table: pa.Table, values: dict[str, str | None]) -> pa.Table:
     for key, value in values.items():
         table = table.append_column(key, pa.array([value] * len(table), pa.string()))
     return table

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import json
-from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, TypeAlias
 
@@ -13,6 +13,7 @@ import pandas as pd
 import pyarrow as pa
 
 from dpsynth.base.real_records import STAMP, carries
+from dpsynth.door.bounded import Held
 from dpsynth.schema.columns import SchemaError
 from dpsynth.schema.files import FileFormat
 from dpsynth.schema.table import Schema
@@ -26,13 +27,31 @@ class Source:
 
     names: of the columns, which are public. read: returns the rows. types: what the container
     states of its columns; None where it states nothing. form: how a file is written, as far as its
-    header tells.
+    header tells. parts: reads these columns, or more, one part of the rows after another, of what
+    is too large to be held; each time the same parts, or it raises.
     """
 
     names: list[Any]
     read: Callable[[], Rows]
     types: pa.Schema | None = None
     form: FileFormat = field(default_factory=FileFormat)
+    parts: Callable[[Sequence[str]], Iterator[Rows]] | None = None
+
+    def reader(self) -> Callable[[Sequence[str]], Iterable[Rows]]:
+        """Reads the rows again and again, with these columns or more: what is held, once."""
+        if self.parts is not None:
+            return self.parts
+        return Held(self.read)
+
+    def changed(
+        self,
+        change: Callable[[Rows], Rows],
+        needed: Callable[[Sequence[str]], Sequence[str]] = lambda columns: columns,
+    ) -> Source:
+        """The rows after a change of each. needed: what columns that are asked for are made of."""
+        parts = self.parts
+        changed = None if parts is None else lambda names: map(change, parts(needed(names)))
+        return replace(self, read=lambda: change(self.read()), parts=changed)
 
     def without_rows(self) -> pa.Table:
         """A table of no rows with the names and the types; all of them text where none is stated.
@@ -41,6 +60,43 @@ class Source:
         """
         types = pa.schema([(str(name), pa.string()) for name in self.names])
         return (self.types if self.types is not None else types).empty_table()
+
+
+LARGE = 1 << 26
+"""Bytes of a file from which on it is read in parts, and anew for each pass over its rows."""
+
+ROWS_OF_A_PART = 1 << 19
+
+
+def recut(parts: Iterable[pa.Table]) -> Iterator[pa.Table]:
+    """The rows in parts of one length: how a reader cuts them hangs on the columns it reads."""
+    left: list[pa.Table] = []
+    rows = 0
+    for part in parts:
+        left.append(part)
+        rows += len(part)
+        while rows >= ROWS_OF_A_PART:
+            whole = pa.concat_tables(left)
+            yield whole.slice(0, ROWS_OF_A_PART)
+            left, rows = [whole.slice(ROWS_OF_A_PART)], rows - ROWS_OF_A_PART
+    if rows:
+        yield pa.concat_tables(left)
+
+
+def unchanged(path: Path) -> Callable[[], None]:
+    """A check that a file is the one that it is now: where it is not, it raises."""
+    as_now = _state(path)
+
+    def check() -> None:
+        if _state(path) != as_now:
+            raise ValueError("the file was written while it was read")
+
+    return check
+
+
+def _state(path: Path) -> tuple[int, ...]:
+    facts = path.stat()
+    return facts.st_ino, facts.st_size, facts.st_mtime_ns
 
 
 def of_cells(records: list[tuple[Any, ...]], names: list[str]) -> pd.DataFrame:

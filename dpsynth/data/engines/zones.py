@@ -6,7 +6,6 @@ Each value is converted by itself. A time without a zone is a local time already
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -28,7 +27,7 @@ def in_zones(source: Source, schema: Schema | None) -> Source:
         for name, column in columns.items()
         if isinstance(column, Datetime) and column.zone is not None
     }
-    return replace(source, read=lambda: _local_rows(source.read(), zones)) if zones else source
+    return source.changed(lambda rows: _local_rows(rows, zones)) if zones else source
 
 
 def _local_rows(rows: Rows, zones: Mapping[str, ZoneInfo]) -> Rows:

@@ -44,13 +44,16 @@ def generate_identifiers(column: Identifier, n: int, rng: np.random.Generator) -
 
 
 def keyed_identifiers(
-    column: Identifier, name: str, owners: np.ndarray, seed: Any
+    column: Identifier, name: str, owners: np.ndarray, seed: Any, total: int | None = None
 ) -> pd.Series[Any]:
     """The identifiers of units by their number: the same for one key, form and seed in every file.
 
-    name: of the column, which stands for its key where it states none. SchemaError where the
-    pattern or range has too few.
+    name: of the column, which stands for its key where it states none. total: how many units there
+    are at most, where these are some of them; without a pattern or a range their identifiers are
+    numbers up to it. SchemaError where the pattern or range has too few.
     """
+    if total is not None and column.faker is None and not (column.range or column.pattern):
+        column = Identifier(key=column.key, pattern="#" * len(str(total)))
     if column.faker is not None:
         return faked(column, column.key or name, owners, seed)
     form = [column.key or name, column.pattern, column.range, repr(seed)]
@@ -59,7 +62,7 @@ def keyed_identifiers(
     alphabets = _alphabets(column)
     numbered = _numbered(alphabets)
     capacity = math.prod(map(len, alphabets[numbered:])) if alphabets else _capacity(column)
-    _refuse_few(column, capacity, int(owners.max(initial=-1)) + 1)
+    _refuse_few(column, capacity, int(owners.max(initial=-1)) + 1 if total is None else total)
     numbers = _permuted(owners, capacity, words)
     if not alphabets:
         return _of_range(column, numbers)

@@ -38,7 +38,7 @@ from dpsynth.schema.table import Schema, SchemaError
 
 
 def split_file(
-    data: Path, schema: Schema, train: Path, holdout: Path, *, share: float, seed: int
+    data: Path | str, schema: Schema, train: Path, holdout: Path, *, share: float, seed: int
 ) -> None:
     """Writes the rows of a table into two new files of the same kind.
 
@@ -48,6 +48,11 @@ def split_file(
     side would be empty; SchemaError for a file that cannot be read.
     """
     probability("the share of the holdout", share)
+    if not isinstance(data, Path):
+        raise SchemaError(
+            "a table of a database is not split into files: make two views of it, by a hash of the"
+            " column that says whose a row is, and fit one of them"
+        )
     _check_places(data, train, holdout)
     rows = open_rows(data, schema)
     check_owner(column_names(rows), schema.unit)
