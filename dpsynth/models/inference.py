@@ -20,10 +20,11 @@ to what the margins say. `t` is estimated for each table, and for each level in 
 pooled counts scatter about independence beyond their noise (empirical Bayes), and m by the linear
 estimate that follows from it. A uniform ridge lambda s^2, the usual choice, must balance the two.
 
-**Centre.** Pairs are drawn to what their columns say, a potential of 0. The cells of a single
-column are not alike, and the one of missing values is often a hundred times rarer than the others:
-drawn to an even share, 20 rows known to 38 came back as 170. So they are drawn to m itself, in
-potentials log(m / an even share), and a rare cell comes back as it was counted.
+**Centre.** Pairs are drawn to what their columns say, a potential of 0, and cells of a column to an
+even share. But the cell of missing values is often a hundred times rarer than the others: drawn to
+an even share, 20 rows known to 38 came back as 170. So a column's cells have centres such that none
+is drawn further than _MOST_DRAWN of its noise (limited translation: Efron and Morris, JASA 66),
+and a rare cell comes back as it was counted.
 
 **Stopping.** At the optimum the noise alone costs about 1/2 sum s^2 / h in F, h being the curvature
 N mu + ridge; a gradient g leaves about 1/2 sum g^2 / h to gain. The optimiser stops when the second
@@ -82,9 +83,9 @@ _LEVEL_CELLS = 2.0
 _SMALL_CELL = 0.3
 """The rows that the ridge adds to each cell, in standard deviations of its noise."""
 
-_FAR = 2.0
-"""Standard deviations of its noise from an even share, from which on a cell of a single column is
-drawn there less and less, as a prior with heavy tails does.
+_MOST_DRAWN = 0.75
+"""Standard deviations of its noise by which a cell of a single column is drawn to an even share at
+most.
 """
 
 _FLOOR = 0.01
@@ -199,12 +200,11 @@ def _centre(domain: Domain, clique: Clique, pooled: Mapping[Clique, Pooled]) -> 
     if len(clique) > 1:
         return np.zeros(pooled[clique].values.shape)
     expected = _independent(domain, clique, pooled)
-    values, noise = pooled[clique].values, np.sqrt(pooled[clique].variance)
-    away = np.maximum(np.abs(values - expected) / noise, _FAR)
-    drawn = _believed(domain, clique, pooled)[1] - values
-    rows = values + drawn * (_FAR / away) ** 2
-    rows = np.maximum(rows, np.minimum(expected, _SMALL_CELL * noise))
-    return np.asarray(np.log(rows / expected))
+    noise = np.sqrt(pooled[clique].variance)
+    least = np.minimum(expected, _SMALL_CELL * noise)
+    own = np.log(np.maximum(pooled[clique].values, least) / expected)
+    reach = _MOST_DRAWN * noise / _ridge(domain, clique, pooled)
+    return np.asarray(own - np.clip(own, -reach, reach))
 
 
 def _believed(

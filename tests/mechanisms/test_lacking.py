@@ -20,19 +20,19 @@ from dpsynth.mechanisms.oneway import OneWayMeasurements
 from dpsynth.models.base import LinearMeasurement
 
 CELLS, ROWS = 9, 6000
-COLUMNS = [f"{panel}{i}" for panel in "ABC" for i in range(4)]
+COLUMNS = [f"{panel}{i}" for panel in "ABCDEF" for i in range(5)]
 DOMAIN = Domain.of(dict.fromkeys(COLUMNS, CELLS))
 BINS = {a: np.arange(CELLS) for a in COLUMNS}
 
 
 def panels(seed: int = 0) -> dict[str, np.ndarray]:
-    """Three panels of four columns, each missing as a whole (the last cell); the values of A1, B1 and C1 are alike."""
+    """Six panels of five columns, each missing as a whole (the last cell); the values of A1, B1, ... are alike."""
     rng = np.random.default_rng(seed)
-    alike = [rng.integers(0, CELLS - 1, ROWS) for _ in range(4)]
+    alike = [rng.integers(0, CELLS - 1, ROWS) for _ in range(5)]
     codes = {}
-    for panel, share in zip("ABC", (0.3, 0.5, 0.7), strict=True):
+    for panel, share in zip("ABCDEF", (0.1, 0.2, 0.3, 0.4, 0.5, 0.7), strict=True):
         lacks = rng.random(ROWS) < share
-        for i in range(4):
+        for i in range(5):
             value = np.where(rng.random(ROWS) < 0.9, alike[i], rng.integers(0, CELLS - 1, ROWS))
             codes[f"{panel}{i}"] = np.where(lacks, CELLS - 1, value)
     return codes
@@ -56,7 +56,7 @@ def test_a_column_whose_missing_rows_share_a_bin_is_not_looked_at():
     coarse = PrivateTable.from_codes(panels(), DOMAIN).coarsen({"A0": merged["A0"]})
     found = Lacking.of(coarse, merged, oneway(dict.fromkeys(COLUMNS, 2000.0)))
     assert "A0" not in found.groups
-    assert len(found.answers) == 11 * 10 // 2
+    assert len(found.answers) == 29 * 28 // 2
 
 
 def test_which_pairs_are_looked_at_follows_from_what_was_charged_for_alone():
@@ -83,7 +83,7 @@ def test_a_pair_counts_each_record_in_one_of_four_cells_and_has_the_sensitivity_
 
 def fitted(seed: int) -> tuple[float, Accountant]:
     """How far the shares of rows that lack both of two columns lie from the rows', mean; and what was charged."""
-    codes, accountant = panels(), Accountant(Budget(1.0, 1e-9), unsafe_seed=seed)
+    codes, accountant = panels(), Accountant(Budget(0.5, 1e-9), unsafe_seed=seed)
     model = Canopy().fit(PrivateTable.from_codes(codes, DOMAIN), accountant)
     off = [
         abs(model.project((a, b))[-1, -1] - np.sum((codes[a] == CELLS - 1) & (codes[b] == CELLS - 1))) / ROWS
@@ -96,14 +96,14 @@ def test_every_look_at_what_is_missing_is_a_charge_of_the_same_budget():
     _, accountant = fitted(0)
     charges = [line for line in accountant.ledger.entries() if line["kind"] == "charge"]
     assert [c["purpose"] for c in charges if c["purpose"].startswith("measure what is missing of ")]
-    assert accountant.spent().epsilon == pytest.approx(1.0, rel=1e-6)
+    assert accountant.spent().epsilon == pytest.approx(0.5, rel=1e-6)
 
 
 def test_panels_come_back_nearer_than_where_only_whole_pairs_are_bought(monkeypatch):
-    """Seeds 0 to 3: .0040 beside .0051."""
+    """Seeds 0 to 3: .0141 beside .0163."""
     off = np.mean([fitted(seed)[0] for seed in range(4)])
     monkeypatch.setattr(binned.Lacking, "of", lambda *_: Lacking({}, {}))
-    assert off < 0.9 * np.mean([fitted(seed)[0] for seed in range(4)])
+    assert off < 0.95 * np.mean([fitted(seed)[0] for seed in range(4)])
 
 
 def test_a_table_without_missing_values_is_measured_as_before(monkeypatch):

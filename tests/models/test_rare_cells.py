@@ -44,8 +44,8 @@ def test_a_rare_cell_comes_back_within_its_noise_however_many_cells_stand_beside
     assert np.abs(found).max() < 4
 
 
-def test_cells_that_are_drawn_to_an_even_share_are_found_out(monkeypatch):
-    monkeypatch.setattr(inference, "_centre", lambda domain, clique, pooled: np.zeros(pooled[clique].values.shape))
+def test_cells_that_are_drawn_to_an_even_share_without_limit_are_found_out(monkeypatch):
+    monkeypatch.setattr(inference, "_MOST_DRAWN", 1e9)
     assert off(20.0, 12).mean() > 1.5
 
 
