@@ -196,9 +196,8 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
             looking = Looking(self.schema, rows, accountant, mechanism.gaussian, checkpoint)
             looks = looking.looks()
             bounds, modelled = looks.bounds, looks.modelled
-            table = PrivateTable.encoded(
-                rows, codecs(modelled, bounds), schema_domain(modelled, bounds)
-            )
+            domain = schema_domain(modelled, bounds)
+            table = PrivateTable.encoded(rows, codecs(modelled, bounds), domain)
             mechanism = self._ready(mechanism, looks.found)
             stage(f"measuring and modelling with {name_of(mechanism)}")
             model = in_stored_form(mechanism.run(table, accountant, checkpoint))

@@ -220,6 +220,23 @@ def test_ids_of_many_digits_are_told_apart_and_no_number_ends_a_fit(postgres):
     assert len(synth.fit(Database(postgres.get_uri(), table="long")).sample(5)) == 5
 
 
+def test_numbers_of_one_value_are_one_id_whatever_their_scale(postgres):
+    run_on(
+        postgres,
+        "drop table if exists scaled",
+        "create table scaled (who numeric, pay numeric)",
+        "insert into scaled select ('7.' || repeat('0', i))::numeric, 1.50 from generate_series(1, 100) i",
+        "insert into scaled values (7, 1.5), (70, 1.5), (null, 1.5)",
+    )
+    database = Database(postgres.get_uri(), table="scaled")
+    source = open_source(database, Schema({"pay": Numeric(0, 50)}, unit=ONCE))
+    kept = [len(np.arange(len(part))[kept]) for part, kept in _parts(bound_table(source.reader(), ONCE), [])]
+    assert sum(kept) == 3
+    for marks in ({"decimal": ","}, {"decimal": ",", "thousands": "."}):
+        german = Schema({"pay": Numeric(0, 50)}, unit=ONCE, file=dpsynth.FileFormat(**marks))
+        assert {*open_source(database, german).read()["pay"].to_pylist()} == {"1,5"}
+
+
 ODD = [
     ("interval", "2562047788 hours", "2562047788:00:00"),
     ("interval", "1 day", "1 day"),
@@ -261,6 +278,7 @@ def test_no_value_of_any_type_ends_a_fit_and_each_says_what_it_does(postgres):
     run_on(postgres, f"insert into odd values ({values})")
     after = open_source(table).read()
     assert after.schema == before.schema
+    assert all(column == [None] * 5 for column in before.to_pydict().values())
     for name, (kind, value, expected) in zip(names, ODD, strict=True):
         assert after[name].to_pylist() == [*before[name].to_pylist(), expected], (kind, value)
     for column in (dpsynth.OpenCategorical(), Categorical(["1 day"], nullable=True), dpsynth.Identifier()):

@@ -290,3 +290,37 @@ def test_a_missing_marker_is_an_id_in_a_sheet_too(tmp_path):
     rows = open_rows(tmp_path / "t.xlsx", schema)
     assert [*map(str, values(rows, "patient"))] == ["NA", "7"]
     assert values(rows, "ward") == [None, "a"]
+
+
+FIRST_BYTES = [
+    b"\xff\xfe",
+    b"\xfe\xff",
+    b"\x1f\x8b",
+    b"\x28\xb5\x2f\xfd",
+    b"PK\x03\x04",
+    b"\xef\xbb\xbfa",
+    b"\xef\xbb\xbf",
+]
+
+
+@pytest.mark.parametrize("first", FIRST_BYTES, ids=repr)
+def test_the_first_record_of_a_file_without_a_header_says_nothing_of_the_others(first, tmp_path):
+    schema = Schema({"a": Categorical(["x"])}, file=FileFormat(header=False))
+    (tmp_path / "r.csv").write_bytes(first + b"\n" + b"x\n" * 9)
+    found = open_source(tmp_path / "r.csv", schema).read()["a"].cast("binary").to_pylist()
+    assert found == [first, *[b"x"] * 9]  # a mark, too, is of the record: who stands first hangs on who is there
+
+
+def test_a_file_without_a_header_states_its_form_in_the_schema_and_its_name(tmp_path):
+    schema = Schema({"a": Categorical(["x"])}, file=FileFormat(header=False, encoding="utf-8-sig"))
+    (tmp_path / "r.csv.gz").write_bytes(gzip.compress(b"\xef\xbb\xbfx\nx\n"))
+    assert open_source(tmp_path / "r.csv.gz", schema).read()["a"].to_pylist() == ["x", "x"]
+    wide = Schema(schema.columns, file=FileFormat(header=False, encoding="utf-16"))
+    with pytest.raises(SchemaError, match='first bytes are of a record: declare encoding "utf-16-le" or'):
+        open_source(tmp_path / "r.csv.gz", wide).read()
+
+
+def test_a_file_without_a_header_may_be_empty(tmp_path):
+    schema = Schema({"a": Numeric(0, 99)}, file=FileFormat(header=False))
+    (tmp_path / "r.csv").write_bytes(b"")
+    assert len(open_source(tmp_path / "r.csv", schema).read()) == 0

@@ -11,7 +11,8 @@ import pytest
 from dpsynth.mechanisms.registry import FAMILIES, IMAGE_MECHANISMS, MECHANISMS
 from tests.structure.source import Source, plant, sources
 
-ASKS = ("synthesizers/plan.py", "synthesizers/preflight.py", "synthesizers/table.py", "cli/", "evidence/")
+OF_A_FIT = ("plan", "preflight", "looks", "fitted", "table")
+ASKS = (*(f"synthesizers/{name}.py" for name in OF_A_FIT), "cli/", "evidence/")
 """Files and folders that are to ask a mechanism, whichever it is."""
 
 ENTRIES = {**MECHANISMS, **FAMILIES, **IMAGE_MECHANISMS}

@@ -27,7 +27,7 @@ from dpsynth.discovery.discovery import Discovery
 from dpsynth.door.bounded import _parts
 from dpsynth.evidence import verify
 from dpsynth.ledger.names import event_from_dict
-from dpsynth.synthesizers import table as module
+from dpsynth.synthesizers import looks as module
 from dpsynth.synthesizers.model_file import model_digest
 
 ROWS = 12_000

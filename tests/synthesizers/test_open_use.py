@@ -14,7 +14,7 @@ from dpsynth.auditing.mechanism.pairs import worst_case_pairs
 from dpsynth.discovery.discovery import Discovery
 from dpsynth.door.bounded import _parts
 from dpsynth.evidence import verify
-from dpsynth.synthesizers import table as module
+from dpsynth.synthesizers import looks as module
 from tests.synthesizers.test_open_categories import SCHEMA, fitted, patients
 
 

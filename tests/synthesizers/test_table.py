@@ -309,7 +309,7 @@ def test_a_caution_that_looks_at_the_rows_breaks_that_wall(monkeypatch):
         return {"sex": {"rows": next(lengths), "stddev": 1.0, "share": 0.5, "holds": "unread"}}
 
     lengths = iter((200, 1302))  # what a mutant would read off the two tables
-    monkeypatch.setattr("dpsynth.synthesizers.table.undeclared_counts", counting)
+    monkeypatch.setattr("dpsynth.synthesizers.fitted.undeclared_counts", counting)
     with pytest.raises(AssertionError, match="rows"):
         test_nothing_on_the_whole_road_depends_on_the_rows_but_through_charges(monkeypatch, "independent")
 

@@ -12,7 +12,7 @@ import contextlib
 import re
 import sqlite3
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,10 +21,11 @@ from urllib.parse import parse_qsl, unquote, urlencode
 
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from dpsynth.data.engines.arrow import without_views
 from dpsynth.data.engines.source import ROWS_OF_A_PART, Rows, Source, of_cells, recut
-from dpsynth.schema.columns import SchemaError
+from dpsynth.schema.columns import Numeric, SchemaError
 from dpsynth.schema.table import Schema
 
 _OF_ADDRESSES = frozenset(";=@?")
@@ -137,9 +138,12 @@ def open_database(database: Database, schema: Schema | None = None) -> Source:
         raise SchemaError(_fault(database))
     opened = connection
 
+    marks = _marks(schema, opened.types)
+
     def parts(columns: Sequence[str]) -> Iterator[Rows]:
         wanted = [name for name in opened.names if name in {*columns}]
-        yield from opened.parts(wanted or opened.names[:1])
+        for rows in opened.parts(wanted or opened.names[:1]):
+            yield _marked(rows, marks)
 
     def read() -> Rows:
         found = [*parts(opened.names)] or [of_cells([], opened.names)]
@@ -154,6 +158,27 @@ def open_database(database: Database, schema: Schema | None = None) -> Source:
 def is_address(data: object) -> bool:
     """Whether this is text that is the address of a database."""
     return isinstance(data, str) and re.match(rf"\s*({'|'.join(_OPENERS)})://", data) is not None
+
+
+def _marks(schema: Schema | None, types: pa.Schema | None) -> dict[str, str]:
+    """Columns whose numbers a database hands on as text, and that the schema reads with another
+    decimal mark.
+    """
+    exact = {f.name for f in types or () if pa.types.is_decimal(f.type)}
+    declared = schema.columns if schema is not None else {}
+    numeric = {n: c for n, c in declared.items() if n in exact and isinstance(c, Numeric)}
+    return {name: column.mark for name, column in numeric.items() if column.mark != "."}
+
+
+def _marked(rows: Rows, marks: Mapping[str, str]) -> Rows:
+    """The rows with the decimal marks that the schema declares."""
+    for name in marks if isinstance(rows, pa.Table) else ():
+        if name in rows.column_names and not pa.types.is_decimal(rows.schema.field(name).type):
+            texts = rows.column(name).cast(pa.string())
+            place = rows.column_names.index(name)
+            written = pc.replace_substring(texts, ".", marks[name])
+            rows = rows.set_column(place, name, written)
+    return rows
 
 
 def _fault(database: Database) -> str:
@@ -256,7 +281,10 @@ def _readable(field: pa.Field) -> str:
     """The value of a column, in SQL, of a type of which the driver reads every value as it is."""
     name, kind, types = _quoted(field.name), field.type, pa.types
     if types.is_date(kind) or types.is_timestamp(kind):
-        return f"least(greatest({name}, '{_FIRST}'), '{_LAST}') as {name}"
+        within = f"least(greatest({name}, '{_FIRST}'), '{_LAST}')"
+        return f"case when {name} is not null then {within} end as {name}"
+    if getattr(kind, "type_name", None) == "numeric":  # 7.0 and 7.00 are one number, and one id
+        return f"trim_scale({name}) as {name}"
     if (field.metadata or {}).get(b"POSTGRESQL:type") == b"money":  # read as cents
         return f"{name}::numeric as {name}"
     opaque = isinstance(kind, pa.BaseExtensionType) and types.is_binary(kind.storage_type)

@@ -50,7 +50,8 @@ def _source(
         yield from recut(_in_blocks(path, written, wanted))
         check()
 
-    large = path.stat().st_size * (1 if compression_of(path) is None else _PACKED) > LARGE
+    packed = compression_of(path, form.header) is not None
+    large = path.stat().st_size * (_PACKED if packed else 1) > LARGE
     return Source(
         names, lambda: read_csv(path, dialect()), form=form, parts=parts if large else None
     )
@@ -76,7 +77,9 @@ def _in_blocks(path: Path, dialect: Dialect, columns: Sequence[str] = ()) -> Ite
 
 def read_csv(path: Path, dialect: Dialect) -> pa.Table:
     """The rows of a CSV file."""
-    return pa.concat_tables(_in_blocks(path, dialect))
+    none = [pa.array([], pa.string())] * len(dialect.names)
+    empty = pa.Table.from_arrays(none, [*dialect.names])
+    return pa.concat_tables([empty, *_in_blocks(path, dialect)])
 
 
 def _unmarked(rows: pa.Table, dialect: Dialect) -> pa.Table:

@@ -24,6 +24,9 @@ from dpsynth.schema.table import Schema
 _COMPRESSED = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
 """The first bytes of a compressed file. Its name is not asked, as people rename files."""
 
+_PACKED_NAMES = {".gz": "gzip", ".gzip": "gzip", ".zst": "zstd", ".zstd": "zstd"}
+"""How the name of a compressed file ends, which is asked where the first bytes are of a record."""
+
 _ZIP = b"PK\x03\x04"
 _UTF_8_MARK = b"\xef\xbb\xbf"
 _UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
@@ -35,7 +38,7 @@ class Dialect:
     """How a CSV file is written.
 
     names: of its columns. compression: gzip, zstd or None. ids: columns in which no missing marker
-    is one.
+    is one. marked: whether a mark of UTF-8 at the start is none of a record.
     """
 
     names: tuple[str, ...]
@@ -47,6 +50,7 @@ class Dialect:
     header: bool
     missing: tuple[str, ...]
     ids: tuple[str, ...] = ()
+    marked: bool = True
 
     @property
     def rules(self) -> csv.ParseOptions:
@@ -113,13 +117,13 @@ def dialect_of(path: Path, schema: Schema | None = None, form: FileFormat | None
     none. What is declared comes first, by the schema or else by `form`.
     """
     declared = form_of(schema, form)
-    compression = compression_of(path)
-    with opened(path, compression) as file:
-        start = file.read(4)
-    encoding = _encoding(path, start, declared.encoding)
+    compression = compression_of(path, declared.header)
     if not declared.header:
+        encoding = _without_header(path, declared.encoding)
         delimiter, names = declared.delimiter or ",", tuple(named_by(path, schema))
     else:
+        with opened(path, compression) as file:
+            encoding = _encoding(path, file.read(4), declared.encoding)
         file = opened(path, compression)
         line = _header_line(path, file, encoding, declared, _breaks(schema))
         delimiter, names = _divided(path, line, declared, schema)
@@ -133,13 +137,18 @@ def dialect_of(path: Path, schema: Schema | None = None, form: FileFormat | None
         declared.header,
         tuple(declared.missing_markers),
         ids_of(schema),
+        declared.header or (declared.encoding or "").lower().endswith("sig"),
     )
 
 
-def compression_of(path: Path) -> str | None:
-    """gzip, zstd or None, by the first bytes of a file."""
+def compression_of(path: Path, header: bool = True) -> str | None:
+    """gzip, zstd or None, by the first bytes of a file; by its name where it has no header line,
+    as these bytes are of a record.
+    """
     with path.open("rb") as file:
         start = file.read(4)
+    if not header:
+        return _PACKED_NAMES.get(path.suffix.lower())
     return next((name for sign, name in _COMPRESSED.items() if start.startswith(sign)), None)
 
 
@@ -171,13 +180,29 @@ def _encoding(path: Path, start: bytes, declared: str | None) -> str:
         marked = "utf-8"
     elif start.startswith(_UTF_16_MARKS):
         marked = "utf-16"
-    plain = None if declared is None else codecs.lookup(declared).name.removesuffix("-sig")
+    plain = _named(declared)
     if marked is not None and plain is not None and not plain.startswith(marked):
         raise SchemaError(
             f"{path} begins with the mark of {marked.upper()}, and the schema declares encoding"
             f" {declared!r}: leave encoding out, or save the file in that encoding"
         )
     return plain or marked or "utf-8"
+
+
+def _named(declared: str | None) -> str | None:
+    """The usual name of an encoding that is declared."""
+    return None if declared is None else codecs.lookup(declared).name.removesuffix("-sig")
+
+
+def _without_header(path: Path, declared: str | None) -> str:
+    """The encoding of a file whose first bytes are of a record, and so say nothing of others."""
+    encoding = _named(declared) or "utf-8"
+    if encoding == "utf-16":
+        raise SchemaError(
+            f"{path} has no header line, so that its first bytes are of a record: declare encoding"
+            ' "utf-16-le" or "utf-16-be" in the schema\'s file section'
+        )
+    return encoding
 
 
 def _breaks(schema: Schema | None) -> int | None:

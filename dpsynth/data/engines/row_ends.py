@@ -15,34 +15,35 @@ import numpy as np
 
 from dpsynth.data.engines.dialects import Dialect
 
-_LARGEST = 2**31 - 2
+_LARGEST = 2**31 - 8
 """Bytes of a block: pyarrow counts them in 32 bits."""
 
 _LINE = re.compile(rb"[^\r\n]*(?:\r\n|\r|\n)")
 _MARK = b"\xef\xbb\xbf"
+"""Of UTF-8. pyarrow drops one from the start of what it is given, and a row may begin so, too."""
 _NO_SIGN = "\ufffd".encode()
 _LF, _CR = b"\n\r"
 
 
 def row_blocks(file: BinaryIO, size: int, dialect: Dialect) -> Iterator[bytes]:
-    """Blocks of about this size of a file in UTF-8, whole rows each; at least one.
+    """Blocks of about this size of a file in UTF-8, whole rows each, behind a mark of their own.
 
     The first has the lines that are skipped before its rows. Each zero byte becomes a sign that no
     schema declares. ValueError for a row that no block can hold.
     """
-    left, first = b"", True
+    left, first = file.read(len(_MARK)).replace(b"\0", _NO_SIGN), True
+    if dialect.marked:
+        left = left.removeprefix(_MARK)
     while found := file.read(max(size, len(left))):
         left += found.replace(b"\0", _NO_SIGN)
-        if first:
-            left = left.removeprefix(_MARK)
         if len(left) > _LARGEST:
             raise ValueError("a row has more than 2 GB: see whether a quote is not closed")
         start = _after_lines(left, dialect.first_lines) if first else 0
         if end := last_row_end(left, start, dialect.quote, dialect.delimiter):
-            yield left[:end]
+            yield _MARK + left[:end]
             left, first = left[end:], False
-    if left or first:
-        yield left
+    if left:
+        yield _MARK + left
 
 
 def _after_lines(text: bytes, count: int) -> int:
