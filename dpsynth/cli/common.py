@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
@@ -97,14 +98,21 @@ MaxRecords = Annotated[
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")]
 
 
+_WITH_PASSWORD = re.compile(
+    r"[^\s'\"]*:[^\s'\"]*@[^\s'\",;]*|[^\s'\"]*\b(password|passwd|pwd)=[^\s'\"]*", re.IGNORECASE
+)
+
+
 def fail(error: BaseException, code: int) -> NoReturn:
     """Ends the command with the exception's sentence.
 
-    Where the operating system refuses a file, its words are made into one.
+    Where the operating system refuses a file, its words are made into one. An address that was
+    given in the place of a file may hold a password, and is not repeated.
     """
     sentence = str(error)
     if isinstance(error, OSError) and error.filename is not None and error.strerror:
         sentence = f"{error.filename}: {error.strerror}: give another path"
+    sentence = _WITH_PASSWORD.sub("(an address)", sentence)
     err.print(f"dpsynth: {sentence}", style="red", highlight=False, markup=False)
     sys.exit(code)
 

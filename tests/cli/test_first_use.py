@@ -86,6 +86,9 @@ ADDRESSES = [
     "Server=db;Uid=anna;PWD = geheim;",
     "https://anna:geheim@files/claims.parquet",
     "s3://geheim/claims.parquet",
+    "jdbc:postgresql://anna:geheim@db/claims",
+    "//anna:geheim@db/claims",
+    "anna:geheim@db/claims",
 ]
 
 
@@ -103,6 +106,19 @@ def test_the_command_line_does_not_repeat_an_address(run):
     assert code == 2
     assert "?table=" in err
     assert "geheim" not in out + err
+
+
+@pytest.mark.parametrize(
+    "address", ["postgresql://anna:gehe/im@db/c?table=v", "//anna:gehe/im@db", "a?password=gehe/im"]
+)
+@pytest.mark.parametrize(
+    "line",
+    ["impute {} rows.csv -o a.csv", "schema check {} s.yaml", "sample {} -o a.csv", "verify {}", "schema import {}"],
+)
+def test_a_command_that_wants_a_file_repeats_no_address_either(line, address, run):
+    code, out, err = run(line.format(address))
+    assert code != 0
+    assert "gehe" not in out + err
 
 
 @pytest.mark.parametrize("name", ["folder", "folder.parquet", "part-*.parquet", "part-[0-9].csv", "p?.csv"])

@@ -93,7 +93,9 @@ _PARTS = (".parquet", ".csv", ".csv.gz", ".csv.zst")
 
 _LISTED = ".csv, .parquet, .feather, .jsonl, .xlsx, .sav, .dta, .sas7bdat or .xpt"
 
-_ADDRESS = re.compile(r"^\s*[a-z][a-z0-9+.-]+:/|(password|passwd|pwd)\s*=", re.IGNORECASE)
+_ADDRESS = re.compile(
+    r"^\s*([a-z][a-z0-9+.-]+:)+/|:[^\s]*@|(password|passwd|pwd)\s*=", re.IGNORECASE
+)
 """An address such as postgresql://, of which Path keeps one stroke, or a database's settings."""
 
 _PATTERN = re.compile(r"[*?]|\[.+\]")
@@ -150,7 +152,7 @@ def _source_of(data: Any, schema: Schema | None, form: FileFormat | None) -> Sou
         titles = [str(name) if _is_number(name) else name for name in given]
         types = data.schema if isinstance(data, pa.Table) else None
         refuse_nested(types, schema)
-        return Source(titles, lambda: _titled(data, titles))
+        return Source(titles, lambda: _titled(_apart(data), titles))
     if hasattr(data, "__arrow_c_stream__") and not isinstance(data, pa.RecordBatchReader):
         return _of_stream(data, schema)
     if not isinstance(data, (str, Path)):
@@ -166,6 +168,11 @@ def _source_of(data: Any, schema: Schema | None, form: FileFormat | None) -> Sou
     source = _open_path(path, schema, form)
     refuse_nested(source.types, schema)
     return source
+
+
+def _apart(rows: Rows) -> Rows:
+    """The rows as they are now, whatever is written into the frame later."""
+    return rows if isinstance(rows, pa.Table) else rows.copy(deep=False)
 
 
 def _open_path(path: Path, schema: Schema | None, form: FileFormat | None) -> Source:
