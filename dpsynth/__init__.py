@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from dpsynth.base.errors import DPSynthError
     from dpsynth.base.job import Job
     from dpsynth.data.engines.databases import Database
+    from dpsynth.data.engines.partitions import partitions
     from dpsynth.data.tables.mixing import mix
     from dpsynth.evaluation.fidelity import Quality, evaluate
     from dpsynth.evaluation.images import ImageQuality, contact_sheet, evaluate_images
@@ -140,6 +141,7 @@ _HOME = {
     "evaluate": "evaluation.fidelity",
     "evaluate_images": "evaluation.images",
     "mix": "data.tables.mixing",
+    "partitions": "data.engines.partitions",
     "rows_per_unit": "synthesizers.units",
 }
 
@@ -206,6 +208,7 @@ __all__ = [
     "evaluate",
     "evaluate_images",
     "mix",
+    "partitions",
     "rows_per_unit",
 ]
 

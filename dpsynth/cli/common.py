@@ -31,8 +31,8 @@ Data = Annotated[
     Any,
     typer.Argument(
         help="A table: .csv, .parquet, .feather, .jsonl, .xlsx, .sav, .dta, .sas7bdat or .xpt; a"
-        " folder or a pattern of Parquet or CSV files; or a database, such as"
-        " postgresql://host/clinic?table=visits.",
+        " folder or a pattern of Parquet, CSV or Arrow files, also as s3:// or gs://; a"
+        " Delta or Iceberg table; or a database, such as postgresql://host/clinic?table=visits.",
         metavar="DATA",
         parser=_place,
     ),

@@ -30,6 +30,7 @@ from dpsynth.schema.constraints import (
     Sum,
     Unique,
 )
+from dpsynth.schema.open_categorical import text_of
 
 Columns = Mapping[str, Column]
 
@@ -70,11 +71,6 @@ def _check_known(name: str, columns: Columns, rule: Constraint) -> None:
             " correct the name"
         )
     column = columns[name]
-    if isinstance(column, OpenCategorical) and not isinstance(rule, Pattern):
-        raise SchemaError(
-            f"the constraint `{rule.describe()}` is about {name!r}, whose categories are found by a"
-            " fit: declare it Categorical, or leave the constraint out"
-        )
     if isinstance(column, Identifier) and isinstance(rule, Pattern):
         raise SchemaError(
             f"the constraint `{rule.describe()}` is about {name!r}, whose values are made anew:"
@@ -103,6 +99,8 @@ def _check_types(rule: Constraint, columns: Columns) -> None:
                 _check_copies(rule, columns)
         case Sum() | Derived(table=None):
             _check_computed(rule, columns)
+        case Derived():
+            _check_looked_up(rule, columns)
         case OneHot():
             for name in rule.columns:
                 if not _is_flag(columns[name]):
@@ -161,6 +159,28 @@ def _check_computed(rule: Sum | Derived, columns: Columns) -> None:
                 f"the constraint `{rule.describe()}` has no value where {name!r} is missing:"
                 f" declare {rule.column!r} nullable, or {name!r} not nullable"
             )
+
+
+def _check_looked_up(rule: Derived, columns: Columns) -> None:
+    """SchemaError for a table that gives an open column, or that may have no row for one."""
+    result = columns[rule.column]
+    if isinstance(result, OpenCategorical):
+        raise SchemaError(
+            f"the constraint `{rule.describe()}` gives {rule.column!r} by a public table, and its"
+            " categories are to be found by a fit: declare it Categorical"
+        )
+    found = [name for name in rule.parts if isinstance(columns[name], OpenCategorical)]
+    keys = {tuple(each and text_of(each) for each in row[:-1]) for row in rule.keys}
+    if found and len(keys) < len(rule.keys):
+        raise SchemaError(
+            f"the constraint `{rule.describe()}` gives two rows for one text of {found[0]!r}: keep"
+            " one"
+        )
+    if found and not getattr(result, "nullable", False):
+        raise SchemaError(
+            f"the constraint `{rule.describe()}` has no value where a fit does not find a category"
+            f" of {found[0]!r}: declare {rule.column!r} nullable, or {found[0]!r} Categorical"
+        )
 
 
 def _check_texts(rule: Pattern, column: Column) -> None:

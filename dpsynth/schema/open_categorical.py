@@ -103,6 +103,12 @@ class OpenCategorical(Facts):
         return frozenset((*self.public, OTHER))
 
 
+def text_of(value: Any) -> str:
+    """The text by which an open column has a value of a public table."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    return (text_of_number(float(value)) if number else None) or str(value).strip()
+
+
 def _text(value: Any) -> str:
     scalar = as_scalar(value, "a public category")
     text = scalar.strip() if isinstance(scalar, str) else text_of_number(float(scalar))

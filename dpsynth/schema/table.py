@@ -7,21 +7,16 @@ or version is refused.
 
 from __future__ import annotations
 
-import hashlib
-import json
-import math
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from dpsynth.base.mappings import read_mapping, write_mapping
 from dpsynth.base.places import expanded
 from dpsynth.base.text import some
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.schema.columns import (
-    COLUMN_TYPES,
-    SECONDS,
     Boolean,
     Categorical,
     Column,
@@ -31,11 +26,9 @@ from dpsynth.schema.columns import (
     OpenCategorical,
     SchemaError,
     Text,
-    matches_any,
-    plain_word,
 )
 from dpsynth.schema.constraint_check import check_constraints
-from dpsynth.schema.constraint_files import constraint_of, constraints_of, facts_of
+from dpsynth.schema.constraint_files import constraints_of
 from dpsynth.schema.constraints import (
     Constraint,
     Derived,
@@ -50,22 +43,19 @@ from dpsynth.schema.constraints import (
     Unique,
 )
 from dpsynth.schema.drafts import SchemaDraft, drafted
-from dpsynth.schema.entries import (
-    VERSION,
-    build,
-    check_name,
-    column_of,
-    facts,
-    mapping,
-    refuse_todo,
-    refuse_unknown,
-)
+from dpsynth.schema.entries import facts, mapping
 from dpsynth.schema.files import FileFormat
 from dpsynth.schema.identifying import direct_identifier
-from dpsynth.schema.texts import moment_reader, number_reader
-
-if TYPE_CHECKING:
-    pass
+from dpsynth.schema.opened import settled_rules
+from dpsynth.schema.table_check import (
+    check_columns,
+    check_encoding,
+    check_markers,
+    check_unit,
+    cleared,
+    repeating_of,
+)
+from dpsynth.schema.table_files import arguments_of, content_of, digest, marked
 
 __all__ = [
     "Boolean",
@@ -92,8 +82,6 @@ __all__ = [
     "Text",
     "Unique",
 ]
-
-_FIELDS = ("dpsynth_schema", "unit", "file", "not_identifying", "columns", "constraints")
 
 
 @dataclass(frozen=True, init=False, repr=False)
@@ -155,74 +143,17 @@ class Schema:
     ) -> None:
         file = file if file is not None else FileFormat()
         given = mapping("columns", columns).items()
-        named = tuple((name, _marked(column, file)) for name, column in given)
+        named = tuple((name, marked(column, file)) for name, column in given)
         object.__setattr__(self, "named", named)
         object.__setattr__(self, "unit", unit if unit is not None else PrivacyUnit())
         object.__setattr__(self, "file", file)
-        object.__setattr__(self, "not_identifying", _cleared(not_identifying, self.columns))
+        object.__setattr__(self, "not_identifying", cleared(not_identifying, self.columns))
         object.__setattr__(self, "constraints", constraints_of(constraints))
-        if not named:
-            raise SchemaError("a schema needs one column or more, got none: add a column")
-        for name, column in named:
-            check_name(name)
-            if not isinstance(column, tuple(COLUMN_TYPES.values())):
-                raise SchemaError(
-                    f"column {name!r} must be one of {sorted(COLUMN_TYPES)}, got"
-                    f" {type(column).__name__}: choose one"
-                )
-        self._check_unit()
+        check_columns(self.columns)
+        check_unit(self.columns, self.unit)
         check_constraints(self.columns, self.constraints)
-        self._check_encoding()
-        for name, column in named:
-            for marker in file.missing_markers:
-                if _is_value(marker, column):
-                    raise SchemaError(
-                        f"missing_markers holds {marker!r}, which is a value of column {name!r}:"
-                        " take it out, and declare it as missing_marker of the columns that it"
-                        " holds for"
-                    )
-
-    def _check_unit(self) -> None:
-        self._check_repeating()
-        for name, period in self.unit.parts:
-            column = self.columns.get(name)
-            if period is None and not isinstance(column, Identifier | None):
-                raise SchemaError(
-                    f"column {name!r} says whose record a row is and may not be released:"
-                    " declare it Identifier(), or leave it out of the columns"
-                )
-            if period is not None and not isinstance(column, Datetime):
-                raise SchemaError(
-                    f"the unit is by {period} of {name!r}, which is not declared as a date:"
-                    " declare it Datetime with its bounds, or take it out of the unit"
-                )
-
-    def _check_repeating(self) -> None:
-        ids = [name for name, period in self.unit.parts if period is None]
-        if strange := [name for name in self.repeating if name not in ids]:
-            raise SchemaError(
-                f"column {strange[0]!r} repeats, and only id columns of the unit can: name it in"
-                " id_column, or leave out repeats"
-            )
-        made = {name: column for name, column in self.named if isinstance(column, Identifier)}
-        keys = {made[name].key or name for name in self.repeating}
-        alone = [n for n in ids if n in made and not made[n].repeats and made[n].key not in keys]
-        if keys and alone:
-            raise SchemaError(
-                f"of the unit's columns {self.repeating[0]!r} repeats and {alone[0]!r} does not, so"
-                f" that rows of one unit would differ in it: declare {alone[0]!r} repeats, too, or"
-                f" give it the key {next(iter(sorted(keys)))!r}"
-            )
-
-    def _check_encoding(self) -> None:
-        try:
-            json.dumps(self.to_dict(), ensure_ascii=False).encode(self.file.encoding or "utf-8")
-        except UnicodeEncodeError as error:
-            raise SchemaError(
-                f"the schema has {error.object[error.start]!r}, which cannot be written in its"
-                f" file's encoding {self.file.encoding!r}: declare another encoding, or leave the"
-                " sign out"
-            ) from None
+        check_encoding(self.to_dict(), file.encoding)
+        check_markers(self.columns, file)
 
     @property
     def columns(self) -> dict[str, Column]:
@@ -239,7 +170,7 @@ class Schema:
     @property
     def repeating(self) -> tuple[str, ...]:
         """Those of the unit's id columns whose new names are to repeat as its units do."""
-        return tuple(name for name, column in self.named if getattr(column, "repeats", False))
+        return repeating_of(self.columns)
 
     @property
     def unbounded(self) -> tuple[str, ...]:
@@ -282,7 +213,7 @@ class Schema:
             unit=self.unit,
             file=self.file,
             not_identifying=self.not_identifying,
-            constraints=self.constraints,
+            constraints=settled_rules(self.constraints, self.columns, columns),
         )
 
     def refuse_text(self) -> None:
@@ -311,40 +242,13 @@ class Schema:
 
     def to_dict(self) -> dict[str, Any]:
         """The content of the schema's file; fields at their default are left out."""
-        columns = {
-            name: {"type": type(column).__name__.lower(), **facts(_unmarked(column, self.file))}
-            for name, column in self.named
-        }
-        file = facts(self.file)
-        declared: dict[str, Any] = {"file": file} if file else {}
-        if self.not_identifying:
-            declared["not_identifying"] = list(self.not_identifying)
-        unit = facts(self.unit)
-        kept = [facts_of(constraint) for constraint in self.constraints]
-        rules = {"constraints": kept} if kept else {}
-        return {"dpsynth_schema": VERSION, "unit": unit, **declared, "columns": columns, **rules}
+        own = (self.unit, self.file, self.not_identifying, self.constraints)
+        return content_of(self.columns, *own)
 
     @classmethod
     def from_dict(cls, spec: Mapping[str, Any]) -> Schema:
         """The schema of which `spec` is the `to_dict()`; SchemaError where it is none."""
-        if any(isinstance(value, Column) for value in spec.values()):
-            raise SchemaError(
-                "the mapping holds columns, and a file has fields: write Schema(columns)"
-            )
-        if type(spec.get("dpsynth_schema")) is not int or spec["dpsynth_schema"] != VERSION:
-            raise SchemaError(
-                f"dpsynth_schema must be {VERSION}, got {spec.get('dpsynth_schema')!r}: correct it,"
-                " or update dpsynth"
-            )
-        refuse_unknown("the schema", spec, _FIELDS)
-        columns = mapping("columns", spec.get("columns"))
-        refuse_todo(columns)
-        unit = build("unit", PrivacyUnit, mapping("unit", spec.get("unit", {})))
-        file = build("file", FileFormat, mapping("file", spec.get("file", {})))
-        named = {name: column_of(name, facts) for name, facts in columns.items()}
-        cleared = spec.get("not_identifying", ())
-        rules = _listed_rules(spec.get("constraints", []))
-        return cls(named, unit=unit, file=file, not_identifying=cleared, constraints=rules)
+        return cls(**arguments_of(spec))
 
     @classmethod
     def load(cls, path: str | Path) -> Schema:
@@ -417,8 +321,7 @@ class Schema:
         """
         spec = self.to_dict()
         spec["columns"] = list(spec["columns"].items())
-        canonical = json.dumps(spec, sort_keys=True, separators=(",", ":"), allow_nan=False)
-        return hashlib.sha256(canonical.encode("ascii")).hexdigest()
+        return digest(spec)
 
     def reading_of_units(self) -> str | None:
         """SHA-256 (hex) of what says whose a row is, beside its ids; None where nothing does.
@@ -433,8 +336,7 @@ class Schema:
             for name in ("encoding", "quote"):
                 if getattr(self.file, name) != getattr(plain, name):
                     read[f"file {name}"] = getattr(self.file, name)
-        canonical = json.dumps(read, sort_keys=True, separators=(",", ":"), allow_nan=False)
-        return hashlib.sha256(canonical.encode("ascii")).hexdigest() if read else None
+        return digest(read) if read else None
 
     @staticmethod
     def draft(
@@ -469,62 +371,3 @@ def read_dictionaries_with(reader: Dictionaries) -> None:
     `schema.importing`.
     """
     _READER[:] = [reader]
-
-
-def _cleared(given: Any, columns: Mapping[str, Column]) -> tuple[str, ...]:
-    """The argument `not_identifying`, where it is a list of columns."""
-    listed = tuple(given) if isinstance(given, list | tuple) else (given,)
-    if strange := [name for name in listed if not isinstance(name, str) or name not in columns]:
-        raise SchemaError(
-            f"not_identifying must be a list of the schema's columns, and has {strange[:10]!r}:"
-            " name columns that are declared"
-        )
-    return listed
-
-
-def _marked(column: Any, file: FileFormat) -> Any:
-    """A column with the marks of the file's numbers, where it declares no others."""
-    if not isinstance(column, Numeric):
-        return column
-    if column.mark == file.decimal == ".":
-        column = replace(column, decimal=None)
-    elif column.decimal is None:
-        column = replace(column, decimal=file.decimal)
-    own = column.mark != file.decimal or column.thousands is not None
-    return column if own else replace(column, thousands=file.thousands)
-
-
-def _unmarked(column: Column, file: FileFormat) -> Column:
-    """The column without the marks that `_marked` gives it again."""
-    if not isinstance(column, Numeric) or column.mark != file.decimal:
-        return column
-    thousands = None if column.thousands == file.thousands else column.thousands
-    return replace(column, decimal=None, thousands=thousands)
-
-
-def _is_value(marker: str, column: Column) -> bool:
-    """Whether a text is a category, a number or a time within the bounds, or says true or false."""
-    match column:
-        case Categorical():
-            return matches_any(marker, column.categories)
-        case OpenCategorical():
-            return matches_any(marker, column.public)
-        case Numeric():
-            low = -math.inf if column.low is None else column.low
-            high = math.inf if column.high is None else column.high
-            return low <= number_reader(column)(marker) <= high
-        case Datetime():
-            first, last = column.steps
-            step = moment_reader(column)(marker) // SECONDS[column.resolution]
-            return first <= step <= last
-        case Boolean():
-            return plain_word(marker) in {plain_word(word) for word in column.words}
-    return False
-
-
-def _listed_rules(given: Any) -> list[Constraint]:
-    if isinstance(given, str | Mapping) or not isinstance(given, Sequence):
-        raise SchemaError(
-            f"constraints must be a list, got {type(given).__name__}: begin each with a dash"
-        )
-    return [constraint_of(place, facts) for place, facts in enumerate(given, start=1)]

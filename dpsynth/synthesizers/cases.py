@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 
 from dpsynth.models.base import ConditionError
-from dpsynth.schema.table import Boolean, Categorical, Schema
+from dpsynth.schema.table import Boolean, Categorical, Column, OpenCategorical, Schema
 from dpsynth.synthesizers.conditions import (
     COMPARE,
     Term,
@@ -164,15 +164,19 @@ class _Splitter:
         (op,) = node.ops
         found = dict(column_of(name, self.schema) for name in self.written.columns(node))
         plain = all(isinstance(each, ast.Name) for each in (node.left, *node.comparators))
-        if not plain or type(op) not in COMPARE or len(set(map(type, found.values()))) > 1:
+        kinds = {_kind(column) for column in found.values()}
+        if not plain or type(op) not in COMPARE or len(kinds) > 1:
             raise ConditionError(
                 f"{list(found)} are compared in a way that cannot be read: compare a number with a"
                 " number, a date with a date, or a category with a category, by ==, !=, <, <=, > or"
                 " >="
             )
         left, right = found
-        if isinstance(found[left], Boolean | Categorical) and not isinstance(
-            op, ast.Eq | ast.NotEq
-        ):
+        if kinds <= {Boolean, Categorical} and not isinstance(op, ast.Eq | ast.NotEq):
             raise ConditionError(f"{left!r} has no order: compare it with == or !=")
         return Relation(left, right, type(op), not truth)
+
+
+def _kind(column: Column) -> type[Column]:
+    """What a column is compared as: the categories of an open one are categories."""
+    return Categorical if isinstance(column, OpenCategorical) else type(column)

@@ -21,7 +21,8 @@ import pandas as pd
 from dpsynth.data.values import is_null, plain_number
 from dpsynth.models.base import ConditionError
 from dpsynth.schema.columns import plain_word
-from dpsynth.schema.table import Boolean, Categorical, Column, Datetime, Schema
+from dpsynth.schema.open_categorical import text_of
+from dpsynth.schema.table import Boolean, Categorical, Column, Datetime, OpenCategorical, Schema
 
 COMPARE: dict[type[ast.cmpop], Callable[[Any, Any], Any]] = {
     ast.Eq: lambda x, c: x == c,
@@ -207,6 +208,8 @@ class _Literals(ast.NodeTransformer):
                         " lists"
                     )
                 return value
+            case OpenCategorical():
+                return text_of(value)
             case Boolean():
                 return self._truth(value, self._column)
         number = plain_number(value)  # which no truth value and no text is

@@ -36,6 +36,8 @@ def draw_kept(
     rng: np.random.Generator,
     tilts: Sequence[Tilt] = (),
     shifts: Mapping[str, float] = MappingProxyType({}),
+    *,
+    beyond: bool = False,
 ) -> pd.DataFrame:
     """n rows that meet one of the cases and keep all constraints of the schema.
 
@@ -55,6 +57,8 @@ def draw_kept(
         Of columns of the release.
     shifts : mapping of str to float
         What is added to columns' numbers, when the conditions are met.
+    beyond : bool
+        Whether rows that meet the conditions are made up where the model has none.
 
     Returns
     -------
@@ -66,7 +70,7 @@ def draw_kept(
     ConditionError
         Where no row meets the condition, or so few that none was found.
     """
-    keeping = Keeping(origin, rng, tilts)
+    keeping = Keeping(origin, rng, tilts, beyond=beyond)
     shifting = Shifting(origin, keeping, shifts)
     terms, checks = terms_and_checks(Condition(tuple(cases)))
     if not splits:

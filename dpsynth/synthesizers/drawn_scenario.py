@@ -101,26 +101,30 @@ class _ReadPart:
 
     def _drawn(self, n: int, rng: np.random.Generator) -> pd.DataFrame:
         if self._origin.schema.constraints:
-            asked = (self._drawing.cases, self._splits, rng, self._drawing.tilts, self._shifts)
-            return draw_kept(self._origin, n, *asked)
+            return self._kept(n, rng, beyond=False)
         if self._splits:
             return balanced(self._drawing, self._splits, n, rng)
         return self._drawing.values(n, rng)
+
+    def _kept(self, n: int, rng: np.random.Generator, *, beyond: bool) -> pd.DataFrame:
+        """n rows that keep the constraints; `beyond` those of the model, if it has none."""
+        asked = (self._drawing.cases, self._splits, rng, self._drawing.tilts, self._shifts)
+        return draw_kept(self._origin, n, *asked, beyond=beyond)
 
     def _extrapolated(self, n: int, rng: np.random.Generator) -> pd.DataFrame:
         """Rows of the model that meet as many of the terms as it has rows for, and for the others'
         columns values between their bounds.
         """
-        if self._origin.schema.constraints:
-            raise ConditionError(
-                f"part {self.name!r}: the model has no row for it, and where the schema has"
-                " constraints nothing is extrapolated: leave it out, or skip it"
-            )
         if len(self._drawing.cases) > 1 or self._drawing.cases[0].relations or self._splits:
             raise ConditionError(
                 f"part {self.name!r}: the model has no row for it, and only conditions on single"
                 " columns, joined by `and` and without balance, can be extrapolated: write it so"
             )
+        if self._origin.schema.constraints:
+            try:
+                return self._kept(n, rng, beyond=True)
+            except ConditionError as error:
+                raise ConditionError(f"part {self.name!r}: {error}") from None
         (case,) = self._drawing.cases
         kept, left = Case(), []
         for name in case.columns:

@@ -14,10 +14,12 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from dpsynth.base.text import some
 from dpsynth.data.constraints.recoding import recoding_of
 from dpsynth.data.tables.codec import codec_for
-from dpsynth.schema.columns import Numeric, OpenCategorical, SchemaError
+from dpsynth.schema.columns import Numeric, SchemaError
 from dpsynth.schema.constraints import Constraint
+from dpsynth.schema.opened import listed_values
 from dpsynth.schema.table import Schema
 from dpsynth.synthesizers.implications import implications_of, refuse_impossible
 from dpsynth.synthesizers.kept_rows import blocks_of
@@ -35,6 +37,9 @@ def refuse_unkeepable(schema: Schema) -> None:
     Groups of columns with too many values, and columns with an open bound or real numbers, count
     as able to keep what they are about.
     """
+    if schema.open:
+        _refuse_where_a_fit_finds_nothing(schema)
+        return
     refuse_impossible(schema)
     if _able(schema):
         return
@@ -48,6 +53,23 @@ def refuse_unkeepable(schema: Schema) -> None:
         f"no row can keep {said} between the values of the columns: move a bound, or leave one of"
         " them out"
     )
+
+
+def _refuse_where_a_fit_finds_nothing(schema: Schema) -> None:
+    """The same of open columns: with public categories alone, as a fit may find no others. What it
+    finds makes no rule harder to keep (see `schema.opened`).
+    """
+    most = schema.settled(listed_values(schema.constraints, schema.columns))
+    recoding_of(most)  # what tables list can be read, and so can conditions
+    implications_of(most)
+    named = some([*map(repr, schema.open)])
+    try:
+        refuse_unkeepable(schema.settled({}))
+    except SchemaError as error:
+        raise SchemaError(
+            f"{error}; of {named} only public categories and OTHER are sure to be there, so list"
+            " more of them as public"
+        ) from None
 
 
 def _keepable(schema: Schema, rules: Sequence[Constraint]) -> bool:
@@ -88,14 +110,12 @@ def _values(schema: Schema, columns: set[str]) -> dict[str, pd.Series] | None:
     found: dict[str, pd.Series] = {}
     for name in sorted(columns):
         column = modelled[name]
-        if isinstance(column, OpenCategorical) or (
-            isinstance(column, Numeric) and not column.bounded
-        ):
+        if isinstance(column, Numeric) and not column.bounded:
             return None
         codec = codec_for(column)
-        first, last = codec.ends()
-        cells = np.arange(codec.size if getattr(column, "nullable", False) else len(first))
-        if not (first == last).all() or len(cells) > _MOST:
+        nullable = getattr(column, "nullable", False)
+        cells = np.arange(codec.size if nullable else len(codec.ends()[0]))
+        if not codec.single or len(cells) > _MOST:
             return None
         found[name] = codec.decode(cells, _NOTHING_DRAWN)
     sizes = [len(values) for values in found.values()]

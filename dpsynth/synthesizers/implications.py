@@ -13,12 +13,15 @@ import pandas as pd
 from dpsynth.data.constraints.recoding import Recoding, recoding_of
 from dpsynth.data.tables.codec import codec_for
 from dpsynth.models.base import ConditionError
-from dpsynth.schema.columns import Numeric
+from dpsynth.schema.columns import OTHER, Categorical, Numeric, OpenCategorical
 from dpsynth.schema.constraints import Implies
 from dpsynth.schema.table import Schema, SchemaError
 from dpsynth.synthesizers.cases import Case, cases_of
 from dpsynth.synthesizers.conditions import Term, Without
 from dpsynth.synthesizers.pulled import pulled
+
+ROUNDS = 200
+"""How often rows that break an implication are drawn again."""
 
 _MOST_TRIES = 20_000
 """Of combinations of implications: a search that takes more is ended, and nothing is refused."""
@@ -71,10 +74,14 @@ def implications_of(schema: Schema) -> tuple[Implication, ...]:
     """The implications of a schema; SchemaError for a condition that is of a key, or none."""
     found = []
     keys = set(recoding_of(schema).keys)
+    read_by = _with_any_category(schema)
     for rule in schema.constraints:
         if isinstance(rule, Implies):
             try:
-                read = [Condition(tuple(cases_of(t, None, schema))) for t in (rule.when, rule.then)]
+                read = [
+                    Condition(tuple(cases_of(t, None, read_by))) for t in (rule.when, rule.then)
+                ]
+                _check_order([*read[0].cases, *read[1].cases], schema)
             except ConditionError as error:
                 raise SchemaError(f"the constraint `{rule.describe()}`: {error}") from None
             if named := sorted({*read[0].columns, *read[1].columns} & keys):
@@ -84,6 +91,35 @@ def implications_of(schema: Schema) -> tuple[Implication, ...]:
                 )
             found.append(Implication(rule, *read))
     return tuple(found)
+
+
+def _with_any_category(schema: Schema) -> Schema:
+    """The schema by which conditions are read: one may name a category that no fit has found."""
+    columns = {
+        name: OpenCategorical(nullable=column.nullable)
+        if isinstance(column, Categorical) and column.other == OTHER
+        else column
+        for name, column in schema.columns.items()
+    }
+    return Schema({**columns}, unit=schema.unit)
+
+
+def _check_order(cases: Sequence[Case], schema: Schema) -> None:
+    """ConditionError for a term that asks for an order of categories that have none."""
+    for term in (term for case in cases for term in case.terms):
+        column = schema.columns[term.column]
+        if isinstance(column, Categorical | OpenCategorical):
+            ordered = getattr(column, "ordered", False)
+            term.holds(pd.Series(pd.Categorical([], ["any"], ordered=ordered)))
+
+
+def no_row(of: Sequence[Implication]) -> ConditionError:
+    """No row was found that keeps these implications, or none at all."""
+    said = " and ".join(f"`{each.rule.describe()}`" for each in of) or "all constraints"
+    return ConditionError(
+        f"no row was found that keeps {said} and meets the condition: widen it, or count by"
+        " `dpsynth schema check` how many input rows break the constraints"
+    )
 
 
 def refuse_impossible(schema: Schema) -> None:

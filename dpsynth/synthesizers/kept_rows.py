@@ -23,7 +23,6 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from dpsynth.base.text import some
 from dpsynth.data.constraints.recoding import Check, Recoding, recoding_of
 from dpsynth.data.constraints.steps import Rows
 from dpsynth.models.base import ConditionError
@@ -33,8 +32,10 @@ from dpsynth.synthesizers.base import CautionWarning
 from dpsynth.synthesizers.cases import Case
 from dpsynth.synthesizers.conditions import Term
 from dpsynth.synthesizers.gap_conditions import GapCases, gap_cases
-from dpsynth.synthesizers.implications import Implication, implications_of
+from dpsynth.synthesizers.implications import ROUNDS, Implication, implications_of, no_row
+from dpsynth.synthesizers.kept_cells import CellRules
 from dpsynth.synthesizers.kept_missing import Missing, by_pattern, concluded_missing, too_many
+from dpsynth.synthesizers.kept_sentences import none_beyond, said_of_made_up, too_rare
 from dpsynth.synthesizers.partial_rows import LEAST
 from dpsynth.synthesizers.pulled import pulled
 from dpsynth.synthesizers.rule_terms import (
@@ -63,16 +64,20 @@ others without a second draw.
 _TRIES = 100
 """For each row that is to have the same values missing: then rows with others are taken."""
 
-_ROUNDS = 200
-"""How often rows that break an implication are drawn again."""
-
 
 class Keeping:
     """Draws rows of a schema with constraints: all columns but keys, each rule kept by all rows."""
 
     def __init__(
-        self, origin: Origin, rng: np.random.Generator, tilts: Sequence[Tilt] = ()
+        self,
+        origin: Origin,
+        rng: np.random.Generator,
+        tilts: Sequence[Tilt] = (),
+        *,
+        beyond: bool = False,
     ) -> None:
+        """beyond: whether rows of which the model has none are made up, under conditions too."""
+        self._beyond = beyond
         self._recoding = recoding_of(origin.schema)
         self._tilts = tilts_of_modelled(tilts, self._recoding)
         self._origin = replace(origin, schema=self._recoding.modelled)
@@ -88,7 +93,7 @@ class Keeping:
                 f"a condition is about {about[0]!r}, a key that is generated: leave it out"
             )
         every = [*recoding.checks, *checks]
-        tested = [term.column for term in terms if pulled(term, recoding) is None]
+        tested = [t.column for t in terms if self._beyond or pulled(t, recoding) is None]
         links = [recoding.sources([name]) for name in tested]
         links += [recoding.sources(each.columns) for each in every]
         links += [recoding.sources(each.columns) for each in self._implications]
@@ -103,14 +108,21 @@ class Keeping:
     def _of_block(
         self, block: _Block, n: int, terms: Sequence[Term], checks: Sequence[Check]
     ) -> Rows:
-        """Rows of a block; made up where the model has none, and no condition asks for others."""
+        """Rows of a block; made up where the model has none, and no condition asks for others, or
+        where it may be met beyond the model.
+        """
         try:
             return block.as_often_missing(block.kept(n, terms, checks), terms, checks)
         except ConditionError:
             own = {each.rule for each in self._recoding.checks}
-            if terms or self._tilts or any(each.rule not in own for each in checks):
+            others = any(each.rule not in own for each in checks)
+            asked = bool(terms or self._tilts or others)
+            if asked and not self._beyond:
                 raise
-            return block.made_up(n, checks)
+            found, names = block.made_up(n, terms, checks, asked)
+            if not asked:
+                warnings.warn(said_of_made_up(names), CautionWarning, stacklevel=2)
+            return found
 
     def block_of(
         self, columns: set[str]
@@ -166,6 +178,14 @@ class _Block:
 
     def kept(self, n: int, terms: Sequence[Term], checks: Sequence[Check]) -> Rows:
         """n rows that meet the terms, pass the checks and keep the implications."""
+        direct = [own for term in terms if (own := pulled(term, self._recoding)) is not None]
+        if self._implications and not checks and len(direct) == len(terms):
+            asked = (self._origin, self._recoding, self._implications, self._tilts, self._rng)
+            if (rules := CellRules.of(*asked)) is not None:
+                codes, parts = rules.drawn(n, direct)
+                return self._recoding.decoded(
+                    self._origin.columns(codes, parts, self._rng), self._rng
+                )
         rows = self._meeting(n, terms, checks, few=False)
         return self._repaired(rows, n, terms, checks)
 
@@ -190,21 +210,28 @@ class _Block:
                         break
         return rows
 
-    def made_up(self, n: int, checks: Sequence[Check]) -> Rows:
-        """n rows that keep all rules, of a model that has none: the columns that rules are about
-        are drawn each by itself, half of the time evenly, until they keep the rules; the other
-        columns follow the model given these.
+    def made_up(
+        self, n: int, terms: Sequence[Term], checks: Sequence[Check], asked: bool
+    ) -> tuple[Rows, list[str]]:
+        """n rows that meet the terms and keep all rules, of a model that has none: the columns that
+        terms and rules are about are drawn each by itself, half of the time evenly, until they do;
+        the other columns follow the model given these. And the names of the former.
+
+        asked: whether somebody's condition is among the terms and checks.
         """
+        found = [(term, pulled(term, self._recoding)) for term in terms]
+        case = Case(tuple(own for _, own in found if own is not None))
+        checks = [*checks, *(as_check(term) for term, own in found if own is None)]
         about = [*(each.columns for each in checks), *(each.columns for each in self._implications)]
-        names = sorted(set().union(*map(self._recoding.sources, about)))
+        names = sorted(set().union(case.columns, *map(self._recoding.sources, about)))
         cells: list[pd.DataFrame] = []
         values: list[pd.DataFrame] = []
         drawn = kept = 0
         while kept < max(n, 1) and (drawn < _HOPELESS or not kept):
-            if drawn >= _MOST_DRAWS:
-                raise _no_row(self._implications)
-            codes = {name: self._origin.apart(name, _BATCH, self._rng) for name in names}
-            frame = self._origin.decoded(dict(codes), self._origin.free(), self._rng)
+            if drawn >= (_HOPELESS if asked else _MOST_DRAWS):
+                raise none_beyond(names, drawn) if asked else no_row(self._implications)
+            codes, parts = self._origin.apart(names, case, self._tilts, _BATCH, self._rng)
+            frame = self._origin.decoded(dict(codes), parts, self._rng)
             rows = self._recoding.decoded({name: frame[name] for name in frame}, self._rng)
             bad = self._judged(rows, np.arange(_BATCH))[1].any(axis=1)
             good = np.setdiff1d(np.flatnonzero(~bad), _failing(rows, checks))
@@ -212,8 +239,8 @@ class _Block:
             values.append(frame.iloc[good])
             drawn, kept = drawn + _BATCH, kept + len(good)
         chosen = np.arange(n) if kept >= n else self._rng.integers(kept, size=n)
-        warnings.warn(_made_up(names), CautionWarning, stacklevel=2)
-        return self._around(pd.concat(cells).iloc[chosen], pd.concat(values).iloc[chosen])
+        whole = self._around(pd.concat(cells).iloc[chosen], pd.concat(values).iloc[chosen])
+        return whole, names
 
     def _around(self, codes: pd.DataFrame, values: pd.DataFrame) -> Rows:
         """The rows with these cells and values, their other columns as the model has them."""
@@ -238,9 +265,9 @@ class _Block:
         """Rows of the model, decoded; of these cases, where there are some."""
         if gaps is None:
             case = Case(tuple(direct))
-            frame = self._origin.values(n, case, self._rng, self._tilts, few=few)
-        else:
-            frame = gaps.draw(self._origin, n, self._rng)
+            codes, parts = self._origin.cells(n, case, self._rng, self._tilts, few=few)
+            return self._recoding.decoded(self._origin.columns(codes, parts, self._rng), self._rng)
+        frame = gaps.draw(self._origin, n, self._rng)
         return self._recoding.decoded({name: frame[name] for name in frame}, self._rng)
 
     def _meeting(
@@ -297,7 +324,7 @@ class _Block:
             drawn, met = (drawn, met) if gaps is None else (1, 0)
         while len(places):
             if drawn >= most or (drawn >= _HOPELESS and not met):
-                raise _too_rare(checks, rows, met, drawn)
+                raise too_rare(checks, rows, met, drawn)
             size = min(_BATCH, most, math.ceil(1.1 * len(places) * drawn / max(met, 1)) + 16)
             more = self._drawn(size, direct, gaps, few=True)
             good = np.delete(np.arange(size), _failing(more, checks))
@@ -309,14 +336,14 @@ class _Block:
     def _repaired(self, rows: Rows, n: int, terms: Sequence[Term], checks: Sequence[Check]) -> Rows:
         """The rows, with those drawn again that break an implication."""
         places = np.arange(n)
-        for _ in range(_ROUNDS):
+        for _ in range(ROUNDS):
             premises, broken = self._judged(rows, places)
             bad = broken.any(axis=1)
             if not bad.any():
                 return rows
             places = places[bad]
             self._draw_again(rows, places, premises[bad], terms, checks)
-        raise _no_row(self._implications)
+        raise no_row(self._implications)
 
     def _judged(self, rows: Rows, places: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """For each of these rows and each implication whether its condition holds, and whether it
@@ -373,38 +400,14 @@ class _Block:
             for unmet, ways in ways_not_to_meet(each.when):
                 with contextlib.suppress(ConditionError):
                     return self._meeting(n, [*terms, *unmet], [*checks, *ways], few=True)
-        raise _no_row(of)
+        raise no_row(of)
 
 
 def _failing(rows: Rows, checks: Sequence[Check]) -> np.ndarray:
     """The places of rows that do not pass all checks."""
+    if not checks:
+        return np.zeros(0, dtype=np.intp)
     return np.flatnonzero(~np.logical_and.reduce([check.passed(rows) for check in checks]))
-
-
-def _no_row(of: Sequence[Implication]) -> ConditionError:
-    said = " and ".join(f"`{each.rule.describe()}`" for each in of) or "all constraints"
-    return ConditionError(
-        f"no row was found that keeps {said} and meets the condition: widen it, or count by"
-        " `dpsynth schema check` how many input rows break the constraints"
-    )
-
-
-def _made_up(names: Sequence[str]) -> str:
-    said = some([f"`{name}`" for name in names])
-    return (
-        f"the model has next to no rows that keep the constraints on {said}: these columns are made"
-        " up of values that the constraints allow; count by `dpsynth schema check` how many input"
-        " rows break them"
-    )
-
-
-def _too_rare(checks: Sequence[Check], rows: Rows, met: int, drawn: int) -> ConditionError:
-    """Names the check that the fewest rows pass."""
-    hardest = min(checks, key=lambda check: int(check.passed(rows).sum()))
-    return ConditionError(
-        f"of {drawn:,} rows drawn {met:,} met {hardest.rule} with all else that is asked: widen the"
-        " condition, or count by `dpsynth schema check` how many input rows break the constraints"
-    )
 
 
 def _put(rows: Rows, places: np.ndarray, more: Rows, taken: np.ndarray) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,7 @@ class _Through(Term):
         return self.test_of(values)
 
 
+@lru_cache(maxsize=256)
 def pulled(term: Term, recoding: Recoding) -> Term | None:
     """The same condition on a modelled column; None where it hangs on several of them."""
     step = recoding.made_by(term.column)

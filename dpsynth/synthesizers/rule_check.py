@@ -13,13 +13,22 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dpsynth.data.constraints.holds import holds
+from dpsynth.data.constraints.holds import holds, texts_of
 from dpsynth.data.constraints.scale import Scale
 from dpsynth.data.engines.files import Rows, column, column_names
+from dpsynth.data.tables.check import missing_in
 from dpsynth.data.tables.codec import codec_for
-from dpsynth.schema.columns import Boolean, Categorical, Column, Identifier
+from dpsynth.schema.columns import (
+    OTHER,
+    Boolean,
+    Categorical,
+    Column,
+    Identifier,
+    OpenCategorical,
+)
 from dpsynth.schema.constraint_check import stepped_columns
 from dpsynth.schema.constraints import Constraint, Derived, FixedCombinations, Implies
+from dpsynth.schema.opened import listed_values, open_columns
 from dpsynth.schema.table import Schema
 from dpsynth.synthesizers.feasible import refuse_unkeepable
 from dpsynth.synthesizers.implications import implications_of
@@ -51,7 +60,7 @@ def kept_rules(rows: Rows, schema: Schema) -> Iterator[tuple[Constraint, np.ndar
     """For each constraint whose columns are all there which rows keep it."""
     present = set(column_names(rows))
     raw = {name: column(rows, name) for name in schema.columns if name in present}
-    stepped = stepped_columns(schema.columns, schema.constraints)
+    stepped = _with_listed(schema, stepped_columns(schema.columns, schema.constraints))
     implied = {each.rule: each for each in implications_of(schema)}
     for rule in schema.constraints:
         named = implied[rule].columns if isinstance(rule, Implies) else rule.columns_of
@@ -65,6 +74,16 @@ def kept_rules(rows: Rows, schema: Schema) -> Iterator[tuple[Constraint, np.ndar
             yield rule, holds(rule, raw, stepped if looked_up else schema.columns)
 
 
+def _with_listed(schema: Schema, columns: Mapping[str, Column]) -> dict[str, Column]:
+    """The columns, open ones with the categories that tables list: any other value is none."""
+    listed = listed_values(schema.constraints, schema.columns)
+    named = {
+        name: Categorical([*column.public, *listed[name]] or [OTHER], nullable=column.nullable)
+        for name, column in open_columns(schema.columns).items()
+    }
+    return {**columns, **named}
+
+
 class _Typed(Mapping[str, Any]):
     """Raw columns as conditions compare them: what cannot be read is missing."""
 
@@ -73,6 +92,9 @@ class _Typed(Mapping[str, Any]):
 
     def __getitem__(self, name: str) -> pd.Series[Any]:
         declared = self._columns[name]
+        if isinstance(declared, OpenCategorical):
+            missing = missing_in(declared, self._raw[name])
+            return pd.Series(texts_of(self._raw[name]), dtype=object).mask(missing, None)
         if isinstance(declared, Categorical | Boolean):
             codec = codec_for(replace(declared, nullable=True))
             return codec.decode(codec.encode(self._raw[name]), np.random.default_rng(0))

@@ -83,7 +83,7 @@ class Origin:
 
         Its relations are not looked at.
         """
-        codes, parts = self._drawn(n, case, rng, tilts)
+        codes, parts = self.cells(n, case, rng, tilts)
         if self.schema.repeating and self.schema.unit.periods:  # names hang on the rows' dates
             return self.whole(self.decoded(codes, parts, rng), rng)
         return decode_frame(codes, self.schema, self.bounds, rng, parts, self._keyed_names(n, rng))
@@ -101,7 +101,7 @@ class Origin:
 
         few: whether they take the place of other rows; then they are drawn the quicker way.
         """
-        codes, parts = self._drawn(n, case, rng, tilts, few)
+        codes, parts = self.cells(n, case, rng, tilts, few=few)
         return self.decoded(codes, parts, rng)
 
     def among(self, names: Collection[str]) -> Origin:
@@ -113,13 +113,20 @@ class Origin:
     def decoded(
         self, codes: Codes, parts: Mapping[str, Parts], rng: np.random.Generator
     ) -> pd.DataFrame:
-        """The values of these codes, in these parts of their cells, without identifiers."""
-        found = {
+        """`columns` as a table."""
+        return pd.DataFrame(self.columns(codes, parts, rng), copy=False)
+
+    def columns(
+        self, codes: Codes, parts: Mapping[str, Parts], rng: np.random.Generator
+    ) -> dict[str, pd.Series[Any]]:
+        """The values of these codes, in these parts of their cells, without identifiers. The codes
+        are taken out, so that none is held twice in memory.
+        """
+        return {
             name: codec.decode(codes.pop(name), rng, parts.get(name))
             for name, codec in self.codecs.items()
             if name in codes
         }
-        return pd.DataFrame(found, copy=False)
 
     def whole(self, rows: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
         """Rows of `values` with identifiers, in the schema's order."""
@@ -198,6 +205,16 @@ class Origin:
         evidence = self._evidence(case, self._parts(case, tilts), check=False)
         return counts_given(self.model, clique, evidence)
 
+    def told_by_cells(self, term: Term) -> np.ndarray | None:
+        """For each cell of a term's column whether its values meet it; None where it may cut one.
+
+        Of an invalid cell nothing is said: see `settled` of a codec.
+        """
+        codec: Any = self.codecs[term.column]
+        if term.constants and not codec.single:
+            return None
+        return np.asarray(codec.weights(_parts_of(codec, (term,))) > 0)
+
     def weights(self, name: str, terms: Sequence[Term]) -> np.ndarray:
         """For each cell of a column how much of it meets all of these terms."""
         return self.codecs[name].weights(self._part(name, terms))
@@ -217,28 +234,46 @@ class Origin:
             raise ConditionError(f"no value of {name!r} can meet the condition: widen it")
         return codec.decode(rng.choice(codec.size, n, p=weights / weights.sum()), rng, parts)
 
-    def apart(self, name: str, n: int, rng: np.random.Generator) -> np.ndarray:
-        """n cells of a column by itself, half of them as the model has it and half evenly."""
-        codec = self.codecs[name]
-        able = np.arange(codec.size) < len(codec.ends()[0])
-        able |= bool(getattr(self.schema.columns[name], "nullable", False))
-        own = np.maximum(self.model.project((name,)), 0) * able
-        weights = able / able.sum() + (own / own.sum() if own.any() else 0)
-        return rng.choice(codec.size, n, p=weights / weights.sum())
+    def apart(
+        self,
+        names: Sequence[str],
+        case: Case,
+        tilts: Sequence[Tilt],
+        n: int,
+        rng: np.random.Generator,
+    ) -> tuple[Codes, dict[str, Parts]]:
+        """n cells of columns, each by itself, half of them as the model has it and half evenly, so
+        that each meets the terms about it; and the parts of cells that values come from.
+
+        ConditionError for a column of which no value meets them.
+        """
+        parts = self._parts(case, [each for each in tilts if each.column in names])
+        evidence = self._evidence(case, parts)
+        found: Codes = {}
+        for name in names:
+            codec = self.codecs[name]
+            able = (np.arange(codec.size) < len(codec.ends()[0])).astype(float)
+            able[able == 0] = bool(getattr(self.schema.columns[name], "nullable", False))
+            able *= evidence.get(name, 1.0)
+            own = np.maximum(self.model.project((name,)), 0) * able
+            weights = able / able.sum() + (own / own.sum() if own.any() else 0)
+            found[name] = rng.choice(codec.size, n, p=weights / weights.sum())
+        return found, {**parts, **self.free(parts)}
 
     def points(self, case: Case) -> bool:
         """Whether a column may have a single real number only, which no row has exactly."""
         return any(parts.points for parts in self._parts(case, ()).values())
 
-    def _drawn(
+    def cells(
         self,
         n: int,
         case: Case,
         rng: np.random.Generator,
-        tilts: Sequence[Tilt],
+        tilts: Sequence[Tilt] = (),
+        *,
         few: bool = False,
     ) -> tuple[Codes, dict[str, Parts]]:
-        """Codes of n rows, and the parts of their cells."""
+        """Codes of n rows as `values` draws them, and the parts of cells that values come from."""
         parts = self._parts(case, tilts)
         evidence = self._evidence(case, parts)
         if not evidence:

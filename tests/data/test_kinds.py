@@ -127,7 +127,7 @@ def test_other_kinds_and_places_are_refused_in_one_sentence(tmp_path):
     with pytest.raises(SchemaError, match=r"must end in \.csv, \.parquet, \.feather"):
         open_source(tmp_path / "r.docx")
     for place in (tmp_path, tmp_path / "*"):
-        with pytest.raises(SchemaError, match="must have files of one kind, all of them Parquet or all CSV"):
+        with pytest.raises(SchemaError, match="must have files of one kind, all of them Parquet, all CSV or all Arrow"):
             open_source(place)
 
 

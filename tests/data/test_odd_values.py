@@ -143,7 +143,7 @@ BROKEN = {
         json_lines, "of_cells", typed, "JSON lines, a word among digits"),
     "a reader that decodes texts": (statistical, "_parts", decoded, "SPSS, no text"),
     "a reader that makes dates": (statistical, "_parts", dated, "SPSS, a date beyond all years"),
-    "one type for all files": (folders, "_joined", promoted, "Parquet, a file of other types"),
+    "one type for all files": (folders, "joined", promoted, "Parquet, a file of other types"),
 }  # fmt: skip
 
 

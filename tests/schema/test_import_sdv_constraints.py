@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import pandas as pd
 import pytest
 import yaml
 
@@ -16,6 +18,7 @@ WHOLE = {"sdtype": "numerical", "computer_representation": "Int64"}
 COLUMNS = {
     **dict.fromkeys(("low", "mid", "top", "age", "one", "two"), WHOLE),
     "dose": {"sdtype": "numerical", "computer_representation": "Float"},
+    "debt": {"sdtype": "numerical", "computer_representation": "Float"},
     "country": {"sdtype": "categorical"},
     "city": {"sdtype": "categorical"},
     "visit": {"sdtype": "id"},
@@ -33,9 +36,13 @@ RULES = [
     rule("FixedIncrements", column_name="dose", increment_value=0.5),
     rule("OneHotEncoding", column_names=["one", "two"]),
     rule("Unique", column_names=["visit"]),
-    rule("ScalarRange", column_name="age", low_value=18, high_value=99),
+    rule("ScalarRange", column_name="age", low_value=18, high_value=99, strict_boundaries=False),
+    rule("ScalarRange", column_name="top", low_value=0, high_value=9),
     rule("ScalarInequality", column_name="mid", relation=">=", value=3),
+    rule("ScalarInequality", column_name="low", relation="<", value=8),
     rule("Positive", column_name="dose"),
+    rule("Negative", column_name="debt", strict_boundaries=True),
+    rule("Unique", column_names=["country", "city"]),
     rule("MyOwn", column_names=["city"], power=2),
 ]
 
@@ -52,15 +59,21 @@ def test_each_constraint_has_its_counterpart(tmp_path: Path) -> None:
     assert draft["constraints"] == [
         {"type": "fixed_combinations", "columns": ["country", "city"], "public": "TODO"},
         {"type": "order", "left": "low", "op": "<", "right": "top"},
-        {"type": "range", "low": "low", "column": "mid", "high": "top"},
+        {"type": "range", "low": "low", "column": "mid", "high": "top", "strict": True},
         {"type": "fixed_increments", "column": "dose", "step": 0.5},
         {"type": "one_hot", "columns": ["one", "two"]},
         {"type": "unique", "column": "visit"},
+        {"type": "implies", "when": "`top` is not None", "then": "`top` > 0 and `top` < 9"},
+        {"type": "implies", "when": "`low` is not None", "then": "`low` < 8"},
+        {"type": "implies", "when": "`debt` is not None", "then": "`debt` < 0"},
     ]
+    assert all((draft["columns"][name]["low"], draft["columns"][name]["high"]) == (0, 1) for name in ("one", "two"))
+    assert (draft["columns"]["top"]["low"], draft["columns"]["debt"]["high"]) == (0, 0)
+    assert "Unique has no counterpart" in imported.notes()["country"]
     assert (draft["columns"]["age"]["low"], draft["columns"]["age"]["high"]) == (18, 99)
     assert draft["columns"]["mid"]["low"] == 3
     assert draft["columns"]["dose"]["low"] == 0
-    assert "MyOwn has no counterpart" in imported.notes()["city"]
+    assert "MyOwn has no counterpart: see Implies, Derived" in imported.notes()["city"]
     assert imported.draft().todo()["public"] == ["the constraint on ['country', 'city']"]
 
 
@@ -90,3 +103,34 @@ def test_what_is_no_constraint_is_refused_in_one_sentence(rules: Any, said: str,
     with pytest.raises(ValueError, match=said) as caught:
         import_facts(written(tmp_path, rules))
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.filterwarnings("ignore::dpsynth.CautionWarning")
+def test_rows_of_an_imported_schema_keep_every_constraint_that_sdv_stated(tmp_path: Path) -> None:
+    """Each by a test written here."""
+    _, imported = import_facts(written(tmp_path, RULES))
+    spec = imported.draft().to_dict()
+    for name, column in spec["columns"].items():
+        column |= {"low": column["low"] if column.get("low") != "TODO" else -20} if "low" in column else {}
+        column |= {"high": column["high"] if column.get("high") != "TODO" else 20} if "high" in column else {}
+        column |= {"categories": ["a", "b"]} if "categories" in column else {}
+        column |= {"nullable": name == "debt"} if column["type"] != "identifier" else {}
+    spec["constraints"][0]["public"] = [["a", "b"], ["b", "a"]]
+    schema = d.Schema.from_dict(spec)
+    rng = np.random.default_rng(1)
+    frame = pd.DataFrame({name: rng.integers(-20, 20, 800) for name in schema.columns}).astype(object)
+    frame[["country", "city"]] = rng.choice(["a", "b"], (800, 2))
+    synth = d.Synthesizer(schema, "independent", epsilon=5, delta=1e-6, ledger=None, unsafe_seed=1)
+    rows = synth.fit(frame).sample(2000, seed=1)
+    assert {*zip(rows["country"], rows["city"], strict=True)} <= {("a", "b"), ("b", "a")}
+    assert (rows["low"] < rows["mid"]).all()
+    assert (rows["mid"] < rows["top"]).all()
+    assert (rows["dose"] % 0.5 == 0).all()
+    assert (rows["one"].astype(int) + rows["two"].astype(int) == 1).all()
+    assert rows["visit"].is_unique
+    assert rows["age"].between(18, 99).all()
+    assert rows["top"].between(1, 8).all()
+    assert (rows["mid"] >= 3).all()
+    assert (rows["low"] < 8).all()
+    assert (rows["dose"] >= 0).all()
+    assert (rows["debt"].dropna() < 0).all()

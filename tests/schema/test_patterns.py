@@ -85,9 +85,11 @@ def test_what_has_no_pattern_is_refused_in_one_sentence(column: Any, pattern: st
     assert "\n" not in str(caught.value)
 
 
-def test_other_constraints_on_open_categories_stay_refused() -> None:
-    with pytest.raises(d.SchemaError, match="whose categories are found by a fit"):
-        d.Schema(SCHEMA.columns, constraints=[d.FixedCombinations(["dx", "age"], [["E11", 1]])])
+def test_a_pattern_and_combinations_may_be_about_one_open_column() -> None:
+    rules = [*SCHEMA.constraints, d.FixedCombinations(["dx", "age"], [["E11", 1], ["J45", 2], ["I10", 3]])]
+    settled = d.Schema(SCHEMA.columns, constraints=rules).settled({"dx": ["J45"]})
+    assert [type(rule) for rule in settled.constraints] == [d.Pattern, d.FixedCombinations]
+    assert {("E11", 1), ("J45", 2), ("OTHER", 2), ("OTHER", 3)} == {*settled.constraints[1].public}
 
 
 def test_a_schema_with_a_pattern_comes_back_from_its_file(tmp_path: Path) -> None:

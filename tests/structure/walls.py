@@ -29,11 +29,13 @@ GUARDED = (*RINGS, "data")
 """Folders whose classes hold private values in slots of their own."""
 OPTIONAL = {
     "adbc_driver_postgresql": ("data/engines/databases.py",),
+    "deltalake": ("data/engines/lakes.py",),
     "duckdb": ("data/engines/databases.py",),
     "faker": ("data/tables/faked.py",),
     "narwhals": ("data/engines/known_frames.py",),
     "openpyxl": ("data/engines/workbooks.py", "schema/importing/sheets.py"),
     "polars": ("data/engines/frames.py",),
+    "pyiceberg": ("data/engines/lakes.py",),
     "pyreadstat": ("data/engines/statistical.py", "schema/importing/labels.py"),
     "sklearn": ("auditing/attacks/scikit_learn.py",),
     "snsynth": ("mechanisms/external/smartnoise_worker.py",),

@@ -9,13 +9,13 @@ import math
 from collections import Counter
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
-from itertools import product
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 import dpsynth as d
+from tests.synthesizers.random_rules import Vocabulary
 
 Row = dict[str, Any]
 COMPARE = {
@@ -42,9 +42,7 @@ def _plain(value: Any) -> Any:
 def broken(schema: d.Schema, frame: pd.DataFrame) -> list[str]:
     """A line for each constraint that a row breaks, and for each value that its column cannot have."""
     rows = plain_rows(frame)
-    found = [
-        f"{rule.describe()}: {row}" for rule in schema.constraints for row in rows if not _keeps(rule, row, schema)
-    ]
+    found = [f"{rule.describe()}: {row}" for rule in schema.constraints for row in rows if not keeps(rule, row, schema)]
     for rule in schema.constraints:
         if isinstance(rule, d.Unique):
             times = Counter(row[rule.column] for row in rows)
@@ -61,6 +59,8 @@ def _possible(schema: d.Schema, name: str, value: Any) -> bool:
     match column:
         case d.Categorical():
             return value in column.categories
+        case d.OpenCategorical():
+            return isinstance(value, str)
         case d.Boolean():
             return isinstance(value, bool)
         case d.Datetime():
@@ -71,7 +71,7 @@ def _possible(schema: d.Schema, name: str, value: Any) -> bool:
     return low <= value <= high and (not column.integer or value == int(value))
 
 
-def _keeps(rule: Any, row: Row, schema: d.Schema) -> bool:
+def keeps(rule: Any, row: Row, schema: d.Schema) -> bool:
     match rule:
         case d.Order():
             pair = row[rule.left], row[rule.right]
@@ -85,7 +85,7 @@ def _keeps(rule: Any, row: Row, schema: d.Schema) -> bool:
         case d.Implies():
             return not _condition(rule.when, row) or _condition(rule.then, row)
         case d.FixedCombinations():
-            return tuple(row[name] for name in rule.columns) in set(rule.public)
+            return any(_stands_for(rule, row, listed, schema) for listed in rule.public)
         case d.OneHot():
             true = sum(bool(row[name]) for name in rule.columns)
             return None not in [row[name] for name in rule.columns] and (true == 1 or (rule.none and true == 0))
@@ -99,6 +99,16 @@ def _keeps(rule: Any, row: Row, schema: d.Schema) -> bool:
         case d.FixedIncrements():
             value = row[rule.column]
             return value is None or abs(value / rule.step - round(value / rule.step)) < 1e-6
+    return True
+
+
+def _stands_for(rule: Any, row: Row, listed: tuple[Any, ...], schema: d.Schema) -> bool:
+    """Whether each value is the listed one, or the category for what a fit did not find of an open column."""
+    for name, value in zip(rule.columns, listed, strict=True):
+        column = schema.columns[name]
+        unfound = isinstance(column, d.OpenCategorical) and row[name] == "OTHER" and value not in column.public
+        if row[name] != value and not (unfound and value is not None):
+            return False
     return True
 
 
@@ -148,6 +158,24 @@ def _equals(schema: d.Schema, name: str, row: Row, wanted: float | None) -> bool
 
 # Random schemas
 
+CONDITIONS = (
+    "i > 3", "i <= 5", "j == 2", "j is None", "j is not None", "k < 40", "x >= 4.5", "y < 6", "p == 'u'", "p is None",
+    "p != 'v'", "q == 'r'", "m == True", "o == False", "p in ['u', 'w']", "q == 's' and o == True", "i >= 2 and x < 8",
+    "t > 20", "t is None",
+)  # fmt: skip
+WORDS = Vocabulary(
+    orders=("ijk", "xy", "ab", "ix"),
+    ranges="ijk",
+    conditions=CONDITIONS,
+    combined="ijpqmo",
+    summed="ijkxy",
+    formulas=("x / i ** 2", "x * y - 3", "max(i, j) + 1", "b - a", "abs(x) / 3 + o"),
+    looked_up="ijp",
+    given=("q", ["r", "s"]),
+    increments=(("k", 5), ("x", 0.5), ("y", 0.2), ("i", 2)),
+)
+KINDS = ["order", "range", "implies", "combinations", "sum", "derived", "one_hot", "increment", "unique"]
+
 
 def random_schema(rng: np.random.Generator) -> d.Schema:
     """A schema of ten columns with one to five constraints; SchemaError where these do not fit."""
@@ -168,77 +196,7 @@ def random_schema(rng: np.random.Generator) -> d.Schema:
         "o": d.Boolean(),
         "n": d.Numeric(1, 5000, integer=True),
     }
-    makers = [_order, _range, _implies, _combinations, _sum, _derived, _one_hot, _increments, _unique]
-    rules = [makers[rng.integers(len(makers))](rng, columns) for _ in range(rng.integers(1, 6))]
-    return d.Schema(columns, constraints=list(dict.fromkeys(rules)))
-
-
-def _of(rng: np.random.Generator, names: str, count: int) -> list[str]:
-    return [str(name) for name in rng.choice(list(names), count, replace=False)]
-
-
-def _order(rng: np.random.Generator, columns: dict[str, Any]) -> Any:
-    group = ["ijk", "xy", "ab", "ix"][rng.integers(4)]
-    left, right = _of(rng, group, 2)
-    return d.Order(left, str(rng.choice(["<", "<=", ">=", ">", "<=", "=="])), right)
-
-
-def _range(rng: np.random.Generator, columns: dict[str, Any]) -> Any:
-    return d.Range(*_of(rng, "ijk", 3), strict=bool(rng.random() < 0.5))
-
-
-CONDITIONS = (
-    "i > 3", "i <= 5", "j == 2", "j is None", "j is not None", "k < 40", "x >= 4.5", "y < 6", "p == 'u'", "p is None",
-    "p != 'v'", "q == 'r'", "m == True", "o == False", "p in ['u', 'w']", "q == 's' and o == True", "i >= 2 and x < 8",
-    "t > 20", "t is None",
-)  # fmt: skip
-
-
-def _implies(rng: np.random.Generator, columns: dict[str, Any]) -> Any:
-    return d.Implies(*map(str, rng.choice(CONDITIONS, 2, replace=False)))
-
-
-def _values(column: Any) -> list[Any]:
-    match column:
-        case d.Categorical():
-            listed = list(column.categories)
-        case d.Boolean():
-            listed = [False, True]
-        case _:
-            listed = list(range(int(column.low), int(column.high) + 1))
-    return [*listed, None] if column.nullable else listed
-
-
-def _combinations(rng: np.random.Generator, columns: dict[str, Any]) -> Any:
-    names = _of(rng, "ijpqmo", int(rng.integers(2, 4)))
-    every = list(product(*(_values(columns[name]) for name in names)))
-    kept = rng.choice(len(every), max(1, len(every) // int(rng.integers(2, 5))), replace=False)
-    return d.FixedCombinations(names, public=[every[place] for place in kept])
-
-
-def _sum(rng: np.random.Generator, columns: dict[str, Any]) -> Any:
-    return d.Sum("t", _of(rng, "ijkxy", int(rng.integers(2, 4))))
-
-
-def _derived(rng: np.random.Generator, columns: dict[str, Any]) -> Any:
-    if rng.random() < 0.5:
-        formulas = ["x / i ** 2", "x * y - 3", "max(i, j) + 1", "b - a", "abs(x) / 3 + o"]
-        return d.Derived("t", str(rng.choice(formulas)))
-    (of,) = _of(rng, "ijp", 1)
-    listed = _values(columns[of])
-    return d.Derived("q", of=of, table={value: str(rng.choice(["r", "s"])) for value in listed})
-
-
-def _one_hot(rng: np.random.Generator, columns: dict[str, Any]) -> Any:
-    return d.OneHot(["m", "o"], none=bool(rng.random() < 0.5))
-
-
-def _increments(rng: np.random.Generator, columns: dict[str, Any]) -> Any:
-    return d.FixedIncrements(*[("k", 5), ("x", 0.5), ("y", 0.2), ("i", 2)][rng.integers(4)])
-
-
-def _unique(rng: np.random.Generator, columns: dict[str, Any]) -> Any:
-    return d.Unique("n")
+    return d.Schema(columns, constraints=WORDS.rules(rng, columns, KINDS, 5))
 
 
 def random_rows(rng: np.random.Generator, n: int) -> pd.DataFrame:

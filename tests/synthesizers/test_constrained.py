@@ -351,6 +351,10 @@ NUMBERS = {
 CONTRADICTIONS = {
     "a strict circle": ([d.Order("a", "<", "b"), d.Order("b", "<", "a")], ["a < b", "b < a"]),
     "a circle of equals": ([d.Order("a", "<=", "b"), d.Order("b", "<=", "a")], ["a <= b", "b <= a", "'=='"]),
+    "a longer circle of equals": (
+        [d.Order("a", "<=", "b"), d.Order("c", ">=", "b"), d.Order("c", "<=", "a")],
+        ["a <= b", "c >= b", "c <= a", "'==', ", " and Order("],
+    ),
     "bounds": ([d.Order("c", "<=", "a")], ["c <= a"]),
     "a chain of bounds": ([d.Order("c", "<", "b"), d.Order("b", "<=", "a")], ["c < b"]),
     "a sum out of reach": ([d.Sum("a", ["b", "c"])], ["a = b + c"]),
@@ -441,22 +445,15 @@ def _unrepaired(self: Any, rows: Any, *_: Any) -> Any:
     return rows
 
 
+CUT = [d.Implies("net >= 30.05", "sex == 'F' and pregnancies is None")]  # within a cell of net
 DOUBLES: dict[str, tuple[str, Any, list[Any]]] = {
-    "implications are not looked at": (
-        "_Block._repaired",
-        _unrepaired,
-        [d.Implies("sex == 'M'", "pregnancies is None")],
-    ),
+    "implications are not looked at": ("_Block._repaired", _unrepaired, CUT),
     "checks are passed by all": (
         "_failing",
         lambda rows, checks: np.zeros(0, dtype=np.intp),
         [d.Order("net", "<=", "tax"), d.Sum("total", ["net", "tax"])],
     ),
-    "rows are put in other places": (
-        "_put",
-        lambda rows, places, more, taken: None,
-        [d.Implies("sex == 'M'", "pregnancies is None")],
-    ),
+    "rows are put in other places": ("_put", lambda rows, places, more, taken: None, CUT),
 }
 
 

@@ -91,6 +91,9 @@ def test_a_tilted_value_is_so_many_times_as_frequent_beside_the_others(
 SHIFTS: dict[str, tuple[dict[str, float], str | None]] = {
     "a part of a total": ({"net": 12.5}, None),
     "two parts": ({"net": 5, "tax": 1}, None),
+    "a total": ({"total": 12.5}, None),
+    "a total under a condition": ({"total": 9.25}, "total >= 20 and sex == 'F'"),
+    "a total and its second part": ({"total": 20, "tax": 1}, None),
     "a number in a condition": ({"age": 10}, "age >= 30"),
     "increments": ({"dose": 5}, None),
     "what a rule is about": ({"pregnancies": 1}, "sex == 'F'"),
@@ -137,7 +140,7 @@ def shifting_of(synth: d.Synthesizer, by: float) -> pd.DataFrame:
 @pytest.mark.parametrize(
     ("facts", "said"),
     [
-        ({"shift": {"total": 1}}, "'total' follows from other columns"),
+        ({"shift": {"total": 1, "net": 1}}, "is moved with 'net' by a constraint, and both are shifted"),
         ({"shift": {"visit": 1}}, "'visit' follows from other columns"),
         ({"shift": {"dose": 1}}, "'dose' has steps of 2.5 and is shifted by 1"),
         ({"tilt": {"total": {"total > 50": 2}}}, "'total' follows from others"),

@@ -13,7 +13,6 @@ import pytest
 import dpsynth
 from dpsynth import (
     Categorical,
-    Implies,
     Numeric,
     OpenCategorical,
     PrivacyUnit,
@@ -233,16 +232,6 @@ def test_levels_that_are_no_lengths_are_refused(levels):
             kind(levels=levels)
     with pytest.raises(SchemaError, match="quotes"):
         Categorical([11, 12], levels=[1])
-
-
-# What is refused, before anything is spent.
-
-
-def test_a_constraint_on_an_open_column_is_refused():
-    columns = {"drug": OpenCategorical(), "age": Numeric(0, 9, integer=True)}
-    data = patients(100)[["drug", "age"]]
-    with pytest.raises(SchemaError, match="drug"):
-        fitted(data, schema=Schema(columns, constraints=[Implies("age == 1", 'drug == "x"')]))
 
 
 # The schema.

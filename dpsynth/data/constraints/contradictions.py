@@ -53,9 +53,10 @@ def _refuse_circles(orders: Sequence[Order]) -> None:
         said = " and ".join(f"`{order.describe()}`" for order in circle)
         if any(order.strict for order in circle):
             raise SchemaError(f"no row can keep {said}: leave one of them out") from None
+        same = [f"Order({order.lower!r}, '==', {order.upper!r})" for order in circle[:-1]]
         raise SchemaError(
-            f"{said} hold together where these columns are equal: write"
-            f" Order({circle[0].lower!r}, '==', {circle[0].upper!r}) in their place"
+            f"{said} hold together where these columns are equal: write {' and '.join(same)} in"
+            " their place"
         ) from None
 
 

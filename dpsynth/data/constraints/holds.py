@@ -110,10 +110,15 @@ def _looked_up(
 def _following(rule: Pattern, values: Any, column: Column) -> np.ndarray:
     """Whether each value follows a pattern, is missing, or is the category for others."""
     other = OTHER if isinstance(column, OpenCategorical) else getattr(column, "other", None)
-    raw = values.to_pylist() if hasattr(values, "to_pylist") else list(values)
-    texts = [each.strip() if isinstance(each, str) else _as_text(each) for each in raw]
+    texts = texts_of(values)
     kept = {text: text == other or rule.followed_by(text) for text in {*texts}}
     return missing_in(column, values) | np.array([kept[text] for text in texts], dtype=bool)
+
+
+def texts_of(values: Any) -> list[str]:
+    """Raw values as categories that are text match them."""
+    raw = values.to_pylist() if hasattr(values, "to_pylist") else list(values)
+    return [each.strip() if isinstance(each, str) else _as_text(each) for each in raw]
 
 
 def _as_text(value: Any) -> str:

@@ -16,6 +16,9 @@ from dpsynth.schema.constraints import Derived, FixedCombinations, OneHot
 
 Columns = Mapping[str, Column]
 
+_MOST_PLACES = 2**16
+"""Keys below this are looked up in an array of all, which takes a tenth of the time of a search."""
+
 
 class Lookup:
     """Rows of codes of several columns, each row once.
@@ -27,11 +30,13 @@ class Lookup:
         self.names = tuple(names)
         self.codecs: list[Codec] = [codec_for(columns[name]) for name in self.names]
         self.codes = codes
-        self._levels: list[np.ndarray] = []
+        self._levels: list[_Level] = []
         place = np.zeros(len(codes), dtype=np.int64)
+        found = 1
         for codec, own in zip(self.codecs, codes.T, strict=True):
-            level, place = np.unique(place * codec.size + own, return_inverse=True)
-            self._levels.append(level)
+            keys, place = np.unique(place * codec.size + own, return_inverse=True)
+            self._levels.append(_Level(keys, found * codec.size))
+            found = len(keys)
         self._row = np.empty(len(codes), dtype=np.int64)
         self._row[place] = np.arange(len(codes))
 
@@ -41,10 +46,27 @@ class Lookup:
         for name, codec, level in zip(self.names, self.codecs, self._levels, strict=True):
             codes = codec.encode(values[name]).astype(np.int64)
             key = codes if place is None else np.where(place < 0, -1, place * codec.size + codes)
-            found = np.minimum(np.searchsorted(level, key), len(level) - 1)
-            place = np.where(level[found] == key, found, -1)
+            place = level.of(key)
         assert place is not None
         return np.where(place < 0, -1, self._row[place])
+
+
+class _Level:
+    """The place of each key among some, in ascending order; keys lie below `end`."""
+
+    def __init__(self, keys: np.ndarray, end: int) -> None:
+        self._keys = keys
+        self._places: np.ndarray | None = None
+        if end <= _MOST_PLACES:
+            self._places = np.full(end + 1, -1)  # the last one is that of -1, which is no key
+            self._places[keys] = np.arange(len(keys))
+
+    def of(self, keys: np.ndarray) -> np.ndarray:
+        """The place of each key, -1 for one that is not among them."""
+        if self._places is not None:
+            return self._places[keys]
+        found = np.minimum(np.searchsorted(self._keys, keys), len(self._keys) - 1)
+        return np.where(self._keys[found] == keys, found, -1)
 
 
 def codes_of_rule(rule: FixedCombinations | OneHot | Derived, columns: Columns) -> np.ndarray:
@@ -106,8 +128,7 @@ def _check_single(column: Column, name: str, rule: FixedCombinations | Derived) 
     if isinstance(column, Numeric) and not column.bounded:
         several = True
     elif isinstance(column, Numeric | Datetime):
-        first, last = codec_for(column).ends()
-        several = bool((first != last).any())
+        several = not codec_for(column).single
     else:
         several = False
     if several:

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from graphlib import TopologicalSorter
 from typing import Any
@@ -143,6 +143,8 @@ def recoding_of(schema: Schema) -> Recoding:
     """
     if not schema.constraints:
         return Recoding(schema, schema)
+    if schema.open:
+        return _before_a_fit(schema)
     wide = stepped_columns(schema.columns, schema.constraints)
     columns = narrowed(wide, schema.constraints)
     plan = _Plan(columns, wide, schema.constraints)
@@ -165,6 +167,16 @@ def recoding_of(schema: Schema) -> Recoding:
     modelled = Schema({**kept, **own}, unit=schema.unit)
     listed = tuple(name for name in columns if name in keys)
     return Recoding(schema, modelled, columns, plan.ordered(), listed, tuple(plan.checks))
+
+
+def _before_a_fit(schema: Schema) -> Recoding:
+    """That of a schema with open columns: which steps there are does not hang on what is found."""
+    least = recoding_of(schema.settled({}))
+    open_ = {name: schema.columns[name] for name in schema.open}
+    columns = {name: open_.get(name, column) for name, column in least.columns.items()}
+    modelled = {name: open_.get(name, c) for name, c in least.modelled.columns.items()}
+    unread = Schema(modelled, unit=schema.unit)
+    return replace(least, released=schema, modelled=unread, columns=columns)
 
 
 class _Plan:
@@ -204,6 +216,8 @@ class _Plan:
 
     def _check(self, rule: Constraint) -> None:
         columns, passed = self._wide, isinstance(rule, Order) and rule.op != "=="
+        if isinstance(rule, FixedCombinations | OneHot):
+            codes_of_rule(rule, columns)  # what it lists is declared
         self.checks.append(
             Check(rule.describe(), rule.columns_of, lambda rows: holds(rule, rows, columns), passed)
         )
@@ -235,10 +249,13 @@ class _Plan:
     def _groups(
         self, rules: Sequence[FixedCombinations | OneHot]
     ) -> list[list[FixedCombinations | OneHot]]:
-        """Rules that share columns stand in one group; those about a derived column are checked."""
+        """Rules that share columns stand in one group; those about a derived column, and those that
+        are not to be modelled together, are checked.
+        """
         groups: list[list[FixedCombinations | OneHot]] = []
         for rule in rules:
-            if any(name in self._made for name in rule.columns):
+            apart = isinstance(rule, FixedCombinations) and not rule.together
+            if apart or any(name in self._made for name in rule.columns):
                 self._check(rule)
                 continue
             meeting = [g for g in groups if any({*r.columns} & {*rule.columns} for r in g)]

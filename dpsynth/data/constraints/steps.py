@@ -8,6 +8,7 @@ but for keys, which are made without any.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Protocol
 
 import numpy as np
@@ -113,6 +114,12 @@ class GapStep:
         steps = float(np.rint(least / self._to.spacing)), float(np.rint(most / self._to.spacing))
         return max(float(self._strict), steps[0]), steps[1]
 
+    def allowed(self, gap: np.ndarray) -> np.ndarray:
+        """Whether gaps keep the order between the bounds, or are missing."""
+        low, high = self._bounds()
+        above = gap > 0 if self._strict and self._to.spacing is None else gap >= low
+        return np.isnan(gap) | (above & (gap <= high))
+
     def encode(self, values: Mapping[str, Any]) -> np.ndarray:
         """For each record its gap, NaN where it has none. No value makes it raise."""
         with np.errstate(all="ignore"):  # of infinite numbers in a column with an open bound
@@ -155,9 +162,20 @@ class FormulaStep:
         read = {part: scale.read(rows[part], clip=False) for part, scale in self._scales.items()}
         return self._result.snapped(self._formula(read))
 
+    def result(
+        self, rows: Mapping[str, Any], instead: Mapping[str, np.ndarray] = MappingProxyType({})
+    ) -> np.ndarray:
+        """The number for each row of a release, before it is moved to a step; with the numbers in
+        `instead` in the place of some columns.
+        """
+        read = {
+            part: instead[part] if part in instead else scale.released(rows[part])
+            for part, scale in self._scales.items()
+        }
+        return self._formula(read)
+
     def decode(self, rows: Rows, rng: np.random.Generator) -> None:
-        read = {part: scale.released(rows[part]) for part, scale in self._scales.items()}
-        found = self._result.snapped(self._formula(read))
+        found = self._result.snapped(self.result(rows))
         rows[self.makes[0]] = self._result.series(found)
 
 

@@ -8,6 +8,7 @@ from typing import Any
 
 import pyarrow as pa
 
+from dpsynth.data.engines.object_stores import native
 from dpsynth.data.engines.source import LARGE, ROWS_OF_A_PART, Source, recut, unchanged
 from dpsynth.schema.columns import SchemaError
 from dpsynth.schema.files import FileFormat
@@ -18,7 +19,8 @@ def open_parquet(path: Path, schema: Schema | None, form: FileFormat | None = No
     """A Parquet file, of which the footer has been read."""
     from pyarrow import parquet
 
-    footer = parquet.read_metadata(path)
+    with native(path) as file:
+        footer = parquet.read_metadata(file)
     types = footer.schema.to_arrow_schema()
     check = unchanged(path)
 
@@ -26,15 +28,20 @@ def open_parquet(path: Path, schema: Schema | None, form: FileFormat | None = No
         check()
         wanted = [name for name in types.names if name in {*columns}]
         texts = [name for name in wanted if pa.types.is_string(types.field(name).type)]
-        with parquet.ParquetFile(path, read_dictionary=texts) as file:
-            batches = file.iter_batches(ROWS_OF_A_PART, columns=wanted or types.names[:1])
+        with native(path) as file:
+            rows = parquet.ParquetFile(file, read_dictionary=texts)
+            batches = rows.iter_batches(ROWS_OF_A_PART, columns=wanted or types.names[:1])
             yield from recut(without_views(pa.Table.from_batches([each])) for each in batches)
         check()
+
+    def read() -> pa.Table:
+        with native(path) as file:
+            return without_views(parquet.read_table(file))
 
     large = path.stat().st_size > LARGE or footer.num_rows > 2 * ROWS_OF_A_PART
     return Source(
         types.names,
-        lambda: without_views(parquet.read_table(path)),
+        read,
         types,
         parts=parts if large else None,
     )
@@ -52,21 +59,21 @@ def open_feather(path: Path, schema: Schema | None, form: FileFormat | None = No
     opened: Any = pa.ipc.open_file if start == b"ARROW1" else pa.ipc.open_stream
 
     def read() -> pa.Table:
-        with pa.OSFile(str(path)) as file, opened(file) as reader:
+        with native(path) as file, opened(file) as reader:
             return without_views(reader.read_all())
 
     check = unchanged(path)
 
     def parts(columns: Sequence[str]) -> Iterator[pa.Table]:
         check()
-        with pa.OSFile(str(path)) as file, opened(file) as reader:
+        with native(path) as file, opened(file) as reader:
             wanted = [name for name in reader.schema.names if name in {*columns}]
             tables = (pa.Table.from_batches([batch]) for batch in _batches(reader))
             names = wanted or reader.schema.names[:1]
             yield from recut(without_views(table.select(names)) for table in tables)
         check()
 
-    with pa.OSFile(str(path)) as file, opened(file) as reader:
+    with native(path) as file, opened(file) as reader:
         large = parts if path.stat().st_size > LARGE else None
         return Source(reader.schema.names, read, reader.schema, parts=large)
 

@@ -172,7 +172,9 @@ def _marks(schema: Schema | None, types: pa.Schema | None) -> dict[str, str]:
 
 def _marked(rows: Rows, marks: Mapping[str, str]) -> Rows:
     """The rows with the decimal marks that the schema declares."""
-    for name in marks if isinstance(rows, pa.Table) else ():
+    if not isinstance(rows, pa.Table):
+        return rows
+    for name in marks:
         if name in rows.column_names and not pa.types.is_decimal(rows.schema.field(name).type):
             texts = rows.column(name).cast(pa.string())
             place = rows.column_names.index(name)

@@ -16,6 +16,7 @@ from typing import Any, BinaryIO, TextIO, cast
 import pyarrow as pa
 from pyarrow import csv
 
+from dpsynth.data.engines.object_stores import native
 from dpsynth.data.engines.source import form_of, ids_of, named_by
 from dpsynth.schema.columns import Identifier, SchemaError
 from dpsynth.schema.files import DELIMITERS, FileFormat
@@ -156,7 +157,7 @@ def opened(path: Path, compression: str | None) -> BinaryIO:
     """The bytes of a file as they were before it was compressed."""
     if compression is None:
         return path.open("rb")
-    stream = pa.CompressedInputStream(pa.OSFile(str(path)), compression)
+    stream = pa.CompressedInputStream(native(path), compression)
     return cast(BinaryIO, io.BufferedReader(stream))
 
 

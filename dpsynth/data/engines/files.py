@@ -15,11 +15,11 @@ import pyarrow as pa
 
 from dpsynth.base.places import expanded
 from dpsynth.data.engines.arrow import open_feather, open_parquet, without_views
-from dpsynth.data.engines.databases import Database, is_address, open_database
 from dpsynth.data.engines.delimited import open_csv
 from dpsynth.data.engines.folders import open_parts, parts_of
 from dpsynth.data.engines.json_lines import open_json_lines
 from dpsynth.data.engines.known_frames import known_source
+from dpsynth.data.engines.object_stores import in_store, is_in_store, place_in_store
 from dpsynth.data.engines.source import (
     Rows,
     Source,
@@ -28,6 +28,7 @@ from dpsynth.data.engines.source import (
     written_attrs,
 )
 from dpsynth.data.engines.statistical import open_statistical
+from dpsynth.data.engines.tables import table_fault, table_source
 from dpsynth.data.engines.workbooks import open_workbook
 from dpsynth.data.engines.zones import in_zones
 from dpsynth.schema.columns import SchemaError
@@ -88,7 +89,7 @@ _KINDS = {
 }
 """Files that are read, by the ending of their name."""
 
-_PARTS = (".parquet", ".csv", ".csv.gz", ".csv.zst")
+_PARTS = (".parquet", ".csv", ".csv.gz", ".csv.zst", ".feather", ".arrow")
 """Files of which several may be one table."""
 
 _LISTED = ".csv, .parquet, .feather, .jsonl, .xlsx, .sav, .dta, .sas7bdat or .xpt"
@@ -110,9 +111,11 @@ def open_source(data: Any, schema: Schema | None = None, form: FileFormat | None
     data : pandas.DataFrame, pyarrow.Table, str, pathlib.Path or another table
         Rows, or the path of a file: .csv (or .csv.gz, .csv.zst), .parquet, .feather, .jsonl, .xlsx,
         .sav, .dta, .sas7bdat or .xpt; or a folder, or a pattern such as "2024-*.parquet", of
-        Parquet or CSV files with the same columns. Another table, such as a polars.DataFrame, has
+        Parquet, CSV or Arrow files with the same columns; also in an object store, such as
+        "s3://clinic/visits". Another table, such as a polars.DataFrame, has
         the method `__arrow_c_stream__`, by which it becomes an Arrow table when it is read; a lazy
-        frame, or a table of modin, Dask or Spark, is read by narwhals where that is installed.
+        frame, or a table of modin, Dask or Spark, is read by narwhals where that is installed. What
+        `partitions` gives, a `Database`, and a Delta or Iceberg table are read in parts.
     schema : Schema or None
         Says how a file is written, and what its columns are called. Without it a CSV file is read
         as its header line divides.
@@ -140,12 +143,8 @@ def open_source(data: Any, schema: Schema | None = None, form: FileFormat | None
 
 
 def _source_of(data: Any, schema: Schema | None, form: FileFormat | None) -> Source:
-    if is_address(data):
-        data = Database(data)
-    if isinstance(data, Database):
-        source = open_database(data, schema)
-        refuse_nested(source.types, schema)
-        return source
+    if (table := table_source(data, schema)) is not None:
+        return table
     if isinstance(data, (pd.DataFrame, pa.Table)):
         given = column_names(data)
         refuse_real_records(given, _attrs(data))
@@ -163,7 +162,7 @@ def _source_of(data: Any, schema: Schema | None, form: FileFormat | None) -> Sou
             f" Arrow can read again and again, or a path, got {kind_of(data)}: convert it first, as"
             " by its to_pandas(), read_all() or collect()"
         )
-    path = expanded(data)
+    path = place_in_store(data) if is_in_store(data) else expanded(data)
     _refuse_address(path)
     source = _open_path(path, schema, form)
     refuse_nested(source.types, schema)
@@ -197,6 +196,8 @@ def is_several(path: Path) -> bool:
 
 def _open_file(path: Path, schema: Schema | None, form: FileFormat | None) -> Source:
     kind = _KINDS[ending_of(path)]
+    if in_store(path) and kind.open in (open_statistical, open_workbook):
+        raise SchemaError(f"{path} is read where it lies on a disk only: copy it to this machine")
     try:
         source = kind.open(path, schema, form)
         refuse_real_records(source.names, written_attrs(source.types))
@@ -214,14 +215,14 @@ def _parts(place: Path) -> list[Path]:
     paths = parts_of(place)
     if not paths:
         raise SchemaError(
-            f"{place} has no file: give a folder or a pattern of the Parquet or CSV files of one"
-            " table"
+            f"{place} has no file: give a folder or a pattern of the Parquet, CSV or Arrow files"
+            " of one table"
         )
     kinds = {_KINDS[ending_of(path)] if ending_of(path) in _PARTS else None for path in paths}
     if len(kinds) != 1 or None in kinds:
         raise SchemaError(
-            f"{place} must have files of one kind, all of them Parquet or all CSV: leave only the"
-            " files of the table there"
+            f"{place} must have files of one kind, all of them Parquet, all CSV or all Arrow: leave"
+            " only the files of the table there"
         )
     return paths
 
@@ -261,11 +262,13 @@ def kind_of(data: Any) -> str:
 
 def _refuse_address(path: Path) -> None:
     """SchemaError for an address. It repeats none, and no password."""
-    if _ADDRESS.search(str(path)) and not path.exists():
+    if not in_store(path) and _ADDRESS.search(str(path)) and not path.exists():
         raise SchemaError(
             "data were given as an address of a kind that is not read: write a database as"
             " postgresql://host/database?table=claims, duckdb:///file?table=claims or"
-            " sqlite:///file?table=claims, or export the table to a .csv or .parquet file"
+            " sqlite:///file?table=claims, a folder of an object store as the text"
+            " s3://bucket/folder or gs://bucket/folder, or export the table to a .csv or .parquet"
+            " file"
         )
 
 
@@ -316,13 +319,11 @@ def open_rows(data: Any, schema: Schema | None = None) -> Rows:
 
 
 def _unreadable(data: Any) -> SchemaError:
-    if is_address(data):
-        data = Database(data)  # which shows no address
-    if isinstance(data, Database):
-        return SchemaError(f"{data!r} cannot be read to its end: see whether the server runs")
-    if not isinstance(data, (str, Path)):
+    if (fault := table_fault(data)) is not None:
+        return SchemaError(fault)
+    if not isinstance(data, (str, Path)) and not in_store(data):
         return SchemaError(f"{kind_of(data)} cannot be read by pyarrow: convert it first")
-    kind = _KINDS.get(ending_of(Path(data)))
+    kind = _KINDS.get(ending_of(Path(str(data))))
     title = "a table" if kind is None else kind.title
     return SchemaError(f"{data} cannot be read as {title}: check the file's format")
 

@@ -1,4 +1,4 @@
-"""A table in several files: a folder or a pattern of Parquet or of CSV files with the same columns.
+"""A table in several files: a folder or a pattern of Parquet, CSV or Arrow files of one kind.
 
 Each file states types of its own, which may differ: one missing value can turn whole numbers into
 others. So where they differ values are read one by one, as in a column of Python objects.
@@ -10,11 +10,13 @@ from collections.abc import Callable, Iterator, Sequence
 from glob import glob
 from itertools import repeat
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 import pandas as pd
 import pyarrow as pa
 
+from dpsynth.data.engines.object_stores import matching
 from dpsynth.data.engines.source import LARGE, Rows, Source, unchanged
 from dpsynth.door.columns import objects, pieces
 from dpsynth.schema.columns import SchemaError
@@ -28,7 +30,8 @@ def parts_of(place: Path) -> list[Path]:
 
     An empty file is none: programs write one for a part without rows.
     """
-    found = place.rglob("*") if place.is_dir() else map(Path, glob(str(place), recursive=True))
+    found = place.rglob("*") if place.is_dir() else matching(place)
+    found = map(Path, glob(str(place), recursive=True)) if found is None else found
     files = (path for path in found if path.is_file() and not _is_hidden(path, place))
     return sorted(path for path in files if path.stat().st_size)
 
@@ -56,7 +59,7 @@ def open_parts(place: Path, paths: Sequence[Path], open_: Callable[[Path], Sourc
 
     def read() -> Rows:
         tables = map(_in_order, parts, repeat(names), folders)
-        return _joined([*tables])
+        return joined([*tables])
 
     def in_parts(columns: Sequence[str]) -> Iterator[Rows]:
         wanted = [name for name in names if name in {*columns}] or names[:1]
@@ -106,18 +109,19 @@ def _with_folders(table: pa.Table, values: dict[str, str | None]) -> pa.Table:
     return table
 
 
-def _joined(tables: Sequence[pa.Table]) -> Rows:
-    """The rows of all tables, one after another; by the value where types differ."""
-    kinds = {tuple(table.schema.types) for table in tables}
-    if len(kinds) == 1:
-        return pa.concat_tables([table.replace_schema_metadata() for table in tables])
-    names = tables[0].column_names
-    columns = [_column([table.column(place) for table in tables]) for place in range(len(names))]
+def joined(parts: Sequence[Rows]) -> Rows:
+    """The rows of all parts, one after another; by the value where types differ."""
+    tables = [part.replace_schema_metadata() for part in parts if isinstance(part, pa.Table)]
+    if len(tables) == len(parts) and len({tuple(table.schema.types) for table in tables}) == 1:
+        return pa.concat_tables(tables)
+    names = [*(parts[0].column_names if isinstance(parts[0], pa.Table) else parts[0].columns)]
+    columns = [_column([part[name] for part in parts]) for name in names]
     return pd.concat(columns, axis=1, keys=range(len(names))).set_axis(names, axis=1)
 
 
-def _column(parts: Sequence[pa.ChunkedArray]) -> pd.Series:
-    if len({part.type for part in parts}) == 1:
+def _column(parts: Sequence[Any]) -> pd.Series:
+    types = {part.type if isinstance(part, pa.ChunkedArray) else None for part in parts}
+    if len(types) == 1 and None not in types:
         whole = pa.chunked_array([chunk for part in parts for chunk in part.chunks], parts[0].type)
         return pd.Series(pd.arrays.ArrowExtensionArray(whole))
     return pd.Series([value for part in parts for value in objects(pieces(part))], dtype=object)

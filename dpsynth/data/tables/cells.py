@@ -85,17 +85,28 @@ class _Cells(ABC):
 
         The dtype follows from the column alone.
         """
-        cells = np.asarray(codes)
+        cells = self.settled(codes, rng)
         missing = cells >= self._valid
-        if not self.nullable and missing.any():
-            cells = self._redrawn(cells, missing, rng)
-            missing = np.zeros(len(cells), dtype=bool)
         if parts is None or missing.all():
             drawn = self._draw(np.where(missing, 0, cells), rng)
         else:
             first, last = parts.choose(np.where(missing, parts.cells[0], cells), rng)
             drawn = self._chosen(first, last, parts, rng)
         return self._shown(drawn, missing)
+
+    def settled(self, codes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """The cells, of a column that is not nullable another one in place of each invalid one."""
+        cells = np.asarray(codes)
+        missing = cells >= self._valid
+        if self.nullable or not missing.any():
+            return cells
+        return self._redrawn(cells, missing, rng)
+
+    @cached_property
+    def single(self) -> bool:
+        """Whether each cell holds one value."""
+        first, last = self._ends()
+        return bool((first == last).all())
 
     def parts(
         self, holds: Callable[[pd.Series[Any]], np.ndarray], constants: Sequence[Any]

@@ -73,6 +73,15 @@ class Codec(Coding, Protocol):
         """
         ...
 
+    @property
+    def single(self) -> bool:
+        """Whether each cell holds one value."""
+        ...
+
+    def settled(self, codes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """The cells, of a column that is not nullable another one in place of each invalid one."""
+        ...
+
     def parts(
         self, holds: Callable[[pd.Series[Any]], np.ndarray], constants: Sequence[Any]
     ) -> Parts:

@@ -25,6 +25,16 @@ class Rules:
         known = {end: value for end, value in ends.items() if value is not None}
         self.bounds.setdefault(name, {}).update(known)
 
+    def within(self, name: str, strict: bool, **ends: Any) -> None:
+        """Bounds of a column, which its values do not reach if `strict`: an implication says so."""
+        self.bound(name, **ends)
+        if strict:
+            quoted = "`" + name.replace("`", "``") + "`"
+            ops = {"low": ">", "high": "<"}
+            kept = " and ".join(f"{quoted} {ops[end]} {value!r}" for end, value in ends.items())
+            when = f"{quoted} is not None"
+            self.entries.append({"type": "implies", "when": when, "then": kept})
+
 
 def rules_of(listed: Any) -> Rules:
     """What a list of SDV's constraints says; SchemaError for something that is no list of them."""
@@ -67,7 +77,7 @@ def _add(rules: Rules, name: str, facts: Mapping[str, Any]) -> None:
         case "Range":
             ends = (facts[f"{which}_column_name"] for which in ("low", "middle", "high"))
             entry = dict(zip(("low", "column", "high"), ends, strict=True))
-            strict = {"strict": True} if facts.get("strict_boundaries") else {}
+            strict = {"strict": True} if facts.get("strict_boundaries", True) else {}
             rules.entries.append({"type": "range", **entry, **strict})
         case "FixedIncrements":
             step = facts["increment_value"]
@@ -76,7 +86,9 @@ def _add(rules: Rules, name: str, facts: Mapping[str, Any]) -> None:
             )
         case "OneHotEncoding":
             rules.entries.append({"type": "one_hot", "columns": list(facts["column_names"])})
-        case "Unique":
+            for each in facts["column_names"]:
+                rules.bound(each, low=0, high=1)
+        case "Unique" if len(facts["column_names"]) == 1:
             rules.entries += [{"type": "unique", "column": each} for each in facts["column_names"]]
         case _:
             _add_bounds(rules, name, facts)
@@ -87,15 +99,18 @@ def _add_bounds(rules: Rules, name: str, facts: Mapping[str, Any]) -> None:
     match name:
         case "ScalarRange":
             low, high = facts["low_value"], facts["high_value"]
-            rules.bound(facts["column_name"], low=low, high=high)
+            strict = facts.get("strict_boundaries", True)
+            rules.within(facts["column_name"], strict, low=low, high=high)
         case "ScalarInequality" if facts["relation"] in _RELATIONS:
             end = "low" if facts["relation"] in (">", ">=") else "high"
-            rules.bound(facts["column_name"], **{end: facts["value"]})
+            strict = facts["relation"] in (">", "<")
+            rules.within(facts["column_name"], strict, **{end: facts["value"]})
         case "Positive":
-            rules.bound(facts["column_name"], low=0)
+            rules.within(facts["column_name"], facts.get("strict_boundaries", False), low=0)
         case "Negative":
-            rules.bound(facts["column_name"], high=0)
+            rules.within(facts["column_name"], facts.get("strict_boundaries", False), high=0)
         case _:
             columns = facts.get("column_names") or [facts.get("column_name", "a constraint")]
-            note = f"the constraint {name or 'without a name'} has no counterpart: see Implies"
+            what = f"the constraint {name or 'without a name'}"
+            note = f"{what} has no counterpart: see Implies, Derived"
             rules.notes.update({str(column): note for column in columns})
