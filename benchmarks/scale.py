@@ -1,12 +1,14 @@
 """How large a table can be, wherever it lies, and how many rows can be drawn.
 
     python benchmarks/scale.py [--rows 10000000] [--database-rows 2000000] [--written 10000000]
+    python benchmarks/scale.py --huge 100000000 --out benchmarks/results/scale_huge.json
 
 A made-up table of 15 columns like Adult's: nine of categories, of which one in five rows follows the first, and six of
 numbers. Each fit runs in a process of its own, by `canopy` and `independent` at epsilon 1; its CPU seconds include the
 start of Python, and its memory is the peak of the process. The floor reads the file in parts, codes its columns by a
 search in their sorted values, and counts all pairs by numpy's bincount: nothing else. A database holds the same table
-as a Parquet file of as many rows.
+as a Parquet file of as many rows. A huge table is written by `Synthesizer.write`, by one worker and by two, whose
+files are compared, and is fitted from its folder; it needs about 30 bytes a row of disk.
 """
 
 from __future__ import annotations
@@ -15,6 +17,7 @@ import argparse
 import itertools
 import json
 import resource
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -80,7 +83,10 @@ def floor(path: Path) -> dict[str, float]:
     edges = {name: np.linspace(*ends, 32)[1:] for name, ends in NUMBERS.items()}
     lists = {name: pa.array([f"{name} {code}" for code in range(size)]) for name, size in texts.items()}
     counts = {p: np.zeros(sizes[p[0]] * sizes[p[1]], dtype=np.int64) for p in itertools.combinations(sizes, 2)}
-    for batch in parquet.ParquetFile(path, read_dictionary=[*texts]).iter_batches(1 << 19):
+    for batch in itertools.chain.from_iterable(
+        parquet.ParquetFile(each, read_dictionary=[*texts]).iter_batches(1 << 19)
+        for each in (sorted(Path(path).glob("*.parquet")) if Path(path).is_dir() else [path])
+    ):
         codes = {}
         for name in sizes:
             values = batch.column(name)
@@ -103,14 +109,47 @@ def fit(source: str, mechanism: str) -> dict[str, float]:
     return {}
 
 
-def drawn(path: str, rows: str, workers: str) -> dict[str, float]:
+def model(source: str, path: str) -> dict[str, float]:
     import dpsynth
 
-    synthesizer = dpsynth.Synthesizer(schema(), epsilon=1, delta=1e-9, ledger=None).fit(path)
-    with tempfile.TemporaryDirectory() as folder:
-        start, wall = time.process_time(), time.perf_counter()
-        synthesizer.write(Path(folder, "out"), int(rows), seed=1, workers=int(workers))
-        return {"write CPU s": time.process_time() - start, "write wall s": time.perf_counter() - wall}
+    dpsynth.Synthesizer(schema(), epsilon=1, delta=1e-9, ledger=None).fit(source).save(path)
+    return {}
+
+
+def drawn(model: str, folder: str, rows: str, workers: str) -> dict[str, float]:
+    import dpsynth
+
+    dpsynth.Synthesizer.load(model).write(folder, int(rows), seed=1, workers=int(workers))
+    return {}
+
+
+def written(folder: Path, source: Path, rows: int) -> tuple[dict[str, Any], Path]:
+    """Rows drawn by one worker and by two from one model; and the folder that holds them."""
+    alone("model", str(source), str(folder / "model.dpsynth"))
+    found: dict[str, Any] = {}
+    hashes = []
+    for workers in ("1", "2"):
+        out = folder / f"written-{workers}"
+        found[workers] = alone("drawn", str(folder / "model.dpsynth"), str(out), str(rows), workers)
+        lines = json.loads((out / "manifest.json").read_text())["files"]
+        hashes.append({line["name"]: line["sha256"] for line in lines})
+        if workers == "2":
+            shutil.rmtree(out)
+    return found | {"the same files": hashes[0] == hashes[1]}, folder / "written-1"
+
+
+def huge(folder: Path, rows: int) -> dict[str, Any]:
+    small = made(folder / "small.parquet", 2_000_000)
+    found, out = written(folder, small, rows)
+    size = sum(path.stat().st_size for path in out.glob("*.parquet"))
+    return {
+        "rows": rows,
+        "columns": 15,
+        "written": found,
+        "written MB": size / 1e6,
+        "floor": alone("floor", str(out)),
+        "Parquet": {m: alone("fit", f"{out}/*.parquet", m) for m in ("independent", "canopy")},
+    }
 
 
 def peak(otherwise: float) -> float:
@@ -168,18 +207,22 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=10_000_000)
     parser.add_argument("--database-rows", type=int, default=2_000_000)
     parser.add_argument("--written", type=int, default=10_000_000)
+    parser.add_argument("--huge", type=int, help="measure a table of so many rows, and nothing else")
     parser.add_argument("--out", default="benchmarks/results/scale.json")
     parser.add_argument("--run", nargs="+", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.run:
         what, *arguments = options.run
-        found = {"floor": floor, "fit": fit, "drawn": drawn}[what](*arguments)
+        found = {"floor": floor, "fit": fit, "model": model, "drawn": drawn}[what](*arguments)
         usage = resource.getrusage(resource.RUSAGE_SELF)
         found |= {"CPU s": usage.ru_utime + usage.ru_stime, "peak MB": peak(usage.ru_maxrss / 1024)}
         print(json.dumps(found))
         return
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
+        if options.huge:
+            print(write(ROOT / options.out, huge(folder, options.huge)))
+            return
         large = made(folder / "large.parquet", options.rows)
         results: dict[str, Any] = {"rows": options.rows, "columns": 15}
         results["floor"] = alone("floor", str(large))
@@ -192,7 +235,7 @@ def main() -> None:
             for kind, address in addresses.items():
                 results["in a database"][kind] = alone("fit", address, "canopy")
         results["written rows"] = options.written
-        results["written"] = {w: alone("drawn", str(small), str(options.written), w) for w in ("1", "2")}
+        results["written"], _ = written(folder, small, options.written)
     print(write(ROOT / options.out, results))
 
 

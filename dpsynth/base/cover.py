@@ -12,7 +12,7 @@ import numpy as np
 
 from dpsynth.base.domain import Clique, Domain
 
-_JOINT_CELLS = 1 << 14
+JOINT_CELLS = 1 << 14
 """The most cells of a joint table: with 8 bytes a cell it stays in a processor's cache."""
 
 
@@ -54,7 +54,7 @@ def _grow(joint: list[int], missing: np.ndarray, sizes: np.ndarray) -> list[int]
     while True:
         gain = missing[:, joint].sum(axis=1)
         gain[joint] = 0
-        gain[cells * sizes > _JOINT_CELLS] = 0
+        gain[cells * sizes > JOINT_CELLS] = 0
         best = int(np.argmax(gain))
         if gain[best] == 0:
             return joint

@@ -60,7 +60,10 @@ def count(backend: Backend, domain: Domain, cliques: Sequence[Clique]) -> dict[C
             block = {a: codes[a][start : start + _BLOCK].astype(np.intp) for a in attributes}
             for joint, table in tables.items():
                 table += np.bincount(_cell(block, joint, domain), minlength=table.size)
-    holding = {a: {i for i, joint in enumerate(joints) if a in joint} for a in domain.attributes}
+    holding: dict[str, set[int]] = {a: set() for a in domain.attributes}
+    for i, joint in enumerate(joints):
+        for a in joint:
+            holding[a].add(i)
     sources = [joints[min(set.intersection(*map(holding.__getitem__, c)))] if c else joints[0] for c in cliques]
     return {c: _from_joint(c, j, tables[j].reshape(domain.shape(j))) for c, j in zip(cliques, sources, strict=True)}
 

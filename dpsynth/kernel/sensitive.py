@@ -1,7 +1,7 @@
 """Sensitive: an exact function of private records, with its sensitivity, closed to reading.
 
 **Guarantee.** Between neighbouring tables the value moves by at most `l1` in the 1-norm and `l2` in the 2-norm.
-`PrivateTable` makes Sensitive values from counts with the bound of its privacy unit; the two transformations below
+`PrivateTable` makes Sensitive values from counts with the bound of its privacy unit; the three transformations below
 are the whole list of what may be done to one before a charge reads it, and each proves its own bound, so no
 mechanism ever states a sensitivity. Values are integers, so no private floating-point number exists before noise.
 """
@@ -86,16 +86,29 @@ class Sensitive(Closed):
         return Sensitive(total, l1=bound, l2=bound, scale=scale, protects=self.protects, code=self.code)
 
     @staticmethod
+    def largest(values: Sequence[Sensitive], less: Sequence[int] | np.ndarray) -> Sensitive:
+        """The largest of single values of one scale, each after a public integer is taken from its own: one score.
+
+        Sensitivity: |max_i (x_i - c_i) - max_i (y_i - c_i)| <= max_i |x_i - y_i|, so at most the largest l1 of them.
+        """
+        parts, taken = list(values), np.asarray(less)
+        _require_alike(parts)
+        if any(x.shape for x in parts) or len({float(x.scale) for x in parts}) > 1:
+            raise ValueError("largest needs single values of one scale")
+        if taken.shape != (len(parts),) or taken.dtype.kind not in "iu":
+            raise ValueError(f"what is taken off must be {len(parts)} integers, got {taken.dtype} of {taken.shape}")
+        first, bound = parts[0], max(x.l1 for x in parts)
+        left = np.array([int(_integers(x)) for x in parts]) - np.clip(taken, -_LARGEST, _LARGEST).astype(np.int64)
+        return Sensitive(left.max(), l1=bound, l2=bound, scale=first.scale, protects=first.protects, code=first.code)
+
+    @staticmethod
     def stack(values: Sequence[Sensitive]) -> Sensitive:
         """All values, flattened one after another, to be released at once.
 
         Sensitivity: one unit moves each part by its own bound at most, so l1 adds and l2 adds in squares.
         """
         parts = list(values)
-        if not parts or not all(isinstance(x, Sensitive) for x in parts):
-            raise TypeError("stack needs one Sensitive value or more, and nothing else")
-        if len({(x.protects, x.code) for x in parts}) > 1:
-            raise ValueError("stack needs values that protect one privacy unit and were computed by one function")
+        _require_alike(parts)
         l1 = _up(math.fsum(x.l1 for x in parts))
         l2 = _up(math.sqrt(_up(math.fsum(_up(x.l2 * x.l2) for x in parts))))
         return Sensitive(
@@ -121,6 +134,14 @@ def _integers(x: Sensitive) -> np.ndarray:
     """The exact integers. Called in this package only: here by transformations, in `accountant.py` by a charge."""
     array: np.ndarray = object.__getattribute__(x, "_Sensitive__integers")
     return array
+
+
+def _require_alike(parts: Sequence[Sensitive]) -> None:
+    """Refuses values of which no single one can be made."""
+    if not parts or not all(isinstance(x, Sensitive) for x in parts):
+        raise TypeError("one Sensitive value or more is needed, and nothing else")
+    if len({(x.protects, x.code) for x in parts}) > 1:
+        raise ValueError("values must protect one privacy unit and be computed by one function")
 
 
 def _up(x: float) -> float:

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from dpsynth.base.domain import Domain
 from dpsynth.kernel.events import Event
-from dpsynth.mechanisms.prices import Prices, informative_pairs
+from dpsynth.mechanisms.prices import Prices
 from dpsynth.models.blocks import noise_of_a_cell
 
 ROW_COUNT = "the row count"
@@ -139,13 +139,12 @@ def _of_columns(domain: Domain) -> tuple[float, float]:
     return 1 / _ONE_COUNT, max(noise_of_a_cell(domain, a) for a in domain.attributes)
 
 
-def scores_part(domain: Domain, cost: int, charges: tuple[int, int], ways: int = 1) -> Part:
-    """Scores of all pairs, for `cost` a charge.
+def scores_part(pairs: int, cost: int, charges: tuple[int, int]) -> Part:
+    """Scores of so many pairs at the most, for `cost` a charge.
 
-    One moves as a count does, all together by sqrt(scores) times as much. ways: in how many a pair
-    is scored at most.
+    One moves as a count does, all together by sqrt(pairs) times as much.
     """
-    spread = math.sqrt(2 * ways * max(1, len(informative_pairs(domain))))
+    spread = math.sqrt(2 * max(1, pairs))
     return Part(SCORES, charges, (cost, cost), (1.0, spread))
 
 

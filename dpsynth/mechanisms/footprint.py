@@ -5,14 +5,29 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+import numpy as np
+
 from dpsynth.base.domain import Domain
-from dpsynth.mechanisms.prices import Prices, informative_pairs
+from dpsynth.mechanisms.prices import (
+    CELLS_AT_ONCE,
+    MAX_PAIR_CELLS,
+    Prices,
+    cells_of_pairs,
+    cells_to_count,
+    is_wide,
+)
 
 WITHIN = math.sqrt(10)
 """A fit takes between the likely seconds divided by this and the likely seconds times this."""
 
 MIN_LIKELY = 0.3
 """Seconds that are likely at the least: a first fit takes them to import what it needs."""
+
+_PER_PAIR, _PER_PAIR_AND_ROW = 9e-5, 5e-10
+"""Seconds of a first look at the pairs of a wide table (benchmarks/results/wide.json)."""
+
+_HELD = 600
+"""Bytes of a pair's name and of its closed counts or score, beside the counts."""
 
 MAX_MODEL = 100_000
 """Cells of the largest model that a mechanism without a limit of its own is taken to make."""
@@ -93,11 +108,12 @@ def footprint(
     pace: Pace | None,
     model_cells: int = MAX_MODEL,
     extra: float = 0.0,
+    wide: float | None = None,
 ) -> Footprint:
     """What a mechanism that measures marginals takes.
 
-    Megabytes: codes, counted tables before binning (8 bytes a cell, twice), and six copies of the
-    largest model, beside 200 for Python.
+    Megabytes: codes, counted tables before binning (8 bytes a cell, twice), the joint tables in
+    which pairs are counted, and six copies of the largest model, beside 200 for Python.
 
     Parameters
     ----------
@@ -115,6 +131,9 @@ def footprint(
         Of the largest model.
     extra : float
         Megabytes of libraries.
+    wide : float or None
+        Seconds for each column after a first look at the pairs of a wide table; None for a
+        mechanism that counts all pairs of any table at once.
 
     Returns
     -------
@@ -122,10 +141,20 @@ def footprint(
         Seconds and megabytes.
     """
     columns = len(domain.attributes)
-    counted = informative_pairs(domain) if pairs else []
-    tables = sum(n for _, n in domain.sizes) + sum(domain.cells(c) for c in counted)
-    megabytes = (rows * columns * 10 + tables * 16 + model_cells * 8 * 6) / 1e6 + 200 + extra
-    if pace is None:
+    counted = cells_of_pairs(domain) if pairs else np.zeros(0, dtype=np.int64)
+    looked = wide is not None and pairs and is_wide(domain)
+    sizes, often = np.unique(counted, return_counts=True)
+    joint = float(sum(n * cells_to_count(int(k)) for k, n in zip(sizes, often, strict=True)))
+    cells = float(counted.sum())
+    if looked:
+        joint, cells = (min(each, CELLS_AT_ONCE + MAX_PAIR_CELLS) for each in (joint, cells))
+    tables = sum(n for _, n in domain.sizes) + cells
+    held = rows * columns * 10 + tables * 16 + joint * 8 + counted.size * _HELD
+    megabytes = (held + model_cells * 8 * 6) / 1e6 + 200 + extra
+    if looked and wide is not None:
+        likely = counted.size * (_PER_PAIR + rows * _PER_PAIR_AND_ROW) + columns * wide
+    elif pace is None:
         return Footprint((0.0, math.inf), megabytes)
-    likely = max(MIN_LIKELY, pace.seconds(columns, signal_of(rows, prices)))
-    return Footprint(span(likely), megabytes)
+    else:
+        likely = pace.seconds(columns, signal_of(rows, prices))
+    return Footprint(span(max(MIN_LIKELY, likely)), megabytes)

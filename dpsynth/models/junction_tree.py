@@ -10,6 +10,7 @@ order of the domain, so that equal cliques give equal trees.
 
 from __future__ import annotations
 
+import heapq
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -242,10 +243,14 @@ def _eliminate(
         return (fill, weight, v) if fill_first else (weight, fill, v)
 
     prices = {v: price(v) for v in range(len(sizes))}
+    cheapest = sorted(prices.values())  # a heap, in which prices that have changed stay behind
     order: list[int] = []
     groups: list[int] = []
+    holding: list[list[int]] = [[] for _ in sizes]  # the groups so far that hold each attribute
     while prices:
-        v = min(prices.values())[-1]
+        *_, v = found = heapq.heappop(cheapest)
+        if prices.get(v) != found:
+            continue
         group = around[v]
         del prices[v]
         order.append(v)
@@ -255,10 +260,15 @@ def _eliminate(
             if new:
                 touched |= around[u]
             around[u] = (around[u] | new) & ~(1 << v)
-        groups.append(group | 1 << v)
+        whole = group | 1 << v
+        if not any(whole & ~other == 0 for other in holding[v]):
+            groups.append(whole)
+            for u in _bits(group):
+                holding[u].append(whole)
         for u in _bits(touched & ~(1 << v)):
             prices[u] = price(u)
-    return order, [g for i, g in enumerate(groups) if not any(g & ~h == 0 for h in groups[:i])]
+            heapq.heappush(cheapest, prices[u])
+    return order, groups
 
 
 def _span(groups: Sequence[int]) -> tuple[list[int], list[int]]:

@@ -115,36 +115,30 @@ def settle(part: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 def _settle_pairs(upper: np.ndarray, lower: np.ndarray, rng: np.random.Generator) -> None:
     """Moves between upper[i] and lower[i] until they have at most one column where both are
     fractional.
+
+    Each time between the first and the last such column, one of which it settles.
     """
-    both = _open(upper) & _open(lower)
-    pairs = np.flatnonzero(both.sum(axis=1) > 1)
-    last = both.shape[1] - 1
-    while len(pairs):
-        left = both[pairs].argmax(axis=1)
-        right = last - both[pairs, ::-1].argmax(axis=1)
-        two = (left < right) & both[pairs, left]
-        pairs = pairs[two]
-        left = left[two]
-        right = right[two]
-        a = upper[pairs, left]
-        b = upper[pairs, right]
-        c = lower[pairs, left]
-        d = lower[pairs, right]
+    places = np.flatnonzero(_open(upper) & _open(lower))
+    found = np.bincount(places // upper.shape[1], minlength=len(upper))
+    ends = np.cumsum(found)
+    first, last = ends - found, ends - 1
+    above, below = upper.reshape(-1), lower.reshape(-1)
+    while np.any(two := first < last):
+        first, last = first[two], last[two]
+        left, right = places[first], places[last]
+        a, b, c, d = above[left], above[right], below[left], below[right]
         up = np.minimum(np.minimum(1 - a, b), np.minimum(c, 1 - d))
         down = np.minimum(np.minimum(a, 1 - b), np.minimum(1 - c, d))
-        move = np.where(rng.random(len(pairs)) * (up + down) < down, up, -down)
-        for table, at, by in (
-            (upper, left, move),
-            (upper, right, -move),
-            (lower, left, -move),
-            (lower, right, move),
+        move = np.where(rng.random(len(up)) * (up + down) < down, up, -down)
+        for table, at, value in (
+            (above, left, a + move),
+            (above, right, b - move),
+            (below, left, c - move),
+            (below, right, d + move),
         ):
-            value = table[pairs, at] + by
-            table[pairs, at] = np.where(
-                value < _NOTHING, 0.0, np.where(value > 1 - _NOTHING, 1.0, value)
-            )
-        for at in (left, right):
-            both[pairs, at] = _open(upper[pairs, at]) & _open(lower[pairs, at])
+            table[at] = np.where(value < _NOTHING, 0.0, np.where(value > 1 - _NOTHING, 1.0, value))
+        first = first + ~(_open(above[left]) & _open(below[left]))
+        last = last - ~(_open(above[right]) & _open(below[right]))
 
 
 def _open(part: np.ndarray) -> np.ndarray:

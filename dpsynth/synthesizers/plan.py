@@ -38,7 +38,7 @@ from dpsynth.mechanisms.discovered import Search
 from dpsynth.mechanisms.footprint import span
 from dpsynth.mechanisms.inside import inside_costs
 from dpsynth.mechanisms.learned_bounds import bounds_costs
-from dpsynth.mechanisms.prices import MEAN_ABS, Prices, informative_pairs
+from dpsynth.mechanisms.prices import MEAN_ABS, Prices, cells_of_pairs
 from dpsynth.mechanisms.registry import name_of
 from dpsynth.mechanisms.rows_per_unit import sizes_cost
 from dpsynth.mechanisms.weeks import weeks_cost
@@ -253,7 +253,7 @@ def plan(
         rows=rows,
         columns=len(domain.attributes),
         cells=sum(n for _, n in mechanism.seen(domain).sizes),
-        pairs=len(informative_pairs(domain)),
+        pairs=int(cells_of_pairs(domain).size),
         queries=tuple(Query(p.what, p.charges, p.stddev(sensitivity)) for p in parts),
         training=training,
         columns_error=None if noise is None else _columns_error(noise, domain, rows),

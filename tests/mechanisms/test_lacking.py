@@ -22,6 +22,7 @@ from dpsynth.models.base import LinearMeasurement
 CELLS, ROWS = 9, 6000
 COLUMNS = [f"{panel}{i}" for panel in "ABCDEF" for i in range(5)]
 DOMAIN = Domain.of(dict.fromkeys(COLUMNS, CELLS))
+PAIRS = list(itertools.combinations(COLUMNS, 2))
 BINS = {a: np.arange(CELLS) for a in COLUMNS}
 
 
@@ -47,14 +48,14 @@ def oneway(last: dict[str, float], noise: float = 20.0) -> OneWayMeasurements:
 
 def test_columns_are_looked_at_that_are_seen_to_have_both_missing_rows_and_others():
     last = dict.fromkeys(COLUMNS, 70.0) | {"A0": 90.0, "A1": 3000.0, "B0": ROWS - 90.0, "B1": ROWS - 70.0}
-    found = Lacking.of(PrivateTable.from_codes(panels(), DOMAIN), BINS, oneway(last))
+    found = Lacking.of(PrivateTable.from_codes(panels(), DOMAIN), BINS, oneway(last), PAIRS)
     assert {*found.answers} == {*itertools.combinations(["A0", "A1", "B0"], 2)}
 
 
 def test_a_column_whose_missing_rows_share_a_bin_is_not_looked_at():
     merged = BINS | {"A0": np.minimum(BINS["A0"], CELLS - 2)}
     coarse = PrivateTable.from_codes(panels(), DOMAIN).coarsen({"A0": merged["A0"]})
-    found = Lacking.of(coarse, merged, oneway(dict.fromkeys(COLUMNS, 2000.0)))
+    found = Lacking.of(coarse, merged, oneway(dict.fromkeys(COLUMNS, 2000.0)), PAIRS)
     assert "A0" not in found.groups
     assert len(found.answers) == 29 * 28 // 2
 
@@ -63,7 +64,9 @@ def test_which_pairs_are_looked_at_follows_from_what_was_charged_for_alone():
     """Other rows, the same measurements: the same pairs, however many are missing in the rows."""
     measured = oneway(dict.fromkeys(COLUMNS, 2000.0) | {"C3": 0.0})
     nothing_missing = {a: np.zeros(ROWS, int) for a in COLUMNS}
-    looks = [Lacking.of(PrivateTable.from_codes(rows, DOMAIN), BINS, measured) for rows in (panels(), nothing_missing)]
+    looks = [
+        Lacking.of(PrivateTable.from_codes(rows, DOMAIN), BINS, measured, PAIRS) for rows in (panels(), nothing_missing)
+    ]
     assert {*looks[0].answers} == {*looks[1].answers}
     assert all((looks[0].groups[a] == looks[1].groups[a]).all() for a in looks[0].groups)
 
@@ -73,7 +76,7 @@ def test_a_pair_counts_each_record_in_one_of_four_cells_and_has_the_sensitivity_
     codes = panels()
     ids = None if unit.id_column is None else np.arange(ROWS) // 2
     table = PrivateTable.from_codes(codes, DOMAIN, unit, ids)
-    found = Lacking.of(table, BINS, oneway(dict.fromkeys(COLUMNS, 2000.0)))
+    found = Lacking.of(table, BINS, oneway(dict.fromkeys(COLUMNS, 2000.0)), PAIRS)
     a, b = (codes[name] == CELLS - 1 for name in ("A0", "B2"))
     counted = found.answers["A0", "B2"]
     assert _integers(counted).tolist() == [[(~a & ~b).sum(), (~a & b).sum()], [(a & ~b).sum(), (a & b).sum()]]

@@ -113,3 +113,32 @@ def test_no_row_is_lost_where_a_draw_is_next_to_one():
     counts = systematic_counts(np.array([[0.5, 0.5, 0.0]]), np.array([1_000_000]), Extreme())
     assert counts.sum() == 1_000_000
     assert counts[0, 2] == 0
+
+
+def pairs_settled_one_by_one(upper, lower, uniform):
+    """The slow way: the first and the last column where both rows are fractional, until there are none."""
+    open_in = [
+        [j for j in range(upper.shape[1]) if 0 < a[j] < 1 and 0 < b[j] < 1] for a, b in zip(upper, lower, strict=True)
+    ]
+    while going := [i for i, columns in enumerate(open_in) if len(columns) > 1]:
+        for i, u in zip(going, uniform(len(going)), strict=True):
+            j, k = open_in[i][0], open_in[i][-1]
+            up = min(1 - upper[i, j], upper[i, k], lower[i, j], 1 - lower[i, k])
+            down = min(upper[i, j], 1 - upper[i, k], 1 - lower[i, j], lower[i, k])
+            move = up if u * (up + down) < down else -down
+            for table, at, sign in ((upper, j, 1), (upper, k, -1), (lower, j, -1), (lower, k, 1)):
+                value = table[i, at] + sign * move
+                table[i, at] = 0.0 if value < 1e-9 else 1.0 if value > 1 - 1e-9 else value
+            open_in[i] = [c for c in open_in[i] if 0 < upper[i, c] < 1 and 0 < lower[i, c] < 1]
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_pairs_settle_as_they_do_one_by_one(seed):
+    rng = np.random.default_rng(seed)
+    shape = (int(rng.integers(1, 30)), int(rng.integers(1, 12)))
+    upper, lower = (rng.random(shape) * (rng.random(shape) < 0.7) for _ in range(2))
+    slow = upper.copy(), lower.copy()
+    pairs_settled_one_by_one(*slow, np.random.default_rng(seed).random)
+    rounding._settle_pairs(upper, lower, np.random.default_rng(seed))
+    assert np.array_equal(upper, slow[0])
+    assert np.array_equal(lower, slow[1])

@@ -6,6 +6,7 @@ A law returns when it holds and raises AssertionError when it does not; `fails` 
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import math
 import tempfile
@@ -185,6 +186,20 @@ def a_score_moves_no_further_than_it_says(k: Kernel) -> None:
                 assert moved(k, first, other) <= Fraction(first.l1) ** 2
                 assert first.l1 == first.l2 == other.l1
                 assert Fraction(weight) <= Fraction(first.l1) <= Fraction(weight) * (1 + Fraction(1, 10**15))
+
+
+def the_largest_of_scores_moves_no_further_than_it_says(k: Kernel) -> None:
+    """One unit moves every score, each by up to its own bound; whichever is the largest before and after."""
+    far = (1, 3, 2)
+    for scores in itertools.product((0, 2, 5), repeat=3):
+        for less in ((0, 0, 0), (5, 0, 2), (-3, 1, 2**62)):
+            for steps in itertools.product((-1, 0, 1), repeat=3):
+                before, after = (
+                    k.Sensitive.largest([counts(k, np.array(x), f, f) for x, f in zip(xs, far, strict=True)], less)
+                    for xs in (scores, [x + f * s for x, f, s in zip(scores, far, steps, strict=True)])
+                )
+                assert moved(k, before, after) <= Fraction(before.l2) ** 2 == 9
+                assert before.l1 == after.l1 == 3
 
 
 def a_stack_moves_as_far_as_its_parts_in_squares(k: Kernel) -> None:

@@ -1,4 +1,4 @@
-"""Sensitive: closed to reading, and its two transformations move no further than they say."""
+"""Sensitive: closed to reading, and its three transformations move no further than they say."""
 
 from __future__ import annotations
 
@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dpsynth.kernel.sensitive import Sensitive, _integers
+from dpsynth.kernel.unit import PrivacyUnit
 
 CANARY = 7319036241
 
@@ -115,7 +116,7 @@ def test_a_sensitive_value_refuses_to_be_read_or_changed(way, shape):
 def test_what_is_shown_of_it_is_public():
     assert repr(secret(2, 3)) == str(secret(2, 3)) == "Sensitive(shape=(2, 3), l1=3, l2=2)"
     public = {name for name in dir(Sensitive) if not name.startswith("_")}
-    assert public == {"code", "l1", "l2", "protects", "scale", "shape", "l1_error", "stack"}
+    assert public == {"code", "l1", "l2", "protects", "scale", "shape", "l1_error", "largest", "stack"}
 
 
 def test_the_caller_cannot_reach_in_through_the_arrays_it_gave():
@@ -124,7 +125,8 @@ def test_the_caller_cannot_reach_in_through_the_arrays_it_gave():
     counts[:], unit[:] = 99, 1e9
     assert _integers(x).tolist() == [1, 2]
     assert x.scale.tolist() == [1.0, 2.0]
-    for value in (x, secret(2).l1_error(np.zeros(2), 2.0), Sensitive.stack([x, x])):
+    score = secret(2).l1_error(np.zeros(2), 2.0)
+    for value in (x, score, Sensitive.largest([score], [0]), Sensitive.stack([x, x])):
         with pytest.raises(ValueError, match="read-only"):
             value.scale[...] = 1e9
         with pytest.raises((TypeError, ValueError)):
@@ -177,7 +179,7 @@ def test_integers_beyond_what_a_double_holds_are_clipped():
     assert _integers(Sensitive(ends, l1=1, l2=1)).tolist() == [-(2**52), 2**52]
 
 
-# The laws of the two transformations.
+# The laws of the three transformations.
 
 
 @st.composite
@@ -243,6 +245,42 @@ def test_a_stack_declares_hardly_more_than_it_must(pair, data):
     stack = Sensitive.stack([Sensitive(pair[0], l1=l1, l2=l2)] * n)
     assert stack.l1 == pytest.approx(n * l1, rel=1e-12)
     assert stack.l2 == pytest.approx(min(math.sqrt(n) * l2, n * l1), rel=1e-12)
+
+
+@settings(max_examples=100)
+@given(st.lists(st.tuples(neighbours(), st.integers(-(2**62), 2**62)), min_size=1, max_size=6), weights)
+def test_the_largest_moves_no_further_than_declared(parts, weight):
+    def build(which):
+        values = [Sensitive(p[which], l1=p[2], l2=p[3]).l1_error(np.zeros(p[0].shape), weight) for p, _ in parts]
+        return Sensitive.largest(values, [less for _, less in parts])
+
+    check(build(0), build(1))
+
+
+def test_the_largest_is_that_of_what_is_left():
+    values = [Sensitive(np.array([x]), l1=far, l2=1).l1_error(np.zeros(1), 3.0) for x, far in ((9, 1), (4, 5), (7, 2))]
+    found = Sensitive.largest(values, [6, 0, 4])
+    assert (int(_integers(found)), float(found.scale), found.shape) == (4, 3.0, ())
+    assert found.l1 == found.l2 == values[1].l1
+    assert int(_integers(Sensitive.largest(values[:1], np.array([12])))) == -3
+
+
+def test_the_largest_of_what_cannot_be_compared_is_refused_without_a_value():
+    one, other = (secret(2).l1_error(np.zeros(2), weight) for weight in (1.0, 2.0))
+    for values, less in (
+        ([one, other], [0, 0]),
+        ([secret(2), secret(2)], [0, 0]),
+        ([one], [0, 0]),
+        ([one], [0.5]),
+        ([one], [True]),
+        ([one, one], one),
+        ([], []),
+        ([1.0], [0]),
+        ([one, Sensitive(np.array(1), l1=1, l2=1, protects=PrivacyUnit())], [0, 0]),
+    ):
+        with pytest.raises((TypeError, ValueError)) as refusal:
+            Sensitive.largest(values, less)
+        assert str(CANARY) not in str(refusal.value)
 
 
 def test_an_l1_error_is_the_distance_to_the_rounded_estimate():

@@ -213,3 +213,9 @@ def test_the_command_writes_a_folder(synth, tmp_path, run):
     assert "1,500 synthetic rows in 3 files, seed 7" in out
     synth.write(tmp_path / "py", 1500, seed=7)
     assert contents(tmp_path / "out") == contents(tmp_path / "py")
+
+
+def test_what_was_written_is_read_as_one_table(synth, tmp_path):
+    synth.write(tmp_path / "out", 1_500, seed=3)
+    again = dpsynth.Synthesizer(SCHEMA, "independent", epsilon=5, delta=1e-6, ledger=None, unsafe_seed=1)
+    assert again.fit(tmp_path / "out").certificate.record["released"]["rows"] == pytest.approx(1_500, abs=50)

@@ -21,6 +21,9 @@ from dpsynth.data.engines.source import LARGE, Rows, Source, unchanged
 from dpsynth.door.columns import objects, pieces
 from dpsynth.schema.columns import SchemaError
 
+_MANIFEST = "manifest.json"
+"""What a folder of samples has beside them."""
+
 _NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 """What Spark and Hive call the folder of rows without a value."""
 
@@ -39,7 +42,9 @@ def parts_of(place: Path) -> list[Path]:
 def _is_hidden(path: Path, place: Path) -> bool:
     """Files such as _SUCCESS and .part.crc say of the writing; Spark and pyarrow leave them out."""
     below = place if place.is_dir() else path.parent
-    return any(part.startswith(("_", ".")) for part in path.relative_to(below).parts)
+    return path.name == _MANIFEST or any(
+        part.startswith(("_", ".")) for part in path.relative_to(below).parts
+    )
 
 
 def open_parts(place: Path, paths: Sequence[Path], open_: Callable[[Path], Source]) -> Source:

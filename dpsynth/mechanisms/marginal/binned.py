@@ -12,6 +12,7 @@ from dpsynth.base import progress
 from dpsynth.base.domain import Clique, Domain
 from dpsynth.door.table import PrivateTable
 from dpsynth.kernel.sensitive import Sensitive
+from dpsynth.mechanisms.marginal.first_look import FirstLook
 from dpsynth.mechanisms.marginal.known import Known
 from dpsynth.mechanisms.marginal.lacking import Lacking
 from dpsynth.mechanisms.oneway import OneWayMeasurements, public_blocks
@@ -33,11 +34,11 @@ _MIN_LEFT = 0.1
 class Binned:
     """A table whose columns are told apart only as far as the noise lets them be seen.
 
-    bins[a]: the bin of each cell of a. domain: of the bins. answers: every informative pair,
-    counted once. lacking: pairs as missing or not. masses: estimated counts of the bins when they
-    were chosen. rows: of all of them.
-    known: marginals known beforehand that `oneway` does not hold. blocks: of wide columns, what is
-    counted together when they are measured again.
+    bins[a]: the bin of each cell of a. domain: of the bins. answers: every informative pair, or
+    what a first look chose of them, counted once. lacking: of these, as missing or not. masses:
+    estimated counts of the bins when they were chosen. rows: of all of them. known: marginals known
+    beforehand that `oneway` does not hold. blocks: of wide columns, what is counted together when
+    they are measured again.
     """
 
     bins: Mapping[str, np.ndarray]
@@ -56,11 +57,13 @@ class Binned:
         oneway: OneWayMeasurements,
         prices: Prices,
         known: Sequence[Known] = (),
+        look: FirstLook | None = None,
     ) -> Binned:
         """Bins for the noise that a pair would have if all pairs of a tree shared these prices
         evenly.
 
-        Columns of which something is known more finely than that keep finer bins.
+        Columns of which something is known more finely than that keep finer bins. look: which pairs
+        are counted; None counts all.
         """
         sharper: dict[str, float] = {}
         for m in (k.measurement(oneway.rows) for k in known):
@@ -70,10 +73,15 @@ class Binned:
         of_a_tree = prices.even_stddev(len(table.domain.attributes) - 1)
         bins = choose_bins(table.domain, masses, of_a_tree, sharper)
         coarse = table.coarsen(bins)
-        progress.stage("counting pairs of columns")
-        answers = coarse.marginals(informative_pairs(coarse.domain))
-        lacking = Lacking.of(coarse, bins, oneway)
         binned = {a: np.bincount(bins[a], masses[a]) for a in bins}
+        if look is None:
+            pairs = informative_pairs(coarse.domain)
+        else:
+            noise = {a: oneway.stddev_of_sums(a, bins[a]) for a in bins}
+            pairs = look.pairs(coarse, binned, noise, of_a_tree)
+        progress.stage("counting pairs of columns")
+        answers = coarse.marginals(pairs)
+        lacking = Lacking.of(coarse, bins, oneway, pairs)
         blocks = {
             a: blocks_by_mass(masses[a], bins[a], len(table.domain.width(a) or ()))
             for a in public_blocks(table.domain)

@@ -14,6 +14,7 @@ What was tried besides and left out, with the figures, stands in docs/decisions/
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
@@ -36,6 +37,12 @@ from dpsynth.mechanisms.allocation import (
 from dpsynth.mechanisms.footprint import Footprint, Pace, footprint
 from dpsynth.mechanisms.marginal.binned import FEW_BINS, Binned
 from dpsynth.mechanisms.marginal.dependence import TEXTURE, dependence
+from dpsynth.mechanisms.marginal.first_look import (
+    FirstLook,
+    look_cost,
+    look_parts,
+    most_scored,
+)
 from dpsynth.mechanisms.marginal.independent import measure_rest, rest_on_columns
 from dpsynth.mechanisms.marginal.known import (
     Known,
@@ -62,7 +69,7 @@ from dpsynth.mechanisms.oneway import (
     measure_all,
     measure_columns,
 )
-from dpsynth.mechanisms.prices import MEAN_ABS, Prices, informative_pairs
+from dpsynth.mechanisms.prices import MEAN_ABS, Prices
 from dpsynth.models.base import LinearMeasurement, Model
 from dpsynth.models.engines import estimate_exactly
 from dpsynth.models.graphical import GraphicalModel
@@ -92,6 +99,9 @@ decided how much a tree may cost. At 1.25 two tables are 1 % farther on triples 
 PACE = Pace(0.0000191, 1.87, 0.641)
 """benchmarks/results/forecast.json."""
 
+_WIDE = 0.02
+"""benchmarks/results/wide.json: seconds for each column of a wide table."""
+
 
 @dataclass(frozen=True)
 class Canopy(StartsFromKnown):
@@ -103,7 +113,8 @@ class Canopy(StartsFromKnown):
         How much each pair matters: by the columns that it is of.
     total_share, oneway_share, select_share : float
         The parts of the budget that go to the row count, to the one-way marginals, and to the
-        choice of pairs, half of it for the tree and half for the batch.
+        choice of pairs, half of it for the tree and half for the batch; of a wide table, as much
+        again to a first look at its pairs.
     tree_share : float
         Of what is left, the part that measures the tree.
     max_cells : int
@@ -151,19 +162,32 @@ class Canopy(StartsFromKnown):
         total = int(cost * self.total_share)
         oneway = int(cost * self.oneway_share)
         select = int(cost * self.select_share) // 2  # once for the tree, once for the batch
-        rest = cost - total - oneway - select
+        looks = look_parts(domain, 2 * select)
+        rest = cost - total - oneway - select - sum(p.charges[1] * p.costs[1] for p in looks)
         most = most_in_a_tree(domain)
+        pairs = most_scored(domain, self._always(domain))
         return Allocation(
             (
                 *first_parts(domain, total=total, oneway=oneway),
-                scores_part(domain, select, (0, 2 * min(1, most)), ways=2),
-                pairs_part(rest, (0, most + len(informative_pairs(domain)))),
+                *looks,
+                scores_part(2 * pairs, select, (0, 2 * min(1, most))),
+                pairs_part(rest, (0, most + pairs)),
                 again_part(domain, rest, (0, 1)),
             )
         )
 
+    def _always(self, domain: Domain) -> set[Clique]:
+        """Pairs that are scored without a first look: of the target, and of what is known."""
+        target = self.workload.target
+        found = {domain.ordered((a, target)) for a in domain.attributes if target not in (None, a)}
+        for k in self.known:
+            found |= {domain.ordered(c) for c in itertools.combinations(k.clique, 2)}
+        return found
+
     def footprint(self, domain: Domain, rows: int, prices: Prices) -> Footprint:
-        return footprint(domain, rows, prices, pairs=True, pace=PACE, model_cells=self.max_cells)
+        return footprint(
+            domain, rows, prices, pairs=True, pace=PACE, model_cells=self.max_cells, wide=_WIDE
+        )
 
     def fit(self, table: PrivateTable, accountant: Accountant) -> Model:
         """A graphical model over bins, refined to cells; columns only where no pair is worth it."""
@@ -191,8 +215,9 @@ class _Run:
 
     select_cost: of each of two charges for scores. measuring: what is left for everything else.
     weights, cells: of each pair, how much it matters and how many cells it has, weighted.
-    columns: what each column counts when all are measured again beside pairs. only_missing: pairs
-    of which only what is missing is to be measured; rough: these, measured.
+    columns: what each column counts when all are measured again beside pairs. others: in how many
+    pairs a column's noise counts: all of its pairs, or those of a wide table that are scored.
+    only_missing: pairs of which only what is missing is to be measured; rough: these, measured.
     """
 
     settings: Canopy
@@ -205,6 +230,7 @@ class _Run:
     weights: Mapping[Clique, float]
     cells: Mapping[Clique, float]
     columns: Mapping[Clique, float]
+    others: float
     pairs: list[LinearMeasurement] = field(default_factory=list)
     rough: list[RoughMeasurement] = field(default_factory=list)
     only_missing: list[Clique] = field(default_factory=list)
@@ -218,14 +244,16 @@ class _Run:
         allocation = settings.allocation(accountant.cost_left, table.domain)
         oneway = with_known(allocated_oneways(table, accountant, allocation), settings.known)
         select_cost = allocation.cost(SCORES)
-        measuring = accountant.cost_left - 2 * select_cost
+        measuring = accountant.cost_left - 2 * select_cost - look_cost(allocation)
         prices = Prices(measuring, table.unit.count_sensitivity(2)[1])
-        binned = Binned.of(table, oneway, prices, beside(settings.known))
+        look = FirstLook.of(allocation, accountant, settings._always(table.domain))
+        binned = Binned.of(table, oneway, prices, beside(settings.known), look)
         workload = settings.workload
         rare = rarity(binned.masses, binned.noise(oneway), workload.target)
         weights = pair_weights(workload, table.domain, binned.answers)
         weights = with_rare_levels(weights, rare)
         cells = {c: w * binned.domain.cells(c) for c, w in weights.items()}
+        columns = len(table.domain.attributes)
         return cls(
             settings,
             table,
@@ -237,6 +265,7 @@ class _Run:
             weights,
             cells,
             {(a,): _COLUMN * n * float(rare[a].mean()) for a, n in table.domain.sizes},
+            columns - 1 if look is None else 2 * len(weights) / columns,
         )
 
     def select_tree(self) -> tuple[list[Clique], Prices]:
@@ -273,9 +302,8 @@ class _Run:
         gains = np.array([worth[c] for c in tree])
         first = int(self.settings.oneway_share * self.measuring)
         left = Prices(first + self.measuring - prices.cost, self._sensitivity)
-        sizes = self.binned.domain.sizes
-        lost = left.noise(sum(n ** (2 / 3) for _, n in sizes))
-        return removed(gains, noise) - _TRIPLES * (len(sizes) - 1) * lost
+        lost = left.noise(sum(n ** (2 / 3) for _, n in self.binned.domain.sizes))
+        return removed(gains, noise) - _TRIPLES * self.others * lost
 
     def measure_tree(self, tree: list[Clique], prices: Prices) -> None:
         """MEASURE the tree, and fit a model to it."""

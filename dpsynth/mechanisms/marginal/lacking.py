@@ -12,8 +12,7 @@ looked at follows from the first, charged look at each.
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -48,9 +47,14 @@ class Lacking:
 
     @classmethod
     def of(
-        cls, coarse: PrivateTable, bins: Mapping[str, np.ndarray], oneway: OneWayMeasurements
+        cls,
+        coarse: PrivateTable,
+        bins: Mapping[str, np.ndarray],
+        oneway: OneWayMeasurements,
+        pairs: Sequence[Clique],
     ) -> Lacking:
-        """Pairs of columns with many missing rows and many others; coarse: a table of bins.
+        """Those of some pairs whose columns have many missing rows and many others; coarse: a table
+        of bins.
 
         Where what is missing shares a bin, or both columns have two bins alone, there is no such
         pair.
@@ -60,7 +64,7 @@ class Lacking:
             for a, n in coarse.domain.sizes
             if n > 1 and np.count_nonzero(bins[a] == bins[a][-1]) == 1 and _many(a, oneway)
         }
-        pairs = [c for c in itertools.combinations(groups, 2) if coarse.domain.cells(c) > CELLS]
+        pairs = [c for c in pairs if {*c} <= {*groups} and coarse.domain.cells(c) > CELLS]
         wanted = {a: groups[a] for c in pairs for a in c}
         if not wanted:
             return cls({}, {})

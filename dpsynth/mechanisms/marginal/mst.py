@@ -33,6 +33,12 @@ from dpsynth.mechanisms.allocation import (
 from dpsynth.mechanisms.base import Mechanism
 from dpsynth.mechanisms.footprint import Footprint, Pace, footprint
 from dpsynth.mechanisms.marginal.binned import Binned
+from dpsynth.mechanisms.marginal.first_look import (
+    FirstLook,
+    look_cost,
+    look_parts,
+    most_scored,
+)
 from dpsynth.mechanisms.marginal.independent import rest_on_columns
 from dpsynth.mechanisms.marginal.selection import choose_tree, distances
 from dpsynth.mechanisms.oneway import (
@@ -48,6 +54,9 @@ from dpsynth.models.engines import estimate_exactly
 _PACE = Pace(0.000288, 1.63, 0.216)
 """benchmarks/results/forecast.json."""
 
+_WIDE = 0.005
+"""benchmarks/results/wide.json: seconds for each column of a wide table."""
+
 
 @dataclass(frozen=True)
 class MST(Mechanism):
@@ -57,7 +66,8 @@ class MST(Mechanism):
     ----------
     total_share, oneway_share, select_share : float
         The parts of the budget that go to the row count, to the one-way marginals, and to the
-        choice of pairs. What is left measures the pairs.
+        choice of pairs; of a wide table, as much again to a first look at them. What is left
+        measures the pairs.
 
     Raises
     ------
@@ -84,27 +94,30 @@ class MST(Mechanism):
         total = int(cost * self.total_share)
         oneway = int(cost * self.oneway_share)
         select = int(cost * self.select_share)
-        rest = cost - total - oneway - select
+        looks = look_parts(domain, select)
+        rest = cost - total - oneway - select - sum(p.charges[1] * p.costs[1] for p in looks)
         most = most_in_a_tree(domain)
         return Allocation(
             (
                 *first_parts(domain, total=total, oneway=oneway),
-                scores_part(domain, select, (0, min(1, most))),
+                *looks,
+                scores_part(most_scored(domain), select, (0, min(1, most))),
                 pairs_part(rest, (0, most)),
                 again_part(domain, rest, (0, 1)),
             )
         )
 
     def footprint(self, domain: Domain, rows: int, prices: Prices) -> Footprint:
-        return footprint(domain, rows, prices, pairs=True, pace=_PACE)
+        return footprint(domain, rows, prices, pairs=True, pace=_PACE, wide=_WIDE)
 
     def fit(self, table: PrivateTable, accountant: Accountant) -> Model:
         """A tree of pairs over bins, refined to cells; columns only where no pair is worth it."""
         allocation = self.allocation(accountant.cost_left, table.domain)
         oneway = allocated_oneways(table, accountant, allocation)
         select_cost = allocation.cost(SCORES)
-        prices = Prices(accountant.cost_left - select_cost, table.unit.count_sensitivity(2)[1])
-        binned = Binned.of(table, oneway, prices)
+        left = accountant.cost_left - select_cost - look_cost(allocation)
+        prices = Prices(left, table.unit.count_sensitivity(2)[1])
+        binned = Binned.of(table, oneway, prices, look=FirstLook.of(allocation, accountant))
         tree = _select(binned, prices, accountant, select_cost)
         if not tree:
             return rest_on_columns(table, accountant, oneway)
