@@ -257,7 +257,7 @@ def allocated_oneways(
 
 
 def measure(
-    accountant: Accountant, clique: Clique, answer: Sensitive, cost: int
+    accountant: Accountant, clique: Clique, answer: Sensitive, cost: int, of: str = ""
 ) -> LinearMeasurement:
     """Measures one marginal: a charge, and what it returns.
 
@@ -271,14 +271,16 @@ def measure(
         Its exact counts, which cannot be read.
     cost : int
         In units of `gaussian_dp.COST_UNIT`.
+    of : str
+        For the ledger, what of the columns is counted, if not all of their cells.
 
     Returns
     -------
     LinearMeasurement
-        Noisy counts, shape `domain.shape(clique)`, and the noise's standard deviation, in rows.
+        Noisy counts, of the answer's shape, and the noise's standard deviation, in rows.
     """
-    purpose = f"measure {' x '.join(clique)}" if clique else "measure the row count"
-    values, stddev = accountant.charge(Gaussian.spending(cost), purpose).gaussian(answer)
+    what = " ".join([of, " x ".join(clique)]).strip() if clique else "the row count"
+    values, stddev = accountant.charge(Gaussian.spending(cost), f"measure {what}").gaussian(answer)
     return LinearMeasurement(clique, values, stddev)
 
 

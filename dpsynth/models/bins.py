@@ -103,7 +103,10 @@ def _merge_in_order(mass: np.ndarray, enough: float) -> np.ndarray:
 
 
 def _absorb(bins: np.ndarray, mass: np.ndarray, noise: float) -> np.ndarray:
-    """Bins with less mass than the noise join the heaviest one, where they change least."""
+    """Bins with less mass than the noise join another one, where they change least: one of much
+    mass for its cells, as noise on many may make a tail look heavy.
+    """
     held = np.bincount(bins, mass)
-    joined = np.where(held < noise, int(np.argmax(held)), np.arange(held.size))
+    most = int(np.argmax(held / np.sqrt(np.bincount(bins))))
+    joined = np.where(held < noise, most, np.arange(held.size))
     return np.unique(joined[bins], return_inverse=True)[1]

@@ -24,7 +24,7 @@ was farther by 16 to 33 %. At epsilon 0.1, all pairs are too many to buy.
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 from typing import Protocol
 
@@ -34,6 +34,7 @@ from dpsynth.models.base import LinearMeasurement, Model
 from dpsynth.models.dense import Calibration, is_crowded
 from dpsynth.models.graphical import GraphicalModel
 from dpsynth.models.junction_tree import JunctionTree, tree_cells
+from dpsynth.models.pooling import RoughMeasurement
 
 MAX_TREE_CELLS = 10**7
 """The largest junction tree to calibrate: half a gigabyte at the peak."""
@@ -147,6 +148,7 @@ def estimate_exactly(
     total: float | None = None,
     structure: JunctionTree | None = None,
     warm: GraphicalModel | None = None,
+    rough: Sequence[RoughMeasurement] = (),
 ) -> GraphicalModel:
     """`inference.estimate`, by whichever of the exact engines is faster.
 
@@ -162,6 +164,8 @@ def estimate_exactly(
         A tree that holds every measured clique; None builds the smallest one found.
     warm : GraphicalModel or None
         A model whose potentials are a good start.
+    rough : sequence of RoughMeasurement
+        Of pairs of measured columns, in groups of cells.
 
     Returns
     -------
@@ -174,9 +178,15 @@ def estimate_exactly(
         For measurements that do not fit the domain, or a structure that lacks one of their cliques.
     """
     measurements = list(measurements)
-    cliques = [m.clique for m in measurements]
+    cliques = [*(m.clique for m in measurements), *(m.clique for m in rough)]
     tree = structure or JunctionTree.of(domain, cliques)
     engine = Calibration if is_crowded(tree, cliques) else None
     return inference.estimate(
-        domain, measurements, total=total, structure=tree, warm=warm, engine=engine
+        domain,
+        measurements,
+        total=total,
+        structure=tree,
+        warm=warm,
+        engine=engine,
+        rough=rough,
     )

@@ -75,6 +75,32 @@ def quotient(table: np.ndarray, by: np.ndarray) -> np.ndarray:
     return out
 
 
+Groups = tuple[np.ndarray, ...] | None
+"""For each axis of a table the group of each cell, numbered from 0 without gaps; None for cells
+that stay apart.
+"""
+
+
+def summed(table: np.ndarray, axis: int, labels: np.ndarray) -> np.ndarray:
+    """The table with the cells of one label added up along an axis."""
+    cells = np.moveaxis(table, axis, 0)
+    out = np.zeros((int(labels.max()) + 1, *cells.shape[1:]))
+    np.add.at(out, labels, cells)
+    return np.moveaxis(out, 0, axis)
+
+
+def grouped(table: np.ndarray, groups: Groups) -> np.ndarray:
+    """The table with the cells of each group added up."""
+    for axis, labels in enumerate(groups or ()):
+        table = summed(table, axis, labels)
+    return table
+
+
+def spread_out(table: np.ndarray, groups: Groups) -> np.ndarray:
+    """A table of groups as one of cells, each with its group's entry."""
+    return table if groups is None else table[np.ix_(*groups)]
+
+
 def _sum_axes(table: np.ndarray, start: int, stop: int) -> np.ndarray:
     """`table` summed over the adjacent axes start..stop: a product with ones takes half the time of
     np.sum.

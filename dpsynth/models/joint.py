@@ -12,7 +12,8 @@ import numpy as np
 
 from dpsynth.base.domain import Clique, Domain
 from dpsynth.models.base import Codes, ConditionError, Evidence, LinearMeasurement
-from dpsynth.models.inference import fit, pool
+from dpsynth.models.inference import fit
+from dpsynth.models.pooling import pool
 
 
 @dataclass(frozen=True, eq=False)

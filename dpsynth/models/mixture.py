@@ -39,9 +39,10 @@ from dpsynth.base.domain import Clique, Domain
 from dpsynth.models.base import Codes, ConditionError, Evidence, LinearMeasurement
 from dpsynth.models.factor import quotient
 from dpsynth.models.graphical import _checked
-from dpsynth.models.inference import Pooled, _ridge, pool
+from dpsynth.models.inference import _ridge
 from dpsynth.models.junction_tree import JunctionTree
 from dpsynth.models.optimise import Point, minimise
+from dpsynth.models.pooling import Pooled, pool
 from dpsynth.models.projection import MAX_CELLS
 from dpsynth.models.sampling import sample_tree
 

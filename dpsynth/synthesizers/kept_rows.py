@@ -3,7 +3,8 @@
 Most constraints hold by the way rows are decoded (`data.constraints`). For the others rows are
 drawn from the model's distribution given that they hold: a row that does not pass is drawn again.
 Where an implication is broken, the row is drawn again given that its condition and its conclusion
-hold, so that as many rows as before have the condition.
+hold, so that as many rows as before have the condition. Where an order is broken, the row is drawn
+again with the same values missing, so that as many as before are.
 
 Columns that the model joins to none of a rule's columns are independent of whether the rule holds.
 So the columns fall into blocks: rows are drawn, tested and drawn again block by block, and columns
@@ -33,6 +34,7 @@ from dpsynth.synthesizers.conditions import Term
 from dpsynth.synthesizers.gap_conditions import GapCases, gap_cases
 from dpsynth.synthesizers.implications import ROUNDS, Implication, implications_of, no_row
 from dpsynth.synthesizers.kept_cells import CellRules
+from dpsynth.synthesizers.kept_missing import Missing, by_pattern, concluded_missing, too_many
 from dpsynth.synthesizers.kept_sentences import none_beyond, said_of_made_up, too_rare
 from dpsynth.synthesizers.partial_rows import LEAST
 from dpsynth.synthesizers.pulled import implied, pulled
@@ -58,6 +60,9 @@ _LEAST_SPARE = 64
 """Rows that are drawn beside those asked for where they are tested, or one of 100: they replace
 others without a second draw.
 """
+
+_TRIES = 100
+"""For each row that is to have the same values missing: then rows with others are taken."""
 
 
 class Keeping:
@@ -107,7 +112,7 @@ class Keeping:
         where it may be met beyond the model.
         """
         try:
-            return block.kept(n, terms, checks)
+            return block.as_often_missing(block.kept(n, terms, checks), terms, checks)
         except ConditionError:
             own = {each.rule for each in self._recoding.checks}
             others = any(each.rule not in own for each in checks)
@@ -183,6 +188,27 @@ class _Block:
                 )
         rows = self._meeting(n, terms, checks, few=False)
         return self._repaired(rows, n, terms, checks)
+
+    def as_often_missing(self, rows: Rows, terms: Sequence[Term], checks: Sequence[Check]) -> Rows:
+        """The rows, with values where implications made more of them missing than the model has."""
+        direct = [own for term in terms if (own := pulled(term, self._recoding)) is not None]
+        if len(direct) < len(terms):
+            return rows
+        for each in self._implications:
+            known = concluded_missing(self._origin, each, direct, self._tilts)
+            for name, share in known.items():
+                places = too_many(each, name, share, rows, self._rng)
+                if not len(places):
+                    continue
+                asked = [*terms, Missing.of(name, False)]
+                for unmet, ways in ways_not_to_meet(each.when):
+                    with contextlib.suppress(ConditionError):
+                        n = len(places)
+                        more = self._meeting(n, [*asked, *unmet], [*checks, *ways], few=True)
+                        more = self._repaired(more, n, asked, checks)
+                        _put(rows, places, more, np.arange(n))
+                        break
+        return rows
 
     def made_up(
         self, n: int, terms: Sequence[Term], checks: Sequence[Check], asked: bool
@@ -260,12 +286,22 @@ class _Block:
         rows = self._drawn(drawn, direct, few=few)
         bad = _failing(rows, checks)
         spare = np.setdiff1d(np.arange(n, drawn), bad, assume_unique=True)
-        open_ = bad[bad < n]
+        patterns, open_ = by_pattern(rows, bad[bad < n], checks)
         taken = min(len(open_), len(spare))
         used = {name: values.iloc[spare[:taken]] for name, values in rows.items()}
         rows = {name: values.iloc[:n] for name, values in rows.items()}
         _put(rows, open_[:taken], used, np.arange(taken))
-        self._fill(rows, open_[taken:], terms, direct, checks, drawn, drawn - len(bad))
+        met = drawn - len(bad)
+        self._fill(rows, open_[taken:], terms, direct, checks, drawn, met)
+        for pattern, places in patterns:
+            own = [pulled(term, self._recoding) for term in pattern]
+            if None not in own:
+                asked = [*direct, *(term for term in own if term is not None)]
+                most = drawn + _TRIES * (len(places) + _LEAST_SPARE)
+                with contextlib.suppress(ConditionError):
+                    self._fill(rows, places, [*terms, *pattern], asked, checks, drawn, met, most)
+            some = {name: values.iloc[places] for name, values in rows.items()}
+            self._fill(rows, places[_failing(some, checks)], terms, direct, checks, drawn, met)
         return rows
 
     def _fill(
@@ -277,16 +313,19 @@ class _Block:
         checks: Sequence[Check],
         drawn: int,
         met: int,
+        most: int = _MOST_DRAWS,
     ) -> None:
-        """Rows that pass the checks in these places. met: how many of those drawn so far did."""
+        """Rows that pass the checks in these places. met: how many of those drawn so far did. most:
+        when it is given up.
+        """
         gaps = None
         if len(places) and met < _RARE * drawn and not self._tilts:
             gaps = gap_cases(self._origin, self._recoding, terms, direct)
             drawn, met = (drawn, met) if gaps is None else (1, 0)
         while len(places):
-            if drawn >= _MOST_DRAWS or (drawn >= _HOPELESS and not met):
+            if drawn >= most or (drawn >= _HOPELESS and not met):
                 raise too_rare(checks, rows, met, drawn)
-            size = min(_BATCH, math.ceil(1.1 * len(places) * drawn / max(met, 1)) + 16)
+            size = min(_BATCH, most, math.ceil(1.1 * len(places) * drawn / max(met, 1)) + 16)
             more = self._drawn(size, direct, gaps, few=True)
             good = np.delete(np.arange(size), _failing(more, checks))
             taken = good[: len(places)]

@@ -62,7 +62,7 @@ def test_distances_are_those_of_the_counts_and_one_charge():
     accountant = Accountant(Budget(100.0, 1e-2), unsafe_seed=0)
     guess = {c: np.full(domain.shape(c), 500 / domain.cells(c)) for c in pairs}
     answers = PrivateTable.from_codes(codes, domain).marginals(pairs)
-    scores = distances(answers, guess, accountant, accountant.cost_left // 2)
+    (scores,) = distances([(answers, guess)], accountant, accountant.cost_left // 2)
     assert [line["kind"] for line in accountant.ledger.entries()].count("charge") == 1
     for a, b in pairs:
         exact = np.zeros(domain.shape((a, b)))

@@ -214,3 +214,11 @@ def test_what_the_cells_of_a_scale_lack_is_not_made_up_by_the_missing_ones(missi
     found = np.array([denoise(y, 40, (1.0,) * 24, truth.sum())[-1] for y in noisy])
     assert np.sqrt(np.mean((found - missing) ** 2)) <= 1.1 * 40
     assert abs(found.mean() - missing) <= (16 if missing == 0 else 0) + 0.2 * 40
+
+
+def test_a_light_cell_joins_a_heavy_bin_of_few_cells_not_a_long_tail_that_noise_makes_heavy():
+    domain = Domain((("a", 301), ("b", 4)), (("a", (1.0,) * 300),))
+    masses = {"a": np.concatenate([np.full(88, 12.0), np.full(212, 5.0), [3.0]]), "b": np.full(4, 500.0)}
+    bins = choose_bins(domain, masses, stddev=50.0)["a"]
+    assert np.argmax(np.bincount(bins, masses["a"])) == bins[299]
+    assert bins[-1] == bins[0] != bins[299]

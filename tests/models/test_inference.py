@@ -14,10 +14,11 @@ from hypothesis import strategies as st
 from dpsynth.base.domain import Domain
 from dpsynth.models.base import LinearMeasurement
 from dpsynth.models.graphical import GraphicalModel
-from dpsynth.models.inference import estimate, pool
+from dpsynth.models.inference import estimate
 from dpsynth.models.joint import JointModel
 from dpsynth.models.junction_tree import JunctionTree
 from dpsynth.models.optimise import Point, minimise
+from dpsynth.models.pooling import pool
 from tests.models.cases import CASES, DOMAIN, graphs, potentials
 
 every_case = pytest.mark.parametrize("cliques", CASES.values(), ids=CASES)

@@ -14,9 +14,9 @@ from dpsynth.base.domain import Domain
 from dpsynth.models import mixture
 from dpsynth.models.base import LinearMeasurement, Model
 from dpsynth.models.graphical import GraphicalModel
-from dpsynth.models.inference import pool
 from dpsynth.models.joint import JointModel
 from dpsynth.models.mixture import MixtureModel, estimate
+from dpsynth.models.pooling import pool
 from tests.models.cases import CASES, DOMAIN, potentials
 
 every_case = pytest.mark.parametrize("cliques", CASES.values(), ids=CASES)

@@ -130,16 +130,18 @@ BEYOND = {
 def test_rows_beyond_the_model_meet_the_condition_and_keep_the_constraints(
     narrow, where, more, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """The tilt has .936 over eight seeds of 450 rows; 100 rows scatter by .025, and .9 is no rare draw of theirs."""
     monkeypatch.setattr(kept_rows, "_HOPELESS", 500_000)
+    n = 900 if "tilt" in more else 200
     part = {"name": "a", "share": 0.5, "where": where, **more}
     suite = {"impossible": "extrapolate", "parts": [part, {"name": "b", "where": "ward == 'a'"}]}
-    rows = narrow.sample(200, scenario=Scenario.from_dict(suite), seed=1)
+    rows = narrow.sample(n, scenario=Scenario.from_dict(suite), seed=1)
     first, second = (rows[rows["part"] == name] for name in "ab")
-    assert (len(first), len(second)) == (100, 100)
+    assert (len(first), len(second)) == (n // 2, n // 2)
     assert first["extrapolated"].all()
     assert broken(narrow.schema, rows[list(WIDE)]) == []
     before = first.assign(net=first["net"] - 10) if "shift" in more else first
-    assert len(before.query(where)) == 100
+    assert len(before.query(where)) == n // 2
     if "tilt" in more:
         assert first["fraud"].mean() > 0.9
     with pytest.raises(dpsynth.ConditionError):

@@ -53,11 +53,15 @@ from dpsynth.schema.table import Schema
 
 @dataclass(frozen=True)
 class Check:
-    """What rows have to pass: a rule, in words, its columns, and a test of decoded rows."""
+    """What rows have to pass: a rule, in words, its columns, and a test of decoded rows.
+
+    holds_where_missing: whether a row passes that lacks the value of any of the columns.
+    """
 
     rule: str
     columns: tuple[str, ...]
     passed: Callable[[Mapping[str, Any]], np.ndarray] = field(repr=False)
+    holds_where_missing: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -238,11 +242,11 @@ class _Plan:
         self._add(CalendarStep(name, column))
 
     def _check(self, rule: Constraint) -> None:
-        columns = self._wide
+        columns, passed = self._wide, isinstance(rule, Order) and rule.op != "=="
         if isinstance(rule, FixedCombinations | OneHot):
             codes_of_rule(rule, columns)  # what it lists is declared
         self.checks.append(
-            Check(rule.describe(), rule.columns_of, lambda rows: holds(rule, rows, columns))
+            Check(rule.describe(), rule.columns_of, lambda rows: holds(rule, rows, columns), passed)
         )
 
     def _check_bounds(self, rule: Constraint, name: str) -> None:

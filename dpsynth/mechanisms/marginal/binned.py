@@ -14,11 +14,13 @@ from dpsynth.door.table import PrivateTable
 from dpsynth.kernel.sensitive import Sensitive
 from dpsynth.mechanisms.marginal.first_look import FirstLook
 from dpsynth.mechanisms.marginal.known import Known
+from dpsynth.mechanisms.marginal.lacking import Lacking
 from dpsynth.mechanisms.oneway import OneWayMeasurements, public_blocks
 from dpsynth.mechanisms.prices import Prices, informative_pairs
 from dpsynth.models.base import LinearMeasurement, Model
 from dpsynth.models.bins import choose_bins
 from dpsynth.models.blocks import blocks_by_mass
+from dpsynth.models.factor import summed
 from dpsynth.models.refined import RefinedModel
 
 FEW_BINS = 3.0
@@ -33,14 +35,16 @@ class Binned:
     """A table whose columns are told apart only as far as the noise lets them be seen.
 
     bins[a]: the bin of each cell of a. domain: of the bins. answers: every informative pair, or
-    what a first look chose of them, counted once. masses: estimated counts of the bins when they
-    were chosen. rows: of all of them. known: marginals known beforehand that `oneway` does not
-    hold. blocks: of wide columns, what is counted together when they are measured again.
+    what a first look chose of them, counted once. lacking: of these, as missing or not. masses:
+    estimated counts of the bins when they were chosen. rows: of all of them. known: marginals known
+    beforehand that `oneway` does not hold. blocks: of wide columns, what is counted together when
+    they are measured again.
     """
 
     bins: Mapping[str, np.ndarray]
     domain: Domain
     answers: Mapping[Clique, Sensitive]
+    lacking: Lacking
     masses: Mapping[str, np.ndarray]
     rows: float
     known: Sequence[Known] = ()
@@ -77,11 +81,12 @@ class Binned:
             pairs = look.pairs(coarse, binned, noise, of_a_tree)
         progress.stage("counting pairs of columns")
         answers = coarse.marginals(pairs)
+        lacking = Lacking.of(coarse, bins, oneway, pairs)
         blocks = {
             a: blocks_by_mass(masses[a], bins[a], len(table.domain.width(a) or ()))
             for a in public_blocks(table.domain)
         }
-        return cls(bins, coarse.domain, answers, binned, oneway.rows, known, blocks)
+        return cls(bins, coarse.domain, answers, lacking, binned, oneway.rows, known, blocks)
 
     def independent(self) -> dict[Clique, np.ndarray]:
         """Expected counts of every pair if columns were independent."""
@@ -97,7 +102,7 @@ class Binned:
         """The one-way measurements over bins."""
         return [
             LinearMeasurement(
-                m.clique, _summed(m.values, 0, self.bins[a]), oneway.stddev_of_sums(a, self.bins[a])
+                m.clique, summed(m.values, 0, self.bins[a]), oneway.stddev_of_sums(a, self.bins[a])
             )
             for a, m in oneway.by_column.items()
         ]
@@ -132,7 +137,7 @@ class Binned:
         values = m.values
         variance = np.square(m.stddev) * np.ones(m.values.shape)
         for axis, a in enumerate(m.clique):
-            values, variance = (_summed(table, axis, self.bins[a]) for table in (values, variance))
+            values, variance = (summed(table, axis, self.bins[a]) for table in (values, variance))
         return LinearMeasurement(m.clique, values, np.sqrt(variance))
 
     def refined(self, model: Model, oneway: OneWayMeasurements) -> RefinedModel:
@@ -157,11 +162,3 @@ def _onto(m: LinearMeasurement, attribute: str) -> LinearMeasurement:
     return LinearMeasurement(
         (attribute,), m.values.sum(axis=others), np.sqrt(variance.sum(axis=others))
     )
-
-
-def _summed(table: np.ndarray, axis: int, labels: np.ndarray) -> np.ndarray:
-    """The table with the cells of one label added up along an axis."""
-    cells = np.moveaxis(table, axis, 0)
-    out = np.zeros((int(labels.max()) + 1, *cells.shape[1:]))
-    np.add.at(out, labels, cells)
-    return np.moveaxis(out, 0, axis)

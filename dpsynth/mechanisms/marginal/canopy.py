@@ -51,6 +51,7 @@ from dpsynth.mechanisms.marginal.known import (
     check_known,
     with_known,
 )
+from dpsynth.mechanisms.marginal.lacking import CELLS
 from dpsynth.mechanisms.marginal.selection import (
     choose_batch,
     choose_tree,
@@ -72,6 +73,7 @@ from dpsynth.mechanisms.prices import MEAN_ABS, Prices
 from dpsynth.models.base import LinearMeasurement, Model
 from dpsynth.models.engines import estimate_exactly
 from dpsynth.models.graphical import GraphicalModel
+from dpsynth.models.pooling import RoughMeasurement
 from dpsynth.models.projection import MAX_CELLS
 
 _BELIEVED = 0.5
@@ -168,7 +170,7 @@ class Canopy(StartsFromKnown):
             (
                 *first_parts(domain, total=total, oneway=oneway),
                 *looks,
-                scores_part(pairs, select, (0, 2 * min(1, most))),
+                scores_part(2 * pairs, select, (0, 2 * min(1, most))),
                 pairs_part(rest, (0, most + pairs)),
                 again_part(domain, rest, (0, 1)),
             )
@@ -215,6 +217,7 @@ class _Run:
     weights, cells: of each pair, how much it matters and how many cells it has, weighted.
     columns: what each column counts when all are measured again beside pairs. others: in how many
     pairs a column's noise counts: all of its pairs, or those of a wide table that are scored.
+    only_missing: pairs of which only what is missing is to be measured; rough: these, measured.
     """
 
     settings: Canopy
@@ -229,6 +232,8 @@ class _Run:
     columns: Mapping[Clique, float]
     others: float
     pairs: list[LinearMeasurement] = field(default_factory=list)
+    rough: list[RoughMeasurement] = field(default_factory=list)
+    only_missing: list[Clique] = field(default_factory=list)
     model: GraphicalModel | None = None
 
     @classmethod
@@ -274,7 +279,8 @@ class _Run:
         if binned.known:
             estimates = _estimates(binned, _model(binned, self.oneway, []))
         errors = binned.errors(self.oneway, binned.masses, few=0.0)
-        gains = self._gains(estimates, errors, chance=1.0)
+        (scores,) = distances([(binned.answers, estimates)], self.accountant, self.select_cost)
+        gains = dependence(scores, estimates, errors, chance=1.0)
         small = (c for c in gains if binned.domain.cells(c) <= self.settings.max_cells)
         worth = {c: self.weights[c] * gains[c] for c in small if self.weights[c] > 0}
         joined = [k.clique for k in binned.known]
@@ -308,22 +314,47 @@ class _Run:
     def select_batch(self) -> list[Clique]:
         """SELECT the pairs that the model gets most wrong, to be measured with all that is left.
 
-        Every column is measured again beside them, and so has its effort in the price.
+        Every column is measured again beside them, and so has its effort in the price. Pairs of
+        bins come first, as they need the same room in the tree.
         """
         assert self.model is not None
         stage("choosing more pairs")
-        estimates = _estimates(self.binned, self.model)
-        fitted = {a: self.model.project((a,)) for a in self.binned.masses}
-        errors = self.binned.errors(self.oneway, fitted, few=FEW_BINS)
-        gains = self._gains(estimates, errors, chance=TEXTURE)
-        domain = self.binned.domain
+        binned, lacking = self.binned, self.binned.lacking
+        estimates = _estimates(binned, self.model)
+        held = [c for c in self.model.potentials if len(c) > 1]
+        rough = lacking.estimates({c: e for c, e in estimates.items() if c not in held})
+        fitted = {a: self.model.project((a,)) for a in binned.masses}
+        errors = binned.errors(self.oneway, fitted, few=FEW_BINS)
+        looks = [({c: binned.answers[c] for c in estimates}, estimates)]
+        looks.append(({c: lacking.answers[c] for c in rough}, rough))
+        scores = distances(looks, self.accountant, self.select_cost)
+        gains = dependence(scores[0], estimates, errors, chance=TEXTURE)
+        of_missing = dependence(scores[1], rough, lacking.errors(errors), chance=TEXTURE)
+        effort = sum(k ** (2 / 3) for k in self.columns.values())
+        batch = self._chosen(gains, self.cells, effort, held)
+        for c in batch:
+            of_missing.pop(c, None)
+        cells = {c: self.weights[c] * CELLS for c in of_missing}
+        effort += sum(self.cells[c] ** (2 / 3) for c in batch)
+        self.only_missing = self._chosen(of_missing, cells, effort, [*held, *batch])
+        self.cells = {**self.cells, **cells}
+        return batch + self.only_missing
+
+    def _chosen(
+        self,
+        gains: Mapping[Clique, float],
+        cells: Mapping[Clique, float],
+        effort: float,
+        held: list[Clique],
+    ) -> list[Clique]:
+        """The pairs that are worth their noise, and fit into a tree with what is held."""
         return choose_batch(
             {c: self.weights[c] * gain for c, gain in gains.items()},
-            {c: self.weights[c] * domain.cells(c) for c in estimates},
+            cells,
             Prices(self.accountant.cost_left, _BELIEVED * self._sensitivity),
-            effort=sum(k ** (2 / 3) for k in self.columns.values()),
-            domain=domain,
-            held=[c for c in self.model.potentials if len(c) > 1],
+            effort=effort,
+            domain=self.binned.domain,
+            held=held,
             max_cells=self.settings.max_cells,
         )
 
@@ -340,23 +371,14 @@ class _Run:
         self.oneway = self.oneway.again(again)
         # The last pair has the crumbs that rounding left of the shares.
         costs[batch[-1]] = accountant.cost_left - sum(costs[c] for c in batch[:-1])
+        roughly = {c: costs.pop(c) for c in batch if c in self.only_missing}
         self.pairs += measure_all(accountant, self.binned.answers, costs)
+        self.rough = self.binned.lacking.measured(accountant, roughly)
 
     def generate(self) -> Model:
         """GENERATE: the model of all that was measured, refined from bins to cells."""
-        model = _model(self.binned, self.oneway, self.pairs, warm=self.model)
+        model = _model(self.binned, self.oneway, self.pairs, self.rough, warm=self.model)
         return self.binned.refined(model, self.oneway)
-
-    def _gains(
-        self,
-        estimates: Mapping[Clique, np.ndarray],
-        errors: Mapping[str, np.ndarray],
-        chance: float,
-    ) -> dict[Clique, float]:
-        """What each estimated pair lacks, in rows; one charge. errors, chance: see `dependence`."""
-        answers = {c: self.binned.answers[c] for c in estimates}
-        scores = distances(answers, estimates, self.accountant, self.select_cost)
-        return dependence(scores, estimates, errors, chance=chance)
 
     @property
     def _sensitivity(self) -> float:
@@ -368,12 +390,13 @@ def _model(
     binned: Binned,
     oneway: OneWayMeasurements,
     measurements: list[LinearMeasurement],
+    rough: Sequence[RoughMeasurement] = (),
     warm: GraphicalModel | None = None,
 ) -> GraphicalModel:
     """The model of the columns, of what is known, and of these measurements."""
     stage("fitting a model to the measurements")
     everything = [*binned.oneways(oneway), *binned.held(oneway), *measurements]
-    return estimate_exactly(binned.domain, everything, total=oneway.rows, warm=warm)
+    return estimate_exactly(binned.domain, everything, total=oneway.rows, warm=warm, rough=rough)
 
 
 def _estimates(binned: Binned, model: GraphicalModel) -> dict[Clique, np.ndarray]:

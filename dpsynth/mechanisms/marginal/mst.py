@@ -131,7 +131,7 @@ def _select(binned: Binned, prices: Prices, accountant: Accountant, cost: int) -
     Scores that noise alone might explain choose none.
     """
     stage("choosing a tree of pairs")
-    scores = distances(binned.answers, binned.independent(), accountant, cost)
+    (scores,) = distances([(binned.answers, binned.independent())], accountant, cost)
     gains = scores.gains() if scores.tell_apart() else {}
     cells = {c: float(binned.domain.cells(c)) for c in gains}
     return choose_tree(gains, cells, prices, columns=len(binned.domain.attributes))

@@ -52,19 +52,21 @@ class Scores:
         return {pair: max(score, 0.0) for pair, score in self.values.items()}
 
 
-def distances(
-    answers: Mapping[Clique, Sensitive],
-    estimates: Mapping[Clique, np.ndarray],
-    accountant: Accountant,
-    cost: int,
-) -> Scores:
-    """For each pair the noisy L1 distance, in rows, of its counts from the estimate; one charge."""
-    if not answers:
-        return Scores({}, math.inf)
-    errors = [x.l1_error(estimates[c]) for c, x in answers.items()]
+Look = tuple[Mapping[Clique, Sensitive], Mapping[Clique, np.ndarray]]
+"""Counts of pairs, and an estimate of each."""
+
+
+def distances(looks: Sequence[Look], accountant: Accountant, cost: int) -> list[Scores]:
+    """For each pair of each look the noisy L1 distance, in rows, of its counts from the estimate;
+    one charge.
+    """
+    errors = [x.l1_error(estimates[c]) for answers, estimates in looks for c, x in answers.items()]
+    if not errors:
+        return [Scores({}, math.inf) for _ in looks]
     charge = accountant.charge(Gaussian.spending(cost), f"choose among {len(errors)} pairs")
     values, stddev = charge.gaussian(Sensitive.stack(errors))
-    return Scores(dict(zip(answers, values.tolist(), strict=True)), float(np.max(stddev)))
+    found, noise = iter(values.tolist()), float(np.max(stddev))
+    return [Scores({c: next(found) for c in answers}, noise) for answers, _ in looks]
 
 
 def choose_tree(
