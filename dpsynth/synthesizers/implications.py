@@ -72,7 +72,9 @@ class Implication:
 @lru_cache(maxsize=64)
 def implications_of(schema: Schema) -> tuple[Implication, ...]:
     """The implications of a schema; SchemaError for a condition that is of a key, or none."""
-    found = []
+    found: list[Implication] = []
+    if not any(isinstance(rule, Implies) for rule in schema.constraints):
+        return ()
     keys = set(recoding_of(schema).keys)
     read_by = _with_any_category(schema)
     for rule in schema.constraints:

@@ -460,8 +460,8 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         budget = mechanism.budget(self.epsilon, self.delta)  # some keep a part of it for a program
         self.schema.refuse_text()
         self.schema.refuse_identifying()
-        refuse_unkeepable(self.schema)
         check_size(self._modelled)
+        refuse_unkeepable(self.schema)
         check_settings(mechanism, self._modelled)
         mechanism = with_prior(mechanism, self.known, self._modelled)
         check_repeating(mechanism, self.schema)

@@ -211,6 +211,7 @@ DAMAGES: dict[str, tuple[Callable[[Path, bool], Path], FileFormat]] = {
 READ = {
     "CSV, a quote that is not closed", "CSV, no UTF-8", "CSV of UTF-16, half a sign", "JSON lines, no record",
     "Parquet, no UTF-8", "folder of Parquet", "Feather", "SPSS", "Stata", "SAS",
+    *(f"CSV without names, {start}" for start in ("as a zip archive begins", "as gzip begins", "a mark of UTF-16")),
 }  # fmt: skip
 """Damages of one value, which is then one that nobody declared."""
 

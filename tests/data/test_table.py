@@ -85,7 +85,7 @@ def test_a_ledger_for_another_unit_pays_for_no_answer():
     for value in (answer, answer.l1_error(np.zeros(3)), Sensitive.stack([answer])):
         with pytest.raises(ValueError, match="one account needs one unit"):
             charge.gaussian(value)
-    with pytest.raises(ValueError, match="values that protect one privacy unit"):
+    with pytest.raises(ValueError, match="values must protect one privacy unit"):
         Sensitive.stack([answer, table([(0, 0, 0)], PrivacyUnit()).marginals([("a",)])["a",]])
     right = Ledger.create(None, budget, dataset="d", unit=unit)
     assert Accountant(budget, ledger=right).charge(Gaussian(100.0), "measure a").gaussian(answer)[0].shape == (3,)
