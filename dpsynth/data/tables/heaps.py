@@ -51,11 +51,14 @@ class Heaps:
         first, last = ends
         found, moved = drawn.copy(), np.zeros(len(drawn), dtype=bool)
         for place in reversed(range(len(self.grids))):
-            nearest, able = on.nearest(self.grids[place : place + 2], drawn, first, last)
-            chosen = rng.random(len(drawn)) < self.shares[place]
-            chosen &= able & ~moved & (first < last) & (nearest != on.marker)
-            found = np.where(chosen, nearest, found)
-            moved |= chosen
+            chosen = (rng.random(len(drawn)) < self.shares[place]) & ~moved & (first < last)
+            at = np.flatnonzero(chosen)
+            if at.size == 0:
+                continue
+            grids = self.grids[place : place + 2]
+            nearest, able = on.nearest(grids, drawn[at], first[at], last[at])
+            able &= nearest != on.marker
+            found[at[able]], moved[at[able]] = nearest[able], True
         return found, moved
 
 
