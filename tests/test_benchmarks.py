@@ -128,5 +128,6 @@ def test_a_look_at_the_units_of_a_table_of_ones_own(ending, tmp_path):
         assert line["rows kept"] == pytest.approx(held.clip(upper=line["max_records"]).sum() / len(rows))
     cut = {line["max_records"]: line["back, cut alone"] for line in found["by max_records"]}
     assert cut[8] == 0 < cut[1]
-    assert found["recommended"] in (None, 6)  # at a small epsilon noise may hide it
+    # 6 cuts nothing, 5 cuts 5.6 % of the rows where 5 % are allowed, 4 cuts 11 %: noise may hide the first two
+    assert found["recommended"] in (None, 5, 6)
     assert list(tmp_path.iterdir()) == [path]  # nothing is written
