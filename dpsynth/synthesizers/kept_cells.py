@@ -1,7 +1,7 @@
 """Implications kept before cells get their values, where cells alone tell what holds.
 
 A row that breaks an implication is drawn again given its condition and its conclusion, as in
-`kept_rows`. Where no cell has both values that meet a condition and values that do not, rows can be
+`kept_block`. Where no cell has both values that meet a condition and values that do not, rows can be
 tested and drawn again as codes: the same distribution, and each value is drawn once.
 """
 

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 import dpsynth as d
-from dpsynth.synthesizers import kept_rows
+from dpsynth.synthesizers import kept_block
 from tests.synthesizers.constraint_cases import broken, cases, random_rows
 
 pytestmark = pytest.mark.filterwarnings("ignore::dpsynth.CautionWarning")
@@ -179,7 +179,7 @@ def test_rare_conditions_on_a_gap_follow_the_model_and_take_few_draws(monkeypatc
     days = pd.to_datetime(["2021-05-05", "2022-02-02", "2022-02-03"])
     every = synth.sample(400_000, seed=8)
     wanted = every[every["discharged"].isin(days)]
-    monkeypatch.setattr(kept_rows, "_MOST_DRAWS", 100_000)  # of 2,000 rows by chance 800,000 would be drawn
+    monkeypatch.setattr(kept_block, "_MOST_DRAWS", 100_000)  # of 2,000 rows by chance 800,000 would be drawn
     rows = synth.sample(2000, where="discharged in ['2021-05-05', '2022-02-02', '2022-02-03']", seed=9)
     assert rows["discharged"].isin(days).all()
     assert broken(PEOPLE, rows) == []
@@ -240,7 +240,7 @@ def test_an_impossible_condition_is_one_sentence(synth: d.Synthesizer) -> None:
 def test_a_condition_that_no_drawn_row_meets_is_given_up_and_named(
     synth: d.Synthesizer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kept_rows, "_HOPELESS", 5000)
+    monkeypatch.setattr(kept_block, "_HOPELESS", 5000)
     with pytest.raises(d.ConditionError, match="0 met the condition on `total`"):
         synth.sample(10, where="total > 119.99 and net < 20", seed=1)
 
@@ -447,7 +447,7 @@ def _unrepaired(self: Any, rows: Any, *_: Any) -> Any:
 
 CUT = [d.Implies("net >= 30.05", "sex == 'F' and pregnancies is None")]  # within a cell of net
 DOUBLES: dict[str, tuple[str, Any, list[Any]]] = {
-    "implications are not looked at": ("_Block._repaired", _unrepaired, CUT),
+    "implications are not looked at": ("Block._repaired", _unrepaired, CUT),
     "checks are passed by all": (
         "_failing",
         lambda rows, checks: np.zeros(0, dtype=np.intp),
@@ -467,7 +467,7 @@ def test_a_broken_drawing_is_found(name: str, double: Any, rules: list[Any], mon
     with warnings.catch_warnings():
         warnings.simplefilter("error", d.CautionWarning)
         assert broken(schema, synth.sample(1000, seed=1)) == []
-    monkeypatch.setattr(f"dpsynth.synthesizers.kept_rows.{name}", double)
+    monkeypatch.setattr(f"dpsynth.synthesizers.kept_block.{name}", double)
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", d.CautionWarning)  # of rows that are made up

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 import dpsynth as d
-from dpsynth.synthesizers import kept_rows
+from dpsynth.synthesizers import kept_block
 
 ROWS = 20_000
 
@@ -66,7 +66,7 @@ def test_an_order_changes_no_share_of_missing_values_and_is_kept():
 
 
 def test_rows_drawn_again_as_a_whole_lack_more_values(monkeypatch):
-    monkeypatch.setattr(kept_rows, "by_pattern", lambda rows, places, checks: ([], places))
+    monkeypatch.setattr(kept_block, "by_pattern", lambda rows, places, checks: ([], places))
     assert max(off(ORDERED, labs()).values()) > 0.05
 
 
@@ -100,7 +100,7 @@ def test_an_implication_that_makes_values_missing_leaves_their_share_and_that_of
 
 
 def test_without_values_in_other_rows_an_implication_makes_more_of_them_missing(monkeypatch):
-    monkeypatch.setattr(kept_rows, "too_many", lambda *_: np.zeros(0, int))
+    monkeypatch.setattr(kept_block, "too_many", lambda *_: np.zeros(0, int))
     assert off(ADULTS, adults())["income"] > 0.1
 
 

@@ -8,7 +8,7 @@ import pytest
 
 import dpsynth
 from dpsynth import Boolean, Categorical, Identifier, Implies, Numeric, Order, Scenario, Schema, Sum, Synthesizer
-from dpsynth.synthesizers import drawn_scenario, kept_rows
+from dpsynth.synthesizers import drawn_scenario, kept_block
 from dpsynth.synthesizers.cases import Case
 from dpsynth.synthesizers.sampled_rows import Origin
 from tests.synthesizers.constraint_cases import broken
@@ -131,7 +131,7 @@ def test_rows_beyond_the_model_meet_the_condition_and_keep_the_constraints(
     narrow, where, more, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The tilt has .936 over eight seeds of 450 rows; 100 rows scatter by .025, and .9 is no rare draw of theirs."""
-    monkeypatch.setattr(kept_rows, "_HOPELESS", 500_000)
+    monkeypatch.setattr(kept_block, "_HOPELESS", 500_000)
     n = 900 if "tilt" in more else 200
     part = {"name": "a", "share": 0.5, "where": where, **more}
     suite = {"impossible": "extrapolate", "parts": [part, {"name": "b", "where": "ward == 'a'"}]}
@@ -149,7 +149,7 @@ def test_rows_beyond_the_model_meet_the_condition_and_keep_the_constraints(
 
 
 def test_what_no_row_beyond_the_model_can_keep_is_one_sentence(narrow, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kept_rows, "_HOPELESS", 300_000)
+    monkeypatch.setattr(kept_block, "_HOPELESS", 300_000)
     suite = {"impossible": "extrapolate", "parts": [{"name": "a", "where": "start > 450 and end < 400"}]}
     said = "part 'a': of 500,000 rows that were made up none keeps the constraints on .* and meets the condition"
     with pytest.raises(dpsynth.ConditionError, match=said) as caught:
@@ -164,7 +164,11 @@ DOUBLES = {
         "sampled_rows.Origin.apart",
         lambda self, names, case, *more: _APART(self, names, Case(), *more),
     ),
-    "checks are passed by all": ("total > 5050", "kept_rows._failing", lambda rows, checks: np.zeros(0, dtype=np.intp)),
+    "checks are passed by all": (
+        "total > 5050",
+        "kept_block._failing",
+        lambda rows, checks: np.zeros(0, dtype=np.intp),
+    ),
 }
 
 
@@ -172,7 +176,7 @@ DOUBLES = {
 def test_rows_that_are_made_up_without_the_condition_would_be_found(
     narrow, where, name, double, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(kept_rows, "_HOPELESS", 300_000)
+    monkeypatch.setattr(kept_block, "_HOPELESS", 300_000)
     suite = Scenario.from_dict({"impossible": "extrapolate", "parts": [{"name": "a", "where": where}]})
     assert len(narrow.sample(200, scenario=suite, seed=1).query(where)) == 200
     monkeypatch.setattr(f"dpsynth.synthesizers.{name}", double)

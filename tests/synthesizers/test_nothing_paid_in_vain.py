@@ -14,7 +14,7 @@ import pandas as pd
 import pytest
 
 import dpsynth as d
-from dpsynth.synthesizers import feasible, kept_rows
+from dpsynth.synthesizers import feasible, kept_block
 from dpsynth.synthesizers.feasible import refuse_unkeepable
 from tests.synthesizers.constraint_cases import broken
 from tests.synthesizers.small_schemas import any_rows, small_schema
@@ -28,9 +28,9 @@ pytestmark = [
 
 @pytest.fixture(autouse=True)
 def _given_up_soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(kept_rows, "_HOPELESS", 20_000)
-    monkeypatch.setattr(kept_rows, "_BATCH", 20_000)
-    monkeypatch.setattr(kept_rows, "_MOST_DRAWS", 1_000_000)
+    monkeypatch.setattr(kept_block, "_HOPELESS", 20_000)
+    monkeypatch.setattr(kept_block, "_BATCH", 20_000)
+    monkeypatch.setattr(kept_block, "_MOST_DRAWS", 1_000_000)
 
 
 def schemas(seed: int, count: int) -> Iterator[tuple[np.random.Generator, d.Schema]]:

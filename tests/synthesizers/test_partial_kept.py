@@ -93,7 +93,7 @@ def test_each_row_may_be_drawn_several_times_under_a_condition(synth: d.Synthesi
 def test_a_row_that_no_rule_allows_is_named_in_one_sentence(
     synth: d.Synthesizer, row: dict[str, Any], said: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dpsynth.synthesizers.kept_rows._HOPELESS", 20_000)
+    monkeypatch.setattr("dpsynth.synthesizers.kept_block._HOPELESS", 20_000)
     with pytest.raises(d.ConditionError) as caught:
         synth.sample(given=pd.DataFrame([dict.fromkeys(row), row]), seed=1)
     assert said in str(caught.value)

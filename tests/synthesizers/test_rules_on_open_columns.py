@@ -12,7 +12,7 @@ import pytest
 import dpsynth as d
 from dpsynth.data.constraints.recoding import recoding_of
 from dpsynth.schema import opened
-from dpsynth.synthesizers import kept_rows
+from dpsynth.synthesizers import kept_block
 from dpsynth.synthesizers.feasible import _able, refuse_unkeepable
 from dpsynth.synthesizers.rule_check import check_rules
 from tests.synthesizers.constraint_cases import broken
@@ -59,8 +59,8 @@ def random_schemas(seed: int, count: int) -> Any:
 
 def test_random_rules_are_refused_before_a_fit_or_kept_by_all_rows(monkeypatch: pytest.MonkeyPatch) -> None:
     """Against every row of public categories and OTHER; categories that no rule has heard of are found, too."""
-    monkeypatch.setattr(kept_rows, "_HOPELESS", 20_000)
-    monkeypatch.setattr(kept_rows, "_BATCH", 20_000)
+    monkeypatch.setattr(kept_block, "_HOPELESS", 20_000)
+    monkeypatch.setattr(kept_block, "_BATCH", 20_000)
     kept = refused = 0
     for number, (rng, schema) in enumerate(random_schemas(3, 20)):
         rows = rows_that_keep(schema)
