@@ -1,8 +1,8 @@
 """Implications kept before cells get their values, where cells alone tell what holds.
 
 A row that breaks an implication is drawn again given its condition and its conclusion, as in
-`kept_block`. Where no cell has both values that meet a condition and values that do not, rows can be
-tested and drawn again as codes: the same distribution, and each value is drawn once.
+`kept_block`. Where no cell has both values that meet a condition and values that do not, rows can
+be tested and drawn again as codes: the same distribution, and each value is drawn once.
 """
 
 from __future__ import annotations

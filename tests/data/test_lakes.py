@@ -204,3 +204,62 @@ def test_where_the_package_is_absent_the_message_names_the_extra(kind, package, 
     monkeypatch.setitem(sys.modules, package, None)
     with pytest.raises(SchemaError, match=rf"{package}, which is not installed: pip install 'dpsynth\[{kind}\]'$"):
         open_source(f"{kind}:///claims")
+
+
+DAYS = pa.array([18_000, 3_000_000, -800_000], pa.int32()).cast(pa.date32())
+FAR = {
+    "days": DAYS,
+    "moments": pa.array([1, 2**62, -(2**62)]).cast(pa.timestamp("us")),
+    "moments of a zone": pa.array([1, 2**62, -(2**62)]).cast(pa.timestamp("us", "UTC")),
+    "numbers": pa.array([1.5, float("nan"), None]),
+    "texts": pa.array(["a b/\u00fc%+", None, "\ufeff"]),
+}
+
+
+def odd_table(place: Path, values: pa.Array, divided: bool) -> str:
+    delta = pytest.importorskip("deltalake", reason="deltalake is not installed: pip install 'dpsynth[delta]'")
+    rows = pa.table({"number": [1.0, 2.0, 3.0], "odd": values})
+    delta.write_deltalake(str(place), rows, partition_by=["odd"] if divided else None)
+    return f"delta:///{place}"
+
+
+@pytest.mark.parametrize("divided", [False, True], ids=["one folder", "a folder for each"])
+@pytest.mark.parametrize("name", FAR)
+def test_no_value_decides_whether_a_table_opens_or_is_read(name, divided, tmp_path):
+    source = open_source(odd_table(tmp_path / "t", FAR[name], divided))
+    found = pa.concat_tables([*source.parts(["number", "odd"])]).sort_by("number")
+    assert found["number"].to_pylist() == [1.0, 2.0, 3.0]
+    bits = pa.int32() if name == "days" else pa.int64()
+    temporal = pa.types.is_temporal(FAR[name].type)
+    came, was = (each.cast(bits) if temporal else each for each in (found["odd"], FAR[name]))
+    assert str(came.to_pylist()) == str(was.to_pylist())  # NaN is not equal to itself
+
+
+def test_a_reader_that_looks_at_the_log_when_it_opens_is_moved_by_one_value(tmp_path):
+    """The double: it was read so."""
+    address = odd_table(tmp_path / "t", FAR["days"], divided=False)
+    with pytest.raises(ValueError, match="Invalid isoformat string"):
+        lakes._delta(address, None).to_pyarrow_dataset()
+
+
+def test_each_file_of_a_table_is_read_by_its_own_types(tmp_path):
+    address = odd_table(tmp_path / "t", pa.array([1, 2**40, None]), divided=False)
+    (log,) = (tmp_path / "t" / "_delta_log").glob("*.json")
+    log.write_text(log.read_text().replace('\\"long\\"', '\\"integer\\"'))
+    source = open_source(address)
+    assert source.types.field("odd").type == pa.int32()
+    (part,) = source.parts(["number", "odd"])
+    assert part["odd"].to_pylist() == [1, 2**40, None]
+    assert source.read()["odd"].to_pylist() == [1, 2**40, None]
+
+
+def test_a_column_that_came_later_is_missing_before(tmp_path):
+    address = odd_table(tmp_path / "t", pa.array([1, 2, 3]), divided=False)
+    import deltalake
+
+    rows = pa.table({"number": [4.0], "odd": [4], "later": ["x"]})
+    deltalake.write_deltalake(str(tmp_path / "t"), rows, mode="append", schema_mode="merge")
+    source = open_source(address)
+    found = pa.concat_tables([*source.parts(["number", "later"])]).sort_by("number")
+    assert found["later"].to_pylist() == [None, None, None, "x"]
+    assert sum(map(len, source.parts(["later"]))) == 4

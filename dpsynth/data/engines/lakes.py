@@ -2,12 +2,17 @@
 
 The version is that of the first look, whatever is written meanwhile. Who asks a store or a
 catalogue is said by the environment, or by the object that is given.
+
+At the opening only what a table's schema says is looked at: its log also has the least and the
+largest values of each file, and deltalake cannot read all of them, so that one row would decide
+whether a table opens. For the same reason each file of Delta is read by its own types.
 """
 
 from __future__ import annotations
 
 import contextlib
 import copy
+import itertools
 import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -16,13 +21,15 @@ from typing import Any, NamedTuple, TypeAlias
 from urllib.parse import unquote
 
 import pyarrow as pa
+import pyarrow.fs
 
 from dpsynth.data.engines.arrow import without_views
-from dpsynth.data.engines.source import Source, recut
+from dpsynth.data.engines.folders import joined
+from dpsynth.data.engines.source import ROWS_OF_A_PART, Rows, Source, recut
 from dpsynth.schema.columns import SchemaError
 from dpsynth.schema.table import Schema
 
-_Batches: TypeAlias = Callable[[list[str]], Iterable[pa.RecordBatch]]
+_Batches: TypeAlias = Callable[[list[str]], Iterable[pa.Table]]
 
 
 class _Lake(NamedTuple):
@@ -61,7 +68,7 @@ def open_lake(data: Any, schema: Schema | None = None) -> Source:
     """
     lake = _LAKES[str(lake_of(data))]
     opened: tuple[pa.Schema, _Batches] | None = None
-    with contextlib.suppress(Exception):
+    with _without_panic():
         table = lake.found(*_divided(data)) if isinstance(data, str) else data
         opened = lake.reader(table)
     if opened is None:  # raised here: the context of an exception would quote the address
@@ -70,14 +77,26 @@ def open_lake(data: Any, schema: Schema | None = None) -> Source:
 
     def parts(columns: Sequence[str]) -> Iterator[pa.Table]:
         wanted = [name for name in types.names if name in {*columns}] or types.names[:1]
-        tables = (pa.Table.from_batches([each]) for each in batches(wanted))
-        yield from recut(without_views(table.select(wanted)) for table in tables)
+        tables = (without_views(table.select(wanted)) for table in batches(wanted))
+        for _, alike in itertools.groupby(tables, lambda table: table.schema):
+            yield from recut(alike)
 
-    def read() -> pa.Table:
-        return pa.concat_tables([types.empty_table(), *parts(types.names)])
+    def read() -> Rows:
+        return joined([*parts(types.names)] or [types.empty_table()])
 
     types = without_views(types.empty_table()).schema.remove_metadata()
     return Source(types.names, read, types, parts=parts)
+
+
+@contextlib.contextmanager
+def _without_panic() -> Iterator[None]:
+    """Whatever goes wrong within is nobody's concern: a panic of Rust is no Exception."""
+    try:
+        yield
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException:
+        pass
 
 
 def lake_fault(data: Any) -> str:
@@ -114,8 +133,62 @@ def _delta(place: str, version: int | None) -> Any:
 
 
 def _of_delta(table: Any) -> tuple[pa.Schema, _Batches]:
-    dataset = table.to_pyarrow_dataset()  # of the files of this version
-    return dataset.schema, lambda columns: dataset.to_batches(columns=columns)
+    _refuse_other_layouts(table.protocol(), table.metadata())
+    types, keys = pa.schema(table.schema().to_arrow()), table.metadata().partition_columns
+    place, version = table.table_uri, table.version()
+    options = table._storage_options  # which an object was made with
+
+    def batches(columns: list[str]) -> Iterator[pa.Table]:
+        from deltalake import DeltaTable
+
+        found: Any = None
+        with _without_panic():
+            now = DeltaTable(place, version=version, storage_options=options)
+            files = _files_of(now)
+            found = pa.table(now.get_add_actions(flatten=True)).sort_by("path")
+        if found is None:
+            raise ValueError("the log of the table cannot be read")
+        for number, path in enumerate(found["path"].to_pylist()):
+            values = {name: found[f"partition.{name}"][number] for name in keys}
+            with files.open_input_file(unquote(path)) as opened:
+                yield from _of_file(opened, columns, values, types)
+
+    return types, batches
+
+
+def _refuse_other_layouts(protocol: Any, metadata: Any) -> None:
+    """ValueError for a table whose files do not say by themselves what its rows are."""
+    features = {*(protocol.reader_features or ())}
+    mapping = metadata.configuration.get("delta.columnMapping.mode", "none")
+    if protocol.min_reader_version > 3 or features - {"timestampNtz"} or mapping != "none":
+        raise ValueError("the table has deletion vectors, or columns of other names than its files")
+
+
+def _files_of(table: Any) -> pa.fs.FileSystem:
+    """The files of a Delta table, by their paths from its folder on."""
+    from deltalake.fs import DeltaStorageHandler
+
+    sizes = table._table.get_add_file_sizes()
+    handler = DeltaStorageHandler.from_table(table._table, table._storage_options, sizes)
+    return pa.fs.PyFileSystem(handler)
+
+
+def _of_file(
+    opened: Any, columns: list[str], values: dict[str, pa.Scalar], types: pa.Schema
+) -> Iterator[pa.Table]:
+    """The rows of one file, with the values that its folder is called by. A column that was added
+    to the table later is missing.
+    """
+    from pyarrow import parquet
+
+    file = parquet.ParquetFile(opened)
+    held = [name for name in file.schema_arrow.names if name in columns and name not in values]
+    for batch in file.iter_batches(ROWS_OF_A_PART, columns=held or file.schema_arrow.names[:1]):
+        found = {name: batch.column(name) for name in held}
+        for name in {*columns}.difference(held):
+            value = values[name] if name in values else pa.scalar(None, types.field(name).type)
+            found[name] = pa.repeat(value, len(batch))
+        yield pa.table(found)
 
 
 def _iceberg(place: str, version: int | None) -> Any:
@@ -142,9 +215,9 @@ def _of_iceberg(given: Any) -> tuple[pa.Schema, _Batches]:
     list(whole.plan_files())  # what cannot be read is refused before anything is charged
     types = schema_to_pyarrow(whole.projection(), include_field_ids=False)
 
-    def batches(columns: list[str]) -> Iterable[pa.RecordBatch]:
+    def batches(columns: list[str]) -> Iterator[pa.Table]:
         found = table.scan(snapshot_id=number, selected_fields=tuple(columns))
-        return found.to_arrow_batch_reader()
+        yield from (pa.Table.from_batches([each]) for each in found.to_arrow_batch_reader())
 
     return types, batches
 
