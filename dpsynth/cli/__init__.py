@@ -10,11 +10,15 @@ from __future__ import annotations
 
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from importlib.metadata import version
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
+from dpsynth.base.credentials import without_credentials
 from dpsynth.base.places import expanded
 from dpsynth.cli import audit, beside, evidence, release
 from dpsynth.cli.common import fail, say
@@ -34,7 +38,32 @@ Results go to stdout, progress to stderr. Exit codes: 0 done, 1 a check failed, 
 usage, 3 inconclusive, 4 budget exceeded.
 """
 
+
+class _Commands(TyperGroup):
+    """Commands whose words on a wrong use repeat no password of an address that was given."""
+
+    def make_context(self, *args: Any, **settings: Any) -> Any:
+        with _without_credentials():
+            return super().make_context(*args, **settings)
+
+    def invoke(self, ctx: Any) -> Any:
+        with _without_credentials():
+            return super().invoke(ctx)
+
+
+@contextmanager
+def _without_credentials() -> Iterator[None]:
+    try:
+        yield
+    except Exception as error:
+        shown: Any = error
+        if hasattr(shown, "format_message") and isinstance(shown.message, str):
+            shown.message = without_credentials(shown.message)
+        raise
+
+
 app = typer.Typer(
+    cls=_Commands,
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
+from decimal import Decimal
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
 
+from dpsynth.base.credentials import without_credentials
 from dpsynth.base.places import new_file
 from dpsynth.base.project import find_project
 
@@ -95,12 +96,25 @@ IdColumn = Annotated[
 MaxRecords = Annotated[
     int, typer.Option(help="The most rows that are used of one person, or other unit.")
 ]
+
+
+def _whole(number: Decimal) -> int:
+    if number != number.to_integral_value():
+        raise ValueError
+    return int(number)
+
+
+def row_count(text: str) -> int:
+    """A number of rows, also as 1e9."""
+    try:
+        return int(text) if text.isdecimal() else _whole(Decimal(text))
+    except (ArithmeticError, ValueError):
+        raise typer.BadParameter(
+            f"a number of rows must be whole, got {text!r}: write it as 250000 or 2.5e5"
+        ) from None
+
+
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON object instead.")]
-
-
-_WITH_PASSWORD = re.compile(
-    r"[^\s'\"]*:[^\s'\"]*@[^\s'\",;]*|[^\s'\"]*\b(password|passwd|pwd)=[^\s'\"]*", re.IGNORECASE
-)
 
 
 def fail(error: BaseException, code: int) -> NoReturn:
@@ -112,7 +126,7 @@ def fail(error: BaseException, code: int) -> NoReturn:
     sentence = str(error)
     if isinstance(error, OSError) and error.filename is not None and error.strerror:
         sentence = f"{error.filename}: {error.strerror}: give another path"
-    sentence = _WITH_PASSWORD.sub("(an address)", sentence)
+    sentence = without_credentials(sentence)
     err.print(f"dpsynth: {sentence}", style="red", highlight=False, markup=False)
     sys.exit(code)
 

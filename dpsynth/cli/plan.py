@@ -19,6 +19,7 @@ from dpsynth.cli.common import (
     load_schema,
     out,
     print_json,
+    row_count,
     say,
 )
 from dpsynth.cli.programs import (
@@ -47,7 +48,12 @@ MaybeDelta = Annotated[
     float | None, typer.Option(help="The privacy budget's delta; by default 0.000001.")
 ]
 Rows = Annotated[
-    int | None, typer.Option(help="About how many rows there are: a guess that is no secret.")
+    int | None,
+    typer.Option(
+        help="About how many rows there are, also as 1e9: a guess that is no secret.",
+        parser=row_count,
+        metavar="N",
+    ),
 ]
 Account = Annotated[
     Path | None,

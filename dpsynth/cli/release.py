@@ -26,6 +26,7 @@ from dpsynth.cli.common import (
     load_schema,
     output_file,
     print_json,
+    row_count,
     say,
     say_drawn,
     shares_of,
@@ -78,18 +79,13 @@ Support = Annotated[
 ]
 
 
-def _count(text: str) -> int:
-    """A number of rows, also as 1e9."""
-    number = float(text)
-    if not number.is_integer():
-        raise ValueError
-    return int(text) if text.isdecimal() else int(number)
-
-
 Rows = Annotated[
     int | None,
     typer.Option(
-        "-n", help="Rows, also as 1e9; by default the noisy row count.", parser=_count, metavar="N"
+        "-n",
+        help="Rows, also as 1e9; by default the noisy row count.",
+        parser=row_count,
+        metavar="N",
     ),
 ]
 ReleaseFolder = Annotated[

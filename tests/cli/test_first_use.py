@@ -125,6 +125,31 @@ def test_a_command_that_wants_a_file_repeats_no_address_either(line, address, ru
     assert "gehe" not in out + err
 
 
+SECRETS = ["postgresql://u:geheim@h/d", "s3://b/k?X-Amz-Signature=geheim", "a;AccountKey=geheim;b", "x?sslpassword=geheim",
+           "md:x?motherduck_token=geheim", "x?sig=geheim&sas=1", "x?token = geheim"]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "line", ["init p {}", "plan {} more", "sample m.dpsynth -n {} -o a.csv", "plan --no-{}", "plan {}"]
+)
+@pytest.mark.parametrize("secret", SECRETS)
+def test_a_wrong_use_repeats_no_secret(secret, line, run, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    code, out, err = run(line.format(secret.replace(" ", "")))
+    assert code != 0
+    assert "geheim" not in out + err
+
+
+@pytest.mark.parametrize(
+    ("line", "wanted"), [("-n 1.5", "must be whole"), ("-n 3e6x", "must be whole"), ("-n nan", "must be whole")]
+)
+def test_a_number_of_rows_that_is_none_is_said_in_one_sentence(line, wanted, run):
+    code, _, err = run(f"sample m.dpsynth {line} -o a.csv")
+    assert code == 2
+    assert wanted in " ".join(err.split())
+    assert "2.5e5" in err
+
+
 @pytest.mark.parametrize("name", ["folder", "folder.parquet", "part-*.parquet", "part-[0-9].csv", "p?.csv"])
 def test_a_folder_and_a_pattern_are_told_from_a_file(name, tmp_path):
     (tmp_path / "folder").mkdir()

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from dpsynth.base.credentials import CREDENTIALS
 from dpsynth.base.places import expanded
 from dpsynth.data.engines.arrow import open_feather, open_parquet, without_views
 from dpsynth.data.engines.delimited import open_csv
@@ -94,9 +95,7 @@ _PARTS = (".parquet", ".csv", ".csv.gz", ".csv.zst", ".feather", ".arrow")
 
 _LISTED = ".csv, .parquet, .feather, .jsonl, .xlsx, .sav, .dta, .sas7bdat or .xpt"
 
-_ADDRESS = re.compile(
-    r"^\s*([a-z][a-z0-9+.-]+:)+/|:[^\s]*@|(password|passwd|pwd)\s*=", re.IGNORECASE
-)
+_ADDRESS = re.compile(r"^\s*([a-z][a-z0-9+.-]+:)+/", re.IGNORECASE)
 """An address such as postgresql://, of which Path keeps one stroke, or a database's settings."""
 
 _PATTERN = re.compile(r"[*?]|\[.+\]")
@@ -172,6 +171,10 @@ def _source_of(data: Any, schema: Schema | None, form: FileFormat | None) -> Sou
 def _apart(rows: Rows) -> Rows:
     """The rows as they are now, whatever is written into the frame later."""
     return rows if isinstance(rows, pa.Table) else rows.copy(deep=False)
+
+
+def _is_address(text: str) -> bool:
+    return _ADDRESS.search(text) is not None or CREDENTIALS.search(text) is not None
 
 
 def _open_path(path: Path, schema: Schema | None, form: FileFormat | None) -> Source:
@@ -262,7 +265,7 @@ def kind_of(data: Any) -> str:
 
 def _refuse_address(path: Path) -> None:
     """SchemaError for an address. It repeats none, and no password."""
-    if not in_store(path) and _ADDRESS.search(str(path)) and not path.exists():
+    if not in_store(path) and _is_address(str(path)) and not path.exists():
         raise SchemaError(
             "data were given as an address of a kind that is not read: write a database as"
             " postgresql://host/database?table=claims, duckdb:///file?table=claims or"
