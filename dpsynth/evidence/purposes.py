@@ -25,6 +25,8 @@ _KINDS = (
     (re.compile(r"see values of .* that many rows share"), "Values that many rows share"),
     (re.compile(r"see how the numbers of .* are written"), "How numbers are written"),
     (re.compile(r"see when in the week .* lies"), "Weekdays and hours"),
+    (re.compile(r"see how many values of .* are multiples of "), "Round values"),
+    (re.compile(r"look at pairs in \d+ blocks"), "What to measure: a first look at pairs"),
     (re.compile(_UNITS), "How many rows each unit has"),
     (re.compile(r"choose among \d+ "), "What to measure: scores of all candidates"),
     (re.compile(r"train a critic of (rows|images) in "), "Training of a network"),

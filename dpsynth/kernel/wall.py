@@ -25,8 +25,8 @@ class RowsError(DPSynthError, RuntimeError):
 
     def __init__(self) -> None:
         super().__init__(
-            "the rows could not be read, for want of memory or because the file or a value is damaged, and what was"
-            " reserved stays spent: give it more memory, or look at the rows with `dpsynth schema check`"
+            "the rows could not be read, for want of memory, or as a file, value or function is faulty, or they changed;"
+            " what was reserved stays spent: give it more memory, or look at the rows with `dpsynth schema check`"
         )
 
 

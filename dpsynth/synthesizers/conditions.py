@@ -205,7 +205,7 @@ class _Literals(ast.NodeTransformer):
                 if not isinstance(value, str | int | float) or value not in categories:
                     raise ConditionError(
                         f"{value!r} is not a category of {self._name!r}: use one that the schema"
-                        " lists"
+                        " lists, or that the fit found (Synthesizer.categories)"
                     )
                 return value
             case OpenCategorical():

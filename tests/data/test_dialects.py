@@ -312,15 +312,25 @@ def test_the_first_record_of_a_file_without_a_header_says_nothing_of_the_others(
 
 
 def test_a_file_without_a_header_states_its_form_in_the_schema_and_its_name(tmp_path):
-    schema = Schema({"a": Categorical(["x"])}, file=FileFormat(header=False, encoding="utf-8-sig"))
-    (tmp_path / "r.csv.gz").write_bytes(gzip.compress(b"\xef\xbb\xbfx\nx\n"))
+    schema = Schema({"a": Categorical(["x"])}, file=FileFormat(header=False, encoding="cp1252"))
+    (tmp_path / "r.csv.gz").write_bytes(gzip.compress(b"x\nx\n"))
     assert open_source(tmp_path / "r.csv.gz", schema).read()["a"].to_pylist() == ["x", "x"]
-    wide = Schema(schema.columns, file=FileFormat(header=False, encoding="utf-16"))
-    with pytest.raises(SchemaError, match='first bytes are of a record: declare encoding "utf-16-le" or'):
-        open_source(tmp_path / "r.csv.gz", wide).read()
+    for encoding in ("utf-16", "utf-8-sig", "UTF_8_SIG"):
+        marked = Schema(schema.columns, file=FileFormat(header=False, encoding=encoding))
+        with pytest.raises(SchemaError, match='first bytes are of a record and no mark: declare encoding "utf-8", '):
+            open_source(tmp_path / "r.csv.gz", marked).read()
 
 
 def test_a_file_without_a_header_may_be_empty(tmp_path):
     schema = Schema({"a": Numeric(0, 99)}, file=FileFormat(header=False))
     (tmp_path / "r.csv").write_bytes(b"")
     assert len(open_source(tmp_path / "r.csv", schema).read()) == 0
+
+
+def test_a_folder_of_files_without_a_header_may_have_no_row(tmp_path):
+    """One record more or less does not decide whether there is a table."""
+    schema = Schema({"a": Numeric(0, 99)}, file=FileFormat(header=False))
+    (tmp_path / "rows").mkdir()
+    for written, count in ((b"", 0), (b"7\n", 1)):
+        (tmp_path / "rows" / "r.csv").write_bytes(written)
+        assert len(open_source(tmp_path / "rows", schema).read()) == count

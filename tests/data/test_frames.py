@@ -168,7 +168,7 @@ def test_identifiers_follow_the_pattern_and_differ() -> None:
 
 
 def test_a_pattern_with_too_few_identifiers_is_refused() -> None:
-    with pytest.raises(SchemaError, match=r"'P-#' has 10 identifiers, fewer than 11: lengthen it"):
+    with pytest.raises(SchemaError, match=r"10 identifiers, fewer than 11: draw at most 10 rows, or lengthen it"):
         generate_identifiers(Identifier(pattern="P-#"), 11, np.random.default_rng(0))
 
 

@@ -6,6 +6,7 @@ A folder stands for the store, behind the same door; where moto is installed, it
 from __future__ import annotations
 
 import os
+import time
 import traceback
 from pathlib import Path
 
@@ -128,6 +129,16 @@ def test_an_object_that_is_written_while_it_is_read_is_refused(put, tmp_path):
     source = open_source(address, SCHEMA)
     list(source.parts(["age"]))
     streams.write_parquet(streams.ROWS[:-1], tmp_path / "here")
+    put(tmp_path / "here")
+    with pytest.raises(ValueError, match="written while it was read"):
+        list(source.parts(["age"]))
+
+
+def test_an_object_of_the_same_size_that_is_written_later_is_refused(put, tmp_path):
+    address = written("parquet", tmp_path, put)
+    source = open_source(address, SCHEMA)
+    list(source.parts(["age"]))
+    time.sleep(1.1)  # stores tell times in seconds
     put(tmp_path / "here")
     with pytest.raises(ValueError, match="written while it was read"):
         list(source.parts(["age"]))

@@ -49,7 +49,7 @@ def test_rows_end_where_they_do_sign_by_sign(quote):
 
 
 def dialect(**facts):
-    return SimpleNamespace(**{"quote": '"', "delimiter": ",", "first_lines": 0, "marked": False, **facts})
+    return SimpleNamespace(**{"quote": '"', "delimiter": ",", "first_lines": 0, "header": False, **facts})
 
 
 def test_blocks_are_the_file_and_all_but_the_last_are_whole_rows():

@@ -194,7 +194,7 @@ def test_what_cannot_be_drawn_in_blocks_is_refused_and_leaves_nothing(tmp_path):
 
 
 def test_too_few_names_are_found_before_a_row_is_written(synth, tmp_path):
-    with pytest.raises(dpsynth.SchemaError, match="has 40000 identifiers, fewer than 40001"):
+    with pytest.raises(dpsynth.SchemaError, match="40,000 identifiers, fewer than 40,001: draw at most 40,000"):
         synth.write(tmp_path / "out", 40_001, seed=1)
     assert [*tmp_path.iterdir()] == []
 

@@ -176,7 +176,7 @@ def test_a_keyed_name_is_different_for_each_unit_and_hangs_on_nothing_else(form)
     if "range" in form:
         assert sorted(whole) == list(range(17, 1017))
         assert str(whole.dtype) == "Int64"
-        with pytest.raises(SchemaError, match="1000 identifiers, fewer than 1001"):
+        with pytest.raises(SchemaError, match="1,000 identifiers, fewer than 1,001"):
             keyed_identifiers(column, "c", np.array([1000]), 7)
 
 

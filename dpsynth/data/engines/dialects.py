@@ -39,7 +39,7 @@ class Dialect:
     """How a CSV file is written.
 
     names: of its columns. compression: gzip, zstd or None. ids: columns in which no missing marker
-    is one. marked: whether a mark of UTF-8 at the start is none of a record.
+    is one.
     """
 
     names: tuple[str, ...]
@@ -51,7 +51,6 @@ class Dialect:
     header: bool
     missing: tuple[str, ...]
     ids: tuple[str, ...] = ()
-    marked: bool = True
 
     @property
     def rules(self) -> csv.ParseOptions:
@@ -138,7 +137,6 @@ def dialect_of(path: Path, schema: Schema | None = None, form: FileFormat | None
         declared.header,
         tuple(declared.missing_markers),
         ids_of(schema),
-        declared.header or (declared.encoding or "").lower().endswith("sig"),
     )
 
 
@@ -198,10 +196,10 @@ def _named(declared: str | None) -> str | None:
 def _without_header(path: Path, declared: str | None) -> str:
     """The encoding of a file whose first bytes are of a record, and so say nothing of others."""
     encoding = _named(declared) or "utf-8"
-    if encoding == "utf-16":
+    if encoding == "utf-16" or (declared or "").lower().endswith("sig"):
         raise SchemaError(
-            f"{path} has no header line, so that its first bytes are of a record: declare encoding"
-            ' "utf-16-le" or "utf-16-be" in the schema\'s file section'
+            f"{path} has no header line, so that its first bytes are of a record and no mark:"
+            ' declare encoding "utf-8", "utf-16-le" or "utf-16-be" in the schema\'s file section'
         )
     return encoding
 

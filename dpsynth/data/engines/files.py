@@ -279,6 +279,8 @@ def _refuse_what_is_no_file(path: Path) -> None:
     """SchemaError where this is no file of a kind that is read."""
     if path.suffix.lower() == ".xls":
         raise SchemaError(f"{path} is of the Excel of before 2007: save it as .xlsx or CSV")
+    if ending_of(path) not in _KINDS and not path.suffix and not path.exists():
+        raise SchemaError(f"{path} does not exist: give the path of a file or of a folder")
     if ending_of(path) not in _KINDS:
         raise SchemaError(f"{path} must end in {_LISTED}: convert it first")
     if not path.exists():

@@ -31,12 +31,13 @@ _NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 def parts_of(place: Path) -> list[Path]:
     """The files of a folder and of the folders in it, or those of a pattern, by name.
 
-    An empty file is none: programs write one for a part without rows.
+    An empty file is none, where others are not: programs write one for a part without rows.
     """
     found = place.rglob("*") if place.is_dir() else matching(place)
     found = map(Path, glob(str(place), recursive=True)) if found is None else found
     files = (path for path in found if path.is_file() and not _is_hidden(path, place))
-    return sorted(path for path in files if path.stat().st_size)
+    listed = sorted(files)
+    return [path for path in listed if path.stat().st_size] or listed
 
 
 def _is_hidden(path: Path, place: Path) -> bool:

@@ -32,7 +32,7 @@ def row_blocks(file: BinaryIO, size: int, dialect: Dialect) -> Iterator[bytes]:
     schema declares. ValueError for a row that no block can hold.
     """
     left, first = file.read(len(_MARK)).replace(b"\0", _NO_SIGN), True
-    if dialect.marked:
+    if dialect.header:  # else these are the first bytes of a record
         left = left.removeprefix(_MARK)
     while found := file.read(max(size, len(left))):
         left += found.replace(b"\0", _NO_SIGN)

@@ -84,7 +84,10 @@ def _capacity(column: Identifier) -> int:
 def _refuse_few(column: Identifier, capacity: int, n: int) -> None:
     if capacity < n:
         form = f"pattern {column.pattern!r}" if column.range is None else f"range {column.range}"
-        raise SchemaError(f"{form} has {capacity} identifiers, fewer than {n}: lengthen it")
+        raise SchemaError(
+            f"{form} has {capacity:,} identifiers, fewer than {n:,}: draw at most {capacity:,}"
+            " rows, or lengthen it before a fit"
+        )
 
 
 def _of_range(column: Identifier, numbers: np.ndarray) -> pd.Series[Any]:
