@@ -71,6 +71,7 @@ def _domain(column: Column, learned: tuple[float, float] | None) -> str:
             words = f"{yes} for true or {no} for false" if column.true else "true or false"
         case Datetime():
             words = f"{column.low} to {column.high}, to the {_UNITS[column.resolution]}"
+            words += f", modelled by {', '.join(column.parts)}" if column.parts else ""
         case Categorical():
             words = _listed(column)
         case OpenCategorical():
@@ -81,7 +82,19 @@ def _domain(column: Column, learned: tuple[float, float] | None) -> str:
             words = f"{kind} from {_bound(low)} to {_bound(high)}"
             stepped = not column.integer or column.spacing != 1
             words += f" in steps of {written(column.spacing)}" if column.spacing and stepped else ""
+            words += _heaps(column)
     return f"{words}; may be missing" if column.nullable else words
+
+
+def _heaps(column: Numeric) -> str:
+    """The declared shares of round values: they are public, and no charge counts them."""
+    if not column.heaps:
+        return ""
+    if not column.heaped:
+        return f"; multiples of {', '.join(map(str, column.heaps))} are counted"
+    shares = zip(column.heaps, column.heaped, strict=True)
+    said = ", ".join(f"{share:.4g} of {grid:g}" for grid, share in shares)
+    return f"; declared shares of multiples: {said}"
 
 
 def _names(column: Identifier) -> str:

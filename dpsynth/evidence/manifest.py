@@ -16,7 +16,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -65,6 +65,17 @@ def refuse_other_release(folder: Path, model: str | None) -> None:
     if of and of != {model} and (model is not None or held):
         raise ValueError(
             f"{folder} is the release of another model, by its {NAME}: choose another folder"
+        )
+
+
+def refuse_unlisted(folder: Path, endings: Collection[str]) -> None:
+    """ValueError where files with these endings lie in a folder, and its manifest lists not all."""
+    listed = {line["name"] for line in _existing(folder)}
+    here = folder.iterdir() if folder.is_dir() else ()
+    if any(path.suffix in endings and path.name not in listed for path in here):
+        raise ValueError(
+            f"{folder} has tables that no {NAME} lists, which may be of real records: choose"
+            " another folder"
         )
 
 

@@ -25,7 +25,7 @@ class RowsError(DPSynthError, RuntimeError):
 
     def __init__(self) -> None:
         super().__init__(
-            "the rows could not be read, for want of memory, or as a file, value or function is faulty, or they changed;"
+            "the rows could not be read, for want of memory, by a faulty file, value or function, or as they changed;"
             " what was reserved stays spent: give it more memory, or look at the rows with `dpsynth schema check`"
         )
 

@@ -24,9 +24,9 @@ from dpsynth.base.places import new_folder
 from dpsynth.base.progress import stage, step
 from dpsynth.base.versions import versions
 from dpsynth.data.tables.identifiers import keyed_identifiers
-from dpsynth.data.tables.writing import refuse_unwritable, write_rows
+from dpsynth.data.tables.writing import WRITTEN, refuse_unwritable, write_rows
 from dpsynth.evidence.certificate import Certificate
-from dpsynth.evidence.manifest import add_lines, line_of, refuse_other_release
+from dpsynth.evidence.manifest import add_lines, line_of, refuse_other_release, refuse_unlisted
 from dpsynth.models.base import ConditionError
 from dpsynth.schema.columns import Identifier
 from dpsynth.schema.constraints import Unique
@@ -188,6 +188,7 @@ def _begun(
         new_folder(folder)
         if taken := [name for name, _, _ in job.files() if (folder / name).exists()]:
             raise ValueError(f"{folder / taken[0]} exists already: choose another folder")
+        refuse_unlisted(folder, WRITTEN)
         folder.mkdir(parents=True, exist_ok=True)
         _note(folder, job, {})
     there = [name for name, _, _ in job.files() if (folder / name).exists()]

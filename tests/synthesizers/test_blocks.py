@@ -206,6 +206,13 @@ def test_rows_that_are_there_already_are_not_replaced(synth, tmp_path):
     assert (tmp_path / "rows-0.parquet").read_bytes() == b"mine"
 
 
+def test_no_rows_are_written_beside_tables_of_somebody_else(synth, tmp_path):
+    (tmp_path / "visits.parquet").write_bytes(b"real")
+    with pytest.raises(ValueError, match=r"has tables that no manifest\.json lists, .*: choose another folder$"):
+        synth.write(tmp_path, 100, seed=1)
+    assert [path.name for path in tmp_path.iterdir()] == ["visits.parquet"]
+
+
 def test_the_command_writes_a_folder(synth, tmp_path, run):
     synth.save(tmp_path / "m.dpsynth")
     code, out, err = run(f"sample {tmp_path}/m.dpsynth -n 1.5e3 --seed 7 --workers 2 -o {tmp_path}/out/")

@@ -190,10 +190,10 @@ def _fault(database: Database) -> str:
             f"databases of this kind are read by {package}, which is not installed: pip install"
             f" 'dpsynth[{extra}]'"
         )
-    return (
-        f"{database!r} cannot be read: check host, user, password and the name of the table, and"
-        " that the user may read it"
-    )
+    kind = _kind(database.address)
+    where = "host, user, password" if kind.startswith("postgres") else "the path of its file"
+    what = "the query" if database.query is not None else "the name of the table"
+    return f"{database!r} cannot be read: check {where} and {what}, and that it may be read"
 
 
 def _kind(address: str) -> str:
