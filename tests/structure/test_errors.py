@@ -18,7 +18,7 @@ from dpsynth.cli.exits import CODES, VERDICTS, exit_code
 from dpsynth.ledger.ledger import Ledger
 from tests.structure.source import PACKAGE, ROOT, plant, sources
 
-EXCEPTIONAL = ("Error", "Exception", "Warning", "Interrupt", "Exit", "Group")
+EXCEPTIONAL = ("Error", "Exception", "Warning", "Interrupt", "Exit", "ExceptionGroup")
 NO_ERRORS = {"CautionWarning", "NewLedgerWarning", "NoLedgerWarning", "Undecided"}
 """Warnings; and what the verifier raises, which imports nothing of ours."""
 
