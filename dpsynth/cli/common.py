@@ -177,10 +177,20 @@ def say_drawn(drawn: Drawn, what: str, as_json: bool) -> None:
         facts: dict[str, Any] = {"output": str(drawn.path), what: drawn.count, "seed": drawn.seed}
         if drawn.coverage is not None:
             facts["coverage"] = json.loads(drawn.coverage.to_json(orient="records"))
+        if drawn.parity is not None:
+            facts["parity"] = json.loads(drawn.parity.to_json(orient="records"))
+            facts["parity_cost"] = drawn.parity.attrs
         print_json({**facts, "manifest_head": drawn.head})
         return
     if drawn.coverage is not None:
         say(drawn.coverage.round(2).to_string(index=False))
+    if drawn.parity is not None:
+        say(drawn.parity.round(3).to_string(index=False))
+        cost = drawn.parity.attrs
+        say(
+            f"largest gap between groups: {cost['gap_before']:.3f} before, {cost['gap_after']:.3f}"
+            f" after; {cost['rows_changed']:.1%} of the rows have another outcome"
+        )
     say(f"{drawn.path}: {drawn.count:,} synthetic {what}, seed {drawn.seed}")
     say(f"{drawn.path.parent / 'manifest.json'}: head {drawn.head}")
 
@@ -203,6 +213,22 @@ def shares_of(given: list[str] | None) -> dict[str, Any] | None:
             ) from None
         found[name] = pairs[""] if alone else pairs
     return found
+
+
+def parity_asked(text: str | None, gap: float) -> dict[str, Any] | None:
+    """--parity as a mapping: OUTCOME=GROUP, with several groups, and what is given after a |."""
+    if text is None:
+        if gap:
+            raise ValueError("--parity-gap was given without --parity: name the outcome by it")
+        return None
+    outcome, equals, rest = text.partition("=")
+    between, _, given = rest.partition("|")
+    columns = [[n.strip() for n in part.split(",") if n.strip()] for part in (between, given)]
+    if not outcome.strip() or not equals or not columns[0]:
+        raise ValueError(
+            f"--parity must be written like approved=sex, or approved=sex,race|grade, got {text!r}"
+        )
+    return {outcome.strip(): {"between": columns[0], "given": columns[1], "gap": gap}}
 
 
 def named(

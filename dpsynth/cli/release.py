@@ -25,6 +25,7 @@ from dpsynth.cli.common import (
     from_project,
     load_schema,
     output_file,
+    parity_asked,
     print_json,
     row_count,
     say,
@@ -70,6 +71,17 @@ Balance = Annotated[
         help="Shares of a column's values among the rows: fraud=0.5, or sex=f:0.5,m:0.5. Several"
         " columns by several options."
     ),
+]
+Parity = Annotated[
+    str | None,
+    typer.Option(
+        metavar="OUTCOME=GROUP",
+        help="An outcome that is to be as frequent in each group: approved=sex, or given other"
+        " columns, approved=sex|grade.",
+    ),
+]
+ParityGap = Annotated[
+    float, typer.Option(help="By how much its share may differ between two groups: 0.02.")
 ]
 ScenarioFile = Annotated[
     Path | None, typer.Option("--scenario", help="A scenario, .yaml or .json: named parts.")
@@ -257,6 +269,8 @@ def sample(
     n: Rows = None,
     where: Where = None,
     balance: Balance = None,
+    parity: Parity = None,
+    parity_gap: ParityGap = 0.0,
     scenario: ScenarioFile = None,
     support: Support = False,
     seed: Seed = None,
@@ -280,6 +294,7 @@ def sample(
     from dpsynth.synthesizers.table import Synthesizer
 
     asked: dict[str, Any] = {"where": where, "balance": shares_of(balance), "support": support}
+    asked["parity"] = parity_asked(parity, parity_gap)
     if not output.suffix and n is not None and scenario is None:
         with following(progress):
             asked |= {"seed": seed, "format": row_format.value, "workers": workers}

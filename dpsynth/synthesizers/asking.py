@@ -14,11 +14,18 @@ from dpsynth.data.constraints.recoding import is_recoded
 from dpsynth.data.tables.mixing import as_frame, stamped
 from dpsynth.models.base import ConditionError, Model
 from dpsynth.schema.table import Schema
-from dpsynth.synthesizers.balance import balanced, splits_of
+from dpsynth.synthesizers.balance import (
+    balanced,
+    masses_of,
+    of_counts,
+    refuse_relations,
+    splits_of,
+)
 from dpsynth.synthesizers.cases import cases_of
-from dpsynth.synthesizers.constrained import as_modelled, draw_kept, whole
+from dpsynth.synthesizers.constrained import as_modelled, draw_kept, kept_masses, whole
 from dpsynth.synthesizers.drawn_cases import Drawing
 from dpsynth.synthesizers.drawn_scenario import draw_scenario
+from dpsynth.synthesizers.parity import Adjusted, parity_of
 from dpsynth.synthesizers.partial_kept import rows_given_kept
 from dpsynth.synthesizers.partial_rows import rows_given
 from dpsynth.synthesizers.sampled_rows import Origin
@@ -40,16 +47,31 @@ class Asked:
     balance: Mapping[str, Any] | None = None
     scenario: Scenario | None = None
     support: bool = False
+    parity: Mapping[str, Any] | None = None
 
     def check(self, schema: Schema) -> None:
         """ConditionError for what cannot be asked for together, or collides with the schema."""
-        others = {"where": self.where, "given": self.given, "balance": self.balance}
+        others = {
+            "where": self.where,
+            "given": self.given,
+            "balance": self.balance,
+            "parity": self.parity,
+        }
         named = [name for name, value in others.items() if value is not None]
         if self.scenario is not None and named:
             raise ConditionError(
-                f"a scenario and {named[0]} were given: write the condition into the scenario"
+                f"a scenario and {named[0]} were given: "
+                + (
+                    "leave out one of the two"
+                    if named == ["parity"]
+                    else "write the condition into the scenario"
+                )
             )
-        if self._partial and self.balance is not None:
+        if self.balance is not None and self.parity is not None:
+            raise ConditionError(
+                "balance and parity both set shares of columns: leave out one of the two"
+            )
+        if self._partial and (self.balance is not None or self.parity is not None):
             raise ConditionError(
                 "given has partial rows, which cannot be balanced: leave out one of the two"
             )
@@ -76,6 +98,7 @@ class Asked:
             "balance": self.balance and dict(self.balance),
             "scenario": self.scenario and self.scenario.to_dict(),
             "support": self.support or None,
+            "parity": self.parity and dict(self.parity),
         }
         named = {name: value for name, value in facts.items() if value is not None}
         return {"where": self.where, **json.loads(json.dumps(_plain(named)))}
@@ -89,7 +112,21 @@ class Asked:
             balance=line.get("balance"),
             scenario=None if scenario is None else Scenario.from_dict(scenario),
             support=bool(line.get("support", False)),
+            parity=line.get("parity"),
         )
+
+    def adjusted(self, origin: Origin, rng: np.random.Generator) -> Adjusted:
+        """What parity does to the model's shares.
+
+        rng: draws rows to see them by, where the schema has constraints.
+        """
+        parity = parity_of(self.parity, origin.schema)
+        cases = cases_of(self.where, self.given, origin.schema)
+        if is_recoded(origin.schema):
+            return parity.adjusted(kept_masses(origin, cases, parity.splits, rng))
+        drawing = Drawing(origin, cases)
+        refuse_relations(drawing)
+        return parity.adjusted(masses_of(drawing, parity.splits))
 
     def rows(
         self, origin: Origin, record: Mapping[str, Any], n: int | None, rng: np.random.Generator
@@ -120,7 +157,9 @@ class Asked:
         else:
             cases = cases_of(self.where, self.given, origin.schema)
             splits = [] if self.balance is None else splits_of(self.balance, origin.schema)
-            rows = draw_kept(origin, _rows(origin.model, n), cases, splits, rng)
+            adjusted = None if self.parity is None else self.adjusted(origin, rng)
+            count = _rows(origin.model, n)
+            rows = draw_kept(origin, count, cases, splits, rng, adjusted=adjusted)
         if not self.support:
             return rows
         found = with_support(*as_modelled(rows, origin), record)
@@ -133,6 +172,11 @@ class Asked:
             return rows_given(origin, given, cases, 1 if n is None else row_count(n), rng)
         rows = _rows(origin.model, n)
         drawing = Drawing(origin, cases_of(self.where, self.given, origin.schema))
+        if self.parity is not None:
+            adjusted = self.adjusted(origin, rng)
+            counts = adjusted.counts(rows, rng)
+            made = of_counts(drawing, adjusted.parity.splits, counts, rng)
+            return origin.whole(made, rng)
         if self.balance is None:
             return drawing.draw(rows, rng)
         splits = splits_of(self.balance, origin.schema)

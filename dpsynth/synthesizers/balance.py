@@ -153,16 +153,22 @@ def balanced(
 
     ConditionError where no rows can have them.
     """
-    counts = _counts(drawing, splits, n, rng)
+    return of_counts(drawing, splits, _counts(drawing, splits, n, rng), rng)
+
+
+def of_counts(
+    drawing: Drawing, splits: Sequence[Split], counts: np.ndarray, rng: np.random.Generator
+) -> pd.DataFrame:
+    """So many rows of each combination of classes, in random order, without identifiers."""
     frames = [
-        _of_classes(drawing, splits, at).values(int(count), rng)
+        of_classes(drawing, splits, at).values(int(count), rng)
         for at, count in np.ndenumerate(counts)
         if count
     ]
     return joined(frames, rng) if frames else drawing.values(0, rng)
 
 
-def _of_classes(drawing: Drawing, splits: Sequence[Split], at: tuple[int, ...]) -> Drawing:
+def of_classes(drawing: Drawing, splits: Sequence[Split], at: tuple[int, ...]) -> Drawing:
     """The rows of one combination of classes."""
     terms = [term for split, i in zip(splits, at, strict=True) for term in split.classes[i].terms]
     return replace(drawing, cases=[case.and_(terms) for case in drawing.cases])
@@ -173,21 +179,27 @@ def _counts(
 ) -> np.ndarray:
     """How many rows each combination of classes has."""
     combinations(splits)
-    if len(splits) > 1 and any(case.relations for case in drawing.cases):
+    if len(splits) > 1:
+        refuse_relations(drawing)
+    return counts_of(masses_of(drawing, splits), splits, n, rng)
+
+
+def refuse_relations(drawing: Drawing) -> None:
+    """ConditionError where the condition compares columns with each other."""
+    if any(case.relations for case in drawing.cases):
         raise ConditionError(
-            "several columns cannot be balanced among rows in which columns are compared with each"
-            " other: balance one, or leave the comparison out"
+            "shares of several columns cannot be set among rows in which columns are compared with"
+            " each other: name one column, or leave the comparison out"
         )
-    return counts_of(_masses(drawing, splits), splits, n, rng)
 
 
-def combinations(splits: Sequence[Split]) -> tuple[int, ...]:
+def combinations(splits: Sequence[Split], what: str = "balance") -> tuple[int, ...]:
     """How many classes each column has; ConditionError for too many combinations of them."""
     shape = tuple(len(split.classes) for split in splits)
     if math.prod(shape) > _MOST:
         raise ConditionError(
-            f"balance has {math.prod(shape)} combinations of classes, more than {_MOST}: balance"
-            " fewer columns at once"
+            f"{what} has {math.prod(shape)} combinations of classes, more than {_MOST}: name fewer"
+            " columns at once"
         )
     return shape
 
@@ -214,7 +226,7 @@ def shared_out(n: int, shares: Sequence[float]) -> np.ndarray:
     return counts
 
 
-def _masses(drawing: Drawing, splits: Sequence[Split]) -> np.ndarray:
+def masses_of(drawing: Drawing, splits: Sequence[Split]) -> np.ndarray:
     """How many rows the model expects in each combination of classes.
 
     It is asked for one table of the cells of some columns, for each combination of the others'.

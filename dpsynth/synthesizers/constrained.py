@@ -20,9 +20,13 @@ from dpsynth.synthesizers.cases import Case
 from dpsynth.synthesizers.conditions import Term
 from dpsynth.synthesizers.implications import Condition
 from dpsynth.synthesizers.kept_rows import Keeping
+from dpsynth.synthesizers.parity import Adjusted
 from dpsynth.synthesizers.rule_terms import terms_and_checks
 from dpsynth.synthesizers.sampled_rows import Origin, Tilt
 from dpsynth.synthesizers.shifting import Shifting
+
+_SEEN = 50_000
+"""Rows that are drawn to see joint shares by: a share of .5 has an error of .002."""
 
 _PILOT = 4096
 """Rows that are drawn of a class, to see how it is joined with those of other columns."""
@@ -37,6 +41,7 @@ def draw_kept(
     tilts: Sequence[Tilt] = (),
     shifts: Mapping[str, float] = MappingProxyType({}),
     *,
+    adjusted: Adjusted | None = None,
     beyond: bool = False,
 ) -> pd.DataFrame:
     """n rows that meet one of the cases and keep all constraints of the schema.
@@ -57,6 +62,8 @@ def draw_kept(
         Of columns of the release.
     shifts : mapping of str to float
         What is added to columns' numbers, when the conditions are met.
+    adjusted : Adjusted or None
+        Shares of combinations of classes, in place of splits.
     beyond : bool
         Whether rows that meet the conditions are made up where the model has none.
 
@@ -73,14 +80,17 @@ def draw_kept(
     keeping = Keeping(origin, rng, tilts, beyond=beyond)
     shifting = Shifting(origin, keeping, shifts)
     terms, checks = terms_and_checks(Condition(tuple(cases)))
-    if not splits:
+    if adjusted is not None:
+        splits, counts = adjusted.parity.splits, adjusted.counts(n, rng)
+    elif splits:
+        counts = _counts(keeping, splits, n, terms, checks, rng)
+    else:
         return whole(shifting.rows(n, terms, checks), n, origin, rng)
-    counts = _counts(keeping, splits, n, terms, checks, rng)
     parts = [
         pd.DataFrame(shifting.rows(int(count), [*terms, *_terms_of(splits, at)], checks))
         for at, count in np.ndenumerate(counts)
-        if count or not n
-    ]
+        if count
+    ] or [pd.DataFrame(shifting.rows(0, terms, checks))]
     mixed = pd.concat(parts, ignore_index=True).take(rng.permutation(n)).reset_index(drop=True)
     return whole({str(name): mixed[name] for name in mixed}, n, origin, rng)
 
@@ -124,6 +134,25 @@ def _counts(
                     chosen = (s.classes[i] for s, i in zip(splits, at, strict=True))
                     masses[at] = np.logical_and.reduce([_in_class(rows, c) for c in chosen]).sum()
     return counts_of(masses, splits, n, rng)
+
+
+def kept_masses(
+    origin: Origin, cases: Sequence[Case], splits: Sequence[Split], rng: np.random.Generator
+) -> np.ndarray:
+    """The joint shares of columns' classes, seen in rows that meet one of the cases and keep all
+    constraints.
+    """
+    terms, checks = terms_and_checks(Condition(tuple(cases)))
+    rows = Keeping(origin, rng).rows(_SEEN, terms, checks)
+    places = [_places(rows, split) for split in splits]
+    masses = np.zeros([len(split.classes) for split in splits])
+    np.add.at(masses, tuple(places), 1 / _SEEN)
+    return masses
+
+
+def _places(rows: Rows, split: Split) -> np.ndarray:
+    """For each row the place of its class."""
+    return np.argmax([_in_class(rows, each) for each in split.classes], axis=0)
 
 
 def _in_class(rows: Rows, of: Class) -> np.ndarray:

@@ -33,7 +33,7 @@ from dpsynth.synthesizers.table import Synthesizer
 class Drawn:
     """A file of samples: how many rows or images, the seed, and its folder's new head.
 
-    coverage: of a scenario's parts.
+    coverage: of a scenario's parts. parity: what it changed.
     """
 
     path: Path
@@ -41,6 +41,7 @@ class Drawn:
     seed: int
     head: str
     coverage: pd.DataFrame | None = None
+    parity: pd.DataFrame | None = None
 
 
 def draw_rows_to(
@@ -50,6 +51,7 @@ def draw_rows_to(
     *,
     where: str | None = None,
     balance: Mapping[str, Any] | None = None,
+    parity: Mapping[str, Any] | None = None,
     scenario: Scenario | None = None,
     support: bool = False,
     seed: int | None = None,
@@ -62,14 +64,17 @@ def draw_rows_to(
     model = synthesizer.certificate.model
     refuse_other_release(path.parent, model)
     seed = fresh_seed(seed)
-    recorded = Asked(where, None, balance, scenario, support).recorded()
+    recorded = Asked(where, None, balance, scenario, support, parity).recorded()
     stage("drawing rows")
     with whole_or_gone(path):
         rows = _write_rows(path, synthesizer, n, Asked.of(recorded), seed)
     facts = {"model": model, "rows": len(rows) if n is None else n, "seed": seed, **recorded}
+    changed = None if parity is None else synthesizer.parity(recorded["parity"], where=where)
+    if changed is not None:
+        facts |= {"parity_cost": changed.attrs}
     head = add_lines(path.parent, line_of(path, "rows", **facts, versions=versions()))
     covered = None if scenario is None else scenario.coverage(rows, n)
-    return Drawn(path, len(rows), seed, head, covered)
+    return Drawn(path, len(rows), seed, head, covered, changed)
 
 
 def draw_images_to(
@@ -114,10 +119,13 @@ def _compared(
         try:
             then = dict(line["versions"])
             same = _redrawn(line, models[line["model"]]) == line["sha256"]
+            cost = _cost(line, models[line["model"]])
         except (LookupError, TypeError, ValueError) as error:
             yield Outcome(name, f"{line['name']} cannot be drawn as its line says ({error})")
             continue
-        if same:
+        if same and cost != line.get("parity_cost"):
+            yield Outcome(name, f"parity costs {cost} in the model, and {line['name']} says less")
+        elif same:
             yield Outcome(name)
         elif then == versions():
             yield Outcome(name, f"the model gives another file than {line['name']} for its seed")
@@ -137,6 +145,14 @@ def _redrawn(line: Mapping[str, Any], model: Path) -> str:
             images = ImageSynthesizer.load(model)
             _write_images(path, images, line["images"], line["label"], line["seed"])
         return str(line_of(path, line["kind"])["sha256"])
+
+
+def _cost(line: Mapping[str, Any], model: Path) -> Any:
+    """What the manifest says that parity costs, by the model; None where nothing is said of it."""
+    if line.get("parity_cost") is None:
+        return None
+    rows = Synthesizer.load(model)
+    return rows.parity(line["parity"], where=line["where"]).attrs
 
 
 def _other_versions(then: Mapping[str, str]) -> str:

@@ -252,6 +252,7 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         where: str | None = None,
         given: Mapping[str, Any] | Any = None,
         balance: Mapping[str, Any] | None = None,
+        parity: Mapping[str, Any] | None = None,
         scenario: Scenario | None = None,
         support: bool = False,
         seed: int | None = None,
@@ -276,6 +277,10 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
             Shares that a column's values have among the rows, in whole numbers of rows:
             {"fraud": 0.5}, or {"sex": {"F": 0.5, "M": 0.5}, "age": {"age >= 65": 0.3}}. Values that
             are not named share what is left.
+        parity : mapping or None
+            An outcome whose shares are not to differ between groups: {"approved": "sex"}, or
+            {"approved": {"between": ["sex", "race"], "given": "grade", "gap": 0.02}}. `parity` says
+            what it changes.
         scenario : Scenario or None
             Named parts with conditions of their own, in place of these arguments. Each row has its
             part, its support and whether it is extrapolated.
@@ -304,7 +309,7 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
             When n is no whole number from 0, or for another kind of table.
         """
         check_container(output)
-        rows = self.drawn(n, Asked(where, given, balance, scenario, support), seed)
+        rows = self.drawn(n, Asked(where, given, balance, scenario, support, parity), seed)
         return as_container(rows, output)
 
     def drawn(
@@ -326,6 +331,7 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         *,
         where: str | None = None,
         balance: Mapping[str, Any] | None = None,
+        parity: Mapping[str, Any] | None = None,
         support: bool = False,
         seed: int | None = None,
         format: str = "parquet",
@@ -343,7 +349,7 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
             A new folder, or one in which the same was begun.
         n : int
             How many rows.
-        where, balance, support
+        where, balance, parity, support
             As in `sample`; shares hold in each file.
         seed : int or None
             For a sample that can be drawn again; None takes a fresh one, which the manifest has.
@@ -367,11 +373,43 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         ValueError, SchemaError
             For a folder of other files, and for rows that such a file cannot hold.
         """
-        asked = Asked(where, None, balance, None, support)
+        asked = Asked(where, None, balance, None, support, parity)
         ending = f".{format.removeprefix('.')}"
         return write_blocks(
             expanded(folder), self, n, asked, ending=ending, seed=seed, workers=workers
         )
+
+    def parity(self, parity: Mapping[str, Any], *, where: str | None = None) -> pd.DataFrame:
+        """What a sample with this `parity` changes, and what that costs. It spends nothing.
+
+        Parameters
+        ----------
+        parity : mapping
+            As in `sample`.
+        where : str or None
+            A condition that all rows meet.
+
+        Returns
+        -------
+        DataFrame
+            A row for each outcome in each group, and in each stratum of what is given: the group's
+            share of all rows (`rows`), and the outcome's share in the group before and after. Its
+            `attrs` have `gap_before` and `gap_after`, the largest difference between two groups,
+            and `rows_changed`, the share of rows that have another outcome: the least with which
+            shares can be so.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ConditionError
+            For what cannot be read, and for rows of which the model has none.
+        """
+        asked = Asked(where=where, parity=parity)
+        adjusted = asked.adjusted(self._origin(), np.random.default_rng(0))
+        found = adjusted.table()
+        found.attrs.update(adjusted.facts())
+        return found
 
     def impute(
         self,
