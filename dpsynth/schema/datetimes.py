@@ -19,6 +19,9 @@ Resolution = Literal["D", "h", "min", "s"]
 SECONDS: dict[str, int] = {"D": 86_400, "h": 3_600, "min": 60, "s": 1}
 """Seconds in one step of each resolution."""
 
+UNITS = {"D": "day", "h": "hour", "min": "minute", "s": "second"}
+"""What one step of each resolution is called."""
+
 PARTS = ("month", "weekday", "hour")
 """What a column of times may be modelled by, in the order in which it is drawn."""
 

@@ -119,7 +119,7 @@ def test_a_workload_is_a_plain_value():
 @pytest.mark.parametrize("workload", [Workload(target="income"), Workload(weights={("a", "income"): 1.0})])
 def test_a_column_that_the_table_lacks_is_named(workload):
     for question in (workload.check, workload.marginals, workload.importance, workload.candidates):
-        with pytest.raises(ValueError, match="names columns that the table lacks: income"):
+        with pytest.raises(ValueError, match="names 'income', which the table lacks: name one of"):
             question(SMALL)
 
 
