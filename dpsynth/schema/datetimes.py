@@ -138,6 +138,9 @@ class Datetime(Facts):
                 f"parts must be some of {list(PARTS)}, got {strange[0]!r}: name these"
             )
         parts = tuple(part for part in PARTS if part in given)
+        if len(given) > len(parts):
+            twice = next(part for part in given if list(given).count(part) > 1)
+            raise SchemaError(f"parts names {twice!r} more than once: name it once")
         object.__setattr__(self, "parts", parts)
         if not parts:
             return

@@ -137,6 +137,9 @@ def test_heaps_keep_constraints_and_a_column_that_follows_has_none() -> None:
     release = fitted(of, rows).sample(3000, seed=1)
     assert (release["low"] <= release["high"]).all()
     assert on(release["low"], 1000) == pytest.approx(0.8, abs=0.05)
+    total = {**columns, "high": d.Numeric(0, 150_000, integer=True, heaping=1000)}
+    with pytest.raises(d.SchemaError, match=r"computes 'high', which declares heaping: leave heaping out"):
+        d.Schema(total, constraints=[d.Derived("high", "low * 2")])
     turned = {**columns, "high": d.Numeric(0, 150_000, integer=True, heaping=1000)}
     with pytest.raises(d.SchemaError, match="'high' has heaps, and follows from other columns"):
         fitted(d.Schema(turned, constraints=[d.Order("low", "<=", "high")]), rows)
@@ -357,6 +360,8 @@ def test_columns_are_looked_at_where_a_cell_has_one_value_and_no_share_is_declar
         ({"heaping": {5: 1.2}}, "must be a number from 0 to 1, got 1.2"),
         ({"heaping": {5: 0.2, 10: 0.3}}, "multiples of 10 are among those of 5"),
         ({"heaping": [5, [10, 0.3]]}, "with and without a share"),
+        ({"heaping": [5, 5]}, "leave one of them out"),
+        ({"heaping": [10, 1000]}, "heaping=1000 has no multiple but 0 between low=0 and high=120"),
         ({"heaping": 5, "step": 10}, "no more than the step 10"),
         ({"heaping": 5, "step": 3}, "does not meet the steps of 3 from 0 on"),
     ],
