@@ -18,6 +18,7 @@ from dpsynth.base.progress import stage, steps
 from dpsynth.data.engines.files import Rows, column_names, open_rows
 from dpsynth.data.engines.files import column as values_of
 from dpsynth.data.tables.codec import check_columns, encode_frame, schema_domain
+from dpsynth.evaluation.details import details
 from dpsynth.evaluation.distances import all_ways, choose_bins, frequencies, total_variation
 from dpsynth.evaluation.labels import bin_labels, valid_cells
 from dpsynth.evaluation.quality import ColumnQuality, Quality, WayQuality
@@ -93,7 +94,12 @@ def evaluate(
     learned = bounds or {}
     grid = {**_spans(schema, *rows), **learned}
     coded = [encode_frame(table, schema, grid) for table in rows]
-    coded.append(_redrawn(coded[0]) if held is None else encode_frame(held, schema, grid))
+    again = _drawn_again(len(rows[0]))
+    coded.append(
+        {a: c[again] for a, c in coded[0].items()}
+        if held is None
+        else encode_frame(held, schema, grid)
+    )
     domain = schema_domain(schema, grid)
     ones = _Comparison.on_columns(domain, coded)
     ways = _distances(domain, ones, _Comparison.on_pairs(domain, coded))
@@ -110,6 +116,7 @@ def evaluate(
         ),
         pairs=_matrix(domain, pairs, 0),
         pair_floors=_matrix(domain, pairs, 1),
+        details=details(schema, *rows, again if held is None else held),
         repeated_real=_repeated(rows[0], schema),
         repeated_synthetic=_repeated(rows[1], schema),
     )
@@ -206,11 +213,11 @@ def _spans(schema: Schema, *tables: Rows) -> dict[str, tuple[float, float]]:
     return found
 
 
-def _redrawn(codes: Codes) -> dict[str, np.ndarray]:
-    """As many rows, drawn with replacement, as another sample of the same people might be."""
-    rows = len(next(iter(codes.values())))
-    drawn = np.random.default_rng(_BOOTSTRAP_SEED).integers(max(rows, 1), size=rows)
-    return {a: c[drawn] for a, c in codes.items()}
+def _drawn_again(rows: int) -> np.ndarray:
+    """Numbers of as many rows, drawn with replacement, as another sample of the same people might
+    be.
+    """
+    return np.random.default_rng(_BOOTSTRAP_SEED).integers(max(rows, 1), size=rows)
 
 
 def _bins(attribute: str, domain: Domain, real: Codes, most: int, *, nominal: bool) -> np.ndarray:

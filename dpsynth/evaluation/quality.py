@@ -85,6 +85,44 @@ class ColumnQuality:
 
 
 @dataclass(frozen=True)
+class DetailQuality:
+    """How far a release is from the real rows in something that the schema declares of a column.
+
+    Parameters
+    ----------
+    column : str
+        Its name.
+    what : str
+        "weekday", "hour" or "month" of a column with such `parts`; "multiples of 5", say, of one
+        with `heaping`.
+    distance, floor : float
+        Total-variation distance from the real rows, 0 to 1, of the release and of the yardstick.
+    labels : tuple of str
+        The names of the bins.
+    real, synthetic : tuple of float
+        The shares of the rows in each bin, of those that are not missing.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from dpsynth import Numeric, Schema, evaluate
+    >>> schema = Schema({"age": Numeric(0, 120, integer=True, heaping=5)})
+    >>> real = pd.DataFrame({"age": [40, 45, 50, 61]})
+    >>> fives = evaluate(pd.DataFrame({"age": [40, 41, 42, 43]}), real, schema).details[0]
+    >>> fives.what, fives.real[0], fives.synthetic[0], fives.distance
+    ('multiples of 5', 0.75, 0.25, 0.5)
+    """
+
+    column: str
+    what: str
+    distance: float
+    floor: float
+    labels: tuple[str, ...]
+    real: tuple[float, ...]
+    synthetic: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class WayQuality:
     """The mean distance over sets of columns: single ones, pairs, or triples.
 
@@ -129,6 +167,8 @@ class Quality:
     pairs, pair_floors : tuple of tuple of float
         The distances of all pairs, of the release and of the yardstick: square matrices in the
         order of `columns`, with the columns alone on the diagonal.
+    details : tuple of DetailQuality
+        Declared calendar parts and round values, in the schema's order.
     repeated_real, repeated_synthetic : float
         Rows that equal an earlier row of their own table, as shares of the rows.
 
@@ -154,6 +194,7 @@ class Quality:
     columns: tuple[ColumnQuality, ...]
     pairs: tuple[tuple[float, ...], ...]
     pair_floors: tuple[tuple[float, ...], ...]
+    details: tuple[DetailQuality, ...]
     repeated_real: float
     repeated_synthetic: float
 

@@ -67,6 +67,7 @@ from dpsynth.synthesizers.preflight import (
     with_prior,
     with_prior_of_found,
 )
+from dpsynth.synthesizers.recoded_plan import in_own_units
 from dpsynth.synthesizers.recorded import RecordedMarginal, recorded_arguments, recorded_marginals
 from dpsynth.synthesizers.sampled_rows import Block, Origin
 from dpsynth.synthesizers.scenario import Scenario
@@ -236,7 +237,8 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
             As `fit` would before it reads anything.
         """
         paid, mechanism = self._checked()
-        return plan(self._modelled, mechanism, paid, rows, bool(self.schema.repeating))
+        made = plan(self._modelled, mechanism, paid, rows, bool(self.schema.repeating))
+        return in_own_units(made, recoding_of(self.schema))
 
     @property
     def categories(self) -> dict[str, tuple[str, ...]]:

@@ -31,7 +31,7 @@ SHOWN = {
     "auditing.release.audit_policy": ("AuditPolicy",),
     "auditing.release.report": ("AuditReport", "Finding", "Precondition"),
     "evaluation.images": ("ClassQuality", "ImageQuality"),
-    "evaluation.quality": ("ColumnQuality", "Quality", "WayQuality"),
+    "evaluation.quality": ("ColumnQuality", "DetailQuality", "Quality", "WayQuality"),
     "mechanisms.allocation": ("Allocation", "Part"),
     "mechanisms.footprint": ("Footprint", "Pace"),
     "mechanisms.base": ("Bare", "Mechanism", "Resumable"),

@@ -272,10 +272,15 @@ def check_columns(names: Sequence[Any], schema: Schema) -> None:
             "none of the table's columns is declared in the schema: use the schema of this table,"
             " or add the header line that names its columns"
         )
+    undeclared = (
+        "has a column that is not declared, at place"
+        if len(strange) == 1
+        else "has columns that are not declared, at places"
+    )
     faults = {
         "lacks": [repr(name) for name in read if name not in times],
         "repeats": [repr(name) for name in times if name in known and times[name] > 1],
-        "has columns that are not declared, at the places": strange,
+        undeclared: strange,
     }
     if any(faults.values()):
         found = {fault: some(at) for fault, at in faults.items() if at}

@@ -31,6 +31,7 @@ MAX_NAMES = 60
 _LABEL = 124  # beside a row, for its name of 18 characters
 _NUMBER = 66  # beside a row, for its two numbers
 _ROW = 19
+_AXIS = 25  # letters of a name under an axis
 _BASE = 104  # where upright bars stand
 _HIGH = 94  # the most that they are high
 
@@ -132,8 +133,16 @@ def steps(
     for i, anchor in named:
         within = {"start": 0.0, "middle": 0.5, "end": 1.0}[anchor]
         x = 6 + slot * (i + within) + (gap if i >= values else 0)
-        _text(svg, x, _BASE + 14, clip(labels[i], 25), anchor)
+        label = _at_the_end(labels[i], anchor) if values > 1 else labels[i]
+        _text(svg, x, _BASE + 14, clip(label, _AXIS), anchor)
     return _markup(svg)
+
+
+def _at_the_end(label: str, anchor: str) -> str:
+    """Of a long range that ends the axis, the end of it that lies there."""
+    if len(label) <= _AXIS or anchor == "middle":
+        return label
+    return label.split(" to ")[0 if anchor == "start" else -1]
 
 
 def heatmap(title: str, names: Sequence[str], matrix: Sequence[Sequence[float]]) -> Markup:
