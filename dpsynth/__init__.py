@@ -65,6 +65,7 @@ if TYPE_CHECKING:
         Text,
         Unique,
     )
+    from dpsynth.synthesizers.answers import Answer
     from dpsynth.synthesizers.base import (
         CautionWarning,
         NewLedgerWarning,
@@ -76,10 +77,12 @@ if TYPE_CHECKING:
     from dpsynth.synthesizers.scenario import Scenario
     from dpsynth.synthesizers.table import Synthesizer
     from dpsynth.synthesizers.units import RowsPerUnit, rows_per_unit
+    from dpsynth.synthesizers.validation import Validation, validate
 
 # Where each public name is defined, below `dpsynth`.
 _HOME = {
     "Accountant": "ledger.opening",
+    "Answer": "synthesizers.answers",
     "AuditPolicy": "auditing.release.audit",
     "AuditReport": "auditing.release.audit",
     "Boolean": "schema.table",
@@ -135,6 +138,7 @@ _HOME = {
     "Synthesizer": "synthesizers.table",
     "Text": "schema.table",
     "Unique": "schema.table",
+    "Validation": "synthesizers.validation",
     "Workload": "mechanisms.marginal.workload",
     "audit": "auditing.release.audit",
     "contact_sheet": "evaluation.images",
@@ -143,10 +147,12 @@ _HOME = {
     "mix": "data.tables.mixing",
     "partitions": "data.engines.partitions",
     "rows_per_unit": "synthesizers.units",
+    "validate": "synthesizers.validation",
 }
 
 __all__ = [
     "Accountant",
+    "Answer",
     "AuditPolicy",
     "AuditReport",
     "Boolean",
@@ -202,6 +208,7 @@ __all__ = [
     "Synthesizer",
     "Text",
     "Unique",
+    "Validation",
     "Workload",
     "audit",
     "contact_sheet",
@@ -210,6 +217,7 @@ __all__ = [
     "mix",
     "partitions",
     "rows_per_unit",
+    "validate",
 ]
 
 

@@ -123,7 +123,7 @@ class Span:
         if not len(answers):
             return None
         kept = self._kept(asked, sizes, atoms)
-        matrix = (rows.multiply(1 / noise[:, None])).T.tocsr()[kept]
+        matrix = csr_matrix(rows.multiply(1 / noise[:, None]).T)[kept]
         parts = np.zeros((len(queries), len(answers)))
         for i, query in enumerate(queries):
             weights = _weights(query, asked, sizes, atoms)[kept]

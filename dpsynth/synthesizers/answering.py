@@ -44,9 +44,15 @@ def answered(origin: Origin, record: Mapping[str, Any], question: str, level: fl
         with contextlib.suppress(NotWhole):
             parts = MeasuredAnswers(span, cells, schema.unit, level).estimates(asked)
             return Answer(question, "measured", level, (*parts,), (*_notes(schema), *notes))
-    rows = Asked(None, None, None, None, False).rows(origin, record, ROWS, np.random.default_rng(0))
-    by_rows = RowAnswers(rows, cells, origin.model.total / ROWS)
+    by_rows = rows_of_model(origin, record)
     return Answer(question, "model", level, (*by_rows.estimates(asked),), (_BY_MODEL,))
+
+
+def rows_of_model(origin: Origin, record: Mapping[str, Any]) -> RowAnswers:
+    """What rows drawn from the model say, the same ones each time."""
+    rows = Asked().rows(origin, record, ROWS, np.random.default_rng(0))
+    cells = AskedCells(origin.schema, origin.bounds)
+    return RowAnswers(rows, cells, origin.model.total / ROWS)
 
 
 _BY_MODEL = (

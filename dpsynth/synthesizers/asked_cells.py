@@ -21,6 +21,7 @@ from dpsynth.models.span import Query
 from dpsynth.schema.table import Datetime, Numeric, Schema
 from dpsynth.synthesizers.cases import Case, cases_of
 from dpsynth.synthesizers.conditions import Term, column_of
+from dpsynth.synthesizers.questions import Question
 
 MAX_GROUPS = 50
 """Values of a column that answers are given by."""
@@ -84,6 +85,28 @@ class AskedCells:
         for part in self.query(where):
             met = met + part.get(name, 1.0)
         return name, met, self.present(name) * (1 - met)
+
+    def told_apart(self, asked: Question) -> dict[str, list[np.ndarray]]:
+        """For each column of a question weights of its cells: cells that have the same in all need
+        not be told apart. NotWhole; at least one column.
+        """
+        found: dict[str, list[np.ndarray]] = {}
+        conditions = [asked.where, *(asked.of if asked.kind in ("share", "logistic") else ())]
+        for condition in conditions:
+            for part in self.query(condition):
+                for name, weights in part.items():
+                    found.setdefault(name, []).append(weights)
+        if asked.kind == "logistic":
+            for condition in asked.of:
+                name, met, other = self.either(condition)
+                found.setdefault(name, []).extend([met, other])
+        named = [self.column(asked.of[0], Numeric)] if asked.kind in ("mean", "quantile") else []
+        for name in [*named, *(self.groups(each)[0] for each in asked.by)]:
+            found.setdefault(name, []).append(np.arange(float(self.codec(name).size)))
+        if not found:
+            name = next(iter(recoding_of(self.schema).modelled.coded))
+            found[name] = [np.zeros(self._modelled[name].size)]
+        return found
 
     def one_column(self, where: str) -> str:
         """The column of a condition about one; ConditionError for others."""

@@ -469,7 +469,12 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         ('measured', True)
         """
         record = self._fitted().certificate.record
-        return answered(self._origin(0), record, question, level)
+        return answered(self.origin, record, question, level)
+
+    @property
+    def origin(self) -> Origin:
+        """The model, and what makes values of its cells: what questions are answered by."""
+        return self._origin(0)
 
     def _origin(self, seed: int | None = None) -> Origin:
         fitted = self._fitted()
