@@ -99,6 +99,7 @@ _COMMANDS = (
     beside.mix,
     beside.impute,
     answers.answer,
+    answers.measured,
     evidence.evaluate,
     answers.validate,
     audit.audit,

@@ -106,3 +106,26 @@ def validate(
             say(line)
     if found.verdict in _CODES:
         raise typer.Exit(_CODES[found.verdict])
+
+
+def measured(
+    model: Model,
+    output: Annotated[
+        Path | None, typer.Option("--output", "-o", help="A folder for measured.json and .html.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Say how well a release says again what was measured. Releasable, and spends nothing.
+
+    In the folder of a release its manifest lists the report.
+    """
+    from dpsynth.synthesizers.table import Synthesizer
+
+    report = Synthesizer.load(model).measured_report()
+    if output is not None:
+        report.save(output)
+    if as_json:
+        print_json(report.record())
+        return
+    for line in report.summary().splitlines():
+        say(line)

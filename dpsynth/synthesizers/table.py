@@ -49,6 +49,7 @@ from dpsynth.synthesizers.blocks import Written, write_blocks
 from dpsynth.synthesizers.feasible import refuse_unkeepable
 from dpsynth.synthesizers.fitted import Fitted, certified
 from dpsynth.synthesizers.looks import Categories, Looking
+from dpsynth.synthesizers.measured_report import MeasuredReport, measured_report
 from dpsynth.synthesizers.model_file import (
     TABLE,
     built_table,
@@ -470,6 +471,25 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         """
         record = self._fitted().certificate.record
         return answered(self.origin, record, question, level)
+
+    def measured_report(self) -> MeasuredReport:
+        """How well the release says again what was measured. It may be published, and is free.
+
+        Returns
+        -------
+        MeasuredReport
+            For each measurement a chi-square of the differences; `save(folder)` adds it to a
+            release.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            For a model that keeps no measurements.
+        """
+        fitted = self._fitted()
+        return measured_report(fitted.model, fitted.certificate.record)
 
     @property
     def origin(self) -> Origin:
