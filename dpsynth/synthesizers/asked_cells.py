@@ -62,7 +62,7 @@ class AskedCells:
                 self._refuse_beyond(term)
         return found
 
-    def query(self, where: str | None) -> Query:
+    def rows_where(self, where: str | None) -> Query:
         """The rows that meet a condition, as cells; NotWhole."""
         found = []
         for case in self.cases(where):
@@ -82,7 +82,7 @@ class AskedCells:
         """
         name = self.one_column(where)
         met = np.zeros(self.codec(name).size)
-        for part in self.query(where):
+        for part in self.rows_where(where):
             met = met + part.get(name, 1.0)
         return name, met, self.present(name) * (1 - met)
 
@@ -93,7 +93,7 @@ class AskedCells:
         found: dict[str, list[np.ndarray]] = {}
         conditions = [asked.where, *(asked.of if asked.kind in ("share", "logistic") else ())]
         for condition in conditions:
-            for part in self.query(condition):
+            for part in self.rows_where(condition):
                 for name, weights in part.items():
                     found.setdefault(name, []).append(weights)
         if asked.kind == "logistic":

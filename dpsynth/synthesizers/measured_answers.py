@@ -47,8 +47,14 @@ class MeasuredAnswers:
         """The numbers of an answer; NotWhole where a question is not in the span."""
         if asked.kind == "logistic":
             return self._logistic(asked)
-        rows = self.cells.query(asked.where)
-        answer: Callable[..., Estimate] = getattr(self, f"_{asked.kind}")
+        rows = self.cells.rows_where(asked.where)
+        kinds: dict[str, Callable[..., Estimate]] = {
+            "count": self._count,
+            "share": self._share,
+            "mean": self._mean,
+            "quantile": self._quantile,
+        }
+        answer = kinds[asked.kind]
         found = []
         for group, cells in self._groups(asked.by):
             found.append(answer(asked, among(rows, cells), group))
@@ -101,7 +107,7 @@ class MeasuredAnswers:
 
     def _share(self, asked: Question, rows: Query, group: Mapping[str, Any]) -> Estimate:
         (condition,) = asked.of
-        parts = [among(rows, part) for part in self.cells.query(condition)]
+        parts = [among(rows, part) for part in self.cells.rows_where(condition)]
         found = self._of([part for each in parts for part in each], rows)
         top, bottom = map(float, found.values)
         limits = (0.0, 1.0)
@@ -199,7 +205,7 @@ class MeasuredAnswers:
         is that of a linear combination of counts (the delta method).
         """
         sides = [self.cells.either(each) for each in asked.of]
-        rows = self.cells.query(asked.where)
+        rows = self.cells.rows_where(asked.where)
         patterns, queries = [], []
         for pattern in itertools.product((0, 1), repeat=len(sides)):
             query = rows
