@@ -36,8 +36,8 @@ def measured(results: dict[str, Any]) -> str:
     told = (
         f"Releases by `{results['mechanism']}` of {results['rows']:,} rows, each drawn anew from a real table;"
         f" {results['level']:.0%} intervals; 500 releases a line, so that a rate of 0.9 has a standard error of 0.013"
-        f" where all measured the question. Rates lie from {min(rates):.3f} to {max(rates):.3f}. Naive intervals, from as"
-        f" many synthetic rows as if they were real, hold the truth of the population in {min(naive):.2f} to"
+        f" where all measured the question. Rates lie from {min(rates):.3f} to {max(rates):.3f}. Naive intervals, from"
+        f" as many synthetic rows as if they were real, hold the truth of the population in {min(naive):.2f} to"
         f" {max(naive):.2f} of releases at epsilon 0.1. (`benchmarks/coverage.py`)"
     )
     return f"{told}\n\n" + "\n".join(lines)

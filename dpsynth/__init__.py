@@ -66,6 +66,7 @@ if TYPE_CHECKING:
         Unique,
     )
     from dpsynth.synthesizers.answers import Answer
+    from dpsynth.synthesizers.asked_cells import NotMeasuredError
     from dpsynth.synthesizers.base import (
         CautionWarning,
         NewLedgerWarning,
@@ -116,6 +117,7 @@ _HOME = {
     "NewLedgerWarning": "synthesizers.base",
     "NoLedgerWarning": "synthesizers.base",
     "NotFittedError": "synthesizers.base",
+    "NotMeasuredError": "synthesizers.asked_cells",
     "Numeric": "schema.table",
     "OneHot": "schema.table",
     "OpenCategorical": "schema.table",
@@ -187,6 +189,7 @@ __all__ = [
     "NewLedgerWarning",
     "NoLedgerWarning",
     "NotFittedError",
+    "NotMeasuredError",
     "Numeric",
     "OneHot",
     "OpenCategorical",

@@ -101,7 +101,7 @@ class Span:
     >>> span = Span(domain, [measured, rough])
     >>> two = span.estimates([[{"a": np.array([1.0, 1.0, 0.0])}]])
     >>> two.values.round(2), np.sqrt(two.covariance).round(2)
-    (array([34.]), array([[1.67]]))
+    (array([34.]), array([[1.65]]))
     >>> span.estimates([[{"b": np.array([1.0, 0.0])}]]) is None
     True
     """

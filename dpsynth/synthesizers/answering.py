@@ -15,7 +15,7 @@ from dpsynth.models.refined import RefinedModel
 from dpsynth.models.span import Span
 from dpsynth.schema.table import Numeric, Schema
 from dpsynth.synthesizers.answers import Answer
-from dpsynth.synthesizers.asked_cells import AskedCells, NotWhole
+from dpsynth.synthesizers.asked_cells import AskedCells, NotMeasuredError
 from dpsynth.synthesizers.asking import Asked
 from dpsynth.synthesizers.measured_answers import MeasuredAnswers
 from dpsynth.synthesizers.model_answers import ROWS, RowAnswers
@@ -41,7 +41,7 @@ def answered(origin: Origin, record: Mapping[str, Any], question: str, level: fl
     assumed.append((cells.unread(), (_ALL_READ,)))
     for empty, notes in assumed:
         span = Span(domain, charged, empty)
-        with contextlib.suppress(NotWhole):
+        with contextlib.suppress(NotMeasuredError):
             parts = MeasuredAnswers(span, cells, schema.unit, level).estimates(asked)
             return Answer(question, "measured", level, (*parts,), (*_notes(schema), *notes))
     by_rows = rows_of_model(origin, record)

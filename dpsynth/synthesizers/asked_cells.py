@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from dpsynth.base.errors import DPSynthError
 from dpsynth.data.constraints.recoding import recoding_of
 from dpsynth.data.tables.codec import Codec, codecs
 from dpsynth.models.base import ConditionError
@@ -29,8 +30,15 @@ MAX_GROUPS = 50
 _OUTSIDE = "this question is outside what was measured"
 
 
-class NotWhole(Exception):
-    """A condition is about no whole cells; never shown to a user."""
+class NotMeasuredError(DPSynthError, ValueError):
+    """A question cuts through cells, compares columns, or is about columns not counted together."""
+
+    def __init__(self, question: str = "the question") -> None:
+        super().__init__(
+            f"{question} compares columns, cuts through cells in which numbers are counted, or is"
+            " about columns that are not counted together: ask with conditions along cells, on"
+            " single columns"
+        )
 
 
 @dataclass(frozen=True, eq=False)
@@ -63,22 +71,22 @@ class AskedCells:
         return found
 
     def rows_where(self, where: str | None) -> Query:
-        """The rows that meet a condition, as cells; NotWhole."""
+        """The rows that meet a condition, as cells; NotMeasuredError."""
         found = []
         for case in self.cases(where):
             if case.relations:
-                raise NotWhole
+                raise NotMeasuredError
             part: dict[str, np.ndarray] = {}
             for term in case.terms:
                 part = times(part, {term.column: self._told(term)})
             if any(np.isnan(weights).any() for weights in part.values()):
-                raise NotWhole
+                raise NotMeasuredError
             found.append(part)
         return found
 
     def either(self, where: str) -> tuple[str, np.ndarray, np.ndarray]:
         """The column of a condition about one, the cells that meet it, and the others that hold a
-        value; NotWhole.
+        value; NotMeasuredError.
         """
         name = self.one_column(where)
         met = np.zeros(self.codec(name).size)
@@ -88,7 +96,7 @@ class AskedCells:
 
     def told_apart(self, asked: Question) -> dict[str, list[np.ndarray]]:
         """For each column of a question weights of its cells: cells that have the same in all need
-        not be told apart. NotWhole; at least one column.
+        not be told apart. NotMeasuredError; at least one column.
         """
         found: dict[str, list[np.ndarray]] = {}
         conditions = [asked.where, *(asked.of if asked.kind in ("share", "logistic") else ())]
@@ -134,11 +142,11 @@ class AskedCells:
         return found
 
     def codec(self, name: str) -> Codec:
-        """The cells of a column that is modelled as it is; NotWhole for another."""
+        """The cells of a column that is modelled as it is; NotMeasuredError for another."""
         recoding = recoding_of(self.schema)
         own = recoding.modelled.columns.get(name)
         if own != self.schema.columns[name] or recoding.made_by(name) is not None:
-            raise NotWhole
+            raise NotMeasuredError
         return self._modelled[name]
 
     def numbers(self, name: str) -> tuple[str, np.ndarray, np.ndarray]:

@@ -21,7 +21,7 @@ from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.models.ratios import fieller, logistic
 from dpsynth.models.span import Estimates, Query, Span
 from dpsynth.synthesizers.answers import Estimate, Interval
-from dpsynth.synthesizers.asked_cells import AskedCells, NotWhole, among, products
+from dpsynth.synthesizers.asked_cells import AskedCells, NotMeasuredError, among, products
 from dpsynth.synthesizers.questions import Question
 
 _EDGES = 64
@@ -33,7 +33,7 @@ _CLEAR = 2.0
 
 @dataclass(frozen=True, eq=False)
 class MeasuredAnswers:
-    """Answers by what was measured. `estimates` raises NotWhole where the span does not have one.
+    """Answers by what was measured; NotMeasuredError where the span does not have one.
 
     level: how often an interval holds the truth.
     """
@@ -44,7 +44,7 @@ class MeasuredAnswers:
     level: float
 
     def estimates(self, asked: Question) -> list[Estimate]:
-        """The numbers of an answer; NotWhole where a question is not in the span."""
+        """The numbers of an answer; NotMeasuredError where a question is not in the span."""
         if asked.kind == "logistic":
             return self._logistic(asked)
         rows = self.cells.rows_where(asked.where)
@@ -73,7 +73,7 @@ class MeasuredAnswers:
         """Each group's values by column, and its cells."""
         named = [self.cells.groups(name) for name in by]
         for name, _ in named:
-            self.cells.codec(name)  # NotWhole for one that is modelled otherwise
+            self.cells.codec(name)  # NotMeasuredError for one that is modelled otherwise
         values = dict(named)
         for group in products(named):
             yield group, {name: values[name][value] for name, value in group.items()}
@@ -81,7 +81,7 @@ class MeasuredAnswers:
     def _of(self, *queries: Query) -> Estimates:
         found = self.span.estimates(queries)
         if found is None:
-            raise NotWhole
+            raise NotMeasuredError
         return found
 
     def _count(self, asked: Question, rows: Query, group: Mapping[str, Any]) -> Estimate:
@@ -164,7 +164,7 @@ class MeasuredAnswers:
             for place in places[np.unique(step.astype(int))]:
                 self._tested(asked, rows, name, int(place), scores)
             if not scores:
-                raise NotWhole
+                raise NotMeasuredError
             low, high = (_ends(scores, self._z, which, first.size) for which in (1, 2))
             places = np.arange(min(low[0], high[0]), max(low[1], high[1]) + 1)
         beyond = [place for place in sorted(scores) if scores[place][0] >= 0]

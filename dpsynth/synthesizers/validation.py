@@ -37,7 +37,7 @@ from dpsynth.models.span import MAX_CELLS, Span
 from dpsynth.synthesizers.account import accountant_for, existing_account
 from dpsynth.synthesizers.answering import check_level, rows_of_model
 from dpsynth.synthesizers.answers import Estimate, Interval
-from dpsynth.synthesizers.asked_cells import AskedCells, NotWhole
+from dpsynth.synthesizers.asked_cells import AskedCells, NotMeasuredError
 from dpsynth.synthesizers.measured_answers import MeasuredAnswers
 from dpsynth.synthesizers.preflight import check_budget
 from dpsynth.synthesizers.questions import Question
@@ -212,7 +212,7 @@ def validate(
 
     Raises
     ------
-    ConditionError, SchemaError, ValueError, PolicyRefusedError, BudgetExceededError
+    ConditionError, NotMeasuredError, SchemaError, PolicyRefusedError, BudgetExceededError
         Before any row is read; never because of a value in a row.
     RowsError
         When the rows cannot be read. What was reserved is spent.
@@ -296,12 +296,8 @@ def _looks(analysis: str | Sequence[str], cells: AskedCells) -> list[_Look]:
 def _look(asked: Question, cells: AskedCells) -> _Look:
     try:
         told = cells.told_apart(asked)
-    except NotWhole:
-        raise ConditionError(
-            f"{asked.text!r} compares columns, cuts through a cell in which the release counts"
-            " numbers, or is about columns that constraints model together: ask with conditions"
-            " along cells, on single columns"
-        ) from None
+    except NotMeasuredError:
+        raise NotMeasuredError(repr(asked.text)) from None
     groups = {
         name: np.unique(np.column_stack(vectors), axis=0, return_inverse=True)[1].ravel()
         for name, vectors in told.items()

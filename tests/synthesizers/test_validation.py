@@ -125,7 +125,7 @@ def test_conditions_inside_of_a_cell_are_refused_and_those_along_cells_are_not()
     wide = Schema({"x": dpsynth.Numeric(0, 1)})
     made = fitted(pd.DataFrame({"x": np.linspace(0, 1, 2000)}), wide, unsafe_seed=1)
     rows = pd.DataFrame({"x": np.linspace(0, 1, 2000)})
-    with pytest.raises(dpsynth.ConditionError, match="along cells"):
+    with pytest.raises(dpsynth.NotMeasuredError, match="along cells"):
         validate("count where x >= 0.1234567", made, rows, ledger=None, **ASKED)
     assert validate("count where x >= 0.5", made, rows, ledger=None, **{**ASKED, "within": 300}).verdict == "agrees"
 
