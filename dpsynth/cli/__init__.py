@@ -20,7 +20,7 @@ from typer.core import TyperGroup
 
 from dpsynth.base.credentials import without_credentials
 from dpsynth.base.places import expanded
-from dpsynth.cli import audit, beside, evidence, release
+from dpsynth.cli import answers, audit, beside, evidence, release
 from dpsynth.cli.common import fail, say
 from dpsynth.cli.exits import CODES, exit_code
 from dpsynth.cli.images import images_app
@@ -98,7 +98,10 @@ _COMMANDS = (
     release.sample,
     beside.mix,
     beside.impute,
+    answers.answer,
+    answers.measured,
     evidence.evaluate,
+    answers.validate,
     audit.audit,
     release.demo,
     plan,

@@ -41,12 +41,15 @@ from dpsynth.mechanisms.registry import TABLES, mechanism_for, name_of
 from dpsynth.mechanisms.tails import with_magnitudes
 from dpsynth.schema.table import Schema, SchemaError
 from dpsynth.synthesizers.account import accountant_for, budget_of_account
+from dpsynth.synthesizers.answering import answered
+from dpsynth.synthesizers.answers import Answer
 from dpsynth.synthesizers.asking import Asked
 from dpsynth.synthesizers.base import BaseSynthesizer, CautionWarning, NamedLedger, NoLedger
 from dpsynth.synthesizers.blocks import Written, write_blocks
 from dpsynth.synthesizers.feasible import refuse_unkeepable
 from dpsynth.synthesizers.fitted import Fitted, certified
 from dpsynth.synthesizers.looks import Categories, Looking
+from dpsynth.synthesizers.measured_report import MeasuredReport, measured_report
 from dpsynth.synthesizers.model_file import (
     TABLE,
     built_table,
@@ -422,6 +425,78 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
             )
         fill = filled_in_kept if is_recoded(self.schema) else filled_in
         return stamped(fill(origin, table, list(wanted), np.random.default_rng(seed)))
+
+    def answer(self, question: str, *, level: float = 0.9) -> Answer:
+        """Answers a question by what the fit has paid for. It spends nothing and opens no data.
+
+        Where noisy counts that the fit has measured cover the question, the estimate is made of
+        these, without bias, and has two intervals: for the exact answer on the private rows, and
+        for the population that they were drawn from. Where they do not, the answer is the model's,
+        is marked so, and has none (docs/answers.md).
+
+        Parameters
+        ----------
+        question : str
+            "count where age >= 65 and sex == 'f'", "share(smoker == True) where age >= 65",
+            "mean(age) by sex", "median(age)", "quantile(age, 0.9)", or
+            "logistic(smoker == True ~ age >= 65)". `where` and `by` may stand after each but the
+            last, which has no `by`.
+        level : float
+            How often an interval holds the truth, from 0.5 to below 1.
+
+        Returns
+        -------
+        Answer
+            Its basis, "measured" or "model", and its numbers: one, or one for each group or
+            coefficient.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ConditionError
+            For a question that cannot be read, and for one about columns or values that the
+            release does not know.
+        ValueError
+            For another level.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from dpsynth import Boolean, Numeric, Schema, Synthesizer
+        >>> schema = Schema({"age": Numeric(0, 120, integer=True), "smoker": Boolean()})
+        >>> rows = pd.DataFrame({"age": [34, 61, 47, 82] * 500, "smoker": [True, False] * 1000})
+        >>> synth = Synthesizer(schema, epsilon=1.0, delta=1e-6, ledger=None).fit(rows)
+        >>> answer = synth.answer("count where age >= 65")
+        >>> answer.basis, answer.privacy_interval[0] <= answer.estimate
+        ('measured', True)
+        """
+        record = self._fitted().certificate.record
+        return answered(self.origin, record, question, level)
+
+    def measured_report(self) -> MeasuredReport:
+        """How well the release says again what was measured. It may be published, and is free.
+
+        Returns
+        -------
+        MeasuredReport
+            For each measurement a chi-square of the differences; `save(folder)` adds it to a
+            release.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            For a model that keeps no measurements.
+        """
+        fitted = self._fitted()
+        return measured_report(fitted.model, fitted.certificate.record)
+
+    @property
+    def origin(self) -> Origin:
+        """The model, and what makes values of its cells: what questions are answered by."""
+        return self._origin(0)
 
     def _origin(self, seed: int | None = None) -> Origin:
         fitted = self._fitted()

@@ -132,6 +132,21 @@ class _Cells(ABC):
         points = only_points(lengths, whole, special)
         return Parts(cells, begin, end, shares(lengths, whole, special), special, points=points)
 
+    def told(
+        self, holds: Callable[[pd.Series[Any]], np.ndarray], constants: Sequence[Any]
+    ) -> np.ndarray:
+        """For each cell 1 where all of its values meet a condition, 0 where none does, else NaN.
+
+        holds, constants: as for `parts`. Values that could not be read meet none.
+        """
+        cells, begin, _ = cut(*self._ends(), self._breaks(constants))
+        met = holds(self._shown(begin, np.zeros(len(begin), dtype=bool)))
+        share = np.bincount(cells, met, self._valid) / np.bincount(cells, minlength=self._valid)
+        one = np.zeros(1, dtype=np.int64)
+        special = self.nullable and bool(holds(self._shown(one, one == 0))[0])
+        found = np.where((share == 0) | (share == 1), share, np.nan)
+        return np.append(found, np.full(self.size - self._valid, float(special)))
+
     def weights(self, parts: Parts) -> np.ndarray:
         """For each cell how much of it meets a condition."""
         return parts.weights(self._valid, self.size)

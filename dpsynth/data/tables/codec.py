@@ -91,6 +91,12 @@ class Codec(Coding, Protocol):
         """
         ...
 
+    def told(
+        self, holds: Callable[[pd.Series[Any]], np.ndarray], constants: Sequence[Any]
+    ) -> np.ndarray:
+        """For each cell 1 where all of its values meet a condition, 0 where none does, else NaN."""
+        ...
+
     def weights(self, parts: Parts) -> np.ndarray:
         """For each cell how much of it these parts are."""
         ...

@@ -38,7 +38,13 @@ SAMPLES = {
     "sheet": (".png",),
 }
 """The kinds of files that are drawn from a model, and how their names end."""
-_NAMES = {"certificate": "certificate.json", "page": "certificate.html", "schema": "schema.yaml"}
+_NAMES = {
+    "certificate": "certificate.json",
+    "page": "certificate.html",
+    "schema": "schema.yaml",
+    "measured": "measured.json",
+    "measured page": "measured.html",
+}
 """The kinds of which a release has one file, and its name."""
 
 STAMP = "contains_real_records"
