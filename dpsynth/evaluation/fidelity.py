@@ -20,6 +20,8 @@ from dpsynth.data.engines.files import column as values_of
 from dpsynth.data.tables.codec import check_columns, encode_frame, schema_domain
 from dpsynth.evaluation.distances import all_ways, choose_bins, frequencies, total_variation
 from dpsynth.evaluation.labels import bin_labels, valid_cells
+from dpsynth.evaluation.numbers import Numbers
+from dpsynth.evaluation.patterns import patterns
 from dpsynth.evaluation.quality import ColumnQuality, Quality, WayQuality
 from dpsynth.evaluation.reading import missing_and_outside, repeated_share, span
 from dpsynth.models.base import Codes
@@ -112,6 +114,7 @@ def evaluate(
         pair_floors=_matrix(domain, pairs, 1),
         repeated_real=_repeated(rows[0], schema),
         repeated_synthetic=_repeated(rows[1], schema),
+        patterns=patterns(Numbers.of(rows[0], schema), Numbers.of(rows[1], schema), schema),
     )
 
 

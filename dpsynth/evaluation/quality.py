@@ -12,6 +12,7 @@ from typing import Any
 import pandas as pd
 
 from dpsynth.base.text import percent, printable
+from dpsynth.evaluation.pattern import Pattern
 from dpsynth.evaluation.verdict import verdict
 from dpsynth.evidence.pages import render
 
@@ -131,6 +132,8 @@ class Quality:
         order of `columns`, with the columns alone on the diagonal.
     repeated_real, repeated_synthetic : float
         Rows that equal an earlier row of their own table, as shares of the rows.
+    patterns : tuple of Pattern
+        What distances hide, such as heaping, tails and dependencies, and what became of it.
 
     Examples
     --------
@@ -156,6 +159,7 @@ class Quality:
     pair_floors: tuple[tuple[float, ...], ...]
     repeated_real: float
     repeated_synthetic: float
+    patterns: tuple[Pattern, ...]
 
     @property
     def record(self) -> dict[str, Any]:

@@ -31,6 +31,7 @@ SHOWN = {
     "auditing.release.audit_policy": ("AuditPolicy",),
     "auditing.release.report": ("AuditReport", "Finding", "Precondition"),
     "evaluation.images": ("ClassQuality", "ImageQuality"),
+    "evaluation.pattern": ("Pattern",),
     "evaluation.quality": ("ColumnQuality", "Quality", "WayQuality"),
     "mechanisms.allocation": ("Allocation", "Part"),
     "mechanisms.footprint": ("Footprint", "Pace"),
