@@ -7,9 +7,9 @@ import math
 from collections.abc import Iterator
 
 import numpy as np
-from scipy.stats import rankdata
 
-from dpsynth.base.text import percent
+from dpsynth.base.text import hundredths, percent
+from dpsynth.evaluation.association import columns_of, correlations
 from dpsynth.evaluation.numbers import Numbers, is_measured, value_of
 from dpsynth.evaluation.pattern import CLEAR, Pattern, apart, fate_of, in_errors, is_invented
 from dpsynth.schema.columns import Boolean, Numeric
@@ -151,37 +151,16 @@ def reversals(real: Numbers, synthetic: Numbers, schema: Schema) -> Iterator[Pat
     ranked = [n for n in ranked if min(real.distinct[n], synthetic.distinct[n]) > 1]
     if len(ranked) < 2:
         return
-    ranks = [np.stack([_ranks(t.values[n]) for n in ranked], axis=1) for t in (real, synthetic)]
-    whole = [_correlations(each) for each in ranks]
+    ranks = [columns_of(table, ranked, ranked=True) for table in (real, synthetic)]
+    whole = [correlations(each) for each in ranks]
     for group in [n for n in coded if 1 < real.distinct[n] <= _MOST_GROUPS]:
         for value in np.unique(real.values[group][~np.isnan(real.values[group])]):
             parts = [
-                _correlations(x[t.values[group] == value])
+                correlations(x[t.values[group] == value])
                 for x, t in zip(ranks, (real, synthetic), strict=True)
             ]
             said = f"{group} is {value_of(coded[group], float(value))}"
             yield from _turned(ranked, group, float(value), said, whole, parts)
-
-
-def _ranks(values: np.ndarray) -> np.ndarray:
-    found = np.full(values.size, np.nan)
-    there = np.isfinite(values)
-    found[there] = rankdata(values[there])
-    return found
-
-
-def _correlations(ranks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Rank correlations of the rows in which both are there, and how many these are."""
-    there = ~np.isnan(ranks)
-    x = np.where(there, ranks, 0.0)
-    w = there.astype(float)
-    n = w.T @ w
-    with np.errstate(invalid="ignore", divide="ignore"):
-        mean = (x.T @ w) / n  # of the first, over the rows where the second is there too
-        square = ((x**2).T @ w) / n - mean**2
-        covariance = (x.T @ x) / n - mean * mean.T
-        found = covariance / np.sqrt(square * square.T)
-    return np.where(np.isfinite(found), found, 0.0), n
 
 
 def _turned(
@@ -209,17 +188,13 @@ def _turned(
             continue
         all_rows = float(whole[0 if real else 1][0][i, j])
         said = (
-            f"where {where}, the rank correlation is {_signed(r)} in the real records and"
-            f" {_signed(s)} in the release; over all {'real' if real else 'synthetic'} rows it is"
-            f" {_signed(all_rows)}"
+            f"where {where}, the rank correlation is {hundredths(r)} in the real records and"
+            f" {hundredths(s)} in the release; over all {'real' if real else 'synthetic'} rows it"
+            f" is {hundredths(all_rows)}"
         )
         pair = (names[i], names[j])
         details = {"group": group, "value": value}
         yield Pattern("reversal", pair, fate, r, s, errors, said, details)
-
-
-def _signed(x: float) -> str:
-    return f"{x:.2f}".replace("-", "\N{MINUS SIGN}")
 
 
 def _error(r: np.ndarray, n: np.ndarray) -> np.ndarray:
