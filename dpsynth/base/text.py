@@ -170,6 +170,12 @@ def difference(share: float) -> str:
     return f"{sign}{abs(rounded):.1f}\xa0%"
 
 
+def hundredths(x: float) -> str:
+    """A correlation or another number of about 1, to two places, with a true minus sign."""
+    rounded = f"{x:.2f}"
+    return "0.00" if rounded == "-0.00" else rounded.replace("-", "\N{MINUS SIGN}")
+
+
 def clip(text: str, length: int) -> str:
     """The text, cut to `length` characters with an ellipsis where it is longer."""
     return text if len(text) <= length else text[: length - 1] + "…"

@@ -12,6 +12,10 @@ from typing import Any
 import pandas as pd
 
 from dpsynth.base.text import percent, printable
+from dpsynth.evaluation.association import Association, matrix, mean_difference
+from dpsynth.evaluation.pattern import Pattern
+from dpsynth.evaluation.scores import Scores
+from dpsynth.evaluation.structure import CalendarPart, MissingTogether, Quantiles
 from dpsynth.evaluation.verdict import verdict
 from dpsynth.evidence.pages import render
 
@@ -171,6 +175,18 @@ class Quality:
         Declared calendar parts and round values, in the schema's order.
     repeated_real, repeated_synthetic : float
         Rows that equal an earlier row of their own table, as shares of the rows.
+    patterns : tuple of Pattern
+        What distances hide, such as heaping, tails and dependencies, and what became of it.
+    associations : tuple of Association
+        All pairs of columns.
+    quantiles : tuple of Quantiles
+        Of all columns of numbers and moments.
+    calendar : tuple of CalendarPart
+        Hours, weekdays, months and days of the month of columns of moments.
+    missing_together : MissingTogether or None
+        Which values are missing together; None where no value is missing.
+    scores : Scores
+        By the definitions of SDMetrics.
 
     Examples
     --------
@@ -197,6 +213,12 @@ class Quality:
     details: tuple[DetailQuality, ...]
     repeated_real: float
     repeated_synthetic: float
+    patterns: tuple[Pattern, ...]
+    associations: tuple[Association, ...]
+    quantiles: tuple[Quantiles, ...]
+    calendar: tuple[CalendarPart, ...]
+    missing_together: MissingTogether | None
+    scores: Scores
 
     @property
     def record(self) -> dict[str, Any]:
@@ -207,6 +229,10 @@ class Quality:
             "verdict": self.verdict,
             **asdict(self),
             "worst_pairs": self.worst_pairs(_RECORDED_PAIRS),
+            "association_differences": matrix(
+                [column.name for column in self.columns], self.associations
+            ),
+            "mean_association_difference": mean_difference(self.associations),
         }
 
     @property
