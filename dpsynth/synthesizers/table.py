@@ -19,6 +19,7 @@ from dpsynth.base.job import Job
 from dpsynth.base.places import expanded
 from dpsynth.base.progress import stage
 from dpsynth.data.constraints.recoding import is_recoded, recoding_of
+from dpsynth.data.engines.databases import Database
 from dpsynth.data.engines.files import Source, open_source
 from dpsynth.data.engines.frames import Container, as_container, check_container
 from dpsynth.data.tables.codec import check_columns, check_owner, codecs, schema_domain
@@ -45,6 +46,7 @@ from dpsynth.synthesizers.answering import answered
 from dpsynth.synthesizers.answers import Answer
 from dpsynth.synthesizers.asking import Asked
 from dpsynth.synthesizers.base import BaseSynthesizer, CautionWarning, NamedLedger, NoLedger
+from dpsynth.synthesizers.block_table import WrittenTable, write_table
 from dpsynth.synthesizers.blocks import Written, write_blocks
 from dpsynth.synthesizers.feasible import refuse_unkeepable
 from dpsynth.synthesizers.fitted import Fitted, certified
@@ -326,41 +328,51 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
 
     def write(
         self,
-        folder: str | Path,
+        place: str | Path | Database,
         n: int,
         *,
         where: str | None = None,
         balance: Mapping[str, Any] | None = None,
         support: bool = False,
         seed: int | None = None,
-        format: str = "parquet",
+        format: str | None = None,
         workers: int = 1,
-    ) -> Written:
-        """Draws any number of rows into the files of a folder, a million in each.
+        append: bool = False,
+    ) -> Written | WrittenTable:
+        """Draws any number of rows into the files of a folder, or into a table of a database.
 
-        The files are the same for one seed, however many are written beside each other. A call that
-        ended early is finished by the same call: files that are whole are kept. The manifest of the
-        folder lists them.
+        The rows are the same for one seed, wherever they are written and however many are drawn
+        beside each other. A folder has a million in each file, which its manifest lists. A call
+        that ended early is finished by the same call: files that are whole are kept.
+
+        A table of a database takes all rows in one transaction: of a call that ends early nothing
+        is kept. No table is dropped or emptied. The table `dpsynth_manifest` beside it lists the
+        model, the seed and what was asked for.
 
         Parameters
         ----------
-        folder : str or Path
-            A new folder, or one in which the same was begun.
+        place : str, Path or Database
+            A new folder, or one in which the same was begun. Or a table, such as
+            "postgresql://host/clinic?table=synthetic": a new one, or one with the same columns and
+            no rows.
         n : int
             How many rows.
         where, balance, support
-            As in `sample`; shares hold in each file.
+            As in `sample`; shares hold in each million.
         seed : int or None
             For a sample that can be drawn again; None takes a fresh one, which the manifest has.
-        format : str
-            The kind of file, such as "parquet" or "csv".
+        format : str or None
+            The kind of file in a folder, such as "csv"; None is "parquet".
         workers : int
-            How many files are written beside each other.
+            How many million rows are drawn beside each other.
+        append : bool
+            Whether a table may have rows already, all of which were written by dpsynth.
 
         Returns
         -------
-        Written
-            The folder, its files, the rows, the seed, and the head of the manifest.
+        Written or WrittenTable
+            The folder, its files, the rows, the seed, and the head of the manifest. Or the table,
+            the rows and the seed.
 
         Raises
         ------
@@ -370,12 +382,26 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
             When no row can meet the condition, and where a column other than an `Identifier` has to
             be unique.
         ValueError, SchemaError
-            For a folder of other files, and for rows that such a file cannot hold.
+            For a folder of other files, a table with other columns or with rows, and for rows that
+            such a file cannot hold.
+        OSError, ImportError
+            Where a database cannot be opened or takes no rows, or its driver is absent.
         """
         asked = Asked(where, None, balance, None, support)
-        ending = f".{format.removeprefix('.')}"
+        if isinstance(place, Database) or "://" in str(place):
+            if format is not None:
+                raise ValueError(
+                    f"a table of a database has no format, got {format!r}: leave it out"
+                )
+            table = place if isinstance(place, Database) else Database(str(place))
+            return write_table(table, self, n, asked, seed=seed, workers=workers, append=append)
+        if append:
+            raise ValueError(
+                "only a table of a database can be appended to: leave append out, or name a table"
+            )
+        ending = f".{(format or 'parquet').removeprefix('.')}"
         return write_blocks(
-            expanded(folder), self, n, asked, ending=ending, seed=seed, workers=workers
+            expanded(place), self, n, asked, ending=ending, seed=seed, workers=workers
         )
 
     def impute(
