@@ -28,6 +28,7 @@ from dpsynth.cli.init import init
 from dpsynth.cli.ledger import ledger_app
 from dpsynth.cli.plan import plan
 from dpsynth.cli.schema import schema_app
+from dpsynth.cli.sign import keys_app, sign
 from dpsynth.cli.split import split
 from dpsynth.cli.unit import unit
 from dpsynth.cli.verify import verify
@@ -102,6 +103,7 @@ _COMMANDS = (
     audit.audit,
     release.demo,
     plan,
+    sign,
     verify,
 )
 for command in _COMMANDS:
@@ -109,6 +111,7 @@ for command in _COMMANDS:
 app.add_typer(schema_app, name="schema")
 app.add_typer(images_app, name="images")
 app.add_typer(ledger_app, name="ledger")
+app.add_typer(keys_app, name="keys")
 
 
 def main() -> None:
