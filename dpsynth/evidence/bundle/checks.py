@@ -43,7 +43,12 @@ SAMPLES = {
     "sheet": (".png",),
 }
 """The kinds of files that are drawn from a model, and how their names end."""
-_NAMES = {"certificate": "certificate.json", "page": "certificate.html", "schema": "schema.yaml"}
+_NAMES = {
+    "certificate": "certificate.json",
+    "page": "certificate.html",
+    "schema": "schema.yaml",
+    "card": "croissant.json",
+}
 """The kinds of which a release has one file, and its name."""
 
 STAMP = "contains_real_records"
