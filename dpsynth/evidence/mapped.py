@@ -1,4 +1,4 @@
-"""Answers to the questions of standards and laws, each from a certificate's own facts, or from none.
+"""Answers to questions of standards and laws, each from a certificate's own facts, or from none.
 
 `mappings/` has a file for each standard: its questions, and the places in the certificate that
 answer them. What no certificate can know is left to a person, and says so. Nothing here judges.
@@ -95,7 +95,5 @@ def _said(record: Mapping[str, Any], place: str) -> list[str]:
 
 def _group(group: Group) -> str:
     """A line on charges of one kind."""
-    noise = (
-        "" if group.least is None else f", noise of {at_most(group.least)} rows or more on a count"
-    )
+    noise = "" if group.least is None else f", noise from {at_most(group.least)} rows on"
     return f"{group.what}: {group.charges} charges{noise}"
