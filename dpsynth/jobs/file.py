@@ -68,12 +68,9 @@ def _job(path: Path, stated: Mapping[str, Any]) -> JobFile:
         raise ValueError("fit is missing, which says what may be spent: write fit: {epsilon: 1}")
     _check(sections)
     address = "://" in stated["data"]
-    return JobFile(
-        path,
-        stated["data"] if address else _from(path, stated["data"]),
-        *(_from(path, stated[name]) for name in ("schema", "ledger", "output")),
-        sections={"sample": {}, **sections},
-    )
+    places = {name: _from(path, stated[name]) for name in ("schema", "ledger", "output")}
+    data = stated["data"] if address else _from(path, stated["data"])
+    return JobFile(path, data, **places, sections={"sample": {}, **sections})
 
 
 def _section(path: Path, name: str, stated: Any) -> dict[str, Any]:

@@ -36,7 +36,9 @@ sample: {rows: 300, format: csv}
 evaluate: {}
 audit: {holdout: holdout.csv, seed: 1}
 certify: {card: true, documents: [nist-800-226]}
-gate: {epsilon: 1, account_epsilon: 3, distance: {pairs: 1.0}, outside_schema: 0, audit: [PASS, INCONCLUSIVE, FAIL, INVALID]}
+gate:
+  {epsilon: 1, account_epsilon: 3, distance: {pairs: 1.0}, outside_schema: 0,
+   audit: [PASS, INCONCLUSIVE, FAIL, INVALID]}
 sign: {key: office.key, signer: data office, days: 365}
 """
 STEPS = ("fit", "sample", "evaluate", "audit", "certify", "sign")
