@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import ROUND_CEILING, Context, Decimal
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
@@ -179,3 +180,9 @@ def hundredths(x: float) -> str:
 def clip(text: str, length: int) -> str:
     """The text, cut to `length` characters with an ellipsis where it is longer."""
     return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def likely(name: str, known: Iterable[str]) -> str:
+    """A question after the known name that is most like a wrong one, or nothing."""
+    found = difflib.get_close_matches(str(name), list(known), n=1)
+    return f"did you mean {found[0]!r}? " if found else ""

@@ -29,6 +29,7 @@ GUARDED = (*RINGS, "data")
 """Folders whose classes hold private values in slots of their own."""
 OPTIONAL = {
     "adbc_driver_postgresql": ("data/engines/databases.py", "data/engines/database_writers.py"),
+    "cryptography": ("evidence/signing/ed25519.py",),
     "deltalake": ("data/engines/lakes.py",),
     "duckdb": ("data/engines/databases.py", "data/engines/database_writers.py"),
     "faker": ("data/tables/faked.py",),
