@@ -65,6 +65,8 @@ if TYPE_CHECKING:
         Text,
         Unique,
     )
+    from dpsynth.synthesizers.answers import Answer
+    from dpsynth.synthesizers.asked_cells import NotMeasuredError
     from dpsynth.synthesizers.base import (
         CautionWarning,
         NewLedgerWarning,
@@ -76,10 +78,12 @@ if TYPE_CHECKING:
     from dpsynth.synthesizers.scenario import Scenario
     from dpsynth.synthesizers.table import Synthesizer
     from dpsynth.synthesizers.units import RowsPerUnit, rows_per_unit
+    from dpsynth.synthesizers.validation import Validation, validate
 
 # Where each public name is defined, below `dpsynth`.
 _HOME = {
     "Accountant": "ledger.opening",
+    "Answer": "synthesizers.answers",
     "AuditPolicy": "auditing.release.audit",
     "AuditReport": "auditing.release.audit",
     "Boolean": "schema.table",
@@ -113,6 +117,7 @@ _HOME = {
     "NewLedgerWarning": "synthesizers.base",
     "NoLedgerWarning": "synthesizers.base",
     "NotFittedError": "synthesizers.base",
+    "NotMeasuredError": "synthesizers.asked_cells",
     "Numeric": "schema.table",
     "OneHot": "schema.table",
     "OpenCategorical": "schema.table",
@@ -135,6 +140,7 @@ _HOME = {
     "Synthesizer": "synthesizers.table",
     "Text": "schema.table",
     "Unique": "schema.table",
+    "Validation": "synthesizers.validation",
     "Workload": "mechanisms.marginal.workload",
     "audit": "auditing.release.audit",
     "contact_sheet": "evaluation.images",
@@ -143,10 +149,12 @@ _HOME = {
     "mix": "data.tables.mixing",
     "partitions": "data.engines.partitions",
     "rows_per_unit": "synthesizers.units",
+    "validate": "synthesizers.validation",
 }
 
 __all__ = [
     "Accountant",
+    "Answer",
     "AuditPolicy",
     "AuditReport",
     "Boolean",
@@ -181,6 +189,7 @@ __all__ = [
     "NewLedgerWarning",
     "NoLedgerWarning",
     "NotFittedError",
+    "NotMeasuredError",
     "Numeric",
     "OneHot",
     "OpenCategorical",
@@ -202,6 +211,7 @@ __all__ = [
     "Synthesizer",
     "Text",
     "Unique",
+    "Validation",
     "Workload",
     "audit",
     "contact_sheet",
@@ -210,6 +220,7 @@ __all__ = [
     "mix",
     "partitions",
     "rows_per_unit",
+    "validate",
 ]
 
 

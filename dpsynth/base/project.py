@@ -11,8 +11,8 @@ from pathlib import Path
 from dpsynth.base.places import expanded
 
 NAME = "dpsynth.toml"
-KEYS = ("ledger", "schema", "policy")
-"""The paths that the file may state; the policy is one for audits."""
+KEYS = ("ledger", "schema", "policy", "trust")
+"""The paths that the file may state: the policy is one for audits, trust says who signs."""
 
 
 @dataclass(frozen=True)

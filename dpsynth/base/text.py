@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import ROUND_CEILING, Context, Decimal
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
@@ -170,6 +171,18 @@ def difference(share: float) -> str:
     return f"{sign}{abs(rounded):.1f}\xa0%"
 
 
+def hundredths(x: float) -> str:
+    """A correlation or another number of about 1, to two places, with a true minus sign."""
+    rounded = f"{x:.2f}"
+    return "0.00" if rounded == "-0.00" else rounded.replace("-", "\N{MINUS SIGN}")
+
+
 def clip(text: str, length: int) -> str:
     """The text, cut to `length` characters with an ellipsis where it is longer."""
     return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def likely(name: str, known: Iterable[str]) -> str:
+    """A question after the known name that is most like a wrong one, or nothing."""
+    found = difflib.get_close_matches(str(name), list(known), n=1)
+    return f"did you mean {found[0]!r}? " if found else ""

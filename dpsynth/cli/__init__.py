@@ -20,14 +20,17 @@ from typer.core import TyperGroup
 
 from dpsynth.base.credentials import without_credentials
 from dpsynth.base.places import expanded
-from dpsynth.cli import audit, beside, evidence, release
+from dpsynth.cli import answers, audit, beside, evidence, release
+from dpsynth.cli.certificate import certificate_app
 from dpsynth.cli.common import fail, say
 from dpsynth.cli.exits import CODES, exit_code
 from dpsynth.cli.images import images_app
 from dpsynth.cli.init import init
 from dpsynth.cli.ledger import ledger_app
 from dpsynth.cli.plan import plan
+from dpsynth.cli.run import run
 from dpsynth.cli.schema import schema_app
+from dpsynth.cli.sign import keys_app, sign
 from dpsynth.cli.split import split
 from dpsynth.cli.unit import unit
 from dpsynth.cli.verify import verify
@@ -98,10 +101,15 @@ _COMMANDS = (
     release.sample,
     beside.mix,
     beside.impute,
+    answers.answer,
+    answers.measured,
     evidence.evaluate,
+    answers.validate,
     audit.audit,
     release.demo,
     plan,
+    run,
+    sign,
     verify,
 )
 for command in _COMMANDS:
@@ -109,6 +117,8 @@ for command in _COMMANDS:
 app.add_typer(schema_app, name="schema")
 app.add_typer(images_app, name="images")
 app.add_typer(ledger_app, name="ledger")
+app.add_typer(keys_app, name="keys")
+app.add_typer(certificate_app, name="certificate")
 
 
 def main() -> None:

@@ -16,18 +16,11 @@ from dpsynth.cli.common import (
     print_json,
     say,
 )
-from dpsynth.cli.exits import Exit
+from dpsynth.cli.exits import VERDICT_CODES
 from dpsynth.cli.progress import Progress, following
 
 if TYPE_CHECKING:
     from dpsynth.auditing.claim import PrivacyClaim
-
-_CODES = {
-    "PASS": Exit.DONE,
-    "FAIL": Exit.GATE_FAILED,
-    "INVALID": Exit.BAD_INPUT,
-    "INCONCLUSIVE": Exit.INCONCLUSIVE,
-}
 
 Train = Annotated[Path, typer.Option(help="The real rows that the release was made from.")]
 Holdout = Annotated[
@@ -110,7 +103,7 @@ def audit(
         say(report.summary())
         if output is not None:
             say(f"{output / 'audit.html'}: INTERNAL, compares with real records")
-    raise typer.Exit(_CODES[report.verdict])
+    raise typer.Exit(VERDICT_CODES[report.verdict])
 
 
 def _claim(epsilon: float | None, delta: float | None) -> PrivacyClaim | None:

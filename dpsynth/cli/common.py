@@ -23,7 +23,7 @@ out = Console(soft_wrap=True)
 err = Console(stderr=True, soft_wrap=True)
 
 
-def _place(text: str) -> Path | str:
+def path_or_address(text: str) -> Path | str:
     """A path, or an address as it is."""
     return text if "://" in text else Path(text)
 
@@ -35,12 +35,12 @@ Data = Annotated[
         " folder or a pattern of Parquet, CSV or Arrow files, also as s3:// or gs://; a"
         " Delta or Iceberg table; or a database, such as postgresql://host/clinic?table=visits.",
         metavar="DATA",
-        parser=_place,
+        parser=path_or_address,
     ),
 ]
 Real = Annotated[
     Any,
-    typer.Argument(help="Real rows: a table of any kind that a fit takes.", parser=_place),
+    typer.Argument(help="Real rows: a table of any kind that a fit takes.", parser=path_or_address),
 ]
 SchemaFile = Annotated[
     Path | None,

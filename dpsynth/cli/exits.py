@@ -38,6 +38,15 @@ VERDICTS: dict[tuple[str, type[Exception]], Exit] = {
 """Where an exception is the command's answer, rather than bad input."""
 
 
+VERDICT_CODES = {
+    "PASS": Exit.DONE,
+    "FAIL": Exit.GATE_FAILED,
+    "INVALID": Exit.BAD_INPUT,
+    "INCONCLUSIVE": Exit.INCONCLUSIVE,
+}
+"""How a command ends that gives a verdict: an audit, or the gate of a job."""
+
+
 def exit_code(error: Exception, command: str = "") -> Exit:
     """The exit code of a command that ends with this exception, of a class in CODES."""
     for (asked, kind), code in VERDICTS.items():

@@ -26,6 +26,7 @@ from dpsynth.cli.common import (
     load_schema,
     output_file,
     parity_asked,
+    path_or_address,
     print_json,
     row_count,
     say,
@@ -46,6 +47,7 @@ from dpsynth.cli.programs import (
 from dpsynth.cli.progress import Progress, following
 
 if TYPE_CHECKING:
+    from dpsynth.synthesizers.block_table import WrittenTable
     from dpsynth.synthesizers.blocks import Written
     from dpsynth.synthesizers.drawing import Drawn
     from dpsynth.synthesizers.table import Synthesizer
@@ -258,12 +260,15 @@ def _synthesizer(
 def sample(
     model: Annotated[Path, typer.Argument(help="A model that `fit` wrote.")],
     output: Annotated[
-        Path,
+        Any,
         typer.Option(
             "--output",
             "-o",
-            help="A file: .csv, .parquet, .feather, .jsonl, .xlsx, .sav or .dta. Or a folder, a"
-            " name without an ending, for any number of rows: files of a million each.",
+            help="A file: .csv, .parquet, .feather, .jsonl, .xlsx, .sav or .dta. For any number of"
+            " rows a folder, a name without an ending: files of a million each. Or a table of a"
+            " database, such as postgresql://host/clinic?table=synthetic.",
+            metavar="PLACE",
+            parser=path_or_address,
         ),
     ],
     n: Rows = None,
@@ -275,18 +280,25 @@ def sample(
     support: Support = False,
     seed: Seed = None,
     row_format: Annotated[
-        Format, typer.Option("--format", help="Of the files in a folder.")
-    ] = Format.PARQUET,
+        Format | None,
+        typer.Option("--format", help="Of the files in a folder; by default parquet."),
+    ] = None,
     workers: Annotated[
-        int, typer.Option(help="How many files of a folder are written beside each other.")
+        int,
+        typer.Option(help="How many million rows of a folder or table are drawn at one time."),
     ] = 1,
+    append: Annotated[
+        bool,
+        typer.Option("--append", help="Add to a database table that dpsynth wrote rows to before."),
+    ] = False,
     progress: Progress = None,
     as_json: Json = False,
 ) -> None:
     """Draw synthetic rows from a model: any number, at no further cost.
 
     The manifest of the output's folder lists them, with the seed and the condition. A folder that
-    was left unfinished is finished by the same command.
+    was left unfinished is finished by the same command. In a database the table dpsynth_manifest
+    lists them, and an unfinished write leaves nothing.
     """
     from dpsynth.data.tables.writing import WRITTEN
     from dpsynth.synthesizers.drawing import draw_rows_to
@@ -295,11 +307,15 @@ def sample(
 
     asked: dict[str, Any] = {"where": where, "balance": shares_of(balance), "support": support}
     asked["parity"] = parity_asked(parity, parity_gap)
-    if not output.suffix and n is not None and scenario is None:
+    named = isinstance(output, Path)
+    if n is not None and scenario is None and not (named and output.suffix):
+        asked |= {"format": row_format and row_format.value, "append": append}
         with following(progress):
-            asked |= {"seed": seed, "format": row_format.value, "workers": workers}
-            _say_written(Synthesizer.load(model).write(output, n, **asked), as_json)
+            made = Synthesizer.load(model).write(output, n, **asked, seed=seed, workers=workers)
+        _say_written(made, as_json)
         return
+    if not named:
+        raise ValueError("a table of a database takes a number of rows and no scenario: give -n")
     output_file(output, *WRITTEN)
     if scenario is not None:
         asked["scenario"] = Scenario.load(scenario)
@@ -308,10 +324,19 @@ def sample(
     say_drawn(drawn, "rows", as_json)
 
 
-def _say_written(written: Written, as_json: bool) -> None:
+def _say_written(written: Written | WrittenTable, as_json: bool) -> None:
+    from dpsynth.synthesizers.blocks import Written
+
+    facts: dict[str, Any] = {"rows": written.count, "seed": written.seed}
+    if not isinstance(written, Written):
+        if as_json:
+            print_json({"output": repr(written.table), **facts})
+        else:
+            say(f"{written.table!r}: {written.count:,} synthetic rows, seed {written.seed}")
+        return
     if as_json:
-        facts = {"output": str(written.folder), "files": len(written.files), "rows": written.count}
-        print_json({**facts, "seed": written.seed, "manifest_head": written.head})
+        facts = {"output": str(written.folder), "files": len(written.files), **facts}
+        print_json({**facts, "manifest_head": written.head})
         return
     files = len(written.files)
     say(

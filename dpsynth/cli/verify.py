@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from dpsynth.cli.common import Json, err, print_json, say
+from dpsynth.cli.common import Json, err, from_project, print_json, say
 from dpsynth.cli.exits import Exit
 
 if TYPE_CHECKING:
+    from dpsynth.evidence.bundle.signatures import Trust
     from dpsynth.evidence.verify import Outcome
 
 
@@ -23,20 +24,38 @@ Redraw = Annotated[
     bool, typer.Option("--redraw", help="Draw every sample again from the model in the folder.")
 ]
 
+TrustFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--trust",
+        help="Whose signatures the release must have, .yaml or .json; by default the file named in"
+        " dpsynth.toml.",
+    ),
+]
+Keys = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--key", help="A public key that must have signed: a .pub file; repeat it for more."
+    ),
+]
+
 
 def verify(
     release: Annotated[Path, typer.Argument(help="A release's folder, or a certificate.json.")],
     head: Head = None,
     redraw: Redraw = False,
+    trust: TrustFile = None,
+    key: Keys = None,
     as_json: Json = False,
 ) -> None:
     """Check a release: its files by the manifest, its claim by ledger lines: docs/verify.md.
 
     Exit code 1 if it does not hold, 3 if something can be neither confirmed nor refuted.
     """
-    from dpsynth.evidence.release import examine_release
+    from dpsynth.evidence.release import examine_release, who_signed
 
-    outcomes = examine_release(release, head)
+    asked = _asked(trust, key, release)
+    outcomes = examine_release(release, head, asked)
     if redraw and not any(outcome.fault for outcome in outcomes):
         from dpsynth.synthesizers.drawing import drawn_again
 
@@ -44,28 +63,46 @@ def verify(
     faults = [outcome.fault for outcome in outcomes if outcome.fault]
     open_ones = [outcome.undecided for outcome in outcomes if outcome.undecided]
     holds = not faults and not open_ones
+    signed_by = who_signed(release, asked) if holds and asked is not None else []
     if as_json:
         checks = [asdict(outcome) for outcome in outcomes]
-        print_json({"release": str(release), "holds": holds, "faults": faults, "checks": checks})
+        found = {"release": str(release), "holds": holds, "faults": faults, "checks": checks}
+        print_json(found if asked is None else {**found, "signed_by": signed_by})
     else:
         for outcome in outcomes:
             say(_line(outcome))
     if holds and not as_json:
-        say(_what_holds(release, head, redraw))
+        for name in signed_by:
+            say(f"{release}: signed by {name}")
+        say(_what_holds(release, head, redraw, asked))
     if open_ones and not faults:
         err.print(f"dpsynth: {open_ones[0]}", style="red", highlight=False, markup=False)
     if not holds:
         raise typer.Exit(Exit.GATE_FAILED if faults else Exit.INCONCLUSIVE)
 
 
-def _what_holds(release: Path, head: str | None, redraw: bool) -> str:
+def _asked(trust: Path | None, keys: list[str] | None, release: Path) -> Trust | None:
+    """Whose signatures are asked for: by keys, by a trust file, or by that of the project."""
+    from dpsynth.evidence.signing.trust import load_trust, trust_in
+
+    if trust is not None and keys:
+        raise ValueError("--trust and --key exclude each other: give one of the two")
+    if keys:
+        return trust_in(*keys)
+    file = from_project(trust=trust)["trust"] if release.is_dir() else trust
+    return None if file is None else load_trust(file)
+
+
+def _what_holds(release: Path, head: str | None, redraw: bool, asked: Trust | None) -> str:
     """What was found to hold, and what no check of these files alone can find."""
     told = "agrees with the ledger lines that it quotes"
     rest = "a ledger written anew, or cut at its end (dpsynth ledger verify LEDGER --head HEAD)"
     if not release.is_dir():
         return _listed(f"{release}: {told}.", ["the files beside it (give the folder)", rest])
     missing = [rest]
-    if head is None:
+    if asked is None:
+        missing.append("who stands for it: no signature was asked for (--trust, or --key)")
+    if head is None and asked is None:
         missing.append(
             "a release made anew, or files of it, as certificate.html or schema.yaml, together with"
             " the manifest (--head, with a head that was noted)"

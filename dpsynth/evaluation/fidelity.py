@@ -18,10 +18,16 @@ from dpsynth.base.progress import stage, steps
 from dpsynth.data.engines.files import Rows, column_names, open_rows
 from dpsynth.data.engines.files import column as values_of
 from dpsynth.data.tables.codec import check_columns, encode_frame, schema_domain
+from dpsynth.evaluation.association import associations
+from dpsynth.evaluation.details import details
 from dpsynth.evaluation.distances import all_ways, choose_bins, frequencies, total_variation
 from dpsynth.evaluation.labels import bin_labels, valid_cells
+from dpsynth.evaluation.numbers import Numbers
+from dpsynth.evaluation.patterns import patterns
 from dpsynth.evaluation.quality import ColumnQuality, Quality, WayQuality
 from dpsynth.evaluation.reading import missing_and_outside, repeated_share, span
+from dpsynth.evaluation.scores import scores
+from dpsynth.evaluation.structure import calendar, missing_together, quantiles
 from dpsynth.models.base import Codes
 from dpsynth.schema.columns import Boolean, Categorical, Column, Numeric, SchemaError
 from dpsynth.schema.table import Schema
@@ -93,10 +99,18 @@ def evaluate(
     learned = bounds or {}
     grid = {**_spans(schema, *rows), **learned}
     coded = [encode_frame(table, schema, grid) for table in rows]
-    coded.append(_redrawn(coded[0]) if held is None else encode_frame(held, schema, grid))
+    numbers = [Numbers.of(table, schema) for table in rows]
+    again = _drawn_again(len(rows[0]))
+    if held is None:
+        coded.append({a: c[again] for a, c in coded[0].items()})
+        numbers.append(numbers[0].take(again))
+    else:
+        coded.append(encode_frame(held, schema, grid))
+        numbers.append(Numbers.of(held, schema))
     domain = schema_domain(schema, grid)
     ones = _Comparison.on_columns(domain, coded)
-    ways = _distances(domain, ones, _Comparison.on_pairs(domain, coded))
+    more = _Comparison.on_pairs(domain, coded)
+    ways = _distances(domain, ones, more)
     pairs = {**ways[1], **ways.get(2, {})}
     return Quality(
         rows_real=len(rows[0]),
@@ -110,8 +124,15 @@ def evaluate(
         ),
         pairs=_matrix(domain, pairs, 0),
         pair_floors=_matrix(domain, pairs, 1),
+        details=details(schema, *rows, again if held is None else held),
         repeated_real=_repeated(rows[0], schema),
         repeated_synthetic=_repeated(rows[1], schema),
+        patterns=patterns(numbers[0], numbers[1], schema),
+        associations=associations(numbers, more.tables, more.domain, schema),
+        quantiles=quantiles(numbers, schema),
+        calendar=calendar(numbers, schema),
+        missing_together=missing_together(numbers, schema),
+        scores=scores(numbers[0], numbers[1], schema),
     )
 
 
@@ -206,11 +227,11 @@ def _spans(schema: Schema, *tables: Rows) -> dict[str, tuple[float, float]]:
     return found
 
 
-def _redrawn(codes: Codes) -> dict[str, np.ndarray]:
-    """As many rows, drawn with replacement, as another sample of the same people might be."""
-    rows = len(next(iter(codes.values())))
-    drawn = np.random.default_rng(_BOOTSTRAP_SEED).integers(max(rows, 1), size=rows)
-    return {a: c[drawn] for a, c in codes.items()}
+def _drawn_again(rows: int) -> np.ndarray:
+    """Numbers of as many rows, drawn with replacement, as another sample of the same people might
+    be.
+    """
+    return np.random.default_rng(_BOOTSTRAP_SEED).integers(max(rows, 1), size=rows)
 
 
 def _bins(attribute: str, domain: Domain, real: Codes, most: int, *, nominal: bool) -> np.ndarray:

@@ -12,6 +12,10 @@ from typing import Any
 import pandas as pd
 
 from dpsynth.base.text import percent, printable
+from dpsynth.evaluation.association import Association, matrix, mean_difference
+from dpsynth.evaluation.pattern import Pattern
+from dpsynth.evaluation.scores import Scores
+from dpsynth.evaluation.structure import CalendarPart, MissingTogether, Quantiles
 from dpsynth.evaluation.verdict import verdict
 from dpsynth.evidence.pages import render
 
@@ -85,6 +89,44 @@ class ColumnQuality:
 
 
 @dataclass(frozen=True)
+class DetailQuality:
+    """How far a release is from the real rows in something that the schema declares of a column.
+
+    Parameters
+    ----------
+    column : str
+        Its name.
+    what : str
+        "weekday", "hour" or "month" of a column with such `parts`; "multiples of 5", say, of one
+        with `heaping`.
+    distance, floor : float
+        Total-variation distance from the real rows, 0 to 1, of the release and of the yardstick.
+    labels : tuple of str
+        The names of the bins.
+    real, synthetic : tuple of float
+        The shares of the rows in each bin, of those that are not missing.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> from dpsynth import Numeric, Schema, evaluate
+    >>> schema = Schema({"age": Numeric(0, 120, integer=True, heaping=5)})
+    >>> real = pd.DataFrame({"age": [40, 45, 50, 61]})
+    >>> fives = evaluate(pd.DataFrame({"age": [40, 41, 42, 43]}), real, schema).details[0]
+    >>> fives.what, fives.real[0], fives.synthetic[0], fives.distance
+    ('multiples of 5', 0.75, 0.25, 0.5)
+    """
+
+    column: str
+    what: str
+    distance: float
+    floor: float
+    labels: tuple[str, ...]
+    real: tuple[float, ...]
+    synthetic: tuple[float, ...]
+
+
+@dataclass(frozen=True)
 class WayQuality:
     """The mean distance over sets of columns: single ones, pairs, or triples.
 
@@ -129,8 +171,22 @@ class Quality:
     pairs, pair_floors : tuple of tuple of float
         The distances of all pairs, of the release and of the yardstick: square matrices in the
         order of `columns`, with the columns alone on the diagonal.
+    details : tuple of DetailQuality
+        Declared calendar parts and round values, in the schema's order.
     repeated_real, repeated_synthetic : float
         Rows that equal an earlier row of their own table, as shares of the rows.
+    patterns : tuple of Pattern
+        What distances hide, such as heaping, tails and dependencies, and what became of it.
+    associations : tuple of Association
+        All pairs of columns.
+    quantiles : tuple of Quantiles
+        Of all columns of numbers and moments.
+    calendar : tuple of CalendarPart
+        Hours, weekdays, months and days of the month of columns of moments.
+    missing_together : MissingTogether or None
+        Which values are missing together; None where no value is missing.
+    scores : Scores
+        By the definitions of SDMetrics.
 
     Examples
     --------
@@ -154,8 +210,15 @@ class Quality:
     columns: tuple[ColumnQuality, ...]
     pairs: tuple[tuple[float, ...], ...]
     pair_floors: tuple[tuple[float, ...], ...]
+    details: tuple[DetailQuality, ...]
     repeated_real: float
     repeated_synthetic: float
+    patterns: tuple[Pattern, ...]
+    associations: tuple[Association, ...]
+    quantiles: tuple[Quantiles, ...]
+    calendar: tuple[CalendarPart, ...]
+    missing_together: MissingTogether | None
+    scores: Scores
 
     @property
     def record(self) -> dict[str, Any]:
@@ -166,6 +229,10 @@ class Quality:
             "verdict": self.verdict,
             **asdict(self),
             "worst_pairs": self.worst_pairs(_RECORDED_PAIRS),
+            "association_differences": matrix(
+                [column.name for column in self.columns], self.associations
+            ),
+            "mean_association_difference": mean_difference(self.associations),
         }
 
     @property

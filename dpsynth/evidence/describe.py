@@ -17,12 +17,12 @@ from dpsynth.schema.columns import (
     Text,
 )
 from dpsynth.schema.constraints import Constraint, Derived, Sum, Unique
+from dpsynth.schema.datetimes import UNITS
 from dpsynth.schema.images import ImageSchema
 from dpsynth.schema.table import Schema
 
 _LISTED = 12  # categories: more of them would fill the page
 _GROUPED = 10_000  # from here on digits stand in groups of three: a year has none
-_UNITS = {"D": "day", "h": "hour", "min": "minute", "s": "second"}
 
 Bounds = Mapping[str, tuple[float, float]]
 
@@ -70,7 +70,7 @@ def _domain(column: Column, learned: tuple[float, float] | None) -> str:
             no, yes = column.written
             words = f"{yes} for true or {no} for false" if column.true else "true or false"
         case Datetime():
-            words = f"{column.low} to {column.high}, to the {_UNITS[column.resolution]}"
+            words = f"{column.low} to {column.high}, to the {UNITS[column.resolution]}"
             words += f", modelled by {', '.join(column.parts)}" if column.parts else ""
         case Categorical():
             words = _listed(column)

@@ -139,8 +139,10 @@ def _kinds(codec: NumericCodec, told: Seen) -> np.ndarray:
     for none.
     """
     ends, found = codec.grid.ends(), np.zeros(len(codec.grid.widths), dtype=np.int64)
-    for place in range(len(told.grids)):
-        found[able_cells(codec.lattice, told.grids[place : place + 2], ends)] = place + 1
+    borne = [place for place, grid in enumerate(told.grids) if codec.lattice.bears(grid)]
+    ways = codec.lattice.ways([told.grids[place] for place in borne])
+    for place, way in zip(borne, ways, strict=True):
+        found[able_cells(way, ends)] = place + 1
     return found
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -13,7 +14,7 @@ from dpsynth.kernel.accountant import Accountant
 from dpsynth.kernel.events import Gaussian
 from dpsynth.kernel.sensitive import Sensitive
 from dpsynth.mechanisms.allocation import COLUMNS, ROW_COUNT, Allocation
-from dpsynth.models.base import LinearMeasurement
+from dpsynth.models.base import LinearMeasurement, RoughMeasurement
 from dpsynth.models.blocks import blocks_of, counted_together, masses_of, times_counted
 from dpsynth.models.counted import Counted
 from dpsynth.models.histogram import denoise
@@ -39,9 +40,11 @@ class WideMeasurement(LinearMeasurement):
     counted: Counted
 
     @classmethod
-    def of(cls, clique: Clique, counted: Counted) -> WideMeasurement:
+    def of(
+        cls, clique: Clique, counted: Counted, charged: tuple[RoughMeasurement, ...] = ()
+    ) -> WideMeasurement:
         """What was counted, with the best estimate by it."""
-        return cls(clique, counted.values, counted.stddev, counted)
+        return cls(clique, counted.values, counted.stddev, counted, charged=charged)
 
 
 @dataclass(frozen=True, eq=False)
@@ -110,6 +113,12 @@ class OneWayMeasurements:
             a: (float(m.values[-1]), float(np.broadcast_to(m.stddev, m.values.shape)[-1]))
             for a, m in self.by_column.items()
         }
+
+    @property
+    def charged(self) -> tuple[RoughMeasurement, ...]:
+        """All charged answers that these were made of."""
+        measurements = [self.total, *self.by_column.values()]
+        return tuple(each for m in measurements for each in m.charged)
 
     def counted(self) -> dict[str, Counted]:
         """What was measured of each wide column."""
@@ -183,7 +192,7 @@ def measure_oneways(
     attributes = table.domain.attributes
     blocks = public_blocks(table.domain)
     answers = count_columns(table, [(), *((a,) for a in attributes)], blocks)
-    total = measure(accountant, (), answers[()], total_cost)
+    total = _as_charged(measure(accountant, (), answers[()], total_cost))
     costs = dict.fromkeys(attributes, oneway_cost // len(attributes))
     by_column = measure_columns(accountant, answers, costs, blocks)
     return OneWayMeasurements(table.domain, total, by_column)
@@ -224,11 +233,27 @@ def measure_columns(
     found = {}
     for a, cost in costs.items():
         m = measure(accountant, (a,), answers[a,], cost)
-        if a in blocks:
-            counted = counted_together(m.values, float(np.max(m.stddev)), blocks[a])
-            m = WideMeasurement.of(m.clique, counted)
-        found[a] = m
+        found[a] = _as_charged(m) if a not in blocks else _wide(m, blocks[a])
     return found
+
+
+def _as_charged(m: LinearMeasurement) -> LinearMeasurement:
+    """A measurement of cells, which remembers what was drawn."""
+    cells = tuple(np.arange(n) for n in m.values.shape)
+    drawn = RoughMeasurement(m.clique, cells, m.values, float(np.max(m.stddev)))
+    return replace(m, charged=(drawn,))
+
+
+def _wide(m: LinearMeasurement, blocks: np.ndarray) -> WideMeasurement:
+    """A measurement of cells, and then of blocks, as one of cells. What blocks were counted several
+    times is remembered as its mean.
+    """
+    noise = float(np.max(m.stddev))
+    sums = m.values[blocks.size :].reshape(-1, int(blocks.max()) + 1)
+    cells = RoughMeasurement(m.clique, (np.arange(blocks.size),), m.values[: blocks.size], noise)
+    mean = RoughMeasurement(m.clique, (blocks,), sums.mean(axis=0), noise / math.sqrt(len(sums)))
+    counted = counted_together(m.values, noise, blocks)
+    return WideMeasurement.of(m.clique, counted, charged=(cells, mean))
 
 
 def allocated_oneways(
@@ -308,13 +333,13 @@ def measure_all(
 
 def _combined(x: LinearMeasurement, y: LinearMeasurement) -> LinearMeasurement:
     """The best linear estimate by two measurements of one marginal."""
+    charged = (*x.charged, *y.charged)
     if isinstance(x, WideMeasurement) or isinstance(y, WideMeasurement):
-        return WideMeasurement.of(x.clique, _counted(x).and_also(_counted(y)))
+        return WideMeasurement.of(x.clique, _counted(x).and_also(_counted(y)), charged)
     a = np.square(x.stddev)
     b = np.square(y.stddev)
-    return LinearMeasurement(
-        x.clique, (x.values * b + y.values * a) / (a + b), np.sqrt(a * b / (a + b))
-    )
+    mean = (x.values * b + y.values * a) / (a + b)
+    return LinearMeasurement(x.clique, mean, np.sqrt(a * b / (a + b)), charged=charged)
 
 
 def _counted(m: LinearMeasurement) -> Counted:

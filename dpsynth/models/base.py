@@ -5,7 +5,7 @@ here.
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -43,6 +43,35 @@ class ConditionError(DPSynthError, ValueError):
 
 
 @dataclass(frozen=True, eq=False)
+class RoughMeasurement:
+    """Noisy counts of one marginal, in which groups of cells are counted together.
+
+    Parameters
+    ----------
+    clique : tuple of str
+        Its columns, in the order of the domain.
+    groups : tuple of ndarray
+        For each of them the group of each cell, numbered from 0 without gaps.
+    values : ndarray
+        A count for each combination of groups, in rows.
+    stddev : float
+        Standard deviation of the noise on each, in rows.
+
+    Examples
+    --------
+    >>> known = np.array([0, 0, 1])
+    >>> both = RoughMeasurement(("a", "b"), (known, known), np.array([[50.0, 3.0], [2.0, 45.0]]), 1)
+    >>> both.values.shape
+    (2, 2)
+    """
+
+    clique: Clique
+    groups: tuple[np.ndarray, ...]
+    values: np.ndarray
+    stddev: float
+
+
+@dataclass(frozen=True, eq=False)
 class LinearMeasurement:
     """Noisy counts of one marginal.
 
@@ -54,6 +83,9 @@ class LinearMeasurement:
         Shape `domain.shape(clique)`, in rows.
     stddev : float or ndarray
         Standard deviation of the noise, in rows; an array broadcasts to `values`.
+    charged : tuple of RoughMeasurement
+        The charged answers that `values` were made of, as they were drawn. What is known beforehand
+        has no part in them.
 
     Raises
     ------
@@ -71,6 +103,7 @@ class LinearMeasurement:
     clique: Clique
     values: np.ndarray
     stddev: float | np.ndarray
+    charged: tuple[RoughMeasurement, ...] = field(default=(), kw_only=True)
 
     def __post_init__(self) -> None:
         if not isinstance(self.clique, tuple):

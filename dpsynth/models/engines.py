@@ -30,11 +30,10 @@ from typing import Protocol
 
 from dpsynth.base.domain import Clique, Domain
 from dpsynth.models import inference, mixture
-from dpsynth.models.base import LinearMeasurement, Model
+from dpsynth.models.base import LinearMeasurement, Model, RoughMeasurement
 from dpsynth.models.dense import Calibration, is_crowded
 from dpsynth.models.graphical import GraphicalModel
 from dpsynth.models.junction_tree import JunctionTree, tree_cells
-from dpsynth.models.pooling import RoughMeasurement
 
 MAX_TREE_CELLS = 10**7
 """The largest junction tree to calibrate: half a gigabyte at the peak."""

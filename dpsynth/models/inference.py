@@ -53,13 +53,13 @@ import numpy as np
 
 from dpsynth.base import progress
 from dpsynth.base.domain import Clique, Domain
-from dpsynth.models.base import LinearMeasurement
+from dpsynth.models.base import LinearMeasurement, RoughMeasurement
 from dpsynth.models.elimination import Elimination
 from dpsynth.models.factor import grouped, spread_out
 from dpsynth.models.graphical import GraphicalModel
 from dpsynth.models.junction_tree import JunctionTree
 from dpsynth.models.optimise import Point, minimise
-from dpsynth.models.pooling import Pooled, RoughMeasurement, pool
+from dpsynth.models.pooling import Pooled, pool
 
 Marginals = Callable[[Sequence[np.ndarray]], tuple[float, list[np.ndarray]]]
 """Potentials in; the log-partition function and the marginals out, each summing to one."""

@@ -9,37 +9,8 @@ from itertools import combinations
 import numpy as np
 
 from dpsynth.base.domain import Clique, Domain
-from dpsynth.models.base import LinearMeasurement
+from dpsynth.models.base import LinearMeasurement, RoughMeasurement
 from dpsynth.models.factor import Groups, expand, grouped, marginal, spread_out
-
-
-@dataclass(frozen=True, eq=False)
-class RoughMeasurement:
-    """Noisy counts of one marginal, in which groups of cells are counted together.
-
-    Parameters
-    ----------
-    clique : tuple of str
-        Its columns, in the order of the domain.
-    groups : tuple of ndarray
-        For each of them the group of each cell, numbered from 0 without gaps.
-    values : ndarray
-        A count for each combination of groups, in rows.
-    stddev : float
-        Standard deviation of the noise on each, in rows.
-
-    Examples
-    --------
-    >>> known = np.array([0, 0, 1])
-    >>> both = RoughMeasurement(("a", "b"), (known, known), np.array([[50.0, 3.0], [2.0, 45.0]]), 1)
-    >>> both.values.shape
-    (2, 2)
-    """
-
-    clique: Clique
-    groups: tuple[np.ndarray, ...]
-    values: np.ndarray
-    stddev: float
 
 
 @dataclass(frozen=True, eq=False)

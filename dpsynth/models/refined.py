@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from dpsynth.base.domain import Clique, Domain
-from dpsynth.models.base import Codes, Evidence, Model, code_dtype
+from dpsynth.models.base import Codes, Evidence, Model, RoughMeasurement, code_dtype
+from dpsynth.models.charged import charged_from, stored_charges
 from dpsynth.models.completing import completed, counts_given
 from dpsynth.models.counted import Counted
 from dpsynth.models.factor import quotient
@@ -48,6 +49,9 @@ class RefinedModel:
     counted : mapping of str to Counted
         Of wide columns, what was measured, for what is told besides (`mechanisms.tails`). Not part
         of a saved model.
+    charged : tuple of RoughMeasurement
+        The noisy counts that charges answered, over cells, as they were drawn: what the model was
+        fitted to, and what questions are answered by (`models.span`).
 
     Examples
     --------
@@ -69,6 +73,7 @@ class RefinedModel:
     outcome: str = ""
     last_cells: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     counted: Mapping[str, Counted] = field(default_factory=dict)
+    charged: tuple[RoughMeasurement, ...] = ()
 
     @classmethod
     def of_cells(cls, model: Model) -> RefinedModel:
@@ -187,7 +192,7 @@ class RefinedModel:
         saved = {f"coarse:{k}": v for k, v in self.coarse.to_arrays().items()}
         for a in self.domain.attributes:
             saved[f"bins:{a}"], saved[f"masses:{a}"] = self.bins[a], self.masses[a]
-        return saved
+        return saved | stored_charges(self.charged, self.bins)
 
     @classmethod
     def from_arrays(cls, domain: Domain, saved: Mapping[str, Any]) -> RefinedModel:
@@ -216,7 +221,7 @@ class RefinedModel:
                 a
             ].max() + 1 != coarse.domain.size(a):
                 raise ValueError(f"the arrays of {a!r} do not fit the schema")
-        return cls(domain, coarse, bins, masses)
+        return cls(domain, coarse, bins, masses, charged=charged_from(saved, domain, bins))
 
     def _binned(self, evidence: Evidence) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
         """The weights of cells, and those of bins that follow."""

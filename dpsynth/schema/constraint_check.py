@@ -41,6 +41,8 @@ def check_constraints(columns: Columns, constraints: Sequence[Constraint]) -> No
         for name in rule.columns_of:
             _check_known(name, columns, rule)
         _check_types(rule, columns)
+        if isinstance(rule, Sum | Derived):
+            _check_result(rule, columns[rule.column])
     _check_keys(constraints)
     _check_derived(constraints)
 
@@ -137,6 +139,18 @@ def _is_flag(column: Column) -> bool:
     if isinstance(column, Numeric):
         return bool(column.integer and column.low == 0 and column.high == 1)
     return isinstance(column, Boolean)
+
+
+def _check_result(rule: Sum | Derived, result: Column) -> None:
+    """SchemaError where a computed column declares how its values are drawn."""
+    declared = "heaping" if isinstance(result, Numeric) and result.heaps else ""
+    if isinstance(result, Datetime) and result.parts:
+        declared = "parts"
+    if declared:
+        raise SchemaError(
+            f"the constraint `{rule.describe()}` computes {rule.column!r}, which declares"
+            f" {declared}: leave {declared} out, as the value follows from other columns"
+        )
 
 
 def _check_computed(rule: Sum | Derived, columns: Columns) -> None:

@@ -19,6 +19,9 @@ Resolution = Literal["D", "h", "min", "s"]
 SECONDS: dict[str, int] = {"D": 86_400, "h": 3_600, "min": 60, "s": 1}
 """Seconds in one step of each resolution."""
 
+UNITS = {"D": "day", "h": "hour", "min": "minute", "s": "second"}
+"""What one step of each resolution is called."""
+
 PARTS = ("month", "weekday", "hour")
 """What a column of times may be modelled by, in the order in which it is drawn."""
 
@@ -135,6 +138,9 @@ class Datetime(Facts):
                 f"parts must be some of {list(PARTS)}, got {strange[0]!r}: name these"
             )
         parts = tuple(part for part in PARTS if part in given)
+        if len(given) > len(parts):
+            twice = next(part for part in given if list(given).count(part) > 1)
+            raise SchemaError(f"parts names {twice!r} more than once: name it once")
         object.__setattr__(self, "parts", parts)
         if not parts:
             return

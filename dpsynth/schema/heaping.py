@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
 from typing import Any
@@ -57,9 +58,19 @@ def shares_of(heaping: Any) -> tuple[float, ...]:
     return tuple(each[1] for each in heaping if isinstance(each, tuple))
 
 
-def heaping_fault(grids: Sequence[int], low: float | None, spacing: float | None) -> str | None:
-    """A sentence where a column of these steps has no multiples of a grid, or no others."""
+def heaping_fault(
+    grids: Sequence[int], bounds: tuple[float | None, float | None], spacing: float | None
+) -> str | None:
+    """A sentence where a column of these bounds and steps has no multiples of a grid, or no
+    others.
+    """
+    low, high = bounds
     for grid in grids:
+        if low is not None and high is not None and not _reached(grid, low, high):
+            return (
+                f"heaping={grid} has no multiple but 0 between low={low:g} and high={high:g}: name"
+                " a smaller one, or leave it out"
+            )
         if spacing is None or meets(grid, low, spacing):
             continue
         if grid <= spacing:
@@ -69,6 +80,12 @@ def heaping_fault(grids: Sequence[int], low: float | None, spacing: float | None
             " multiple of the step, or move low to one"
         )
     return None
+
+
+def _reached(grid: int, low: float, high: float) -> bool:
+    """Whether a multiple other than 0 lies between these bounds."""
+    least, most = math.ceil(low / grid), math.floor(high / grid)
+    return least <= most and (least, most) != (0, 0)
 
 
 def meets(grid: float, low: float | None, spacing: float) -> bool:

@@ -115,7 +115,7 @@ class Numeric(Facts):
         self._check_lattice()
         check_marker(self)
         object.__setattr__(self, "heaping", as_heaping(self.heaping))
-        refuse(heaping_fault(self.heaps, self.low, self.spacing))
+        refuse(heaping_fault(self.heaps, (self.low, self.high), self.spacing))
 
     @property
     def mark(self) -> str:

@@ -53,6 +53,18 @@ def budget_of_account(ledger: Ledger | str | Path | None, purpose: str) -> Budge
     return replace(ledger.budget, programs_delta=kept)
 
 
+def existing_account(ledger: Ledger | str | Path | None) -> Ledger | None:
+    """The account, opened; ValueError for a path without one, as a new one would hold no more."""
+    if ledger is None or isinstance(ledger, Ledger):
+        return ledger
+    if not Path(ledger).exists():
+        raise ValueError(
+            f"{ledger} does not exist, and a new ledger would hold the budget of this look alone:"
+            " make it first, with the budget of all fits, by dpsynth ledger create"
+        )
+    return Ledger.open(ledger)
+
+
 def own_max_records(ledger: Ledger, unit: PrivacyUnit) -> int | None:
     """How many rows of a unit a run uses, where that is not what the ledger was opened with.
 

@@ -72,7 +72,9 @@ class Completion:
     ) -> None:
         self._recoding = recoding_of(origin.schema)
         self._released = origin
-        self._origin = replace(origin, schema=self._recoding.modelled)
+        self._origin = replace(
+            origin, schema=self._recoding.modelled, made_of=self._recoding.made_of
+        )
         self._known = inferred(known, origin)
         self._given = known
         self._terms, self._least, self._rng = terms, least, rng
@@ -170,8 +172,12 @@ class Completion:
         for a, weights in wanted.items():
             known = codes[a][codes[a] >= 0]
             if not weights[known].all():  # a real row may break a rule by what is known of it
-                raise ConditionError.no_row([a])
-        drawn = completed(self._origin.model, codes, self._rng, wanted, self._least)
+                raise ConditionError.no_row(self._origin.said([a]))
+        try:
+            drawn = completed(self._origin.model, codes, self._rng, wanted, self._least)
+        except ConditionError:
+            known = [a for a, each in codes.items() if (each >= 0).any()]
+            raise ConditionError.no_row(self._origin.said([*known, *wanted])) from None
         frame = self._origin.decoded(drawn, {**parts, **self._origin.free(parts)}, self._rng)
         modelled = {str(name): frame[name] for name in frame}
         for step in self._recoding.steps:

@@ -170,7 +170,7 @@ def as_modelled(rows: pd.DataFrame, origin: Origin) -> tuple[pd.DataFrame, Origi
     """The rows with the modelled columns beside them, and the origin of these."""
     recoding = recoding_of(origin.schema)
     encoded: Any = recoding.encoded(rows)
-    return encoded, replace(origin, schema=recoding.modelled)
+    return encoded, replace(origin, schema=recoding.modelled, made_of=recoding.made_of)
 
 
 def whole(rows: Rows, n: int, origin: Origin, rng: np.random.Generator) -> pd.DataFrame:

@@ -125,7 +125,11 @@ class Block:
         drawn = kept = 0
         while kept < max(n, 1) and (drawn < _HOPELESS or not kept):
             if drawn >= (_HOPELESS if asked else _MOST_DRAWS):
-                raise none_beyond(names, drawn) if asked else no_row(self._implications)
+                raise (
+                    none_beyond(self._origin.said(names), drawn)
+                    if asked
+                    else no_row(self._implications)
+                )
             codes, parts = self._origin.apart(names, case, self._tilts, _BATCH, self._rng)
             frame = self._origin.decoded(dict(codes), parts, self._rng)
             rows = self._recoding.decoded({name: frame[name] for name in frame}, self._rng)
@@ -136,7 +140,7 @@ class Block:
             drawn, kept = drawn + _BATCH, kept + len(good)
         chosen = np.arange(n) if kept >= n else self._rng.integers(kept, size=n)
         whole = self._around(pd.concat(cells).iloc[chosen], pd.concat(values).iloc[chosen])
-        return whole, names
+        return whole, self._origin.said(names)
 
     def _around(self, codes: pd.DataFrame, values: pd.DataFrame) -> Rows:
         """The rows with these cells and values, their other columns as the model has them."""

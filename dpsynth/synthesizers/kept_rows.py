@@ -46,7 +46,9 @@ class Keeping:
         self._beyond = beyond
         self._recoding = recoding_of(origin.schema)
         self._tilts = tilts_of_modelled(tilts, self._recoding)
-        self._origin = replace(origin, schema=self._recoding.modelled)
+        self._origin = replace(
+            origin, schema=self._recoding.modelled, made_of=self._recoding.made_of
+        )
         self._implications = implications_of(origin.schema)
         self._rng = rng
 

@@ -34,6 +34,8 @@ class MeanNoise:
     tail : float
         How far it moves besides where rows at the far end of the range are so few that they do not
         stand out of the noise, and are cut off.
+    unit : str
+        What the numbers count, such as "hours", where they are the time between two dates.
 
     Examples
     --------
@@ -46,6 +48,7 @@ class MeanNoise:
     stddev: float
     of_range: float
     tail: float
+    unit: str = ""
 
     def describe(self) -> str:
         """A sentence for a terminal."""
@@ -55,7 +58,9 @@ class MeanNoise:
 
     def cells(self) -> tuple[str, str, str]:
         """The three figures in words, for a table."""
-        return short(self.stddev, 2), f"{short(100 * self.of_range, 2)} %", short(self.tail, 2)
+        unit = f" {self.unit}" if self.unit else ""
+        share = f"{short(100 * self.of_range, 2)} %"
+        return f"{short(self.stddev, 2)}{unit}", share, f"{short(self.tail, 2)}{unit}"
 
 
 def mean_noise(

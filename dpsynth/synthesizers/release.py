@@ -74,16 +74,21 @@ def make_release(
     made.mkdir(parents=True)
     try:
         with saying_what_was_spent(synthesizer):
-            synthesizer.fit(data)
-        keep_fit(synthesizer, made / MODEL, made)
-        synthesizer.schema.settled(synthesizer.categories).save(made / "schema.yaml")
-        add_lines(made, line_of(made / "schema.yaml", "schema"))
+            fit_into(synthesizer, data, made)
         drawn = draw_rows_to(made / f"{ROWS}{ending}", synthesizer, n, seed=seed)
     except BaseException:
         _keep_what_was_paid_for(made, folder)
         raise
     _rename(made, folder)
     return Drawn(folder / drawn.path.name, drawn.count, drawn.seed, drawn.head)
+
+
+def fit_into(synthesizer: Synthesizer, data: Any, made: Path) -> None:
+    """Fits, and writes certificate, page, model and schema into a folder, with its manifest."""
+    synthesizer.fit(data)
+    keep_fit(synthesizer, made / MODEL, made)
+    synthesizer.schema.settled(synthesizer.categories).save(made / "schema.yaml")
+    add_lines(made, line_of(made / "schema.yaml", "schema"))
 
 
 def keep_fit(synthesizer: BaseSynthesizer[Any], model: Path, certificate: Path | None) -> None:
@@ -102,7 +107,7 @@ def keep_fit(synthesizer: BaseSynthesizer[Any], model: Path, certificate: Path |
 @contextlib.contextmanager
 def saying_what_was_spent(synthesizer: BaseSynthesizer[Any]) -> Iterator[None]:
     """Where a fit in this block ends early, the log says what it cost, and what is left."""
-    before = _runs(synthesizer.named_ledger)
+    before = runs_of(synthesizer.named_ledger)
     try:
         yield
     except BaseException as error:
@@ -119,7 +124,7 @@ def _spent(synthesizer: BaseSynthesizer[Any], before: set[str], error: BaseExcep
             return ""
         asked = f"epsilon {exact(synthesizer.epsilon)} at delta {exact(synthesizer.delta)}"
         return f"the fit ended early and no ledger records it: count {asked} as spent"
-    if not _runs(named) - before:
+    if not runs_of(named) - before:
         return ""
     ledger = _opened(named)
     of = f"{exact(ledger.budget.epsilon)} at delta {exact(ledger.budget.delta)}"
@@ -130,7 +135,7 @@ def _spent(synthesizer: BaseSynthesizer[Any], before: set[str], error: BaseExcep
     )
 
 
-def _runs(named: Any) -> set[str]:
+def runs_of(named: Any) -> set[str]:
     """The runs of a ledger that have spent or hold anything; none where it does not exist yet."""
     if named is None or (not isinstance(named, Ledger) and not Path(named).is_file()):
         return set()

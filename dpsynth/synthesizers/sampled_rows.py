@@ -62,6 +62,7 @@ class Origin:
 
     people: how many rows units have, where their names repeat. seed: of names that have a key.
     block: of a sample that is drawn in blocks, whose identifiers differ from those of the others.
+    made_of: for modelled columns that no release has, the columns that they stand for.
     """
 
     model: Model
@@ -71,6 +72,7 @@ class Origin:
     people: RowsOfUnits | None = None
     seed: Any = None
     block: Block | None = None
+    made_of: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     @cached_property
     def codecs(self) -> dict[str, Codec]:
@@ -231,7 +233,7 @@ class Origin:
         widths[: len(codec.widths or ())] = codec.widths or ()
         weights = weights * widths
         if not weights.any():
-            raise ConditionError(f"no value of {name!r} can meet the condition: widen it")
+            raise self._no_value(name)
         return codec.decode(rng.choice(codec.size, n, p=weights / weights.sum()), rng, parts)
 
     def apart(
@@ -285,7 +287,7 @@ class Origin:
             else:
                 codes = self.model.sample(n, rng, evidence)
         except ConditionError:
-            raise ConditionError.no_row(self._culprits(evidence)) from None
+            raise ConditionError.no_row(self.said(self._culprits(evidence))) from None
         return codes, {**parts, **self.free(parts)}
 
     def _culprits(self, evidence: Evidence) -> list[str]:
@@ -313,8 +315,16 @@ class Origin:
             evidence[name] = evidence.get(name, 1.0) * weights
         for name, weights in evidence.items():
             if check and not weights.any():
-                raise ConditionError(f"no value of {name!r} can meet the condition: widen it")
+                raise self._no_value(name)
         return evidence
+
+    def _no_value(self, name: str) -> ConditionError:
+        said = " and ".join(map(repr, self.said([name])))
+        return ConditionError(f"no value of {said} can meet the condition: widen it")
+
+    def said(self, names: Collection[str]) -> list[str]:
+        """What modelled columns are called in a release."""
+        return list(dict.fromkeys(a for name in names for a in self.made_of.get(name, (name,))))
 
     def _tilted(self, name: str, terms: Sequence[Term], tilt: Tilt | None) -> Parts:
         own = [term for term in terms if term.column == name]

@@ -19,6 +19,7 @@ from dpsynth.base.job import Job
 from dpsynth.base.places import expanded
 from dpsynth.base.progress import stage
 from dpsynth.data.constraints.recoding import is_recoded, recoding_of
+from dpsynth.data.engines.databases import Database
 from dpsynth.data.engines.files import Source, open_source
 from dpsynth.data.engines.frames import Container, as_container, check_container
 from dpsynth.data.tables.codec import check_columns, check_owner, codecs, schema_domain
@@ -41,12 +42,16 @@ from dpsynth.mechanisms.registry import TABLES, mechanism_for, name_of
 from dpsynth.mechanisms.tails import with_magnitudes
 from dpsynth.schema.table import Schema, SchemaError
 from dpsynth.synthesizers.account import accountant_for, budget_of_account
+from dpsynth.synthesizers.answering import answered
+from dpsynth.synthesizers.answers import Answer
 from dpsynth.synthesizers.asking import Asked
 from dpsynth.synthesizers.base import BaseSynthesizer, CautionWarning, NamedLedger, NoLedger
+from dpsynth.synthesizers.block_table import WrittenTable, write_table
 from dpsynth.synthesizers.blocks import Written, write_blocks
 from dpsynth.synthesizers.feasible import refuse_unkeepable
 from dpsynth.synthesizers.fitted import Fitted, certified
 from dpsynth.synthesizers.looks import Categories, Looking
+from dpsynth.synthesizers.measured_report import MeasuredReport, measured_report
 from dpsynth.synthesizers.model_file import (
     TABLE,
     built_table,
@@ -67,6 +72,7 @@ from dpsynth.synthesizers.preflight import (
     with_prior,
     with_prior_of_found,
 )
+from dpsynth.synthesizers.recoded_plan import in_own_units
 from dpsynth.synthesizers.recorded import RecordedMarginal, recorded_arguments, recorded_marginals
 from dpsynth.synthesizers.sampled_rows import Block, Origin
 from dpsynth.synthesizers.scenario import Scenario
@@ -236,7 +242,8 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
             As `fit` would before it reads anything.
         """
         paid, mechanism = self._checked()
-        return plan(self._modelled, mechanism, paid, rows, bool(self.schema.repeating))
+        made = plan(self._modelled, mechanism, paid, rows, bool(self.schema.repeating))
+        return in_own_units(made, recoding_of(self.schema))
 
     @property
     def categories(self) -> dict[str, tuple[str, ...]]:
@@ -326,7 +333,7 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
 
     def write(
         self,
-        folder: str | Path,
+        place: str | Path | Database,
         n: int,
         *,
         where: str | None = None,
@@ -334,34 +341,44 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         parity: Mapping[str, Any] | None = None,
         support: bool = False,
         seed: int | None = None,
-        format: str = "parquet",
+        format: str | None = None,
         workers: int = 1,
-    ) -> Written:
-        """Draws any number of rows into the files of a folder, a million in each.
+        append: bool = False,
+    ) -> Written | WrittenTable:
+        """Draws any number of rows into the files of a folder, or into a table of a database.
 
-        The files are the same for one seed, however many are written beside each other. A call that
-        ended early is finished by the same call: files that are whole are kept. The manifest of the
-        folder lists them.
+        The rows are the same for one seed, wherever they are written and however many are drawn
+        beside each other. A folder has a million in each file, which its manifest lists. A call
+        that ended early is finished by the same call: files that are whole are kept.
+
+        A table of a database takes all rows in one transaction: of a call that ends early nothing
+        is kept. No table is dropped or emptied. The table `dpsynth_manifest` beside it lists the
+        model, the seed and what was asked for.
 
         Parameters
         ----------
-        folder : str or Path
-            A new folder, or one in which the same was begun.
+        place : str, Path or Database
+            A new folder, or one in which the same was begun. Or a table, such as
+            "postgresql://host/clinic?table=synthetic": a new one, or one with the same columns and
+            no rows.
         n : int
             How many rows.
         where, balance, parity, support
-            As in `sample`; shares hold in each file.
+            As in `sample`; shares hold in each million.
         seed : int or None
             For a sample that can be drawn again; None takes a fresh one, which the manifest has.
-        format : str
-            The kind of file, such as "parquet" or "csv".
+        format : str or None
+            The kind of file in a folder, such as "csv"; None is "parquet".
         workers : int
-            How many files are written beside each other.
+            How many million rows are drawn beside each other.
+        append : bool
+            Whether a table may have rows already, all of which were written by dpsynth.
 
         Returns
         -------
-        Written
-            The folder, its files, the rows, the seed, and the head of the manifest.
+        Written or WrittenTable
+            The folder, its files, the rows, the seed, and the head of the manifest. Or the table,
+            the rows and the seed.
 
         Raises
         ------
@@ -371,12 +388,26 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
             When no row can meet the condition, and where a column other than an `Identifier` has to
             be unique.
         ValueError, SchemaError
-            For a folder of other files, and for rows that such a file cannot hold.
+            For a folder of other files, a table with other columns or with rows, and for rows that
+            such a file cannot hold.
+        OSError, ImportError
+            Where a database cannot be opened or takes no rows, or its driver is absent.
         """
-        asked = Asked(where, None, balance, None, support, parity)
-        ending = f".{format.removeprefix('.')}"
+        asked = Asked(where, None, balance, None, support)
+        if isinstance(place, Database) or "://" in str(place):
+            if format is not None:
+                raise ValueError(
+                    f"a table of a database has no format, got {format!r}: leave it out"
+                )
+            table = place if isinstance(place, Database) else Database(str(place))
+            return write_table(table, self, n, asked, seed=seed, workers=workers, append=append)
+        if append:
+            raise ValueError(
+                "only a table of a database can be appended to: leave append out, or name a table"
+            )
+        ending = f".{(format or 'parquet').removeprefix('.')}"
         return write_blocks(
-            expanded(folder), self, n, asked, ending=ending, seed=seed, workers=workers
+            expanded(place), self, n, asked, ending=ending, seed=seed, workers=workers
         )
 
     def parity(self, parity: Mapping[str, Any], *, where: str | None = None) -> pd.DataFrame:
@@ -458,6 +489,78 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
             )
         fill = filled_in_kept if is_recoded(self.schema) else filled_in
         return stamped(fill(origin, table, list(wanted), np.random.default_rng(seed)))
+
+    def answer(self, question: str, *, level: float = 0.9) -> Answer:
+        """Answers a question by what the fit has paid for. It spends nothing and opens no data.
+
+        Where noisy counts that the fit has measured cover the question, the estimate is made of
+        these, without bias, and has two intervals: for the exact answer on the private rows, and
+        for the population that they were drawn from. Where they do not, the answer is the model's,
+        is marked so, and has none (docs/answers.md).
+
+        Parameters
+        ----------
+        question : str
+            "count where age >= 65 and sex == 'f'", "share(smoker == True) where age >= 65",
+            "mean(age) by sex", "median(age)", "quantile(age, 0.9)", or
+            "logistic(smoker == True ~ age >= 65)". `where` and `by` may stand after each but the
+            last, which has no `by`.
+        level : float
+            How often an interval holds the truth, from 0.5 to below 1.
+
+        Returns
+        -------
+        Answer
+            Its basis, "measured" or "model", and its numbers: one, or one for each group or
+            coefficient.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ConditionError
+            For a question that cannot be read, and for one about columns or values that the
+            release does not know.
+        ValueError
+            For another level.
+
+        Examples
+        --------
+        >>> import pandas as pd
+        >>> from dpsynth import Boolean, Numeric, Schema, Synthesizer
+        >>> schema = Schema({"age": Numeric(0, 120, integer=True), "smoker": Boolean()})
+        >>> rows = pd.DataFrame({"age": [34, 61, 47, 82] * 500, "smoker": [True, False] * 1000})
+        >>> synth = Synthesizer(schema, epsilon=1.0, delta=1e-6, ledger=None).fit(rows)
+        >>> answer = synth.answer("count where age >= 65")
+        >>> answer.basis, answer.privacy_interval[0] <= answer.estimate
+        ('measured', True)
+        """
+        record = self._fitted().certificate.record
+        return answered(self.origin, record, question, level)
+
+    def measured_report(self) -> MeasuredReport:
+        """How well the release says again what was measured. It may be published, and is free.
+
+        Returns
+        -------
+        MeasuredReport
+            For each measurement a chi-square of the differences; `save(folder)` adds it to a
+            release.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            For a model that keeps no measurements.
+        """
+        fitted = self._fitted()
+        return measured_report(fitted.model, fitted.certificate.record)
+
+    @property
+    def origin(self) -> Origin:
+        """The model, and what makes values of its cells: what questions are answered by."""
+        return self._origin(0)
 
     def _origin(self, seed: int | None = None) -> Origin:
         fitted = self._fitted()

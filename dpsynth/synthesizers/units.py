@@ -21,7 +21,7 @@ from dpsynth.kernel.events import Gaussian
 from dpsynth.ledger.ledger import Ledger
 from dpsynth.mechanisms.rows_per_unit import NAME, Sizes, look_at_sizes
 from dpsynth.schema.table import Schema, SchemaError
-from dpsynth.synthesizers.account import accountant_for
+from dpsynth.synthesizers.account import accountant_for, existing_account
 from dpsynth.synthesizers.preflight import check_budget
 
 CEILING = 100
@@ -241,7 +241,7 @@ def rows_per_unit(
     source = open_source(data, schema)
     check_columns(source.names, schema)
     check_owner(source.names, unit)
-    account = _existing(ledger)
+    account = existing_account(ledger)
     reading = schema.reading_of_units()
     job = Job(NAME, purpose, approvals or {}, schema.fingerprint(), reading=reading)
     with accountant_for(account, unit, budget, job, unsafe_seed=unsafe_seed) as accountant:
@@ -270,18 +270,6 @@ def check_ids(schema: Schema) -> None:
             "the schema's unit names no id_column, so that there are no rows of one unit to count:"
             " name the column that says whose record a row is"
         )
-
-
-def _existing(ledger: Ledger | str | Path | None) -> Ledger | None:
-    """The account, opened; ValueError for a path without one, as a new one would hold no more."""
-    if ledger is None or isinstance(ledger, Ledger):
-        return ledger
-    if not Path(ledger).exists():
-        raise ValueError(
-            f"{ledger} does not exist, and a new ledger would hold the budget of this look alone:"
-            " make it first, with the budget of all fits, by dpsynth ledger create"
-        )
-    return Ledger.open(ledger)
 
 
 def _told(sizes: Sizes, schema: Schema, budget: Budget, cut: float) -> RowsPerUnit:

@@ -24,6 +24,14 @@ SCHEMA = dpsynth.Schema(
 )
 BUDGET = "--epsilon 1 --delta 1e-6"
 IMAGES = "--classes 2 --shape 4x4 --epsilon 3 --delta 1e-5"
+JOB = """dpsynth_job: 1
+data: rows.csv
+schema: schema.yaml
+ledger: job.ledger
+output: made
+fit: {epsilon: 1, mechanism: independent}
+sample: {rows: 50}
+"""
 EXAMPLES = {
     "init": "init project --data rows.csv --id-column pid --epsilon 3",
     "split": "split rows.csv -s schema.yaml -o train.csv holdout.csv",
@@ -36,8 +44,15 @@ EXAMPLES = {
     "evaluate": "evaluate release/synthetic.csv train.csv -s schema.yaml -o quality",
     "audit": "audit strangers.csv --train train.csv --holdout holdout.csv -s schema.yaml --seed 1 -o audit",
     "demo": "demo --out demo",
+    "run": "run job.yaml",
     "plan": f"plan -s schema.yaml {BUDGET} --rows 400",
     "verify": "verify release --redraw",
+    "certificate schema": "certificate schema",
+    "certificate map": "certificate map release --to nist-800-226",
+    "certificate card": "certificate card release",
+    "keys new": "keys new office.key",
+    "keys show": "keys show office.pub",
+    "sign": "sign release --key office.key --signer 'data office'",
     "schema draft": "schema draft rows.csv -o draft.yaml",
     "schema import": "schema import dictionary.csv -o imported.yaml",
     "schema check": "schema check schema.yaml rows.csv",
@@ -92,6 +107,7 @@ def folder(tmp_path_factory) -> Path:
         place / "scans.npz", images=rng.integers(0, 256, (200, 4, 4), dtype=np.uint8), labels=rng.integers(0, 2, 200)
     )
     (place / "images").mkdir()
+    (place / "job.yaml").write_text(JOB)
     dpsynth.Ledger.create(place / "b.ledger", dpsynth.Budget(1, 1e-6), dataset="b", unit=SCHEMA.unit)
     return place
 

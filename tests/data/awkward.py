@@ -129,6 +129,6 @@ FILES: dict[str, Awkward] = {
     "nothing": Awkward(b"", refused="cannot be read as CSV"),
     "a column twice": Awkward(PLAIN.replace(b"kosten", b"ort", 1), refused="it lacks 'kosten'; it repeats 'ort'"),
     "a column more": Awkward(
-        b"\n".join(line + b",7" for line in PLAIN.splitlines()), refused="not declared, at the places 5"
+        b"\n".join(line + b",7" for line in PLAIN.splitlines()), refused="not declared, at place 5"
     ),
 }  # fmt: skip

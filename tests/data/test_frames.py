@@ -110,10 +110,13 @@ def test_the_id_column_may_be_there_and_identifiers_may_be_absent() -> None:
     ("frame", "sentence"),
     [
         (FRAME.drop(columns=["age", "sex"]), "it lacks 'sex', 'age'"),
-        (FRAME.assign(CANARY="CANARY"), f"that are not declared, at the places {FRAME.shape[1] + 1};"),
+        (FRAME.assign(CANARY="CANARY"), f"it has a column that is not declared, at place {FRAME.shape[1] + 1};"),
         (pd.concat([FRAME, FRAME[["age"]]], axis=1), "it repeats 'age'"),
-        (FRAME.rename(columns={"age": 7}), "it lacks 'age'; it has columns that are not declared, at the places 4;"),
-        (pd.concat([FRAME, FRAME.assign(CANARY=1)[["CANARY"] * 2]], axis=1), "at the places 8, 9; change"),
+        (FRAME.rename(columns={"age": 7}), "it lacks 'age'; it has a column that is not declared, at place 4;"),
+        (
+            pd.concat([FRAME, FRAME.assign(CANARY=1)[["CANARY"] * 2]], axis=1),
+            "not declared, at places 8, 9; change",
+        ),
         (pa.Table.from_pandas(FRAME.drop(columns=["pay"])), "it lacks 'pay'"),
     ],
 )

@@ -10,7 +10,7 @@ import pytest
 
 from dpsynth.cli import main
 from dpsynth.evidence import verify
-from dpsynth.evidence.bundle import checks
+from dpsynth.evidence.bundle import signatures
 from dpsynth.training.event import DpSgd
 from tests.evidence.test_verify import issue
 from tests.structure.source import ROOT
@@ -38,7 +38,7 @@ def forged(folder):
     return folder
 
 
-ALL = (*verify.CHECKS, *checks.CHECKS)
+ALL = (*verify.CHECKS, *signatures.CHECKS)
 
 
 def test_each_check_is_named_passed_or_failed(run, tmp_path):
@@ -57,7 +57,8 @@ def test_each_check_is_named_passed_or_failed(run, tmp_path):
 def test_the_page_on_the_command_says_what_each_check_finds():
     said = re.findall(r"^\| `(\w+)` \| (.*) \|$", (ROOT / "docs" / "verify.md").read_text("utf-8"), re.MULTILINE)
     assert said == [
-        (c.__name__, " ".join(str(c.__doc__).split()).rstrip(".")) for c in (*checks.CHECKS, *verify.CHECKS)
+        (c.__name__, " ".join(str(c.__doc__).split()).rstrip("."))
+        for c in (*signatures.CHECKS, *signatures.SIGNED, *verify.CHECKS)
     ]
 
 

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from dpsynth.evidence.verifier import recompute
+from tests.pace import usual
 from tests.rings import oracle
 
 
@@ -70,4 +71,4 @@ def test_very_many_programs_are_recomputed_soon_and_never_from_above():
     alone = recompute.Mix.of(listed, True)
     beside = recompute.Mix.of([*listed, {"event": "gaussian", "noise_multiplier": 200.0}], True)
     assert 0.999 * beside.delta(1.0) <= alone.delta(1.0) <= beside.delta(1.0)
-    assert time.process_time() - started < 2
+    assert usual(time.process_time() - started) < 2

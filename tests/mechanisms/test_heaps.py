@@ -10,9 +10,11 @@ from hypothesis import strategies as st
 
 import dpsynth as d
 from dpsynth.base.domain import Domain
+from dpsynth.data.tables.cells import NumericCodec
 from dpsynth.data.tables.codec import codec_for
 from dpsynth.data.tables.heaps import Heaps, coarsest, heaps_in_cells
 from dpsynth.data.tables.inside import DecimalsCoding, Inside, with_inside, with_several_values
+from dpsynth.data.tables.parts import Parts
 from dpsynth.door.bounded import bound_table
 from dpsynth.door.codes import codes_of
 from dpsynth.door.table import PrivateTable
@@ -135,6 +137,9 @@ def test_heaps_keep_constraints_and_a_column_that_follows_has_none() -> None:
     release = fitted(of, rows).sample(3000, seed=1)
     assert (release["low"] <= release["high"]).all()
     assert on(release["low"], 1000) == pytest.approx(0.8, abs=0.05)
+    total = {**columns, "high": d.Numeric(0, 150_000, integer=True, heaping=1000)}
+    with pytest.raises(d.SchemaError, match=r"computes 'high', which declares heaping: leave heaping out"):
+        d.Schema(total, constraints=[d.Derived("high", "low * 2")])
     turned = {**columns, "high": d.Numeric(0, 150_000, integer=True, heaping=1000)}
     with pytest.raises(d.SchemaError, match="'high' has heaps, and follows from other columns"):
         fitted(d.Schema(turned, constraints=[d.Order("low", "<=", "high")]), rows)
@@ -161,20 +166,22 @@ DRAWN = {
 }
 
 
+def all_parts(codec: NumericCodec, heaps: Heaps) -> Parts:
+    """All cells, as they are drawn without a condition."""
+
+    def every(values: pd.Series) -> np.ndarray:
+        return np.ones(len(values), bool)
+
+    return with_inside(codec.parts(every, []), codec, Inside(heaps=heaps.grids, heaped=heaps.shares), every, free=True)
+
+
 @pytest.mark.parametrize("column", DRAWN.values(), ids=DRAWN.keys())
 @pytest.mark.parametrize("seed", [0, 1])
 def test_a_value_that_is_moved_stays_in_its_cell_and_is_a_multiple(column: d.Numeric, seed: int) -> None:
     codec = codec_for(column)
     rng = np.random.default_rng(seed)
     cells = rng.integers(0, len(codec.widths), 20_000)
-    parts = with_inside(
-        codec.parts(lambda x: np.ones(len(x), bool), []),
-        codec,
-        Inside(heaps=(50.0, 500.0), heaped=(1.0, 1.0)),
-        lambda x: np.ones(len(x), bool),
-        free=True,
-    )
-    values = codec.decode(cells, rng, parts)
+    values = codec.decode(cells, rng, all_parts(codec, Heaps((50.0, 500.0), (1.0, 1.0))))
     assert (codec.encode(values) == cells).all()
     numbers = values.to_numpy(float)
     first, last = (each.to_numpy(float)[cells] for each in codec.ends())
@@ -201,9 +208,8 @@ def test_as_many_rows_are_drawn_on_each_grid_as_are_wanted_where_cells_can_hold_
     wanted = np.array(shares) * total * 0.8 + total * np.array([0.1, 0.1])
     found = heaps_in_cells(codec.lattice, ends, rows, (5, 10), wanted, 1.0)
     cells = np.repeat(np.arange(len(rows)), np.rint(rows).astype(int))
-    drawn = np.random.default_rng(1).integers(ends[0][cells], ends[1][cells] + 1)
-    moved, _ = found.moved(drawn, (ends[0][cells], ends[1][cells]), codec.lattice, np.random.default_rng(2))
-    places = coarsest(moved.astype(float), (5, 10))
+    numbers = codec.decode(cells, np.random.default_rng(1), all_parts(codec, found))
+    places = coarsest(numbers.to_numpy(float), (5, 10))
     for place in (0, 1):
         assert abs((places == place).sum() - wanted[place]) < 5 * np.sqrt(total) + 0.02 * total
 
@@ -217,13 +223,7 @@ def test_grids_that_the_steps_do_not_meet_are_left_out_and_the_others_are_drawn(
     found = heaps_in_cells(codec.lattice, (first, last), rows, (5, 10, 50, 100, 1000), wanted, 50.0)
     assert found.grids == (100, 1000)
     cells = np.repeat(np.flatnonzero(rows), 100)
-    moved, _ = found.moved(
-        np.random.default_rng(0).integers(first[cells], last[cells] + 1),
-        (first[cells], last[cells]),
-        codec.lattice,
-        np.random.default_rng(1),
-    )
-    numbers = codec.shown(moved).to_numpy(float)
+    numbers = codec.decode(cells, np.random.default_rng(0), all_parts(codec, found)).to_numpy(float)
     assert (numbers % 1000 == 0).mean() == pytest.approx(0.4, abs=0.05)
     assert ((numbers % 100 == 0) & (numbers % 1000 > 0)).mean() == pytest.approx(0.3, abs=0.05)
     of_threes = codec_for(d.Numeric(1, 30_001, step=3))
@@ -360,6 +360,8 @@ def test_columns_are_looked_at_where_a_cell_has_one_value_and_no_share_is_declar
         ({"heaping": {5: 1.2}}, "must be a number from 0 to 1, got 1.2"),
         ({"heaping": {5: 0.2, 10: 0.3}}, "multiples of 10 are among those of 5"),
         ({"heaping": [5, [10, 0.3]]}, "with and without a share"),
+        ({"heaping": [5, 5]}, "leave one of them out"),
+        ({"heaping": [10, 1000]}, "heaping=1000 has no multiple but 0 between low=0 and high=120"),
         ({"heaping": 5, "step": 10}, "no more than the step 10"),
         ({"heaping": 5, "step": 3}, "does not meet the steps of 3 from 0 on"),
     ],

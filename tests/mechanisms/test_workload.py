@@ -119,8 +119,15 @@ def test_a_workload_is_a_plain_value():
 @pytest.mark.parametrize("workload", [Workload(target="income"), Workload(weights={("a", "income"): 1.0})])
 def test_a_column_that_the_table_lacks_is_named(workload):
     for question in (workload.check, workload.marginals, workload.importance, workload.candidates):
-        with pytest.raises(ValueError, match="names columns that the table lacks: income"):
+        with pytest.raises(ValueError, match="names 'income', which the table lacks: name one of"):
             question(SMALL)
+
+
+@pytest.mark.parametrize(("target", "instead"), [("seen", "week of seen', 'hour of seen'"), ("left", "seen to left'")])
+def test_a_column_that_is_modelled_by_others_is_named_with_these(target, instead):
+    domain = Domain.of({"week of seen": 4, "hour of seen": 24, "seen to left": 9, "sex": 2})
+    with pytest.raises(ValueError, match=f"which a fit models by '{instead}.*: name one of these"):
+        Workload(target=target).check(domain)
 
 
 @pytest.mark.parametrize(

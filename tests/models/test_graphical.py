@@ -18,6 +18,7 @@ from dpsynth.models.factor import contract, expand, marginal
 from dpsynth.models.graphical import GraphicalModel
 from dpsynth.models.joint import JointModel
 from tests.models.cases import CASES, DOMAIN, TWO_TREES, graphs, potentials
+from tests.pace import usual
 
 every_case = pytest.mark.parametrize("cliques", CASES.values(), ids=CASES)
 
@@ -69,7 +70,7 @@ def test_all_pairs_of_15_attributes_take_a_moment():
     )
     start = time.process_time()
     assert len(model.project_all(itertools.combinations(domain.attributes, 2))) == 105
-    assert time.process_time() - start < 0.5
+    assert usual(time.process_time() - start) < 0.5
 
 
 def test_a_projection_too_large_to_hold_is_refused():

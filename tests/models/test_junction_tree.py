@@ -16,6 +16,7 @@ from dpsynth.models.elimination import Elimination
 from dpsynth.models.joint import JointModel
 from dpsynth.models.junction_tree import JunctionTree, tree_cells
 from tests.models.cases import CASES, DOMAIN, TWO_TREES, graphs, potentials
+from tests.pace import usual
 
 every_case = pytest.mark.parametrize("cliques", CASES.values(), ids=CASES)
 
@@ -99,7 +100,7 @@ def test_250_attributes_take_well_under_a_second():
     for cliques in (tree, star, grid, []):
         start = time.process_time()
         tree_cells(domain, cliques)
-        assert time.process_time() - start < 1
+        assert usual(time.process_time() - start) < 1
 
 
 @every_case

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from dpsynth.base.domain import Domain
-from dpsynth.models.base import LinearMeasurement
+from dpsynth.models.base import LinearMeasurement, RoughMeasurement
 from dpsynth.models.engines import estimate_exactly
-from dpsynth.models.pooling import RoughMeasurement, pool
+from dpsynth.models.pooling import pool
 
 DOMAIN = Domain.of({"a": 4, "b": 3, "c": 2})
 LAST = {a: (np.arange(n) == n - 1).astype(int) for a, n in DOMAIN.sizes}

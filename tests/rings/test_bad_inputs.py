@@ -21,6 +21,7 @@ from dpsynth.ledger.ledger import Ledger
 from dpsynth.ledger.names import event_from_dict, event_to_dict
 from dpsynth.ledger.opening import Accountant
 from dpsynth.training.event import DpSgd
+from tests.pace import usual
 
 
 class Thing:
@@ -172,7 +173,7 @@ def test_what_is_far_too_dear_is_refused_soon_and_nothing_is_charged(multiplier,
     started = time.process_time()
     with pytest.raises(BudgetExceededError, match="nothing was spent"):
         accountant.charge(Gaussian(multiplier), "work")
-    assert time.process_time() - started < 2
+    assert usual(time.process_time() - started) < 2
     assert unspent(accountant)
 
 
@@ -182,7 +183,7 @@ def test_a_budget_that_buys_only_noise_is_refused_before_anything_is_recorded(bu
     started = time.process_time()
     with pytest.raises(ValueError, match="is too small, with noise of billions of rows"):
         Accountant(budget, ledger=ledger)
-    assert time.process_time() - started < 2
+    assert usual(time.process_time() - started) < 2
     assert len(ledger.entries()) == 1
 
 

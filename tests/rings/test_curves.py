@@ -21,6 +21,7 @@ from dpsynth.accounting import currencies
 from dpsynth.kernel import gaussian_dp, noise
 from dpsynth.kernel.budget import Budget, affordable, spent
 from dpsynth.kernel.cost import NOTHING, Cost
+from tests.pace import usual
 from tests.rings import oracle
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "gaussian.json").read_text())
@@ -73,7 +74,7 @@ def test_budget_and_epsilon_invert_each_other_from_the_safe_side_and_soon(epsilo
     started = time.process_time()
     cost = gaussian_dp.gaussian_budget(epsilon, delta)
     back = gaussian_dp.gaussian_epsilon(cost, delta)
-    assert time.process_time() - started < 2
+    assert usual(time.process_time() - started) < 2
     assert back <= epsilon
     assert oracle.delta(epsilon, mu_squared(cost)) <= delta
     more = math.ceil(cost * (1 + 1e-9)) + 1
@@ -89,7 +90,7 @@ def test_extreme_values_are_answered_and_soon(multiplier, delta):
     assert cost >= 1
     assert gaussian_dp.gaussian_epsilon(cost, delta) >= 0
     assert 0 <= gaussian_dp.gaussian_delta(1.0, cost) <= 1 + 1e-9
-    assert time.process_time() - started < 2
+    assert usual(time.process_time() - started) < 2
 
 
 def test_nothing_is_affordable_without_delta():

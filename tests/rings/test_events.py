@@ -25,6 +25,7 @@ from dpsynth.ledger.names import event_from_dict, event_to_dict
 from dpsynth.ledger.opening import Accountant
 from dpsynth.programs.external import ExternalProgram
 from dpsynth.training.event import DpSgd
+from tests.pace import usual
 
 GOOD = {
     "gaussian": {"noise_multiplier": 50.0},
@@ -74,7 +75,7 @@ def test_1200_malformed_events_are_refused_at_no_charge_and_soon():
         started = time.process_time()
         with pytest.raises((ValueError, TypeError)):
             accountant.charge(event_from_dict(record), "work")
-        assert time.process_time() - started < 2, record
+        assert usual(time.process_time() - started) < 2, record
     assert [line["kind"] for line in accountant.ledger.entries()] == ["open", "run"]
     assert accountant.spent().epsilon == 0
 

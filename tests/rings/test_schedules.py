@@ -22,6 +22,7 @@ from dpsynth.kernel.events import Gaussian
 from dpsynth.prices import gdp_upper_bound, loss_grid, pld
 from dpsynth.programs.external import ExternalProgram
 from dpsynth.training.event import DpSgd
+from tests.pace import usual
 from tests.rings import oracle
 
 GOLDEN = json.loads((Path(__file__).parents[1] / "golden" / "fixed_schedules.json").read_text())
@@ -244,7 +245,7 @@ def test_extreme_events_are_answered_soon(event):
     started = time.process_time()
     assert event.cost.gaussian + event.cost.delta + event.cost.epsilon > 0
     assert nonadaptive.epsilon([event], 1e-6) >= 0
-    assert time.process_time() - started < 2
+    assert usual(time.process_time() - started) < 2
 
 
 def test_what_cannot_be_private_is_infinite():

@@ -105,6 +105,26 @@ def test_what_is_no_constraint_is_refused_in_one_sentence(rules: Any, said: str,
     assert "\n" not in str(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("left_out", "column", "said"),
+    [
+        (rule("Unique", column_names=["low", "mid"]), "low", "the constraint Unique has no counterpart"),
+        (rule("Unique", column_names=["city"]), "city", "only identifiers and numbers in steps can be unique"),
+        (
+            rule("Inequality", low_column_name="low", high_column_name="zz"),
+            "low",
+            "it names 'zz', which the table lacks",
+        ),
+        (rule("Positive", column_name="zz", strict_boundaries=True), "low", "names 'zz', which the table lacks"),
+    ],
+)
+def test_what_no_column_bears_is_left_out_with_a_note(left_out, column: str, said: str, tmp_path: Path) -> None:
+    _, imported = import_facts(written(tmp_path, [rule("Unique", column_names=["visit"]), left_out]))
+    assert imported.constraints == ({"type": "unique", "column": "visit"},)
+    notes = {each.name: each.note for each in imported.columns}
+    assert said in notes[column]
+
+
 @pytest.mark.filterwarnings("ignore::dpsynth.CautionWarning")
 def test_rows_of_an_imported_schema_keep_every_constraint_that_sdv_stated(tmp_path: Path) -> None:
     """Each by a test written here."""

@@ -23,6 +23,7 @@ LEVELS = (
     {"mechanisms"},
     {"synthesizers"},
     {"auditing", "evaluation"},
+    {"jobs"},
     {"cli", "demo", "testing"},
     {"__init__", "__main__"},
 )

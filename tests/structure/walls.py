@@ -28,9 +28,10 @@ MAKES_SENSITIVE = {*RINGS}
 GUARDED = (*RINGS, "data")
 """Folders whose classes hold private values in slots of their own."""
 OPTIONAL = {
-    "adbc_driver_postgresql": ("data/engines/databases.py",),
+    "adbc_driver_postgresql": ("data/engines/databases.py", "data/engines/database_writers.py"),
+    "cryptography": ("evidence/signing/ed25519.py",),
     "deltalake": ("data/engines/lakes.py",),
-    "duckdb": ("data/engines/databases.py",),
+    "duckdb": ("data/engines/databases.py", "data/engines/database_writers.py"),
     "faker": ("data/tables/faked.py",),
     "narwhals": ("data/engines/known_frames.py",),
     "openpyxl": ("data/engines/workbooks.py", "schema/importing/sheets.py"),

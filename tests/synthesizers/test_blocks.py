@@ -11,7 +11,7 @@ import pytest
 import dpsynth
 from dpsynth import Categorical, Identifier, Numeric, Order, PrivacyUnit, Schema, Unique
 from dpsynth.models.base import ConditionError
-from dpsynth.synthesizers import blocks
+from dpsynth.synthesizers import block_job, blocks
 from dpsynth.synthesizers.drawing import drawn_again
 
 RNG = np.random.default_rng(2)
@@ -54,7 +54,7 @@ def synth():
 
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch):
-    monkeypatch.setattr(blocks, "ROWS_OF_A_BLOCK", 700)
+    monkeypatch.setattr(block_job, "ROWS_OF_A_BLOCK", 700)
 
 
 def contents(folder) -> dict[str, bytes]:
@@ -127,7 +127,7 @@ def test_what_ended_early_is_finished(synth, tmp_path, monkeypatch):
     assert len(contents(tmp_path / "out")) == 2
     kept = {path.name: path.stat().st_mtime_ns for path in (tmp_path / "out").glob("rows*")}
     for other in ({"n": 3_001, "seed": 7}, {"n": 3_000, "seed": 8}, {"n": 3_000, "where": "age > 5"}):
-        with pytest.raises(ValueError, match="begun with other facts"):
+        with pytest.raises(ValueError, match="unfinished sample that was asked for differently"):
             synth.write(tmp_path / "out", **other)
     synth.write(tmp_path / "out", 3_000)
     assert contents(tmp_path / "out") == contents(tmp_path / "whole")

@@ -9,6 +9,7 @@ import pytest
 import dpsynth as d
 from dpsynth.data.constraints import recoding
 from dpsynth.data.constraints.calendar import CalendarStep
+from dpsynth.mechanisms.marginal.canopy import Canopy
 from dpsynth.synthesizers import table as module
 from dpsynth.testing.blind import BlindAccountant
 
@@ -227,3 +228,51 @@ def test_a_step_that_remembers_a_row_is_found(monkeypatch: pytest.MonkeyPatch) -
         assert told_apart(monkeypatch)
     finally:
         recoding.recoding_of.cache_clear()
+
+
+def test_messages_and_plans_name_columns_of_the_release() -> None:
+    """All patients come on one day: other days have no row in the model, and parts are called by their column."""
+    columns = {
+        "admitted": d.Datetime("2020-01-01", "2020-12-31", resolution="h", parts=["weekday", "hour"]),
+        "discharged": d.Datetime("2020-01-01", "2021-03-31", resolution="h"),
+        "net": d.Numeric(0, 50, decimals=2),
+        "gross": d.Numeric(0, 90, decimals=2),
+    }
+    rules = [d.Order("admitted", "<=", "discharged"), d.Order("net", "<=", "gross")]
+    synth = d.Synthesizer(d.Schema(columns, constraints=rules), epsilon=20, delta=1e-6, ledger=None, unsafe_seed=1)
+    plan = synth.plan(1000)
+    means = {mean.column: mean for mean in plan.means}
+    assert means["admitted to discharged"].unit == "hours"
+    assert "hours" in means["admitted to discharged"].describe()
+    assert means["net to gross"].stddev < 90
+    assert means["net to gross"].unit == ""
+    parts = ", ".join(f"`{part} of admitted`" for part in ("week", "weekday", "hour"))
+    assert plan.notes[-1] == f"`admitted` is modelled by {parts}, which count as columns"
+    rows = pd.DataFrame(
+        {"admitted": ["2020-01-05 05:00"], "discharged": ["2020-01-05 09:00"], "net": 1.0, "gross": 2.0}
+    )
+    synth.fit(pd.concat([rows] * 1000, ignore_index=True))
+    with pytest.raises(d.ConditionError, match="condition on `admitted`: widen it") as caught:
+        synth.sample(5, where="admitted > '2020-11-01'")
+    assert "week of" not in str(caught.value)
+    named = d.Synthesizer(
+        d.Schema(columns, constraints=rules),
+        Canopy(workload=d.Workload(target="admitted")),
+        epsilon=1,
+        delta=1e-6,
+        ledger=None,
+    )
+    with pytest.raises(ValueError, match="'admitted', which a fit models by 'admitted to discharged', 'week of"):
+        named.fit(rows)
+
+
+def test_parts_are_named_once_and_not_of_a_column_that_is_computed() -> None:
+    with pytest.raises(d.SchemaError, match="parts names 'hour' more than once: name it once"):
+        d.Datetime("2020-01-01", "2020-12-31", resolution="h", parts=["hour", "hour"])
+    columns = {
+        "seen": d.Datetime("2020-01-01", "2020-12-31"),
+        "stay": d.Numeric(0, 9, integer=True),
+        "left": d.Datetime("2020-01-01", "2021-12-31", parts=["weekday"]),
+    }
+    with pytest.raises(d.SchemaError, match="computes 'left', which declares parts: leave parts out"):
+        d.Schema(columns, constraints=[d.Derived("left", "seen + stay")])

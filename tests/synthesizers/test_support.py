@@ -149,7 +149,7 @@ def test_what_compares_tables_asks_for_them_without_the_support_of_their_rows(fi
         lambda drawn: dpsynth.mix(real, drawn, share=0.2),
     )
     for use in uses:
-        with pytest.raises(dpsynth.SchemaError, match=r"not declared, at the places 5, 6;|differ in 2 columns"):
+        with pytest.raises(dpsynth.SchemaError, match=r"not declared, at places 5, 6;|differ in 2 columns"):
             use(rows)
         use(rows[[*SCHEMA.columns]])
     assert [*dpsynth.mix(real, rows, share=0.2, schema=SCHEMA)][:4] == [*SCHEMA.columns]

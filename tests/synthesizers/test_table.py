@@ -322,7 +322,7 @@ object.__setattr__(CROWDED.columns["a"], "categories", range(2**25))  # as if so
 
 BAD_FITS = {
     "missing column": ({}, records(5).drop(columns="age"), "lacks 'age'"),
-    "extra column": ({}, records(5).assign(extra=1), "not declared, at the places"),
+    "extra column": ({}, records(5).assign(extra=1), "a column that is not declared, at place"),
     "duplicate column": ({}, pd.concat([records(5), records(5)[["age"]]], axis=1), "repeats 'age'"),
     "missing id column": ({"schema": Schema(SCHEMA.columns, unit=dpsynth.PrivacyUnit("who"))}, records(5), "whose"),
     "not data": ({}, 17, "DataFrame"),
@@ -395,7 +395,7 @@ def test_bytes_that_are_no_text_are_values_like_any_other():
 
 def test_a_table_without_its_header_is_refused_without_quoting_its_first_record(tmp_path):
     """Not even where a value of that record is the name of a column."""
-    for first, refusal in (("John CANARY,3", "header"), ("CANARY,age,CANARY", "not declared, at the places 1, 3")):
+    for first, refusal in (("John CANARY,3", "header"), ("CANARY,age,CANARY", "not declared, at places 1, 3")):
         (tmp_path / "r.csv").write_text(first + "\nJane,4\n")
         with pytest.raises(dpsynth.SchemaError, match=refusal) as caught:
             synthesizer().fit(tmp_path / "r.csv")

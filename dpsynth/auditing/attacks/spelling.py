@@ -119,9 +119,9 @@ def open_alike(tables: Mapping[str, Any]) -> dict[str, Rows]:
         names = column_titles(rows)
         if len({*names}) < len(names):
             repeated = [str(i) for i, name in enumerate(names, 1) if name in names[: i - 1]]
+            which = "a name, at place" if len(repeated) == 1 else "names, at places"
             raise SchemaError(
-                f"{title} repeats the names of earlier columns, at the places"
-                f" {', '.join(repeated)}: rename them"
+                f"{title} repeats {which} {', '.join(repeated)}: give each column its own name"
             )
         if {*names} != wanted:
             raise SchemaError(

@@ -128,6 +128,12 @@ class Recoding:
             found |= own | ({*step.attributes} if isinstance(step, ModelledStep) else set())
         return found
 
+    @property
+    def made_of(self) -> dict[str, tuple[str, ...]]:
+        """For each modelled column that no release has, the columns that it stands for."""
+        steps = [step for step in self.steps if isinstance(step, ModelledStep)]
+        return {name: (*step.needs, *step.makes) for step in steps for name in step.attributes}
+
     def made_by(self, name: str) -> Step | None:
         """The step that makes a column of a release; None for one that is modelled as it is."""
         return next((step for step in self.steps if name in step.makes), None)

@@ -19,7 +19,8 @@ from dpsynth.data.constraints.calendar import CalendarStep
 from dpsynth.data.constraints.lookup import Lookup
 from dpsynth.data.constraints.scale import Scale
 from dpsynth.data.tables.codec import codec_for
-from dpsynth.schema.columns import Boolean, Categorical, Column, Numeric
+from dpsynth.schema.columns import Boolean, Categorical, Column, Datetime, Numeric
+from dpsynth.schema.datetimes import UNITS
 from dpsynth.schema.formulas import Formula
 
 Rows = dict[str, Any]
@@ -124,6 +125,13 @@ class GapStep(_ModelledStep):
             integer=True,
             nullable=self._nullable,
         )
+
+    @property
+    def step(self) -> tuple[float, str]:
+        """What a gap of 1 is in the columns' numbers, or the name of such times."""
+        if isinstance(self._to.column, Datetime):
+            return 1.0, UNITS[self._to.column.resolution] + "s"
+        return self._to.spacing or 1.0, ""
 
     @property
     def possible(self) -> bool:

@@ -67,7 +67,7 @@ class Database:
 
     def __post_init__(self) -> None:
         place, _, asked = self.address.strip().partition("?")
-        if _kind(place) not in _OPENERS:
+        if kind_of_database(place) not in _OPENERS:
             raise SchemaError(
                 f"an address of a database begins with one of {[*_OPENERS]}: write it as"
                 " postgresql://host/database?table=claims"
@@ -95,14 +95,14 @@ class Database:
 
     def __repr__(self) -> str:
         what = f"table={self.table!r}" if self.table is not None else "a query"
-        return f"Database({_kind(self.address)}, {what})"
+        return f"Database({kind_of_database(self.address)}, {what})"
 
     def selected(self, values: Iterable[str] = ("*",)) -> str:
         """The statement that reads these values, in SQL, of each row."""
         names = ", ".join(values)
         if self.query is not None:
             return f"select {names} from ({self.query.strip().rstrip(';')}) as rows_of_query"
-        return f"select {names} from {'.'.join(map(_quoted, self.place))}"
+        return f"select {names} from {'.'.join(map(quoted, self.place))}"
 
     @property
     def place(self) -> list[str]:
@@ -130,7 +130,7 @@ def open_database(database: Database, schema: Schema | None = None) -> Source:
         Where the driver is absent, and where the database or the table cannot be opened. It repeats
         nothing of the address, and nothing that the database says.
     """
-    opener = _OPENERS[_kind(database.address)]
+    opener = _OPENERS[kind_of_database(database.address)]
     connection: _Connection | None = None
     with contextlib.suppress(Exception):
         connection = opener(database)
@@ -184,27 +184,27 @@ def _marked(rows: Rows, marks: Mapping[str, str]) -> Rows:
 
 
 def _fault(database: Database) -> str:
-    package, extra = _PACKAGES[_kind(database.address)]
+    package, extra = PACKAGES[kind_of_database(database.address)]
     if find_spec(package) is None:
         return (
             f"databases of this kind are read by {package}, which is not installed: pip install"
             f" 'dpsynth[{extra}]'"
         )
-    kind = _kind(database.address)
+    kind = kind_of_database(database.address)
     where = "host, user, password" if kind.startswith("postgres") else "the path of its file"
     what = "the query" if database.query is not None else "the name of the table"
     return f"{database!r} cannot be read: check {where} and {what}, and that it may be read"
 
 
-def _kind(address: str) -> str:
+def kind_of_database(address: str) -> str:
     return address.partition("://")[0]
 
 
-def _quoted(name: str) -> str:
+def quoted(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def _path_of(database: Database) -> str:
+def path_of(database: Database) -> str:
     """duckdb:///a.duckdb is a file in this folder, duckdb:////data/a.duckdb another one."""
     return unquote(database.address.partition(":///")[2].partition("?")[0])
 
@@ -242,7 +242,7 @@ class _Postgres:
             types = cursor.fetch_arrow_table().schema
             self.stored = database.query is None
             if self.stored:
-                place = ".".join(map(_quoted, database.place))
+                place = ".".join(map(quoted, database.place))
                 cursor.execute("select relkind from pg_class where oid = $1::regclass", (place,))
                 self.stored = cursor.fetchone() in [("r",), ("p",), ("m",)]
         self.names = fields.names
@@ -281,7 +281,7 @@ _FIRST, _LAST = "0001-01-01 00:00+00", "9999-12-31 12:00+00"
 
 def _readable(field: pa.Field) -> str:
     """The value of a column, in SQL, of a type of which the driver reads every value as it is."""
-    name, kind, types = _quoted(field.name), field.type, pa.types
+    name, kind, types = quoted(field.name), field.type, pa.types
     if types.is_date(kind) or types.is_timestamp(kind):
         within = f"least(greatest({name}, '{_FIRST}'), '{_LAST}')"
         return f"case when {name} is not null then {within} end as {name}"
@@ -305,7 +305,7 @@ class _DuckDB:
         import duckdb
 
         self._database = database
-        self._connection = duckdb.connect(_path_of(database), read_only=True)
+        self._connection = duckdb.connect(path_of(database), read_only=True)
         weakref.finalize(self, self._connection.close)
         self._connection.begin()
         empty = self._connection.sql(database.selected() + " limit 0")
@@ -316,7 +316,7 @@ class _DuckDB:
         self.stored = database.query is None and database.place[-1].lower() not in found
 
     def parts(self, columns: Sequence[str]) -> Iterator[Rows]:
-        relation = self._connection.sql(self._database.selected(map(_quoted, columns)))
+        relation = self._connection.sql(self._database.selected(map(quoted, columns)))
         batches = relation.to_arrow_reader(ROWS_OF_A_PART)
         yield from recut(without_views(pa.Table.from_batches([each])) for each in batches)
 
@@ -327,7 +327,7 @@ class _SQLite:
     types = None
 
     def __init__(self, database: Database) -> None:
-        path = Path(_path_of(database)).resolve(strict=True)
+        path = Path(path_of(database)).resolve(strict=True)
         self._database = database
         self._connection = sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True)
         weakref.finalize(self, self._connection.close)
@@ -341,7 +341,7 @@ class _SQLite:
 
     def parts(self, columns: Sequence[str]) -> Iterator[Rows]:
         in_order = " not indexed" if self.stored else ""  # an index of the ids has another order
-        statement = self._database.selected(map(_quoted, columns)) + in_order
+        statement = self._database.selected(map(quoted, columns)) + in_order
         cursor = self._connection.execute(statement)
         while records := cursor.fetchmany(ROWS_OF_A_PART):
             yield of_cells(records, [*columns])
@@ -358,7 +358,7 @@ _OPENERS: dict[str, Callable[[Database], _Connection]] = {
     "sqlite": _SQLite,
 }
 
-_PACKAGES = {
+PACKAGES = {
     "postgresql": ("adbc_driver_postgresql", "postgres"),
     "postgres": ("adbc_driver_postgresql", "postgres"),
     "duckdb": ("duckdb", "duckdb"),

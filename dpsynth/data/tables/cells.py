@@ -28,7 +28,7 @@ from dpsynth.data.tables.bounds import decimals, settled_bounds
 from dpsynth.data.tables.cuts import exact_cuts, with_exact, with_span
 from dpsynth.data.tables.grid import Grid, StepGrid, moment_edges, number_grid
 from dpsynth.data.tables.heaps import Lattice
-from dpsynth.data.tables.parts import Parts, cut, only_points, rounded, shares
+from dpsynth.data.tables.parts import Parts, cut, only_points, shares
 from dpsynth.door.codes import Cuts, codes_of
 from dpsynth.schema.columns import (
     SECONDS,
@@ -44,6 +44,10 @@ from dpsynth.schema.texts import moment_reader, number_reader
 
 _FIRST = tuple("-0123456789")
 """What the text of a number begins with: most texts need not be read as numbers to know better."""
+
+
+_ROUNDING = 1e-9
+"""In steps: float64 has decimal steps only nearly."""
 
 
 class _Cells(ABC):
@@ -91,8 +95,8 @@ class _Cells(ABC):
         if parts is None or missing.all():
             drawn = self._draw(np.where(missing, 0, cells), rng)
         else:
-            first, last = parts.choose(np.where(missing, parts.cells[0], cells), rng)
-            drawn = self._chosen(first, last, parts, rng)
+            chosen = parts.choose(np.where(missing, parts.cells[0], cells), rng)
+            drawn = self._chosen(chosen, parts, rng)
         return self._shown(drawn, missing)
 
     def settled(self, codes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
@@ -128,6 +132,21 @@ class _Cells(ABC):
         points = only_points(lengths, whole, special)
         return Parts(cells, begin, end, shares(lengths, whole, special), special, points=points)
 
+    def told(
+        self, holds: Callable[[pd.Series[Any]], np.ndarray], constants: Sequence[Any]
+    ) -> np.ndarray:
+        """For each cell 1 where all of its values meet a condition, 0 where none does, else NaN.
+
+        holds, constants: as for `parts`. Values that could not be read meet none.
+        """
+        cells, begin, _ = cut(*self._ends(), self._breaks(constants))
+        met = holds(self._shown(begin, np.zeros(len(begin), dtype=bool)))
+        share = np.bincount(cells, met, self._valid) / np.bincount(cells, minlength=self._valid)
+        one = np.zeros(1, dtype=np.int64)
+        special = self.nullable and bool(holds(self._shown(one, one == 0))[0])
+        found = np.where((share == 0) | (share == 1), share, np.nan)
+        return np.append(found, np.full(self.size - self._valid, float(special)))
+
     def weights(self, parts: Parts) -> np.ndarray:
         """For each cell how much of it meets a condition."""
         return parts.weights(self._valid, self.size)
@@ -146,11 +165,9 @@ class _Cells(ABC):
         """For each pair the number of a value from first to last: here these are the same."""
         return first
 
-    def _chosen(
-        self, first: np.ndarray, last: np.ndarray, parts: Parts, rng: np.random.Generator
-    ) -> np.ndarray:
-        """Numbers of values from these parts."""
-        return self._between(first, last, rng)
+    def _chosen(self, chosen: np.ndarray, parts: Parts, rng: np.random.Generator) -> np.ndarray:
+        """Numbers of values from the parts of these numbers."""
+        return self._between(parts.first[chosen], parts.last[chosen], rng)
 
     def _lengths(self, first: np.ndarray, last: np.ndarray) -> np.ndarray:
         """How many values there are from first to last, or how long the way is."""
@@ -396,27 +413,43 @@ class NumericCodec(_Gridded):
         return self.null if math.isnan(number) else self.numbers.of(number)
 
     def _draw(self, cells: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        return self._beside_marker(super()._draw(cells, rng))
+        if self.single:
+            return super()._draw(cells, rng)
+        first, last = self._ends()
+        return self._between(first[cells], last[cells], rng)
 
     def _between(self, first: np.ndarray, last: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        return self._beside_marker(super()._between(first, last, rng))
+        """No number that is drawn says missing, but where the range holds no other."""
+        drawn = super()._between(first, last, rng)
+        if self.spacing is None:
+            return np.where(drawn == self._marker, np.nextafter(drawn, math.inf), drawn)
+        beside = np.where(drawn < last, drawn + 1, np.maximum(drawn - 1, first))
+        return np.where(drawn == self.lattice.marker, beside, drawn)
 
-    def _chosen(
-        self, first: np.ndarray, last: np.ndarray, parts: Parts, rng: np.random.Generator
-    ) -> np.ndarray:
-        drawn, heaped = self._between(first, last, rng), np.zeros(len(first), dtype=bool)
-        if parts.heaps.grids:
-            drawn, heaped = parts.heaps.moved(drawn, (first, last), self.lattice, rng)
-        if self.spacing is not None or not parts.decimals:
-            return drawn
-        ends = (self.low, self.high)
-        written = self._beside_marker(rounded(drawn, first, last, parts, ends, rng))
-        return np.where(heaped, drawn, written)
+    def _chosen(self, chosen: np.ndarray, parts: Parts, rng: np.random.Generator) -> np.ndarray:
+        found = super()._chosen(chosen, parts, rng)
+        if parts.written is None:
+            return found
+        first, last, written = parts.first[chosen], parts.last[chosen], parts.written.take(chosen)
+        for place, way in enumerate(written.ways):
+            at = np.flatnonzero(written.which == place)
+            drawn = self.grid.evenly(written.begin[at], written.end[at], rng)
+            moved, able = way.nearest(drawn, first[at], last[at])
+            if way.reach:
+                beside = np.clip(way.beside(drawn), self.low, self.high)
+                near = np.abs(beside - drawn) <= way.reach * (last[at] - first[at])
+                moved, able = np.where(able, moved, beside), able | near
+            able &= moved != self.lattice.marker  # such a row stays as it is drawn
+            found[at[able]] = moved[able]
+        return found
 
     @property
     def lattice(self) -> Lattice:
         """Where multiples lie among the numbers that the grid draws."""
-        marker = (self._marker - self.low) / self.spacing if self.spacing else self._marker
+        marker = self._marker
+        if self.spacing is not None:
+            steps = (marker - self.low) / self.spacing
+            marker = np.rint(steps) if abs(steps - np.rint(steps)) < _ROUNDING else math.nan
         return Lattice(self.low, self.spacing, marker)
 
     def drawn(self, values: np.ndarray) -> np.ndarray:
@@ -428,12 +461,6 @@ class NumericCodec(_Gridded):
     def shown(self, drawn: np.ndarray) -> pd.Series[Any]:
         """What the grid draws, as values of the column."""
         return self._shown(drawn, np.zeros(len(drawn), dtype=bool))
-
-    def _beside_marker(self, drawn: np.ndarray) -> np.ndarray:
-        """No real number that was drawn says missing, although it was made short."""
-        if self.spacing is not None:
-            return drawn
-        return np.where(drawn == self._marker, np.nextafter(drawn, math.inf), drawn)
 
     def _shown(self, drawn: np.ndarray, missing: np.ndarray) -> pd.Series[Any]:
         if self._integer:

@@ -91,6 +91,12 @@ class Codec(Coding, Protocol):
         """
         ...
 
+    def told(
+        self, holds: Callable[[pd.Series[Any]], np.ndarray], constants: Sequence[Any]
+    ) -> np.ndarray:
+        """For each cell 1 where all of its values meet a condition, 0 where none does, else NaN."""
+        ...
+
     def weights(self, parts: Parts) -> np.ndarray:
         """For each cell how much of it these parts are."""
         ...
@@ -272,10 +278,15 @@ def check_columns(names: Sequence[Any], schema: Schema) -> None:
             "none of the table's columns is declared in the schema: use the schema of this table,"
             " or add the header line that names its columns"
         )
+    undeclared = (
+        "has a column that is not declared, at place"
+        if len(strange) == 1
+        else "has columns that are not declared, at places"
+    )
     faults = {
         "lacks": [repr(name) for name in read if name not in times],
         "repeats": [repr(name) for name in times if name in known and times[name] > 1],
-        "has columns that are not declared, at the places": strange,
+        undeclared: strange,
     }
     if any(faults.values()):
         found = {fault: some(at) for fault, at in faults.items() if at}

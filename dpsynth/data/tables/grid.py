@@ -45,7 +45,7 @@ _ROUNDING = 1e-9
 _MAX_PLACES = 22
 """The largest power of ten that float64 has exactly: a quotient by it is written as short."""
 
-_EXACT = 1e15
+EXACT = 1e15
 """Numbers of so many digits are exact in float64."""
 
 _TINY = float(np.finfo(np.float64).tiny)
@@ -70,6 +70,10 @@ class Grid(Protocol):
 
     def between(self, first: np.ndarray, last: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """For each pair a value from first to last, each value with the same chance."""
+        ...
+
+    def evenly(self, first: np.ndarray, last: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """The same, of real numbers with all digits."""
         ...
 
     def lengths(self, first: np.ndarray, last: np.ndarray) -> np.ndarray:
@@ -110,6 +114,9 @@ class StepGrid:
         return self.between(self.edges[cells], self.edges[cells + 1] - 1, rng)
 
     def between(self, first: np.ndarray, last: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        return self.evenly(first, last, rng)
+
+    def evenly(self, first: np.ndarray, last: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         return rng.integers(first, last + 1)
 
     def lengths(self, first: np.ndarray, last: np.ndarray) -> np.ndarray:
@@ -154,8 +161,10 @@ class RealGrid:
         return self.between(self._ends[0][cells], self._ends[1][cells], rng)
 
     def between(self, first: np.ndarray, last: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-        values = first + rng.random(len(first)) * (last - first)
-        return _shortened(values, first, last)
+        return _shortened(self.evenly(first, last, rng), first, last)
+
+    def evenly(self, first: np.ndarray, last: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        return first + rng.random(len(first)) * (last - first)
 
     def lengths(self, first: np.ndarray, last: np.ndarray) -> np.ndarray:
         return last - first
@@ -177,13 +186,18 @@ def _shortened(values: np.ndarray, first: np.ndarray, last: np.ndarray) -> np.nd
     Further digits would say what no cell knows. Whole numbers are not shortened, nor what float64
     cannot write so: numbers of more than fifteen digits.
     """
-    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-        places = np.clip(np.ceil(1 - np.log10(last - first)), 0, _MAX_PLACES)
-        unit = 10.0**places
+    unit = 10.0 ** places_told(first, last)
+    with np.errstate(invalid="ignore", over="ignore"):
         steps = np.clip(np.rint(values * unit), np.ceil(first * unit), np.floor(last * unit))
         steps = steps - (steps / unit > last) + (steps / unit < first)  # an end may round outwards
-        short = np.where(np.abs(steps) < _EXACT, steps / unit, values)
+        short = np.where(np.abs(steps) < EXACT, steps / unit, values)
     return np.clip(np.where(last > first, short, values), first, last)
+
+
+def places_told(first: np.ndarray, last: np.ndarray) -> np.ndarray:
+    """How many decimals tell ten or more numbers of each of these ranges apart."""
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
+        return np.clip(np.ceil(1 - np.log10(last - first)), 0, _MAX_PLACES)
 
 
 def number_grid(low: float, high: float, spacing: float | None) -> Grid:

@@ -1,8 +1,8 @@
 """Heaps: values that are multiples of a grid, drawn as often as they are reported so.
 
 People say 65 and 70 rather than 67, and amounts are round. Inside of a cell that holds several
-values a multiple takes the place of the one that was drawn, the nearest in that cell or part of a
-cell, so that conditions and bounds are kept. `mechanisms.heaps` says how often.
+values a multiple takes the place of the one that was drawn, the nearest in that cell, so that
+bounds are kept. `mechanisms.heaps` says how often, and `ways` what a condition leaves of it.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from dpsynth.data.tables.ways import Way
 from dpsynth.schema.heaping import meets
 
 _ROUNDS = 40
@@ -37,30 +38,6 @@ class Heaps:
     grids: tuple[float, ...] = ()
     shares: tuple[float, ...] = ()
 
-    def moved(
-        self,
-        drawn: np.ndarray,
-        ends: tuple[np.ndarray, np.ndarray],
-        on: Lattice,
-        rng: np.random.Generator,
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """The numbers of values, some of them moved to a multiple, and which were moved.
-
-        ends: the first and the last number of the part that each was drawn from.
-        """
-        first, last = ends
-        found, moved = drawn.copy(), np.zeros(len(drawn), dtype=bool)
-        for place in reversed(range(len(self.grids))):
-            chosen = (rng.random(len(drawn)) < self.shares[place]) & ~moved & (first < last)
-            at = np.flatnonzero(chosen)
-            if at.size == 0:
-                continue
-            grids = self.grids[place : place + 2]
-            nearest, able = on.nearest(grids, drawn[at], first[at], last[at])
-            able &= nearest != on.marker
-            found[at[able]], moved[at[able]] = nearest[able], True
-        return found, moved
-
 
 NO_HEAPS = Heaps()
 
@@ -81,41 +58,11 @@ class Lattice:
         """Whether multiples of a grid can be drawn, and others too."""
         return self.spacing is None or meets(grid, self.low, self.spacing)
 
-    def counted(self, grid: float, first: np.ndarray, last: np.ndarray) -> np.ndarray:
-        """How many multiples of a grid there are from each first to each last number."""
-        if not self.bears(grid):
-            return np.zeros(len(first))
-        least, most = self._ends(grid, first, last)
-        return most - least + 1
-
-    def nearest(
-        self, grids: Sequence[float], drawn: np.ndarray, first: np.ndarray, last: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """For each number the nearest multiple of a grid from its first to its last number, and
-        whether there is one. grids: this one, and the next coarser, whose multiples do not count.
-        """
-        period, offset = self._in_steps(grids[0])
-        least, most = self._ends(grids[0], first, last)
-        near = np.clip(np.rint((drawn - offset) / period), least, most)
-        if len(grids) > 1:
-            coarse = near * period + offset
-            side = np.where(drawn >= coarse, 1.0, -1.0)
-            side = np.where((least <= near + side) & (near + side <= most), side, -side)
-            each, shift = self._in_steps(grids[1])
-            near = np.where((coarse - shift) % each == 0, near + side, near)
-        able = (least <= near) & (near <= most)
-        return (near * period + offset).astype(drawn.dtype), able
-
-    def _ends(
-        self, grid: float, first: np.ndarray, last: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """The least and the largest multiple from each first to each last number, in periods."""
-        period, offset = self._in_steps(grid)
-        least, most = np.ceil((first - offset) / period), np.floor((last - offset) / period)
-        # a quotient may be rounded to the next whole number
-        least = least + (least * period + offset < first)
-        most = most - (most * period + offset > last)
-        return least, most
+    def ways(self, grids: Sequence[float]) -> list[Way]:
+        """For each grid the multiples of it that are none of the next one; all must be borne."""
+        places = [self._in_steps(grid) for grid in grids]
+        above = [*places, None][1:]
+        return [Way(*own, coarser=next_one) for own, next_one in zip(places, above, strict=True)]
 
     def _in_steps(self, grid: float) -> tuple[float, float]:
         if self.spacing is None:
@@ -162,7 +109,7 @@ def heaps_in_cells(
     grids, wanted = [grids[place] for place in borne], wanted[borne]
     if not grids:
         return NO_HEAPS
-    able = [able_cells(on, grids[place : place + 2], ends) for place in range(len(grids))]
+    able = [able_cells(way, ends) for way in on.ways(grids)]
     chances = unit / np.array(grids) - np.append(unit / np.array(grids[1:]), 0.0)
     shares, evenly = np.zeros(len(grids)), float(rows.sum())
     for _ in range(_ROUNDS):
@@ -177,9 +124,9 @@ def heaps_in_cells(
     return Heaps(tuple(grids), tuple(shares.tolist())) if shares.any() else NO_HEAPS
 
 
-def able_cells(
-    on: Lattice, grids: Sequence[float], ends: tuple[np.ndarray, np.ndarray]
-) -> np.ndarray:
-    """Which cells have a multiple of the first grid that is none of the second."""
-    here = [on.counted(grid, *ends) for grid in grids]
-    return np.asarray(here[0] > (here[1] if len(here) > 1 else 0))
+def able_cells(way: Way, ends: tuple[np.ndarray, np.ndarray]) -> np.ndarray:
+    """Which cells have a multiple that is no coarser one."""
+    here = way.counted(*ends)
+    if way.coarser is None:
+        return np.asarray(here > 0)
+    return np.asarray(here > Way(*way.coarser).counted(*ends))

@@ -7,7 +7,7 @@ more: here is how each value is coded for them, and what their answers mean for 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -17,8 +17,10 @@ import pandas as pd
 from dpsynth.data.tables.cells import NumericCodec
 from dpsynth.data.tables.codec import codec_for
 from dpsynth.data.tables.cuts import with_exact
-from dpsynth.data.tables.heaps import Heaps
+from dpsynth.data.tables.grid import EXACT, places_told
+from dpsynth.data.tables.heaps import able_cells
 from dpsynth.data.tables.parts import Parts
+from dpsynth.data.tables.ways import Way, Written, all_written
 from dpsynth.data.values import number
 from dpsynth.door.codes import Cuts, Decimals
 from dpsynth.schema.columns import Numeric
@@ -214,22 +216,86 @@ def with_inside(
     cells, held = cells_of(codec, np.array(inside.atoms)), np.array(inside.shares)
     rest = 1 - np.bincount(cells, held, minlength=len(codec.grid.widths))
     chosen = holds(codec.shown(atoms)).astype(bool)
-    kept = np.ones(len(parts.cells), dtype=bool)
-    if chosen.any():  # then a single number that is no atom counts for nothing
-        kept = (parts.first < parts.last) | ~several_values(codec)[parts.cells]
-    cells = np.append(parts.cells[kept], cells[chosen])
+    mixture = _mixture(codec, inside, free=free)
+    of, shares, written = _written(parts, codec, mixture)
+    points = not shares.any() and not chosen.any() and not parts.special and len(parts.cells) > 0
+    if points:  # values that the model never draws count by the density of their cells
+        of, shares, written = np.arange(len(parts.cells)), parts.shares, _plain(parts, mixture)
+    cells = np.append(parts.cells[of], cells[chosen])
     order = np.argsort(cells, kind="stable")
+    alone = Written((), np.full(chosen.sum(), -1), atoms[chosen], atoms[chosen])
     return Parts(
         cells[order],
-        np.append(parts.first[kept], atoms[chosen])[order],
-        np.append(parts.last[kept], atoms[chosen])[order],
-        np.append(parts.shares[kept] * rest[parts.cells[kept]], held[chosen])[order],
+        np.append(parts.first[of], atoms[chosen])[order],
+        np.append(parts.last[of], atoms[chosen])[order],
+        np.append(shares * rest[parts.cells[of]], held[chosen])[order],
         parts.special,
-        inside.decimals,
-        inside.reach if free else (0.0,) * len(inside.decimals),
-        parts.points and not chosen.any(),
-        Heaps(inside.heaps, inside.heaped),
+        points,
+        all_written([written, alone], order),
     )
+
+
+def _mixture(codec: NumericCodec, inside: Inside, *, free: bool) -> list[tuple[Way, np.ndarray]]:
+    """How numbers are written, and for each cell the share of its rows that are written so; those
+    that are left stay as they are drawn.
+    """
+    ends, found = codec.grid.ends(), []
+    left = several_values(codec).astype(np.float64)
+    heaps = zip(codec.lattice.ways(inside.heaps), inside.heaped, strict=True)
+    for way, share in reversed([*heaps]):
+        found.append((way, left * share * able_cells(way, ends)))
+        left = left - found[-1][1]
+    return (
+        found if codec.spacing is not None else [*found, *_decimals(codec, inside, left, free=free)]
+    )
+
+
+def _decimals(
+    codec: NumericCodec, inside: Inside, left: np.ndarray, *, free: bool
+) -> list[tuple[Way, np.ndarray]]:
+    """The same for decimals: as many as were seen, and else as many as each cell tells apart."""
+    found = []
+    for places, share in enumerate(inside.decimals):
+        way = Way(1, per=10.0**places, reach=inside.reach[places] if free else 0.0)
+        found.append((way, left * share))
+    ends = codec.grid.ends()
+    told = places_told(*ends)
+    short = left * (np.abs(ends).max(axis=0) * 10.0**told < EXACT)
+    rest = max(0.0, 1 - sum(inside.decimals))
+    for places in np.unique(told[short > 0]).tolist() if rest else []:
+        found.append((Way(1, per=10.0**places), short * rest * (told == places)))
+    return found
+
+
+def _plain(parts: Parts, mixture: Sequence[tuple[Way, np.ndarray]]) -> Written:
+    """All values stay as they are drawn."""
+    ways = tuple(way for way, _ in mixture)
+    return Written(ways, np.full(len(parts.cells), -1), parts.first, parts.last)
+
+
+def _written(
+    parts: Parts, codec: NumericCodec, mixture: Sequence[tuple[Way, np.ndarray]]
+) -> tuple[np.ndarray, np.ndarray, Written]:
+    """Parts of cells by how their values are written: the number of each among these parts, the
+    share of its cell, and what it is drawn from.
+    """
+    ends = codec.grid.ends()
+    low, high, whole = (each[parts.cells] for each in (*ends, codec.grid.lengths(*ends)))
+    share = np.ones(len(whole))
+    np.divide(codec.grid.lengths(parts.first, parts.last), whole, out=share, where=whole > 0)
+    moved = sum((mass for _, mass in mixture), np.zeros(len(codec.grid.widths)))
+    evenly = share * np.maximum(1 - moved, 0.0)[parts.cells]
+    found = [(np.arange(len(whole)), evenly, _plain(parts, mixture))]
+    for place, (way, mass) in enumerate(mixture):
+        at = np.flatnonzero(mass[parts.cells] > 0)
+        begin, end = way.drawn_from(parts.first[at], parts.last[at], low[at], high[at])
+        some = mass[parts.cells[at]] * codec.grid.lengths(begin, end) / whole[at]
+        real = some > 0
+        drawn = Written((), np.full(real.sum(), place), begin[real], end[real])
+        found.append((at[real], some[real], drawn))
+    of, shares, written = zip(*found, strict=True)
+    every = np.concatenate(of)
+    return every, np.concatenate(shares), all_written(written, np.arange(len(every)))
 
 
 def cells_of(codec: NumericCodec, values: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dpsynth.data.tables.heaps import NO_HEAPS, Heaps
+from dpsynth.data.tables.ways import Written, all_written
 
 
 @dataclass(frozen=True, eq=False)
@@ -22,10 +22,8 @@ class Parts:
 
     cells, first, last, shares: for each part its cell, the numbers of its first and last value, and
     how much of its cell it is. special: how much a missing value counts, 0 where it does not meet
-    the condition. decimals: the
-    shares of values that are written with no decimals, with one, and so on (see `inside`). reach:
-    for each of these, how many lengths of its part a value may move to be written so. heaps: grids
-    whose multiples are drawn more often.
+    the condition. points: whether these are single real numbers, which no row has exactly. written:
+    how numbers are written, where something is known of it (see `inside`).
     """
 
     cells: np.ndarray
@@ -33,18 +31,16 @@ class Parts:
     last: np.ndarray
     shares: np.ndarray
     special: float
-    decimals: tuple[float, ...] = ()
-    reach: tuple[float, ...] = ()
     points: bool = False
-    heaps: Heaps = NO_HEAPS
+    written: Written | None = None
 
     def weights(self, valid: int, size: int) -> np.ndarray:
         """How much each cell counts, shape (size,); the valid cells come first."""
         counted = np.bincount(self.cells, self.shares, minlength=valid)
         return np.append(counted, np.full(size - valid, float(self.special)))
 
-    def choose(self, cells: np.ndarray, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-        """First and last value of a part of each cell, drawn in proportion to the shares.
+    def choose(self, cells: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        """The number of a part of each cell, drawn in proportion to the shares.
 
         ValueError for a cell that has none: a model of somebody's own may ignore its evidence.
         """
@@ -57,8 +53,7 @@ class Parts:
             )
         upto = np.append(0.0, np.cumsum(self.shares))
         place = upto[start] + rng.random(len(cells)) * (upto[end] - upto[start])
-        chosen = np.clip(np.searchsorted(upto, place, side="right") - 1, start, end - 1)
-        return self.first[chosen], self.last[chosen]
+        return np.clip(np.searchsorted(upto, place, side="right") - 1, start, end - 1)
 
 
 def mixed(weighted: Sequence[tuple[float, Parts]]) -> Parts:
@@ -69,16 +64,15 @@ def mixed(weighted: Sequence[tuple[float, Parts]]) -> Parts:
     kept = kept or [(0.0, parts) for _, parts in weighted[:1]]
     cells = np.concatenate([parts.cells for _, parts in kept])
     order = np.argsort(cells, kind="stable")
+    known = [parts.written for _, parts in kept if parts.written is not None]
     return Parts(
         cells[order],
         np.concatenate([parts.first for _, parts in kept])[order],
         np.concatenate([parts.last for _, parts in kept])[order],
         np.concatenate([weight * parts.shares for weight, parts in kept])[order],
         sum(weight * parts.special for weight, parts in kept),
-        kept[0][1].decimals,
-        kept[0][1].reach,
         all(parts.points for _, parts in kept),
-        kept[0][1].heaps,
+        all_written(known, order) if known else None,
     )
 
 
@@ -101,32 +95,6 @@ def shares(lengths: np.ndarray, whole: np.ndarray, missing: bool) -> np.ndarray:
 def only_points(lengths: np.ndarray, whole: np.ndarray, missing: bool) -> bool:
     """Whether these parts are single real numbers, and nothing else meets the condition."""
     return bool(len(whole)) and not missing and not lengths.any() and bool((whole > 0).all())
-
-
-def rounded(
-    values: np.ndarray,
-    first: np.ndarray,
-    last: np.ndarray,
-    parts: Parts,
-    ends: tuple[float, float],
-    rng: np.random.Generator,
-) -> np.ndarray:
-    """The values, written with so many decimals as a draw from these shares gives each of them.
-
-    They stay from `first` to `last`. Where nothing there has so few decimals, they move to the
-    nearest number that has, as far as the parts let them, or else stay as they are.
-    """
-    some = np.append(parts.decimals, max(0.0, 1 - sum(parts.decimals)))
-    places = rng.choice(len(some), len(values), p=some / some.sum())
-    unit = 10.0**places
-    with np.errstate(all="ignore"):  # a product beyond all numbers, or of none and infinity
-        steps = np.rint(values * unit)
-        low, high = np.ceil(first * unit), np.floor(last * unit)
-        short = np.clip(np.clip(steps, low, high) / unit, first, last)
-        beside = np.clip(steps / unit, *ends)
-        far = np.abs(beside - values) > np.append(parts.reach, 0.0)[places] * (last - first)
-    found = np.where(low <= high, short, np.where(far, values, beside))
-    return np.where((places < len(parts.decimals)) & (first < last), found, values)
 
 
 def cut(

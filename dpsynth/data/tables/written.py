@@ -12,7 +12,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
+from dpsynth.data.tables.bounds import decimals
 from dpsynth.schema.columns import (
     Boolean,
     Categorical,
@@ -140,3 +142,68 @@ def _is_text(column: Column) -> bool:
         case Boolean():
             return isinstance(column.written[0], str)
     return isinstance(column, Identifier | OpenCategorical)
+
+
+_DIGITS = 18
+"""Of a decimal number in a database, the most that DuckDB holds in eight bytes."""
+
+
+def as_typed(rows: pd.DataFrame, schema: Schema, *, times: bool) -> pa.Table:
+    """The rows in the types that databases have, which follow from the schema alone.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        Of a release, with the schema's columns and others.
+    schema : Schema
+        That it was made by.
+    times : bool
+        Whether dates and times stay what they are; otherwise those with a declared format become
+        text.
+
+    Returns
+    -------
+    pyarrow.Table
+        Of int64, float64, bool, timestamp[us], string, and decimals where a column has public
+        bounds and steps; a missing value is null.
+
+    Examples
+    --------
+    >>> schema = Schema({"pay": Numeric(0, 1e6, decimals=2), "age": Numeric(0, 99, integer=True)})
+    >>> rows = pd.DataFrame({"pay": [45478.05, 0.5], "age": pd.array([5, None], "Int64")})
+    >>> as_typed(rows, schema, times=True).schema.types
+    [Decimal128Type(decimal128(18, 2)), DataType(int64)]
+    """
+    shown = rows if times else as_declared(rows, schema, numbers=False)
+    table = pa.Table.from_pandas(shown, preserve_index=False).replace_schema_metadata()
+    fields = [pa.field(each.name, _plain_type(each.type)) for each in table.schema]
+    table = table.cast(pa.schema(fields))
+    for place, name in enumerate(table.column_names):
+        kind = _decimal(schema.columns.get(name))
+        if kind is not None:
+            table = table.set_column(place, name, table[name].cast(kind))
+    return table
+
+
+def _plain_type(kind: pa.DataType) -> pa.DataType:
+    """The one type that stands for all that are like it."""
+    if pa.types.is_dictionary(kind):
+        return _plain_type(kind.value_type)
+    alike = (
+        (pa.types.is_boolean, pa.bool_()),
+        (pa.types.is_integer, pa.int64()),
+        (pa.types.is_floating, pa.float64()),
+        (pa.types.is_timestamp, pa.timestamp("us")),
+    )
+    return next((plain for holds, plain in alike if holds(kind)), pa.string())
+
+
+def _decimal(column: Column | None) -> pa.DataType | None:
+    """The type of a column whose values have a public number of decimals, and are not too long."""
+    if not isinstance(column, Numeric) or column.integer or column.spacing is None:
+        return None
+    if column.low is None or column.high is None:
+        return None
+    places = decimals(column.low, column.spacing)
+    largest = max(abs(column.low), abs(column.high))
+    return pa.decimal128(_DIGITS, places) if largest < 10.0 ** (_DIGITS - places - 1) else None

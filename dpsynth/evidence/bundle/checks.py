@@ -31,6 +31,11 @@ INTERNAL = "internal"
 
 A manifest lists nothing in there: a hash of it would tell of the private rows.
 """
+SIGNATURES = "signatures"
+"""A folder for signatures of the manifest's head, which it therefore cannot list.
+
+`signatures.py` checks each byte in there.
+"""
 
 SAMPLES = {
     "rows": (".csv", ".parquet", ".feather", ".jsonl", ".xlsx", ".sav", ".dta"),
@@ -38,7 +43,14 @@ SAMPLES = {
     "sheet": (".png",),
 }
 """The kinds of files that are drawn from a model, and how their names end."""
-_NAMES = {"certificate": "certificate.json", "page": "certificate.html", "schema": "schema.yaml"}
+_NAMES = {
+    "certificate": "certificate.json",
+    "page": "certificate.html",
+    "schema": "schema.yaml",
+    "measured": "measured.json",
+    "measured page": "measured.html",
+    "card": "croissant.json",
+}
 """The kinds of which a release has one file, and its name."""
 
 STAMP = "contains_real_records"
@@ -171,8 +183,11 @@ def unlisted(folder: Folder) -> str:
     """The folder has files that the manifest does not list, so nothing says what they are."""
     if not folder.listed:
         return ""
-    beside = (path for path in folder.path.iterdir() if path.name != INTERNAL or not path.is_dir())
-    if strangers := sorted({path.name for path in beside} - folder.listed.keys() - {NAME}):
+    here = {path.name: path for path in folder.path.iterdir() if path.name != NAME}
+    for name in (INTERNAL, SIGNATURES):
+        if name in here and here[name].is_dir() and not here[name].is_symlink():
+            del here[name]
+    if strangers := sorted(here.keys() - folder.listed.keys()):
         raise Undecided(
             f"the manifest does not list {', '.join(map(repr, strangers))}: nothing says what that"
             " is, so keep it elsewhere"

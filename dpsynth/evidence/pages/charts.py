@@ -7,7 +7,7 @@ page repeats the numbers in a table.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -31,6 +31,7 @@ MAX_NAMES = 60
 _LABEL = 124  # beside a row, for its name of 18 characters
 _NUMBER = 66  # beside a row, for its two numbers
 _ROW = 19
+_AXIS = 25  # letters of a name under an axis
 _BASE = 104  # where upright bars stand
 _HIGH = 94  # the most that they are high
 
@@ -132,15 +133,28 @@ def steps(
     for i, anchor in named:
         within = {"start": 0.0, "middle": 0.5, "end": 1.0}[anchor]
         x = 6 + slot * (i + within) + (gap if i >= values else 0)
-        _text(svg, x, _BASE + 14, clip(labels[i], 25), anchor)
+        label = _at_the_end(labels[i], anchor) if values > 1 else labels[i]
+        _text(svg, x, _BASE + 14, clip(label, _AXIS), anchor)
     return _markup(svg)
 
 
-def heatmap(title: str, names: Sequence[str], matrix: Sequence[Sequence[float]]) -> Markup:
+def _at_the_end(label: str, anchor: str) -> str:
+    """Of a long range that ends the axis, the end of it that lies there."""
+    if len(label) <= _AXIS or anchor == "middle":
+        return label
+    return label.split(" to ")[0 if anchor == "start" else -1]
+
+
+def heatmap(
+    title: str,
+    names: Sequence[str],
+    matrix: Sequence[Sequence[float]],
+    write: Callable[[float], str] = percent,
+) -> Markup:
     """The lower triangle of a matrix of distances, coloured by the classes of `LEVELS`.
 
-    With up to MAX_NUMBERED names, cells have numbers in percent. Of more than MAX_NAMES names,
-    those with the largest mean are drawn.
+    write: how a cell's title has its number. With up to MAX_NUMBERED names, cells have numbers in
+    hundredths. Of more than MAX_NAMES names, those with the largest mean are drawn.
     """
     names, matrix = _farthest(names, matrix)
     n = len(names)
@@ -154,7 +168,7 @@ def heatmap(title: str, names: Sequence[str], matrix: Sequence[Sequence[float]])
             y = cell * i
             level = _level(matrix[i][j])
             pair = name if i == j else f"{names[j]} × {name}"  # noqa: RUF001
-            group = _titled(svg, f"{pair}: {percent(matrix[i][j])}")
+            group = _titled(svg, f"{pair}: {write(matrix[i][j])}")
             _rect(group, f"level{level}", x + 0.5, y + 0.5, cell - 1, cell - 1)
             if numbered:
                 number = _hundredths(matrix[i][j])
@@ -163,12 +177,17 @@ def heatmap(title: str, names: Sequence[str], matrix: Sequence[Sequence[float]])
     return _markup(svg)
 
 
-def legend() -> list[tuple[Markup, str]]:
-    """A swatch and a meaning for each class of the heat map."""
+def differences(title: str, names: Sequence[str], matrix: Sequence[Sequence[float]]) -> Markup:
+    """The same for differences of correlations, 0 to 2, in hundredths."""
+    return heatmap(title, names, matrix, lambda x: f"{x:.2f}")
+
+
+def legend(unit: str = "\xa0%") -> list[tuple[Markup, str]]:
+    """A swatch and a meaning for each class of the heat map. unit: of a hundredth."""
     bounds = [0.0, *LEVELS]
     ranges = zip(bounds, LEVELS, strict=False)
-    meanings = [f"{100 * low:g} to {100 * high:g}\xa0%" for low, high in ranges]
-    meanings.append(f"over {100 * LEVELS[-1]:g}\xa0%")
+    meanings = [f"{100 * low:g} to {100 * high:g}{unit}" for low, high in ranges]
+    meanings.append(f"over {100 * LEVELS[-1]:g}{unit}")
     return [(_swatch(level), text) for level, text in enumerate(meanings)]
 
 

@@ -11,7 +11,7 @@ import base64
 import hashlib
 import json
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from markupsafe import Markup
 from dpsynth.base.text import (
     at_most,
     difference,
+    hundredths,
     one_in,
     percent,
     plain,
@@ -82,6 +83,11 @@ def _odds(epsilon: float) -> str:
     return said(at_most(math.exp(epsilon), 3)) if epsilon < 30 else f"e^{written(epsilon)}"
 
 
+def _by_difference(pairs: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Associations, those farthest from the real ones first."""
+    return sorted(pairs, key=lambda pair: -abs(pair["real"] - pair["synthetic"]))
+
+
 @cache
 def _environment() -> Environment:
     environment = Environment(
@@ -98,5 +104,6 @@ def _environment() -> Environment:
     environment.filters |= {"odds": _odds}
     environment.filters |= {"at_most": lambda x, digits=4: said(at_most(x, digits))}
     environment.filters |= {"short": lambda x, digits=4: said(short(x, digits))}
+    environment.filters |= {"hundredths": hundredths, "by_difference": _by_difference}
     environment.globals |= {"charts": charts, "findings": findings}
     return environment

@@ -203,7 +203,7 @@ class AIM(StartsFromKnown):
             return rest_on_columns(table, accountant, oneway)
         if not rounds.bought:
             oneway = measure_rest(table, accountant, oneway)
-        return binned.refined(rounds.model, oneway)
+        return binned.refined(rounds.model, oneway, rounds.measured)
 
 
 def candidates(workload: Workload, domain: Domain) -> dict[Clique, float]:
@@ -307,7 +307,8 @@ class Rounds:
         self._choice = choice
         self._answers = answers
         self._cost = settings.first_cost(choice.prices.cost, choice.most)
-        self._measurements = known
+        self._known = known
+        self.measured: list[LinearMeasurement] = []
         self._held = [m.clique for m in known]
         self.bought: dict[Clique, int] = {}
         progress.stage("fitting a model to the columns")
@@ -374,13 +375,11 @@ class Rounds:
     def _measure(self, accountant: Accountant, costs: Mapping[Clique, int]) -> None:
         """MEASURE a batch, one charge for each, and GENERATE a model of all that was measured."""
         old = self.model.project_all(costs)
-        self._measurements = [
-            *self._measurements,
-            *measure_all(accountant, self._answers, costs),
-        ]
+        self.measured += measure_all(accountant, self._answers, costs)
         self.bought.update(costs)
+        everything = [*self._known, *self.measured]
         self.model = estimate_exactly(
-            self._choice.domain, self._measurements, total=self._choice.rows, warm=self.model
+            self._choice.domain, everything, total=self._choice.rows, warm=self.model
         )
         self._anneal(old, accountant.cost_left)
 

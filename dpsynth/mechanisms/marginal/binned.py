@@ -17,7 +17,7 @@ from dpsynth.mechanisms.marginal.known import Known
 from dpsynth.mechanisms.marginal.lacking import Lacking
 from dpsynth.mechanisms.oneway import OneWayMeasurements, public_blocks
 from dpsynth.mechanisms.prices import Prices, informative_pairs
-from dpsynth.models.base import LinearMeasurement, Model
+from dpsynth.models.base import LinearMeasurement, Model, RoughMeasurement
 from dpsynth.models.bins import choose_bins
 from dpsynth.models.blocks import blocks_by_mass
 from dpsynth.models.factor import summed
@@ -140,11 +140,27 @@ class Binned:
             values, variance = (summed(table, axis, self.bins[a]) for table in (values, variance))
         return LinearMeasurement(m.clique, values, np.sqrt(variance))
 
-    def refined(self, model: Model, oneway: OneWayMeasurements) -> RefinedModel:
-        """A model of the bins, refined to cells by the one-way measurements and what is known."""
+    def refined(
+        self,
+        model: Model,
+        oneway: OneWayMeasurements,
+        measured: Sequence[LinearMeasurement | RoughMeasurement],
+    ) -> RefinedModel:
+        """A model of the bins, refined to cells by the one-way measurements and what is known.
+
+        measured: marginals of several columns, over bins, each as a charge answered it.
+        """
         masses = _masses(oneway, self.known)
-        found = RefinedModel(oneway.domain, model, self.bins, masses)
+        charged = (*oneway.charged, *map(self._as_charged, measured))
+        found = RefinedModel(oneway.domain, model, self.bins, masses, charged=charged)
         return replace(found, last_cells=oneway.last_cells(), counted=oneway.counted())
+
+    def _as_charged(self, m: LinearMeasurement | RoughMeasurement) -> RoughMeasurement:
+        """A measurement of bins, or of groups of them, as one of groups of cells."""
+        bins = tuple(self.bins[a] for a in m.clique)
+        if isinstance(m, RoughMeasurement):
+            bins = tuple(group[own] for group, own in zip(m.groups, bins, strict=True))
+        return RoughMeasurement(m.clique, bins, m.values, float(np.max(m.stddev)))
 
 
 def _masses(oneway: OneWayMeasurements, known: Sequence[Known]) -> dict[str, np.ndarray]:

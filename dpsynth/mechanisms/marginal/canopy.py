@@ -70,10 +70,9 @@ from dpsynth.mechanisms.oneway import (
     measure_columns,
 )
 from dpsynth.mechanisms.prices import MEAN_ABS, Prices
-from dpsynth.models.base import LinearMeasurement, Model
+from dpsynth.models.base import LinearMeasurement, Model, RoughMeasurement
 from dpsynth.models.engines import estimate_exactly
 from dpsynth.models.graphical import GraphicalModel
-from dpsynth.models.pooling import RoughMeasurement
 from dpsynth.models.projection import MAX_CELLS
 
 _BELIEVED = 0.5
@@ -378,7 +377,7 @@ class _Run:
     def generate(self) -> Model:
         """GENERATE: the model of all that was measured, refined from bins to cells."""
         model = _model(self.binned, self.oneway, self.pairs, self.rough, warm=self.model)
-        return self.binned.refined(model, self.oneway)
+        return self.binned.refined(model, self.oneway, [*self.pairs, *self.rough])
 
     @property
     def _sensitivity(self) -> float:

@@ -89,7 +89,8 @@ def all_on_columns(
 
 def _columns(table: PrivateTable, oneway: OneWayMeasurements) -> RefinedModel:
     model = independent_model(table.domain, oneway.masses(), oneway.rows)
-    return replace(model, last_cells=oneway.last_cells(), counted=oneway.counted())
+    found = replace(model, last_cells=oneway.last_cells(), counted=oneway.counted())
+    return replace(found, charged=oneway.charged)
 
 
 def independent_model(domain: Domain, masses: dict[str, np.ndarray], rows: float) -> RefinedModel:

@@ -22,8 +22,8 @@ from dpsynth.door.table import PrivateTable
 from dpsynth.kernel.accountant import Accountant
 from dpsynth.kernel.sensitive import Sensitive
 from dpsynth.mechanisms.oneway import OneWayMeasurements, measure
+from dpsynth.models.base import RoughMeasurement
 from dpsynth.models.factor import grouped
-from dpsynth.models.pooling import RoughMeasurement
 
 CELLS = 4
 """Of a pair of columns, each missing or not."""

@@ -151,4 +151,5 @@ def _generate(binned: Binned, oneway: OneWayMeasurements, pairs: list[LinearMeas
     """GENERATE: a model of columns and pairs, refined from bins to cells."""
     stage("fitting a model to the measurements")
     measurements = [*binned.oneways(oneway), *pairs]
-    return binned.refined(estimate_exactly(binned.domain, measurements, total=oneway.rows), oneway)
+    model = estimate_exactly(binned.domain, measurements, total=oneway.rows)
+    return binned.refined(model, oneway, pairs)

@@ -12,6 +12,7 @@ from functools import cached_property, lru_cache
 from typing import Any
 
 from dpsynth.base.domain import Clique, Domain
+from dpsynth.base.text import some
 
 Weights = tuple[tuple[Clique, float], ...]
 
@@ -77,9 +78,7 @@ class Workload:
         if self.target is not None:
             named.add(self.target)
         if lacking := sorted(named.difference(domain.attributes)):
-            raise ValueError(
-                f"the workload names columns that the table lacks: {', '.join(lacking)}"
-            )
+            raise ValueError(_not_modelled(lacking[0], domain))
 
     def marginals(self, domain: Domain) -> dict[Clique, float]:
         """Every marginal of the workload with its weight, above 0: a long list for many columns."""
@@ -264,3 +263,19 @@ def _is_weight(value: Any) -> bool:
 
 def _whole(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool)
+
+
+def _not_modelled(name: str, domain: Domain) -> str:
+    """A column of times is modelled by its parts, and others together or by a gap."""
+    instead = [
+        each
+        for each in domain.attributes
+        if each.endswith(f" of {name}") or name in (*each.split(" to "), *each.split(", "))
+    ]
+    if instead:
+        return (
+            f"the workload names {name!r}, which a fit models by {some([*map(repr, instead)])}:"
+            " name one of these"
+        )
+    known = some([*map(repr, domain.attributes)])
+    return f"the workload names {name!r}, which the table lacks: name one of {known}"

@@ -39,8 +39,9 @@ def read(content: Mapping[str, Any], table: str | None = None) -> Imported:
         refused |= more
         columns.append(_column(name, facts, name == chosen.get("primary_key")))
     rules = rules_of(chosen.get("constraints", content.get("constraints", [])))
+    kept = rules.kept({column.name: column.kind for column in columns})
     told = tuple(_with_rules(column, rules) for column in columns)
-    return Imported(told, frozenset(refused), constraints=tuple(rules.entries))
+    return Imported(told, frozenset(refused), constraints=tuple(kept))
 
 
 def _with_rules(column: ColumnFacts, rules: Rules) -> ColumnFacts:

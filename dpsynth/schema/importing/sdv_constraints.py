@@ -8,17 +8,48 @@ from typing import Any
 
 from dpsynth.schema.columns import SchemaError
 from dpsynth.schema.entries import TODO
+from dpsynth.schema.importing.facts import joined
 
 _RELATIONS = (">", ">=", "<", "<=")
+
+_KEYS = ("identifier", "numeric", None)
+"""Kinds of columns whose values can be unique; None is one that a person still has to choose."""
 
 
 @dataclass
 class Rules:
-    """What SDV's constraints become: entries of a schema's file, bounds of columns, and notes."""
+    """What SDV's constraints become: entries of a schema's file, bounds of columns, and notes.
+
+    names: of the columns of each entry.
+    """
 
     entries: list[dict[str, Any]] = field(default_factory=list)
+    names: list[list[str]] = field(default_factory=list)
     bounds: dict[str, dict[str, float]] = field(default_factory=dict)
     notes: dict[str, str] = field(default_factory=dict)
+
+    def add(self, names: Sequence[str], **entry: Any) -> None:
+        """An entry, which is about these columns."""
+        self.entries.append(entry)
+        self.names.append(list(names))
+
+    def kept(self, kinds: Mapping[str, str | None]) -> list[dict[str, Any]]:
+        """The entries that columns of these kinds bear; notes say what is left out."""
+        found = []
+        for names, entry in zip(self.names, self.entries, strict=True):
+            strange = [name for name in names if name not in kinds]
+            left = f"the constraint {entry['type']} is left out: "
+            if strange:
+                told = [name for name in names if name in kinds] or [*kinds][:1]
+                why = f"it names {strange[0]!r}, which the table lacks"
+            elif entry["type"] == "unique" and kinds[names[0]] not in _KEYS:
+                told, why = names, "only identifiers and numbers in steps can be unique"
+            else:
+                found.append(entry)
+                continue
+            for name in told:
+                self.notes[name] = joined([self.notes.get(name, ""), left + why])
+        return found
 
     def bound(self, name: str, **ends: float | None) -> None:
         """A low or a high of a column; None is no bound."""
@@ -33,7 +64,7 @@ class Rules:
             ops = {"low": ">", "high": "<"}
             kept = " and ".join(f"{quoted} {ops[end]} {value!r}" for end, value in ends.items())
             when = f"{quoted} is not None"
-            self.entries.append({"type": "implies", "when": when, "then": kept})
+            self.add([name], type="implies", when=when, then=kept)
 
 
 def rules_of(listed: Any) -> Rules:
@@ -69,27 +100,27 @@ def _add(rules: Rules, name: str, facts: Mapping[str, Any]) -> None:
     match name:
         case "FixedCombinations" | "UniqueCombinations":
             columns = list(facts["column_names"])
-            rules.entries.append({"type": "fixed_combinations", "columns": columns, "public": TODO})
+            rules.add(columns, type="fixed_combinations", columns=columns, public=TODO)
         case "Inequality":
             op = "<" if facts.get("strict_boundaries") else "<="
             left, right = facts["low_column_name"], facts["high_column_name"]
-            rules.entries.append({"type": "order", "left": left, "op": op, "right": right})
+            rules.add([left, right], type="order", left=left, op=op, right=right)
         case "Range":
             ends = (facts[f"{which}_column_name"] for which in ("low", "middle", "high"))
             entry = dict(zip(("low", "column", "high"), ends, strict=True))
             strict = {"strict": True} if facts.get("strict_boundaries", True) else {}
-            rules.entries.append({"type": "range", **entry, **strict})
+            rules.add([*entry.values()], type="range", **entry, **strict)
         case "FixedIncrements":
             step = facts["increment_value"]
-            rules.entries.append(
-                {"type": "fixed_increments", "column": facts["column_name"], "step": step}
-            )
+            column = facts["column_name"]
+            rules.add([column], type="fixed_increments", column=column, step=step)
         case "OneHotEncoding":
-            rules.entries.append({"type": "one_hot", "columns": list(facts["column_names"])})
-            for each in facts["column_names"]:
+            columns = list(facts["column_names"])
+            rules.add(columns, type="one_hot", columns=columns)
+            for each in columns:
                 rules.bound(each, low=0, high=1)
         case "Unique" if len(facts["column_names"]) == 1:
-            rules.entries += [{"type": "unique", "column": each} for each in facts["column_names"]]
+            rules.add(facts["column_names"], type="unique", column=facts["column_names"][0])
         case _:
             _add_bounds(rules, name, facts)
 

@@ -1,0 +1,103 @@
+"""Signing a release: an envelope in its folder, by somebody who has verified it first."""
+
+from __future__ import annotations
+
+import base64
+import json
+import os
+import re
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from dpsynth.evidence import verify
+from dpsynth.evidence.bundle.checks import INTERNAL, SIGNATURES, Folder
+from dpsynth.evidence.bundle.signatures import PAYLOAD, Envelope, canonical, key_id, statement_of
+from dpsynth.evidence.release import check_release
+from dpsynth.evidence.signing.ed25519 import PrivateKey
+from dpsynth.evidence.signing.trust import role_of
+
+MOST_DAYS = 36_500
+
+
+def sign_release(
+    release: Path,
+    key: PrivateKey,
+    *,
+    signer: str,
+    role: str = "preparer",
+    days: int | None = None,
+    supersedes: Sequence[str] = (),
+    now: datetime | None = None,
+) -> Path:
+    """Signs a release as it is now, and returns the signature's file.
+
+    signer: who signs, in words. days: how long it is valid; None for no end. supersedes: the heads
+    of the manifests of releases that it replaces. now: the time that it states, by default that of
+    the clock. A signature of the same key and role is replaced. ValueError for a release that does
+    not hold; nothing is signed then.
+    """
+    _check_arguments(signer, days, supersedes)
+    role_of(role)
+    try:
+        faults = check_release(release)
+    except verify.Undecided as reason:
+        faults = [str(reason)]
+    if faults:
+        raise ValueError(
+            f"{release} does not hold, so it was not signed: {'; '.join(faults)}; `dpsynth verify`"
+            " shows each check"
+        )
+    begin = (now or datetime.now(UTC)).astimezone(UTC)
+    expires = None if days is None else begin + timedelta(days=days)
+    facts = {
+        "signer": signer,
+        "role": role,
+        "signed": begin.isoformat(timespec="seconds"),
+        "expires": None if expires is None else expires.isoformat(timespec="seconds"),
+        "supersedes": list(supersedes),
+    }
+    folder = Folder(release, verify.read(release))
+    payload = canonical(statement_of(folder, folder.read[0][-1]["hash"], facts))
+    return _write(release / SIGNATURES, payload, key, role)
+
+
+def refuse_inside(key: Path, release: Path) -> None:
+    """ValueError for a private key that lies in the folder that is given away."""
+    if release.resolve() in key.resolve().parents:
+        raise ValueError(
+            f"{key} lies in the release that would be given away with it: move the key elsewhere"
+            f" (not into {INTERNAL}/ either)"
+        )
+
+
+def _write(place: Path, payload: bytes, key: PrivateKey, role: str) -> Path:
+    name = f"{role}-{key_id(key.public)[:16]}.dsse.json"
+    unsigned = Envelope(name, payload, b"", key_id(key.public), {})
+    signature = {"keyid": unsigned.key, "sig": _text(key.sign(unsigned.message))}
+    envelope = {"payloadType": PAYLOAD, "payload": _text(payload), "signatures": [signature]}
+    place.mkdir(exist_ok=True)
+    new = place.parent / f"{name}.new"
+    new.write_text(json.dumps(envelope, indent=2) + "\n", encoding="ascii", newline="\n")
+    os.replace(new, place / name)
+    return place / name
+
+
+def _check_arguments(signer: str, days: int | None, supersedes: Sequence[str]) -> None:
+    if not signer.strip():
+        raise ValueError("a signature says who signs, got an empty name: give one (--signer)")
+    if days is not None and not 1 <= days <= MOST_DAYS:
+        raise ValueError(
+            f"a signature is valid for 1 to {MOST_DAYS:,} days, got {days}: give another number, or"
+            " none for no end"
+        )
+    for head in supersedes:
+        if not re.fullmatch("[0-9a-f]{64}", head):
+            raise ValueError(
+                f"a release is superseded by the head of its manifest, 64 digits 0-9 and a-f, got"
+                f" {head!r}: copy it again"
+            )
+
+
+def _text(raw: bytes) -> str:
+    return base64.b64encode(raw).decode()

@@ -1,0 +1,185 @@
+"""JOB.yaml: what a job does, read strictly, so that a slip ends before anything is spent."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dpsynth.base.mappings import read_mapping
+from dpsynth.base.places import expanded
+from dpsynth.base.text import likely
+
+VERSION = 1
+VERDICTS = ("PASS", "INCONCLUSIVE", "FAIL", "INVALID")
+_TOP = ("dpsynth_job", "data", "schema", "ledger", "output")
+_SECTIONS: Mapping[str, tuple[str, ...]] = {
+    "fit": ("epsilon", "delta", "mechanism", "settings", "purpose", "approvals"),
+    "sample": ("rows", "seed", "format"),
+    "evaluate": ("holdout",),
+    "audit": ("holdout", "level", "policy", "sensitive", "seed"),
+    "certify": ("card", "documents"),
+    "gate": ("epsilon", "account_epsilon", "distance", "outside_schema", "audit"),
+    "sign": ("key", "signer", "role", "days", "supersedes"),
+}
+_NEEDED = {"fit": ("epsilon",), "audit": ("holdout",), "sign": ("key", "signer")}
+_PATHS = {"holdout", "policy", "key"}
+_VARIABLE = re.compile(r"\$\{([A-Za-z_]\w*)\}")
+
+
+@dataclass(frozen=True)
+class JobFile:
+    """What a job's file states; paths are taken from its folder, `${NAME}` from what was set.
+
+    data: a path, or the address of a table. sections: of each step that the job has, its settings.
+    """
+
+    file: Path
+    data: Path | str
+    schema: Path
+    ledger: Path
+    output: Path
+    sections: Mapping[str, Mapping[str, Any]]
+
+    def of(self, section: str) -> Mapping[str, Any]:
+        return self.sections.get(section, {})
+
+
+def read_job(path: Path, values: Mapping[str, str] | None = None) -> JobFile:
+    """The job in a file. values: of its variables. ValueError, in one sentence with the key."""
+    try:
+        return _job(path, _filled(read_mapping(path), dict(values or {})))
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
+def _job(path: Path, stated: Mapping[str, Any]) -> JobFile:
+    if stated.get("dpsynth_job") != VERSION or isinstance(stated["dpsynth_job"], bool):
+        raise ValueError(f"a job begins with dpsynth_job: {VERSION}: write that line")
+    _refuse_unknown("a job", stated, (*_TOP, *_SECTIONS))
+    for name in _TOP[1:]:
+        if not isinstance(stated.get(name), str) or not stated[name]:
+            raise ValueError(f"{name} must be a path, got {stated.get(name)!r}: name it")
+    sections = {n: _section(path, n, stated[n]) for n in _SECTIONS if n in stated}
+    if "fit" not in sections:
+        raise ValueError("fit is missing, which says what may be spent: write fit: {epsilon: 1}")
+    _check(sections)
+    address = "://" in stated["data"]
+    places = {name: _from(path, stated[name]) for name in ("schema", "ledger", "output")}
+    data = stated["data"] if address else _from(path, stated["data"])
+    return JobFile(path, data, **places, sections={"sample": {}, **sections})
+
+
+def _section(path: Path, name: str, stated: Any) -> dict[str, Any]:
+    """The settings of one step, with paths from the folder of the job's file."""
+    found = {} if stated in (None, "") else stated  # a step that is only named
+    if not isinstance(found, dict):
+        raise ValueError(f"{name} must hold names and values, got {stated!r}: write name: value")
+    _refuse_unknown(name, found, _SECTIONS[name])
+    for each in _NEEDED.get(name, ()):
+        if each not in found:
+            raise ValueError(f"{name}.{each} is missing: add it")
+    for each in _PATHS & found.keys():
+        if not isinstance(found[each], str):
+            raise ValueError(f"{name}.{each} must be a path, got {found[each]!r}: name a file")
+    return {key: _from(path, v) if key in _PATHS else v for key, v in found.items()}
+
+
+def _check(sections: Mapping[str, Mapping[str, Any]]) -> None:
+    """ValueError for a value of another kind, with its key."""
+    for name, section in sections.items():
+        for key, value in section.items():
+            if (kind := _KINDS.get(key)) and value is not None and not kind[1](value):
+                raise ValueError(f"{name}.{key} must be {kind[0]}, got {value!r}: correct it")
+    gate = sections.get("gate", {})
+    if "distance" in gate and "evaluate" not in sections:
+        raise ValueError("gate.distance needs a comparison with real rows: add evaluate")
+    if "outside_schema" in gate and "evaluate" not in sections:
+        raise ValueError("gate.outside_schema needs a comparison with real rows: add evaluate")
+    accepted = gate.get("audit")
+    if accepted is None:
+        return
+    if "audit" not in sections:
+        raise ValueError("gate.audit needs an audit: add audit: {holdout: FILE}")
+    if not isinstance(accepted, list) or not set(map(str, accepted)) <= set(VERDICTS):
+        raise ValueError(
+            f"gate.audit must be a list of verdicts, each of {', '.join(VERDICTS)}, got"
+            f" {accepted!r}: write [PASS]"
+        )
+
+
+def _is_number(value: Any) -> bool:
+    whole = isinstance(value, int | float) and not isinstance(value, bool)
+    return whole and math.isfinite(value) and value >= 0
+
+
+def _is_count(value: Any) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+def _are_texts(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(each, str) for each in value)
+
+
+def _are_limits(value: Any) -> bool:
+    limits = value.items() if isinstance(value, dict) else [(None, None)]
+    return all(
+        ways in ("columns", "pairs", "triples") and _is_number(most) for ways, most in limits
+    )
+
+
+_KINDS = {
+    "epsilon": ("a number of 0 or more", _is_number),
+    "account_epsilon": ("a number of 0 or more", _is_number),
+    "delta": ("a number of 0 or more", _is_number),
+    "rows": ("a whole number", _is_count),
+    "seed": ("a whole number", _is_count),
+    "days": ("a whole number", _is_count),
+    "outside_schema": ("a whole number", _is_count),
+    "card": ("true or false", lambda value: isinstance(value, bool)),
+    "documents": ("a list of names", _are_texts),
+    "sensitive": ("a list of columns", _are_texts),
+    "supersedes": ("a list of heads", _are_texts),
+    "settings": ("names and values", lambda value: isinstance(value, dict)),
+    "approvals": ("names and texts", lambda value: isinstance(value, dict)),
+    "distance": ("limits for columns, pairs or triples, as {pairs: 0.1}", _are_limits),
+}
+
+
+def _filled(stated: Any, values: Mapping[str, str]) -> dict[str, Any]:
+    """The document with its variables replaced; ValueError for one without a value, or unused."""
+    used: set[str] = set()
+
+    def replaced(found: re.Match[str]) -> str:
+        name = found[1]
+        if name not in values:
+            raise ValueError(f"${{{name}}} has no value: give --set {name}=VALUE")
+        used.add(name)
+        return values[name]
+
+    def walk(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: walk(each) for name, each in value.items()}
+        if isinstance(value, list):
+            return list(map(walk, value))
+        return _VARIABLE.sub(replaced, value) if isinstance(value, str) else value
+
+    found: dict[str, Any] = walk(stated)
+    if idle := sorted(values.keys() - used):
+        raise ValueError(f"--set {idle[0]} is used nowhere: leave it out, or write ${{{idle[0]}}}")
+    return found
+
+
+def _refuse_unknown(what: str, stated: Mapping[str, Any], known: tuple[str, ...]) -> None:
+    for name in stated:
+        if name not in known:
+            raise ValueError(
+                f"{what} has no key {name!r}: {likely(name, known)}it may have {', '.join(known)}"
+            )
+
+
+def _from(file: Path, path: str) -> Path:
+    return file.parent / expanded(path)

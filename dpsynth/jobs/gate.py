@@ -1,0 +1,71 @@
+"""The gate of a job: whether a release may leave, by limits that the job's file states.
+
+It holds back, and never fits again. Its answer depends on exact figures of private rows, so who
+learns of it learns a little: keep it among those who may see the real records.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from dpsynth.auditing.junit import Case
+from dpsynth.evidence.release import examine_release
+from dpsynth.evidence.verify import read
+
+_WAYS = {"columns": 1, "pairs": 2, "triples": 3}
+
+
+def cases(
+    limits: Mapping[str, Any],
+    release: Path,
+    quality: Mapping[str, Any] | None,
+    audit: Mapping[str, Any] | None,
+) -> list[Case]:
+    """What the gate asks, each with its verdict. quality, audit: the records of these steps."""
+    record = read(release)
+    found = list(_verified(release))
+    for name, value in (
+        ("epsilon", record["budget"]["epsilon"]),
+        ("account_epsilon", record["ledger"]["spent"]["epsilon"]),
+    ):
+        if name in limits:
+            found.append(_at_most(f"gate.{name}", name.replace("_", " "), value, limits[name]))
+    if quality is not None:
+        found += _quality(limits, quality)
+    if audit is not None and "audit" in limits:
+        verdict = str(audit["verdict"])
+        accepted = verdict in limits["audit"]
+        text = f"the audit says {verdict}; accepted are {', '.join(limits['audit'])}"
+        found.append(Case("gate.audit", "audit", "PASS" if accepted else verdict, text))
+    return found
+
+
+def worst(asked: Sequence[Case]) -> str:
+    """The verdict of all together: a fault before an invalid audit, and that before no decision."""
+    verdicts = [case.verdict for case in asked]
+    return next(each for each in ("FAIL", "INVALID", "INCONCLUSIVE", "PASS") if each in verdicts)
+
+
+def _verified(release: Path) -> Iterator[Case]:
+    for outcome in examine_release(release):
+        verdict = "FAIL" if outcome.fault else "INCONCLUSIVE" if outcome.undecided else "PASS"
+        yield Case(
+            "gate.verify", outcome.check, verdict, outcome.fault or outcome.undecided or "ok"
+        )
+
+
+def _quality(limits: Mapping[str, Any], quality: Mapping[str, Any]) -> Iterator[Case]:
+    means = {way["columns"]: way["distance"] for way in quality["ways"]}
+    for name, most in limits.get("distance", {}).items():
+        if _WAYS[name] in means:  # a table of two columns has no triples
+            yield _at_most("gate.distance", f"mean distance of {name}", means[_WAYS[name]], most)
+    if "outside_schema" in limits:
+        outside = sum(column["outside_domain"] for column in quality["columns"])
+        yield _at_most("gate.outside_schema", "values outside", outside, limits["outside_schema"])
+
+
+def _at_most(group: str, name: str, value: float, most: float) -> Case:
+    text = f"{name} is {value:.6g}, and at most {most:.6g} is allowed"
+    return Case(group, name, "PASS" if value <= most * (1 + 1e-12) else "FAIL", text)

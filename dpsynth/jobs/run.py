@@ -1,0 +1,288 @@
+"""Runs a job: fit, sample, evaluate, audit, certify, gate, sign, each once, in one folder.
+
+After an interruption the same job goes on. A fit is never done twice: it is noted before it begins,
+and where it began and left nothing, the job is refused and says what is spent.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dpsynth.auditing.junit import Case, junit
+from dpsynth.base.places import keep_apart
+from dpsynth.base.progress import stage
+from dpsynth.evidence.bundle.checks import INTERNAL, NAME, read_manifest
+from dpsynth.jobs.file import JobFile
+from dpsynth.jobs.gate import cases, worst
+from dpsynth.jobs.record import Record, alone, digest_of, now
+from dpsynth.schema.table import Schema
+from dpsynth.synthesizers.asking import fresh_seed
+from dpsynth.synthesizers.drawing import draw_rows_to
+from dpsynth.synthesizers.release import (
+    MODEL,
+    ROWS,
+    fit_into,
+    runs_of,
+    saying_what_was_spent,
+)
+from dpsynth.synthesizers.table import Synthesizer
+
+STEPS = ("fit", "sample", "evaluate", "audit", "certify", "gate", "sign")
+RELEASE = "release"
+_UNFINISHED = ".release.unfinished"
+
+
+@dataclass(frozen=True)
+class Done:
+    """How a job ended: the gate's verdict, what it asked, and which steps were done just now."""
+
+    verdict: str
+    asked: list[Case]
+    steps: list[str]
+
+
+@dataclass
+class _Run:
+    """A job under way: each step says what it depends on, and what it does."""
+
+    job: JobFile
+    record: Record
+
+    @property
+    def release(self) -> Path:
+        return self.job.output / RELEASE
+
+    @property
+    def internal(self) -> Path:
+        return self.job.output / INTERNAL
+
+    @property
+    def rows(self) -> Path:
+        usual = self.job.data.suffix if isinstance(self.job.data, Path) else ".csv"
+        stated = self.job.of("sample").get("format")
+        ending = f".{stated}" if stated else usual if usual in (".csv", ".parquet") else ".csv"
+        return self.release / f"{ROWS}{ending}"
+
+    @property
+    def schema(self) -> Schema:
+        return Schema.load(self.job.schema)
+
+    def inputs(self, step: str) -> dict[str, Any]:
+        """What a step depends on: its settings, and its files by their hashes."""
+        settings = self.job.of(step)
+        found = {n: digest_of(v) if isinstance(v, Path) else v for n, v in settings.items()}
+        if step == "fit":
+            return {**found, "data": digest_of(self.job.data), "schema": digest_of(self.job.schema)}
+        if step == "sample":
+            return {"rows": None, "format": None, "seed": self.record.seed, **found}
+        found["table"] = digest_of(self.rows)
+        if step in ("evaluate", "audit"):
+            found["data"] = digest_of(self.job.data)
+        if step == "sign":
+            found["manifest"] = read_manifest(self.release)[-1]["hash"]
+        return found
+
+    def fit(self) -> list[Path]:
+        made, begun = self.job.output / _UNFINISHED, self.record.begun
+        if begun is None and self.release.exists():
+            raise ValueError(f"{self.release} is there, and no job made it: give another output")
+        if begun is not None and (self.release.exists() or _is_whole(made)):
+            _refuse_another(self, "fit", begun["inputs"], self.inputs("fit"))
+        if not self.release.exists() and not _is_whole(made):
+            self._fit_anew(made)
+        if made.exists():
+            made.rename(self.release)
+        files = ("certificate.json", "certificate.html", MODEL, "schema.yaml")
+        return [self.release / name for name in files]
+
+    def _fit_anew(self, made: Path) -> None:
+        ledger, begun = self.job.ledger, self.record.begun
+        spent = runs_of(ledger)
+        if begun is not None and spent - set(begun["runs"]):
+            raise ValueError(
+                f"the fit of {self.job.file} began and left no model, and {ledger} has a run that"
+                " may be its own: look at `dpsynth ledger show`; to fit again, which spends again,"
+                " give another output"
+            )
+        self.record.begun = {"runs": sorted(spent), "inputs": self.inputs("fit"), "time": now()}
+        self.record.save()
+        shutil.rmtree(made, ignore_errors=True)
+        synthesizer = synthesizer_of(self.job, self.schema)
+        made.mkdir(parents=True)
+        with saying_what_was_spent(synthesizer):
+            fit_into(synthesizer, self.job.data, made)
+
+    def sample(self) -> list[Path]:
+        facts = self.job.of("sample")
+        seed = facts.get("seed", self.record.seed)
+        model = Synthesizer.load(self.release / MODEL)
+        draw_rows_to(self.rows, model, facts.get("rows"), seed=seed)
+        return [self.rows]
+
+    def evaluate(self) -> list[Path]:
+        from dpsynth.evaluation.fidelity import evaluate
+
+        holdout = self.job.of("evaluate").get("holdout")
+        folder = self.internal / "quality"
+        evaluate(self.rows, self.job.data, self.schema, holdout=holdout).save(folder)
+        return sorted(folder.iterdir())
+
+    def audit(self) -> list[Path]:
+        from dpsynth.auditing.release.audit import audit
+
+        facts = dict(self.job.of("audit"))
+        holdout = facts.pop("holdout")
+        report = audit(self.rows, self.job.data, holdout, schema=self.schema, **facts)
+        folder = self.internal / "audit"
+        report.save(folder)
+        return sorted(folder.iterdir())
+
+    def certify(self) -> list[Path]:
+        from dpsynth.evidence.croissant import save_card
+        from dpsynth.evidence.mapped import as_markdown, mapped
+        from dpsynth.evidence.verify import read
+
+        facts, made = self.job.of("certify"), []
+        if facts.get("card"):
+            made.append(save_card(self.release))
+        for standard in facts.get("documents", ()):
+            file = self.job.output / "documents" / f"{standard}.md"
+            file.parent.mkdir(exist_ok=True)
+            text = as_markdown(mapped(read(self.release), standard))
+            file.write_text(text, encoding="utf-8", newline="\n")
+            made.append(file)
+        return made
+
+    def gate(self) -> list[Case]:
+        """What the gate asks; it is asked anew each time."""
+        quality, audit = self._read("evaluate", "quality"), self._read("audit", "audit")
+        asked = cases(self.job.of("gate"), self.release, quality, audit)
+        (self.internal / "job.xml").write_text(junit("dpsynth run", asked), encoding="utf-8")
+        return asked
+
+    def sign(self) -> list[Path]:
+        from dpsynth.evidence.sign import refuse_inside, sign_release
+        from dpsynth.evidence.signing.ed25519 import load_private
+
+        facts = dict(self.job.of("sign"))
+        key = facts.pop("key")
+        refuse_inside(key, self.release)
+        return [sign_release(self.release, load_private(key), **facts)]
+
+    def _read(self, step: str, name: str) -> dict[str, Any] | None:
+        if step not in self.job.sections:
+            return None
+        text = (self.internal / name / f"{name}.json").read_text(encoding="utf-8")
+        found: dict[str, Any] = json.loads(text)
+        return found
+
+
+def run_job(job: JobFile) -> Done:
+    """Does what is left of a job, and asks its gate. Only what passes the gate is signed.
+
+    ValueError, before anything is spent, where the folder holds what another job made.
+    """
+    _check_places(job)
+    job.output.mkdir(parents=True, exist_ok=True)
+    with alone(job.output):
+        run = _Run(job, Record.open(job.output, fresh_seed(None)))
+        run.record.save()
+        if run.release.is_dir():
+            (run.release / f"{NAME}.new").unlink(missing_ok=True)  # of a run that was interrupted
+        done = [step for step in STEPS[:5] if step in job.sections and _do(run, step)]
+        stage("asking the gate")
+        asked = run.gate()
+        verdict = worst(asked)
+        if verdict == "PASS" and "sign" in job.sections and _do(run, "sign"):
+            done.append("sign")
+        return Done(verdict, asked, done)
+
+
+def plan_of(job: JobFile) -> dict[str, str]:
+    """For each step of a job whether it is done already, or would be done; nothing is opened.
+
+    A step that depends on files of an earlier one is judged by whether it was ever done.
+    """
+    record = Record.open(job.output, 0)
+    steps = [step for step in STEPS if step in job.sections or step == "gate"]
+    return {step: "done" if step in record.steps else "to do" for step in steps}
+
+
+def synthesizer_of(job: JobFile, schema: Schema) -> Synthesizer:
+    """The synthesizer that a job's fit uses."""
+    facts = job.of("fit")
+    return Synthesizer(
+        schema,
+        facts.get("mechanism", "auto"),
+        epsilon=facts["epsilon"],
+        delta=facts.get("delta", 1e-6),
+        ledger=job.ledger.absolute(),
+        purpose=facts.get("purpose", ""),
+        approvals=dict(facts.get("approvals", {})),
+        **facts.get("settings", {}),
+    )
+
+
+def _do(run: _Run, step: str) -> bool:
+    """Does a step unless it is done; whether it was."""
+    inputs = run.inputs(step)
+    if run.record.is_done(step, inputs):
+        return False
+    if step in ("fit", "sample") and step in run.record.steps:
+        _refuse_another(run, step, run.record.steps[step]["inputs"], inputs)
+        raise ValueError(
+            f"{', '.join(run.record.changed(step))} in {run.job.output} was changed or removed"
+            f" since the {step}: restore it, or give another output"
+        )
+    stage(step)
+    started, work = now(), _WORK[step]
+    run.record.done(step, inputs, work(run), started)
+    return True
+
+
+def _refuse_another(
+    run: _Run, step: str, before: Mapping[str, Any], inputs: Mapping[str, Any]
+) -> None:
+    """ValueError for a fit, or rows, that were made from something else."""
+    if names := [n for n in {**before, **inputs} if before.get(n) != inputs.get(n)]:
+        raise ValueError(
+            f"{run.job.output} has the {step} of another {', '.join(names)}: give another output,"
+            " which fits again and spends again, or put the job back as it was"
+        )
+
+
+def _check_places(job: JobFile) -> None:
+    """Refuses, before anything is spent, a key that cannot sign, and places in each other's way."""
+    private: dict[str, Any] = {"the ledger": job.ledger, "the data": job.data}
+    if "sign" in job.sections:
+        from dpsynth.evidence.signing.ed25519 import load_private
+
+        private["the key"] = job.of("sign")["key"]
+        load_private(private["the key"])
+    for name, place in private.items():
+        if isinstance(place, Path):
+            keep_apart({"the output": job.output, name: place})
+
+
+def _is_whole(made: Path) -> bool:
+    """Whether a fit left all of its files, and was interrupted only before they got their place."""
+    try:
+        kinds = {line["kind"] for line in read_manifest(made)}
+    except ValueError:
+        return False
+    return {"certificate", "model", "schema"} <= kinds
+
+
+_WORK: Mapping[str, Callable[[_Run], list[Path]]] = {
+    "fit": _Run.fit,
+    "sample": _Run.sample,
+    "evaluate": _Run.evaluate,
+    "audit": _Run.audit,
+    "certify": _Run.certify,
+    "sign": _Run.sign,
+}

@@ -1,0 +1,75 @@
+"""A slip in a job's file is one sentence with the key and the remedy, before anything is opened."""
+
+from __future__ import annotations
+
+import pytest
+
+from dpsynth.jobs.file import read_job
+
+JOB = """dpsynth_job: 1
+data: train.csv
+schema: schema.yaml
+ledger: stays.ledger
+output: releases/${month}
+fit: {epsilon: 1, purpose: "${month}"}
+evaluate:
+audit: {holdout: holdout.csv}
+gate: {distance: {pairs: 0.05}, audit: [PASS]}
+sign: {key: office.key, signer: data office}
+"""
+
+
+def read(tmp_path, text=JOB, **values):
+    (tmp_path / "job.yaml").write_text(text)
+    return read_job(tmp_path / "job.yaml", values or {"month": "2026-11"})
+
+
+def test_paths_are_taken_from_the_folder_of_the_job_and_variables_are_filled_in(tmp_path):
+    job = read(tmp_path)
+    assert job.output == tmp_path / "releases" / "2026-11"
+    assert job.of("fit")["purpose"] == "2026-11"
+    assert job.of("audit")["holdout"] == tmp_path / "holdout.csv"
+    assert job.of("evaluate") == job.of("sample") == {}
+    assert "certify" not in job.sections
+
+
+def test_an_address_of_a_table_stays_as_it_is(tmp_path):
+    address = "postgresql://host/clinic?table=visits"
+    assert read(tmp_path, JOB.replace("train.csv", address)).data == address
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "why"),
+    [
+        ("dpsynth_job: 1", "dpsynth_job: 2", "begins with dpsynth_job: 1"),
+        ("evaluate:", "evalute:", r"a job has no key 'evalute': did you mean 'evaluate'\?"),
+        ("epsilon: 1", "epsilom: 1", r"fit has no key 'epsilom': did you mean 'epsilon'\?"),
+        ("epsilon: 1, ", "", "fit.epsilon is missing"),
+        ("epsilon: 1", "epsilon: one", "fit.epsilon must be a number"),
+        ("epsilon: 1", "epsilon: -1", "fit.epsilon must be a number of 0 or more, got -1"),
+        ("epsilon: 1", "epsilon: true", "fit.epsilon must be a number"),
+        ("data: train.csv\n", "", "data must be a path, got None"),
+        ("holdout: holdout.csv", "level: quick", "audit.holdout is missing"),
+        ("{pairs: 0.05}", "{fours: 0.05}", "gate.distance must be limits for columns, pairs or triples"),
+        ("{pairs: 0.05}", "0.05", "gate.distance must be limits"),
+        ("[PASS]", "[PASSED]", "gate.audit must be a list of verdicts"),
+        ("[PASS]", "PASS", "gate.audit must be a list of verdicts"),
+        ("evaluate:\n", "", "gate.distance needs a comparison with real rows: add evaluate"),
+        ("audit: {holdout: holdout.csv}\n", "", "gate.audit needs an audit"),
+        ("signer: data office", "role: reviewer", "sign.signer is missing"),
+        ("key: office.key", "key: 3", "sign.key must be a path"),
+        ("{key: office.key, signer: data office}", "yes", "sign must hold names and values"),
+        ("${month}\n", "${year}\n", r"\$\{year\} has no value: give --set year=VALUE"),
+        ("evaluate:", "evaluate:\nevaluate:", "given twice"),
+    ],
+)
+def test_a_slip_is_named_with_its_key(old, new, why, tmp_path):
+    with pytest.raises(ValueError, match=why) as error:
+        read(tmp_path, JOB.replace(old, new, 1))
+    assert "\n" not in str(error.value)
+    assert "job.yaml: " in str(error.value)
+
+
+def test_a_value_that_is_used_nowhere_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="--set moth is used nowhere"):
+        read(tmp_path, month="2026-11", moth="2026-12")
