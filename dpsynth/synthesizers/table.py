@@ -393,7 +393,7 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         OSError, ImportError
             Where a database cannot be opened or takes no rows, or its driver is absent.
         """
-        asked = Asked(where, None, balance, None, support)
+        asked = Asked(where, None, balance, None, support, parity)
         if isinstance(place, Database) or "://" in str(place):
             if format is not None:
                 raise ValueError(

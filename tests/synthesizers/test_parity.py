@@ -260,3 +260,12 @@ def test_the_command_says_what_parity_changes(tmp_path, paid, run) -> None:
         code, _, said = run(f"{command} {tmp_path / 'b.csv'} {wrong}")
         assert code == 2
         assert "--parity" in said
+
+
+def test_rows_in_files_of_a_folder_have_parity_too(tmp_path, paid) -> None:
+    paid.write(tmp_path / "out", 2000, parity={"yes": "sex"}, seed=1)
+    rows = pd.read_parquet(tmp_path / "out")
+    shares = rows.groupby("sex")["yes"].mean()
+    assert abs(shares["m"] - shares["f"]) < 2e-3
+    line = json.loads((tmp_path / "out" / "manifest.json").read_text())["files"][-1]
+    assert line["parity"] == {"yes": "sex"}
