@@ -144,7 +144,7 @@ def test_noise_is_halved_when_it_hides_what_is_left_to_learn():
 
 def test_a_column_that_the_table_lacks_is_refused_before_anything_is_charged():
     accountant = Accountant(BUDGET)
-    with pytest.raises(ValueError, match="lacks: income"):
+    with pytest.raises(ValueError, match="lacks: name one of"):
         AIM(Workload(target="income")).fit(table_of(chain(100, 0)), accountant)
     assert accountant.spent().epsilon == 0
 
