@@ -589,7 +589,7 @@ def test_another_number_in_an_array_is_another_model(one, tmp_path):
         other.flat[-1] += 1
         write_archive(tmp_path / "m.dpsynth", "model.json", document, {**arrays, name: other})
         assert content_of(tmp_path / "m.dpsynth")[0] != content_of(one / "model.dpsynth")[0]
-    turned = {name: np.asfortranarray(array) for name, array in arrays.items()}
+    turned = {name: np.asarray(array, order="F") for name, array in arrays.items()}
     write_archive(tmp_path / "m.dpsynth", "model.json", document, turned)
     assert content_of(tmp_path / "m.dpsynth") == content_of(one / "model.dpsynth")
 
