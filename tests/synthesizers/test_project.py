@@ -58,7 +58,10 @@ def test_the_home_folder_is_the_last_that_is_looked_in(project, tmp_path, monkey
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ('leger = "a"', r"has the keys \['leger'\], and may have only ledger, schema, policy, trust: remove the others"),
+        (
+            'leger = "a"',
+            r"has the keys \['leger'\], and may have only ledger, schema, policy, trust: remove the others",
+        ),
         ("ledger = 3", 'must name a path as text, as in ledger = "claims.ledger", got 3'),
         ('schema = ""', "must name a path as text"),
         ('[ledger]\npath = "a"', "must name a path as text"),
