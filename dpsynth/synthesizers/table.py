@@ -59,6 +59,7 @@ from dpsynth.synthesizers.partial_rows import filled_in
 from dpsynth.synthesizers.plan import Plan, plan
 from dpsynth.synthesizers.preflight import (
     check_budget,
+    check_counts,
     check_names,
     check_repeating,
     check_resumable,
@@ -186,6 +187,7 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
         self._ask_who_pays()
         paid, mechanism = self._checked()
         source = self._opened(data)
+        check_counts(mechanism, source.spread is not None)
         self._warn_of_a_new_place()
         accountant, checkpoint = self._begun(paid, mechanism)
         with accountant:

@@ -36,6 +36,7 @@ OPTIONAL = {
     "openpyxl": ("data/engines/workbooks.py", "schema/importing/sheets.py"),
     "polars": ("data/engines/frames.py",),
     "pyiceberg": ("data/engines/lakes.py",),
+    "pyspark": ("data/engines/spark.py",),
     "pyreadstat": ("data/engines/statistical.py", "schema/importing/labels.py"),
     "sklearn": ("auditing/attacks/scikit_learn.py",),
     "snsynth": ("mechanisms/external/smartnoise_worker.py",),
