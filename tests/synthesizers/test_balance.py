@@ -123,11 +123,11 @@ def test_tables_of_some_columns_at_a_time_have_the_counts_of_one_of_all(fitted, 
     origin = fitted._origin(1)
     drawing = Drawing(origin, cases_of("`in` >= 5 and fraud == True or size < 2 and out > 4", None, SCHEMA))
     splits = module.splits_of({**ASKED, "in": {"`in` >= 7": 0.5, "`in` < 3": 0.1}, "out": {None: 0.1}}, SCHEMA)
-    wanted = module._masses(drawing, splits)
+    wanted = module.masses_of(drawing, splits)
     assert wanted.shape == (2, 3, 3, 3, 2)
     monkeypatch.setattr(module, "_CELLS", cells)
     assert len(module._in_one_table(drawing, splits)) == {1: 0, 12: 2, 60: 3}[cells]
-    np.testing.assert_allclose(module._masses(drawing, splits), wanted, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(module.masses_of(drawing, splits), wanted, rtol=1e-9, atol=1e-12)
 
 
 def test_a_balance_holds_under_a_condition(fitted) -> None:
