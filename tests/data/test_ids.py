@@ -4,7 +4,6 @@ import datetime
 import os
 import subprocess
 import sys
-import time
 from decimal import Decimal
 from fractions import Fraction
 from uuid import UUID
@@ -28,7 +27,7 @@ from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.schema.columns import SchemaError
 from dpsynth.schema.images import ImageSchema
 from dpsynth.schema.table import Boolean, Categorical, Datetime, Numeric
-from tests.pace import usual
+from tests.pace import soon
 
 LARGE = [10**15 + i for i in range(9_000, 9_040)]
 DATETIMES = [datetime.datetime(2020, 1, 1) + datetime.timedelta(days=i) for i in range(40)]
@@ -205,9 +204,7 @@ def test_whether_ids_fit_the_images_is_told_without_looking_at_an_id():
 )
 def test_a_hundred_thousand_ids_are_bounded_in_seconds(container):
     ids = container([10**15 + i // 2 for i in range(100_000)])
-    start = time.process_time()
-    assert len(bounded_rows(ids, PrivacyUnit("who"))) == 50_000
-    assert usual(time.process_time() - start) < 5
+    assert len(soon(5, lambda: bounded_rows(ids, PrivacyUnit("who")))) == 50_000
 
 
 HALF, SPAN = Decimal("1.5"), datetime.timedelta(seconds=5)

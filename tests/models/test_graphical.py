@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import itertools
 import json
-import time
 
 import numpy as np
 import pytest
@@ -18,7 +17,7 @@ from dpsynth.models.factor import contract, expand, marginal
 from dpsynth.models.graphical import GraphicalModel
 from dpsynth.models.joint import JointModel
 from tests.models.cases import CASES, DOMAIN, TWO_TREES, graphs, potentials
-from tests.pace import usual
+from tests.pace import soon
 
 every_case = pytest.mark.parametrize("cliques", CASES.values(), ids=CASES)
 
@@ -68,9 +67,8 @@ def test_all_pairs_of_15_attributes_take_a_moment():
     model = GraphicalModel.of(
         domain, 1.0, potentials(domain, [(f"x{rng.integers(i)}", f"x{i}") for i in range(1, 15)], 0)
     )
-    start = time.process_time()
-    assert len(model.project_all(itertools.combinations(domain.attributes, 2))) == 105
-    assert usual(time.process_time() - start) < 0.5
+    pairs = list(itertools.combinations(domain.attributes, 2))
+    assert len(soon(0.5, lambda: model.project_all(pairs))) == 105
 
 
 def test_a_projection_too_large_to_hold_is_refused():

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import itertools
-import time
 
 import numpy as np
 import pytest
@@ -16,7 +15,7 @@ from dpsynth.models.elimination import Elimination
 from dpsynth.models.joint import JointModel
 from dpsynth.models.junction_tree import JunctionTree, tree_cells
 from tests.models.cases import CASES, DOMAIN, TWO_TREES, graphs, potentials
-from tests.pace import usual
+from tests.pace import soon
 
 every_case = pytest.mark.parametrize("cliques", CASES.values(), ids=CASES)
 
@@ -98,9 +97,7 @@ def test_250_attributes_take_well_under_a_second():
     star = [("x0", f"x{i}") for i in range(1, 250)]
     grid = [(f"x{i}", f"x{i + k}") for i in range(240) for k in (1, 3)]
     for cliques in (tree, star, grid, []):
-        start = time.process_time()
-        tree_cells(domain, cliques)
-        assert usual(time.process_time() - start) < 1
+        assert soon(1, lambda cliques=cliques: tree_cells(domain, cliques)) > 0
 
 
 @every_case
