@@ -227,6 +227,11 @@ def among(query: Query, more: Mapping[str, np.ndarray]) -> Query:
     return [times(part, more) for part in query]
 
 
+def possible(query: Query) -> bool:
+    """Whether any cell counts."""
+    return any(all(weights.any() for weights in part.values()) for part in query)
+
+
 def products(groups: Sequence[tuple[str, Mapping[Any, np.ndarray]]]) -> list[dict[str, Any]]:
     """Each combination of values of some columns."""
     found: list[dict[str, Any]] = [{}]

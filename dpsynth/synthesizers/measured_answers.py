@@ -21,7 +21,7 @@ from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.models.ratios import fieller, logistic
 from dpsynth.models.span import Estimates, Query, Span
 from dpsynth.synthesizers.answers import Estimate, Interval
-from dpsynth.synthesizers.asked_cells import AskedCells, NotMeasuredError, among, products
+from dpsynth.synthesizers.asked_cells import AskedCells, NotMeasuredError, among, possible, products
 from dpsynth.synthesizers.questions import Question
 
 _EDGES = 64
@@ -161,9 +161,11 @@ class MeasuredAnswers:
         low = high = (0, first.size - 1)
         for _ in range(2):
             step = np.linspace(0, places.size - 1, min(_EDGES, places.size))
-            for place in places[np.unique(step.astype(int))]:
-                self._tested(asked, rows, name, int(place), scores)
-            if not scores:
+            tested = [int(place) for place in places[np.unique(step.astype(int))]]
+            for place in tested:
+                self._tested(asked, rows, name, place, scores)
+            parting = [place for place in tested if self._splits(rows, name, place)]
+            if parting and not any(place in scores for place in parting):
                 raise NotMeasuredError
             low, high = (_ends(scores, self._z, which, first.size) for which in (1, 2))
             places = np.arange(min(low[0], high[0]), max(low[1], high[1]) + 1)
@@ -175,6 +177,13 @@ class MeasuredAnswers:
             value = float((first[at] + last[at]) / 2)
         ends = [(float(first[each[0]]), float(last[each[1]])) for each in (low, high)]
         return Estimate(value, ends[0], ends[1], group)
+
+    def _splits(self, rows: Query, name: str, place: int) -> bool:
+        """Whether rows may lie on both sides of a cell's upper edge."""
+        codec = self.cells.codec(name)
+        below = (np.arange(codec.size) <= place).astype(float)
+        present = self.cells.present(name)
+        return all(possible(among(rows, {name: present * side})) for side in (below, 1 - below))
 
     def _tested(
         self,
@@ -211,7 +220,7 @@ class MeasuredAnswers:
             query = rows
             for bit, (name, met, other) in zip(pattern, sides, strict=True):
                 query = among(query, {name: met if bit else other})
-            if any(all(weights.any() for weights in part.values()) for part in query):
+            if possible(query):
                 patterns.append(pattern)
                 queries.append(query)
         found = self._of(*queries)

@@ -209,3 +209,14 @@ def test_intervals_hold_the_truth_as_often_as_they_say_and_those_of_a_smaller_no
 
 def inside(interval, value: float) -> bool:
     return bool(interval[0] <= value <= interval[1])
+
+
+def test_a_quantile_of_which_no_edge_was_counted_is_the_models(synth):
+    """Ages are not counted beside wards and illness here: the row count of a ward alone says nothing of its ages."""
+    kept = tuple(m for m in synth.fitted_.model.charged if len(m.clique) < 2)
+    made = fitted(draw(), unsafe_seed=5)
+    made.fitted_ = replace(made.fitted_, model=replace(made.fitted_.model, charged=kept))
+    for question in ("median(age) by ward", "median(age) where age >= 12 by ward"):
+        assert made.answer(question).basis == "model"
+    assert made.answer("median(age) where age == 12").privacy_interval == (12, 12)
+    assert made.answer("median(age)").basis == "measured"
