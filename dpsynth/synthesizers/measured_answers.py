@@ -9,7 +9,6 @@ unit with n <= k rows, (sum of its d)^2 <= n sum of d^2 <= k sum of d^2, by Cauc
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
@@ -18,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from dpsynth.kernel.unit import PrivacyUnit
-from dpsynth.models.ratios import fieller, logistic
+from dpsynth.models.ratios import design_of, fieller, logistic
 from dpsynth.models.span import Estimates, Query, Span
 from dpsynth.synthesizers.answers import Estimate, Interval
 from dpsynth.synthesizers.asked_cells import AskedCells, NotMeasuredError, among, possible, products
@@ -213,20 +212,9 @@ class MeasuredAnswers:
         Of b = solution(n) the derivative is H^-1 (y - p) x for each pattern, so that the noise of b
         is that of a linear combination of counts (the delta method).
         """
-        sides = [self.cells.either(each) for each in asked.of]
-        rows = self.cells.rows_where(asked.where)
-        patterns, queries = [], []
-        for pattern in itertools.product((0, 1), repeat=len(sides)):
-            query = rows
-            for bit, (name, met, other) in zip(pattern, sides, strict=True):
-                query = among(query, {name: met if bit else other})
-            if possible(query):
-                patterns.append(pattern)
-                queries.append(query)
+        patterns, queries = self.cells.patterns(asked)
         found = self._of(*queries)
-        bits = np.array(patterns)
-        design = np.column_stack([np.ones(len(bits)), bits[:, 1:]])
-        outcome = bits[:, 0]
+        design, outcome = design_of(patterns), patterns[:, 0]
         terms = ["intercept", *asked.of[1:]]
         solved = logistic(design, found.values * outcome, found.values * (1 - outcome))
         clear = found.values > _CLEAR * np.sqrt(np.diag(found.covariance))

@@ -17,6 +17,9 @@ from dpsynth.models.base import ConditionError
 
 KINDS = ("count", "share", "mean", "median", "quantile", "logistic")
 
+MAX_PREDICTORS = 12
+"""Of a regression: rows of all patterns are counted, which are twice as many for one more."""
+
 _HEAD = re.compile(r"\s*([a-z]+)\s*")
 _QUOTED = re.compile(r"'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\"|`(?:[^`]|``)+`")
 _EXAMPLE = "write it as in 'count where age >= 65' or 'mean(age) where diabetes == True by sex'"
@@ -105,7 +108,13 @@ def _of(text: str, kind: str, inner: str, mask: str) -> tuple[tuple[str, ...], f
             return (_name(parts[0]),), at
     elif kind == "logistic" and len(parts) == 2:
         after = mask.index("~") + 1
-        return (parts[0], *_split(inner, mask, (after, len(inner)), ",")), 0.5
+        predictors = _split(inner, mask, (after, len(inner)), ",")
+        if len(predictors) > MAX_PREDICTORS:
+            raise ConditionError(
+                f"a regression has at most {MAX_PREDICTORS} predictors, as it counts rows of each"
+                f" pattern of them, got {len(predictors)}: leave some out"
+            )
+        return (parts[0], *predictors), 0.5
     elif kind in ("mean", "median") and len(parts) == 1:
         return (_name(parts[0]),), 0.5
     elif kind == "share" and inner.strip():

@@ -220,3 +220,21 @@ def test_a_quantile_of_which_no_edge_was_counted_is_the_models(synth):
         assert made.answer(question).basis == "model"
     assert made.answer("median(age) where age == 12").privacy_interval == (12, 12)
     assert made.answer("median(age)").basis == "measured"
+
+
+SETTLED = [
+    "logistic(ill == True ~ ill == True)",
+    "logistic(ill == True ~ age >= 10) where age >= 10",
+    "logistic(ill == True ~ ward == 'a', ward == 'a')",
+    "logistic(ill == True ~ ward == 'a', ward == 'b', ward == 'c')",
+    "logistic(age >= 4 ~ age >= 10, ill == True)",
+    "logistic(ill == True ~ " + ", ".join(f"age >= {i}" for i in range(1, 14)) + ")",
+]
+
+
+@pytest.mark.parametrize("question", SETTLED)
+def test_a_regression_that_no_table_settles_is_refused_in_one_sentence(question, synth):
+    """A row of each pattern that can be is no more than a table could have: no coefficients follow from it."""
+    with pytest.raises(dpsynth.ConditionError, match=r"leave (one|some)") as caught:
+        synth.answer(question)
+    assert ". " not in str(caught.value)
