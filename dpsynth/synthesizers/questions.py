@@ -22,7 +22,7 @@ MAX_PREDICTORS = 12
 
 _HEAD = re.compile(r"\s*([a-z]+)\s*")
 _QUOTED = re.compile(r"'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\"|`(?:[^`]|``)+`")
-_EXAMPLE = "write it as in 'count where age >= 65' or 'mean(age) where diabetes == True by sex'"
+EXAMPLE = "write it as in 'count where age >= 65' or 'mean(age) where diabetes == True by sex'"
 
 
 @dataclass(frozen=True)
@@ -69,12 +69,12 @@ class Question:
             For one that cannot be read.
         """
         if not isinstance(text, str):
-            raise ConditionError(f"a question is text, got {type(text).__name__}: {_EXAMPLE}")
+            raise ConditionError(f"a question is text, got {type(text).__name__}: {EXAMPLE}")
         blank = _QUOTED.sub(lambda m: "_" * len(m[0]), text)  # what is quoted holds no word of ours
         head = _HEAD.match(blank)
         if head is None or head[1] not in KINDS:
             raise ConditionError(
-                f"the question {text!r} does not begin with one of {', '.join(KINDS)}: {_EXAMPLE}"
+                f"the question {text!r} does not begin with one of {', '.join(KINDS)}: {EXAMPLE}"
             )
         kind, start = head[1], head.end()
         stop = _closing(blank, start) if blank[start : start + 1] == "(" else start
@@ -82,15 +82,13 @@ class Question:
         rest, blank_rest = text[stop:], blank[stop:]
         clauses = re.fullmatch(r"\s*(?:where\b(.*?))?(?:\bby\b(.*))?\s*", blank_rest, re.DOTALL)
         if clauses is None or (kind == "count") != (stop == start):
-            raise ConditionError(f"the question {text!r} cannot be read: {_EXAMPLE}")
+            raise ConditionError(f"the question {text!r} cannot be read: {EXAMPLE}")
         where = None if clauses[1] is None else rest[slice(*clauses.span(1))].strip()
         by = () if clauses[2] is None else _split(rest, blank_rest, clauses.span(2), ",")
         of, at = _of(text, kind, inner, mask)
         named = tuple(_name(each) for each in by)
         if len(set(named)) < len(named) or (kind == "logistic" and named):
-            raise ConditionError(
-                f"the question {text!r} has a `by` that it cannot have: {_EXAMPLE}"
-            )
+            raise ConditionError(f"the question {text!r} has a `by` that it cannot have: {EXAMPLE}")
         return cls(text, "quantile" if kind == "median" else kind, of, at, where, named)
 
 
@@ -132,7 +130,7 @@ def _closing(blank: str, start: int) -> int:
         depth += {"(": 1, ")": -1}.get(blank[place], 0)
         if depth == 0:
             return place + 1
-    raise ConditionError(f"a bracket is not closed in the question: {_EXAMPLE}")
+    raise ConditionError(f"a bracket is not closed in the question: {EXAMPLE}")
 
 
 def _split(text: str, mask: str, span: tuple[int, int], mark: str) -> tuple[str, ...]:
@@ -145,7 +143,7 @@ def _split(text: str, mask: str, span: tuple[int, int], mark: str) -> tuple[str,
             begin = place + 1
     found.append(text[begin : span[1]].strip())
     if not all(found):
-        raise ConditionError(f"a part of the question is empty: {_EXAMPLE}")
+        raise ConditionError(f"a part of the question is empty: {EXAMPLE}")
     return tuple(found)
 
 
