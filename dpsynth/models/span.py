@@ -214,11 +214,11 @@ def _onto(m: RoughMeasurement, asked: Clique) -> RoughMeasurement:
         tuple(m.clique[i] for i in kept),
         tuple(m.groups[i] for i in kept),
         m.values.sum(axis=others),
-        math.sqrt(summed * _rounded_variance(m.stddev)),
+        math.sqrt(summed * rounded_variance(m.stddev)),
     )
 
 
-def _rounded_variance(stddev: float) -> float:
+def rounded_variance(stddev: float) -> float:
     """Of Gaussian noise that was rounded to whole numbers; 1/12 more, where it is not small."""
     if stddev > 2:
         return stddev**2 + 1 / 12
