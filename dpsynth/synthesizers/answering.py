@@ -44,9 +44,9 @@ def answered(origin: Origin, record: Mapping[str, Any], question: str, level: fl
         span = Span(domain, charged, empty)
         with contextlib.suppress(NotMeasuredError):
             parts = MeasuredAnswers(span, cells, schema.unit, level).estimates(asked)
-            return Answer(question, "measured", level, (*parts,), (*_notes(schema), *notes))
+            return Answer(asked.text, "measured", level, (*parts,), (*_notes(schema), *notes))
     by_rows = rows_of_model(origin, record)
-    return Answer(question, "model", level, (*by_rows.estimates(asked),), (_BY_MODEL,))
+    return Answer(asked.text, "model", level, (*by_rows.estimates(asked),), (_BY_MODEL,))
 
 
 def rows_of_model(origin: Origin, record: Mapping[str, Any]) -> RowAnswers:

@@ -32,7 +32,7 @@ class Question:
     Parameters
     ----------
     text : str
-        As it was asked.
+        As it was asked, in one line.
     kind : str
         One of `KINDS`; a median is a quantile of one half.
     of : tuple of str
@@ -71,6 +71,7 @@ class Question:
         if not isinstance(text, str):
             raise ConditionError(f"a question is text, got {type(text).__name__}: {EXAMPLE}")
         blank = _QUOTED.sub(lambda m: "_" * len(m[0]), text)  # what is quoted holds no word of ours
+        text = "".join(" " if b.isspace() else t for t, b in zip(text, blank, strict=True))
         head = _HEAD.match(blank)
         if head is None or head[1] not in KINDS:
             raise ConditionError(

@@ -149,6 +149,11 @@ def test_words_in_quotes_are_no_words_of_a_question():
     assert asked == Question(asked.text, "share", ("job == 'stand by me'",), 0.5, "`where` == 'x'", ("by", "sex"))
 
 
+def test_a_question_of_several_lines_is_one_line_and_what_is_quoted_stays(synth):
+    assert Question.read("count\nwhere\tward == 'a\nb'").text == "count where ward == 'a\nb'"
+    assert synth.answer("count\nwhere age >= 3").question == "count where age >= 3"
+
+
 def test_a_record_is_plain_json_with_null_for_what_is_not_known(synth):
     made = fitted(draw(60), epsilon=0.05, unsafe_seed=1)
     for question in ("share(ill == True)", "mean(age)", "count by ward", "logistic(ill == True ~ age >= 9)"):
