@@ -1,6 +1,7 @@
 """Settings shared by all tests."""
 
 import os
+import shlex
 import sys
 
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # threads that wait for a busy core spin, and spinning is CPU time
@@ -50,7 +51,7 @@ def run(monkeypatch, capsys):
     from dpsynth.cli import main
 
     def call(line):
-        monkeypatch.setattr(sys, "argv", ["dpsynth", *line.split(" ")])
+        monkeypatch.setattr(sys, "argv", ["dpsynth", *shlex.split(line)])
         with pytest.raises(SystemExit) as left:
             main()
         streams = capsys.readouterr()

@@ -8,11 +8,15 @@ from typing import Annotated
 import typer
 
 from dpsynth.cli.common import (
+    USUAL_DELTA,
     Approvals,
+    Delta,
     Epsilon,
+    ExistingLedger,
     Json,
     Purpose,
     Real,
+    account_of_look,
     from_project,
     named,
     print_json,
@@ -64,13 +68,8 @@ def validate(
     ],
     within: Annotated[float, typer.Option(help="How far answers may be apart, in their own unit.")],
     epsilon: Epsilon,
-    delta: Annotated[float, typer.Option(help="The privacy budget's delta.")] = 1e-6,
-    ledger: Annotated[
-        Path | None,
-        typer.Option(
-            help="The data set's account, which must exist; by default that of dpsynth.toml."
-        ),
-    ] = None,
+    delta: Delta = USUAL_DELTA,
+    ledger: ExistingLedger = None,
     level: Level = 0.9,
     purpose: Purpose = "",
     approval: Approvals = None,
@@ -82,11 +81,7 @@ def validate(
     """
     from dpsynth.synthesizers.validation import validate as validated
 
-    place = from_project(ledger=ledger)["ledger"]
-    if place is None:
-        raise ValueError(
-            "no ledger was given, and this spends: name the account of the data with --ledger"
-        )
+    account = account_of_look(from_project(ledger=ledger)["ledger"])
     found = validated(
         questions,
         model,
@@ -94,7 +89,7 @@ def validate(
         within=within,
         epsilon=epsilon,
         delta=delta,
-        ledger=place,
+        ledger=account,
         level=level,
         purpose=purpose,
         approvals=named("--approval", approval, "board=case-17"),

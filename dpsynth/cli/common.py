@@ -65,6 +65,12 @@ LedgerFile = Annotated[
         " there."
     ),
 ]
+ExistingLedger = Annotated[
+    Path | None,
+    typer.Option(
+        help="The data set's account, which must exist; by default the file named in dpsynth.toml."
+    ),
+]
 Purpose = Annotated[
     str,
     typer.Option(help="What the release is for: recorded in the ledger, checked by its policy."),
@@ -150,6 +156,15 @@ def from_project(**given: Path | None) -> dict[str, Path | None]:
         options = ", ".join(f"{name} {path}" for name, path in found.items())
         err.print(f"from {project.file}: {options}", highlight=False, markup=False)
     return {**given, **found}
+
+
+def account_of_look(ledger: Path | None) -> Path:
+    """The account of a look that is no fit; ValueError where none is named, as it would be new."""
+    if ledger is None:
+        raise ValueError(
+            "no ledger was given, and this spends: name the account of the data with --ledger"
+        )
+    return ledger
 
 
 def load_schema(path: Path | None) -> Schema:

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
 
 from dpsynth.cli.common import (
+    USUAL_DELTA,
     Approvals,
     Data,
+    Delta,
     Epsilon,
+    ExistingLedger,
     Json,
     Purpose,
     SchemaFile,
+    account_of_look,
     from_project,
     load_schema,
     named,
@@ -26,17 +29,10 @@ from dpsynth.cli.common import (
 if TYPE_CHECKING:
     from dpsynth.synthesizers.units import RowsPerUnit
 
-Delta = Annotated[float, typer.Option(help="The privacy budget's delta.")]
 Ceiling = Annotated[
     int, typer.Option(help="A public number: a unit with more rows counts as one with so many.")
 ]
 Cut = Annotated[float, typer.Option(help="The share of rows that the recommended number may cut.")]
-ExistingLedger = Annotated[
-    Path | None,
-    typer.Option(
-        help="The data set's account, which must exist; by default the file named in dpsynth.toml."
-    ),
-]
 PlanOnly = Annotated[
     bool, typer.Option("--plan", help="Say how noisy the counts would be, and spend nothing.")
 ]
@@ -46,7 +42,7 @@ def unit(
     data: Data,
     epsilon: Epsilon,
     schema: SchemaFile = None,
-    delta: Delta = 1e-6,
+    delta: Delta = USUAL_DELTA,
     ledger: ExistingLedger = None,
     ceiling: Ceiling = 100,
     cut: Cut = 0.05,
@@ -71,16 +67,13 @@ def unit(
         say(f"Counts of units would have noise with a standard deviation of {stddev:,.1f} units.")
         say("A number of rows stands out from 4 of these on. Nothing was opened or spent.")
         return
-    if places["ledger"] is None:
-        raise ValueError(
-            "no ledger was given, and this spends: name the account of the data with --ledger"
-        )
+    account = account_of_look(places["ledger"])
     look = rows_per_unit(
         data,
         facts,
         epsilon=epsilon,
         delta=delta,
-        ledger=places["ledger"],
+        ledger=account,
         ceiling=ceiling,
         cut=cut,
         purpose=purpose,

@@ -68,6 +68,11 @@ def _within(value: float, limits: Interval) -> float:
     return float(min(max(value, limits[0]), limits[1]))
 
 
+def design_of(patterns: np.ndarray) -> np.ndarray:
+    """The intercept and the predictors of patterns, whose first column is the outcome."""
+    return np.column_stack([np.ones(len(patterns)), patterns[:, 1:]])
+
+
 def logistic(
     design: np.ndarray, ones: np.ndarray, zeros: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray] | None:

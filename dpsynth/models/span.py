@@ -22,7 +22,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from scipy.sparse import csr_matrix, vstack
+from scipy.sparse import csr_matrix
 from scipy.sparse.linalg import lsmr
 from scipy.special import ndtr
 
@@ -170,8 +170,11 @@ class Span:
         counts: Sequence[RoughMeasurement],
     ) -> tuple[csr_matrix, np.ndarray, np.ndarray]:
         """The counts as sums of combined atoms: a row for each, its value, and its noise."""
-        rows, values, noise = [], [], []
+        labels: list[np.ndarray] = []
+        values: list[np.ndarray] = []
+        noise: list[np.ndarray] = []
         cells = np.indices(sizes).reshape(len(sizes), -1) if sizes else np.zeros((0, 1), np.intp)
+        number = 0
         for m in counts:
             at = _of_atoms(m, atoms)
             if at is None:
@@ -180,13 +183,16 @@ class Span:
             label = np.zeros(cells.shape[1], dtype=np.intp)
             for a, group, size in zip(m.clique, groups, table.shape, strict=True):
                 label = label * size + group[cells[asked.index(a)]]
-            place = (label, np.arange(label.size))
-            rows.append(csr_matrix((np.ones(label.size), place), shape=(table.size, label.size)))
+            labels.append(number + label)
             values.append(table.ravel())
             noise.append(np.sqrt(variance).ravel())
-        if not rows:
+            number += table.size
+        if not labels:
             return csr_matrix((0, 0)), np.zeros(0), np.zeros(0)
-        return vstack(rows).tocsr(), np.concatenate(values), np.concatenate(noise)
+        rows = np.concatenate(labels)
+        place = (rows, np.tile(np.arange(cells.shape[1]), len(labels)))
+        matrix = csr_matrix((np.ones(rows.size), place), shape=(number, cells.shape[1]))
+        return matrix, np.concatenate(values), np.concatenate(noise)
 
 
 def _without_ones(part: Product) -> Product:
@@ -208,11 +214,11 @@ def _onto(m: RoughMeasurement, asked: Clique) -> RoughMeasurement:
         tuple(m.clique[i] for i in kept),
         tuple(m.groups[i] for i in kept),
         m.values.sum(axis=others),
-        math.sqrt(summed * _rounded_variance(m.stddev)),
+        math.sqrt(summed * rounded_variance(m.stddev)),
     )
 
 
-def _rounded_variance(stddev: float) -> float:
+def rounded_variance(stddev: float) -> float:
     """Of Gaussian noise that was rounded to whole numbers; 1/12 more, where it is not small."""
     if stddev > 2:
         return stddev**2 + 1 / 12

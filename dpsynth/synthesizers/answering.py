@@ -25,7 +25,8 @@ from dpsynth.synthesizers.sampled_rows import Origin
 
 def check_level(level: float) -> None:
     """ValueError for a share of intervals that is none."""
-    if isinstance(level, bool) or not isinstance(level, int | float) or not 0.5 <= level < 1:
+    number = isinstance(level, int | float) and not isinstance(level, bool)
+    if not number or not (level >= 0.5 and (1 + level) / 2 < 1):
         raise ValueError(f"level must be from 0.5 to below 1, such as 0.9, got {level!r}")
 
 
@@ -43,9 +44,9 @@ def answered(origin: Origin, record: Mapping[str, Any], question: str, level: fl
         span = Span(domain, charged, empty)
         with contextlib.suppress(NotMeasuredError):
             parts = MeasuredAnswers(span, cells, schema.unit, level).estimates(asked)
-            return Answer(question, "measured", level, (*parts,), (*_notes(schema), *notes))
+            return Answer(asked.text, "measured", level, (*parts,), (*_notes(schema), *notes))
     by_rows = rows_of_model(origin, record)
-    return Answer(question, "model", level, (*by_rows.estimates(asked),), (_BY_MODEL,))
+    return Answer(asked.text, "model", level, (*by_rows.estimates(asked),), (_BY_MODEL,))
 
 
 def rows_of_model(origin: Origin, record: Mapping[str, Any]) -> RowAnswers:

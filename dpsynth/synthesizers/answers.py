@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from dpsynth.base.text import short
+from dpsynth.base.text import exact, short
 
 Interval = tuple[float, float]
 
@@ -140,7 +140,7 @@ class Answer:
         ):
             if ends is not None:
                 found += f"; {what} {short(ends[0], 5)} to {short(ends[1], 5)}"
-        return f"{found} ({self.level:.0%})" if self.basis == "measured" else found
+        return f"{found} ({exact(100 * self.level)}%)" if self.basis == "measured" else found
 
     def __repr__(self) -> str:
         return f"Answer\n{self.summary()}"

@@ -6,6 +6,7 @@ constraints model together with others is about no whole cells: then only the mo
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -18,6 +19,7 @@ from dpsynth.base.errors import DPSynthError
 from dpsynth.data.constraints.recoding import recoding_of
 from dpsynth.data.tables.codec import Codec, codecs
 from dpsynth.models.base import ConditionError
+from dpsynth.models.ratios import design_of, logistic
 from dpsynth.models.span import Query
 from dpsynth.schema.table import Datetime, Numeric, Schema
 from dpsynth.synthesizers.cases import Case, cases_of
@@ -94,6 +96,30 @@ class AskedCells:
             met = met + part.get(name, 1.0)
         return name, met, self.present(name) * (1 - met)
 
+    def patterns(self, asked: Question) -> tuple[np.ndarray, list[Query]]:
+        """Of a regression each pattern of outcome and predictors that a row can have, and its rows.
+
+        ConditionError where no table has coefficients. Whether it has follows from its patterns
+        alone, so that one with a row of each is tried.
+        """
+        sides = [self.either(each) for each in asked.of]
+        rows = self.rows_where(asked.where)
+        patterns, queries = [], []
+        for pattern in itertools.product((0.0, 1.0), repeat=len(sides)):
+            query = rows
+            for bit, (name, met, other) in zip(pattern, sides, strict=True):
+                query = among(query, {name: met if bit else other})
+            if possible(query):
+                patterns.append(pattern)
+                queries.append(query)
+        found = np.array(patterns).reshape(-1, len(sides))
+        if logistic(design_of(found), found[:, 0], 1 - found[:, 0]) is None:
+            raise ConditionError(
+                f"no table has coefficients for {asked.text!r}, as some of its conditions decide"
+                " another one: leave one of them out"
+            )
+        return found, queries
+
     def told_apart(self, asked: Question) -> dict[str, list[np.ndarray]]:
         """For each column of a question weights of its cells: cells that have the same in all need
         not be told apart. NotMeasuredError; at least one column.
@@ -105,6 +131,7 @@ class AskedCells:
                 for name, weights in part.items():
                     found.setdefault(name, []).append(weights)
         if asked.kind == "logistic":
+            self.patterns(asked)
             for condition in asked.of:
                 name, met, other = self.either(condition)
                 found.setdefault(name, []).extend([met, other])
@@ -225,6 +252,11 @@ def times(part: Mapping[str, np.ndarray], more: Mapping[str, np.ndarray]) -> dic
 def among(query: Query, more: Mapping[str, np.ndarray]) -> Query:
     """A query's rows, weighted by further cells."""
     return [times(part, more) for part in query]
+
+
+def possible(query: Query) -> bool:
+    """Whether any cell counts."""
+    return any(all(weights.any() for weights in part.values()) for part in query)
 
 
 def products(groups: Sequence[tuple[str, Mapping[Any, np.ndarray]]]) -> list[dict[str, Any]]:

@@ -9,7 +9,6 @@ unit with n <= k rows, (sum of its d)^2 <= n sum of d^2 <= k sum of d^2, by Cauc
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
@@ -18,10 +17,10 @@ from typing import Any
 import numpy as np
 
 from dpsynth.kernel.unit import PrivacyUnit
-from dpsynth.models.ratios import fieller, logistic
+from dpsynth.models.ratios import design_of, fieller, logistic
 from dpsynth.models.span import Estimates, Query, Span
 from dpsynth.synthesizers.answers import Estimate, Interval
-from dpsynth.synthesizers.asked_cells import AskedCells, NotMeasuredError, among, products
+from dpsynth.synthesizers.asked_cells import AskedCells, NotMeasuredError, among, possible, products
 from dpsynth.synthesizers.questions import Question
 
 _EDGES = 64
@@ -161,9 +160,11 @@ class MeasuredAnswers:
         low = high = (0, first.size - 1)
         for _ in range(2):
             step = np.linspace(0, places.size - 1, min(_EDGES, places.size))
-            for place in places[np.unique(step.astype(int))]:
-                self._tested(asked, rows, name, int(place), scores)
-            if not scores:
+            tested = [int(place) for place in places[np.unique(step.astype(int))]]
+            for place in tested:
+                self._tested(asked, rows, name, place, scores)
+            parting = [place for place in tested if self._splits(rows, name, place)]
+            if parting and not any(place in scores for place in parting):
                 raise NotMeasuredError
             low, high = (_ends(scores, self._z, which, first.size) for which in (1, 2))
             places = np.arange(min(low[0], high[0]), max(low[1], high[1]) + 1)
@@ -175,6 +176,13 @@ class MeasuredAnswers:
             value = float((first[at] + last[at]) / 2)
         ends = [(float(first[each[0]]), float(last[each[1]])) for each in (low, high)]
         return Estimate(value, ends[0], ends[1], group)
+
+    def _splits(self, rows: Query, name: str, place: int) -> bool:
+        """Whether rows may lie on both sides of a cell's upper edge."""
+        codec = self.cells.codec(name)
+        below = (np.arange(codec.size) <= place).astype(float)
+        present = self.cells.present(name)
+        return all(possible(among(rows, {name: present * side})) for side in (below, 1 - below))
 
     def _tested(
         self,
@@ -204,20 +212,9 @@ class MeasuredAnswers:
         Of b = solution(n) the derivative is H^-1 (y - p) x for each pattern, so that the noise of b
         is that of a linear combination of counts (the delta method).
         """
-        sides = [self.cells.either(each) for each in asked.of]
-        rows = self.cells.rows_where(asked.where)
-        patterns, queries = [], []
-        for pattern in itertools.product((0, 1), repeat=len(sides)):
-            query = rows
-            for bit, (name, met, other) in zip(pattern, sides, strict=True):
-                query = among(query, {name: met if bit else other})
-            if any(all(weights.any() for weights in part.values()) for part in query):
-                patterns.append(pattern)
-                queries.append(query)
+        patterns, queries = self.cells.patterns(asked)
         found = self._of(*queries)
-        bits = np.array(patterns)
-        design = np.column_stack([np.ones(len(bits)), bits[:, 1:]])
-        outcome = bits[:, 0]
+        design, outcome = design_of(patterns), patterns[:, 0]
         terms = ["intercept", *asked.of[1:]]
         solved = logistic(design, found.values * outcome, found.values * (1 - outcome))
         clear = found.values > _CLEAR * np.sqrt(np.diag(found.covariance))

@@ -24,6 +24,7 @@ from dpsynth.evidence.pages import render
 from dpsynth.models.base import Model, RoughMeasurement
 from dpsynth.models.factor import grouped
 from dpsynth.models.refined import RefinedModel
+from dpsynth.models.span import rounded_variance
 
 VERSION = 1
 ODD = 0.001
@@ -163,7 +164,7 @@ def _line(m: RoughMeasurement, model: RefinedModel) -> Line:
     expected = (
         model.coarse.project(m.clique) if bins else grouped(model.project(m.clique), m.groups)
     )
-    variance = m.stddev**2 + 1 / 12  # of noise that was rounded
+    variance = rounded_variance(m.stddev)
     squares = float(np.square(m.values - expected).sum())
     cells = int(np.size(m.values))
     beyond = max(squares - cells * variance, 0.0)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from dpsynth.models.ratios import logistic
+from dpsynth.models.ratios import design_of, logistic
 from dpsynth.schema.table import Numeric
 from dpsynth.synthesizers.answers import Estimate
 from dpsynth.synthesizers.asked_cells import AskedCells, products
@@ -84,7 +84,7 @@ class RowAnswers:
             pairs = zip(pattern, sides, strict=True)
             counts.append(np.logical_and.reduce([known, *(s == bool(b) for b, s in pairs)]).sum())
         bits, rows = np.array(patterns), np.array(counts, dtype=float)
-        design = np.column_stack([np.ones(len(bits)), bits[:, 1:]])
+        design = design_of(bits)
         solved = logistic(design, rows * bits[:, 0], rows * (1 - bits[:, 0]))
         values = np.full(design.shape[1], np.nan) if solved is None else solved[0]
         terms = ["intercept", *asked.of[1:]]

@@ -21,14 +21,15 @@ Found = Mapping[str, Sequence[str]]
 _MAX_CATEGORIES = 2**24  # about 60 bytes each as text: a gigabyte before any model
 
 
-def check_budget(budget: Budget) -> None:
-    """Refuses a budget that is too small for any noise.
+def check_budget(budget: Budget, charges: int = 1) -> None:
+    """Refuses a budget whose even part for each of some charges is too small for any noise.
 
     A budget that is kept for other programs pays for no noise of ours.
     """
-    if affordable(budget) < MIN_COST and not budget.programs_epsilon:
+    if affordable(budget) // charges < MIN_COST and not budget.programs_epsilon:
         raise ValueError(
             f"epsilon {budget.epsilon:g} is too small, with noise of billions of rows: ask for more"
+            + (f", or ask fewer than {charges} questions" if charges > 1 else "")
         )
 
 

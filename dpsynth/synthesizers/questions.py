@@ -17,9 +17,12 @@ from dpsynth.models.base import ConditionError
 
 KINDS = ("count", "share", "mean", "median", "quantile", "logistic")
 
+MAX_PREDICTORS = 12
+"""Of a regression: rows of all patterns are counted, which are twice as many for one more."""
+
 _HEAD = re.compile(r"\s*([a-z]+)\s*")
 _QUOTED = re.compile(r"'(?:\\.|[^'\\])*'|\"(?:\\.|[^\"\\])*\"|`(?:[^`]|``)+`")
-_EXAMPLE = "write it as in 'count where age >= 65' or 'mean(age) where diabetes == True by sex'"
+EXAMPLE = "write it as in 'count where age >= 65' or 'mean(age) where diabetes == True by sex'"
 
 
 @dataclass(frozen=True)
@@ -29,7 +32,7 @@ class Question:
     Parameters
     ----------
     text : str
-        As it was asked.
+        As it was asked, in one line.
     kind : str
         One of `KINDS`; a median is a quantile of one half.
     of : tuple of str
@@ -66,12 +69,13 @@ class Question:
             For one that cannot be read.
         """
         if not isinstance(text, str):
-            raise ConditionError(f"a question is text, got {type(text).__name__}: {_EXAMPLE}")
+            raise ConditionError(f"a question is text, got {type(text).__name__}: {EXAMPLE}")
         blank = _QUOTED.sub(lambda m: "_" * len(m[0]), text)  # what is quoted holds no word of ours
+        text = "".join(" " if b.isspace() else t for t, b in zip(text, blank, strict=True))
         head = _HEAD.match(blank)
         if head is None or head[1] not in KINDS:
             raise ConditionError(
-                f"the question {text!r} does not begin with one of {', '.join(KINDS)}: {_EXAMPLE}"
+                f"the question {text!r} does not begin with one of {', '.join(KINDS)}: {EXAMPLE}"
             )
         kind, start = head[1], head.end()
         stop = _closing(blank, start) if blank[start : start + 1] == "(" else start
@@ -79,15 +83,13 @@ class Question:
         rest, blank_rest = text[stop:], blank[stop:]
         clauses = re.fullmatch(r"\s*(?:where\b(.*?))?(?:\bby\b(.*))?\s*", blank_rest, re.DOTALL)
         if clauses is None or (kind == "count") != (stop == start):
-            raise ConditionError(f"the question {text!r} cannot be read: {_EXAMPLE}")
+            raise ConditionError(f"the question {text!r} cannot be read: {EXAMPLE}")
         where = None if clauses[1] is None else rest[slice(*clauses.span(1))].strip()
         by = () if clauses[2] is None else _split(rest, blank_rest, clauses.span(2), ",")
         of, at = _of(text, kind, inner, mask)
         named = tuple(_name(each) for each in by)
         if len(set(named)) < len(named) or (kind == "logistic" and named):
-            raise ConditionError(
-                f"the question {text!r} has a `by` that it cannot have: {_EXAMPLE}"
-            )
+            raise ConditionError(f"the question {text!r} has a `by` that it cannot have: {EXAMPLE}")
         return cls(text, "quantile" if kind == "median" else kind, of, at, where, named)
 
 
@@ -105,7 +107,13 @@ def _of(text: str, kind: str, inner: str, mask: str) -> tuple[tuple[str, ...], f
             return (_name(parts[0]),), at
     elif kind == "logistic" and len(parts) == 2:
         after = mask.index("~") + 1
-        return (parts[0], *_split(inner, mask, (after, len(inner)), ",")), 0.5
+        predictors = _split(inner, mask, (after, len(inner)), ",")
+        if len(predictors) > MAX_PREDICTORS:
+            raise ConditionError(
+                f"a regression has at most {MAX_PREDICTORS} predictors, as it counts rows of each"
+                f" pattern of them, got {len(predictors)}: leave some out"
+            )
+        return (parts[0], *predictors), 0.5
     elif kind in ("mean", "median") and len(parts) == 1:
         return (_name(parts[0]),), 0.5
     elif kind == "share" and inner.strip():
@@ -123,7 +131,7 @@ def _closing(blank: str, start: int) -> int:
         depth += {"(": 1, ")": -1}.get(blank[place], 0)
         if depth == 0:
             return place + 1
-    raise ConditionError(f"a bracket is not closed in the question: {_EXAMPLE}")
+    raise ConditionError(f"a bracket is not closed in the question: {EXAMPLE}")
 
 
 def _split(text: str, mask: str, span: tuple[int, int], mark: str) -> tuple[str, ...]:
@@ -136,7 +144,7 @@ def _split(text: str, mask: str, span: tuple[int, int], mark: str) -> tuple[str,
             begin = place + 1
     found.append(text[begin : span[1]].strip())
     if not all(found):
-        raise ConditionError(f"a part of the question is empty: {_EXAMPLE}")
+        raise ConditionError(f"a part of the question is empty: {EXAMPLE}")
     return tuple(found)
 
 

@@ -20,9 +20,9 @@ from dpsynth.base.places import expanded
 from dpsynth.base.progress import stage
 from dpsynth.data.constraints.recoding import is_recoded, recoding_of
 from dpsynth.data.engines.databases import Database
-from dpsynth.data.engines.files import Source, open_source
+from dpsynth.data.engines.files import Source
 from dpsynth.data.engines.frames import Container, as_container, check_container
-from dpsynth.data.tables.codec import check_columns, check_owner, codecs, schema_domain
+from dpsynth.data.tables.codec import codecs, schema_domain
 from dpsynth.data.tables.mixing import as_frame, stamped
 from dpsynth.data.tables.periods import period_codings
 from dpsynth.data.tables.records import record_codings
@@ -59,6 +59,7 @@ from dpsynth.synthesizers.model_file import (
     model_digest,
     table_content,
 )
+from dpsynth.synthesizers.paid_look import opened
 from dpsynth.synthesizers.partial_kept import able_columns, filled_in_kept
 from dpsynth.synthesizers.partial_rows import filled_in
 from dpsynth.synthesizers.plan import Plan, plan
@@ -629,9 +630,7 @@ class Synthesizer(BaseSynthesizer["Fitted"]):
 
     def _opened(self, data: Any) -> Source:
         """The data, with the columns of the schema, to be recoded when read. No row is read."""
-        source = open_source(data, self.schema)
-        check_columns(source.names, self.schema)
-        check_owner(source.names, self.schema.unit)
+        source = opened(data, self.schema, self.schema.unit)
         recoding = recoding_of(self.schema)
         return source.changed(recoding.encoded, recoding.needed)
 

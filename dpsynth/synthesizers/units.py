@@ -2,26 +2,20 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from dpsynth.base.job import Job
 from dpsynth.base.numbers import probability
 from dpsynth.base.text import short
-from dpsynth.data.engines.files import open_source
-from dpsynth.data.tables.codec import check_columns, check_owner
 from dpsynth.data.tables.periods import period_codings
-from dpsynth.door.bounded import bound_table
 from dpsynth.kernel.budget import Budget, affordable
 from dpsynth.kernel.events import Gaussian
 from dpsynth.ledger.ledger import Ledger
 from dpsynth.mechanisms.rows_per_unit import NAME, Sizes, look_at_sizes
 from dpsynth.schema.table import Schema, SchemaError
-from dpsynth.synthesizers.account import accountant_for, existing_account
+from dpsynth.synthesizers.paid_look import PaidLook, close, opened
 from dpsynth.synthesizers.preflight import check_budget
 
 CEILING = 100
@@ -238,19 +232,13 @@ def rows_per_unit(
     check_budget(budget)
     check_ids(schema)
     unit = schema.unit.using(ceiling)
-    source = open_source(data, schema)
-    check_columns(source.names, schema)
-    check_owner(source.names, unit)
-    account = existing_account(ledger)
-    reading = schema.reading_of_units()
-    job = Job(NAME, purpose, approvals or {}, schema.fingerprint(), reading=reading)
-    with accountant_for(account, unit, budget, job, unsafe_seed=unsafe_seed) as accountant:
-        accountant.begin()  # a look that fails from here on stays paid for
+    source = opened(data, schema, unit)
+    look = PaidLook(NAME, schema, unit, budget, ledger, purpose, approvals, unsafe_seed)
+    with look.rows(source) as (accountant, rows):
         dates = period_codings(schema)
-        rows = bound_table(source.reader(), unit, dates)
         sizes = look_at_sizes(rows, dates, accountant, accountant.cost_left)
         found = _told(sizes, schema, budget, cut)
-        accountant.close(_digest(found))
+        close(accountant, found.record())
     return found
 
 
@@ -294,11 +282,6 @@ def _told(sizes: Sizes, schema: Schema, budget: Budget, cut: float) -> RowsPerUn
         ),
         cut=cut,
     )
-
-
-def _digest(found: RowsPerUnit) -> str:
-    """The SHA-256 of what is released."""
-    return hashlib.sha256(json.dumps(found.record(), sort_keys=True).encode()).hexdigest()
 
 
 def _percent(share: float) -> str:

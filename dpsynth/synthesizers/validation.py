@@ -7,8 +7,6 @@ depends on the rows but by that charge, which names the question in the ledger.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -18,15 +16,13 @@ from typing import Any, Literal
 import numpy as np
 import pandas as pd
 
-from dpsynth.base.domain import Clique
-from dpsynth.base.job import Job
-from dpsynth.base.text import short
+from dpsynth.base.domain import Clique, Domain
+from dpsynth.base.numbers import positive
+from dpsynth.base.text import exact, short
 from dpsynth.data.constraints.recoding import recoding_of
-from dpsynth.data.engines.files import open_source
-from dpsynth.data.tables.codec import check_columns, check_owner, codecs, schema_domain
-from dpsynth.data.tables.periods import period_codings
+from dpsynth.data.tables.codec import Codec, codecs, schema_domain
 from dpsynth.data.tables.records import record_codings
-from dpsynth.door.bounded import bound_table
+from dpsynth.door.bounded import Bounded
 from dpsynth.door.table import PrivateTable
 from dpsynth.kernel.budget import Budget
 from dpsynth.kernel.events import Gaussian
@@ -34,13 +30,14 @@ from dpsynth.ledger.ledger import Ledger
 from dpsynth.ledger.opening import Accountant
 from dpsynth.models.base import ConditionError, RoughMeasurement
 from dpsynth.models.span import MAX_CELLS, Span
-from dpsynth.synthesizers.account import accountant_for, existing_account
 from dpsynth.synthesizers.answering import check_level, rows_of_model
 from dpsynth.synthesizers.answers import Estimate, Interval
 from dpsynth.synthesizers.asked_cells import AskedCells, NotMeasuredError
 from dpsynth.synthesizers.measured_answers import MeasuredAnswers
+from dpsynth.synthesizers.model_answers import RowAnswers
+from dpsynth.synthesizers.paid_look import PaidLook, close, opened
 from dpsynth.synthesizers.preflight import check_budget
-from dpsynth.synthesizers.questions import Question
+from dpsynth.synthesizers.questions import EXAMPLE, Question
 from dpsynth.synthesizers.table import Synthesizer
 
 NAME = "validate"
@@ -152,15 +149,10 @@ class Validation:
 
     def summary(self) -> str:
         """A few lines for a terminal."""
-        lines = [f"{self.verdict} within {short(self.within)} ({self.level:.0%} intervals)"]
-        for each in self.parts:
-            group = "".join(f", {name} {value}" for name, value in each.group.items())
-            low, high = (short(end, 4) for end in each.difference)
-            lines.append(
-                f"{each.question}{group}: {each.verdict}; the real answer is {low} to {high} beside"
-                f" the release's {short(each.release, 5)}"
-            )
-        return "\n".join(lines)
+        lines = [
+            f"{self.verdict} within {short(self.within)} ({exact(100 * self.level)}% intervals)"
+        ]
+        return "\n".join([*lines, *map(_line, self.parts)])
 
 
 def validate(
@@ -229,41 +221,29 @@ def validate(
     'agrees'
     """
     made = release if isinstance(release, Synthesizer) else Synthesizer.load(release)
-    origin = made.origin
+    origin, schema = made.origin, made.schema
     looks = _looks(analysis, AskedCells(origin.schema, origin.bounds))
-    tolerance = _tolerance(within)
+    tolerance = positive("within, in the unit of the answers,", within)
     check_level(level)
     budget = Budget(epsilon, delta)
-    check_budget(budget)
-    schema = made.schema
-    source = open_source(real, schema)
-    check_columns(source.names, schema)
-    check_owner(source.names, schema.unit)
+    check_budget(budget, len(looks))
+    source = opened(real, schema, schema.unit)
     recoding = recoding_of(origin.schema)
     source = source.changed(recoding.encoded, recoding.needed)
-    drawn = rows_of_model(origin, made.certificate.record)
-    job = Job(
-        NAME, purpose, approvals or {}, schema.fingerprint(), reading=schema.reading_of_units()
-    )
-    account = existing_account(ledger)
-    with accountant_for(account, schema.unit, budget, job, unsafe_seed=unsafe_seed) as accountant:
-        accountant.begin()  # what fails from here on stays paid for
-        records = record_codings(recoding_of(schema).modelled)
-        rows = bound_table(source.reader(), schema.unit, period_codings(schema), records)
-        everything = codecs(recoding.modelled, origin.bounds)
+    said = _said(rows_of_model(origin, made.certificate.record), looks)
+    paid = PaidLook(NAME, schema, schema.unit, budget, ledger, purpose, approvals, unsafe_seed)
+    with paid.rows(source, record_codings(recoding_of(schema).modelled)) as (accountant, rows):
         domain = schema_domain(recoding.modelled, origin.bounds)
+        table = _table(rows, looks, codecs(recoding.modelled, origin.bounds), domain)
         parts: list[Compared] = []
         cost = accountant.cost_left // len(looks)
-        for look in looks:
-            own = {name: everything[name] for name in look.clique}
-            table = PrivateTable.encoded(rows, own, domain.project(look.clique))
+        for look, of_release in zip(looks, said, strict=True):
             span = Span(domain, [look.counted(table, accountant, cost)])
             found = MeasuredAnswers(span, look.cells, schema.unit, level).estimates(look.asked)
-            pairs = zip(found, drawn.estimates(look.asked), strict=True)
-            parts += [_compared(look.asked, each, said, tolerance) for each, said in pairs]
+            pairs = zip(found, of_release, strict=True)
+            parts += [_compared(look.asked, each, other, tolerance) for each, other in pairs]
         validation = Validation(budget, tolerance, level, tuple(parts))
-        digest = json.dumps(validation.record(), sort_keys=True)
-        accountant.close(hashlib.sha256(digest.encode()).hexdigest())
+        close(accountant, validation.record())
     return validation
 
 
@@ -287,9 +267,12 @@ class _Look:
 
 def _looks(analysis: str | Sequence[str], cells: AskedCells) -> list[_Look]:
     """The questions, each with its cells; ConditionError for one that cannot be counted."""
-    texts = [analysis] if isinstance(analysis, str) else [*analysis]
-    if not texts:
-        raise ConditionError("an analysis has one question or more, got none: write one")
+    texts = [analysis] if isinstance(analysis, str) else analysis
+    if not isinstance(texts, list | tuple) or not texts:
+        got = "none" if isinstance(texts, list | tuple) else type(texts).__name__
+        raise ConditionError(
+            f"an analysis is a question, or a list of one or more, got {got}: {EXAMPLE}"
+        )
     return [_look(Question.read(text), cells) for text in texts]
 
 
@@ -312,13 +295,26 @@ def _look(asked: Question, cells: AskedCells) -> _Look:
     return _Look(asked, cells, clique, tuple(groups[name] for name in clique))
 
 
-def _tolerance(within: float) -> float:
-    number = not isinstance(within, bool) and isinstance(within, int | float)
-    if not number or not 0 < within < math.inf:
-        raise ValueError(
-            f"within must be a number above 0, in the unit of the answers, got {within!r}"
-        )
-    return float(within)
+def _said(drawn: RowAnswers, looks: Sequence[_Look]) -> list[list[Estimate]]:
+    """What the release says; ConditionError where that is nothing to compare with."""
+    found = []
+    for look in looks:
+        found.append(drawn.estimates(look.asked))
+        if all(math.isnan(each.value) for each in found[-1]):
+            raise ConditionError(
+                f"the release has no rows that answer {look.asked.text!r}, and nothing to compare"
+                " with: ask about more rows"
+            )
+    return found
+
+
+def _table(
+    rows: Bounded, looks: Sequence[_Look], everything: Mapping[str, Codec], domain: Domain
+) -> PrivateTable:
+    """The columns of all questions, read once."""
+    asked = domain.ordered({name for look in looks for name in look.clique})
+    own = {name: everything[name] for name in asked}
+    return PrivateTable.encoded(rows, own, domain.project(asked))
 
 
 def _compared(asked: Question, real: Estimate, said: Estimate, within: float) -> Compared:
@@ -330,6 +326,25 @@ def _compared(asked: Question, real: Estimate, said: Estimate, within: float) ->
     elif apart[0] > within or apart[1] < -within:
         verdict = "disagrees"
     return Compared(asked.text, said.value, real.value, apart, verdict, real.group)
+
+
+def _line(each: Compared) -> str:
+    group = "".join(f", {name} {value}" for name, value in each.group.items())
+    low, high = each.difference
+    if math.isnan(each.release):
+        compared = "the release has no rows that answer it"
+    elif math.isinf(low) and math.isinf(high):
+        compared = f"the release says {short(each.release, 5)}, and noise hides the real answer"
+    else:
+        compared = (
+            f"the release says {short(each.release, 5)}, and the real answer is"
+            f" {_apart(low)} to {_apart(high)}"
+        )
+    return f"{each.question}{group}: {each.verdict}; {compared}"
+
+
+def _apart(difference: float) -> str:
+    return f"{short(abs(difference), 4)} {'less' if difference < 0 else 'more'}"
 
 
 def _finite(value: float) -> float | None:

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import json
-import shlex
 
 import pytest
 
 import dpsynth
-from dpsynth.cli import main
 from tests.synthesizers.test_answers import SCHEMA, draw, fitted
 
 
@@ -21,20 +19,11 @@ def folder(tmp_path_factory):
     return made
 
 
-@pytest.fixture
-def run(folder, tmp_path, monkeypatch, capsys):
+@pytest.fixture(autouse=True)
+def account(folder, monkeypatch):
     monkeypatch.chdir(folder)
     (folder / "a.ledger").unlink(missing_ok=True)
     dpsynth.Ledger.create("a.ledger", dpsynth.Budget(3, 1e-6), dataset="a", unit=SCHEMA.unit)
-
-    def call(line: str) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["dpsynth", *shlex.split(line)])
-        with pytest.raises(SystemExit) as left:
-            main()
-        said = capsys.readouterr()
-        return left.value.code or 0, said.out, said.err
-
-    return call
 
 
 def test_questions_are_answered_with_their_basis_and_intervals(run):

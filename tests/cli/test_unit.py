@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shlex
 from pathlib import Path
 
 import numpy as np
@@ -12,29 +11,20 @@ import pytest
 
 import dpsynth
 from dpsynth.base.mappings import read_mapping
-from dpsynth.cli import main
 
 SCHEMA = dpsynth.Schema(
     {"patient": dpsynth.Identifier(), "ward": dpsynth.Categorical(["a", "b"])}, unit=dpsynth.PrivacyUnit("patient", 7)
 )
 
 
-@pytest.fixture
-def run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys):
+@pytest.fixture(autouse=True)
+def account(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A working folder with a schema, stays of patients, and their account."""
     monkeypatch.chdir(tmp_path)
     SCHEMA.save("schema.yaml")
     who = np.repeat(np.arange(4000), np.tile([1, 1, 1, 4], 1000))
     pd.DataFrame({"patient": who, "ward": "a"}).to_csv("stays.csv", index=False)
     dpsynth.Ledger.create("a.ledger", dpsynth.Budget(3, 1e-6), dataset="a", unit=SCHEMA.unit)
-
-    def call(line: str) -> tuple[int, str, str]:
-        monkeypatch.setattr("sys.argv", ["dpsynth", *shlex.split(line)])
-        with pytest.raises(SystemExit) as left:
-            main()
-        said = capsys.readouterr()
-        return left.value.code or 0, said.out, said.err
-
-    return call
 
 
 LOOK = "unit stays.csv -s schema.yaml --epsilon 0.5"

@@ -149,6 +149,11 @@ def test_words_in_quotes_are_no_words_of_a_question():
     assert asked == Question(asked.text, "share", ("job == 'stand by me'",), 0.5, "`where` == 'x'", ("by", "sex"))
 
 
+def test_a_question_of_several_lines_is_one_line_and_what_is_quoted_stays(synth):
+    assert Question.read("count\nwhere\tward == 'a\nb'").text == "count where ward == 'a\nb'"
+    assert synth.answer("count\nwhere age >= 3").question == "count where age >= 3"
+
+
 def test_a_record_is_plain_json_with_null_for_what_is_not_known(synth):
     made = fitted(draw(60), epsilon=0.05, unsafe_seed=1)
     for question in ("share(ill == True)", "mean(age)", "count by ward", "logistic(ill == True ~ age >= 9)"):
@@ -209,3 +214,32 @@ def test_intervals_hold_the_truth_as_often_as_they_say_and_those_of_a_smaller_no
 
 def inside(interval, value: float) -> bool:
     return bool(interval[0] <= value <= interval[1])
+
+
+def test_a_quantile_of_which_no_edge_was_counted_is_the_models(synth):
+    """Ages are not counted beside wards and illness here: the row count of a ward alone says nothing of its ages."""
+    kept = tuple(m for m in synth.fitted_.model.charged if len(m.clique) < 2)
+    made = fitted(draw(), unsafe_seed=5)
+    made.fitted_ = replace(made.fitted_, model=replace(made.fitted_.model, charged=kept))
+    for question in ("median(age) by ward", "median(age) where age >= 12 by ward"):
+        assert made.answer(question).basis == "model"
+    assert made.answer("median(age) where age == 12").privacy_interval == (12, 12)
+    assert made.answer("median(age)").basis == "measured"
+
+
+SETTLED = [
+    "logistic(ill == True ~ ill == True)",
+    "logistic(ill == True ~ age >= 10) where age >= 10",
+    "logistic(ill == True ~ ward == 'a', ward == 'a')",
+    "logistic(ill == True ~ ward == 'a', ward == 'b', ward == 'c')",
+    "logistic(age >= 4 ~ age >= 10, ill == True)",
+    "logistic(ill == True ~ " + ", ".join(f"age >= {i}" for i in range(1, 14)) + ")",
+]
+
+
+@pytest.mark.parametrize("question", SETTLED)
+def test_a_regression_that_no_table_settles_is_refused_in_one_sentence(question, synth):
+    """A row of each pattern that can be is no more than a table could have: no coefficients follow from it."""
+    with pytest.raises(dpsynth.ConditionError, match=r"leave (one|some)") as caught:
+        synth.answer(question)
+    assert ". " not in str(caught.value)

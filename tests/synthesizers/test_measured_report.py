@@ -104,3 +104,13 @@ def test_a_model_without_counts_is_refused_in_one_sentence(synth):
     with pytest.raises(ValueError, match="keeps no measurements"):
         module.measured_report(bare, synth.certificate.record)
     assert isinstance(synth.measured_report().to_frame(), pd.DataFrame)
+
+
+def test_a_difference_of_a_row_stands_out_of_noise_that_is_rounded_away(synth):
+    """Noise of 0.25 rows is 0 in 95% of counts once it is rounded: sqrt(0.25^2 + 1/12) would make it 0.38 rows."""
+    model = synth.fitted_.model
+    counts = model.project(("ill",))
+    fine = [replace(m, values=counts + by, stddev=0.25) for m in model.charged if m.clique == ("ill",) for by in (0, 1)]
+    right, wrong = module.measured_report(replace(model, charged=tuple(fine)), synth.certificate.record).lines
+    assert right.chi_square == 0
+    assert wrong.chi_square == pytest.approx(counts.size / 0.0455, rel=1e-3)  # 2 P(z > 2)

@@ -32,7 +32,7 @@ from dpsynth import (
 from dpsynth.cli import main
 from dpsynth.data.tables import identifiers
 from dpsynth.door import bounded as bounded_module
-from dpsynth.synthesizers import asking, sampled_rows, table, units
+from dpsynth.synthesizers import asking, paid_look, sampled_rows, table
 from dpsynth.synthesizers.release import make_release
 from dpsynth.testing import BlindAccountant
 
@@ -130,13 +130,13 @@ def exact_row_count(monkeypatch):
 
 def ceiling_from_the_rows(monkeypatch):
     """The look ends at the most rows that anybody has."""
-    real = units.bound_table
+    real = paid_look.bound_table
 
-    def read(source, unit, dates):
+    def read(source, unit, dates, records):
         (frame,) = source([])
-        return real(source, unit.using(int(frame["patient"].value_counts().max())), dates)
+        return real(source, unit.using(int(frame["patient"].value_counts().max())), dates, records)
 
-    monkeypatch.setattr(units, "bound_table", read)
+    monkeypatch.setattr(paid_look, "bound_table", read)
 
 
 def ids_as_one_type(monkeypatch):

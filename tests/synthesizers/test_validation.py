@@ -8,7 +8,8 @@ import pytest
 
 import dpsynth
 from dpsynth import Budget, BudgetExceeded, Ledger, PrivacyUnit, Schema, validate
-from dpsynth.synthesizers import validation
+from dpsynth.kernel.accountant import Accountant
+from dpsynth.synthesizers import paid_look, validation
 from dpsynth.testing import BlindAccountant
 from tests.synthesizers.test_answers import EXACT, SCHEMA, draw, fitted
 
@@ -106,6 +107,11 @@ def test_a_policy_decides_as_over_any_run(synth, tmp_path):
         ("count where age > ill", {}),
         ("count where height > 3", {}),
         ([], {}),
+        (7, {}),
+        (["count"] * 200, {"epsilon": 1e-9, "delta": 1e-9}),
+        ("logistic(ill == True ~ age >= 10) where age >= 10", {}),
+        ("share(ill == True) where ward == 'b' and age == 19 and ill == True", {}),
+        ("count", {"level": 1 - 1e-16}),
         ("count", {"within": 0}),
         ("count", {"within": "1"}),
         ("count", {"level": 2}),
@@ -119,6 +125,49 @@ def test_what_cannot_be_validated_is_refused_in_one_sentence_and_nothing_is_spen
         validate(question, synth, draw(), **{"ledger": ledger, **ASKED, **more})
     assert "\n" not in str(caught.value)
     assert ledger.spent().epsilon == 0
+
+
+def test_a_table_that_cannot_be_read_costs_what_was_reserved(synth, tmp_path, monkeypatch):
+    """Whether rows can be read may depend on them. A double that does not begin gives the budget back: refuted."""
+    (tmp_path / "rows.csv").write_text('age,ill,ward\n1,2\n"')
+    spent = []
+    for begins in (True, False):
+        if not begins:
+            monkeypatch.setattr(Accountant, "begin", lambda self: None)
+        ledger = account()
+        with pytest.raises(dpsynth.RowsError):
+            validate("count", synth, tmp_path / "rows.csv", ledger=ledger, **ASKED)
+        spent.append(ledger.spent().epsilon)
+    assert spent == [pytest.approx(0.5, rel=1e-3), 0]
+
+
+def test_the_rows_are_read_once_for_all_questions(synth, monkeypatch):
+    bound, passes = paid_look.bound_table, []
+
+    def counting(read, *facts):
+        return bound(lambda columns: passes.append(columns) or read(columns), *facts)
+
+    monkeypatch.setattr(paid_look, "bound_table", counting)
+    validate(ANALYSIS, synth, draw(), ledger=None, **ASKED)
+    assert passes == [("age", "ill", "ward")]
+
+
+def test_the_summary_says_how_far_the_real_answer_is_from_the_releases():
+    compared = dpsynth.synthesizers.validation.Compared
+    parts = (
+        compared("mean(age)", 46.0, 46.3, (-0.25, 0.75), "agrees"),
+        compared("count", 100.0, 120.0, (10.0, 30.0), "disagrees", {"ward": None}),
+        compared("share(ill == True)", np.nan, 0.5, (np.nan, np.nan), "undecided"),
+        compared("logistic(ill == True ~ age >= 9)", 0.5, np.nan, (-np.inf, np.inf), "undecided"),
+    )
+    said = validation.Validation(Budget(0.1, 1e-6), 1.0, 0.9999, parts).summary().splitlines()
+    assert said == [
+        "disagrees within 1 (99.99% intervals)",
+        "mean(age): agrees; the release says 46, and the real answer is 0.25 less to 0.75 more",
+        "count, ward None: disagrees; the release says 100, and the real answer is 10 more to 30 more",
+        "share(ill == True): undecided; the release has no rows that answer it",
+        "logistic(ill == True ~ age >= 9): undecided; the release says 0.5, and noise hides the real answer",
+    ]
 
 
 def test_conditions_inside_of_a_cell_are_refused_and_those_along_cells_are_not():
@@ -178,19 +227,19 @@ def test_nothing_differs_between_neighbours_but_what_charges_answer(neighbour, o
 
 
 def test_a_double_that_lets_an_exact_number_out_is_refuted(of_people, monkeypatch):
-    opened = validation.open_source
+    opened = validation.opened
     seen = []
 
-    def spying(real, schema):
+    def spying(real, schema, unit):
         seen.append(len(real))
-        return opened(real, schema)
+        return opened(real, schema, unit)
 
     compared = validation._compared
 
     def leaking(asked, real, said, within):
         return compared(asked, real, validation.Estimate(said.value + seen[-1]), within)
 
-    monkeypatch.setattr(validation, "open_source", spying)
+    monkeypatch.setattr(validation, "opened", spying)
     monkeypatch.setattr(validation, "_compared", leaking)
     assert let_out(NEIGHBOURS["one person more"], monkeypatch, of_people) != let_out(people(), monkeypatch, of_people)
 
