@@ -37,8 +37,7 @@ def sign_release(
     the clock. A signature of the same key and role is replaced. ValueError for a release that does
     not hold; nothing is signed then.
     """
-    _check_arguments(signer, days, supersedes)
-    role_of(role)
+    check_facts(signer, role, days, supersedes)
     try:
         faults = check_release(release)
     except verify.Undecided as reason:
@@ -62,6 +61,29 @@ def sign_release(
     return _write(release / SIGNATURES, payload, key, role)
 
 
+def check_facts(
+    signer: str,
+    role: str = "preparer",
+    days: int | None = None,
+    supersedes: Sequence[str] = (),
+) -> None:
+    """ValueError, in one sentence, for what a signature cannot say."""
+    role_of(role)
+    if not signer.strip():
+        raise ValueError("a signature says who signs, got an empty name: name somebody")
+    if days is not None and not 1 <= days <= MOST_DAYS:
+        raise ValueError(
+            f"a signature is valid for 1 to {MOST_DAYS:,} days, got {days}: give another number, or"
+            " none for no end"
+        )
+    for head in supersedes:
+        if not re.fullmatch("[0-9a-f]{64}", head):
+            raise ValueError(
+                f"a release is superseded by the head of its manifest, 64 digits 0-9 and a-f, got"
+                f" {head!r}: copy it again"
+            )
+
+
 def refuse_inside(key: Path, release: Path) -> None:
     """ValueError for a private key that lies in the folder that is given away."""
     if release.resolve() in key.resolve().parents:
@@ -81,22 +103,6 @@ def _write(place: Path, payload: bytes, key: PrivateKey, role: str) -> Path:
     new.write_text(json.dumps(envelope, indent=2) + "\n", encoding="ascii", newline="\n")
     os.replace(new, place / name)
     return place / name
-
-
-def _check_arguments(signer: str, days: int | None, supersedes: Sequence[str]) -> None:
-    if not signer.strip():
-        raise ValueError("a signature says who signs, got an empty name: give one (--signer)")
-    if days is not None and not 1 <= days <= MOST_DAYS:
-        raise ValueError(
-            f"a signature is valid for 1 to {MOST_DAYS:,} days, got {days}: give another number, or"
-            " none for no end"
-        )
-    for head in supersedes:
-        if not re.fullmatch("[0-9a-f]{64}", head):
-            raise ValueError(
-                f"a release is superseded by the head of its manifest, 64 digits 0-9 and a-f, got"
-                f" {head!r}: copy it again"
-            )
 
 
 def _text(raw: bytes) -> str:

@@ -14,9 +14,9 @@ from pathlib import Path
 from typing import Any
 
 from dpsynth.auditing.junit import Case, junit
-from dpsynth.base.places import keep_apart
 from dpsynth.base.progress import stage
 from dpsynth.evidence.bundle.checks import INTERNAL, NAME, read_manifest
+from dpsynth.jobs.before import check_before
 from dpsynth.jobs.file import JobFile
 from dpsynth.jobs.gate import cases, worst
 from dpsynth.jobs.record import Record, alone, digest_of, now
@@ -63,10 +63,7 @@ class _Run:
 
     @property
     def rows(self) -> Path:
-        usual = self.job.data.suffix if isinstance(self.job.data, Path) else ".csv"
-        stated = self.job.of("sample").get("format")
-        ending = f".{stated}" if stated else usual if usual in (".csv", ".parquet") else ".csv"
-        return self.release / f"{ROWS}{ending}"
+        return self.release / f"{ROWS}{self.job.ending}"
 
     @property
     def schema(self) -> Schema:
@@ -187,7 +184,7 @@ def run_job(job: JobFile) -> Done:
 
     ValueError, before anything is spent, where the folder holds what another job made.
     """
-    _check_places(job)
+    check_before(job)
     job.output.mkdir(parents=True, exist_ok=True)
     with alone(job.output):
         run = _Run(job, Record.open(job.output, fresh_seed(None)))
@@ -254,19 +251,6 @@ def _refuse_another(
             f"{run.job.output} has the {step} of another {', '.join(names)}: give another output,"
             " which fits again and spends again, or put the job back as it was"
         )
-
-
-def _check_places(job: JobFile) -> None:
-    """Refuses, before anything is spent, a key that cannot sign, and places in each other's way."""
-    private: dict[str, Any] = {"the ledger": job.ledger, "the data": job.data}
-    if "sign" in job.sections:
-        from dpsynth.evidence.signing.ed25519 import load_private
-
-        private["the key"] = job.of("sign")["key"]
-        load_private(private["the key"])
-    for name, place in private.items():
-        if isinstance(place, Path):
-            keep_apart({"the output": job.output, name: place})
 
 
 def _is_whole(made: Path) -> bool:
