@@ -12,7 +12,16 @@ from pathlib import Path
 
 from dpsynth.evidence import verify
 from dpsynth.evidence.bundle.checks import INTERNAL, SIGNATURES, Folder
-from dpsynth.evidence.bundle.signatures import PAYLOAD, Envelope, canonical, key_id, statement_of
+from dpsynth.evidence.bundle.signatures import (
+    ENDING,
+    LONGEST,
+    PAYLOAD,
+    Envelope,
+    canonical,
+    is_name,
+    key_id,
+    statement_of,
+)
 from dpsynth.evidence.release import check_release
 from dpsynth.evidence.signing.ed25519 import PrivateKey
 from dpsynth.evidence.signing.trust import role_of
@@ -38,6 +47,8 @@ def sign_release(
     not hold; nothing is signed then.
     """
     check_facts(signer, role, days, supersedes)
+    name = f"{role}-{key_id(key.public)[:16]}{ENDING}"
+    (release / f"{name}.new").unlink(missing_ok=True)  # of a signing that was interrupted
     try:
         faults = check_release(release)
     except verify.Undecided as reason:
@@ -58,7 +69,7 @@ def sign_release(
     }
     folder = Folder(release, verify.read(release))
     payload = canonical(statement_of(folder, folder.read[0][-1]["hash"], facts))
-    return _write(release / SIGNATURES, payload, key, role)
+    return _write(release / SIGNATURES / name, payload, key)
 
 
 def check_facts(
@@ -71,6 +82,11 @@ def check_facts(
     role_of(role)
     if not signer.strip():
         raise ValueError("a signature says who signs, got an empty name: name somebody")
+    if not is_name(signer):
+        raise ValueError(
+            f"the name of a signer may have up to {LONGEST} characters that can be printed, got"
+            f" {len(signer):,}: give a shorter name, without line breaks"
+        )
     if days is not None and not 1 <= days <= MOST_DAYS:
         raise ValueError(
             f"a signature is valid for 1 to {MOST_DAYS:,} days, got {days}: give another number, or"
@@ -93,16 +109,15 @@ def refuse_inside(key: Path, release: Path) -> None:
         )
 
 
-def _write(place: Path, payload: bytes, key: PrivateKey, role: str) -> Path:
-    name = f"{role}-{key_id(key.public)[:16]}.dsse.json"
-    unsigned = Envelope(name, payload, b"", key_id(key.public), {})
+def _write(place: Path, payload: bytes, key: PrivateKey) -> Path:
+    unsigned = Envelope(place.name, payload, b"", key_id(key.public), {})
     signature = {"keyid": unsigned.key, "sig": _text(key.sign(unsigned.message))}
     envelope = {"payloadType": PAYLOAD, "payload": _text(payload), "signatures": [signature]}
-    place.mkdir(exist_ok=True)
-    new = place.parent / f"{name}.new"
+    place.parent.mkdir(exist_ok=True)
+    new = place.parent.parent / f"{place.name}.new"
     new.write_text(json.dumps(envelope, indent=2) + "\n", encoding="ascii", newline="\n")
-    os.replace(new, place / name)
-    return place / name
+    os.replace(new, place)
+    return place
 
 
 def _text(raw: bytes) -> str:
