@@ -14,6 +14,7 @@ from dpsynth.auditing.junit import Case
 from dpsynth.evidence.release import examine_release
 from dpsynth.evidence.verify import read
 
+STAMP = "INTERNAL: exact figures of private rows"
 WAYS = {"columns": 1, "pairs": 2, "triples": 3}
 """What a limit on distances is of, by the number of columns that are compared together."""
 

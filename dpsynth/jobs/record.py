@@ -25,6 +25,7 @@ from dpsynth.evidence.bundle.checks import INTERNAL
 VERSION = 1
 _FILE = "job.json"
 _LOCK = "job.lock"
+_STAMP = "This record holds hashes of private rows: it is for internal use, never for others."
 
 
 @dataclass
@@ -47,6 +48,7 @@ class Record:
             stated = json.loads(file.read_text(encoding="utf-8"))
             if stated.pop("dpsynth_job_record") != VERSION:
                 raise ValueError
+            stated.pop("internal", None)
             return cls(folder, **stated)
         except (ValueError, TypeError, LookupError):
             raise ValueError(
@@ -59,6 +61,7 @@ class Record:
         file.parent.mkdir(parents=True, exist_ok=True)
         stated = {
             "dpsynth_job_record": VERSION,
+            "internal": _STAMP,
             **{name: getattr(self, name) for name in ("seed", "steps", "earlier", "begun")},
         }
         new = file.with_suffix(".new")

@@ -21,7 +21,7 @@ from dpsynth.evidence.bundle.checks import INTERNAL, NAME, read_manifest
 from dpsynth.evidence.bundle.signatures import ENDING
 from dpsynth.jobs.before import check_before
 from dpsynth.jobs.file import JobFile
-from dpsynth.jobs.gate import cases, worst
+from dpsynth.jobs.gate import STAMP, cases, worst
 from dpsynth.jobs.record import Record, alone, digest_of, now
 from dpsynth.schema.table import Schema
 from dpsynth.synthesizers.asking import fresh_seed
@@ -178,7 +178,9 @@ class _Run:
         """What the gate asks; it is asked anew each time."""
         quality, audit = self._read("evaluate", "quality"), self._read("audit", "audit")
         asked = cases(self.job.of("gate"), self.release, quality, audit)
-        (self.internal / "job.xml").write_text(junit("dpsynth run", asked), encoding="utf-8")
+        (self.internal / "job.xml").write_text(
+            junit(f"dpsynth run, {STAMP}", asked), encoding="utf-8"
+        )
         return asked
 
     def sign(self) -> list[Path]:

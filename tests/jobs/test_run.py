@@ -205,6 +205,9 @@ def test_a_release_that_breaks_a_limit_is_held_back_and_not_signed(limit, group,
         assert broken == [group]
         assert done.verdict != "PASS"
         assert not (folder / "out" / "release" / "signatures").exists()
+    stamps = [(folder / "out" / "internal" / name).read_text() for name in ("job.xml", "job.json")]
+    assert "INTERNAL: exact figures of private rows" in stamps[0]
+    assert json.loads(stamps[1])["internal"].startswith("This record holds hashes of private rows")
     suite = ET.parse(folder / "out" / "internal" / "job.xml").getroot()
     assert int(suite.get("tests")) == len(done.asked)
     assert (folder / "out" / "release" / "synthetic.csv").is_file()
