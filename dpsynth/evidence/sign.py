@@ -47,6 +47,8 @@ def sign_release(
     not hold; nothing is signed then.
     """
     check_facts(signer, role, days, supersedes)
+    if release.is_file():
+        raise ValueError(f"{release} is a file, and signatures are of a folder: give the folder")
     name = f"{role}-{key_id(key.public)[:16]}{ENDING}"
     (release / f"{name}.new").unlink(missing_ok=True)  # of a signing that was interrupted
     try:

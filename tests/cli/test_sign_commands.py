@@ -95,6 +95,14 @@ def test_a_name_in_a_release_cannot_steer_a_terminal(where, signed, run):
         assert "\x1b" not in out + err
 
 
+def test_a_new_key_says_whether_it_has_a_passphrase(run, monkeypatch):
+    assert "no passphrase: none in DPSYNTH_KEY_PASSPHRASE" in run("keys", "new", "a.key")[1]
+    monkeypatch.setenv("DPSYNTH_KEY_PASSPHRASE", "correct horse")
+    _, out, err = run("keys", "new", "b.key")
+    assert "it has the passphrase of DPSYNTH_KEY_PASSPHRASE" in out
+    assert "horse" not in out + err
+
+
 def test_no_output_has_a_private_key(run, tmp_path):
     _, out, err = run("keys", "new", "office.key")
     assert "PRIVATE" not in out + err
@@ -106,6 +114,7 @@ def test_no_output_has_a_private_key(run, tmp_path):
     [
         (("sign", "release", "--key", "none.key", "--signer", "x"), "none.key: No such file"),
         (("sign", "release", "--key", "office.pub", "--signer", "x"), "others"),
+        (("sign", "release/certificate.json", "--key", "office.key", "--signer", "x"), "signatures are of a folder"),
         (("verify", "release", "--key", "office.pub", "--trust", "t.yaml"), "exclude each other"),
         (("verify", "release/certificate.json", "--key", "office.pub"), "signatures are of a folder"),
         (("keys", "new", "office.key"), "a key is never replaced"),
