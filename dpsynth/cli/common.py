@@ -14,6 +14,7 @@ from rich.console import Console
 from dpsynth.base.credentials import without_credentials
 from dpsynth.base.places import new_file
 from dpsynth.base.project import find_project
+from dpsynth.base.text import printable
 
 if TYPE_CHECKING:
     from dpsynth.schema.table import Schema
@@ -132,7 +133,7 @@ def fail(error: BaseException, code: int) -> NoReturn:
     sentence = str(error)
     if isinstance(error, OSError) and error.filename is not None and error.strerror:
         sentence = f"{error.filename}: {error.strerror}: give another path"
-    sentence = without_credentials(sentence)
+    sentence = str(printable(without_credentials(sentence)))
     err.print(f"dpsynth: {sentence}", style="red", highlight=False, markup=False)
     sys.exit(code)
 

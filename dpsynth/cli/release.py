@@ -317,6 +317,9 @@ def sample(
     if not named:
         raise ValueError("a table of a database takes a number of rows and no scenario: give -n")
     output_file(output, *WRITTEN)
+    if append or row_format is not None:
+        option = "--append is of a table" if append else "--format is of a folder"
+        raise ValueError(f"{option}, and {output} is a file, by its ending: leave that option out")
     if scenario is not None:
         asked["scenario"] = Scenario.load(scenario)
     with following(progress):

@@ -47,13 +47,15 @@ def run(
 
 
 def _tell(job: JobFile, done: Done, as_json: bool) -> None:
+    from dpsynth.jobs.gate import STAMP
+
     if as_json:
         asked = [
             {"check": f"{case.group}: {case.name}", "verdict": case.verdict, "text": case.text}
             for case in done.asked
         ]
         facts = {"output": str(job.output), "verdict": done.verdict, "done": done.steps}
-        print_json({**facts, "asked": asked})
+        print_json({**facts, "internal": STAMP, "asked": asked})
         return
     steps = ", ".join(done.steps) or "nothing was left to do"
     say(f"{job.output}: {steps}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Annotated
 
@@ -27,7 +28,8 @@ def new(
 
     public = new_key(key)
     if not as_json:
-        say(f"{key}: the private key, for its owner only; {PASSPHRASE} may hold a passphrase")
+        has = "it has the passphrase of" if PASSPHRASE in os.environ else "no passphrase: none in"
+        say(f"{key}: the private key, for its owner only; {has} {PASSPHRASE}")
     _show(public_path(key), public, as_json)
 
 

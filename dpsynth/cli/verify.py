@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from dpsynth.base.text import printable
 from dpsynth.cli.common import Json, err, from_project, print_json, say
 from dpsynth.cli.exits import Exit
 
@@ -76,7 +77,8 @@ def verify(
             say(f"{release}: signed by {name}")
         say(_what_holds(release, head, redraw, asked))
     if open_ones and not faults:
-        err.print(f"dpsynth: {open_ones[0]}", style="red", highlight=False, markup=False)
+        said = printable(f"dpsynth: {open_ones[0]}")
+        err.print(said, style="red", highlight=False, markup=False)
     if not holds:
         raise typer.Exit(Exit.GATE_FAILED if faults else Exit.INCONCLUSIVE)
 
@@ -90,6 +92,11 @@ def _asked(trust: Path | None, keys: list[str] | None, release: Path) -> Trust |
     if keys:
         return trust_in(*keys)
     file = from_project(trust=trust)["trust"] if release.is_dir() else trust
+    if file is not None and release.resolve() in file.resolve().parents:
+        raise ValueError(
+            f"{file} lies in the release, whose maker would say whom to trust: give a trust file of"
+            " your own"
+        )
     return None if file is None else load_trust(file)
 
 
@@ -131,4 +138,4 @@ def _line(outcome: Outcome) -> str:
     if outcome.fault:
         word = "FAULT"
     why = outcome.fault or outcome.undecided or ""
-    return f"{word:<5}  {outcome.check:<13} {why}".rstrip()
+    return str(printable(f"{word:<5}  {outcome.check:<13} {why}".rstrip()))

@@ -7,6 +7,7 @@ answer them. What no certificate can know is left to a person, and says so. Noth
 from __future__ import annotations
 
 from collections.abc import Mapping
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -50,19 +51,24 @@ def mapped(record: Mapping[str, Any], standard: str) -> dict[str, Any]:
 
 
 def as_markdown(answers: Mapping[str, Any]) -> str:
-    """The same as a page to fill in."""
+    """The same as a page to fill in; names and words from outside stay text in it."""
     lines = [f"# {answers['title']}", "", f"Source: {answers['source']}.", "", answers["note"], ""]
     head, made = answers["certificate"]["ledger_head"], answers["certificate"]["created"]
     lines += [f"Certificate of {made}; head of its ledger `{head}`.", ""]
     for number, question in enumerate(answers["questions"], 1):
         lines += [f"## {number}. {question['ask']}", ""]
         for fact in question["facts"]:
-            one, says = len(fact["says"]) == 1, fact["says"]
+            one, says = len(fact["says"]) == 1, list(map(_in_a_line, fact["says"]))
             lines += [f"* `{fact['from']}`:{' ' + says[0] if one else ''}"]
             lines += [] if one else [f"    * {each}" for each in says]
         lines += [""] if question["facts"] else []
         lines += [f"**{question['person']}**", ""] if question["person"] else []
     return str(printable("\n".join(lines)))
+
+
+def _in_a_line(text: str) -> str:
+    """Without line breaks, which could begin a heading, and without HTML, which could be run."""
+    return escape(" ".join(text.split()), quote=False)
 
 
 def _answered(record: Mapping[str, Any], question: Mapping[str, Any]) -> dict[str, Any]:

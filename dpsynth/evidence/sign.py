@@ -12,7 +12,16 @@ from pathlib import Path
 
 from dpsynth.evidence import verify
 from dpsynth.evidence.bundle.checks import INTERNAL, SIGNATURES, Folder
-from dpsynth.evidence.bundle.signatures import PAYLOAD, Envelope, canonical, key_id, statement_of
+from dpsynth.evidence.bundle.signatures import (
+    ENDING,
+    LONGEST,
+    PAYLOAD,
+    Envelope,
+    canonical,
+    is_name,
+    key_id,
+    statement_of,
+)
 from dpsynth.evidence.release import check_release
 from dpsynth.evidence.signing.ed25519 import PrivateKey
 from dpsynth.evidence.signing.trust import role_of
@@ -37,8 +46,11 @@ def sign_release(
     the clock. A signature of the same key and role is replaced. ValueError for a release that does
     not hold; nothing is signed then.
     """
-    _check_arguments(signer, days, supersedes)
-    role_of(role)
+    check_facts(signer, role, days, supersedes)
+    if release.is_file():
+        raise ValueError(f"{release} is a file, and signatures are of a folder: give the folder")
+    name = f"{role}-{key_id(key.public)[:16]}{ENDING}"
+    (release / f"{name}.new").unlink(missing_ok=True)  # of a signing that was interrupted
     try:
         faults = check_release(release)
     except verify.Undecided as reason:
@@ -59,33 +71,24 @@ def sign_release(
     }
     folder = Folder(release, verify.read(release))
     payload = canonical(statement_of(folder, folder.read[0][-1]["hash"], facts))
-    return _write(release / SIGNATURES, payload, key, role)
+    return _write(release / SIGNATURES / name, payload, key)
 
 
-def refuse_inside(key: Path, release: Path) -> None:
-    """ValueError for a private key that lies in the folder that is given away."""
-    if release.resolve() in key.resolve().parents:
-        raise ValueError(
-            f"{key} lies in the release that would be given away with it: move the key elsewhere"
-            f" (not into {INTERNAL}/ either)"
-        )
-
-
-def _write(place: Path, payload: bytes, key: PrivateKey, role: str) -> Path:
-    name = f"{role}-{key_id(key.public)[:16]}.dsse.json"
-    unsigned = Envelope(name, payload, b"", key_id(key.public), {})
-    signature = {"keyid": unsigned.key, "sig": _text(key.sign(unsigned.message))}
-    envelope = {"payloadType": PAYLOAD, "payload": _text(payload), "signatures": [signature]}
-    place.mkdir(exist_ok=True)
-    new = place.parent / f"{name}.new"
-    new.write_text(json.dumps(envelope, indent=2) + "\n", encoding="ascii", newline="\n")
-    os.replace(new, place / name)
-    return place / name
-
-
-def _check_arguments(signer: str, days: int | None, supersedes: Sequence[str]) -> None:
+def check_facts(
+    signer: str,
+    role: str = "preparer",
+    days: int | None = None,
+    supersedes: Sequence[str] = (),
+) -> None:
+    """ValueError, in one sentence, for what a signature cannot say."""
+    role_of(role)
     if not signer.strip():
-        raise ValueError("a signature says who signs, got an empty name: give one (--signer)")
+        raise ValueError("a signature says who signs, got an empty name: name somebody")
+    if not is_name(signer):
+        raise ValueError(
+            f"the name of a signer may have up to {LONGEST} characters that can be printed, got"
+            f" {len(signer):,}: give a shorter name, without line breaks"
+        )
     if days is not None and not 1 <= days <= MOST_DAYS:
         raise ValueError(
             f"a signature is valid for 1 to {MOST_DAYS:,} days, got {days}: give another number, or"
@@ -97,6 +100,26 @@ def _check_arguments(signer: str, days: int | None, supersedes: Sequence[str]) -
                 f"a release is superseded by the head of its manifest, 64 digits 0-9 and a-f, got"
                 f" {head!r}: copy it again"
             )
+
+
+def refuse_inside(key: Path, release: Path) -> None:
+    """ValueError for a private key that lies in the folder that is given away."""
+    if release.resolve() in key.resolve().parents:
+        raise ValueError(
+            f"{key} lies in the release that would be given away with it: move the key elsewhere"
+            f" (not into {INTERNAL}/ either)"
+        )
+
+
+def _write(place: Path, payload: bytes, key: PrivateKey) -> Path:
+    unsigned = Envelope(place.name, payload, b"", key_id(key.public), {})
+    signature = {"keyid": unsigned.key, "sig": _text(key.sign(unsigned.message))}
+    envelope = {"payloadType": PAYLOAD, "payload": _text(payload), "signatures": [signature]}
+    place.parent.mkdir(exist_ok=True)
+    new = place.parent.parent / f"{place.name}.new"
+    new.write_text(json.dumps(envelope, indent=2) + "\n", encoding="ascii", newline="\n")
+    os.replace(new, place)
+    return place
 
 
 def _text(raw: bytes) -> str:

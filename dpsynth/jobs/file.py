@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,9 +12,12 @@ from typing import Any
 from dpsynth.base.mappings import read_mapping
 from dpsynth.base.places import expanded
 from dpsynth.base.text import likely
+from dpsynth.evidence.bundle.checks import SAMPLES
+from dpsynth.evidence.mapped import STANDARDS
 
 VERSION = 1
 VERDICTS = ("PASS", "INCONCLUSIVE", "FAIL", "INVALID")
+_FORMATS = tuple(ending.removeprefix(".") for ending in SAMPLES["rows"])
 _TOP = ("dpsynth_job", "data", "schema", "ledger", "output")
 _SECTIONS: Mapping[str, tuple[str, ...]] = {
     "fit": ("epsilon", "delta", "mechanism", "settings", "purpose", "approvals"),
@@ -25,6 +28,11 @@ _SECTIONS: Mapping[str, tuple[str, ...]] = {
     "gate": ("epsilon", "account_epsilon", "distance", "outside_schema", "audit"),
     "sign": ("key", "signer", "role", "days", "supersedes"),
 }
+NOT_OF_A_MECHANISM = (
+    *("schema", "mechanism", "epsilon", "delta", "ledger", "purpose", "approvals"),
+    *("known", "unsafe_seed", "checkpoint"),
+)
+"""What a synthesizer takes beside its mechanism's settings: stated elsewhere in a job, or never."""
 _NEEDED = {"fit": ("epsilon",), "audit": ("holdout",), "sign": ("key", "signer")}
 _PATHS = {"holdout", "policy", "key"}
 _VARIABLE = re.compile(r"\$\{([A-Za-z_]\w*)\}")
@@ -43,6 +51,13 @@ class JobFile:
     ledger: Path
     output: Path
     sections: Mapping[str, Mapping[str, Any]]
+
+    @property
+    def ending(self) -> str:
+        """Of the file of synthetic rows."""
+        usual = self.data.suffix if isinstance(self.data, Path) else ".csv"
+        stated = self.of("sample").get("format")
+        return f".{stated}" if stated else usual if usual in (".csv", ".parquet") else ".csv"
 
     def of(self, section: str) -> Mapping[str, Any]:
         return self.sections.get(section, {})
@@ -79,6 +94,8 @@ def _section(path: Path, name: str, stated: Any) -> dict[str, Any]:
     if not isinstance(found, dict):
         raise ValueError(f"{name} must hold names and values, got {stated!r}: write name: value")
     _refuse_unknown(name, found, _SECTIONS[name])
+    if name not in ("fit", "gate"):  # there a name without a value is a slip, not the usual one
+        found = {key: value for key, value in found.items() if value is not None}
     for each in _NEEDED.get(name, ()):
         if each not in found:
             raise ValueError(f"{name}.{each} is missing: add it")
@@ -92,23 +109,19 @@ def _check(sections: Mapping[str, Mapping[str, Any]]) -> None:
     """ValueError for a value of another kind, with its key."""
     for name, section in sections.items():
         for key, value in section.items():
-            if (kind := _KINDS.get(key)) and value is not None and not kind[1](value):
+            kind = _KINDS.get(f"{name}.{key}")
+            if kind is not None and not kind[1](value):
                 raise ValueError(f"{name}.{key} must be {kind[0]}, got {value!r}: correct it")
+    for each in sections["fit"].get("settings", {}):
+        if each in NOT_OF_A_MECHANISM:
+            raise ValueError(f"fit.settings are those of the mechanism, got {each!r}: remove it")
     gate = sections.get("gate", {})
     if "distance" in gate and "evaluate" not in sections:
         raise ValueError("gate.distance needs a comparison with real rows: add evaluate")
     if "outside_schema" in gate and "evaluate" not in sections:
         raise ValueError("gate.outside_schema needs a comparison with real rows: add evaluate")
-    accepted = gate.get("audit")
-    if accepted is None:
-        return
-    if "audit" not in sections:
+    if "audit" in gate and "audit" not in sections:
         raise ValueError("gate.audit needs an audit: add audit: {holdout: FILE}")
-    if not isinstance(accepted, list) or not set(map(str, accepted)) <= set(VERDICTS):
-        raise ValueError(
-            f"gate.audit must be a list of verdicts, each of {', '.join(VERDICTS)}, got"
-            f" {accepted!r}: write [PASS]"
-        )
 
 
 def _is_number(value: Any) -> bool:
@@ -120,33 +133,62 @@ def _is_count(value: Any) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= 0
 
 
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str)
+
+
 def _are_texts(value: Any) -> bool:
-    return isinstance(value, list) and all(isinstance(each, str) for each in value)
+    return isinstance(value, list) and all(map(_is_text, value))
+
+
+def _are_named_texts(value: Any) -> bool:
+    return isinstance(value, dict) and all(map(_is_text, value.values()))
 
 
 def _are_limits(value: Any) -> bool:
     limits = value.items() if isinstance(value, dict) else [(None, None)]
     return all(
         ways in ("columns", "pairs", "triples") and _is_number(most) for ways, most in limits
-    )
+    ) and bool(value)
 
 
-_KINDS = {
-    "epsilon": ("a number of 0 or more", _is_number),
-    "account_epsilon": ("a number of 0 or more", _is_number),
-    "delta": ("a number of 0 or more", _is_number),
-    "rows": ("a whole number", _is_count),
-    "seed": ("a whole number", _is_count),
-    "days": ("a whole number", _is_count),
-    "outside_schema": ("a whole number", _is_count),
-    "card": ("true or false", lambda value: isinstance(value, bool)),
-    "documents": ("a list of names", _are_texts),
-    "sensitive": ("a list of columns", _are_texts),
-    "supersedes": ("a list of heads", _are_texts),
-    "settings": ("names and values", lambda value: isinstance(value, dict)),
-    "approvals": ("names and texts", lambda value: isinstance(value, dict)),
-    "distance": ("limits for columns, pairs or triples, as {pairs: 0.1}", _are_limits),
+def _all_of(known: Sequence[str]) -> Callable[[Any], bool]:
+    return lambda value: _are_texts(value) and set(value) <= set(known)
+
+
+_NUMBER = ("a number of 0 or more", _is_number)
+_COUNT = ("a whole number", _is_count)
+_TEXT = ("text", _is_text)
+_VERDICT = _all_of(VERDICTS)
+_KINDS: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
+    "fit.epsilon": _NUMBER,
+    "fit.delta": _NUMBER,
+    "fit.mechanism": _TEXT,
+    "fit.settings": ("names and values", lambda value: isinstance(value, dict)),
+    "fit.purpose": _TEXT,
+    "fit.approvals": ("names and texts", _are_named_texts),
+    "sample.rows": ("a whole number of 1 or more", lambda value: _is_count(value) and value > 0),
+    "sample.seed": _COUNT,
+    "sample.format": (f"one of {', '.join(_FORMATS)}", lambda value: value in _FORMATS),
+    "audit.level": _TEXT,
+    "audit.sensitive": ("a list of columns", _are_texts),
+    "audit.seed": _COUNT,
+    "certify.card": ("true or false", lambda value: isinstance(value, bool)),
+    "certify.documents": (f"a list of names, each of {', '.join(STANDARDS)}", _all_of(STANDARDS)),
+    "gate.epsilon": _NUMBER,
+    "gate.account_epsilon": _NUMBER,
+    "gate.distance": ("limits for columns, pairs or triples, as {pairs: 0.1}", _are_limits),
+    "gate.outside_schema": _COUNT,
+    "gate.audit": (
+        f"a list of verdicts, each of {', '.join(VERDICTS)}, as [PASS]",
+        lambda value: _VERDICT(value) and bool(value),
+    ),
+    "sign.signer": _TEXT,
+    "sign.role": _TEXT,
+    "sign.days": _COUNT,
+    "sign.supersedes": ("a list of heads", _are_texts),
 }
+"""What each setting must be, in words, and what tells it. Paths are told where they are read."""
 
 
 def _filled(stated: Any, values: Mapping[str, str]) -> dict[str, Any]:

@@ -14,7 +14,9 @@ from dpsynth.auditing.junit import Case
 from dpsynth.evidence.release import examine_release
 from dpsynth.evidence.verify import read
 
-_WAYS = {"columns": 1, "pairs": 2, "triples": 3}
+STAMP = "INTERNAL: exact figures of private rows"
+WAYS = {"columns": 1, "pairs": 2, "triples": 3}
+"""What a limit on distances is of, by the number of columns that are compared together."""
 
 
 def cases(
@@ -26,6 +28,8 @@ def cases(
     """What the gate asks, each with its verdict. quality, audit: the records of these steps."""
     record = read(release)
     found = list(_verified(release))
+    if not record["claim"]["private"]:
+        found.append(Case("gate.claim", "claim", "FAIL", record["claim"]["sentence"]))
     for name, value in (
         ("epsilon", record["budget"]["epsilon"]),
         ("account_epsilon", record["ledger"]["spent"]["epsilon"]),
@@ -59,8 +63,7 @@ def _verified(release: Path) -> Iterator[Case]:
 def _quality(limits: Mapping[str, Any], quality: Mapping[str, Any]) -> Iterator[Case]:
     means = {way["columns"]: way["distance"] for way in quality["ways"]}
     for name, most in limits.get("distance", {}).items():
-        if _WAYS[name] in means:  # a table of two columns has no triples
-            yield _at_most("gate.distance", f"mean distance of {name}", means[_WAYS[name]], most)
+        yield _at_most("gate.distance", f"mean distance of {name}", means[WAYS[name]], most)
     if "outside_schema" in limits:
         outside = sum(column["outside_domain"] for column in quality["columns"])
         yield _at_most("gate.outside_schema", "values outside", outside, limits["outside_schema"])

@@ -18,11 +18,14 @@ from pathlib import Path
 from typing import Any
 
 from dpsynth.base.versions import versions
+from dpsynth.data.engines.files import is_several
+from dpsynth.data.engines.folders import parts_of
 from dpsynth.evidence.bundle.checks import INTERNAL
 
 VERSION = 1
 _FILE = "job.json"
 _LOCK = "job.lock"
+_STAMP = "This record holds hashes of private rows: it is for internal use, never for others."
 
 
 @dataclass
@@ -45,6 +48,7 @@ class Record:
             stated = json.loads(file.read_text(encoding="utf-8"))
             if stated.pop("dpsynth_job_record") != VERSION:
                 raise ValueError
+            stated.pop("internal", None)
             return cls(folder, **stated)
         except (ValueError, TypeError, LookupError):
             raise ValueError(
@@ -57,6 +61,7 @@ class Record:
         file.parent.mkdir(parents=True, exist_ok=True)
         stated = {
             "dpsynth_job_record": VERSION,
+            "internal": _STAMP,
             **{name: getattr(self, name) for name in ("seed", "steps", "earlier", "begun")},
         }
         new = file.with_suffix(".new")
@@ -88,9 +93,17 @@ class Record:
         self.steps[step] = made
         self.save()
 
+    def undo(self, step: str) -> None:
+        """Takes away the files of a step that holds no longer; its note stays as an earlier one."""
+        if step in self.steps:
+            for name in self.steps[step]["files"]:
+                (self.folder / name).unlink(missing_ok=True)
+            self.earlier.append({"step": step, **self.steps.pop(step)})
+            self.save()
+
 
 def digest_of(place: Path | str) -> str | None:
-    """The SHA-256 of a file, or of a folder's files by name; None where nothing is there.
+    """The SHA-256 of a file, or of the table in a folder or a pattern; None where nothing is there.
 
     An address of a table has none: the rows behind it may change.
     """
@@ -99,11 +112,11 @@ def digest_of(place: Path | str) -> str | None:
     if place.is_file():
         with place.open("rb") as file:
             return hashlib.file_digest(file, "sha256").hexdigest()
-    if not place.is_dir():
+    if not is_several(place):
         return None
-    files = (path for path in place.rglob("*") if path.is_file())
-    inside = {path.relative_to(place).as_posix(): digest_of(path) for path in files}
-    return hashlib.sha256(json.dumps(inside, sort_keys=True).encode()).hexdigest()
+    base = place if place.is_dir() else place.parent
+    parts = [[Path(os.path.relpath(p, base)).as_posix(), digest_of(p)] for p in parts_of(place)]
+    return hashlib.sha256(json.dumps(parts).encode()).hexdigest() if parts else None
 
 
 def now() -> str:

@@ -7,18 +7,21 @@ and where it began and left nothing, the job is refused and says what is spent.
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from dpsynth.auditing.junit import Case, junit
-from dpsynth.base.places import keep_apart
 from dpsynth.base.progress import stage
 from dpsynth.evidence.bundle.checks import INTERNAL, NAME, read_manifest
+from dpsynth.evidence.bundle.signatures import ENDING
+from dpsynth.jobs.before import check_before
 from dpsynth.jobs.file import JobFile
-from dpsynth.jobs.gate import cases, worst
+from dpsynth.jobs.gate import STAMP, cases, worst
 from dpsynth.jobs.record import Record, alone, digest_of, now
 from dpsynth.schema.table import Schema
 from dpsynth.synthesizers.asking import fresh_seed
@@ -53,6 +56,13 @@ class _Run:
     job: JobFile
     record: Record
 
+    @cached_property
+    def given(self) -> dict[Path | str, str | None]:
+        """The hash of each file that the job names; they may be large, so each is read once."""
+        stated = [v for step in self.job.sections.values() for v in step.values()]
+        files = {place for place in (self.job.schema, *stated) if isinstance(place, Path)}
+        return {place: digest_of(place) for place in (self.job.data, *files)}
+
     @property
     def release(self) -> Path:
         return self.job.output / RELEASE
@@ -63,10 +73,7 @@ class _Run:
 
     @property
     def rows(self) -> Path:
-        usual = self.job.data.suffix if isinstance(self.job.data, Path) else ".csv"
-        stated = self.job.of("sample").get("format")
-        ending = f".{stated}" if stated else usual if usual in (".csv", ".parquet") else ".csv"
-        return self.release / f"{ROWS}{ending}"
+        return self.release / f"{ROWS}{self.job.ending}"
 
     @property
     def schema(self) -> Schema:
@@ -75,22 +82,28 @@ class _Run:
     def inputs(self, step: str) -> dict[str, Any]:
         """What a step depends on: its settings, and its files by their hashes."""
         settings = self.job.of(step)
-        found = {n: digest_of(v) if isinstance(v, Path) else v for n, v in settings.items()}
+        found = {n: self.given[v] if isinstance(v, Path) else v for n, v in settings.items()}
         if step == "fit":
-            return {**found, "data": digest_of(self.job.data), "schema": digest_of(self.job.schema)}
+            data, schema = self.given[self.job.data], self.given[self.job.schema]
+            ledger = os.path.relpath(self.job.ledger, self.job.file.parent)
+            return {**found, "data": data, "schema": schema, "ledger": Path(ledger).as_posix()}
         if step == "sample":
             return {"rows": None, "format": None, "seed": self.record.seed, **found}
         found["table"] = digest_of(self.rows)
         if step in ("evaluate", "audit"):
-            found["data"] = digest_of(self.job.data)
+            found["data"] = self.given[self.job.data]
         if step == "sign":
             found["manifest"] = read_manifest(self.release)[-1]["hash"]
         return found
 
     def fit(self) -> list[Path]:
         made, begun = self.job.output / _UNFINISHED, self.record.begun
-        if begun is None and self.release.exists():
-            raise ValueError(f"{self.release} is there, and no job made it: give another output")
+        for place in (self.release, made):
+            if begun is None and place.exists():
+                raise ValueError(
+                    f"{place} is there, and {self.internal} does not say which job made it: put"
+                    " that folder back, or give another output, which fits and spends"
+                )
         if begun is not None and (self.release.exists() or _is_whole(made)):
             _refuse_another(self, "fit", begun["inputs"], self.inputs("fit"))
         if not self.release.exists() and not _is_whole(made):
@@ -106,8 +119,8 @@ class _Run:
         if begun is not None and spent - set(begun["runs"]):
             raise ValueError(
                 f"the fit of {self.job.file} began and left no model, and {ledger} has a run that"
-                " may be its own: look at `dpsynth ledger show`; to fit again, which spends again,"
-                " give another output"
+                f" may be its own: look at `dpsynth ledger show`, and at what is left in {made}; to"
+                " fit again, which spends again, give another output"
             )
         self.record.begun = {"runs": sorted(spent), "inputs": self.inputs("fit"), "time": now()}
         self.record.save()
@@ -152,9 +165,12 @@ class _Run:
             made.append(save_card(self.release))
         for standard in facts.get("documents", ()):
             file = self.job.output / "documents" / f"{standard}.md"
-            file.parent.mkdir(exist_ok=True)
-            text = as_markdown(mapped(read(self.release), standard))
-            file.write_text(text, encoding="utf-8", newline="\n")
+            if not file.exists():  # one that is there may have a person's answers
+                file.parent.mkdir(exist_ok=True)
+                text = as_markdown(mapped(read(self.release), standard))
+                new = file.with_suffix(".new")
+                new.write_text(text, encoding="utf-8", newline="\n")
+                new.replace(file)
             made.append(file)
         return made
 
@@ -162,7 +178,9 @@ class _Run:
         """What the gate asks; it is asked anew each time."""
         quality, audit = self._read("evaluate", "quality"), self._read("audit", "audit")
         asked = cases(self.job.of("gate"), self.release, quality, audit)
-        (self.internal / "job.xml").write_text(junit("dpsynth run", asked), encoding="utf-8")
+        (self.internal / "job.xml").write_text(
+            junit(f"dpsynth run, {STAMP}", asked), encoding="utf-8"
+        )
         return asked
 
     def sign(self) -> list[Path]:
@@ -187,18 +205,22 @@ def run_job(job: JobFile) -> Done:
 
     ValueError, before anything is spent, where the folder holds what another job made.
     """
-    _check_places(job)
+    check_before(job)
     job.output.mkdir(parents=True, exist_ok=True)
     with alone(job.output):
         run = _Run(job, Record.open(job.output, fresh_seed(None)))
         run.record.save()
         if run.release.is_dir():
-            (run.release / f"{NAME}.new").unlink(missing_ok=True)  # of a run that was interrupted
+            for left in (f"{NAME}.new", f"*{ENDING}.new"):  # by a run that was interrupted
+                for file in run.release.glob(left):
+                    file.unlink()
         done = [step for step in STEPS[:5] if step in job.sections and _do(run, step)]
         stage("asking the gate")
         asked = run.gate()
         verdict = worst(asked)
-        if verdict == "PASS" and "sign" in job.sections and _do(run, "sign"):
+        if verdict != "PASS":
+            run.record.undo("sign")
+        elif "sign" in job.sections and _do(run, "sign"):
             done.append("sign")
         return Done(verdict, asked, done)
 
@@ -254,19 +276,6 @@ def _refuse_another(
             f"{run.job.output} has the {step} of another {', '.join(names)}: give another output,"
             " which fits again and spends again, or put the job back as it was"
         )
-
-
-def _check_places(job: JobFile) -> None:
-    """Refuses, before anything is spent, a key that cannot sign, and places in each other's way."""
-    private: dict[str, Any] = {"the ledger": job.ledger, "the data": job.data}
-    if "sign" in job.sections:
-        from dpsynth.evidence.signing.ed25519 import load_private
-
-        private["the key"] = job.of("sign")["key"]
-        load_private(private["the key"])
-    for name, place in private.items():
-        if isinstance(place, Path):
-            keep_apart({"the output": job.output, name: place})
 
 
 def _is_whole(made: Path) -> bool:

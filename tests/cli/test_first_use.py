@@ -156,6 +156,19 @@ def test_a_number_of_rows_that_is_none_is_said_in_one_sentence(line, wanted, run
     assert "2.5e5" in err
 
 
+@pytest.mark.parametrize(
+    ("option", "why"),
+    [
+        ("--append", "--append is of a table, and a.csv is a file"),
+        ("--format xlsx", "--format is of a folder, and"),
+    ],
+)
+def test_an_option_of_another_kind_of_output_is_refused_and_not_passed_over(option, why, run):
+    code, _, err = run(f"sample m.dpsynth -n 5 -o a.csv {option}")
+    assert code == 2
+    assert why in " ".join(err.split())
+
+
 @pytest.mark.parametrize("name", ["folder", "folder.parquet", "part-*.parquet", "part-[0-9].csv", "p?.csv"])
 def test_a_folder_and_a_pattern_are_told_from_a_file(name, tmp_path):
     (tmp_path / "folder").mkdir()

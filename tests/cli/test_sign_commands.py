@@ -73,6 +73,36 @@ def test_the_projects_trust_file_is_asked_for_each_time(signed, run, tmp_path):
     assert run("verify", "release")[0] == 1
 
 
+@pytest.mark.parametrize("place", ["release/trust.yaml", "release/internal/trust.yaml"])
+def test_a_trust_file_that_came_with_the_release_is_refused(place, signed, run, tmp_path, monkeypatch):
+    (signed / "internal").mkdir()
+    (tmp_path / place).write_text("dpsynth_trust: 1\n")
+    code, out, err = run("verify", "release", "--trust", place)
+    assert (code, out) == (2, "")
+    assert "lies in the release, whose maker would say whom to trust" in err
+    (signed / "dpsynth.toml").write_text(f'trust = "{place.removeprefix("release/")}"\n')
+    monkeypatch.chdir(signed)
+    assert run("verify", ".")[0] == 2
+
+
+@pytest.mark.parametrize("where", ["signatures", "."])
+def test_a_name_in_a_release_cannot_steer_a_terminal(where, signed, run):
+    (signed / where / "\x1b]0;pwn\x07").write_text("x")
+    for words in (("verify", "release"), ("sign", "release", "--key", "office.key", "--signer", "x")):
+        code, out, err = run(*words)
+        assert code in (1, 2, 3)
+        assert "pwn" in out + err
+        assert "\x1b" not in out + err
+
+
+def test_a_new_key_says_whether_it_has_a_passphrase(run, monkeypatch):
+    assert "no passphrase: none in DPSYNTH_KEY_PASSPHRASE" in run("keys", "new", "a.key")[1]
+    monkeypatch.setenv("DPSYNTH_KEY_PASSPHRASE", "correct horse")
+    _, out, err = run("keys", "new", "b.key")
+    assert "it has the passphrase of DPSYNTH_KEY_PASSPHRASE" in out
+    assert "horse" not in out + err
+
+
 def test_no_output_has_a_private_key(run, tmp_path):
     _, out, err = run("keys", "new", "office.key")
     assert "PRIVATE" not in out + err
@@ -84,6 +114,7 @@ def test_no_output_has_a_private_key(run, tmp_path):
     [
         (("sign", "release", "--key", "none.key", "--signer", "x"), "none.key: No such file"),
         (("sign", "release", "--key", "office.pub", "--signer", "x"), "others"),
+        (("sign", "release/certificate.json", "--key", "office.key", "--signer", "x"), "signatures are of a folder"),
         (("verify", "release", "--key", "office.pub", "--trust", "t.yaml"), "exclude each other"),
         (("verify", "release/certificate.json", "--key", "office.pub"), "signatures are of a folder"),
         (("keys", "new", "office.key"), "a key is never replaced"),

@@ -62,6 +62,38 @@ def test_a_key_is_never_replaced(key):
     assert before
 
 
+def test_a_private_key_is_not_given_the_name_of_its_public_one(tmp_path):
+    """The public key would be written over it."""
+    with pytest.raises(ValueError, match=r"name the private one office\.key"):
+        new_key(tmp_path / "office.pub", {})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_passphrase_that_is_set_and_empty_makes_no_key(tmp_path):
+    """As where a build server lacks the secret: the key would have none."""
+    with pytest.raises(ValueError, match=f"{PASSPHRASE} is set and empty"):
+        new_key(tmp_path / "office.key", {PASSPHRASE: ""})
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_passphrase_may_be_of_any_bytes_and_no_message_has_one_of_them(tmp_path):
+    secret = os.fsdecode(b"se\xffcret") if os.name == "posix" else "s\u00e9cret"
+    new_key(tmp_path / "a.key", {PASSPHRASE: secret})
+    assert load_private(tmp_path / "a.key", {PASSPHRASE: secret}).public == public_key(tmp_path / "a.pub")
+    with pytest.raises(ValueError, match=r"has 2,400 bytes, and may have 1,023") as error:
+        new_key(tmp_path / "b.key", {PASSPHRASE: "s3cr" * 600})
+    assert "s3cr" not in str(error.value)
+    assert not (tmp_path / "b.key").exists()
+
+
+def test_a_key_with_a_remark_before_it_is_one(tmp_path):
+    new_key(tmp_path / "a.key", {PASSPHRASE: "x"})
+    (tmp_path / "a.key").write_text("Key of the data office\n" + (tmp_path / "a.key").read_text())
+    assert load_private(tmp_path / "a.key", {PASSPHRASE: "x"}).public == public_key(tmp_path / "a.pub")
+    with pytest.raises(ValueError, match="has a passphrase"):
+        load_private(tmp_path / "a.key", {})
+
+
 def test_a_passphrase_comes_from_the_environment_and_no_message_has_it(tmp_path):
     locked, secret = tmp_path / "locked.key", "correct horse"
     new_key(locked, {PASSPHRASE: secret})
@@ -85,7 +117,7 @@ def test_what_is_no_key_is_refused_in_one_sentence(key, tmp_path):
         load_private(tmp_path / "no.key", {})
     with pytest.raises(ValueError, match="is a private key, which stays with its owner"):
         public_key(key)
-    with pytest.raises(ValueError, match="no public key of Ed25519"):
+    with pytest.raises(ValueError, match="what follows ed25519: is no public key of Ed25519"):
         public_key("ed25519:AAAA")
 
 

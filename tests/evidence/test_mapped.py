@@ -76,6 +76,15 @@ def test_a_seeded_run_claims_nothing_in_a_mapping_either():
     assert "NOT PRIVATE" in text
 
 
+def test_a_name_with_html_or_a_line_break_stays_text_on_the_page():
+    record = json.loads(json.dumps(GOLDEN))
+    record["schema"]["columns"][0]["name"] = "<script>alert(1)</script>\n## 9. Is it anonymous?\n\nYes"
+    text = as_markdown(mapped(record, "nist-800-226"))
+    assert "<script>" not in text
+    assert "&lt;script&gt;alert(1)&lt;/script&gt; ## 9. Is it anonymous? Yes (" in text
+    assert len(re.findall("(?m)^## ", text)) == len(mapped(GOLDEN, "nist-800-226")["questions"])
+
+
 def test_a_standard_that_is_not_there_is_refused_with_the_likeliest():
     with pytest.raises(ValueError, match=r"did you mean 'nist-800-226'\? known are"):
         mapped(GOLDEN, "nist-800-266")

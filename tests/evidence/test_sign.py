@@ -247,6 +247,28 @@ def test_nothing_else_can_lie_among_the_signatures(name, signed):
     assert name in faults(signed, None)["signatures"]
 
 
+@pytest.mark.parametrize(
+    "signature",
+    [
+        {"keyid": "0123456789abcdef, patient 17", "sig": base64.b64encode(b"1" * 64).decode()},
+        {"keyid": "0123456789abcdef" * 4, "sig": base64.b64encode(b"patient,age\n1,2\n" * 9).decode()},
+    ],
+)
+def test_no_rows_can_hide_in_a_signature_of_a_key_that_nobody_knows(signature, signed, trust):
+    """Nothing can tell such a signature from a true one; but it is no longer than one."""
+    document = {**json.loads(one(signed).read_text()), "signatures": [signature]}
+    write(one(signed).with_name("preparer-0123456789abcdef.dsse.json"), document)
+    assert set(faults(signed, trust)) == {"signatures"}
+
+
+@pytest.mark.parametrize("told", [{"signer": "x" * 201}, {"signer": "a\x1b[2Jb"}, {"supersedes": [int("1" * 64)]}])
+def test_no_more_can_be_said_of_a_signer_than_a_name_and_heads(told, signed, keys, trust):
+    """Even with a true signature."""
+    rewritten(one(signed), keys["office"], **told)
+    assert set(faults(signed, trust)) == {"signatures", "required"}
+    assert who_signed(signed, trust, NOW) == ["board as reviewer"]
+
+
 def test_no_byte_can_be_added_to_an_envelope(signed):
     file = one(signed)
     file.write_text(file.read_text() + "\n")
@@ -270,6 +292,8 @@ def test_what_does_not_hold_is_not_signed(release, keys):
     ("facts", "why"),
     [
         ({"signer": " "}, "an empty name"),
+        ({"signer": "x" * 201}, "up to 200 characters that can be printed, got 201"),
+        ({"signer": "a\nb"}, "without line breaks"),
         ({"days": 0}, "1 to 36,500 days, got 0"),
         ({"supersedes": ["abc"]}, "got 'abc'"),
         ({"role": "The Boss"}, "a role is a word"),

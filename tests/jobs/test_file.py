@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import inspect
+
 import pytest
 
-from dpsynth.jobs.file import read_job
+from dpsynth.jobs.file import NOT_OF_A_MECHANISM, read_job
+from dpsynth.synthesizers.table import Synthesizer
 
 JOB = """dpsynth_job: 1
 data: train.csv
@@ -61,6 +64,25 @@ def test_an_address_of_a_table_stays_as_it_is(tmp_path):
         ("{key: office.key, signer: data office}", "yes", "sign must hold names and values"),
         ("${month}\n", "${year}\n", r"\$\{year\} has no value: give --set year=VALUE"),
         ("evaluate:", "evaluate:\nevaluate:", "given twice"),
+        ("epsilon: 1", "epsilon: 1, delta: null", "fit.delta must be a number of 0 or more, got None"),
+        ("epsilon: 1", "epsilon: 1, mechanism: 3", "fit.mechanism must be text, got 3"),
+        ("epsilon: 1", "epsilon: 1, approvals: {board: 17}", "fit.approvals must be names and texts"),
+        ("epsilon: 1", "epsilon: 1, settings: {epsilon: 2}", "fit.settings are those of the mechanism, got 'epsilon'"),
+        (
+            "epsilon: 1",
+            "epsilon: 1, settings: {unsafe_seed: 2}",
+            "got 'unsafe_seed': remove it",
+        ),
+        ("evaluate:", "sample: {rows: 0}\nevaluate:", "sample.rows must be a whole number of 1 or more, got 0"),
+        ("evaluate:", "sample: {format: pdf}\nevaluate:", "sample.format must be one of csv, parquet, .*, got 'pdf'"),
+        ("evaluate:", "certify: {documents: [nist]}\nevaluate:", "certify.documents must be a list of names"),
+        ("evaluate:", "certify: {documents: [../x]}\nevaluate:", "certify.documents must be a list of names"),
+        ("[PASS]", "[]", "gate.audit must be a list of verdicts"),
+        ("[PASS]", "null", "gate.audit must be a list of verdicts"),
+        ("{pairs: 0.05}", "null", "gate.distance must be limits"),
+        ("{pairs: 0.05}", "{}", "gate.distance must be limits"),
+        ("{distance", "{epsilon: null, distance", "gate.epsilon must be a number of 0 or more, got None"),
+        ("signer: data office", "signer: 5", "sign.signer must be text, got 5"),
     ],
 )
 def test_a_slip_is_named_with_its_key(old, new, why, tmp_path):
@@ -68,6 +90,16 @@ def test_a_slip_is_named_with_its_key(old, new, why, tmp_path):
         read(tmp_path, JOB.replace(old, new, 1))
     assert "\n" not in str(error.value)
     assert "job.yaml: " in str(error.value)
+
+
+def test_no_setting_reaches_a_synthesizer_but_its_mechanisms_own():
+    """The seed of noise among them: a release of such a job would claim nothing."""
+    assert set(NOT_OF_A_MECHANISM) == inspect.signature(Synthesizer).parameters.keys() - {"settings"}
+
+
+def test_a_setting_without_a_value_is_the_usual_one_after_the_fit(tmp_path):
+    job = read(tmp_path, JOB.replace("signer: data office", "signer: data office, days: null, role: null"))
+    assert job.of("sign").keys() == {"key", "signer"}
 
 
 def test_a_value_that_is_used_nowhere_is_refused(tmp_path):

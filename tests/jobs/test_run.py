@@ -10,8 +10,6 @@ import subprocess
 import sys
 from xml.etree import ElementTree as ET
 
-import numpy as np
-import pandas as pd
 import pytest
 
 pytest.importorskip("cryptography", reason="jobs that sign need cryptography: pip install 'dpsynth[sign]'")
@@ -19,55 +17,13 @@ pytest.importorskip("cryptography", reason="jobs that sign need cryptography: pi
 import dpsynth
 from dpsynth.cli import main
 from dpsynth.evidence.release import check_release, examine_release, who_signed
-from dpsynth.evidence.signing.ed25519 import new_key
 from dpsynth.evidence.signing.trust import trust_in
 from dpsynth.jobs import run as jobs
-from dpsynth.jobs.file import read_job
 from dpsynth.jobs.run import plan_of, run_job
+from tests.jobs.made import JOB, job, runs
 from tests.structure.source import ROOT
 
-JOB = """dpsynth_job: 1
-data: train.csv
-schema: schema.yaml
-ledger: stays.ledger
-output: out
-fit: {epsilon: 1, delta: 1e-6, mechanism: independent, purpose: "${month}"}
-sample: {rows: 300, format: csv}
-evaluate: {}
-audit: {holdout: holdout.csv, seed: 1}
-certify: {card: true, documents: [nist-800-226]}
-gate:
-  {epsilon: 1, account_epsilon: 3, distance: {pairs: 1.0}, outside_schema: 0,
-   audit: [PASS, INCONCLUSIVE, FAIL, INVALID]}
-sign: {key: office.key, signer: data office, days: 365}
-"""
 STEPS = ("fit", "sample", "evaluate", "audit", "certify", "sign")
-
-
-@pytest.fixture
-def folder(tmp_path, monkeypatch):
-    rng = np.random.default_rng(0)
-    schema = dpsynth.Schema({"age": dpsynth.Numeric(0, 99, integer=True), "sex": dpsynth.Categorical(["f", "m"])})
-    schema.save(tmp_path / "schema.yaml")
-    for name in ("train", "holdout"):
-        rows = pd.DataFrame({"age": rng.integers(20, 90, 300), "sex": rng.choice(["f", "m"], 300)})
-        rows.to_csv(tmp_path / f"{name}.csv", index=False)
-    new_key(tmp_path / "office.key", {})
-    budget = dpsynth.Budget(3.0, 1e-6)
-    policy = dpsynth.Policy({"2026-11": dpsynth.Budget(1.0, 1e-6), "2026-12": dpsynth.Budget(1.0, 1e-6)})
-    dpsynth.Ledger.create(tmp_path / "stays.ledger", budget, dataset="stays", unit=schema.unit, policy=policy)
-    (tmp_path / "job.yaml").write_text(JOB)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.delenv("DPSYNTH_KEY_PASSPHRASE", raising=False)
-    return tmp_path
-
-
-def job(folder, month="2026-11"):
-    return read_job(folder / "job.yaml", {"month": month})
-
-
-def runs(folder):
-    return [run for run in dpsynth.Ledger.open(folder / "stays.ledger").runs() if run.state != "void"]
 
 
 def release(folder):
@@ -249,6 +205,9 @@ def test_a_release_that_breaks_a_limit_is_held_back_and_not_signed(limit, group,
         assert broken == [group]
         assert done.verdict != "PASS"
         assert not (folder / "out" / "release" / "signatures").exists()
+    stamps = [(folder / "out" / "internal" / name).read_text() for name in ("job.xml", "job.json")]
+    assert "INTERNAL: exact figures of private rows" in stamps[0]
+    assert json.loads(stamps[1])["internal"].startswith("This record holds hashes of private rows")
     suite = ET.parse(folder / "out" / "internal" / "job.xml").getroot()
     assert int(suite.get("tests")) == len(done.asked)
     assert (folder / "out" / "release" / "synthetic.csv").is_file()

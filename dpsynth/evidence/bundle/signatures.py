@@ -30,11 +30,16 @@ STATEMENT = "https://in-toto.io/Statement/v1"
 PREDICATE = "urn:dpsynth:release:1"
 FORMAT = "dpsynth_signature"
 VERSION = 1
-NAME = re.compile(r"[a-z0-9-]{1,60}-[0-9a-f]{16}\.dsse\.json")
+ENDING = ".dsse.json"
+NAME = re.compile(rf"[a-z0-9-]{{1,60}}-[0-9a-f]{{16}}{re.escape(ENDING)}")
 """How the files in `signatures/` are named: by the role, and the key's first digits."""
 
 _SPKI = bytes.fromhex("302a300506032b6570032100")  # RFC 8410: what stands before an Ed25519 key
 _LARGEST = 2**26  # bytes
+_SIGNATURE = 64  # bytes
+_DIGEST = re.compile("[0-9a-f]{64}")
+LONGEST = 200
+"""The most characters that the name of a signer may have: no other text is in a signature."""
 _PARTS = {
     FORMAT, "signer", "role", "signed", "expires", "supersedes", "manifest", "certificate", "claim"
 }  # fmt: skip
@@ -142,6 +147,8 @@ def read_envelope(path: Path) -> Envelope:
         if signature.keys() != {"keyid", "sig"} or type(signature["keyid"]) is not str:
             raise ValueError("its signature has other parts than a key and a signature")
         payload, raw = _base64(document["payload"]), _base64(signature["sig"])
+        if not _DIGEST.fullmatch(signature["keyid"]) or len(raw) != _SIGNATURE:
+            raise ValueError("its signature is none of Ed25519, or its key has another kind of id")
         statement = json.loads(payload)
         if payload != canonical(statement):
             raise ValueError("its statement is not as it was written")
@@ -265,11 +272,16 @@ def _are_told(own: Mapping[str, Any]) -> bool:
     texts = isinstance(own["signer"], str) and isinstance(own["role"], str)
     return (
         texts
-        and bool(own["signer"].strip())
+        and is_name(own["signer"])
         and all(_is_time(each) for each in dates)
         and isinstance(own["supersedes"], list)
-        and all(re.fullmatch("[0-9a-f]{64}", str(each)) for each in own["supersedes"])
+        and all(isinstance(each, str) and _DIGEST.fullmatch(each) for each in own["supersedes"])
     )
+
+
+def is_name(text: str) -> bool:
+    """Whether a signer can be called so: in up to 200 characters that can be printed."""
+    return bool(text.strip()) and len(text) <= LONGEST and text.isprintable()
 
 
 def _is_time(text: object) -> bool:

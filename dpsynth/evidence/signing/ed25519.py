@@ -23,6 +23,7 @@ PASSPHRASE = "DPSYNTH_KEY_PASSPHRASE"
 """The environment variable that a key's passphrase is read from."""
 
 PREFIX = "ed25519:"
+_LONGEST = 1_023  # bytes of a passphrase, by OpenSSL
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _PUBLIC = "give the .pub file that `dpsynth keys new` wrote, or one line that begins with ed25519:"
 
@@ -45,11 +46,20 @@ def new_key(path: Path, environment: Mapping[str, str] = os.environ) -> bytes:
     """
     crypto = _cryptography()
     public = public_path(path)
+    if path == public:
+        raise ValueError(
+            f"{path} is how a public key is named: name the private one {path.stem}.key"
+        )
+    if environment.get(PASSPHRASE) == "":
+        raise ValueError(
+            f"{PASSPHRASE} is set and empty, which protects nothing: give it a passphrase, or unset"
+            " it for a key without one"
+        )
+    secret = _passphrase(environment)
     for place in (path, public):
         new_file(place, "a key is never replaced: choose another name")
     key = crypto.ed25519.Ed25519PrivateKey.generate()
     forms = crypto.serialization
-    secret = environment.get(PASSPHRASE, "").encode()
     locked = forms.BestAvailableEncryption(secret) if secret else forms.NoEncryption()
     raw = key.private_bytes(forms.Encoding.PEM, forms.PrivateFormat.PKCS8, locked)
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
@@ -74,8 +84,8 @@ def load_private(path: Path, environment: Mapping[str, str] = os.environ) -> Pri
             f"{file} can be read by others, and a private key must be its owner's alone: chmod 600"
             f" {file}"
         )
-    secret = environment.get(PASSPHRASE, "").encode() or None
-    encrypted = b"ENCRYPTED" in raw.partition(b"\n")[0]
+    secret = _passphrase(environment)
+    encrypted = b"-----BEGIN ENCRYPTED" in raw
     if encrypted and secret is None:
         raise ValueError(f"{file} has a passphrase: put it into the environment as {PASSPHRASE}")
     try:
@@ -97,7 +107,7 @@ def public_key(given: str | Path) -> bytes:
     """The 32 bytes of a public key: a line of text, or a PEM file. ValueError for anything else."""
     text = str(given)
     if text.startswith(PREFIX):
-        return _from_base64(text.removeprefix(PREFIX), "it")
+        return _from_base64(text.removeprefix(PREFIX), f"what follows {PREFIX}")
     file = expanded(given)
     try:
         lines = file.read_text(encoding="ascii").split("\n")
@@ -122,6 +132,16 @@ def verifies(public: bytes, signature: bytes, message: bytes) -> bool:
     except (crypto.exceptions.InvalidSignature, ValueError):
         return False
     return True
+
+
+def _passphrase(environment: Mapping[str, str]) -> bytes | None:
+    """The passphrase as it is in the environment, which may hold bytes of any encoding."""
+    secret = environment.get(PASSPHRASE, "").encode("utf-8", "surrogateescape")
+    if len(secret) > _LONGEST:
+        raise ValueError(
+            f"{PASSPHRASE} has {len(secret):,} bytes, and may have {_LONGEST:,}: give a shorter one"
+        )
+    return secret or None
 
 
 def _from_base64(text: str, name: str) -> bytes:
