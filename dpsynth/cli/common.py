@@ -17,6 +17,8 @@ from dpsynth.base.project import find_project
 from dpsynth.base.text import printable
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from dpsynth.schema.table import Schema
     from dpsynth.synthesizers.drawing import Drawn
 
@@ -193,22 +195,33 @@ def say_drawn(drawn: Drawn, what: str, as_json: bool) -> None:
         facts: dict[str, Any] = {"output": str(drawn.path), what: drawn.count, "seed": drawn.seed}
         if drawn.coverage is not None:
             facts["coverage"] = json.loads(drawn.coverage.to_json(orient="records"))
-        if drawn.parity is not None:
-            facts["parity"] = json.loads(drawn.parity.to_json(orient="records"))
-            facts["parity_cost"] = drawn.parity.attrs
-        print_json({**facts, "manifest_head": drawn.head})
+        print_json({**facts, **parity_facts(drawn.parity), "manifest_head": drawn.head})
         return
     if drawn.coverage is not None:
         say(drawn.coverage.round(2).to_string(index=False))
-    if drawn.parity is not None:
-        say(drawn.parity.round(3).to_string(index=False))
-        cost = drawn.parity.attrs
-        say(
-            f"largest gap between groups: {cost['gap_before']:.3f} before, {cost['gap_after']:.3f}"
-            f" after; {cost['rows_changed']:.1%} of the rows have another outcome"
-        )
+    say_parity(drawn.parity)
     say(f"{drawn.path}: {drawn.count:,} synthetic {what}, seed {drawn.seed}")
     say(f"{drawn.path.parent / 'manifest.json'}: head {drawn.head}")
+
+
+def parity_facts(changes: pd.DataFrame | None) -> dict[str, Any]:
+    """What parity changed, and its cost, for JSON."""
+    if changes is None:
+        return {}
+    rows = json.loads(changes.to_json(orient="records"))
+    return {"parity": rows, "parity_cost": changes.attrs}
+
+
+def say_parity(changes: pd.DataFrame | None) -> None:
+    """What parity changed, and its cost, for people."""
+    if changes is None:
+        return
+    say(changes.round(3).to_string(index=False))
+    cost = changes.attrs
+    say(
+        f"largest gap between groups: {cost['gap_before']:.3f} before, {cost['gap_after']:.3f}"
+        f" after; {cost['rows_changed']:.1%} of the rows have another outcome"
+    )
 
 
 def shares_of(given: list[str] | None) -> dict[str, Any] | None:

@@ -26,11 +26,13 @@ from dpsynth.cli.common import (
     load_schema,
     output_file,
     parity_asked,
+    parity_facts,
     path_or_address,
     print_json,
     row_count,
     say,
     say_drawn,
+    say_parity,
     shares_of,
 )
 from dpsynth.cli.fitting import cautions_told_later, fit_and_keep, job_of
@@ -331,6 +333,9 @@ def _say_written(written: Written | WrittenTable, as_json: bool) -> None:
     from dpsynth.synthesizers.blocks import Written
 
     facts: dict[str, Any] = {"rows": written.count, "seed": written.seed}
+    facts |= parity_facts(written.parity)
+    if not as_json:
+        say_parity(written.parity)
     if not isinstance(written, Written):
         if as_json:
             print_json({"output": repr(written.table), **facts})

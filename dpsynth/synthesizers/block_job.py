@@ -42,6 +42,10 @@ class Sampler(Protocol):
         """The rows of a block."""
         ...
 
+    def parity(self, parity: Mapping[str, Any], *, where: str | None = None) -> pd.DataFrame:
+        """What parity changes."""
+        ...
+
 
 @dataclass(frozen=True)
 class Piece:
@@ -73,6 +77,21 @@ def check_workers(workers: int) -> None:
     """ValueError for what is no number of workers."""
     if isinstance(workers, bool) or not isinstance(workers, int) or workers < 1:
         raise ValueError(f"workers must be a whole number, 1 or more, got {workers!r}")
+
+
+def parity_changes(synthesizer: Sampler, recorded: Mapping[str, Any]) -> pd.DataFrame | None:
+    """What parity changes, of what was asked as a manifest has it; None where it was not asked for.
+
+    The same for every sample of the model: it hangs on no seed and no number of rows.
+    """
+    if recorded.get("parity") is None:
+        return None
+    return synthesizer.parity(recorded["parity"], where=recorded["where"])
+
+
+def cost_of(changes: pd.DataFrame | None) -> dict[str, Any]:
+    """The cost of parity as a manifest has it; nothing where it was not asked for."""
+    return {} if changes is None else {"parity_cost": dict(changes.attrs)}
 
 
 def refuse_in_blocks(schema: Schema, recorded: Mapping[str, Any], n: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import pandas as pd
 import pyarrow as pa
 
 from dpsynth.base.progress import stage, step
@@ -18,6 +19,8 @@ from dpsynth.synthesizers.block_job import (
     Sampler,
     beside,
     check_workers,
+    cost_of,
+    parity_changes,
     pieces,
     refuse_in_blocks,
 )
@@ -25,11 +28,15 @@ from dpsynth.synthesizers.block_job import (
 
 @dataclass(frozen=True)
 class WrittenTable:
-    """A table of a database that rows were written to, how many, and their seed."""
+    """A table of a database that rows were written to, how many, and their seed.
+
+    parity: what it changed.
+    """
 
     table: Database
     count: int
     seed: int
+    parity: pd.DataFrame | None = None
 
 
 def write_table(
@@ -54,7 +61,8 @@ def write_table(
     refuse_in_blocks(synthesizer.schema, recorded, n)
     chosen = fresh_seed(seed)
     facts: dict[str, Any] = {"model": synthesizer.certificate.model, "rows": n, "seed": chosen}
-    facts |= {"asked": recorded, "versions": versions()}
+    changes = parity_changes(synthesizer, recorded)
+    facts |= {"asked": {**recorded, **cost_of(changes)}, "versions": versions()}
     with writing_to(table) as destination:
 
         def drawn(piece: Piece) -> pa.Table:
@@ -68,4 +76,4 @@ def write_table(
         for done, rows in enumerate(beside(drawn, todo, workers), 1):
             destination.add(rows)
             step(done, len(todo))
-    return WrittenTable(table, n, chosen)
+    return WrittenTable(table, n, chosen, changes)

@@ -14,6 +14,8 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
+import pandas as pd
+
 from dpsynth.base.places import new_folder
 from dpsynth.base.progress import stage, step
 from dpsynth.base.versions import versions
@@ -26,6 +28,8 @@ from dpsynth.synthesizers.block_job import (
     Sampler,
     beside,
     check_workers,
+    cost_of,
+    parity_changes,
     pieces,
     refuse_in_blocks,
 )
@@ -40,13 +44,17 @@ _File: TypeAlias = tuple[str, Piece]
 
 @dataclass(frozen=True)
 class Written:
-    """A folder of samples: its files, their rows together, the seed, and the folder's head."""
+    """A folder of samples: its files, their rows together, the seed, and the folder's head.
+
+    parity: what it changed.
+    """
 
     folder: Path
     files: list[Path]
     count: int
     seed: int
     head: str
+    parity: pd.DataFrame | None = None
 
 
 @dataclass(frozen=True)
@@ -86,6 +94,7 @@ def write_blocks(
     recorded = asked.recorded()
     refuse_in_blocks(synthesizer.schema, recorded, int(n))
     refuse_unwritable(ending, synthesizer.schema)
+    changes = parity_changes(synthesizer, recorded)
     job, finished = _begun(folder, synthesizer, int(n), recorded, ending, seed)
     files = job.files()
     names = {piece.block.number: name for name, piece in files}
@@ -105,7 +114,7 @@ def write_blocks(
         finished[name] = digest
         _note(folder, job, finished)
         step(len(finished), len(files))
-    return _listed(folder, job, files, finished)
+    return _listed(folder, job, files, finished, changes)
 
 
 def _begun(
@@ -173,9 +182,14 @@ def _hash(path: Path) -> str:
 
 
 def _listed(
-    folder: Path, job: _Job, files: Sequence[_File], finished: Mapping[str, str]
+    folder: Path,
+    job: _Job,
+    files: Sequence[_File],
+    finished: Mapping[str, str],
+    changes: pd.DataFrame | None,
 ) -> Written:
-    facts = {"model": job.model, "seed": job.seed, **job.asked, "versions": versions()}
+    facts = {"model": job.model, "seed": job.seed, **job.asked, **cost_of(changes)}
+    facts |= {"versions": versions()}
     lines = [
         line_of(folder / name, "rows", rows=piece.count, block=asdict(piece.block), **facts)
         for name, piece in files
@@ -187,4 +201,5 @@ def _listed(
         )
     head = add_lines(folder, *lines)
     (folder / _JOB).unlink()
-    return Written(folder, [folder / name for name, _ in files], job.rows, job.seed, head)
+    paths = [folder / name for name, _ in files]
+    return Written(folder, paths, job.rows, job.seed, head, changes)

@@ -23,6 +23,7 @@ from dpsynth.evidence.bundle.checks import read_manifest
 from dpsynth.evidence.manifest import add_lines, line_of, refuse_other_release
 from dpsynth.evidence.verify import Outcome
 from dpsynth.synthesizers.asking import Asked, check_draw, fresh_seed
+from dpsynth.synthesizers.block_job import cost_of, parity_changes
 from dpsynth.synthesizers.image import ImageSynthesizer
 from dpsynth.synthesizers.sampled_rows import Block
 from dpsynth.synthesizers.scenario import Scenario
@@ -69,12 +70,11 @@ def draw_rows_to(
     with whole_or_gone(path):
         rows = _write_rows(path, synthesizer, n, Asked.of(recorded), seed)
     facts = {"model": model, "rows": len(rows) if n is None else n, "seed": seed, **recorded}
-    changed = None if parity is None else synthesizer.parity(recorded["parity"], where=where)
-    if changed is not None:
-        facts |= {"parity_cost": changed.attrs}
-    head = add_lines(path.parent, line_of(path, "rows", **facts, versions=versions()))
+    changes = parity_changes(synthesizer, recorded)
+    facts |= {**cost_of(changes), "versions": versions()}
+    head = add_lines(path.parent, line_of(path, "rows", **facts))
     covered = None if scenario is None else scenario.coverage(rows, n)
-    return Drawn(path, len(rows), seed, head, covered, changed)
+    return Drawn(path, len(rows), seed, head, covered, changes)
 
 
 def draw_images_to(
@@ -124,7 +124,11 @@ def _compared(
             yield Outcome(name, f"{line['name']} cannot be drawn as its line says ({error})")
             continue
         if same and cost != line.get("parity_cost"):
-            yield Outcome(name, f"parity costs {cost} in the model, and {line['name']} says less")
+            yield Outcome(
+                name,
+                f"parity costs {cost} in the model, and the line of {line['name']} says"
+                f" {line.get('parity_cost')}",
+            )
         elif same:
             yield Outcome(name)
         elif then == versions():
@@ -148,11 +152,10 @@ def _redrawn(line: Mapping[str, Any], model: Path) -> str:
 
 
 def _cost(line: Mapping[str, Any], model: Path) -> Any:
-    """What the manifest says that parity costs, by the model; None where nothing is said of it."""
-    if line.get("parity_cost") is None:
+    """What parity costs in the model, as the manifest is to say; None for what has no parity."""
+    if line.get("parity") is None:
         return None
-    rows = Synthesizer.load(model)
-    return rows.parity(line["parity"], where=line["where"]).attrs
+    return cost_of(parity_changes(Synthesizer.load(model), line))["parity_cost"]
 
 
 def _other_versions(then: Mapping[str, str]) -> str:

@@ -244,3 +244,14 @@ def test_only_ordered_columns_have_widths() -> None:
     assert codec_for(Boolean()).widths is None
     assert codec_for(Numeric(0, 3, integer=True)).widths == (1.0,) * 4
     assert codec_for(Datetime("2020-01-01", "2020-01-07")).widths == (1.0,) * 7
+
+
+def test_no_moment_that_is_drawn_says_missing() -> None:
+    """Of a cell of two years the day that stands for missing is never drawn; the days beside it are."""
+    codec = codec_for(Datetime("1000-01-01", "2020-12-31", missing_marker="1500-06-01", nullable=True), None)
+    marked = pd.Timestamp("1500-06-01")
+    first, last = codec.ends()
+    (cell,) = np.flatnonzero((first <= marked) & (marked <= last))
+    drawn = codec.decode(np.full(50_000, cell), np.random.default_rng(0))
+    assert drawn.nunique() == (last[cell] - first[cell]).days
+    assert not (drawn == marked).any()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sqlite3
 
 import numpy as np
 import pandas as pd
@@ -269,3 +270,42 @@ def test_rows_in_files_of_a_folder_have_parity_too(tmp_path, paid) -> None:
     assert abs(shares["m"] - shares["f"]) < 2e-3
     line = json.loads((tmp_path / "out" / "manifest.json").read_text())["files"][-1]
     assert line["parity"] == {"yes": "sex"}
+
+
+@pytest.mark.parametrize("told", [{"gap_before": 0.0, "gap_after": 0.0, "rows_changed": 0.0}, None])
+def test_the_cost_of_parity_in_a_folder_is_recorded_and_a_smaller_one_or_none_is_found(tmp_path, paid, told) -> None:
+    asked = {"yes": "sex"}
+    written = paid.write(tmp_path, 500, parity=asked, where="grade >= 1", seed=1)
+    paid.save(tmp_path / "model.dpsynth")
+    add_lines(tmp_path, line_of(tmp_path / "model.dpsynth", "model", model=paid.certificate.model))
+    line = json.loads((tmp_path / "manifest.json").read_text())["files"][0]
+    expected = paid.parity(asked, where="grade >= 1").attrs
+    assert line["parity_cost"] == written.parity.attrs == expected
+    assert expected["rows_changed"] > 0.05
+    assert [each.fault for each in drawn_again(tmp_path)] == [None]
+    less = {n: v for n, v in {**line, "parity_cost": told}.items() if n not in ("prev", "hash") and v is not None}
+    add_lines(tmp_path, less)
+    (found,) = drawn_again(tmp_path)
+    assert str(found.fault).startswith("parity costs {'gap_before'")
+
+
+def test_the_cost_of_parity_in_a_table_of_a_database_is_recorded(tmp_path, paid, run) -> None:
+    place = f"sqlite:///{tmp_path}/n.db?table=made"
+    written = paid.write(place, 500, parity={"yes": "sex"}, seed=1)
+    with sqlite3.connect(tmp_path / "n.db") as connection:
+        ((told,),) = connection.execute("select asked from dpsynth_manifest").fetchall()
+    connection.close()
+    cost = paid.parity({"yes": "sex"}).attrs
+    assert json.loads(told) == {"where": None, "parity": {"yes": "sex"}, "parity_cost": cost}
+    assert written.parity.attrs == cost
+
+
+@pytest.mark.parametrize("place", ["out", "sqlite:///n.db?table=made"])
+def test_the_command_says_the_cost_for_folders_and_databases_too(tmp_path, paid, run, place, monkeypatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    paid.save(tmp_path / "model.dpsynth")
+    code, out, err = run(f"sample model.dpsynth -n 300 -o {place} --parity yes=sex --seed 1")
+    assert code == 0, err
+    assert "largest gap between groups" in out
+    code, out, err = run(f"sample model.dpsynth -n 300 -o {place}2 --parity yes=sex --seed 1 --json")
+    assert json.loads(out)["parity_cost"] == paid.parity({"yes": "sex"}).attrs

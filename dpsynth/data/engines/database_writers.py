@@ -24,15 +24,33 @@ class Connection(Protocol):
     """What its statements raise."""
 
     times: bool
-    """Whether it has types of times; otherwise they are stored as the text that a file has."""
+    """Whether it has types of times and of decimals; otherwise times are stored as the text that a
+    file has, and decimals as real numbers.
+    """
+
+    def fault(self, place: Place, columns: Sequence[str]) -> str | None:
+        """In words, why no table here can have these names; None where one can."""
+        ...
+
+    def same(self, one: str, other: str) -> bool:
+        """Whether these are one name."""
+        ...
+
+    def hold(self, place: Place, manifest: Place) -> None:
+        """Lets no other write of this kind to this table, or that makes the manifest, begin until
+        the transaction ends. Raises one of its errors where another one is under way.
+        """
+        ...
 
     def is_table(self, place: Place) -> bool | None:
-        """Whether what has this name is a table; None where nothing has it."""
+        """Whether what has this name is a table that stays; None where nothing that stays does."""
         ...
 
     def columns(self, place: Place) -> list[str]: ...
 
     def has_rows(self, place: Place) -> bool: ...
+
+    def count(self, place: Place) -> int: ...
 
     def read(self, place: Place, columns: Sequence[str]) -> list[tuple[Any, ...]]: ...
 
@@ -40,6 +58,10 @@ class Connection(Protocol):
 
     def add(self, place: Place, rows: pa.Table, *, made: bool) -> None:
         """made: whether `make` made the table, so that its types are those of the rows."""
+        ...
+
+    def remove(self, place: Place, column: str, value: str) -> None:
+        """Removes the rows that have this value."""
         ...
 
     def commit(self) -> None: ...
@@ -68,6 +90,12 @@ class _Statements:
     def has_rows(self, place: Place) -> bool:
         return bool(self._fetched(f"select 1 from {_named(place)} limit 1"))
 
+    def count(self, place: Place) -> int:
+        return int(self._fetched(f"select count(*) from {_named(place)}")[0][0])
+
+    def remove(self, place: Place, column: str, value: str) -> None:
+        self._fetched(f"delete from {_named(place)} where {quoted(column)} = {_text(value)}")
+
     def read(self, place: Place, columns: Sequence[str]) -> list[tuple[Any, ...]]:
         return self._fetched(f"select {_columns(columns)} from {_named(place)}")
 
@@ -86,6 +114,11 @@ def _columns(columns: Sequence[str]) -> str:
 
 def _text(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
+
+
+def _beside(place: Place) -> str:
+    """A name for rows on their way to a table, which is not that table's."""
+    return "dpsynth_rows" if place[-1].lower() != "dpsynth_rows" else "dpsynth_rows_new"
 
 
 def _sql_type(kind: pa.DataType) -> str:
@@ -108,13 +141,36 @@ class _IntoPostgres(_Statements):
     server can turn values: it takes them from a temporary table.
     """
 
-    _ROWS = "dpsynth_rows"
+    _BEGIN = (
+        "set transaction isolation level read committed",  # sees what others have committed
+        "set local standard_conforming_strings = on",
+    )
+    _LONGEST = 63
+    """Bytes of a name: the server cuts off the rest."""
 
     def __init__(self, database: Database) -> None:
         from adbc_driver_postgresql import dbapi
 
         self.errors = (dbapi.Error,)
         self._connection = dbapi.connect(database.address)
+        for statement in self._BEGIN:
+            self._fetched(statement)
+
+    def fault(self, place: Place, columns: Sequence[str]) -> str | None:
+        long = [each for each in (*place, *columns) if len(each.encode()) > self._LONGEST]
+        words = f"has names of up to {self._LONGEST} bytes, and {{!r}} is longer: shorten it"
+        return words.format(long[0]) if long else None
+
+    def same(self, one: str, other: str) -> bool:
+        return one == other
+
+    def hold(self, place: Place, manifest: Place) -> None:
+        self._fetched("set local lock_timeout = '5s'")
+        for name in (place, manifest):
+            if name is place or self.is_table(manifest) is None:
+                key = f"hashtext('dpsynth'), hashtext({_text(name[-1])})"
+                self._fetched(f"select pg_advisory_xact_lock({key})::text")
+        self._fetched("set local lock_timeout to default")
 
     def _answered(self, statement: str) -> tuple[list[str], list[tuple[Any, ...]]]:
         with self._connection.cursor() as cursor:
@@ -124,7 +180,8 @@ class _IntoPostgres(_Statements):
 
     def is_table(self, place: Place) -> bool | None:
         oid = f"to_regclass({_text(_named(place))})"
-        found = self._fetched(f"select relkind::text from pg_class where oid = {oid}")
+        kinds = f"select relkind::text from pg_class where oid = {oid} and relpersistence <> 't'"
+        found = self._fetched(kinds)
         return found[0][0] in ("r", "p") if found else None
 
     def add(self, place: Place, rows: pa.Table, *, made: bool) -> None:
@@ -133,11 +190,12 @@ class _IntoPostgres(_Statements):
                 schema = place[-2] if len(place) > 1 else None
                 cursor.adbc_ingest(place[-1], rows, mode="append", db_schema_name=schema)
                 return
-            cursor.adbc_ingest(self._ROWS, rows, mode="create", temporary=True)
+            name = _beside(place)  # a temporary table hides another one of its name
+            cursor.adbc_ingest(name, rows, mode="create", temporary=True)
             names = _columns(rows.column_names)
-            source = f"select {names} from pg_temp.{self._ROWS}"
+            source = f"select {names} from pg_temp.{name}"
             cursor.execute(f"insert into {_named(place)} ({names}) {source}")
-            cursor.execute(f"drop table pg_temp.{self._ROWS}")
+            cursor.execute(f"drop table pg_temp.{name}")
 
     def commit(self) -> None:
         self._connection.commit()
@@ -150,13 +208,17 @@ class _IntoPostgres(_Statements):
 
 
 class _OfAFile(_Statements):
-    """A database in a file, which is removed where this write made it and was not kept."""
+    """A database in a file, which is removed where this write made it and nothing is kept in it."""
+
+    _SCHEMAS: tuple[str, ...] | None
+    """Of a table's name those that are kept in the file; None where any may be."""
 
     def __init__(self, database: Database) -> None:
         self._path = Path(path_of(database))
         self._new = not self._path.exists()
         self._connection: Any = self._opened(str(self._path))
         self._fetched(self._BEGIN)
+        self._file = self._path.stat().st_ino  # raises for what is kept in memory
 
     _BEGIN = "begin"
 
@@ -167,22 +229,59 @@ class _OfAFile(_Statements):
         found = self._connection.execute(statement)
         return [name for name, *_ in found.description or ()], [*found.fetchall()]
 
+    def fault(self, place: Place, columns: Sequence[str]) -> str | None:
+        if len(place) > 2:
+            return "has a name of more than two parts, a schema and a table: write these alone"
+        if len(place) == 2 and self._SCHEMAS is not None and place[0].lower() not in self._SCHEMAS:
+            return "names a schema, and SQLite has none: name the table alone"
+        alike: dict[str, str] = {}
+        for name in columns:
+            if (first := alike.setdefault(name.lower(), name)) != name:
+                return (
+                    f"takes no columns of which only the case differs, as of {first!r} and"
+                    f" {name!r}: rename one of them"
+                )
+        return None
+
+    def same(self, one: str, other: str) -> bool:
+        return one.lower() == other.lower()
+
     def commit(self) -> None:
         self._fetched("commit")
+        with contextlib.suppress(OSError):
+            if self._path.stat().st_ino == self._file:
+                return
+        raise self.errors[0]  # somebody removed the file, and the rows with it
 
     def close(self, kept: bool) -> None:
-        self._connection.close()  # which takes back what was not committed
         if self._new and not kept:
-            for beside in ("", ".wal", "-journal"):
-                self._path.with_name(self._path.name + beside).unlink(missing_ok=True)
+            with contextlib.suppress(*self.errors):
+                self._fetched("rollback")
+            if not self._fetched(self._TABLES):  # others may have written to it meanwhile
+                for beside in ("", ".wal", "-journal"):
+                    self._path.with_name(self._path.name + beside).unlink(missing_ok=True)
+        self._connection.close()  # which takes back what was not committed
+
+    _TABLES: str
+    """Asks for a table or a view that is kept in it."""
 
 
 class _IntoDuckDB(_OfAFile):
+    _SCHEMAS = None
+    _TABLES = "select 1 from information_schema.tables limit 1"
+
     def _opened(self, path: str) -> Any:
         import duckdb
 
         self.errors = (duckdb.Error,)
         return duckdb.connect(path)
+
+    def hold(self, place: Place, manifest: Place) -> None:
+        """Two transactions cannot remove the same lines, although both may add some."""
+        if self.is_table(manifest):
+            lines = self._connection.sql(f"select * from {_named(manifest)}").to_arrow_table()
+            self._fetched(f"delete from {_named(manifest)}")
+            self.add(manifest, lines, made=True)
 
     def is_table(self, place: Place) -> bool | None:
         schema = _text(place[-2]) if len(place) > 1 else "current_schema()"
@@ -195,9 +294,10 @@ class _IntoDuckDB(_OfAFile):
 
     def add(self, place: Place, rows: pa.Table, *, made: bool) -> None:
         names = _columns(rows.column_names)
-        self._connection.register("dpsynth_rows", rows)
-        self._fetched(f"insert into {_named(place)} ({names}) select {names} from dpsynth_rows")
-        self._connection.unregister("dpsynth_rows")
+        name = _beside(place)
+        self._connection.register(name, rows)
+        self._fetched(f"insert into {_named(place)} ({names}) select {names} from {name}")
+        self._connection.unregister(name)
 
 
 class _IntoSQLite(_OfAFile):
@@ -205,7 +305,12 @@ class _IntoSQLite(_OfAFile):
 
     errors: tuple[type[Exception], ...] = (sqlite3.Error,)
     times = False
-    _BEGIN = "begin immediate"
+    _BEGIN = "begin immediate"  # one writer at a time
+    _SCHEMAS = ("main",)
+    _TABLES = "select 1 from sqlite_master limit 1"
+
+    def hold(self, place: Place, manifest: Place) -> None:
+        pass
 
     def _opened(self, path: str) -> Any:
         return sqlite3.connect(path, isolation_level=None)
@@ -224,7 +329,7 @@ class _IntoSQLite(_OfAFile):
 
 def _of_sqlite(column: pa.ChunkedArray) -> pa.ChunkedArray:
     if pa.types.is_decimal(column.type):
-        return column.cast(pa.float64())
+        return column.cast(pa.string()).cast(pa.float64())  # Arrow's own cast is off by a bit
     if pa.types.is_timestamp(column.type):
         return pc.strftime(column.cast(pa.timestamp("s")), "%Y-%m-%d %H:%M:%S")
     return column

@@ -83,6 +83,11 @@ class Database:
                 "an address of a database names a table or a query, and one of them only: add"
                 " ?table=claims to it, or give Database(address, query=...)"
             )
+        if self.table is not None and not all(self.place):
+            raise SchemaError(
+                f"the name of a table has an empty part, got {self.table!r}: write it as claims, or"
+                " as billing.claims"
+            )
         if {*(self.table or "")} & _OF_ADDRESSES:  # such as "claims;password=...", which is shown
             raise SchemaError(
                 f"the name of a table has one of {sorted(_OF_ADDRESSES)}, which divide an address:"

@@ -2,8 +2,8 @@
 
 All of a write is one transaction. Nobody sees half of the rows, and of a write that ends early
 nothing is kept. No table is dropped, emptied or changed: rows are added to one that is made here,
-that has none, or that got all of its rows here. What was written is listed in a table beside it,
-`dpsynth_manifest`, by the same transaction.
+that has none, or that got all of its rows here, as many as are listed. What was written is listed
+in a table beside it, `dpsynth_manifest`, by the same transaction.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import json
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from importlib.util import find_spec
 from typing import Any
 
@@ -64,7 +64,7 @@ class Destination:
 
     @property
     def times(self) -> bool:
-        """Whether it has types of times; otherwise text is written as a file has it."""
+        """Whether it has types of times and of decimals; otherwise times are text as in a file."""
         return self._connection.times
 
     def _told(self, do: Callable[[], None]) -> None:
@@ -78,23 +78,50 @@ class Destination:
             raise OSError(f"{self._database!r} took no rows, as {fault}")
 
     def _prepare(self, types: pa.Schema, facts: Mapping[str, Any], *, append: bool) -> None:
-        connection, place = self._connection, self._database.place
-        listed = connection.is_table(self._manifest)
+        connection, place, name = self._connection, self._database.place, repr(self._database)
+        if (fault := connection.fault(place, types.names)) is not None:
+            raise ValueError(f"{name} {fault}")
+        connection.hold(place, self._manifest)
+        listed = self._is_listed()
         lines = connection.read(self._manifest, _LISTED.names) if listed else []
-        ours = [line for line in lines if line[0] == place[-1]]
+        ours = [line for line in lines if connection.same(line[0], place[-1])]
         line = _line(place[-1], facts)
         if connection.is_table(place) is None:
             connection.make(place, types)
             self._made = True
+            if not connection.is_table(place):
+                raise ValueError(
+                    f"{name} would be gone when it is written, as it is a temporary one: name"
+                    " another schema"
+                )
         else:
-            self._refuse(types, append, known=bool(ours), again=line in ours)
-        if listed is None:
+            self._refuse(types, append, ours, again=line in ours)
+        if not listed:
             connection.make(self._manifest, _LISTED)
+        if not connection.has_rows(place):  # earlier lines are of rows that are gone
+            for gone in {each[0] for each in ours}:
+                connection.remove(self._manifest, "table_name", gone)
         values = dict(zip(_LISTED.names, line, strict=True))
         connection.add(self._manifest, pa.Table.from_pylist([values], _LISTED), made=True)
 
-    def _refuse(self, types: pa.Schema, append: bool, *, known: bool, again: bool) -> None:
-        """ValueError where the table that is there may not take the rows."""
+    def _is_listed(self) -> bool:
+        """Whether the manifest is there; ValueError where what has its name is none."""
+        kind = self._connection.is_table(self._manifest)
+        if kind is None:
+            return False
+        if not kind or self._connection.columns(self._manifest) != _LISTED.names:
+            raise ValueError(
+                f"{MANIFEST} beside {self._database!r} is not the table that dpsynth writes:"
+                " rename it, or name a table in another schema"
+            )
+        return True
+
+    def _refuse(
+        self, types: pa.Schema, append: bool, ours: Sequence[tuple[Any, ...]], *, again: bool
+    ) -> None:
+        """ValueError where the table that is there may not take the rows. ours: the lines of the
+        manifest about it.
+        """
         name = repr(self._database)
         if not self._connection.is_table(self._database.place):
             raise ValueError(f"{name} is a view, and rows are written to a table: name a table")
@@ -118,7 +145,7 @@ class Destination:
             raise ValueError(
                 f"{name} has rows already: name another table, or add to them with append"
             )
-        if not known:
+        if sum(line[2] for line in ours) != self._connection.count(self._database.place):
             raise ValueError(
                 f"{name} has rows that {MANIFEST} does not list, which may be of real records: name"
                 " another table"

@@ -395,6 +395,12 @@ class _Gridded(_Cells):
         return np.concatenate(found)
 
 
+def _beside(drawn: np.ndarray, first: np.ndarray, last: np.ndarray, marker: float) -> np.ndarray:
+    """The whole numbers, and in place of a marker of missing values one beside it, if there is."""
+    beside = np.where(drawn < last, drawn + 1, np.maximum(drawn - 1, first))
+    return np.where(drawn == marker, beside, drawn)
+
+
 class NumericCodec(_Gridded):
     """Numbers between the bounds. Decodes to `Int64` for integer columns, else to float64."""
 
@@ -423,8 +429,7 @@ class NumericCodec(_Gridded):
         drawn = super()._between(first, last, rng)
         if self.spacing is None:
             return np.where(drawn == self._marker, np.nextafter(drawn, math.inf), drawn)
-        beside = np.where(drawn < last, drawn + 1, np.maximum(drawn - 1, first))
-        return np.where(drawn == self.lattice.marker, beside, drawn)
+        return _beside(drawn, first, last, self.lattice.marker)
 
     def _chosen(self, chosen: np.ndarray, parts: Parts, rng: np.random.Generator) -> np.ndarray:
         found = super()._chosen(chosen, parts, rng)
@@ -484,12 +489,20 @@ class DatetimeCodec(_Gridded):
         super().__init__(StepGrid(self._first, 1, edges), column.nullable)
         starts = (self._first + edges[1:-1]) * float(self._seconds)
         cells = Cuts(starts, np.arange(len(edges) - 1))
+        self._marker = column.marker_step - self._first
         marked = column.marker_step * self._seconds
         self.datetimes = with_span(cells, marked, marked + self._seconds, self.null)
 
     def code(self, value: object) -> int:
         seconds = raw.epoch_seconds(value, self._of_text)
         return self.null if math.isnan(seconds) else self.datetimes.of(seconds)
+
+    def _draw(self, cells: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        first, last = self._ends()
+        return _beside(super()._draw(cells, rng), first[cells], last[cells], self._marker)
+
+    def _between(self, first: np.ndarray, last: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+        return _beside(super()._between(first, last, rng), first, last, self._marker)
 
     def _shown(self, drawn: np.ndarray, missing: np.ndarray) -> pd.Series[Any]:
         datetimes = ((self._first + drawn) * self._seconds).astype("datetime64[s]")
