@@ -185,6 +185,19 @@ def test_a_far_group_has_its_edge_in_the_gap_and_heavy_tails_have_none():
     assert 5 < edge < 27
 
 
+def test_a_mass_at_the_median_has_no_far_group_on_the_side_where_nothing_lies():
+    values = np.r_[np.zeros(5000), np.random.default_rng(0).uniform(1, 100, 400)]
+    assert far_edge(-values) is None
+
+
+def test_a_fate_is_not_broken_over_lines_and_one_folded_pattern_is_one():
+    real = planted(("heaping", ("age",)), 0)
+    page = evaluate(planted(("heaping", ("age",)), 1000), real, SCHEMA).to_html()
+    assert "<summary>The 1 pattern</summary>" in page
+    assert '<th scope="row" class="mark">✓ kept</th>' in page
+    assert "th.mark { white-space: nowrap; }" in page
+
+
 @pytest.mark.parametrize("rows", [0, 1, 2, 30])
 def test_tables_of_few_rows_have_no_pattern(rows):
     for real, release in itertools.product((clean(rows, 0), clean(400, 0)), (clean(rows, 1000), clean(400, 1000))):
