@@ -11,7 +11,7 @@ from scipy.special import ndtri
 from scipy.stats import multivariate_normal, rankdata
 
 from dpsynth.base.text import percent, short
-from dpsynth.evaluation.numbers import Numbers, is_measured, value_of
+from dpsynth.evaluation.numbers import MEASURED, Numbers, in_both, is_measured, value_of
 from dpsynth.evaluation.pattern import Pattern, apart, fate_of, in_errors, is_invented
 from dpsynth.schema.columns import Column, Datetime, Numeric
 from dpsynth.schema.table import Schema
@@ -38,10 +38,7 @@ _FEWEST_JOINT = 2000
 
 def outliers(real: Numbers, synthetic: Numbers, schema: Schema) -> Iterator[Pattern]:
     """Groups of values beyond a wide empty gap, at either end of a numeric column."""
-    for name, column in schema.coded.items():
-        if not isinstance(column, Numeric):
-            continue
-        r, s = real.present(name), synthetic.present(name)
+    for name, _, r, s in in_both(real, synthetic, schema, Numeric):
         for sign, end in ((1, "above"), (-1, "below")):
             for values, is_real in ((r, True), (s, False)):
                 if (edge := far_edge(sign * values)) is not None:
@@ -88,7 +85,7 @@ def far_edge(values: np.ndarray) -> float | None:
     at = np.arange(n - most, n - fewest + 1)
     before = x[at - 1]
     gaps = x[at] - before
-    wide = gaps >= FAR * (before - np.median(x))
+    wide = (gaps > 0) & (gaps >= FAR * (before - np.median(x)))
     if not wide.any():
         return None
     best = int(np.argmax(np.where(wide, gaps, -1)))
@@ -99,10 +96,7 @@ def far_edge(values: np.ndarray) -> float | None:
 
 def cut_tails(real: Numbers, synthetic: Numbers, schema: Schema) -> Iterator[Pattern]:
     """Tails of numbers and moments that the release cut off, or stretched."""
-    for name, column in schema.coded.items():
-        if not is_measured(column):
-            continue
-        r, s = real.present(name), synthetic.present(name)
+    for name, column, r, s in in_both(real, synthetic, schema, *MEASURED):
         if np.unique(r).size < _FEWEST_DISTINCT or not s.size:
             continue
         for sign in (1, -1):
