@@ -20,7 +20,7 @@ Answer = TypeVar("Answer")
 
 
 def usual(seconds: float) -> float:
-    """What these seconds, measured just now, would be on a usual core; never more than they are, nor below an eighth."""
+    """What these seconds, measured just now, would be on a usual core: an eighth to all of them."""
     slower = statistics.median(_additions() for _ in range(3)) / _USUAL
     return seconds / min(max(1.0, slower), _SLOWEST)
 
