@@ -72,14 +72,14 @@ def test_rows_of_the_same_people_lose_nothing(kept):
 def test_a_release_that_lost_what_the_target_depends_on_is_told_so():
     lost = found(shuffled(["x", "z", "kind"]))
     for learner in lost.learners:
-        assert learner.high < -0.1
-        assert learner.synthetic < 0.75
+        assert learner.high < -0.05
+        assert learner.synthetic < 0.75 < learner.real - 0.15
     assert "keeps" in lost.sentences()[0]
-    assert dict((name, fall) for name, _, fall in lost.features)["x"] < 0.05
+    assert {name: fall for name, _, fall in lost.features}["x"] < 0.05
 
 
 def test_classes_and_numbers_are_measured_by_their_own_measures():
-    by_class = found(table(1500, 3), "kind")
+    by_class = found(table(1500, 3), "kind", groups=())
     assert (by_class.measure, by_class.chance) == ("balanced accuracy", pytest.approx(1 / 3))
     assert by_class.learners[0].real > 0.8
     assert by_class.gaps == ()
