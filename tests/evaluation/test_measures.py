@@ -96,7 +96,7 @@ def of_rows_alone(pair):
 
 
 def test_the_interval_holds_the_difference_as_often_as_it_says():
-    """400 simulations: .90 has a standard error of .015; few degrees of freedom make the interval wider, not narrower."""
+    """400 simulations: .90 has a standard error of .015; few degrees of freedom make the interval wider."""
     assert 0.86 <= coverage(ours) <= 0.97
 
 
