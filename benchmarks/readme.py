@@ -18,6 +18,7 @@ from typing import Any
 import audit_page
 import constraints_page
 import coverage_page
+import evaluate_page
 import networks_page
 import open_page
 import raw_tables_page
@@ -58,6 +59,8 @@ def long_figures() -> str:
         *open_page.section(),
         "## Rare classes, small tables",
         *rare_and_small(load("rare_and_small")["results"]),
+        "## Comparing a release with real rows",
+        *evaluate_page.section(load("evaluate")["results"]),
         "## Speed",
         f"One core. {speed_line()}",
         f"**Counting**: {counting['results']['ours ns']:.1f} ns a row and two-way marginal"

@@ -11,6 +11,8 @@ from typing import TypeVar
 _ROUNDS = 1_000_000
 _USUAL = 0.045
 """CPU seconds for so many additions on a core of 2022."""
+_SLOWEST = 8.0
+"""A machine counts as at most so many times slower: a tracer slows additions by more, and not what is timed."""
 _TRIES = 3
 """A neighbour on the machine slows one try; the quickest of several says what the work itself needs."""
 
@@ -18,8 +20,9 @@ Answer = TypeVar("Answer")
 
 
 def usual(seconds: float) -> float:
-    """What these seconds, measured just now, would be on a usual core; never more than they are."""
-    return seconds / max(1.0, statistics.median(_additions() for _ in range(3)) / _USUAL)
+    """What these seconds, measured just now, would be on a usual core: an eighth to all of them."""
+    slower = statistics.median(_additions() for _ in range(3)) / _USUAL
+    return seconds / min(max(1.0, slower), _SLOWEST)
 
 
 def soon(seconds: float, work: Callable[[], Answer]) -> Answer:

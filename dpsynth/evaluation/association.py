@@ -23,6 +23,8 @@ from dpsynth.schema.columns import Boolean
 from dpsynth.schema.table import Schema
 
 SPEARMAN, CRAMER = "Spearman", "Cramer's V"
+_ROUNDING = 1e-11
+"""A variance up to this share of the mean square is none: the column is constant in these rows."""
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,7 @@ def columns_of(table: Numbers, names: Sequence[str], *, ranked: bool = False) ->
         there = np.isfinite(table.values[name])
         x = table.values[name][there]
         if x.size:
-            x = rankdata(x) if ranked else x
+            x = rankdata(x) if ranked else x / (np.abs(x).max() or 1.0)  # no square overflows
             # Twice, so that a large mean beside a small spread costs no digits.
             x = x - x.mean()
             x = x - x.mean()
@@ -135,7 +137,8 @@ def correlations(columns: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     n = w.T @ w
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = (x.T @ w) / n  # of the first, over the rows where the second is there too
-        square = ((x**2).T @ w) / n - mean**2
+        whole = ((x**2).T @ w) / n
+        square = np.where(whole - mean**2 > _ROUNDING * whole, whole - mean**2, 0.0)
         covariance = (x.T @ x) / n - mean * mean.T
         found = covariance / np.sqrt(square * square.T)
     return np.where(np.isfinite(found), found.clip(-1, 1), 0.0), n

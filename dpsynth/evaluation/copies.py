@@ -15,7 +15,7 @@ import numpy as np
 from scipy.special import gammaln
 
 from dpsynth.base.text import percent
-from dpsynth.evaluation.numbers import Numbers, is_measured
+from dpsynth.evaluation.numbers import MEASURED, Numbers, in_both
 from dpsynth.evaluation.pattern import CLEAR, Pattern, apart, fate_of, in_errors
 from dpsynth.schema.table import Schema
 
@@ -39,10 +39,8 @@ _MOST_VALUES = 60
 
 def distinct_values(real: Numbers, synthetic: Numbers, schema: Schema) -> Iterator[Pattern]:
     """Columns that have half as many, or twice as many, different values as the real ones."""
-    for name, column in schema.coded.items():
-        if not is_measured(column):
-            continue
-        r, s = (np.unique(t.present(name), return_counts=True)[1] for t in (real, synthetic))
+    for name, _, *both in in_both(real, synthetic, schema, *MEASURED):
+        r, s = (np.unique(values, return_counts=True)[1] for values in both)
         m = int(min(r.sum(), s.sum())) // 2
         if not m:
             continue

@@ -5,21 +5,17 @@ Bins of a whole column hide them: each covers many days, or a multiple and the n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator, Mapping
 
 import numpy as np
 
 from dpsynth.data.engines.files import Rows
 from dpsynth.data.engines.files import column as values_of
-from dpsynth.evaluation.distances import total_variation
 from dpsynth.evaluation.quality import DetailQuality
 from dpsynth.evaluation.reading import as_numbers
-from dpsynth.schema.columns import SECONDS, Column, Datetime, Numeric
+from dpsynth.evaluation.structure import PLACES
+from dpsynth.schema.columns import Column, Datetime, Numeric
 from dpsynth.schema.table import Schema
-
-_MONDAY = 3
-"""1970 began on a Thursday."""
 
 _NAMES: Mapping[str, tuple[str, ...]] = {
     "weekday": ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun"),
@@ -49,32 +45,16 @@ def details(
         else:
             numbers.append(as_numbers(values_of(yardstick, name), column))
         for what, labels, places in declared:
-            found.append(
-                _compared(name, what, labels, [_shares(x, places, labels) for x in numbers])
-            )
+            shares = [_shares(x, places, labels) for x in numbers]
+            found.append(DetailQuality.of(labels, shares, column=name, what=what))
     return tuple(found)
-
-
-def _compared(
-    name: str, what: str, labels: tuple[str, ...], shares: Sequence[np.ndarray]
-) -> DetailQuality:
-    real, synthetic, other = shares
-    return DetailQuality(
-        column=name,
-        what=what,
-        distance=total_variation(real, synthetic),
-        floor=total_variation(real, other),
-        labels=labels,
-        real=tuple(real.tolist()),
-        synthetic=tuple(synthetic.tolist()),
-    )
 
 
 def _declared(column: Column) -> Iterator[tuple[str, tuple[str, ...], Places]]:
     """What is declared, the names of its bins, and which value is in which."""
     if isinstance(column, Datetime):
         for part in column.parts:
-            yield part, _NAMES[part], _PLACES[part]
+            yield part, _NAMES[part], PLACES[part]
     if isinstance(column, Numeric):
         for grid in column.heaps:
             yield f"multiples of {grid:,}", ("multiples", "others"), _beside(grid)
@@ -82,22 +62,6 @@ def _declared(column: Column) -> Iterator[tuple[str, tuple[str, ...], Places]]:
 
 def _beside(grid: int) -> Places:
     return lambda x: (np.rint(x / grid) * grid != x).astype(np.int64)
-
-
-def _weekday(seconds: np.ndarray) -> np.ndarray:
-    return (np.floor(seconds / SECONDS["D"]).astype(np.int64) + _MONDAY) % 7
-
-
-def _hour(seconds: np.ndarray) -> np.ndarray:
-    return (seconds % SECONDS["D"] // SECONDS["h"]).astype(np.int64)
-
-
-def _month(seconds: np.ndarray) -> np.ndarray:
-    months: Any = seconds.astype("datetime64[s]").astype("datetime64[M]")
-    return np.asarray(months.astype(np.int64) % 12)
-
-
-_PLACES: Mapping[str, Places] = {"weekday": _weekday, "hour": _hour, "month": _month}
 
 
 def _shares(x: np.ndarray, places: Places, labels: tuple[str, ...]) -> np.ndarray:

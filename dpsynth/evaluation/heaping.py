@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from dpsynth.base.text import percent, short
-from dpsynth.evaluation.numbers import Numbers
+from dpsynth.evaluation.numbers import Numbers, in_both
 from dpsynth.evaluation.pattern import Pattern, apart, fate_of, in_errors, is_invented
 from dpsynth.schema.columns import Numeric
 from dpsynth.schema.table import Schema
@@ -186,10 +186,7 @@ def _excess(values: np.ndarray, grid: float, unit: float | None) -> _Excess:
 
 def spikes(real: Numbers, synthetic: Numbers, schema: Schema) -> Iterator[Pattern]:
     """Single values of numeric columns that stand out, up to three of each."""
-    for name, column in schema.coded.items():
-        if not isinstance(column, Numeric):
-            continue
-        r, s = real.present(name), synthetic.present(name)
+    for name, _, r, s in in_both(real, synthetic, schema, Numeric):
         seen: list[float] = []
         for values, is_real in ((r, True), (s, False)):
             for value in spike_values(values):

@@ -5,7 +5,7 @@ For evidence only, never for a fit.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cached_property
@@ -18,6 +18,9 @@ from dpsynth.data.engines.files import column as values_of
 from dpsynth.evaluation.reading import as_numbers
 from dpsynth.schema.columns import EPOCH, Boolean, Categorical, Column, Datetime, Numeric
 from dpsynth.schema.table import Schema
+
+MEASURED: tuple[type[Column], ...] = (Numeric, Datetime)
+"""Columns whose differences of values mean something: numbers and moments."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -65,7 +68,16 @@ class Numbers:
 
 def is_measured(column: Column) -> bool:
     """Whether differences of the column's values mean something: numbers and moments."""
-    return isinstance(column, Numeric | Datetime)
+    return isinstance(column, MEASURED)
+
+
+def in_both(
+    real: Numbers, synthetic: Numbers, schema: Schema, *kinds: type[Column]
+) -> Iterator[tuple[str, Column, np.ndarray, np.ndarray]]:
+    """The columns of these kinds: name, column, and the values that are present in each table."""
+    for name, column in schema.coded.items():
+        if isinstance(column, kinds):
+            yield name, column, real.present(name), synthetic.present(name)
 
 
 def value_of(column: Column, value: float) -> str:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from scipy.stats import hypergeom, norm
+
 FATES = ("lost", "invented", "undecided", "kept")
 """In the order in which a page lists them."""
 KEPT_FROM = 0.5
@@ -72,13 +74,20 @@ def is_invented(real: float, synthetic: float, errors: float) -> bool:
 def apart(real: float, of_real: float, synthetic: float, of_synthetic: float) -> float:
     """The difference of two shares in standard errors, by the pooled share.
 
-    of_real, of_synthetic: of how many rows.
+    A large one is no larger than Fisher's exact test allows: of few rows, one that hits a rare
+    value is many errors away, and no surprise. of_real, of_synthetic: of how many rows.
     """
     if not of_real or not of_synthetic:
         return 0.0
     pooled = (real * of_real + synthetic * of_synthetic) / (of_real + of_synthetic)
     error = math.sqrt(max(pooled * (1 - pooled), 0.0) * (1 / of_real + 1 / of_synthetic))
-    return abs(real - synthetic) / error if error > 0 else 0.0
+    found = abs(real - synthetic) / error if error > 0 else 0.0
+    if found < CLEAR:
+        return found
+    share, rows = max((real, of_real), (synthetic, of_synthetic))
+    hits, all_hits = round(share * rows), round(pooled * (of_real + of_synthetic))
+    chance = hypergeom.sf(hits - 1, round(of_real + of_synthetic), all_hits, round(rows))
+    return min(found, float(norm.isf(chance)))
 
 
 def in_errors(difference: float, *errors: float) -> float:

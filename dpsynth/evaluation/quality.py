@@ -15,6 +15,7 @@ from dpsynth.base.text import percent, printable
 from dpsynth.evaluation.association import Association, matrix, mean_difference
 from dpsynth.evaluation.pattern import Pattern
 from dpsynth.evaluation.scores import Scores
+from dpsynth.evaluation.shares import Compared
 from dpsynth.evaluation.structure import CalendarPart, MissingTogether, Quantiles
 from dpsynth.evaluation.verdict import verdict
 from dpsynth.evidence.pages import render
@@ -88,23 +89,23 @@ class ColumnQuality:
     synthetic: tuple[float, ...]
 
 
-@dataclass(frozen=True)
-class DetailQuality:
+@dataclass(frozen=True, kw_only=True)
+class DetailQuality(Compared):
     """How far a release is from the real rows in something that the schema declares of a column.
 
     Parameters
     ----------
-    column : str
-        Its name.
-    what : str
-        "weekday", "hour" or "month" of a column with such `parts`; "multiples of 5", say, of one
-        with `heaping`.
     distance, floor : float
         Total-variation distance from the real rows, 0 to 1, of the release and of the yardstick.
     labels : tuple of str
         The names of the bins.
     real, synthetic : tuple of float
         The shares of the rows in each bin, of those that are not missing.
+    column : str
+        Its name.
+    what : str
+        "weekday", "hour" or "month" of a column with such `parts`; "multiples of 5", say, of one
+        with `heaping`.
 
     Examples
     --------
@@ -119,11 +120,6 @@ class DetailQuality:
 
     column: str
     what: str
-    distance: float
-    floor: float
-    labels: tuple[str, ...]
-    real: tuple[float, ...]
-    synthetic: tuple[float, ...]
 
 
 @dataclass(frozen=True)

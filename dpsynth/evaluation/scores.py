@@ -9,6 +9,7 @@ know are missing here.
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -109,7 +110,7 @@ def _measured_scores(r: np.ndarray, s: np.ndarray) -> tuple[float, float | None,
     inside = (s >= low) & (s <= high)
     adherence = float(inside.sum()) / (there.size if nullable else s.size)
     coverage = None
-    if low < high:
+    if 0 < high - low < math.inf:
         below = max((float(there.min()) - low) / (high - low), 0.0)
         above = max((high - float(there.max())) / (high - low), 0.0)
         coverage = max(1 - below - above, 0.0)

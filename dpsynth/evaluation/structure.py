@@ -9,6 +9,7 @@ import numpy as np
 
 from dpsynth.evaluation.distances import total_variation
 from dpsynth.evaluation.numbers import Numbers, is_measured, value_of
+from dpsynth.evaluation.shares import Compared
 from dpsynth.schema.columns import Datetime
 from dpsynth.schema.table import Schema
 
@@ -52,34 +53,34 @@ class Quantiles:
     written_synthetic: tuple[str, ...]
 
 
-@dataclass(frozen=True)
-class CalendarPart:
+@dataclass(frozen=True, kw_only=True)
+class CalendarPart(Compared):
     """The hours, weekdays, months or days of the month of a column of moments.
 
     Parameters
     ----------
-    name, part : str
-        The column, and "hour", "weekday", "month" or "day of the month".
     distance, floor : float
         Total-variation distance from the real records, of the release and of the yardstick.
     labels : tuple of str
         The values of the part.
     real, synthetic : tuple of float
         Their shares.
+    name, part : str
+        The column, and "hour", "weekday", "month" or "day of the month".
 
     Examples
     --------
-    >>> CalendarPart("seen", "weekday", 0.1, 0.02, ("Monday",), (1.0,), (0.9,)).part
-    'weekday'
+    >>> import pandas as pd
+    >>> from dpsynth import Datetime, Schema, evaluate
+    >>> schema = Schema({"seen": Datetime("2024-01-01", "2024-12-31")})
+    >>> real = pd.DataFrame({"seen": pd.to_datetime(["2024-01-01", "2024-01-02"])})
+    >>> weekday = evaluate(real, real, schema).calendar[0]
+    >>> weekday.part, weekday.labels[:2], weekday.real[:3]
+    ('weekday', ('Monday', 'Tuesday'), (0.5, 0.5, 0.0))
     """
 
     name: str
     part: str
-    distance: float
-    floor: float
-    labels: tuple[str, ...]
-    real: tuple[float, ...]
-    synthetic: tuple[float, ...]
 
 
 @dataclass(frozen=True)
@@ -135,20 +136,13 @@ def calendar(tables: Sequence[Numbers], schema: Schema) -> tuple[CalendarPart, .
 
 
 def _parts_of(name: str, column: Datetime, values: Sequence[np.ndarray]) -> Iterator[CalendarPart]:
-    for part, (labels, of) in _PARTS.items():
+    for part, labels in _LABELS.items():
         if part == "hour" and column.resolution == "D":
             continue
-        shares = [np.bincount(of(v), minlength=len(labels)) / max(v.size, 1) for v in values]
-        r, s, floor = shares
-        yield CalendarPart(
-            name,
-            part,
-            total_variation(r, s),
-            total_variation(r, floor),
-            labels,
-            tuple(r.tolist()),
-            tuple(s.tolist()),
-        )
+        shares = [
+            np.bincount(PLACES[part](v), minlength=len(labels)) / max(v.size, 1) for v in values
+        ]
+        yield CalendarPart.of(labels, shares, name=name, part=part)
 
 
 def _hours(seconds: np.ndarray) -> np.ndarray:
@@ -171,11 +165,19 @@ def _days(seconds: np.ndarray) -> np.ndarray:
     return found
 
 
-_PARTS: Mapping[str, tuple[tuple[str, ...], Callable[[np.ndarray], np.ndarray]]] = {
-    "hour": (tuple(f"{h:02d}" for h in range(24)), _hours),
-    "weekday": (_WEEKDAYS, _weekdays),
-    "month": (tuple(_MONTHS.split()), _months),
-    "day of the month": (tuple(str(d) for d in range(1, 32)), _days),
+PLACES: Mapping[str, Callable[[np.ndarray], np.ndarray]] = {
+    "hour": _hours,
+    "weekday": _weekdays,
+    "month": _months,
+    "day of the month": _days,
+}
+"""Which value of a part, from 0 on, each number of seconds since 1970 has."""
+
+_LABELS: Mapping[str, tuple[str, ...]] = {
+    "hour": tuple(f"{h:02d}" for h in range(24)),
+    "weekday": _WEEKDAYS,
+    "month": tuple(_MONTHS.split()),
+    "day of the month": tuple(str(d) for d in range(1, 32)),
 }
 
 

@@ -11,7 +11,7 @@ from scipy.special import ndtri
 from scipy.stats import multivariate_normal, rankdata
 
 from dpsynth.base.text import percent, short
-from dpsynth.evaluation.numbers import Numbers, is_measured, value_of
+from dpsynth.evaluation.numbers import MEASURED, Numbers, in_both, is_measured, value_of
 from dpsynth.evaluation.pattern import Pattern, apart, fate_of, in_errors, is_invented
 from dpsynth.schema.columns import Column, Datetime, Numeric
 from dpsynth.schema.table import Schema
@@ -38,10 +38,7 @@ _FEWEST_JOINT = 2000
 
 def outliers(real: Numbers, synthetic: Numbers, schema: Schema) -> Iterator[Pattern]:
     """Groups of values beyond a wide empty gap, at either end of a numeric column."""
-    for name, column in schema.coded.items():
-        if not isinstance(column, Numeric):
-            continue
-        r, s = real.present(name), synthetic.present(name)
+    for name, _, r, s in in_both(real, synthetic, schema, Numeric):
         for sign, end in ((1, "above"), (-1, "below")):
             for values, is_real in ((r, True), (s, False)):
                 if (edge := far_edge(sign * values)) is not None:
@@ -88,7 +85,7 @@ def far_edge(values: np.ndarray) -> float | None:
     at = np.arange(n - most, n - fewest + 1)
     before = x[at - 1]
     gaps = x[at] - before
-    wide = gaps >= FAR * (before - np.median(x))
+    wide = (gaps > 0) & (gaps >= FAR * (before - np.median(x)))
     if not wide.any():
         return None
     best = int(np.argmax(np.where(wide, gaps, -1)))
@@ -99,10 +96,7 @@ def far_edge(values: np.ndarray) -> float | None:
 
 def cut_tails(real: Numbers, synthetic: Numbers, schema: Schema) -> Iterator[Pattern]:
     """Tails of numbers and moments that the release cut off, or stretched."""
-    for name, column in schema.coded.items():
-        if not is_measured(column):
-            continue
-        r, s = real.present(name), synthetic.present(name)
+    for name, column, r, s in in_both(real, synthetic, schema, *MEASURED):
         if np.unique(r).size < _FEWEST_DISTINCT or not s.size:
             continue
         for sign in (1, -1):
@@ -164,6 +158,8 @@ def _shares_below(values: np.ndarray) -> np.ndarray:
 def _joint(
     a: str, b: str, sign: int, side: str, ranks: list[dict[str, np.ndarray]]
 ) -> Pattern | None:
+    if max(_shared(each[a], each[b], sign) for each in ranks) < _LEAST_EXCESS:
+        return None
     tails = [_excess(each[a], each[b], sign) for each in ranks]
     (r, r_error, _), (s, s_error, _) = tails
     errors = in_errors(r - s, r_error, s_error)
@@ -184,19 +180,35 @@ def _joint(
 
 def _excess(x: np.ndarray, y: np.ndarray, sign: int) -> tuple[float, float, float]:
     """The share of one tail in the other's, less the Gaussian copula's; its error; the share."""
-    both = ~(np.isnan(x) | np.isnan(y))
-    if both.sum() < _FEWEST_JOINT / 2:
-        return 0.0, 0.0, 0.0
-    x, y = x[both], y[both]
-    in_x, in_y = ((v > 1 - JOINT) if sign > 0 else (v < JOINT) for v in (x, y))
-    fewer = min(in_x.sum(), in_y.sum())
-    if fewer < JOINT * x.size / 2:  # ties: the tail is no twentieth
+    both, in_x, in_y, fewer = _in_tails(x, y, sign)
+    if not fewer:
         return 0.0, 0.0, 0.0
     share = float((in_x & in_y).sum() / fewer)
-    spearman = float(np.corrcoef(x, y)[0, 1])
-    expected = _gaussian(spearman, float(in_x.mean()), float(in_y.mean())) * x.size / float(fewer)
+    spearman = float(np.corrcoef(x[both], y[both])[0, 1])
+    rows = float(both.sum())
+    expected = _gaussian(spearman, in_x.sum() / rows, in_y.sum() / rows) * rows / fewer
     error = math.sqrt(max(share * (1 - share), 1 / fewer) / fewer)
     return share - expected, error, share
+
+
+def _shared(x: np.ndarray, y: np.ndarray, sign: int) -> float:
+    """The share alone, which the excess is never above: quick, for most pairs have little of it."""
+    _, in_x, in_y, fewer = _in_tails(x, y, sign)
+    return float((in_x & in_y).sum() / fewer) if fewer else 0.0
+
+
+def _in_tails(
+    x: np.ndarray, y: np.ndarray, sign: int
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, float]:
+    """Rows that have both, those of them in each tail, and how many the smaller tail has.
+
+    That is 0 where the tails cannot be compared: too few rows, or ties that are no twentieth.
+    """
+    both = ~(np.isnan(x) | np.isnan(y))
+    in_x, in_y = (both & ((v > 1 - JOINT) if sign > 0 else (v < JOINT)) for v in (x, y))
+    rows, fewer = both.sum(), min(in_x.sum(), in_y.sum())
+    enough = rows >= _FEWEST_JOINT / 2 and fewer >= JOINT * rows / 2
+    return both, in_x, in_y, float(fewer) if enough else 0.0
 
 
 def _gaussian(spearman: float, p: float, q: float) -> float:

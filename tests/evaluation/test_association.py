@@ -102,6 +102,33 @@ def test_a_table_with_one_row_or_none_has_no_association(shares):
     assert mutual_information(shares) == 0
 
 
+def test_a_column_that_is_constant_in_some_rows_has_no_correlation_there_though_means_are_rounded():
+    rng = np.random.default_rng(0)
+    for rows in (200, 700, 1000):
+        group = rng.random(4000) < rows / 4000
+        table = Numbers(4000, {name: np.where(group, 3.0, rng.poisson(9, 4000)) for name in "ab"})
+        columns = columns_of(table, ["a", "b"], ranked=True)
+        assert correlations(columns)[0][0, 1] != 0
+        found, count = correlations(columns[group])
+        assert count[0, 1] == group.sum()
+        assert found.tolist() == [[0.0, 0.0], [0.0, 0.0]]
+
+
+@pytest.mark.parametrize("large", [1e-300, 1e300, np.inf])
+def test_the_largest_and_the_smallest_doubles_are_compared_and_written(large):
+    schema = Schema({name: Numeric(None, None, nullable=True) for name in "ab"})
+    rng = np.random.default_rng(0)
+    real, release = (pd.DataFrame(rng.normal(size=(300, 2)), columns=["a", "b"]) for _ in range(2))
+    expected, within = evaluate(release, real, schema).associations[0], 1e-9 if np.isfinite(large) else 0.01
+    if np.isfinite(large):
+        real, release = real * large, release * large
+    else:
+        real.loc[0, "a"], real.loc[1, "a"], release.loc[0, "b"] = large, -large, large
+    quality = evaluate(release, real, schema)
+    assert quality.associations[0].pearson_real == pytest.approx(expected.pearson_real, abs=within)
+    assert "nan" not in quality.to_json().lower()
+
+
 def test_the_distance_of_distributions_is_the_largest_gap():
     assert kolmogorov_smirnov(np.array([1.0, 2.0]), np.array([3.0])) == 1
     assert kolmogorov_smirnov(np.array([1.0, 2.0]), np.array([2.0, 1.0, 2.0, 1.0])) == 0

@@ -1,0 +1,99 @@
+"""What `evaluate` costs, what its search for patterns finds of planted ones, and what it finds where nothing is.
+
+Tables are made up, with seeds; those of tests/evaluation/made_up.py for patterns.
+
+python benchmarks/evaluate.py            # some CPU minutes
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+
+import numpy as np
+import pandas as pd
+from _record import RESULTS, ROOT, write
+
+sys.path.insert(0, str(ROOT))
+
+from dpsynth import Boolean, Categorical, Datetime, Numeric, Schema, evaluate
+from tests.evaluation.made_up import PLANTED, clean, found
+
+ROWS, COLUMNS = 50_000, 20
+TOWNS = [f"town {i}" for i in range(12)]
+KINDS = (
+    Numeric(0, 120, integer=True),
+    Numeric(-10, 10),
+    Categorical(TOWNS),
+    Boolean(),
+    Datetime("2020-01-01", "2020-12-31", resolution="h"),
+)
+SIZES = ((5000, 5000), (400, 400), (5000, 20), (50, 5000))
+"""Rows of the real and of the synthetic table, where nothing was planted."""
+COMPARISONS, PLANTINGS = 40, 10
+
+
+def main() -> None:
+    false = [false_findings(real, synthetic) for real, synthetic in SIZES]
+    planted = [told(which) for which in PLANTED]
+    write(RESULTS / "evaluate.json", {"cost": cost(), "false findings": false, "planted": planted})
+
+
+def cost() -> dict[str, float]:
+    schema = Schema({f"column {i}": KINDS[i % len(KINDS)] for i in range(COLUMNS)})
+    real, release = wide(0), wide(1)
+    start = time.process_time()
+    quality = evaluate(release, real, schema)
+    compared = time.process_time()
+    page, record = quality.to_html(), quality.to_json()
+    written = time.process_time()
+    return {
+        "rows": ROWS,
+        "columns": COLUMNS,
+        "CPU s": compared - start,
+        "CPU s of the page": written - compared,
+        "page bytes": len(page.encode()),
+        "JSON bytes": len(record.encode()),
+    }
+
+
+def wide(seed: int) -> pd.DataFrame:
+    rng = np.random.default_rng(seed)
+    columns = {}
+    for i in range(COLUMNS):
+        columns[f"column {i}"] = (
+            rng.poisson(40, ROWS).clip(0, 120),
+            rng.normal(size=ROWS),
+            rng.choice(TOWNS, ROWS),
+            rng.random(ROWS) < 0.3,
+            pd.Timestamp("2020-01-01") + pd.to_timedelta(rng.integers(0, 8760, ROWS), unit="h"),
+        )[i % len(KINDS)]
+    return pd.DataFrame(columns)
+
+
+def false_findings(real: int, synthetic: int) -> dict[str, int]:
+    """In how many comparisons of two samples of one law a pattern is lost or invented."""
+    wrong = 0
+    for seed in range(COMPARISONS):
+        patterns = found(clean(real, seed), clean(synthetic, seed + 1000)).values()
+        wrong += any(p.fate in ("lost", "invented") for p in patterns)
+    return {"real": real, "synthetic": synthetic, "comparisons": COMPARISONS, "wrong": wrong}
+
+
+def told(which: tuple[str, tuple[str, ...]]) -> dict[str, str | int]:
+    """Of one planted pattern how often each fate is told as it is."""
+    counts = {"kept": 0, "lost": 0, "invented": 0}
+    for seed in range(PLANTINGS):
+        plain = clean(5000, seed), clean(5000, seed + 1000)
+        with_it = [
+            PLANTED[which](table, np.random.default_rng(seed + i)) for i, table in zip((0, 1000), plain, strict=True)
+        ]
+        cases = {"kept": with_it, "lost": (with_it[0], plain[1]), "invented": (plain[0], with_it[1])}
+        for fate, (real, release) in cases.items():
+            pattern = found(real, release).get(which)
+            counts[fate] += pattern is not None and pattern.fate == fate
+    return {"kind": which[0], "plantings": PLANTINGS, **counts}
+
+
+if __name__ == "__main__":
+    main()
