@@ -14,6 +14,7 @@ import numpy as np
 from scipy.stats import spearmanr
 
 from dpsynth.base.progress import steps
+from dpsynth.base.text import percent
 from dpsynth.evaluation.measures import (
     Measured,
     area,
@@ -21,7 +22,7 @@ from dpsynth.evaluation.measures import (
     difference,
     explained,
 )
-from dpsynth.evaluation.numbers import Numbers, is_measured
+from dpsynth.evaluation.numbers import Numbers, is_measured, value_of
 from dpsynth.evaluation.subgroups import Gap, GroupQuality, Predictions, subgroups
 from dpsynth.schema.columns import Boolean, Categorical, Column
 from dpsynth.schema.table import Schema
@@ -35,7 +36,7 @@ MOST_GROUPS = 20
 
 _SEED = 20240608
 """Any number: it makes the same tables give the same figures."""
-_MEASURES = {"area": area, "balanced accuracy": balanced_accuracy, "R squared": explained}
+_MEASURES = {"AUC": area, "balanced accuracy": balanced_accuracy, "R squared": explained}
 _SHOWN = 5
 """How many of the most useful columns are compared by name."""
 
@@ -69,8 +70,10 @@ class Downstream:
     ----------
     target : str
         The column that is predicted from all others.
-    measure : {"area", "balanced accuracy", "R squared"}
-        Of two classes, of more, and of a number.
+    measure : {"AUC", "balanced accuracy", "R squared"}
+        Of two classes (the area under the ROC curve), of more, and of a number.
+    second : str or None
+        The second of two classes, whose probability models say; None of other targets.
     chance : float
         The measure of a guess that looks at nothing.
     rows_real, rows_synthetic, rows_holdout : int
@@ -94,6 +97,7 @@ class Downstream:
 
     target: str
     measure: str
+    second: str | None
     chance: float
     rows_real: int
     rows_synthetic: int
@@ -111,9 +115,9 @@ class Downstream:
         best = self.learners[0]
         kept = (best.synthetic - self.chance) / max(best.real - self.chance, 1e-9)
         said = [
-            f"The best model of {self.target!r} has the {self.measure} {best.real:.3f} when it is"
-            f" trained on real rows, and {best.synthetic:.3f} when trained on the release: it keeps"
-            f" {max(kept, 0):.0%} of what goes beyond a guess ({self.chance:.3f})."
+            f"The best model of {self.target!r} reaches {self.measure} {best.real:.3f} where it is"
+            f" trained on real rows, and {best.synthetic:.3f} where trained on the release: it"
+            f" keeps {percent(max(kept, 0.0))} of what goes beyond a guess ({self.chance:.3f})."
         ]
         by_release = max(self.learners, key=lambda one: one.synthetic).name
         if by_release == best.name:
@@ -199,7 +203,8 @@ def downstream(
     return Downstream(
         target=target,
         measure=task.measure,
-        chance={"area": 0.5, "R squared": 0.0}.get(task.measure, 1 / np.unique(truth).size),
+        second=value_of(schema.coded[target], 1.0) if task.classes == 2 else None,
+        chance={"AUC": 0.5, "R squared": 0.0}.get(task.measure, 1 / np.unique(truth).size),
         rows_real=known[0].rows,
         rows_synthetic=known[1].rows,
         rows_holdout=held.rows,
@@ -235,7 +240,7 @@ class _Task:
 
     @property
     def measure(self) -> str:
-        return {0: "R squared", 2: "area"}.get(self.classes, "balanced accuracy")
+        return {0: "R squared", 2: "AUC"}.get(self.classes, "balanced accuracy")
 
     @property
     def truth(self) -> np.ndarray:

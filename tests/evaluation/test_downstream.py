@@ -66,7 +66,7 @@ def test_rows_of_the_same_people_lose_nothing(kept):
     assert kept.choice_costs <= 0.01
     assert kept.features_agree > 0.6
     assert {name for name, _, _ in kept.features[:2]} == {"x", "z"}
-    assert kept.measure == "area"
+    assert (kept.measure, kept.second) == ("AUC", "true")
 
 
 def test_a_release_that_lost_what_the_target_depends_on_is_told_so():
@@ -171,3 +171,30 @@ def test_a_column_without_a_value_and_infinite_numbers_are_no_fault():
     release["z"] = np.nan
     release.loc[0, "x"] = np.inf
     assert len(found(release, real=real, groups=()).learners) == 3
+
+
+def test_evaluate_says_what_models_are_worth_on_its_page_and_in_its_summary(tmp_path):
+    release, real, holdout = table(600, 3), table(600, 4), table(600, 5)
+    quality = d.evaluate(release, real, SCHEMA, holdout=holdout, target="paid", groups=["group"])
+    said = quality.downstream.sentences()
+    assert all(line in quality.summary() for line in said)
+    quality.save(tmp_path)
+    page = (tmp_path / "quality.html").read_text()
+    assert "Models trained on the release" in page
+    assert "paid = true" in page
+    assert quality.record["downstream"]["learners"][0]["name"] in ("linear", "forest", "boosting")
+    without = d.evaluate(release, real, SCHEMA)
+    assert without.downstream is None
+    assert "Models trained on the release" not in without.to_html()
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"target": "paid"}, "a target, 'paid', needs a holdout, on which models are tried: give real rows"),
+        ({"groups": ["group"]}, "groups need a target, which models predict in each: name one"),
+    ],
+)
+def test_a_target_needs_a_holdout_and_groups_a_target(given, said):
+    with pytest.raises(ValueError, match=said):
+        d.evaluate(table(50, 1), table(50, 2), SCHEMA, **given)
