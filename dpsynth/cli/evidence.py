@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated, Any
+
+import typer
 
 from dpsynth.cli.common import (
     Json,
@@ -12,6 +15,7 @@ from dpsynth.cli.common import (
     Synthetic,
     from_project,
     load_schema,
+    path_or_address,
     print_json,
     say,
 )
@@ -23,6 +27,22 @@ def evaluate(
     real: Real,
     schema: SchemaFile = None,
     output: PageFolder = Path("quality"),
+    holdout: Annotated[
+        Any,
+        typer.Option(
+            help="Real rows that the release was not made from: the yardstick.",
+            metavar="DATA",
+            parser=path_or_address,
+        ),
+    ] = None,
+    target: Annotated[
+        str | None,
+        typer.Option(help="A column that models predict; they are tried on the holdout."),
+    ] = None,
+    group: Annotated[
+        list[str] | None,
+        typer.Option(help="A column of groups to try them in; repeat it for more."),
+    ] = None,
     progress: Progress = None,
     as_json: Json = False,
 ) -> None:
@@ -31,7 +51,9 @@ def evaluate(
 
     facts = load_schema(from_project(schema=schema)["schema"])
     with following(progress):
-        quality = compare(synthetic, real, facts)
+        quality = compare(
+            synthetic, real, facts, holdout=holdout, target=target, groups=group or ()
+        )
         quality.save(output)
     if as_json:
         print_json(quality.record)

@@ -21,6 +21,7 @@ from dpsynth.data.tables.codec import check_columns, encode_frame, schema_domain
 from dpsynth.evaluation.association import associations
 from dpsynth.evaluation.details import details
 from dpsynth.evaluation.distances import all_ways, choose_bins, frequencies, total_variation
+from dpsynth.evaluation.downstream import check_target, downstream
 from dpsynth.evaluation.labels import bin_labels, valid_cells
 from dpsynth.evaluation.numbers import Numbers
 from dpsynth.evaluation.patterns import patterns
@@ -50,7 +51,14 @@ Bounds = Mapping[str, tuple[float, float]]
 
 
 def evaluate(
-    synthetic: Any, real: Any, schema: Schema, *, holdout: Any = None, bounds: Bounds | None = None
+    synthetic: Any,
+    real: Any,
+    schema: Schema,
+    *,
+    holdout: Any = None,
+    bounds: Bounds | None = None,
+    target: str | None = None,
+    groups: Sequence[str] = (),
 ) -> Quality:
     """Compares a release with the real records, column by column and pair by pair.
 
@@ -66,6 +74,12 @@ def evaluate(
     bounds : mapping of str to (float, float), optional
         The lowest and highest value of each column whose bounds were learned, in the column's
         units. Without them, the range of the real and the synthetic values together is used.
+    target : str, optional
+        A column that models predict from all others. They are trained on the real rows and on the
+        release, and tried on the holdout, which they need. Needs the extra `audit`.
+    groups : sequence of str, optional
+        Columns of at most 20 categories: what those models are worth, and whom they select, in each
+        group.
 
     Returns
     -------
@@ -78,7 +92,10 @@ def evaluate(
         A table cannot be read, its columns are not the schema's, or the schema has no column to
         compare; never for a value.
     ValueError
-        The holdout has no rows.
+        The holdout has no rows; a target without a holdout, groups without a target, or a column
+        that cannot be predicted or is no group.
+    ImportError
+        A target is named, and scikit-learn is not installed.
 
     Examples
     --------
@@ -91,6 +108,7 @@ def evaluate(
     0.3
     """
     _check(schema)
+    _check_prediction(schema, target, groups, holdout)
     stage("reading the tables")
     rows = (_open("real", real, schema), _open("synthetic", synthetic, schema))
     held = None if holdout is None else _open("holdout", holdout, schema)
@@ -133,6 +151,7 @@ def evaluate(
         calendar=calendar(numbers, schema),
         missing_together=missing_together(numbers, schema),
         scores=scores(numbers[0], numbers[1], schema),
+        downstream=None if target is None else downstream(numbers, schema, target, groups),
     )
 
 
@@ -195,6 +214,21 @@ def _distances(
 
 def _repeated(rows: Rows, schema: Schema) -> float:
     return repeated_share([values_of(rows, name) for name in schema.coded], len(rows))
+
+
+def _check_prediction(
+    schema: Schema, target: str | None, groups: Sequence[str], holdout: Any
+) -> None:
+    if target is None:
+        if groups:
+            raise ValueError("groups need a target, which models predict in each: name one")
+        return
+    if holdout is None:
+        raise ValueError(
+            f"a target, {target!r}, needs a holdout, on which models are tried: give real rows that"
+            " the release was not made from"
+        )
+    check_target(schema, target, groups)
 
 
 def _check(schema: Schema) -> None:

@@ -13,6 +13,7 @@ import pandas as pd
 
 from dpsynth.base.text import percent, printable
 from dpsynth.evaluation.association import Association, matrix, mean_difference
+from dpsynth.evaluation.downstream import Downstream
 from dpsynth.evaluation.pattern import Pattern
 from dpsynth.evaluation.scores import Scores
 from dpsynth.evaluation.shares import Compared
@@ -183,6 +184,8 @@ class Quality:
         Which values are missing together; None where no value is missing.
     scores : Scores
         By the definitions of SDMetrics.
+    downstream : Downstream or None
+        What models trained on the release are worth; None where no target was named.
 
     Examples
     --------
@@ -215,6 +218,7 @@ class Quality:
     calendar: tuple[CalendarPart, ...]
     missing_together: MissingTogether | None
     scores: Scores
+    downstream: Downstream | None = None
 
     @property
     def record(self) -> dict[str, Any]:
@@ -229,6 +233,7 @@ class Quality:
                 [column.name for column in self.columns], self.associations
             ),
             "mean_association_difference": mean_difference(self.associations),
+            "predictions": self.downstream.sentences() if self.downstream else [],
         }
 
     @property
@@ -303,6 +308,7 @@ class Quality:
             f"  worst pairs     {', '.join(worst) or 'none'}",
             f"  outside schema  {self.outside_domain:,} synthetic values",
             f"  repeated rows   {repeated}",
+            *(f"  {said}" for said in (self.downstream.sentences() if self.downstream else [])),
         ]
         return str(printable("\n".join(lines)))
 

@@ -38,7 +38,7 @@ OPTIONAL = {
     "polars": ("data/engines/frames.py",),
     "pyiceberg": ("data/engines/lakes.py",),
     "pyreadstat": ("data/engines/statistical.py", "schema/importing/labels.py"),
-    "sklearn": ("auditing/attacks/scikit_learn.py",),
+    "sklearn": ("auditing/attacks/scikit_learn.py", "evaluation/learners.py"),
     "snsynth": ("mechanisms/external/smartnoise_worker.py",),
     "sqlglot": ("schema/importing/ddl.py",),
     "statsmodels": ("demo/data.py",),

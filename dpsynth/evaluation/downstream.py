@@ -1,0 +1,300 @@
+"""Whether models that are trained on a release work on real rows, for everybody alike.
+
+Three learners are trained on the real rows that the release was made from, and on the release, and
+both are tried on a holdout: real rows that neither has seen. For evidence only, never for a fit.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from scipy.stats import spearmanr
+
+from dpsynth.base.progress import steps
+from dpsynth.base.text import percent
+from dpsynth.evaluation.measures import (
+    Measured,
+    area,
+    balanced_accuracy,
+    difference,
+    explained,
+)
+from dpsynth.evaluation.numbers import Numbers, is_measured, value_of
+from dpsynth.evaluation.subgroups import Gap, GroupQuality, Predictions, subgroups
+from dpsynth.schema.columns import Boolean, Categorical, Column
+from dpsynth.schema.table import Schema
+
+TRAINING_ROWS = 20_000
+"""Most rows that a learner is trained on: more change its measure by little, and take long."""
+SEEDS = 3
+"""Trainings of each learner, each on rows drawn anew with replacement."""
+MOST_CLASSES = 20
+MOST_GROUPS = 20
+
+_SEED = 20240608
+"""Any number: it makes the same tables give the same figures."""
+_MEASURES = {"AUC": area, "balanced accuracy": balanced_accuracy, "R squared": explained}
+_SHOWN = 5
+"""How many of the most useful columns are compared by name."""
+
+
+@dataclass(frozen=True)
+class LearnerQuality:
+    """One learner, trained on real rows and on the release, and tried on the holdout.
+
+    Parameters
+    ----------
+    name : {"linear", "forest", "boosting"}
+        Logistic or ridge regression, a random forest, or gradient-boosted trees.
+    real, synthetic : float
+        The measure, as the mean of several trainings.
+    low, high : float
+        A 90 % interval of `synthetic - real`.
+    """
+
+    name: str
+    real: float
+    synthetic: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Downstream:
+    """What models trained on a release are worth on real rows.
+
+    Parameters
+    ----------
+    target : str
+        The column that is predicted from all others.
+    measure : {"AUC", "balanced accuracy", "R squared"}
+        Of two classes (the area under the ROC curve), of more, and of a number.
+    second : str or None
+        The second of two classes, whose probability models say; None of other targets.
+    chance : float
+        The measure of a guess that looks at nothing.
+    rows_real, rows_synthetic, rows_holdout : int
+        The rows of the tables in which the target is known; learners see 20,000 at most.
+    learners : tuple of LearnerQuality
+        The best on real rows first.
+    choice_costs : float
+        What somebody loses who takes the learner that is best by the release: the difference of
+        two learners that are both trained on real rows.
+    features : tuple of (str, float, float)
+        The columns that the boosted trees of the real rows use most: by how much the measure falls
+        when each is shuffled, of the model of the real rows and of the release.
+    features_agree, features_floor : float
+        Spearman's correlation of all these falls, real with synthetic; and of two trainings on
+        real rows.
+    groups : tuple of GroupQuality
+        Of the columns that were asked for.
+    gaps : tuple of Gap
+        Of each of these columns.
+    """
+
+    target: str
+    measure: str
+    second: str | None
+    chance: float
+    rows_real: int
+    rows_synthetic: int
+    rows_holdout: int
+    learners: tuple[LearnerQuality, ...]
+    choice_costs: float
+    features: tuple[tuple[str, float, float], ...]
+    features_agree: float
+    features_floor: float
+    groups: tuple[GroupQuality, ...] = ()
+    gaps: tuple[Gap, ...] = ()
+
+    def sentences(self) -> list[str]:
+        """The result in words, for a reader who knows no measure."""
+        best = self.learners[0]
+        kept = (best.synthetic - self.chance) / max(best.real - self.chance, 1e-9)
+        said = [
+            f"The best model of {self.target!r} reaches {self.measure} {best.real:.3f} where it is"
+            f" trained on real rows, and {best.synthetic:.3f} where trained on the release: it"
+            f" keeps {percent(max(kept, 0.0))} of what goes beyond a guess ({self.chance:.3f})."
+        ]
+        by_release = max(self.learners, key=lambda one: one.synthetic).name
+        if by_release == best.name:
+            said.append(f"The release names the same best learner, {best.name}.")
+        else:
+            said.append(
+                f"The release names another best learner, {by_release}: that choice costs"
+                f" {self.choice_costs:.3f} on real rows."
+            )
+        said.append(
+            f"The order of useful columns agrees by {self.features_agree:.2f} (two trainings on"
+            f" real rows: {self.features_floor:.2f})."
+        )
+        return said
+
+
+def check_target(schema: Schema, target: str, groups: Sequence[str]) -> None:
+    """ValueError where a column cannot be predicted, or groups cannot be formed by another one."""
+    for name in (target, *groups):
+        if name not in schema.coded:
+            raise ValueError(
+                f"{name!r} is no column that is compared: name one of {list(schema.coded)[:10]}"
+            )
+    column = schema.coded[target]
+    if isinstance(column, Categorical) and not 2 <= len(column.categories) <= MOST_CLASSES:
+        raise ValueError(
+            f"the target {target!r} has {len(column.categories)} categories, and 2 to"
+            f" {MOST_CLASSES} can be predicted: name another column"
+        )
+    if len(schema.coded) < 2:
+        raise ValueError(f"the target {target!r} is the only column: nothing predicts it")
+    for name in groups:
+        size = len(getattr(schema.coded[name], "categories", ())) or 2
+        if is_measured(schema.coded[name]) or size > MOST_GROUPS:
+            raise ValueError(
+                f"groups are by a column of {MOST_GROUPS} categories at most, got {name!r}: name"
+                " another column, or declare broader categories"
+            )
+
+
+def downstream(
+    tables: Sequence[Numbers], schema: Schema, target: str, groups: Sequence[str] = ()
+) -> Downstream:
+    """Trains on the real rows and on the release, and measures on the holdout.
+
+    tables: the real rows, the release, the holdout. Call `check_target` first.
+
+    Raises
+    ------
+    ValueError
+        A table has no row in which the target is known, or the target has one value only in the
+        holdout.
+    """
+    from dpsynth.evaluation.learners import KINDS, Features
+
+    features = Features.of(schema, target)
+    known = [_known(table, target) for table in tables]
+    held = known[2]
+    truth = held.values[target]
+    for table, name in zip(known, ("real rows", "release", "holdout"), strict=True):
+        if not table.rows:
+            raise ValueError(f"the {name} have no row in which {target!r} is known: name another")
+    if np.unique(truth).size < 2:
+        raise ValueError(f"{target!r} has one value only in the holdout: name another target")
+    task = _Task(features, _classes(schema.coded[target]), held, target)
+    trained = {
+        kind: [task.trained(kind, table) for table in known[:2]]
+        for kind in steps("training models", KINDS)
+    }
+    learners = sorted((_learner(kind, *trained[kind]) for kind in KINDS), key=lambda x: -x.real)
+    by_release = max(learners, key=lambda one: one.synthetic)
+    ours, theirs = trained["boosting"]
+    falls = [task.falls(ours[0]), task.falls(theirs[0]), task.falls(ours[1])]
+    order = np.argsort(-falls[0])[:_SHOWN]
+    said = Predictions(
+        _MEASURES[task.measure],
+        task.classes,
+        truth,
+        [x.said for x in ours],
+        [x.said for x in theirs],
+    )
+    by_column = [subgroups(name, schema.coded[name], known, target, said) for name in groups]
+    return Downstream(
+        target=target,
+        measure=task.measure,
+        second=value_of(schema.coded[target], 1.0) if task.classes == 2 else None,
+        chance={"AUC": 0.5, "R squared": 0.0}.get(task.measure, 1 / np.unique(truth).size),
+        rows_real=known[0].rows,
+        rows_synthetic=known[1].rows,
+        rows_holdout=held.rows,
+        learners=tuple(learners),
+        choice_costs=learners[0].real - by_release.real,
+        features=tuple(
+            (features.columns[i], float(falls[0][i]), float(falls[1][i])) for i in order
+        ),
+        features_agree=_agreement(falls[0], falls[1]),
+        features_floor=_agreement(falls[0], falls[2]),
+        groups=tuple(group for found, _ in by_column for group in found),
+        gaps=tuple(gap for _, found in by_column for gap in found),
+    )
+
+
+@dataclass(frozen=True, eq=False)
+class _Trained:
+    """One training: its model, and what it says of the holdout."""
+
+    model: Any
+    said: np.ndarray
+    measured: Measured
+
+
+@dataclass(frozen=True, eq=False)
+class _Task:
+    """What is to be predicted, and the rows on which that is measured."""
+
+    features: Any
+    classes: int
+    held: Numbers
+    target: str
+
+    @property
+    def measure(self) -> str:
+        return {0: "R squared", 2: "AUC"}.get(self.classes, "balanced accuracy")
+
+    @property
+    def truth(self) -> np.ndarray:
+        return self.held.values[self.target]
+
+    def trained(self, kind: str, table: Numbers) -> list[_Trained]:
+        from dpsynth.evaluation.learners import learned
+
+        asked = self.features.matrix(self.held.values)
+        found = []
+        for seed in range(SEEDS):
+            rng = np.random.default_rng((_SEED, seed))
+            drawn = table.take(rng.integers(table.rows, size=min(table.rows, TRAINING_ROWS)))
+            rows = self.features.matrix(drawn.values)
+            target = drawn.values[self.target]
+            model = learned(kind, self.classes, self.features, rows, target, seed)
+            said = model(asked)
+            found.append(_Trained(model, said, _MEASURES[self.measure](self.truth, said)))
+        return found
+
+    def falls(self, trained: _Trained) -> np.ndarray:
+        """By how much the measure falls when each column is shuffled among the holdout's rows."""
+        rng = np.random.default_rng(_SEED)
+        rows = self.features.matrix(self.held.values)
+        found = np.empty(rows.shape[1])
+        for place in range(rows.shape[1]):
+            shuffled = rows.copy()
+            shuffled[:, place] = rows[rng.permutation(len(rows)), place]
+            measured = _MEASURES[self.measure](self.truth, trained.model(shuffled))
+            found[place] = trained.measured.value - measured.value
+        return found
+
+
+def _known(table: Numbers, target: str) -> Numbers:
+    return table.take(np.flatnonzero(np.isfinite(table.values[target])))
+
+
+def _classes(column: Column) -> int:
+    if isinstance(column, Boolean):
+        return 2
+    return len(column.categories) if isinstance(column, Categorical) else 0
+
+
+def _learner(kind: str, ours: list[_Trained], theirs: list[_Trained]) -> LearnerQuality:
+    gap = difference([one.measured for one in theirs], [one.measured for one in ours])
+    return LearnerQuality(kind, _mean(ours), _mean(theirs), gap.low, gap.high)
+
+
+def _mean(trained: Sequence[_Trained]) -> float:
+    return float(np.mean([one.measured.value for one in trained]))
+
+
+def _agreement(ours: np.ndarray, theirs: np.ndarray) -> float:
+    """Spearman's correlation; 0 where one of them is constant, as nothing is put in an order."""
+    if len(ours) < 2 or np.ptp(ours) == 0 or np.ptp(theirs) == 0:
+        return 0.0
+    return float(spearmanr(ours, theirs).statistic)
