@@ -149,6 +149,8 @@ def check_target(schema: Schema, target: str, groups: Sequence[str]) -> None:
         )
     if len(schema.coded) < 2:
         raise ValueError(f"the target {target!r} is the only column: nothing predicts it")
+    if target in groups:
+        raise ValueError(f"{target!r} is the target, and no group beside: take it out of groups")
     for name in groups:
         size = len(getattr(schema.coded[name], "categories", ())) or 2
         if is_measured(schema.coded[name]) or size > MOST_GROUPS:
@@ -156,6 +158,13 @@ def check_target(schema: Schema, target: str, groups: Sequence[str]) -> None:
                 f"groups are by a column of {MOST_GROUPS} categories at most, got {name!r}: name"
                 " another column, or declare broader categories"
             )
+
+
+def learners_of() -> Any:
+    """The learners; ImportError, in one sentence, where scikit-learn is not installed."""
+    from dpsynth.evaluation import learners
+
+    return learners
 
 
 def downstream(
@@ -171,9 +180,8 @@ def downstream(
         A table has no row in which the target is known, or the target has one value only in the
         holdout.
     """
-    from dpsynth.evaluation.learners import KINDS, Features
-
-    features = Features.of(schema, target)
+    kinds = learners_of().KINDS
+    features = learners_of().Features.of(schema, target)
     known = [_known(table, target) for table in tables]
     held = known[2]
     truth = held.values[target]
@@ -185,9 +193,9 @@ def downstream(
     task = _Task(features, _classes(schema.coded[target]), held, target)
     trained = {
         kind: [task.trained(kind, table) for table in known[:2]]
-        for kind in steps("training models", KINDS)
+        for kind in steps("training models", kinds)
     }
-    learners = sorted((_learner(kind, *trained[kind]) for kind in KINDS), key=lambda x: -x.real)
+    learners = sorted((_learner(kind, *trained[kind]) for kind in kinds), key=lambda x: -x.real)
     by_release = max(learners, key=lambda one: one.synthetic)
     ours, theirs = trained["boosting"]
     falls = [task.falls(ours[0]), task.falls(theirs[0]), task.falls(ours[1])]
@@ -247,8 +255,6 @@ class _Task:
         return self.held.values[self.target]
 
     def trained(self, kind: str, table: Numbers) -> list[_Trained]:
-        from dpsynth.evaluation.learners import learned
-
         asked = self.features.matrix(self.held.values)
         found = []
         for seed in range(SEEDS):
@@ -256,7 +262,7 @@ class _Task:
             drawn = table.take(rng.integers(table.rows, size=min(table.rows, TRAINING_ROWS)))
             rows = self.features.matrix(drawn.values)
             target = drawn.values[self.target]
-            model = learned(kind, self.classes, self.features, rows, target, seed)
+            model = learners_of().learned(kind, self.classes, self.features, rows, target, seed)
             said = model(asked)
             found.append(_Trained(model, said, _MEASURES[self.measure](self.truth, said)))
         return found

@@ -32,6 +32,7 @@ def check_before(job: JobFile) -> None:
         if step in job.sections:
             schema.refuse_text()
             _holdout(job, step, schema)
+    _models(job, schema)
     _audit(job, schema)
     for name in job.of("gate").get("distance", {}):
         if len(schema.coded) < WAYS[name]:
@@ -68,6 +69,21 @@ def _holdout(job: JobFile, step: str, schema: Schema) -> None:
             check_columns(open_source(place, schema).names, schema)
         except SchemaError as error:
             raise SchemaError(f"{step}.holdout: {error}") from None
+
+
+def _models(job: JobFile, schema: Schema) -> None:
+    """The target can be predicted, in groups that can be formed, by a package that is there."""
+    from dpsynth.evaluation.downstream import check_target, learners_of
+
+    facts = job.of("evaluate")
+    target, groups = facts.get("target"), facts.get("groups", ())
+    if groups and target is None:
+        raise ValueError("evaluate.groups needs a target that models predict: add evaluate.target")
+    if target is not None:
+        if "holdout" not in facts:
+            raise ValueError("evaluate.target needs rows to try models on: add evaluate.holdout")
+        check_target(schema, target, groups)
+        learners_of()
 
 
 def _audit(job: JobFile, schema: Schema) -> None:

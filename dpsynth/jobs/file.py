@@ -22,10 +22,13 @@ _TOP = ("dpsynth_job", "data", "schema", "ledger", "output")
 _SECTIONS: Mapping[str, tuple[str, ...]] = {
     "fit": ("epsilon", "delta", "mechanism", "settings", "purpose", "approvals"),
     "sample": ("rows", "seed", "format"),
-    "evaluate": ("holdout",),
+    "evaluate": ("holdout", "target", "groups"),
     "audit": ("holdout", "level", "policy", "sensitive", "seed"),
     "certify": ("card", "documents"),
-    "gate": ("epsilon", "account_epsilon", "distance", "outside_schema", "audit"),
+    "gate": (
+        *("epsilon", "account_epsilon", "distance", "outside_schema"),
+        *("model_loss", "group_loss", "audit"),
+    ),
     "sign": ("key", "signer", "role", "days", "supersedes"),
 }
 NOT_OF_A_MECHANISM = (
@@ -120,6 +123,11 @@ def _check(sections: Mapping[str, Mapping[str, Any]]) -> None:
         raise ValueError("gate.distance needs a comparison with real rows: add evaluate")
     if "outside_schema" in gate and "evaluate" not in sections:
         raise ValueError("gate.outside_schema needs a comparison with real rows: add evaluate")
+    asked = sections.get("evaluate", {})
+    if "model_loss" in gate and "target" not in asked:
+        raise ValueError("gate.model_loss needs a target of models: add evaluate.target")
+    if "group_loss" in gate and not asked.get("groups"):
+        raise ValueError("gate.group_loss needs groups: add evaluate.groups")
     if "audit" in gate and "audit" not in sections:
         raise ValueError("gate.audit needs an audit: add audit: {holdout: FILE}")
 
@@ -170,6 +178,8 @@ _KINDS: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     "sample.rows": ("a whole number of 1 or more", lambda value: _is_count(value) and value > 0),
     "sample.seed": _COUNT,
     "sample.format": (f"one of {', '.join(_FORMATS)}", lambda value: value in _FORMATS),
+    "evaluate.target": _TEXT,
+    "evaluate.groups": ("a list of columns", _are_texts),
     "audit.level": _TEXT,
     "audit.sensitive": ("a list of columns", _are_texts),
     "audit.seed": _COUNT,
@@ -179,6 +189,8 @@ _KINDS: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     "gate.account_epsilon": _NUMBER,
     "gate.distance": ("limits for columns, pairs or triples, as {pairs: 0.1}", _are_limits),
     "gate.outside_schema": _COUNT,
+    "gate.model_loss": _NUMBER,
+    "gate.group_loss": _NUMBER,
     "gate.audit": (
         f"a list of verdicts, each of {', '.join(VERDICTS)}, as [PASS]",
         lambda value: _VERDICT(value) and bool(value),

@@ -67,6 +67,23 @@ def _quality(limits: Mapping[str, Any], quality: Mapping[str, Any]) -> Iterator[
     if "outside_schema" in limits:
         outside = sum(column["outside_domain"] for column in quality["columns"])
         yield _at_most("gate.outside_schema", "values outside", outside, limits["outside_schema"])
+    models = quality["downstream"]
+    if "model_loss" in limits:
+        best = models["learners"][0]
+        lost = best["real"] - best["synthetic"]
+        name = f"the loss of {models['measure']} by {best['name']}"
+        yield _at_most("gate.model_loss", name, lost, limits["model_loss"])
+    if "group_loss" in limits:
+        for group in models["groups"]:
+            yield _of_group(group, models["measure"], limits["group_loss"])
+
+
+def _of_group(group: Mapping[str, Any], measure: str, most: float) -> Case:
+    name = f"the loss of {measure} in {group['column']} = {group['value']}"
+    if group["real"] is None:
+        text = f"{name} is not known: too few rows of the holdout, or one class of the target only"
+        return Case("gate.group_loss", name, "INCONCLUSIVE", text)
+    return _at_most("gate.group_loss", name, group["real"] - group["synthetic"], most)
 
 
 def _at_most(group: str, name: str, value: float, most: float) -> Case:

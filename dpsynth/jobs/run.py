@@ -140,9 +140,9 @@ class _Run:
     def evaluate(self) -> list[Path]:
         from dpsynth.evaluation.fidelity import evaluate
 
-        holdout = self.job.of("evaluate").get("holdout")
         folder = self.internal / "quality"
-        evaluate(self.rows, self.job.data, self.schema, holdout=holdout).save(folder)
+        facts = self.job.of("evaluate")
+        evaluate(self.rows, self.job.data, self.schema, **facts).save(folder)
         return sorted(folder.iterdir())
 
     def audit(self) -> list[Path]:

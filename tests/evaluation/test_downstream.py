@@ -148,6 +148,7 @@ def test_a_release_of_one_class_is_worth_a_guess():
         ("nothing", (), "'nothing' is no column that is compared: name one of"),
         ("paid", ("x",), "groups are by a column of 20 categories at most, got 'x'"),
         ("paid", ("who",), "'who' is no column"),
+        ("paid", ("paid",), "'paid' is the target, and no group beside"),
     ],
 )
 def test_what_cannot_be_a_target_or_a_group_is_refused_in_a_sentence(target, groups, said):
