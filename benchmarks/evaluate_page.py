@@ -6,7 +6,7 @@ from typing import Any
 
 
 def section(results: dict[str, Any]) -> list[str]:
-    cost, planted = results["cost"], results["planted"]
+    cost, models, planted = results["cost"], results["models"], results["planted"]
     false = ["| real rows | synthetic rows | comparisons | with a false finding |", "|---|---|---|---|"]
     for row in results["false findings"]:
         false.append(f"| {row['real']:,} | {row['synthetic']:,} | {row['comparisons']} | {row['wrong']} |")
@@ -18,6 +18,8 @@ def section(results: dict[str, Any]) -> list[str]:
         f"`evaluate` of {cost['rows']:,} made-up rows of {cost['columns']} columns beside as many takes"
         f" {cost['CPU s']:.0f} CPU s, and its two files {cost['CPU s of the page']:.1f} more: a page of"
         f" {cost['page bytes'] / 1e6:.1f} MB, and JSON of {cost['JSON bytes'] / 1e6:.1f} MB."
+        f" Models of a target, with {models['groups']} groups and a holdout of as many rows, take"
+        f" {models['CPU s']:.0f} CPU s."
         " (`benchmarks/evaluate.py`)",
         "**Patterns where nothing was planted**: two samples of one law, 12 columns. A lost or invented pattern there"
         " is a false finding.",
