@@ -32,6 +32,8 @@ TRAINING_ROWS = 20_000
 SEEDS = 3
 """Trainings of each learner, each on rows drawn anew with replacement."""
 MOST_CLASSES = 20
+LEAST_BEYOND = 0.02
+"""By how much a measure must pass that of a guess, for shares of that to mean something."""
 MOST_GROUPS = 20
 
 _SEED = 20240608
@@ -113,11 +115,17 @@ class Downstream:
     def sentences(self) -> list[str]:
         """The result in words, for a reader who knows no measure."""
         best = self.learners[0]
-        kept = (best.synthetic - self.chance) / max(best.real - self.chance, 1e-9)
+        beyond = best.real - self.chance
+        if beyond < LEAST_BEYOND:
+            return [
+                f"No model of {self.target!r} does better than a guess on real rows"
+                f" ({self.measure} {best.real:.3f}): this target says nothing of the release."
+            ]
+        kept = max(best.synthetic - self.chance, 0.0) / beyond
         said = [
             f"The best model of {self.target!r} reaches {self.measure} {best.real:.3f} where it is"
             f" trained on real rows, and {best.synthetic:.3f} where trained on the release: it"
-            f" keeps {percent(max(kept, 0.0))} of what goes beyond a guess ({self.chance:.3f})."
+            f" keeps {percent(kept)} of what goes beyond a guess ({self.chance:.3f})."
         ]
         by_release = max(self.learners, key=lambda one: one.synthetic).name
         if by_release == best.name:

@@ -5,6 +5,7 @@ For evidence only: they are trained on raw rows, and nothing of them is released
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
@@ -21,6 +22,7 @@ try:
         RandomForestClassifier,
         RandomForestRegressor,
     )
+    from sklearn.exceptions import ConvergenceWarning
     from sklearn.impute import SimpleImputer
     from sklearn.linear_model import LogisticRegression, Ridge
     from sklearn.pipeline import make_pipeline
@@ -81,7 +83,9 @@ def learned(
     empty = np.isnan(rows).all(axis=0)
     rows = np.where(empty, 0.0, rows)
     made = _made(kind, classes > 0, features, seed)
-    made.fit(rows, target.astype(np.int64) if classes else target)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)  # stopped early, it is a model as well
+        made.fit(rows, target.astype(np.int64) if classes else target)
 
     def answer(asked: np.ndarray) -> np.ndarray:
         asked = np.where(empty, 0.0, asked)

@@ -136,6 +136,13 @@ def test_a_group_that_the_release_lacks_is_said_to_be_none_of_its_rows():
     assert group.high < 0.05
 
 
+def test_where_nothing_can_be_predicted_no_share_is_said_to_be_kept():
+    nothing = found(table(1500, 3), "noise", groups=())
+    (said,) = nothing.sentences()
+    assert said.startswith("No model of 'noise' does better than a guess on real rows (R squared -0.")
+    assert "keeps" not in said
+
+
 def test_a_release_of_one_class_is_worth_a_guess():
     release = table(1500, 3)
     release["paid"] = True
