@@ -43,6 +43,10 @@ def evaluate(
         list[str] | None,
         typer.Option(help="A column of groups to try them in; repeat it for more."),
     ] = None,
+    told_apart: Annotated[
+        bool,
+        typer.Option("--told-apart", help="Say how well a model tells the release from real rows."),
+    ] = False,
     progress: Progress = None,
     as_json: Json = False,
 ) -> None:
@@ -52,7 +56,13 @@ def evaluate(
     facts = load_schema(from_project(schema=schema)["schema"])
     with following(progress):
         quality = compare(
-            synthetic, real, facts, holdout=holdout, target=target, groups=group or ()
+            synthetic,
+            real,
+            facts,
+            holdout=holdout,
+            target=target,
+            groups=group or (),
+            told_apart=told_apart,
         )
         quality.save(output)
     if as_json:

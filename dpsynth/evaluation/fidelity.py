@@ -20,6 +20,7 @@ from dpsynth.data.engines.files import column as values_of
 from dpsynth.data.tables.codec import check_columns, encode_frame, schema_domain
 from dpsynth.evaluation.association import associations
 from dpsynth.evaluation.details import details
+from dpsynth.evaluation.discriminator import discriminator
 from dpsynth.evaluation.distances import all_ways, choose_bins, frequencies, total_variation
 from dpsynth.evaluation.downstream import check_target, downstream
 from dpsynth.evaluation.labels import bin_labels, valid_cells
@@ -59,6 +60,7 @@ def evaluate(
     bounds: Bounds | None = None,
     target: str | None = None,
     groups: Sequence[str] = (),
+    told_apart: bool = False,
 ) -> Quality:
     """Compares a release with the real records, column by column and pair by pair.
 
@@ -80,6 +82,9 @@ def evaluate(
     groups : sequence of str, optional
         Columns of at most 20 categories: what those models are worth, and whom they select, in each
         group.
+    told_apart : bool, default False
+        Train a model to tell the release from the holdout, and say which columns give it away.
+        Needs a holdout and the extra `audit`.
 
     Returns
     -------
@@ -92,10 +97,10 @@ def evaluate(
         A table cannot be read, its columns are not the schema's, or the schema has no column to
         compare; never for a value.
     ValueError
-        The holdout has no rows; a target without a holdout, groups without a target, or a column
-        that cannot be predicted or is no group.
+        The holdout has no rows; a target or `told_apart` without a holdout, groups without a
+        target, or a column that cannot be predicted or is no group.
     ImportError
-        A target is named, and scikit-learn is not installed.
+        Models are to be trained, and scikit-learn is not installed.
 
     Examples
     --------
@@ -109,6 +114,11 @@ def evaluate(
     """
     _check(schema)
     _check_prediction(schema, target, groups, holdout)
+    if told_apart and holdout is None:
+        raise ValueError(
+            "a model that tells the release apart needs a holdout, real rows that the release was"
+            " not made from: give one"
+        )
     stage("reading the tables")
     rows = (_open("real", real, schema), _open("synthetic", synthetic, schema))
     held = None if holdout is None else _open("holdout", holdout, schema)
@@ -151,6 +161,7 @@ def evaluate(
         calendar=calendar(numbers, schema),
         missing_together=missing_together(numbers, schema),
         scores=scores(numbers[0], numbers[1], schema),
+        discriminator=discriminator(numbers, schema) if told_apart else None,
         downstream=None if target is None else downstream(numbers, schema, target, groups),
     )
 

@@ -56,7 +56,8 @@ class Features:
     categories: tuple[bool, ...]
 
     @classmethod
-    def of(cls, schema: Schema, target: str) -> Features:
+    def of(cls, schema: Schema, target: str | None) -> Features:
+        """All columns that are compared, but the target where there is one."""
         names = tuple(name for name in schema.coded if name != target)
         return cls(
             names, tuple(isinstance(schema.coded[name], Categorical | Boolean) for name in names)

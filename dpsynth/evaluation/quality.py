@@ -13,6 +13,7 @@ import pandas as pd
 
 from dpsynth.base.text import percent, printable
 from dpsynth.evaluation.association import Association, matrix, mean_difference
+from dpsynth.evaluation.discriminator import Discriminator
 from dpsynth.evaluation.downstream import Downstream
 from dpsynth.evaluation.pattern import Pattern
 from dpsynth.evaluation.scores import Scores
@@ -184,6 +185,8 @@ class Quality:
         Which values are missing together; None where no value is missing.
     scores : Scores
         By the definitions of SDMetrics.
+    discriminator : Discriminator or None
+        How well a model tells the release from the holdout; None where it was not asked for.
     downstream : Downstream or None
         What models trained on the release are worth; None where no target was named.
 
@@ -218,6 +221,7 @@ class Quality:
     calendar: tuple[CalendarPart, ...]
     missing_together: MissingTogether | None
     scores: Scores
+    discriminator: Discriminator | None = None
     downstream: Downstream | None = None
 
     @property
@@ -233,6 +237,7 @@ class Quality:
                 [column.name for column in self.columns], self.associations
             ),
             "mean_association_difference": mean_difference(self.associations),
+            "told_apart": self.discriminator.sentence() if self.discriminator else None,
             "predictions": self.downstream.sentences() if self.downstream else [],
         }
 
@@ -308,6 +313,7 @@ class Quality:
             f"  worst pairs     {', '.join(worst) or 'none'}",
             f"  outside schema  {self.outside_domain:,} synthetic values",
             f"  repeated rows   {repeated}",
+            *([f"  {self.discriminator.sentence()}"] if self.discriminator else []),
             *(f"  {said}" for said in (self.downstream.sentences() if self.downstream else [])),
         ]
         return str(printable("\n".join(lines)))
