@@ -41,9 +41,9 @@ def block() -> str:
         " the input of the columns that are in no constraint, by `canopy`."
     )
     told = (
-        f"With `canopy` all together take {share(together['canopy'])} of the time without them (fewer columns are modelled,"
-        f" other tables measured), and the slowest kind {share(slowest['canopy'])}. With `independent` these are"
-        f" {share(together['independent'])} and {share(slowest['independent'])}: it knows no"
+        f"With `canopy` all together take {share(together['canopy'])} of the time without them (fewer columns are"
+        f" modelled, other tables measured), and the slowest kind {share(slowest['canopy'])}. With `independent` these"
+        f" are {share(together['independent'])} and {share(slowest['independent'])}: it knows no"
         " dependence, so that many rows break an implication and are drawn again. Part of each figure is that another"
         " model was fitted."
     )
