@@ -17,7 +17,7 @@ from dpsynth.evaluation.numbers import Numbers
 from dpsynth.schema.table import Schema
 
 ROWS = 10_000
-"""Most rows of each table: more find finer differences, and take long."""
+"""Most rows of each table, so that the time does not grow with them."""
 ERRORS = 4.0
 """A column is named where its fall is at least so many standard errors (DeLong's)."""
 _FOLDS = 2

@@ -28,7 +28,7 @@ from dpsynth.schema.columns import Boolean, Categorical, Column
 from dpsynth.schema.table import Schema
 
 TRAINING_ROWS = 20_000
-"""Most rows that a learner is trained on: more change its measure by little, and take long."""
+"""Most rows that a learner is trained on, so that its time does not grow with the table."""
 SEEDS = 3
 """Trainings of each learner, each on rows drawn anew with replacement."""
 MOST_CLASSES = 20
@@ -195,7 +195,9 @@ def downstream(
     truth = held.values[target]
     for table, name in zip(known, ("real rows", "release", "holdout"), strict=True):
         if not table.rows:
-            raise ValueError(f"the {name} have no row in which {target!r} is known: name another")
+            raise ValueError(
+                f"{target!r} is missing in every row of the {name}: name another target"
+            )
     if np.unique(truth).size < 2:
         raise ValueError(f"{target!r} has one value only in the holdout: name another target")
     task = _Task(features, _classes(schema.coded[target]), held, target)

@@ -35,7 +35,7 @@ except ImportError:
 
 KINDS = ("linear", "forest", "boosting")
 _TREES, _ROUNDS = 60, 100
-"""Of a forest and of boosting: twice as many move an area by less than .003 on `adult`."""
+"""Of a forest and of boosting: few, as each is trained six times."""
 _LEAST_IN_LEAF = 5
 _LEVELS = 50
 """Of a category's indicators in the linear model; rarer values share one."""

@@ -168,7 +168,7 @@ def test_a_target_that_nobody_has_or_that_never_varies_is_refused():
     rows = Numbers.of(pd.DataFrame({"a": [0.0, 1.0], "b": [True, False]}), schema)
     none = Numbers.of(pd.DataFrame({"a": [0.0, 1.0], "b": [None, None]}), schema)
     same = Numbers.of(pd.DataFrame({"a": [0.0, 1.0], "b": [True, True]}), schema)
-    with pytest.raises(ValueError, match="the release have no row in which 'b' is known"):
+    with pytest.raises(ValueError, match="'b' is missing in every row of the release: name another target"):
         downstream([rows, none, rows], schema, "b")
     with pytest.raises(ValueError, match="'b' has one value only in the holdout"):
         downstream([rows, rows, same], schema, "b")
