@@ -44,8 +44,8 @@ def kept_by_random_schemas(seed: int, count: int) -> dict[str, int]:
 
 
 def test_rows_of_random_schemas_keep_all_constraints_whatever_the_data() -> None:
-    found = kept_by_random_schemas(seed=1, count=40)
-    assert found["kept"] >= 34
+    found = kept_by_random_schemas(seed=1, count=16)
+    assert found["kept"] >= 13
     assert found["no row"] <= 1
 
 
