@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import itertools
 import math
-from functools import lru_cache
+from bisect import bisect_right
+from functools import lru_cache, partial
 
 import numpy as np
 
@@ -162,13 +163,17 @@ def some_sets(
 def _nth_set(attributes: Clique, size: int, place: int) -> Clique:
     """The set at this place, from 0, of `itertools.combinations(attributes, size)`."""
     found: list[str] = []
-    for i, attribute in enumerate(attributes):
-        if len(found) == size:
-            break
-        # So many sets that begin as this one does go on with this attribute.
-        here = math.comb(len(attributes) - i - 1, size - len(found) - 1)
-        if place < here:
-            found.append(attribute)
-        else:
-            place -= here
+    start = 0
+    for left in range(size, 0, -1):
+        # How many sets of the attributes from `start` on begin before each of these.
+        n = len(attributes)
+        before = partial(_sets_before, n - start, n, left)
+        i = start + bisect_right(range(start, n), place, key=before) - 1
+        place -= before(i)
+        found.append(attributes[i])
+        start = i + 1
     return tuple(found)
+
+
+def _sets_before(there: int, n: int, size: int, i: int) -> int:
+    return math.comb(there, size) - math.comb(n - i, size)

@@ -20,6 +20,7 @@ from dpsynth.base.places import new_folder
 from dpsynth.base.progress import rows, stage
 from dpsynth.base.versions import versions
 from dpsynth.data.tables.writing import WRITTEN, refuse_unwritable, write_rows
+from dpsynth.evidence.bundle.samples import UNFINISHED
 from dpsynth.evidence.manifest import add_lines, line_of, refuse_other_release, refuse_unlisted
 from dpsynth.synthesizers import block_job
 from dpsynth.synthesizers.asking import Asked, check_draw, fresh_seed
@@ -34,7 +35,7 @@ from dpsynth.synthesizers.block_job import (
     refuse_in_blocks,
 )
 
-_JOB = "writing.json"
+_JOB = UNFINISHED
 """What is being written; gone when all of it is there."""
 
 
