@@ -313,7 +313,9 @@ def sample(
     if n is not None and scenario is None and not (named and output.suffix):
         asked |= {"format": row_format and row_format.value, "append": append}
         with following(progress):
-            made = Synthesizer.load(model).write(output, n, **asked, seed=seed, workers=workers)
+            synthesizer = Synthesizer.load(model)
+            asked |= {"seed": seed, "workers": workers, "progress": False}  # `following` shows it
+            made = synthesizer.write(output, n, **asked)
         _say_written(made, as_json)
         return
     if not named:

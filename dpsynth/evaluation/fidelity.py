@@ -355,13 +355,11 @@ def _mean(k: int, found: Sequence[tuple[float, float]]) -> WayQuality:
 
 def _matrix(
     domain: Domain, found: Mapping[Clique, tuple[float, float]], which: int
-) -> tuple[tuple[float, ...], ...]:
-    """Symmetric; on the diagonal the columns alone."""
+) -> tuple[tuple[float | None, ...], ...]:
+    """Symmetric; on the diagonal the columns alone. None of pairs that are not compared."""
     index = {a: i for i, a in enumerate(domain.attributes)}
-    matrix = np.zeros((len(index), len(index)))
+    matrix: list[list[float | None]] = [[None] * len(index) for _ in index]
     for clique, distances in found.items():
-        i = index[clique[0]]
-        j = index[clique[-1]]
-        matrix[i, j] = distances[which]
-        matrix[j, i] = distances[which]
-    return tuple(tuple(row) for row in matrix.tolist())
+        i, j = index[clique[0]], index[clique[-1]]
+        matrix[i][j] = matrix[j][i] = distances[which]
+    return tuple(map(tuple, matrix))

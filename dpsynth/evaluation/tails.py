@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Iterator
 
@@ -11,6 +10,7 @@ from scipy.special import ndtri
 from scipy.stats import multivariate_normal, rankdata
 
 from dpsynth.base.text import percent, short
+from dpsynth.evaluation.distances import compared_pairs
 from dpsynth.evaluation.numbers import MEASURED, Numbers, in_both, is_measured, value_of
 from dpsynth.evaluation.pattern import Pattern, apart, fate_of, in_errors, is_invented
 from dpsynth.schema.columns import Column, Datetime, Numeric
@@ -140,7 +140,9 @@ def joint_tails(real: Numbers, synthetic: Numbers, schema: Schema) -> Iterator[P
     if real.rows < _FEWEST_JOINT or synthetic.rows < _FEWEST_JOINT:
         return
     ranks = [{n: _shares_below(t.values[n]) for n in names} for t in (real, synthetic)]
-    for a, b in itertools.combinations(names, 2):
+    for a, b in compared_pairs((*schema.coded,)):
+        if a not in ranks[0] or b not in ranks[0]:
+            continue
         for sign, side in ((1, "highest"), (-1, "lowest")):
             found = _joint(a, b, sign, side, ranks)
             if found is not None:
