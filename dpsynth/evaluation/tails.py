@@ -25,8 +25,8 @@ FAR = 0.75
 _USUAL_FAR = 15
 _SURE_GAP = 2 + _USUAL_FAR * math.log1p(FAR)
 """Of less than 15 values: the last k values of a Pareto tail of index 1 lie beyond a gap of g
-distances with probability (1 + g)^-k, whose logarithm must be below minus this. 2 is for the sizes that
-are tried, 8 to 14."""
+distances with probability (1 + g)^-k, whose logarithm must be below minus this. 2 is for the sizes
+that are tried, 8 to 14."""
 
 LEVELS = (0.99, 0.999)
 """Quantiles of the real values beyond which the shares are compared."""
