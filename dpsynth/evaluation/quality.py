@@ -187,6 +187,9 @@ class Quality:
         Which values are missing together; None where no value is missing.
     scores : Scores
         By the definitions of SDMetrics.
+    doubts : tuple of str
+        What makes the comparison itself doubtful, in sentences: a release of few rows, a holdout of
+        rows that are also real ones.
     discriminator : Discriminator or None
         How well a model tells the release from the holdout; None where it was not asked for.
     downstream : Downstream or None
@@ -223,6 +226,7 @@ class Quality:
     calendar: tuple[CalendarPart, ...]
     missing_together: MissingTogether | None
     scores: Scores
+    doubts: tuple[str, ...]
     discriminator: Discriminator | None = None
     downstream: Downstream | None = None
 
@@ -323,6 +327,7 @@ class Quality:
             f"INTERNAL, not differentially private: {self.rows_synthetic:,} synthetic rows beside"
             f" {self.rows_real:,} real ones",
             *(f"  {use}" for use in self.verdict["uses"]),
+            *(f"  {doubt}" for doubt in self.doubts),
             f"  {'mean distance':<15} {'synthetic':>12} {self.yardstick:>12}",
             *means,
             *([f"  {self.left_out}"] if self.left_out else []),
