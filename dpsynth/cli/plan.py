@@ -35,7 +35,10 @@ if TYPE_CHECKING:
     from dpsynth.synthesizers.plan import Plan
 
 _PROGRAM = ("environment", "command", "claim")
-_OTHERS = ("mechanism", "epsilon", "delta", "rows", "target", "settings", "ledger")
+_OTHERS = (
+    *("mechanism", "epsilon", "delta", "rows", "target", "settings", "ledger"),
+    "holdback",
+)
 _KNOWN = {"schema", *_OTHERS, *_PROGRAM}
 _NEEDED = ("schema", "epsilon", "rows")
 
@@ -62,6 +65,9 @@ Account = Annotated[
         help="The account that would pay; by default the project's, or one of this fit alone.",
     ),
 ]
+MaybeHoldback = Annotated[
+    float | None, typer.Option(help="The part of the budget that is held back, as for fit.")
+]
 Mechanism = Annotated[str | None, typer.Option(help="The mechanism, as for fit.")]
 
 
@@ -78,6 +84,7 @@ def plan(
     command: Command = None,
     claim: Claim = None,
     ledger: Account = None,
+    holdback: MaybeHoldback = None,
     as_json: Json = False,
 ) -> None:
     """Say what a fit would spend, and how noisy its answers would be.
@@ -95,6 +102,7 @@ def plan(
         "command": command,
         "claim": claim,
         "ledger": ledger,
+        "holdback": holdback,
     }
     stated = {} if job is None else _job(job)
     made = _plan(_facts(stated, options), settings)
@@ -132,6 +140,7 @@ def _plan(facts: dict[str, Any], settings: list[str] | None) -> Plan:
         mechanism,
         epsilon=facts["epsilon"],
         delta=facts["delta"],
+        holdback=facts.get("holdback", 0.0),
         **({"ledger": facts["ledger"]} if "ledger" in facts else {}),
         **chosen,
     )

@@ -21,7 +21,6 @@ from dpsynth.data.tables.codec import check_columns, encode_frame, schema_domain
 from dpsynth.evaluation.association import associations
 from dpsynth.evaluation.details import details
 from dpsynth.evaluation.discriminator import discriminator
-from dpsynth.evaluation.distances import all_ways, choose_bins, frequencies, total_variation
 from dpsynth.evaluation.doubts import doubts
 from dpsynth.evaluation.downstream import check_target, downstream
 from dpsynth.evaluation.labels import bin_labels, valid_cells
@@ -32,6 +31,7 @@ from dpsynth.evaluation.reading import missing_and_outside, repeated_share, span
 from dpsynth.evaluation.scores import scores
 from dpsynth.evaluation.structure import calendar, missing_together, quantiles
 from dpsynth.models.base import Codes
+from dpsynth.models.distances import all_ways, choose_bins, frequencies, total_variation
 from dpsynth.schema.columns import Boolean, Categorical, Column, Numeric, SchemaError
 from dpsynth.schema.table import Schema
 

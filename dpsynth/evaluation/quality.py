@@ -20,8 +20,8 @@ from dpsynth.evaluation.pattern import Pattern
 from dpsynth.evaluation.scores import Scores
 from dpsynth.evaluation.shares import Compared
 from dpsynth.evaluation.structure import CalendarPart, MissingTogether, Quantiles
-from dpsynth.evaluation.verdict import verdict
 from dpsynth.evidence.pages import render
+from dpsynth.evidence.verdict import verdict
 
 VERSION = 1
 INTERNAL = (

@@ -10,9 +10,9 @@ import numpy as np
 
 from dpsynth.base.text import hundredths, percent
 from dpsynth.evaluation.association import columns_of, correlations
-from dpsynth.evaluation.distances import compared_columns, compared_pairs
 from dpsynth.evaluation.numbers import Numbers, is_measured, value_of
 from dpsynth.evaluation.pattern import CLEAR, Pattern, apart, fate_of, in_errors, is_invented
+from dpsynth.models.distances import compared_columns, compared_pairs
 from dpsynth.schema.columns import Boolean, Numeric
 from dpsynth.schema.table import Schema
 

@@ -10,9 +10,9 @@ from scipy.special import ndtri
 from scipy.stats import multivariate_normal, rankdata
 
 from dpsynth.base.text import percent, short
-from dpsynth.evaluation.distances import compared_pairs
 from dpsynth.evaluation.numbers import MEASURED, Numbers, in_both, is_measured, value_of
 from dpsynth.evaluation.pattern import Pattern, apart, fate_of, in_errors, is_invented
+from dpsynth.models.distances import compared_pairs
 from dpsynth.schema.columns import Column, Datetime, Numeric
 from dpsynth.schema.table import Schema
 
