@@ -22,6 +22,7 @@ from dpsynth.evidence.bundle.signatures import ENDING
 from dpsynth.jobs.before import check_before
 from dpsynth.jobs.file import JobFile
 from dpsynth.jobs.gate import STAMP, cases, worst
+from dpsynth.jobs.page import job_page
 from dpsynth.jobs.record import Record, alone, digest_of, now
 from dpsynth.schema.table import Schema
 from dpsynth.synthesizers.asking import fresh_seed
@@ -183,6 +184,12 @@ class _Run:
         )
         return asked
 
+    def show(self, asked: list[Case]) -> None:
+        """Writes the page of the job: what was done from what, and what the gate asked."""
+        steps = [step for step in STEPS if step in self.job.sections or step == "gate"]
+        page = job_page(self.job, self.record, steps, asked)
+        (self.internal / "job.html").write_text(page, encoding="utf-8", newline="\n")
+
     def sign(self) -> list[Path]:
         from dpsynth.evidence.sign import refuse_inside, sign_release
         from dpsynth.evidence.signing.ed25519 import load_private
@@ -222,6 +229,7 @@ def run_job(job: JobFile) -> Done:
             run.record.undo("sign")
         elif "sign" in job.sections and _do(run, "sign"):
             done.append("sign")
+        run.show(asked)
         return Done(verdict, asked, done)
 
 

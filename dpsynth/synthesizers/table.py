@@ -46,7 +46,8 @@ from dpsynth.synthesizers.fitted_table import FittedTable
 from dpsynth.synthesizers.looks import Categories, Looking
 from dpsynth.synthesizers.model_file import TABLE, built_table, in_stored_form, model_digest
 from dpsynth.synthesizers.paid_look import opened
-from dpsynth.synthesizers.plan import Plan, plan
+from dpsynth.synthesizers.plan import plan
+from dpsynth.synthesizers.planned import Plan
 from dpsynth.synthesizers.preflight import (
     check_budget,
     check_names,
