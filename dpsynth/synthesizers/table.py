@@ -38,7 +38,7 @@ from dpsynth.mechanisms.marginal.known import Marginal
 from dpsynth.mechanisms.registry import TABLES, mechanism_for, name_of
 from dpsynth.mechanisms.tails import with_magnitudes
 from dpsynth.schema.table import Schema
-from dpsynth.synthesizers.account import accountant_for, budget_of_account
+from dpsynth.synthesizers.account import accountant_for, budget_of_account, rehearsal
 from dpsynth.synthesizers.base import CautionWarning, NamedLedger, NoLedger
 from dpsynth.synthesizers.feasible import refuse_unkeepable
 from dpsynth.synthesizers.fitted import Fitted, certified
@@ -226,6 +226,20 @@ class Synthesizer(FittedTable):
         made = plan(self._modelled, mechanism, paid, rows, bool(self.schema.repeating))
         return in_own_units(made, recoding_of(self.schema))
 
+    def rehearse(self) -> None:
+        """Raises what `fit` would before it opens the data; otherwise does nothing.
+
+        The run is reserved in a copy of the account's lines in memory, and so refused as `fit`
+        would be: no data is opened, no ledger is made or changed.
+
+        Raises
+        ------
+        SchemaError, ValueError, BudgetExceededError
+            As `fit` would before it reads anything.
+        """
+        paid, mechanism = self._checked()
+        self._accountant(paid, mechanism, rehearsal(self.named_ledger)).close()
+
     @classmethod
     def _built(cls, document: dict[str, Any], arrays: dict[str, np.ndarray]) -> Synthesizer:
         schema, model, bounds, inside, people, found, record = built_table(document, arrays)
@@ -283,10 +297,10 @@ class Synthesizer(FittedTable):
         recoding = recoding_of(self.schema)
         return source.changed(recoding.encoded, recoding.needed)
 
-    def _accountant(self, paid: Search, mechanism: Mechanism) -> Accountant:
+    def _accountant(self, paid: Search, mechanism: Mechanism, ledger: NamedLedger) -> Accountant:
         fingerprint = self.schema.fingerprint()
         return accountant_for(
-            self.named_ledger,
+            ledger,
             self.schema.unit,
             paid.budget,
             Job(
@@ -303,7 +317,7 @@ class Synthesizer(FittedTable):
     def _begun(self, paid: Search, mechanism: Mechanism) -> tuple[Accountant, Checkpoint | None]:
         """A new run, or the one whose state lies in the checkpoint."""
         if self.checkpoint is None:
-            return self._accountant(paid, mechanism), None
+            return self._accountant(paid, mechanism, self.named_ledger), None
         path = expanded(self.checkpoint)
         facts = self._facts(paid.budget, mechanism)
         named = self.named_ledger
@@ -311,7 +325,7 @@ class Synthesizer(FittedTable):
             ledger = named if isinstance(named, Ledger) else Ledger.open(named)
             checkpoint, accountant = Checkpoint.read(path, {**facts, "account": ledger.key}, ledger)
             return accountant, checkpoint
-        accountant = self._accountant(paid, mechanism)
+        accountant = self._accountant(paid, mechanism, named)
         return accountant, Checkpoint(path, {**facts, "account": accountant.ledger.key}, accountant)
 
     def _facts(self, budget: Budget, mechanism: Mechanism) -> dict[str, Any]:
