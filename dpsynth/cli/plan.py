@@ -22,6 +22,7 @@ from dpsynth.cli.common import (
     row_count,
     say,
 )
+from dpsynth.cli.pages import Page, write_page
 from dpsynth.cli.programs import (
     Claim,
     Command,
@@ -32,7 +33,7 @@ from dpsynth.cli.programs import (
 )
 
 if TYPE_CHECKING:
-    from dpsynth.synthesizers.plan import Plan
+    from dpsynth.synthesizers.planned import Plan
 
 _PROGRAM = ("environment", "command", "claim")
 _OTHERS = (
@@ -85,6 +86,7 @@ def plan(
     claim: Claim = None,
     ledger: Account = None,
     holdback: MaybeHoldback = None,
+    html: Page = None,
     as_json: Json = False,
 ) -> None:
     """Say what a fit would spend, and how noisy its answers would be.
@@ -106,10 +108,14 @@ def plan(
     }
     stated = {} if job is None else _job(job)
     made = _plan(_facts(stated, options), settings)
+    if html is not None:
+        write_page(html, made.to_html())
     if as_json:
         print_json(made.record())
     else:
         _show(made)
+        if html is not None:
+            say(f"{html}: the same as a page")
 
 
 def _facts(stated: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:

@@ -34,6 +34,11 @@ def check_before(job: JobFile) -> None:
             _holdout(job, step, schema)
     _models(job, schema)
     _audit(job, schema)
+    if "constraints" in job.of("gate") and not schema.constraints:
+        raise ValueError(
+            "gate.constraints asks whether rows keep the schema's constraints, and the schema"
+            " declares none: declare them, or leave that limit out"
+        )
     for name in job.of("gate").get("distance", {}):
         if len(schema.coded) < WAYS[name]:
             raise ValueError(

@@ -26,8 +26,8 @@ _SECTIONS: Mapping[str, tuple[str, ...]] = {
     "audit": ("holdout", "level", "policy", "sensitive", "seed"),
     "certify": ("card", "documents"),
     "gate": (
-        *("epsilon", "account_epsilon", "distance", "outside_schema"),
-        *("model_loss", "group_loss", "audit"),
+        *("epsilon", "account_epsilon", "distance", "outside_schema", "constraints"),
+        *("model_loss", "group_loss", "group_share", "group_outcome", "audit"),
     ),
     "sign": ("key", "signer", "role", "days", "supersedes"),
 }
@@ -126,8 +126,9 @@ def _check(sections: Mapping[str, Mapping[str, Any]]) -> None:
     asked = sections.get("evaluate", {})
     if "model_loss" in gate and "target" not in asked:
         raise ValueError("gate.model_loss needs a target of models: add evaluate.target")
-    if "group_loss" in gate and not asked.get("groups"):
-        raise ValueError("gate.group_loss needs groups: add evaluate.groups")
+    for each in ("group_loss", "group_share", "group_outcome"):
+        if each in gate and not asked.get("groups"):
+            raise ValueError(f"gate.{each} needs groups: add evaluate.groups")
     if "audit" in gate and "audit" not in sections:
         raise ValueError("gate.audit needs an audit: add audit: {holdout: FILE}")
 
@@ -165,6 +166,7 @@ def _all_of(known: Sequence[str]) -> Callable[[Any], bool]:
 
 
 _NUMBER = ("a number of 0 or more", _is_number)
+_SHARE = ("a share from 0 to 1", lambda value: _is_number(value) and value <= 1)
 _COUNT = ("a whole number", _is_count)
 _TEXT = ("text", _is_text)
 _VERDICT = _all_of(VERDICTS)
@@ -192,6 +194,9 @@ _KINDS: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     "gate.outside_schema": _COUNT,
     "gate.model_loss": _NUMBER,
     "gate.group_loss": _NUMBER,
+    "gate.group_share": _SHARE,
+    "gate.group_outcome": _NUMBER,
+    "gate.constraints": _SHARE,
     "gate.audit": (
         f"a list of verdicts, each of {', '.join(VERDICTS)}, as [PASS]",
         lambda value: _VERDICT(value) and bool(value),

@@ -38,7 +38,7 @@ from dpsynth.mechanisms.marginal.known import Marginal
 from dpsynth.mechanisms.registry import TABLES, mechanism_for, name_of
 from dpsynth.mechanisms.tails import with_magnitudes
 from dpsynth.schema.table import Schema
-from dpsynth.synthesizers.account import accountant_for, budget_of_account
+from dpsynth.synthesizers.account import accountant_for, budget_of_account, rehearsal
 from dpsynth.synthesizers.base import CautionWarning, NamedLedger, NoLedger
 from dpsynth.synthesizers.feasible import refuse_unkeepable
 from dpsynth.synthesizers.fitted import Fitted, certified
@@ -47,7 +47,8 @@ from dpsynth.synthesizers.holdback import check_holdback, holdback_cost, look_he
 from dpsynth.synthesizers.looks import Categories, Looking
 from dpsynth.synthesizers.model_file import TABLE, built_table, in_stored_form, model_digest
 from dpsynth.synthesizers.paid_look import opened
-from dpsynth.synthesizers.plan import Plan, plan
+from dpsynth.synthesizers.plan import plan
+from dpsynth.synthesizers.planned import Plan
 from dpsynth.synthesizers.preflight import (
     check_budget,
     check_names,
@@ -238,6 +239,20 @@ class Synthesizer(FittedTable):
         made = plan(self._modelled, mechanism, paid, rows, repeats, self.holdback)
         return in_own_units(made, recoding_of(self.schema))
 
+    def rehearse(self) -> None:
+        """Raises what `fit` would before it opens the data; otherwise does nothing.
+
+        The run is reserved in a copy of the account's lines in memory, and so refused as `fit`
+        would be: no data is opened, no ledger is made or changed.
+
+        Raises
+        ------
+        SchemaError, ValueError, BudgetExceededError
+            As `fit` would before it reads anything.
+        """
+        paid, mechanism = self._checked()
+        self._accountant(paid, mechanism, rehearsal(self.named_ledger)).close()
+
     @classmethod
     def _built(cls, document: dict[str, Any], arrays: dict[str, np.ndarray]) -> Synthesizer:
         schema, model, bounds, inside, people, found, record = built_table(document, arrays)
@@ -296,10 +311,10 @@ class Synthesizer(FittedTable):
         recoding = recoding_of(self.schema)
         return source.changed(recoding.encoded, recoding.needed)
 
-    def _accountant(self, paid: Search, mechanism: Mechanism) -> Accountant:
+    def _accountant(self, paid: Search, mechanism: Mechanism, ledger: NamedLedger) -> Accountant:
         fingerprint = self.schema.fingerprint()
         return accountant_for(
-            self.named_ledger,
+            ledger,
             self.schema.unit,
             paid.budget,
             Job(
@@ -316,7 +331,7 @@ class Synthesizer(FittedTable):
     def _begun(self, paid: Search, mechanism: Mechanism) -> tuple[Accountant, Checkpoint | None]:
         """A new run, or the one whose state lies in the checkpoint."""
         if self.checkpoint is None:
-            return self._accountant(paid, mechanism), None
+            return self._accountant(paid, mechanism, self.named_ledger), None
         path = expanded(self.checkpoint)
         facts = self._facts(paid.budget, mechanism)
         named = self.named_ledger
@@ -324,7 +339,7 @@ class Synthesizer(FittedTable):
             ledger = named if isinstance(named, Ledger) else Ledger.open(named)
             checkpoint, accountant = Checkpoint.read(path, {**facts, "account": ledger.key}, ledger)
             return accountant, checkpoint
-        accountant = self._accountant(paid, mechanism)
+        accountant = self._accountant(paid, mechanism, named)
         return accountant, Checkpoint(path, {**facts, "account": accountant.ledger.key}, accountant)
 
     def _facts(self, budget: Budget, mechanism: Mechanism) -> dict[str, Any]:

@@ -67,7 +67,7 @@ SHOWN = {
     "models.refined": ("RefinedModel",),
     "models.released": ("ReleasedRows",),
     "synthesizers.image": ("ImagePlan", "ImageSynthesizer"),
-    "synthesizers.plan": ("Plan", "Query"),
+    "synthesizers.planned": ("Plan", "Query"),
     "synthesizers.recorded": ("RecordedMarginal",),
     "synthesizers.table": ("Synthesizer",),
     "schema.columns": ("Boolean", "Categorical", "Datetime", "Identifier", "Numeric"),

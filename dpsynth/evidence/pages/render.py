@@ -31,9 +31,11 @@ from dpsynth.base.text import (
     short,
     written,
 )
-from dpsynth.evidence.pages import charts, findings
+from dpsynth.evidence.pages import charts, findings, gauges
 
 _TEMPLATES = Path(__file__).parent / "templates"
+_SCROLL = '<div class="scroll" tabindex="0" role="group" aria-label="scrolls sideways">'
+"""A box that scrolls can be reached, and so be scrolled, by the keyboard."""
 
 
 def page(template: str, record: Mapping[str, Any], *, images: bool = False) -> str:
@@ -46,7 +48,8 @@ def page(template: str, record: Mapping[str, Any], *, images: bool = False) -> s
     policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
     policy += "; img-src data:" if images else ""
     found = _environment().get_template(f"{template}.html")
-    return found.render(it=record, style=Markup(style), policy=policy)
+    text = found.render(it=record, style=Markup(style), policy=policy)
+    return text.replace('<div class="scroll">', _SCROLL)
 
 
 def fragment(template: str, record: Mapping[str, Any]) -> str:
@@ -105,5 +108,5 @@ def _environment() -> Environment:
     environment.filters |= {"at_most": lambda x, digits=4: said(at_most(x, digits))}
     environment.filters |= {"short": lambda x, digits=4: said(short(x, digits))}
     environment.filters |= {"hundredths": hundredths, "by_difference": _by_difference}
-    environment.globals |= {"charts": charts, "findings": findings}
+    environment.globals |= {"charts": charts, "findings": findings, "gauges": gauges}
     return environment
