@@ -49,6 +49,7 @@ from dpsynth.synthesizers.paid_look import opened
 from dpsynth.synthesizers.plan import Plan, plan
 from dpsynth.synthesizers.preflight import (
     check_budget,
+    check_counts,
     check_names,
     check_repeating,
     check_resumable,
@@ -149,8 +150,9 @@ class Synthesizer(FittedTable):
         Parameters
         ----------
         data : DataFrame, Arrow table, str or Path
-            The private rows; another frame or table that narwhals knows; or the path of a file, a
-            folder or a pattern of files (docs/values.md says of which kinds).
+            The private rows; a DataFrame of Spark, which is counted where it lies; another frame or
+            table that narwhals knows; or the path of a file, a folder or a pattern of files
+            (docs/values.md says of which kinds).
 
         Returns
         -------
@@ -172,6 +174,7 @@ class Synthesizer(FittedTable):
         self._ask_who_pays()
         paid, mechanism = self._checked()
         source = self._opened(data)
+        check_counts(mechanism, source.spread is not None)
         self._warn_of_a_new_place()
         accountant, checkpoint = self._begun(paid, mechanism)
         with accountant:
@@ -179,7 +182,7 @@ class Synthesizer(FittedTable):
             accountant.begin()  # a fit that fails from here on stays paid for
             records = record_codings(self._modelled)
             dates = period_codings(self.schema)
-            rows = bound_table(source.reader(), self.schema.unit, dates, records)
+            rows = bound_table(source.for_the_door(), self.schema.unit, dates, records)
             looking = Looking(self.schema, rows, accountant, mechanism.gaussian, checkpoint)
             looks = looking.looks()
             bounds, modelled = looks.bounds, looks.modelled

@@ -338,11 +338,11 @@ def mutant(module, old, new, monkeypatch):
     return copy
 
 
-READ = "rows = bound_table(source.reader(), self.schema.unit, dates, records)"
+READ = "rows = bound_table(source.for_the_door(), self.schema.unit, dates, records)"
 ENCODED = "PrivateTable.encoded(rows, codecs(modelled, bounds), domain)"
 UNBOUNDED = {
     "the rows as they are": (READ, "rows = source.read()"),
-    "bounded as if nobody had several rows": (READ, "rows = bound_table(source.reader(), PrivacyUnit())"),
+    "bounded as if nobody had several rows": (READ, "rows = bound_table(source.for_the_door(), PrivacyUnit())"),
     "codes made from the source again": (
         ENCODED,
         "PrivateTable.from_codes(encode_frame(source.read(), modelled, bounds), domain, self.schema.unit)",
