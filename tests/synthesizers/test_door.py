@@ -21,6 +21,7 @@ from dpsynth.data.engines.files import open_source
 from dpsynth.data.tables import codec
 from dpsynth.door import bounded as bounded_module
 from dpsynth.door import codes as codes_module
+from dpsynth.door import keeping as keeping_module
 from dpsynth.door import table as table_module
 from dpsynth.door.bounding import bounded_rows
 from dpsynth.door.ids import key
@@ -122,7 +123,7 @@ def broken(module, name, error):
 
 
 PLACES = {
-    "bounding": broken(bounded_module, "crowded", MemoryError("31561 CANARY")),
+    "bounding": broken(keeping_module, "crowded", MemoryError("31561 CANARY")),
     "encoding": broken(codes_module, "pieces", ValueError("CANARY")),
     "keeping": broken(table_module._Coded, "_made", ValueError("CANARY")),
     "counting": broken(table_module, "count", MemoryError("31561 CANARY")),
