@@ -22,8 +22,9 @@ from dpsynth.data.engines.files import column_names, open_source
 from dpsynth.data.engines.partitions import Partitions
 from dpsynth.data.tables.codec import codec_for
 from dpsynth.data.tables.records import record_codings
-from dpsynth.door.bounded import Held, _parts, bound_table
+from dpsynth.door.bounded import _parts, bound_table
 from dpsynth.door.codes import code_of, codes_of
+from dpsynth.door.keeping import Held
 
 RNG = np.random.default_rng(5)
 N = 3_000
