@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from dpsynth.data.engines.source import (
     Source,
     refuse_nested,
     refuse_real_records,
+    unchanged,
     written_attrs,
 )
 from dpsynth.data.engines.statistical import open_statistical
@@ -203,15 +204,24 @@ def _open_file(path: Path, schema: Schema | None, form: FileFormat | None) -> So
     if in_store(path) and kind.open in (open_statistical, open_workbook):
         raise SchemaError(f"{path} is read where it lies on a disk only: copy it to this machine")
     try:
+        check = unchanged(path)
         source = kind.open(path, schema, form)
         refuse_real_records(source.names, written_attrs(source.types))
-        return source
+        return replace(source, read=lambda: _read_whole(source, check))
     except SchemaError:
         raise
     except kind.broken:
         pass
     # Raised here, outside of any `except`: the context of an exception would quote the file.
     raise _unreadable(path)
+
+
+def _read_whole(source: Source, check: Callable[[], None]) -> Rows:
+    """All rows of a file that has not been written since it was opened; else it raises."""
+    check()
+    rows = source.read()
+    check()
+    return rows
 
 
 def _parts(place: Path) -> list[Path]:
