@@ -35,7 +35,7 @@ LEAST_BEYOND = 0.02
 """By how much a measure must pass that of a guess, for shares of that to mean something."""
 MOST_GROUPS = 20
 
-SURVIVAL_ROWS = 5000
+SURVIVAL_ROWS = 3000
 """Most rows of a holdout of times until an event: concordance compares all pairs."""
 _SHOWN = 5
 """How many of the most useful columns are compared by name."""

@@ -38,6 +38,8 @@ KINDS = ("linear", "forest", "boosting")
 _TREES, _ROUNDS = 60, 100
 """Of a forest and of boosting: few, as each is trained six times."""
 _LEAST_IN_LEAF = 5
+_LEAST_OF_RISKS = 15
+"""Of times until an event, of which many rows say little."""
 _LEVELS = 50
 """Of a category's indicators in the linear model; rarer values share one."""
 _FAR = 1e30
@@ -122,7 +124,10 @@ def _risk(kind: str, features: Features, rows: np.ndarray, both: np.ndarray, see
     hazard = np.maximum(hazard, hazard[event].min() / 2)  # those who left before the first event
     if kind == "forest":
         made = RandomForestRegressor(
-            n_estimators=_TREES, min_samples_leaf=_LEAST_IN_LEAF, random_state=seed
+            n_estimators=_TREES,
+            min_samples_leaf=_LEAST_OF_RISKS,
+            max_features=1 / 3,
+            random_state=seed,
         )
     else:
         made = HistGradientBoostingRegressor(
