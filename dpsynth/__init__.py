@@ -80,7 +80,8 @@ if TYPE_CHECKING:
     from dpsynth.synthesizers.scenario import Scenario
     from dpsynth.synthesizers.table import Synthesizer
     from dpsynth.synthesizers.units import RowsPerUnit, rows_per_unit
-    from dpsynth.synthesizers.validation import Validation, validate
+    from dpsynth.synthesizers.validated import Validation
+    from dpsynth.synthesizers.validation import validate
 
 # Where each public name is defined, below `dpsynth`.
 _HOME = {
@@ -143,7 +144,7 @@ _HOME = {
     "Synthesizer": "synthesizers.table",
     "Text": "schema.table",
     "Unique": "schema.table",
-    "Validation": "synthesizers.validation",
+    "Validation": "synthesizers.validated",
     "Workload": "mechanisms.marginal.workload",
     "audit": "auditing.release.audit",
     "contact_sheet": "evaluation.images",

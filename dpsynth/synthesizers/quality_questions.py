@@ -20,7 +20,7 @@ from dpsynth.data.tables.codec import Codec
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.mechanisms.distance_look import Cells
 from dpsynth.models.base import Codes
-from dpsynth.models.distances import TRIPLES, choose_bins, frequencies, some_sets
+from dpsynth.models.distances import TRIPLES, bins_of, frequencies, some_sets
 from dpsynth.schema.table import Boolean, Categorical, Numeric, Schema, SchemaError
 
 ONE_WAY_BINS, PAIR_BINS, NUMBER_BINS = 20, 12, 6
@@ -201,11 +201,9 @@ class Questions:
         return np.arange(self.domain.size(name)) >= len(self.codecs[name].ends()[0])
 
     def _bins(self, name: str, most: int, *, nominal: bool) -> np.ndarray:
-        size = self.domain.size(name)
-        ordered = len(self.domain.width(name) or ())
-        if not ordered and not nominal:
-            return np.arange(size)
-        return choose_bins(np.bincount(self.codes[name], minlength=size), ordered, most)
+        if not (self.domain.width(name) or nominal):
+            return np.arange(self.domain.size(name))
+        return bins_of(self.codes, self.domain, name, most)
 
     def _cells(self, groups: Mapping[str, np.ndarray], clique: Clique) -> int:
         return int(np.prod([int(groups[a].max()) + 1 for a in clique]))
