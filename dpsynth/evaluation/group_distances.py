@@ -5,7 +5,6 @@ For evidence only, never for a fit.
 
 from __future__ import annotations
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -15,7 +14,7 @@ from dpsynth.base.progress import steps
 from dpsynth.evaluation.comparison import Comparison
 from dpsynth.evaluation.numbers import Numbers, value_of
 from dpsynth.evidence.verdict import GRADES, WEAK, grade
-from dpsynth.models.distances import frequencies, total_variation
+from dpsynth.models.distances import all_ways, frequencies, total_variation
 from dpsynth.schema.table import Schema
 
 LEAST_ROWS = 10
@@ -105,7 +104,7 @@ def _mean(bins: Comparison, inside: Sequence[np.ndarray], k: int, group: str) ->
     ]
     others = [name for name in bins.domain.attributes if name != group]
     found = []
-    for clique in itertools.combinations(others, k):
+    for clique in all_ways(tuple(others)).get(k, []):
         ours, theirs, drawn = (frequencies(each, clique, bins.domain) for each in rows)
         found.append((total_variation(ours, theirs), total_variation(ours, drawn)))
     if not found:
