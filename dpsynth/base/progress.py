@@ -2,7 +2,7 @@
 
 They say what is done and how far it has come: never a value. A stage is a line at level INFO. A
 step, or the share of a stage, is a record at level DEBUG, with the attributes `done` and `of`, from
-which a terminal shows how long the rest will take.
+which `base.following` shows how long the rest will take. Rows that are drawn are counted so too.
 
 **What they depend on.** Words and counts here follow from public facts (names, numbers of pairs)
 and from charged measurements (which pairs are tried, how close a model has come to noisy counts,
@@ -37,6 +37,12 @@ def step(done: int, of: int) -> None:
     """Says that so many steps of the stage are done."""
     if _log.isEnabledFor(logging.DEBUG):
         _log.debug("%d of %d", done, of, extra={"done": done, "of": of})
+
+
+def rows(done: int, of: int) -> None:
+    """Says that so many rows are there: first of all those that were there before the stage."""
+    if _log.isEnabledFor(logging.DEBUG):
+        _log.debug("%d of %d rows", done, of, extra={"done": done, "of": of, "rows": True})
 
 
 def share(done: float) -> None:

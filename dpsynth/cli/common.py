@@ -84,6 +84,13 @@ Approvals = Annotated[
         help="WHO=WHERE, such as board=case-17: who approved the fit, and where it is recorded."
     ),
 ]
+Holdback = Annotated[
+    float,
+    typer.Option(
+        help="A part of the budget, such as 0.05, that measures how far the finished model is off,"
+        " for the certificate."
+    ),
+]
 CertificateFolder = Annotated[
     Path | None, typer.Option(help="A folder for certificate.json and .html.")
 ]

@@ -36,7 +36,10 @@ if TYPE_CHECKING:
     from dpsynth.synthesizers.planned import Plan
 
 _PROGRAM = ("environment", "command", "claim")
-_OTHERS = ("mechanism", "epsilon", "delta", "rows", "target", "settings", "ledger")
+_OTHERS = (
+    *("mechanism", "epsilon", "delta", "rows", "target", "settings", "ledger"),
+    "holdback",
+)
 _KNOWN = {"schema", *_OTHERS, *_PROGRAM}
 _NEEDED = ("schema", "epsilon", "rows")
 
@@ -63,6 +66,9 @@ Account = Annotated[
         help="The account that would pay; by default the project's, or one of this fit alone.",
     ),
 ]
+MaybeHoldback = Annotated[
+    float | None, typer.Option(help="The part of the budget that is held back, as for fit.")
+]
 Mechanism = Annotated[str | None, typer.Option(help="The mechanism, as for fit.")]
 
 
@@ -79,6 +85,7 @@ def plan(
     command: Command = None,
     claim: Claim = None,
     ledger: Account = None,
+    holdback: MaybeHoldback = None,
     html: Page = None,
     as_json: Json = False,
 ) -> None:
@@ -97,6 +104,7 @@ def plan(
         "command": command,
         "claim": claim,
         "ledger": ledger,
+        "holdback": holdback,
     }
     stated = {} if job is None else _job(job)
     made = _plan(_facts(stated, options), settings)
@@ -138,6 +146,7 @@ def _plan(facts: dict[str, Any], settings: list[str] | None) -> Plan:
         mechanism,
         epsilon=facts["epsilon"],
         delta=facts["delta"],
+        holdback=facts.get("holdback", 0.0),
         **({"ledger": facts["ledger"]} if "ledger" in facts else {}),
         **chosen,
     )

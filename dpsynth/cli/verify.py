@@ -11,6 +11,7 @@ import typer
 from dpsynth.base.text import printable
 from dpsynth.cli.common import Json, err, from_project, print_json, say
 from dpsynth.cli.exits import Exit
+from dpsynth.cli.progress import Progress, following
 
 if TYPE_CHECKING:
     from dpsynth.evidence.bundle.signatures import Trust
@@ -23,6 +24,21 @@ Head = Annotated[
 ]
 Redraw = Annotated[
     bool, typer.Option("--redraw", help="Draw every sample again from the model in the folder.")
+]
+RedrawSome = Annotated[
+    int | None,
+    typer.Option(
+        "--redraw-some", min=1, help="Draw so many of the samples again, chosen at random."
+    ),
+]
+ModelFile = Annotated[
+    Path | None,
+    typer.Option(
+        "--model",
+        help="The model that the rows were drawn from, of a folder that does not hold it.",
+        exists=True,
+        dir_okay=False,
+    ),
 ]
 
 TrustFile = Annotated[
@@ -42,25 +58,44 @@ Keys = Annotated[
 
 
 def verify(
-    release: Annotated[Path, typer.Argument(help="A release's folder, or a certificate.json.")],
+    release: Annotated[
+        Path,
+        typer.Argument(help="A release's folder, one that `sample` wrote, or a certificate.json."),
+    ],
     head: Head = None,
     redraw: Redraw = False,
+    redraw_some: RedrawSome = None,
+    model: ModelFile = None,
     trust: TrustFile = None,
     key: Keys = None,
+    progress: Progress = None,
     as_json: Json = False,
 ) -> None:
     """Check a release: its files by the manifest, its claim by ledger lines: docs/verify.md.
 
+    A folder of rows that `sample` wrote is checked beside its model: --model.
+
     Exit code 1 if it does not hold, 3 if something can be neither confirmed nor refuted.
     """
-    from dpsynth.evidence.release import examine_release, who_signed
+    from dpsynth.evidence.bundle.samples import is_samples
+    from dpsynth.evidence.release import examine_release, examine_samples, who_signed
 
-    asked = _asked(trust, key, release)
-    outcomes = examine_release(release, head, asked)
-    if redraw and not any(outcome.fault for outcome in outcomes):
+    plain = is_samples(release)
+    if plain and (trust is not None or key):
+        raise ValueError(
+            f"{release} is no release, and a signature is of one: give no --trust or --key"
+        )
+    asked = None if plain else _asked(trust, key, release)
+    if plain:
+        outcomes = examine_samples(release, model, head)
+    else:
+        outcomes = examine_release(release, head, asked)
+    again = redraw or redraw_some is not None
+    if again and not any(outcome.fault for outcome in outcomes):
         from dpsynth.synthesizers.drawing import drawn_again
 
-        outcomes += drawn_again(release)
+        with following(progress):
+            outcomes += drawn_again(release, model, None if redraw else redraw_some)
     faults = [outcome.fault for outcome in outcomes if outcome.fault]
     open_ones = [outcome.undecided for outcome in outcomes if outcome.undecided]
     holds = not faults and not open_ones
@@ -75,7 +110,8 @@ def verify(
     if holds and not as_json:
         for name in signed_by:
             say(f"{release}: signed by {name}")
-        say(_what_holds(release, head, redraw, asked))
+        drawn = _not_drawn_again(redraw, redraw_some)
+        say(_what_holds(release, model if plain else None, head, drawn, asked))
     if open_ones and not faults:
         said = printable(f"dpsynth: {open_ones[0]}")
         err.print(said, style="red", highlight=False, markup=False)
@@ -100,30 +136,42 @@ def _asked(trust: Path | None, keys: list[str] | None, release: Path) -> Trust |
     return None if file is None else load_trust(file)
 
 
-def _what_holds(release: Path, head: str | None, redraw: bool, asked: Trust | None) -> str:
-    """What was found to hold, and what no check of these files alone can find."""
+def _not_drawn_again(redraw: bool, some: int | None) -> list[str]:
+    """What is not known of samples that were not drawn again."""
+    if redraw:
+        return []
+    rows = "these rows" if some is None else f"the samples beside the {some} drawn again"
+    return [f"whether the model gives {rows} (--redraw)"]
+
+
+def _what_holds(
+    release: Path, model: Path | None, head: str | None, drawn: list[str], asked: Trust | None
+) -> str:
+    """What was found to hold, and what no check of these files alone can find.
+
+    model: that of a folder of samples, which holds their certificate; None of a release.
+    """
     told = "agrees with the ledger lines that it quotes"
     rest = "a ledger written anew, or cut at its end (dpsynth ledger verify LEDGER --head HEAD)"
     if not release.is_dir():
         return _listed(f"{release}: {told}.", ["the files beside it (give the folder)", rest])
     missing = [rest]
-    if asked is None:
+    if model is not None:
+        missing.append("who stands for it: only a release is signed")
+    elif asked is None:
         missing.append("who stands for it: no signature was asked for (--trust, or --key)")
     if head is None and asked is None:
         missing.append(
             "a release made anew, or files of it, as certificate.html or schema.yaml, together with"
             " the manifest (--head, with a head that was noted)"
         )
-    if not redraw:
-        missing.append("whether the model gives these rows (--redraw)")
+    missing += drawn
     if sheets := sorted(path.name for path in release.glob("*.png")):
         missing.append(f"whether {', '.join(sheets)} shows images of the model")
     if (release / "internal").exists():
         missing.append("internal/, which is no part of the release and must not be published")
-    return _listed(
-        f"{release}: the files are those that the manifest lists, and the certificate {told}.",
-        missing,
-    )
+    of = "and the certificate" if model is None else f"drawn from {model}, whose certificate"
+    return _listed(f"{release}: the files are those that the manifest lists, {of} {told}.", missing)
 
 
 def _listed(holds: str, missing: list[str]) -> str:

@@ -6,7 +6,6 @@ the bins of pairs. Beside them stand Pearson's correlation and the mutual inform
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -16,9 +15,9 @@ from scipy.stats import rankdata
 
 from dpsynth.base.domain import Domain
 from dpsynth.base.progress import steps
-from dpsynth.evaluation.distances import frequencies
 from dpsynth.evaluation.numbers import Numbers, is_measured
 from dpsynth.models.base import Codes
+from dpsynth.models.distances import compared_pairs, frequencies
 from dpsynth.schema.columns import Boolean
 from dpsynth.schema.table import Schema
 
@@ -70,7 +69,7 @@ class Association:
 def associations(
     tables: Sequence[Numbers], binned: Sequence[Codes], domain: Domain, schema: Schema
 ) -> tuple[Association, ...]:
-    """All pairs, in the schema's order.
+    """The pairs of `compared_pairs`, in the schema's order.
 
     tables: the real one, the release and the yardstick. binned, domain: the same on the bins of
     pairs.
@@ -81,7 +80,7 @@ def associations(
     ranks = [correlations(columns_of(table, ordered, ranked=True))[0] for table in tables]
     linear = [correlations(columns_of(table, ordered))[0] for table in tables[:2]]
     found = []
-    for a, b in steps("comparing associations", list(itertools.combinations(coded, 2))):
+    for a, b in steps("comparing associations", compared_pairs((*coded,))):
         counts = [frequencies(t, (a, b), domain).reshape(domain.shape((a, b))) for t in binned]
         bits = [mutual_information(each) for each in counts[:2]]
         if a in place and b in place:
@@ -96,15 +95,16 @@ def associations(
     return tuple(found)
 
 
-def matrix(names: Sequence[str], found: Sequence[Association]) -> list[list[float]]:
-    """The differences of all pairs, symmetric, with 0 on the diagonal."""
+def matrix(names: Sequence[str], found: Sequence[Association]) -> list[list[float | None]]:
+    """The differences of all pairs, symmetric, 0 on the diagonal; None of those not compared."""
     index = {name: i for i, name in enumerate(names)}
-    values = np.zeros((len(names), len(names)))
+    values: list[list[float | None]] = [[None] * len(names) for _ in names]
+    for i in range(len(names)):
+        values[i][i] = 0.0
     for each in found:
         i, j = (index[name] for name in each.columns)
-        values[i, j] = values[j, i] = each.difference
-    rows: list[list[float]] = values.tolist()
-    return rows
+        values[i][j] = values[j][i] = each.difference
+    return values
 
 
 def columns_of(table: Numbers, names: Sequence[str], *, ranked: bool = False) -> np.ndarray:

@@ -7,7 +7,6 @@ c rows have the value (rarefaction, Hurlbert 1971).
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Iterator, Mapping
 
@@ -17,6 +16,7 @@ from scipy.special import gammaln
 from dpsynth.base.text import percent
 from dpsynth.evaluation.numbers import MEASURED, Numbers, in_both
 from dpsynth.evaluation.pattern import CLEAR, Pattern, apart, fate_of, in_errors
+from dpsynth.models.distances import compared_pairs
 from dpsynth.schema.table import Schema
 
 SEED = 20240607
@@ -145,7 +145,9 @@ def rare_combinations(real: Numbers, synthetic: Numbers, schema: Schema) -> Iter
     names = [n for n in schema.coded if real.distinct[n] <= _MOST_VALUES]
     names = [n for n in names if real.distinct[n] > 1 and synthetic.distinct[n] <= _MOST_VALUES]
     both = {n: _common_codes(real.values[n], synthetic.values[n]) for n in names}
-    for a, b in itertools.combinations(names, 2):
+    for a, b in compared_pairs((*schema.coded,)):
+        if a not in both or b not in both:
+            continue
         size = both[b][2]
         if both[a][2] * size <= _MOST_CELLS:
             r, s = (

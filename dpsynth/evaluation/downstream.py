@@ -19,6 +19,7 @@ from dpsynth.evaluation.measures import (
     Measured,
     area,
     balanced_accuracy,
+    beyond,
     difference,
     explained,
 )
@@ -91,6 +92,9 @@ class Downstream:
     features_agree, features_floor : float
         Spearman's correlation of all these falls, real with synthetic; and of two trainings on
         real rows.
+    beyond_low : float
+        By how much the best learner on real rows is better than a guess: the lower end of a 90 %
+        interval.
     groups : tuple of GroupQuality
         Of the columns that were asked for.
     gaps : tuple of Gap
@@ -109,19 +113,21 @@ class Downstream:
     features: tuple[tuple[str, float, float], ...]
     features_agree: float
     features_floor: float
+    beyond_low: float
     groups: tuple[GroupQuality, ...] = ()
     gaps: tuple[Gap, ...] = ()
 
     def sentences(self) -> list[str]:
         """The result in words, for a reader who knows no measure."""
         best = self.learners[0]
-        beyond = best.real - self.chance
-        if beyond < LEAST_BEYOND:
+        gained = best.real - self.chance
+        if gained < LEAST_BEYOND or self.beyond_low <= 0:
             return [
-                f"No model of {self.target!r} does better than a guess on real rows"
-                f" ({self.measure} {best.real:.3f}): this target says nothing of the release."
+                f"No model of {self.target!r} does clearly better than a guess on real rows"
+                f" ({self.measure} {best.real:.3f}, tried on {self.rows_holdout:,}): this target"
+                " says nothing of the release."
             ]
-        kept = max(best.synthetic - self.chance, 0.0) / beyond
+        kept = max(best.synthetic - self.chance, 0.0) / gained
         said = [
             f"The best model of {self.target!r} reaches {self.measure} {best.real:.3f} where it is"
             f" trained on real rows, and {best.synthetic:.3f} where trained on the release: it"
@@ -217,12 +223,14 @@ def downstream(
         [x.said for x in ours],
         [x.said for x in theirs],
     )
+    chance = {"AUC": 0.5, "R squared": 0.0}.get(task.measure, 1 / np.unique(truth).size)
+    best = trained[learners[0].name][0]
     by_column = [subgroups(name, schema.coded[name], known, target, said) for name in groups]
     return Downstream(
         target=target,
         measure=task.measure,
         second=value_of(schema.coded[target], 1.0) if task.classes == 2 else None,
-        chance={"AUC": 0.5, "R squared": 0.0}.get(task.measure, 1 / np.unique(truth).size),
+        chance=chance,
         rows_real=known[0].rows,
         rows_synthetic=known[1].rows,
         rows_holdout=held.rows,
@@ -233,6 +241,7 @@ def downstream(
         ),
         features_agree=_agreement(falls[0], falls[1]),
         features_floor=_agreement(falls[0], falls[2]),
+        beyond_low=beyond([one.measured for one in best], chance).low,
         groups=tuple(group for found, _ in by_column for group in found),
         gaps=tuple(gap for _, found in by_column for gap in found),
     )

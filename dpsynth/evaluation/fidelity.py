@@ -21,7 +21,7 @@ from dpsynth.data.tables.codec import check_columns, encode_frame, schema_domain
 from dpsynth.evaluation.association import associations
 from dpsynth.evaluation.details import details
 from dpsynth.evaluation.discriminator import discriminator
-from dpsynth.evaluation.distances import all_ways, choose_bins, frequencies, total_variation
+from dpsynth.evaluation.doubts import doubts
 from dpsynth.evaluation.downstream import check_target, downstream
 from dpsynth.evaluation.labels import bin_labels, valid_cells
 from dpsynth.evaluation.numbers import Numbers
@@ -31,6 +31,7 @@ from dpsynth.evaluation.reading import missing_and_outside, repeated_share, span
 from dpsynth.evaluation.scores import scores
 from dpsynth.evaluation.structure import calendar, missing_together, quantiles
 from dpsynth.models.base import Codes
+from dpsynth.models.distances import all_ways, choose_bins, frequencies, total_variation
 from dpsynth.schema.columns import Boolean, Categorical, Column, Numeric, SchemaError
 from dpsynth.schema.table import Schema
 
@@ -147,12 +148,12 @@ def evaluate(
         yardstick="bootstrap" if held is None else "holdout",
         ways=tuple(_mean(k, list(found.values())) for k, found in ways.items()),
         columns=tuple(
-            _column(name, column, ones, domain, rows, grid.get(name), learned.get(name))
+            _column(name, column, ones, domain, rows, numbers, grid.get(name), learned.get(name))
             for name, column in schema.coded.items()
         ),
         pairs=_matrix(domain, pairs, 0),
         pair_floors=_matrix(domain, pairs, 1),
-        details=details(schema, *rows, again if held is None else held),
+        details=details(numbers, schema),
         repeated_real=_repeated(rows[0], schema),
         repeated_synthetic=_repeated(rows[1], schema),
         patterns=patterns(numbers[0], numbers[1], schema),
@@ -161,6 +162,7 @@ def evaluate(
         calendar=calendar(numbers, schema),
         missing_together=missing_together(numbers, schema),
         scores=scores(numbers[0], numbers[1], schema),
+        doubts=doubts(numbers[0], numbers[1], None if held is None else numbers[2]),
         discriminator=discriminator(numbers, schema) if told_apart else None,
         downstream=None if target is None else downstream(numbers, schema, target, groups),
     )
@@ -293,6 +295,7 @@ def _column(
     ones: _Comparison,
     domain: Domain,
     tables: tuple[Rows, Rows],
+    numbers: Sequence[Numbers],
     grid: tuple[float, float] | None,
     learned: tuple[float, float] | None,
 ) -> ColumnQuality:
@@ -302,7 +305,9 @@ def _column(
     values = [values_of(table, name) for table in tables]
     missing_real, _ = missing_and_outside(values[0], column, learned)
     missing_synthetic, outside = missing_and_outside(values[1], column, learned)
-    numbers = isinstance(column, Numeric)
+    ranges = (
+        [_range(table.present(name)) for table in numbers] if isinstance(column, Numeric) else []
+    )
     return ColumnQuality(
         name=name,
         type=type(column).__name__.lower(),
@@ -314,12 +319,16 @@ def _column(
         missing_real=_share(missing_real),
         missing_synthetic=_share(missing_synthetic),
         outside_domain=int(outside.sum()),
-        range_real=span(values[0], column) if numbers else None,
-        range_synthetic=span(values[1], column) if numbers else None,
+        range_real=ranges[0] if ranges else None,
+        range_synthetic=ranges[1] if ranges else None,
         labels=bin_labels(column, bins, widths, _low(column, grid)),
         real=tuple(real.tolist()),
         synthetic=tuple(synthetic.tolist()),
     )
+
+
+def _range(numbers: np.ndarray) -> tuple[float, float] | None:
+    return (float(numbers.min()), float(numbers.max())) if numbers.size else None
 
 
 def _low(column: Column, grid: tuple[float, float] | None) -> float:
@@ -355,13 +364,11 @@ def _mean(k: int, found: Sequence[tuple[float, float]]) -> WayQuality:
 
 def _matrix(
     domain: Domain, found: Mapping[Clique, tuple[float, float]], which: int
-) -> tuple[tuple[float, ...], ...]:
-    """Symmetric; on the diagonal the columns alone."""
+) -> tuple[tuple[float | None, ...], ...]:
+    """Symmetric; on the diagonal the columns alone. None of pairs that are not compared."""
     index = {a: i for i, a in enumerate(domain.attributes)}
-    matrix = np.zeros((len(index), len(index)))
+    matrix: list[list[float | None]] = [[None] * len(index) for _ in index]
     for clique, distances in found.items():
-        i = index[clique[0]]
-        j = index[clique[-1]]
-        matrix[i, j] = distances[which]
-        matrix[j, i] = distances[which]
-    return tuple(tuple(row) for row in matrix.tolist())
+        i, j = index[clique[0]], index[clique[-1]]
+        matrix[i][j] = matrix[j][i] = distances[which]
+    return tuple(map(tuple, matrix))

@@ -83,16 +83,17 @@ def learned(
         return lambda asked: np.full(len(asked), only)
     empty = np.isnan(rows).all(axis=0)
     rows = np.where(empty, 0.0, rows)
+    scale = 1.0 if classes else float(np.abs(target).max()) or 1.0  # no square overflows
     made = _made(kind, classes > 0, features, seed)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)  # stopped early, it is a model as well
-        made.fit(rows, target.astype(np.int64) if classes else target)
+        made.fit(rows, target.astype(np.int64) if classes else target / scale)
 
     def answer(asked: np.ndarray) -> np.ndarray:
         asked = np.where(empty, 0.0, asked)
         if classes == 2:
             return np.asarray(made.predict_proba(asked)[:, 1])
-        return np.asarray(made.predict(asked), dtype=np.float64)
+        return np.asarray(made.predict(asked), dtype=np.float64) * scale
 
     return answer
 

@@ -5,6 +5,7 @@ Internal, never to be published.
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -19,8 +20,8 @@ from dpsynth.evaluation.pattern import Pattern
 from dpsynth.evaluation.scores import Scores
 from dpsynth.evaluation.shares import Compared
 from dpsynth.evaluation.structure import CalendarPart, MissingTogether, Quantiles
-from dpsynth.evaluation.verdict import verdict
 from dpsynth.evidence.pages import render
+from dpsynth.evidence.verdict import verdict
 
 VERSION = 1
 INTERNAL = (
@@ -168,7 +169,8 @@ class Quality:
         Each column by itself, in the schema's order.
     pairs, pair_floors : tuple of tuple of float
         The distances of all pairs, of the release and of the yardstick: square matrices in the
-        order of `columns`, with the columns alone on the diagonal.
+        order of `columns`, with the columns alone on the diagonal. None of pairs that are not
+        compared: of more than 100 columns 4,950 are, drawn by the names of the columns alone.
     details : tuple of DetailQuality
         Declared calendar parts and round values, in the schema's order.
     repeated_real, repeated_synthetic : float
@@ -176,7 +178,7 @@ class Quality:
     patterns : tuple of Pattern
         What distances hide, such as heaping, tails and dependencies, and what became of it.
     associations : tuple of Association
-        All pairs of columns.
+        The pairs of columns that are compared.
     quantiles : tuple of Quantiles
         Of all columns of numbers and moments.
     calendar : tuple of CalendarPart
@@ -185,6 +187,9 @@ class Quality:
         Which values are missing together; None where no value is missing.
     scores : Scores
         By the definitions of SDMetrics.
+    doubts : tuple of str
+        What makes the comparison itself doubtful, in sentences: a release of few rows, a holdout of
+        rows that are also real ones.
     discriminator : Discriminator or None
         How well a model tells the release from the holdout; None where it was not asked for.
     downstream : Downstream or None
@@ -210,8 +215,8 @@ class Quality:
     yardstick: str
     ways: tuple[WayQuality, ...]
     columns: tuple[ColumnQuality, ...]
-    pairs: tuple[tuple[float, ...], ...]
-    pair_floors: tuple[tuple[float, ...], ...]
+    pairs: tuple[tuple[float | None, ...], ...]
+    pair_floors: tuple[tuple[float | None, ...], ...]
     details: tuple[DetailQuality, ...]
     repeated_real: float
     repeated_synthetic: float
@@ -221,6 +226,7 @@ class Quality:
     calendar: tuple[CalendarPart, ...]
     missing_together: MissingTogether | None
     scores: Scores
+    doubts: tuple[str, ...]
     discriminator: Discriminator | None = None
     downstream: Downstream | None = None
 
@@ -237,6 +243,7 @@ class Quality:
                 [column.name for column in self.columns], self.associations
             ),
             "mean_association_difference": mean_difference(self.associations),
+            "left_out": self.left_out,
             "told_apart": self.discriminator.sentence() if self.discriminator else None,
             "predictions": self.downstream.sentences() if self.downstream else [],
         }
@@ -245,6 +252,18 @@ class Quality:
     def verdict(self) -> dict[str, Any]:
         """What it comes to in words: "grade", "ways", "uses" and "remarks"; see `verdict`."""
         return verdict([asdict(way) for way in self.ways], [asdict(c) for c in self.columns])
+
+    @property
+    def left_out(self) -> str | None:
+        """How many pairs of columns are not compared, in a sentence; None where all are."""
+        pairs = math.comb(len(self.columns), 2)
+        compared = sum(way.sets for way in self.ways if way.columns == 2)
+        if compared == pairs:
+            return None
+        return (
+            f"of {pairs:,} pairs of columns {compared:,} were compared, drawn by the names of the"
+            " columns alone"
+        )
 
     @property
     def outside_domain(self) -> int:
@@ -256,12 +275,13 @@ class Quality:
         found: list[dict[str, Any]] = []
         for i, later in enumerate(self.columns):
             for j, earlier in enumerate(self.columns[:i]):
-                pair = {
-                    "columns": [earlier.name, later.name],
-                    "distance": self.pairs[i][j],
-                    "floor": self.pair_floors[i][j],
-                }
-                found.append(pair)
+                if (distance := self.pairs[i][j]) is not None:
+                    pair = {
+                        "columns": [earlier.name, later.name],
+                        "distance": distance,
+                        "floor": self.pair_floors[i][j],
+                    }
+                    found.append(pair)
         return sorted(found, key=lambda pair: -pair["distance"])[:most]
 
     def to_frame(self) -> pd.DataFrame:
@@ -307,8 +327,10 @@ class Quality:
             f"INTERNAL, not differentially private: {self.rows_synthetic:,} synthetic rows beside"
             f" {self.rows_real:,} real ones",
             *(f"  {use}" for use in self.verdict["uses"]),
+            *(f"  {doubt}" for doubt in self.doubts),
             f"  {'mean distance':<15} {'synthetic':>12} {self.yardstick:>12}",
             *means,
+            *([f"  {self.left_out}"] if self.left_out else []),
             f"  {self.yardstick:<15} {_YARDSTICKS[self.yardstick]}: nothing comes much closer",
             f"  worst pairs     {', '.join(worst) or 'none'}",
             f"  outside schema  {self.outside_domain:,} synthetic values",

@@ -12,6 +12,7 @@ from dpsynth.base.text import hundredths, percent
 from dpsynth.evaluation.association import columns_of, correlations
 from dpsynth.evaluation.numbers import Numbers, is_measured, value_of
 from dpsynth.evaluation.pattern import CLEAR, Pattern, apart, fate_of, in_errors, is_invented
+from dpsynth.models.distances import compared_columns, compared_pairs
 from dpsynth.schema.columns import Boolean, Numeric
 from dpsynth.schema.table import Schema
 
@@ -35,10 +36,12 @@ _SMALLEST_GROUP = 200
 def dependencies(real: Numbers, synthetic: Numbers, schema: Schema) -> Iterator[Pattern]:
     """Columns whose value another column determines, in all but one row of a hundred."""
     names = [n for n in schema.coded if real.distinct[n] > 1 or synthetic.distinct[n] > 1]
+    place = {name: i for i, name in enumerate(names)}
     rng = np.random.default_rng(SEED)
     few = [table.at_most(_SCREENED, rng) for table in (real, synthetic)]
     chance = [{n: rng.permutation(table.codes[n]) for n in names} for table in few]
-    for a, b in itertools.permutations(names, 2):
+    pairs = [pair for pair in compared_pairs((*schema.coded,)) if {*pair} <= {*names}]
+    for a, b in sorted([*pairs, *((b, a) for a, b in pairs)], key=lambda p: [*map(place.get, p)]):
         if _determines(few[0], chance[0], a, b, real):
             yield _dependency(a, b, real, synthetic)
         elif _determines(few[1], chance[1], a, b, synthetic):
@@ -146,19 +149,16 @@ def _sum(a: str, b: str, c: str, real: Numbers, synthetic: Numbers) -> Iterator[
 
 def reversals(real: Numbers, synthetic: Numbers, schema: Schema) -> Iterator[Pattern]:
     """Groups in which two columns are associated the other way round than in all rows."""
-    coded = schema.coded
+    coded = {n: schema.coded[n] for n in compared_columns((*schema.coded,))}
     ranked = [n for n, c in coded.items() if is_measured(c) or isinstance(c, Boolean)]
     ranked = [n for n in ranked if min(real.distinct[n], synthetic.distinct[n]) > 1]
     if len(ranked) < 2:
         return
-    ranks = [columns_of(table, ranked, ranked=True) for table in (real, synthetic)]
-    whole = [correlations(each) for each in ranks]
+    whole = [correlations(columns_of(t, ranked, ranked=True)) for t in (real, synthetic)]
     for group in [n for n in coded if 1 < real.distinct[n] <= _MOST_GROUPS]:
         for value in np.unique(real.values[group][~np.isnan(real.values[group])]):
-            parts = [
-                correlations(x[t.values[group] == value])
-                for x, t in zip(ranks, (real, synthetic), strict=True)
-            ]
+            inside = [t.take(np.flatnonzero(t.values[group] == value)) for t in (real, synthetic)]
+            parts = [correlations(columns_of(part, ranked, ranked=True)) for part in inside]
             said = f"{group} is {value_of(coded[group], float(value))}"
             yield from _turned(ranked, group, float(value), said, whole, parts)
 

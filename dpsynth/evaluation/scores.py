@@ -8,7 +8,6 @@ know are missing here.
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,6 +16,7 @@ import numpy as np
 
 from dpsynth.evaluation.association import columns_of, correlations
 from dpsynth.evaluation.numbers import Numbers, is_measured
+from dpsynth.models.distances import compared_pairs
 from dpsynth.schema.columns import Column
 from dpsynth.schema.table import Schema
 
@@ -148,7 +148,7 @@ def _trends(real: Numbers, synthetic: Numbers, schema: Schema) -> list[float | N
     r, s = (correlations(columns_of(table, measured))[0] for table in (real, synthetic))
     cells = {name: _cells(name, column, real, synthetic) for name, column in coded.items()}
     found: list[float | None] = []
-    for a, b in itertools.combinations(coded, 2):
+    for a, b in compared_pairs((*coded,)):
         if a in place and b in place:
             at = place[a], place[b]
             steady = all(t.distinct[n] > 1 for t in (real, synthetic) for n in (a, b))

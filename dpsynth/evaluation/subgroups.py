@@ -71,15 +71,16 @@ class Gap:
         group is selected (demographic parity), of its rows with the second class and of those with
         the first one (equalised odds). Selected are the highest scores, as many as have the second
         class in the whole holdout.
-    real, synthetic : (float, float, float)
+    real, synthetic : (float, float, float) or None
         The largest difference of two groups, for the real rows and for the release, with a 90 %
-        interval: the intervals of all pairs hold together (Bonferroni).
+        interval: the intervals of all pairs hold together (Bonferroni). None where less than two
+        groups have 100 rows.
     """
 
     column: str
     what: str
-    real: Rates
-    synthetic: Rates
+    real: Rates | None
+    synthetic: Rates | None
 
 
 @dataclass(frozen=True, eq=False)
@@ -175,11 +176,11 @@ def _counts(groups: np.ndarray, values: np.ndarray, share: np.ndarray) -> list[t
     return [(int(i.sum()), float(share[i].mean())) for i in inside if i.sum() >= LEAST_ROWS]
 
 
-def _gap(groups: Sequence[tuple[int, float]]) -> Rates:
-    """The largest difference of two rates, and its interval; (0, 0, 1) of less than two groups."""
+def _gap(groups: Sequence[tuple[int, float]]) -> Rates | None:
+    """The largest difference of two rates, and its interval; None of less than two groups."""
     pairs = list(itertools.combinations(groups, 2))
     if not pairs:
-        return 0.0, 0.0, 1.0
+        return None
     wide = float(norm.ppf(1 - 0.05 / len(pairs)))
     gaps = np.array([abs(one[1] - other[1]) for one, other in pairs])
     reach = np.array([wide * math.hypot(_error(*one), _error(*other)) for one, other in pairs])

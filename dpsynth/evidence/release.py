@@ -1,15 +1,18 @@
-"""A release folder as a whole: its certificate, and the files that its manifest lists."""
+"""A folder as a whole, of a release or of samples: its certificate, and the files listed in it."""
 
 from __future__ import annotations
 
+import json
 import re
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from dpsynth.evidence import verify
-from dpsynth.evidence.bundle import signatures
+from dpsynth.evidence.bundle import samples, signatures
 from dpsynth.evidence.bundle.checks import Folder
+from dpsynth.evidence.bundle.model import content_of
+from dpsynth.evidence.bundle.samples import UNFINISHED, Samples
 from dpsynth.evidence.bundle.signatures import Signed, Trust
 from dpsynth.evidence.verify import Outcome
 
@@ -26,11 +29,7 @@ def examine_release(
     signatures the folder must have. now: the time at which they must be valid, by default that of
     the clock. ValueError where there is no certificate, or nothing that can be signed.
     """
-    if head is not None and not re.fullmatch(r"[0-9a-f]{16,64}", head):
-        raise ValueError(
-            f"a head is a hash of 64 digits 0-9 and a-f, or at least the first 16, got {head!r}:"
-            " copy it again"
-        )
+    _check_head(head)
     path = Path(place)
     record = verify.read(path)
     outcomes = verify.examine(record)
@@ -46,6 +45,35 @@ def examine_release(
     return outcomes
 
 
+def examine_samples(
+    place: str | Path, model: str | Path | None = None, head: str | None = None
+) -> list[Outcome]:
+    """What each check says of a folder of samples that is no release, and of its certificate.
+
+    model: what the rows are to have been drawn from, which holds the certificate. head: as for a
+    release. ValueError for a folder that is not finished, and for what is no model.
+    """
+    _check_head(head)
+    path = Path(place)
+    if (path / UNFINISHED).exists():
+        raise ValueError(f"{path} is not finished: give the command that began it once more")
+    record, given = {}, None
+    outcomes: list[Outcome] = []
+    if model is not None:
+        given, inside = _opened(Path(model))
+        record = verify.parse(json.dumps(inside), model)
+        outcomes = verify.examine(record)
+    folder = Samples(path, record, head, _unzstd, given)
+    return [*outcomes, *(verify.outcome_of(each, folder) for each in samples.CHECKS)]
+
+
+def _opened(model: Path) -> tuple[str, Any]:
+    try:
+        return content_of(model)
+    except ValueError as fault:
+        raise ValueError(f"{model} cannot be read, as {fault}: give a model file") from None
+
+
 def check_release(place: str | Path, head: str | None = None) -> list[str]:
     """A sentence for each fault of a release; none where it holds as a whole.
 
@@ -58,6 +86,14 @@ def who_signed(place: str | Path, trust: Trust, now: datetime | None = None) -> 
     """Who of those that are trusted has signed a release folder that holds."""
     path = Path(place)
     return signatures.who_signed(_signed(Folder(path, verify.read(path)), trust, now))
+
+
+def _check_head(head: str | None) -> None:
+    if head is not None and not re.fullmatch(r"[0-9a-f]{16,64}", head):
+        raise ValueError(
+            f"a head is a hash of 64 digits 0-9 and a-f, or at least the first 16, got {head!r}:"
+            " copy it again"
+        )
 
 
 def _signed(folder: Folder, trust: Trust, now: datetime | None) -> Signed:

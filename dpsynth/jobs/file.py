@@ -20,7 +20,7 @@ VERDICTS = ("PASS", "INCONCLUSIVE", "FAIL", "INVALID")
 _FORMATS = tuple(ending.removeprefix(".") for ending in SAMPLES["rows"])
 _TOP = ("dpsynth_job", "data", "schema", "ledger", "output")
 _SECTIONS: Mapping[str, tuple[str, ...]] = {
-    "fit": ("epsilon", "delta", "mechanism", "settings", "purpose", "approvals"),
+    "fit": ("epsilon", "delta", "mechanism", "settings", "purpose", "approvals", "holdback"),
     "sample": ("rows", "seed", "format"),
     "evaluate": ("holdout", "target", "groups"),
     "audit": ("holdout", "level", "policy", "sensitive", "seed"),
@@ -33,7 +33,7 @@ _SECTIONS: Mapping[str, tuple[str, ...]] = {
 }
 NOT_OF_A_MECHANISM = (
     *("schema", "mechanism", "epsilon", "delta", "ledger", "purpose", "approvals"),
-    *("known", "unsafe_seed", "checkpoint"),
+    *("known", "unsafe_seed", "checkpoint", "holdback"),
 )
 """What a synthesizer takes beside its mechanism's settings: stated elsewhere in a job, or never."""
 _NEEDED = {"fit": ("epsilon",), "audit": ("holdout",), "sign": ("key", "signer")}
@@ -174,6 +174,7 @@ _KINDS: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     "fit.epsilon": _NUMBER,
     "fit.delta": _NUMBER,
     "fit.mechanism": _TEXT,
+    "fit.holdback": ("a part from 0 to 0.5", lambda value: _is_number(value) and value <= 0.5),
     "fit.settings": ("names and values", lambda value: isinstance(value, dict)),
     "fit.purpose": _TEXT,
     "fit.approvals": ("names and texts", _are_named_texts),

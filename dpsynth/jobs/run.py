@@ -278,6 +278,7 @@ def synthesizer_of(job: JobFile, schema: Schema) -> Synthesizer:
         ledger=job.ledger.absolute(),
         purpose=facts.get("purpose", ""),
         approvals=dict(facts.get("approvals", {})),
+        holdback=facts.get("holdback", 0.0),
         **facts.get("settings", {}),
     )
 

@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 import pyarrow as pa
 
-from dpsynth.base.progress import stage, step
+from dpsynth.base import progress
 from dpsynth.base.versions import versions
 from dpsynth.data.engines.databases import Database
 from dpsynth.data.engines.into_databases import writing_to
@@ -70,10 +70,13 @@ def write_table(
             return as_typed(rows, synthesizer.schema, times=destination.times)
 
         todo = pieces(n)
-        stage(f"writing {n:,} rows to {table!r}")
+        progress.stage(f"writing {n:,} rows to {table!r}")
         none = drawn(Piece(0, todo[0].block))
         destination.prepare(none.schema, facts, append=append)
-        for done, rows in enumerate(beside(drawn, todo, workers), 1):
+        done = 0
+        progress.rows(done, n)
+        for rows in beside(drawn, todo, workers):
             destination.add(rows)
-            step(done, len(todo))
+            done += len(rows)
+            progress.rows(done, n)
     return WrittenTable(table, n, chosen, changes)

@@ -17,9 +17,10 @@ from typing import Any, TypeAlias
 import pandas as pd
 
 from dpsynth.base.places import new_folder
-from dpsynth.base.progress import stage, step
+from dpsynth.base.progress import rows, stage
 from dpsynth.base.versions import versions
 from dpsynth.data.tables.writing import WRITTEN, refuse_unwritable, write_rows
+from dpsynth.evidence.bundle.samples import UNFINISHED
 from dpsynth.evidence.manifest import add_lines, line_of, refuse_other_release, refuse_unlisted
 from dpsynth.synthesizers import block_job
 from dpsynth.synthesizers.asking import Asked, check_draw, fresh_seed
@@ -34,7 +35,7 @@ from dpsynth.synthesizers.block_job import (
     refuse_in_blocks,
 )
 
-_JOB = "writing.json"
+_JOB = UNFINISHED
 """What is being written; gone when all of it is there."""
 
 
@@ -108,12 +109,17 @@ def write_blocks(
         os.replace(new, folder / name)
         return name, digest
 
-    stage(f"drawing {job.rows:,} rows into {len(files):,} files")
+    kind = "file" if len(files) == 1 else "files"
+    stage(f"drawing {job.rows:,} rows into {len(files):,} {kind}")
+    counts = {name: piece.count for name, piece in files}
+    there = sum(counts[name] for name in finished)
+    rows(there, job.rows)
     left = [piece for name, piece in files if name not in finished]
     for name, digest in beside(write, left, workers):
         finished[name] = digest
         _note(folder, job, finished)
-        step(len(finished), len(files))
+        there += counts[name]
+        rows(there, job.rows)
     return _listed(folder, job, files, finished, changes)
 
 

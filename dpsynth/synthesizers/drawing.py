@@ -6,20 +6,23 @@ file of rows is tied to the model, and the model, by the ledger's line, to the c
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+from random import SystemRandom
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import pandas as pd
 
 from dpsynth.base.places import whole_or_gone
-from dpsynth.base.progress import stage
+from dpsynth.base.progress import stage, steps
 from dpsynth.base.versions import versions
 from dpsynth.data.tables.writing import write_rows
 from dpsynth.evidence.bundle.checks import read_manifest
+from dpsynth.evidence.bundle.model import content_of
 from dpsynth.evidence.manifest import add_lines, line_of, refuse_other_release
 from dpsynth.evidence.verify import Outcome
 from dpsynth.synthesizers.asking import Asked, check_draw, fresh_seed
@@ -97,29 +100,37 @@ def draw_images_to(
     return Drawn(path, count, seed, add_lines(path.parent, line_of(path, "images", **facts)))
 
 
-def drawn_again(folder: Path) -> list[Outcome]:
-    """For each file of samples in a release: is it what the model in the folder gives?
+def drawn_again(folder: Path, model: Path | None = None, some: int | None = None) -> list[Outcome]:
+    """For each file of samples in a folder: is it what its model gives?
 
-    Undecided where no model is there, or other versions of a package give other bytes.
+    model: one beside those that the folder has. some: so many of the files, chosen by the operating
+    system's randomness, so that nobody could know which; None takes all. Undecided where no model
+    is there, or other versions of a package give other bytes.
     """
     listed = {line["name"]: line for line in read_manifest(folder)}.values()
     models = {line["model"]: folder / line["name"] for line in listed if line["kind"] == "model"}
+    if model is not None:
+        models[content_of(model)[0]] = model
     samples = [line for line in listed if line["kind"] in ("rows", "images")]
-    return list(_compared(folder, samples, models))
+    if some is not None and some < len(samples):
+        chosen = SystemRandom().sample(range(len(samples)), some)
+        samples = [samples[place] for place in sorted(chosen)]
+    return list(_compared(samples, models))
 
 
 def _compared(
-    folder: Path, samples: Sequence[Mapping[str, Any]], models: Mapping[str, Path]
+    samples: Sequence[Mapping[str, Any]], models: Mapping[str, Path]
 ) -> Iterator[Outcome]:
-    for line in samples:
+    opened = lru_cache(maxsize=1)(Synthesizer.load)
+    for line in steps("drawing samples again", samples):
         name = f"again: {line['name']}"
         if line["model"] not in models:
             yield Outcome(name, undecided="its model is not in the folder, so it cannot be redrawn")
             continue
         try:
             then = dict(line["versions"])
-            same = _redrawn(line, models[line["model"]]) == line["sha256"]
-            cost = _cost(line, models[line["model"]])
+            same = _redrawn(line, models[line["model"]], opened) == line["sha256"]
+            cost = _cost(line, models[line["model"]], opened)
         except (LookupError, TypeError, ValueError) as error:
             yield Outcome(name, f"{line['name']} cannot be drawn as its line says ({error})")
             continue
@@ -137,12 +148,15 @@ def _compared(
             yield Outcome(name, undecided=_other_versions(then))
 
 
-def _redrawn(line: Mapping[str, Any], model: Path) -> str:
-    """The hash of the file that the model gives."""
+_Opened: TypeAlias = Callable[[Path], Synthesizer]
+
+
+def _redrawn(line: Mapping[str, Any], model: Path, opened: _Opened) -> str:
+    """The hash of the file that the model gives. opened: loads a model of rows."""
     with TemporaryDirectory() as scratch:
         path = Path(scratch, line["name"])
         if line["kind"] == "rows":
-            rows = Synthesizer.load(model)
+            rows = opened(model)
             block = None if line.get("block") is None else Block(**line["block"])
             _write_rows(path, rows, line["rows"], Asked.of(line), line["seed"], block)
         else:
@@ -151,11 +165,11 @@ def _redrawn(line: Mapping[str, Any], model: Path) -> str:
         return str(line_of(path, line["kind"])["sha256"])
 
 
-def _cost(line: Mapping[str, Any], model: Path) -> Any:
+def _cost(line: Mapping[str, Any], model: Path, opened: _Opened) -> Any:
     """What parity costs in the model, as the manifest is to say; None for what has no parity."""
     if line.get("parity") is None:
         return None
-    return cost_of(parity_changes(Synthesizer.load(model), line))["parity_cost"]
+    return cost_of(parity_changes(opened(model), line))["parity_cost"]
 
 
 def _other_versions(then: Mapping[str, str]) -> str:

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from dpsynth.base.following import following
 from dpsynth.base.places import expanded
 from dpsynth.data.constraints.recoding import is_recoded
 from dpsynth.data.engines.databases import Database
@@ -143,6 +144,7 @@ class FittedTable(BaseSynthesizer[Fitted]):
         format: str | None = None,
         workers: int = 1,
         append: bool = False,
+        progress: bool | None = None,
     ) -> Written | WrittenTable:
         """Draws any number of rows into the files of a folder, or into a table of a database.
 
@@ -172,6 +174,9 @@ class FittedTable(BaseSynthesizer[Fitted]):
             How many million rows are drawn beside each other.
         append : bool
             Whether a table may have rows already, all of which were written by dpsynth.
+        progress : bool or None
+            Whether stderr says how many rows are there, how many come in a second, and how long the
+            rest will take; None for only where stderr is a terminal.
 
         Returns
         -------
@@ -199,15 +204,17 @@ class FittedTable(BaseSynthesizer[Fitted]):
                     f"a table of a database has no format, got {format!r}: leave it out"
                 )
             table = place if isinstance(place, Database) else Database(str(place))
-            return write_table(table, self, n, asked, seed=seed, workers=workers, append=append)
+            with following(progress):
+                return write_table(table, self, n, asked, seed=seed, workers=workers, append=append)
         if append:
             raise ValueError(
                 "only a table of a database can be appended to: leave append out, or name a table"
             )
         ending = f".{(format or 'parquet').removeprefix('.')}"
-        return write_blocks(
-            expanded(place), self, n, asked, ending=ending, seed=seed, workers=workers
-        )
+        with following(progress):
+            return write_blocks(
+                expanded(place), self, n, asked, ending=ending, seed=seed, workers=workers
+            )
 
     def parity(self, parity: Mapping[str, Any], *, where: str | None = None) -> pd.DataFrame:
         """What a sample with this `parity` changes, and what that costs. It spends nothing.

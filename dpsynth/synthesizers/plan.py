@@ -43,6 +43,7 @@ from dpsynth.mechanisms.rows_per_unit import sizes_cost
 from dpsynth.mechanisms.weeks import weeks_cost
 from dpsynth.schema.columns import OTHER
 from dpsynth.schema.table import Numeric, Schema
+from dpsynth.synthesizers.holdback import holdback_cost, holdback_parts
 from dpsynth.synthesizers.numbers import ASSUMED_BOUNDS, mean_noise
 from dpsynth.synthesizers.planned import Plan, Query
 from dpsynth.synthesizers.preflight import check_budget
@@ -52,7 +53,12 @@ _SURE = 1.9
 
 
 def plan(
-    schema: Schema, mechanism: Mechanism, search: Search, rows: int, repeats: bool = False
+    schema: Schema,
+    mechanism: Mechanism,
+    search: Search,
+    rows: int,
+    repeats: bool = False,
+    holdback: float = 0.0,
 ) -> Plan:
     """The plan of one fit.
 
@@ -68,6 +74,8 @@ def plan(
         How many rows the table is assumed to have, 1 or more.
     repeats : bool
         Whether new ids repeat, for which the fit counts units by their rows.
+    holdback : float
+        The part of the budget that the model does not get.
 
     Returns
     -------
@@ -91,11 +99,12 @@ def plan(
     declared, schema = schema, schema.settled({})
     domain = schema_domain(schema, dict.fromkeys(schema.unbounded, ASSUMED_BOUNDS))
     cost = affordable(budget)
+    kept = holdback_cost(cost, holdback)
     before = [
         *_to_be_found(search.events, schema.unit),
-        *_looks_before(schema, mechanism, cost - search.cost, repeats),
+        *_looks_before(schema, mechanism, cost - search.cost - kept, repeats),
     ]
-    rest = cost - sum(part.charges[1] * part.costs[0] for part in before)
+    rest = cost - kept - sum(part.charges[1] * part.costs[0] for part in before)
     allocation = _allocation(mechanism, rest, domain, settled)
     columns = allocation.part(COLUMNS)
     sensitivity = schema.unit.count_sensitivity(2)[1]
@@ -103,7 +112,7 @@ def plan(
     joined = any(allocation.part(what) for what in (PAIRS, MARGINALS))
     training = mechanism.preview(settled, domain, rows, schema.unit)
     takes = mechanism.footprint(domain, rows, Prices(cost, sensitivity))
-    parts = (*before, *allocation.parts)
+    parts = (*before, *allocation.parts, *holdback_parts(kept, domain, schema.unit))
     learned = _to_be_learned(schema.unbounded, noise / rows if noise and joined else None)
     return Plan(
         mechanism=name_of(mechanism),

@@ -5,11 +5,14 @@ from __future__ import annotations
 import io
 import logging
 
+import pandas as pd
 import pytest
 from rich.console import Console
 
+import dpsynth
+from dpsynth.base import following as shown
 from dpsynth.base import progress
-from dpsynth.cli import progress as shown
+from dpsynth.synthesizers import block_job, blocks
 
 
 @pytest.fixture
@@ -20,8 +23,7 @@ def lines(monkeypatch):
 
     def printed(block, *, terminal=False, asked=True):
         text = io.StringIO()
-        monkeypatch.setattr(shown, "err", Console(file=text, force_terminal=terminal, width=200))
-        with shown.following(asked):
+        with shown.following(asked, Console(file=text, force_terminal=terminal, width=200)):
             block(clock)
         return text.getvalue()
 
@@ -99,6 +101,84 @@ def test_a_terminal_shows_the_same_in_place(lines):
 )
 def test_by_default_a_terminal_is_told_and_a_file_is_not(asked, terminal, there, lines):
     assert bool(lines(job, terminal=terminal, asked=asked)) == there
+
+
+def drawn_on(clock):
+    progress.stage("drawing")
+    for done in range(300, 1_001, 100):
+        progress.rows(done, 1_000)
+        clock[0] += 10.0
+
+
+def test_rows_that_were_there_before_count_as_done_and_not_for_the_speed(lines):
+    assert lines(drawn_on).splitlines() == [
+        "drawing",
+        "drawing: 400 of 1,000 rows, 10 a second, about 60 s left",
+        "drawing: 500 of 1,000 rows, 10 a second, about 50 s left",
+        "drawing: 600 of 1,000 rows, 10 a second, about 40 s left",
+        "drawing: 700 of 1,000 rows, 10 a second, about 30 s left",
+        "drawing: 800 of 1,000 rows, 10 a second, about 20 s left",
+        "drawing: 900 of 1,000 rows, 10 a second, about 10 s left",
+        "drawing: 1,000 of 1,000 rows, 10 a second",
+    ]
+
+
+def test_a_long_stage_is_heard_of_each_minute(lines):
+    def long(clock):
+        progress.stage("drawing")
+        for done in range(100):
+            progress.rows(done, 10_000)
+            clock[0] += 7.0
+
+    assert len(lines(long).splitlines()) == 1 + 99 * 7 // 63
+
+
+def test_no_rows_are_no_steps(lines):
+    def none(clock):
+        progress.stage("drawing")
+        progress.rows(0, 0)
+        clock[0] += 7.0
+        progress.rows(0, 0)
+
+    assert lines(none) == "drawing\n"
+
+
+@pytest.fixture(scope="module")
+def synth():
+    schema = dpsynth.Schema({"a": dpsynth.Boolean()})
+    fitted = dpsynth.Synthesizer(schema, epsilon=1, delta=1e-6, ledger=None, unsafe_seed=1)
+    return fitted.fit(pd.DataFrame({"a": [True, False] * 20}))
+
+
+def test_a_write_that_goes_on_counts_the_rows_that_lie_there(synth, tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(block_job, "ROWS_OF_A_BLOCK", 10)
+    real = blocks.write_rows
+
+    def ends(rows, path, schema):
+        if "rows-3" in path.name:
+            raise KeyboardInterrupt
+        real(rows, path, schema)
+
+    monkeypatch.setattr(blocks, "write_rows", ends)
+    with pytest.raises(KeyboardInterrupt):
+        synth.write(tmp_path / "out", 50, seed=1)
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(blocks, "write_rows", real)
+    synth.write(tmp_path / "out", 50, seed=1, progress=True)
+    assert capsys.readouterr().err.splitlines() == [
+        "drawing 50 rows into 5 files",
+        "drawing 50 rows into 5 files: 40 of 50 rows",
+        "drawing 50 rows into 5 files: 50 of 50 rows",
+    ]
+
+
+def test_rows_are_told_once_by_the_command_that_writes_them(synth, tmp_path, run):
+    synth.save(tmp_path / "m.dpsynth")
+    code, _, err = run(f"sample {tmp_path}/m.dpsynth -n 30 -o {tmp_path}/out/ --progress")
+    assert (code, err.splitlines()) == (
+        0,
+        ["drawing 30 rows into 1 file", "drawing 30 rows into 1 file: 30 of 30 rows"],
+    )
 
 
 def test_nothing_is_foreseen_before_a_second_has_passed(lines):

@@ -11,7 +11,9 @@ import pyarrow as pa
 import pytest
 
 import dpsynth
+from dpsynth.evaluation import distances as spread
 from dpsynth.evaluation.fidelity import Quality, evaluate
+from dpsynth.models.distances import compared_pairs
 from dpsynth.schema.table import Boolean, Categorical, Datetime, Identifier, Numeric, Schema, SchemaError, Text
 
 SCHEMA = Schema(
@@ -55,6 +57,38 @@ def test_equal_tables_are_at_distance_zero_in_any_order():
     assert all(way.distance == 0 for way in quality.ways)
     assert not np.any(quality.pairs)
     assert quality.outside_domain == 0
+
+
+@pytest.fixture
+def four_columns(monkeypatch):
+    """As if all pairs of four columns were compared, and no more."""
+    compared_pairs.cache_clear()
+    monkeypatch.setattr(spread, "MOST_COLUMNS", 4)
+    yield
+    compared_pairs.cache_clear()
+
+
+def test_of_many_columns_some_pairs_are_compared_as_they_are_of_few(four_columns, request):
+    release = people(1500, seed=1)
+    some = evaluate(release, REAL, SCHEMA)
+    compared_pairs.cache_clear()
+    request.getfixturevalue("monkeypatch").undo()
+    every = evaluate(release, REAL, SCHEMA)
+    said = "of 15 pairs of columns 6 were compared, drawn by the names of the columns alone"
+    assert (some.left_out, every.left_out) == (said, None)
+    assert [(way.columns, way.sets) for way in some.ways] == [(1, 6), (2, 6), (3, 20)]
+    chosen = {each.columns for each in some.associations}
+    assert len(chosen) == 6
+    assert some.associations == tuple(a for a in every.associations if a.columns in chosen)
+    there = [p for row in some.pairs for p in row if p is not None]
+    assert len(there) == 6 + 2 * 6
+    assert all(x in (None, y) for a, b in zip(some.pairs, every.pairs, strict=True) for x, y in zip(a, b, strict=True))
+    assert {tuple(p["columns"]) for p in some.worst_pairs(20)} == chosen
+    assert said in some.summary()
+    assert said in some.to_html().lower()
+    assert json.loads(some.to_json())["left_out"] == said
+    both = {frozenset(p.columns) for p in some.patterns if p.kind in ("dependency", "rare combinations")}
+    assert both <= {frozenset(c) for c in chosen}
 
 
 def test_disjoint_tables_are_at_distance_one():

@@ -68,6 +68,12 @@ def test_a_heat_map_holds_every_pair_once(n):
     assert len(list(svg.iter("title"))) == drawn * (drawn + 1) // 2 + 1
 
 
+def test_a_pair_that_was_not_compared_is_an_empty_cell():
+    matrix = [[0.1, None, 0.2], [None, 0.3, None], [0.2, None, 0.4]]
+    svg = ET.fromstring(charts.heatmap("some", ["a", "b", "c"], matrix))
+    assert len(list(svg.iter("rect"))) == 4
+
+
 def test_every_class_of_the_heat_map_has_a_swatch_and_a_meaning():
     legend = charts.legend()
     assert len(legend) == len(charts.LEVELS) + 1

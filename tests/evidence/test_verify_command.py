@@ -10,7 +10,7 @@ import pytest
 
 from dpsynth.cli import main
 from dpsynth.evidence import verify
-from dpsynth.evidence.bundle import signatures
+from dpsynth.evidence.bundle import samples, signatures
 from dpsynth.training.event import DpSgd
 from tests.evidence.test_verify import issue
 from tests.structure.source import ROOT
@@ -58,7 +58,7 @@ def test_the_page_on_the_command_says_what_each_check_finds():
     said = re.findall(r"^\| `(\w+)` \| (.*) \|$", (ROOT / "docs" / "verify.md").read_text("utf-8"), re.MULTILINE)
     assert said == [
         (c.__name__, " ".join(str(c.__doc__).split()).rstrip("."))
-        for c in (*signatures.CHECKS, *signatures.SIGNED, *verify.CHECKS)
+        for c in (*samples.OWN, *signatures.CHECKS, *signatures.SIGNED, *verify.CHECKS)
     ]
 
 

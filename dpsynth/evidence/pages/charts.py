@@ -148,13 +148,14 @@ def _at_the_end(label: str, anchor: str) -> str:
 def heatmap(
     title: str,
     names: Sequence[str],
-    matrix: Sequence[Sequence[float]],
+    matrix: Sequence[Sequence[float | None]],
     write: Callable[[float], str] = percent,
 ) -> Markup:
     """The lower triangle of a matrix of distances, coloured by the classes of `LEVELS`.
 
     write: how a cell's title has its number. With up to MAX_NUMBERED names, cells have numbers in
-    hundredths. Of more than MAX_NAMES names, those with the largest mean are drawn.
+    hundredths. Of more than MAX_NAMES names, those with the largest mean are drawn. A cell without
+    a distance, None, stays empty.
     """
     names, matrix = _farthest(names, matrix)
     n = len(names)
@@ -164,20 +165,24 @@ def heatmap(
     for i, name in enumerate(names):
         svg.text(picture, _LABEL - 6, cell * (i + 0.5) + 4, clip(name, 18), "end")
         for j in range(i + 1):
+            if (distance := matrix[i][j]) is None:
+                continue
             x = _LABEL + cell * j
             y = cell * i
-            level = _level(matrix[i][j])
+            level = _level(distance)
             pair = name if i == j else f"{names[j]} × {name}"  # noqa: RUF001
-            group = svg.titled(picture, f"{pair}: {write(matrix[i][j])}")
+            group = svg.titled(picture, f"{pair}: {write(distance)}")
             svg.rect(group, f"level{level}", x + 0.5, y + 0.5, cell - 1, cell - 1)
             if numbered:
-                number = _hundredths(matrix[i][j])
+                number = _hundredths(distance)
                 svg.text(group, x + cell / 2, y + cell / 2 + 4, number, "middle", f"on{level}")
         svg.slanted(picture, _LABEL + cell * (i + 0.5) + 3, cell * n + 8, clip(name, 18))
     return svg.markup(picture)
 
 
-def differences(title: str, names: Sequence[str], matrix: Sequence[Sequence[float]]) -> Markup:
+def differences(
+    title: str, names: Sequence[str], matrix: Sequence[Sequence[float | None]]
+) -> Markup:
     """The same for differences of correlations, 0 to 2, in hundredths."""
     return heatmap(title, names, matrix, lambda x: f"{x:.2f}")
 
@@ -192,11 +197,16 @@ def legend(unit: str = "\xa0%") -> list[tuple[Markup, str]]:
 
 
 def _farthest(
-    names: Sequence[str], matrix: Sequence[Sequence[float]]
-) -> tuple[list[str], list[list[float]]]:
-    order = sorted(range(len(names)), key=lambda i: -sum(matrix[i]))
+    names: Sequence[str], matrix: Sequence[Sequence[float | None]]
+) -> tuple[list[str], list[list[float | None]]]:
+    order = sorted(range(len(names)), key=lambda i: -_mean_of(matrix[i]))
     kept = sorted(order[:MAX_NAMES])
     return [names[i] for i in kept], [[matrix[i][j] for j in kept] for i in kept]
+
+
+def _mean_of(distances: Sequence[float | None]) -> float:
+    there = [each for each in distances if each is not None]
+    return sum(there) / max(len(there), 1)
 
 
 def _scale(shares: Sequence[float]) -> float:

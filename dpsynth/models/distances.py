@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import itertools
 import math
+from bisect import bisect_right
+from functools import lru_cache, partial
 
 import numpy as np
 
@@ -18,8 +20,10 @@ from dpsynth.models.base import Codes
 
 TRIPLES = 200
 """How many sets of three columns are compared at most: a table of 50 columns has 19,600."""
-_TRIPLES_SEED = 20240607
-"""Any number: it makes every comparison of the same columns use the same sets of three."""
+MOST_COLUMNS = 100
+"""Of how many columns all pairs are compared: of 500 there are 124,750."""
+_TRIPLES_SEED, _PAIRS_SEED = 20240607, 20261130
+"""Any numbers: they make every comparison of the same columns use the same sets of them."""
 
 
 def equal_mass(counts: np.ndarray, most: int) -> np.ndarray:
@@ -110,13 +114,36 @@ def total_variation(p: np.ndarray, q: np.ndarray) -> float:
 def all_ways(attributes: Clique) -> dict[int, list[Clique]]:
     """The sets of columns over which distances are averaged, by how many columns they have.
 
-    All columns, all pairs, and up to 200 triples, which are the same for the same names, whatever
-    their order.
+    All columns, the pairs of `compared_pairs`, and up to 200 triples, which are the same for the
+    same names, whatever their order.
     """
-    pairs = list(itertools.combinations(attributes, 2))
+    pairs = compared_pairs(attributes)
     triples = some_sets(tuple(sorted(attributes)), 3, TRIPLES, _TRIPLES_SEED)
     ways: dict[int, list[Clique]] = {1: [(a,) for a in attributes], 2: [*pairs], 3: triples}
     return {k: cliques for k, cliques in ways.items() if cliques}
+
+
+@lru_cache(maxsize=8)
+def compared_pairs(attributes: Clique) -> tuple[tuple[str, str], ...]:
+    """The pairs of columns that are compared, in the order of these columns.
+
+    All of them up to MOST_COLUMNS columns. Of more, as many as these have: drawn by the names
+    alone, so that they are the same whatever the rows, and whatever the columns' order.
+    """
+    names = tuple(sorted(attributes))
+    drawn = some_sets(names, 2, math.comb(MOST_COLUMNS, 2), _PAIRS_SEED)
+    place = {a: i for i, a in enumerate(attributes)}
+    places = sorted(tuple(sorted((place[a], place[b]))) for a, b in drawn)
+    return tuple((attributes[i], attributes[j]) for i, j in places)
+
+
+def compared_columns(attributes: Clique) -> tuple[str, ...]:
+    """Up to MOST_COLUMNS of the columns, of which all pairs are compared; drawn as pairs are."""
+    if len(attributes) <= MOST_COLUMNS:
+        return attributes
+    rng = np.random.default_rng(_PAIRS_SEED)
+    drawn = {*rng.permutation(sorted(attributes))[:MOST_COLUMNS].tolist()}
+    return tuple(a for a in attributes if a in drawn)
 
 
 def some_sets(
@@ -136,13 +163,17 @@ def some_sets(
 def _nth_set(attributes: Clique, size: int, place: int) -> Clique:
     """The set at this place, from 0, of `itertools.combinations(attributes, size)`."""
     found: list[str] = []
-    for i, attribute in enumerate(attributes):
-        if len(found) == size:
-            break
-        # So many sets that begin as this one does go on with this attribute.
-        here = math.comb(len(attributes) - i - 1, size - len(found) - 1)
-        if place < here:
-            found.append(attribute)
-        else:
-            place -= here
+    start = 0
+    for left in range(size, 0, -1):
+        # How many sets of the attributes from `start` on begin before each of these.
+        n = len(attributes)
+        before = partial(_sets_before, n - start, n, left)
+        i = start + bisect_right(range(start, n), place, key=before) - 1
+        place -= before(i)
+        found.append(attributes[i])
+        start = i + 1
     return tuple(found)
+
+
+def _sets_before(there: int, n: int, size: int, i: int) -> int:
+    return math.comb(there, size) - math.comb(n - i, size)

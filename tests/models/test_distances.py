@@ -12,9 +12,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dpsynth.base.domain import Domain
-from dpsynth.evaluation.distances import (
+from dpsynth.models.distances import (
     all_ways,
     choose_bins,
+    compared_columns,
+    compared_pairs,
     equal_mass,
     frequencies,
     most_frequent,
@@ -147,3 +149,23 @@ def test_triples_of_many_columns_are_never_listed():
 def test_few_columns_have_no_pairs_or_triples():
     assert list(all_ways(("a",))) == [1]
     assert list(all_ways(("a", "b"))) == [1, 2]
+
+
+@pytest.mark.parametrize("columns", [1, 2, 99, 100])
+def test_all_pairs_of_a_hundred_columns_are_compared(columns):
+    names = tuple(f"c{i}" for i in range(columns))
+    assert compared_pairs(names) == tuple(itertools.combinations(names, 2))
+    assert compared_columns(names) == names
+
+
+def test_of_more_columns_as_many_pairs_are_compared_whatever_their_order():
+    names = tuple(f"c{i}" for i in range(130))
+    pairs = compared_pairs(names)
+    assert len({*pairs}) == len(pairs) == 4_950
+    assert list(pairs) == sorted(pairs, key=lambda p: (names.index(p[0]), names.index(p[1])))
+    assert all(names.index(a) < names.index(b) for a, b in pairs)
+    turned = compared_pairs(names[::-1])
+    assert {frozenset(p) for p in turned} == {frozenset(p) for p in pairs}
+    assert {*compared_columns(names)} == {*compared_columns(names[::-1])}
+    assert len(compared_columns(names)) == 100
+    assert len({a for p in pairs for a in p}) == 130
