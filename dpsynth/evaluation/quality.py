@@ -17,6 +17,7 @@ from dpsynth.evaluation.association import Association, matrix, mean_difference
 from dpsynth.evaluation.discriminator import Discriminator
 from dpsynth.evaluation.downstream import Downstream
 from dpsynth.evaluation.pattern import Pattern
+from dpsynth.evaluation.plots import Plotted
 from dpsynth.evaluation.scores import Scores
 from dpsynth.evaluation.shares import Compared
 from dpsynth.evaluation.structure import CalendarPart, MissingTogether, Quantiles
@@ -151,7 +152,7 @@ class WayQuality:
 
 
 @dataclass(frozen=True, repr=False)
-class Quality:
+class Quality(Plotted):
     """The comparison of a release with real records.
 
     It is exact and not differentially private, and so internal. `evaluate` makes it.
