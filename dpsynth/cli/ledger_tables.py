@@ -52,7 +52,7 @@ def table_of(runs: list[Run]) -> Table:
         mark = "" if run.noise == SECURE else "*"
         began = (run.began or "")[:10]
         words = (text(run.name)[:8] + mark, began, text(run.job.mechanism), run.state)
-        numbers = (at_most(run.spent.epsilon), exact(run.budget.epsilon), exact(run.budget.delta))
+        numbers = (at_most(run.spent.epsilon), exact(run.budget.epsilon), written(run.budget.delta))
         table.add_row(*map(Text, (*words, f"{run.charges:,}", *numbers)))
     return table
 

@@ -228,7 +228,7 @@ def _say_release(folder: Path, drawn: Drawn, data: Path | str) -> None:
         "manifest.json": f"the hash of each file; its head is {drawn.head}",
     }
     shown = data if isinstance(data, Path) else "DATA"  # an address is not repeated
-    say(f"\n{folder}: the release")
+    say(f"\n{folder} holds")
     for name, meaning in files.items():
         say(f"  {name:<18} {meaning}")
     say(

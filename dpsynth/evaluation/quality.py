@@ -21,6 +21,7 @@ from dpsynth.evaluation.discriminator import Discriminator
 from dpsynth.evaluation.downstream import Downstream
 from dpsynth.evaluation.group_distances import GroupDistance
 from dpsynth.evaluation.pattern import Pattern
+from dpsynth.evaluation.plots import Plotted
 from dpsynth.evaluation.scores import Scores
 from dpsynth.evaluation.shares import Compared
 from dpsynth.evaluation.structure import CalendarPart, MissingTogether, Quantiles
@@ -155,7 +156,7 @@ class WayQuality:
 
 
 @dataclass(frozen=True, repr=False)
-class Quality:
+class Quality(Plotted):
     """The comparison of a release with real records.
 
     It is exact and not differentially private, and so internal. `evaluate` makes it.

@@ -33,6 +33,7 @@ SHOWN = {
     "evaluation.images": ("ClassQuality", "ImageQuality"),
     "evaluation.association": ("Association",),
     "evaluation.pattern": ("Pattern",),
+    "evaluation.plots": ("Plot",),
     "evaluation.scores": ("ColumnScores", "Scores"),
     "evaluation.structure": ("CalendarPart", "MissingTogether", "Quantiles"),
     "evaluation.quality": ("ColumnQuality", "DetailQuality", "Quality", "WayQuality"),

@@ -33,6 +33,7 @@ OPTIONAL = {
     "deltalake": ("data/engines/lakes.py",),
     "duckdb": ("data/engines/databases.py", "data/engines/database_writers.py"),
     "faker": ("data/tables/faked.py",),
+    "matplotlib": ("evaluation/plots.py",),
     "narwhals": ("data/engines/known_frames.py",),
     "openpyxl": ("data/engines/workbooks.py", "schema/importing/sheets.py"),
     "polars": ("data/engines/frames.py",),

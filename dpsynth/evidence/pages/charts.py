@@ -157,7 +157,7 @@ def heatmap(
     hundredths. Of more than MAX_NAMES names, those with the largest mean are drawn. A cell without
     a distance, None, stays empty.
     """
-    names, matrix = _farthest(names, matrix)
+    names, matrix = farthest(names, matrix)
     n = len(names)
     numbered = n <= MAX_NUMBERED
     cell = 30 if numbered else 16
@@ -196,7 +196,7 @@ def legend(unit: str = "\xa0%") -> list[tuple[Markup, str]]:
     return [(_swatch(level), text) for level, text in enumerate(meanings)]
 
 
-def _farthest(
+def farthest(
     names: Sequence[str], matrix: Sequence[Sequence[float | None]]
 ) -> tuple[list[str], list[list[float | None]]]:
     order = sorted(range(len(names)), key=lambda i: -_mean_of(matrix[i]))

@@ -11,6 +11,7 @@ import base64
 import hashlib
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -55,6 +56,13 @@ def page(template: str, record: Mapping[str, Any], *, images: bool = False) -> s
 def fragment(template: str, record: Mapping[str, Any]) -> str:
     """A piece of HTML for a notebook: templates/<template>_fragment.html."""
     return _environment().get_template(f"{template}_fragment.html").render(it=record)
+
+
+@cache
+def colours() -> dict[str, str]:
+    """The colours of the pages in the light scheme, by the names of the style sheet."""
+    style = (_TEMPLATES / "style.css").read_text(encoding="utf-8")
+    return dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", style.partition("}")[0]))
 
 
 def to_json(record: Mapping[str, Any]) -> str:
