@@ -136,9 +136,9 @@ def _two(name: str, column: Column, share: Any) -> dict[Any, float]:
             values = column.categories
         elif isinstance(column, Numeric) and column.integer and (column.low, column.high) == (0, 1):
             values = (0, 1)
-        if len(values) == 2 and 1 in values:
-            (other,) = (value for value in values if value != 1)
-            (positive,) = (value for value in values if value == 1)
+        positive = next((value for value in values if value in (1, "1")), None)
+        if len(values) == 2 and positive is not None:
+            (other,) = (value for value in values if value != positive)
             return {positive: share, other: 1 - share}
     raise ConditionError(
         f"one share does not say of which value of {name!r} it is: name the values, as in"

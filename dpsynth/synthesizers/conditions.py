@@ -11,16 +11,17 @@ import ast
 import copy
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
+from dpsynth.base.text import clip
 from dpsynth.data.values import is_null, plain_number
 from dpsynth.models.base import ConditionError
-from dpsynth.schema.columns import plain_word
+from dpsynth.schema.columns import number_of_text, plain_word, text_of_number
 from dpsynth.schema.open_categorical import text_of
 from dpsynth.schema.table import Boolean, Categorical, Column, Datetime, OpenCategorical, Schema
 
@@ -54,6 +55,12 @@ _TOKEN = re.compile(
     re.DOTALL,
 )
 """Text in quotes, a number, or a name with or without backticks. Names may have loose accents."""
+
+_LONGEST = 50_000
+"""Characters of a condition: one of so many takes some seconds to test, whatever it says."""
+
+_QUOTED = 200
+"""Characters of a condition that a message repeats."""
 
 
 @dataclass(frozen=True)
@@ -105,6 +112,11 @@ def read(where: str) -> Written:
         raise ConditionError(
             f"where must be text, got {type(where).__name__}: give values of columns with given="
         )
+    if len(where) > _LONGEST:
+        raise ConditionError(
+            f"the condition {clip(where, _QUOTED)!r} has {len(where):,} characters, and one may"
+            f" have {_LONGEST:,}: name ranges in place of single values, or draw several samples"
+        )
     names: dict[str, str] = {}
 
     def stand_in(match: re.Match[str]) -> str:
@@ -117,8 +129,9 @@ def read(where: str) -> Written:
         tree = ast.parse(_TOKEN.sub(stand_in, where).strip(), mode="eval").body
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         raise ConditionError(
-            f"where={where!r} cannot be read: write it as in 'age >= 65 and sex == \"female\"',"
-            " with text in quotes and names that are not Python names in backticks"
+            f"where={clip(where, _QUOTED)!r} cannot be read: write it as in"
+            " 'age >= 65 and sex == \"female\"', with text in quotes and names that are not Python"
+            " names in backticks"
         ) from None
     return Written(tree, {stand_in: name for name, stand_in in names.items()})
 
@@ -202,12 +215,7 @@ class _Literals(ast.NodeTransformer):
             case Datetime():
                 return self._timestamp(value)
             case Categorical(categories=categories):
-                if not isinstance(value, str | int | float) or value not in categories:
-                    raise ConditionError(
-                        f"{value!r} is not a category of {self._name!r}: use one that the schema"
-                        " lists, or that the fit found (Synthesizer.categories)"
-                    )
-                return value
+                return self._category(value, categories)
             case OpenCategorical():
                 return text_of(value)
             case Boolean():
@@ -219,6 +227,21 @@ class _Literals(ast.NodeTransformer):
                 " without quotes"
             )
         return value if isinstance(value, int) and abs(value) < 2**63 else number
+
+    def _category(self, value: Any, categories: Sequence[str | float]) -> Any:
+        """A category; 1 says "1" where they are text, and "1" says 1, as in a table."""
+        said: list[Any] = [value] if isinstance(value, str | int | float) else []
+        if isinstance(value, str):
+            said.append(number_of_text(value))
+        elif said and not isinstance(value, bool):
+            said.append(text_of_number(float(value)))
+        for each in said:
+            if each in categories:
+                return each
+        raise ConditionError(
+            f"{value!r} is not a category of {self._name!r}: use one that the schema lists, or that"
+            " the fit found (Synthesizer.categories)"
+        )
 
     def _truth(self, value: Any, column: Boolean) -> Any:
         """The word that a release has for a truth: of a bool, or of any word for it."""

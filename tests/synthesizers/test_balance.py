@@ -40,6 +40,14 @@ def test_one_share_of_a_truth(fitted) -> None:
     pd.testing.assert_frame_equal(rows, fitted.sample(1001, balance={"fraud": 0.5}, seed=1))
 
 
+@pytest.mark.parametrize("codes", [["0", "1"], [0, 1], ["1", "2"]])
+def test_one_share_of_codes_is_that_of_1_whether_it_is_a_number_or_text(codes) -> None:
+    (split,) = module.splits_of({"died": 0.25}, dpsynth.Schema({"died": dpsynth.Categorical(codes)}))
+    assert {each.terms[-1].constants[0]: each.share for each in split.classes} == {
+        code: 0.25 if code in (1, "1") else 0.75 for code in codes
+    }
+
+
 def test_each_part_has_the_models_conditional_and_a_reweighted_marginal_alone_does_not(fitted, every) -> None:
     rows = pd.concat([fitted.sample(300, balance={"fraud": 0.5}, seed=seed) for seed in range(20)])
     for truth in (True, False):

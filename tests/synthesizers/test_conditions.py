@@ -12,6 +12,8 @@ from scipy import stats
 
 import dpsynth
 from dpsynth import Boolean, Categorical, Datetime, Numeric, Schema, Synthesizer
+from dpsynth.synthesizers.cases import cases_of
+from dpsynth.synthesizers.conditions import read
 
 LOOSE = unicodedata.normalize("NFD", "größe")
 ODD = [LOOSE, "µg", "class", "home.dest", "a`b", "_column_0", "_column_1"]
@@ -192,3 +194,27 @@ def test_a_condition_that_the_model_has_no_row_for_is_one_plain_sentence(mechani
             f"the model gives probability 0 to rows that meet the condition on {names}: {remedy}"
             " or fit again with a larger epsilon, which shows smaller groups"
         )
+
+
+def test_a_condition_longer_than_anybody_writes_is_refused_and_no_message_repeats_all_of_it() -> None:
+    longest = "age >= 1" + " " * (50_000 - len("age >= 1"))
+    assert read(longest).names == {"_column_0": "age"}
+    with pytest.raises(dpsynth.ConditionError, match="has 50,001 characters, and one may have 50,000") as caught:
+        read(longest + " ")
+    with pytest.raises(dpsynth.ConditionError, match="cannot be read") as unread:
+        read("(" * 3000 + "age > 3" + ")" * 3000)
+    assert max(len(str(each.value)) for each in (caught, unread)) < 500
+
+
+@pytest.mark.parametrize("codes", [["0", "1"], [0, 1]])
+@pytest.mark.parametrize("where", ["died == 1", "died == '1'", "died in ['1']", "died == 1.0"])
+def test_a_condition_names_a_code_as_a_table_may_write_it(codes: list[str | float], where: str) -> None:
+    (case,) = cases_of(where, None, Schema({"died": Categorical(codes)}))
+    assert case.terms[0].constants == (codes[1],)
+
+
+@pytest.mark.parametrize("where", ["died == '01'", "died == 2", "died == 'x'"])
+@pytest.mark.parametrize("codes", [["0", "1"], ["0", "True"]])
+def test_a_condition_names_no_code_that_a_table_could_not_write_so(codes: list[str | float], where: str) -> None:
+    with pytest.raises(dpsynth.ConditionError, match="is not a category of 'died'"):
+        cases_of(where, None, Schema({"died": Categorical(codes)}))

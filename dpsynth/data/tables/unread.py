@@ -156,6 +156,10 @@ def _of_categories(column: Categorical) -> tuple[Kind, ...]:
             "numbers written in another way, such as 01 for 1: write them as the schema does",
             lambda text: number(text) in numbers,
         ),
+        (
+            "numbers with a decimal comma: list the categories as texts, as the file writes them",
+            lambda text: "," in text and number(text.replace(",", ".")) in numbers,
+        ),
     )
 
 
