@@ -102,8 +102,8 @@ def false_findings(real: int, synthetic: int) -> dict[str, int]:
 
 
 def told(which: tuple[str, tuple[str, ...]]) -> dict[str, str | int]:
-    """Of one planted pattern how often each fate is told as it is."""
-    counts = {"kept": 0, "lost": 0, "invented": 0}
+    """Of one planted pattern how often each fate is told as it is, and how often none is told of the lost ones."""
+    counts = {"kept": 0, "lost": 0, "invented": 0, "undecided": 0}
     for seed in range(PLANTINGS):
         plain = clean(5000, seed), clean(5000, seed + 1000)
         with_it = [
@@ -113,6 +113,7 @@ def told(which: tuple[str, tuple[str, ...]]) -> dict[str, str | int]:
         for fate, (real, release) in cases.items():
             pattern = found(real, release).get(which)
             counts[fate] += pattern is not None and pattern.fate == fate
+            counts["undecided"] += pattern is not None and pattern.fate == "undecided"
     return {"kind": which[0], "plantings": PLANTINGS, **counts}
 
 

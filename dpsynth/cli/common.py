@@ -36,7 +36,8 @@ Data = Annotated[
     typer.Argument(
         help="A table: .csv, .parquet, .feather, .jsonl, .xlsx, .sav, .dta, .sas7bdat or .xpt; a"
         " folder or a pattern of Parquet, CSV or Arrow files, also as s3:// or gs://; a"
-        " Delta or Iceberg table; or a database, such as postgresql://host/clinic?table=visits.",
+        " Delta or Iceberg table, or one of Spark; or a database, such as"
+        " postgresql://host/clinic?table=visits.",
         metavar="DATA",
         parser=path_or_address,
     ),
@@ -82,6 +83,13 @@ Approvals = Annotated[
     list[str] | None,
     typer.Option(
         help="WHO=WHERE, such as board=case-17: who approved the fit, and where it is recorded."
+    ),
+]
+Holdback = Annotated[
+    float,
+    typer.Option(
+        help="A part of the budget, such as 0.05, that measures how far the finished model is off,"
+        " for the certificate."
     ),
 ]
 CertificateFolder = Annotated[

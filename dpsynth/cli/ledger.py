@@ -20,6 +20,7 @@ from dpsynth.cli.common import (
     say,
 )
 from dpsynth.cli.exits import exit_code
+from dpsynth.cli.pages import Page, write_page
 
 if TYPE_CHECKING:
     from dpsynth.accounting.ledger_policy import Policy
@@ -125,17 +126,24 @@ def policy(
 def show(
     ledger: FileOrProjects = None,
     charges: Annotated[bool, typer.Option("--charges", help="Show every charge as well.")] = False,
+    html: Page = None,
     as_json: Json = False,
 ) -> None:
     """Show who has spent what on a data set, and what is left."""
-    from dpsynth.cli import ledger_tables as tables
+    from dpsynth.cli import ledger_tables
+    from dpsynth.evidence.account import record
+    from dpsynth.evidence.account_page import account_page
     from dpsynth.ledger.ledger import Ledger
 
     account = Ledger.open(_named(ledger))
+    if html is not None:
+        write_page(html, account_page(account))
     if as_json:
-        print_json(tables.record(account))
+        print_json(record(account))
         return
-    tables.show(account, charges=charges)
+    ledger_tables.show(account, charges=charges)
+    if html is not None:
+        say(f"{html}: the same as a page")
 
 
 @ledger_app.command("verify")
@@ -147,7 +155,7 @@ def verify(
     as_json: Json = False,
 ) -> None:
     """Check every line of the account. Exit code 1 if a line was changed or is missing."""
-    from dpsynth.cli import ledger_tables as tables
+    from dpsynth.evidence import account as words
     from dpsynth.ledger.chain import LedgerCorruptError
     from dpsynth.ledger.ledger import Ledger
 
@@ -157,7 +165,7 @@ def verify(
         account.verify(head)
     except LedgerCorruptError as error:
         fail(error, exit_code(error, "ledger verify"))
-    sentence = f"{ledger}: whole; head {account.head}; {tables.state(account)}"
+    sentence = f"{ledger}: whole; head {account.head}; {words.state(account)}"
     _tell(account, sentence, as_json)
 
 
@@ -185,13 +193,13 @@ def import_lines(
     as_json: Json = False,
 ) -> None:
     """Make an account of exported lines: a copy to read, or with --only the one to spend from."""
-    from dpsynth.cli import ledger_tables as tables
+    from dpsynth.evidence import account as words
     from dpsynth.ledger.ledger import Ledger
 
     new_file(ledger, _THERE)
     account = Ledger.import_lines(lines, ledger, only=only, by=by)
     count = len(account.entries())
-    sentence = f"{ledger}: {count:,} lines; head {account.head}; {tables.state(account)}"
+    sentence = f"{ledger}: {count:,} lines; head {account.head}; {words.state(account)}"
     _tell(account, sentence, as_json)
 
 
@@ -222,10 +230,10 @@ def link(
 
 def _tell(account: Ledger, sentence: str, as_json: bool) -> None:
     """The sentence; or the account as `ledger show --json` has it."""
-    from dpsynth.cli import ledger_tables as tables
+    from dpsynth.evidence import account as words
 
     if as_json:
-        print_json(tables.record(account))
+        print_json(words.record(account))
     else:
         say(sentence)
 

@@ -22,6 +22,7 @@ from dpsynth.cli.common import (
     row_count,
     say,
 )
+from dpsynth.cli.pages import Page, write_page
 from dpsynth.cli.programs import (
     Claim,
     Command,
@@ -32,10 +33,13 @@ from dpsynth.cli.programs import (
 )
 
 if TYPE_CHECKING:
-    from dpsynth.synthesizers.plan import Plan
+    from dpsynth.synthesizers.planned import Plan
 
 _PROGRAM = ("environment", "command", "claim")
-_OTHERS = ("mechanism", "epsilon", "delta", "rows", "target", "settings", "ledger")
+_OTHERS = (
+    *("mechanism", "epsilon", "delta", "rows", "target", "settings", "ledger"),
+    "holdback",
+)
 _KNOWN = {"schema", *_OTHERS, *_PROGRAM}
 _NEEDED = ("schema", "epsilon", "rows")
 
@@ -62,6 +66,9 @@ Account = Annotated[
         help="The account that would pay; by default the project's, or one of this fit alone.",
     ),
 ]
+MaybeHoldback = Annotated[
+    float | None, typer.Option(help="The part of the budget that is held back, as for fit.")
+]
 Mechanism = Annotated[str | None, typer.Option(help="The mechanism, as for fit.")]
 
 
@@ -78,6 +85,8 @@ def plan(
     command: Command = None,
     claim: Claim = None,
     ledger: Account = None,
+    holdback: MaybeHoldback = None,
+    html: Page = None,
     as_json: Json = False,
 ) -> None:
     """Say what a fit would spend, and how noisy its answers would be.
@@ -95,13 +104,18 @@ def plan(
         "command": command,
         "claim": claim,
         "ledger": ledger,
+        "holdback": holdback,
     }
     stated = {} if job is None else _job(job)
     made = _plan(_facts(stated, options), settings)
+    if html is not None:
+        write_page(html, made.to_html())
     if as_json:
         print_json(made.record())
     else:
         _show(made)
+        if html is not None:
+            say(f"{html}: the same as a page")
 
 
 def _facts(stated: dict[str, Any], options: dict[str, Any]) -> dict[str, Any]:
@@ -132,6 +146,7 @@ def _plan(facts: dict[str, Any], settings: list[str] | None) -> Plan:
         mechanism,
         epsilon=facts["epsilon"],
         delta=facts["delta"],
+        holdback=facts.get("holdback", 0.0),
         **({"ledger": facts["ledger"]} if "ledger" in facts else {}),
         **chosen,
     )

@@ -15,6 +15,7 @@ from dpsynth.cli.common import (
     Data,
     Delta,
     Epsilon,
+    Holdback,
     Json,
     LedgerFile,
     ModelFile,
@@ -145,6 +146,7 @@ def fit(
     ask_rows: AskedRows = None,
     time_limit: TimeLimit = None,
     checkpoint: Checkpoint = None,
+    holdback: Holdback = 0.0,
     certificate: CertificateFolder = None,
     progress: Progress = None,
     as_json: Json = False,
@@ -152,9 +154,8 @@ def fit(
     """Fit a model of a table, which spends the budget. Sampling from the model costs nothing."""
     chosen = mechanism_settings(mechanism, target, settings)
     chosen |= program_settings(environment, command, claim, ask_rows, time_limit)
-    synthesizer = _synthesizer(
-        schema, ledger, purpose, approval, chosen | _budgeted(mechanism, epsilon, delta, checkpoint)
-    )
+    chosen |= _budgeted(mechanism, epsilon, delta, checkpoint, holdback)
+    synthesizer = _synthesizer(schema, ledger, purpose, approval, chosen)
     fit_and_keep(
         synthesizer,
         lambda: synthesizer.fit(data),
@@ -187,6 +188,7 @@ def release(
     ask_rows: AskedRows = None,
     time_limit: TimeLimit = None,
     checkpoint: Checkpoint = None,
+    holdback: Holdback = 0.0,
     progress: Progress = None,
     as_json: Json = False,
 ) -> None:
@@ -199,9 +201,8 @@ def release(
 
     chosen = mechanism_settings(mechanism, target, settings)
     chosen |= program_settings(environment, command, claim, ask_rows, time_limit)
-    synthesizer = _synthesizer(
-        schema, ledger, purpose, approval, chosen | _budgeted(mechanism, epsilon, delta, checkpoint)
-    )
+    chosen |= _budgeted(mechanism, epsilon, delta, checkpoint, holdback)
+    synthesizer = _synthesizer(schema, ledger, purpose, approval, chosen)
     usual = ending_for(data) if isinstance(data, Path) else ".csv"
     ending = usual if row_format is None else f".{row_format}"
     with following(progress), cautions_told_later():
@@ -227,7 +228,7 @@ def _say_release(folder: Path, drawn: Drawn, data: Path | str) -> None:
         "manifest.json": f"the hash of each file; its head is {drawn.head}",
     }
     shown = data if isinstance(data, Path) else "DATA"  # an address is not repeated
-    say(f"\n{folder}: the release")
+    say(f"\n{folder} holds")
     for name, meaning in files.items():
         say(f"  {name:<18} {meaning}")
     say(
@@ -240,9 +241,10 @@ def _say_release(folder: Path, drawn: Drawn, data: Path | str) -> None:
 
 
 def _budgeted(
-    mechanism: str, epsilon: float, delta: float, checkpoint: Path | None
+    mechanism: str, epsilon: float, delta: float, checkpoint: Path | None, holdback: float
 ) -> dict[str, Any]:
-    return {"mechanism": mechanism, "epsilon": epsilon, "delta": delta, "checkpoint": checkpoint}
+    budget = {"epsilon": epsilon, "delta": delta, "holdback": holdback}
+    return {"mechanism": mechanism, "checkpoint": checkpoint, **budget}
 
 
 def _synthesizer(

@@ -24,7 +24,11 @@ def run(
         typer.Option("--set", help="NAME=VALUE: what stands for ${NAME} in the job."),
     ] = None,
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what it would do and spend; open no data.")
+        bool,
+        typer.Option(
+            "--dry-run",
+            help="Say what it would do and spend, or why it would be refused; read no rows.",
+        ),
     ] = False,
     progress: Progress = None,
     as_json: Json = False,

@@ -15,9 +15,9 @@ from scipy.stats import rankdata
 
 from dpsynth.base.domain import Domain
 from dpsynth.base.progress import steps
-from dpsynth.evaluation.distances import compared_pairs, frequencies
 from dpsynth.evaluation.numbers import Numbers, is_measured
 from dpsynth.models.base import Codes
+from dpsynth.models.distances import compared_pairs, frequencies
 from dpsynth.schema.columns import Boolean
 from dpsynth.schema.table import Schema
 

@@ -14,9 +14,9 @@ import numpy as np
 from scipy.special import gammaln
 
 from dpsynth.base.text import percent
-from dpsynth.evaluation.distances import compared_pairs
 from dpsynth.evaluation.numbers import MEASURED, Numbers, in_both
 from dpsynth.evaluation.pattern import CLEAR, Pattern, apart, fate_of, in_errors
+from dpsynth.models.distances import compared_pairs
 from dpsynth.schema.table import Schema
 
 SEED = 20240607

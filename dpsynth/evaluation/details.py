@@ -5,14 +5,12 @@ Bins of a whole column hide them: each covers many days, or a multiple and the n
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
 import numpy as np
 
-from dpsynth.data.engines.files import Rows
-from dpsynth.data.engines.files import column as values_of
+from dpsynth.evaluation.numbers import Numbers
 from dpsynth.evaluation.quality import DetailQuality
-from dpsynth.evaluation.reading import as_numbers
 from dpsynth.evaluation.structure import PLACES
 from dpsynth.schema.columns import Column, Datetime, Numeric
 from dpsynth.schema.table import Schema
@@ -27,27 +25,21 @@ Places = Callable[[np.ndarray], np.ndarray]
 """For each number of a column the bin that it is in."""
 
 
-def details(
-    schema: Schema, real: Rows, synthetic: Rows, yardstick: Rows | np.ndarray
-) -> tuple[DetailQuality, ...]:
+def details(tables: Sequence[Numbers], schema: Schema) -> tuple[DetailQuality, ...]:
     """How far the declared parts and round values of a release are from the real ones.
 
-    yardstick: other real rows, or numbers of the real rows, drawn anew.
+    tables: the real rows, the release and the yardstick.
     """
-    found = []
-    for name, column in schema.coded.items():
-        declared = [*_declared(column)]
-        if not declared:
-            continue
-        numbers = [as_numbers(values_of(rows, name), column) for rows in (real, synthetic)]
-        if isinstance(yardstick, np.ndarray):
-            numbers.append(numbers[0][yardstick])
-        else:
-            numbers.append(as_numbers(values_of(yardstick, name), column))
-        for what, labels, places in declared:
-            shares = [_shares(x, places, labels) for x in numbers]
-            found.append(DetailQuality.of(labels, shares, column=name, what=what))
-    return tuple(found)
+    return tuple(
+        DetailQuality.of(
+            labels,
+            [_shares(table.present(name), places, labels) for table in tables],
+            column=name,
+            what=what,
+        )
+        for name, column in schema.coded.items()
+        for what, labels, places in _declared(column)
+    )
 
 
 def _declared(column: Column) -> Iterator[tuple[str, tuple[str, ...], Places]]:
@@ -64,7 +56,6 @@ def _beside(grid: int) -> Places:
     return lambda x: (np.rint(x / grid) * grid != x).astype(np.int64)
 
 
-def _shares(x: np.ndarray, places: Places, labels: tuple[str, ...]) -> np.ndarray:
+def _shares(known: np.ndarray, places: Places, labels: tuple[str, ...]) -> np.ndarray:
     """Of the numbers that are not missing, the share in each bin."""
-    known = x[np.isfinite(x)]
     return np.bincount(places(known), minlength=len(labels)) / max(known.size, 1)

@@ -10,9 +10,9 @@ import numpy as np
 
 from dpsynth.base.text import hundredths, percent
 from dpsynth.evaluation.association import columns_of, correlations
-from dpsynth.evaluation.distances import compared_columns, compared_pairs
 from dpsynth.evaluation.numbers import Numbers, is_measured, value_of
 from dpsynth.evaluation.pattern import CLEAR, Pattern, apart, fate_of, in_errors, is_invented
+from dpsynth.models.distances import compared_columns, compared_pairs
 from dpsynth.schema.columns import Boolean, Numeric
 from dpsynth.schema.table import Schema
 
@@ -154,14 +154,11 @@ def reversals(real: Numbers, synthetic: Numbers, schema: Schema) -> Iterator[Pat
     ranked = [n for n in ranked if min(real.distinct[n], synthetic.distinct[n]) > 1]
     if len(ranked) < 2:
         return
-    ranks = [columns_of(table, ranked, ranked=True) for table in (real, synthetic)]
-    whole = [correlations(each) for each in ranks]
+    whole = [correlations(columns_of(t, ranked, ranked=True)) for t in (real, synthetic)]
     for group in [n for n in coded if 1 < real.distinct[n] <= _MOST_GROUPS]:
         for value in np.unique(real.values[group][~np.isnan(real.values[group])]):
-            parts = [
-                correlations(x[t.values[group] == value])
-                for x, t in zip(ranks, (real, synthetic), strict=True)
-            ]
+            inside = [t.take(np.flatnonzero(t.values[group] == value)) for t in (real, synthetic)]
+            parts = [correlations(columns_of(part, ranked, ranked=True)) for part in inside]
             said = f"{group} is {value_of(coded[group], float(value))}"
             yield from _turned(ranked, group, float(value), said, whole, parts)
 

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 import numpy as np
 
 from dpsynth.evaluation.association import columns_of, correlations
-from dpsynth.evaluation.distances import compared_pairs
 from dpsynth.evaluation.numbers import Numbers, is_measured
+from dpsynth.models.distances import compared_pairs
 from dpsynth.schema.columns import Column
 from dpsynth.schema.table import Schema
 

@@ -8,7 +8,7 @@ from typing import Any, Self
 
 import numpy as np
 
-from dpsynth.evaluation.distances import total_variation
+from dpsynth.models.distances import total_variation
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from dpsynth.evaluation.distances import total_variation
 from dpsynth.evaluation.numbers import Numbers, is_measured, value_of
 from dpsynth.evaluation.shares import Compared
+from dpsynth.models.distances import total_variation
 from dpsynth.schema.columns import Datetime
 from dpsynth.schema.table import Schema
 

@@ -10,19 +10,23 @@ from scipy.special import ndtri
 from scipy.stats import multivariate_normal, rankdata
 
 from dpsynth.base.text import percent, short
-from dpsynth.evaluation.distances import compared_pairs
 from dpsynth.evaluation.numbers import MEASURED, Numbers, in_both, is_measured, value_of
 from dpsynth.evaluation.pattern import Pattern, apart, fate_of, in_errors, is_invented
+from dpsynth.models.distances import compared_pairs
 from dpsynth.schema.columns import Column, Datetime, Numeric
 from dpsynth.schema.table import Schema
 
 _FEWEST_DISTINCT = 30
 LEAST_GROUP, MOST_GROUP = 0.002, 0.05
-"""The share of the values in a far group. Fewer than 15 values are none: in heavy tails a few
-values lie far out by chance."""
-_FEWEST_FAR = 15
+"""The share of the values in a far group."""
+_FEWEST_FAR = 8
 FAR = 0.75
 """How wide the empty gap must be, in distances from the median to the last value before it."""
+_USUAL_FAR = 15
+_SURE_GAP = 2 + _USUAL_FAR * math.log1p(FAR)
+"""Of less than 15 values: the last k values of a Pareto tail of index 1 lie beyond a gap of g
+distances with probability (1 + g)^-k, whose logarithm must be below minus this. 2 is for the sizes
+that are tried, 8 to 14."""
 
 LEVELS = (0.99, 0.999)
 """Quantiles of the real values beyond which the shares are compared."""
@@ -73,7 +77,8 @@ def _share_above(edge: float, values: np.ndarray) -> float:
 def far_edge(values: np.ndarray) -> float | None:
     """The middle of the gap before a far group at the upper end; None where there is no such group.
 
-    The gap is at least FAR times as wide as the distance from the median to the value before it.
+    The gap is at least FAR times as wide as the distance from the median to the value before it,
+    and wider for a group of less than 15 values.
     """
     if np.unique(values).size < _FEWEST_DISTINCT:
         return None
@@ -85,7 +90,11 @@ def far_edge(values: np.ndarray) -> float | None:
     at = np.arange(n - most, n - fewest + 1)
     before = x[at - 1]
     gaps = x[at] - before
-    wide = (gaps > 0) & (gaps >= FAR * (before - np.median(x)))
+    reach = before - np.median(x)
+    wide = (gaps > 0) & (gaps >= FAR * reach)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        sure = (n - at) * np.log1p(gaps / reach) >= _SURE_GAP
+    wide &= sure | (n - at >= _USUAL_FAR)
     if not wide.any():
         return None
     best = int(np.argmax(np.where(wide, gaps, -1)))

@@ -43,11 +43,11 @@ def claim(private: bool, budget: Budget, unit: PrivacyUnit) -> dict[str, Any]:
         nothing = {"meaning": None, "epsilon": None, "delta": None}
         return {"private": False, "sentence": sentence, **nothing}
     secret = wording.secret(unit)
-    meaning = wording.meaning(secret, _percent_right(budget))
+    meaning = wording.meaning(secret, percent_right(budget))
     return {"private": True, "sentence": sentence, "meaning": meaning, **budget.claim}
 
 
-def _percent_right(budget: Budget) -> float:
+def percent_right(budget: Budget) -> float:
     """How often the best test of one unit is right at even odds, in percent, rounded up to a tenth.
 
     For mu-GDP the errors (a, b) satisfy b >= Phi(Phi^-1(1 - a) - mu); a + b is least at a = b =

@@ -57,11 +57,11 @@ def claim(private: bool, epsilon: float, delta: float, unit: str) -> str:
     )
 
 
-def meaning(secret: str, percent_right: float) -> str:
+def meaning(secret: str, percent_right: float, made_from: str = "this release alone") -> str:
     """The claim for readers who are new to it. secret: what an attacker wants to know."""
     return (
         "Whatever else somebody knows, even every other record: the best possible guess of"
-        f" {secret}, made from this release alone, is right at most {percent_right:g} times in"
+        f" {secret}, made from {made_from}, is right at most {percent_right:g} times in"
         " 100, where tossing a coin is right 50 times."
     )
 

@@ -10,9 +10,14 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from dpsynth.auditing.junit import Case
+from dpsynth.data.engines.files import open_rows
 from dpsynth.evidence.release import examine_release
 from dpsynth.evidence.verify import read
+from dpsynth.schema.table import Schema
+from dpsynth.synthesizers.rule_check import kept_rules
 
 STAMP = "INTERNAL: exact figures of private rows"
 WAYS = {"columns": 1, "pairs": 2, "triples": 3}
@@ -67,6 +72,8 @@ def _quality(limits: Mapping[str, Any], quality: Mapping[str, Any]) -> Iterator[
     if "outside_schema" in limits:
         outside = sum(column["outside_domain"] for column in quality["columns"])
         yield _at_most("gate.outside_schema", "values outside", outside, limits["outside_schema"])
+    if "analyses" in limits:
+        yield _kept(quality["analyses_kept"]["kept"], limits["analyses"])
     models = quality["downstream"]
     if "model_loss" in limits:
         best = models["learners"][0]
@@ -76,6 +83,39 @@ def _quality(limits: Mapping[str, Any], quality: Mapping[str, Any]) -> Iterator[
     if "group_loss" in limits:
         for group in models["groups"]:
             yield _of_group(group, models["measure"], limits["group_loss"])
+    for limit, name in (("group_share", "share of rows"), ("group_outcome", "mean of the target")):
+        if limit in limits:
+            for group in models["groups"]:
+                yield _moved(group, limit, name, limits[limit])
+
+
+def case_of_rules(rows: Path, schema: Schema, least: float) -> Case:
+    """Whether so large a share of the synthetic rows keeps every constraint of the schema."""
+    kept = [each for _, each in kept_rules(open_rows(rows, schema), schema)]
+    share = float(np.logical_and.reduce(kept).mean())
+    name = "the share of rows that keep all constraints"
+    text = f"{name} is {share:.6g}, and at least {least:.6g} is asked for"
+    return Case("gate.constraints", name, "PASS" if share >= least else "FAIL", text)
+
+
+def _moved(group: Mapping[str, Any], limit: str, name: str, most: float) -> Case:
+    """How far a group's share, or its mean of the target, is from that of the real rows."""
+    what = limit.removeprefix("group_")
+    real, synthetic = group[f"{what}_real"], group[f"{what}_synthetic"]
+    name = f"the change of the {name} in {group['column']} = {group['value']}"
+    if real is None or synthetic is None:
+        text = f"{name} is not known: a table has no row of the group"
+        return Case(f"gate.{limit}", name, "INCONCLUSIVE", text)
+    return _at_most(f"gate.{limit}", name, abs(synthetic - real), most)
+
+
+def _kept(kept: float | None, least: float) -> Case:
+    if kept is None:
+        text = "no analysis could be made on the real rows: see quality.html"
+        return Case("gate.analyses", "analyses", "INCONCLUSIVE", text)
+    text = f"the share of estimates kept is {kept:.6g}, and at least {least:.6g} is asked"
+    verdict = "PASS" if kept >= least * (1 - 1e-12) else "FAIL"
+    return Case("gate.analyses", "analyses", verdict, text)
 
 
 def _of_group(group: Mapping[str, Any], measure: str, most: float) -> Case:

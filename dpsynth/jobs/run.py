@@ -21,7 +21,8 @@ from dpsynth.evidence.bundle.checks import INTERNAL, NAME, read_manifest
 from dpsynth.evidence.bundle.signatures import ENDING
 from dpsynth.jobs.before import check_before
 from dpsynth.jobs.file import JobFile
-from dpsynth.jobs.gate import STAMP, cases, worst
+from dpsynth.jobs.gate import STAMP, case_of_rules, cases, worst
+from dpsynth.jobs.page import job_page
 from dpsynth.jobs.record import Record, alone, digest_of, now
 from dpsynth.schema.table import Schema
 from dpsynth.synthesizers.asking import fresh_seed
@@ -96,32 +97,46 @@ class _Run:
             found["manifest"] = read_manifest(self.release)[-1]["hash"]
         return found
 
+    @property
+    def unfinished(self) -> Path:
+        return self.job.output / _UNFINISHED
+
+    @property
+    def is_fitted(self) -> bool:
+        """Whether a fit left all of its files, noted or not."""
+        return self.release.exists() or _is_whole(self.unfinished)
+
     def fit(self) -> list[Path]:
-        made, begun = self.job.output / _UNFINISHED, self.record.begun
-        for place in (self.release, made):
+        self.refuse_fit()
+        if not self.is_fitted:
+            self._fit_anew(self.unfinished)
+        if self.unfinished.exists():
+            self.unfinished.rename(self.release)
+        files = ("certificate.json", "certificate.html", MODEL, "schema.yaml")
+        return [self.release / name for name in files]
+
+    def refuse_fit(self) -> None:
+        """ValueError where a fit that is not noted as done was begun, and may not go on."""
+        begun, ledger = self.record.begun, self.job.ledger
+        for place in (self.release, self.unfinished):
             if begun is None and place.exists():
                 raise ValueError(
                     f"{place} is there, and {self.internal} does not say which job made it: put"
                     " that folder back, or give another output, which fits and spends"
                 )
-        if begun is not None and (self.release.exists() or _is_whole(made)):
+        if begun is None:
+            return
+        if self.is_fitted:
             _refuse_another(self, "fit", begun["inputs"], self.inputs("fit"))
-        if not self.release.exists() and not _is_whole(made):
-            self._fit_anew(made)
-        if made.exists():
-            made.rename(self.release)
-        files = ("certificate.json", "certificate.html", MODEL, "schema.yaml")
-        return [self.release / name for name in files]
-
-    def _fit_anew(self, made: Path) -> None:
-        ledger, begun = self.job.ledger, self.record.begun
-        spent = runs_of(ledger)
-        if begun is not None and spent - set(begun["runs"]):
+        elif runs_of(ledger) - set(begun["runs"]):
             raise ValueError(
                 f"the fit of {self.job.file} began and left no model, and {ledger} has a run that"
-                f" may be its own: look at `dpsynth ledger show`, and at what is left in {made}; to"
-                " fit again, which spends again, give another output"
+                f" may be its own: look at `dpsynth ledger show`, and at what is left in"
+                f" {self.unfinished}; to fit again, which spends again, give another output"
             )
+
+    def _fit_anew(self, made: Path) -> None:
+        spent = runs_of(self.job.ledger)
         self.record.begun = {"runs": sorted(spent), "inputs": self.inputs("fit"), "time": now()}
         self.record.save()
         shutil.rmtree(made, ignore_errors=True)
@@ -176,12 +191,21 @@ class _Run:
 
     def gate(self) -> list[Case]:
         """What the gate asks; it is asked anew each time."""
+        limits = self.job.of("gate")
         quality, audit = self._read("evaluate", "quality"), self._read("audit", "audit")
-        asked = cases(self.job.of("gate"), self.release, quality, audit)
+        asked = cases(limits, self.release, quality, audit)
+        if "constraints" in limits:
+            asked.append(case_of_rules(self.rows, self.schema, limits["constraints"]))
         (self.internal / "job.xml").write_text(
             junit(f"dpsynth run, {STAMP}", asked), encoding="utf-8"
         )
         return asked
+
+    def show(self, asked: list[Case]) -> None:
+        """Writes the page of the job: what was done from what, and what the gate asked."""
+        steps = [step for step in STEPS if step in self.job.sections or step == "gate"]
+        page = job_page(self.job, self.record, steps, asked)
+        (self.internal / "job.html").write_text(page, encoding="utf-8", newline="\n")
 
     def sign(self) -> list[Path]:
         from dpsynth.evidence.sign import refuse_inside, sign_release
@@ -222,17 +246,25 @@ def run_job(job: JobFile) -> Done:
             run.record.undo("sign")
         elif "sign" in job.sections and _do(run, "sign"):
             done.append("sign")
+        run.show(asked)
         return Done(verdict, asked, done)
 
 
 def plan_of(job: JobFile) -> dict[str, str]:
-    """For each step of a job whether it is done already, or would be done; nothing is opened.
+    """For each step of a job whether it is done already, or would be done. Nothing is changed.
 
-    A step that depends on files of an earlier one is judged by whether it was ever done.
+    ValueError, or what the fit would raise, where the run would be refused. Rows are not read;
+    where a step was done, files are compared by their hashes.
     """
-    record = Record.open(job.output, 0)
+    check_before(job)
+    run = _Run(job, Record.open(job.output, 0))
     steps = [step for step in STEPS if step in job.sections or step == "gate"]
-    return {step: "done" if step in record.steps else "to do" for step in steps}
+    found = {step: "done" if _is_done(run, step) else "to do" for step in steps}
+    if found["fit"] == "to do":
+        run.refuse_fit()
+        if not run.is_fitted:
+            synthesizer_of(job, run.schema).rehearse()
+    return found
 
 
 def synthesizer_of(job: JobFile, schema: Schema) -> Synthesizer:
@@ -246,25 +278,36 @@ def synthesizer_of(job: JobFile, schema: Schema) -> Synthesizer:
         ledger=job.ledger.absolute(),
         purpose=facts.get("purpose", ""),
         approvals=dict(facts.get("approvals", {})),
+        holdback=facts.get("holdback", 0.0),
         **facts.get("settings", {}),
     )
 
 
 def _do(run: _Run, step: str) -> bool:
     """Does a step unless it is done; whether it was."""
+    if _is_done(run, step):
+        return False
+    inputs = run.inputs(step)
+    stage(step)
+    started, work = now(), _WORK[step]
+    run.record.done(step, inputs, work(run), started)
+    return True
+
+
+def _is_done(run: _Run, step: str) -> bool:
+    """Whether a step is done. ValueError for a fit, or rows, that would have to be made again."""
+    if step not in run.record.steps:
+        return False
     inputs = run.inputs(step)
     if run.record.is_done(step, inputs):
-        return False
-    if step in ("fit", "sample") and step in run.record.steps:
+        return True
+    if step in ("fit", "sample"):
         _refuse_another(run, step, run.record.steps[step]["inputs"], inputs)
         raise ValueError(
             f"{', '.join(run.record.changed(step))} in {run.job.output} was changed or removed"
             f" since the {step}: restore it, or give another output"
         )
-    stage(step)
-    started, work = now(), _WORK[step]
-    run.record.done(step, inputs, work(run), started)
-    return True
+    return False
 
 
 def _refuse_another(

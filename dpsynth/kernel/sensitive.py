@@ -23,6 +23,9 @@ _FARTHEST = 1e150
 _LARGEST = 2**52
 """Integers are clipped to this size, and so are estimates: exact in a double, and far from the end of an int64."""
 
+_PARTS = tuple(2**power for power in range(9))
+"""Into how many parts an estimate may divide a count: as powers of two they divide a unit exactly."""
+
 
 class Sensitive(Closed):
     """`scale` times an array of integers, neither of which moves further than it says. Its shape and scale are public.
@@ -68,22 +71,33 @@ class Sensitive(Closed):
         put(self, "shape", array.shape)
         put(self, "scale", scales)
 
-    def l1_error(self, estimate: np.ndarray, weight: float = 1.0) -> Sensitive:
-        """weight * ||x - round(estimate)||_1, one score: how badly a public estimate fits.
+    def l1_error(
+        self, estimate: np.ndarray, weight: float = 1.0, *, among: np.ndarray | None = None, parts: int = 1
+    ) -> Sensitive:
+        """weight * sum of |x - e|, one score: how badly a public estimate fits.
 
-        Sensitivity: | ||x - e|| - ||x' - e|| | <= ||x - x'||_1 <= l1 by the triangle inequality, times the weight.
+        e is the estimate, rounded to whole 1/parts of a count; among: the cells that are summed over, as bools of the
+        shape of x, by default all.
+        Sensitivity: | ||x - e|| - ||x' - e|| | <= ||x - x'||_1 <= l1 by the triangle inequality, and no more over some
+        of the cells; times the weight. It is summed in integers parts * x - parts * e, of the unit weight / parts.
         Each |x - e| is cut where the sum could outgrow an integer; a cut brings no two values further apart.
         """
         if self.scale.ndim or self.scale != 1.0:
             raise ValueError("l1_error is for counts, not for scores")
+        if isinstance(parts, bool) or parts not in _PARTS:
+            raise ValueError(f"parts must be a power of two from 1 to 256, got {parts!r}")
         guess = np.asarray(estimate, dtype=np.float64)
         if guess.shape != self.shape or not np.isfinite(guess).all():
             raise ValueError(f"an estimate must be finite and of shape {self.shape}, got shape {guess.shape}")
-        scale = positive("weight", weight)
-        errors = np.abs(_integers(self) - np.clip(np.rint(guess), -_LARGEST, _LARGEST).astype(np.int64))
-        bound = _up(scale * self.l1)
+        kept = np.ones(self.shape, dtype=bool) if among is None else np.asarray(among)
+        if kept.shape != self.shape or kept.dtype != bool:
+            raise ValueError(f"cells must be bools of shape {self.shape}, got {kept.dtype} of {kept.shape}")
+        factor = positive("weight", weight)
+        whole = np.rint(parts * np.clip(guess, -_LARGEST, _LARGEST)).astype(np.int64)
+        errors = np.abs(parts * _integers(self) - whole)[kept]
+        bound = _up(factor * self.l1)
         total = np.minimum(errors, 2**62 // max(1, errors.size)).sum()
-        return Sensitive(total, l1=bound, l2=bound, scale=scale, protects=self.protects, code=self.code)
+        return Sensitive(total, l1=bound, l2=bound, scale=factor / parts, protects=self.protects, code=self.code)
 
     @staticmethod
     def largest(values: Sequence[Sensitive], less: Sequence[int] | np.ndarray) -> Sensitive:

@@ -15,8 +15,10 @@ may take a name, or a family, of ours.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, fields, is_dataclass
+from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any
 
@@ -170,11 +172,16 @@ class Registry:
         takes_members = found is not None and not found.name.endswith(":")
         return found if takes_members == bool(member) else None
 
-    def _declared(self) -> Iterator[EntryPoint]:
-        """What installed packages declare, in an order that does not depend on the file system."""
-        yield from sorted(
-            entry_points(group=self.group), key=lambda entry: (entry.name, entry.value)
-        )
+    def _declared(self) -> tuple[EntryPoint, ...]:
+        return _installed(self.group, tuple(sys.path))
+
+
+@cache
+def _installed(group: str, path: tuple[str, ...]) -> tuple[EntryPoint, ...]:
+    """What packages on this path declare, in an order that does not depend on the file system.
+    It reads a file of every installed package: once for each path.
+    """
+    return tuple(sorted(entry_points(group=group), key=lambda entry: (entry.name, entry.value)))
 
 
 TABLES = Registry(GROUP, {**MECHANISMS, **FAMILIES}, first="canopy")

@@ -122,23 +122,26 @@ def _settle_pairs(upper: np.ndarray, lower: np.ndarray, rng: np.random.Generator
     found = np.bincount(places // upper.shape[1], minlength=len(upper))
     ends = np.cumsum(found)
     first, last = ends - found, ends - 1
-    above, below = upper.reshape(-1), lower.reshape(-1)
+    both = np.concatenate([upper, lower], axis=None)
     while np.any(two := first < last):
         first, last = first[two], last[two]
         left, right = places[first], places[last]
-        a, b, c, d = above[left], above[right], below[left], below[right]
+        corners = np.concatenate([[left, left], [right, right]])
+        corners[1::2] += upper.size
+        a, c, b, d = values = both[corners]
         up = np.minimum(np.minimum(1 - a, b), np.minimum(c, 1 - d))
         down = np.minimum(np.minimum(a, 1 - b), np.minimum(1 - c, d))
         move = np.where(rng.random(len(up)) * (up + down) < down, up, -down)
-        for table, at, value in (
-            (above, left, a + move),
-            (above, right, b - move),
-            (below, left, c - move),
-            (below, right, d + move),
-        ):
-            table[at] = np.where(value < _NOTHING, 0.0, np.where(value > 1 - _NOTHING, 1.0, value))
-        first = first + ~(_open(above[left]) & _open(below[left]))
-        last = last - ~(_open(above[right]) & _open(below[right]))
+        values[::3] += move
+        values[1:3] -= move
+        none, all_ = values < _NOTHING, values > 1 - _NOTHING
+        np.copyto(values, 0.0, where=none)
+        np.copyto(values, 1.0, where=all_)
+        both[corners] = values
+        settled = none | all_
+        first = first + (settled[0] | settled[1])
+        last = last - (settled[2] | settled[3])
+    upper[:], lower[:] = both.reshape(2, *upper.shape)
 
 
 def _open(part: np.ndarray) -> np.ndarray:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -14,6 +15,8 @@ from dpsynth.kernel.events import Event
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.ledger.ledger import Ledger
 from dpsynth.ledger.opening import Accountant
+from dpsynth.ledger.reader import Book
+from dpsynth.ledger.store import Memory
 
 
 def accountant_for(
@@ -63,6 +66,23 @@ def existing_account(ledger: Ledger | str | Path | None) -> Ledger | None:
             " make it first, with the budget of all fits, by dpsynth ledger create"
         )
     return Ledger.open(ledger)
+
+
+def rehearsal(ledger: Ledger | str | Path | None) -> Ledger | None:
+    """The account that would pay, in memory: what is reserved there is forgotten with it.
+
+    None where an account would be opened for the run alone.
+    """
+    if isinstance(ledger, (str, Path)):
+        ledger = Ledger.open(ledger) if Path(ledger).exists() else None
+    if ledger is None:
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        lines = Path(folder) / "lines"
+        ledger.export(lines)
+        book = Book(Memory(lines.read_bytes().splitlines()))
+    book.refresh(check=True)
+    return Ledger(book)
 
 
 def own_max_records(ledger: Ledger, unit: PrivacyUnit) -> int | None:

@@ -14,6 +14,7 @@ from dpsynth.mechanisms.base import Mechanism
 from dpsynth.mechanisms.registry import name_of
 from dpsynth.models.base import Model
 from dpsynth.schema.table import Schema
+from dpsynth.synthesizers.holdback import HeldBack
 from dpsynth.synthesizers.looks import Bounds, Looks
 from dpsynth.synthesizers.undeclared import of_times, other_shares, undeclared_counts
 
@@ -31,9 +32,15 @@ class Fitted:
 
 
 def certified(
-    schema: Schema, accountant: Accountant, mechanism: Mechanism, looks: Looks, model: Model
+    schema: Schema,
+    accountant: Accountant,
+    mechanism: Mechanism,
+    looks: Looks,
+    model: Model,
+    holdback: float = 0.0,
+    held: HeldBack | None = None,
 ) -> Certificate:
-    """The certificate of a fit whose run has ended."""
+    """The certificate of a fit whose run has ended. held: what the part held back has measured."""
     modelled, found, people = looks.modelled, looks.found, looks.people
     recoding = recoding_of(schema.settled(found))
     counted = of_times(undeclared_counts(modelled, model), recoding)
@@ -44,7 +51,7 @@ def certified(
         ledger=accountant.ledger,
         run=accountant.run,
         mechanism=name_of(mechanism),
-        settings=mechanism.settings(),
+        settings={**mechanism.settings(), **({"holdback": holdback} if holdback else {})},
         bounds=looks.bounds,
         released={
             **mechanism.released(model),
@@ -52,6 +59,7 @@ def certified(
             **({} if people is None else {"rows_of_units": people.told()}),
             **({"found": {name: len(each) for name, each in found.items()}} if found else {}),
             **({"other": other} if other else {}),
+            **({} if held is None else {"held_back": held.told()}),
         },
         cautions=mechanism.cautions,
     )

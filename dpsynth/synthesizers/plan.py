@@ -8,12 +8,10 @@ charged answers (how many pairs are worth their noise), the plan gives the fewes
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from collections.abc import Mapping, Sequence
 
 from dpsynth.base.domain import Domain
-from dpsynth.base.text import short, written
+from dpsynth.base.text import short
 from dpsynth.data.tables.cells import NumericCodec
 from dpsynth.data.tables.codec import schema_domain
 from dpsynth.data.tables.inside import with_several_values
@@ -45,156 +43,22 @@ from dpsynth.mechanisms.rows_per_unit import sizes_cost
 from dpsynth.mechanisms.weeks import weeks_cost
 from dpsynth.schema.columns import OTHER
 from dpsynth.schema.table import Numeric, Schema
-from dpsynth.synthesizers.numbers import ASSUMED_BOUNDS, MeanNoise, mean_noise
+from dpsynth.synthesizers.holdback import holdback_cost, holdback_parts
+from dpsynth.synthesizers.numbers import ASSUMED_BOUNDS, mean_noise
+from dpsynth.synthesizers.planned import Plan, Query
 from dpsynth.synthesizers.preflight import check_budget
 
 _SURE = 1.9
 """Standard deviations of noise: so many above its threshold, a category is hardly ever missed."""
 
 
-@dataclass(frozen=True)
-class Query:
-    """One kind of charge.
-
-    Parameters
-    ----------
-    what : str
-        What is charged for.
-    charges : tuple of int
-        The fewest and the most of them.
-    stddev : tuple of float
-        The least and the most standard deviation of the noise on a count, in rows. The most is
-        infinite where charged answers decide how the budget is shared, so that a charge may get
-        next to nothing of it. Both are NaN where the noise is another program's.
-
-    Examples
-    --------
-    >>> Query("single columns", (4, 4), (12.5, 12.5)).charges
-    (4, 4)
-    """
-
-    what: str
-    charges: tuple[int, int]
-    stddev: tuple[float, float]
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a fit would do.
-
-    Parameters
-    ----------
-    mechanism : str
-        Its name.
-    budget : Budget
-        What the fit spends.
-    unit : PrivacyUnit
-        Whom it protects.
-    rows : int
-        How many rows are assumed.
-    columns, cells, pairs : int
-        How many columns are modelled, how many cells these have together, and how many pairs of
-        them there are.
-    queries : tuple of Query
-        The charges, kind by kind.
-    training : Preview or None
-        The steps of a training, where there is one.
-    columns_error : float or None
-        The most that the one-way marginals are off on average (total variation distance, 0 to 1);
-        None where it is not known.
-    means : tuple of MeanNoise
-        The noise of the mean of each numeric column with public bounds; empty where columns are not
-        measured one by one.
-    seconds : tuple of float
-        CPU seconds on one core of the machine of our benchmarks, from and to. Of 108 measured fits
-        105 took as long (benchmarks/results/forecast.json). The first is 0 where only a limit is
-        known, the second infinite where nothing is.
-    megabytes : float
-        Memory that a fit takes, from the same source.
-    notes : tuple of str
-        Sentences for a reader.
-
-    Examples
-    --------
-    >>> from dpsynth import Boolean, Numeric, Schema, Synthesizer
-    >>> schema = Schema({"age": Numeric(0, 120, integer=True), "smoker": Boolean()})
-    >>> synth = Synthesizer(schema, "independent", epsilon=1.0, delta=1e-6, ledger=None)
-    >>> plan = synth.plan(rows=5000)
-    >>> plan.columns, plan.cells, plan.training
-    (2, 125, None)
-    """
-
-    mechanism: str
-    budget: Budget
-    unit: PrivacyUnit
-    rows: int
-    columns: int
-    cells: int
-    pairs: int
-    queries: tuple[Query, ...]
-    training: Preview | None
-    columns_error: float | None
-    means: tuple[MeanNoise, ...]
-    seconds: tuple[float, float]
-    megabytes: float
-    notes: tuple[str, ...]
-
-    @property
-    def likely_seconds(self) -> float | None:
-        """CPU seconds that are likely; None where they are not known."""
-        least, most = self.seconds
-        return math.sqrt(least * most) if least > 0 and math.isfinite(most) else None
-
-    def record(self) -> dict[str, Any]:
-        """The plan as JSON can hold it: None stands for what is infinite or not a number."""
-        queries = [{**asdict(query), "stddev": _finite(query.stddev)} for query in self.queries]
-        seconds = {"seconds": _finite(self.seconds), "likely_seconds": self.likely_seconds}
-        return {**asdict(self), "queries": queries, **seconds}
-
-    def table(self) -> list[tuple[str, str, str]]:
-        """For each kind of query: what is charged for, the number of charges, and the noise."""
-        found = []
-        for query in self.queries:
-            charges = _range(*map(str, query.charges))
-            found.append((query.what, charges, _noise(query)))
-        return found
-
-    def summary(self, tables: bool = True) -> str:
-        """A few lines for a terminal. tables: with a line for each query and each mean."""
-        spends = f"epsilon {self.budget.epsilon:g} at delta {written(self.budget.delta)}"
-        pairs = "1 pair" if self.pairs == 1 else f"{self.pairs:,} pairs"
-        sizes = f"{self.columns} columns with {self.cells:,} cells, {pairs}"
-        queries = [
-            f"  {what:<48} {charges:>12} charges, noise {noise}"
-            for what, charges, noise in self.table()
-        ]
-        lines = [
-            f"one fit by {self.mechanism} spends {spends} for {self.unit.describe()}",
-            f"{sizes}; {self.rows:,} rows assumed",
-            *(queries if tables else ()),
-            *([self.training.describe()] if self.training else []),
-            f"single columns: {self._columns_error()}",
-            *((mean.describe() for mean in self.means) if tables else ()),
-            f"CPU seconds: {self._seconds()}; memory: up to {self.megabytes:,.0f} MB",
-            *self.notes,
-        ]
-        return "\n".join(lines)
-
-    def _columns_error(self) -> str:
-        if self.columns_error is None:
-            return "how far off they will be is not known"
-        moved = short(100 * self.columns_error, 2)
-        return f"noise misplaces {moved} of 100 rows at most on average, and the model fewer"
-
-    def _seconds(self) -> str:
-        least, most = self.seconds
-        if self.likely_seconds is not None:
-            return f"about {short(self.likely_seconds, 2)} ({short(least, 2)} to {short(most, 2)})"
-        return f"{short(most, 2)} at most" if math.isfinite(most) else "not known"
-
-
 def plan(
-    schema: Schema, mechanism: Mechanism, search: Search, rows: int, repeats: bool = False
+    schema: Schema,
+    mechanism: Mechanism,
+    search: Search,
+    rows: int,
+    repeats: bool = False,
+    holdback: float = 0.0,
 ) -> Plan:
     """The plan of one fit.
 
@@ -210,6 +74,8 @@ def plan(
         How many rows the table is assumed to have, 1 or more.
     repeats : bool
         Whether new ids repeat, for which the fit counts units by their rows.
+    holdback : float
+        The part of the budget that the model does not get.
 
     Returns
     -------
@@ -233,11 +99,12 @@ def plan(
     declared, schema = schema, schema.settled({})
     domain = schema_domain(schema, dict.fromkeys(schema.unbounded, ASSUMED_BOUNDS))
     cost = affordable(budget)
+    kept = holdback_cost(cost, holdback)
     before = [
         *_to_be_found(search.events, schema.unit),
-        *_looks_before(schema, mechanism, cost - search.cost, repeats),
+        *_looks_before(schema, mechanism, cost - search.cost - kept, repeats),
     ]
-    rest = cost - sum(part.charges[1] * part.costs[0] for part in before)
+    rest = cost - kept - sum(part.charges[1] * part.costs[0] for part in before)
     allocation = _allocation(mechanism, rest, domain, settled)
     columns = allocation.part(COLUMNS)
     sensitivity = schema.unit.count_sensitivity(2)[1]
@@ -245,7 +112,7 @@ def plan(
     joined = any(allocation.part(what) for what in (PAIRS, MARGINALS))
     training = mechanism.preview(settled, domain, rows, schema.unit)
     takes = mechanism.footprint(domain, rows, Prices(cost, sensitivity))
-    parts = (*before, *allocation.parts)
+    parts = (*before, *allocation.parts, *holdback_parts(kept, domain, schema.unit))
     learned = _to_be_learned(schema.unbounded, noise / rows if noise and joined else None)
     return Plan(
         mechanism=name_of(mechanism),
@@ -288,10 +155,6 @@ def _allocation(
             " return an Allocation of dpsynth.mechanisms.allocation"
         )
     return found
-
-
-def _finite(figures: Iterable[float]) -> list[float | None]:
-    return [figure if math.isfinite(figure) else None for figure in figures]
 
 
 def _looks_before(schema: Schema, mechanism: Mechanism, cost: int, repeats: bool) -> list[Part]:
@@ -406,23 +269,3 @@ def _columns_error(stddev: float, domain: Domain, rows: int) -> float:
 def _seconds(seconds: tuple[float, float], training: Preview | None) -> tuple[float, float]:
     more = span(training.seconds) if training else (0.0, 0.0)
     return seconds[0] + more[0], seconds[1] + more[1]
-
-
-def _range(low: str, high: str) -> str:
-    return low if low == high else f"{low} to {high}"
-
-
-def _noise(query: Query) -> str:
-    """The noise in words. Where charged answers decide how charges share the budget, that of one
-    which gets all of it, and of all in equal shares.
-    """
-    least, most = query.stddev
-    if math.isnan(least):
-        return "not known"
-    if math.isfinite(most):
-        return _range(short(least, 3), short(most, 3))
-    shares = query.charges[1]
-    if shares < 2:
-        return short(least, 3)
-    alike = short(least * math.sqrt(shares), 3)
-    return f"{short(least, 3)} for one alone, {alike} for {shares:,} alike"

@@ -9,7 +9,7 @@ from dpsynth.data.constraints.calendar import CalendarStep
 from dpsynth.data.constraints.recoding import Recoding
 from dpsynth.data.constraints.steps import GapStep
 from dpsynth.synthesizers.numbers import MeanNoise
-from dpsynth.synthesizers.plan import Plan
+from dpsynth.synthesizers.planned import Plan
 
 
 def in_own_units(made: Plan, recoding: Recoding) -> Plan:

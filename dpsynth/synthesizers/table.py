@@ -38,17 +38,20 @@ from dpsynth.mechanisms.marginal.known import Marginal
 from dpsynth.mechanisms.registry import TABLES, mechanism_for, name_of
 from dpsynth.mechanisms.tails import with_magnitudes
 from dpsynth.schema.table import Schema
-from dpsynth.synthesizers.account import accountant_for, budget_of_account
+from dpsynth.synthesizers.account import accountant_for, budget_of_account, rehearsal
 from dpsynth.synthesizers.base import CautionWarning, NamedLedger, NoLedger
 from dpsynth.synthesizers.feasible import refuse_unkeepable
 from dpsynth.synthesizers.fitted import Fitted, certified
 from dpsynth.synthesizers.fitted_table import FittedTable
+from dpsynth.synthesizers.holdback import check_holdback, holdback_cost, look_held_back
 from dpsynth.synthesizers.looks import Categories, Looking
 from dpsynth.synthesizers.model_file import TABLE, built_table, in_stored_form, model_digest
 from dpsynth.synthesizers.paid_look import opened
-from dpsynth.synthesizers.plan import Plan, plan
+from dpsynth.synthesizers.plan import plan
+from dpsynth.synthesizers.planned import Plan
 from dpsynth.synthesizers.preflight import (
     check_budget,
+    check_counts,
     check_names,
     check_repeating,
     check_resumable,
@@ -92,6 +95,10 @@ class Synthesizer(FittedTable):
         Where dp-ctgan and hybrid keep the state of the training until the fit is done; the ledger
         must be a file. A fit that died goes on from there, under the charges that it began with,
         when it is called again with the same arguments and rows.
+    holdback : float
+        The part of the budget, from 0 to 0.5, that is held back from the model, and measures how
+        far the rows are from it once it is fixed: a figure on what it was not fitted to, for the
+        certificate. 0.05 is usual; for canopy, aim, mst and independent.
     **settings : object
         Settings of the mechanism, such as `workload=Workload(target="income")` of canopy and aim.
 
@@ -123,6 +130,7 @@ class Synthesizer(FittedTable):
         approvals: Mapping[str, str] | None = None,
         unsafe_seed: int | None = None,
         checkpoint: str | Path | None = None,
+        holdback: float = 0.0,
         **settings: Any,
     ) -> None:
         if isinstance(mechanism, str) and ledger is not NoLedger.LOADED:
@@ -137,6 +145,7 @@ class Synthesizer(FittedTable):
         self.approvals = approvals
         self.unsafe_seed = unsafe_seed
         self.checkpoint = checkpoint
+        self.holdback = holdback
         self.settings = settings
 
     def fit(self, data: Any) -> Synthesizer:
@@ -149,8 +158,9 @@ class Synthesizer(FittedTable):
         Parameters
         ----------
         data : DataFrame, Arrow table, str or Path
-            The private rows; another frame or table that narwhals knows; or the path of a file, a
-            folder or a pattern of files (docs/values.md says of which kinds).
+            The private rows; a DataFrame of Spark, which is counted where it lies; another frame or
+            table that narwhals knows; or the path of a file, a folder or a pattern of files
+            (docs/values.md says of which kinds).
 
         Returns
         -------
@@ -172,6 +182,7 @@ class Synthesizer(FittedTable):
         self._ask_who_pays()
         paid, mechanism = self._checked()
         source = self._opened(data)
+        check_counts(mechanism, source.spread is not None)
         self._warn_of_a_new_place()
         accountant, checkpoint = self._begun(paid, mechanism)
         with accountant:
@@ -179,23 +190,28 @@ class Synthesizer(FittedTable):
             accountant.begin()  # a fit that fails from here on stays paid for
             records = record_codings(self._modelled)
             dates = period_codings(self.schema)
-            rows = bound_table(source.reader(), self.schema.unit, dates, records)
+            rows = bound_table(source.for_the_door(), self.schema.unit, dates, records)
             looking = Looking(self.schema, rows, accountant, mechanism.gaussian, checkpoint)
-            looks = looking.looks()
-            bounds, modelled = looks.bounds, looks.modelled
-            domain = schema_domain(modelled, bounds)
-            table = PrivateTable.encoded(rows, codecs(modelled, bounds), domain)
-            mechanism = self._ready(mechanism, looks.found)
-            stage(f"measuring and modelling with {name_of(mechanism)}")
-            model = in_stored_form(mechanism.run(table, accountant, checkpoint))
+            kept = holdback_cost(accountant.cost_left, self.holdback)
+            with accountant.keeping(kept):
+                looks = looking.looks()
+                bounds, modelled = looks.bounds, looks.modelled
+                domain = schema_domain(modelled, bounds)
+                table = PrivateTable.encoded(rows, codecs(modelled, bounds), domain)
+                mechanism = self._ready(mechanism, looks.found)
+                stage(f"measuring and modelling with {name_of(mechanism)}")
+                model = in_stored_form(mechanism.run(table, accountant, checkpoint))
             model = with_magnitudes(model, modelled, looks.learned)
             model = with_heaps(model, modelled, bounds, looks.seen)
+            held = look_held_back(model, table, accountant, kept) if kept else None
             inside, people, found = looks.inside(model), looks.people, looks.found
             accountant.close(model_digest(self.schema, model, bounds, inside, people, found))
         if checkpoint is not None:
             checkpoint.remove()
         stage("writing the certificate")
-        certificate = certified(self.schema, accountant, mechanism, looks, model)
+        certificate = certified(
+            self.schema, accountant, mechanism, looks, model, self.holdback, held
+        )
         self.fitted_ = Fitted(model, bounds, certificate, inside, people, found)
         for sentence in cautions(self.certificate.record["released"]):
             warnings.warn(sentence.removeprefix("CAUTION: "), CautionWarning, stacklevel=2)
@@ -222,8 +238,23 @@ class Synthesizer(FittedTable):
             As `fit` would before it reads anything.
         """
         paid, mechanism = self._checked()
-        made = plan(self._modelled, mechanism, paid, rows, bool(self.schema.repeating))
+        repeats = bool(self.schema.repeating)
+        made = plan(self._modelled, mechanism, paid, rows, repeats, self.holdback)
         return in_own_units(made, recoding_of(self.schema))
+
+    def rehearse(self) -> None:
+        """Raises what `fit` would before it opens the data; otherwise does nothing.
+
+        The run is reserved in a copy of the account's lines in memory, and so refused as `fit`
+        would be: no data is opened, no ledger is made or changed.
+
+        Raises
+        ------
+        SchemaError, ValueError, BudgetExceededError
+            As `fit` would before it reads anything.
+        """
+        paid, mechanism = self._checked()
+        self._accountant(paid, mechanism, rehearsal(self.named_ledger)).close()
 
     @classmethod
     def _built(cls, document: dict[str, Any], arrays: dict[str, np.ndarray]) -> Synthesizer:
@@ -253,6 +284,7 @@ class Synthesizer(FittedTable):
         check_size(self._modelled)
         refuse_unkeepable(self.schema)
         check_settings(mechanism, self._modelled)
+        check_holdback(self.holdback, mechanism, budget)
         mechanism = with_prior(mechanism, self.known, self._modelled)
         check_repeating(mechanism, self.schema)
         check_names(self.schema)
@@ -282,10 +314,10 @@ class Synthesizer(FittedTable):
         recoding = recoding_of(self.schema)
         return source.changed(recoding.encoded, recoding.needed)
 
-    def _accountant(self, paid: Search, mechanism: Mechanism) -> Accountant:
+    def _accountant(self, paid: Search, mechanism: Mechanism, ledger: NamedLedger) -> Accountant:
         fingerprint = self.schema.fingerprint()
         return accountant_for(
-            self.named_ledger,
+            ledger,
             self.schema.unit,
             paid.budget,
             Job(
@@ -302,7 +334,7 @@ class Synthesizer(FittedTable):
     def _begun(self, paid: Search, mechanism: Mechanism) -> tuple[Accountant, Checkpoint | None]:
         """A new run, or the one whose state lies in the checkpoint."""
         if self.checkpoint is None:
-            return self._accountant(paid, mechanism), None
+            return self._accountant(paid, mechanism, self.named_ledger), None
         path = expanded(self.checkpoint)
         facts = self._facts(paid.budget, mechanism)
         named = self.named_ledger
@@ -310,7 +342,7 @@ class Synthesizer(FittedTable):
             ledger = named if isinstance(named, Ledger) else Ledger.open(named)
             checkpoint, accountant = Checkpoint.read(path, {**facts, "account": ledger.key}, ledger)
             return accountant, checkpoint
-        accountant = self._accountant(paid, mechanism)
+        accountant = self._accountant(paid, mechanism, named)
         return accountant, Checkpoint(path, {**facts, "account": accountant.ledger.key}, accountant)
 
     def _facts(self, budget: Budget, mechanism: Mechanism) -> dict[str, Any]:

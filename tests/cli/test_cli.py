@@ -199,7 +199,7 @@ def test_the_words_of_the_table_of_runs_are_whole_at_eighty_columns(folder, run)
     names = [each.name[:8] for each in ledger.runs()]
     rows = {row[0]: row[2:] for row in words if len(row) == 8 and row[0] in names}
     assert rows == {
-        names[0]: ["independent", "committed", "3", "1", "1", "1e-06"],
+        names[0]: ["independent", "committed", "3", "1", "1", "0.000001"],
         names[1]: ["mst", "committed", rows[names[1]][2], "1", "1", "1e-07"],
     }
     assert f"  {names[1]} is for: {purpose}" in lines

@@ -11,9 +11,9 @@ import pyarrow as pa
 import pytest
 
 import dpsynth
-from dpsynth.evaluation import distances as spread
-from dpsynth.evaluation.distances import compared_pairs
 from dpsynth.evaluation.fidelity import Quality, evaluate
+from dpsynth.models import distances as spread
+from dpsynth.models.distances import compared_pairs
 from dpsynth.schema.table import Boolean, Categorical, Datetime, Identifier, Numeric, Schema, SchemaError, Text
 
 SCHEMA = Schema(

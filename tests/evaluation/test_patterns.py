@@ -9,7 +9,7 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
-from scipy.stats import fisher_exact, norm
+from scipy.stats import fisher_exact, norm, spearmanr
 
 from dpsynth.evaluation.copies import rarefied, repeated
 from dpsynth.evaluation.fidelity import evaluate
@@ -183,6 +183,19 @@ def test_a_far_group_has_its_edge_in_the_gap_and_heavy_tails_have_none():
     assert calm >= 99  # p = 0.0003 of a gap so wide before 15 or more values of this tail
     edge = far_edge(np.r_[rng.normal(0, 1, 5000), rng.normal(30, 1, 25)])
     assert 5 < edge < 27
+
+
+@pytest.mark.parametrize(("values", "out", "far"), [(11, 60, True), (11, 7, False), (7, 60, False), (20, 7, True)])
+def test_few_values_are_a_far_group_only_if_they_are_very_far_out(values, out, far):
+    rng = np.random.default_rng(0)
+    assert (far_edge(np.r_[rng.normal(0, 1, 2000), rng.normal(out, 0.2, values)]) is not None) == far
+
+
+def test_the_correlation_in_a_group_is_spearmans_of_the_rows_of_that_group():
+    real = planted(("reversal", ("visits", "stay")), 0)
+    group = real.loc[real["town"] == "t5", ["visits", "stay"]]
+    pattern = found(real, clean(ROWS, 1000))["reversal", ("visits", "stay")]
+    assert pattern.real == pytest.approx(spearmanr(group).statistic, abs=1e-9)
 
 
 def test_a_mass_at_the_median_has_no_far_group_on_the_side_where_nothing_lies():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 
@@ -11,6 +12,7 @@ pytest.importorskip("cryptography", reason="signatures need cryptography: pip in
 
 from dpsynth.evidence.signing.ed25519 import (
     PASSPHRASE,
+    has_small_order,
     load_private,
     new_key,
     public_key,
@@ -19,6 +21,7 @@ from dpsynth.evidence.signing.ed25519 import (
     written,
 )  # fmt: skip
 from dpsynth.evidence.signing.trust import load_trust, trust_in
+from tests.evidence import rfc8032
 
 
 @pytest.fixture
@@ -196,4 +199,55 @@ def test_a_key_of_two_signers_is_refused(text, tmp_path):
     lines[3] = lines[2].replace("data office", "board").replace("preparer", "reviewer")
     (tmp_path / "trust.yaml").write_text("\n".join(lines))
     with pytest.raises(ValueError, match="a key of a signer is given twice"):
+        load_trust(tmp_path / "trust.yaml")
+
+
+def small_points():
+    """All points whose order divides 8, from a point of that order, which L times a random point is."""
+    for seed in range(50):
+        try:
+            point = rfc8032.times(rfc8032.ORDER, rfc8032.decoded(bytes([seed]) * 31 + b"\x01"))
+        except ValueError:
+            continue
+        found = {rfc8032.times(n, point) for n in range(8)}
+        if len(found) == 8:
+            return found
+    raise AssertionError
+
+
+def encodings(point):
+    """With both signs of x, and with y and, where it fits into 255 bits, y + P."""
+    return [
+        (y + sign * 2**255).to_bytes(32, "little")
+        for y in (point[1], point[1] + rfc8032.P)
+        if y < 2**255
+        for sign in (0, 1)
+    ]
+
+
+def test_a_key_of_small_order_is_refused_in_every_encoding_and_no_other_key_is(key):
+    keys = {raw for point in small_points() for raw in encodings(point)}
+    assert len(keys) == 14  # five y, two of them below 19, which have a second form
+    for raw in keys:
+        with pytest.raises(ValueError, match="in whose name anybody can sign"):
+            public_key(written(raw))
+    for seed in range(200):
+        assert not has_small_order(hashlib.sha256(bytes([seed])).digest())
+    assert public_key(public_path(key))
+
+
+def test_for_a_key_of_small_order_a_signature_needs_no_private_key():
+    """The reason why it is refused: S = 0 and R of small order are true of one message in eight, by the formulas."""
+    points = sorted(small_points())
+    public = next(raw for raw in encodings(points[0]) if rfc8032.decoded(raw) == points[0])
+    forged = bytes([1]) + bytes(63)  # R is the neutral point, S is 0
+    messages = [bytes([n]) for n in range(80)]
+    assert any(rfc8032.is_true(public, forged, message) for message in messages)
+
+
+def test_a_trust_file_with_such_a_key_is_refused(tmp_path):
+    line = written(bytes([1]) + bytes(31))
+    text = f"dpsynth_trust: 1\nsigners:\n  - {{name: x, role: preparer, keys: ['{line}']}}\nrequired: {{preparer: 1}}\n"
+    (tmp_path / "trust.yaml").write_text(text)
+    with pytest.raises(ValueError, match="a point of small order"):
         load_trust(tmp_path / "trust.yaml")

@@ -224,6 +224,18 @@ def test_a_withdrawn_release_does_not_count(signed, trust):
     assert "the release was withdrawn" in faults(signed, withdrawn)["required"]
 
 
+def test_a_release_that_was_withdrawn_stays_so_when_files_come_and_it_is_signed_anew(signed, trust, keys):
+    """The head that its owner noted is no longer the last one."""
+    noted = read_envelope(one(signed)).facts["manifest"]
+    (signed / "schema.yaml").write_text("x")
+    add_lines(signed, line_of(signed / "schema.yaml", "schema"))
+    sign(signed, keys["office"])
+    sign(signed, keys["board"], "reviewer")
+    assert faults(signed, trust) == {}
+    found = faults(signed, Trust(trust.signers, trust.required, ("ab" * 32, noted)))
+    assert f"the release was withdrawn by its head {noted[:16]}" in found["required"]
+
+
 def test_a_release_says_what_it_replaces(release, keys, trust):
     sign(release, keys["office"], supersedes=["ab" * 32])
     only = Trust(trust.signers[:1], {"preparer": 1})

@@ -63,7 +63,7 @@ def test_every_file_has_its_step_its_inputs_and_the_versions(folder):
     run_job(job(folder))
     record = json.loads((folder / "out" / "internal" / "job.json").read_text())
     known = {name for step in record["steps"].values() for name in step["files"]}
-    beside = {"internal/job.json", "internal/job.lock", "internal/job.xml", "release/manifest.json"}
+    beside = {f"internal/job.{kind}" for kind in ("html", "json", "lock", "xml")} | {"release/manifest.json"}
     made = {p.relative_to(folder / "out").as_posix() for p in (folder / "out").rglob("*") if p.is_file()}
     assert made - known == beside
     for step in record["steps"].values():

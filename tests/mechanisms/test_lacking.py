@@ -102,6 +102,7 @@ def test_every_look_at_what_is_missing_is_a_charge_of_the_same_budget():
     assert accountant.spent().epsilon == pytest.approx(0.5, rel=1e-6)
 
 
+@pytest.mark.slow
 def test_panels_come_back_nearer_than_where_only_whole_pairs_are_bought(monkeypatch):
     """Seeds 0 to 3: .0141 beside .0163."""
     off = np.mean([fitted(seed)[0] for seed in range(4)])

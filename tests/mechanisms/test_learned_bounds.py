@@ -127,11 +127,11 @@ def test_amounts_of_few_rows_are_not_cut_off_by_the_zeros_of_most(share, centre,
 
 
 def test_noise_alone_is_no_rows():
-    """Of 20,000 columns of nothing but noise one in a thousand or fewer seems inhabited (seed 4)."""
+    """Of 2,000 columns of nothing but noise one in a thousand or fewer seems inhabited (seed 4)."""
     rng = np.random.default_rng(4)
     for cells in (33, LOWS.size):
-        found = [_inhabited(rng.standard_normal(cells)) for _ in range(10_000)]
-        assert sum(bool(np.any(ends != cells // 2)) for ends in found) <= 10
+        found = [_inhabited(rng.standard_normal(cells)) for _ in range(1_000)]
+        assert sum(bool(np.any(ends != cells // 2)) for ends in found) <= 2
 
 
 def test_a_run_that_stands_out_together_is_inhabited_and_no_empty_cell_at_its_ends():

@@ -98,6 +98,8 @@ def declares(monkeypatch):
         found = [EntryPoint(n.replace("_", "-"), f"{__name__}:{place}", GROUP) for n, place in places.items()]
         return declare_all(found)
 
+    monkeypatch.setattr(registry, "_installed", registry._installed.__wrapped__)
+
     def declare_all(found):
         monkeypatch.setattr(
             registry, "entry_points", lambda *, group: EntryPoints(e for e in found if e.group == group)

@@ -39,7 +39,10 @@ def chi_square(counts, shares):
 @pytest.mark.parametrize(
     "evidence", [None, {"a": np.array([0.2, 1.0]), "c": np.array([1.0, 3.0])}], ids=["free", "given"]
 )
-def test_rows_follow_the_model_and_a_distortion_of_3_percent_would_show(cliques, evidence):
+@pytest.mark.parametrize(
+    ("samples", "distortion"), [(250, 0.1), pytest.param(2500, 0.03, marks=pytest.mark.slow)], ids=["few", "many"]
+)
+def test_rows_follow_the_model_and_a_distortion_would_show(cliques, evidence, samples, distortion):
     tables = potentials(SMALL, cliques, seed=4, scale=0.5)
     model, joint = GraphicalModel.of(SMALL, 1.0, tables), JointModel.of(SMALL, 1.0, tables).table
     for axis, a in enumerate(SMALL.attributes):
@@ -48,23 +51,25 @@ def test_rows_follow_the_model_and_a_distortion_of_3_percent_would_show(cliques,
         )
     shares = joint.ravel() / joint.sum()
     rng, counts = np.random.default_rng(5), np.zeros(shares.size)
-    for _ in range(2500):  # 40 rows at a time: few enough that rounding would show
+    for _ in range(samples):  # 40 rows at a time: few enough that rounding would show
         counts += np.bincount(cells(model.sample(40, rng, evidence), SMALL), minlength=shares.size)
     limit = stats.chi2.isf(1e-3, shares.size - 1)
     assert chi_square(counts, shares) < limit
     for sign in itertools.product([1, -1], repeat=2):
-        wrong = shares * (1 + 0.03 * np.resize([*sign, -sign[0], -sign[1]], shares.size))
+        wrong = shares * (1 + distortion * np.resize([*sign, -sign[0], -sign[1]], shares.size))
         assert chi_square(counts, wrong / wrong.sum()) > limit
 
 
 @pytest.mark.parametrize("row", [0, 2])
-def test_each_single_row_follows_the_model(row):
+@pytest.mark.parametrize("samples", [500, pytest.param(3000, marks=pytest.mark.slow)])
+def test_each_single_row_follows_the_model(row, samples):
     tables = potentials(SMALL, SHAPES["fork"], seed=6, scale=1.0)
     model, shares = GraphicalModel.of(SMALL, 1.0, tables), JointModel.of(SMALL, 1.0, tables).table.ravel()
     rng = np.random.default_rng(7)
-    drawn = [cells({a: c[row : row + 1] for a, c in model.sample(3, rng).items()}, SMALL)[0] for _ in range(3000)]
-    statistic = chi_square(np.bincount(drawn, minlength=shares.size), shares)
-    assert statistic < stats.chi2.isf(1e-3, shares.size - 1)
+    drawn = [cells({a: c[row : row + 1] for a, c in model.sample(3, rng).items()}, SMALL)[0] for _ in range(samples)]
+    counts, limit = np.bincount(drawn, minlength=shares.size), stats.chi2.isf(1e-3, shares.size - 1)
+    assert chi_square(counts, shares) < limit
+    assert chi_square(counts, np.full(shares.size, 1 / shares.size)) > limit
 
 
 @pytest.mark.parametrize("cliques", CASES.values(), ids=CASES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from fractions import Fraction
 from itertools import product
 
@@ -23,6 +24,7 @@ def delta(epsilon, mu_squared: Fraction):
     return MP.ncdf(mu / 2 - eps / mu) - MP.exp(eps) * MP.ncdf(-mu / 2 - eps / mu)
 
 
+@functools.cache
 def upper_tail(x):
     """Q(x) of the standard normal, with 3000 bits."""
     return WIDE.erfc(WIDE.mpf(x) / WIDE.sqrt(2)) / 2

@@ -260,15 +260,29 @@ MUTANTS = [
     Mutant(
         "weight forgotten",
         "sensitive.py",
-        "bound = _up(scale * self.l1)",
+        "bound = _up(factor * self.l1)",
         "bound = _up(self.l1)",
         laws.a_score_moves_no_further_than_it_says,
     ),
     Mutant(
         "estimates beyond an integer",
         "sensitive.py",
-        "np.clip(np.rint(guess), -_LARGEST, _LARGEST).astype(np.int64)",
-        "np.nan_to_num(np.rint(guess)).clip(-(2.0**63), 2.0**63 - 1024).astype(np.int64)",
+        "np.rint(parts * np.clip(guess, -_LARGEST, _LARGEST)).astype(np.int64)",
+        "np.nan_to_num(np.rint(parts * guess)).clip(-(2.0**63), 2.0**63 - 1024).astype(np.int64)",
+        laws.a_score_moves_no_further_than_it_says,
+    ),
+    Mutant(
+        "parts of a count as whole ones",
+        "sensitive.py",
+        "scale=factor / parts",
+        "scale=factor",
+        laws.a_score_moves_no_further_than_it_says,
+    ),
+    Mutant(
+        "chosen cells counted twice",
+        "sensitive.py",
+        "- whole)[kept]",
+        "- whole) * (1 + kept)",
         laws.a_score_moves_no_further_than_it_says,
     ),
     Mutant(

@@ -216,11 +216,13 @@ estimates = st.one_of(st.floats(-10, 1500), st.floats(allow_nan=False, allow_inf
 
 
 @settings(max_examples=120)
-@given(neighbours(), weights, st.data())
-def test_an_l1_error_moves_no_further_than_declared(pair, weight, data):
+@given(neighbours(), weights, st.sampled_from([1, 2, 64, 256]), st.data())
+def test_an_l1_error_moves_no_further_than_declared(pair, weight, parts, data):
     x, y, l1, l2 = pair
     estimate = np.array(data.draw(st.lists(estimates, min_size=x.size, max_size=x.size)))
-    before, after = (Sensitive(v, l1=l1, l2=l2).l1_error(estimate, weight) for v in (x, y))
+    kept = np.array(data.draw(st.lists(st.booleans(), min_size=x.size, max_size=x.size)))
+    how = {"among": kept, "parts": parts}
+    before, after = (Sensitive(v, l1=l1, l2=l2).l1_error(estimate, weight, **how) for v in (x, y))
     check(before, after)
     assert before.shape == ()
 
@@ -288,6 +290,15 @@ def test_an_l1_error_is_the_distance_to_the_rounded_estimate():
     score = x.l1_error(np.array([[1.4, 0.0], [7.0, 9.0]]), 0.5)
     assert (int(_integers(score)), float(score.scale), score.shape) == (4, 0.5, ())
     assert score.l1 == score.l2 == math.nextafter(0.5, 1)
+
+
+def test_an_l1_error_over_some_cells_and_in_parts_of_a_count_is_the_distance_there():
+    x = Sensitive(np.array([[3, 0], [5, 9]]), l1=1, l2=1)
+    score = x.l1_error(np.array([[1.375, 0.0], [7.1, 9.0]]), among=np.array([[True, True], [True, False]]), parts=8)
+    assert int(_integers(score)) * float(score.scale) == 1.625 + 2.125
+    for how in ({"parts": 3}, {"parts": 512}, {"parts": True}, {"among": np.ones(2, bool)}, {"among": np.ones((2, 2))}):
+        with pytest.raises(ValueError, match=r"parts must be|cells must be"):
+            x.l1_error(np.zeros((2, 2)), **how)
 
 
 def test_an_l1_error_may_be_large_and_counts_once_unless_weighted():

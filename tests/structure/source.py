@@ -5,7 +5,7 @@ from __future__ import annotations
 import ast
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -113,6 +113,16 @@ class Source:
 
 
 def sources(package: Path = PACKAGE) -> list[Source]:
+    return [*_ours()] if package == PACKAGE else _sources(package)
+
+
+@cache
+def _ours() -> tuple[Source, ...]:
+    """Each file of ours is read once; those of a planted package may change."""
+    return tuple(_sources(PACKAGE))
+
+
+def _sources(package: Path) -> list[Source]:
     return [Source(package, path) for path in sorted(package.rglob("*.py"))]
 
 

@@ -6,6 +6,7 @@ import ast
 import importlib
 import re
 import sys
+from functools import cache
 from pathlib import Path
 from typing import NoReturn
 
@@ -23,6 +24,7 @@ NO_ERRORS = {"CautionWarning", "NewLedgerWarning", "NoLedgerWarning", "Undecided
 """Warnings; and what the verifier raises, which imports nothing of ours."""
 
 
+@cache
 def exceptions(package: Path) -> dict[str, str]:
     """Every exception class that a file of the package defines, anywhere in it, with its module."""
     files = sources(package)
@@ -40,6 +42,7 @@ def _raised(base: ast.expr, found: dict[str, str]) -> bool:
     return name.endswith(EXCEPTIONAL) or name in found
 
 
+@cache
 def subclasses() -> dict[str, type[dpsynth.DPSynthError]]:
     """Every class below DPSynthError, by name, whichever file defines it."""
     for module in exceptions(PACKAGE).values():

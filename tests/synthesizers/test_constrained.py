@@ -44,8 +44,8 @@ def kept_by_random_schemas(seed: int, count: int) -> dict[str, int]:
 
 
 def test_rows_of_random_schemas_keep_all_constraints_whatever_the_data() -> None:
-    found = kept_by_random_schemas(seed=1, count=40)
-    assert found["kept"] >= 34
+    found = kept_by_random_schemas(seed=1, count=10)
+    assert found["kept"] >= 8
     assert found["no row"] <= 1
 
 
@@ -60,9 +60,9 @@ def test_the_checker_finds_rows_that_keep_no_constraint() -> None:
     """Rows of the same columns without constraints break what they should keep."""
     found = [
         bool(broken(schema, fitted(d.Schema(schema.columns), random_rows(rng, 300)).sample(200, seed=1)))
-        for rng, schema in cases(3, 12)
+        for rng, schema in cases(3, 6)
     ]
-    assert sum(found) >= 11
+    assert sum(found) >= 5
 
 
 PEOPLE = d.Schema(

@@ -15,7 +15,7 @@ import numpy as np
 
 from dpsynth.auditing.attacks.records import Records
 from dpsynth.base.domain import Clique
-from dpsynth.evaluation.distances import some_sets
+from dpsynth.models.distances import some_sets
 
 MAX_CLIQUES = 300
 """Of one size: scores of further ones add little, being sums over cells that overlap."""

@@ -23,8 +23,8 @@ import pandas as pd
 from dpsynth.data.engines.files import Rows, column_names, open_rows
 from dpsynth.data.engines.files import column as values_of
 from dpsynth.data.tables.codec import check_columns
-from dpsynth.evaluation.distances import equal_mass, most_frequent
 from dpsynth.evaluation.reading import as_numbers
+from dpsynth.models.distances import equal_mass, most_frequent
 from dpsynth.schema.columns import Categorical, Column, Datetime, Numeric
 from dpsynth.schema.table import Schema, SchemaError
 

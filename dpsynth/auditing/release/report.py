@@ -17,7 +17,7 @@ import pandas as pd
 from dpsynth.auditing.claim import PrivacyClaim
 from dpsynth.auditing.junit import Case, junit
 from dpsynth.auditing.release.audit_policy import AuditPolicy, PolicyViolationError
-from dpsynth.base.text import difference, percent, printable
+from dpsynth.base.text import difference, percent, printable, said
 from dpsynth.evidence.pages import render
 
 VERSION = 1
@@ -281,7 +281,7 @@ class AuditReport:
         if self.next_step is not None:
             lines.append(f"  Next step: {self.next_step}")
         if self.claim is not None:
-            lines.append(f"  Claim: {self.claim.describe()}")
+            lines.append(f"  Claim: {said(self.claim.describe())}")
         for criterion in self.criteria:
             under = [f for f in self.findings if f.id in criterion["findings"]]
             worst = min(under, key=_rank, default=None)

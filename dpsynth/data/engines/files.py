@@ -114,8 +114,9 @@ def open_source(data: Any, schema: Schema | None = None, form: FileFormat | None
         Parquet, CSV or Arrow files with the same columns; also in an object store, such as
         "s3://clinic/visits". Another table, such as a polars.DataFrame, has
         the method `__arrow_c_stream__`, by which it becomes an Arrow table when it is read; a lazy
-        frame, or a table of modin, Dask or Spark, is read by narwhals where that is installed. What
-        `partitions` gives, a `Database`, and a Delta or Iceberg table are read in parts.
+        frame, or a table of modin or Dask, is read by narwhals where that is installed. What
+        `partitions` gives, a `Database`, and a Delta or Iceberg table are read in parts; a
+        DataFrame of Spark where it lies.
     schema : Schema or None
         Says how a file is written, and what its columns are called. Without it a CSV file is read
         as its header line divides.

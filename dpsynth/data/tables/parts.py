@@ -44,16 +44,21 @@ class Parts:
 
         ValueError for a cell that has none: a model of somebody's own may ignore its evidence.
         """
-        start = np.searchsorted(self.cells, cells, side="left")
-        end = np.searchsorted(self.cells, cells, side="right")
+        begins = np.searchsorted(self.cells, np.arange(int(cells.max(initial=0)) + 2))
+        start, end = begins.take(cells), begins[1:].take(cells)
         if (start == end).any():
             raise ValueError(
                 "the model drew cells to which the condition gives no weight: its `sample` must"
                 " agree with `evidence`"
             )
         upto = np.append(0.0, np.cumsum(self.shares))
-        place = upto[start] + rng.random(len(cells)) * (upto[end] - upto[start])
-        return np.clip(np.searchsorted(upto, place, side="right") - 1, start, end - 1)
+        place = rng.random(len(cells))
+        found = start.copy()
+        at = np.flatnonzero(end - start > 1)  # a cell with one part needs no search
+        low, high = upto.take(start[at]), upto.take(end[at])
+        nearest = np.searchsorted(upto, low + place[at] * (high - low), side="right") - 1
+        found[at] = np.clip(nearest, start[at], end[at] - 1)
+        return found
 
 
 def mixed(weighted: Sequence[tuple[float, Parts]]) -> Parts:

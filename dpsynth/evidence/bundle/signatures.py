@@ -62,7 +62,7 @@ class Trust:
     """Whose signatures are asked for.
 
     required: how many signers of each role; None as a role stands for any. withdrawn: heads of
-    manifests whose releases count no longer.
+    manifests whose releases count no longer, with the files that came later.
     """
 
     signers: tuple[Signer, ...]
@@ -108,6 +108,12 @@ class Signed:
     @cached_property
     def envelopes(self) -> list[Envelope]:
         return [found for found in map(_readable, paths(self.folder.path)) if found is not None]
+
+    @cached_property
+    def withdrawn(self) -> str | None:
+        """A head that was withdrawn: of the manifest as it is, or as it was before files came."""
+        heads = [line["hash"] for line in self.folder.read[0]]
+        return next((head for head in heads if head in self.trust.withdrawn), None)
 
     def is_true(self, envelope: Envelope) -> bool:
         key = self.known[envelope.key][0]
@@ -254,8 +260,8 @@ def _uncounted(case: Signed, envelope: Envelope) -> str:
     facts, signer = envelope.facts, case.known[envelope.key][1]
     if signer.role is not None and facts["role"] != signer.role:
         return f"it is signed as {facts['role']}, and {signer.name} is trusted as {signer.role}"
-    if facts["manifest"] in case.trust.withdrawn:
-        return "the release was withdrawn"
+    if case.withdrawn:
+        return f"the release was withdrawn by its head {case.withdrawn[:16]}"
     if datetime.fromisoformat(facts["signed"]) > case.now:
         return f"it is dated {facts['signed']}, which is yet to come"
     if facts["expires"] is not None and datetime.fromisoformat(facts["expires"]) <= case.now:

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
-from xml.etree import ElementTree as ET
 
 from markupsafe import Markup
 
-from dpsynth.base.text import clip, percent, printable
+from dpsynth.base.text import clip, percent
+from dpsynth.evidence.pages import svg
 
 WIDTH = 340
 """Of the chart of one column, in pixels."""
@@ -38,20 +38,20 @@ _HIGH = 94  # the most that they are high
 
 def share_bar(share: float) -> Markup:
     """A small bar, to stand beside its number: 1 fills the width."""
-    svg = _svg(100, 10, "share", hidden=True)
-    svg.set("preserveAspectRatio", "none")
-    _rect(svg, "fill", 0, 0, 100 * min(max(share, 0.0), 1.0), 10)
-    return _markup(svg)
+    picture = svg.root(100, 10, "share", hidden=True)
+    picture.set("preserveAspectRatio", "none")
+    svg.rect(picture, "fill", 0, 0, 100 * min(max(share, 0.0), 1.0), 10)
+    return svg.markup(picture)
 
 
 def mark(kind: str) -> Markup:
     """The mark of "real" or "synthetic" data, for a key."""
-    svg = _svg(14, 14, "swatch", hidden=True)
+    picture = svg.root(14, 14, "swatch", hidden=True)
     if kind == "real":
-        _rect(svg, "real", 0, 3, 14, 8)
+        svg.rect(picture, "real", 0, 3, 14, 8)
     else:
-        _diamond(svg, 7, 7)
-    return _markup(svg)
+        svg.diamond(picture, 7, 7)
+    return svg.markup(picture)
 
 
 def distribution(column: Mapping[str, Any]) -> Markup:
@@ -88,15 +88,15 @@ def rows(
     """One row for each category: a filled bar for the real share, a diamond for the synthetic."""
     top = max([*real, *synthetic, 1e-12])
     width = WIDTH - _LABEL - _NUMBER - 8
-    svg = _svg(WIDTH, _ROW * len(labels) + 4, "plot", title)
+    picture = svg.root(WIDTH, _ROW * len(labels) + 4, "plot", title)
     for i, (label, r, s) in enumerate(zip(labels, real, synthetic, strict=True)):
         y = _ROW * i + 3
-        group = _titled(svg, f"{label}: real {percent(r)}, synthetic {percent(s)}")
-        _text(group, _LABEL - 8, y + 11, clip(label, 18), "end")
-        _rect(group, "real", _LABEL, y, width * r / top, _ROW - 5)
-        _diamond(group, _LABEL + width * s / top, y + (_ROW - 5) / 2)
-        _text(group, WIDTH, y + 11, f"{_hundredths(r)} | {_hundredths(s)}", "end", "quiet")
-    return _markup(svg)
+        group = svg.titled(picture, f"{label}: real {percent(r)}, synthetic {percent(s)}")
+        svg.text(group, _LABEL - 8, y + 11, clip(label, 18), "end")
+        svg.rect(group, "real", _LABEL, y, width * r / top, _ROW - 5)
+        svg.diamond(group, _LABEL + width * s / top, y + (_ROW - 5) / 2)
+        svg.text(group, WIDTH, y + 11, f"{_hundredths(r)} | {_hundredths(s)}", "end", "quiet")
+    return svg.markup(picture)
 
 
 def steps(
@@ -115,18 +115,18 @@ def steps(
     gap = 8.0 if values < len(labels) else 0.0
     slot = (WIDTH - 12 - gap) / max(len(labels), 1)
     top = _scale([max(pair) for pair in zip(real, synthetic, strict=True)])
-    svg = _svg(WIDTH, _BASE + 18, "plot", title)
+    picture = svg.root(WIDTH, _BASE + 18, "plot", title)
     for i, (label, r, s) in enumerate(zip(labels, real, synthetic, strict=True)):
         x = 6 + slot * i + (gap if i >= values else 0)
-        group = _titled(svg, f"{label}: real {percent(r)}, synthetic {percent(s)}")
+        group = svg.titled(picture, f"{label}: real {percent(r)}, synthetic {percent(s)}")
         height = _HIGH * min(r / top, 1)
-        _rect(group, "real", x + slot * 0.08, _BASE - height, slot * 0.84, height)
-        _diamond(group, x + slot / 2, _BASE - _HIGH * min(s / top, 1))
+        svg.rect(group, "real", x + slot * 0.08, _BASE - height, slot * 0.84, height)
+        svg.diamond(group, x + slot / 2, _BASE - _HIGH * min(s / top, 1))
         if max(r, s) > top:
-            _line(group, "cut", x, _BASE - 0.62 * _HIGH, x + slot, _BASE - 0.72 * _HIGH)
+            svg.line(group, "cut", x, _BASE - 0.62 * _HIGH, x + slot, _BASE - 0.72 * _HIGH)
             right, anchor = (x + slot + 4, "start") if i < len(labels) / 2 else (x - 4, "end")
-            _text(group, right, 20, f"{_hundredths(r)} | {_hundredths(s)}", anchor)
-    _line(svg, "axis", 6, _BASE, 6 + slot * values, _BASE)
+            svg.text(group, right, 20, f"{_hundredths(r)} | {_hundredths(s)}", anchor)
+    svg.line(picture, "axis", 6, _BASE, 6 + slot * values, _BASE)
     named = _named_slots(len(labels), values)
     if any(len(labels[i]) > 16 for i, _ in named):
         named = [(i, anchor) for i, anchor in named if anchor != "middle"]
@@ -134,8 +134,8 @@ def steps(
         within = {"start": 0.0, "middle": 0.5, "end": 1.0}[anchor]
         x = 6 + slot * (i + within) + (gap if i >= values else 0)
         label = _at_the_end(labels[i], anchor) if values > 1 else labels[i]
-        _text(svg, x, _BASE + 14, clip(label, _AXIS), anchor)
-    return _markup(svg)
+        svg.text(picture, x, _BASE + 14, clip(label, _AXIS), anchor)
+    return svg.markup(picture)
 
 
 def _at_the_end(label: str, anchor: str) -> str:
@@ -157,13 +157,13 @@ def heatmap(
     hundredths. Of more than MAX_NAMES names, those with the largest mean are drawn. A cell without
     a distance, None, stays empty.
     """
-    names, matrix = _farthest(names, matrix)
+    names, matrix = farthest(names, matrix)
     n = len(names)
     numbered = n <= MAX_NUMBERED
     cell = 30 if numbered else 16
-    svg = _svg(_LABEL + cell * n + 8, cell * n + 108, "heat", title)
+    picture = svg.root(_LABEL + cell * n + 8, cell * n + 108, "heat", title)
     for i, name in enumerate(names):
-        _text(svg, _LABEL - 6, cell * (i + 0.5) + 4, clip(name, 18), "end")
+        svg.text(picture, _LABEL - 6, cell * (i + 0.5) + 4, clip(name, 18), "end")
         for j in range(i + 1):
             if (distance := matrix[i][j]) is None:
                 continue
@@ -171,13 +171,13 @@ def heatmap(
             y = cell * i
             level = _level(distance)
             pair = name if i == j else f"{names[j]} × {name}"  # noqa: RUF001
-            group = _titled(svg, f"{pair}: {write(distance)}")
-            _rect(group, f"level{level}", x + 0.5, y + 0.5, cell - 1, cell - 1)
+            group = svg.titled(picture, f"{pair}: {write(distance)}")
+            svg.rect(group, f"level{level}", x + 0.5, y + 0.5, cell - 1, cell - 1)
             if numbered:
                 number = _hundredths(distance)
-                _text(group, x + cell / 2, y + cell / 2 + 4, number, "middle", f"on{level}")
-        _slanted(svg, _LABEL + cell * (i + 0.5) + 3, cell * n + 8, clip(name, 18))
-    return _markup(svg)
+                svg.text(group, x + cell / 2, y + cell / 2 + 4, number, "middle", f"on{level}")
+        svg.slanted(picture, _LABEL + cell * (i + 0.5) + 3, cell * n + 8, clip(name, 18))
+    return svg.markup(picture)
 
 
 def differences(
@@ -196,7 +196,7 @@ def legend(unit: str = "\xa0%") -> list[tuple[Markup, str]]:
     return [(_swatch(level), text) for level, text in enumerate(meanings)]
 
 
-def _farthest(
+def farthest(
     names: Sequence[str], matrix: Sequence[Sequence[float | None]]
 ) -> tuple[list[str], list[list[float | None]]]:
     order = sorted(range(len(names)), key=lambda i: -_mean_of(matrix[i]))
@@ -228,9 +228,9 @@ def _named_slots(count: int, values: int) -> list[tuple[int, str]]:
 
 
 def _swatch(level: int) -> Markup:
-    svg = _svg(14, 14, "swatch", hidden=True)
-    _rect(svg, f"level{level}", 0.5, 0.5, 13, 13)
-    return _markup(svg)
+    picture = svg.root(14, 14, "swatch", hidden=True)
+    svg.rect(picture, f"level{level}", 0.5, 0.5, 13, 13)
+    return svg.markup(picture)
 
 
 def _level(distance: float) -> int:
@@ -239,59 +239,3 @@ def _level(distance: float) -> int:
 
 def _hundredths(distance: float) -> str:
     return f"{100 * distance:.1f}" if distance < 0.0995 else f"{100 * distance:.0f}"
-
-
-def _svg(
-    width: float, height: float, kind: str, title: str = "", *, hidden: bool = False
-) -> ET.Element:
-    box = {"viewBox": f"0 0 {width:g} {height:g}"}
-    size = {**box, "width": f"{width:g}", "height": f"{height:g}", "class": kind}
-    if hidden:
-        return ET.Element("svg", {**size, "aria-hidden": "true"})
-    return _named(ET.Element("svg", {**size, "role": "img"}), title)
-
-
-def _titled(parent: ET.Element, title: str) -> ET.Element:
-    return _named(ET.SubElement(parent, "g"), title)
-
-
-def _named(element: ET.Element, title: str) -> ET.Element:
-    ET.SubElement(element, "title").text = str(printable(title))
-    return element
-
-
-def _rect(parent: ET.Element, kind: str, x: float, y: float, width: float, height: float) -> None:
-    place = {"x": _px(x), "y": _px(y), "width": _px(width), "height": _px(height)}
-    ET.SubElement(parent, "rect", {**place, "class": kind})
-
-
-def _diamond(parent: ET.Element, x: float, y: float) -> None:
-    places = ((x, y - 5), (x + 5, y), (x, y + 5), (x - 5, y))
-    corners = " ".join(f"{_px(a)},{_px(b)}" for a, b in places)
-    ET.SubElement(parent, "polygon", {"points": corners, "class": "synthetic"})
-
-
-def _line(parent: ET.Element, kind: str, x1: float, y1: float, x2: float, y2: float) -> None:
-    ends = {"x1": _px(x1), "y1": _px(y1), "x2": _px(x2), "y2": _px(y2)}
-    ET.SubElement(parent, "line", {**ends, "class": kind})
-
-
-def _text(
-    parent: ET.Element, x: float, y: float, text: str, anchor: str, kind: str = "label"
-) -> None:
-    place = {"x": _px(x), "y": _px(y), "text-anchor": anchor, "class": kind}
-    ET.SubElement(parent, "text", place).text = str(printable(text))
-
-
-def _slanted(parent: ET.Element, x: float, y: float, text: str) -> None:
-    turned = f"translate({_px(x)} {_px(y)}) rotate(-55)"
-    place = {"text-anchor": "end", "class": "label", "transform": turned}
-    ET.SubElement(parent, "text", place).text = str(printable(text))
-
-
-def _px(x: float) -> str:
-    return f"{x:.2f}".rstrip("0").rstrip(".")
-
-
-def _markup(svg: ET.Element) -> Markup:
-    return Markup(ET.tostring(svg, encoding="unicode"))

@@ -11,6 +11,7 @@ import base64
 import hashlib
 import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -31,9 +32,11 @@ from dpsynth.base.text import (
     short,
     written,
 )
-from dpsynth.evidence.pages import charts, findings
+from dpsynth.evidence.pages import charts, findings, gauges
 
 _TEMPLATES = Path(__file__).parent / "templates"
+_SCROLL = '<div class="scroll" tabindex="0" role="group" aria-label="scrolls sideways">'
+"""A box that scrolls can be reached, and so be scrolled, by the keyboard."""
 
 
 def page(template: str, record: Mapping[str, Any], *, images: bool = False) -> str:
@@ -46,12 +49,20 @@ def page(template: str, record: Mapping[str, Any], *, images: bool = False) -> s
     policy = f"default-src 'none'; style-src 'sha256-{digest}'; base-uri 'none'; form-action 'none'"
     policy += "; img-src data:" if images else ""
     found = _environment().get_template(f"{template}.html")
-    return found.render(it=record, style=Markup(style), policy=policy)
+    text = found.render(it=record, style=Markup(style), policy=policy)
+    return text.replace('<div class="scroll">', _SCROLL)
 
 
 def fragment(template: str, record: Mapping[str, Any]) -> str:
     """A piece of HTML for a notebook: templates/<template>_fragment.html."""
     return _environment().get_template(f"{template}_fragment.html").render(it=record)
+
+
+@cache
+def colours() -> dict[str, str]:
+    """The colours of the pages in the light scheme, by the names of the style sheet."""
+    style = (_TEMPLATES / "style.css").read_text(encoding="utf-8")
+    return dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6})", style.partition("}")[0]))
 
 
 def to_json(record: Mapping[str, Any]) -> str:
@@ -105,5 +116,5 @@ def _environment() -> Environment:
     environment.filters |= {"at_most": lambda x, digits=4: said(at_most(x, digits))}
     environment.filters |= {"short": lambda x, digits=4: said(short(x, digits))}
     environment.filters |= {"hundredths": hundredths, "by_difference": _by_difference}
-    environment.globals |= {"charts": charts, "findings": findings}
+    environment.globals |= {"charts": charts, "findings": findings, "gauges": gauges}
     return environment

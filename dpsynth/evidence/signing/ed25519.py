@@ -24,6 +24,12 @@ PASSPHRASE = "DPSYNTH_KEY_PASSPHRASE"
 
 PREFIX = "ed25519:"
 _LONGEST = 1_023  # bytes of a passphrase, by OpenSSL
+_P = 2**255 - 19
+_Y8 = int.from_bytes(
+    bytes.fromhex("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05"), "little"
+)
+_SMALL_ORDER = {0, 1, _P - 1, _Y8, _P - _Y8}
+"""The y of the points whose order is 1, 2, 4 or 8."""
 _OTHERS = stat.S_IRWXG | stat.S_IRWXO
 _PUBLIC = "give the .pub file that `dpsynth keys new` wrote, or one line that begins with ed25519:"
 
@@ -153,7 +159,22 @@ def _from_base64(text: str, name: str) -> bytes:
         raise ValueError(f"{name} is no public key of Ed25519: {_PUBLIC}")
     if len(raw) == 44 and raw[:12].hex() != "302a300506032b6570032100":
         raise ValueError(f"{name} is a key of another kind than Ed25519: {_PUBLIC}")
+    if has_small_order(raw[-32:]):
+        raise ValueError(
+            f"{name} is a key in whose name anybody can sign (a point of small order): ask its"
+            " owner for one that `dpsynth keys new` made"
+        )
     return raw[-32:]
+
+
+def has_small_order(public: bytes) -> bool:
+    """Whether a public key is one of the 8 points whose order divides 8, in any encoding.
+
+    For these a signature can be made that is true of many messages, without a private key
+    (Chalkias, Garillot and Nikolaenko 2020, "Taming the many EdDSAs").
+    """
+    y = int.from_bytes(public, "little") % 2**255 % _P  # without the sign of x
+    return y in _SMALL_ORDER
 
 
 def _raw(key: Any) -> bytes:

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dpsynth.evaluation.fidelity import evaluate
-from dpsynth.evaluation.verdict import GRADES, grade, verdict
+from dpsynth.evidence.verdict import GRADES, grade, verdict
 from dpsynth.schema.table import Categorical, Schema
 
 SHARES = st.floats(0, 1)

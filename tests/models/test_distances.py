@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from dpsynth.base.domain import Domain
-from dpsynth.evaluation.distances import (
+from dpsynth.models.distances import (
     all_ways,
     choose_bins,
     compared_columns,
