@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 
-def section(results: dict[str, Any]) -> list[str]:
+def section(results: dict[str, Any], wide: dict[str, Any]) -> list[str]:
     cost, models, planted = results["cost"], results["models"], results["planted"]
     false = ["| real rows | synthetic rows | comparisons | with a false finding |", "|---|---|---|---|"]
     for row in results["false findings"]:
@@ -14,6 +14,8 @@ def section(results: dict[str, Any]) -> list[str]:
     for row in planted:
         invented = "not looked for" if row["kind"] == "sum" else row["invented"]
         told.append(f"| {row['kind']} | {row['plantings']} | {row['kept']} | {row['lost']} | {invented} |")
+    costs = [f"{each['CPU s']:.0f} CPU s of {each['columns']}" for each in wide["costs"]]
+    pairs = wide["costs"][-1]["pairs"]
     return [
         f"`evaluate` of {cost['rows']:,} made-up rows of {cost['columns']} columns beside as many takes"
         f" {cost['CPU s']:.0f} CPU s, and its two files {cost['CPU s of the page']:.1f} more: a page of"
@@ -21,6 +23,8 @@ def section(results: dict[str, Any]) -> list[str]:
         f" Models of a target, with {models['groups']} groups and a holdout of as many rows, take"
         f" {models['CPU s']:.0f} CPU s."
         " (`benchmarks/evaluate.py`)",
+        f"Of more than 100 columns {pairs:,} pairs are compared, as many as 100 have: as many rows take"
+        f" {' columns, and '.join(costs)} (`benchmarks/evaluate.py --wide`).",
         "**Patterns where nothing was planted**: two samples of one law, 12 columns. A lost or invented pattern there"
         " is a false finding.",
         "\n".join(false),

@@ -23,6 +23,7 @@ import networks_page
 import open_page
 import raw_tables_page
 import units_page
+import wide_page
 
 ROOT = Path(__file__).parents[1]
 RESULTS = ROOT / "benchmarks" / "results"
@@ -60,7 +61,9 @@ def long_figures() -> str:
         "## Rare classes, small tables",
         *rare_and_small(load("rare_and_small")["results"]),
         "## Comparing a release with real rows",
-        *evaluate_page.section(load("evaluate")["results"]),
+        *evaluate_page.section(load("evaluate")["results"], load("evaluate_wide")["results"]),
+        "## Tables of a thousand columns and more",
+        *wide_page.section([load(path.stem)["results"] for path in sorted(RESULTS.glob("wide*.json"))]),
         "## Speed",
         f"One core. {speed_line()}",
         f"**Counting**: {counting['results']['ours ns']:.1f} ns a row and two-way marginal"
