@@ -5,6 +5,7 @@ For evidence only, never for a fit: estimates of real rows are exact, and not pr
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -196,7 +197,7 @@ def _compared(one: Analysis, tables: Sequence[Numbers], schema: Schema) -> Analy
         tables, complete, ("real rows", "release", "yardstick"), strict=True
     ):
         try:
-            found.append(MADE[one.kind](one, table.take(np.flatnonzero(has)), shared))
+            found.append(_made(one, table.take(np.flatnonzero(has)), shared))
         except ValueError as error:
             found.append({})
             problems.append(f"It cannot be made on the {where}: {error}.")
@@ -208,6 +209,14 @@ def _compared(one: Analysis, tables: Sequence[Numbers], schema: Schema) -> Analy
     return AnalysisQuality(
         one.name, one.kind, rows[0], rows[1], " ".join(problems) or None, estimates
     )
+
+
+def _made(one: Analysis, table: Numbers, shared: Shared) -> Estimates:
+    with np.errstate(over="ignore", invalid="ignore"):
+        found = MADE[one.kind](one, table, shared)
+    if not all(math.isfinite(x) for each in found.values() for x in each):
+        raise ValueError("its numbers are too large to be squared")
+    return found
 
 
 def record_of(found: Sequence[AnalysisQuality]) -> dict[str, Any]:

@@ -40,7 +40,10 @@ def logistic(y: np.ndarray, x: np.ndarray) -> Fitted:
         share = expit(x @ at)
         information = (x.T * (share * (1 - share))) @ x
         slope = x.T @ (y - share)
-        step = np.linalg.solve(information, slope)
+        try:
+            step = np.linalg.solve(information, slope)
+        except np.linalg.LinAlgError:
+            raise ValueError(ENDLESS) from None
         if float(slope @ step) < _CLOSE:
             covariance = np.linalg.inv(information)
             refuse_endless(covariance, x)

@@ -14,6 +14,8 @@ SURVIVAL = -1
 """In the place of a target's number of classes: it is a time until an event."""
 
 _STEPS, _CLOSE = 50, 1e-12
+_ROUNDING = 1e-10
+"""A sum of many logarithms is no more exact than this share of it."""
 _BLOCK = 2_000_000
 """Pairs of rows that are compared at once."""
 
@@ -85,7 +87,8 @@ def cox(
         gain = float(slope @ step)
         if gain < _CLOSE:
             return at, np.linalg.inv(curvature)
-        while (found := risk.parts(at + step))[0] < value and gain > _CLOSE:
+        least = value - _ROUNDING * abs(value)
+        while (found := risk.parts(at + step))[0] < least and gain > _CLOSE:
             step, gain = step / 2, gain / 2
         at, (value, slope, curvature) = at + step, found
         if not np.isfinite(value) or np.abs(risk.x @ at).max() > 500:

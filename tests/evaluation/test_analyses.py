@@ -173,6 +173,15 @@ def test_an_analysis_that_cannot_be_made_says_where_and_why():
     assert "Analyses preserved" in quality.to_html()
 
 
+def test_numbers_whose_squares_overflow_are_said_to_be_too_large():
+    schema = d.Schema({"x": d.Numeric(0, 1e300), "y": d.Numeric(0, 9)})
+    rows = pd.DataFrame({"x": np.linspace(0, 1e299, 30), "y": np.arange(30) % 7})
+    asked = [{"kind": "mean", "column": "x"}, {"kind": "mean", "column": "y"}]
+    large, usual = d.evaluate(rows, rows, schema, analyses=asked).analyses
+    assert "It cannot be made on the real rows: its numbers are too large to be squared." in large.problem
+    assert usual.estimates[0].kept
+
+
 def test_analyses_are_on_the_page_in_the_file_and_in_the_summary(shuffled):
     page = shuffled.to_html()
     assert "Cox regression of died in days on age, sex" in page
