@@ -75,10 +75,13 @@ if TYPE_CHECKING:
     )
     from dpsynth.synthesizers.image import ImageSynthesizer
     from dpsynth.synthesizers.model_file import ModelFileError
+    from dpsynth.synthesizers.paid_quality import evaluate_releasable
+    from dpsynth.synthesizers.releasable_quality import ReleasableQuality
     from dpsynth.synthesizers.scenario import Scenario
     from dpsynth.synthesizers.table import Synthesizer
     from dpsynth.synthesizers.units import RowsPerUnit, rows_per_unit
-    from dpsynth.synthesizers.validation import Validation, validate
+    from dpsynth.synthesizers.validated import Validation
+    from dpsynth.synthesizers.validation import validate
 
 # Where each public name is defined, below `dpsynth`.
 _HOME = {
@@ -130,6 +133,7 @@ _HOME = {
     "Database": "data.engines.databases",
     "PrivacyUnit": "kernel.unit",
     "Quality": "evaluation.fidelity",
+    "ReleasableQuality": "synthesizers.releasable_quality",
     "Range": "schema.table",
     "RowsError": "kernel.wall",
     "RowsPerUnit": "synthesizers.units",
@@ -140,12 +144,13 @@ _HOME = {
     "Synthesizer": "synthesizers.table",
     "Text": "schema.table",
     "Unique": "schema.table",
-    "Validation": "synthesizers.validation",
+    "Validation": "synthesizers.validated",
     "Workload": "mechanisms.marginal.workload",
     "audit": "auditing.release.audit",
     "contact_sheet": "evaluation.images",
     "evaluate": "evaluation.fidelity",
     "evaluate_images": "evaluation.images",
+    "evaluate_releasable": "synthesizers.paid_quality",
     "mix": "data.tables.mixing",
     "partitions": "data.engines.partitions",
     "rows_per_unit": "synthesizers.units",
@@ -202,6 +207,7 @@ __all__ = [
     "PrivacyUnit",
     "Quality",
     "Range",
+    "ReleasableQuality",
     "RowsError",
     "RowsPerUnit",
     "Scenario",
@@ -217,6 +223,7 @@ __all__ = [
     "contact_sheet",
     "evaluate",
     "evaluate_images",
+    "evaluate_releasable",
     "mix",
     "partitions",
     "rows_per_unit",

@@ -28,6 +28,7 @@ from dpsynth.cli.images import images_app
 from dpsynth.cli.init import init
 from dpsynth.cli.ledger import ledger_app
 from dpsynth.cli.plan import plan
+from dpsynth.cli.quality import quality
 from dpsynth.cli.run import run
 from dpsynth.cli.schema import schema_app
 from dpsynth.cli.sign import keys_app, sign
@@ -104,6 +105,7 @@ _COMMANDS = (
     answers.answer,
     answers.measured,
     evidence.evaluate,
+    quality,
     answers.validate,
     audit.audit,
     release.demo,

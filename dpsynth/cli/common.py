@@ -36,7 +36,8 @@ Data = Annotated[
     typer.Argument(
         help="A table: .csv, .parquet, .feather, .jsonl, .xlsx, .sav, .dta, .sas7bdat or .xpt; a"
         " folder or a pattern of Parquet, CSV or Arrow files, also as s3:// or gs://; a"
-        " Delta or Iceberg table; or a database, such as postgresql://host/clinic?table=visits.",
+        " Delta or Iceberg table, or one of Spark; or a database, such as"
+        " postgresql://host/clinic?table=visits.",
         metavar="DATA",
         parser=path_or_address,
     ),

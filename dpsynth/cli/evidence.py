@@ -39,9 +39,19 @@ def evaluate(
         str | None,
         typer.Option(help="A column that models predict; they are tried on the holdout."),
     ] = None,
+    event: Annotated[
+        str | None,
+        typer.Option(
+            help="Where the target is a time: a column of two values, whether it ended then."
+        ),
+    ] = None,
     group: Annotated[
         list[str] | None,
-        typer.Option(help="A column of groups to try them in; repeat it for more."),
+        typer.Option(help="A column of groups to compare in; repeat it for more."),
+    ] = None,
+    analyses: Annotated[
+        Path | None,
+        typer.Option(help="A YAML list of regressions, tables and means to make on both."),
     ] = None,
     told_apart: Annotated[
         bool,
@@ -61,7 +71,9 @@ def evaluate(
             facts,
             holdout=holdout,
             target=target,
+            event=event,
             groups=group or (),
+            analyses=analyses or (),
             told_apart=told_apart,
         )
         quality.save(output)

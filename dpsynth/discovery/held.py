@@ -7,17 +7,21 @@ knows which: there each row counts.
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from decimal import Decimal
+from functools import partial
 from itertools import compress
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
-from dpsynth.door.bounded import Bounded, _parts, ids_of
+from dpsynth.door.bounded import Bounded, Taken, _told
 from dpsynth.door.codes import Coding
 from dpsynth.door.columns import is_missing, is_number, pieces, real
 from dpsynth.door.ids import Numbering
+from dpsynth.door.keeping import ids_of
 from dpsynth.kernel.rows import _BOUNDED, SensitiveRows
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.kernel.wall import behind_the_wall
@@ -47,20 +51,29 @@ def held_texts(rows: Bounded, name: str, text_of: TextOf, dates: Mapping[str, Co
     """How many units hold each text in a column of bounded rows. RowsError. dates: as in `bound_table`."""
 
     def work() -> HeldTexts:
-        numbers: dict[str, int] = {}
-        numbering, with_ids = Numbering(), rows.unit.id_column is not None
-        found = [np.zeros(0, dtype=np.int64)]
-        for part, kept in _parts(rows, [name, *rows.unit.columns]):
-            held = np.concatenate([np.zeros(0, dtype=np.int64), *_numbered(part[name], text_of, numbers)])
-            unit = numbering.of(ids_of(part, rows.unit, dates)).astype(np.int64) if with_ids else np.zeros_like(held)
-            found.append((unit << 32 | held)[kept][held[kept] >= 0])
-        pairs = np.concatenate(found)
-        held = (np.unique(pairs) if with_ids else pairs) & 0xFFFFFFFF
-        counts = np.bincount(held, minlength=len(numbers)).astype(np.int64)
-        some = counts > 0  # a dictionary may have entries that no row has, or none that is left
-        return HeldTexts([*compress(numbers, some)], counts[some], rows.unit, _BOUNDED)
+        counts: Counter[str] = Counter()
+        for told in _told(rows, [name, *rows.unit.columns], partial(_counted, rows.unit, name, text_of, dates)):
+            counts.update(dict(zip(told["text"].to_pylist(), told["units"].to_pylist(), strict=True)))
+        return HeldTexts([*counts], np.array([*counts.values()], dtype=np.int64), rows.unit, _BOUNDED)
 
     return behind_the_wall(work)
+
+
+def _counted(protects: PrivacyUnit, name: str, text_of: TextOf, dates: Mapping[str, Coding], parts: Taken) -> pa.Table:
+    """The texts of these parts, and how many units hold each."""
+    numbers: dict[str, int] = {}
+    numbering, with_ids = Numbering(), protects.id_column is not None
+    found = [np.zeros(0, dtype=np.int64)]
+    for part, kept in parts:
+        held = np.concatenate([np.zeros(0, dtype=np.int64), *_numbered(part[name], text_of, numbers)])
+        unit = numbering.of(ids_of(part, protects, dates)).astype(np.int64) if with_ids else np.zeros_like(held)
+        found.append((unit << 32 | held)[kept][held[kept] >= 0])
+    pairs = np.concatenate(found)
+    held = (np.unique(pairs) if with_ids else pairs) & 0xFFFFFFFF
+    counts = np.bincount(held, minlength=len(numbers)).astype(np.int64)
+    some = counts > 0  # a dictionary may have entries that no row has, or none that is left
+    texts = pa.array([*compress(numbers, some)], pa.large_string())
+    return pa.table({"text": texts, "units": counts[some]})
 
 
 def l2_of(unit: PrivacyUnit) -> float:

@@ -2,48 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from functools import cache
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
+import pyarrow as pa
 
 from dpsynth.base.closed import Closed, closed
-from dpsynth.door.bounding import bounded_rows, chosen, crowded, hashed
-from dpsynth.door.codes import Coding, codes_of
-from dpsynth.door.ids import Joint, Numbering, digest
+from dpsynth.door.bounding import bounded_rows
+from dpsynth.door.codes import Coding
+from dpsynth.door.ids import digest
+from dpsynth.door.keeping import Part, Read, bounds_of, ids_of
+from dpsynth.door.shares import Spread, SpreadTable
 from dpsynth.kernel.rows import _BOUNDED
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.kernel.wall import behind_the_wall
 
-Read: TypeAlias = Callable[[Sequence[str]], Iterable[Any]]
-"""Reads a table anew, in parts: DataFrames or Arrow tables with these columns, or more. Each time they are
-the same rows, in the same order and the same parts; a reader that sees another table raises.
-"""
-
-
-class Held:
-    """Reads a table once, and holds it: whatever is read of it later is the same."""
-
-    def __init__(self, read: Callable[[], Any]) -> None:
-        self._read = cache(read)
-
-    def __call__(self, columns: Sequence[str]) -> list[Any]:
-        return [self._read()]
-
-
-class _Part(NamedTuple):
-    """Of a part of a table: for each row whether it is kept, and a hash of the ids; None where the table is held."""
-
-    kept: np.ndarray
-    ids: bytes | None
+Taken: TypeAlias = Iterator[tuple[Any, np.ndarray | slice]]
+"""Parts of a table, and which of the rows of each are kept."""
 
 
 class _Table(NamedTuple):
     read: Read
     unit: PrivacyUnit
     dates: Mapping[str, Coding]
-    parts: list[_Part] | None = None
+    parts: list[Part] | None = None
     """None where the unit has no ids: all rows are kept."""
 
 
@@ -57,7 +41,7 @@ class Bounded(Closed):
     __slots__ = ("__rows", "unit")
     unit: PrivacyUnit
 
-    def __init__(self, rows: tuple[Any, ...] | _Table, unit: PrivacyUnit, shown: object) -> None:
+    def __init__(self, rows: tuple[Any, ...] | _Table | SpreadTable, unit: PrivacyUnit, shown: object) -> None:
         if shown is not _BOUNDED:
             raise TypeError("bounded rows are made by bound_table and bound_arrays only")
         object.__setattr__(self, "_Bounded__rows", rows)
@@ -70,36 +54,22 @@ class Bounded(Closed):
 
 
 def bound_table(
-    read: Read, unit: PrivacyUnit, dates: Mapping[str, Coding] = {}, records: Mapping[str, Coding] = {}
+    read: Read | Spread, unit: PrivacyUnit, dates: Mapping[str, Coding] = {}, records: Mapping[str, Coding] = {}
 ) -> Bounded:
-    """The rows of a table, by the ids in its own columns. Without ids nothing is read yet. RowsError.
+    """The rows of a table, by the ids in its own columns. Without ids nothing is read yet, nor in shares. RowsError.
 
     dates: for each column of dates in the unit the coding of its periods. records: codings of the columns by which rows
     of a unit are told apart, where it has too many; where they say the same, the order of rows decides.
     """
+    if isinstance(read, Spread):
+        return Bounded(behind_the_wall(lambda: SpreadTable.of(read, unit, dates, records)), unit, _BOUNDED)
     if unit.id_column is None:
         return Bounded(_Table(read, unit, dates), unit, _BOUNDED)
-    parts = behind_the_wall(lambda: _bounds(read, unit, dates, records))
+    parts = behind_the_wall(lambda: bounds_of(read, unit, dates, records))
     return Bounded(_Table(read, unit, dates, parts), unit, _BOUNDED)
 
 
-def _bounds(read: Read, unit: PrivacyUnit, dates: Mapping[str, Coding], records: Mapping[str, Coding]) -> list[_Part]:
-    """One reading, whether or not anybody has too many rows."""
-    numbering = Numbering()
-    numbers, hashes, said = [], [], [np.zeros(0, dtype=np.uint64)]
-    for part in read([*records, *unit.columns]):
-        ids = ids_of(part, unit, dates)
-        numbers.append(numbering.of(ids).astype(np.int32))
-        hashes.append(None if isinstance(read, Held) else digest(ids))
-        said.append(hashed([codes_of(part[name], records[name]) for name in sorted(records)], len(part)))
-    number = np.concatenate([np.zeros(0, dtype=np.int32), *numbers])
-    many = crowded(number, unit)
-    kept = ~many
-    kept[many] = chosen(numbering.keys, number[many], np.concatenate(said)[many], unit)
-    return [*map(_Part, np.split(kept, np.cumsum([*map(len, numbers)])[:-1]), hashes)]
-
-
-def _taken(table: _Table, columns: Sequence[str]) -> Iterator[tuple[Any, np.ndarray | slice]]:
+def _taken(table: _Table, columns: Sequence[str]) -> Taken:
     """Each part, and which of its rows are kept. ValueError where a table does not have the ids that it had.
 
     All rows are coded, and then some taken: not every column of Arrow or pandas can be filtered.
@@ -117,12 +87,6 @@ def _taken(table: _Table, columns: Sequence[str]) -> Iterator[tuple[Any, np.ndar
         yield part, before.kept
     if next(left, None) is not None:
         raise ValueError("the table has fewer rows than when they were bounded")
-
-
-def ids_of(table: Any, unit: PrivacyUnit, dates: Mapping[str, Coding] = {}) -> Any:
-    """Whose each row of a table is: its column of ids, several as one, or None where the unit has none."""
-    found = [codes_of(table[c], dates[c]) if period else table[c] for c, period in unit.parts]
-    return Joint(tuple(found)) if len(found) > 1 else found[0] if found else None
 
 
 def bound_arrays(arrays: tuple[np.ndarray, ...], ids: Any, unit: PrivacyUnit) -> Bounded:
@@ -148,9 +112,24 @@ def _raw(bounded: Bounded) -> Any:
     return object.__getattribute__(bounded, "_Bounded__rows")
 
 
-def _parts(bounded: Bounded, columns: Sequence[str]) -> Iterator[tuple[Any, np.ndarray | slice]]:
+def _parts(bounded: Bounded, columns: Sequence[str]) -> Taken:
     """A table read anew, with these columns or more: each part, and which of its rows are kept. Called as `_raw` is."""
     table = _raw(bounded)
     if not isinstance(table, _Table):
-        raise TypeError("a table is wanted, got arrays: use bound_table")
+        raise TypeError("a table is wanted that is read here, got arrays or shares: use bound_table")
     yield from _taken(table, columns)
+
+
+def _told(bounded: Bounded, columns: Sequence[str], work: Callable[[Taken], pa.Table]) -> list[pa.Table]:
+    """What `work` returns of the parts of a table, and of those of each share of one. Called as `_raw` is.
+
+    With ids it is given all rows of a unit together.
+    """
+    table = _raw(bounded)
+    if isinstance(table, SpreadTable):
+        return table.told(partial(_of_share, work))
+    return [work(_parts(bounded, columns))]
+
+
+def _of_share(work: Callable[[Taken], pa.Table], parts: Iterator[pa.Table]) -> pa.Table:
+    return work((part, slice(None)) for part in parts)

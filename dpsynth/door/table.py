@@ -6,16 +6,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
 
 from dpsynth.base.closed import Closed, closed
 from dpsynth.base.domain import Clique, Domain
 from dpsynth.door.bounded import Bounded, _parts, _raw, bound_arrays
 from dpsynth.door.codes import Coding, codes_of
-from dpsynth.door.counting import Backend, MemoryBackend, count
+from dpsynth.door.counting import Backend, Counting, MemoryBackend, Shared, count
+from dpsynth.door.shares import SpreadTable
 from dpsynth.kernel.rows import _BOUNDED, SensitiveRows, _require_bounded
 from dpsynth.kernel.sensitive import Sensitive
 from dpsynth.kernel.unit import PrivacyUnit
@@ -30,11 +33,13 @@ class PrivateTable(Closed):
 
     _closed_because = "a PrivateTable cannot be copied or read: ask it for marginals"
     __slots__ = ("__backend", "domain", "unit")
-    __backend: Backend
+    __backend: Backend | Shared
     domain: Domain
     unit: PrivacyUnit
 
-    def __init__(self, backend: Backend, domain: Domain, unit: PrivacyUnit | None = None, shown: object = None) -> None:
+    def __init__(
+        self, backend: Backend | Shared, domain: Domain, unit: PrivacyUnit | None = None, shown: object = None
+    ) -> None:
         unit = PrivacyUnit() if unit is None else unit
         _require_bounded(unit, shown)
         for name, value in (("_PrivateTable__backend", backend), ("domain", domain), ("unit", unit)):
@@ -43,7 +48,7 @@ class PrivateTable(Closed):
     @classmethod
     def encoded(cls, rows: Bounded, codings: Mapping[str, Coding], domain: Domain) -> PrivateTable:
         """A bounded table as codes: each column of the domain by its own coding. RowsError."""
-        backend = behind_the_wall(lambda: _Coded(rows, codings, domain.attributes))
+        backend = behind_the_wall(lambda: _coded(rows, codings, domain.attributes))
         return cls(backend, domain, rows.unit, _BOUNDED)
 
     @classmethod
@@ -75,12 +80,14 @@ class PrivateTable(Closed):
 
     def rows(self) -> SensitiveRows:
         """The codes of all columns, in the domain's order, closed: what a charge for training reads."""
-        attributes = self.domain.attributes
+        backend, attributes = self.__backend, self.domain.attributes
+        if isinstance(backend, Shared):
+            raise TypeError("rows that lie on other machines are counted there, and not gathered: ask for marginals")
 
         def work() -> SensitiveRows:
             parts = [
                 np.column_stack([np.asarray(codes[a], dtype=np.int32) for a in attributes])
-                for codes in self.__backend.partitions(attributes)
+                for codes in backend.partitions(attributes)
             ]
             codes = np.concatenate([np.zeros((0, len(attributes)), dtype=np.int32), *parts])
             return SensitiveRows(codes, sizes=self.domain.shape(attributes), protects=self.unit, shown=_BOUNDED)
@@ -94,7 +101,7 @@ class PrivateTable(Closed):
         """
         sizes = tuple((a, int(groups[a].max()) + 1 if a in groups else n) for a, n in self.domain.sizes)
         widths = tuple((a, w) for a, w in self.domain.widths if a not in groups)
-        return PrivateTable(_Coarse(self.__backend, groups), Domain(sizes, widths), self.unit, _BOUNDED)
+        return PrivateTable(_coarse(self.__backend, groups), Domain(sizes, widths), self.unit, _BOUNDED)
 
     def __repr__(self) -> str:
         return f"PrivateTable({len(self.domain.attributes)} attributes, {self.unit.describe()})"
@@ -104,6 +111,10 @@ class PrivateTable(Closed):
 
 MAX_HELD = 1 << 29
 """Bytes of codes that a table holds in memory; those of a larger one are made anew for each pass over its rows."""
+
+
+def _coded(rows: Bounded, codings: Mapping[str, Coding], attributes: Sequence[str]) -> Backend | Shared:
+    return (_SharedCodes if isinstance(_raw(rows), SpreadTable) else _Coded)(rows, codings, attributes)
 
 
 class _Coded:
@@ -131,14 +142,60 @@ class _Coded:
             yield {a: codes_of(part[a], self._codings[a])[kept] for a in attributes}
 
 
+class _SharedCodes:
+    """Bounded rows in shares as codes, which are kept there."""
+
+    def __init__(self, rows: Bounded, codings: Mapping[str, Coding], attributes: Sequence[str]) -> None:
+        self._codes: SpreadTable = _raw(rows).made(partial(_as_codes, codings, attributes))
+
+    def told(self, attributes: Sequence[str], work: Counting) -> list[np.ndarray]:
+        return [each["counts"].to_numpy() for each in self._codes.told(partial(_of_codes, work, attributes))]
+
+
+def _as_codes(codings: Mapping[str, Coding], attributes: Sequence[str], part: pa.Table) -> pa.Table:
+    return pa.table({a: codes_of(part[a], codings[a]) for a in attributes})
+
+
+def _of_codes(work: Counting, attributes: Sequence[str], parts: Iterator[pa.Table]) -> pa.Table:
+    counts = work({a: part[a].to_numpy() for a in attributes} for part in parts)
+    return pa.table({"counts": counts})
+
+
+def _coarse(backend: Backend | Shared, groups: Mapping[str, np.ndarray]) -> Backend | Shared:
+    return _SharedCoarse(backend, groups) if isinstance(backend, Shared) else _Coarse(backend, groups)
+
+
 class _Coarse:
     def __init__(self, backend: Backend, groups: Mapping[str, np.ndarray]) -> None:
-        self._backend = backend
-        self._groups = {a: g.astype(np.min_scalar_type(int(g.max()))) for a, g in groups.items()}
+        self._backend, self._groups = backend, _small(groups)
 
-    def partitions(self, attributes: Sequence[str]) -> Iterator[dict[str, np.ndarray]]:
-        for codes in self._backend.partitions(attributes):
-            yield {a: self._groups[a][codes[a]] if a in self._groups else codes[a] for a in attributes}
+    def partitions(self, attributes: Sequence[str]) -> Iterator[Mapping[str, np.ndarray]]:
+        return _grouped(self._groups, self._backend.partitions(attributes))
+
+
+class _SharedCoarse:
+    def __init__(self, backend: Shared, groups: Mapping[str, np.ndarray]) -> None:
+        self._backend, self._groups = backend, _small(groups)
+
+    def told(self, attributes: Sequence[str], work: Counting) -> list[np.ndarray]:
+        return self._backend.told(attributes, partial(_of_groups, work, self._groups))
+
+
+def _small(groups: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    return {a: g.astype(np.min_scalar_type(int(g.max()))) for a, g in groups.items()}
+
+
+def _grouped(
+    groups: Mapping[str, np.ndarray], partitions: Iterable[Mapping[str, np.ndarray]]
+) -> Iterator[dict[str, np.ndarray]]:
+    for codes in partitions:
+        yield {a: groups[a][codes[a]] if a in groups else codes[a] for a in codes}
+
+
+def _of_groups(
+    work: Counting, groups: Mapping[str, np.ndarray], partitions: Iterable[Mapping[str, np.ndarray]]
+) -> np.ndarray:
+    return work(_grouped(groups, partitions))
 
 
 def encoded_rows(rows: Bounded, codings: Sequence[Coding | int]) -> SensitiveRows:

@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from dpsynth.evaluation.downstream import learners_of
 from dpsynth.evaluation.measures import area
 from dpsynth.evaluation.numbers import Numbers
+from dpsynth.evaluation.trials import learners_of
 from dpsynth.schema.table import Schema
 
 ROWS = 10_000
@@ -75,7 +75,7 @@ def discriminator(tables: Sequence[Numbers], schema: Schema) -> Discriminator:
             " more, or do without"
         )
     rng = np.random.default_rng(_SEED)
-    features = learners_of().Features.of(schema, None)
+    features = learners_of().Features.of(schema)
     drawn = [features.matrix(table.at_most(rows, rng).values) for table in tables]
     auc, falls, errors = _told_apart(features, drawn[1], drawn[2], rng)
     floor, _, _ = _told_apart(features, drawn[0], drawn[2], rng)

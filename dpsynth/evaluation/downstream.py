@@ -8,61 +8,37 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from scipy.stats import spearmanr
 
 from dpsynth.base.progress import steps
 from dpsynth.base.text import percent
-from dpsynth.evaluation.measures import (
-    Measured,
-    area,
-    balanced_accuracy,
-    beyond,
-    difference,
-    explained,
-)
+from dpsynth.evaluation.asked import check_survival
+from dpsynth.evaluation.measures import beyond
 from dpsynth.evaluation.numbers import Numbers, is_measured, value_of
 from dpsynth.evaluation.subgroups import Gap, GroupQuality, Predictions, subgroups
+from dpsynth.evaluation.survival import SURVIVAL, apart, together
+from dpsynth.evaluation.trials import (
+    CHANCE,
+    MEASURES,
+    SEED,
+    LearnerQuality,
+    Task,
+    learners_of,
+)
 from dpsynth.schema.columns import Boolean, Categorical, Column
 from dpsynth.schema.table import Schema
 
-TRAINING_ROWS = 20_000
-"""Most rows that a learner is trained on, so that its time does not grow with the table."""
-SEEDS = 3
-"""Trainings of each learner, each on rows drawn anew with replacement."""
 MOST_CLASSES = 20
 LEAST_BEYOND = 0.02
 """By how much a measure must pass that of a guess, for shares of that to mean something."""
 MOST_GROUPS = 20
 
-_SEED = 20240608
-"""Any number: it makes the same tables give the same figures."""
-_MEASURES = {"AUC": area, "balanced accuracy": balanced_accuracy, "R squared": explained}
+SURVIVAL_ROWS = 3000
+"""Most rows of a holdout of times until an event: concordance compares all pairs."""
 _SHOWN = 5
 """How many of the most useful columns are compared by name."""
-
-
-@dataclass(frozen=True)
-class LearnerQuality:
-    """One learner, trained on real rows and on the release, and tried on the holdout.
-
-    Parameters
-    ----------
-    name : {"linear", "forest", "boosting"}
-        Logistic or ridge regression, a random forest, or gradient-boosted trees.
-    real, synthetic : float
-        The measure, as the mean of several trainings.
-    low, high : float
-        A 90 % interval of `synthetic - real`.
-    """
-
-    name: str
-    real: float
-    synthetic: float
-    low: float
-    high: float
 
 
 @dataclass(frozen=True)
@@ -73,8 +49,9 @@ class Downstream:
     ----------
     target : str
         The column that is predicted from all others.
-    measure : {"AUC", "balanced accuracy", "R squared"}
-        Of two classes (the area under the ROC curve), of more, and of a number.
+    measure : {"AUC", "balanced accuracy", "R squared", "concordance"}
+        Of two classes (the area under the ROC curve), of more, of a number, and of a time until an
+        event (Harrell's).
     second : str or None
         The second of two classes, whose probability models say; None of other targets.
     chance : float
@@ -99,6 +76,8 @@ class Downstream:
         Of the columns that were asked for.
     gaps : tuple of Gap
         Of each of these columns.
+    event : str or None
+        Of a time until an event that event, such as "died = true".
     """
 
     target: str
@@ -116,18 +95,29 @@ class Downstream:
     beyond_low: float
     groups: tuple[GroupQuality, ...] = ()
     gaps: tuple[Gap, ...] = ()
+    event: str | None = None
 
-    def sentences(self) -> list[str]:
-        """The result in words, for a reader who knows no measure."""
+    @property
+    def kept(self) -> float | None:
+        """The share that the release keeps of what the best model has beyond a guess.
+
+        None where no model is clearly better than a guess on real rows.
+        """
         best = self.learners[0]
         gained = best.real - self.chance
         if gained < LEAST_BEYOND or self.beyond_low <= 0:
+            return None
+        return max(best.synthetic - self.chance, 0.0) / gained
+
+    def sentences(self) -> list[str]:
+        """The result in words, for a reader who knows no measure."""
+        best, kept = self.learners[0], self.kept
+        if kept is None:
             return [
                 f"No model of {self.target!r} does clearly better than a guess on real rows"
                 f" ({self.measure} {best.real:.3f}, tried on {self.rows_holdout:,}): this target"
                 " says nothing of the release."
             ]
-        kept = max(best.synthetic - self.chance, 0.0) / gained
         said = [
             f"The best model of {self.target!r} reaches {self.measure} {best.real:.3f} where it is"
             f" trained on real rows, and {best.synthetic:.3f} where trained on the release: it"
@@ -148,24 +138,37 @@ class Downstream:
         return said
 
 
-def check_target(schema: Schema, target: str, groups: Sequence[str]) -> None:
+def check_target(
+    schema: Schema, target: str, groups: Sequence[str], event: str | None = None
+) -> None:
     """ValueError where a column cannot be predicted, or groups cannot be formed by another one."""
-    for name in (target, *groups):
-        if name not in schema.coded:
-            raise ValueError(
-                f"{name!r} is no column that is compared: name one of {list(schema.coded)[:10]}"
-            )
+    if event is not None:
+        check_survival(schema, target, event)
+    if target not in schema.coded:
+        raise ValueError(
+            f"{target!r} is no column that is compared: name one of {list(schema.coded)[:10]}"
+        )
     column = schema.coded[target]
     if isinstance(column, Categorical) and not 2 <= len(column.categories) <= MOST_CLASSES:
         raise ValueError(
             f"the target {target!r} has {len(column.categories)} categories, and 2 to"
             f" {MOST_CLASSES} can be predicted: name another column"
         )
-    if len(schema.coded) < 2:
+    if not schema.coded.keys() - {target, event}:
         raise ValueError(f"the target {target!r} is the only column: nothing predicts it")
-    if target in groups:
-        raise ValueError(f"{target!r} is the target, and no group beside: take it out of groups")
+    for name in (target, event):
+        if name in groups:
+            raise ValueError(f"{name!r} is the target, and no group beside: take it out of groups")
+    check_groups(schema, groups)
+
+
+def check_groups(schema: Schema, groups: Sequence[str]) -> None:
+    """ValueError where a column does not split the rows into a few groups."""
     for name in groups:
+        if name not in schema.coded:
+            raise ValueError(
+                f"{name!r} is no column that is compared: name one of {list(schema.coded)[:10]}"
+            )
         size = len(getattr(schema.coded[name], "categories", ())) or 2
         if is_measured(schema.coded[name]) or size > MOST_GROUPS:
             raise ValueError(
@@ -174,29 +177,32 @@ def check_target(schema: Schema, target: str, groups: Sequence[str]) -> None:
             )
 
 
-def learners_of() -> Any:
-    """The learners; ImportError, in one sentence, where scikit-learn is not installed."""
-    from dpsynth.evaluation import learners
-
-    return learners
-
-
 def downstream(
-    tables: Sequence[Numbers], schema: Schema, target: str, groups: Sequence[str] = ()
+    tables: Sequence[Numbers],
+    schema: Schema,
+    target: str,
+    groups: Sequence[str] = (),
+    event: str | None = None,
 ) -> Downstream:
     """Trains on the real rows and on the release, and measures on the holdout.
 
-    tables: the real rows, the release, the holdout. Call `check_target` first.
+    tables: the real rows, the release, the holdout. event: of a target that is a time until it.
+    Call `check_target` first.
 
     Raises
     ------
     ValueError
         A table has no row in which the target is known, or the target has one value only in the
-        holdout.
+        holdout, or no row of that has the event.
     """
     kinds = learners_of().KINDS
-    features = learners_of().Features.of(schema, target)
+    features = learners_of().Features.of(schema, {target, event})
+    classes = _classes(schema.coded[target])
+    if event is not None:
+        tables, classes = [_until(table, target, event) for table in tables], SURVIVAL
     known = [_known(table, target) for table in tables]
+    if event is not None:
+        known[2] = known[2].at_most(SURVIVAL_ROWS, np.random.default_rng(SEED))
     held = known[2]
     truth = held.values[target]
     for table, name in zip(known, ("real rows", "release", "holdout"), strict=True):
@@ -206,24 +212,26 @@ def downstream(
             )
     if np.unique(truth).size < 2:
         raise ValueError(f"{target!r} has one value only in the holdout: name another target")
-    task = _Task(features, _classes(schema.coded[target]), held, target)
+    if event is not None and not apart(truth)[1].any():
+        raise ValueError(f"no row of the holdout has the event {event!r}: give a larger holdout")
+    task = Task(features, classes, held, target)
     trained = {
         kind: [task.trained(kind, table) for table in known[:2]]
         for kind in steps("training models", kinds)
     }
-    learners = sorted((_learner(kind, *trained[kind]) for kind in kinds), key=lambda x: -x.real)
+    learners = sorted((task.learner(kind, *trained[kind]) for kind in kinds), key=lambda x: -x.real)
     by_release = max(learners, key=lambda one: one.synthetic)
     ours, theirs = trained["boosting"]
     falls = [task.falls(ours[0]), task.falls(theirs[0]), task.falls(ours[1])]
     order = np.argsort(-falls[0])[:_SHOWN]
     said = Predictions(
-        _MEASURES[task.measure],
+        MEASURES[task.measure],
         task.classes,
         truth,
         [x.said for x in ours],
         [x.said for x in theirs],
     )
-    chance = {"AUC": 0.5, "R squared": 0.0}.get(task.measure, 1 / np.unique(truth).size)
+    chance = CHANCE.get(task.measure, 1 / np.unique(truth).size)
     best = trained[learners[0].name][0]
     by_column = [subgroups(name, schema.coded[name], known, target, said) for name in groups]
     return Downstream(
@@ -244,59 +252,17 @@ def downstream(
         beyond_low=beyond([one.measured for one in best], chance).low,
         groups=tuple(group for found, _ in by_column for group in found),
         gaps=tuple(gap for _, found in by_column for gap in found),
+        event=None if event is None else f"{event} = {value_of(schema.coded[event], 1.0)}",
     )
 
 
-@dataclass(frozen=True, eq=False)
-class _Trained:
-    """One training: its model, and what it says of the holdout."""
-
-    model: Any
-    said: np.ndarray
-    measured: Measured
-
-
-@dataclass(frozen=True, eq=False)
-class _Task:
-    """What is to be predicted, and the rows on which that is measured."""
-
-    features: Any
-    classes: int
-    held: Numbers
-    target: str
-
-    @property
-    def measure(self) -> str:
-        return {0: "R squared", 2: "AUC"}.get(self.classes, "balanced accuracy")
-
-    @property
-    def truth(self) -> np.ndarray:
-        return self.held.values[self.target]
-
-    def trained(self, kind: str, table: Numbers) -> list[_Trained]:
-        asked = self.features.matrix(self.held.values)
-        found = []
-        for seed in range(SEEDS):
-            rng = np.random.default_rng((_SEED, seed))
-            drawn = table.take(rng.integers(table.rows, size=min(table.rows, TRAINING_ROWS)))
-            rows = self.features.matrix(drawn.values)
-            target = drawn.values[self.target]
-            model = learners_of().learned(kind, self.classes, self.features, rows, target, seed)
-            said = model(asked)
-            found.append(_Trained(model, said, _MEASURES[self.measure](self.truth, said)))
-        return found
-
-    def falls(self, trained: _Trained) -> np.ndarray:
-        """By how much the measure falls when each column is shuffled among the holdout's rows."""
-        rng = np.random.default_rng(_SEED)
-        rows = self.features.matrix(self.held.values)
-        found = np.empty(rows.shape[1])
-        for place in range(rows.shape[1]):
-            shuffled = rows.copy()
-            shuffled[:, place] = rows[rng.permutation(len(rows)), place]
-            measured = _MEASURES[self.measure](self.truth, trained.model(shuffled))
-            found[place] = trained.measured.value - measured.value
-        return found
+def _until(table: Numbers, target: str, event: str) -> Numbers:
+    """The same table with both in the target's place; unknown where the time is below 0."""
+    time, ended = table.values[target], table.values[event]
+    both = np.full(table.rows, np.nan)
+    known = np.isfinite(time) & np.isfinite(ended) & ~(time < 0)
+    both[known] = together(time[known], ended[known] == 1)
+    return Numbers(table.rows, {**table.values, target: both})
 
 
 def _known(table: Numbers, target: str) -> Numbers:
@@ -307,15 +273,6 @@ def _classes(column: Column) -> int:
     if isinstance(column, Boolean):
         return 2
     return len(column.categories) if isinstance(column, Categorical) else 0
-
-
-def _learner(kind: str, ours: list[_Trained], theirs: list[_Trained]) -> LearnerQuality:
-    gap = difference([one.measured for one in theirs], [one.measured for one in ours])
-    return LearnerQuality(kind, _mean(ours), _mean(theirs), gap.low, gap.high)
-
-
-def _mean(trained: Sequence[_Trained]) -> float:
-    return float(np.mean([one.measured.value for one in trained]))
 
 
 def _agreement(ours: np.ndarray, theirs: np.ndarray) -> float:

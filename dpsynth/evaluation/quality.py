@@ -13,9 +13,13 @@ from typing import Any
 import pandas as pd
 
 from dpsynth.base.text import percent, printable
+from dpsynth.evaluation.advice import advice
+from dpsynth.evaluation.analyses import AnalysisQuality, record_of, said_of
 from dpsynth.evaluation.association import Association, matrix, mean_difference
+from dpsynth.evaluation.blind_spots import BlindSpot
 from dpsynth.evaluation.discriminator import Discriminator
 from dpsynth.evaluation.downstream import Downstream
+from dpsynth.evaluation.group_distances import GroupDistance
 from dpsynth.evaluation.pattern import Pattern
 from dpsynth.evaluation.plots import Plotted
 from dpsynth.evaluation.scores import Scores
@@ -188,6 +192,10 @@ class Quality(Plotted):
         Which values are missing together; None where no value is missing.
     scores : Scores
         By the definitions of SDMetrics.
+    blind_spots : tuple of BlindSpot
+        Regions that the release has too few rows of, or made up.
+    groups : tuple of GroupDistance
+        Of the columns that were named as groups: how far the release is in each.
     doubts : tuple of str
         What makes the comparison itself doubtful, in sentences: a release of few rows, a holdout of
         rows that are also real ones.
@@ -195,6 +203,8 @@ class Quality(Plotted):
         How well a model tells the release from the holdout; None where it was not asked for.
     downstream : Downstream or None
         What models trained on the release are worth; None where no target was named.
+    analyses : tuple of AnalysisQuality
+        Those that were asked for, on both tables.
 
     Examples
     --------
@@ -227,9 +237,12 @@ class Quality(Plotted):
     calendar: tuple[CalendarPart, ...]
     missing_together: MissingTogether | None
     scores: Scores
+    blind_spots: tuple[BlindSpot, ...]
+    groups: tuple[GroupDistance, ...]
     doubts: tuple[str, ...]
     discriminator: Discriminator | None = None
     downstream: Downstream | None = None
+    analyses: tuple[AnalysisQuality, ...] = ()
 
     @property
     def record(self) -> dict[str, Any]:
@@ -237,6 +250,7 @@ class Quality(Plotted):
         return {
             "dpsynth_quality": VERSION,
             "internal": INTERNAL,
+            "advice": self.advice,
             "verdict": self.verdict,
             **asdict(self),
             "worst_pairs": self.worst_pairs(_RECORDED_PAIRS),
@@ -246,6 +260,9 @@ class Quality(Plotted):
             "mean_association_difference": mean_difference(self.associations),
             "left_out": self.left_out,
             "told_apart": self.discriminator.sentence() if self.discriminator else None,
+            "blind_spots_said": [spot.sentence() for spot in self.blind_spots],
+            "analyses_kept": record_of(self.analyses),
+            "analyses_said": said_of(self.analyses),
             "predictions": self.downstream.sentences() if self.downstream else [],
         }
 
@@ -264,6 +281,19 @@ class Quality(Plotted):
         return (
             f"of {pairs:,} pairs of columns {compared:,} were compared, drawn by the names of the"
             " columns alone"
+        )
+
+    @property
+    def advice(self) -> tuple[str, str]:
+        """What the release is good for, and what to avoid: one sentence each."""
+        return advice(
+            self.verdict,
+            [asdict(column) for column in self.columns],
+            self.patterns,
+            self.blind_spots,
+            self.groups,
+            self.downstream,
+            self.analyses,
         )
 
     @property
@@ -327,7 +357,7 @@ class Quality(Plotted):
         lines = [
             f"INTERNAL, not differentially private: {self.rows_synthetic:,} synthetic rows beside"
             f" {self.rows_real:,} real ones",
-            *(f"  {use}" for use in self.verdict["uses"]),
+            *(f"  {said}" for said in (*self.advice, *self.verdict["uses"])),
             *(f"  {doubt}" for doubt in self.doubts),
             f"  {'mean distance':<15} {'synthetic':>12} {self.yardstick:>12}",
             *means,
@@ -337,6 +367,7 @@ class Quality(Plotted):
             f"  outside schema  {self.outside_domain:,} synthetic values",
             f"  repeated rows   {repeated}",
             *([f"  {self.discriminator.sentence()}"] if self.discriminator else []),
+            *(f"  {said}" for said in said_of(self.analyses)),
             *(f"  {said}" for said in (self.downstream.sentences() if self.downstream else [])),
         ]
         return str(printable("\n".join(lines)))

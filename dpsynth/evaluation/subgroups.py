@@ -15,6 +15,7 @@ from scipy.stats import norm
 
 from dpsynth.evaluation.measures import Measure, difference
 from dpsynth.evaluation.numbers import Numbers, value_of
+from dpsynth.evaluation.survival import SURVIVAL, apart
 from dpsynth.schema.columns import Column
 
 LEAST_ROWS = 100
@@ -36,11 +37,12 @@ class GroupQuality:
     share_real, share_synthetic : float
         Its share of the rows.
     outcome_real, outcome_synthetic : float or None
-        The mean of the target in the group, in both tables: of two classes the share of the second.
-        None where a table has no row of the group.
+        The mean of the target in the group, in both tables: of two classes the share of the second,
+        of a time until an event the share of rows that have it. None where a table has no row of
+        the group.
     real, synthetic : float or None
         The measure of gradient-boosted trees on its rows of the holdout; None for a group that has
-        less than 100 of them, or one class of the target only.
+        less than 100 of them, or one class of the target only, or no event.
     low, high : float or None
         A 90 % interval of `synthetic - real`.
     """
@@ -147,7 +149,9 @@ def subgroups(
 
 
 def _scaled(target: np.ndarray, classes: int) -> np.ndarray:
-    """Of two classes whether it is the second one, else the target itself."""
+    """Of two classes whether it is the second one, of a time whether it ended by the event."""
+    if classes == SURVIVAL:
+        return apart(target)[1].astype(np.float64)
     return (target == 1).astype(np.float64) if classes == 2 else target
 
 
@@ -158,7 +162,7 @@ def _mean(values: np.ndarray) -> float | None:
 def _measured(said: Predictions, held: np.ndarray) -> tuple[float | None, ...]:
     """The measure of both on these rows, and an interval of what lies between."""
     truth = said.truth[held]
-    if held.sum() < LEAST_ROWS or np.unique(truth).size < 2:
+    if held.sum() < LEAST_ROWS or np.unique(_scaled(truth, said.classes)).size < 2:
         return (None,) * 4
     ours, theirs = ([said.measure(truth, x[held]) for x in y] for y in (said.ours, said.theirs))
     gap, real = difference(theirs, ours), float(np.mean([one.value for one in ours]))

@@ -77,17 +77,24 @@ def _holdout(job: JobFile, step: str, schema: Schema) -> None:
 
 
 def _models(job: JobFile, schema: Schema) -> None:
-    """The target can be predicted, in groups that can be formed, by a package that is there."""
-    from dpsynth.evaluation.downstream import check_target, learners_of
+    """The target can be predicted, in groups that can be formed, by a package that is there; and
+    the analyses can be made.
+    """
+    from dpsynth.evaluation.asked import check_analyses, read_analyses
+    from dpsynth.evaluation.downstream import check_groups, check_target
+    from dpsynth.evaluation.trials import learners_of
 
     facts = job.of("evaluate")
-    target, groups = facts.get("target"), facts.get("groups", ())
-    if groups and target is None:
-        raise ValueError("evaluate.groups needs a target that models predict: add evaluate.target")
+    target, event, groups = facts.get("target"), facts.get("event"), facts.get("groups", ())
+    if event is not None and target is None:
+        raise ValueError("evaluate.event needs the time until it: add evaluate.target")
+    check_groups(schema, groups)
+    if "analyses" in facts:
+        check_analyses(read_analyses(facts["analyses"]), schema)
     if target is not None:
         if "holdout" not in facts:
             raise ValueError("evaluate.target needs rows to try models on: add evaluate.holdout")
-        check_target(schema, target, groups)
+        check_target(schema, target, groups, event)
         learners_of()
 
 

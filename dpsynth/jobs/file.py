@@ -22,11 +22,11 @@ _TOP = ("dpsynth_job", "data", "schema", "ledger", "output")
 _SECTIONS: Mapping[str, tuple[str, ...]] = {
     "fit": ("epsilon", "delta", "mechanism", "settings", "purpose", "approvals", "holdback"),
     "sample": ("rows", "seed", "format"),
-    "evaluate": ("holdout", "target", "groups"),
+    "evaluate": ("holdout", "target", "event", "groups", "analyses"),
     "audit": ("holdout", "level", "policy", "sensitive", "seed"),
     "certify": ("card", "documents"),
     "gate": (
-        *("epsilon", "account_epsilon", "distance", "outside_schema", "constraints"),
+        *("epsilon", "account_epsilon", "distance", "outside_schema", "constraints", "analyses"),
         *("model_loss", "group_loss", "group_share", "group_outcome", "audit"),
     ),
     "sign": ("key", "signer", "role", "days", "supersedes"),
@@ -37,7 +37,7 @@ NOT_OF_A_MECHANISM = (
 )
 """What a synthesizer takes beside its mechanism's settings: stated elsewhere in a job, or never."""
 _NEEDED = {"fit": ("epsilon",), "audit": ("holdout",), "sign": ("key", "signer")}
-_PATHS = {"holdout", "policy", "key"}
+_PATHS = {"evaluate.holdout", "evaluate.analyses", "audit.holdout", "audit.policy", "sign.key"}
 _VARIABLE = re.compile(r"\$\{([A-Za-z_]\w*)\}")
 
 
@@ -102,10 +102,11 @@ def _section(path: Path, name: str, stated: Any) -> dict[str, Any]:
     for each in _NEEDED.get(name, ()):
         if each not in found:
             raise ValueError(f"{name}.{each} is missing: add it")
-    for each in _PATHS & found.keys():
+    paths = [key for key in found if f"{name}.{key}" in _PATHS]
+    for each in paths:
         if not isinstance(found[each], str):
             raise ValueError(f"{name}.{each} must be a path, got {found[each]!r}: name a file")
-    return {key: _from(path, v) if key in _PATHS else v for key, v in found.items()}
+    return {key: _from(path, v) if key in paths else v for key, v in found.items()}
 
 
 def _check(sections: Mapping[str, Mapping[str, Any]]) -> None:
@@ -124,11 +125,14 @@ def _check(sections: Mapping[str, Mapping[str, Any]]) -> None:
     if "outside_schema" in gate and "evaluate" not in sections:
         raise ValueError("gate.outside_schema needs a comparison with real rows: add evaluate")
     asked = sections.get("evaluate", {})
-    if "model_loss" in gate and "target" not in asked:
-        raise ValueError("gate.model_loss needs a target of models: add evaluate.target")
     for each in ("group_loss", "group_share", "group_outcome"):
         if each in gate and not asked.get("groups"):
             raise ValueError(f"gate.{each} needs groups: add evaluate.groups")
+    for each in ("model_loss", "group_loss"):
+        if each in gate and "target" not in asked:
+            raise ValueError(f"gate.{each} needs a target of models: add evaluate.target")
+    if "analyses" in gate and "analyses" not in asked:
+        raise ValueError("gate.analyses needs analyses: add evaluate.analyses")
     if "audit" in gate and "audit" not in sections:
         raise ValueError("gate.audit needs an audit: add audit: {holdout: FILE}")
 
@@ -182,6 +186,7 @@ _KINDS: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     "sample.seed": _COUNT,
     "sample.format": (f"one of {', '.join(_FORMATS)}", lambda value: value in _FORMATS),
     "evaluate.target": _TEXT,
+    "evaluate.event": _TEXT,
     "evaluate.groups": ("a list of columns", _are_texts),
     "audit.level": _TEXT,
     "audit.sensitive": ("a list of columns", _are_texts),
@@ -197,6 +202,7 @@ _KINDS: Mapping[str, tuple[str, Callable[[Any], bool]]] = {
     "gate.group_share": _SHARE,
     "gate.group_outcome": _NUMBER,
     "gate.constraints": _SHARE,
+    "gate.analyses": _SHARE,
     "gate.audit": (
         f"a list of verdicts, each of {', '.join(VERDICTS)}, as [PASS]",
         lambda value: _VERDICT(value) and bool(value),

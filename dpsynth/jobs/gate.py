@@ -72,6 +72,8 @@ def _quality(limits: Mapping[str, Any], quality: Mapping[str, Any]) -> Iterator[
     if "outside_schema" in limits:
         outside = sum(column["outside_domain"] for column in quality["columns"])
         yield _at_most("gate.outside_schema", "values outside", outside, limits["outside_schema"])
+    if "analyses" in limits:
+        yield _kept(quality["analyses_kept"]["kept"], limits["analyses"])
     models = quality["downstream"]
     if "model_loss" in limits:
         best = models["learners"][0]
@@ -105,6 +107,15 @@ def _moved(group: Mapping[str, Any], limit: str, name: str, most: float) -> Case
         text = f"{name} is not known: a table has no row of the group"
         return Case(f"gate.{limit}", name, "INCONCLUSIVE", text)
     return _at_most(f"gate.{limit}", name, abs(synthetic - real), most)
+
+
+def _kept(kept: float | None, least: float) -> Case:
+    if kept is None:
+        text = "no analysis could be made on the real rows: see quality.html"
+        return Case("gate.analyses", "analyses", "INCONCLUSIVE", text)
+    text = f"the share of estimates kept is {kept:.6g}, and at least {least:.6g} is asked"
+    verdict = "PASS" if kept >= least * (1 - 1e-12) else "FAIL"
+    return Case("gate.analyses", "analyses", verdict, text)
 
 
 def _of_group(group: Mapping[str, Any], measure: str, most: float) -> Case:

@@ -38,6 +38,8 @@ class Mechanism(ABC):
         Whether `with_known` gives it marginals that are known already.
     resumable : bool
         Whether a checkpoint keeps its training; see `Resumable`.
+    reads_rows : bool
+        Whether a charge of its own reads coded rows, and not counts alone.
     gaussian : bool
         Whether its budget buys Gaussian noise, of which looks at the table can have a part before
         it begins: bounds, and what lies inside of cells.
@@ -69,6 +71,9 @@ class Mechanism(ABC):
 
     takes_known: ClassVar[bool] = False
     """Whether `with_known` gives it marginals that are known already."""
+
+    reads_rows: ClassVar[bool] = False
+    """Whether a charge of its own reads coded rows, and not counts alone."""
 
     resumable: ClassVar[bool] = False
     gaussian: ClassVar[bool] = True

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -59,6 +59,8 @@ class OneWayMeasurements:
         Of the row count: its clique is `()`.
     by_column : mapping of str to LinearMeasurement
         Of each column: of wide ones, which are counted in blocks as well, a `WideMeasurement`.
+    counts : mapping of tuple of str to Sensitive
+        What was measured, closed, so that a second measurement need not read the rows again.
 
     Examples
     --------
@@ -76,6 +78,7 @@ class OneWayMeasurements:
     domain: Domain
     total: LinearMeasurement
     by_column: Mapping[str, LinearMeasurement]
+    counts: Mapping[Clique, Sensitive] = field(default_factory=dict, repr=False)
 
     @property
     def rows(self) -> float:
@@ -191,11 +194,12 @@ def measure_oneways(
     """
     attributes = table.domain.attributes
     blocks = public_blocks(table.domain)
-    answers = count_columns(table, [(), *((a,) for a in attributes)], blocks)
+    counts = table.marginals([(), *((a,) for a in attributes)])
+    answers = count_columns(table, counts, blocks)
     total = _as_charged(measure(accountant, (), answers[()], total_cost))
     costs = dict.fromkeys(attributes, oneway_cost // len(attributes))
     by_column = measure_columns(accountant, answers, costs, blocks)
-    return OneWayMeasurements(table.domain, total, by_column)
+    return OneWayMeasurements(table.domain, total, by_column, counts)
 
 
 def public_blocks(domain: Domain) -> dict[str, np.ndarray]:
@@ -205,17 +209,18 @@ def public_blocks(domain: Domain) -> dict[str, np.ndarray]:
 
 
 def count_columns(
-    table: PrivateTable, cliques: Sequence[Clique], blocks: Mapping[str, np.ndarray]
+    table: PrivateTable, counts: Mapping[Clique, Sensitive], blocks: Mapping[str, np.ndarray]
 ) -> dict[Clique, Sensitive]:
     """Counts of the row count and of columns, closed: a wide column's cells, and then its blocks,
     once or more often (`times_counted`).
 
     A row counts in one cell and in one block, which `stack` makes of their sensitivities.
 
-    blocks: of each wide column the block of each cell.
+    counts: the table's marginals of the row count and of columns. blocks: of each wide column the
+    block of each cell.
     """
-    answers = dict(table.marginals(cliques))
-    wide = {c[0]: blocks[c[0]] for c in cliques if c and c[0] in blocks}
+    answers = dict(counts)
+    wide = {c[0]: blocks[c[0]] for c in counts if c and c[0] in blocks}
     sums = table.coarsen(wide).marginals([(a,) for a in wide]) if wide else {}
     for c, each in sums.items():
         often = times_counted(table.domain, *c)

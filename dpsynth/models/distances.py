@@ -91,6 +91,12 @@ def choose_bins(counts: np.ndarray, ordered: int, most: int) -> np.ndarray:
     return np.concatenate([bins, bins.max() + 1 + np.arange(counts.size - ordered)])
 
 
+def bins_of(codes: Codes, domain: Domain, attribute: str, most: int) -> np.ndarray:
+    """Bins of a column by how a public table fills its cells."""
+    counts = np.bincount(codes[attribute], minlength=domain.size(attribute))
+    return choose_bins(counts, len(domain.width(attribute) or ()), most)
+
+
 def frequencies(codes: Codes, clique: Clique, domain: Domain) -> np.ndarray:
     """Shares of the rows in each cell, flattened; all zero for an empty table."""
     cell = np.asarray(codes[clique[0]], dtype=np.intp)

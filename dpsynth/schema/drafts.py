@@ -31,6 +31,7 @@ _DRAFT_COMMENT = (
     "#   {type: categorical, categories: [day, short, long], nullable: true}\n"
     "#   {type: opencategorical, nullable: true}, of which a fit finds the frequent categories\n"
     "#   {type: datetime, low: '2020-01-01', high: '2024-12-31', resolution: D, nullable: true}\n"
+    "#     resolution: D keeps days, h hours, min minutes, s seconds\n"
     "#     of visits and other events: resolution: h, parts: [weekday, hour]\n"
     "#   {type: boolean, nullable: true}; with true: [1], false: [0] it comes back as 1 and 0\n"
     "#   {type: identifier}, which is never read, and made anew\n"
@@ -124,7 +125,7 @@ def drafted(table: Any, unit: PrivacyUnit | None, file: FileFormat | None) -> Sc
     columns = {name: _guess(name, dtype, stating) for name, dtype in dtypes.items()}
     parts = () if unit is None else unit.parts
     columns |= {
-        name: {"type": "identifier"} if period is None else dict(_DATE)
+        name: {"type": "identifier"} if period is None else _dated(name, dtypes[name])
         for name, period in parts
         if name in columns
     }
@@ -150,19 +151,26 @@ def _dtypes(table: Any) -> Iterable[tuple[object, Any]]:
     return list(zip(table.columns, table.dtypes, strict=True))
 
 
-_DATE_NAME = re.compile(
-    r"(^|[\s_.-])(date|datetime|timestamp|dob)($|[\s_.-])|[\s_.-]at$", re.IGNORECASE
-)
-"""Such as "birth_date", "dob", "created_at": many tables hold dates as text."""
+_DATE_NAME = re.compile(r"(^|[\s_.-])(date|dob)($|[\s_.-])", re.IGNORECASE)
+_TIME_NAME = re.compile(r"(^|[\s_.-])(datetime|timestamp)($|[\s_.-])|[\s_.-]at$", re.IGNORECASE)
+"""Such as "birth_date", "dob", "created_at": many tables hold dates and times as text."""
 
 
-_DATE = {"type": "datetime", "low": TODO, "high": TODO, "resolution": "D", "nullable": True}
 _BY_ROLE: dict[str, dict[str, Any]] = {
     "key": {"type": "identifier"},
     "personal": {"type": TODO},
     "code": {"type": "categorical", "categories": TODO, "nullable": True},
 }
 """What a draft says of a column whose name tells its role; a person corrects it."""
+
+
+def _dated(name: str, dtype: pd.api.extensions.ExtensionDtype) -> dict[str, Any]:
+    """A column of dates, or of times: then a person says how finely they are kept, as days would
+    lose the hours, and the type does not tell whether there are any.
+    """
+    timed = str(dtype).startswith(("datetime", "timestamp"))
+    kept = TODO if timed or _TIME_NAME.search(name) else "D"
+    return {"type": "datetime", "low": TODO, "high": TODO, "resolution": kept, "nullable": True}
 
 
 def _is_text(dtype: pd.api.extensions.ExtensionDtype) -> bool:
@@ -191,8 +199,8 @@ def _guess(name: str, dtype: pd.api.extensions.ExtensionDtype, stating: bool) ->
     if types.is_numeric_dtype(dtype) and not _is_guessed(dtype):
         return {"type": "numeric", "low": TODO, "high": TODO, "integer": TODO, "nullable": True}
     dated = types.is_datetime64_any_dtype(dtype) or str(dtype).startswith(("date", "timestamp"))
-    if dated or _DATE_NAME.search(name):
-        return dict(_DATE)
+    if dated or _DATE_NAME.search(name) or _TIME_NAME.search(name):
+        return _dated(name, dtype)
     if not stating or _is_guessed(dtype):
         return {"type": TODO}
     return {"type": "categorical", "categories": TODO, "nullable": True}

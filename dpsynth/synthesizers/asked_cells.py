@@ -120,12 +120,23 @@ class AskedCells:
             )
         return found, queries
 
-    def told_apart(self, asked: Question) -> dict[str, list[np.ndarray]]:
+    def told_apart(
+        self, asked: Question, scores: np.ndarray | None = None
+    ) -> dict[str, list[np.ndarray]]:
         """For each column of a question weights of its cells: cells that have the same in all need
         not be told apart. NotMeasuredError; at least one column.
+
+        scores: of an area under the curve the group of each cell of the scores.
         """
         found: dict[str, list[np.ndarray]] = {}
         conditions = [asked.where, *(asked.of if asked.kind in ("share", "logistic") else ())]
+        if asked.kind == "auc":
+            self.apart(asked)
+            name, met, other = self.either(asked.of[0])
+            found.setdefault(name, []).extend([met, other])
+            own = self.column(asked.of[1], Numeric)
+            each = np.arange(self.codec(own).size) if scores is None else scores
+            found.setdefault(own, []).extend([each.astype(float), self.present(own)])
         for condition in conditions:
             for part in self.rows_where(condition):
                 for name, weights in part.items():
@@ -142,6 +153,14 @@ class AskedCells:
             name = next(iter(recoding_of(self.schema).modelled.coded))
             found[name] = [np.zeros(self._modelled[name].size)]
         return found
+
+    def apart(self, asked: Question) -> None:
+        """ConditionError for an area whose outcome is a condition on the scores themselves."""
+        if self.one_column(asked.of[0]) == self.column(asked.of[1], Numeric):
+            raise ConditionError(
+                f"{asked.text!r} asks how well a column tells a condition on itself: name another"
+                " column of scores"
+            )
 
     def one_column(self, where: str) -> str:
         """The column of a condition about one; ConditionError for others."""
@@ -209,8 +228,8 @@ class AskedCells:
             raise ConditionError(f"{_OUTSIDE}: {error}") from None
         if not isinstance(column, kind):
             raise ConditionError(
-                f"means and quantiles are of numbers, and {name!r} holds none: ask for a share or a"
-                " count"
+                f"means, quantiles and scores are numbers, and {name!r} holds none: ask for a share"
+                " or a count"
             )
         return name
 

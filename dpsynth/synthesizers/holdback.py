@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from dpsynth.base.domain import Clique, Domain
+from dpsynth.base.domain import Domain
 from dpsynth.door.table import PrivateTable
 from dpsynth.kernel.budget import Budget
 from dpsynth.kernel.unit import PrivacyUnit
@@ -25,9 +25,7 @@ from dpsynth.mechanisms.base import Mechanism
 from dpsynth.mechanisms.distance_look import Cells, in_groups, look_at_distances, stddev_factor
 from dpsynth.mechanisms.registry import name_of
 from dpsynth.models.base import Model
-from dpsynth.models.distances import TRIPLES, choose_bins, some_sets
-from dpsynth.models.factor import grouped
-from dpsynth.models.refined import RefinedModel
+from dpsynth.models.distances import TRIPLES, bins_of, frequencies, some_sets
 
 BINS = 12
 """Of each column at most, as where a release is compared with real rows."""
@@ -36,8 +34,9 @@ LEVEL = 0.9
 MAX_SHARE = 0.5
 
 _SIZE = 3
-_MAX_CELLS = 1 << 20
-"""Of a set, as the model has them; larger ones are left out."""
+_ROWS = 1_000_000
+_MAX_CODES = 1 << 27
+"""Rows that are drawn from the model: at least so many, and at most so many codes in all."""
 
 _SEED = 20261130
 """Any number: it makes the same columns give the same sets."""
@@ -114,11 +113,9 @@ def holdback_parts(cost: int, domain: Domain, unit: PrivacyUnit) -> list[Part]:
 
 def look_held_back(
     model: Model, table: PrivateTable, accountant: Accountant, cost: int
-) -> HeldBack | None:
-    """The figure, by one charge of this cost; None where every set has too many cells."""
+) -> HeldBack:
+    """The figure, by one charge of this cost."""
     groups, looked_at = _expected(model)
-    if not looked_at:
-        return None
     sets, size = len(looked_at), len(looked_at[0].columns)
     coarse = in_groups(table, groups, [each.columns for each in looked_at])
     purpose = f"distances over {sets} sets of {size} columns, held back from the model"
@@ -131,36 +128,24 @@ def look_held_back(
 
 
 def _expected(model: Model) -> tuple[dict[str, np.ndarray], list[Cells]]:
-    """For each column the group of each cell, and the sets with what the model expects of them."""
-    inner, bins = model, {a: np.arange(n) for a, n in model.domain.sizes}
-    if isinstance(model, RefinedModel):
-        inner, bins = model.coarse, dict(model.bins)
-    ordered = {a: _ordered(model, bins[a], a) for a in bins}
-    of_bins = {a: _groups(inner, a, ordered[a]) for a in inner.domain.attributes}
-    looked_at = [
-        Cells(each, grouped(inner.project(each), tuple(of_bins[a] for a in each)))
-        for each in _sets(inner.domain)
-    ]
-    return {a: of_bins[a][bins[a]] for a in of_bins}, looked_at
+    """For each column the group of each cell, and the sets with what the model expects of them.
 
-
-def _sets(domain: Domain) -> list[Clique]:
-    """Sets of three columns, the same for the same names."""
+    By rows that are drawn from it, many more than the table has: a model need not be able to say
+    what it expects of any three columns.
+    """
+    domain = model.domain
+    most = min(max(_ROWS, round(4 * model.total)), _MAX_CODES // len(domain.attributes))
+    codes = model.sample(most, np.random.default_rng(_SEED))
+    groups = {a: bins_of(codes, domain, a, BINS) for a in domain.attributes}
+    codes = {a: groups[a][codes[a]].astype(np.int8) for a in groups}
+    coarse = Domain.of({a: int(own.max()) + 1 for a, own in groups.items()})
     size = min(_SIZE, len(domain.attributes))
-    found = some_sets(tuple(sorted(domain.attributes)), size, TRIPLES, _SEED)
-    return [each for each in found if domain.cells(each) <= _MAX_CELLS]
-
-
-def _ordered(model: Model, bins: np.ndarray, attribute: str) -> int:
-    """How many of the bins of a column have an order: the first ones."""
-    values = bins[: len(model.domain.width(attribute) or ())]
-    return int(values[-1]) + 1 if values.size and (np.diff(values) >= 0).all() else 0
-
-
-def _groups(model: Model, attribute: str, ordered: int) -> np.ndarray:
-    """At most `BINS` groups of a column's bins, about equally filled by the model."""
-    counts = np.rint(np.maximum(model.project((attribute,)), 0)).astype(np.int64)
-    return choose_bins(counts, ordered, BINS)
+    scale = max(float(model.total), 0.0)
+    looked_at = [
+        Cells(each, scale * frequencies(codes, each, coarse).reshape(coarse.shape(each)))
+        for each in some_sets(tuple(sorted(domain.attributes)), size, TRIPLES, _SEED)
+    ]
+    return groups, looked_at
 
 
 def in_words(told: Mapping[str, Any]) -> str:

@@ -18,7 +18,9 @@ import numpy as np
 
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.models.ratios import design_of, fieller, logistic
+from dpsynth.models.roc import area
 from dpsynth.models.span import Estimates, Query, Span
+from dpsynth.schema.table import Numeric
 from dpsynth.synthesizers.answers import Estimate, Interval
 from dpsynth.synthesizers.asked_cells import AskedCells, NotMeasuredError, among, possible, products
 from dpsynth.synthesizers.questions import Question
@@ -52,6 +54,7 @@ class MeasuredAnswers:
             "share": self._share,
             "mean": self._mean,
             "quantile": self._quantile,
+            "auc": self._auc,
         }
         answer = kinds[asked.kind]
         found = []
@@ -205,6 +208,46 @@ class MeasuredAnswers:
         drawn = self._alike * max(float(found.values[1]), 0.0) * q * (1 - q)
         score = float(found.values[0] - q * found.values[1])
         scores[place] = (score, noise**0.5, (noise + drawn) ** 0.5)
+
+    def _auc(self, asked: Question, rows: Query, group: Mapping[str, Any]) -> Estimate:
+        """By the rows with and without the outcome in each group of scores that is told apart."""
+        self.cells.apart(asked)
+        outcome, met, other = self.cells.either(asked.of[0])
+        name = self.cells.column(asked.of[1], Numeric)
+        scores = self._scores(outcome, name)
+        present, single = self.cells.present(name), self.cells.codec(name).single
+        queries = [
+            among(rows, {outcome: side, name: present * (scores == each)})
+            for side in (met, other)
+            for each in range(int(scores.max()) + 1)
+            if (present * (scores == each)).any()
+        ]
+        found = self._of(*queries)
+        cells = np.bincount(scores, present)
+        found_area = area(
+            found.values.reshape(2, -1),
+            found.covariance,
+            (cells[cells > 0] == 1) & single,
+            self._z,
+            self._alike,
+        )
+        return Estimate(found_area.value, found_area.noise, found_area.sampling, group)
+
+    def _scores(self, outcome: str, name: str) -> np.ndarray:
+        """The group of each cell of the scores, from the lowest up, as they were counted with the
+        outcome; NotMeasuredError where they were not.
+        """
+        counted = [m for m in self.span.charged if {outcome, name} <= {*m.clique}]
+        present = self.cells.present(name) > 0
+        for m in sorted(counted, key=lambda m: -m.values.size):
+            groups = m.groups[m.clique.index(name)]
+            own = groups[present]
+            first = np.flatnonzero(np.diff(own, prepend=own[0] - 1))
+            if np.unique(own).size == first.size:  # each is a run of neighbours
+                found = np.full(groups.size, first.size)
+                found[present] = np.cumsum(np.diff(own, prepend=own[0]) != 0)
+                return found
+        raise NotMeasuredError
 
     def _logistic(self, asked: Question) -> list[Estimate]:
         """Counts of each pattern of outcome and predictors, and the regression that solves them.

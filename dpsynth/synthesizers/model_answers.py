@@ -64,6 +64,8 @@ class RowAnswers:
             return float(met.sum() * self.weight)
         if asked.kind == "share":
             return float(self.met(asked.of[0])[met].mean()) if met.any() else float("nan")
+        if asked.kind == "auc":
+            return self._auc(asked, met)
         name = self.cells.column(asked.of[0], Numeric)
         values = pd.to_numeric(self.rows[name][met]).dropna().to_numpy(dtype=float)
         if not values.size:
@@ -71,6 +73,19 @@ class RowAnswers:
         if asked.kind == "mean":
             return float(values.mean())
         return float(np.quantile(values, asked.at, method="inverted_cdf"))
+
+    def _auc(self, asked: Question, met: np.ndarray) -> float:
+        """The share of pairs in which the row with the outcome has the higher score; half a tie."""
+        self.cells.apart(asked)
+        known = met & np.asarray(self.rows[self.cells.one_column(asked.of[0])].notna())
+        outcome, name = self.met(asked.of[0]), self.cells.column(asked.of[1], Numeric)
+        scores = pd.to_numeric(self.rows[name][known]).dropna()
+        have = outcome[scores.index.to_numpy()] if len(scores) else np.zeros(0, dtype=bool)
+        above, below = int(have.sum()), int((~have).sum())
+        if not above or not below:
+            return float("nan")
+        ranks = scores.astype(float).rank().to_numpy()
+        return float(ranks[have].sum() - above * (above + 1) / 2) / (above * below)
 
     def _logistic(self, asked: Question, met: np.ndarray) -> list[Estimate]:
         sides = [self.met(each) for each in asked.of]

@@ -67,7 +67,7 @@ class PaidLook:
         with accountant_for(account, self.unit, self.budget, job, unsafe_seed=seed) as accountant:
             accountant.begin()  # what fails from here on stays paid for
             dates = period_codings(schema)
-            yield accountant, bound_table(source.reader(), self.unit, dates, records or {})
+            yield accountant, bound_table(source.for_the_door(), self.unit, dates, records or {})
 
 
 def close(accountant: Accountant, record: Mapping[str, Any]) -> None:

@@ -167,3 +167,13 @@ def check_settings(mechanism: Mechanism, schema: Schema) -> None:
     """Refuses settings that do not fit the schema or its unit."""
     mechanism.check_schema(schema)
     mechanism.check_unit(schema.unit)
+
+
+def check_counts(mechanism: Mechanism, spread: bool) -> None:
+    """Refuses a mechanism that reads rows where these lie on other machines, and stay there."""
+    if spread and mechanism.reads_rows:
+        raise ValueError(
+            f"{name_of(mechanism)} reads rows, and those of a Spark DataFrame are only counted"
+            ' where they lie: take "canopy", "aim", "mst" or "independent", or write the table to'
+            " Parquet and give its path"
+        )

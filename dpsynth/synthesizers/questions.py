@@ -4,6 +4,7 @@
     share(diabetes == True) where age >= 65 by sex
     mean(age), median(age), quantile(age, 0.9)
     logistic(diabetes == True ~ age >= 65, sex == "female")
+    auc(diabetes == True ~ risk)
 
 Conditions are written as for a sample (`conditions`).
 """
@@ -15,7 +16,7 @@ from dataclasses import dataclass
 
 from dpsynth.models.base import ConditionError
 
-KINDS = ("count", "share", "mean", "median", "quantile", "logistic")
+KINDS = ("count", "share", "mean", "median", "quantile", "logistic", "auc")
 
 MAX_PREDICTORS = 12
 """Of a regression: rows of all patterns are counted, which are twice as many for one more."""
@@ -36,8 +37,8 @@ class Question:
     kind : str
         One of `KINDS`; a median is a quantile of one half.
     of : tuple of str
-        What the kind is of: a column's name, a condition, or the outcome of a regression and its
-        predictors.
+        What the kind is of: a column's name, a condition, the outcome of a regression and its
+        predictors, or an outcome and the column of its scores.
     at : float
         Of a quantile, the share of rows below it.
     where : str or None
@@ -97,7 +98,7 @@ def _of(text: str, kind: str, inner: str, mask: str) -> tuple[tuple[str, ...], f
     """What stands in the brackets."""
     if kind == "count":
         return (), 0.5
-    parts = _split(inner, mask, (0, len(inner)), "," if kind != "logistic" else "~")
+    parts = _split(inner, mask, (0, len(inner)), "~" if kind in ("logistic", "auc") else ",")
     if kind == "quantile" and len(parts) == 2:
         try:
             at = float(parts[1])
@@ -114,13 +115,16 @@ def _of(text: str, kind: str, inner: str, mask: str) -> tuple[tuple[str, ...], f
                 f" pattern of them, got {len(predictors)}: leave some out"
             )
         return (parts[0], *predictors), 0.5
+    elif kind == "auc" and len(parts) == 2:
+        return (parts[0], _name(parts[1])), 0.5
     elif kind in ("mean", "median") and len(parts) == 1:
         return (_name(parts[0]),), 0.5
     elif kind == "share" and inner.strip():
         return (inner.strip(),), 0.5
     raise ConditionError(
         f"the brackets of the question {text!r} cannot be read: write share(CONDITION),"
-        " mean(COLUMN), median(COLUMN), quantile(COLUMN, 0.9) or logistic(CONDITION ~ CONDITION)"
+        " mean(COLUMN), median(COLUMN), quantile(COLUMN, 0.9), logistic(CONDITION ~ CONDITION) or"
+        " auc(CONDITION ~ COLUMN)"
     )
 
 

@@ -51,6 +51,7 @@ from dpsynth.synthesizers.plan import plan
 from dpsynth.synthesizers.planned import Plan
 from dpsynth.synthesizers.preflight import (
     check_budget,
+    check_counts,
     check_names,
     check_repeating,
     check_resumable,
@@ -157,8 +158,9 @@ class Synthesizer(FittedTable):
         Parameters
         ----------
         data : DataFrame, Arrow table, str or Path
-            The private rows; another frame or table that narwhals knows; or the path of a file, a
-            folder or a pattern of files (docs/values.md says of which kinds).
+            The private rows; a DataFrame of Spark, which is counted where it lies; another frame or
+            table that narwhals knows; or the path of a file, a folder or a pattern of files
+            (docs/values.md says of which kinds).
 
         Returns
         -------
@@ -180,6 +182,7 @@ class Synthesizer(FittedTable):
         self._ask_who_pays()
         paid, mechanism = self._checked()
         source = self._opened(data)
+        check_counts(mechanism, source.spread is not None)
         self._warn_of_a_new_place()
         accountant, checkpoint = self._begun(paid, mechanism)
         with accountant:
@@ -187,7 +190,7 @@ class Synthesizer(FittedTable):
             accountant.begin()  # a fit that fails from here on stays paid for
             records = record_codings(self._modelled)
             dates = period_codings(self.schema)
-            rows = bound_table(source.reader(), self.schema.unit, dates, records)
+            rows = bound_table(source.for_the_door(), self.schema.unit, dates, records)
             looking = Looking(self.schema, rows, accountant, mechanism.gaussian, checkpoint)
             kept = holdback_cost(accountant.cost_left, self.holdback)
             with accountant.keeping(kept):

@@ -9,29 +9,31 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from dpsynth.base.domain import Clique, Domain
 from dpsynth.base.numbers import positive
-from dpsynth.base.text import exact, short
 from dpsynth.data.constraints.recoding import recoding_of
 from dpsynth.data.tables.codec import Codec, codecs, schema_domain
 from dpsynth.data.tables.records import record_codings
 from dpsynth.door.bounded import Bounded
 from dpsynth.door.table import PrivateTable
-from dpsynth.kernel.budget import Budget
+from dpsynth.kernel.budget import Budget, affordable
 from dpsynth.kernel.events import Gaussian
+from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.ledger.ledger import Ledger
 from dpsynth.ledger.opening import Accountant
-from dpsynth.models.base import ConditionError, RoughMeasurement
+from dpsynth.models.base import ConditionError, Model, RoughMeasurement
+from dpsynth.models.distances import choose_bins
+from dpsynth.models.roc import best_number
 from dpsynth.models.span import MAX_CELLS, Span
+from dpsynth.schema.table import Numeric
 from dpsynth.synthesizers.answering import check_level, rows_of_model
-from dpsynth.synthesizers.answers import Estimate, Interval
+from dpsynth.synthesizers.answers import Estimate
 from dpsynth.synthesizers.asked_cells import AskedCells, NotMeasuredError
 from dpsynth.synthesizers.measured_answers import MeasuredAnswers
 from dpsynth.synthesizers.model_answers import RowAnswers
@@ -39,120 +41,13 @@ from dpsynth.synthesizers.paid_look import PaidLook, close, opened
 from dpsynth.synthesizers.preflight import check_budget
 from dpsynth.synthesizers.questions import EXAMPLE, Question
 from dpsynth.synthesizers.table import Synthesizer
+from dpsynth.synthesizers.validated import Compared, Validation, Verdict
 
 NAME = "validate"
 """What the ledger and its policy call this mechanism."""
 
-Verdict = Literal["agrees", "disagrees", "undecided"]
-
-
-@dataclass(frozen=True)
-class Compared:
-    """One number of an analysis, on the release and on the real rows.
-
-    Parameters
-    ----------
-    question : str
-        As it was asked.
-    release : float
-        What the release says.
-    real : float
-        What the charged look at the real rows says, with noise.
-    difference : tuple of float
-        Where the exact answer on the real rows, less that of the release, lies.
-    verdict : {"agrees", "disagrees", "undecided"}
-        Whether all of that lies within the tolerance, none of it, or a part.
-    group : mapping of str to object
-        The values that it is for, by column; of a coefficient its term.
-
-    Examples
-    --------
-    >>> Compared("mean(age)", 46.0, 46.3, (-0.2, 0.8), "agrees").verdict
-    'agrees'
-    """
-
-    question: str
-    release: float
-    real: float
-    difference: Interval
-    verdict: Verdict
-    group: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Validation:
-    """Whether a release's answers agree with the real rows; it was paid for, and may be published.
-
-    Parameters
-    ----------
-    budget : Budget
-        What the look spent.
-    within : float
-        The tolerance, in the unit of the answers.
-    level : float
-        How often an interval holds the truth.
-    parts : tuple of Compared
-        One for each number of each question.
-
-    Examples
-    --------
-    >>> found = Compared("mean(age)", 46.0, 46.3, (-0.2, 0.8), "agrees")
-    >>> Validation(Budget(0.1, 1e-6), 1.0, 0.9, (found,)).verdict
-    'agrees'
-    """
-
-    budget: Budget
-    within: float
-    level: float
-    parts: tuple[Compared, ...]
-
-    @property
-    def verdict(self) -> Verdict:
-        """ "disagrees" where one number does, "agrees" where all do, else "undecided"."""
-        found = {each.verdict for each in self.parts}
-        if "disagrees" in found:
-            return "disagrees"
-        return "agrees" if found == {"agrees"} else "undecided"
-
-    def to_frame(self) -> pd.DataFrame:
-        """A row for each number."""
-        return pd.DataFrame(
-            [
-                {
-                    "question": each.question,
-                    **each.group,
-                    "release": each.release,
-                    "real": each.real,
-                    "difference_low": each.difference[0],
-                    "difference_high": each.difference[1],
-                    "verdict": each.verdict,
-                }
-                for each in self.parts
-            ]
-        )
-
-    def record(self) -> dict[str, Any]:
-        """The validation as JSON can hold it; null for what is not known."""
-        parts = [
-            {
-                "question": each.question,
-                "group": {name: str(value) for name, value in each.group.items()},
-                "release": _finite(each.release),
-                "real": _finite(each.real),
-                "difference": [*map(_finite, each.difference)],
-                "verdict": each.verdict,
-            }
-            for each in self.parts
-        ]
-        facts = {"within": self.within, "level": self.level, "verdict": self.verdict}
-        return {**self.budget.claim, **facts, "answers": parts}
-
-    def summary(self) -> str:
-        """A few lines for a terminal."""
-        lines = [
-            f"{self.verdict} within {short(self.within)} ({exact(100 * self.level)}% intervals)"
-        ]
-        return "\n".join([*lines, *map(_line, self.parts)])
+_Z = 1.645
+"""Standard deviations by which the number of groups of scores is chosen, whatever the level."""
 
 
 def validate(
@@ -227,6 +122,8 @@ def validate(
     check_level(level)
     budget = Budget(epsilon, delta)
     check_budget(budget, len(looks))
+    noise = _noise(affordable(budget) // len(looks), schema.unit)
+    looks = [_merged(look, origin.model, noise) for look in looks]
     source = opened(real, schema, schema.unit)
     recoding = recoding_of(origin.schema)
     source = source.changed(recoding.encoded, recoding.needed)
@@ -276,9 +173,9 @@ def _looks(analysis: str | Sequence[str], cells: AskedCells) -> list[_Look]:
     return [_look(Question.read(text), cells) for text in texts]
 
 
-def _look(asked: Question, cells: AskedCells) -> _Look:
+def _look(asked: Question, cells: AskedCells, scores: np.ndarray | None = None) -> _Look:
     try:
-        told = cells.told_apart(asked)
+        told = cells.told_apart(asked, scores)
     except NotMeasuredError:
         raise NotMeasuredError(repr(asked.text)) from None
     groups = {
@@ -293,6 +190,26 @@ def _look(asked: Question, cells: AskedCells) -> _Look:
         )
     clique = tuple(n for n in recoding_of(cells.schema).modelled.coded if n in groups)
     return _Look(asked, cells, clique, tuple(groups[name] for name in clique))
+
+
+def _noise(cost: int, unit: PrivacyUnit) -> float:
+    """The standard deviation of the noise of each count of a question, in rows."""
+    return Gaussian.spending(cost).noise_multiplier * unit.count_sensitivity(2)[1]
+
+
+def _merged(look: _Look, model: Model, stddev: float) -> _Look:
+    """The question with its scores in as many groups as are best at this noise, by the model."""
+    asked, cells = look.asked, look.cells
+    if asked.kind != "auc":
+        return look
+    name = cells.column(asked.of[1], Numeric)
+    outcome, met, other = cells.either(asked.of[0])
+    held = model.project((outcome,))
+    present = int(cells.present(name).sum())
+    number = best_number(float(held @ met), float(held @ other), stddev, _Z, present)
+    counts = np.rint(np.maximum(model.project((name,)), 0)).astype(np.int64)
+    scores = choose_bins(counts, present, max(number, 3) + counts.size - present)
+    return _look(asked, cells, scores)
 
 
 def _said(drawn: RowAnswers, looks: Sequence[_Look]) -> list[list[Estimate]]:
@@ -326,26 +243,3 @@ def _compared(asked: Question, real: Estimate, said: Estimate, within: float) ->
     elif apart[0] > within or apart[1] < -within:
         verdict = "disagrees"
     return Compared(asked.text, said.value, real.value, apart, verdict, real.group)
-
-
-def _line(each: Compared) -> str:
-    group = "".join(f", {name} {value}" for name, value in each.group.items())
-    low, high = each.difference
-    if math.isnan(each.release):
-        compared = "the release has no rows that answer it"
-    elif math.isinf(low) and math.isinf(high):
-        compared = f"the release says {short(each.release, 5)}, and noise hides the real answer"
-    else:
-        compared = (
-            f"the release says {short(each.release, 5)}, and the real answer is"
-            f" {_apart(low)} to {_apart(high)}"
-        )
-    return f"{each.question}{group}: {each.verdict}; {compared}"
-
-
-def _apart(difference: float) -> str:
-    return f"{short(abs(difference), 4)} {'less' if difference < 0 else 'more'}"
-
-
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import sqlite3
 import traceback
 import warnings
@@ -114,16 +115,22 @@ def sampled(data, schema=SCHEMA) -> pd.DataFrame:
     return synth.fit(data).sample(1_000, seed=1)
 
 
+@functools.cache
+def sampled_in_memory() -> pd.DataFrame:
+    """What is sampled of the same table where it lies in memory."""
+    return sampled(MISSING)
+
+
 @pytest.mark.parametrize("parts", [100, 1 << 19])
 def test_a_fit_of_a_database_is_the_fit_of_the_table(address, parts, monkeypatch):
     for module in (databases, source_module):
         monkeypatch.setattr(module, "ROWS_OF_A_PART", parts)
-    pd.testing.assert_frame_equal(sampled(Database(address, table="visits of 2020")), sampled(MISSING))
+    pd.testing.assert_frame_equal(sampled(Database(address, table="visits of 2020")), sampled_in_memory())
 
 
 def test_an_address_may_name_the_table_and_a_query_may_stand_for_one(address):
     sign = "&" if "?" in address else "?"
-    expected = sampled(MISSING)
+    expected = sampled_in_memory()
     pd.testing.assert_frame_equal(sampled(f"{address}{sign}table=visits%20of%202020"), expected)
     query = 'select * from "visits of 2020";'
     pd.testing.assert_frame_equal(sampled(Database(address, query=query)), expected)
@@ -132,7 +139,7 @@ def test_an_address_may_name_the_table_and_a_query_may_stand_for_one(address):
 def test_rows_without_an_order_of_their_own_are_held_where_the_unit_has_ids(address, postgres):
     """A view, and a query, that are in another order each time; stored tables are read in parts."""
     shuffled = Database(address, query='select * from "visits of 2020" order by random()')
-    pd.testing.assert_frame_equal(sampled(shuffled), sampled(MISSING))
+    pd.testing.assert_frame_equal(sampled(shuffled), sampled_in_memory())
     alone = Schema({**COLUMNS, "who": dpsynth.Identifier()})
     assert open_source(shuffled, SCHEMA).parts is None
     assert open_source(shuffled, alone).parts is not None
@@ -142,7 +149,7 @@ def test_rows_without_an_order_of_their_own_are_held_where_the_unit_has_ids(addr
         run_on(postgres, 'create or replace view v as select * from "visits of 2020" order by random()')
         view = Database(address, table="public.v")
         assert open_source(view, SCHEMA).parts is None
-        pd.testing.assert_frame_equal(sampled(view), sampled(MISSING))
+        pd.testing.assert_frame_equal(sampled(view), sampled_in_memory())
         run_on(postgres, "drop view v")
 
 
@@ -327,12 +334,12 @@ def test_a_column_of_lists_is_refused_by_its_type_before_anything_is_spent(tmp_p
 
 def test_an_index_on_the_ids_changes_no_order(table, postgres, tmp_path):
     run_on(postgres, 'create index on "visits of 2020" (who)', 'analyze "visits of 2020"', 'vacuum "visits of 2020"')
-    pd.testing.assert_frame_equal(sampled(Database(table, table="visits of 2020")), sampled(MISSING))
+    pd.testing.assert_frame_equal(sampled(Database(table, table="visits of 2020")), sampled_in_memory())
     address = sqlite_address(tmp_path)
     with sqlite3.connect(tmp_path / "c.db") as connection:
         connection.execute('create index i on "visits of 2020" (who)')
     connection.close()
-    pd.testing.assert_frame_equal(sampled(Database(address, table="visits of 2020")), sampled(MISSING))
+    pd.testing.assert_frame_equal(sampled(Database(address, table="visits of 2020")), sampled_in_memory())
 
 
 def test_text_that_is_no_utf_8_ends_no_fit(tmp_path):

@@ -188,12 +188,19 @@ WRONG = ["delta:///geheim/anna", "delta+s3://anna:geheim@clinic/t?version=x", "i
 def test_what_cannot_be_opened_is_refused_and_its_address_not_repeated(address, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     ledger = dpsynth.Ledger.create(tmp_path / "l", dpsynth.Budget(1, 1e-6), dataset="d", unit=SCHEMA.unit)
-    with pytest.raises(SchemaError, match=r"check its place and its version|not installed: pip install") as caught:
+    with pytest.raises(SchemaError, match=r"check its place|not installed: pip install") as caught:
         dpsynth.Synthesizer(SCHEMA, epsilon=1, delta=1e-6, ledger=ledger).fit(address)
     shown = "".join(traceback.format_exception(caught.value)).replace(__file__, "")
     assert "geheim" not in shown
     assert "anna" not in shown
     assert ledger.runs() == []
+
+
+@pytest.mark.parametrize("version", ["9999", "newest"])
+def test_a_version_that_is_not_there_is_said_to_be_what_to_check(lake, version):
+    with pytest.raises(SchemaError, match=r"its place and the version, which may be gone \(\?version=") as caught:
+        open_source(f"{lake.address}?version={version}", SCHEMA)
+    assert str(lake.place) not in str(caught.value)
 
 
 @pytest.mark.parametrize(("kind", "package"), [("delta", "deltalake"), ("iceberg", "pyiceberg")])

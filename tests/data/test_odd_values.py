@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -10,10 +11,11 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pytest
-from pyarrow import parquet
+from pyarrow import fs, parquet
 
-from dpsynth.data.engines import folders, json_lines, statistical, workbooks
-from tests.data.kinds import KINDS, ROWS, codes_of
+import dpsynth
+from dpsynth.data.engines import folders, json_lines, object_stores, statistical, workbooks
+from tests.data.kinds import KINDS, NAMES, ROWS, codes_of
 
 
 def plant_excel(path: Path, place: str, change: Callable[[Any], None]) -> None:
@@ -68,6 +70,7 @@ def other_types(path: Path) -> None:
     parquet.write_table(pa.concat_tables([texts, odd]), part)
 
 
+SEVERAL = "folder of Parquet"
 ODD: dict[str, tuple[str, Callable[[Path], None]]] = {
     "Excel, a word among numbers": ("Excel", lambda path: plant_excel(path, "D5", set_value("odd"))),
     "Excel, a word among dates": ("Excel", lambda path: plant_excel(path, "F5", set_value("odd"))),
@@ -86,18 +89,21 @@ ODD: dict[str, tuple[str, Callable[[Path], None]]] = {
     "SPSS, a date beyond all years": ("SPSS", far_sav),
     "Stata, no text": ("Stata", plant_bytes("Ä ö".encode(), b"\xff \xfe\xfd\xfc")),
     "SAS, no text": ("SAS", plant_bytes("Ä ö".encode(), b"\xff \xfe\xfd\xfc")),
-    "Parquet, a file of other types": ("folder of Parquet", other_types),
+    "Parquet, a file of other types": (SEVERAL, other_types),
 }  # fmt: skip
 
 
-def moved(plant: str, folder: Path) -> bool:
-    """Whether an odd value in the last row makes the file fail, or changes a code of another row."""
+def moved(plant: str, folder: Path, opened: Callable[[Path], Any] = lambda path: path) -> bool:
+    """Whether an odd value in the last row makes the file fail, or changes a code of another row.
+
+    opened: what is given to be read, of a path.
+    """
     kind, change = ODD[plant]
     path = KINDS[kind](ROWS, folder)
-    before = codes_of(path)
+    before = codes_of(opened(path))
     change(path)
     try:
-        after = codes_of(path)
+        after = codes_of(opened(path))
     except Exception:
         return True
     last = len(ROWS) - 1
@@ -109,6 +115,25 @@ def moved(plant: str, folder: Path) -> bool:
 @pytest.mark.parametrize("plant", ODD)
 def test_an_odd_value_changes_the_codes_of_its_own_row_alone(plant, tmp_path):
     assert not moved(plant, tmp_path)
+
+
+@pytest.mark.parametrize("plant", [plant for plant, (kind, _) in ODD.items() if kind in ("JSON lines", SEVERAL)])
+def test_it_does_so_in_an_object_store_too(plant, tmp_path, monkeypatch):
+    store = fs.SubTreeFileSystem(str(tmp_path.parent), fs.LocalFileSystem())
+    monkeypatch.setattr(object_stores, "_store", lambda kind, bucket: store)
+    assert not moved(plant, tmp_path, lambda path: f"s3://{path.relative_to(tmp_path.parent)}")
+
+
+def whole_of(file: Path) -> pa.Table:
+    return parquet.ParquetFile(file).read()
+
+
+def test_it_does_so_in_parts_that_functions_give_too(tmp_path):
+    def parts(path):
+        files = sorted(path.rglob("*.parquet"))
+        return dpsynth.partitions([partial(whole_of, each) for each in files], [*NAMES])
+
+    assert not moved("Parquet, a file of other types", tmp_path, parts)
 
 
 def typed(records, names):

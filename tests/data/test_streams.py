@@ -22,8 +22,9 @@ from dpsynth.data.engines.files import column_names, open_source
 from dpsynth.data.engines.partitions import Partitions
 from dpsynth.data.tables.codec import codec_for
 from dpsynth.data.tables.records import record_codings
-from dpsynth.door.bounded import Held, _parts, bound_table
+from dpsynth.door.bounded import _parts, bound_table
 from dpsynth.door.codes import code_of, codes_of
+from dpsynth.door.keeping import Held
 
 RNG = np.random.default_rng(5)
 N = 3_000
@@ -265,6 +266,23 @@ def test_a_fit_of_a_file_that_changes_says_nothing_and_names_the_remedy(tmp_path
         dpsynth.Synthesizer(SCHEMAS["people"], epsilon=1, delta=1e-6, ledger=None).fit(path)
     assert "CANARY" not in str(caught.value)
     assert caught.value.__context__ is None
+
+
+WRITERS = [pd.DataFrame.to_csv, pd.DataFrame.to_parquet, pd.DataFrame.to_feather, pd.DataFrame.to_excel]
+
+
+@pytest.mark.parametrize("write", WRITERS)
+@pytest.mark.parametrize("several", [False, True])
+def test_a_small_file_that_was_written_since_it_was_opened_is_refused(write, several, tmp_path):
+    if several and write is pd.DataFrame.to_excel:
+        pytest.skip("several workbooks are no table")
+    path = tmp_path / f"t.{write.__name__.removeprefix('to_').replace('excel', 'xlsx')}"
+    write(pd.DataFrame({"age": [1, 2]}), path)
+    source = open_source(tmp_path if several else path)
+    assert len(source.read()) == 2
+    os.utime(path, ns=(1, 1))
+    with pytest.raises(ValueError, match="written while it was read"):
+        source.read()
 
 
 def test_a_small_file_is_read_once_and_not_in_parts(tmp_path, monkeypatch):

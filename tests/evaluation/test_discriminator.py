@@ -29,8 +29,8 @@ def found(release, **more):
 
 
 def test_rows_of_the_same_people_are_not_told_apart():
-    """Of ten releases the area stays within .04 of a half: its standard error is about .011."""
-    for seed in range(10, 20):
+    """Of four releases the area stays within .04 of a half: its standard error is about .011."""
+    for seed in range(10, 14):
         told = found(table(seed))
         assert abs(told.auc - 0.5) < 0.04
         assert told.columns == ()

@@ -219,9 +219,9 @@ def test_evaluate_says_what_models_are_worth_on_its_page_and_in_its_summary(tmp_
     ("given", "said"),
     [
         ({"target": "paid"}, "a target, 'paid', needs a holdout, on which models are tried: give real rows"),
-        ({"groups": ["group"]}, "groups need a target, which models predict in each: name one"),
+        ({"groups": ["x"]}, "groups are by a column of 20 categories at most, got 'x'"),
     ],
 )
-def test_a_target_needs_a_holdout_and_groups_a_target(given, said):
+def test_a_target_needs_a_holdout_and_a_group_few_categories(given, said):
     with pytest.raises(ValueError, match=said):
         d.evaluate(table(50, 1), table(50, 2), SCHEMA, **given)

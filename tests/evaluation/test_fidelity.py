@@ -11,8 +11,8 @@ import pyarrow as pa
 import pytest
 
 import dpsynth
-from dpsynth.evaluation import distances as spread
 from dpsynth.evaluation.fidelity import Quality, evaluate
+from dpsynth.models import distances as spread
 from dpsynth.models.distances import compared_pairs
 from dpsynth.schema.table import Boolean, Categorical, Datetime, Identifier, Numeric, Schema, SchemaError, Text
 

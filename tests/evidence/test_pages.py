@@ -242,7 +242,7 @@ def test_charges_columns_and_hashes_are_there_and_folded():
 
 @pytest.mark.parametrize("which", [0, 1], ids=["certificate", "quality"])
 def test_what_is_not_folded_does_not_grow_with_the_columns(which):
-    few, many = (read(made(columns, 300)[which].to_html()) for columns in (30, 120))
+    few, many = (read(made(columns, 300)[which].to_html()) for columns in (20, 80))
     assert len(words(many.all)) > 2 * len(words(few.all))
     assert len(words(many.visible)) < 1.15 * len(words(few.visible))
     assert len(words(many.visible)) < 9000  # about 4,000 pixels at a width of 1280

@@ -24,7 +24,11 @@ SLIPS = [
     ("holdout: holdout.csv", "holdout: odd.csv", "audit.holdout: none of the table's columns is declared"),
     ("evaluate: {}", "evaluate: {holdout: none.csv}", "evaluate.holdout: .*none.csv does not exist"),
     ("evaluate: {}", "evaluate: {target: sex}", "evaluate.target needs rows to try models on"),
-    ("evaluate: {}", "evaluate: {groups: [sex]}", "evaluate.groups needs a target"),
+    ("evaluate: {}", "evaluate: {groups: [age]}", "groups are by a column of 20"),
+    ("evaluate: {}", "evaluate: {event: sex}", "evaluate.event needs the time until it: add evaluate.target"),
+    ("evaluate: {}", "evaluate: {analyses: none.yaml}", "none.yaml does not exist"),
+    ("evaluate: {}", "evaluate: {analyses: odd.yaml}", "odd.yaml: analysis 1 needs a kind"),
+    ("evaluate: {}", "evaluate: {analyses: other.yaml}", "'ward' is no column that is compared"),
     ("evaluate: {}", "evaluate: {holdout: holdout.csv, target: nobody}", "'nobody' is no column that is compared"),
     ("evaluate: {}", "evaluate: {holdout: holdout.csv, target: sex, groups: [age]}", "groups are by a column of 20"),
     ("holdout: holdout.csv", "holdout: out/release/holdout.csv", "the output and the holdout of audit"),
@@ -40,6 +44,8 @@ SLIPS = [
 def test_a_slip_of_a_later_step_ends_a_job_before_it_spends(old, new, why, folder):
     assert old in JOB
     pd.DataFrame({"x": [1]}).to_csv(folder / "odd.csv", index=False)
+    (folder / "odd.yaml").write_text("analyses: [{kind: none}]\n")
+    (folder / "other.yaml").write_text("analyses: [{kind: mean, column: ward}]\n")
     (folder / "job.yaml").write_text(JOB.replace(old, new))
     with pytest.raises((ValueError, OSError), match=why) as error:
         run_job(job(folder))

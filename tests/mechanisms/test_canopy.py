@@ -183,3 +183,19 @@ def test_what_it_cannot_do_is_refused_before_anything_is_charged(settings):
     with pytest.raises(ValueError, match=r"nobody|max_cells|share"):
         Canopy(**settings).fit(ring(10), accountant)
     assert accountant.spent().epsilon == 0
+
+
+def test_the_cells_of_a_column_are_read_once_though_they_are_measured_twice(monkeypatch):
+    rows = ring(5_000)
+    read, real = [], PrivateTable.marginals
+
+    def marginals(table, cliques):
+        read.extend(c for c in cliques if len(c) == 1)
+        return real(table, cliques)
+
+    monkeypatch.setattr(PrivateTable, "marginals", marginals)
+    accountant = Accountant(Budget(1.0, 1e-9), unsafe_seed=1)
+    Canopy().fit(rows, accountant)
+    charges = [line for line in accountant.ledger.entries() if line["kind"] == "charge"]
+    assert [line["purpose"] for line in charges].count("measure x0") == 2
+    assert sorted(read) == [(a,) for a in rows.domain.attributes]

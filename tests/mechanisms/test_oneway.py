@@ -38,7 +38,8 @@ def table(x, unit=None):
 
 
 def counts(x, unit=None):
-    return count_columns(table(x, unit), [("x",), ("sex",)], public_blocks(DOMAIN))
+    rows = table(x, unit)
+    return count_columns(rows, rows.marginals([("x",), ("sex",)]), public_blocks(DOMAIN))
 
 
 def test_the_answer_of_a_wide_column_has_its_cells_and_then_its_blocks_twice():
@@ -83,7 +84,9 @@ def test_blocks_that_lie_over_each_other_move_no_answer_further_than_it_says(uni
 
     def cut(x, unit):
         labels = np.random.default_rng(3).integers(0, 5, ORDERED + 1)
-        return count_columns(table(x, unit), [("x",)], {"x": np.unique(labels, return_inverse=True)[1]})
+        rows = table(x, unit)
+        blocks = {"x": np.unique(labels, return_inverse=True)[1]}
+        return count_columns(rows, rows.marginals([("x",)]), blocks)
 
     assert excess(cut, unit) == pytest.approx(1.0, abs=1e-9)
 

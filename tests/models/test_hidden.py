@@ -41,21 +41,23 @@ def test_it_is_a_model_whose_projections_are_the_sum_over_components():
 
 
 @pytest.mark.parametrize("evidence", [None, {"component": np.array([1.0, 0.0, 2.0])}], ids=["free", "given"])
-def test_samples_follow_it_and_show_no_component(evidence):
+@pytest.mark.parametrize("samples", [100, pytest.param(500, marks=pytest.mark.slow)])
+def test_samples_follow_it_and_show_no_component(evidence, samples):
     parts = columns(1)
     table = joint(parts).sum(axis=0)
     if evidence:
         table = table * evidence["component"][:, None, None]
     shares = table.ravel() / table.sum()
     model, rng, counts = HiddenModel.mixture(DOMAIN, 1.0, parts), np.random.default_rng(0), np.zeros(shares.size)
-    for _ in range(500):
+    for _ in range(samples):
         codes = model.sample(40, rng, evidence)
         assert set(codes) == set(DOMAIN.attributes)
         at = np.ravel_multi_index([codes[a] for a in DOMAIN.attributes], DOMAIN.shape(DOMAIN.attributes))
         counts += np.bincount(at, minlength=shares.size)
     seen = shares > 0
     assert not counts[~seen].any()
-    statistic = np.sum((counts[seen] - 20000 * shares[seen]) ** 2 / (20000 * shares[seen]))
+    expected = 40 * samples * shares[seen]
+    statistic = np.sum((counts[seen] - expected) ** 2 / expected)
     assert statistic < stats.chi2.isf(1e-6, seen.sum() - 1)
 
 

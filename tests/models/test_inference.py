@@ -38,7 +38,7 @@ def truth(domain, cliques, total=5000.0, seed=1, scale=1.0):
     return GraphicalModel.of(domain, total, potentials(domain, cliques, seed, scale))
 
 
-@settings(max_examples=50)
+@settings(max_examples=15)
 @given(graphs(max_cliques=4), st.integers(0, 9))
 def test_pooling_is_generalised_least_squares(graph, seed):
     domain, cliques = graph

@@ -295,15 +295,15 @@ MUTANTS = [
     Mutant(
         "a unit counts once for each of its rows",
         "sizes.py",
-        "return np.bincount(cells, minlength=len(starts))",
-        "return np.bincount(cells, held[held > 0], len(starts)).astype(np.int64)",
+        "np.bincount(cells, minlength=len(starts))",
+        "np.bincount(cells, held[held > 0], len(starts)).astype(np.int64)",
         a_unit_is_in_one_count_of_sizes_however_many_rows_it_has,
     ),
     Mutant(
         "a unit counts in all sizes up to its own",
         "sizes.py",
-        "return np.bincount(cells, minlength=len(starts))",
-        "return np.bincount(cells, minlength=len(starts))[::-1].cumsum()[::-1]",
+        "np.bincount(cells, minlength=len(starts))",
+        "np.bincount(cells, minlength=len(starts))[::-1].cumsum()[::-1]",
         a_unit_is_in_one_count_of_sizes_however_many_rows_it_has,
     ),
     Mutant(
@@ -357,7 +357,7 @@ MUTANTS = [
     ),
     Mutant(
         "only the first of several columns",
-        "bounded.py",
+        "keeping.py",
         "return Joint(tuple(found)) if len(found) > 1",
         "return found[0] if len(found) > 1",
         a_household_keeps_as_many_rows_as_it_may,
@@ -371,7 +371,7 @@ MUTANTS = [
     ),
     Mutant(
         "dates as they are in place of their months",
-        "bounded.py",
+        "keeping.py",
         "codes_of(table[c], dates[c]) if period else table[c]",
         "table[c]",
         a_month_of_a_person_is_a_unit,

@@ -23,14 +23,14 @@ from tests.rings.part_laws import (
 MUTANTS = [
     Mutant(
         "units have too many rows in one part, or not at all",
-        "bounded.py",
+        "keeping.py",
         "many = crowded(number, unit)",
         "many = np.concatenate([crowded(each, unit) for each in numbers])",
         a_unit_keeps_as_many_rows_as_it_may_over_all_parts,
     ),
     Mutant(
         "rows of units with too many are kept",
-        "bounded.py",
+        "keeping.py",
         "kept[many] = chosen(numbering.keys, number[many], np.concatenate(said)[many], unit)",
         "kept[many] = True",
         a_unit_keeps_as_many_rows_as_it_may_over_all_parts,
@@ -115,8 +115,8 @@ MUTANTS = [
     Mutant(
         "sizes are of rows that were not kept",
         "sizes.py",
-        "(ids_of(part, rows.unit, dates))[kept]",
-        "(ids_of(part, rows.unit, dates))",
+        "(ids_of(part, unit, dates))[kept]",
+        "(ids_of(part, unit, dates))",
         a_unit_has_one_size_and_holds_a_text_once_over_all_parts,
     ),
     Mutant(
@@ -128,7 +128,7 @@ MUTANTS = [
     ),
     Mutant(
         "a table is read once more where a unit has too many rows",
-        "bounded.py",
+        "keeping.py",
         "    kept = ~many\n",
         "    kept = ~many\n    _ = many.any() and read([*records, *unit.columns])\n",
         a_table_is_read_as_often_whether_or_not_a_unit_has_too_many_rows,

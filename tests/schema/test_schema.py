@@ -392,6 +392,22 @@ def test_of_a_table_of_text_alone_as_in_csv_no_type_is_said_that_a_name_does_not
     ]  # fmt: skip
 
 
+def test_a_draft_leaves_open_how_finely_times_are_kept_and_keeps_the_days_of_dates() -> None:
+    times = pa.table(
+        {
+            "seen": pa.array([0], pa.timestamp("ns")),
+            "born": pa.array([0], pa.date32()),
+            "visit date": pa.array(["2020-01-01"]),
+            "created_at": pa.array(["2020-01-01"]),
+        }
+    )
+    columns = Schema.draft(times).to_dict()["columns"]
+    assert {name: facts["resolution"] for name, facts in columns.items()} == {
+        "seen": "TODO", "born": "D", "visit date": "D", "created_at": "TODO",
+    }  # fmt: skip
+    assert Schema.draft(FRAME).todo()["low, high, resolution"] == ["admitted"]
+
+
 def test_a_draft_reads_no_row() -> None:
     draft = Schema.draft(FRAME).to_dict()
     assert Schema.draft(FRAME.iloc[:0]).to_dict() == draft
@@ -453,7 +469,7 @@ def test_a_draft_is_not_a_schema_until_its_todos_are_written(tmp_path: Path) -> 
         )
     spec = Schema.draft(FRAME).to_dict()
     for facts in spec["columns"].values():
-        filled = {"categories": ["a"], "low": "2000-01-01", "high": "2001-01-01"}
+        filled = {"categories": ["a"], "low": "2000-01-01", "high": "2001-01-01", "resolution": "h"}
         filled |= {"low": 0, "high": 9, "integer": True} if facts["type"] == "numeric" else {}
         facts |= {key: filled[key] for key, value in facts.items() if value == "TODO"}
     assert list(Schema.from_dict(spec).columns) == list(FRAME.columns)

@@ -38,6 +38,7 @@ OPTIONAL = {
     "openpyxl": ("data/engines/workbooks.py", "schema/importing/sheets.py"),
     "polars": ("data/engines/frames.py",),
     "pyiceberg": ("data/engines/lakes.py",),
+    "pyspark": ("data/engines/spark.py", "data/engines/spark_shares.py"),
     "pyreadstat": ("data/engines/statistical.py", "schema/importing/labels.py"),
     "sklearn": ("auditing/attacks/scikit_learn.py", "evaluation/learners.py"),
     "snsynth": ("mechanisms/external/smartnoise_worker.py",),

@@ -21,6 +21,7 @@ from dpsynth.data.engines.files import open_source
 from dpsynth.data.tables import codec
 from dpsynth.door import bounded as bounded_module
 from dpsynth.door import codes as codes_module
+from dpsynth.door import keeping as keeping_module
 from dpsynth.door import table as table_module
 from dpsynth.door.bounding import bounded_rows
 from dpsynth.door.ids import key
@@ -122,7 +123,7 @@ def broken(module, name, error):
 
 
 PLACES = {
-    "bounding": broken(bounded_module, "crowded", MemoryError("31561 CANARY")),
+    "bounding": broken(keeping_module, "crowded", MemoryError("31561 CANARY")),
     "encoding": broken(codes_module, "pieces", ValueError("CANARY")),
     "keeping": broken(table_module._Coded, "_made", ValueError("CANARY")),
     "counting": broken(table_module, "count", MemoryError("31561 CANARY")),
@@ -338,11 +339,11 @@ def mutant(module, old, new, monkeypatch):
     return copy
 
 
-READ = "rows = bound_table(source.reader(), self.schema.unit, dates, records)"
+READ = "rows = bound_table(source.for_the_door(), self.schema.unit, dates, records)"
 ENCODED = "PrivateTable.encoded(rows, codecs(modelled, bounds), domain)"
 UNBOUNDED = {
     "the rows as they are": (READ, "rows = source.read()"),
-    "bounded as if nobody had several rows": (READ, "rows = bound_table(source.reader(), PrivacyUnit())"),
+    "bounded as if nobody had several rows": (READ, "rows = bound_table(source.for_the_door(), PrivacyUnit())"),
     "codes made from the source again": (
         ENCODED,
         "PrivateTable.from_codes(encode_frame(source.read(), modelled, bounds), domain, self.schema.unit)",

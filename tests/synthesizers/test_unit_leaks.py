@@ -31,7 +31,7 @@ from dpsynth import (
 )
 from dpsynth.cli import main
 from dpsynth.data.tables import identifiers
-from dpsynth.door import bounded as bounded_module
+from dpsynth.door import keeping as keeping_module
 from dpsynth.synthesizers import asking, paid_look, sampled_rows, table
 from dpsynth.synthesizers.release import make_release
 from dpsynth.testing import BlindAccountant
@@ -141,9 +141,9 @@ def ceiling_from_the_rows(monkeypatch):
 
 def ids_as_one_type(monkeypatch):
     """Ids are sorted, as np.unique does: one id of another type ends the fit."""
-    real = bounded_module.ids_of
+    real = keeping_module.ids_of
     monkeypatch.setattr(
-        bounded_module, "ids_of", lambda t, *given: np.unique(t["patient"].to_numpy()) is None or real(t, *given)
+        keeping_module, "ids_of", lambda t, *given: np.unique(t["patient"].to_numpy()) is None or real(t, *given)
     )
 
 
@@ -154,10 +154,10 @@ def dates_as_one_column(monkeypatch):
         pd.to_datetime(t["visit"])
         return IDS_OF(t, unit, dates)
 
-    monkeypatch.setattr(bounded_module, "ids_of", ids_of)
+    monkeypatch.setattr(keeping_module, "ids_of", ids_of)
 
 
-IDS_OF = bounded_module.ids_of
+IDS_OF = keeping_module.ids_of
 
 
 def missing_ids_refused(monkeypatch):
@@ -168,7 +168,7 @@ def missing_ids_refused(monkeypatch):
             raise SchemaError("ids are missing: fill them in")
         return IDS_OF(t, unit, dates)
 
-    monkeypatch.setattr(bounded_module, "ids_of", ids_of)
+    monkeypatch.setattr(keeping_module, "ids_of", ids_of)
 
 
 def real_ids_avoided(monkeypatch):

@@ -9,12 +9,14 @@ import pytest
 import dpsynth
 from dpsynth import Budget, BudgetExceeded, Ledger, PrivacyUnit, Schema, validate
 from dpsynth.kernel.accountant import Accountant
-from dpsynth.synthesizers import paid_look, validation
+from dpsynth.kernel.budget import affordable
+from dpsynth.synthesizers import paid_look, validated, validation
 from dpsynth.testing import BlindAccountant
 from tests.synthesizers.test_answers import EXACT, SCHEMA, draw, fitted
 
 ASKED = {"within": 0.1, "epsilon": 0.5, "delta": 1e-6}
 ANALYSIS = ["count where age >= 12", "share(ill == True) by ward", "mean(age)", "logistic(ill == True ~ age >= 10)"]
+ANALYSIS += ["auc(ill == True ~ age)"]
 
 
 @pytest.fixture(scope="module")
@@ -63,9 +65,9 @@ def test_the_interval_covers_as_often_as_it_says_and_one_of_less_noise_does_not(
     for look, truth in zip(looks, truths, strict=True):
         codes = {name: synth.origin.codecs[name].encode(rows[name]) for name in look.clique}
         table = dpsynth.door.table.PrivateTable.from_codes(codes, span.project(look.clique), SCHEMA.unit)
+        cost, accountant = affordable(Budget(0.5, 1e-6)), dpsynth.Accountant(Budget(50.0, 1e-6))
         for _ in range(300):
-            accountant = dpsynth.Accountant(Budget(0.5, 1e-6))
-            m = look.counted(table, accountant, accountant.cost_left)
+            m = look.counted(table, accountant, cost)
             for scale, into in ((1.0, held), (0.8, less)):
                 own = validation.RoughMeasurement(m.clique, m.groups, m.values, m.stddev * scale)
                 answers = validation.MeasuredAnswers(validation.Span(span, [own]), look.cells, SCHEMA.unit, 0.9)
@@ -153,14 +155,14 @@ def test_the_rows_are_read_once_for_all_questions(synth, monkeypatch):
 
 
 def test_the_summary_says_how_far_the_real_answer_is_from_the_releases():
-    compared = dpsynth.synthesizers.validation.Compared
+    compared = validated.Compared
     parts = (
         compared("mean(age)", 46.0, 46.3, (-0.25, 0.75), "agrees"),
         compared("count", 100.0, 120.0, (10.0, 30.0), "disagrees", {"ward": None}),
         compared("share(ill == True)", np.nan, 0.5, (np.nan, np.nan), "undecided"),
         compared("logistic(ill == True ~ age >= 9)", 0.5, np.nan, (-np.inf, np.inf), "undecided"),
     )
-    said = validation.Validation(Budget(0.1, 1e-6), 1.0, 0.9999, parts).summary().splitlines()
+    said = validated.Validation(Budget(0.1, 1e-6), 1.0, 0.9999, parts).summary().splitlines()
     assert said == [
         "disagrees within 1 (99.99% intervals)",
         "mean(age): agrees; the release says 46, and the real answer is 0.25 less to 0.75 more",

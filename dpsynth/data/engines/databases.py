@@ -196,7 +196,9 @@ def _fault(database: Database) -> str:
             f" 'dpsynth[{extra}]'"
         )
     kind = kind_of_database(database.address)
-    where = "host, user, password" if kind.startswith("postgres") else "the path of its file"
+    where = f"the path of its file ({kind}:///a.db is in this folder, {kind}:////data/a.db is not)"
+    if kind.startswith("postgres"):
+        where = "host, user, password"
     what = "the query" if database.query is not None else "the name of the table"
     return f"{database!r} cannot be read: check {where} and {what}, and that it may be read"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +26,7 @@ from dpsynth.data.engines.source import (
     Source,
     refuse_nested,
     refuse_real_records,
+    unchanged,
     written_attrs,
 )
 from dpsynth.data.engines.statistical import open_statistical
@@ -113,8 +114,9 @@ def open_source(data: Any, schema: Schema | None = None, form: FileFormat | None
         Parquet, CSV or Arrow files with the same columns; also in an object store, such as
         "s3://clinic/visits". Another table, such as a polars.DataFrame, has
         the method `__arrow_c_stream__`, by which it becomes an Arrow table when it is read; a lazy
-        frame, or a table of modin, Dask or Spark, is read by narwhals where that is installed. What
-        `partitions` gives, a `Database`, and a Delta or Iceberg table are read in parts.
+        frame, or a table of modin or Dask, is read by narwhals where that is installed. What
+        `partitions` gives, a `Database`, and a Delta or Iceberg table are read in parts; a
+        DataFrame of Spark where it lies.
     schema : Schema or None
         Says how a file is written, and what its columns are called. Without it a CSV file is read
         as its header line divides.
@@ -202,15 +204,24 @@ def _open_file(path: Path, schema: Schema | None, form: FileFormat | None) -> So
     if in_store(path) and kind.open in (open_statistical, open_workbook):
         raise SchemaError(f"{path} is read where it lies on a disk only: copy it to this machine")
     try:
+        check = unchanged(path)
         source = kind.open(path, schema, form)
         refuse_real_records(source.names, written_attrs(source.types))
-        return source
+        return replace(source, read=lambda: _read_whole(source, check))
     except SchemaError:
         raise
     except kind.broken:
         pass
     # Raised here, outside of any `except`: the context of an exception would quote the file.
     raise _unreadable(path)
+
+
+def _read_whole(source: Source, check: Callable[[], None]) -> Rows:
+    """All rows of a file that has not been written since it was opened; else it raises."""
+    check()
+    rows = source.read()
+    check()
+    return rows
 
 
 def _parts(place: Path) -> list[Path]:

@@ -1,4 +1,4 @@
-"""Tables of the packages that narwhals knows: lazy frames of polars, modin, Dask, Spark, Ibis.
+"""Tables of the packages that narwhals knows: lazy frames of polars, modin, Dask, Ibis.
 
 What comes from pandas-like packages is read as pandas has it, so that no value decides the type of
 a column; all others state types. narwhals (MIT licence) comes with pyreadstat, and by itself.

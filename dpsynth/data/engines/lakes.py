@@ -72,7 +72,7 @@ def open_lake(data: Any, schema: Schema | None = None) -> Source:
         table = lake.found(*_divided(data)) if isinstance(data, str) else data
         opened = lake.reader(table)
     if opened is None:  # raised here: the context of an exception would quote the address
-        raise SchemaError(_fault(lake))
+        raise SchemaError(_fault(lake, data))
     types, batches = opened
 
     def parts(columns: Sequence[str]) -> Iterator[pa.Table]:
@@ -101,26 +101,31 @@ def _without_panic() -> Iterator[None]:
 
 def lake_fault(data: Any) -> str:
     """The sentence that says that a table could not be read to its end."""
-    return _fault(_LAKES[str(lake_of(data))])
+    return _fault(_LAKES[str(lake_of(data))], data)
 
 
-def _fault(lake: _Lake) -> str:
+def _fault(lake: _Lake, data: Any) -> str:
     if find_spec(lake.package.partition(".")[0]) is None:
         return (
             f"{lake.title} tables are read by {lake.package.partition('.')[0]}, which is not"
             f" installed: pip install 'dpsynth[{lake.extra}]'"
         )
+    which = "its place"
+    if isinstance(data, str) and _VERSION in data:
+        which += f" and the version, which may be gone ({_VERSION}... left out is the newest)"
     return (
-        f"the {lake.title} table cannot be read: check its place and its version, that the"
-        " credentials of the environment may read it, and that it uses no deletion vectors or"
-        " equality deletes"
+        f"the {lake.title} table cannot be read: check {which}, that the credentials of the"
+        " environment may read it, and that it uses no deletion vectors or equality deletes"
     )
 
 
 def _divided(address: str) -> tuple[str, int | None]:
     """The place and the version, where one is named: ?version=12."""
-    place, _, version = address.strip().partition("?version=")
+    place, _, version = address.strip().partition(_VERSION)
     return place, int(version) if version else None
+
+
+_VERSION = "?version="
 
 
 def _delta(place: str, version: int | None) -> Any:

@@ -7,18 +7,31 @@ import json
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import pandas as pd
 import pyarrow as pa
 
 from dpsynth.base.real_records import STAMP, carries
-from dpsynth.door.bounded import Held
+from dpsynth.door.keeping import Held
+from dpsynth.door.shares import Spread
 from dpsynth.schema.columns import SchemaError
 from dpsynth.schema.files import FileFormat
 from dpsynth.schema.table import Schema
 
 Rows: TypeAlias = pd.DataFrame | pa.Table
+
+
+class ChangedSpread(Spread, Protocol):
+    """A table on other machines, whose rows are changed there."""
+
+    def changed(
+        self,
+        change: Callable[[Rows], Rows],
+        needed: Callable[[Sequence[str]], Sequence[str]],
+    ) -> ChangedSpread:
+        """The rows after a change of each. needed: what columns that are asked for are made of."""
+        ...
 
 
 @dataclass(frozen=True)
@@ -28,7 +41,8 @@ class Source:
     names: of the columns, which are public. read: returns the rows. types: what the container
     states of its columns; None where it states nothing. form: how a file is written, as far as its
     header tells. parts: reads these columns, or more, one part of the rows after another, of what
-    is too large to be held; each time the same parts, or it raises.
+    is too large to be held; each time the same parts, or it raises. spread: the same rows where
+    they lie on other machines, and are counted there.
     """
 
     names: list[Any]
@@ -36,6 +50,11 @@ class Source:
     types: pa.Schema | None = None
     form: FileFormat = field(default_factory=FileFormat)
     parts: Callable[[Sequence[str]], Iterator[Rows]] | None = None
+    spread: ChangedSpread | None = None
+
+    def for_the_door(self) -> Callable[[Sequence[str]], Iterable[Rows]] | Spread:
+        """The rows as they are bounded: on the machines where they lie, or by a reader."""
+        return self.reader() if self.spread is None else self.spread
 
     def reader(self) -> Callable[[Sequence[str]], Iterable[Rows]]:
         """Reads the rows again and again, with these columns or more: what is held, once."""
@@ -51,7 +70,8 @@ class Source:
         """The rows after a change of each. needed: what columns that are asked for are made of."""
         parts = self.parts
         changed = None if parts is None else lambda names: map(change, parts(needed(names)))
-        return replace(self, read=lambda: change(self.read()), parts=changed)
+        spread = None if self.spread is None else self.spread.changed(change, needed)
+        return replace(self, read=lambda: change(self.read()), parts=changed, spread=spread)
 
     def without_rows(self) -> pa.Table:
         """A table of no rows with the names and the types; all of them text where none is stated.

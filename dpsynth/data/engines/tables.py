@@ -9,6 +9,7 @@ from dpsynth.data.engines.databases import Database, is_address, open_database
 from dpsynth.data.engines.lakes import lake_fault, lake_of, open_lake
 from dpsynth.data.engines.partitions import Partitions, open_partitions
 from dpsynth.data.engines.source import Source, refuse_nested, refuse_real_records, written_attrs
+from dpsynth.data.engines.spark import is_spark, open_spark, spark_fault
 from dpsynth.schema.table import Schema
 
 
@@ -26,6 +27,8 @@ def table_source(data: Any, schema: Schema | None) -> Source | None:
         opener = open_database
     elif isinstance(table, Partitions):
         opener = open_partitions
+    elif is_spark(table):
+        opener = open_spark
     elif lake_of(table) is not None:
         opener = open_lake
     else:
@@ -46,4 +49,6 @@ def table_fault(data: Any) -> str | None:
             f"{table!r} cannot be read: see whether each function gives a table with the columns"
             " that were named, and the same rows each time"
         )
+    if is_spark(table):
+        return spark_fault()
     return None if lake_of(table) is None else lake_fault(table)

@@ -30,9 +30,9 @@ from dpsynth.data.engines.json_lines import copy_lines
 from dpsynth.data.engines.workbooks import write_workbook
 from dpsynth.data.tables.codec import check_owner
 from dpsynth.data.tables.periods import period_codings
-from dpsynth.door.bounded import ids_of
 from dpsynth.door.codes import Coding
 from dpsynth.door.ids import units
+from dpsynth.door.keeping import ids_of
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.schema.table import Schema, SchemaError
 

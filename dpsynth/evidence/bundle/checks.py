@@ -20,6 +20,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import IO, Any
 
+from dpsynth.evidence.bundle import charged as reports
 from dpsynth.evidence.bundle.model import content_of
 from dpsynth.evidence.verifier.recompute import Undecided
 
@@ -49,6 +50,8 @@ _NAMES = {
     "schema": "schema.yaml",
     "measured": "measured.json",
     "measured page": "measured.html",
+    "releasable": reports.NAME,
+    "releasable page": "releasable.html",
     "card": "croissant.json",
 }
 """The kinds of which a release has one file, and its name."""
@@ -179,6 +182,11 @@ def drawn(folder: Folder) -> str:
     return ", ".join(line["name"] for line in others)
 
 
+def charged(folder: Folder) -> str:
+    """The releasable report states figures that do not follow from its charges."""
+    return reports.faults_of(folder.path / reports.NAME)
+
+
 def unlisted(folder: Folder) -> str:
     """The folder has files that the manifest does not list, so nothing says what they are."""
     if not folder.listed:
@@ -289,5 +297,5 @@ def _hash(line: Line) -> str:
 
 _FORMAT = "dpsynth_manifest"
 CHECKS: tuple[Callable[[Folder], bool | str], ...] = (
-    manifest, certificate, files, named, model, drawn, real, unlisted,
+    manifest, certificate, files, named, model, drawn, real, charged, unlisted,
 )  # fmt: skip

@@ -69,6 +69,7 @@ class ExternalMechanism(Mechanism):
     time_limit: float = 3600.0
 
     gaussian = False
+    reads_rows = True
 
     def __post_init__(self) -> None:
         if self.claim is not None and not isinstance(self.claim, ExternalProgram):

@@ -364,7 +364,8 @@ class _Run:
         prices = Prices(accountant.cost_left, self._sensitivity)
         costs = prices.shared(columns | {c: self.cells[c] for c in batch})
         blocks = self.binned.blocks
-        answers = count_columns(self.table, list(columns), blocks)
+        counts = {c: self.oneway.counts[c] for c in columns}
+        answers = count_columns(self.table, counts, blocks)
         of_columns = {c[0]: costs.pop(c) for c in columns}
         again = measure_columns(accountant, answers, of_columns, blocks)
         self.oneway = self.oneway.again(again)

@@ -106,6 +106,8 @@ class DPCTGAN(Resumable):
     True
     """
 
+    reads_rows = True
+
     train_share: float = 0.8
     oneway_share: float = 0.75
     steps: int = 300

@@ -85,6 +85,8 @@ class Hybrid(Resumable):
     [50]
     """
 
+    reads_rows = True
+
     train_share: float = 0.2
     compare_share: float = 0.04
     network: DPCTGAN = DPCTGAN()  # noqa: RUF009  # frozen, so that all may share it

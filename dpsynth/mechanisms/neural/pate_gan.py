@@ -99,6 +99,8 @@ class PATEGAN(Mechanism):
     500
     """
 
+    reads_rows = True
+
     vote_share: float = 0.8
     oneway_share: float = 0.75
     rounds: int = 8

@@ -110,12 +110,46 @@ def codes(text: str) -> list[str]:
 
     A sign parts codes from labels only where all items have it.
     """
+    items, sign = _parted(text)
+    return [item.partition(sign)[0].strip() if sign else item for item in items]
+
+
+def lists_codes(text: str) -> bool:
+    """Whether a text lists several codes, with bars or with labels; a description has neither."""
+    items, sign = _parted(text)
+    return len(items) > 1 and (sign is not None or "|" in text)
+
+
+def _parted(text: str) -> tuple[list[str], str | None]:
+    """The items of a list, and the sign that parts codes from labels in all of them."""
     separator = next((sign for sign in ("|", "\n", ";", ",") if sign in text), None)
     items = [item.strip() for item in (text.split(separator) if separator else [text])]
     items = [item for item in items if item]
     signs = ("=", ": ", ",") if separator in ("|", "\n") else ("=", ": ")
-    sign = next((sign for sign in signs if all(sign in item for item in items)), None)
-    return [item.partition(sign)[0].strip() if sign else item for item in items]
+    return items, next((sign for sign in signs if all(sign in item for item in items)), None)
+
+
+def numbered_codes(text: str) -> list[int | float] | None:
+    """The codes of a column of numbers, in a list as above, or in "0/1" and "1 yes; 2 no"; None
+    where one of them is no number.
+    """
+    found = text.split("/") if _SLASHED.fullmatch(text) else codes(text)
+    bare = [_LEADING.sub(r"\1", item) for item in found] if len(found) > 1 else found
+    numbers = [number_of(item) for item in bare]
+    known = [number for number in numbers if number is not None]
+    return known if known and len(known) == len(numbers) else None
+
+
+_NUMBER = r"[-+]?\d+(?:\.\d+)?"
+_SLASHED = re.compile(rf"\s*{_NUMBER}\s*(?:/\s*{_NUMBER}\s*)+")
+_LEADING = re.compile(rf"^\(?({_NUMBER})\)?(?:\s*[:.)-]\s*|\s+)[^\W\d].*$", re.DOTALL)
+_RANGE = re.compile(rf"\s*\[?({_NUMBER})\s*(?:-|\u2013|to|bis|\.\.\.?)\s*({_NUMBER})\]?\s*")
+
+
+def ends_of_range(text: str) -> tuple[str, str] | None:
+    """The ends of a range of numbers, such as "0-120", "0 to 120" or "0..120"; else None."""
+    found = _RANGE.fullmatch(text)
+    return None if found is None else (found[1], found[2])
 
 
 def date_format(format: str | None, resolution: str | None = None) -> tuple[dict[str, Any], str]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Collection, Mapping
 from typing import Any
 
 from dpsynth.schema.importing.facts import ColumnFacts, Imported, joined
@@ -11,8 +12,11 @@ from dpsynth.schema.importing.reading import (
     bounds,
     codes,
     date_format,
+    ends_of_range,
     identifier,
+    lists_codes,
     number_of,
+    numbered_codes,
     says_yes,
 )
 from dpsynth.schema.importing.sheets import Sheet
@@ -22,7 +26,7 @@ TITLES = {
     "type": "type datatype dtype kind fieldtype variabletype columntype typ datentyp",
     "low": "low lower lowerbound min minimum minvalue allowedmin allowedminimum von",
     "high": "high upper upperbound max maximum maxvalue allowedmax allowedmaximum bis",
-    "labels": "labels label values valuelabels allowedvalues categories codes levels choices"
+    "labels": "labels values valuelabels allowedvalues categories codes levels choices"
     " options enum codelist valueset werte",
     "nullable": "nullable null missingallowed optional",
     "required": "required mandatory notnull pflichtfeld",
@@ -30,10 +34,13 @@ TITLES = {
     "decimals": "decimals decimalplaces digits nachkommastellen",
     "step": "step increment",
     "ordered": "ordered ordinal",
-    "missing": "missing missingcode missingvalue missingmarker navalue",
+    "missing": "missing missingcode missingcodes missingvalue missingmarker missingmarkers navalue",
     "format": "format dateformat pattern",
 }
 """Titles, in lower case without blanks and signs, for each fact; any other title is left out."""
+
+_LABEL = "label"
+"""Says what a column is, or lists its codes: taken where no other title lists codes."""
 
 _TYPES = {
     "integer": "integer int smallint bigint tinyint int8 int16 int32 int64 long whole wholenumber"
@@ -50,20 +57,26 @@ _TYPES = {
     "text": "text freetext memo note notes comment freitext",
 }
 _KINDS = {word: kind for kind, words in _TYPES.items() for word in words.split()}
+_NUMBERS = ("integer", "float", "numeric")
 _INTEGER = {"integer": True, "float": False}
+_DECIMALS = re.compile(r"\(\s*\d+\s*,\s*(\d+)\s*\)|(\d+)\s*decimals?\b", re.IGNORECASE)
+"""Such as "decimal(8, 2)" and "number, 1 decimal"."""
 
 
 def recognised(content: Any) -> bool:
     return isinstance(content, Sheet) and "name" in titles_of_facts(content.titles)
 
 
-def titles_of_facts(titles: Iterable[str]) -> dict[str, str]:
+def titles_of_facts(titles: Collection[str]) -> dict[str, str]:
     """For each fact the first title that stands for it."""
     facts = {word: fact for fact, words in TITLES.items() for word in words.split()}
     found: dict[str, str] = {}
     for title in titles:
         if (fact := facts.get(plain(title))) is not None:
             found.setdefault(fact, title)
+    label = next((title for title in titles if plain(title) == _LABEL), None)
+    if label is not None:
+        found.setdefault("labels", label)
     return found
 
 
@@ -71,32 +84,70 @@ def read(content: Sheet) -> Imported:
     public, refused = set_aside(dict.fromkeys(content.titles, ""))
     titles = titles_of_facts(public)
     lines = [{fact: line[title] for fact, title in titles.items()} for line in content.lines]
+    if plain(titles.get("labels", "")) == _LABEL:
+        described = [line for line in lines if not lists_codes(line["labels"])]
+        for line in described:
+            del line["labels"]
     return Imported(tuple(_column(line) for line in lines if line["name"]), frozenset(refused))
 
 
-def _column(line: Mapping[str, str]) -> ColumnFacts:
+def _column(line: dict[str, str]) -> ColumnFacts:
     name, said = line["name"], line.get("type", "")
-    kind, note = _kind(said, line)
+    word = _KINDS.get(plain(re.split(r"[(,;]", said)[0]))
+    listed, ends, unlisted = _values(word, line.get("labels", ""))
+    line = {**line, **{end: at for end, at in ends.items() if not line.get(end)}}
+    kind, note = _kind(said, word, line, bool(listed))
     if kind == "identifier":
         return identifier(name)
-    ends, odd = bounds(kind, line.get("low"), line.get("high"))
-    facts, unread = _facts(kind, _KINDS.get(plain(said)), line)
-    facts["missing_marker"] = line.get("missing") or None
-    note = joined([note, odd, unread])
+    stated, odd = bounds(kind, line.get("low"), line.get("high"))
+    facts, unread = _facts(kind, word, line)
+    if kind == "categorical":
+        facts["categories"] = listed
+    facts["missing_marker"], several = _marker(line.get("missing", ""))
+    note = joined([note, unlisted, odd, unread, several])
     pattern = line.get("format") or None
-    return ColumnFacts(name, kind, {**ends, **facts}, _nullable(line), pattern, note)
+    return ColumnFacts(name, kind, {**stated, **facts}, _nullable(line), pattern, note)
 
 
-def _kind(said: str, line: Mapping[str, str]) -> tuple[str | None, str]:
+def _values(word: str | None, text: str) -> tuple[list[Any] | None, dict[str, str], str]:
+    """The categories that a line lists, or the ends where it has a range; and a note on what a
+    column of numbers cannot have.
+    """
+    if not text or word in ("date", "datetime", "identifier"):
+        return None, {}, ""
+    if word not in _NUMBERS:
+        return [*codes(text)], {}, ""
+    if (ends := ends_of_range(text)) is not None:
+        return None, dict(zip(("low", "high"), ends, strict=True)), ""
+    if (numbers := numbered_codes(text)) is not None:
+        return [*numbers], {}, ""
+    return None, {}, "its type says numbers, and its labels do not: they are left out"
+
+
+def _kind(
+    said: str, word: str | None, line: Mapping[str, str], listed: bool
+) -> tuple[str | None, str]:
     """The type of a column, and a note where the word for it is not known."""
-    kind = _KINDS.get(plain(said.partition("(")[0]))
-    if line.get("labels") and kind not in ("date", "datetime", "identifier"):
+    if listed:
         return "categorical", ""
-    if kind is None and not said and (line.get("low") or line.get("high")):
-        kind = "numeric"
+    ended = any(number_of(line.get(end)) is not None for end in ("low", "high"))
+    if word is None and ended:
+        note = f"the type {said!r} is not known, and numeric is taken for it, by the bounds"
+        return "numeric", note if said else ""
+    if word is None:
+        return None, f"the type {said!r} is not known" if said else ""
     names = {"integer": "numeric", "float": "numeric", "date": "datetime", "ordinal": "categorical"}
-    note = f"the type {said!r} is not known" if said and kind is None else ""
-    return names.get(str(kind), kind), note
+    return names.get(word, word), ""
+
+
+def _marker(text: str) -> tuple[str | None, str]:
+    """The marker of missing values, and a note where a line has several."""
+    found = [each.strip() for each in re.split(r"[;,|]", text) if each.strip()]
+    if len(found) > 1:
+        return None, (
+            f"its missing markers {text!r} are several: write them under file, as missing_markers"
+        )
+    return text or None, ""
 
 
 def _facts(
@@ -105,14 +156,17 @@ def _facts(
     """The facts of one type that a line has besides its bounds, and a note on odd ones."""
     if kind == "numeric":
         decimals, step = number_of(line.get("decimals")), number_of(line.get("step"))
+        if decimals is None and (told := _DECIMALS.search(line.get("type", ""))):
+            decimals = int(told[1] or told[2])
         whole = _INTEGER.get(str(word), says_yes(line["integer"]) if line.get("integer") else None)
+        if decimals == 0 and step is None:
+            return {"integer": True}, ""
         if decimals is not None or step is not None:
             whole = None
         return {"integer": whole, "decimals": decimals, "step": step}, ""
     if kind == "categorical":
-        labels = codes(line["labels"]) if line.get("labels") else None
         ordered = word == "ordinal" or says_yes(line.get("ordered", ""))
-        return {"categories": labels, "ordered": ordered or None}, ""
+        return {"ordered": ordered or None}, ""
     if kind == "datetime":
         return date_format(line.get("format") or None, "s" if word == "datetime" else "D")
     return {}, ""
