@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
-from random import SystemRandom
 from tempfile import TemporaryDirectory
 from typing import Any, TypeAlias
 
@@ -113,8 +112,8 @@ def drawn_again(folder: Path, model: Path | None = None, some: int | None = None
         models[content_of(model)[0]] = model
     samples = [line for line in listed if line["kind"] in ("rows", "images")]
     if some is not None and some < len(samples):
-        chosen = SystemRandom().sample(range(len(samples)), some)
-        samples = [samples[place] for place in sorted(chosen)]
+        chosen = np.random.default_rng(fresh_seed(None)).choice(len(samples), some, replace=False)
+        samples = [samples[place] for place in sorted(chosen.tolist())]
     return list(_compared(samples, models))
 
 

@@ -200,7 +200,7 @@ def test_the_words_of_the_table_of_runs_are_whole_at_eighty_columns(folder, run)
     rows = {row[0]: row[2:] for row in words if len(row) == 8 and row[0] in names}
     assert rows == {
         names[0]: ["independent", "committed", "3", "1", "1", "0.000001"],
-        names[1]: ["mst", "committed", rows[names[1]][2], "1", "1", "1e-07"],
+        names[1]: ["mst", "committed", rows[names[1]][2], "1", "1", "0.0000001"],
     }
     assert f"  {names[1]} is for: {purpose}" in lines
 

@@ -45,6 +45,7 @@ EXAMPLES = {
     "mix": "mix train.csv release/synthetic.csv -s schema.yaml --share 0.05 -o mixed.csv",
     "impute": "impute release/model.dpsynth train.csv --seed 1 -o filled.csv",
     "evaluate": "evaluate release/synthetic.csv train.csv -s schema.yaml -o quality",
+    "quality": "quality release/model.dpsynth rows.csv --epsilon 0.1 --ledger b.ledger -o release",
     "audit": "audit strangers.csv --train train.csv --holdout holdout.csv -s schema.yaml --seed 1 -o audit",
     "demo": "demo --out demo",
     "run": "run job.yaml",

@@ -160,8 +160,8 @@ def test_the_zone_of_spark_says_nothing_of_times(spark):
     for zone in (None, "America/New_York"):
         schema = Schema({"day": Datetime("2020-05-31", "2020-06-05", zone=zone)})
         expected = counts(pa.table({"day": days}), schema, [("day",)])
-        for session in ("UTC", "Asia/Tokyo"):
-            spark.conf.set("spark.sql.session.timeZone", session)
+        for zone in ("UTC", "Asia/Tokyo"):
+            spark.conf.set("spark.sql.session.timeZone", zone)
             assert counts(frame, schema, [("day",)]) == expected
         found.append(expected)
     spark.conf.unset("spark.sql.session.timeZone")

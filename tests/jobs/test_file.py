@@ -62,7 +62,7 @@ def test_an_address_of_a_table_stays_as_it_is(tmp_path):
         ("{pairs: 0.05}", "{pairs: 0.05}, model_loss: 0.1", "gate.model_loss needs a target of models"),
         ("{pairs: 0.05}", "{pairs: 0.05}, group_loss: 0.1", "gate.group_loss needs groups"),
         ("{pairs: 0.05}", "{pairs: 0.05}, analyses: 0.9", "gate.analyses needs analyses: add evaluate.analyses"),
-        ("{pairs: 0.05}", "{pairs: 0.05}, analyses: 90", "gate.analyses must be a share, 0 to 1, got 90"),
+        ("{pairs: 0.05}", "{pairs: 0.05}, analyses: 90", "gate.analyses must be a share from 0 to 1, got 90"),
         ("evaluate:", "evaluate: {groups: sex}", "evaluate.groups must be a list of columns, got 'sex'"),
         ("signer: data office", "role: reviewer", "sign.signer is missing"),
         ("key: office.key", "key: 3", "sign.key must be a path"),
