@@ -16,7 +16,7 @@ NOT_OURS = {"build", "dist", "node_modules", "release", "site"}
 WORKPLACE = re.compile(
     r"""
     \bthe\ issue\b (?!\ tracker)
-  | (?<! spark\ ) (?<! database\ ) (?<! pytest\ ) (?<! spark\.sql\.) \b session \b (?! -scoped)   # a session of work, not one of a program
+  | (?<! spark\ ) (?<! database\ ) (?<! pytest\ ) (?<! spark\.sql\.) \b session \b (?! -scoped)  # of work
   | \b (helper|sub-?)\ ?agents? \b
   | (?<! [\w.]) /work/
   | (?<! [\w.]) /tmp/w \b
