@@ -59,6 +59,7 @@ def evaluate(
     groups: Sequence[str] = (),
     analyses: Any = (),
     told_apart: bool = False,
+    measured: Mapping[str, Any] | None = None,
 ) -> Quality:
     """Compares a release with the real records, column by column and pair by pair.
 
@@ -89,6 +90,9 @@ def evaluate(
     told_apart : bool, default False
         Train a model to tell the release from the holdout, and say which columns give it away.
         Needs a holdout and the extra `audit`.
+    measured : mapping, optional
+        `Synthesizer.measured_report().record()` of the release's model, which the page then shows
+        beside the rest.
 
     Returns
     -------
@@ -175,6 +179,7 @@ def evaluate(
         discriminator=discriminator(numbers, schema) if told_apart else None,
         downstream=(None if target is None else downstream(numbers, schema, target, groups, event)),
         analyses=made(numbers, schema, asked),
+        measured=measured,
     )
 
 

@@ -6,6 +6,7 @@ Internal, never to be published.
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -205,6 +206,8 @@ class Quality(Plotted):
         What models trained on the release are worth; None where no target was named.
     analyses : tuple of AnalysisQuality
         Those that were asked for, on both tables.
+    measured : mapping or None
+        What the fit has measured beside the release, where it was given.
 
     Examples
     --------
@@ -243,6 +246,7 @@ class Quality(Plotted):
     discriminator: Discriminator | None = None
     downstream: Downstream | None = None
     analyses: tuple[AnalysisQuality, ...] = ()
+    measured: Mapping[str, Any] | None = None
 
     @property
     def record(self) -> dict[str, Any]:

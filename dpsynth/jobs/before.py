@@ -28,10 +28,11 @@ def check_before(job: JobFile) -> None:
             keep_apart({"the output": job.output, name: place})
     schema = Schema.load(job.schema)
     refuse_unwritable(job.ending, schema)
-    for step in ("evaluate", "audit"):
+    for step in ("quality", "evaluate", "audit"):
         if step in job.sections:
             schema.refuse_text()
             _holdout(job, step, schema)
+    _report(job, schema)
     _models(job, schema)
     _audit(job, schema)
     if "constraints" in job.of("gate") and not schema.constraints:
@@ -74,6 +75,16 @@ def _holdout(job: JobFile, step: str, schema: Schema) -> None:
             check_columns(open_source(place, schema).names, schema)
         except SchemaError as error:
             raise SchemaError(f"{step}.holdout: {error}") from None
+
+
+def _report(job: JobFile, schema: Schema) -> None:
+    """The columns that the releasable report groups by or correlates are there."""
+    for key in ("groups", "numbers"):
+        if unknown := sorted(set(job.of("quality").get(key, ())) - schema.coded.keys()):
+            raise ValueError(
+                f"quality.{key} names {', '.join(map(repr, unknown))}, and the schema has no such"
+                " column to compare: correct it"
+            )
 
 
 def _models(job: JobFile, schema: Schema) -> None:

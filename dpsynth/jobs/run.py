@@ -1,7 +1,8 @@
-"""Runs a job: fit, sample, evaluate, audit, certify, gate, sign, each once, in one folder.
+"""Runs a job: fit, sample, quality, evaluate, audit, certify, gate, sign, each once, in one folder.
 
-After an interruption the same job goes on. A fit is never done twice: it is noted before it begins,
-and where it began and left nothing, the job is refused and says what is spent.
+After an interruption the same job goes on. What spends, a fit and a releasable report, is never
+done twice: it is noted before it begins, and where it began and left nothing, the job is refused
+and says what is spent.
 """
 
 from __future__ import annotations
@@ -36,7 +37,7 @@ from dpsynth.synthesizers.release import (
 )
 from dpsynth.synthesizers.table import Synthesizer
 
-STEPS = ("fit", "sample", "evaluate", "audit", "certify", "gate", "sign")
+STEPS = ("fit", "sample", "quality", "evaluate", "audit", "certify", "gate", "sign")
 RELEASE = "release"
 _UNFINISHED = ".release.unfinished"
 
@@ -91,7 +92,7 @@ class _Run:
         if step == "sample":
             return {"rows": None, "format": None, "seed": self.record.seed, **found}
         found["table"] = digest_of(self.rows)
-        if step in ("evaluate", "audit"):
+        if step in ("quality", "evaluate", "audit"):
             found["data"] = self.given[self.job.data]
         if step == "sign":
             found["manifest"] = read_manifest(self.release)[-1]["hash"]
@@ -152,12 +153,42 @@ class _Run:
         draw_rows_to(self.rows, model, facts.get("rows"), seed=seed)
         return [self.rows]
 
+    def quality(self) -> list[Path]:
+        from dpsynth.synthesizers.paid_quality import evaluate_releasable
+        from dpsynth.synthesizers.releasable_quality import FILES, list_report
+
+        files, spent = [self.release / name for name in FILES], runs_of(self.job.ledger)
+        if all(file.exists() for file in files):  # by a run that was interrupted after it
+            list_report(self.release)
+            return files
+        begun = self.record.begun or {}
+        if spent - set(begun.get("quality", spent)):
+            raise ValueError(
+                f"the quality report of {self.job.file} began and left nothing, and"
+                f" {self.job.ledger} has a run that may be its own: take quality out of the job to"
+                " go on without it, or give another output, which fits and spends again"
+            )
+        self.record.begun = {**begun, "quality": sorted(spent)}
+        self.record.save()
+        fit = self.job.of("fit")
+        evaluate_releasable(
+            self.release / MODEL,
+            self.job.data,
+            ledger=self.job.ledger.absolute(),
+            rows=self.rows,
+            purpose=fit.get("purpose", ""),
+            approvals=dict(fit.get("approvals", {})),
+            **self.job.of("quality"),
+        ).save(self.release)
+        return files
+
     def evaluate(self) -> list[Path]:
         from dpsynth.evaluation.fidelity import evaluate
 
         folder = self.internal / "quality"
         facts = self.job.of("evaluate")
-        evaluate(self.rows, self.job.data, self.schema, **facts).save(folder)
+        measured = Synthesizer.load(self.release / MODEL).free_report
+        evaluate(self.rows, self.job.data, self.schema, measured=measured, **facts).save(folder)
         return sorted(folder.iterdir())
 
     def audit(self) -> list[Path]:
@@ -238,7 +269,7 @@ def run_job(job: JobFile) -> Done:
             for left in (f"{NAME}.new", f"*{ENDING}.new"):  # by a run that was interrupted
                 for file in run.release.glob(left):
                     file.unlink()
-        done = [step for step in STEPS[:5] if step in job.sections and _do(run, step)]
+        done = [step for step in STEPS[:6] if step in job.sections and _do(run, step)]
         stage("asking the gate")
         asked = run.gate()
         verdict = worst(asked)
@@ -301,7 +332,7 @@ def _is_done(run: _Run, step: str) -> bool:
     inputs = run.inputs(step)
     if run.record.is_done(step, inputs):
         return True
-    if step in ("fit", "sample"):
+    if step in ("fit", "sample", "quality"):
         _refuse_another(run, step, run.record.steps[step]["inputs"], inputs)
         raise ValueError(
             f"{', '.join(run.record.changed(step))} in {run.job.output} was changed or removed"
@@ -333,6 +364,7 @@ def _is_whole(made: Path) -> bool:
 _WORK: Mapping[str, Callable[[_Run], list[Path]]] = {
     "fit": _Run.fit,
     "sample": _Run.sample,
+    "quality": _Run.quality,
     "evaluate": _Run.evaluate,
     "audit": _Run.audit,
     "certify": _Run.certify,

@@ -364,6 +364,14 @@ class FittedTable(BaseSynthesizer[Fitted]):
         return measured_report(fitted.model, fitted.certificate.record)
 
     @property
+    def free_report(self) -> Mapping[str, Any] | None:
+        """The record of `measured_report`; None for a model that keeps no measurements."""
+        try:
+            return self.measured_report().record()
+        except ValueError:
+            return None
+
+    @property
     def origin(self) -> Origin:
         """The model, and what makes values of its cells: what questions are answered by."""
         return self._origin(0)

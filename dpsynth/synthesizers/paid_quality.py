@@ -123,7 +123,7 @@ def evaluate_releasable(
     recoding = recoding_of(made.origin.schema)
     source = source.changed(recoding.encoded, recoding.needed)
     record = made.certificate.record
-    free = _measured(made)
+    free = made.free_report
     paid = PaidLook(NAME, schema, schema.unit, budget, ledger, purpose, approvals, unsafe_seed)
     with paid.rows(source, record_codings(recoding_of(schema).modelled)) as (accountant, real_rows):
         table = PrivateTable.encoded(real_rows, asked.codecs, asked.domain)
@@ -215,11 +215,3 @@ def _coded(made: Synthesizer, rows: Any) -> Codes:
     names = [*recoding.modelled.coded]
     parts = [encode_frame(part, recoding.modelled, origin.bounds) for part in read(names)]
     return {a: np.concatenate([part[a] for part in parts]) for a in names}
-
-
-def _measured(made: Synthesizer) -> Mapping[str, Any] | None:
-    """What costs nothing: the release beside what the fit has measured."""
-    try:
-        return made.measured_report().record()
-    except ValueError:  # of a mechanism that keeps no counts
-        return None

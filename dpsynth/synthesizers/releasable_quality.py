@@ -20,6 +20,9 @@ from dpsynth.evidence.verdict import verdict
 from dpsynth.kernel.budget import Budget
 
 VERSION = 1
+FILES = ("releasable.json", "releasable.html")
+"""What `save` writes."""
+
 RELEASABLE = (
     "Releasable: all numbers charged. Each number about real rows is the noisy answer of a charge"
     " that the ledger lists, with an interval; the questions were fixed before any row was read."
@@ -239,12 +242,10 @@ class ReleasableQuality:
         OSError, ValueError
             Where they cannot be written, or the manifest was changed.
         """
-        made = render.save(
-            folder, {f"{_FILE}.json": self.to_json(), f"{_FILE}.html": self.to_html()}
-        )
+        texts = (self.to_json(), self.to_html())
+        made = render.save(folder, dict(zip(FILES, texts, strict=True)))
         if (made / NAME).exists():
-            kinds = {f"{_FILE}.json": "releasable", f"{_FILE}.html": "releasable page"}
-            add_lines(made, *(line_of(made / name, kind) for name, kind in kinds.items()))
+            list_report(made)
         return made
 
     def summary(self) -> str:
@@ -264,7 +265,10 @@ class ReleasableQuality:
         return self.summary()
 
 
-_FILE = "releasable"
+def list_report(folder: Path) -> None:
+    """Lists a report in the manifest of a release's folder; ValueError where that was changed."""
+    kinds = zip(FILES, ("releasable", "releasable page"), strict=True)
+    add_lines(folder, *(line_of(folder / name, kind) for name, kind in kinds))
 
 
 def _numbers(quality: ReleasableQuality) -> Sequence[int]:

@@ -254,3 +254,53 @@ def test_a_key_that_others_can_read_stops_a_job_before_it_spends(folder):
             run_job(job(folder))
     assert runs(folder) == []
     assert not examine_release.__defaults__[1]
+
+
+def with_quality(folder):
+    text = (folder / "job.yaml").read_text().replace("epsilon: 1, delta", "epsilon: 0.9, delta")
+    (folder / "job.yaml").write_text(text.replace("evaluate: {}", "quality: {epsilon: 0.3, groups: [sex]}"))
+    limits = "distance: {pairs: 1.0}, outside_schema: 0,"
+    (folder / "job.yaml").write_text((folder / "job.yaml").read_text().replace(limits, ""))
+
+
+def test_a_job_with_a_report_to_publish_pays_for_it_once_and_the_release_lists_it(folder, monkeypatch):
+    with_quality(folder)
+    assert run_job(job(folder)).verdict == "PASS"
+    report = json.loads((folder / "out" / "release" / "releasable.json").read_text())
+    assert [each["group"] for each in report["groups"]] == [["sex", "f"], ["sex", "m"]]
+    assert [run.job.mechanism for run in runs(folder)] == ["independent", "evaluate"]
+    assert {run.job.purpose for run in runs(folder)} == {"2026-11"}
+    assert run_job(job(folder)).steps == []
+    text = (folder / "job.yaml").read_text()
+    (folder / "job.yaml").write_text(text.replace("epsilon: 0.3", "epsilon: 0.2"))
+    with pytest.raises(ValueError, match="has the quality of another epsilon"):
+        run_job(job(folder))
+    assert len(runs(folder)) == 2
+
+
+def test_a_report_that_was_paid_for_and_lost_is_not_paid_for_again(folder, monkeypatch):
+    """The process dies after the charges, before or after the files are written."""
+    from dpsynth.synthesizers import releasable_quality
+
+    with_quality(folder)
+    save = releasable_quality.ReleasableQuality.save
+
+    def dies_before(self, place):
+        raise KeyboardInterrupt
+
+    def dies_after(self, place):
+        save(self, place)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(releasable_quality.ReleasableQuality, "save", dies_before)
+    with pytest.raises(KeyboardInterrupt):
+        run_job(job(folder))
+    with pytest.raises(ValueError, match="began and left nothing"):
+        run_job(job(folder))
+    assert len(runs(folder)) == 2
+    (folder / "job.yaml").write_text((folder / "job.yaml").read_text().replace("output: out", "output: other"))
+    monkeypatch.setattr(releasable_quality.ReleasableQuality, "save", dies_after)
+    with pytest.raises(KeyboardInterrupt):
+        run_job(job(folder, "2026-12"))
+    assert run_job(job(folder, "2026-12")).verdict == "PASS"
+    assert len(runs(folder)) == 4
