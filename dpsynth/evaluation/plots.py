@@ -270,7 +270,7 @@ def _empty(width: float, height: float) -> tuple[Figure, Axes]:
 
 def _diamonds(axes: Axes, x: Any, y: Any, label: str = "synthetic") -> None:
     ink = colours()
-    face = {"markerfacecolor": ink["paper"], "markeredgecolor": ink["synthetic"]}
+    face: dict[str, Any] = {"markerfacecolor": ink["paper"], "markeredgecolor": ink["synthetic"]}
     axes.plot(x, y, "D", markersize=6, markeredgewidth=1.6, label=label, **face)
 
 

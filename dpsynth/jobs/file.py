@@ -16,6 +16,17 @@ from dpsynth.evidence.bundle.checks import SAMPLES
 from dpsynth.evidence.mapped import STANDARDS
 
 VERSION = 1
+STEPS = {
+    "fit": "a model of the real rows; it spends",
+    "sample": "the synthetic rows",
+    "quality": "a comparison with the real rows that may be published; it spends",
+    "evaluate": "a comparison with the real rows",
+    "audit": "attacks on the release",
+    "certify": "a data card, and drafts of documents",
+    "gate": "whether the release may leave",
+    "sign": "a signature, only where the gate passed",
+}
+"""The steps of a job in the order in which they are done, and what each makes."""
 VERDICTS = ("PASS", "INCONCLUSIVE", "FAIL", "INVALID")
 _FORMATS = tuple(ending.removeprefix(".") for ending in SAMPLES["rows"])
 _TOP = ("dpsynth_job", "data", "schema", "ledger", "output")

@@ -14,21 +14,13 @@ from typing import Any
 from dpsynth.auditing.junit import Case
 from dpsynth.evidence.bundle.checks import INTERNAL
 from dpsynth.evidence.pages import render
-from dpsynth.jobs.file import JobFile
+from dpsynth.jobs.file import STEPS, JobFile
 from dpsynth.jobs.gate import STAMP, worst
 from dpsynth.jobs.record import Record
 
-_MAKES = {
-    "fit": "a model of the real rows; the only step that spends",
-    "sample": "the synthetic rows",
-    "evaluate": "a comparison with the real rows",
-    "audit": "attacks on the release",
-    "certify": "a data card, and drafts of documents",
-    "gate": "whether the release may leave",
-    "sign": "a signature, only where the gate passed",
-}
 _PAGES = {
     "release/certificate.html": "What is promised, and what it cost",
+    "release/releasable.html": "How close the release is to the real rows (releasable)",
     "internal/quality/quality.html": "How close the release is to the real rows (internal)",
     "internal/audit/audit.html": "What attacks find (internal)",
 }
@@ -66,7 +58,7 @@ def job_page(job: JobFile, record: Record, steps: Sequence[str], asked: Sequence
 
 def _step(record: Record, step: str) -> dict[str, Any]:
     note = record.steps.get(step)
-    facts = {"name": step, "makes": _MAKES[step], "done": note is not None}
+    facts = {"name": step, "makes": STEPS[step], "done": note is not None}
     if note is None:
         return {**facts, "ended": None, "seconds": None, "files": [], "inputs": {}}
     began, ended = (datetime.fromisoformat(note[key]) for key in ("started", "ended"))

@@ -21,7 +21,7 @@ from dpsynth.base.progress import stage
 from dpsynth.evidence.bundle.checks import INTERNAL, NAME, read_manifest
 from dpsynth.evidence.bundle.signatures import ENDING
 from dpsynth.jobs.before import check_before
-from dpsynth.jobs.file import JobFile
+from dpsynth.jobs.file import STEPS, JobFile
 from dpsynth.jobs.gate import STAMP, case_of_rules, cases, worst
 from dpsynth.jobs.page import job_page
 from dpsynth.jobs.record import Record, alone, digest_of, now
@@ -37,7 +37,6 @@ from dpsynth.synthesizers.release import (
 )
 from dpsynth.synthesizers.table import Synthesizer
 
-STEPS = ("fit", "sample", "quality", "evaluate", "audit", "certify", "gate", "sign")
 RELEASE = "release"
 _UNFINISHED = ".release.unfinished"
 
@@ -269,7 +268,9 @@ def run_job(job: JobFile) -> Done:
             for left in (f"{NAME}.new", f"*{ENDING}.new"):  # by a run that was interrupted
                 for file in run.release.glob(left):
                     file.unlink()
-        done = [step for step in STEPS[:6] if step in job.sections and _do(run, step)]
+        done = [
+            step for step in _WORK if step != "sign" and step in job.sections and _do(run, step)
+        ]
         stage("asking the gate")
         asked = run.gate()
         verdict = worst(asked)
