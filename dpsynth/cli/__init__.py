@@ -30,6 +30,7 @@ from dpsynth.cli.ledger import ledger_app
 from dpsynth.cli.plan import plan
 from dpsynth.cli.quality import quality
 from dpsynth.cli.run import run
+from dpsynth.cli.sample import sample
 from dpsynth.cli.schema import schema_app
 from dpsynth.cli.sign import keys_app, sign
 from dpsynth.cli.split import split
@@ -99,7 +100,7 @@ _COMMANDS = (
     unit,
     release.release,
     release.fit,
-    release.sample,
+    sample,
     beside.mix,
     beside.impute,
     answers.answer,

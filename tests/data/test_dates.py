@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -11,7 +13,7 @@ import dpsynth
 from dpsynth.data.tables.check import check_rows
 from dpsynth.data.tables.codec import codec_for
 from dpsynth.evaluation.reading import as_numbers, missing_and_outside
-from dpsynth.schema.columns import Datetime, SchemaError
+from dpsynth.schema.columns import Datetime, Numeric, SchemaError
 from dpsynth.schema.table import Schema
 
 MARKED = ["9999-12-31", "9999-12-31T00:00:00", "9999-12-31T23:59:59Z"]
@@ -52,6 +54,26 @@ def test_a_marker_may_lie_anywhere(marker):
     marked = (days == marker).to_numpy()
     assert (codes[marked] == codec.size - 1).all()
     assert (codes[~marked] == before[~marked]).all()
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        Datetime("2020-01-01", "2020-01-05", nullable=True, missing_marker="2020-01-03"),
+        Numeric(0, 4, integer=True, nullable=True, missing_marker=3),
+        Numeric(0, 4, nullable=True, missing_marker=0),
+    ],
+)
+def test_a_cell_of_which_the_only_value_is_the_marker_decodes_as_missing_and_meets_no_condition(column):
+    codec = codec_for(column)
+    plain = codec_for(replace(column, missing_marker=None))
+    codes = np.arange(codec.size)
+    values = codec.decode(codes, np.random.default_rng(0))
+    lost = values.isna() & plain.decode(codes, np.random.default_rng(0)).notna()
+    assert lost.sum() == 1
+    assert (codec.encode(values[~lost]) == codes[~lost]).all()
+    weights = codec.weights(codec.parts(lambda x: x.notna().to_numpy(), ()))
+    assert weights[:-1].tolist() == [float(not each) for each in lost[:-1]]
 
 
 def test_a_marker_is_kept_in_the_file_and_cut_as_the_bounds_are(tmp_path):

@@ -58,6 +58,10 @@ class _Cells(ABC):
     """
 
     widths: tuple[float, ...] | None
+    _empty: int | None = None
+    """A valid cell of which the only value stands for missing: no record is in it, and rows that a
+    model's noise puts there are as those of the special cell.
+    """
 
     def __init__(self, valid: int, nullable: bool, other: int | None = None) -> None:
         self._valid = valid
@@ -102,6 +106,8 @@ class _Cells(ABC):
     def settled(self, codes: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         """The cells, of a column that is not nullable another one in place of each invalid one."""
         cells = np.asarray(codes)
+        if self._empty is not None:
+            cells = np.where(cells == self._empty, self.null, cells).astype(cells.dtype)
         missing = cells >= self._valid
         if self.nullable or not missing.any():
             return cells
@@ -123,7 +129,7 @@ class _Cells(ABC):
         first, last = self._ends()
         cells, begin, end = cut(first, last, self._breaks(constants))
         known = np.zeros(len(begin), dtype=bool)
-        kept = holds(self._shown(begin, known))
+        kept = holds(self._shown(begin, known)) & (cells != self._empty)
         one = np.zeros(1, dtype=np.int64)
         special = self.nullable and bool(holds(self._shown(one, one == 0))[0])
         cells, begin, end = cells[kept], begin[kept], end[kept]
@@ -362,6 +368,12 @@ class _Gridded(_Cells):
         self.grid = grid
         self.widths = grid.widths
 
+    def _empty_cell(self, marker: float) -> int | None:
+        """The cell that holds the marker of missing values and no other value, if there is one."""
+        first, last = self._ends()
+        found = np.flatnonzero((first == marker) & (last == marker))
+        return int(found[0]) if len(found) else None
+
     def _draw(self, cells: np.ndarray, rng: np.random.Generator) -> np.ndarray:
         return self.grid.draw(cells.astype(np.int64), rng)
 
@@ -413,6 +425,7 @@ class NumericCodec(_Gridded):
         self._of_text = number_reader(column)
         self._marker = raw.number(column.missing_marker, self._of_text)
         self.numbers = with_exact(self.numbers, self._marker, self.null)
+        self._empty = self._empty_cell(self.lattice.marker)
 
     def code(self, value: object) -> int:
         number = raw.number(value, self._of_text)
@@ -492,6 +505,7 @@ class DatetimeCodec(_Gridded):
         self._marker = column.marker_step - self._first
         marked = column.marker_step * self._seconds
         self.datetimes = with_span(cells, marked, marked + self._seconds, self.null)
+        self._empty = self._empty_cell(self._marker)
 
     def code(self, value: object) -> int:
         seconds = raw.epoch_seconds(value, self._of_text)
