@@ -18,14 +18,28 @@ from _record import RESULTS, ROOT, write
 sys.path.insert(0, str(ROOT))
 
 from dpsynth import Boolean, Categorical, Datetime, Numeric, Schema, evaluate
+from dpsynth.evaluation.analyses import analyses
+from dpsynth.evaluation.asked import analyses_of
+from dpsynth.evaluation.blind_spots import BlindSpot, blind_spots
 from dpsynth.evaluation.downstream import downstream
 from dpsynth.evaluation.numbers import Numbers
-from tests.evaluation.made_up import PLANTED, clean, found
+from tests.evaluation.made_up import PLANTED, clean, found, numbers
+from tests.evaluation.made_up import SCHEMA as MADE_UP
 
 ROWS, COLUMNS = 50_000, 20
 WIDE = 100, 500
 TOWNS = [f"town {i}" for i in range(12)]
 TARGET, GROUPS = "column 3", "column 2"
+ASKED = [
+    {"kind": "linear", "outcome": "column 1", "predictors": ["column 0", "column 2", "column 4"]},
+    {"kind": "logistic", "outcome": "column 3", "predictors": ["column 0", "column 2", "column 4"]},
+    {"kind": "cox", "time": "column 0", "event": "column 3", "predictors": ["column 1", "column 2"]},
+    {"kind": "mean", "column": "column 1", "by": "column 2"},
+    {"kind": "quantile", "column": "column 1", "at": 0.9, "by": "column 2"},
+    {"kind": "table", "columns": ["column 2", "column 3"]},
+    {"kind": "correlation", "columns": ["column 0", "column 1"]},
+    {"kind": "survival", "time": "column 0", "event": "column 3", "by": "column 2"},
+]
 KINDS = (
     Numeric(0, 120, integer=True),
     Numeric(-10, 10),
@@ -44,7 +58,15 @@ def main() -> None:
         return
     false = [false_findings(real, synthetic) for real, synthetic in SIZES]
     planted = [told(which) for which in PLANTED]
-    found = {"cost": cost(), "models": models(), "false findings": false, "planted": planted}
+    found = {
+        "cost": cost(),
+        "models": models(),
+        "survival": survival(),
+        "false findings": false,
+        "planted": planted,
+        "false regions": regions(),
+        "planted regions": planted_regions(),
+    }
     write(RESULTS / "evaluate.json", found)
 
 
@@ -64,6 +86,44 @@ def cost(columns: int = COLUMNS) -> dict[str, float]:
         "page bytes": len(page.encode()),
         "JSON bytes": len(record.encode()),
     }
+
+
+def survival() -> dict[str, float]:
+    """The same for a time until an event, and eight analyses."""
+    schema, tables = facts(), [Numbers.of(wide(seed), facts()) for seed in range(3)]
+    start = time.process_time()
+    downstream(tables, schema, "column 0", [GROUPS], event=TARGET)
+    trained = time.process_time()
+    analyses(tables, schema, analyses_of(ASKED))
+    return {"CPU s": trained - start, "analyses": len(ASKED), "CPU s of analyses": time.process_time() - trained}
+
+
+def regions() -> list[dict[str, int | float]]:
+    """Clean tables in which a blind spot is told, and planted ones that are."""
+    found: list[dict[str, int | float]] = []
+    for real, synthetic in ((5000, 5000), (400, 400), (5000, 300)):
+        told = [spots(clean(real, seed), clean(synthetic, seed + 1000)) for seed in range(COMPARISONS)]
+        found.append({"real": real, "synthetic": synthetic, "comparisons": COMPARISONS, "wrong": sum(map(bool, told))})
+    return found
+
+
+def planted_regions() -> list[dict[str, float]]:
+    """A corner of age and visits that is made empty in the release, but for a tenth; how often it is told."""
+    found = []
+    for age, visits in ((75, 9), (80, 10), (85, 11)):
+        told, shares = 0, []
+        for seed in range(PLANTINGS):
+            real, release = clean(10_000, seed), clean(10_000, seed + 1000)
+            shares.append(float(((real["age"] >= age) & (real["visits"] >= visits)).mean()))
+            gone = (release["age"] >= age) & (release["visits"] >= visits)
+            kept = ~gone | (np.random.default_rng(seed).random(len(release)) < 0.1)
+            told += any("age" in spot.where and "visits" in spot.where for spot in spots(real, release[kept]))
+        found.append({"share": float(np.mean(shares)), "plantings": PLANTINGS, "told": told})
+    return found
+
+
+def spots(real: pd.DataFrame, release: pd.DataFrame) -> tuple[BlindSpot, ...]:
+    return blind_spots(numbers(real), numbers(release), MADE_UP)
 
 
 def models() -> dict[str, float]:

@@ -23,6 +23,7 @@ import networks_page
 import open_page
 import raw_tables_page
 import releasable_page
+import spark_page
 import units_page
 import wide_page
 
@@ -74,6 +75,8 @@ def long_figures() -> str:
         f"**Noise**: {noise_line(noise['results'])}",
         f"**Sampling**: {sampling_line(sampling['results'])}",
         speed_table(),
+        "## Spark",
+        *spark_page.section([load(name)["results"] for name in ("scale_spark", "scale_spark_large")]),
     ]
     return "\n\n".join(parts) + "\n"
 

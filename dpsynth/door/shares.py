@@ -136,7 +136,7 @@ def _divided(
     """The rows of each group of units apart, and then, in a piece without rows, the sums of all of them."""
     found: dict[int, list[pa.Table]] = {}
     sums = []
-    for part in parts:
+    for part in map(_plain, parts):
         hashes = _hashes(part, unit, dates)
         group = (hashes % np.uint64(groups)).astype(np.int64)
         order = np.argsort(group, kind="stable")
@@ -149,6 +149,12 @@ def _divided(
         yield from ((number, table) for table in _joined(pieces))
     if sums:
         yield share % groups, none.replace_schema_metadata({_MARK: json.dumps([share, *_added(sums)])})
+
+
+def _plain(table: pa.Table) -> pa.Table:
+    """The same values without dictionaries, of which each piece would hold all."""
+    kinds = [each.value_type if pa.types.is_dictionary(each) else each for each in table.schema.types]
+    return table.cast(pa.schema(zip(table.column_names, kinds, strict=True)))
 
 
 def _hashes(part: pa.Table, unit: PrivacyUnit, dates: Mapping[str, Coding]) -> np.ndarray:

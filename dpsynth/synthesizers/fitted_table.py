@@ -23,6 +23,7 @@ from dpsynth.synthesizers.answering import answered
 from dpsynth.synthesizers.answers import Answer
 from dpsynth.synthesizers.asking import Asked
 from dpsynth.synthesizers.base import BaseSynthesizer
+from dpsynth.synthesizers.block_frame import drawn_by_spark
 from dpsynth.synthesizers.block_table import WrittenTable, write_table
 from dpsynth.synthesizers.blocks import Written, write_blocks
 from dpsynth.synthesizers.fitted import Fitted
@@ -215,6 +216,53 @@ class FittedTable(BaseSynthesizer[Fitted]):
             return write_blocks(
                 expanded(place), self, n, asked, ending=ending, seed=seed, workers=workers
             )
+
+    def sample_spark(
+        self,
+        n: int,
+        spark: Any,
+        *,
+        where: str | None = None,
+        balance: Mapping[str, Any] | None = None,
+        parity: Mapping[str, Any] | None = None,
+        support: bool = False,
+        seed: int | None = None,
+    ) -> Any:
+        """Any number of rows as a DataFrame of Spark, which its tasks draw, a million rows each.
+
+        The rows are those that `write` draws for the same seed, on however many machines, and are
+        drawn anew whenever the frame is read.
+
+        Parameters
+        ----------
+        n : int
+            How many rows.
+        spark : pyspark.sql.SparkSession
+            A classic one, whose workers have this package.
+        where, balance, parity, support
+            As in `sample`; shares hold in each million.
+        seed : int or None
+            For a sample that can be drawn again; None takes a fresh one.
+
+        Returns
+        -------
+        pyspark.sql.DataFrame
+            With the types that databases get: whole numbers are bigint, numbers with public bounds
+            and decimals decimal(18, ...), dates and times timestamp_ntz.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ConditionError
+            When no row can meet the condition, and where a column other than an `Identifier` has to
+            be unique.
+        ValueError, SchemaError
+            For a number of rows or a seed that is none, and where the workers of Spark lack this
+            package.
+        """
+        asked = Asked(where, None, balance, None, support, parity)
+        return drawn_by_spark(self, n, spark, asked, seed)
 
     def parity(self, parity: Mapping[str, Any], *, where: str | None = None) -> pd.DataFrame:
         """What a sample with this `parity` changes, and what that costs. It spends nothing.

@@ -22,7 +22,7 @@ from pyarrow import parquet
 import dpsynth
 from dpsynth import Datetime, Numeric, PrivacyUnit, RowsError, Schema, SchemaError
 from dpsynth.base.domain import Domain
-from dpsynth.data.engines import spark_shares
+from dpsynth.data.engines import spark_scans, spark_shares
 from dpsynth.data.engines.files import open_rows, open_source
 from dpsynth.data.engines.spark import open_spark
 from dpsynth.data.tables.codec import codec_for, codecs, schema_domain
@@ -160,8 +160,8 @@ def test_the_zone_of_spark_says_nothing_of_times(spark):
     for zone in (None, "America/New_York"):
         schema = Schema({"day": Datetime("2020-05-31", "2020-06-05", zone=zone)})
         expected = counts(pa.table({"day": days}), schema, [("day",)])
-        for zone in ("UTC", "Asia/Tokyo"):
-            spark.conf.set("spark.sql.session.timeZone", zone)
+        for told in ("UTC", "Asia/Tokyo"):
+            spark.conf.set("spark.sql.session.timeZone", told)
             assert counts(frame, schema, [("day",)]) == expected
         found.append(expected)
     spark.conf.unset("spark.sql.session.timeZone")
@@ -368,10 +368,13 @@ def failing(batches):
         raise ValueError(f"CANARY {batch.to_pylist()[0]}")
 
 
-@pytest.mark.parametrize("where", ["in a task", "in the plan"])
+@pytest.mark.parametrize("where", ["in a task", "in a file", "in the plan"])
 def test_what_fails_in_a_task_says_nothing(where, visits, spark, tmp_path, monkeypatch, capfd):
     data = visits
-    if where == "in a task":
+    if where == "in a file":
+        monkeypatch.setattr(spark_scans, "_read", lambda *arguments: failing(arguments[-1]))
+    elif where == "in a task":
+        data = unread_by_files(visits)
         monkeypatch.setattr(spark_shares, "_tables", lambda *arguments: failing(arguments[-1]))
     else:
         data = visits.selectExpr("*").withColumn("age", visits["age"])
@@ -382,7 +385,7 @@ def test_what_fails_in_a_task_says_nothing(where, visits, spark, tmp_path, monke
     assert caught.value.__context__ is None
     assert "CANARY" not in "".join(traceback.format_exception(caught.value))
     assert ledger.runs()[0].state == "drawing"
-    if where == "in a task":
+    if where != "in the plan":
         said = capfd.readouterr()
         assert "CANARY" not in said.out + said.err
 
@@ -400,11 +403,12 @@ def test_no_row_is_collected_by_a_fit(visits, monkeypatch):
 
 
 def test_a_mechanism_that_reads_rows_is_refused_before_anything_is_spent(visits, tmp_path):
-    ledger = dpsynth.Ledger.create(tmp_path / "l", dpsynth.Budget(1, 1e-6), dataset="d", unit=PEOPLE.unit)
+    ledger = dpsynth.Ledger.create(tmp_path / "l", dpsynth.Budget(1, 1e-6), dataset="d", unit=PrivacyUnit())
+    schema = Schema({"age": Numeric(0, 120, integer=True)})
     command = ["true", "{output}"]
-    program = dpsynth.Synthesizer(PEOPLE, "external:", epsilon=1, delta=1e-6, ledger=ledger, command=command)
+    program = dpsynth.Synthesizer(schema, "external:", epsilon=1, delta=1e-6, ledger=ledger, command=command)
     with pytest.raises(ValueError, match=r"reads rows, and those of a Spark DataFrame are only counted"):
-        program.fit(visits)
+        program.fit(visits.select("age"))
     assert ledger.runs() == []
 
 
@@ -455,3 +459,79 @@ def test_names_with_dots_and_of_the_same_letters_are_read(spark):
         assert counts(frame, schema, [("a.b", "A.B")]) == counts(rows, schema, [("a.b", "A.B")])
     finally:
         spark.conf.unset("spark.sql.caseSensitive")
+
+
+def unread_by_files(frame):
+    """The same rows, by a plan that Spark itself has to carry out."""
+    return frame.filter("age >= 0")
+
+
+def test_files_are_read_in_tasks_with_the_counts_that_spark_itself_would_give(visits):
+    assert open_spark(visits, PEOPLE).spread.scan is not None
+    assert open_spark(visits.select(*visits.columns[::-1]), PEOPLE).spread.scan is not None
+    assert open_spark(unread_by_files(visits), PEOPLE).spread.scan is None
+    for unit in ("people", "rows"):
+        schema = streams.SCHEMAS[unit]
+        assert counts(visits, schema) == counts(unread_by_files(visits), schema) == counts(ROWS, schema)
+
+
+def test_files_that_are_written_after_the_first_look_end_the_fit(spark, tmp_path):
+    schema = Schema({"age": Numeric(0, 120, integer=True)})
+    pa_rows = TABLE.select(["age"])
+    parquet.write_table(pa_rows, tmp_path / "rows.parquet")
+    source = open_spark(spark.read.parquet(str(tmp_path / "rows.parquet")), schema)
+    assert source.spread.scan is not None
+    parquet.write_table(pa_rows.slice(1), tmp_path / "rows.parquet")
+    tables = source.spread.scan.tables(["age"])
+    with pytest.raises(ValueError, match="written while it was read"):
+        list(tables(iter([pa.RecordBatch.from_pydict({"id": [0]})])))
+
+
+def test_what_is_no_plain_scan_is_read_by_spark(spark, visits, tmp_path):
+    visits.write.partitionBy("ward").parquet(str(tmp_path / "keyed"))
+    visits.write.orc(str(tmp_path / "orc"))
+    other = {
+        "other names": visits.withColumnRenamed("note", "more"),
+        "computed": visits.withColumn("age", visits["age"] + 0 * visits["pay"]),
+        "a union": visits.union(visits),
+        "folders with keys": spark.read.parquet(str(tmp_path / "keyed")),
+        "another format": spark.read.orc(str(tmp_path / "orc")),
+    }
+    for name, frame in other.items():
+        assert open_spark(frame, streams.SCHEMAS["rows"]).spread.scan is None, name
+    keyed = spark.read.parquet(str(tmp_path / "keyed"))
+    assert counts(keyed) == counts(ROWS)
+
+
+def test_times_are_instants_or_local_whoever_reads_them(spark, tmp_path):
+    """Spark's own files do not say which: Spark knows it, and pyarrow is told."""
+    rows = [(datetime.datetime(2020, 6, 1, tzinfo=datetime.UTC) + datetime.timedelta(hours=h), h) for h in range(60)]
+    schema = Schema({"day": Datetime("2020-05-31", "2020-06-05", zone="America/New_York")})
+    frame = spark.createDataFrame(rows, "day timestamp, age int").coalesce(1)
+    for kind in ("INT96", "TIMESTAMP_MICROS"):
+        spark.conf.set("spark.sql.parquet.outputTimestampType", kind)
+        frame.write.parquet(str(tmp_path / kind))
+        read = spark.read.parquet(str(tmp_path / kind)).select("day")
+        assert open_spark(read, schema).spread.scan is not None
+        assert counts(read, schema, [("day",)]) == counts(frame.select("day"), schema, [("day",)])
+    spark.conf.unset("spark.sql.parquet.outputTimestampType")
+
+
+def test_rows_that_spark_draws_are_those_of_files_however_many_tasks_there_are(spark, tmp_path, monkeypatch):
+    monkeypatch.setattr("dpsynth.synthesizers.block_job.ROWS_OF_A_BLOCK", 40)
+    schema = Schema({"age": Numeric(0, 90, integer=True), "day": Datetime("2020-01-01", "2020-12-31")})
+    rows = ROWS[["age", "day"]]
+    synth = dpsynth.Synthesizer(schema, "independent", epsilon=1, delta=1e-6, ledger=None).fit(rows)
+    synth.write(tmp_path / "rows", n=110, seed=7)
+    written = pd.concat([pd.read_parquet(path) for path in sorted((tmp_path / "rows").glob("*.parquet"))])
+    drawn = synth.sample_spark(110, spark, seed=7)
+    assert drawn.rdd.getNumPartitions() == 3
+    for frame in (drawn, drawn.coalesce(1)):
+        found = frame.toPandas()
+        assert found["age"].tolist() == written["age"].tolist()
+        assert pd.to_datetime(found["day"]).tolist() == pd.to_datetime(written["day"]).tolist()
+    old = synth.sample_spark(50, spark, where="age >= 65", seed=1).toPandas()
+    assert len(old) == 50
+    assert (old["age"] >= 65).all()
+    with pytest.raises(ValueError, match="n must be"):
+        synth.sample_spark(-1, spark)

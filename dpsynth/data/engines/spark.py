@@ -7,7 +7,7 @@ import os
 import re
 import sys
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
 from importlib.util import find_spec
 from typing import Any
@@ -18,6 +18,7 @@ import pyarrow as pa
 from dpsynth.base.versions import versions
 from dpsynth.data.engines.source import Rows, Source
 from dpsynth.data.engines.spark_plans import refuse_plan, refuse_types
+from dpsynth.data.engines.spark_scans import Scan, scan_of
 from dpsynth.data.engines.spark_shares import SparkTable, pruned
 from dpsynth.schema.columns import SchemaError
 from dpsynth.schema.table import Schema
@@ -103,13 +104,16 @@ def _spark(master: str | None) -> Any:
 
 def _source_of(frame: Any, schema: Schema | None) -> Source:
     names = [each.name for each in frame.schema.fields]
+    scan: Scan | None = None
     if schema is not None:
         wanted = [name for name in names if name in {*schema.coded, *schema.unit.columns}]
         refuse_types(frame, wanted)
         _refuse_plan(pruned(frame, wanted), schema)
         _refuse_other_workers(frame)
+        with contextlib.suppress(Exception):  # then Spark reads the files
+            scan = scan_of(frame, wanted)
     types = pa.schema([(each.name, _arrow_type(each)) for each in frame.schema.fields])
-    return Source(names, partial(_collected, frame), types, spread=SparkTable(frame))
+    return Source(names, partial(_collected, frame), types, spread=SparkTable(frame, scan))
 
 
 def _refuse_plan(frame: Any, schema: Schema) -> None:
@@ -154,6 +158,28 @@ def _versions(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
 
 def _said() -> str:
     return f"{sys.version_info[:2]} {sorted(versions().items())}"
+
+
+def frame_of(spark: Any, tasks: int, draw: Callable[[int], pa.Table], types: pa.Schema) -> Any:
+    """A DataFrame of Spark with what `draw` gives for each number of a task.
+
+    SchemaError where the workers lack this package.
+    """
+    from pyspark.sql.pandas.types import from_arrow_schema
+
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        numbers = spark.range(0, tasks, 1, tasks)
+        _refuse_other_workers(numbers)
+        columns = from_arrow_schema(types, prefer_timestamp_ntz=True)
+        return numbers.mapInArrow(partial(_drawn, draw), columns)
+
+
+def _drawn(
+    draw: Callable[[int], pa.Table], batches: Iterator[pa.RecordBatch]
+) -> Iterator[pa.RecordBatch]:
+    for number in [number for batch in batches for number in batch["id"].to_pylist()]:
+        yield from draw(number).to_batches(max_chunksize=1 << 16)
 
 
 def _collected(frame: Any) -> Rows:

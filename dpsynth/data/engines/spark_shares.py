@@ -18,6 +18,7 @@ import numpy as np
 import pyarrow as pa
 
 from dpsynth.data.engines.source import Rows
+from dpsynth.data.engines.spark_scans import Scan
 from dpsynth.door.shares import Pieces, Shares, Work
 
 _PIECES = "number int, piece binary"
@@ -34,9 +35,10 @@ _Opened: TypeAlias = Callable[[Iterator[pa.RecordBatch]], Iterator[pa.Table]]
 
 @dataclass(frozen=True, eq=False)
 class SparkTable:
-    """A DataFrame of Spark, and how its rows are changed before anything else."""
+    """A DataFrame of Spark, and how its rows are changed first. scan: where tasks read files."""
 
     frame: Any = field(repr=False)
+    scan: Scan | None = None
     changes: tuple[tuple[_Change, Callable[[Sequence[str]], Sequence[str]]], ...] = ()
 
     def changed(
@@ -53,8 +55,12 @@ class SparkTable:
         names = [each.name for each in self.frame.schema.fields if each.name in {*raw}]
         changes = tuple(change for change, _ in self.changes)
         shares = int(self.frame.sparkSession.conf.get("spark.sql.shuffle.partitions"))
-        opened = partial(_tables, names, changes, [*columns])
-        return _SparkShares(pruned(self.frame, names), opened, _GROUPS * shares)
+        read: _Opened = partial(_tables, names)
+        frame = pruned(self.frame, names)
+        if self.scan is not None:
+            frame, read = self.scan.frame, self.scan.tables(names)
+        opened = partial(_changed, read, changes, [*columns])
+        return _SparkShares(frame, opened, _GROUPS * shares)
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,15 +159,21 @@ def _pieces(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
             yield _table(piece.as_buffer())
 
 
-def _tables(
-    names: list[str],
+def _tables(names: list[str], batches: Iterator[pa.RecordBatch]) -> Iterator[pa.Table]:
+    """The rows that Spark gives a task, some at a time, under their own names."""
+    for some in _in_lots(batches):
+        yield pa.Table.from_batches(some).rename_columns(names).combine_chunks()
+
+
+def _changed(
+    read: _Opened,
     changes: Sequence[_Change],
     columns: list[str],
     batches: Iterator[pa.RecordBatch],
 ) -> Iterator[pa.Table]:
-    """The rows of a task, some at a time, with these columns."""
-    for some in _in_lots(batches):
-        rows: Rows = pa.Table.from_batches(some).rename_columns(names).combine_chunks()
+    """The tables of a task after all changes, with these columns."""
+    for table in read(batches):
+        rows: Rows = table
         for change in changes:
             rows = change(rows)
         assert isinstance(rows, pa.Table)
