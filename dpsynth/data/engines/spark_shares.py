@@ -56,20 +56,24 @@ class SparkTable:
         changes = tuple(change for change, _ in self.changes)
         shares = int(self.frame.sparkSession.conf.get("spark.sql.shuffle.partitions"))
         read: _Opened = partial(_tables, names)
-        frame = pruned(self.frame, names)
+        frame, in_files = pruned(self.frame, names), self.scan is not None
         if self.scan is not None:
             frame, read = self.scan.frame, self.scan.tables(names)
         opened = partial(_changed, read, changes, [*columns])
-        return _SparkShares(frame, opened, _GROUPS * shares)
+        return _SparkShares(frame, opened, _GROUPS * shares, in_files)
 
 
 @dataclass(frozen=True, eq=False)
 class _SparkShares:
-    """Shares that a DataFrame of Spark has, and what is made of them. held: what it needs kept."""
+    """Shares that a DataFrame of Spark has, and what is made of them. held: what it needs kept.
+
+    in_files: tasks read the rows of their share from files, where they are kept already.
+    """
 
     frame: Any = field(repr=False)
     opened: _Opened
     groups: int
+    in_files: bool
     works: tuple[Work, ...] = ()
     held: tuple[_Persisted, ...] = ()
 
@@ -77,9 +81,12 @@ class _SparkShares:
         return replace(self, works=(*self.works, work))
 
     def gathered(self) -> Shares:
-        return replace(self, frame=self._done().repartition("number"), opened=_pieces, works=())
+        divided = self._done().repartition("number")
+        return replace(self, frame=divided, opened=_pieces, works=(), in_files=False)
 
     def kept(self) -> Shares:
+        if self.in_files:  # read again in a fraction of the time that Spark's copy takes
+            return replace(self, in_files=False)
         kept = _Persisted(self._done())
         return replace(self, frame=kept.frame, opened=_pieces, works=(), held=(*self.held, kept))
 
