@@ -23,6 +23,7 @@ import networks_page
 import open_page
 import raw_tables_page
 import releasable_page
+import scale_page
 import spark_page
 import units_page
 import wide_page
@@ -44,6 +45,7 @@ def long_figures() -> str:
     utility, raw, ablation = load("utility"), load("raw_tables"), load("ablation")
     counting, noise, sampling = load("counting"), load("noise"), load("sampling")
     rows = utility["results"]["rows"]
+    spark = [load(name)["results"] for name in ("scale_spark", "scale_spark_large")]
     parts = ["# Figures", origin(utility), "## Distances", explained(utility)]
     for epsilon in epsilons(rows):
         parts += [f"### Epsilon {epsilon:g}", f"{summary(rows, epsilon)} {losses(rows, epsilon)}", table(rows, epsilon)]
@@ -75,8 +77,10 @@ def long_figures() -> str:
         f"**Noise**: {noise_line(noise['results'])}",
         f"**Sampling**: {sampling_line(sampling['results'])}",
         speed_table(),
+        "## Tables of ten million rows and more",
+        *scale_page.section(load("scale")["results"], load("scale_huge")["results"], spark),
         "## Spark",
-        *spark_page.section([load(name)["results"] for name in ("scale_spark", "scale_spark_large")]),
+        *spark_page.section(spark),
     ]
     return "\n\n".join(parts) + "\n"
 
