@@ -21,7 +21,7 @@ def page(text: str) -> str:
 def measured(results: dict[str, Any]) -> str:
     conflicts, half = results["conflicts"], results["rows"] // 2
     lines = [
-        "| epsilon | of half of the rows | both halves, added | of all rows | two of all rows, averaged | CPU s of a merge |",
+        "| epsilon | half of the rows | both halves, added | all rows | two of all rows, averaged | CPU s of a merge |",
         "|---|---|---|---|---|---|",
     ]
     for row in results["distances"]:
@@ -29,12 +29,12 @@ def measured(results: dict[str, Any]) -> str:
         lines.append(f"| {row['epsilon']:g} | {shown} | {row['CPU s']:.1f} |")
     return "\n\n".join(
         [
-            f"{results['rows']:,} rows of `{results['table']}`, fits by `{results['mechanism']}`: the mean distance of pairs of"
-            f" columns from the {results['rows']:,} rows, of {results['seeds']} seeds. The halves are disjoint, so that a"
-            " merge of two of them promises what the fit of all rows does. (`benchmarks/merging.py`)",
+            f"{results['rows']:,} rows of `{results['table']}`, fits by `{results['mechanism']}`: the mean distance of"
+            f" pairs of columns from the {results['rows']:,} rows, of {results['seeds']} seeds. The halves are disjoint, so"
+            " that a merge of two of them promises what the fit of all rows does. (`benchmarks/merging.py`)",
             "\n".join(lines),
-            f"Of {conflicts['clean']} pairs of halves of {half:,} rows, {conflicts['named']} had a conflict that was named, in"
-            f" {conflicts['comparisons']:,} comparisons. Where two codes of a column were exchanged in one half, it was"
+            f"Of {conflicts['clean']} pairs of halves of {half:,} rows, {conflicts['named']} had a conflict that was named,"
+            f" in {conflicts['comparisons']:,} comparisons. Where two codes of a column were exchanged in one half, it was"
             f" named in {conflicts['found']} of {conflicts['planted']}.",
         ]
     )
