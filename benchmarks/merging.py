@@ -19,9 +19,9 @@ from dpsynth import Merged, Schema, Synthesizer, merge
 from dpsynth.models.distances import total_variation
 
 TABLE, TURNED = "adult_discretised", "workclass"
-ROWS = 20_000
-MECHANISM, EPSILONS, SEEDS = "canopy", (0.1, 1.0), 3
-CLEAN, PLANTED = 20, 5
+ROWS = 10_000
+MECHANISM, EPSILONS, SEEDS = "canopy", (1.0,), 2
+CLEAN, PLANTED = 10, 3
 """Pairs of halves in which nothing was planted, and pairs in which a column's two most frequent codes are exchanged."""
 
 
