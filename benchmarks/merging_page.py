@@ -27,14 +27,16 @@ def measured(results: dict[str, Any]) -> str:
     for row in results["distances"]:
         shown = " | ".join(f"{100 * row[name]:.2f} %" for name in ("half", "added", "whole", "average"))
         lines.append(f"| {row['epsilon']:g} | {shown} | {row['CPU s']:.1f} |")
+    table, mechanism, rows = results["table"], results["mechanism"], f"{results['rows']:,}"
     told = (
-        f"{results['rows']:,} rows of `{results['table']}`, fits by `{results['mechanism']}`: the mean distance of pairs of"
-        f" columns from the {results['rows']:,} rows, of {results['seeds']} seeds. The halves are disjoint, so that a merge"
-        " of two of them promises what the fit of all rows does. (`benchmarks/merging.py`)"
+        f"{rows} rows of `{table}`, fits by `{mechanism}`: the mean distance of pairs of columns from these rows, of"
+        f" {results['seeds']} seeds. The halves are disjoint, so that a merge of two of them promises what the fit of all"
+        " rows does. (`benchmarks/merging.py`)"
     )
+    clean, compared, planted = conflicts["clean"], f"{conflicts['comparisons']:,}", conflicts["planted"]
     named = (
-        f"Of {conflicts['clean']} pairs of halves of {half:,} rows, {conflicts['named']} had a conflict that was named, in"
-        f" {conflicts['comparisons']:,} comparisons. Where two codes of a column were exchanged in one half, it was named in"
-        f" {conflicts['found']} of {conflicts['planted']}."
+        f"Of {clean} pairs of halves of {half:,} rows, {conflicts['named']} had a conflict that was named, in {compared}"
+        f" comparisons. Where two codes of a column were exchanged in one half, it was named in {conflicts['found']} of"
+        f" {planted}."
     )
     return "\n\n".join([told, "\n".join(lines), named])
