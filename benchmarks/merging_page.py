@@ -30,13 +30,13 @@ def measured(results: dict[str, Any]) -> str:
     table, mechanism, rows = results["table"], results["mechanism"], f"{results['rows']:,}"
     told = (
         f"{rows} rows of `{table}`, fits by `{mechanism}`: the mean distance of pairs of columns from these rows, of"
-        f" {results['seeds']} seeds. The halves are disjoint, so that a merge of two of them promises what the fit of all"
-        " rows does. (`benchmarks/merging.py`)"
+        f" {results['seeds']} seeds. The halves are disjoint, so that a merge of two promises what the fit of all rows"
+        " does. (`benchmarks/merging.py`)"
     )
     clean, compared, planted = conflicts["clean"], f"{conflicts['comparisons']:,}", conflicts["planted"]
     named = (
-        f"Of {clean} pairs of halves of {half:,} rows, {conflicts['named']} had a conflict that was named, in {compared}"
-        f" comparisons. Where two codes of a column were exchanged in one half, it was named in {conflicts['found']} of"
-        f" {planted}."
+        f"Of {clean} pairs of halves of {half:,} rows, {conflicts['named']} had a conflict that was named, of"
+        f" {compared} comparisons. Where two codes of a column were exchanged in one half, it was named in"
+        f" {conflicts['found']} of {planted}."
     )
     return "\n\n".join([told, "\n".join(lines), named])
