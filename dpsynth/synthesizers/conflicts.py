@@ -69,7 +69,7 @@ def _record(
 def _most(found: Comparison, codecs: Mapping[str, Codec]) -> list[dict[str, Any]]:
     """The cells that disagree most."""
     order = np.argsort(-np.abs(found.errors), axis=None, kind="stable")[:MOST_NAMED]
-    named = []
+    named: list[dict[str, Any]] = []
     for place in order:
         at = np.unravel_index(int(place), found.errors.shape)
         if abs(found.errors[at]) < _CLEAR and named:
