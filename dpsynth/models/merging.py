@@ -161,10 +161,11 @@ class Merging:
     def _bins(self, masses: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """The bins of all sources together; coarser ones where the model would be too large."""
         fine = {a: _parted([p.model.bins[a] for p in self._having(a)]) for a in masses}
-        if not self.cliques or tree_cells(_binned(self.domain, fine), self.cliques) <= MAX_CELLS:
+        size = lambda bins: tree_cells(_binned(self.domain, bins), self.cliques)  # noqa: E731
+        if not self.cliques or size(fine) <= MAX_CELLS:
             return fine
         typical = float(np.median([self._noise(c) for c in self.cliques]))
-        return choose_bins(self.domain, masses, typical)
+        return min(fine, choose_bins(self.domain, masses, typical), key=size)
 
     def _having(self, attribute: str) -> list[Part]:
         return [part for part in self.parts if attribute in part.model.domain.attributes]
