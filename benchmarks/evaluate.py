@@ -49,7 +49,9 @@ KINDS = (
 )
 SIZES = ((5000, 5000), (400, 400), (5000, 20), (50, 5000))
 """Rows of the real and of the synthetic table, where nothing was planted."""
-COMPARISONS, PLANTINGS = 40, 10
+COMPARISONS, PLANTINGS = 40, 20
+LIMIT, LIMIT_WITH_MODELS = 60, 120
+"""CPU seconds that a comparison of ROWS rows of COLUMNS columns may take."""
 
 
 def main() -> None:
@@ -59,6 +61,7 @@ def main() -> None:
     false = [false_findings(real, synthetic) for real, synthetic in SIZES]
     planted = [told(which) for which in PLANTED]
     found = {
+        "limits": {"CPU s": LIMIT, "CPU s with models": LIMIT_WITH_MODELS},
         "cost": cost(),
         "models": models(),
         "survival": survival(),
@@ -68,6 +71,9 @@ def main() -> None:
         "planted regions": planted_regions(),
     }
     write(RESULTS / "evaluate.json", found)
+    alone = found["cost"]["CPU s"]
+    if alone > LIMIT or alone + found["models"]["CPU s"] > LIMIT_WITH_MODELS:
+        raise SystemExit(f"a comparison takes more than {LIMIT} CPU s, or {LIMIT_WITH_MODELS} with models")
 
 
 def cost(columns: int = COLUMNS) -> dict[str, float]:

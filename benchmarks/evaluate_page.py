@@ -6,7 +6,7 @@ from typing import Any
 
 
 def section(results: dict[str, Any], wide: dict[str, Any]) -> list[str]:
-    cost, models, planted = results["cost"], results["models"], results["planted"]
+    cost, models, planted, limits = (results[part] for part in ("cost", "models", "planted", "limits"))
     false = ["| real rows | synthetic rows | comparisons | with a false finding |", "|---|---|---|---|"]
     for row in results["false findings"]:
         false.append(f"| {row['real']:,} | {row['synthetic']:,} | {row['comparisons']} | {row['wrong']} |")
@@ -29,7 +29,8 @@ def section(results: dict[str, Any], wide: dict[str, Any]) -> list[str]:
         f" {cost['CPU s']:.0f} CPU s, and its two files {cost['CPU s of the page']:.1f} more: a page of"
         f" {cost['page bytes'] / 1e6:.1f} MB, and JSON of {cost['JSON bytes'] / 1e6:.1f} MB."
         f" Models of a target, with {models['groups']} groups and a holdout of as many rows, take"
-        f" {models['CPU s']:.0f} CPU s."
+        f" {models['CPU s']:.0f} CPU s more; the benchmark fails over {limits['CPU s']} CPU s, and over"
+        f" {limits['CPU s with models']} with these models."
         f" Models of a time until an event take {survival['CPU s']:.0f} CPU s, and {survival['analyses']} analyses"
         f" {survival['CPU s of analyses']:.1f}."
         " (`benchmarks/evaluate.py`)",

@@ -19,6 +19,7 @@ import audit_page
 import constraints_page
 import coverage_page
 import evaluate_page
+import merging_page
 import networks_page
 import open_page
 import raw_tables_page
@@ -308,7 +309,7 @@ def main() -> None:
         counted = re.sub(rf"(\| `dpsynth/{ring}/` \|) [\d,]+", rf"\g<1> {lines:,}", counted)
     shown = networks_page.replaced(readme.read_text(), "figures", short_figures())
     wanted = {readme: shown, argument: counted, ROOT / "docs" / "figures.md": long_figures()}
-    pages = (audit_page, constraints_page, coverage_page, networks_page, releasable_page, units_page)
+    pages = (audit_page, constraints_page, coverage_page, merging_page, networks_page, releasable_page, units_page)
     wanted |= {m.PAGE: m.page(m.PAGE.read_text()) for m in pages}
     if options.check:
         sys.exit(any(path.read_text() != text for path, text in wanted.items()))

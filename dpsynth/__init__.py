@@ -74,6 +74,7 @@ if TYPE_CHECKING:
         NotFittedError,
     )
     from dpsynth.synthesizers.image import ImageSynthesizer
+    from dpsynth.synthesizers.merged import Merged, merge
     from dpsynth.synthesizers.model_file import ModelFileError
     from dpsynth.synthesizers.paid_quality import evaluate_releasable
     from dpsynth.synthesizers.releasable_quality import ReleasableQuality
@@ -116,6 +117,7 @@ _HOME = {
     "Ledger": "ledger.ledger",
     "LedgerCorruptError": "ledger.chain",
     "Marginal": "mechanisms.marginal.known",
+    "Merged": "synthesizers.merged",
     "ModelFileError": "synthesizers.model_file",
     "NewLedgerWarning": "synthesizers.base",
     "NoLedgerWarning": "synthesizers.base",
@@ -151,6 +153,7 @@ _HOME = {
     "evaluate": "evaluation.fidelity",
     "evaluate_images": "evaluation.images",
     "evaluate_releasable": "synthesizers.paid_quality",
+    "merge": "synthesizers.merged",
     "mix": "data.tables.mixing",
     "partitions": "data.engines.partitions",
     "rows_per_unit": "synthesizers.units",
@@ -190,6 +193,7 @@ __all__ = [
     "Ledger",
     "LedgerCorruptError",
     "Marginal",
+    "Merged",
     "ModelFileError",
     "NewLedgerWarning",
     "NoLedgerWarning",
@@ -224,6 +228,7 @@ __all__ = [
     "evaluate",
     "evaluate_images",
     "evaluate_releasable",
+    "merge",
     "mix",
     "partitions",
     "rows_per_unit",

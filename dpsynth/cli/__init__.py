@@ -27,6 +27,7 @@ from dpsynth.cli.exits import CODES, exit_code
 from dpsynth.cli.images import images_app
 from dpsynth.cli.init import init
 from dpsynth.cli.ledger import ledger_app
+from dpsynth.cli.merge import merge
 from dpsynth.cli.plan import plan
 from dpsynth.cli.quality import quality
 from dpsynth.cli.run import run
@@ -101,6 +102,7 @@ _COMMANDS = (
     release.release,
     release.fit,
     sample,
+    merge,
     beside.mix,
     beside.impute,
     answers.answer,

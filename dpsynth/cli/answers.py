@@ -47,9 +47,9 @@ def answer(
 
     Where nothing that was measured covers a question, the answer is the model's, and is marked so.
     """
-    from dpsynth.synthesizers.table import Synthesizer
+    from dpsynth.synthesizers.merged import load_table
 
-    synth = Synthesizer.load(model)
+    synth = load_table(model)
     found = [synth.answer(question, level=level) for question in questions]
     if as_json:
         print_json({"answers": [each.record() for each in found]})
@@ -114,9 +114,9 @@ def measured(
 
     In the folder of a release its manifest lists the report.
     """
-    from dpsynth.synthesizers.table import Synthesizer
+    from dpsynth.synthesizers.merged import load_table
 
-    report = Synthesizer.load(model).measured_report()
+    report = load_table(model).measured_report()
     if output is not None:
         report.save(output)
     if as_json:

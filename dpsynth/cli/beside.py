@@ -68,10 +68,10 @@ def impute(
     It is stamped: its column contains_real_records says so, and no fit, release or audit takes it.
     """
     from dpsynth.data.tables.writing import write_rows
-    from dpsynth.synthesizers.table import Synthesizer
+    from dpsynth.synthesizers.merged import load_table
 
     _refuse_release(output)
-    synthesizer = Synthesizer.load(model)
+    synthesizer = load_table(model)
     filled = synthesizer.impute(data, columns=column, seed=seed)
     write_rows(filled, output, synthesizer.schema)
     _say(output, {"columns": column, "seed": seed}, as_json)

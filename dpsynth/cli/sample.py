@@ -99,8 +99,8 @@ def sample(
     """
     from dpsynth.data.tables.writing import WRITTEN
     from dpsynth.synthesizers.drawing import draw_rows_to
+    from dpsynth.synthesizers.merged import load_table
     from dpsynth.synthesizers.scenario import Scenario
-    from dpsynth.synthesizers.table import Synthesizer
 
     asked: dict[str, Any] = {"where": where, "balance": shares_of(balance), "support": support}
     asked["parity"] = parity_asked(parity, parity_gap)
@@ -108,7 +108,7 @@ def sample(
     if n is not None and scenario is None and not (named and output.suffix):
         asked |= {"format": row_format and row_format.value, "append": append}
         with following(progress):
-            synthesizer = Synthesizer.load(model)
+            synthesizer = load_table(model)
             asked |= {"seed": seed, "workers": workers, "progress": False}  # `following` shows it
             made = synthesizer.write(output, n, **asked)
         _say_written(made, as_json)
@@ -122,7 +122,7 @@ def sample(
     if scenario is not None:
         asked["scenario"] = Scenario.load(scenario)
     with following(progress):
-        drawn = draw_rows_to(output, Synthesizer.load(model), n, **asked, seed=seed)
+        drawn = draw_rows_to(output, load_table(model), n, **asked, seed=seed)
     say_drawn(drawn, "rows", as_json)
 
 

@@ -57,10 +57,17 @@ Keys = Annotated[
 ]
 
 
+_TOLD = "agrees with the ledger lines that it quotes"
+_REST = "a ledger written anew, or cut at its end (dpsynth ledger verify LEDGER --head HEAD)"
+
+
 def verify(
     release: Annotated[
         Path,
-        typer.Argument(help="A release's folder, one that `sample` wrote, or a certificate.json."),
+        typer.Argument(
+            help="A release's folder, one that `sample` wrote, a certificate.json, or the file of a"
+            " merge."
+        ),
     ],
     head: Head = None,
     redraw: Redraw = False,
@@ -79,14 +86,19 @@ def verify(
     """
     from dpsynth.evidence.bundle.samples import is_samples
     from dpsynth.evidence.release import examine_release, examine_samples, who_signed
+    from dpsynth.synthesizers.model_file import is_merge
 
-    plain = is_samples(release)
+    plain, merged = is_samples(release), is_merge(release)
     if plain and (trust is not None or key):
         raise ValueError(
             f"{release} is no release, and a signature is of one: give no --trust or --key"
         )
-    asked = None if plain else _asked(trust, key, release)
-    if plain:
+    asked = None if plain or merged else _asked(trust, key, release)
+    if merged:
+        from dpsynth.synthesizers.merge_check import examine_merge
+
+        outcomes = examine_merge(release)
+    elif plain:
         outcomes = examine_samples(release, model, head)
     else:
         outcomes = examine_release(release, head, asked)
@@ -111,7 +123,11 @@ def verify(
         for name in signed_by:
             say(f"{release}: signed by {name}")
         drawn = _not_drawn_again(redraw, redraw_some)
-        say(_what_holds(release, model if plain else None, head, drawn, asked))
+        say(
+            _what_holds_of_a_merge(release)
+            if merged
+            else _what_holds(release, model if plain else None, head, drawn, asked)
+        )
     if open_ones and not faults:
         said = printable(f"dpsynth: {open_ones[0]}")
         err.print(said, style="red", highlight=False, markup=False)
@@ -151,11 +167,9 @@ def _what_holds(
 
     model: that of a folder of samples, which holds their certificate; None of a release.
     """
-    told = "agrees with the ledger lines that it quotes"
-    rest = "a ledger written anew, or cut at its end (dpsynth ledger verify LEDGER --head HEAD)"
     if not release.is_dir():
-        return _listed(f"{release}: {told}.", ["the files beside it (give the folder)", rest])
-    missing = [rest]
+        return _listed(f"{release}: {_TOLD}.", ["the files beside it (give the folder)", _REST])
+    missing = [_REST]
     if model is not None:
         missing.append("who stands for it: only a release is signed")
     elif asked is None:
@@ -171,7 +185,17 @@ def _what_holds(
     if (release / "internal").exists():
         missing.append("internal/, which is no part of the release and must not be published")
     of = "and the certificate" if model is None else f"drawn from {model}, whose certificate"
-    return _listed(f"{release}: the files are those that the manifest lists, {of} {told}.", missing)
+    return _listed(
+        f"{release}: the files are those that the manifest lists, {of} {_TOLD}.", missing
+    )
+
+
+def _what_holds_of_a_merge(release: Path) -> str:
+    holds = (
+        f"{release}: each source's certificate {_TOLD}, its model is the one that its run released,"
+        " and merged again the sources give this merge."
+    )
+    return _listed(holds, ["whether somebody is in several sources", _REST])
 
 
 def _listed(holds: str, missing: list[str]) -> str:

@@ -15,7 +15,7 @@ from scipy.special import gammaln
 
 from dpsynth.base.text import percent
 from dpsynth.evaluation.numbers import MEASURED, Numbers, in_both
-from dpsynth.evaluation.pattern import CLEAR, Pattern, apart, fate_of, in_errors
+from dpsynth.evaluation.pattern import CLEAR, CLEAR_OF_FOUND, Pattern, apart, fate_of, in_errors
 from dpsynth.models.distances import compared_pairs
 from dpsynth.schema.table import Schema
 
@@ -89,7 +89,7 @@ def repeated_rows(real: Numbers, synthetic: Numbers, schema: Schema) -> Iterator
     )
     if _copied(tables[0], names, keys[0], r, rng):
         yield Pattern("repeated rows", (), fate_of(r, s, errors), r, s, errors, evidence)
-    elif s > _TWICE * r and errors >= CLEAR and _copied(tables[1], names, keys[1], s, rng):
+    elif s > _TWICE * r and errors >= CLEAR_OF_FOUND and _copied(tables[1], names, keys[1], s, rng):
         yield Pattern("repeated rows", (), "invented", r, s, errors, evidence)
 
 
@@ -169,7 +169,7 @@ def _rare(a: str, b: str, r: np.ndarray, s: np.ndarray) -> Iterator[Pattern]:
     rare = (r >= _FEWEST_RARE) & (r <= RARE * n)
     shares = float(r[rare].sum() / n), float(s[rare].sum() / m)
     errors = apart(shares[0], n, shares[1], m)
-    if shares[0] >= _LEAST_NEW and fate_of(*shares, errors) == "lost":
+    if shares[0] >= _LEAST_NEW and fate_of(*shares, errors, CLEAR) == "lost":
         gone = int(np.sum(rare & (s == 0)))
         said = (
             f"{int(rare.sum()):,} combinations that are rare among the real rows make up"

@@ -15,6 +15,10 @@ KEPT_FROM = 0.5
 """The share of a pattern's strength from which on it is kept."""
 CLEAR = 4.0
 """A difference of so many standard errors is no chance: p < 0.0001, for some hundred tests."""
+CLEAR_OF_FOUND = 3.0
+"""The same, p < 0.002, of a pattern that one table surely has, whatever the other one has: it is
+looked for in that table alone, so that few are compared.
+"""
 
 
 @dataclass(frozen=True)
@@ -55,20 +59,22 @@ class Pattern:
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
-def fate_of(real: float, synthetic: float, errors: float) -> str:
+def fate_of(real: float, synthetic: float, errors: float, clear: float = CLEAR_OF_FOUND) -> str:
     """Of a pattern that the real records have: "kept", "lost" or "undecided".
 
     Both strengths are positive where the pattern is there. errors: their difference, in standard
-    errors.
+    errors. clear: how many are no chance; CLEAR where the two tables were compared to find it.
     """
     if synthetic >= KEPT_FROM * real:
         return "kept"
-    return "lost" if abs(errors) >= CLEAR else "undecided"
+    return "lost" if abs(errors) >= clear else "undecided"
 
 
-def is_invented(real: float, synthetic: float, errors: float) -> bool:
+def is_invented(
+    real: float, synthetic: float, errors: float, clear: float = CLEAR_OF_FOUND
+) -> bool:
     """Of a pattern that only the release has: is it clearly there, and clearly not in the real?"""
-    return real < KEPT_FROM * synthetic and abs(errors) >= CLEAR
+    return real < KEPT_FROM * synthetic and abs(errors) >= clear
 
 
 def apart(real: float, of_real: float, synthetic: float, of_synthetic: float) -> float:

@@ -11,7 +11,14 @@ import numpy as np
 from dpsynth.base.text import hundredths, percent
 from dpsynth.evaluation.association import columns_of, correlations
 from dpsynth.evaluation.numbers import Numbers, is_measured, value_of
-from dpsynth.evaluation.pattern import CLEAR, Pattern, apart, fate_of, in_errors, is_invented
+from dpsynth.evaluation.pattern import (
+    CLEAR_OF_FOUND,
+    Pattern,
+    apart,
+    fate_of,
+    in_errors,
+    is_invented,
+)
 from dpsynth.models.distances import compared_columns, compared_pairs
 from dpsynth.schema.columns import Boolean, Numeric
 from dpsynth.schema.table import Schema
@@ -28,7 +35,8 @@ _LEAST_SUMS = 0.95
 _MOST_SUMMED = 40
 
 LEAST_CORRELATION = 0.1
-_SURE = 6.0
+_SURE = 5.0
+"""Standard errors of both correlations: p < 1e-6, for some thousand groups and pairs."""
 _MOST_GROUPS = 20
 _SMALLEST_GROUP = 200
 
@@ -47,7 +55,7 @@ def dependencies(real: Numbers, synthetic: Numbers, schema: Schema) -> Iterator[
         elif _determines(few[1], chance[1], a, b, synthetic):
             r, s = (broken(table.codes[a], table.codes[b]) for table in (real, synthetic))
             errors = apart(r, real.rows, s, synthetic.rows)
-            if r > STILL_KEPT and errors >= CLEAR:
+            if r > STILL_KEPT and errors >= CLEAR_OF_FOUND:
                 said = (
                     f"in the release {a} determines {b} in {percent(1 - s)} of the rows, in the"
                     f" real records in {percent(1 - r)}"
@@ -87,7 +95,7 @@ def _dependency(a: str, b: str, real: Numbers, synthetic: Numbers) -> Pattern:
     if s <= STILL_KEPT:
         fate = "kept" if known >= _SMALLEST_GROUP else "undecided"
     else:
-        fate = "lost" if errors >= CLEAR else "undecided"
+        fate = "lost" if errors >= CLEAR_OF_FOUND else "undecided"
     said = (
         f"{a} determines {b} in {percent(1 - r)} of the real rows; of {known:,} synthetic rows"
         f" whose {a} is known, {percent(s)} have another {b}"

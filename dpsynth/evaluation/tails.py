@@ -11,7 +11,7 @@ from scipy.stats import multivariate_normal, rankdata
 
 from dpsynth.base.text import percent, short
 from dpsynth.evaluation.numbers import MEASURED, Numbers, in_both, is_measured, value_of
-from dpsynth.evaluation.pattern import Pattern, apart, fate_of, in_errors, is_invented
+from dpsynth.evaluation.pattern import CLEAR, Pattern, apart, fate_of, in_errors, is_invented
 from dpsynth.models.distances import compared_pairs
 from dpsynth.schema.columns import Column, Datetime, Numeric
 from dpsynth.schema.table import Schema
@@ -121,8 +121,8 @@ def _tail(
     edge = float(np.quantile(sign * r, level, method="inverted_cdf"))
     shares = _share_above(edge, sign * r), _share_above(edge, sign * s)
     errors = apart(shares[0], r.size, shares[1], s.size)
-    cut = shares[0] >= _LEAST_TAIL and fate_of(*shares, errors) == "lost"
-    stretched = shares[1] >= _LEAST_TAIL and is_invented(*shares, errors)
+    cut = shares[0] >= _LEAST_TAIL and fate_of(*shares, errors, CLEAR) == "lost"
+    stretched = shares[1] >= _LEAST_TAIL and is_invented(*shares, errors, CLEAR)
     if not cut and not stretched:
         return None
     side, beyond = ("upper", "above") if sign > 0 else ("lower", "below")

@@ -61,8 +61,12 @@ def examine_samples(
     outcomes: list[Outcome] = []
     if model is not None:
         given, inside = _opened(Path(model))
-        record = verify.parse(json.dumps(inside), model)
-        outcomes = verify.examine(record)
+        if isinstance(inside, dict) and "dpsynth_merge" in inside:
+            record, of = inside, _certificates(inside, model)
+        else:
+            record = verify.parse(json.dumps(inside), model)
+            of = [record]
+        outcomes = [outcome for each in of for outcome in verify.examine(each)]
     folder = Samples(path, record, head, _unzstd, given)
     return [*outcomes, *(verify.outcome_of(each, folder) for each in samples.CHECKS)]
 
@@ -72,6 +76,14 @@ def _opened(model: Path) -> tuple[str, Any]:
         return content_of(model)
     except ValueError as fault:
         raise ValueError(f"{model} cannot be read, as {fault}: give a model file") from None
+
+
+def _certificates(merge: dict[str, Any], model: str | Path) -> list[Any]:
+    """Those of a merge's sources."""
+    try:
+        return [each["certificate"] for each in merge["sources"]]
+    except (LookupError, TypeError):
+        raise ValueError(f"{model} names no sources of its merge: fetch another copy") from None
 
 
 def check_release(place: str | Path, head: str | None = None) -> list[str]:

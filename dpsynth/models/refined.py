@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -103,6 +103,18 @@ class RefinedModel:
         for axis, a in enumerate(clique):
             shape = [-1 if i == axis else 1 for i in range(len(clique))]
             table = table.take(self.bins[a], axis=axis) * self._within(a).reshape(shape)
+        return table
+
+    def project_groups(self, clique: Clique, groups: Sequence[np.ndarray]) -> np.ndarray:
+        """Expected counts of groups of cells; groups: for each attribute the group of each cell.
+
+        Cells are never told apart, so that wide columns cost no memory.
+        """
+        table = self.coarse.project(clique)
+        for axis, (a, labels) in enumerate(zip(clique, groups, strict=True)):
+            shares = np.zeros((table.shape[axis], int(labels.max()) + 1))
+            np.add.at(shares, (self.bins[a], labels), self._within(a))
+            table = np.moveaxis(np.tensordot(table, shares, (axis, 0)), -1, axis)
         return table
 
     def sample(self, n: int, rng: np.random.Generator, evidence: Evidence | None = None) -> Codes:

@@ -26,10 +26,11 @@ from dpsynth.evidence.manifest import add_lines, line_of, refuse_other_release
 from dpsynth.evidence.verify import Outcome
 from dpsynth.synthesizers.asking import Asked, check_draw, fresh_seed
 from dpsynth.synthesizers.block_job import cost_of, parity_changes
+from dpsynth.synthesizers.fitted_table import FittedTable
 from dpsynth.synthesizers.image import ImageSynthesizer
+from dpsynth.synthesizers.merged import load_table
 from dpsynth.synthesizers.sampled_rows import Block
 from dpsynth.synthesizers.scenario import Scenario
-from dpsynth.synthesizers.table import Synthesizer
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ class Drawn:
 
 def draw_rows_to(
     path: Path,
-    synthesizer: Synthesizer,
+    synthesizer: FittedTable,
     n: int | None = None,
     *,
     where: str | None = None,
@@ -120,7 +121,7 @@ def drawn_again(folder: Path, model: Path | None = None, some: int | None = None
 def _compared(
     samples: Sequence[Mapping[str, Any]], models: Mapping[str, Path]
 ) -> Iterator[Outcome]:
-    opened = lru_cache(maxsize=1)(Synthesizer.load)
+    opened = lru_cache(maxsize=1)(load_table)
     for line in steps("drawing samples again", samples):
         name = f"again: {line['name']}"
         if line["model"] not in models:
@@ -147,7 +148,7 @@ def _compared(
             yield Outcome(name, undecided=_other_versions(then))
 
 
-_Opened: TypeAlias = Callable[[Path], Synthesizer]
+_Opened: TypeAlias = Callable[[Path], FittedTable]
 
 
 def _redrawn(line: Mapping[str, Any], model: Path, opened: _Opened) -> str:
@@ -179,7 +180,7 @@ def _other_versions(then: Mapping[str, str]) -> str:
 
 def _write_rows(
     path: Path,
-    synthesizer: Synthesizer,
+    synthesizer: FittedTable,
     n: int | None,
     asked: Asked,
     seed: int,

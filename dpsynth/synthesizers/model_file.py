@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import zipfile
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
@@ -43,9 +44,11 @@ Build = Callable[[dict[str, Any], dict[str, np.ndarray]], T]
 """Makes an object of a file's document and arrays."""
 
 TABLE = "dpsynth_model"
+MERGED = "dpsynth_merged"
 IMAGE_FILE = "dpsynth_images"
 _KINDS = {
     TABLE: "a table: use `dpsynth sample`, or Synthesizer.load",
+    MERGED: "a merge: use `dpsynth sample`, or Merged.load",
     IMAGE_FILE: "images: use `dpsynth images sample`, or ImageSynthesizer.load",
 }
 
@@ -114,12 +117,14 @@ def read_model_file(path: str | Path, kind: str, build: Build[T]) -> T:
     """What `build` makes of a file of this kind; ModelFileError where that cannot be done.
 
     Nothing in a file is ever executed. Its certificate must be of the model in it, and whole.
+    Of a merge `build` sees to that, as each source has a certificate of its own.
     """
     try:
         document, arrays = read_archive(path, "model.json")
         _check_kind(path, document, kind)
         built = build(document, arrays)
-        _refuse_forged(path, document, arrays)
+        if kind != MERGED:
+            refuse_forged(path, document, arrays)
         return built
     except ModelFileError:
         raise
@@ -127,6 +132,15 @@ def read_model_file(path: str | Path, kind: str, build: Build[T]) -> T:
         raise ModelFileError(
             f"{path} is not a model file, or is damaged: fit again, or fetch another copy"
         ) from None
+
+
+def is_merge(path: str | Path) -> bool:
+    """Whether a file is a merge of models; False for what cannot be read."""
+    try:
+        with zipfile.ZipFile(path) as file:
+            return MERGED in json.loads(file.read("model.json"))
+    except (OSError, *UNREADABLE):
+        return False
 
 
 def _check_kind(path: str | Path, document: Mapping[str, Any], kind: str) -> None:
@@ -141,7 +155,7 @@ def _check_kind(path: str | Path, document: Mapping[str, Any], kind: str) -> Non
         )
 
 
-def _refuse_forged(
+def refuse_forged(
     path: str | Path, document: Mapping[str, Any], arrays: Mapping[str, np.ndarray]
 ) -> None:
     """ModelFileError unless the certificate agrees with its ledger lines, the last of which names

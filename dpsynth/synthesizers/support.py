@@ -85,8 +85,10 @@ class Support:
 def noise_of(record: Mapping[str, Any], columns: Sequence[str]) -> dict[Clique, float]:
     """The noise of each marginal that a certificate's charges measured, in rows.
 
-    What was measured several times has the noise of the mean.
+    What was measured several times has the noise of the mean. A merge states it itself.
     """
+    if "noise" in record:
+        return {(*each["columns"],): each["stddev_rows"] for each in record["noise"]}
     precision: dict[Clique, float] = {}
     for charge in record["charges"]:
         purpose, stddev = charge["line"]["purpose"], charge["noise_stddev_rows"]

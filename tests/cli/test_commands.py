@@ -39,6 +39,7 @@ EXAMPLES = {
     "release": "release rows.csv -s schema.yaml --epsilon 1 --mechanism independent -n 50 -o release",
     "fit": f"fit rows.csv -s schema.yaml {BUDGET} --mechanism independent -o other.dpsynth",
     "sample": """sample release/model.dpsynth -n 30 --where "sex == 'f'" -o release/women.csv""",
+    "merge": "merge release/model.dpsynth other.dpsynth --counts add -o merged.dpsynth --report merged",
     "answer": "answer release/model.dpsynth 'count where age >= 65'",
     "measured": "measured release/model.dpsynth -o release",
     "validate": "validate release/model.dpsynth rows.csv -q 'mean(age)' --within 100 --epsilon 0.3 --ledger b.ledger",

@@ -77,6 +77,26 @@ def test_a_pattern_of_the_release_alone_is_invented(which):
     assert patterns[which].fate == "invented"
 
 
+FEW = {("outliers", ("bmi",)): (8, 9, 11), ("reversal", ("visits", "stay")): (5, 9, 13, 15, 17)}
+"""Seeds of 20 whose planted rows are so few that a threshold of 4 errors, and a search at 6, told no fate, or none."""
+
+
+@pytest.mark.parametrize(("which", "seed"), [(which, seed) for which, seeds in FEW.items() for seed in seeds])
+def test_the_fate_of_a_pattern_of_few_rows_is_told(which, seed):
+    plain = clean(ROWS, seed), clean(ROWS, seed + 1000)
+    with_it = [planted(which, seed), planted(which, seed + 1000)]
+    cases = {"kept": with_it, "lost": (with_it[0], plain[1]), "invented": (plain[0], with_it[1])}
+    assert {fate: found(*tables)[which].fate for fate, tables in cases.items()} == dict(zip(cases, cases, strict=True))
+
+
+def test_a_far_group_that_chance_may_have_left_out_is_undecided():
+    """Of 10 rows in 5,000 a release of 3,000 rows lacks all with a chance of 1 in 400."""
+    real = clean(ROWS, 0)
+    real.loc[:9, "bmi"] = np.linspace(94, 96, 10).round(1)
+    pattern = found(real, clean(3000, 1000))[("outliers", ("bmi",))]
+    assert (pattern.fate, pattern.errors < 3) == ("undecided", True)
+
+
 @pytest.mark.parametrize("share", [0.25, 0.75])
 def test_half_of_the_strength_parts_kept_from_lost(share):
     real = planted(("heaping", ("age",)), 0)
