@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from dpsynth.evaluation.images import evaluate_images
+from dpsynth.evaluation.images.quality import evaluate_images
 from dpsynth.evidence.account_page import account_page
 from tests.auditing.faults import GAUSSIAN
 from tests.auditing.test_pages import numbers, sums
