@@ -2,12 +2,12 @@
 
 python benchmarks/mnist.py FILE [--mechanisms image-embedding dp-gan] [--epsilon 10 1] [--seeds 3]
 
-FILE is a .npz with x_train, y_train, x_test and y_test, as Keras publishes it; its images are checked by SHA-256 against
-the original files. Fitted to all 60,000 training images with delta 1e-5, one image added or removed, by the defaults of
-each mechanism; 60,000 synthetic images are drawn. Classifiers are trained on all of them, and tried on the 10,000 real
-test images; nothing is chosen by them. CPU seconds are those of the fit. `evaluate_images` compares the first draw with
-the real images, the test images as its holdout. A run that the result file holds is skipped. Needs the extras gan and
-audit.
+FILE is a .npz with x_train, y_train, x_test and y_test, as Keras publishes it; its images are checked by SHA-256
+against the original files. Fitted to all 60,000 training images with delta 1e-5, one image added or removed, by the
+defaults of each mechanism; 60,000 synthetic images are drawn. Classifiers are trained on all of them, and tried on the
+10,000 real test images; nothing is chosen by them. CPU seconds are those of the fit. `evaluate_images` compares the
+first draw with the real images, the test images as its holdout. A run that the result file holds is skipped. Needs the
+extras gan and audit.
 """
 
 from __future__ import annotations
