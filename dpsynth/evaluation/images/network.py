@@ -18,14 +18,16 @@ except ImportError:
         " network=True out"
     ) from None
 
-_STEPS, _BATCH, _RATE = 800, 128, 1e-3
-"""Of Adam: on images such as digits, accuracy has settled by then."""
+_BATCH, _RATE = 128, 1e-3
+"""Of Adam."""
 _AT_ONCE = 1000
 
 Scores = Callable[[np.ndarray], np.ndarray]
 
 
-def network(images: np.ndarray, targets: np.ndarray, classes: int, seed: int) -> Scores:
+def network(
+    images: np.ndarray, targets: np.ndarray, classes: int, seed: int, steps: int = 800
+) -> Scores:
     """A network trained on grey images, uint8 (n, height, width), and targets 0 to classes - 1.
 
     Two convolutions of 3 x 3, each with a rectifier and pooling, and two dense layers. What is
@@ -36,7 +38,7 @@ def network(images: np.ndarray, targets: np.ndarray, classes: int, seed: int) ->
         model = _made(images.shape[1:], classes)
         optimiser = torch.optim.Adam(model.parameters(), lr=_RATE)
         truth = torch.from_numpy(targets.astype(np.int64))
-        for _ in range(_STEPS):
+        for _ in range(steps):
             chosen = torch.randint(len(images), (min(_BATCH, len(images)),))
             optimiser.zero_grad()
             loss = nn.functional.cross_entropy(model(_greys(images[chosen.numpy()])), truth[chosen])
