@@ -28,7 +28,7 @@ def blurred(images: np.ndarray) -> np.ndarray:
     return np.rint(found).astype(np.uint8)
 
 
-def noisy(images: np.ndarray, seed: int) -> np.ndarray:
-    """Noise of 60 grey levels on each pixel."""
-    noise = np.random.default_rng(seed).normal(0, 60, images.shape)
+def noisy(images: np.ndarray, seed: int, greys: float = 60) -> np.ndarray:
+    """Noise of so many grey levels on each pixel."""
+    noise = np.random.default_rng(seed).normal(0, greys, images.shape)
     return np.clip(np.rint(images + noise), 0, 255).astype(np.uint8)
