@@ -35,7 +35,7 @@ ORIGINALS = {
     "test": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
 }
 """SHA-256 of the original image files, unpacked."""
-KEPT = ("sentences", "findings", "doubts", "spectrum", "classifiers", "discriminators", "distance", "nearest")
+KEPT = ("sentences", "findings", "doubts", "spectrum", "grain", "classifiers", "discriminators", "distance", "nearest")
 
 Labelled = tuple[np.ndarray, np.ndarray]
 

@@ -34,6 +34,7 @@ SHOWN = {
     "evaluation.images.classifiers": ("ClassAccuracy", "ImageClassifier"),
     "evaluation.images.features": ("FixedDistance",),
     "evaluation.images.findings": ("ImageFinding",),
+    "evaluation.images.grain": ("Grain",),
     "evaluation.images.nearest": ("Nearest",),
     "evaluation.images.quality": ("ImageQuality",),
     "evaluation.images.spectrum": ("Band", "Spectrum"),

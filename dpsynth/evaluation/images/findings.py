@@ -11,6 +11,7 @@ from dpsynth.base.text import percent
 from dpsynth.evaluation.doubts import FEW
 from dpsynth.evaluation.images.classes import ClassQuality
 from dpsynth.evaluation.images.classifiers import ImageClassifier
+from dpsynth.evaluation.images.grain import Grain
 from dpsynth.evaluation.images.nearest import Nearest
 from dpsynth.evaluation.images.spectrum import Spectrum
 from dpsynth.evaluation.images.told_apart import ImageDiscriminator
@@ -53,6 +54,7 @@ def findings(
     classes: Sequence[ClassQuality],
     images: tuple[int, int],
     spectrum: Spectrum,
+    noise: Grain | None,
     classifiers: Sequence[ImageClassifier],
     discriminators: Sequence[ImageDiscriminator],
     nearest: Nearest | None,
@@ -62,6 +64,8 @@ def findings(
     for band in spectrum.bands:
         if band.fate != "kept":
             found.append(ImageFinding(_NAMES[band.name, band.fate], band.sentence()))
+    if noise is not None and noise.grainy:
+        found.append(ImageFinding("grain", noise.sentence()))
     if nearest is not None and nearest.copied:
         found.append(ImageFinding("copies", nearest.sentence()))
     found += [ImageFinding("told apart", one.sentence()) for one in discriminators if one.tells]

@@ -14,6 +14,7 @@ from dpsynth.evaluation.images.classes import ClassQuality, class_by_class
 from dpsynth.evaluation.images.classifiers import ImageClassifier, classifier
 from dpsynth.evaluation.images.features import IMAGES, FixedDistance, Seen, fixed_distance
 from dpsynth.evaluation.images.findings import ImageFinding, doubts, findings
+from dpsynth.evaluation.images.grain import Grain, grain
 from dpsynth.evaluation.images.learners import FEATURES, LINEAR, NETWORK
 from dpsynth.evaluation.images.nearest import Nearest, nearest
 from dpsynth.evaluation.images.sheets import check_labelled, contact_sheet, in_base64
@@ -47,6 +48,8 @@ class ImageQuality:
         Each class by itself, in the order of the labels.
     spectrum : Spectrum
         Power by spatial frequency.
+    grain : Grain or None
+        The level of noise; None for images one pixel wide or high.
     classifiers : tuple of ImageClassifier
         Learners trained on real images and on synthetic ones, and tried on the holdout.
     discriminators : tuple of ImageDiscriminator
@@ -81,6 +84,7 @@ class ImageQuality:
     images_holdout: int | None
     classes: tuple[ClassQuality, ...]
     spectrum: Spectrum
+    grain: Grain | None
     classifiers: tuple[ImageClassifier, ...]
     discriminators: tuple[ImageDiscriminator, ...]
     distance: FixedDistance | None
@@ -107,6 +111,7 @@ class ImageQuality:
             )
         found += [one.sentence() for one in self.discriminators]
         found += [band.sentence() for band in self.spectrum.bands]
+        found += [self.grain.sentence()] if self.grain is not None else []
         if self.distance is not None:
             found.append(
                 f"The Fréchet distance of fixed features is {short(self.distance.synthetic, 3)},"
@@ -230,6 +235,7 @@ def evaluate_images(
     rng = np.random.default_rng(_SEED)
     drawn = [_at_most(each, rng) for each in (real, ours, held) if each is not None]
     power = spectrum(*(each[0] for each in drawn))
+    noise = grain(*(each[0] for each in drawn))
     found = _Beside() if held is None else _beside(*drawn, network=network)
     stage("looking for copies")
     near = None if others is None else nearest(real_images, images, others, rng)
@@ -241,11 +247,14 @@ def evaluate_images(
         images_holdout=None if others is None else len(others),
         classes=classes,
         spectrum=power,
+        grain=noise,
         classifiers=found.classifiers,
         discriminators=found.discriminators,
         distance=found.distance,
         nearest=near,
-        findings=findings(classes, sizes, power, found.classifiers, found.discriminators, near),
+        findings=findings(
+            classes, sizes, power, noise, found.classifiers, found.discriminators, near
+        ),
         doubts=tuple(doubts(real_images, images, others)),
         sheet=in_base64(contact_sheet(images, labels)),
         real_sheet=in_base64(contact_sheet(real_images, real_labels)) if show_real else "",
