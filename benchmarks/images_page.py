@@ -45,7 +45,8 @@ def section(mnist: dict[str, Any], faults: dict[str, Any]) -> list[str]:
         "**Planted faults**: "
         + "digits of scikit-learn, 600 real ones, 597 in the holdout, 600 as the release."
         + f" A comparison takes {max(row['CPU s'] for row in faults['results']['rows']):.1f} CPU s"
-        + " (`benchmarks/image_faults.py`).",
+        + " (`benchmarks/image_faults.py`). Noise is not named in these images, whose lines are a pixel wide; a model tells"
+        + " them apart.",
         planted(faults["results"]["rows"]),
     ]
 
