@@ -45,8 +45,8 @@ def section(mnist: dict[str, Any], faults: dict[str, Any]) -> list[str]:
         "**Planted faults**: "
         + "digits of scikit-learn, 600 real ones, 597 in the holdout, 600 as the release."
         + f" A comparison takes {max(row['CPU s'] for row in faults['results']['rows']):.1f} CPU s"
-        + " (`benchmarks/image_faults.py`). Noise is not named in these images, whose lines are a pixel wide; a model tells"
-        + " them apart.",
+        + " (`benchmarks/image_faults.py`). Noise is not named in these images, whose lines are a pixel wide; a model"
+        + " tells them apart.",
         planted(faults["results"]["rows"]),
     ]
 
@@ -91,8 +91,8 @@ def verdict(rows: Rows) -> str:
         better = [m for m, figure in theirs.items() if figure > 100 * best]
         top = max(theirs, key=lambda m: theirs[m])
         said.append(
-            f"at epsilon {epsilon:g} `{name}` has {100 * best:.1f} %, below {len(better)} of the {len(theirs)} methods"
-            f" without public images, by {theirs[top] - 100 * best:.1f} points below the best ({top})"
+            f"at epsilon {epsilon:g} `{name}` has {100 * best:.1f} %; {len(better)} of the {len(theirs)} methods without"
+            f" public images have more, the best ({top}) {theirs[top] - 100 * best:.1f} points"
         )
     return f"**Where it stands**: {'; '.join(said)}."
 
