@@ -91,8 +91,8 @@ def verdict(rows: Rows) -> str:
         better = [m for m, figure in theirs.items() if figure > 100 * best]
         top = max(theirs, key=lambda m: theirs[m])
         said.append(
-            f"at epsilon {epsilon:g} `{name}` has {100 * best:.1f} %; {len(better)} of the {len(theirs)} methods"
-            f" without public images have more, the best ({top}) {theirs[top] - 100 * best:.1f} points"
+            f"at epsilon {epsilon:g} `{name}` has {100 * best:.1f} %; of the {len(theirs)} methods without public"
+            f" images, {len(better)} above it, the best ({top}) by {theirs[top] - 100 * best:.1f} points"
         )
     return f"**Where it stands**: {'; '.join(said)}."
 
