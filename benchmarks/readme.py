@@ -19,6 +19,7 @@ import audit_page
 import constraints_page
 import coverage_page
 import evaluate_page
+import images_page
 import merging_page
 import networks_page
 import open_page
@@ -67,6 +68,8 @@ def long_figures() -> str:
         *rare_and_small(load("rare_and_small")["results"]),
         "## Comparing a release with real rows",
         *evaluate_page.section(load("evaluate")["results"], load("evaluate_wide")["results"]),
+        "## Images",
+        *images_page.section(load("mnist"), load("image_faults")),
         "## Tables of a thousand columns and more",
         *wide_page.section([load(path.stem)["results"] for path in sorted(RESULTS.glob("wide*.json"))]),
         "## Speed",

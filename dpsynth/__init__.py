@@ -29,7 +29,8 @@ if TYPE_CHECKING:
     from dpsynth.data.engines.partitions import partitions
     from dpsynth.data.tables.mixing import mix
     from dpsynth.evaluation.fidelity import Quality, evaluate
-    from dpsynth.evaluation.images import ImageQuality, contact_sheet, evaluate_images
+    from dpsynth.evaluation.images.quality import ImageQuality, evaluate_images
+    from dpsynth.evaluation.images.sheets import contact_sheet
     from dpsynth.evidence.certificate import Certificate
     from dpsynth.kernel.budget import Budget, BudgetExceeded, BudgetExceededError
     from dpsynth.kernel.events import Gaussian
@@ -110,7 +111,7 @@ _HOME = {
     "FixedIncrements": "schema.table",
     "Gaussian": "kernel.events",
     "Identifier": "schema.table",
-    "ImageQuality": "evaluation.images",
+    "ImageQuality": "evaluation.images.quality",
     "ImageSynthesizer": "synthesizers.image",
     "Implies": "schema.table",
     "Job": "base.job",
@@ -149,9 +150,9 @@ _HOME = {
     "Validation": "synthesizers.validated",
     "Workload": "mechanisms.marginal.workload",
     "audit": "auditing.release.audit",
-    "contact_sheet": "evaluation.images",
+    "contact_sheet": "evaluation.images.sheets",
     "evaluate": "evaluation.fidelity",
-    "evaluate_images": "evaluation.images",
+    "evaluate_images": "evaluation.images.quality",
     "evaluate_releasable": "synthesizers.paid_quality",
     "merge": "synthesizers.merged",
     "mix": "data.tables.mixing",

@@ -132,7 +132,7 @@ def sample(
     """Draw synthetic images from a model: any number, at no further cost."""
     import numpy as np
 
-    from dpsynth.evaluation.images import contact_sheet
+    from dpsynth.evaluation.images.sheets import contact_sheet
     from dpsynth.evidence.manifest import add_lines, line_of
     from dpsynth.synthesizers.drawing import draw_images_to
     from dpsynth.synthesizers.image import ImageSynthesizer
@@ -156,6 +156,16 @@ def evaluate(
     synthetic: Annotated[Path, typer.Argument(help="Synthetic images, .npz.")],
     real: Annotated[Path, typer.Argument(help="Real images, .npz.")],
     output: PageFolder = Path("quality"),
+    holdout: Annotated[
+        Path | None,
+        typer.Option(help="Real images that had no part in the release, .npz: see docs/images.md."),
+    ] = None,
+    network: Annotated[
+        bool,
+        typer.Option(
+            "--network", help="Train a convolutional network as well: minutes, and the extra gan."
+        ),
+    ] = False,
     show_real: Annotated[
         bool, typer.Option("--show-real", help="Put real images on the page as well.")
     ] = False,
@@ -163,13 +173,21 @@ def evaluate(
     as_json: Json = False,
 ) -> None:
     """Compare synthetic with real images. INTERNAL: exact figures of private images."""
-    from dpsynth.evaluation.images import evaluate_images
+    from dpsynth.evaluation.images.quality import evaluate_images
 
     ours = _arrays(synthetic)
     theirs = _arrays(real)
+    others = {} if holdout is None else _arrays(holdout)
     with following(progress):
         quality = evaluate_images(
-            ours["images"], ours["labels"], theirs["images"], theirs["labels"], show_real=show_real
+            ours["images"],
+            ours["labels"],
+            theirs["images"],
+            theirs["labels"],
+            holdout_images=others.get("images"),
+            holdout_labels=others.get("labels"),
+            network=network,
+            show_real=show_real,
         )
         quality.save(output)
     if as_json:

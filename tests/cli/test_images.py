@@ -49,6 +49,10 @@ def test_images_go_from_a_file_to_a_release_that_verifies(run, tmp_path):
     assert code == 0
     assert "INTERNAL" in out
     assert (tmp_path / "quality" / "images.html").is_file()
+    code, out, err = run("images evaluate out.npz scans.npz --holdout people.npz -o internal")
+    assert code == 0, err
+    assert "it is no holdout" in out  # the file holds the same images
+    assert "Copies" in (tmp_path / "internal" / "images.html").read_text()
     code, _, err = run(f"images fit scans.npz {FACTS} -o n.dpsynth --ledger a.ledger")
     assert code == 4
     assert "nothing was spent" in err
@@ -87,6 +91,8 @@ def test_one_class_can_be_asked_for(run):
         (f"images fit scans.npz {FACTS.replace('6x5', '5x6')} -o m.dpsynth", "must have shape"),
         (f"images fit scans.npz {FACTS} --mechanism mst -o m.dpsynth", "no mechanism 'mst'"),
         (f"images fit scans.npz {FACTS} -o nowhere/m.dpsynth", "does not exist"),
+        ("images evaluate scans.npz scans.npz --network", "and there is none"),
+        ("images evaluate scans.npz scans.npz --holdout bare.npz", "no array 'labels'"),
         ("images sample scans.npz -o out.npz", "is not a model file"),
         ("images sample scans.npz -o out.csv", "must end in .npz"),
     ],

@@ -10,7 +10,8 @@ import zlib
 import numpy as np
 import pytest
 
-from dpsynth.evaluation.images import contact_sheet, evaluate_images
+from dpsynth.evaluation.images.quality import evaluate_images
+from dpsynth.evaluation.images.sheets import contact_sheet
 from tests.mechanisms.test_image_embedding import random_images
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from dpsynth.evaluation.images import evaluate_images
+from dpsynth.evaluation.images.quality import evaluate_images
 from dpsynth.evidence.account_page import account_page
 from tests.auditing.faults import GAUSSIAN
 from tests.auditing.test_pages import numbers, sums
@@ -65,6 +65,8 @@ def all_pages(folder):
     pages["ledger"] = account_page(account_pages.a_year(folder / "year.ledger"))
     pages["plan"] = planned().to_html()
     pages["images"] = evaluate_images(images, labels, *random_images(80, 2)).to_html()
+    others = dict(zip(("holdout_images", "holdout_labels"), random_images(80, 3), strict=True))
+    pages["images-holdout"] = evaluate_images(images, labels, *random_images(80, 2), **others).to_html()
     pages["audit_dp"] = sums(1 / GAUSSIAN.mu, 100).to_html()
     pages["audit_mechanism"] = numbers(1.0, 100).to_html()
     pages["measured"] = fitted(draw(), epsilon=8.0, unsafe_seed=6).measured_report().to_html()

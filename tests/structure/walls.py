@@ -44,7 +44,7 @@ OPTIONAL = {
     "snsynth": ("mechanisms/external/smartnoise_worker.py",),
     "sqlglot": ("schema/importing/ddl.py",),
     "statsmodels": ("demo/data.py",),
-    "torch": ("mechanisms/neural/", "mechanisms/image/"),
+    "torch": ("evaluation/images/network.py", "mechanisms/neural/", "mechanisms/image/"),
 }
 """Optional packages, and the file or folder named for each."""
 STARTS_PROGRAMS = "programs/run.py"

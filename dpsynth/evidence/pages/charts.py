@@ -7,6 +7,7 @@ page repeats the numbers in a table.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -135,6 +136,37 @@ def steps(
         x = 6 + slot * (i + within) + (gap if i >= values else 0)
         label = _at_the_end(labels[i], anchor) if values > 1 else labels[i]
         svg.text(picture, x, _BASE + 14, clip(label, _AXIS), anchor)
+    return svg.markup(picture)
+
+
+def powers(title: str, spectrum: Mapping[str, Any]) -> Markup:
+    """Power by frequency on a logarithmic scale: `frequencies`, `real`, `synthetic`, `holdout`.
+
+    A filled bar for real images, a diamond for synthetic ones, a line across for the holdout. What
+    is below a millionth of the largest power stands on the axis.
+    """
+    real, synthetic, holdout = (spectrum[k] for k in ("real", "synthetic", "holdout"))
+    top = max([*real, *synthetic, 1e-12])
+    slot = (WIDTH - 12) / len(real)
+    picture = svg.root(WIDTH, _BASE + 18, "plot", title)
+
+    def up(power: float) -> float:
+        return _HIGH * max(0.0, 1 + math.log10(max(power / top, 1e-12)) / 6)
+
+    for i, (frequency, r, s) in enumerate(
+        zip(spectrum["frequencies"], real, synthetic, strict=True)
+    ):
+        x = 6 + slot * i
+        group = svg.titled(
+            picture, f"{frequency:.3g} cycles a pixel: real {r:.3g}, synthetic {s:.3g}"
+        )
+        svg.rect(group, "real", x + slot * 0.08, _BASE - up(r), slot * 0.84, up(r))
+        if holdout is not None:
+            svg.line(group, "axis", x, _BASE - up(holdout[i]), x + slot, _BASE - up(holdout[i]))
+        svg.diamond(group, x + slot / 2, _BASE - up(s))
+    svg.line(picture, "axis", 6, _BASE, WIDTH - 6, _BASE)
+    svg.text(picture, 6, _BASE + 14, "coarse", "start")
+    svg.text(picture, WIDTH - 6, _BASE + 14, "fine", "end")
     return svg.markup(picture)
 
 
