@@ -138,7 +138,7 @@ def evaluate_releasable(
 
 
 def _refuse_real_rows(rows: Any, real: Any) -> None:
-    """ValueError where the synthetic rows are the real ones: of them the report has exact figures."""
+    """ValueError where the synthetic rows are the real ones, whose exact figures it would show."""
     named = isinstance(rows, str | Path) and isinstance(real, str | Path)
     if rows is real or (named and (str(rows) == str(real) or _place(rows) == _place(real))):
         raise ValueError(
