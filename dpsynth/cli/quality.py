@@ -77,6 +77,8 @@ def quality(
             print_json({"parts": planned.reset_index().to_dict("records")})
         else:
             say(planned.to_string(float_format=lambda value: f"{value:.4g}"))
+            say("stddev: of the noise, in rows; reach: of an interval to both sides, as a share of")
+            say("the rows of the release")
         return
     made = Synthesizer.load(model)
     refuse_other_release(output, made.certificate.model)

@@ -7,6 +7,7 @@ follow from noisy counts. Nothing else of the rows is in it.
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -18,7 +19,7 @@ import pandas as pd
 
 from dpsynth.base.places import expanded
 from dpsynth.data.constraints.recoding import recoding_of
-from dpsynth.data.engines.files import open_source
+from dpsynth.data.engines.files import open_source, unreadable
 from dpsynth.data.tables.codec import check_columns, codecs, encode_frame, schema_domain
 from dpsynth.data.tables.records import record_codings
 from dpsynth.door.table import PrivateTable
@@ -229,5 +230,9 @@ def _coded(made: Synthesizer, rows: Any) -> Codes:
     check_columns(source.names, origin.schema)
     read = source.changed(recoding.encoded, recoding.needed).reader()
     names = [*recoding.modelled.coded]
-    parts = [encode_frame(part, recoding.modelled, origin.bounds) for part in read(names)]
+    parts = None
+    with contextlib.suppress(Exception):
+        parts = [encode_frame(part, recoding.modelled, origin.bounds) for part in read(names)]
+    if parts is None:
+        raise unreadable(rows)
     return {a: np.concatenate([part[a] for part in parts]) for a in names}

@@ -54,3 +54,14 @@ def test_a_report_is_not_written_into_the_release_of_another_model(place, monkey
     with pytest.raises(ValueError, match="is the release of another model"):
         report.save(place / "other")
     assert not (place / "other" / "releasable.json").exists()
+
+
+def test_synthetic_rows_that_cannot_be_read_are_refused_without_a_value_and_nothing_is_spent(place):
+    (place / "ragged.csv").write_text("age,ward\n7,a\n31415\n")
+    with pytest.raises(ValueError, match="look for lines with more or fewer fields") as caught:
+        evaluate_releasable(
+            place / "one" / "model.dpsynth", place / "real.csv", rows=place / "ragged.csv", ledger=place / "a.ledger"
+        )
+    assert "31415" not in str(caught.value)
+    assert caught.value.__context__ is None
+    assert spent(place) == 0
