@@ -65,7 +65,9 @@ def quality(
 
     In the folder of a release its manifest lists the report, and `dpsynth verify` checks it.
     """
+    from dpsynth.evidence.manifest import refuse_other_release
     from dpsynth.synthesizers.paid_quality import evaluate_releasable, plan_releasable
+    from dpsynth.synthesizers.table import Synthesizer
 
     asked = {"epsilon": epsilon, "delta": delta, "rows": rows, "level": level}
     asked |= {"groups": group or (), "numbers": number}
@@ -75,11 +77,15 @@ def quality(
             print_json({"parts": planned.reset_index().to_dict("records")})
         else:
             say(planned.to_string(float_format=lambda value: f"{value:.4g}"))
+            say("stddev: of the noise, in rows; reach: of an interval to both sides, as a share of")
+            say("the rows of the release")
         return
+    made = Synthesizer.load(model)
+    refuse_other_release(output, made.certificate.model)
     account = account_of_look(from_project(ledger=ledger)["ledger"])
     approvals = named("--approval", approval, "board=case-17")
     found = evaluate_releasable(
-        model, real, ledger=account, purpose=purpose, approvals=approvals, **asked
+        made, real, ledger=account, purpose=purpose, approvals=approvals, **asked
     )
     found.save(output)
     if as_json:

@@ -33,7 +33,9 @@ def run(
     progress: Progress = None,
     as_json: Json = False,
 ) -> None:
-    """Run a job: fit, sample, evaluate, audit, certify, gate, sign. It goes on where it ended.
+    """Run a job: fit, sample, quality, evaluate, audit, certify, gate, sign.
+
+    Given again after an interruption, it goes on where it ended.
 
     Exit codes: 0 the gate passed, 1 it did not, 2 bad input, 3 inconclusive, 4 budget exceeded.
     """

@@ -27,6 +27,8 @@ from dpsynth.evidence.signing.ed25519 import PrivateKey
 from dpsynth.evidence.signing.trust import role_of
 
 MOST_DAYS = 36_500
+ROLE = "preparer"
+"""As what somebody signs who says nothing else."""
 
 
 def sign_release(
@@ -34,7 +36,7 @@ def sign_release(
     key: PrivateKey,
     *,
     signer: str,
-    role: str = "preparer",
+    role: str = ROLE,
     days: int | None = None,
     supersedes: Sequence[str] = (),
     now: datetime | None = None,
@@ -49,8 +51,8 @@ def sign_release(
     check_facts(signer, role, days, supersedes)
     if release.is_file():
         raise ValueError(f"{release} is a file, and signatures are of a folder: give the folder")
-    name = f"{role}-{key_id(key.public)[:16]}{ENDING}"
-    (release / f"{name}.new").unlink(missing_ok=True)  # of a signing that was interrupted
+    place = signature_of(release, key, role)
+    (release / f"{place.name}.new").unlink(missing_ok=True)  # of a signing that was interrupted
     try:
         faults = check_release(release)
     except verify.Undecided as reason:
@@ -71,12 +73,17 @@ def sign_release(
     }
     folder = Folder(release, verify.read(release))
     payload = canonical(statement_of(folder, folder.read[0][-1]["hash"], facts))
-    return _write(release / SIGNATURES / name, payload, key)
+    return _write(place, payload, key)
+
+
+def signature_of(release: Path, key: PrivateKey, role: str) -> Path:
+    """The file of the signature of this key in this role, whether it is there or not."""
+    return release / SIGNATURES / f"{role}-{key_id(key.public)[:16]}{ENDING}"
 
 
 def check_facts(
     signer: str,
-    role: str = "preparer",
+    role: str = ROLE,
     days: int | None = None,
     supersedes: Sequence[str] = (),
 ) -> None:

@@ -140,7 +140,7 @@ def _check(sections: Mapping[str, Mapping[str, Any]]) -> None:
     for each in ("group_loss", "group_share", "group_outcome"):
         if each in gate and not asked.get("groups"):
             raise ValueError(f"gate.{each} needs groups: add evaluate.groups")
-    for each in ("model_loss", "group_loss"):
+    for each in ("model_loss", "group_loss", "group_outcome"):
         if each in gate and "target" not in asked:
             raise ValueError(f"gate.{each} needs a target of models: add evaluate.target")
     if "analyses" in gate and "analyses" not in asked:

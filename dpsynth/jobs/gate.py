@@ -6,6 +6,7 @@ learns of it learns a little: keep it among those who may see the real records.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -77,16 +78,21 @@ def _quality(limits: Mapping[str, Any], quality: Mapping[str, Any]) -> Iterator[
     models = quality["downstream"]
     if "model_loss" in limits:
         best = models["learners"][0]
-        lost = best["real"] - best["synthetic"]
         name = f"the loss of {models['measure']} by {best['name']}"
+        lost = _less(best["real"], best["synthetic"])
         yield _at_most("gate.model_loss", name, lost, limits["model_loss"])
     if "group_loss" in limits:
-        for group in models["groups"]:
-            yield _of_group(group, models["measure"], limits["group_loss"])
-    for limit, name in (("group_share", "share of rows"), ("group_outcome", "mean of the target")):
-        if limit in limits:
-            for group in models["groups"]:
-                yield _moved(group, limit, name, limits[limit])
+        found = [
+            _of_group(group, models["measure"], limits["group_loss"]) for group in models["groups"]
+        ]
+        yield from found or [_without_groups("gate.group_loss")]
+    if "group_share" in limits:
+        rows = [quality["rows_real"], quality["rows_synthetic"]]
+        found = [_share(group, rows, limits["group_share"]) for group in quality["groups"]]
+        yield from found or [_without_groups("gate.group_share")]
+    if "group_outcome" in limits:
+        found = [_outcome(group, limits["group_outcome"]) for group in models["groups"]]
+        yield from found or [_without_groups("gate.group_outcome")]
 
 
 def case_of_rules(rows: Path, schema: Schema, least: float) -> Case:
@@ -98,15 +104,33 @@ def case_of_rules(rows: Path, schema: Schema, least: float) -> Case:
     return Case("gate.constraints", name, "PASS" if share >= least else "FAIL", text)
 
 
-def _moved(group: Mapping[str, Any], limit: str, name: str, most: float) -> Case:
-    """How far a group's share, or its mean of the target, is from that of the real rows."""
-    what = limit.removeprefix("group_")
-    real, synthetic = group[f"{what}_real"], group[f"{what}_synthetic"]
+def _share(group: Mapping[str, Any], rows: Sequence[int], most: float) -> Case:
+    """How far a group's share of the rows is from that in the real rows. rows: of each table."""
+    held = group["rows_real"], group["rows_synthetic"]
+    shares = [own / of if of else None for own, of in zip(held, rows, strict=True)]
+    return _moved(group, "share", "share of rows", shares, most)
+
+
+def _outcome(group: Mapping[str, Any], most: float) -> Case:
+    """How far a group's mean of the target is from that of the real rows."""
+    means = [group["outcome_real"], group["outcome_synthetic"]]
+    return _moved(group, "outcome", "mean of the target", means, most)
+
+
+def _moved(
+    group: Mapping[str, Any], what: str, name: str, both: Sequence[float | None], most: float
+) -> Case:
     name = f"the change of the {name} in {group['column']} = {group['value']}"
-    if real is None or synthetic is None:
+    moved = _less(*both)
+    if moved is None:
         text = f"{name} is not known: a table has no row of the group"
-        return Case(f"gate.{limit}", name, "INCONCLUSIVE", text)
-    return _at_most(f"gate.{limit}", name, abs(synthetic - real), most)
+        return Case(f"gate.group_{what}", name, "INCONCLUSIVE", text)
+    return _at_most(f"gate.group_{what}", name, abs(moved), most)
+
+
+def _without_groups(limit: str) -> Case:
+    text = "no group has a row among the real rows: name another column in evaluate.groups"
+    return Case(limit, "groups", "INCONCLUSIVE", text)
 
 
 def _kept(kept: float | None, least: float) -> Case:
@@ -123,9 +147,19 @@ def _of_group(group: Mapping[str, Any], measure: str, most: float) -> Case:
     if group["real"] is None:
         text = f"{name} is not known: too few rows of the holdout, or one class of the target only"
         return Case("gate.group_loss", name, "INCONCLUSIVE", text)
-    return _at_most("gate.group_loss", name, group["real"] - group["synthetic"], most)
+    lost = _less(group["real"], group["synthetic"])
+    return _at_most("gate.group_loss", name, lost, most)
 
 
-def _at_most(group: str, name: str, value: float, most: float) -> Case:
+def _less(value: float | None, other: float | None) -> float | None:
+    """The difference; None where one of both is not known."""
+    return None if value is None or other is None else value - other
+
+
+def _at_most(group: str, name: str, value: float | None, most: float) -> Case:
+    """INCONCLUSIVE for a figure that is not known: what was not measured passes no limit."""
+    if value is None or math.isnan(value):
+        text = f"{name} is not known, and at most {most:.6g} is allowed"
+        return Case(group, name, "INCONCLUSIVE", text)
     text = f"{name} is {value:.6g}, and at most {most:.6g} is allowed"
     return Case(group, name, "PASS" if value <= most * (1 + 1e-12) else "FAIL", text)

@@ -117,7 +117,7 @@ class _Run:
 
     def refuse_fit(self) -> None:
         """ValueError where a fit that is not noted as done was begun, and may not go on."""
-        begun, ledger = self.record.begun, self.job.ledger
+        begun = self.record.begun
         for place in (self.release, self.unfinished):
             if begun is None and place.exists():
                 raise ValueError(
@@ -128,12 +128,15 @@ class _Run:
             return
         if self.is_fitted:
             _refuse_another(self, "fit", begun["inputs"], self.inputs("fit"))
-        elif runs_of(ledger) - set(begun["runs"]):
-            raise ValueError(
-                f"the fit of {self.job.file} began and left no model, and {ledger} has a run that"
-                f" may be its own: look at `dpsynth ledger show`, and at what is left in"
-                f" {self.unfinished}; to fit again, which spends again, give another output"
-            )
+            return
+        then = self.job.file.parent / begun["inputs"]["ledger"]  # the job may name another by now
+        for ledger in dict.fromkeys((then, self.job.ledger)):
+            if runs_of(ledger) - set(begun["runs"]):
+                raise ValueError(
+                    f"the fit of {self.job.file} began and left no model, and {ledger} has a run"
+                    f" that may be its own: look at `dpsynth ledger show`, and at what is left in"
+                    f" {self.unfinished}; to fit again, which spends again, give another output"
+                )
 
     def _fit_anew(self, made: Path) -> None:
         spent = runs_of(self.job.ledger)
@@ -157,17 +160,25 @@ class _Run:
         from dpsynth.synthesizers.releasable_quality import FILES, list_report
 
         files, spent = [self.release / name for name in FILES], runs_of(self.job.ledger)
-        if all(file.exists() for file in files):  # by a run that was interrupted after it
+        inputs, begun = self.inputs("quality"), self.record.begun or {}
+        before = begun.get("quality")
+        if left := [file for file in files if file.exists()]:  # by a run that was interrupted
+            if before is None:
+                raise ValueError(
+                    f"{left[0]} is there, and no step of this job made it: move the report"
+                    " elsewhere, or take quality out of the job"
+                )
+            _refuse_another(self, "quality", before["inputs"], inputs)
+        if len(left) == len(files):
             list_report(self.release)
             return files
-        begun = self.record.begun or {}
-        if spent - set(begun.get("quality", spent)):
+        if before is not None and spent - set(before["runs"]):
             raise ValueError(
                 f"the quality report of {self.job.file} began and left nothing, and"
                 f" {self.job.ledger} has a run that may be its own: take quality out of the job to"
                 " go on without it, or give another output, which fits and spends again"
             )
-        self.record.begun = {**begun, "quality": sorted(spent)}
+        self.record.begun = {**begun, "quality": {"runs": sorted(spent), "inputs": inputs}}
         self.record.save()
         fit = self.job.of("fit")
         evaluate_releasable(
@@ -238,13 +249,24 @@ class _Run:
         (self.internal / "job.html").write_text(page, encoding="utf-8", newline="\n")
 
     def sign(self) -> list[Path]:
-        from dpsynth.evidence.sign import refuse_inside, sign_release
+        from dpsynth.evidence.sign import ROLE, refuse_inside, sign_release, signature_of
         from dpsynth.evidence.signing.ed25519 import load_private
 
         facts = dict(self.job.of("sign"))
         key = facts.pop("key")
         refuse_inside(key, self.release)
-        return [sign_release(self.release, load_private(key), **facts)]
+        private = load_private(key)
+        made = signature_of(self.release, private, facts.get("role", ROLE))
+        name = made.relative_to(self.job.output).as_posix()
+        self.record.begun = {**(self.record.begun or {}), "sign": name}
+        self.record.save()
+        return [sign_release(self.release, private, **facts)]
+
+    def take_signature_away(self) -> None:
+        """Removes the job's signature, noted or not: a run may have ended right after it."""
+        self.record.undo("sign")
+        if name := (self.record.begun or {}).get("sign"):
+            (self.job.output / name).unlink(missing_ok=True)
 
     def _read(self, step: str, name: str) -> dict[str, Any] | None:
         if step not in self.job.sections:
@@ -275,7 +297,7 @@ def run_job(job: JobFile) -> Done:
         asked = run.gate()
         verdict = worst(asked)
         if verdict != "PASS":
-            run.record.undo("sign")
+            run.take_signature_away()
         elif "sign" in job.sections and _do(run, "sign"):
             done.append("sign")
         run.show(asked)

@@ -7,6 +7,7 @@ follow from noisy counts. Nothing else of the rows is in it.
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -16,8 +17,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from dpsynth.base.places import expanded
 from dpsynth.data.constraints.recoding import recoding_of
-from dpsynth.data.engines.files import open_source
+from dpsynth.data.engines.files import open_source, unreadable
 from dpsynth.data.tables.codec import check_columns, codecs, encode_frame, schema_domain
 from dpsynth.data.tables.records import record_codings
 from dpsynth.door.table import PrivateTable
@@ -76,7 +78,8 @@ def evaluate_releasable(
         What it spends. Without an epsilon, a twentieth of what the fit cost, as Gaussian costs are
         added (docs/accounting.md); without a delta, that of the fit.
     rows : DataFrame, Arrow table, str, Path or None
-        The synthetic rows; None for 50,000 drawn from the model.
+        The synthetic rows; None for 50,000 drawn from the model. They must have been drawn from
+        it: the report has exact figures of them beside those of the real rows.
     groups : sequence of str
         Columns of at most 20 categories: the distance in each group.
     numbers : sequence of str or None
@@ -114,6 +117,7 @@ def evaluate_releasable(
     ('good', True)
     """
     made = release if isinstance(release, Synthesizer) else Synthesizer.load(release)
+    _refuse_real_rows(rows, real)
     asked = questions_of(made, rows, groups, numbers)
     check_level(level)
     budget = budget_of(made, epsilon, delta)
@@ -122,17 +126,30 @@ def evaluate_releasable(
     source = opened(real, schema, schema.unit)
     recoding = recoding_of(made.origin.schema)
     source = source.changed(recoding.encoded, recoding.needed)
-    record = made.certificate.record
     free = made.free_report
     paid = PaidLook(NAME, schema, schema.unit, budget, ledger, purpose, approvals, unsafe_seed)
     with paid.rows(source, record_codings(recoding_of(schema).modelled)) as (accountant, real_rows):
         table = PrivateTable.encoded(real_rows, asked.codecs, asked.domain)
         z = NormalDist().inv_cdf((1 + level) / 2)
         looked = Looking(asked, table, accountant, asked.costs(accountant.cost_left), z).figures()
-        model = (record["run"]["ended"] or {}).get("release")
+        model = made.certificate.model
         report = ReleasableQuality(budget, level, **looked, model=model, measured=free)
         close(accountant, report.record)
     return report
+
+
+def _refuse_real_rows(rows: Any, real: Any) -> None:
+    """ValueError where the synthetic rows are the real ones, whose exact figures it would show."""
+    named = isinstance(rows, str | Path) and isinstance(real, str | Path)
+    if rows is real or (named and (str(rows) == str(real) or _place(rows) == _place(real))):
+        raise ValueError(
+            "the synthetic rows are the real ones, of which the report would have exact figures:"
+            " give rows that were drawn from the release, or none"
+        )
+
+
+def _place(named: str | Path) -> Path:
+    return expanded(named).resolve()
 
 
 def plan_releasable(
@@ -213,5 +230,9 @@ def _coded(made: Synthesizer, rows: Any) -> Codes:
     check_columns(source.names, origin.schema)
     read = source.changed(recoding.encoded, recoding.needed).reader()
     names = [*recoding.modelled.coded]
-    parts = [encode_frame(part, recoding.modelled, origin.bounds) for part in read(names)]
+    parts = None
+    with contextlib.suppress(Exception):
+        parts = [encode_frame(part, recoding.modelled, origin.bounds) for part in read(names)]
+    if parts is None:
+        raise unreadable(rows)
     return {a: np.concatenate([part[a] for part in parts]) for a in names}

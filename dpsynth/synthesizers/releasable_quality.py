@@ -14,7 +14,7 @@ import pandas as pd
 
 from dpsynth.base.text import exact, percent, printable, short
 from dpsynth.evidence.bundle.checks import NAME
-from dpsynth.evidence.manifest import add_lines, line_of
+from dpsynth.evidence.manifest import add_lines, line_of, refuse_other_release
 from dpsynth.evidence.pages import render
 from dpsynth.evidence.verdict import verdict
 from dpsynth.kernel.budget import Budget
@@ -240,9 +240,11 @@ class ReleasableQuality:
         Raises
         ------
         OSError, ValueError
-            Where they cannot be written, or the manifest was changed.
+            Where they cannot be written, where the folder is the release of another model, or
+            where its manifest was changed.
         """
         texts = (self.to_json(), self.to_html())
+        refuse_other_release(Path(folder), self.model)
         made = render.save(folder, dict(zip(FILES, texts, strict=True)))
         if (made / NAME).exists():
             list_report(made)

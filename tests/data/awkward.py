@@ -95,6 +95,15 @@ FILES: dict[str, Awkward] = {
     "latin-1, not declared": Awkward(text(";").encode("latin-1"), refused="cannot be read as CSV"),
     "UTF-16 with its mark": Awkward(text("\t").encode("utf-16")),
     "UTF-16, big end first": Awkward(codecs.BOM_UTF16_BE + text("\t").encode("utf-16-be")),
+    "UTF-32 with its mark": Awkward(text().encode("utf-32"), refused="the mark of UTF-32: save it as UTF-8"),
+    "nothing": Awkward(b"", refused="has no header line: its line 1 is empty, or absent; give a file"),
+    "a mark and nothing else": Awkward(codecs.BOM_UTF8, refused="has no header line"),
+    "empty lines before the header": Awkward(b"\n\n" + PLAIN, refused="or declare skip_lines"),
+    "more lines declared than there are": Awkward(b"Report\n", {"skip_lines": 2}, "its line 3 is empty, or absent"),
+    "a line for Excel before the header": Awkward(
+        f"sep=;\n{text(';')}".encode(), refused="what stands before it (skip_lines)"
+    ),
+    "a line for Excel, declared": Awkward(f"sep=;\n{text(';')}".encode(), {"skip_lines": 1}),
     "UTF-16 without its mark": Awkward(text().encode("utf-16-le"), refused="has zero bytes in its header line"),
     "UTF-16 without its mark, declared": Awkward(text().encode("utf-16-le"), {"encoding": "utf-16-le"}),
     "decimal commas": Awkward(text(";", decimal=",").encode(), {"decimal": ","}),
@@ -126,7 +135,6 @@ FILES: dict[str, Awkward] = {
     ),
     "gzip cut off in its header": Awkward(gzip.compress(PLAIN)[:12], refused="cannot be read as CSV"),
     "a workbook called CSV": Awkward(b"PK\x03\x04" + bytes(60), refused="is a zip archive, as Excel workbooks are"),
-    "nothing": Awkward(b"", refused="cannot be read as CSV"),
     "a column twice": Awkward(PLAIN.replace(b"kosten", b"ort", 1), refused="it lacks 'kosten'; it repeats 'ort'"),
     "a column more": Awkward(
         b"\n".join(line + b",7" for line in PLAIN.splitlines()), refused="not declared, at place 5"

@@ -54,6 +54,22 @@ def test_an_awkward_file_is_refused_in_one_sentence_without_a_value(file, tmp_pa
     assert not [value for row in ROWS for value in row if value and value in said]
 
 
+@pytest.mark.parametrize("line", [b"1", b"1,x,2", b"1,x,"])
+def test_a_line_of_more_or_fewer_fields_is_refused_with_its_remedy_and_without_its_values(line, tmp_path):
+    (tmp_path / "rows.csv").write_bytes(b"a,b\n7,x\n" + line + b"\n")
+    with pytest.raises(SchemaError) as caught:
+        open_rows(tmp_path / "rows.csv", SCHEMA)
+    said = str(caught.value).removeprefix(str(tmp_path / "rows.csv"))
+    assert "look for lines with more or fewer fields than its header line" in said
+    assert not {"1", "2", "7"} & {*said}
+
+
+@pytest.mark.parametrize("ends", ["", "\n", "\r\n", "\r"])
+def test_a_header_line_alone_is_a_table_without_rows_however_it_ends(ends, tmp_path):
+    (tmp_path / "rows.csv").write_bytes(f"a,b{ends}".encode())
+    assert len(open_rows(tmp_path / "rows.csv", SCHEMA)) == 0
+
+
 SCHEMA = Schema({"a": Numeric(0, 9, nullable=True), "b": Categorical(["x", "y"], nullable=True)})
 HEADERS = {f"{a}{sep}{b}": sep for sep in DELIMITERS for a in ("a", '"a"') for b in ("b", '"b"')}
 LINES = st.sampled_from([b"1,2", b"1;2", b"1,5;2,5", b"\t\t", b"|||", b'"', b"\xff", b"\0"])

@@ -41,7 +41,7 @@ def another(old, new):
 def begun(folder):
     """As a process leaves it that died while it fitted."""
     record = Record.open(folder / "out", 0)
-    record.begun = {"runs": [], "inputs": {}, "time": ""}
+    record.begun = {"runs": [], "inputs": {"ledger": "stays.ledger"}, "time": ""}
     record.steps.clear()
     record.save()
     shutil.rmtree(folder / "out" / "release")

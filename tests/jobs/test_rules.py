@@ -50,6 +50,7 @@ def test_a_limit_on_constraints_of_a_schema_without_any_ends_a_job_before_it_spe
         ("{group_share: 2}", "gate.group_share must be a share from 0 to 1"),
         ("{group_share: 0.1}", "gate.group_share needs groups: add evaluate.groups"),
         ("{group_outcome: 0.1}", "gate.group_outcome needs groups"),
+        ("{group_outcome: 0.1}\nevaluate: {groups: [sex]}", "gate.group_outcome needs a target of models"),
     ],
 )
 def test_a_limit_that_says_nothing_is_refused(gate, why, tmp_path):
@@ -72,9 +73,42 @@ def release(tmp_path_factory):
     ],
 )
 def test_a_group_whose_share_or_outcome_moved_too_far_holds_a_release_back(outcome, limits, verdicts, release):
-    group = {"column": "sex", "value": "f", "share_real": 0.5, "share_synthetic": 0.4}
-    group |= {"outcome_real": 0.3, "outcome_synthetic": outcome}
-    quality = {"ways": [], "columns": [], "downstream": {"measure": "AUC", "learners": [], "groups": [group]}}
+    group = {"column": "sex", "value": "f", "outcome_real": 0.3, "outcome_synthetic": outcome}
+    models = {"measure": "AUC", "learners": [], "groups": [group]}
+    quality = {**in_groups({"rows_real": 50, "rows_synthetic": 80}), "downstream": models}
     found = [case for case in cases(limits, release, quality, None) if case.group.startswith("gate.group_")]
     assert [case.verdict for case in found] == verdicts
     assert all("sex = f" in case.text for case in found)
+
+
+def in_groups(*counted):
+    """A comparison of 100 real rows and 200 synthetic ones, without models. counted: of each group."""
+    groups = [{"column": "sex", "value": "f", **rows} for rows in counted]
+    return {"ways": [], "columns": [], "downstream": None, "groups": groups, "rows_real": 100, "rows_synthetic": 200}
+
+
+@pytest.mark.parametrize(("synthetic", "verdict"), [(80, "PASS"), (78, "FAIL"), (0, "FAIL")])
+def test_the_shares_of_groups_are_compared_without_a_target(synthetic, verdict, release):
+    quality = in_groups({"rows_real": 50, "rows_synthetic": synthetic})
+    found = [case for case in cases({"group_share": 0.1}, release, quality, None) if case.group == "gate.group_share"]
+    assert [case.verdict for case in found] == [verdict]
+
+
+def test_a_limit_on_groups_of_which_no_real_row_is_one_passes_nothing(release):
+    limits = {"group_loss": 9, "group_share": 1, "group_outcome": 9}
+    models = {"measure": "AUC", "learners": [], "groups": []}
+    found = cases(limits, release, {**in_groups(), "downstream": models}, None)
+    assert {case.group: case.verdict for case in found if case.group in {f"gate.{each}" for each in limits}} == {
+        f"gate.{each}": "INCONCLUSIVE" for each in limits
+    }
+
+
+@pytest.mark.parametrize("unknown", [None, float("nan")])
+def test_a_figure_that_is_not_known_passes_no_limit(unknown, release):
+    learner = {"name": "boosting", "real": 0.9, "synthetic": unknown}
+    group = {"column": "sex", "value": "f", "real": 0.9, "synthetic": unknown}
+    models = {"measure": "AUC", "learners": [learner], "groups": [group]}
+    quality = {**in_groups(), "downstream": models, "ways": [{"columns": 2, "distance": unknown}]}
+    limits = {"model_loss": 9, "group_loss": 9, "distance": {"pairs": 1}}
+    asked = [case for case in cases(limits, release, quality, None) if case.group.split(".")[1] in limits]
+    assert [case.verdict for case in asked] == ["INCONCLUSIVE"] * 3

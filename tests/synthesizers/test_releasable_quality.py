@@ -239,8 +239,10 @@ def test_the_page_is_stamped_and_the_manifest_lists_it_and_verify_recomputes_it(
         forged = json.loads(json.dumps(record))
         change(forged)
         (tmp_path / "forged.json").write_text(json.dumps(forged))
-        assert charged.faults_of(tmp_path / "forged.json")
-    assert charged.faults_of(folder / "releasable.json") == charged.faults_of(tmp_path / "none") == ""
+        assert charged.faults_of(tmp_path / "forged.json", record["model"])
+    assert "of another model" in charged.faults_of(folder / "releasable.json", "0" * 64)
+    assert charged.faults_of(folder / "releasable.json", record["model"]) == ""
+    assert charged.faults_of(tmp_path / "none", record["model"]) == ""
 
 
 FORGERIES = (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
@@ -17,6 +18,7 @@ from dpsynth.data.engines.source import LARGE, Source, form_of, named_by, recut,
 from dpsynth.schema.files import FileFormat
 from dpsynth.schema.table import Schema
 
+_ENDS = re.compile(rb"[\r\n]")
 _PACKED = 8
 """How many times its size a compressed file may have, at a guess."""
 
@@ -61,6 +63,10 @@ def _in_blocks(path: Path, dialect: Dialect, columns: Sequence[str] = ()) -> Ite
     """Some columns of a CSV file, or all, block by block."""
     with closing(dialect.stream(path)) as text:
         for number, block in enumerate(row_blocks(text, LARGE, dialect)):
+            if not number and not _ENDS.search(
+                block
+            ):  # a header line alone, which Arrow wants ended
+                block += b"\n"
             rows = csv.read_csv(
                 pa.BufferReader(block),
                 read_options=csv.ReadOptions(

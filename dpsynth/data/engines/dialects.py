@@ -28,9 +28,11 @@ _COMPRESSED = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd"}
 _PACKED_NAMES = {".gz": "gzip", ".gzip": "gzip", ".zst": "zstd", ".zstd": "zstd"}
 """How the name of a compressed file ends, which is asked where the first bytes are of a record."""
 
+_ENDS = "\r\n"
 _ZIP = b"PK\x03\x04"
 _UTF_8_MARK = b"\xef\xbb\xbf"
 _UTF_16_MARKS = (b"\xff\xfe", b"\xfe\xff")
+_UTF_32_MARKS = (codecs.BOM_UTF32_LE, codecs.BOM_UTF32_BE)
 _NAMES = {",": "commas", ";": "semicolons", "\t": "tabs", "|": "vertical bars"}
 
 
@@ -169,6 +171,8 @@ def created(path: Path, compression: str | None) -> BinaryIO:
 
 def _encoding(path: Path, start: bytes, declared: str | None) -> str:
     """The encoding that is declared, or that the first bytes state, or UTF-8."""
+    if start in _UTF_32_MARKS:
+        raise SchemaError(f"{path} begins with the mark of UTF-32: save it as UTF-8")
     if start.startswith(_ZIP):
         raise SchemaError(
             f"{path} is a zip archive, as Excel workbooks are, and not text: save it as CSV, or"
@@ -232,6 +236,12 @@ def _header_line(
             f"{path} has a quote in its header line that is not closed: close it, or declare the"
             " quote, or null, as quote in the schema's file section"
         )
+    if not line.strip("\r\n\ufeff\xef\xbb\xbf"):
+        raise SchemaError(
+            f"{path} has no header line: its line {declared.skip_lines + 1} is empty, or absent;"
+            " give a file whose header line names the columns, or declare skip_lines, how many"
+            " lines stand before it, in the schema's file section"
+        )
     if "\0" in line:
         raise SchemaError(
             f"{path} has zero bytes in its header line, as text in UTF-16 without its mark has:"
@@ -276,7 +286,7 @@ def _divided(
 
 
 def _names(line: str, delimiter: str, quote: str | None) -> tuple[str, ...]:
-    whole = pa.BufferReader(line.encode())
+    whole = pa.BufferReader(f"{line.rstrip(_ENDS)}\n".encode())
     with csv.open_csv(whole, parse_options=_rules(delimiter, quote)) as reader:
         return tuple(reader.schema.names)
 

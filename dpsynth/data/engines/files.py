@@ -213,7 +213,7 @@ def _open_file(path: Path, schema: Schema | None, form: FileFormat | None) -> So
     except kind.broken:
         pass
     # Raised here, outside of any `except`: the context of an exception would quote the file.
-    raise _unreadable(path)
+    raise unreadable(path)
 
 
 def _read_whole(source: Source, check: Callable[[], None]) -> Rows:
@@ -253,7 +253,7 @@ def _of_stream(data: Any, schema: Schema | None) -> Source:
     with contextlib.suppress(Exception):
         types = pa.RecordBatchReader.from_stream(data).schema
     if types is None:  # raised here, as above
-        raise _unreadable(data)
+        raise unreadable(data)
     refuse_nested(types, schema)
     refuse_real_records(types.names, written_attrs(types))
     return Source(types.names, lambda: without_views(pa.table(data)), types)
@@ -331,15 +331,24 @@ def open_rows(data: Any, schema: Schema | None = None) -> Rows:
         raise
     except Exception:
         pass
-    raise _unreadable(data)
+    raise unreadable(data)
 
 
-def _unreadable(data: Any) -> SchemaError:
+def unreadable(data: Any) -> SchemaError:
+    """The error of a table that cannot be read. It quotes nothing of it: raise it outside of any
+    `except`, whose exception may.
+    """
     if (fault := table_fault(data)) is not None:
         return SchemaError(fault)
     if not isinstance(data, (str, Path)) and not in_store(data):
         return SchemaError(f"{kind_of(data)} cannot be read by pyarrow: convert it first")
     kind = _KINDS.get(ending_of(Path(str(data))))
+    if kind is _TEXT:
+        return SchemaError(
+            f"{data} cannot be read as CSV: look for lines with more or fewer fields than its"
+            " header line, and for an encoding or a delimiter that the schema's file section does"
+            " not declare"
+        )
     title = "a table" if kind is None else kind.title
     return SchemaError(f"{data} cannot be read as {title}: check the file's format")
 

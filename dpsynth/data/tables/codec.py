@@ -276,7 +276,8 @@ def check_columns(names: Sequence[Any], schema: Schema) -> None:
     if len(strange) == len(names) > 0:
         raise SchemaError(
             "none of the table's columns is declared in the schema: use the schema of this table,"
-            " or add the header line that names its columns"
+            " add the header line that names its columns, or declare in the schema's file section"
+            " what stands before it (skip_lines) or between its fields (delimiter)"
         )
     undeclared = (
         "has a column that is not declared, at place"

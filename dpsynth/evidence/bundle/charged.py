@@ -21,13 +21,18 @@ _PARTS = ("columns", "pairs", "triples")
 Record = Mapping[str, Any]
 
 
-def faults_of(path: Path) -> str:
-    """What is wrong with a report; nothing where it is not there, or holds."""
+def faults_of(path: Path, model: str | None) -> str:
+    """What is wrong with a report; nothing where it is not there, or holds.
+
+    model: the hash of the model that the release is of; None where no run released one.
+    """
     if not path.is_file():
         return ""
     try:
         record = json.loads(path.read_text(encoding="ascii"))
-        return "; ".join(said for check in _CHECKS for said in check(record))
+        said = [said for check in _CHECKS for said in check(record)]
+        other = [] if record["model"] == model else ["it is of another model than the release"]
+        return "; ".join(other + said)
     except (OSError, ValueError, LookupError, TypeError, ZeroDivisionError, AttributeError):
         return "it cannot be read"
 

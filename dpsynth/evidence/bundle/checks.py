@@ -183,8 +183,8 @@ def drawn(folder: Folder) -> str:
 
 
 def charged(folder: Folder) -> str:
-    """The releasable report states figures that do not follow from its charges."""
-    return reports.faults_of(folder.path / reports.NAME)
+    """The releasable report is of another model, or its figures do not follow from its charges."""
+    return reports.faults_of(folder.path / reports.NAME, folder.released)
 
 
 def unlisted(folder: Folder) -> str:
