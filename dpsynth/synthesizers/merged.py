@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import combinations
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -16,6 +17,7 @@ from dpsynth.base.places import expanded
 from dpsynth.base.progress import stage
 from dpsynth.data.constraints.recoding import recoding_of
 from dpsynth.data.tables.codec import codecs, schema_domain
+from dpsynth.evidence.certificate import Certificate
 from dpsynth.models.merging import Merging, Part
 from dpsynth.models.refined import RefinedModel
 from dpsynth.synthesizers.answers import Answer
@@ -303,6 +305,22 @@ def _check(sources: Sequence[Any], counts: Any, disjoint: Any, rate: Any) -> Non
         raise ValueError(f"false_discovery_rate must be above 0 and below 1, got {rate!r}")
     for i, each in enumerate(sources, 1):
         _check_source(i, each)
+    for (i, one), (j, other) in combinations(enumerate(sources, 1), 2):
+        _check_apart(f"sources {i} and {j}", one.certificate, other.certificate, disjoint)
+
+
+def _check_apart(which: str, one: Certificate, other: Certificate, disjoint: bool) -> None:
+    """An account is of one data set, so its releases are of the same people. In memory it has no
+    number.
+    """
+    if one.model == other.model:
+        raise ValueError(f"{which} are one release: it says nothing new, so leave one of them out")
+    accounts = [each.record["ledger"]["line"]["account"] for each in (one, other)]
+    if disjoint and accounts[0] and accounts[0] == accounts[1]:
+        raise ValueError(
+            f"{which} were paid from one account, and so are of one data set: its people are in"
+            " both, so leave disjoint out"
+        )
 
 
 def _check_source(number: int, source: Any) -> None:

@@ -278,3 +278,19 @@ def test_what_cannot_be_merged_is_refused_before_anything_is_made(more, why, sou
     given = given[:1] if asked == 1 else "nothing.dpsynth" if asked else given
     with pytest.raises((ValueError, OSError), match=why):
         dpsynth.merge(given, **{"counts": "add", **more})
+
+
+def test_a_release_is_not_merged_with_itself(sources):
+    with pytest.raises(ValueError, match="sources 1 and 3 are one release"):
+        dpsynth.merge([*sources, sources[0]], counts="average")
+
+
+def test_releases_of_one_account_are_not_of_different_people(tmp_path):
+    """An account is of one data set: whoever is in one of its releases is in the others, and the claims add up."""
+    schema, rows = dpsynth.Schema({"a": dpsynth.Boolean()}), pd.DataFrame({"a": [True, False] * 300})
+    budget = dpsynth.Budget(epsilon=2.0, delta=1e-5)
+    ledger = dpsynth.Ledger.create(tmp_path / "one.ledger", budget, dataset="one", unit=schema.unit)
+    fits = [dpsynth.Synthesizer(schema, "mst", epsilon=0.5, delta=1e-6, ledger=ledger).fit(rows) for _ in range(2)]
+    with pytest.raises(ValueError, match="paid from one account"):
+        dpsynth.merge(fits, counts="average", disjoint=True)
+    assert dpsynth.merge(fits, counts="average").certificate.record["claim"]["epsilon"] == 1.0
