@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import argparse
 import multiprocessing
-import resource
+import time
 from collections import Counter
 from collections.abc import Mapping
 from functools import lru_cache
@@ -107,8 +107,9 @@ def _logistic(design: np.ndarray, outcome: np.ndarray, weight: np.ndarray) -> tu
     return slopes, inverse, outcome - 1 / (1 + np.exp(-design @ slopes))
 
 
-def released(task: tuple[str, str, float, int]) -> dict[str, Counter[str]]:
-    """One release: for each kind of analysis how many coefficients there were, and how many intervals held."""
+def released(task: tuple[str, str, float, int]) -> tuple[dict[str, Counter[str]], float]:
+    """One release: for each kind of analysis how many coefficients there were, and how many intervals held; CPU seconds."""
+    began = time.process_time()
     name, mechanism, epsilon, number = task
     whole, schema = population(name)
     rng = np.random.default_rng([20261130, number])
@@ -128,7 +129,7 @@ def released(task: tuple[str, str, float, int]) -> dict[str, Counter[str]]:
             own["measured"] += truth.size * (combined.basis == "measured")
             own["held" if combined.basis == "measured" else "held, not measured"] += held
             own["naive"] += int((np.abs(each[0][0] - truth) <= Z * np.sqrt(each[0][1])).sum())
-    return found
+    return found, time.process_time() - began
 
 
 def main() -> None:
@@ -144,27 +145,22 @@ def main() -> None:
                 for name in TABLES:
                     tasks = [(name, mechanism, epsilon, number) for number in range(options.releases)]
                     whole: dict[str, Counter[str]] = {kind: Counter() for kind in ANALYSES[name]}
-                    for one in pool.imap_unordered(released, tasks):
+                    spent = 0.0
+                    for one, seconds in pool.imap_unordered(released, tasks):
+                        spent += seconds
                         for kind, counts in one.items():
                             whole[kind].update(counts)
                     plain = {kind: dict(counts) for kind, counts in whole.items()}
-                    found.setdefault(mechanism, {}).setdefault(f"{epsilon:g}", {})[name] = plain
-                    print(mechanism, epsilon, name, plain, flush=True)
-        pool.close()
-        pool.join()
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    results = {
-        "releases": options.releases,
-        "rows": ROWS,
-        "imputations": IMPUTATIONS,
-        "level": LEVEL,
-        "delta": DELTA,
-        "cpu seconds": sum(each.ru_utime + each.ru_stime for each in used),
-        "analyses": ANALYSES,
-        "found": found,
-    }
-    if not options.show:
-        print(write(RESULTS / "imputations.json", results))
+                    cell = {"releases": options.releases, "cpu seconds": spent, "kinds": plain}
+                    found.setdefault(mechanism, {}).setdefault(f"{epsilon:g}", {})[name] = cell
+                    print(mechanism, epsilon, name, cell, flush=True)
+                    if not options.show:  # each time, so that a run that ends early leaves what it found
+                        _write(found)
+
+
+def _write(found: Mapping[str, Any]) -> None:
+    facts = {"rows": ROWS, "imputations": IMPUTATIONS, "level": LEVEL, "delta": DELTA}
+    write(RESULTS / "imputations.json", {**facts, "analyses": ANALYSES, "found": found})
 
 
 if __name__ == "__main__":

@@ -127,9 +127,7 @@ class RefinedModel:
         """The model of some groups."""
         bins, masses = ({a: own[a] for a in attributes} for own in (self.bins, self.masses))
         coarse = among(self.coarse, attributes)
-        return RefinedModel(
-            self.domain.project(attributes), coarse, bins, masses, apart=self.apart
-        )
+        return RefinedModel(self.domain.project(attributes), coarse, bins, masses, apart=self.apart)
 
     def _refined(
         self, coarse: Codes, wanted: Mapping[str, np.ndarray], rng: np.random.Generator
