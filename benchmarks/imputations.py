@@ -12,6 +12,7 @@ python benchmarks/imputations.py --releases 5 --show
 from __future__ import annotations
 
 import argparse
+import json
 import multiprocessing
 import time
 from collections import Counter
@@ -27,6 +28,7 @@ from scipy.stats import t as student
 
 import dpsynth
 
+FILE = RESULTS / "imputations.json"
 EPSILONS = (0.1, 1.0, 10.0)
 MECHANISMS = ("canopy", "mst")
 DELTA = 1e-6
@@ -108,7 +110,7 @@ def _logistic(design: np.ndarray, outcome: np.ndarray, weight: np.ndarray) -> tu
 
 
 def released(task: tuple[str, str, float, int]) -> tuple[dict[str, Counter[str]], float]:
-    """One release: for each kind of analysis how many coefficients there were, and how many intervals held; CPU seconds."""
+    """One release: for each kind of analysis how many coefficients there were and intervals held; and CPU seconds."""
     began = time.process_time()
     name, mechanism, epsilon, number = task
     whole, schema = population(name)
@@ -136,13 +138,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--releases", type=int, default=100)
     parser.add_argument("--workers", type=int, default=1, help="releases that are made beside each other")
+    parser.add_argument("--go-on", action="store_true", help="keep what the file has, and add what it lacks")
     parser.add_argument("--show", action="store_true", help="print, and write nothing")
     options = parser.parse_args()
-    found: dict[str, Any] = {}
+    found: dict[str, Any] = json.loads(FILE.read_text())["results"]["found"] if options.go_on else {}
     with multiprocessing.get_context("spawn").Pool(options.workers) as pool:
         for mechanism in MECHANISMS:
             for epsilon in EPSILONS:
                 for name in TABLES:
+                    if name in found.get(mechanism, {}).get(f"{epsilon:g}", {}):
+                        continue
                     tasks = [(name, mechanism, epsilon, number) for number in range(options.releases)]
                     whole: dict[str, Counter[str]] = {kind: Counter() for kind in ANALYSES[name]}
                     spent = 0.0
@@ -160,7 +165,7 @@ def main() -> None:
 
 def _write(found: Mapping[str, Any]) -> None:
     facts = {"rows": ROWS, "imputations": IMPUTATIONS, "level": LEVEL, "delta": DELTA}
-    write(RESULTS / "imputations.json", {**facts, "analyses": ANALYSES, "found": found})
+    write(FILE, {**facts, "analyses": ANALYSES, "found": found})
 
 
 if __name__ == "__main__":

@@ -27,9 +27,9 @@ is drawn further than _MOST_DRAWN of its noise (limited translation: Efron and M
 and a rare cell comes back as it was counted.
 
 **Weak.** Draws of what the rows may be (`redrawing`) need an estimate without bias rather than one
-near to the rows: their ridge has one large t^2, WEAK_SPREAD, and no centre. A cell of m rows is then
-drawn by s / (WEAK_SPREAD m) of its noise for each unit of its potential, which is little wherever
-the cell stands out.
+near to the rows: their ridge has one large t^2, WEAK_SPREAD, and no centre. A cell of m rows is
+then drawn by s / (WEAK_SPREAD m) of its noise for each unit of its potential, which is little
+wherever the cell stands out.
 
 **Stopping.** At the optimum the noise alone costs about 1/2 sum s^2 / h in F, h being the curvature
 N mu + ridge; a gradient g leaves about 1/2 sum g^2 / h to gain. The optimiser stops when the second

@@ -106,7 +106,7 @@ class Redrawing:
 
     @cached_property
     def _bins(self) -> dict[str, np.ndarray]:
-        """The bins of the cells that are kept; where columns alone were counted, each cell's own."""
+        """The bins of the cells that are kept; where columns alone were counted, of each one."""
         if all(len(m.clique) < 2 for m in self._charged):
             return {a: np.arange(cells.size) for a, cells in self._kept.items()}
         return {a: _numbered(self.model.bins[a][cells]) for a, cells in self._kept.items()}

@@ -83,9 +83,7 @@ def draw_tree(
     """n independent rows of the distribution that `sample_tree` draws from, row by row."""
     domain = tree.domain
     columns: Codes = {a: np.empty(n, code_dtype(domain.size(a))) for a in domain.attributes}
-    for i, (node, separator, belief) in enumerate(
-        zip(tree.nodes, tree.separators, beliefs, strict=True)
-    ):
+    for node, separator, belief in zip(tree.nodes, tree.separators, beliefs, strict=True):
         table = belief.reshape(domain.cells(separator), -1)
         numbers = _cell_numbers(domain, separator, columns, slice(0, n))
         groups, which = np.unique(numbers, return_inverse=True)
