@@ -73,7 +73,9 @@ if TYPE_CHECKING:
         NoLedgerWarning,
         NotFittedError,
     )
+    from dpsynth.synthesizers.combined import Combined
     from dpsynth.synthesizers.image import ImageSynthesizer
+    from dpsynth.synthesizers.imputed import Imputations
     from dpsynth.synthesizers.model_file import ModelFileError
     from dpsynth.synthesizers.paid_quality import evaluate_releasable
     from dpsynth.synthesizers.releasable_quality import ReleasableQuality
@@ -97,6 +99,7 @@ _HOME = {
     "CautionWarning": "synthesizers.base",
     "Certificate": "evidence.certificate",
     "CheckpointError": "mechanisms.checkpoint",
+    "Combined": "synthesizers.combined",
     "ConditionError": "models.base",
     "DPAuditor": "auditing.mechanism.dp",
     "DPSynthError": "base.errors",
@@ -111,6 +114,7 @@ _HOME = {
     "Identifier": "schema.table",
     "ImageQuality": "evaluation.images",
     "ImageSynthesizer": "synthesizers.image",
+    "Imputations": "synthesizers.imputed",
     "Implies": "schema.table",
     "Job": "base.job",
     "Ledger": "ledger.ledger",
@@ -170,6 +174,7 @@ __all__ = [
     "CautionWarning",
     "Certificate",
     "CheckpointError",
+    "Combined",
     "ConditionError",
     "DPAuditor",
     "DPSynthError",
@@ -186,6 +191,7 @@ __all__ = [
     "ImageQuality",
     "ImageSynthesizer",
     "Implies",
+    "Imputations",
     "Job",
     "Ledger",
     "LedgerCorruptError",

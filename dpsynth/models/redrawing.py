@@ -74,7 +74,7 @@ class Redrawing:
         if columns != {*self.model.domain.attributes}:
             raise ValueError(
                 "this release keeps no noisy counts of every column, from which other models could"
-                " be drawn: fit by canopy, mst or independent"
+                " be drawn: fit by canopy or mst"
             )
         cells = tree_cells(self._bins_domain, [m.clique for m in self._charged])
         if cells > MAX_TREE_CELLS:

@@ -25,6 +25,9 @@ from dpsynth.synthesizers.combined import Combined, as_table, combined_numbers
 from dpsynth.synthesizers.sampled_rows import Origin
 
 _FEWEST = 2
+_TRIED = ("canopy", "mst")
+"""Mechanisms on whose releases intervals were seen to hold (benchmarks/imputations.py)."""
+
 _FAINT = 0.75
 """Of the noise of a column: the most that cells which do not stand out may move it."""
 
@@ -46,6 +49,8 @@ class Imputations(Sequence[pd.DataFrame]):
         Of their columns.
     rows : int
         The noisy row count of the private table.
+    mechanism : str
+        What the release was fitted by.
 
     Examples
     --------
@@ -64,6 +69,7 @@ class Imputations(Sequence[pd.DataFrame]):
     tables: tuple[pd.DataFrame, ...]
     schema: Schema
     rows: int
+    mechanism: str
     _redrawing: Redrawing = field(repr=False)
     _cells: AskedCells = field(repr=False)
 
@@ -95,6 +101,11 @@ class Imputations(Sequence[pd.DataFrame]):
             For a column that the tables do not have, and for no column.
         """
         names = self._checked(columns)
+        if self.mechanism not in _TRIED:
+            tried = " and ".join(_TRIED)
+            return (
+                f"Intervals were tried on releases by {tried}, and this is by {self.mechanism}.",
+            )
         found = [doubt for name in names if (doubt := self._of_one(name))]
         if not found:
             pairs = itertools.combinations(names, 2)
@@ -225,7 +236,7 @@ def imputed(
     if not isinstance(origin.model, RefinedModel):
         raise ValueError(
             "this release keeps no noisy counts, from which other models could be drawn: fit by"
-            " canopy, mst or independent"
+            " canopy or mst"
         )
     cells = AskedCells(origin.schema, origin.bounds)
     redrawing = Redrawing(origin.model, cells.unread())
@@ -235,4 +246,5 @@ def imputed(
         rng = np.random.default_rng(source)
         own = replace(origin, model=redrawing.draw(rng), seed=int(rng.integers(1 << 62)))
         tables.append(Asked().rows(own, record, rows if n is None else n, rng))
-    return Imputations(tuple(tables), origin.schema, rows, redrawing, cells)
+    mechanism = record["mechanism"]["name"]
+    return Imputations(tuple(tables), origin.schema, rows, mechanism, redrawing, cells)

@@ -127,7 +127,7 @@ def test_a_model_that_keeps_no_counts_of_a_column_is_refused(redrawing):
 
 
 def test_counts_that_no_tree_holds_are_refused():
-    sizes = {name: 60 for name in "abcde"}
+    sizes = dict.fromkeys("abcde", 60)
     domain = Domain.of(sizes)
     cells = {name: np.arange(60) for name in sizes}
     charged = [RoughMeasurement((a,), (cells[a],), np.ones(60), 1.0) for a in sizes]

@@ -92,9 +92,18 @@ def test_what_counts_do_not_cover_has_no_interval_and_says_why(tables, columns, 
 
 def test_a_column_that_noise_hides_has_no_interval(synth):
     schema = dpsynth.Schema({"age": dpsynth.Numeric(0, 99, integer=True), "ill": dpsynth.Boolean()})
-    made = dpsynth.Synthesizer(schema, "independent", epsilon=0.05, delta=1e-6, ledger=None, unsafe_seed=2)
+    made = dpsynth.Synthesizer(schema, "mst", epsilon=0.05, delta=1e-6, ledger=None, unsafe_seed=2)
     tables = made.fit(records()[["age", "ill"]]).imputations(2, n=10, seed=1)
     assert "Noise hides many of the values of 'age'" in tables.doubts(["age"])[0]
+
+
+def test_a_mechanism_on_which_intervals_were_not_tried_has_none():
+    schema = dpsynth.Schema({"ill": dpsynth.Boolean()})
+    made = dpsynth.Synthesizer(schema, "independent", epsilon=1.0, delta=1e-6, ledger=None, unsafe_seed=2)
+    tables = made.fit(records()[["ill"]]).imputations(2, n=10, seed=1)
+    assert tables.doubts(["ill"]) == (
+        "Intervals were tried on releases by canopy and mst, and this is by independent.",
+    )
 
 
 def test_variances_are_needed_where_tables_are_not_as_long_as_the_private_one(synth):
