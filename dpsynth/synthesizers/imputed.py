@@ -51,6 +51,10 @@ class Imputations(Sequence[pd.DataFrame]):
         The noisy row count of the private table.
     mechanism : str
         What the release was fitted by.
+    redrawing : Redrawing
+        What models are drawn from.
+    cells : AskedCells
+        The columns, and the cells that the fit counted.
 
     Examples
     --------
@@ -70,8 +74,8 @@ class Imputations(Sequence[pd.DataFrame]):
     schema: Schema
     rows: int
     mechanism: str
-    _redrawing: Redrawing = field(repr=False)
-    _cells: AskedCells = field(repr=False)
+    redrawing: Redrawing = field(repr=False)
+    cells: AskedCells = field(repr=False)
 
     def __len__(self) -> int:
         return len(self.tables)
@@ -195,23 +199,23 @@ class Imputations(Sequence[pd.DataFrame]):
     def _of_one(self, name: str) -> str | None:
         """Why a column by itself is in doubt."""
         try:
-            single = self._cells.codec(name).single
+            single = self.cells.codec(name).single
         except NotMeasuredError:
             return f"{name!r} is modelled together with other columns, by a rule of the schema."
         if not single:
             return f"The values of {name!r} were counted in ranges, and are drawn evenly in these."
-        if self._redrawing.faint(name) > _FAINT:
+        if self.redrawing.faint(name) > _FAINT:
             return f"Noise hides many of the values of {name!r}, which moves what is drawn."
         return None
 
     def _of_pair(self, a: str, b: str) -> Iterator[str]:
         """Why two columns together are in doubt."""
-        counts = self._redrawing.together(a, b)
+        counts = self.redrawing.together(a, b)
         if counts is None:
             yield f"{a!r} and {b!r} were not counted together: what joins them is the model's."
             return
         for name in (a, b):
-            if self._redrawing.merged(name, counts) > _MERGED:
+            if self.redrawing.merged(name, counts) > _MERGED:
                 yield f"With {a!r} and {b!r} together, values of {name!r} were counted in ranges."
 
     def _notes(self) -> tuple[str, ...]:
