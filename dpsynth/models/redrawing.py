@@ -185,7 +185,8 @@ class Redrawing:
 
 def _column(clique: Clique, charged: Sequence[RoughMeasurement]) -> Counted:
     """What all counts of a column say together."""
-    (of_cells, of_groups) = ([], [])
+    of_cells: list[RoughMeasurement] = []
+    of_groups: list[RoughMeasurement] = []
     for m in charged:
         if m.clique == clique:
             groups = m.groups[0]

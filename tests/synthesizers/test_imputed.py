@@ -1,6 +1,8 @@
 """Imputations: tables for an analyst's own analyses, with intervals where noisy counts cover them, at no charge."""
 
+import json
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -71,6 +73,20 @@ def test_what_was_counted_together_has_an_interval(tables):
     assert found.terms == ("0",)
     pair = tables.combine([1.0, 1.1, 0.9, 1.0], columns=["age", "ill"])
     assert pair.basis == "measured"
+
+
+def test_what_notes_say_of_simulations_was_measured(tables):
+    """The lowest and the highest rate of each mechanism, epsilon and kind of analysis, on both tables together."""
+    file = Path(__file__).parents[2] / "benchmarks" / "results" / "imputations.json"
+    rates = []
+    for by_epsilon in json.loads(file.read_text())["results"]["found"].values():
+        for cells in by_epsilon.values():
+            for kind in next(iter(cells.values()))["kinds"]:
+                found = [cell["kinds"][kind] for cell in cells.values()]
+                covered = sum(each["measured"] for each in found)
+                rates += [sum(each.get("held", 0) for each in found) / covered] if covered else []
+    note = tables.combine([1.0, 1.1, 0.9, 1.0], columns=["age"]).notes[-1]
+    assert f"{min(rates):.2f} to {max(rates):.2f} of cases" in note
 
 
 @pytest.mark.parametrize(
