@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 from typing import Any
 
+import imputations_page
 import networks_page
 
 ROOT = Path(__file__).parents[1]
@@ -15,7 +16,8 @@ RESULTS = ROOT / "benchmarks" / "results" / "coverage.json"
 
 def page(text: str) -> str:
     """The page, with its figures as they were measured."""
-    return networks_page.replaced(text, "coverage", measured(json.loads(RESULTS.read_text())["results"]))
+    text = networks_page.replaced(text, "coverage", measured(json.loads(RESULTS.read_text())["results"]))
+    return imputations_page.added(text)
 
 
 def measured(results: dict[str, Any]) -> str:

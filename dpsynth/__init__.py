@@ -74,7 +74,9 @@ if TYPE_CHECKING:
         NoLedgerWarning,
         NotFittedError,
     )
+    from dpsynth.synthesizers.combined import Combined
     from dpsynth.synthesizers.image import ImageSynthesizer
+    from dpsynth.synthesizers.imputed import Imputations
     from dpsynth.synthesizers.merged import Merged, merge
     from dpsynth.synthesizers.model_file import ModelFileError
     from dpsynth.synthesizers.paid_quality import evaluate_releasable
@@ -99,6 +101,7 @@ _HOME = {
     "CautionWarning": "synthesizers.base",
     "Certificate": "evidence.certificate",
     "CheckpointError": "mechanisms.checkpoint",
+    "Combined": "synthesizers.combined",
     "ConditionError": "models.base",
     "DPAuditor": "auditing.mechanism.dp",
     "DPSynthError": "base.errors",
@@ -113,6 +116,7 @@ _HOME = {
     "Identifier": "schema.table",
     "ImageQuality": "evaluation.images.quality",
     "ImageSynthesizer": "synthesizers.image",
+    "Imputations": "synthesizers.imputed",
     "Implies": "schema.table",
     "Job": "base.job",
     "Ledger": "ledger.ledger",
@@ -174,6 +178,7 @@ __all__ = [
     "CautionWarning",
     "Certificate",
     "CheckpointError",
+    "Combined",
     "ConditionError",
     "DPAuditor",
     "DPSynthError",
@@ -190,6 +195,7 @@ __all__ = [
     "ImageQuality",
     "ImageSynthesizer",
     "Implies",
+    "Imputations",
     "Job",
     "Ledger",
     "LedgerCorruptError",

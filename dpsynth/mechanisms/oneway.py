@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
@@ -250,15 +249,16 @@ def _as_charged(m: LinearMeasurement) -> LinearMeasurement:
 
 
 def _wide(m: LinearMeasurement, blocks: np.ndarray) -> WideMeasurement:
-    """A measurement of cells, and then of blocks, as one of cells. What blocks were counted several
-    times is remembered as its mean.
+    """A measurement of cells, and then of blocks, as one of cells. Each time that blocks were
+    counted is remembered by itself, as each was rounded by itself: a mean of two is no whole
+    number, and has half the variance of one of them, rounding included.
     """
     noise = float(np.max(m.stddev))
     sums = m.values[blocks.size :].reshape(-1, int(blocks.max()) + 1)
     cells = RoughMeasurement(m.clique, (np.arange(blocks.size),), m.values[: blocks.size], noise)
-    mean = RoughMeasurement(m.clique, (blocks,), sums.mean(axis=0), noise / math.sqrt(len(sums)))
+    each = (RoughMeasurement(m.clique, (blocks,), values, noise) for values in sums)
     counted = counted_together(m.values, noise, blocks)
-    return WideMeasurement.of(m.clique, counted, charged=(cells, mean))
+    return WideMeasurement.of(m.clique, counted, charged=(cells, *each))
 
 
 def allocated_oneways(

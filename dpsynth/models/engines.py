@@ -148,6 +148,7 @@ def estimate_exactly(
     structure: JunctionTree | None = None,
     warm: GraphicalModel | None = None,
     rough: Sequence[RoughMeasurement] = (),
+    weak: bool = False,
 ) -> GraphicalModel:
     """`inference.estimate`, by whichever of the exact engines is faster.
 
@@ -165,6 +166,9 @@ def estimate_exactly(
         A model whose potentials are a good start.
     rough : sequence of RoughMeasurement
         Of pairs of measured columns, in groups of cells.
+    weak : bool
+        Whether potentials are drawn to nothing, or hardly: an estimate with more noise and less
+        bias.
 
     Returns
     -------
@@ -188,4 +192,5 @@ def estimate_exactly(
         warm=warm,
         engine=engine,
         rough=rough,
+        weak=weak,
     )

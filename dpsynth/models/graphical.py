@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -47,6 +47,9 @@ class GraphicalModel:
         How many steps found the potentials.
     converged : bool
         Whether they were enough; see `engines.estimate_exactly`.
+    apart : bool
+        Whether `sample` draws each row by itself, so that counts scatter as those of independent
+        draws do. It is not part of a saved model.
 
     Examples
     --------
@@ -70,6 +73,7 @@ class GraphicalModel:
     beliefs: tuple[np.ndarray, ...] = field(repr=False)
     iterations: int = 0
     converged: bool = True
+    apart: bool = False
 
     @classmethod
     def of(
@@ -120,7 +124,8 @@ class GraphicalModel:
     def sample(self, n: int, rng: np.random.Generator, evidence: Evidence | None = None) -> Codes:
         """n rows, each of which follows the model exactly.
 
-        Counts are nearer to expectation than those of independent draws (`models/sampling.py`).
+        Counts are nearer to expectation than those of independent draws (`models/sampling.py`),
+        unless rows are to be drawn `apart`.
 
         Raises
         ------
@@ -131,7 +136,8 @@ class GraphicalModel:
         """
         if n < 0:
             raise ValueError(f"the number of rows to sample must be 0 or more, got {n}")
-        return sample_tree(self.tree, self._beliefs_given(evidence), n, rng)
+        draw = draw_tree if self.apart else sample_tree
+        return draw(self.tree, self._beliefs_given(evidence), n, rng)
 
     def sample_few(self, n: int, rng: np.random.Generator, evidence: Evidence | None) -> Codes:
         """n rows as `sample` draws them; where they are few, independent ones."""
@@ -159,9 +165,7 @@ class GraphicalModel:
         tree = self.tree.part(domain, kept)
         potentials = {c: table for c, table in self.potentials.items() if {*c} <= {*attributes}}
         beliefs = tuple(self.beliefs[i] for i in kept)
-        return GraphicalModel(
-            domain, self.total, potentials, tree, beliefs, self.iterations, self.converged
-        )
+        return replace(self, domain=domain, potentials=potentials, tree=tree, beliefs=beliefs)
 
     def project_given(self, clique: Clique, evidence: Evidence) -> np.ndarray:
         """Expected counts of the rows that agree with the evidence, each as often as its weights

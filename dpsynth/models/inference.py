@@ -26,6 +26,11 @@ an even share, 20 rows known to 38 came back as 170. So a column's cells have ce
 is drawn further than _MOST_DRAWN of its noise (limited translation: Efron and Morris, JASA 66),
 and a rare cell comes back as it was counted.
 
+**Weak.** Draws of what the rows may be (`redrawing`) need an estimate without bias rather than one
+near to the rows: their ridge has one large t^2, WEAK_SPREAD, and no centre. A cell of m rows is
+then drawn by s / (WEAK_SPREAD m) of its noise for each unit of its potential, which is little
+wherever the cell stands out.
+
 **Stopping.** At the optimum the noise alone costs about 1/2 sum s^2 / h in F, h being the curvature
 N mu + ridge; a gradient g leaves about 1/2 sum g^2 / h to gain. The optimiser stops when the second
 is below TOLERANCE^2 times the first, on average over the tables by their cells (table by table, so
@@ -80,6 +85,12 @@ _MAX_SPREAD = 2.0
 _LEVEL_CELLS = 2.0
 """Cells of the whole table that an estimate of t^2 for one level is averaged with."""
 
+WEAK_SPREAD = 16.0
+"""t^2 where nothing is known beforehand: a potential of 4 is nothing special."""
+
+_WEAK_TOLERANCE = 0.15
+"""In place of TOLERANCE there: it adds two hundredths to the variance of a draw."""
+
 _SMALL_CELL = 0.3
 """The rows that the ridge adds to each cell, in standard deviations of its noise."""
 
@@ -101,13 +112,15 @@ def estimate(
     warm: GraphicalModel | None = None,
     engine: Engine | None = None,
     rough: Sequence[RoughMeasurement] = (),
+    weak: bool = False,
 ) -> GraphicalModel:
     """The distribution that fits the measurements.
 
     total: the number of rows; None takes the pooled estimate, at least 1. structure: a tree that
     holds every measured clique; None builds the smallest one found. warm: a model whose potentials
     are a good start. engine: what computes marginals from potentials, None for elimination; the
-    model does not depend on it. rough: measurements of groups of cells, see `pool`.
+    model does not depend on it. rough: measurements of groups of cells, see `pool`. weak: whether
+    potentials are drawn to nothing, or hardly; see the head of this file.
     """
     pooled = pool(domain, measurements, total=total, rough=rough)
     cliques = [clique for clique in pooled if clique]
@@ -119,7 +132,7 @@ def estimate(
         engine(domain, cliques, tree) if engine else Elimination(domain, cliques, tree.order)
     )
     start = warm.potentials if warm else {}
-    potentials, steps, converged = fit(domain, pooled, marginals, start=start)
+    potentials, steps, converged = fit(domain, pooled, marginals, start=start, weak=weak)
     rows = float(pooled[()].values)
     return GraphicalModel.of(
         domain, rows, potentials, tree=tree, iterations=steps, converged=converged
@@ -132,6 +145,7 @@ def fit(
     marginals: Marginals,
     *,
     start: Mapping[Clique, np.ndarray],
+    weak: bool = False,
 ) -> tuple[dict[Clique, np.ndarray], int, bool]:
     """Potentials for each pooled clique but the total, in that order; the optimiser's steps;
     whether it converged.
@@ -144,8 +158,12 @@ def fit(
     shapes = [pooled[clique].values.shape for clique in cliques]
     values = _flat(pooled[clique].values for clique in cliques)
     variance = _flat(pooled[clique].variance for clique in cliques)
-    ridge = _flat(_ridge(domain, clique, pooled) for clique in cliques)
-    centre = _flat(_centre(domain, clique, pooled) for clique in cliques)
+    if weak:
+        ridge, tolerance = _flat(_weak_ridge(pooled[c]) for c in cliques), _WEAK_TOLERANCE
+        centre = np.zeros_like(ridge)
+    else:
+        ridge, tolerance = _flat(_ridge(domain, c, pooled) for c in cliques), TOLERANCE
+        centre = _flat(_centre(domain, c, pooled) for c in cliques)
     least = np.maximum(values, np.sqrt(variance))
     typical = _flat(
         np.minimum(table.variance, np.median(table.variance))
@@ -168,7 +186,7 @@ def fit(
     def finished(point: Point) -> bool:
         left = np.add.reduceat(point.gradient**2 / point.curvature, starts)
         noise = np.add.reduceat(typical / point.curvature, starts)
-        gap, enough = float(np.sum(left / noise * cells)), float(TOLERANCE**2 * np.sum(cells))
+        gap, enough = float(np.sum(left / noise * cells)), float(tolerance**2 * np.sum(cells))
         nearest[0] = min(nearest[0], gap)
         progress.share(math.sqrt(enough / nearest[0]) if nearest[0] > enough else 1.0)
         return gap <= enough
@@ -193,6 +211,13 @@ def _ridge(domain: Domain, clique: Clique, pooled: Mapping[Clique, Pooled]) -> n
     noise = np.sqrt(variance)
     ridge: np.ndarray = variance / (spread * (rows + _SMALL_CELL * noise)) + _FLOOR * noise
     return ridge
+
+
+def _weak_ridge(table: Pooled) -> np.ndarray:
+    """The same where nothing is known beforehand."""
+    noise = np.sqrt(table.variance)
+    rows = np.maximum(table.values, 0) + _SMALL_CELL * noise
+    return np.asarray(table.variance / (WEAK_SPREAD * rows) + _FLOOR * noise)
 
 
 def _centre(domain: Domain, clique: Clique, pooled: Mapping[Clique, Pooled]) -> np.ndarray:

@@ -52,6 +52,9 @@ class RefinedModel:
     charged : tuple of RoughMeasurement
         The noisy counts that charges answered, over cells, as they were drawn: what the model was
         fitted to, and what questions are answered by (`models.span`).
+    apart : bool
+        Whether a sample has a cell for each row by itself, as a coarse model that draws rows
+        `apart` has bins. It is not part of a saved model.
 
     Examples
     --------
@@ -74,6 +77,7 @@ class RefinedModel:
     last_cells: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     counted: Mapping[str, Counted] = field(default_factory=dict)
     charged: tuple[RoughMeasurement, ...] = ()
+    apart: bool = False
 
     @classmethod
     def of_cells(cls, model: Model) -> RefinedModel:
@@ -135,14 +139,15 @@ class RefinedModel:
         """The model of some groups."""
         bins, masses = ({a: own[a] for a in attributes} for own in (self.bins, self.masses))
         coarse = among(self.coarse, attributes)
-        return RefinedModel(self.domain.project(attributes), coarse, bins, masses)
+        return RefinedModel(self.domain.project(attributes), coarse, bins, masses, apart=self.apart)
 
     def _refined(
         self, coarse: Codes, wanted: Mapping[str, np.ndarray], rng: np.random.Generator
     ) -> Codes:
         """A cell inside of each bin, by these weights of cells."""
+        draw = _cells_apart if self.apart else _cells_within
         return {  # a column leaves `coarse` as it is refined, so that none is held twice
-            a: _cells_within(coarse.pop(a), self.bins[a], self._within(a) * wanted.get(a, 1.0), rng)
+            a: draw(coarse.pop(a), self.bins[a], self._within(a) * wanted.get(a, 1.0), rng)
             for a in self.domain.attributes
         }
 
@@ -254,6 +259,22 @@ class RefinedModel:
         even[: len(widths)] = widths
         weight = np.where(held[bins] > 0, mass, even)
         return weight / np.bincount(bins, weight)[bins]
+
+
+def _cells_apart(
+    binned: np.ndarray, bins: np.ndarray, weights: np.ndarray, rng: np.random.Generator
+) -> np.ndarray:
+    """For each row a cell of its bin, with probability proportional to `weights`, by itself."""
+    cells = np.argsort(bins, kind="stable")
+    held = np.bincount(bins, weights)
+    upto = np.cumsum(weights[cells] / np.where(held > 0, held, 1.0)[bins[cells]])
+    before = np.concatenate([[0.0], upto])[np.searchsorted(bins[cells], np.arange(held.size))]
+    last = np.append(before[1:], upto[-1])
+    found = np.searchsorted(
+        upto, before[binned] + rng.random(len(binned)) * (last - before)[binned], side="right"
+    )
+    ends = np.flatnonzero(np.diff(bins[cells], append=bins.max() + 1))  # whatever a sum rounds to
+    return cells[np.minimum(found, ends[binned])].astype(code_dtype(bins.size))
 
 
 def _cells_within(

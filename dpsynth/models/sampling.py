@@ -83,13 +83,15 @@ def draw_tree(
     """n independent rows of the distribution that `sample_tree` draws from, row by row."""
     domain = tree.domain
     columns: Codes = {a: np.empty(n, code_dtype(domain.size(a))) for a in domain.attributes}
-    for i, (node, separator, belief) in enumerate(
-        zip(tree.nodes, tree.separators, beliefs, strict=True)
-    ):
+    for node, separator, belief in zip(tree.nodes, tree.separators, beliefs, strict=True):
         table = belief.reshape(domain.cells(separator), -1)
-        upto = np.cumsum(table[_cell_numbers(domain, separator, columns, slice(0, n))], axis=1)
-        target = rng.random(n) * upto[:, -1]
-        cells = np.minimum((upto <= target[:, None]).sum(axis=1), new_cells(tree, i) - 1)
+        numbers = _cell_numbers(domain, separator, columns, slice(0, n))
+        groups, which = np.unique(numbers, return_inverse=True)
+        upto = np.cumsum(table[groups], axis=1)
+        # one ascending table of all groups: that of group i goes from i to i + 1
+        upto = upto / upto[:, -1:] + np.arange(len(groups))[:, None]
+        found = np.searchsorted(upto.ravel(), which + rng.random(n), side="right")
+        cells = np.minimum(found - which * table.shape[1], table.shape[1] - 1)
         new = node[len(separator) :]
         for a, codes in zip(new, np.unravel_index(cells, domain.shape(new)), strict=True):
             columns[a][:] = codes

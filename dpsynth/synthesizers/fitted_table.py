@@ -27,6 +27,7 @@ from dpsynth.synthesizers.block_frame import drawn_by_spark
 from dpsynth.synthesizers.block_table import WrittenTable, write_table
 from dpsynth.synthesizers.blocks import Written, write_blocks
 from dpsynth.synthesizers.fitted import Fitted
+from dpsynth.synthesizers.imputed import Imputations, imputed
 from dpsynth.synthesizers.measured_report import MeasuredReport, measured_report
 from dpsynth.synthesizers.model_file import table_content
 from dpsynth.synthesizers.partial_kept import able_columns, filled_in_kept
@@ -391,6 +392,41 @@ class FittedTable(BaseSynthesizer[Fitted]):
         """
         record = self._fitted().certificate.record
         return answered(self.origin, record, question, level)
+
+    def imputations(
+        self, m: int = 20, *, n: int | None = None, seed: int | None = None
+    ) -> Imputations:
+        """Draws m tables for an analysis of one's own, each from another model that the noise
+        leaves possible. It spends nothing.
+
+        The analysis is run on each table, and `combine` makes one estimate of what it finds, with
+        an interval where noisy counts cover its columns (docs/answers.md). Each model is fitted
+        anew, so that m tables take longer than m samples.
+
+        Parameters
+        ----------
+        m : int
+            How many tables, 2 or more: more make narrower intervals, a little.
+        n : int or None
+            How many rows each has; None for the noisy row count.
+        seed : int or None
+            For tables that can be drawn again.
+
+        Returns
+        -------
+        Imputations
+            A sequence of tables as `sample` draws them.
+
+        Raises
+        ------
+        NotFittedError
+            Before `fit`.
+        ValueError
+            For a release that keeps no noisy counts of every column, and for an m, n or seed that
+            is none.
+        """
+        record = self._fitted().certificate.record
+        return imputed(self.origin, record, m, n, seed)
 
     def measured_report(self) -> MeasuredReport:
         """How well the release says again what was measured. It may be published, and is free.

@@ -25,6 +25,7 @@ from dpsynth.mechanisms.oneway import (
 from dpsynth.models.base import LinearMeasurement
 from dpsynth.models.blocks import BLOCKS, TIMES, blocks_of
 from dpsynth.models.counted import Counted
+from dpsynth.models.span import Span, rounded_variance
 from dpsynth.testing import BlindAccountant
 
 ORDERED = 300
@@ -152,3 +153,26 @@ def test_plans_say_the_noise_of_the_widest_column_and_of_each():
     assert stddev_of_column(DOMAIN, "sex", most) == pytest.approx(most / np.sqrt(1 + TIMES))
     assert least < stddev_of_column(narrow, "sex", 1.0) * most
     assert again_part(DOMAIN, 50, (0, 1)).factors[1] == pytest.approx(np.sqrt(1 + TIMES))
+
+
+def test_noise_of_blocks_that_are_counted_twice_is_that_of_two_rounded_counts():
+    """40 charges of 24 blocks, threshold 5 standard errors, seeds 0 to 39, epsilon near 100. One rounded count with
+    half the variance, which has 0.4 times the variance, is refuted."""
+    x = np.random.default_rng(5).integers(0, ORDERED, 4000)
+    blocks, answers = blocks_of(DOMAIN, "x"), counts(x)
+    truth = np.bincount(blocks[x], minlength=BLOCKS + 1)
+    squares, stddev = [], 0.0
+    for seed in range(40):
+        accountant = Accountant(Budget(100.0, 1e-6), unsafe_seed=seed)
+        cost = accountant.cost_left // 3
+        m = measure_columns(accountant, answers, {"x": cost}, public_blocks(DOMAIN))["x"]
+        stddev = m.charged[0].stddev
+        found = Span(DOMAIN, m.charged).estimates([[{"x": blocks == i}] for i in range(BLOCKS)])
+        squares.append((found.values - truth[:BLOCKS]) ** 2 / np.diag(found.covariance))
+    off = np.array(squares).ravel()
+    assert 0.25 < stddev < 0.35
+    assert abs(off.mean() - 1) < 5 * off.std() / np.sqrt(off.size)
+    one = rounded_variance(stddev / np.sqrt(2)) / (rounded_variance(stddev) / 2)
+    assert off.mean() / one - 1 > 5 * off.std() / one / np.sqrt(off.size)
+    assert one == pytest.approx(0.4, abs=0.1)
+    assert found.steps[:BLOCKS] == pytest.approx(0.25, abs=0.03)  # of a mean of two, half a step of 1/2
