@@ -79,6 +79,10 @@ def _claim(document, arrays):
     document["certificate"]["claim"]["epsilon"] = 0.1
 
 
+def _delta(document, arrays):
+    document["certificate"]["claim"]["delta"] = 1e-9
+
+
 def _budget(document, arrays):
     document["certificate"]["sources"][0]["certificate"]["budget"]["epsilon"] = 0.1
 
