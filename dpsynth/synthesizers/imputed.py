@@ -9,7 +9,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -175,8 +175,8 @@ class Imputations(Sequence[pd.DataFrame]):
             )
         numbers = combined_numbers(values, own, sampling)
         named = terms or tuple(str(i) for i in range(values.shape[1]))
-        facts = ("model" if doubts else "measured", level, len(self))
-        return Combined(named, *numbers, *facts, doubts or self._notes())
+        basis: Literal["measured", "model"] = "model" if doubts else "measured"
+        return Combined(named, *numbers, basis, level, len(self), doubts or self._notes())
 
     @property
     def _alike(self) -> int:

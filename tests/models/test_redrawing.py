@@ -64,16 +64,16 @@ def test_models_scatter_as_the_noise_of_the_best_estimate(redrawing, name):
 
 
 def test_a_model_without_bias_is_not_drawn_to_what_the_columns_say():
-    """60 draws of counts with much noise, seed 4: the mean of a dependent cell is within 4 standard errors of the
+    """80 draws of counts with much noise, seed 4: the mean of a dependent cell is within 4 standard errors of the
     truth, and that of the estimator for releases, which shrinks, is not."""
     rng, domain, rows = np.random.default_rng(4), Domain.of({"a": 4, "b": 4}), 30.0 + 60 * np.eye(4)
     means = {}
     for weak in (True, False):
         found = []
-        for _ in range(60):
+        for _ in range(80):
             noisy = LinearMeasurement(("a", "b"), rows + rng.normal(0, 14.0, (4, 4)), 14.0)
             found.append(np.trace(estimate_exactly(domain, [noisy], weak=weak).project(("a", "b"))))
-        means[weak] = (np.mean(found) - np.trace(rows)) / (np.std(found) / np.sqrt(60))
+        means[weak] = (np.mean(found) - np.trace(rows)) / (np.std(found) / np.sqrt(80))
     assert abs(means[True]) < 4 < -means[False]
 
 
@@ -129,7 +129,7 @@ def test_a_model_that_keeps_no_counts_of_a_column_is_refused(redrawing):
 def test_counts_that_no_tree_holds_are_refused():
     sizes = dict.fromkeys("abcde", 60)
     domain = Domain.of(sizes)
-    cells = {name: np.arange(60) for name in sizes}
+    cells = {name: np.arange(80) for name in sizes}
     charged = [RoughMeasurement((a,), (cells[a],), np.ones(60), 1.0) for a in sizes]
     pairs = [(a, b) for a in sizes for b in sizes if a < b]
     charged += [RoughMeasurement(c, (cells[c[0]], cells[c[1]]), np.ones((60, 60)), 1.0) for c in pairs]
