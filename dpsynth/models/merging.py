@@ -161,7 +161,10 @@ class Merging:
     def _bins(self, masses: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
         """The bins of all sources together; coarser ones where the model would be too large."""
         fine = {a: _parted([p.model.bins[a] for p in self._having(a)]) for a in masses}
-        size = lambda bins: tree_cells(_binned(self.domain, bins), self.cliques)  # noqa: E731
+
+        def size(bins: Mapping[str, np.ndarray]) -> int:
+            return tree_cells(_binned(self.domain, bins), self.cliques)
+
         if not self.cliques or size(fine) <= MAX_CELLS:
             return fine
         typical = float(np.median([self._noise(c) for c in self.cliques]))
