@@ -30,15 +30,21 @@ def cases(
     release: Path,
     quality: Mapping[str, Any] | None,
     audit: Mapping[str, Any] | None,
+    account: float | None = None,
 ) -> list[Case]:
-    """What the gate asks, each with its verdict. quality, audit: the records of these steps."""
+    """What the gate asks, each with its verdict. quality, audit: the records of these steps.
+
+    account: the epsilon that the account had spent after a report that was paid for; None without
+    one.
+    """
     record = read(release)
     found = list(_verified(release))
     if not record["claim"]["private"]:
         found.append(Case("gate.claim", "claim", "FAIL", record["claim"]["sentence"]))
+    issued = record["ledger"]["spent"]["epsilon"]
     for name, value in (
         ("epsilon", record["budget"]["epsilon"]),
-        ("account_epsilon", record["ledger"]["spent"]["epsilon"]),
+        ("account_epsilon", issued if account is None else account),
     ):
         if name in limits:
             found.append(_at_most(f"gate.{name}", name.replace("_", " "), value, limits[name]))

@@ -119,6 +119,17 @@ def digest_of(place: Path | str) -> str | None:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest() if parts else None
 
 
+def refuse_another(
+    output: Path, step: str, before: Mapping[str, Any], inputs: Mapping[str, Any]
+) -> None:
+    """ValueError where a step of a job was done from something else."""
+    if names := [n for n in {**before, **inputs} if before.get(n) != inputs.get(n)]:
+        raise ValueError(
+            f"{output} has the {step} of another {', '.join(names)}: give another output, which"
+            " fits again and spends again, or put the job back as it was"
+        )
+
+
 def now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
 

@@ -24,7 +24,8 @@ from dpsynth.jobs.before import check_before
 from dpsynth.jobs.file import STEPS, JobFile
 from dpsynth.jobs.gate import STAMP, case_of_rules, cases, worst
 from dpsynth.jobs.page import job_page
-from dpsynth.jobs.record import Record, alone, digest_of, now
+from dpsynth.jobs.record import Record, alone, digest_of, now, refuse_another
+from dpsynth.jobs.report import account_after, make_report
 from dpsynth.schema.table import Schema
 from dpsynth.synthesizers.asking import fresh_seed
 from dpsynth.synthesizers.drawing import draw_rows_to
@@ -127,7 +128,7 @@ class _Run:
         if begun is None:
             return
         if self.is_fitted:
-            _refuse_another(self, "fit", begun["inputs"], self.inputs("fit"))
+            refuse_another(self.job.output, "fit", begun["inputs"], self.inputs("fit"))
             return
         then = self.job.file.parent / begun["inputs"]["ledger"]  # the job may name another by now
         for ledger in dict.fromkeys((then, self.job.ledger)):
@@ -156,41 +157,7 @@ class _Run:
         return [self.rows]
 
     def quality(self) -> list[Path]:
-        from dpsynth.synthesizers.paid_quality import evaluate_releasable
-        from dpsynth.synthesizers.releasable_quality import FILES, list_report
-
-        files, spent = [self.release / name for name in FILES], runs_of(self.job.ledger)
-        inputs, begun = self.inputs("quality"), self.record.begun or {}
-        before = begun.get("quality")
-        if left := [file for file in files if file.exists()]:  # by a run that was interrupted
-            if before is None:
-                raise ValueError(
-                    f"{left[0]} is there, and no step of this job made it: move the report"
-                    " elsewhere, or take quality out of the job"
-                )
-            _refuse_another(self, "quality", before["inputs"], inputs)
-        if len(left) == len(files):
-            list_report(self.release)
-            return files
-        if before is not None and spent - set(before["runs"]):
-            raise ValueError(
-                f"the quality report of {self.job.file} began and left nothing, and"
-                f" {self.job.ledger} has a run that may be its own: take quality out of the job to"
-                " go on without it, or give another output, which fits and spends again"
-            )
-        self.record.begun = {**begun, "quality": {"runs": sorted(spent), "inputs": inputs}}
-        self.record.save()
-        fit = self.job.of("fit")
-        evaluate_releasable(
-            self.release / MODEL,
-            self.job.data,
-            ledger=self.job.ledger.absolute(),
-            rows=self.rows,
-            purpose=fit.get("purpose", ""),
-            approvals=dict(fit.get("approvals", {})),
-            **self.job.of("quality"),
-        ).save(self.release)
-        return files
+        return make_report(self.job, self.record, self.release, self.rows, self.inputs("quality"))
 
     def evaluate(self) -> list[Path]:
         from dpsynth.evaluation.fidelity import evaluate
@@ -234,7 +201,7 @@ class _Run:
         """What the gate asks; it is asked anew each time."""
         limits = self.job.of("gate")
         quality, audit = self._read("evaluate", "quality"), self._read("audit", "audit")
-        asked = cases(limits, self.release, quality, audit)
+        asked = cases(limits, self.release, quality, audit, account_after(self.record))
         if "constraints" in limits:
             asked.append(case_of_rules(self.rows, self.schema, limits["constraints"]))
         (self.internal / "job.xml").write_text(
@@ -356,23 +323,12 @@ def _is_done(run: _Run, step: str) -> bool:
     if run.record.is_done(step, inputs):
         return True
     if step in ("fit", "sample", "quality"):
-        _refuse_another(run, step, run.record.steps[step]["inputs"], inputs)
+        refuse_another(run.job.output, step, run.record.steps[step]["inputs"], inputs)
         raise ValueError(
             f"{', '.join(run.record.changed(step))} in {run.job.output} was changed or removed"
             f" since the {step}: restore it, or give another output"
         )
     return False
-
-
-def _refuse_another(
-    run: _Run, step: str, before: Mapping[str, Any], inputs: Mapping[str, Any]
-) -> None:
-    """ValueError for a fit, or rows, that were made from something else."""
-    if names := [n for n in {**before, **inputs} if before.get(n) != inputs.get(n)]:
-        raise ValueError(
-            f"{run.job.output} has the {step} of another {', '.join(names)}: give another output,"
-            " which fits again and spends again, or put the job back as it was"
-        )
 
 
 def _is_whole(made: Path) -> bool:

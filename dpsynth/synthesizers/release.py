@@ -142,6 +142,11 @@ def runs_of(named: Any) -> set[str]:
     return {run.name for run in _opened(named).runs() if run.state != "void"}
 
 
+def spent_of(named: Any) -> float:
+    """The epsilon that all runs of a ledger have spent together."""
+    return _opened(named).spent().epsilon
+
+
 def _opened(named: Any) -> Ledger:
     return named if isinstance(named, Ledger) else Ledger.open(named)
 

@@ -304,3 +304,17 @@ def test_a_report_that_was_paid_for_and_lost_is_not_paid_for_again(folder, monke
         run_job(job(folder, "2026-12"))
     assert run_job(job(folder, "2026-12")).verdict == "PASS"
     assert len(runs(folder)) == 4
+
+
+def test_the_account_has_paid_for_the_report_too_when_the_gate_asks(folder):
+    with_quality(folder)
+    assert run_job(job(folder)).verdict == "PASS"
+    certificate = json.loads((folder / "out" / "release" / "certificate.json").read_text())
+    issued = certificate["ledger"]["spent"]["epsilon"]
+    after = dpsynth.Ledger.open(job(folder).ledger).spent().epsilon
+    assert after > issued + 0.01
+    text = (folder / "job.yaml").read_text()
+    (folder / "job.yaml").write_text(text.replace("account_epsilon: 3", f"account_epsilon: {(issued + after) / 2}"))
+    done = run_job(job(folder))
+    assert done.verdict == "FAIL"
+    assert [case.group for case in done.asked if case.verdict == "FAIL"] == ["gate.account_epsilon"]
