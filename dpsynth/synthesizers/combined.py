@@ -25,7 +25,7 @@ from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
-from scipy.stats import t as student
+from scipy.special import stdtrit
 
 from dpsynth.base.text import exact, short
 
@@ -75,7 +75,7 @@ class Combined:
     @property
     def intervals(self) -> np.ndarray:
         """For the population, shape (terms, 2); NaN where the basis is the model."""
-        reach = student.ppf((1 + self.level) / 2, self.degrees_of_freedom) * self.std_errors
+        reach = stdtrit(self.degrees_of_freedom, (1 + self.level) / 2) * self.std_errors
         ends = np.column_stack([self.estimates - reach, self.estimates + reach])
         return ends if self.basis == "measured" else np.full(ends.shape, np.nan)
 

@@ -320,11 +320,15 @@ def test_a_separator_inside_quotes_or_beside_commas_is_a_part_of_a_name(tmp_path
         assert open_source(tmp_path / "r.csv").names == names
 
 
-@pytest.mark.parametrize("text", [b"", b"\xff,b\n1,2\n"], ids=["empty", "a name that is no text"])
-def test_a_header_that_cannot_be_read_is_structure_and_costs_nothing(text, tmp_path):
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [(b"", "has no header line"), (b"\xff,b\n1,2\n", "cannot be read as CSV")],
+    ids=["empty", "a name that is no text"],
+)
+def test_a_header_that_cannot_be_read_is_structure_and_costs_nothing(text, said, tmp_path):
     (tmp_path / "r.csv").write_bytes(text)
     ledger = ledger_of(tmp_path)
-    with pytest.raises(dpsynth.SchemaError, match="cannot be read as CSV"):
+    with pytest.raises(dpsynth.SchemaError, match=said):
         fit(tmp_path / "r.csv", ledger=ledger)
     assert ledger.runs() == []
 
