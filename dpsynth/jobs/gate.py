@@ -34,8 +34,8 @@ def cases(
 ) -> list[Case]:
     """What the gate asks, each with its verdict. quality, audit: the records of these steps.
 
-    account: the epsilon that the account had spent after a report that was paid for; None without
-    one.
+    account: the epsilon that the account had spent after a report was begun, which is paid for;
+    None without one.
     """
     record = read(release)
     found = list(_verified(release))

@@ -56,10 +56,16 @@ def make_report(
     return files
 
 
-def account_after(record: Record) -> float | None:
-    """What all runs of the account had spent when the report was made; None without one."""
-    found: float | None = (record.begun or {}).get("quality", {}).get("account_epsilon")
-    return found
+def account_after(job: JobFile, record: Record) -> float | None:
+    """What all runs of the account had spent when the report was made; None where none was begun.
+
+    What it is now, where a report was begun and left nothing: that has spent, too.
+    """
+    begun = (record.begun or {}).get("quality")
+    if begun is None:
+        return None
+    noted: float | None = begun.get("account_epsilon")
+    return spent_of(job.ledger) if noted is None else noted
 
 
 def _note(record: Record, made: Mapping[str, Any]) -> None:

@@ -201,7 +201,7 @@ class _Run:
         """What the gate asks; it is asked anew each time."""
         limits = self.job.of("gate")
         quality, audit = self._read("evaluate", "quality"), self._read("audit", "audit")
-        asked = cases(limits, self.release, quality, audit, account_after(self.record))
+        asked = cases(limits, self.release, quality, audit, account_after(self.job, self.record))
         if "constraints" in limits:
             asked.append(case_of_rules(self.rows, self.schema, limits["constraints"]))
         (self.internal / "job.xml").write_text(

@@ -31,14 +31,18 @@ _NOT_CHECKED = (
 def claim_of(certificates: Sequence[Mapping[str, Any]], disjoint: bool) -> dict[str, Any]:
     """What holds for one unit, by the claims of the sources' certificates.
 
-    Of people who are in one source at most nothing adds up: the largest claim holds. Else epsilons
-    and deltas add (basic composition). Nothing is claimed where a source claims nothing.
+    Of people who are in one source at most nothing adds up: the largest claim holds. Where records
+    are replaced, that is so for others in the same source alone: what moves from one source to
+    another changes both, and no source's claim covers it. Else epsilons and deltas add (basic
+    composition). Nothing is claimed where a source claims nothing.
     """
     if not all(each["claim"]["private"] for each in certificates):
         return {"private": False, "sentence": wording.NOT_PRIVATE, "epsilon": None, "delta": None}
     figures = [[each["budget"][name] for each in certificates] for name in ("epsilon", "delta")]
     epsilon, delta = (max(each) if disjoint else _sum(each) for each in figures)
     unit = certificates[0]["unit"]["description"]
+    if disjoint and certificates[0]["unit"]["adjacency"] == "replace":
+        unit += " in the same source"
     why = (
         "as it was stated that nobody is in more than one source, the largest of their claims holds"
         if disjoint

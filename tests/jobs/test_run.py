@@ -318,3 +318,20 @@ def test_the_account_has_paid_for_the_report_too_when_the_gate_asks(folder):
     done = run_job(job(folder))
     assert done.verdict == "FAIL"
     assert [case.group for case in done.asked if case.verdict == "FAIL"] == ["gate.account_epsilon"]
+
+
+def test_a_report_that_died_after_it_spent_counts_in_the_account(folder, monkeypatch):
+    """The job may go on without it, and what it spent stays spent."""
+    with_quality(folder)
+
+    def dies(self, place):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("dpsynth.synthesizers.releasable_quality.ReleasableQuality.save", dies)
+    with pytest.raises(KeyboardInterrupt):
+        run_job(job(folder))
+    spent = dpsynth.Ledger.open(job(folder).ledger).spent().epsilon
+    text = (folder / "job.yaml").read_text().replace("quality: {epsilon: 0.3, groups: [sex]}", "")
+    (folder / "job.yaml").write_text(text.replace("account_epsilon: 3", f"account_epsilon: {spent - 0.01}"))
+    failed = [case.group for case in run_job(job(folder)).asked if case.verdict == "FAIL"]
+    assert failed == ["gate.account_epsilon"]

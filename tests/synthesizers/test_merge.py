@@ -165,6 +165,17 @@ def test_claims_add_up_unless_nobody_is_said_to_be_in_two_sources(sources, added
     assert uneven.epsilon >= 1.1
 
 
+def test_a_record_that_is_replaced_stays_in_its_source_where_nothing_adds_up():
+    """One that moves to another source changes both tables, by a record less and one more: no claim covers that."""
+    schema = dpsynth.Schema({"a": dpsynth.Boolean()}, unit=dpsynth.PrivacyUnit(adjacency="replace"))
+    rows = pd.DataFrame({"a": [True, False] * 300})
+    fits = [fitted(rows, schema=schema, epsilon=0.5) for _ in range(2)]
+    said = [dpsynth.merge(fits, counts="add", disjoint=each).certificate.record["claim"] for each in (True, False)]
+    assert "replaced by others in the same source: " in said[0]["sentence"]
+    assert "in the same source" not in said[1]["sentence"]
+    assert [each["epsilon"] for each in said] == [0.5, 1.0]
+
+
 def test_a_source_whose_noise_came_from_a_seed_makes_a_merge_that_claims_nothing(sources):
     merged = dpsynth.merge([sources[0], fitted(draw(), 3)], counts="add", disjoint=True)
     assert not merged.certificate.private
