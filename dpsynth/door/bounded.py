@@ -82,7 +82,7 @@ def _taken(table: _Table, columns: Sequence[str]) -> Taken:
         before = next(left, None)
         if before is None or len(part) != len(before.kept):
             raise ValueError("the table has other rows than when they were bounded")
-        if before.ids not in (None, digest(ids_of(part, table.unit, table.dates))):
+        if before.ids is not None and before.ids != digest(ids_of(part, table.unit, table.dates)):
             raise ValueError("the table has other rows than when they were bounded")
         yield part, before.kept
     if next(left, None) is not None:

@@ -19,7 +19,7 @@ from dpsynth.base.places import expanded
 from dpsynth.base.text import at_most, exact, printable, said
 from dpsynth.base.versions import versions
 from dpsynth.evidence import undeclared, verify, wording
-from dpsynth.evidence.describe import Bounds, columns_in_words, constraints_in_words
+from dpsynth.evidence.describe import Bounds, Facts, columns_in_words, constraints_in_words
 from dpsynth.evidence.manifest import add_lines, line_of
 from dpsynth.evidence.pages import render
 from dpsynth.evidence.purposes import groups
@@ -38,7 +38,7 @@ from dpsynth.kernel.budget import Budget
 from dpsynth.kernel.unit import PrivacyUnit
 from dpsynth.ledger.ledger import Ledger
 from dpsynth.schema.columns import Identifier
-from dpsynth.schema.images import ImageSchema
+from dpsynth.schema.relations import RelationalSchema
 from dpsynth.schema.table import Schema
 
 VERSION = verify.VERSION
@@ -75,7 +75,7 @@ class Certificate:
     def issue(
         cls,
         *,
-        schema: Schema | ImageSchema,
+        schema: Facts,
         ledger: Ledger,
         run: str,
         mechanism: str,
@@ -90,7 +90,7 @@ class Certificate:
 
         Parameters
         ----------
-        schema : Schema or ImageSchema
+        schema : Schema, ImageSchema or RelationalSchema
             The public facts.
         ledger : Ledger
             Where the run is recorded.
@@ -296,7 +296,7 @@ class Certificate:
         return render.fragment("certificate", self.record)
 
 
-def _check_unit(unit: PrivacyUnit, schema: Schema | ImageSchema) -> None:
+def _check_unit(unit: PrivacyUnit, schema: Facts) -> None:
     if unit != schema.unit:
         raise ValueError(
             f"the ledger protects {unit.describe()}, the schema {schema.unit.describe()}:"
@@ -304,12 +304,14 @@ def _check_unit(unit: PrivacyUnit, schema: Schema | ImageSchema) -> None:
         )
 
 
-def _described(schema: Schema | ImageSchema, bounds: Bounds) -> dict[str, Any]:
+def _described(schema: Facts, bounds: Bounds) -> dict[str, Any]:
     rules = constraints_in_words(schema)
+    linked = schema.in_words() if isinstance(schema, RelationalSchema) else []
     return {
         "sha256": schema.fingerprint(),
         "columns": columns_in_words(schema, bounds),
         **({"constraints": rules} if rules else {}),
+        **({"linked": linked} if linked else {}),
     }
 
 
@@ -348,7 +350,7 @@ def _account_in_words(account: Mapping[str, Any]) -> str:
 
 
 def _cautions(
-    schema: Schema | ImageSchema,
+    schema: Facts,
     budget: Budget,
     settings: Mapping[str, Any],
     released: Mapping[str, Any],

@@ -19,6 +19,7 @@ from dpsynth.schema.columns import (
 from dpsynth.schema.constraints import Constraint, Derived, Sum, Unique
 from dpsynth.schema.datetimes import UNITS
 from dpsynth.schema.images import ImageSchema
+from dpsynth.schema.relations import RelationalSchema
 from dpsynth.schema.table import Schema
 
 _LISTED = 12  # categories: more of them would fill the page
@@ -27,7 +28,11 @@ _GROUPED = 10_000  # from here on digits stand in groups of three: a year has no
 Bounds = Mapping[str, tuple[float, float]]
 
 
-def columns_in_words(schema: Schema | ImageSchema, bounds: Bounds) -> list[dict[str, str]]:
+Facts = Schema | ImageSchema | RelationalSchema
+"""The public facts of a release, of one of three kinds."""
+
+
+def columns_in_words(schema: Facts, bounds: Bounds) -> list[dict[str, str]]:
     """For each column its name, its type, what it may hold, and where that comes from."""
     if isinstance(schema, ImageSchema):
         return schema.in_words()
@@ -43,7 +48,7 @@ def columns_in_words(schema: Schema | ImageSchema, bounds: Bounds) -> list[dict[
     ]
 
 
-def constraints_in_words(schema: Schema | ImageSchema) -> list[str]:
+def constraints_in_words(schema: Facts) -> list[str]:
     """What all rows keep, as the schema declares it."""
     return [rule.describe() for rule in getattr(schema, "constraints", ())]
 

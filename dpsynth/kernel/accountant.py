@@ -68,7 +68,7 @@ class Charge(Closed):
         """
         if not isinstance(x, Sensitive):
             raise TypeError(f"a charge reads a Sensitive value, got {type(x).__name__}")
-        self.__check_unit(x.protects)
+        self.__check_unit(x.protects, fewer=True)
         if x.code != self.__grant.code:
             raise ValueError(
                 f"the value was computed by {x.code}, the charge names {self.__grant.code}: name the function that sees"
@@ -91,9 +91,12 @@ class Charge(Closed):
         event: Event = self.__redeem(Event)  # type: ignore[type-abstract]
         return event.redeem(self.__grant, rows, **options)
 
-    def __check_unit(self, protects: PrivacyUnit | None) -> None:
-        if None not in (protects, self.__protects) and protects != self.__protects:
-            raise ValueError(f"the value protects {protects}, the ledger {self.__protects}: one account needs one unit")
+    def __check_unit(self, protects: PrivacyUnit | None, fewer: bool = False) -> None:
+        """ValueError for a value of another unit. fewer: it may use fewer records of the same than the run states."""
+        own = self.__protects
+        if protects is None or own is None or protects == own or (fewer and protects.within(own)):
+            return
+        raise ValueError(f"the value protects {protects}, the ledger {own}: one account needs one unit")
 
     def __redeem(self, kind: type[E]) -> E:
         if self.__process != os.getpid():

@@ -70,6 +70,18 @@ class PrivacyUnit:
             raise ValueError("max_records of a run needs a unit with ids: without them it says who is protected")
         return self if max_records is None else replace(self, max_records=max_records)
 
+    def within(self, stated: PrivacyUnit) -> bool:
+        """Whether this is the stated unit, of whom it uses no more records than stated.
+
+        With ids, tables that are neighbours by one are neighbours by the other: they differ in all rows of one unit,
+        however many a value uses, and how far it moves then its own number of records says. Without ids the number says
+        who is protected, and must be the same.
+        """
+        if self == stated:
+            return True
+        with_ids = self.id_column is not None and self.id_column == stated.id_column
+        return with_ids and self.adjacency == stated.adjacency and self.max_records <= stated.max_records
+
     def count_sensitivity(self, cells: int) -> tuple[float, float]:
         """How far (l1, l2) one unit can move the counts of one marginal with this many cells.
 

@@ -24,7 +24,10 @@ RINGS = {
         "unit", "cost", "gaussian_dp", "events", "budget", "noise", "sensitive", "rows", "wall",
         "account", "accountant",
     ),
-    "door": ("columns", "ids", "bounding", "keeping", "shares", "bounded", "codes", "counting", "table", "sizes"),
+    "door": (
+        "columns", "ids", "bounding", "keeping", "shares", "bounded", "codes", "counting", "table", "sizes",
+        "ties", "linked",
+    ),
     "prices": ("loss_grid", "pld", "gdp_upper_bound"),
     "discovery": ("held", "discovery"),
     "training": ("steps", "clipping", "dpsgd", "event", "teachers", "embedding"),

@@ -103,15 +103,15 @@ def a_run_may_use_its_own_number_of_records_of_a_person(k: Kernel) -> None:
         assert ledger.entries()[-1].get("max_records") == records
         assert ledger.runs()[-1].job == job
         resumed = ledger.runs()[-1].name
-        for unit in (person, k.PrivacyUnit("person", 5), k.PrivacyUnit("person", 7), k.PrivacyUnit("other", 5)):
+        own, swapped = person.using(records), k.PrivacyUnit("person", 1, "replace")
+        for unit in (*map(person.using, (1, 4, 5, 6, 7)), k.PrivacyUnit("other", 5), k.PrivacyUnit(), swapped):
             charge = accountant.charge(k.Gaussian(1000.0), "look")
-            if unit == person.using(records):
+            if unit in [person.using(fewer) for fewer in range(1, own.max_records + 1)]:
                 granted(lambda charge=charge, unit=unit: charge.gaussian(counted(unit)))
             else:
                 fails(ValueError, lambda charge=charge, unit=unit: charge.gaussian(counted(unit)))
         again = k.Accountant.resumed(ledger, resumed).charge(k.Gaussian(1000.0), "look")
-        own = counted(person.using(records))
-        granted(lambda again=again, own=own: again.gaussian(own))
+        granted(lambda again=again, own=own: again.gaussian(counted(own)))
     rows = k.Ledger.create(None, k.Budget(*BUDGET), dataset="law", unit=k.PrivacyUnit())
     for where, records in ((rows, 5), (ledger, 0), (ledger, True), (ledger, 2.0)):
         before = where.entries()
@@ -120,6 +120,17 @@ def a_run_may_use_its_own_number_of_records_of_a_person(k: Kernel) -> None:
         line = (k.Budget(0.1, 1e-6), [k.Gaussian(1000.0)], "operating system", job)
         fails(ValueError, lambda where=where, line=line: where.reserve("run", *line))
         assert where.entries() == before
+
+
+def rows_without_ids_are_as_many_as_the_account_says(k: Kernel) -> None:
+    ledger = k.Ledger.create(None, k.Budget(*BUDGET), dataset="law", unit=k.PrivacyUnit(max_records=5))
+    for records in (1, 4, 5, 6):
+        value = k.Sensitive(np.array([3, 4]), l1=5.0, l2=5.0, protects=k.PrivacyUnit(max_records=records))
+        charge = k.Accountant(k.Budget(0.1, 1e-6), ledger=ledger).charge(k.Gaussian(1000.0), "look")
+        if records == 5:
+            granted(lambda charge=charge, value=value: charge.gaussian(value))
+        else:
+            fails(ValueError, lambda charge=charge, value=value: charge.gaussian(value))
 
 
 def all_runs_tell_units_apart_alike(k: Kernel) -> None:

@@ -47,11 +47,17 @@ def held(k: Kernel) -> Any:
     return k.held_texts(k.bound_table(lambda columns: [frame], k.PrivacyUnit()), "code", str)
 
 
+def linked(k: Kernel) -> Any:
+    frame = pd.DataFrame({"id": [1, 2]})
+    return k.link_tables({"people": lambda columns: [frame]}, k.Root("people", "id"), {})
+
+
 CLOSED: dict[str, tuple[str, Callable[[Kernel], Any]]] = {
     "Sensitive": ("sensitive.py", lambda k: k.Sensitive(np.arange(3), l1=1.0, l2=1.0)),
     "SensitiveRows": ("rows.py", rows),
     "PrivateTable": ("table.py", table),
     "Bounded": ("bounded.py", lambda k: k.bound_arrays((np.arange(3),), None, k.PrivacyUnit())),
+    "LinkedRows": ("linked.py", lambda k: linked(k)),
     "HeldTexts": ("held.py", lambda k: held(k)),
     "Charge": ("accountant.py", lambda k: accountant(k).charge(k.Gaussian(50.0), "work")),
     "Accountant": ("accountant.py", accountant),

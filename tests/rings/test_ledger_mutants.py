@@ -127,8 +127,29 @@ MUTANTS = [
     Mutant(
         "any number of rows, whatever the line says",
         "accountant.py",
-        "if None not in (protects, self.__protects) and protects != self.__protects:",
-        "if None not in (protects, self.__protects) and protects.id_column != self.__protects.id_column:",
+        "protects == own or (fewer and protects.within(own))",
+        "protects.id_column == own.id_column",
+        ledger_laws.a_run_may_use_its_own_number_of_records_of_a_person,
+    ),
+    Mutant(
+        "more records of a person than the run states",
+        "unit.py",
+        "and self.max_records <= stated.max_records",
+        "",
+        ledger_laws.a_run_may_use_its_own_number_of_records_of_a_person,
+    ),
+    Mutant(
+        "fewer rows of nobody in particular than the run states",
+        "unit.py",
+        "self.id_column is not None and self.id_column == stated.id_column",
+        "self.id_column == stated.id_column",
+        ledger_laws.rows_without_ids_are_as_many_as_the_account_says,
+    ),
+    Mutant(
+        "people that leave on an account of people that are replaced",
+        "unit.py",
+        "with_ids and self.adjacency == stated.adjacency and",
+        "with_ids and",
         ledger_laws.a_run_may_use_its_own_number_of_records_of_a_person,
     ),
     Mutant(

@@ -73,7 +73,7 @@ MUTANTS = [
     Mutant(
         "other people's rows are taken in the place of those that were bounded",
         "bounded.py",
-        "if before.ids not in (None, digest(ids_of(part, table.unit, table.dates))):",
+        "if before.ids is not None and before.ids != digest(ids_of(part, table.unit, table.dates)):",
         "if False:",
         rows_that_are_others_than_before_are_refused,
     ),
