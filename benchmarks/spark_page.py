@@ -9,6 +9,8 @@ KINDS = {
     "one": "the same, one task at a time",
     "frame": "another frame, read by Spark",
     "ids": "Parquet files, with ids",
+    "worker": "a cluster of its own, one worker of one core",
+    "workers": "the same, two workers of one core",
 }
 
 

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
     from dpsynth.mechanisms.marginal.workload import Workload
     from dpsynth.models.base import ConditionError
     from dpsynth.programs.external import ExternalProgram
+    from dpsynth.schema.relations import Link, RelationalSchema
     from dpsynth.schema.table import (
         Boolean,
         Categorical,
@@ -80,6 +81,7 @@ if TYPE_CHECKING:
     from dpsynth.synthesizers.merged import Merged, merge
     from dpsynth.synthesizers.model_file import ModelFileError
     from dpsynth.synthesizers.paid_quality import evaluate_releasable
+    from dpsynth.synthesizers.relational import RelationalSynthesizer
     from dpsynth.synthesizers.releasable_quality import ReleasableQuality
     from dpsynth.synthesizers.scenario import Scenario
     from dpsynth.synthesizers.table import Synthesizer
@@ -121,6 +123,7 @@ _HOME = {
     "Job": "base.job",
     "Ledger": "ledger.ledger",
     "LedgerCorruptError": "ledger.chain",
+    "Link": "schema.relations",
     "Marginal": "mechanisms.marginal.known",
     "Merged": "synthesizers.merged",
     "ModelFileError": "synthesizers.model_file",
@@ -140,6 +143,8 @@ _HOME = {
     "Database": "data.engines.databases",
     "PrivacyUnit": "kernel.unit",
     "Quality": "evaluation.fidelity",
+    "RelationalSchema": "schema.relations",
+    "RelationalSynthesizer": "synthesizers.relational",
     "ReleasableQuality": "synthesizers.releasable_quality",
     "Range": "schema.table",
     "RowsError": "kernel.wall",
@@ -199,6 +204,7 @@ __all__ = [
     "Job",
     "Ledger",
     "LedgerCorruptError",
+    "Link",
     "Marginal",
     "Merged",
     "ModelFileError",
@@ -218,6 +224,8 @@ __all__ = [
     "PrivacyUnit",
     "Quality",
     "Range",
+    "RelationalSchema",
+    "RelationalSynthesizer",
     "ReleasableQuality",
     "RowsError",
     "RowsPerUnit",

@@ -39,20 +39,30 @@ class Children(NamedTuple):
 
 
 class First(NamedTuple):
-    """The moment of the first row of another table that hangs on each row, as the number of its cell; NaN for none."""
+    """In which stretch of so many moments the first row of another table lies that hangs on each row; NaN for none."""
 
     table: str
+    stretch: int = 1
+
+
+class Moment(NamedTuple):
+    """In which stretch of so many moments each row lies; modulo `cycle`, where that is given. NaN for none."""
+
+    stretch: int = 1
+    cycle: int | None = None
 
 
 class Gap(NamedTuple):
-    """How many cells of the order lie between each row and the one before it; NaN for the first, and for none."""
+    """How many stretches lie between each row and the one before it; NaN for the first row, and for no moment."""
+
+    stretch: int = 1
 
 
 class Place(NamedTuple):
     """How many rows come before each, of those that hang on the same row."""
 
 
-Value: TypeAlias = Own | Children | First | Gap | Place
+Value: TypeAlias = Own | Children | First | Moment | Gap | Place
 
 
 class Above(NamedTuple):
@@ -100,6 +110,8 @@ class LinkedRows(Closed):
 
     _closed_because = "linked rows cannot be copied or read: ask for bounded rows of a table"
     __slots__ = ("__ids", "__tables", "root")
+    __tables: Mapping[str, Placed]
+    __ids: Sequence[bytes]
     root: Root
 
     def __init__(self, tables: Mapping[str, Placed], ids: Sequence[bytes], root: Root, shown: object) -> None:
@@ -193,24 +205,27 @@ def _made(tables: Mapping[str, Placed], name: str, value: Value | Above | Before
         case Children(child):
             below = tables[child]
             return np.bincount(below.above[below.units >= 0], minlength=len(table.units))
-        case First(child):
-            below = tables[child]
-            first = np.full(len(table.units), np.nan)
+        case First(child, stretch):
+            below, first = tables[child], np.full(len(table.units), np.nan)
             rows = np.flatnonzero((below.units >= 0) & (below.places == 0))
-            rows = rows[below.moment_there[rows]]
-            first[below.above[rows]] = _moments(below)[rows]
+            first[below.above[rows]] = _stretches(below, stretch)[rows]
             return first
-        case Gap():
-            moments = np.append(np.where(table.moment_there, _moments(table), np.nan), np.nan)
-            return moments[:-1] - moments[table.before]
+        case Moment(stretch, cycle):
+            stretches = _stretches(table, stretch)
+            return stretches if cycle is None else stretches % cycle
+        case Gap(stretch):
+            stretches = np.append(_stretches(table, stretch), np.nan)
+            return stretches[:-1] - stretches[table.before]
         case Place():
             return table.places
     raise TypeError(f"a value of linked rows is wanted, got {type(value).__name__}")
 
 
-def _moments(table: Placed) -> np.ndarray:
-    assert table.moments is not None
-    return table.moments
+def _stretches(table: Placed, stretch: int) -> np.ndarray:
+    """For each row the number of its stretch of moments; NaN where its moment cannot be read."""
+    if table.moments is None or table.tie is None or table.tie.order is None:
+        raise ValueError("the rows have no order")
+    return np.where(table.moments < table.tie.order[1].null, table.moments // stretch, np.nan)
 
 
 def _cells(tables: Mapping[str, Placed], name: str, value: Value, coding: Coding) -> np.ndarray:

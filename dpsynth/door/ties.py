@@ -1,9 +1,9 @@
 """Ties: where each row of several tables belongs, by the keys that lead from one table to the next, up to the root.
 
 Neighbours: a unit is all rows of the root table that have one id, with every row whose keys lead there in one step or
-several. A row without a key, or with a key that no row has, leads nowhere, and is left out. One that leads to two units,
-as a key came twice, is of both and comes and goes with either; it is left out, too: else what is said of one unit would
-hang on whether the other is there.
+several. A row without a key, or with a key that no row has, leads nowhere, and is left out. One that leads to two
+units, as a key came twice, is of both and comes and goes with either; it is left out, too: else what is said of one
+unit would hang on whether the other is there.
 
 Stability: to whom a row belongs, which row of the table above it hangs on, and which one comes before it, follows from
 rows of its own unit alone. A unit that comes or goes leaves all of this as it was for every other.
@@ -61,12 +61,6 @@ class Placed:
     places: np.ndarray
     moments: np.ndarray | None
     said: np.ndarray
-
-    @property
-    def moment_there(self) -> np.ndarray:
-        """For each row whether its moment can be read."""
-        assert self.moments is not None and self.tie is not None and self.tie.order is not None
-        return np.asarray(self.moments < self.tie.order[1].null)
 
     def parts(self, columns: Sequence[str]) -> Iterator[Any]:
         """The parts of the table with these columns, or more. ValueError where it has other rows than it had."""

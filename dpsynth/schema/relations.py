@@ -254,7 +254,7 @@ class RelationalSchema:
                 continue
             order = f", in the order of {link.order!r}" if link.order else ""
             found.append(
-                f"Rows of {name} hang on one row of {link.parent} by {link.column!r}{order}: at most"
+                f"Rows of {name} hang on a row of {link.parent} by {link.column!r}{order}: at most"
                 f" {link.max_children:,} on each, of which at most {self.records(name):,} are used"
                 f" for each row of {self.root}."
             )

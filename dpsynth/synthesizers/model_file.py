@@ -45,10 +45,12 @@ Build = Callable[[dict[str, Any], dict[str, np.ndarray]], T]
 
 TABLE = "dpsynth_model"
 MERGED = "dpsynth_merged"
+RELATIONAL = "dpsynth_relational"
 IMAGE_FILE = "dpsynth_images"
 _KINDS = {
     TABLE: "a table: use `dpsynth sample`, or Synthesizer.load",
     MERGED: "a merge: use `dpsynth sample`, or Merged.load",
+    RELATIONAL: "several tables: use RelationalSynthesizer.load",
     IMAGE_FILE: "images: use `dpsynth images sample`, or ImageSynthesizer.load",
 }
 

@@ -19,7 +19,6 @@ from dpsynth.base.progress import stage
 from dpsynth.data.engines.files import Source, open_source
 from dpsynth.data.engines.frames import Container, as_container, check_container
 from dpsynth.data.tables.codec import check_columns, codecs, schema_domain
-from dpsynth.data.tables.inside import Inside
 from dpsynth.data.tables.records import record_codings
 from dpsynth.door.linked import Cells, LinkedRows, Place, link_tables
 from dpsynth.door.table import PrivateTable
@@ -30,17 +29,22 @@ from dpsynth.mechanisms.base import Mechanism
 from dpsynth.mechanisms.heaps import with_heaps
 from dpsynth.mechanisms.registry import TABLES, mechanism_for, name_of
 from dpsynth.mechanisms.tails import with_magnitudes
-from dpsynth.models.base import Model
 from dpsynth.schema.relations import RelationalSchema
 from dpsynth.schema.table import Schema, SchemaError
 from dpsynth.synthesizers.account import accountant_for, rehearsal
 from dpsynth.synthesizers.base import BaseSynthesizer, NamedLedger, NoLedger
 from dpsynth.synthesizers.histories import drawn_tables
-from dpsynth.synthesizers.looks import Bounds, Looking, Looks
-from dpsynth.synthesizers.model_file import in_stored_form
+from dpsynth.synthesizers.looks import Looking
+from dpsynth.synthesizers.model_file import RELATIONAL, in_stored_form
 from dpsynth.synthesizers.preflight import check_budget
+from dpsynth.synthesizers.recorded import recorded_arguments
+from dpsynth.synthesizers.relational_file import (
+    built_tables,
+    relational_content,
+    relational_digest,
+)
 from dpsynth.synthesizers.windows import (
-    Context,
+    FittedWindow,
     Window,
     context_bounds,
     context_of,
@@ -50,21 +54,10 @@ from dpsynth.synthesizers.windows import (
 
 
 @dataclass(frozen=True, eq=False)
-class FittedTable:
-    """What a fit leaves behind of one table."""
-
-    window: Window
-    context: Context
-    model: Model
-    bounds: Bounds
-    inside: Mapping[str, Inside]
-
-
-@dataclass(frozen=True, eq=False)
 class FittedTables:
     """What a fit leaves behind. All of it was paid for, and is public."""
 
-    tables: Mapping[str, FittedTable]
+    tables: Mapping[str, FittedWindow]
     certificate: Certificate
 
 
@@ -108,7 +101,7 @@ class RelationalSynthesizer(BaseSynthesizer[FittedTables]):
     (100, True)
     """
 
-    KIND = "dpsynth_relational"
+    KIND = RELATIONAL
     FIT = "fit(tables)"
 
     def __init__(
@@ -161,7 +154,7 @@ class RelationalSynthesizer(BaseSynthesizer[FittedTables]):
         sources = self._opened(data, windows)
         self._warn_of_a_new_place()
         accountant = self._accountant(mechanism, self.named_ledger)
-        fitted: dict[str, FittedTable] = {}
+        fitted: dict[str, FittedWindow] = {}
         with accountant:
             stage("reading the rows")
             accountant.begin()  # a fit that fails from here on stays paid for
@@ -175,7 +168,7 @@ class RelationalSynthesizer(BaseSynthesizer[FittedTables]):
                     fitted[name] = _fitted(
                         self.schema, windows, fitted, name, linked, accountant, mechanism
                     )
-            accountant.close(None)
+            accountant.close(relational_digest(self.schema, fitted))
         stage("writing the certificate")
         self.fitted_ = FittedTables(fitted, self._certified(accountant, mechanism, fitted))
         return self
@@ -242,7 +235,7 @@ class RelationalSynthesizer(BaseSynthesizer[FittedTables]):
         return mechanism, {name: window_of(self.schema, name) for name in self.schema.tables}
 
     def _opened(self, data: Mapping[str, Any], windows: Mapping[str, Window]) -> dict[str, Source]:
-        """The tables, with the columns of their schemas, to be recoded when read. No row is read."""
+        """The tables with the columns of their schemas, recoded when read. No row is read."""
         if not isinstance(data, Mapping) or {*data} != {*windows}:
             got = sorted(map(str, data)) if isinstance(data, Mapping) else type(data).__name__
             raise SchemaError(
@@ -286,9 +279,8 @@ class RelationalSynthesizer(BaseSynthesizer[FittedTables]):
         )
 
     def _certified(
-        self, accountant: Accountant, mechanism: Mechanism, fitted: Mapping[str, FittedTable]
+        self, accountant: Accountant, mechanism: Mechanism, fitted: Mapping[str, FittedWindow]
     ) -> Certificate:
-        rows = {name: round(each.model.total) for name, each in fitted.items()}
         return Certificate.issue(
             schema=self.schema,
             ledger=accountant.ledger,
@@ -296,32 +288,38 @@ class RelationalSynthesizer(BaseSynthesizer[FittedTables]):
             mechanism=name_of(mechanism),
             settings=mechanism.settings(),
             bounds={n: b for each in fitted.values() for n, b in each.bounds.items()},
-            released={"rows": rows[self.schema.root]},
+            released=mechanism.released(fitted[self.schema.root].model),
             cautions=mechanism.cautions,
         )
 
     def _stored(self, fitted: FittedTables) -> tuple[Mapping[str, Any], dict[str, np.ndarray]]:
-        raise TypeError("not yet")
+        return relational_content(self.schema, fitted.tables)
 
     @classmethod
     def _built(cls, document: dict[str, Any], arrays: dict[str, np.ndarray]) -> Self:
-        raise TypeError("not yet")
+        schema, tables = built_tables(document, arrays)
+        record = document["certificate"]
+        made = cls(schema, ledger=NoLedger.LOADED, **recorded_arguments(record))
+        made.fitted_ = FittedTables(tables, Certificate(record))
+        return made
 
 
 def _shares(windows: Mapping[str, Window]) -> dict[str, int]:
     """What each table gets of the budget: in proportion to the columns that are drawn of it."""
-    return {name: len(window.columns) + (window.link is not None) for name, window in windows.items()}
+    return {
+        name: len(window.columns) + (window.link is not None) for name, window in windows.items()
+    }
 
 
 def _fitted(
     schema: RelationalSchema,
     windows: Mapping[str, Window],
-    before: Mapping[str, FittedTable],
+    before: Mapping[str, FittedWindow],
     name: str,
     linked: LinkedRows,
     accountant: Accountant,
     mechanism: Mechanism,
-) -> FittedTable:
+) -> FittedWindow:
     """The model of a table, for what the accountant has left. before: of the tables above."""
     window = windows[name]
     unit = schema.unit.using(schema.records(name))
@@ -339,4 +337,4 @@ def _fitted(
     model = in_stored_form(mechanism.run(table, accountant, None))
     model = with_magnitudes(model, looks.modelled, looks.learned)
     model = with_heaps(model, looks.modelled, looks.bounds, looks.seen)
-    return FittedTable(window, context, model, bounds, looks.inside(model))
+    return FittedWindow(window, context, model, bounds, looks.inside(model))

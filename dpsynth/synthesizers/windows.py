@@ -12,11 +12,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from dpsynth.data.constraints.recoding import Recoding, recoding_of
-from dpsynth.data.tables.codec import Codec, codecs
+from dpsynth.data.tables.codec import Codec
+from dpsynth.data.tables.inside import Inside
 from dpsynth.data.tables.moments import Moments
-from dpsynth.door.linked import Above, Before, Children, First, Gap, Own, Place, Value
+from dpsynth.door.linked import Above, Before, Children, First, Gap, Moment, Own, Place, Value
+from dpsynth.models.base import Model
 from dpsynth.schema.relations import Link, RelationalSchema, qualified
 from dpsynth.schema.table import Column, Datetime, Numeric, Schema, SchemaError
+from dpsynth.synthesizers.implications import implications_of
 
 Bounds = Mapping[str, tuple[float, float]]
 
@@ -60,6 +63,21 @@ class Window:
     def gap(self) -> str:
         """The gap since the row before."""
         return self.named("gap")
+
+    @property
+    def phase(self) -> str:
+        """The time of the day."""
+        return self.named("time of day")
+
+    @property
+    def moment(self) -> str:
+        """In which stretch of time the row before lies."""
+        return self.named("moment before")
+
+    @property
+    def weekday(self) -> str:
+        """On which day of the week it lies."""
+        return self.named("weekday before")
 
     @property
     def place(self) -> str:
@@ -114,9 +132,12 @@ def window_of(schema: RelationalSchema, table: str) -> Window:
 def _counted(schema: RelationalSchema, window: Window) -> list[tuple[str, Column, Value]]:
     """What is counted of other rows."""
     found: list[tuple[str, Column, Value]] = []
-    if window.moments is not None:
-        gaps = Numeric(0, window.moments.last, integer=True, nullable=True)
-        found.append((window.gap, gaps, Gap()))
+    if (moments := window.moments) is not None:
+        gaps = Numeric(0, moments.stretches, integer=True, nullable=True)
+        found.append((window.gap, gaps, Gap(moments.stretch)))
+        if moments.stretch > 1:
+            phases = Numeric(0, moments.stretch - 1, integer=True)
+            found.append((window.phase, phases, Moment(1, moments.stretch)))
     for child in schema.children(window.table):
         link = schema.link(child)
         assert link is not None
@@ -125,17 +146,20 @@ def _counted(schema: RelationalSchema, window: Window) -> list[tuple[str, Column
         if link.order is not None:
             column = schema.tables[child].columns[link.order]
             assert isinstance(column, Numeric | Datetime)
-            starts = Numeric(0, Moments(column).last, integer=True, nullable=True)
-            found.append((window.first(child), starts, First(child)))
+            moments = Moments(column)
+            starts = Numeric(0, moments.stretches, integer=True, nullable=True)
+            found.append((window.first(child), starts, First(child, moments.stretch)))
     return found
 
 
 def refuse_unmodelled(recoding: Recoding, table: str) -> None:
     """SchemaError for what windows do not model."""
-    if recoding.checks:
+    ruled = [each.rule for each in recoding.checks]
+    ruled += [f"`{each.rule.describe()}`" for each in implications_of(recoding.released)]
+    if ruled:
         raise SchemaError(
-            f"rows of {table!r} are not drawn again until they keep {recoding.checks[0].rule}: leave"
-            " this constraint out of a schema of several tables"
+            f"rows of {table!r} are not drawn again until they keep {ruled[0]}: leave this"
+            " constraint out of a schema of several tables"
         )
     if recoding.modelled.open:
         raise SchemaError(
@@ -148,10 +172,10 @@ def _without(schema: Schema, order: str | None, table: str) -> Schema:
     """The schema without the column of the order."""
     if order is None:
         return schema
-    if ruled := [rule for rule in schema.constraints if order in rule.columns]:
+    if ruled := [rule for rule in schema.constraints if order in rule.columns_of]:
         raise SchemaError(
             f"a constraint of {table!r} is about its order {order!r}, which is modelled by the gaps"
-            f" between rows: leave out {ruled[0]}"
+            f" between rows: leave out `{ruled[0].describe()}`"
         )
     columns = {name: column for name, column in schema.columns.items() if name != order}
     return Schema(
@@ -166,8 +190,9 @@ def _without(schema: Schema, order: str | None, table: str) -> Schema:
 class Context:
     """What a window has beside what is drawn: the rows above, the row before, and the place.
 
-    columns: by their names in the window. sources: for each, of rows above, their table; None for
-    the row before. own: what the column is called in its own window.
+    columns: by their names in the window. tables: for each, of rows above, their table; None for
+    the row before and for the place. own: what the column is called in its own window, if it has
+    one.
     """
 
     columns: Mapping[str, Column]
@@ -186,12 +211,18 @@ def context_of(windows: Mapping[str, Window], schema: RelationalSchema, table: s
             columns[name], tables[name], own[name] = column, above, name
     if window.link is not None:
         for name, column in window.columns.items():
-            if isinstance(window.values[name], Own | Gap):
-                before = window.before(name)
-                earlier: Any = replace(column, nullable=True)  # type: ignore[type-var]
+            if isinstance(window.values[name], Own | Gap | Moment):
+                facts: Any = replace  # each of these columns can be nullable
+                before, earlier = window.before(name), facts(column, nullable=True)
                 columns[before], tables[before], own[before] = earlier, None, name
         most = min(window.link.max_children, PLACES) - 1
         columns[window.place], tables[window.place] = Numeric(0, most, integer=True), None
+    if (moments := window.moments) is not None:
+        columns[window.moment] = Numeric(0, moments.stretches, integer=True, nullable=True)
+        tables[window.moment] = None
+        if moments.weekly:
+            columns[window.weekday] = Numeric(0, 6, integer=True, nullable=True)
+            tables[window.weekday] = None
     return Context(columns, tables, own)
 
 
@@ -204,6 +235,10 @@ def read_of(
     for name, of in context.tables.items():
         if name == window.place:
             found[name] = Place()
+        elif name in (window.moment, window.weekday):
+            assert window.moments is not None
+            cycle = 7 if name == window.weekday else None
+            found[name] = Before(Moment(window.moments.stretch, cycle), codings[name])
         elif of is None:
             found[name] = Before(window.values[context.own[name]], codings[name])
         else:
@@ -216,6 +251,12 @@ def context_bounds(context: Context, bounds: Bounds) -> dict[str, tuple[float, f
     return {name: bounds[own] for name, own in context.own.items() if own in bounds}
 
 
-def codecs_of(columns: Mapping[str, Column], bounds: Bounds) -> dict[str, Codec]:
-    """The codecs of a window's columns."""
-    return codecs(Schema(columns), bounds)
+@dataclass(frozen=True, eq=False)
+class FittedWindow:
+    """What a fit leaves behind of one table. All of it was paid for, and is public."""
+
+    window: Window
+    context: Context
+    model: Model
+    bounds: Bounds
+    inside: Mapping[str, Inside]

@@ -44,7 +44,9 @@ def clean(seed: int) -> dict[str, pd.DataFrame]:
     """The same without such keys: each row leads to one person, and no two visits come on one day."""
     rng = np.random.default_rng(seed)
     person = pd.DataFrame({"id": [f"p{i}" for i in range(20)]})
-    visit = pd.DataFrame({"id": rng.choice(person["id"], 60), "visit": rng.permutation(60), "day": rng.permutation(DAYS)})
+    visit = pd.DataFrame(
+        {"id": rng.choice(person["id"], 60), "visit": rng.permutation(60), "day": rng.permutation(DAYS)}
+    )
     test = pd.DataFrame({"visit": rng.integers(0, 60, 200), "test": rng.permutation(200)})
     note = pd.DataFrame({"test": rng.integers(0, 200, 90)})
     card = pd.DataFrame({"id": rng.choice(person["id"], 30)})
@@ -95,14 +97,14 @@ def windows(k: SimpleNamespace, name: str):
     says, few = Classes(k, CODES), Classes(k, CODES)
     own = {"says": k.Own("says")}
     if name == "person":
-        own |= {"visits": k.Children("visit"), "cards": k.Children("card"), "first": k.First("visit")}
+        own |= {"visits": k.Children("visit"), "cards": k.Children("card"), "first": k.First("visit", 2)}
         return own, {"says": says, "visits": few, "cards": few, "first": few}
     around = {"person": k.Above("person", k.Own("says"), says), "before": k.Before(k.Own("says"), says)}
     own |= {"place": k.Place()}
     codings = {"says": says, "person": k.Cells(CODES), "before": k.Cells(CODES), "place": few}
     if name == "visit":
-        own |= {"gap": k.Gap(), "tests": k.Children("test")}
-        codings |= {"gap": few, "tests": few}
+        own |= {"gap": k.Gap(5), "tests": k.Children("test"), "week": k.Moment(7), "weekday": k.Moment(1, 3)}
+        codings |= {"gap": few, "tests": few, "week": few, "weekday": few}
     if name in ("test", "note"):
         around |= {
             "visit": k.Above("visit", k.Own("says"), says),
@@ -182,15 +184,16 @@ def windows_say_what_the_tables_do(k: SimpleNamespace) -> None:
         groups = visit.groupby("id")
         visit = visit.assign(
             before=groups["says"].shift().fillna(CODES - 1).astype(int),
-            gap=groups["day"].diff(),
             place=groups.cumcount(),
             tests=visit["visit"].map(test["visit"].value_counts()).fillna(0),
         )
-        expected = np.zeros((CODES,) * 6, dtype=int)
+        gaps = (visit["day"] // 5).groupby(visit["id"]).diff().fillna(CODES - 1)
+        visit = visit.assign(gap=gaps, week=visit["day"] // 7, weekday=visit["day"] % 3)
+        expected = np.zeros((CODES,) * 8, dtype=int)
         for row in visit.itertuples():
-            gap = CODES - 1 if np.isnan(row.gap) else int(min(row.gap, CODES - 1))
-            place, tests = min(row.place, CODES - 1), int(min(row.tests, CODES - 1))
-            expected[row.says, row.says_person, row.before, place, gap, tests] += 1
+            cells = (row.place, row.gap, row.tests, row.week, row.weekday)
+            few = (int(min(each, CODES - 1)) for each in cells)
+            expected[row.says, row.says_person, row.before, *few] += 1
         assert (exact(k, counts(k, rows, "visit", MANY)) == expected).all()
         whole = test.merge(visit, on="visit", suffixes=("", "_visit"))
         found = exact(k, counts(k, rows, "test", MANY))
@@ -207,7 +210,7 @@ def windows_say_what_the_tables_do(k: SimpleNamespace) -> None:
         people = person.assign(
             visits=person["id"].map(visit["id"].value_counts()).fillna(0),
             cards=person["id"].map(card["id"].value_counts()).fillna(0),
-            first=person["id"].map(visit.groupby("id")["day"].min()).fillna(CODES - 1),
+            first=person["id"].map(visit.groupby("id")["day"].min() // 2).fillna(CODES - 1),
         )
         expected = np.zeros((CODES,) * 4, dtype=int)
         for row in people.itertuples():

@@ -118,8 +118,8 @@ MUTANTS = [
     Mutant(
         "gaps are those to the row after",
         "linked.py",
-        "return moments[:-1] - moments[table.before]",
-        "return moments[table.before] - moments[:-1]",
+        "return stretches[:-1] - stretches[table.before]",
+        "return stretches[table.before] - stretches[:-1]",
         windows_say_what_the_tables_do,
     ),
     Mutant(

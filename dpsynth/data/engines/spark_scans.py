@@ -23,7 +23,7 @@ _PARQUET = "org.apache.spark.sql.execution.datasources.parquet.ParquetFileFormat
 _ROWS = 1 << 19
 """Rows that a task reads at a time."""
 _TASKS = 4
-"""For each core, so that all end at about one time."""
+"""For each core at the least, where there are row groups for them."""
 
 
 class _Piece(NamedTuple):
@@ -70,11 +70,17 @@ def scan_of(frame: Any, names: Sequence[str]) -> Scan | None:
             return None
         pieces += [_Piece(path, state, (group,)) for group in range(footer.num_row_groups)]
     spark = frame.sparkSession
-    tasks = max(1, min(len(pieces), _TASKS * spark.sparkContext.defaultParallelism))
+    tasks = _tasks(len(pieces), spark.sparkContext.defaultParallelism)
     ends = [task * len(pieces) // tasks for task in range(tasks + 1)]
     shares = [_together(pieces[start:end]) for start, end in itertools.pairwise(ends)]
     instants = frozenset(name for name in names if kinds[name] == "timestamp")
     return Scan(spark.range(0, tasks, 1, tasks), shares, instants)
+
+
+def _tasks(pieces: int, cores: int) -> int:
+    """So many that none has half as much again as another: all cores end at about one time."""
+    most = _TASKS * cores
+    return max(1, pieces if pieces < 2 * most else most)
 
 
 def _is_plain(plan: Any) -> bool:

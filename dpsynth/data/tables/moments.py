@@ -18,6 +18,9 @@ from dpsynth.schema.columns import SECONDS
 from dpsynth.schema.table import Datetime, Numeric
 from dpsynth.schema.texts import moment_reader, number_reader
 
+_WEEK = 7
+"""Days."""
+
 _PARTS = 1_000_000
 """Of the range of numbers without steps."""
 
@@ -41,13 +44,37 @@ class Moments:
             self._low: float = column.steps[0] * self._step
             self.last = column.steps[1] - column.steps[0]
         else:
-            assert column.low is not None and column.high is not None
+            assert column.low is not None
+            assert column.high is not None
             span = column.high - column.low
             self._step = column.spacing if column.spacing is not None else (span or 1) / _PARTS
             self._low = column.low
             self.last = round(span / self._step)
         self.size = self.last + 2
         self.null = self.bad = self.last + 1
+
+    @property
+    def stretch(self) -> int:
+        """How many steps are modelled as one: a day of times over more than a week, else one step.
+
+        What is left of a day is then modelled by itself, as the hours of days are alike.
+        """
+        if not isinstance(self.column, Datetime):
+            return 1
+        day = round(SECONDS["D"] / self._step)
+        return day if self.last >= _WEEK * day else 1
+
+    @property
+    def weekly(self) -> bool:
+        """Whether stretches are days of several weeks, of which the days of the week may differ."""
+        days = self._step * self.stretch == SECONDS["D"]
+        dates = isinstance(self.column, Datetime)
+        return dates and days and self.last >= 2 * _WEEK * self.stretch
+
+    @property
+    def stretches(self) -> int:
+        """The number of the last stretch."""
+        return self.last // self.stretch
 
     @property
     def numbers(self) -> _Steps:
