@@ -47,7 +47,7 @@ def long_figures() -> str:
     utility, raw, ablation = load("utility"), load("raw_tables"), load("ablation")
     counting, noise, sampling = load("counting"), load("noise"), load("sampling")
     rows = utility["results"]["rows"]
-    spark = [load(name)["results"] for name in ("scale_spark", "scale_spark_large")]
+    spark = [load(name)["results"] for name in ("scale_spark", "scale_spark_large", "scale_spark_workers")]
     parts = ["# Figures", origin(utility), "## Distances", explained(utility)]
     for epsilon in epsilons(rows):
         parts += [f"### Epsilon {epsilon:g}", f"{summary(rows, epsilon)} {losses(rows, epsilon)}", table(rows, epsilon)]

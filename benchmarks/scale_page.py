@@ -42,7 +42,7 @@ def _table(title: str, rows: list[tuple[str, str, dict[str, float]]]) -> str:
 
 def _extrapolated(small: dict[str, Any], large: dict[str, Any], spark: list[dict[str, Any]]) -> str:
     own = [(each["rows"], each["Parquet"]["canopy"]["CPU s"]) for each in (small, large)]
-    tasks = sorted((table["rows"], table["files"]["spark"]["cpu"]) for table in spark)
+    tasks = sorted((table["rows"], table["files"]["spark"]["cpu"]) for table in spark if "files" in table)
     return (
         "**A billion rows were not measured.** On the straight line through the two sizes that were, `canopy` would"
         f" take {_on_line(own):,.0f} CPU seconds from Parquet files, and {_on_line(tasks):,.0f} on Spark, from"

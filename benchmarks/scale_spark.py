@@ -1,8 +1,9 @@
 """What a fit of a table costs on Spark, beside the fit of the same Parquet file.
 
     python benchmarks/scale_spark.py [--rows 1000000]
-    python benchmarks/scale_spark.py --rows 10000000 --kinds files one worker workers \
-        --out benchmarks/results/scale_spark_large.json
+    python benchmarks/scale_spark.py --rows 10000000 --kinds files one --out benchmarks/results/scale_spark_large.json
+    python benchmarks/scale_spark.py --rows 10000000 40000000 --kinds worker workers \
+        --out benchmarks/results/scale_spark_workers.json
 
 The table is that of `scale.py`: 15 columns like Adult's. Each fit runs in a process of its own, by `canopy` at epsilon
 1; Spark runs as local[2] there. CPU seconds are those of all its processes: Python's, the JVM's and its workers', those
@@ -10,7 +11,7 @@ that have ended too. `started` is what Spark takes before it is given a table: i
 Python worker. `files` is a frame whose tasks read the Parquet file, `one` the same by local[1], `frame` one that Spark
 itself reads, behind a filter that keeps all rows; `ids` has a person for each five rows, three of which are kept.
 `worker` and `workers` are a cluster of its own: a master, and one or two workers, each a process that has one core of
-the machine for all its threads, those of its JVM too, as a machine of one core would; of three runs the fastest counts.
+the machine for all its threads, those of its JVM too, as a machine of one core would.
 """
 
 from __future__ import annotations
@@ -164,9 +165,7 @@ def measured(folder: Path, rows: int, kinds: list[str]) -> dict[str, Any]:
     found: dict[str, Any] = {"rows": rows}
     for kind in kinds:
         path = with_people(plain, folder / f"{rows}-people.parquet") if kind == "ids" else plain
-        runs = [alone("spark", str(path), kind) for _ in range(3 if kind in WORKERS else 1)]
-        fastest = min(runs, key=lambda run: run["seconds"])
-        found[kind] = {"memory": alone("memory", str(path), kind), "spark": fastest}
+        found[kind] = {"memory": alone("memory", str(path), kind), "spark": alone("spark", str(path), kind)}
         print(rows, kind, found[kind], flush=True)
     return found
 
