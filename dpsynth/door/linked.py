@@ -223,9 +223,9 @@ def _made(tables: Mapping[str, Placed], name: str, value: Value | Above | Before
 
 def _stretches(table: Placed, stretch: int) -> np.ndarray:
     """For each row the number of its stretch of moments; NaN where its moment cannot be read."""
-    if table.moments is None or table.tie is None or table.tie.order is None:
+    if table.moments is None or table.tie is None:
         raise ValueError("the rows have no order")
-    return np.where(table.moments < table.tie.order[1].null, table.moments // stretch, np.nan)
+    return np.where(table.moments < table.tie.order[0][1].null, table.moments // stretch, np.nan)
 
 
 def _cells(tables: Mapping[str, Placed], name: str, value: Value, coding: Coding) -> np.ndarray:

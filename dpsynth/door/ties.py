@@ -30,14 +30,14 @@ class Tie(NamedTuple):
     """How the rows of a table hang on those of another; all of it public.
 
     parent: the table. key: its column with the keys. column: the table's own, with the key of the row that a row hangs
-    on. order: the column by which rows that hang on one row follow each other, and the coding of its moments, whose
-    last cell is that of what is missing.
+    on. order: the columns by which rows that hang on one row follow each other, with their codings: the first is that
+    of the moments, whose last cell is that of what is missing; the others decide between rows of one moment.
     """
 
     parent: str
     key: str
     column: str
-    order: tuple[str, Coding] | None = None
+    order: tuple[tuple[str, Coding], ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -124,29 +124,28 @@ def placed(
     ids: list[bytes] = []
     for name, read in reads.items():
         tie, said = ties.get(name), records.get(name, {})
+        order = () if tie is None else tie.order
         own = next((each.key for each in ties.values() if each.parent == name), None)
         marking = root.key if tie is None else tie.column
         read_keys, leading = Numbering(), Numbering() if tie is None else keys[tie.parent].numbering
         raw = _Raw([], [], [], [], [], [])
-        for part in read([*dict.fromkeys([marking, *([own] if own else []), *_order(tie), *said])]):
+        for part in read([*dict.fromkeys([marking, *([own] if own else []), *dict(order), *said])]):
             raw.lengths.append(len(part))
             raw.marks.append(None if isinstance(read, Held) else digest(part[marking]))
             raw.leading.append(leading.of(part[marking]))
             raw.keys.append(read_keys.of(part[own]) if own is not None else np.zeros(0, dtype=np.intp))
-            codes = [codes_of(part[c], said[c]) for c in sorted(said)]
-            if tie is not None and tie.order is not None:
-                raw.moments.append(codes_of(part[tie.order[0]], tie.order[1]).astype(np.int64))
-                codes.append(raw.moments[-1])
-            raw.said.append(hashed(codes, len(part)))
+            ordering = [codes_of(part[c], coding) for c, coding in order]
+            raw.order.append(np.array(ordering, dtype=np.int64).reshape(len(order), len(part)))
+            raw.said.append(hashed([*ordering, *(codes_of(part[c], said[c]) for c in sorted(said))], len(part)))
         if tie is None:
             ids = leading.keys
             units, above = _joined(raw.leading), np.full(sum(raw.lengths), -1)
         else:
             units, above = keys[tie.parent].led(_joined(raw.leading))
-        moments = _joined(raw.moments) if _order(tie) else None
+        ordering = np.concatenate([np.zeros((len(order), 0), dtype=np.int64), *raw.order], axis=1)
         hashes = np.concatenate([np.zeros(0, dtype=np.uint64), *raw.said])
-        before, places = _in_order(units, above, moments, hashes)
-        arrays = (units, above, before, places, moments, hashes)
+        before, places = _in_order(units, above, ordering, hashes)
+        arrays = (units, above, before, places, ordering[0] if order else None, hashes)
         found[name] = Placed(read, tie, marking, raw.lengths, raw.marks, *arrays)
         if own is not None:
             keys[name] = _Keys.of(read_keys, _joined(raw.keys), units)
@@ -161,11 +160,7 @@ class _Raw(NamedTuple):
     leading: list[np.ndarray]
     keys: list[np.ndarray]
     said: list[np.ndarray]
-    moments: list[np.ndarray]
-
-
-def _order(tie: Tie | None) -> list[str]:
-    return [] if tie is None or tie.order is None else [tie.order[0]]
+    order: list[np.ndarray]
 
 
 def _joined(parts: Sequence[np.ndarray]) -> np.ndarray:
@@ -173,12 +168,11 @@ def _joined(parts: Sequence[np.ndarray]) -> np.ndarray:
 
 
 def _in_order(
-    units: np.ndarray, above: np.ndarray, moments: np.ndarray | None, said: np.ndarray
+    units: np.ndarray, above: np.ndarray, ordering: np.ndarray, said: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """For each row the row before it among those of the same row above, and how many come before it."""
     rows = np.flatnonzero(units >= 0)
-    moments = np.zeros(len(units), dtype=np.int64) if moments is None else moments
-    order = rows[np.lexsort((said[rows], moments[rows], above[rows]))]
+    order = rows[np.lexsort((said[rows], *ordering[::-1, rows], above[rows]))]
     first = np.ones(len(order), dtype=bool)
     first[1:] = above[order[1:]] != above[order[:-1]]
     starts = np.flatnonzero(first)

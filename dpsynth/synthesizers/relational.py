@@ -266,8 +266,7 @@ class RelationalSynthesizer(BaseSynthesizer[FittedTables]):
         ties: dict[str, Tie] = {}
         for name, window in windows.items():
             if (link := window.link) is not None:
-                order = None if window.moments is None else (str(link.order), window.moments)
-                ties[name] = Tie(link.parent, link.key, link.column, order)
+                ties[name] = Tie(link.parent, link.key, link.column, window.order)
         records = {name: record_codings(w.recoding.modelled) for name, w in windows.items()}
         reads = {name: sources[name].reader() for name in windows}
         return link_tables(reads, Root(self.schema.root, self.schema.key), ties, records)

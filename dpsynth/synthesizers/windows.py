@@ -12,9 +12,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from dpsynth.data.constraints.recoding import Recoding, recoding_of
-from dpsynth.data.tables.codec import Codec
+from dpsynth.data.tables.codec import Codec, codec_for
 from dpsynth.data.tables.inside import Inside
 from dpsynth.data.tables.moments import Moments
+from dpsynth.door.codes import Coding
 from dpsynth.door.linked import Above, Before, Children, First, Gap, Moment, Own, Place, Value
 from dpsynth.models.base import Model
 from dpsynth.schema.relations import Link, RelationalSchema, qualified
@@ -58,6 +59,21 @@ class Window:
     def named(self, name: str) -> str:
         """What one of its columns is called in a window."""
         return qualified(self.table, name)
+
+    @property
+    def order(self) -> tuple[tuple[str, Coding], ...]:
+        """The columns by which rows follow each other, with their codings: its order, and of two
+        rows of one moment the columns of the table one after another.
+        """
+        if self.moments is None or self.link is None:
+            return ()
+        columns = self.recoding.modelled.coded.items()
+        told = [
+            (name, codec_for(column))
+            for name, column in columns
+            if not isinstance(column, Numeric) or column.bounded
+        ]
+        return ((str(self.link.order), self.moments), *told)
 
     @property
     def gap(self) -> str:

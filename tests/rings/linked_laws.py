@@ -83,7 +83,7 @@ def linked(k: SimpleNamespace, tables: dict[str, pd.DataFrame], cuts: int = 1):
 
     says = Classes(k, CODES)
     ties = {
-        "visit": k.Tie("person", "id", "id", ("day", Classes(k, DAYS + 1))),
+        "visit": k.Tie("person", "id", "id", (("day", Classes(k, DAYS + 1)), ("says", says))),
         "test": k.Tie("visit", "visit", "visit"),
         "note": k.Tie("test", "test", "test"),
         "card": k.Tie("person", "id", "id"),

@@ -55,7 +55,7 @@ MUTANTS = [
     Mutant(
         "rows stand in the order in which they are read",
         "ties.py",
-        "order = rows[np.lexsort((said[rows], moments[rows], above[rows]))]",
+        "order = rows[np.lexsort((said[rows], *ordering[::-1, rows], above[rows]))]",
         'order = rows[np.argsort(above[rows], kind="stable")]',
         parts_and_order_say_nothing_of_linked_rows,
     ),
