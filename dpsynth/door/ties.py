@@ -123,48 +123,62 @@ def placed(
     keys: dict[str, _Keys] = {}
     ids: list[bytes] = []
     for name, read in reads.items():
-        tie, said = ties.get(name), records.get(name, {})
-        order = () if tie is None else tie.order
+        tie = ties.get(name)
         own = next((each.key for each in ties.values() if each.parent == name), None)
-        marking = root.key if tie is None else tie.column
-        read_keys, leading = Numbering(), Numbering() if tie is None else keys[tie.parent].numbering
-        raw = _Raw([], [], [], [], [], [])
-        for part in read([*dict.fromkeys([marking, *([own] if own else []), *dict(order), *said])]):
-            raw.lengths.append(len(part))
-            raw.marks.append(None if isinstance(read, Held) else digest(part[marking]))
-            raw.leading.append(leading.of(part[marking]))
-            raw.keys.append(read_keys.of(part[own]) if own is not None else np.zeros(0, dtype=np.intp))
-            ordering = [codes_of(part[c], coding) for c, coding in order]
-            raw.order.append(np.array(ordering, dtype=np.int64).reshape(len(order), len(part)))
-            raw.said.append(hashed([*ordering, *(codes_of(part[c], said[c]) for c in sorted(said))], len(part)))
+        leading, marking = (Numbering(), root.key) if tie is None else (keys[tie.parent].numbering, tie.column)
+        table = _read_once(read, marking, leading, own, () if tie is None else tie.order, records.get(name, {}))
         if tie is None:
             ids = leading.keys
-            units, above = _joined(raw.leading), np.full(sum(raw.lengths), -1)
+            units, above = table.leading, np.full(len(table.leading), -1)
         else:
-            units, above = keys[tie.parent].led(_joined(raw.leading))
-        ordering = np.concatenate([np.zeros((len(order), 0), dtype=np.int64), *raw.order], axis=1)
-        hashes = np.concatenate([np.zeros(0, dtype=np.uint64), *raw.said])
-        before, places = _in_order(units, above, ordering, hashes)
-        arrays = (units, above, before, places, ordering[0] if order else None, hashes)
-        found[name] = Placed(read, tie, marking, raw.lengths, raw.marks, *arrays)
+            units, above = keys[tie.parent].led(table.leading)
+        before, places = _in_order(units, above, table.order, table.said)
+        moments = table.order[0] if len(table.order) else None
+        arrays = (units, above, before, places, moments, table.said)
+        found[name] = Placed(read, tie, marking, table.lengths, table.marks, *arrays)
         if own is not None:
-            keys[name] = _Keys.of(read_keys, _joined(raw.keys), units)
+            keys[name] = _Keys.of(table.numbering, table.keys, units)
     return found, ids
 
 
-class _Raw(NamedTuple):
-    """What is read of a table, part by part."""
+class _Table(NamedTuple):
+    """What is read of a table. leading: for each row the number of the key that it has of a row above; the root's of
+    its id. numbering, keys: of its own keys. order: a line for each column of its order. The others as in Placed.
+    """
 
     lengths: list[int]
     marks: list[bytes | None]
-    leading: list[np.ndarray]
-    keys: list[np.ndarray]
-    said: list[np.ndarray]
-    order: list[np.ndarray]
+    leading: np.ndarray
+    numbering: Numbering
+    keys: np.ndarray
+    order: np.ndarray
+    said: np.ndarray
 
 
-def _joined(parts: Sequence[np.ndarray]) -> np.ndarray:
-    return np.concatenate([np.zeros(0, dtype=np.int64), *parts])
+def _read_once(
+    read: Read,
+    marking: str,
+    leading: Numbering,
+    own: str | None,
+    order: Sequence[tuple[str, Coding]],
+    said: Mapping[str, Coding],
+) -> _Table:
+    lengths: list[int] = []
+    marks: list[bytes | None] = []
+    numbering = Numbering()
+    leads, keys = [np.zeros(0, dtype=np.int64)], [np.zeros(0, dtype=np.int64)]
+    orders, hashes = [np.zeros((len(order), 0), dtype=np.int64)], [np.zeros(0, dtype=np.uint64)]
+    for part in read([*dict.fromkeys([marking, *([own] if own else []), *dict(order), *said])]):
+        lengths.append(len(part))
+        marks.append(None if isinstance(read, Held) else digest(part[marking]))
+        leads.append(leading.of(part[marking]))
+        if own is not None:
+            keys.append(numbering.of(part[own]))
+        codes = [codes_of(part[column], coding) for column, coding in order]
+        orders.append(np.array(codes, dtype=np.int64).reshape(len(order), len(part)))
+        hashes.append(hashed([*codes, *(codes_of(part[c], said[c]) for c in sorted(said))], len(part)))
+    whole = (np.concatenate(leads), numbering, np.concatenate(keys), np.concatenate(orders, axis=1))
+    return _Table(lengths, marks, *whole, np.concatenate(hashes))
 
 
 def _in_order(
