@@ -19,7 +19,7 @@ from dpsynth.schema.columns import (
 from dpsynth.schema.constraints import Constraint, Derived, Sum, Unique
 from dpsynth.schema.datetimes import UNITS
 from dpsynth.schema.images import ImageSchema
-from dpsynth.schema.relations import RelationalSchema
+from dpsynth.schema.relations import RelationalSchema, qualified
 from dpsynth.schema.table import Schema
 
 _LISTED = 12  # categories: more of them would fill the page
@@ -36,6 +36,8 @@ def columns_in_words(schema: Facts, bounds: Bounds) -> list[dict[str, str]]:
     """For each column its name, its type, what it may hold, and where that comes from."""
     if isinstance(schema, ImageSchema):
         return schema.in_words()
+    if isinstance(schema, RelationalSchema):
+        return [line for table in schema.tables for line in _of_table(schema, table, bounds)]
     origins = _constrained(schema.constraints)
     return [
         {
@@ -48,8 +50,19 @@ def columns_in_words(schema: Facts, bounds: Bounds) -> list[dict[str, str]]:
     ]
 
 
+def _of_table(schema: RelationalSchema, table: str, bounds: Bounds) -> list[dict[str, str]]:
+    """The columns of one of several tables, each after the name of its table."""
+    own = schema.tables[table]
+    names = {name: qualified(table, name) for name in own.columns}
+    learned = {name: bounds[full] for name, full in names.items() if full in bounds}
+    return [line | {"name": names[line["name"]]} for line in columns_in_words(own, learned)]
+
+
 def constraints_in_words(schema: Facts) -> list[str]:
-    """What all rows keep, as the schema declares it."""
+    """What all rows keep, as the schema declares it; of several tables after the table's name."""
+    if isinstance(schema, RelationalSchema):
+        tables = schema.tables.items()
+        return [f"{name}: {rule}" for name, own in tables for rule in constraints_in_words(own)]
     return [rule.describe() for rule in getattr(schema, "constraints", ())]
 
 

@@ -15,8 +15,7 @@ from typing import Any
 from dpsynth.base.mappings import read_mapping, write_mapping
 from dpsynth.base.places import expanded
 from dpsynth.kernel.unit import Adjacency, PrivacyUnit
-from dpsynth.schema.columns import Column, Datetime, Identifier, Numeric, SchemaError
-from dpsynth.schema.constraints import Constraint
+from dpsynth.schema.columns import Datetime, Identifier, Numeric, SchemaError
 from dpsynth.schema.table import Schema
 from dpsynth.schema.table_files import digest
 
@@ -231,20 +230,6 @@ class RelationalSchema:
         """Whom the guarantee protects, and how many rows of it are used in all tables together."""
         rows = sum(self.records(name) for name, _ in self.named)
         return PrivacyUnit(self.key, rows, self.adjacency)
-
-    @property
-    def columns(self) -> dict[str, Column]:
-        """The columns of all tables, each after the name of its table and a point."""
-        return {
-            qualified(table, name): column
-            for table, schema in self.tables.items()
-            for name, column in schema.columns.items()
-        }
-
-    @property
-    def constraints(self) -> tuple[Constraint, ...]:
-        """What rows keep across tables: beside the keys, nothing yet."""
-        return ()
 
     def in_words(self) -> list[str]:
         """Which rows of each table the guarantee protects together, a sentence for each."""

@@ -131,21 +131,20 @@ class _Following:
             partial[a] = each[rows]
         for a, of in own.context.tables.items():
             if of is None:
-                found = self._before(a, rows, place) if place else cells[a].null
                 if a == own.window.place:
-                    found = min(place, PLACES - 1, own.window.link.max_children - 1)  # type: ignore[union-attr]
+                    found: Any = min(place, PLACES - 1, own.window.link.max_children - 1)  # type: ignore[union-attr]
+                else:
+                    found = self._before(a, rows) if place else cells[a].null
                 partial[a] = np.broadcast_to(np.asarray(found, dtype=np.int64), len(rows))
         return partial
 
-    def _before(self, a: str, rows: np.ndarray, place: int) -> np.ndarray:
+    def _before(self, a: str, rows: np.ndarray) -> np.ndarray:
         """The cells of what the rows before say."""
         window = self._own.window
         if a == window.moment:
             return self._cells[a].encode(self.stretches[rows - 1])
         if a == window.weekday:
             return self._cells[a].encode(self.stretches[rows - 1] % 7)
-        if a == window.place:
-            return np.zeros(len(rows))
         return self.codes[self._own.context.own[a]][rows - 1]
 
 

@@ -20,6 +20,7 @@ from dpsynth import (
     Ledger,
     Link,
     Numeric,
+    OneHot,
     OpenCategorical,
     Order,
     PrivacyUnit,
@@ -27,6 +28,7 @@ from dpsynth import (
     RelationalSynthesizer,
     Schema,
     SchemaError,
+    Sum,
 )
 from dpsynth.testing.blind import BlindAccountant
 from tests.synthesizers import hospital
@@ -142,6 +144,29 @@ def test_the_whole_budget_is_spent_on_one_run_and_the_certificate_holds():
     assert any("at most 6 on each, of which at most 6 are used" in line for line in record["schema"]["linked"])
     assert len([line for line in ledger.entries() if line["kind"] == "run"]) == 1
     assert "stays" in synth.certificate.to_html()
+
+
+def test_the_certificate_names_the_rules_of_each_table_and_rows_keep_them():
+    days = {name: Numeric(0, most, integer=True) for name, most in (("ill", 9), ("well", 9), ("days", 18))}
+    stays = {"patient": Identifier(), "surgery": Boolean(), "medicine": Boolean(), **days}
+    rules = [OneHot(["surgery", "medicine"]), Sum("days", ["ill", "well"])]
+    tables = {"patients": Schema({"id": Identifier()}), "stays": Schema(stays, constraints=rules)}
+    schema = RelationalSchema(tables, [Link("stays.patient -> patients.id", 3)])
+    which = np.arange(400) % 3 == 0
+    rows = {
+        "patients": pd.DataFrame({"id": range(300)}),
+        "stays": pd.DataFrame({"patient": np.arange(400) % 300, "surgery": which, "medicine": ~which}),
+    }
+    rows["stays"] = rows["stays"].assign(ill=2, well=np.arange(400) % 7, days=2 + np.arange(400) % 7)
+    synth = synthesizer(schema=schema).fit(rows)
+    said = synth.certificate.record["schema"]
+    assert said["constraints"] == [f"stays: {rule.describe()}" for rule in rules]
+    origins = {line["name"]: line["origin"] for line in said["columns"]}
+    assert origins["stays.days"] == "computed from other columns, never read" != origins["stays.ill"]
+    made = synth.sample(200, seed=1)["stays"]
+    assert len(made) > 100
+    assert (made["surgery"] != made["medicine"]).all()
+    assert (made["days"] == made["ill"] + made["well"]).all()
 
 
 def test_an_account_of_the_people_pays_for_linked_and_for_single_tables():
